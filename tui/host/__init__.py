@@ -1,0 +1,66 @@
+"""Everything that touches the machine, behind the protocols of this module.
+
+A host is a set of sources. Each is read by one thread of its own, may block
+there, and raises ``HostError`` with a sentence for the user when it cannot be
+read. Sources that hear of changes wake their thread through ``watch``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from tui.model import Guests, HostFacts, Inventory, NvmlReading, Reading, SourceName, Vitals
+
+Wake = Callable[[], None]
+"""Called from any thread, at any time, any number of times; returns at once."""
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+class HostError(Exception):
+    """A reading that could not be taken: what happened, why, what to do, in a sentence."""
+
+
+class Source(Protocol[T_co]):
+    """One thing that can be read again and again."""
+
+    def read(self) -> T_co:
+        """Take one reading. May block. Raises ``HostError``."""
+        ...
+
+    def watch(self, wake: Wake) -> None:
+        """Begin to call ``wake`` whenever a reading may have changed. Returns at once."""
+        ...
+
+    def close(self) -> None:
+        """Let go of everything that is held. Never raises, may be called twice."""
+        ...
+
+
+@dataclass(frozen=True)
+class Host:
+    """The sources of one host: the real one, a captured one, a simulated one.
+
+    ``banner`` is shown on every screen when the host is not the real one.
+    """
+
+    facts: Source[HostFacts]
+    pci: Source[Inventory]
+    vitals: Source[Vitals]
+    nvml: Source[NvmlReading]
+    guests: Source[Guests]
+    banner: str | None = None
+    readonly: bool = False
+
+    def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
+        yield "facts", self.facts
+        yield "pci", self.pci
+        yield "vitals", self.vitals
+        yield "nvml", self.nvml
+        yield "guests", self.guests
+
+    def close(self) -> None:
+        for _, source in self.sources():
+            source.close()

@@ -1,0 +1,1 @@
+"""The rules, pure: a snapshot in, verdicts out. They import tui.model only."""

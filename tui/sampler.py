@@ -1,0 +1,90 @@
+"""How readings are taken: one daemon thread per source, woken by time or by events.
+
+A thread that hangs in the kernel or in a library stops its own source only:
+nothing here ever waits for it, and the process can exit past it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from tui.host import Host, HostError, Source
+from tui.model import Reading, Sample, SourceName, Unavailable
+
+Deliver = Callable[[Sample], None]
+"""Called from a sampler's thread; must be safe there and return at once."""
+
+
+class Sampler:
+    """Reads one source again and again: every ``interval`` seconds, or with ``None``
+    only when poked, and delivers each reading as a sample."""
+
+    def __init__(
+        self,
+        name: SourceName,
+        source: Source[Reading],
+        deliver: Deliver,
+        interval: float | None,
+    ) -> None:
+        self.name = name
+        self._source = source
+        self._deliver = deliver
+        self._interval = interval
+        self._wake = threading.Event()
+        self._stopped = False
+        self._reading_since: tuple[float, datetime] | None = None
+        self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def poke(self) -> None:
+        """Ask for a reading now. From any thread."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Ask the thread to end after the reading it is in; does not wait for it."""
+        self._stopped = True
+        self._wake.set()
+
+    def stalled_since(self, after: float) -> datetime | None:
+        """When the reading under way began, if that was more than ``after`` seconds ago."""
+        under_way = self._reading_since
+        if under_way is None or time.monotonic() - under_way[0] < after:
+            return None
+        return under_way[1]
+
+    def _run(self) -> None:
+        self._source.watch(self.poke)
+        while not self._stopped:
+            self._wake.clear()
+            sample = self._take()
+            if self._stopped:
+                break
+            self._deliver(sample)
+            self._wake.wait(self._interval)
+        self._source.close()
+
+    def _take(self) -> Sample:
+        began = datetime.now(UTC)
+        self._reading_since = (time.monotonic(), began)
+        try:
+            reading: Reading = self._source.read()
+        except HostError as error:
+            reading = Unavailable(str(error), since=began)
+        finally:
+            self._reading_since = None
+        return Sample(self.name, reading, began)
+
+
+def samplers(host: Host, deliver: Deliver, interval: float) -> tuple[Sampler, ...]:
+    """A sampler for each source of ``host``. The host's facts and its PCI inventory
+    are read at start and on events only, the rest every ``interval`` seconds."""
+    on_events: Iterable[SourceName] = ("facts", "pci")
+    return tuple(
+        Sampler(name, source, deliver, None if name in on_events else interval)
+        for name, source in host.sources()
+    )
