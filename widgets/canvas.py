@@ -1,0 +1,136 @@
+"""The one widget that puts lines on the terminal, and only the cells that changed.
+
+Textual repaints dirty regions without comparing cells. Over a slow link every
+byte counts, so the canvas compares the lines itself and marks the runs of cells
+that differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from widgets.lines import Line, Tone, fit
+
+MERGE_GAP = 8
+"""Equal cells between two changed ones that are cheaper to repaint than to skip:
+a new region costs a cursor move and a full set of colours."""
+
+
+class Canvas(ScrollView):
+    """Draws lines; scrolls when there are more than fit. ``cursor`` marks one of them."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "canvas--text", "canvas--strong", "canvas--label", "canvas--dim", "canvas--good",
+        "canvas--warn", "canvas--bad", "canvas--accent", "canvas--graph", "canvas--rest",
+        "canvas--cursor",
+    }  # fmt: skip
+
+    DEFAULT_CSS = """
+    Canvas {
+        height: 1fr;
+        background: $background;
+        color: $foreground;
+        overflow-x: hidden;
+        scrollbar-size-vertical: 1;
+        & .canvas--text { color: $foreground; }
+        & .canvas--strong { color: $foreground; text-style: bold; }
+        & .canvas--label { color: $text-muted; }
+        & .canvas--dim { color: $text-muted; }
+        & .canvas--good { color: $text-success; }
+        & .canvas--warn { color: $text-warning; }
+        & .canvas--bad { color: $text-error; text-style: bold; }
+        & .canvas--accent { color: $text-accent; }
+        & .canvas--graph { color: $accent; }
+        & .canvas--rest { color: $panel; }
+        & .canvas--cursor { background: $boost; }
+    }
+    """
+
+    ALLOW_SELECT = False
+
+    def __init__(
+        self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
+    ) -> None:
+        super().__init__(id=id, classes=classes, can_focus=can_focus)
+        self._lines: list[Line] = []
+        self._cursor: int | None = None
+
+    @property
+    def room(self) -> Size:
+        """Cells that lines can use: the content without border and scrollbar."""
+        return self.scrollable_content_region.size
+
+    @property
+    def lines(self) -> Sequence[Line]:
+        return self._lines
+
+    def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
+        """Show ``lines``; repaints only the cells that differ from what is shown."""
+        before, self._lines = self._lines, [fit(line, self.room.width) for line in lines]
+        cursor_before, self._cursor = self._cursor, cursor
+        if len(before) != len(self._lines):
+            self.virtual_size = Size(self.room.width, len(self._lines))
+        for y in range(max(len(before), len(self._lines))):
+            old = before[y] if y < len(before) else ()
+            new = self._lines[y] if y < len(self._lines) else ()
+            if old != new:
+                for start, end in changed_runs(old, new):
+                    self._refresh_cells(y, start, end)
+        if cursor_before != cursor:
+            for row in (cursor_before, cursor):
+                if row is not None:
+                    self._refresh_cells(row, 0, self.room.width)
+
+    def _refresh_cells(self, y: int, start: int, end: int) -> None:
+        scroll = self.scroll_offset
+        self.refresh(Region(start - scroll.x, y - scroll.y, end - start, 1))
+
+    def render_line(self, y: int) -> Strip:
+        index = y + self.scroll_offset.y
+        base = self.rich_style
+        if index >= len(self._lines):
+            return Strip.blank(self.room.width, base)
+        styles = [
+            Segment(span.text, self.get_component_rich_style(f"canvas--{span.tone}"))
+            for span in self._lines[index]
+        ]
+        strip = Strip(styles).adjust_cell_length(self.room.width, base)
+        if index == self._cursor and self.has_focus:
+            cursor = self.get_component_rich_style("canvas--cursor", partial=True)
+            strip = strip.apply_style(cursor)
+        return strip
+
+
+def changed_runs(old: Line, new: Line) -> list[tuple[int, int]]:
+    """The runs ``[start, end)`` of cells in which two lines differ, near ones as one."""
+    before, after = _cells(old), _cells(new)
+    blank = (" ", "text")
+    runs: list[tuple[int, int]] = []
+    for x in range(max(len(before), len(after))):
+        was = before[x] if x < len(before) else blank
+        now = after[x] if x < len(after) else blank
+        if was == now:
+            continue
+        if runs and x - runs[-1][1] <= MERGE_GAP:
+            runs[-1] = (runs[-1][0], x + 1)
+        else:
+            runs.append((x, x + 1))
+    return runs
+
+
+def _cells(spans: Line) -> list[tuple[str, Tone]]:
+    """A line cell by cell; a wide character's further cells name it too, so that both
+    halves differ when it does."""
+    return [
+        (character, span.tone)
+        for span in spans
+        for character in span.text
+        for _ in range(cell_len(character))
+    ]

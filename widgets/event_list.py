@@ -1,0 +1,58 @@
+"""What changed, when and by whom, newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.events import Resize
+
+from tui.model import Event
+from widgets.canvas import Canvas
+from widgets.figures import short
+from widgets.lines import Line, Span, Tone, line, spread
+
+TONES: dict[str, Tone] = {"info": "text", "good": "good", "warn": "warn", "bad": "bad"}
+
+
+class EventList(Canvas):
+    """The events, newest first."""
+
+    DEFAULT_CSS = """
+    EventList { border: round $border-blurred; padding: 0 1; }
+    EventList:focus { border: round $border; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id, can_focus=True)
+        self._events: Sequence[Event] = ()
+        self.border_title = "Events"
+
+    def show(self, events: Sequence[Event]) -> None:
+        """Draw ``events``, newest first."""
+        self._events = events
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.room.width > 0:
+            self.paint(event_lines(self._events, self.room.width))
+
+
+def event_lines(events: Sequence[Event], width: int) -> list[Line]:
+    """One line an event: local time, subject, what happened, and by whom."""
+    if not events:
+        return [line(Span("Nothing has changed since the start.", "dim"))]
+    return [
+        spread(
+            line(
+                Span(f"{event.at.astimezone():%H:%M:%S}  ", "dim"),
+                Span(f"{short(event.subject)}  ", "label"),
+                Span(event.text, TONES[event.tone]),
+            ),
+            line(Span("by us" if event.by == "us" else "elsewhere", "dim")) if width >= 60 else (),
+            width,
+        )
+        for event in events
+    ]

@@ -1,0 +1,106 @@
+"""Numbers as a person reads them: short, of steady width, a dash where there is none."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from tui.model import Link
+from widgets.lines import DASH, Span, Tone
+
+WARM, HOT = 80, 90
+"""Degrees Celsius from which a card's temperature is marked; GeForce cards slow down
+between 83 and 90."""
+
+
+def number(value: float | None, unit: str, digits: int = 0) -> Span:
+    """``12 %``, or a dash."""
+    return Span(DASH, "dim") if value is None else Span(f"{value:.{digits}f} {unit}")
+
+
+def percent(value: float | None) -> str:
+    """Four cells: `` 37%``."""
+    return f"{DASH:>4}" if value is None else f"{min(value, 999):3.0f}%"
+
+
+def temperature(value: float | None) -> Span:
+    """Degrees Celsius, marked from ``WARM`` and ``HOT`` on."""
+    if value is None:
+        return Span(DASH, "dim")
+    tone: Tone = "bad" if value >= HOT else "warn" if value >= WARM else "text"
+    return Span(f"{value:.0f} °C", tone)
+
+
+def ratio(value: float | None, limit: float | None, unit: str) -> Span:
+    """``35/200 W``: a value against its limit, either may be missing."""
+    if value is None and limit is None:
+        return Span(DASH, "dim")
+    first = DASH if value is None else f"{value:.0f}"
+    return Span(f"{first} {unit}" if limit is None else f"{first}/{limit:.0f} {unit}")
+
+
+def memory(used: float | None, total: float | None) -> str:
+    """MiB as GiB: ``1.2/12.0 GiB``."""
+    if used is None and total is None:
+        return DASH
+    first = DASH if used is None else f"{used / 1024:.1f}"
+    return f"{first} GiB" if total is None else f"{first}/{total / 1024:.1f} GiB"
+
+
+def size(count: int | None) -> str:
+    """Bytes in binary units, without decimals: ``256 MiB``."""
+    if count is None:
+        return DASH
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if count < 1024:
+            return f"{count} {unit}"
+        count //= 1024
+    return f"{count} TiB"
+
+
+def rate(value: float | None) -> str:
+    """Bytes a second in decimal units, at most eight cells: ``1.2 MB/s``."""
+    if value is None:
+        return DASH
+    for unit in ("B", "kB", "MB"):
+        if value < 999.5:
+            return (
+                f"{value:.0f} {unit}/s" if value >= 9.95 or unit == "B" else f"{value:.1f} {unit}/s"
+            )
+        value /= 1000
+    return f"{value:.1f} GB/s"
+
+
+def pcie(gen: int | None, width: int | None) -> str:
+    """``4.0 x16``."""
+    if gen is None and width is None:
+        return DASH
+    return f"{DASH if gen is None else f'{gen}.0'} x{DASH if width is None else width}"
+
+
+def link(value: Link | None) -> str:
+    """A link as ``pcie`` writes it."""
+    return DASH if value is None else pcie(value.generation, value.width)
+
+
+def uptime(since: datetime | None, at: datetime) -> str:
+    """Whole minutes: it changes once a minute, not on every tick."""
+    if since is None:
+        return DASH
+    minutes = max(0, (at - since) // timedelta(minutes=1))
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    if days:
+        return f"{days} d {hours} h"
+    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
+
+
+def short(address: str) -> str:
+    """A PCI address as people write it: without the domain where that is 0000."""
+    return address.removeprefix("0000:")
+
+
+def model_name(name: str) -> str:
+    """The marketing name of a card: ``AD102 [GeForce RTX 4090]`` is a GeForce RTX 4090."""
+    _, bracket, rest = name.partition("[")
+    inner, closing, _ = rest.partition("]")
+    return inner.strip() if bracket and closing and inner.strip() else name

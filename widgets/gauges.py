@@ -1,0 +1,38 @@
+"""Meters and history graphs as lines, shared by the panels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from widgets.graph import STEPS_PER_CELL, Glyphs, graph, meter
+from widgets.lines import Line, Span, line
+
+TEXT = 16
+"""Cells for a meter's figure: ``12.0/24.0 GiB`` and some room."""
+
+
+def meter_line(
+    label: str, value: float | None, text: str, width: int, glyphs: Glyphs, *, label_cells: int
+) -> Line:
+    """A label, a figure and a meter for 0-100 in what is left of ``width`` cells."""
+    room = max(0, width - label_cells - TEXT - 1)
+    filled, rest = meter(value, room, glyphs)
+    return line(
+        Span(f"{label:<{label_cells}}", "label"),
+        Span(f"{text:<{TEXT}} ", "strong"),
+        Span(filled, "accent"),
+        Span(rest, "rest"),
+    )
+
+
+def graph_lines(
+    series: Sequence[float | None], rows: int, width: int, glyphs: Glyphs
+) -> list[Line]:
+    """``series`` in percent, newest at the right edge, as ``rows`` lines; no line where
+    nothing was ever measured."""
+    if rows <= 0 or all(value is None for value in series):
+        return []
+    steps = width * STEPS_PER_CELL
+    shown = series[-steps:]
+    padded = (*(None,) * (steps - len(shown)), *shown)
+    return [line(Span(row, "graph")) for row in graph(padded, rows, glyphs=glyphs)]

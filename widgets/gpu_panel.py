@@ -1,0 +1,216 @@
+"""One GPU: what it is, who has it, how it is doing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.events import Resize
+from textual.geometry import Size
+
+from tui.model import CardReading, Gpu, Metrics
+from widgets.canvas import Canvas
+from widgets.figures import (
+    link,
+    memory,
+    model_name,
+    number,
+    pcie,
+    percent,
+    ratio,
+    short,
+    size,
+    temperature,
+)
+from widgets.gauges import graph_lines, meter_line
+from widgets.graph import RICH, Glyphs
+from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, wrap
+
+COLUMN, LABEL = 18, 6
+"""Cells of a label-and-value pair, and of its label."""
+
+ROLE_TITLES = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
+
+OWNER_TONES: dict[str, Tone] = {"host": "good", "vfio": "accent", "none": "warn", "unknown": "warn",
+                                "moving": "warn", "stuck": "bad"}  # fmt: skip
+
+
+class GpuPanel(Canvas):
+    """A panel for one GPU; ``show`` may be called as often as one likes."""
+
+    DEFAULT_CSS = """
+    GpuPanel { border: round $border-blurred; padding: 0 1; }
+    GpuPanel:focus { border: round $border; }
+    """
+
+    def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
+        super().__init__(id=id, can_focus=True)
+        self._glyphs = glyphs
+        self.gpu: Gpu | None = None
+        self._series: Sequence[float | None] = ()
+
+    def show(self, gpu: Gpu, series: Sequence[float | None]) -> None:
+        """Draw ``gpu``; ``series`` is its utilisation in percent, newest last."""
+        self.gpu, self._series = gpu, series
+        self.border_title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
+        self.border_subtitle = short(gpu.address)
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.gpu is not None and self.room.width > 0:
+            self.paint(gpu_lines(self.gpu, self._series, self.room, self._glyphs))
+
+
+def gpu_lines(
+    gpu: Gpu, series: Sequence[float | None], room: Size, glyphs: Glyphs = RICH
+) -> list[Line]:
+    """The panel's lines: the owner, the readings or what sysfs knows, and a graph in
+    whatever room is left."""
+    width, height = room
+    lines = [owner_line(gpu, width, glyphs)]
+    reading = gpu.reading
+    if reading is not None and reading.lost is None:
+        lines += _metric_lines(reading.metrics, width, glyphs)
+        tail = _process_lines(reading, width)
+    else:
+        lines += _quiet_lines(gpu, width)
+        tail = []
+    tail = [*_verdict_lines(gpu, width), *tail]
+    lines, tail = lines[:height], tail[: max(0, height - len(lines))]
+    rows = height - len(lines) - len(tail)
+    drawn = graph_lines(series, rows, width, glyphs)
+    lines += drawn or [()] * rows
+    return [*lines, *tail]
+
+
+def owner_line(gpu: Gpu, width: int, glyphs: Glyphs) -> Line:
+    """Who has the card and by which driver on the left, its power state on the right."""
+    kind, _, name = gpu.owner.partition(":")
+    tone: Tone = "accent" if kind == "guest" else OWNER_TONES.get(kind, "text")
+    words = {
+        "guest": f"in guest {name}",
+        "host": "host",
+        "vfio": "free for a guest",
+        "none": "no driver",
+        "unknown": "owner unknown",
+        "moving": "moving",
+        "stuck": "stuck",
+    }[kind]
+    mark = glyphs.stopped if kind in ("none", "unknown") else glyphs.running
+    left = line(Span(f"{mark} {words}", tone), Span(f"  {gpu.function.driver or ''}", "dim"))
+    return spread(left, _power(gpu), width)
+
+
+def _power(gpu: Gpu) -> Line:
+    if gpu.asleep:
+        return line(Span("asleep", "dim"))
+    state = gpu.vitals.power_state if gpu.vitals else None
+    return line(Span(state, "dim")) if state else ()
+
+
+def _metric_lines(metrics: Metrics, width: int, glyphs: Glyphs) -> list[Line]:
+    used = None
+    if metrics.mem_used_mib is not None and metrics.mem_total_mib:
+        used = 100 * metrics.mem_used_mib / metrics.mem_total_mib
+    load, vram = percent(metrics.util_pct), memory(metrics.mem_used_mib, metrics.mem_total_mib)
+    lines = [
+        meter_line("GPU", metrics.util_pct, load, width, glyphs, label_cells=LABEL),
+        meter_line("VRAM", used, vram, width, glyphs, label_cells=LABEL),
+    ]
+    pairs: list[tuple[str, Line]] = [
+        ("Temp", line(temperature(metrics.temp_c))),
+        ("Fan", line(number(metrics.fan_pct, "%"))),
+        ("Power", line(ratio(metrics.power_w, metrics.power_limit_w, "W"))),
+        ("Clock", line(number(metrics.clock_mhz, "MHz"))),
+        ("Mem", line(number(metrics.mem_clock_mhz, "MHz"))),
+        ("PCIe", _pcie(metrics)),
+        ("Enc", line(number(metrics.enc_pct, "%"))),
+        ("Dec", line(number(metrics.dec_pct, "%"))),
+        ("Limit", _throttle(metrics)),
+    ]
+    return lines + fields(pairs, width, COLUMN, LABEL)
+
+
+def _pcie(metrics: Metrics) -> Line:
+    now = pcie(metrics.pcie_gen, metrics.pcie_width)
+    most = pcie(metrics.pcie_gen_max, metrics.pcie_width_max)
+    if most in (DASH, now):
+        return line(now)
+    return line(now, Span(f"/{most.replace(' ', '')}", "dim"))
+
+
+def _throttle(metrics: Metrics) -> Line:
+    if metrics.throttle is None:
+        return line(Span(DASH, "dim"))
+    if not metrics.throttle:
+        return line("none")
+    return line(Span(", ".join(metrics.throttle), "warn"))
+
+
+def _process_lines(reading: CardReading, width: int) -> list[Line]:
+    if not reading.processes:
+        return []
+    shown = sorted(reading.processes, key=lambda p: -(p.memory_mib or 0))
+    parts = [
+        process.name if process.memory_mib is None else f"{process.name} {process.memory_mib:.0f} M"
+        for process in shown
+    ]
+    return [line(Span(f"{'Used':<{LABEL}}", "label"), Span(", ".join(parts), "dim"))]
+
+
+def _quiet_lines(gpu: Gpu, width: int) -> list[Line]:
+    """A card without readings: why, and all that sysfs still knows."""
+    lost = gpu.reading.lost if gpu.reading else None
+    lines = wrap(lost, width, "bad") if lost else wrap(gpu.no_reading or "", width, "dim")
+    function = gpu.function
+    now = link(gpu.vitals.link if gpu.vitals else None)
+    resets = function.reset_methods
+    pairs: list[tuple[str, Line]] = [
+        ("PCIe", line(now, Span(f" of {link(function.link_max)}", "dim"))),
+        ("Reset", line(DASH if resets is None else " ".join(resets) or "none")),
+        ("BARs", line(" ".join(size(bar.size) for bar in function.bars) or DASH)),
+        ("With", line(" ".join(_kind(f.class_code) for f in gpu.companions) or "no companion")),
+    ]
+    return lines + fields(pairs, width, max(COLUMN + 10, width // 2), LABEL)
+
+
+def _kind(class_code: str) -> str:
+    kinds = {"0403": "audio", "0c03": "USB", "0c80": "UCSI"}
+    return kinds.get(class_code[:4], f"class {class_code[:4]}")
+
+
+def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
+    """Whether the card can be given to a guest: for the guest GPU, or any that cannot be read."""
+    if gpu.role != "guest":
+        return []
+    group = gpu.function.iommu_group
+    label = Span(f"{'IOMMU':<{LABEL}}", "label")
+    where = "no group" if group is None else f"group {group}"
+    viability = gpu.viability
+    if viability.viable:
+        moves = len(viability.moves)
+        functions = "function" if moves == 1 else "functions"
+        return [line(label, f"{where}, ", Span(f"viable: {moves} {functions} move", "good"))]
+    tone: Tone = "warn" if viability.viable is None else "bad"
+    count = len(viability.blockers)
+    word = "unknown" if viability.viable is None else "not viable"
+    blocked = f"blocked by {count} device{'s' if count > 1 else ''}" if count else viability.reason
+    return [line(label, f"{where}, ", Span(f"{word}: {blocked or ''}", tone))]
+
+
+def compact_line(gpu: Gpu, width: int) -> Line:
+    """A further GPU on one line."""
+    reading = gpu.reading
+    metrics = reading.metrics if reading and reading.lost is None else Metrics()
+    left = line(
+        Span(short(gpu.address), "label"), "  ", model_name(gpu.function.name),
+        Span(f"  {gpu.owner}", "dim"),
+    )  # fmt: skip
+    right = line(
+        Span(percent(metrics.util_pct), "strong"), "  ",
+        f"{memory(metrics.mem_used_mib, metrics.mem_total_mib):>14}", "  ",
+        temperature(metrics.temp_c),
+    )  # fmt: skip
+    return spread(left, right, width)

@@ -1,0 +1,151 @@
+"""The guest that may have the card, and the other domains in short."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from textual.events import Resize
+from textual.geometry import Size
+
+from tui.model import Domain, Guest
+from widgets.canvas import Canvas
+from widgets.figures import memory, percent, rate, short, uptime
+from widgets.gauges import graph_lines, meter_line
+from widgets.graph import RICH, Glyphs
+from widgets.lines import Line, Span, Tone, fields, line, spread, wrap
+
+LABEL = 7
+
+STATE_TONES: dict[str, Tone] = {
+    "running": "good", "blocked": "good", "paused": "warn", "in shutdown": "warn",
+    "pmsuspended": "warn", "crashed": "bad", "shut off": "dim", "unknown": "warn",
+}  # fmt: skip
+
+
+class GuestPanel(Canvas):
+    """The allowed guest, then the other domains."""
+
+    DEFAULT_CSS = """
+    GuestPanel { border: round $border-blurred; padding: 0 1; }
+    GuestPanel:focus { border: round $border; }
+    """
+
+    def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
+        super().__init__(id=id, can_focus=True)
+        self._glyphs = glyphs
+        self._guests: tuple[Guest, ...] = ()
+        self._problem: str | None = None
+        self._series: Sequence[float | None] = ()
+        self._at: datetime | None = None
+
+    def show(
+        self,
+        guests: tuple[Guest, ...],
+        problem: str | None,
+        series: Sequence[float | None],
+        at: datetime,
+    ) -> None:
+        """Draw ``guests`` (the allowed one first) as of ``at``; ``problem`` is why they
+        cannot be read; ``series`` is the allowed guest's CPU load in percent."""
+        self._guests, self._problem, self._series, self._at = guests, problem, series, at
+        allowed = next((g.domain.name for g in guests if g.allowed), None)
+        self.border_title = f"Guest · {allowed}" if allowed else "Guests"
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._at is None or self.room.width <= 0:
+            return
+        if self._problem is not None:
+            self.paint(wrap(self._problem, self.room.width, "warn"))
+            return
+        self.paint(guest_lines(self._guests, self._series, self._at, self.room, self._glyphs))
+
+
+def guest_lines(
+    guests: tuple[Guest, ...],
+    series: Sequence[float | None],
+    at: datetime,
+    room: Size,
+    glyphs: Glyphs = RICH,
+) -> list[Line]:
+    """The panel's lines. Where no guest is allowed yet, all domains are listed."""
+    width, height = room
+    if not guests:
+        return wrap("No domain is defined in libvirt.", width, "dim")
+    allowed = [guest.domain for guest in guests if guest.allowed]
+    others = [guest.domain for guest in guests if not guest.allowed]
+    lines: list[Line] = []
+    for domain in allowed:
+        lines += _domain_lines(domain, at, width, glyphs)
+    tail = [_other_line(domain, width, glyphs) for domain in others]
+    spare = height - len(lines)
+    if allowed and tail:
+        rows = min(max(0, spare - len(tail)), 4)
+        lines += graph_lines(series, rows, width, glyphs)
+    elif allowed:
+        lines += graph_lines(series, spare, width, glyphs)
+    return lines + tail
+
+
+def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> list[Line]:
+    state = Span(
+        f"{glyphs.running if domain.active else glyphs.stopped} {domain.state}",
+        STATE_TONES[domain.state],
+    )
+    up = uptime(domain.started_at, at) if domain.active else ""
+    lines = [spread(line(state, Span(f"  {up}", "dim")), line(agent(domain)), width)]
+    if domain.problem:
+        lines += wrap(domain.problem, width, "warn")
+    used = memory(domain.memory_used_mib, domain.memory_mib)
+    lines += [
+        meter_line("CPU", domain.cpu_pct, _cpu(domain), width, glyphs, label_cells=LABEL),
+        meter_line("Memory", _used(domain), used, width, glyphs, label_cells=LABEL),
+    ]
+    pairs: list[tuple[str, Line]] = [
+        ("Disk", _two_rates("r", domain.disk_read_bps, "w", domain.disk_write_bps)),
+        ("Net", _two_rates("rx", domain.net_rx_bps, "tx", domain.net_tx_bps)),
+    ]
+    lines += fields(pairs, width, 30, LABEL)
+    devices = " ".join(short(dev.address) for dev in domain.hostdevs) or "none"
+    lines.append(line(Span(f"{'Devices':<{LABEL + 1}}", "label"), devices))
+    return lines
+
+
+def _two_rates(a: str, first: float | None, b: str, second: float | None) -> Line:
+    return line(Span(f"{a} ", "dim"), f"{rate(first):<9} ", Span(f"{b} ", "dim"), rate(second))
+
+
+def _cpu(domain: Domain) -> str:
+    count = f" of {domain.vcpus} vCPU" if domain.vcpus else ""
+    return f"{percent(domain.cpu_pct)}{count}"
+
+
+def _used(domain: Domain) -> float | None:
+    if domain.memory_used_mib is None or not domain.memory_mib:
+        return None
+    return 100 * domain.memory_used_mib / domain.memory_mib
+
+
+def agent(domain: Domain) -> Span:
+    """Whether the guest agent answers."""
+    if not domain.active:
+        return Span("")
+    if domain.agent is None:
+        return Span("no agent", "dim")
+    return Span("agent", "good") if domain.agent else Span("agent silent", "warn")
+
+
+def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
+    mark = glyphs.running if domain.active else glyphs.stopped
+    tone = STATE_TONES[domain.state]
+    load = percent(domain.cpu_pct) if domain.active else ""
+    devices = f"  {len(domain.hostdevs)} hostdev" if domain.hostdevs else ""
+    return spread(
+        line(Span(f"{mark} ", tone), domain.name, Span(devices, "dim")),
+        line(Span(domain.state, tone), load),
+        width,
+    )

@@ -1,0 +1,99 @@
+"""Lines of toned text: what panels are made of before they meet a terminal.
+
+A panel is a pure function from the model to lines; tones become colours only in
+the canvas, so that every theme works and tests can read what a person reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+
+Tone = Literal["text", "strong", "label", "dim", "good", "warn", "bad", "accent", "graph", "rest"]
+
+DASH = "–"
+"""Stands for what a source does not give; never a zero."""
+
+
+class Span(NamedTuple):
+    """A run of text in one tone."""
+
+    text: str
+    tone: Tone = "text"
+
+
+Line = tuple[Span, ...]
+
+
+def line(*parts: Span | str) -> Line:
+    """A line of spans; plain strings are of tone ``text``."""
+    return tuple(part if isinstance(part, Span) else Span(part) for part in parts)
+
+
+def width_of(spans: Iterable[Span]) -> int:
+    """Terminal cells that the spans take."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def fit(spans: Line, width: int) -> Line:
+    """The line in at most ``width`` cells; an ellipsis marks what was cut."""
+    if width_of(spans) <= width:
+        return spans
+    kept: list[Span] = []
+    room = max(width - 1, 0)
+    for span in spans:
+        cells = cell_len(span.text)
+        if cells > room:
+            kept.append(Span(set_cell_size(span.text, room), span.tone))
+            kept.append(Span("…" if width > 0 else "", span.tone))
+            break
+        kept.append(span)
+        room -= cells
+    return tuple(kept)
+
+
+def pad(spans: Line, width: int) -> Line:
+    """The line in exactly ``width`` cells."""
+    fitted = fit(spans, width)
+    missing = width - width_of(fitted)
+    return (*fitted, Span(" " * missing)) if missing else fitted
+
+
+def spread(left: Line, right: Line, width: int) -> Line:
+    """``left`` and ``right`` at the two ends of ``width`` cells; ``right`` keeps its room."""
+    right = fit(right, width)
+    room = width - width_of(right)
+    if not right:
+        return fit(left, width)
+    return (*pad(left, max(room - 1, 0)), Span(" " if room else ""), *right)
+
+
+def fields(pairs: Sequence[tuple[str, Line]], width: int, column: int, label: int) -> list[Line]:
+    """Label and value pairs on a grid, so that a value's length moves nothing else.
+
+    ``column`` is the least width of a column, ``label`` the width of its labels.
+    """
+    count = max(1, min(width // column, len(pairs)))
+    room = width // count
+    rows: list[Line] = []
+    for start in range(0, len(pairs), count):
+        row: list[Span] = []
+        for name, value in pairs[start : start + count]:
+            row.append(Span(f"{name:<{label}}", "label"))
+            row.extend(pad(value, room - label - 1))
+            row.append(Span(" "))
+        rows.append(tuple(row))
+    return rows
+
+
+def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
+    """``text`` broken at blanks into lines of at most ``width`` cells."""
+    rows: list[str] = []
+    for word in text.split():
+        if rows and cell_len(rows[-1]) + 1 + cell_len(word) <= width:
+            rows[-1] += f" {word}"
+        else:
+            rows.append(word)
+    return [line(Span(row, tone)) for row in rows]
