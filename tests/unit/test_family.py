@@ -1,0 +1,139 @@
+"""The family of an NVIDIA card from its id, and what NVIDIA allows in a guest."""
+
+from __future__ import annotations
+
+import csv
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.model import NvidiaModel
+from tui.rules.family import nvidia_model, r465_family
+
+DATA = Path(__file__).parent.parent / "data"
+CASES = list(csv.DictReader((DATA / "families.csv").read_text().splitlines()))
+CHIPS = {
+    "G": "before Fermi", "GT": "before Fermi", "NV": "before Fermi", "C": "before Fermi",
+    "MCP": "before Fermi", "GF": "Fermi", "GK": "Kepler", "GM": "Maxwell", "GP": "Pascal",
+    "GV": "Volta", "TU": "Turing", "GA": "Ampere", "GH": "Hopper", "AD": "Ada", "GB": "Blackwell",
+}  # fmt: skip
+PCI_IDS = [Path("/usr/share/misc/pci.ids"), Path("/usr/share/hwdata/pci.ids")]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["device"])
+def test_the_name_of_2025_tells_all(case: dict[str, str]) -> None:
+    named = case["name_2025"] != "-"
+    model = nvidia_model(case["device"], case["name_2025"] if named else f"10de:{case['device']}")
+    assert model.family == case["family"]
+    assert model.brand == case["brand"]
+    assert (model.form or "?") == case["form"]
+    assert r465_family(model)[0] == case["r465_family"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["device"])
+def test_an_older_name_tells_the_same_or_says_unknown(case: dict[str, str]) -> None:
+    name = case["name_2023"]
+    model = nvidia_model(case["device"], name if name != "-" else f"10de:{case['device']}")
+    assert model.family == case["family"], "the family is in the id"
+    verdict, why = r465_family(model)
+    if name in ("-", "GN21-X11"):
+        assert (model.brand, model.form, verdict) == ("unknown", None, "unknown")
+        assert "name" in why
+    else:
+        assert (model.brand, model.form, verdict) == (
+            case["brand"], case["form"], case["r465_family"],
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "expected"),
+    [
+        ("0dd8", "GF106GL [Quadro 2000]", NvidiaModel("Fermi", "pro", "desktop")),
+        ("0f02", "GF108 [GeForce GT 730]", NvidiaModel("Fermi", "geforce", "desktop")),
+        ("0fc9", "GK107 [GeForce GT 730]", NvidiaModel("Kepler", "geforce", "desktop")),
+        ("10c3", "GT218 [GeForce 405]", NvidiaModel("before Fermi", "geforce", "desktop")),
+        ("0611", "G92 [GeForce 8800 GT]", NvidiaModel("before Fermi", "geforce", "desktop")),
+        ("1392", "GM107M [GeForce GTX 860M]", NvidiaModel("Maxwell", "geforce", "notebook")),
+        ("1028", "GK110GL [Tesla K20m]", NvidiaModel("Kepler", "pro", "desktop")),
+        ("2238", "GA102GL [A10M]", NvidiaModel("Ampere", "pro", "desktop")),
+        ("13f2", "GM204GL [Tesla M60]", NvidiaModel("Maxwell", "pro", "desktop")),
+        ("1c07", "GP106 [P106-100]", NvidiaModel("Pascal", "mining", "desktop")),
+        (
+            "24e0",
+            "GA104 [Geforce RTX 3070 Laptop GPU]",
+            NvidiaModel("Ampere", "geforce", "notebook"),
+        ),
+        ("2bb1", "GB202GL [RTX PRO 6000 Blackwell]", NvidiaModel("Blackwell", "pro", "desktop")),
+        ("1ff0", "TU117GL [T1000 8GB]", NvidiaModel("Turing", "pro", "desktop")),
+        ("26b5", "AD102GL [L40]", NvidiaModel("Ada", "pro", "desktop")),
+        ("24df", "GA104M", NvidiaModel("Ampere", "unknown", "notebook")),
+        ("1f04", "TU106", NvidiaModel("Turing", "unknown", None)),
+        ("3fff", "10de:3fff", NvidiaModel(None, "unknown", None)),
+        ("zzzz", "", NvidiaModel(None, "unknown", None)),
+    ],
+)
+def test_models(device: str, name: str, expected: NvidiaModel) -> None:
+    assert nvidia_model(device, name) == expected
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict", "words"),
+    [
+        (NvidiaModel("Kepler", "geforce", "desktop"), "pass", "allows it"),
+        (NvidiaModel("Kepler", "titan", "desktop"), "pass", "TITAN"),
+        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "from Maxwell"),
+        (NvidiaModel("Kepler", "geforce", None), "unknown", "form"),
+        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "from Kepler"),
+        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "from Maxwell"),
+        (NvidiaModel("before Fermi", "geforce", None), "fail", "before Fermi"),
+        (NvidiaModel("Fermi", "pro", "desktop"), "warn", "no R465 driver"),
+        (NvidiaModel("Kepler", "pro", "notebook"), "pass", "not restricted"),
+        (NvidiaModel("Turing", "mining", "desktop"), "unknown", "mining"),
+        (NvidiaModel("Blackwell", "unknown", None), "unknown", "name"),
+        (NvidiaModel(None, "geforce", "desktop"), "unknown", "family"),
+        (NvidiaModel(None, "pro", "desktop"), "unknown", "family"),
+    ],
+)
+def test_what_nvidia_allows(model: NvidiaModel, verdict: str, words: str) -> None:
+    found, why = r465_family(model)
+    assert found == verdict
+    assert words in why
+
+
+@pytest.mark.skipif(not any(path.exists() for path in PCI_IDS), reason="no pci.ids here")
+def test_ranges_agree_with_the_chips_that_pci_ids_names() -> None:
+    seen, wrong = 0, []
+    for device, name in _nvidia_entries():
+        chip = re.match(r"(MCP|NV|G[FKMPVAHBT]|TU|AD|G|C)\d", name)
+        if chip is None or re.search(r"Audio|USB|Bridge|Memory|Tegra|NVSwitch|MCP", name):
+            continue
+        seen += 1
+        if nvidia_model(device, name).family != CHIPS[chip[1]]:
+            wrong.append((device, name))
+    assert seen > 1000
+    assert len(wrong) <= 8, wrong
+
+
+def _nvidia_entries() -> list[tuple[str, str]]:
+    path = next(path for path in PCI_IDS if path.exists())
+    entries, vendor = [], ""
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith("C "):
+            break
+        if re.match(r"[0-9a-f]{4} ", line):
+            vendor = line[:4]
+        elif vendor == "10de" and (match := re.match(r"\t([0-9a-f]{4})\s+(.*)", line)):
+            entries.append((match[1], match[2]))
+    return entries
+
+
+@given(st.text(max_size=6), st.text(max_size=150))
+def test_any_text_has_a_model_and_an_unknown_one_never_passes(device: str, name: str) -> None:
+    model = nvidia_model(device, name)
+    verdict, why = r465_family(model)
+    assert why
+    if model.family is None or model.brand == "unknown":
+        assert verdict == "unknown"
