@@ -9,9 +9,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tui.host import Host, HostError, Source
+from tui.host.untrusted import clean
 from tui.model import Reading, Sample, SourceName, Unavailable
 
 Deliver = Callable[[Sample], None]
@@ -28,11 +29,13 @@ class Sampler:
         source: Source[Reading],
         deliver: Deliver,
         interval: float | None,
+        now: Callable[[], datetime],
     ) -> None:
         self.name = name
         self._source = source
         self._deliver = deliver
         self._interval = interval
+        self._now = now
         self._wake = threading.Event()
         self._stopped = False
         self._reading_since: tuple[float, datetime] | None = None
@@ -50,14 +53,18 @@ class Sampler:
         self._stopped = True
         self._wake.set()
 
-    def stalled_since(self, after: float) -> datetime | None:
-        """When the reading under way began, if that was more than ``after`` seconds ago."""
+    def stalled(self, after: float) -> Sample | None:
+        """What stands for the source while a reading is under way for more than ``after``
+        seconds: that it does not answer, and since when."""
         under_way = self._reading_since
         if under_way is None or time.monotonic() - under_way[0] < after:
             return None
-        return under_way[1]
+        since = under_way[1]
+        reason = f"no answer since {since.astimezone():%H:%M:%S}"
+        return Sample(self.name, Unavailable(reason, since), since)
 
     def _run(self) -> None:
+        # Events are heard before the first reading, so that none falls between them.
         self._source.watch(self.poke)
         while not self._stopped:
             self._wake.clear()
@@ -69,12 +76,15 @@ class Sampler:
         self._source.close()
 
     def _take(self) -> Sample:
-        began = datetime.now(UTC)
+        began = self._now()
         self._reading_since = (time.monotonic(), began)
         try:
             reading: Reading = self._source.read()
         except HostError as error:
             reading = Unavailable(str(error), since=began)
+        except Exception as error:  # a defect of ours must cost one panel, and be seen in it
+            text = clean(f"{type(error).__name__}: {error}")
+            reading = Unavailable(f"vfiotop failed here ({text}); please report it", since=began)
         finally:
             self._reading_since = None
         return Sample(self.name, reading, began)
@@ -85,6 +95,6 @@ def samplers(host: Host, deliver: Deliver, interval: float) -> tuple[Sampler, ..
     are read at start and on events only, the rest every ``interval`` seconds."""
     on_events: Iterable[SourceName] = ("facts", "pci")
     return tuple(
-        Sampler(name, source, deliver, None if name in on_events else interval)
+        Sampler(name, source, deliver, None if name in on_events else interval, host.now)
         for name, source in host.sources()
     )

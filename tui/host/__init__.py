@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from tui.model import Guests, HostFacts, Inventory, NvmlReading, Reading, SourceName, Vitals
@@ -39,11 +40,16 @@ class Source(Protocol[T_co]):
         ...
 
 
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True)
 class Host:
     """The sources of one host: the real one, a captured one, a simulated one.
 
-    ``banner`` is shown on every screen when the host is not the real one.
+    ``banner`` is shown on every screen when the host is not the real one; ``now`` is
+    the clock its readings are stamped with.
     """
 
     facts: Source[HostFacts]
@@ -53,6 +59,7 @@ class Host:
     guests: Source[Guests]
     banner: str | None = None
     readonly: bool = False
+    now: Callable[[], datetime] = _utc_now
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
         yield "facts", self.facts

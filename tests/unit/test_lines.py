@@ -1,0 +1,87 @@
+"""Lines: whatever the text, a line fits its width."""
+
+import itertools
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from widgets.canvas import changed_runs
+from widgets.lines import Line, Span, fields, fit, line, pad, spread, width_of, wrap
+
+TEXTS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
+LINES = st.lists(TEXTS.map(Span), max_size=5).map(tuple)
+
+
+@given(LINES, st.integers(0, 60))
+def test_fit_never_exceeds_the_width(spans: Line, width: int) -> None:
+    assert width_of(fit(spans, width)) <= width
+
+
+@given(LINES, st.integers(0, 60))
+def test_pad_is_exact(spans: Line, width: int) -> None:
+    assert width_of(pad(spans, width)) == width
+
+
+@given(LINES, LINES, st.integers(0, 60))
+def test_spread_never_exceeds_the_width(left: Line, right: Line, width: int) -> None:
+    assert width_of(spread(left, right, width)) <= width
+
+
+def test_fit_marks_what_was_cut() -> None:
+    assert fit(line("GeForce RTX 4090"), 8) == (Span("GeForce"), Span("…"))
+    assert fit(line("short"), 8) == line("short")
+
+
+def test_fit_cuts_before_a_wide_character_that_does_not_fit() -> None:
+    cut = fit(line("ab漢字"), 4)
+    assert "".join(span.text for span in cut) == "ab …"
+
+
+def test_spread_keeps_the_right_end() -> None:
+    spans = spread(line("a long name of a device"), line("vfio-pci"), 20)
+    assert "".join(span.text for span in spans) == "a long nam… vfio-pci"
+
+
+def test_fields_keep_their_columns_whatever_the_values() -> None:
+    def rows(value: str) -> list[str]:
+        pairs = [("Temp", line(value)), ("Fan", line("30 %")), ("Power", line("35 W"))]
+        return ["".join(s.text for s in row) for row in fields(pairs, 40, 18, 6)]
+
+    short, long = rows("9 °C"), rows("100 °C and more than fits")
+    assert short[0].index("Fan") == long[0].index("Fan") == 20
+    assert len(short) == 2
+
+
+@given(st.lists(TEXTS, max_size=8).map(" ".join), st.integers(10, 60))
+def test_wrap_keeps_every_word(text: str, width: int) -> None:
+    rows = ["".join(span.text for span in row) for row in wrap(text, width)]
+    assert " ".join(rows).split() == text.split()
+    assert all(cell_len(row) <= width or " " not in row for row in rows)
+
+
+@given(LINES, LINES)
+def test_changed_runs_cover_every_difference(old: Line, new: Line) -> None:
+    def cells(spans: Line) -> list[str]:
+        return [c for span in spans for c in span.text for _ in range(cell_len(c))]
+
+    before, after = cells(old), cells(new)
+    runs = changed_runs(old, new)
+    for x in range(max(len(before), len(after))):
+        was = before[x] if x < len(before) else " "
+        now = after[x] if x < len(after) else " "
+        if was != now:
+            assert any(start <= x < end for start, end in runs)
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(runs))
+
+
+def test_equal_lines_have_no_changed_run() -> None:
+    assert changed_runs(line("37%"), line("37%")) == []
+
+
+def test_a_changed_figure_is_one_short_run() -> None:
+    assert changed_runs(line("GPU    37%  ────"), line("GPU    41%  ────")) == [(7, 9)]
+
+
+def test_a_changed_tone_is_a_change() -> None:
+    assert changed_runs(line(Span("81 °C", "text")), line(Span("81 °C", "warn"))) == [(0, 5)]

@@ -1,0 +1,126 @@
+"""Samplers: one thread a source, woken by events, never in each other's way."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from tui.host import HostError, Wake
+from tui.model import HostFacts, Sample, Unavailable
+from tui.sampler import Sampler
+
+PATIENCE = 5.0
+
+
+class FakeSource:
+    """Returns ``HostFacts`` with a running number; ``gate`` holds a reading back."""
+
+    def __init__(self) -> None:
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Semaphore(0)
+        self.closed = threading.Event()
+        self.error: Exception | None = None
+        self.readings = 0
+        self.wake: Wake | None = None
+
+    def read(self) -> HostFacts:
+        self.entered.release()
+        self.gate.wait()
+        if self.error is not None:
+            raise self.error
+        self.readings += 1
+        return HostFacts("host", str(self.readings))
+
+    def watch(self, wake: Wake) -> None:
+        self.wake = wake
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+class Rig:
+    def __init__(self, interval: float | None = None) -> None:
+        self.source = FakeSource()
+        self.samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+        self.sampler = Sampler(
+            "facts", self.source, self.samples.put, interval, lambda: datetime.now(UTC)
+        )
+
+    def next(self) -> Sample:
+        return self.samples.get(timeout=PATIENCE)
+
+
+@pytest.fixture
+def rig():  # type: ignore[no-untyped-def]
+    rig = Rig()
+    yield rig
+    rig.source.gate.set()
+    rig.sampler.stop()
+    assert rig.source.closed.wait(PATIENCE)
+
+
+def test_reads_at_start_and_then_only_when_woken(rig: Rig) -> None:
+    rig.sampler.start()
+    assert rig.next().reading == HostFacts("host", "1")
+    assert rig.source.wake is not None
+    rig.source.wake()
+    assert rig.next().reading == HostFacts("host", "2")
+    assert rig.samples.empty()
+
+
+def test_interval_reads_again_by_itself() -> None:
+    rig = Rig(interval=0.01)
+    rig.sampler.start()
+    readings = [rig.next().reading for _ in range(3)]
+    rig.sampler.stop()
+    assert readings == [HostFacts("host", str(n)) for n in (1, 2, 3)]
+    assert rig.source.closed.wait(PATIENCE)
+
+
+def test_a_wake_during_a_reading_is_not_lost(rig: Rig) -> None:
+    rig.source.gate.clear()
+    rig.sampler.start()
+    assert rig.source.entered.acquire(timeout=PATIENCE)
+    rig.sampler.poke()
+    rig.source.gate.set()
+    rig.next()
+    assert rig.next().reading == HostFacts("host", "2")
+
+
+def test_host_error_is_a_reading_that_says_why(rig: Rig) -> None:
+    rig.source.error = HostError("libvirtd is not running")
+    rig.sampler.start()
+    assert rig.next().reading == Unavailable("libvirtd is not running")
+    rig.source.error = None
+    rig.sampler.poke()
+    assert rig.next().reading == HostFacts("host", "1")
+
+
+def test_a_defect_is_shown_and_the_thread_goes_on(rig: Rig) -> None:
+    rig.source.error = ZeroDivisionError("by\x1b[31m zero")
+    rig.sampler.start()
+    reading = rig.next().reading
+    assert isinstance(reading, Unavailable)
+    assert "ZeroDivisionError" in reading.reason
+    assert "\x1b" not in reading.reason
+    rig.source.error = None
+    rig.sampler.poke()
+    assert rig.next().reading == HostFacts("host", "1")
+
+
+def test_a_hung_reading_is_stalled_since_it_began(rig: Rig) -> None:
+    rig.source.gate.clear()
+    rig.sampler.start()
+    assert rig.source.entered.acquire(timeout=PATIENCE)
+    sample = rig.sampler.stalled(after=0.0)
+    assert sample is not None
+    assert isinstance(sample.reading, Unavailable)
+    assert sample.reading.reason.startswith("no answer since ")
+    assert rig.sampler.stalled(after=3600) is None
+    rig.source.gate.set()
+    rig.next()
+    assert rig.sampler.stalled(after=0.0) is None

@@ -1,0 +1,165 @@
+"""The application: wiring only. Samplers feed it, screens draw what it holds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import App, SystemCommand
+from textual.screen import Screen
+
+from tui.commands import of_screen
+from tui.config import Config, load_theme, save_theme
+from tui.host import Host
+from tui.live import Live
+from tui.messages import Sampled
+from tui.model import Inventory, Sample, SourceName, Vitals
+from tui.rules.roles import Choice
+from tui.sampler import samplers
+from tui.screens.base import HostScreen
+from tui.screens.details import DetailsScreen
+from tui.screens.events import EventsScreen
+from tui.screens.groups import GroupsScreen
+from tui.screens.help import HelpScreen
+from tui.screens.overview import OverviewScreen
+from tui.theme import THEMES, default_theme, next_theme
+from widgets.graph import PLAIN, RICH
+
+STALL_CHECK = 0.5
+"""Seconds between looks for a source that does not answer."""
+
+STALL_AFTER = 3.0
+"""Seconds after which a reading under way counts as not answering."""
+
+
+class VfiotopApp(App[None]):
+    """Shows one host until the user quits."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "vfiotop"
+    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-tiny"),
+        (36, "-narrow"),
+        (72, "-normal"),
+        (110, "-wide"),
+    ]
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+        (0, "-flat"),
+        (10, "-low"),
+        (32, "-tall"),
+    ]
+
+    def __init__(self, host: Host, config: Config, stall_after: float = STALL_AFTER) -> None:
+        super().__init__()
+        self.host = host
+        self.live = Live(Choice(config.guest_gpu, config.guest))
+        self.glyphs = PLAIN if os.environ.get("TERM") == "linux" else RICH
+        self.animation_level = "none"
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = config.theme or load_theme() or default_theme(os.environ)
+        self.theme = wanted if wanted in self.available_themes else default_theme(os.environ)
+        self._stall_after = max(stall_after, 3 * config.interval)
+        self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
+
+    # --- readings in ---
+
+    def on_load(self) -> None:
+        for sampler in self._samplers.values():
+            sampler.start()
+
+    def on_mount(self) -> None:
+        self.push_screen(OverviewScreen())
+        self.set_interval(STALL_CHECK, self._look_for_stalls)
+
+    def on_unmount(self) -> None:
+        for sampler in self._samplers.values():
+            sampler.stop()
+
+    def _deliver(self, sample: Sample) -> None:
+        # A sampler may finish its last reading after the event loop is gone.
+        with contextlib.suppress(RuntimeError):
+            self.post_message(Sampled(sample))
+
+    def on_sampled(self, message: Sampled) -> None:
+        self._take(message.sample)
+
+    def _take(self, sample: Sample) -> None:
+        before = self.live.snapshot
+        self.live.take(sample)
+        if self.live.snapshot is not before:
+            self._follow_up(sample)
+        if isinstance(self.screen, HostScreen):
+            self.screen.show()
+
+    def _follow_up(self, sample: Sample) -> None:
+        """Wake the sources that a change elsewhere makes stale."""
+        reading, inventory = sample.reading, self.live.snapshot.pci
+        if isinstance(reading, Inventory):
+            self._poke("vitals", "nvml")
+        elif isinstance(reading, Vitals) and isinstance(inventory, Inventory):
+            drivers = {gpu.address: gpu.driver for gpu in inventory.gpus}
+            # A bind whose event was lost still shows: the driver link is read on every tick.
+            if drivers != {card.address: card.driver for card in reading.cards}:
+                self._poke("pci")
+
+    def _poke(self, *names: SourceName) -> None:
+        for name in names:
+            self._samplers[name].poke()
+
+    def _look_for_stalls(self) -> None:
+        for sampler in self._samplers.values():
+            sample = sampler.stalled(self._stall_after)
+            if sample is not None:
+                self._take(sample)
+
+    # --- keys ---
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        for command in of_screen(screen.name or ""):
+            if command.id != "palette":
+                action = command.action
+                yield SystemCommand(
+                    command.label,
+                    f"{command.help} ({command.key_label})",
+                    lambda action=action: self.call_later(self.run_action, action),
+                )
+
+    def open(self, screen: HostScreen) -> None:
+        """Show a screen over the overview, in place of another that lies there."""
+        if isinstance(self.screen, OverviewScreen):
+            self.push_screen(screen)
+        else:
+            self.switch_screen(screen)
+
+    def action_groups(self) -> None:
+        self.open(GroupsScreen())
+
+    def action_events(self) -> None:
+        self.open(EventsScreen())
+
+    def action_help(self) -> None:
+        self.push_screen(HelpScreen())
+
+    def action_details(self) -> None:
+        subject = self.screen.subject if isinstance(self.screen, HostScreen) else None
+        if subject is not None:
+            self.push_screen(DetailsScreen(subject))
+
+    def action_filter(self) -> None:
+        if not isinstance(self.screen, GroupsScreen):
+            self.open(GroupsScreen(filtering=True))
+        else:
+            self.screen.start_filter()
+
+    def action_back(self) -> None:
+        if len(self.screen_stack) > 2:
+            self.pop_screen()
+
+    def action_theme(self) -> None:
+        self.theme = next_theme(self.theme)
+        self.notify(f"Theme: {self.theme}", timeout=1.5)
+        threading.Thread(target=save_theme, args=(self.theme,), daemon=True).start()

@@ -1,0 +1,200 @@
+"""The command line: what was asked for, on which host, and how it ended.
+
+Exit codes: 0 done; 1 refused or failed, with the host consistent; 2 wrong usage.
+Errors go to stderr as one line that says what to do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tui import __version__, config
+from tui.host import Host, HostError
+from tui.model import Inventory
+
+DONE, FAILED, USAGE = 0, 1, 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run ``vfiotop`` with ``argv`` and return its exit code."""
+    try:
+        return _run(_parser().parse_args(argv))
+    except SystemExit as leaving:  # argparse leaves by itself after --help and on wrong usage
+        return leaving.code if isinstance(leaving.code, int) else USAGE
+    except (config.ConfigError, _UsageError) as error:
+        return _fail(str(error), USAGE)
+    except HostError as error:
+        return _fail(str(error), FAILED)
+    except KeyboardInterrupt:
+        return FAILED
+    except BrokenPipeError:
+        # The reader of our output went away; Python would report it again at exit.
+        sys.stderr.close()
+        return FAILED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.demo == "list":
+        return _list_scenarios()
+    settings = _settings(arguments)
+    host = _open(arguments, settings)
+    try:
+        if arguments.command == "status":
+            return _status(host, settings, as_json=arguments.json)
+        return _screen(host, settings)
+    finally:
+        host.close()
+
+
+class _UsageError(Exception):
+    """What was asked for makes no sense; the sentence says what does."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one line, as every other error."""
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse: never returns
+        sys.stderr.write(f"vfiotop: {message}; see `vfiotop --help`\n")
+        raise SystemExit(USAGE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="vfiotop",
+        description="top for GPU passthrough: both GPUs, the guest and the IOMMU groups, live. "
+        "Without a command it opens the screen.",
+    )
+    parser.add_argument("--version", action="version", version=f"vfiotop {__version__}")
+    common = _Parser(add_help=False)
+    for each in (parser, common):
+        _add_common(each, top=each is parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    status = commands.add_parser(
+        "status", parents=[common], help="one reading of everything, as text or JSON"
+    )
+    status.add_argument("--json", action="store_true", help="as JSON, schema 1")
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """Options that may stand before or after the command."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--demo", nargs="?", const="gaming", metavar="SCENARIO", default=default(None),
+        help="a simulated host; “--demo list” names the scenarios",
+    )  # fmt: skip
+    parser.add_argument(
+        "--demo-if-no-gpu", action="store_true", default=default(False), help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", default=default(None),
+        help="a captured host: DIR/sys, DIR/proc, DIR/etc and DIR/domains/*.xml",
+    )  # fmt: skip
+    parser.add_argument(
+        "--readonly", action="store_true", default=default(False), help="no action can be taken"
+    )
+    parser.add_argument(
+        "--connect", metavar="URI", default=default(None),
+        help=f"libvirt's URI (default {config.DEFAULT_URI})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", default=default(None), help="the configuration"
+    )
+    parser.add_argument(
+        "--interval", metavar="SECONDS", default=default(None),
+        help=f"between readings (default {config.DEFAULT_INTERVAL:.0f})",
+    )  # fmt: skip
+
+
+def _settings(arguments: argparse.Namespace) -> config.Config:
+    """The configuration with what the command line says on top."""
+    settings = config.load(arguments.config)
+    if arguments.connect is not None:
+        settings = replace(settings, connect=arguments.connect)
+    if arguments.interval is not None:
+        try:
+            settings = replace(settings, interval=config.interval(arguments.interval))
+        except ValueError as error:
+            raise _UsageError(f"--interval: {error}") from error
+    return settings
+
+
+def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
+    """The host that was asked for. The backends are imported only for the one in use."""
+    if arguments.demo is not None and arguments.root is not None:
+        raise _UsageError("--demo and --root cannot be used together; choose one")
+    if arguments.demo is not None:
+        return _demo(arguments.demo)
+    if arguments.root is not None:
+        from tui.host.capture import captured_host  # noqa: PLC0415
+
+        return captured_host(arguments.root)
+    from tui.host.real import real_host  # noqa: PLC0415
+
+    host = real_host(settings.connect, readonly=arguments.readonly)
+    if arguments.demo_if_no_gpu and not _has_gpu(host):
+        host.close()
+        return replace(_demo("gaming"), banner="No GPU here: simulated host")
+    return host
+
+
+def _demo(scenario: str) -> Host:
+    from tui.host.demo import UnknownScenario, demo_host  # noqa: PLC0415
+
+    try:
+        return demo_host(scenario)
+    except UnknownScenario as error:
+        raise _UsageError(str(error)) from error
+
+
+def _list_scenarios() -> int:
+    from tui.host.demo import SCENARIOS  # noqa: PLC0415
+
+    for name, text in SCENARIOS.items():
+        print(f"{name:<10} {text}")
+    return DONE
+
+
+def _has_gpu(host: Host) -> bool:
+    inventory: Inventory = host.pci.read()
+    return bool(inventory.gpus)
+
+
+def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
+    from tui.once import read_once  # noqa: PLC0415
+    from tui.rules.roles import Choice  # noqa: PLC0415
+    from tui.rules.view import assess  # noqa: PLC0415
+    from tui.status import as_json as to_json  # noqa: PLC0415
+    from tui.status import as_text  # noqa: PLC0415
+
+    view = assess(read_once(host), Choice(settings.guest_gpu, settings.guest))
+    if as_json:
+        print(json.dumps(to_json(view, datetime.now(UTC)), indent=1, ensure_ascii=False))
+    else:
+        print(as_text(view))
+    sys.stdout.flush()
+    return DONE
+
+
+def _screen(host: Host, settings: config.Config) -> int:
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return _fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
+    from tui.app import VfiotopApp  # noqa: PLC0415
+
+    app = VfiotopApp(host, settings)
+    app.run()
+    return DONE if app.return_code in (0, None) else FAILED
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stderr.write(f"vfiotop: {message}\n")
+    return code

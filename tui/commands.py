@@ -1,0 +1,78 @@
+"""The one table of actions: bindings, footer, help and palette are made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.binding import Binding
+
+
+@dataclass(frozen=True)
+class Command:
+    """One thing a person can do: its key, its Textual action, and words for it.
+
+    ``screens`` names the screens on which it works; empty means everywhere.
+    """
+
+    id: str
+    keys: str
+    action: str
+    label: str
+    help: str
+    screens: tuple[str, ...] = ()
+    footer: bool = True
+
+    @property
+    def key_label(self) -> str:
+        """The first key as a person writes it."""
+        key = self.keys.split(",")[0]
+        return {"question_mark": "?", "slash": "/", "escape": "esc"}.get(key, key)
+
+
+COMMANDS = (
+    Command("details", "enter", "app.details", "Details",
+            "All that is known of the panel or the device under the cursor",
+            screens=("overview", "groups")),
+    Command("groups", "g", "app.groups", "Groups",
+            "The IOMMU groups on the whole screen",
+            screens=("overview", "events", "details")),
+    Command("events", "e", "app.events", "Events",
+            "What changed since the start, newest first",
+            screens=("overview", "groups", "details")),
+    Command("filter", "slash", "app.filter", "Filter",
+            "Show only the devices whose line contains a text",
+            screens=("overview", "groups")),
+    Command("theme", "t", "app.theme", "Theme",
+            "Dark, light, or the terminal's own colours"),
+    Command("back", "escape", "app.back", "Back",
+            "To the overview",
+            screens=("groups", "events", "details", "help")),
+    Command("help", "question_mark", "app.help", "Help",
+            "The keys and what they do",
+            screens=("overview", "groups", "events", "details")),
+    Command("palette", "ctrl+p", "app.command_palette", "Palette",
+            "Find a command by its name", footer=False),
+    Command("quit", "q,ctrl+q", "app.quit", "Quit",
+            "Leave; nothing on the host changes"),
+)  # fmt: skip
+
+
+def bindings(screen: str) -> list[Binding]:
+    """The key bindings of a screen, in the order of its footer."""
+    return [
+        Binding(
+            command.keys,
+            command.action,
+            command.label,
+            tooltip=command.help,
+            show=command.footer,
+            id=command.id,
+            key_display=command.key_label,
+        )
+        for command in of_screen(screen)
+    ]
+
+
+def of_screen(screen: str) -> tuple[Command, ...]:
+    """The commands that work on a screen."""
+    return tuple(c for c in COMMANDS if not c.screens or screen in c.screens)

@@ -1,0 +1,22 @@
+"""This host: every source on the machine itself."""
+
+from __future__ import annotations
+
+from tui.host import Host
+from tui.host.facts import FactsSource
+from tui.host.guests import GuestsSource
+from tui.host.nvml import NvmlSource
+from tui.host.pci import PciSource, VitalsSource
+
+
+def real_host(uri: str, *, readonly: bool = False) -> Host:
+    """The machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
+    pci = PciSource()
+    return Host(
+        facts=FactsSource(),
+        pci=pci,
+        vitals=VitalsSource(pci),
+        nvml=NvmlSource(),
+        guests=GuestsSource(uri, readonly=readonly),
+        readonly=readonly,
+    )

@@ -1,0 +1,15 @@
+"""Every message that crosses from one part of the application to another."""
+
+from __future__ import annotations
+
+from textual.message import Message
+
+from tui.model import Sample
+
+
+class Sampled(Message):
+    """A source was read. Posted from a sampler's thread."""
+
+    def __init__(self, sample: Sample) -> None:
+        super().__init__()
+        self.sample = sample

@@ -1,0 +1,68 @@
+"""What all screens share: the line on top, the footer, and how they hear of a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar, cast
+
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Footer, Static
+
+from tui.live import Live
+from widgets.header import HostHeader
+
+if TYPE_CHECKING:
+    from tui.app import VfiotopApp
+
+
+class HostScreen(Screen[None]):
+    """A screen that draws the host: subclasses compose ``body`` and draw in ``draw``.
+
+    ``show`` is called after each sample; drawing what has not changed costs nothing.
+    """
+
+    NAME: ClassVar[str]
+    """The screen's name in the table of commands."""
+
+    def __init__(self) -> None:
+        super().__init__(name=self.NAME)
+
+    @property
+    def vfiotop(self) -> VfiotopApp:
+        """The application, with its type."""
+        from tui.app import VfiotopApp  # noqa: PLC0415  # the app imports the screens
+
+        return cast(VfiotopApp, self.app)
+
+    @property
+    def subject(self) -> str | None:
+        """The address or domain that a key pressed now is about."""
+        return None
+
+    def compose(self) -> ComposeResult:
+        yield HostHeader(self.vfiotop.host.banner)
+        yield from self.body()
+        yield Static("vfiotop needs 36x10 cells or more", id="too-small")
+        yield Footer()
+
+    def body(self) -> Iterable[Widget]:
+        raise NotImplementedError
+
+    def draw(self, live: Live) -> None:
+        """Draw what ``live`` holds."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Draw the screen as it is; before it is mounted there is nothing to draw on."""
+        if self.is_mounted:
+            with self.app.batch_update():
+                self.query_one(HostHeader).show(self.vfiotop.live.view)
+                self.draw(self.vfiotop.live)
+
+    def on_mount(self) -> None:
+        self.show()
+
+    def on_screen_resume(self) -> None:
+        self.show()

@@ -1,0 +1,69 @@
+"""The IOMMU groups on the whole screen, with a filter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+from textual.widgets import Input
+
+from tui.commands import bindings
+from tui.live import Live
+from tui.screens.base import HostScreen
+from widgets.group_tree import GroupTree
+
+
+class GroupsScreen(HostScreen):
+    """Every device with its driver; ``filtering`` opens it with the filter in hand."""
+
+    NAME = "groups"
+    CSS_PATH = "groups.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+
+    def __init__(self, filtering: bool = False) -> None:
+        super().__init__()
+        self._filtering = filtering
+
+    def body(self) -> Iterable[Widget]:
+        with Container(id="body"):
+            yield GroupTree(id="groups")
+        yield Input(placeholder="address, name, driver, group or vendor:device", id="filter",
+                    max_length=80, compact=True)  # fmt: skip
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        if self._filtering:
+            self.start_filter()
+        else:
+            self.query_one("#filter").display = False
+            self.query_one(GroupTree).focus()
+
+    @property
+    def subject(self) -> str | None:
+        return self.query_one(GroupTree).selected
+
+    def start_filter(self) -> None:
+        """Show the filter and put the cursor in it."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        field.focus()
+
+    @on(Input.Changed)
+    def _narrow(self) -> None:
+        self.show()
+
+    @on(Input.Submitted)
+    def _keep(self) -> None:
+        self.query_one(GroupTree).focus()
+
+    def on_group_tree_chosen(self) -> None:
+        self.vfiotop.action_details()
+
+    def draw(self, live: Live) -> None:
+        view, tree = live.view, self.query_one(GroupTree)
+        tree.border_title = "IOMMU groups" if view.iommu_enabled else "PCI devices, no IOMMU group"
+        tree.show(view.groups, view.problem("pci"), self.query_one("#filter", Input).value)

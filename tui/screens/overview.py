@@ -1,0 +1,99 @@
+"""Everything on one screen: both GPUs, the guest, the IOMMU groups, what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui.commands import bindings
+from tui.live import GUEST_CPU, Live, util_key
+from tui.screens.base import HostScreen
+from widgets.event_list import EventList
+from widgets.gpu_list import GpuList
+from widgets.gpu_panel import GpuPanel
+from widgets.graph import STEPS_PER_CELL
+from widgets.group_tree import GroupTree
+from widgets.guest_panel import GuestPanel
+from widgets.notice import Notice
+
+PANELS = 2
+"""GPUs with a panel of their own; further ones are listed."""
+
+
+class OverviewScreen(HostScreen):
+    """The first screen, and the one that stays open."""
+
+    NAME = "overview"
+    CSS_PATH = "overview.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    AUTO_FOCUS = "GpuPanel"
+
+    def body(self) -> Iterable[Widget]:
+        glyphs = self.vfiotop.glyphs
+        with Container(id="body"):
+            with Container(id="gpus"):
+                yield Notice(id="no-gpu")
+                for index in range(PANELS):
+                    yield GpuPanel(id=f"gpu-{index}", glyphs=glyphs)
+            yield GpuList(id="more-gpus")
+            with Container(id="middle"):
+                yield GuestPanel(id="guest", glyphs=glyphs)
+                yield GroupTree(id="groups")
+            yield EventList(id="events")
+
+    @property
+    def subject(self) -> str | None:
+        focused = self.focused
+        if isinstance(focused, GpuPanel):
+            return focused.gpu.address if focused.gpu else None
+        if isinstance(focused, GroupTree):
+            return focused.selected
+        if isinstance(focused, GuestPanel):
+            guest = self.vfiotop.live.view.guest
+            return guest.domain.name if guest else None
+        return None
+
+    def on_group_tree_chosen(self) -> None:
+        self.vfiotop.action_details()
+
+    def draw(self, live: Live) -> None:
+        self._draw_gpus(live)
+        view = live.view
+        guest = self.query_one(GuestPanel)
+        steps = guest.room.width * STEPS_PER_CELL
+        guest.show(
+            view.guests,
+            view.problem("guests"),
+            live.history.series(GUEST_CPU, steps),
+            self.vfiotop.host.now(),
+        )
+        groups = self.query_one(GroupTree)
+        groups.border_title = "IOMMU groups" if view.iommu_enabled else "PCI devices"
+        groups.show(view.groups, view.problem("pci"))
+        self.query_one(EventList).show(live.events)
+
+    def _draw_gpus(self, live: Live) -> None:
+        gpus = live.view.gpus
+        for index in range(PANELS):
+            panel = self.query_one(f"#gpu-{index}", GpuPanel)
+            panel.display = index < len(gpus)
+            if index < len(gpus):
+                steps = panel.room.width * STEPS_PER_CELL
+                key = util_key(gpus[index].address)
+                panel.show(gpus[index], live.history.series(key, steps))
+        notice = self.query_one(Notice)
+        notice.display = not gpus
+        notice.show(
+            live.view.problem("pci")
+            or "No GPU found: no PCI function of class 0300, 0302 or 0380 is on this host. "
+            "`vfiotop --demo` shows a simulated one."
+        )
+        more = self.query_one(GpuList)
+        further = gpus[PANELS:]
+        more.display = bool(further)
+        more.styles.height = min(len(further), 6) + 2
+        more.show(further)

@@ -1,0 +1,183 @@
+"""All that is known of one subject, as lines of label and value."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from textual.events import Resize
+
+from tui.model import Gpu, Guest, HostView, Metrics, PciFunction
+from widgets.canvas import Canvas
+from widgets.figures import DASH, link, memory, number, pcie, rate, ratio, short, size, uptime
+from widgets.guest_panel import agent
+from widgets.lines import Line, Span, Tone, line, pad, wrap
+
+LABEL = 18
+
+
+class DetailsPanel(Canvas):
+    """Scrolls when there is more than fits."""
+
+    DEFAULT_CSS = """
+    DetailsPanel { border: round $border; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(can_focus=True)
+        self._shown: tuple[str, HostView, datetime] | None = None
+
+    def show(self, subject: str, view: HostView, at: datetime) -> None:
+        """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``."""
+        self._shown = (subject, view, at)
+        self.border_title = short(subject)
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is not None and self.room.width > 0:
+            self.paint(details_lines(*self._shown, self.room.width))
+
+
+def details_lines(subject: str, view: HostView, at: datetime, width: int) -> list[Line]:
+    """The lines for an address or a domain; one sentence where it is not there any more."""
+    gpu = view.gpu(subject)
+    function = next((f for g in view.groups for f in g.functions if f.address == subject), None)
+    guest = next((g for g in view.guests if g.domain.name == subject), None)
+    if gpu is not None:
+        return [*_gpu(gpu, width), (), *_function(gpu.function, width)]
+    if function is not None:
+        return _function(function, width)
+    if guest is not None:
+        return _guest(guest, at, width)
+    return wrap(f"{short(subject)} is not there any more.", width, "warn")
+
+
+def _row(label: str, value: str | Span | None, width: int) -> list[Line]:
+    """A label and its value, which wraps beneath itself."""
+    if value is None or value == "":
+        value = Span(DASH, "dim")
+    span = value if isinstance(value, Span) else Span(value)
+    first, *rest = wrap(span.text, max(width - LABEL, 8), span.tone) or [()]
+    lines = [(*pad(line(Span(label, "label")), LABEL), *first)]
+    return lines + [line(" " * LABEL, *more) for more in rest]
+
+
+def _heading(text: str) -> Line:
+    return line(Span(text, "accent"))
+
+
+def _gpu(gpu: Gpu, width: int) -> list[Line]:
+    nvidia = gpu.nvidia
+    lines = [_heading("GPU"), *_row("Role", gpu.role, width), *_row("Owner", gpu.owner, width)]
+    if nvidia is not None:
+        lines += _row("Family", nvidia.family or "unknown", width)
+        lines += _row("Brand", nvidia.brand, width)
+        lines += _row("Form", nvidia.form or "unknown", width)
+    viability = gpu.viability
+    tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.viable]  # type: ignore[assignment]
+    words = {True: "viable", False: "not viable", None: "unknown whether viable"}
+    why = f": {viability.reason}" if viability.reason else ""
+    lines += _row("Passthrough", Span(words[viability.viable] + why, tone), width)
+    lines += _row("Moves", " ".join(short(a) for a in viability.moves), width)
+    for blocker in viability.blockers:
+        lines += _row(
+            "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
+        )
+    reading = gpu.reading
+    if reading is None:
+        lines += [(), _heading("Readings"), *_row("None", gpu.no_reading, width)]
+    elif reading.lost:
+        lines += [(), _heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
+    else:
+        lines += [(), _heading(f"Readings ({reading.source})"), *_metrics(reading.metrics, width)]
+        lines += [(), _heading("Processes")]
+        if reading.processes is None:
+            lines += _row("Unknown", "the driver does not list them", width)
+        for process in reading.processes or ():
+            used = memory(process.memory_mib, None) if process.memory_mib is not None else ""
+            lines += _row(
+                f"{process.pid or DASH}", f"{process.name}  {process.what}  {used}", width
+            )
+        if reading.processes == ():
+            lines += _row("None", "no process uses the card", width)
+    return lines
+
+
+def _metrics(metrics: Metrics, width: int) -> list[Line]:
+    throttle = metrics.throttle
+    rows: list[tuple[str, str | Span]] = [
+        ("Load", number(metrics.util_pct, "%")),
+        ("Memory load", number(metrics.mem_util_pct, "%")),
+        ("VRAM", memory(metrics.mem_used_mib, metrics.mem_total_mib)),
+        ("Temperature", number(metrics.temp_c, "°C")),
+        ("Fan", number(metrics.fan_pct, "%")),
+        ("Power", ratio(metrics.power_w, metrics.power_limit_w, "W")),
+        ("Clock", number(metrics.clock_mhz, "MHz")),
+        ("Memory clock", number(metrics.mem_clock_mhz, "MHz")),
+        ("PCIe now", pcie(metrics.pcie_gen, metrics.pcie_width)),
+        ("PCIe most", pcie(metrics.pcie_gen_max, metrics.pcie_width_max)),
+        ("Encoder", number(metrics.enc_pct, "%")),
+        ("Decoder", number(metrics.dec_pct, "%")),
+        ("Held back by", DASH if throttle is None else ", ".join(throttle) or "nothing"),
+    ]
+    return [each for label, value in rows for each in _row(label, value, width)]
+
+
+def _function(function: PciFunction, width: int) -> list[Line]:
+    resets = function.reset_methods
+    group = function.iommu_group
+    vga = {True: "yes", False: "no", None: None}[function.boot_vga]
+    rows: list[tuple[str, str | None]] = [
+        ("Address", function.address),
+        ("Name", function.name),
+        ("Vendor", function.vendor_name),
+        ("Ids", f"{function.vendor}:{function.device}, subsystem {function.subsystem or DASH}"),
+        ("Class", function.class_code),
+        ("Driver", function.driver or "none"),
+        ("IOMMU group", "none" if group is None else str(group)),
+        ("Boot VGA", vga),
+        ("Reset", None if resets is None else ", ".join(resets) or "none"),
+        ("Link at most", link(function.link_max)),
+        ("BARs", ", ".join(f"{bar.index}: {size(bar.size)}" for bar in function.bars)),
+        ("SR-IOV", _optional(function.sriov_total_vfs, "{} virtual functions at most")),
+        ("NUMA node", _optional(function.numa_node, "{}")),
+    ]
+    lines = [_heading("PCI function")]
+    lines += [each for label, value in rows for each in _row(label, value, width)]
+    if function.unreadable:
+        lines += _row("Not readable", Span(", ".join(function.unreadable), "warn"), width)
+    return lines
+
+
+def _optional(value: int | None, text: str) -> str | None:
+    return None if value is None else text.format(value)
+
+
+def _guest(guest: Guest, at: datetime, width: int) -> list[Line]:
+    domain = guest.domain
+    rows: list[tuple[str, str | Span | None]] = [
+        ("Name", domain.name),
+        ("UUID", domain.uuid),
+        ("State", domain.state),
+        ("Up", uptime(domain.started_at, at) if domain.active else None),
+        ("May have the GPU", "yes" if guest.allowed else "no"),
+        ("Definition", "persistent" if domain.persistent else "transient"),
+        ("Agent", agent(domain) if domain.active else None),
+        ("vCPUs", _optional(domain.vcpus, "{}")),
+        ("CPU", number(domain.cpu_pct, "%")),
+        ("Memory", memory(domain.memory_used_mib, domain.memory_mib)),
+        ("Disk read", rate(domain.disk_read_bps)),
+        ("Disk write", rate(domain.disk_write_bps)),
+        ("Net received", rate(domain.net_rx_bps)),
+        ("Net sent", rate(domain.net_tx_bps)),
+    ]
+    lines = [_heading("Guest")]
+    lines += [each for label, value in rows for each in _row(label, value, width)]
+    for device in domain.hostdevs:
+        managed = "managed by libvirt" if device.managed else "not managed"
+        lines += _row("Host device", f"{short(device.address)}  {managed}", width)
+    if domain.problem:
+        lines += _row("Problem", Span(domain.problem, "warn"), width)
+    return lines

@@ -1,0 +1,34 @@
+"""The GPUs beyond the first two, one line each."""
+
+from __future__ import annotations
+
+from textual.events import Resize
+
+from tui.model import Gpu
+from widgets.canvas import Canvas
+from widgets.gpu_panel import compact_line
+
+
+class GpuList(Canvas):
+    """Further GPUs in short."""
+
+    DEFAULT_CSS = """
+    GpuList { border: round $border-blurred; padding: 0 1; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._gpus: tuple[Gpu, ...] = ()
+        self.border_title = "Further GPUs"
+
+    def show(self, gpus: tuple[Gpu, ...]) -> None:
+        """Draw ``gpus``."""
+        self._gpus = gpus
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.room.width > 0:
+            self.paint([compact_line(gpu, self.room.width) for gpu in self._gpus])

@@ -1,0 +1,58 @@
+"""The line on top: where this is, and whether it is real."""
+
+from __future__ import annotations
+
+from textual.events import Resize
+
+from tui.model import HostView
+from widgets.canvas import Canvas
+from widgets.lines import Line, Span, line, spread
+
+
+class HostHeader(Canvas):
+    """The host's name, kernel, IOMMU and libvirt; a banner for a host that is not the real one."""
+
+    DEFAULT_CSS = """
+    HostHeader { height: 1; dock: top; padding: 0 1; background: $footer-background; }
+    """
+
+    def __init__(self, banner: str | None) -> None:
+        super().__init__()
+        self._banner = banner
+        self._view = HostView()
+
+    def show(self, view: HostView) -> None:
+        """Draw the header of ``view``."""
+        self._view = view
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.room.width > 0:
+            self.paint([header_line(self._view, self._banner, self.room.width)])
+
+
+def header_line(view: HostView, banner: str | None, width: int) -> Line:
+    """The banner keeps its room; what the host is is cut first."""
+    left = [Span("vfiotop", "accent")]
+    if view.facts is not None:
+        left += [
+            Span(f"  {view.facts.name}", "strong"),
+            Span(f"  Linux {view.facts.kernel}", "dim"),
+        ]
+    left.append(Span(f"  {_iommu(view)}", "dim" if view.iommu_enabled else "warn"))
+    if view.libvirt_version:
+        left.append(Span(f"  libvirt {view.libvirt_version}", "dim"))
+    right = line(Span(banner, "warn")) if banner else ()
+    return spread(tuple(left), right, width)
+
+
+def _iommu(view: HostView) -> str:
+    if view.iommu_enabled is None:
+        return ""
+    if not view.iommu_enabled:
+        return "IOMMU off"
+    kind = f" {view.iommu_kind}" if view.iommu_kind else ""
+    return f"IOMMU{kind}, {view.iommu_groups} groups"
