@@ -1,0 +1,111 @@
+"""The house rules that no linter knows: what lies where, and what loads what."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+FOLDERS = {".ci", "screenshots", "tests", "tui", "widgets"}
+FILES = {
+    ".editorconfig",
+    ".gitignore",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "SECURITY.md",
+    "pyproject.toml",
+    "requirements.lock",
+}
+
+ADDRESS = re.compile(r"://|--(?:extra-)?index-url|--find-links|\s@\s")
+MACHINE_PATH = re.compile(r"(?<![\w.}-])/(?:home|root|work|Users)/[\w.-]+")
+
+
+@pytest.fixture(scope="module")
+def files() -> list[Path]:
+    """What git tracks or would track, relative to the top."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    return [Path(name) for name in listed.split("\0") if name]
+
+
+def test_the_top_level_holds_nothing_else(files: list[Path]) -> None:
+    assert {path.parts[0] for path in files if len(path.parts) > 1} <= FOLDERS
+    assert {path.name for path in files if len(path.parts) == 1} <= FILES
+
+
+def test_no_file_names_a_path_of_one_machine(files: list[Path]) -> None:
+    found = []
+    for path in files:
+        if path == Path(__file__).relative_to(ROOT) or not (ROOT / path).is_file():
+            continue
+        text = (ROOT / path).read_text(encoding="utf-8", errors="replace")
+        found += [f"{path}: {match.group()}" for match in MACHINE_PATH.finditer(text)]
+    assert found == []
+
+
+@pytest.mark.parametrize("text", ["see /home/me/x", 'open("/work/main")', "#!/root/.venv/bin/x"])
+def test_a_path_of_one_machine_is_recognised(text: str) -> None:
+    assert MACHINE_PATH.search(text)
+
+
+def requirements() -> dict[str, str]:
+    """The lock's entries by name, each with its version and hashes."""
+    entries = re.split(r"^(?=\S)", (ROOT / "requirements.lock").read_text(), flags=re.MULTILINE)
+    named = {re.split(r"[=\s]", entry)[0]: entry for entry in entries if entry.strip()}
+    return {name: entry for name, entry in named.items() if not name.startswith("#")}
+
+
+def test_the_lock_names_no_address() -> None:
+    assert ADDRESS.findall((ROOT / "requirements.lock").read_text()) == []
+
+
+def test_the_lock_pins_every_package_with_hashes() -> None:
+    loose = [
+        name
+        for name, entry in requirements().items()
+        if not re.match(
+            r"[a-z0-9-]+==[\w.]+( ; [^\n]+)? \\\n( +--hash=sha256:[0-9a-f]{64}\b)", entry
+        )
+    ]
+    assert loose == []
+
+
+def test_the_lock_has_what_the_program_and_its_build_need() -> None:
+    needed = {"textual", "pyudev", "libvirt-python", "nvidia-ml-py", "platformdirs", "setuptools"}
+    assert needed <= set(requirements())
+
+
+@pytest.mark.parametrize(
+    ("module", "kept_out"),
+    [
+        ("tui.model", "textual libvirt pyudev pynvml"),
+        ("tui.rules.view", "textual libvirt pyudev pynvml"),
+        ("tui.host.nvml_child", "textual libvirt pyudev asyncio"),
+    ],
+)
+def test_importing_it_loads_nothing_heavy(module: str, kept_out: str) -> None:
+    script = f"import sys, {module}; print(*(set('{kept_out}'.split()) & set(sys.modules)))"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_readme_lists_the_keys_that_work() -> None:
+    from tui.commands import COMMANDS
+
+    table = (ROOT / "README.md").read_text()
+    assert [c.key_label for c in COMMANDS if f"| `{c.key_label}` |" not in table] == []
