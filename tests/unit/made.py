@@ -1,0 +1,84 @@
+"""Hosts in a few words: the values the rules' tests are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tui.model import (
+    Domain,
+    DomainState,
+    Guests,
+    HostDev,
+    HostFacts,
+    Inventory,
+    NvmlReading,
+    PciFunction,
+    Snapshot,
+    Vitals,
+)
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+
+VGA, AUDIO, USB, SATA = "030000", "040300", "0c0330", "010601"
+BRIDGE, HOST_BRIDGE = "060400", "060000"
+
+
+def function(address: str, class_code: str = VGA, **facts: Any) -> PciFunction:
+    """A function at ``01:00.0`` of domain 0; an NVIDIA GeForce unless told otherwise."""
+    facts = {"vendor": "10de", "device": "2684", "name": "AD102 [GeForce RTX 4090]"} | facts
+    return PciFunction(address=f"0000:{address}", class_code=class_code, **facts)
+
+
+def inventory(*functions: PciFunction, **facts: Any) -> Inventory:
+    groups = sorted({f.iommu_group for f in functions if f.iommu_group is not None})
+    ordered = tuple(sorted(functions, key=lambda f: f.address))
+    return Inventory(ordered, **({"groups": tuple(groups), "iommu_kind": "intel"} | facts))
+
+
+def card(
+    slot: str, group: int | None, driver: str | None = "nvidia", **facts: Any
+) -> tuple[PciFunction, PciFunction]:
+    """A GPU and its audio function; both on ``driver`` when that is VFIO's."""
+    sound = driver if driver is None or driver.startswith("vfio") else "snd_hda_intel"
+    return (
+        function(f"{slot}.0", driver=driver, iommu_group=group, **facts),
+        function(f"{slot}.1", AUDIO, driver=sound, iommu_group=group, name="Audio"),
+    )
+
+
+def two_cards(guest_driver: str | None = "nvidia") -> Inventory:
+    """A host card at 01:00 that shows the console, a guest card at 02:00."""
+    return inventory(
+        *card("01:00", 1, boot_vga=True),
+        *card("02:00", 2, guest_driver, boot_vga=False),
+        function("00:1f.2", SATA, vendor="8086", name="SATA", driver="ahci", iommu_group=3),
+    )
+
+
+def domain(
+    name: str, *slots: str, state: DomainState = "shut off", managed: bool = False, **facts: Any
+) -> Domain:
+    """A domain with the functions ``02:00.0`` ... as its hostdevs."""
+    hostdevs = tuple(HostDev(f"0000:{slot}", managed) for slot in slots)
+    made = Domain(name, f"uuid-{name}", state, hostdevs=hostdevs, vcpus=8, memory_mib=16384.0)
+    return replace(made, **facts)
+
+
+def guests(*domains: Domain) -> Guests:
+    ordered = tuple(sorted(domains, key=lambda d: d.name))
+    return Guests("qemu:///system", "11.3.0", ordered)
+
+
+def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) -> Snapshot:
+    """Everything was read; cards are awake and NVML lists none unless told otherwise."""
+    read = Snapshot(
+        facts=HostFacts("atlas", "6.12.1"),
+        pci=pci,
+        vitals=Vitals(()),
+        nvml=NvmlReading("580.95", ()),
+        guests=guests(*domains),
+    )
+    return replace(read, **readings)

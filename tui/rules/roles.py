@@ -1,0 +1,87 @@
+"""Who is who: the guest GPU, the host GPU, the guest that may have the card, its owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tui.model import Domain, PciFunction, Role
+from tui.rules.viability import on_vfio
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the user chose: the guest GPU's address and the guest's name. ``None``: the
+    rules find them where only one answer is possible."""
+
+    guest_gpu: str | None = None
+    guest: str | None = None
+
+
+def roles(
+    gpus: tuple[PciFunction, ...], domains: tuple[Domain, ...], choice: Choice
+) -> Mapping[str, Role]:
+    """The role of each GPU by address. There is at most one guest GPU and one host GPU."""
+    guest = guest_gpu(gpus, domains, choice)
+    host = _host_gpu(gpus, guest)
+    return {
+        gpu.address: "guest" if gpu.address == guest else "host" if gpu is host else "other"
+        for gpu in gpus
+    }
+
+
+def guest_gpu(
+    gpus: tuple[PciFunction, ...], domains: tuple[Domain, ...], choice: Choice
+) -> str | None:
+    """The address of the guest GPU: the chosen one; else the one that a domain names,
+    an active domain's first; else the only one that does not drive the host's display."""
+    present = {gpu.address for gpu in gpus}
+    if choice.guest_gpu is not None:
+        return choice.guest_gpu if choice.guest_gpu in present else None
+    named = _named(domains) & present
+    if len(named) > 1:
+        named &= _named(d for d in domains if d.active)
+        return _only(named)
+    return _only(named) if named else _only_spare(gpus)
+
+
+def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) -> str | None:
+    """The name of the one domain that may have the guest GPU: the chosen one; else the
+    only one that names the card."""
+    if choice.guest is not None:
+        return choice.guest
+    return _only({d.name for d in domains if gpu in d.addresses}) if gpu is not None else None
+
+
+def owner(gpu: PciFunction, domains: tuple[Domain, ...]) -> str:
+    """Who has a card: ``host``, ``vfio``, ``guest:<name>``, ``none`` (pci-stub too: it
+    keeps a card from everybody), or ``unknown`` where the driver cannot be read."""
+    if "driver" in gpu.unreadable:
+        return "unknown"
+    if gpu.driver is None or gpu.driver == "pci-stub":
+        return "none"
+    if not on_vfio(gpu.driver):
+        return "host"
+    holder = next((d.name for d in domains if d.active and gpu.address in d.addresses), None)
+    return "vfio" if holder is None else f"guest:{holder}"
+
+
+def _host_gpu(gpus: tuple[PciFunction, ...], guest: str | None) -> PciFunction | None:
+    rest = [gpu for gpu in gpus if gpu.address != guest]
+    boot = next((gpu for gpu in rest if gpu.boot_vga), None)
+    return boot or next((gpu for gpu in rest if owner(gpu, ()) == "host"), None)
+
+
+def _named(domains: Iterable[Domain]) -> set[str]:
+    return {address for domain in domains for address in domain.addresses}
+
+
+def _only(candidates: set[str]) -> str | None:
+    return next(iter(candidates)) if len(candidates) == 1 else None
+
+
+def _only_spare(gpus: tuple[PciFunction, ...]) -> str | None:
+    """Only where one of them is known to drive the display, so that one remains."""
+    if not any(gpu.boot_vga for gpu in gpus):
+        return None
+    return _only({gpu.address for gpu in gpus if not gpu.boot_vga})

@@ -1,0 +1,106 @@
+"""Whether VFIO can have a GPU: what moves with it, and what stands in its group's way.
+
+The kernel lends an IOMMU group to a guest as a whole. A function of the group that
+keeps a driver of the host makes VFIO refuse it; one without a driver, on a VFIO
+driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst).
+"""
+
+from __future__ import annotations
+
+from tui.model import Blocker, Inventory, PciFunction, Viability
+
+HARMLESS_DRIVERS = ("pci-stub", "pcieport")
+"""Drivers that leave DMA to VFIO, besides VFIO's own."""
+
+
+def on_vfio(driver: str | None) -> bool:
+    """Whether the driver is VFIO's: vfio-pci, or a variant such as nvgrace-gpu-vfio-pci."""
+    return driver is not None and (
+        driver.startswith("vfio") or driver.endswith(("vfio-pci", "vfio_pci"))
+    )
+
+
+def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
+    """The other functions of the GPU's slot in its IOMMU group (audio, USB, UCSI), by
+    address. Without groups, those of its slot."""
+    slot, group = gpu.slot, gpu.iommu_group
+    return tuple(
+        f
+        for f in inventory.functions
+        if f.iommu_group == group
+        and f.address.startswith(slot)
+        and f.slot == slot
+        and f.address != gpu.address
+        and not f.is_bridge
+    )
+
+
+def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
+    """Whether VFIO could claim the GPU's group once the GPU and its companions are on
+    vfio-pci; with the functions that would keep it from that."""
+    moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
+    moves = tuple(f.address for f in moving)
+    if "iommu_group" in gpu.unreadable:
+        return Viability(None, moves, reason="its IOMMU group cannot be read")
+    if gpu.iommu_group is None:
+        return Viability(False, moves, reason=_no_group(inventory))
+    if gpu.iommu_group in inventory.noiommu_groups:
+        return Viability(False, moves, reason="a noiommu group isolates nothing: turn the IOMMU on")
+    return _of_group(gpu, moves, inventory)
+
+
+def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:
+    """The functions of an IOMMU group, by address."""
+    return tuple(f for f in inventory.functions if f.iommu_group == group)
+
+
+def blocks(function: PciFunction) -> bool:
+    """Whether a function that stays on the host keeps its group from VFIO."""
+    driver = function.driver
+    if driver is None or function.is_bridge:
+        return False
+    return not (driver in HARMLESS_DRIVERS or on_vfio(driver))
+
+
+def undecided(function: PciFunction) -> bool:
+    """Whether that cannot be known, for its driver cannot be read."""
+    return "driver" in function.unreadable and not function.is_bridge
+
+
+def _of_group(gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory) -> Viability:
+    assert gpu.iommu_group is not None
+    members = group_members(gpu.iommu_group, inventory)
+    gpu_slots = {f.slot for f in members if f.is_gpu}
+    blockers = tuple(
+        Blocker(f.address, _why(f, gpu_slots))
+        for f in members
+        if blocks(f) and f.address not in moves
+    )
+    if blockers:
+        return Viability(False, moves, blockers, _mend(gpu.iommu_group, len(blockers)))
+    dark = [f.address for f in members if undecided(f)]
+    if dark:
+        return Viability(None, moves, reason=f"the driver of {dark[0]} cannot be read")
+    lost = [f.address for f in inventory.functions if "iommu_group" in f.unreadable]
+    if lost:
+        return Viability(None, moves, reason=f"the IOMMU group of {lost[0]} cannot be read")
+    return Viability(True, moves)
+
+
+def _why(function: PciFunction, gpu_slots: set[str]) -> str:
+    if function.is_gpu:
+        return f"another GPU on {function.driver}"
+    if function.slot in gpu_slots:
+        return f"part of another GPU ({function.driver})"
+    return f"used by the host ({function.driver})"
+
+
+def _mend(group: int, count: int) -> str:
+    what = "a device stays" if count == 1 else f"{count} devices stay"
+    return f"{what} with the host in group {group}: another slot may give the card its own"
+
+
+def _no_group(inventory: Inventory) -> str:
+    if inventory.groups or any(f.iommu_group is not None for f in inventory.functions):
+        return "no IOMMU group: the IOMMU does not isolate this device"
+    return "no IOMMU group: the IOMMU is off (firmware: VT-d or AMD-Vi; kernel: intel_iommu=on)"
