@@ -1,0 +1,64 @@
+"""Rings of past values, for the graphs."""
+
+from __future__ import annotations
+
+from collections import deque
+
+STEP_S = 2.0
+"""Seconds of one value in a series: a graph moves once a step, not on every reading."""
+
+SPAN_S = 900.0
+"""Seconds that are kept: more than the widest graph shows."""
+
+
+class Ring:
+    """The mean of each step's measured values, ``None`` where a step had none."""
+
+    def __init__(self, steps: int) -> None:
+        self._done: deque[float | None] = deque(maxlen=steps)
+        self._step: int | None = None
+        self._sum = 0.0
+        self._count = 0
+
+    def record(self, step: int, value: float | None) -> None:
+        """Add a value measured in ``step``; steps never go back."""
+        if self._step is None or step > self._step:
+            self._close(step)
+        if value is not None:
+            self._sum += value
+            self._count += 1
+
+    def series(self, count: int) -> tuple[float | None, ...]:
+        """The last ``count`` steps, the one under way last."""
+        if count <= 0 or self._step is None:
+            return ()
+        return (*list(self._done)[max(0, len(self._done) - count + 1) :], self._mean())
+
+    def _close(self, step: int) -> None:
+        if self._step is not None:
+            self._done.append(self._mean())
+            missed = min(step - self._step - 1, self._done.maxlen or 0)
+            self._done.extend([None] * missed)
+        self._step, self._sum, self._count = step, 0.0, 0
+
+    def _mean(self) -> float | None:
+        return self._sum / self._count if self._count else None
+
+
+class History:
+    """A ring for each key. All rings move together, so graphs stay side by side."""
+
+    def __init__(self, span_s: float = SPAN_S, step_s: float = STEP_S) -> None:
+        self._step_s = step_s
+        self._steps = max(1, round(span_s / step_s))
+        self._rings: dict[str, Ring] = {}
+
+    def record(self, key: str, at: float, value: float | None) -> None:
+        """Add ``value`` measured ``at`` seconds (any clock that does not go back)."""
+        ring = self._rings.setdefault(key, Ring(self._steps))
+        ring.record(int(at // self._step_s), value)
+
+    def series(self, key: str, count: int) -> tuple[float | None, ...]:
+        """The last ``count`` steps of ``key``, newest last; empty where nothing was recorded."""
+        ring = self._rings.get(key)
+        return ring.series(count) if ring else ()
