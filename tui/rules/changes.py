@@ -1,0 +1,220 @@
+"""What happened between two views, as events in a few words.
+
+Only what was known before and is known after can have changed: a source's first
+reading, or one after it was away, tells of no change but its own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from tui.model import (
+    INACTIVE_STATES,
+    NOT_READ_YET,
+    Domain,
+    DomainState,
+    Event,
+    Gpu,
+    HostView,
+    PciFunction,
+    SourceName,
+)
+
+Tone = Literal["info", "good", "warn", "bad"]
+Change = tuple[str, str, Tone]
+"""Subject, text, tone."""
+
+SOURCE_NAMES: dict[SourceName, str] = {
+    "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt",
+}  # fmt: skip
+
+
+def changes(before: HostView, after: HostView, at: datetime) -> tuple[Event, ...]:
+    """The events between two views, all of the moment ``at``: sources, devices, cards,
+    domains. A card's companions that did the same are told with it."""
+    if before is after:
+        return ()
+    found: list[Change] = [*_sources(before, after)]
+    if _read("pci", before, after):
+        found += _devices(before, after)
+        found += _cards(before, after)
+    if _read("guests", before, after):
+        found += _domains(before, after)
+    return tuple(Event(at, subject, text, tone) for subject, text, tone in found)
+
+
+def _read(source: SourceName, *views: HostView) -> bool:
+    """Whether all views rest on a reading of the source. A view of nothing has neither
+    a reading nor a problem."""
+    return all(view.problem(source) is None and view != HostView() for view in views)
+
+
+def _sources(before: HostView, after: HostView) -> Iterator[Change]:
+    for source, name in SOURCE_NAMES.items():
+        was, now = before.problem(source), after.problem(source)
+        if was == now or (source == "nvml" and not _nvml_matters(before, after)):
+            continue
+        if now is None:
+            if was is not None and was != NOT_READ_YET.reason:
+                yield name, "answers again", "good"
+        elif now != NOT_READ_YET.reason:
+            yield name, now, "warn"
+
+
+def _nvml_matters(*views: HostView) -> bool:
+    """NVML is left alone on purpose while every NVIDIA card sleeps or is lent."""
+    return all(any(g.function.driver == "nvidia" and not g.asleep for g in v.gpus) for v in views)
+
+
+# --- devices ------------------------------------------------------------------
+
+
+class Deed(NamedTuple):
+    """What a function did: ``outcome`` is equal for functions that did the same."""
+
+    function: PciFunction
+    text: str
+    outcome: str
+    tone: Tone = "info"
+
+
+def _devices(before: HostView, after: HostView) -> Iterator[Change]:
+    old, new = _functions(before), _functions(after)
+    stayed = [(old[f.address], f) for f in new.values() if f.address in old]
+    moved = [
+        Deed(
+            now, f"{_driver(was)} → {_driver(now)}", _driver(now), "info" if now.driver else "warn"
+        )
+        for was, now in stayed
+        if _driver(was) != _driver(now)
+    ]
+    gone = [Deed(f, f"gone: {f.name}", "gone", "warn") for a, f in old.items() if a not in new]
+    came = [Deed(f, f"appeared: {f.name}", "came") for a, f in new.items() if a not in old]
+    yield from _folded(gone, before.gpus)
+    yield from _folded([*came, *moved], after.gpus)
+
+
+def _functions(view: HostView) -> dict[str, PciFunction]:
+    return {f.address: f for group in view.groups for f in group.functions}
+
+
+def _driver(function: PciFunction) -> str:
+    if "driver" in function.unreadable:
+        return "unreadable driver"
+    return function.driver or "no driver"
+
+
+def _folded(deeds: list[Deed], gpus: tuple[Gpu, ...]) -> Iterator[Change]:
+    """One change per deed, but companions that did what their GPU did are counted there."""
+    if not deeds:
+        return
+    did = {deed.function.address: deed for deed in deeds}
+    head_of = {f.address: gpu.address for gpu in gpus for f in gpu.companions if not f.is_gpu}
+    followers: Counter[str] = Counter()
+    told: list[Deed] = []
+    for deed in deeds:
+        head = did.get(head_of.get(deed.function.address, ""))
+        if head is not None and head.outcome == deed.outcome:
+            followers[head.function.address] += 1
+        else:
+            told.append(deed)
+    for deed in told:
+        count = followers[deed.function.address]
+        along = f", {count} companion{'s' if count > 1 else ''} too" if count else ""
+        yield deed.function.address, deed.text + along, deed.tone
+
+
+# --- cards --------------------------------------------------------------------
+
+
+def _cards(before: HostView, after: HostView) -> Iterator[Change]:
+    nvml, guests = _read("nvml", before, after), _read("guests", before, after)
+    for now in after.gpus:
+        was = before.gpu(now.address)
+        if was is None:
+            continue
+        if guests:
+            yield from _owner(was, now)
+        if nvml and was.function.driver == now.function.driver:
+            yield from _reading(was, now)
+        if _status(was) and _status(now) and was.asleep != now.asleep:
+            yield now.address, "asleep" if now.asleep else "awake", "info"
+
+
+def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """Which guest has the card; the rest of the owners follow from the driver."""
+    old, new = was.owner.partition("guest:")[2], now.owner.partition("guest:")[2]
+    if old and old != new:
+        yield now.address, f"released by {old}", "info"
+    if new and old != new:
+        yield now.address, f"in use by {new}", "info"
+
+
+def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """NVML lost a card that it had, or has it again."""
+    fault, before = _fault(now), _fault(was)
+    if fault is not None and before is None:
+        yield now.address, fault, "bad"
+    elif fault is None and before is not None and now.reading is not None:
+        yield now.address, "NVML reads it again", "good"
+
+
+def _fault(gpu: Gpu) -> str | None:
+    """Why NVML does not read a card that it should: awake and on its driver."""
+    if gpu.function.driver != "nvidia" or gpu.asleep:
+        return None
+    if gpu.reading is None:
+        return gpu.no_reading
+    return None if gpu.reading.lost is None else f"lost: {gpu.reading.lost}"
+
+
+def _status(gpu: Gpu) -> str | None:
+    return gpu.vitals.runtime_status if gpu.vitals else None
+
+
+# --- domains ------------------------------------------------------------------
+
+
+def _domains(before: HostView, after: HostView) -> Iterator[Change]:
+    old = {guest.domain.uuid: guest.domain for guest in before.guests}
+    new = {guest.domain.uuid: guest.domain for guest in after.guests}
+    for uuid, domain in old.items():
+        if uuid not in new:
+            yield domain.name, "undefined" if domain.persistent else "stopped", "info"
+    for uuid, domain in new.items():
+        was = old.get(uuid)
+        if was is None:
+            started = domain.active or not domain.persistent
+            yield domain.name, "started" if started else "defined", "good" if started else "info"
+        elif was is not domain:
+            yield from _domain(was, domain)
+
+
+def _domain(was: Domain, now: Domain) -> Iterator[Change]:
+    if was.state != now.state:
+        yield from ((now.name, text, tone) for text, tone in _transition(was, now))
+    if now.active and was.active and bool(was.agent) != bool(now.agent):
+        agent: Change = (now.name, "guest agent connected", "good")
+        yield agent if now.agent else (now.name, "guest agent gone", "warn")
+    if now.problem is not None and now.problem != was.problem:
+        yield now.name, now.problem, "warn"
+
+
+def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
+    ends: dict[DomainState, tuple[str, Tone]] = {
+        "shut off": ("stopped", "info"),
+        "crashed": ("crashed", "bad"),
+        "paused": ("paused", "warn"),
+        "pmsuspended": ("suspended by its own system", "info"),
+        "in shutdown": ("shutting down", "info"),
+        "unknown": ("state unknown", "warn"),
+    }
+    if now.active and was.state in INACTIVE_STATES:
+        yield "started", "good"
+    if now.state in ends:
+        yield ends[now.state]
+    elif was.state in ("paused", "pmsuspended"):
+        yield "resumed", "good"

@@ -1,0 +1,187 @@
+"""From the last readings of all sources to the one view that is drawn and printed."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Literal, TypeVar
+
+from tui.model import (
+    Blocker,
+    CardReading,
+    CardVitals,
+    Domain,
+    Gpu,
+    Group,
+    Guest,
+    HostView,
+    Inventory,
+    NvmlReading,
+    PciFunction,
+    Role,
+    Snapshot,
+    SourceName,
+    Unavailable,
+)
+from tui.rules.family import NVIDIA, nvidia_model
+from tui.rules.roles import Choice, allowed_guest, owner, roles
+from tui.rules.viability import companions, on_vfio, undecided, viability
+
+T = TypeVar("T")
+Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
+
+ROLE_ORDER: tuple[Role, ...] = ("guest", "host", "other")
+
+
+def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
+    """What the readings mean, given what the user chose. Pure; equal snapshots give
+    equal views, so that nothing is redrawn for them."""
+    choice = choice or Choice()
+    guests = _read(snapshot.guests)
+    domains = guests.domains if guests else ()
+    inventory = _read(snapshot.pci)
+    gpus = _gpus(inventory, snapshot, domains, choice) if inventory else ()
+    groups = _groups(inventory, gpus) if inventory else ()
+    return HostView(
+        facts=_read(snapshot.facts),
+        iommu_enabled=bool(inventory.groups) if inventory else None,
+        iommu_kind=inventory.iommu_kind if inventory else None,
+        iommu_groups=len(inventory.groups) if inventory else 0,
+        gpus=gpus,
+        groups=groups,
+        guests=_guests(domains, gpus, choice),
+        libvirt_uri=guests.uri if guests else None,
+        libvirt_version=guests.version if guests else None,
+        problems=_problems(snapshot),
+    )
+
+
+def _read(reading: T | Unavailable) -> T | None:
+    return None if isinstance(reading, Unavailable) else reading
+
+
+def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
+    sources: tuple[SourceName, ...] = ("facts", "pci", "vitals", "nvml", "guests")
+    readings = ((name, getattr(snapshot, name)) for name in sources)
+    return tuple((name, r.reason) for name, r in readings if isinstance(r, Unavailable))
+
+
+# --- GPUs ---------------------------------------------------------------------
+
+
+def _gpus(
+    inventory: Inventory, snapshot: Snapshot, domains: tuple[Domain, ...], choice: Choice
+) -> tuple[Gpu, ...]:
+    functions = inventory.gpus
+    role_of = roles(functions, domains, choice)
+    gpus = (_gpu(f, role_of[f.address], inventory, snapshot, domains) for f in functions)
+    return tuple(sorted(gpus, key=lambda gpu: (ROLE_ORDER.index(gpu.role), gpu.address)))
+
+
+def _gpu(
+    function: PciFunction,
+    role: Role,
+    inventory: Inventory,
+    snapshot: Snapshot,
+    domains: tuple[Domain, ...],
+) -> Gpu:
+    vitals = _read(snapshot.vitals)
+    card = vitals.of(function.address) if vitals else None
+    reading, why_not = _reading(function, card, snapshot.nvml)
+    nvidia = function.vendor == NVIDIA
+    return Gpu(
+        function=function,
+        companions=companions(function, inventory),
+        role=role,
+        owner=owner(function, domains),
+        viability=viability(function, inventory),
+        nvidia=nvidia_model(function.device, function.name) if nvidia else None,
+        vitals=card,
+        reading=reading,
+        no_reading=why_not,
+    )
+
+
+def _reading(
+    function: PciFunction, vitals: CardVitals | None, nvml: NvmlReading | Unavailable
+) -> tuple[CardReading | None, str | None]:
+    """The card's reading, or why there is none."""
+    if on_vfio(function.driver):
+        return None, f"on {function.driver}: the host cannot read it"
+    listed = None if isinstance(nvml, Unavailable) else nvml.of(function.address)
+    return (listed, None) if listed else (None, _why_unread(function, vitals, nvml))
+
+
+def _why_unread(
+    function: PciFunction, vitals: CardVitals | None, nvml: NvmlReading | Unavailable
+) -> str:
+    asleep = vitals is not None and vitals.runtime_status == "suspended"
+    reasons = (
+        ("driver" in function.unreadable, "its driver cannot be read"),
+        (function.driver is None, "no driver: nothing can read it"),
+        (function.vendor != NVIDIA, "this version reads NVIDIA cards only"),
+        (function.driver != "nvidia", f"on {function.driver}: NVML needs the nvidia driver"),
+        (asleep, "asleep: it is not woken to be read"),
+        (isinstance(nvml, Unavailable), nvml.reason if isinstance(nvml, Unavailable) else ""),
+    )
+    return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
+
+
+# --- groups -------------------------------------------------------------------
+
+
+def _groups(inventory: Inventory, gpus: tuple[Gpu, ...]) -> tuple[Group, ...]:
+    """The groups that have PCI functions: the guest GPU's, the host GPU's, those with
+    further GPUs, the rest by id; functions in no group last."""
+    members: dict[int | None, list[PciFunction]] = defaultdict(list)
+    for function in inventory.functions:
+        members[function.iommu_group].append(function)
+    first: dict[int | None, Gpu] = {}
+    for gpu in gpus:
+        first.setdefault(gpu.function.iommu_group, gpu)
+    order = {group: place for place, group in enumerate(first)}
+    ids = sorted(members, key=lambda g: (g is None, order.get(g, len(order)), g or 0))
+    return tuple(_group(g, tuple(members[g]), first.get(g)) for g in ids)
+
+
+def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | None) -> Group:
+    """A group seen from the GPU in it that matters most."""
+    if gpu is None:
+        marks: tuple[Mark, ...] = tuple("unknown" if undecided(f) else "ok" for f in functions)
+        return Group(number, functions, marks)
+    reasons = gpu.viability.blockers or _own_fault(gpu, functions)
+    at_fault = {blocker.address for blocker in reasons}
+    marks = tuple(_mark(f, gpu, at_fault) for f in functions)
+    return Group(number, functions, marks, reasons, gpu.role)
+
+
+def _own_fault(gpu: Gpu, functions: tuple[PciFunction, ...]) -> tuple[Blocker, ...]:
+    """Where no device stands in the way and the group still cannot be had for certain:
+    the devices that cannot be read, else the card itself."""
+    if gpu.viability.viable or gpu.function.iommu_group is None:
+        return ()
+    dark = tuple(Blocker(f.address, "its driver cannot be read") for f in functions if undecided(f))
+    return dark or (Blocker(gpu.address, gpu.viability.reason or "unknown"),)
+
+
+def _mark(function: PciFunction, gpu: Gpu, at_fault: Collection[str]) -> Mark:
+    if function.address in at_fault:
+        return "unknown" if gpu.viability.viable is None else "blocks"
+    if function.address == gpu.address:
+        return "gpu"
+    if function.address in gpu.viability.moves:
+        return "moves"
+    return "unknown" if undecided(function) else "ok"
+
+
+# --- guests -------------------------------------------------------------------
+
+
+def _guests(
+    domains: tuple[Domain, ...], gpus: tuple[Gpu, ...], choice: Choice
+) -> tuple[Guest, ...]:
+    """The allowed guest, then the active ones, then the rest, by name."""
+    card = next((gpu.address for gpu in gpus if gpu.role == "guest"), None)
+    allowed = allowed_guest(card, domains, choice)
+    guests = (Guest(domain, domain.name == allowed) for domain in domains)
+    return tuple(sorted(guests, key=lambda g: (not g.allowed, not g.domain.active, g.domain.name)))
