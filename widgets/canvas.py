@@ -38,7 +38,10 @@ class Canvas(ScrollView):
         background: $background;
         color: $foreground;
         overflow-x: hidden;
-        scrollbar-size-vertical: 1;
+        border-title-color: $foreground;
+        border-subtitle-color: $text-muted;
+        border-title-style: bold;
+        &:focus { border-title-color: $accent; }
         & .canvas--text { color: $foreground; }
         & .canvas--strong { color: $foreground; text-style: bold; }
         & .canvas--label { color: $text-muted; }

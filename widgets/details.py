@@ -8,9 +8,9 @@ from textual.events import Resize
 
 from tui.model import Gpu, Guest, HostView, Metrics, PciFunction
 from widgets.canvas import Canvas
-from widgets.figures import DASH, link, memory, number, pcie, rate, ratio, short, size, uptime
+from widgets.figures import link, memory, number, pcie, rate, ratio, short, size, uptime
 from widgets.guest_panel import agent
-from widgets.lines import Line, Span, Tone, line, pad, wrap
+from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 
 LABEL = 18
 

@@ -77,6 +77,11 @@ def pcie(gen: int | None, width: int | None) -> str:
     return f"{DASH if gen is None else f'{gen}.0'} x{DASH if width is None else width}"
 
 
+def lanes(gen: int | None, width: int | None) -> str:
+    """``4x16``: the same in the least room."""
+    return f"{DASH if gen is None else gen}x{DASH if width is None else width}"
+
+
 def link(value: Link | None) -> str:
     """A link as ``pcie`` writes it."""
     return DASH if value is None else pcie(value.generation, value.width)

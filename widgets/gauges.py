@@ -35,4 +35,27 @@ def graph_lines(
     steps = width * STEPS_PER_CELL
     shown = series[-steps:]
     padded = (*(None,) * (steps - len(shown)), *shown)
-    return [line(Span(row, "graph")) for row in graph(padded, rows, glyphs=glyphs)]
+    return [_row(row) for row in graph(padded, rows, glyphs=glyphs)]
+
+
+def _row(row: str) -> Line:
+    drawn = row.lstrip()
+    return line(Span(" " * (len(row) - len(drawn))), Span(drawn, "graph"))
+
+
+def history_line(
+    label: str,
+    series: Sequence[float | None],
+    text: str,
+    width: int,
+    glyphs: Glyphs,
+    *,
+    label_cells: int,
+) -> Line:
+    """As ``meter_line`` with the history in place of the meter, for a panel without room
+    for a graph of its own."""
+    room = max(0, width - label_cells - TEXT - 1)
+    drawn = graph_lines(series, 1, room, glyphs) or [()]
+    return line(
+        Span(f"{label:<{label_cells}}", "label"), Span(f"{text:<{TEXT}} ", "strong"), *drawn[0]
+    )

@@ -10,18 +10,18 @@ from textual.geometry import Size
 from tui.model import CardReading, Gpu, Metrics
 from widgets.canvas import Canvas
 from widgets.figures import (
+    lanes,
     link,
     memory,
     model_name,
     number,
-    pcie,
     percent,
     ratio,
     short,
     size,
     temperature,
 )
-from widgets.gauges import graph_lines, meter_line
+from widgets.gauges import graph_lines, history_line, meter_line
 from widgets.graph import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, wrap
 
@@ -75,13 +75,16 @@ def gpu_lines(
         lines += _metric_lines(reading.metrics, width, glyphs)
         tail = _process_lines(reading, width)
     else:
-        lines += _quiet_lines(gpu, width)
+        lines += _quiet_lines(gpu, width, height - len(lines) - 1)
         tail = []
     tail = [*_verdict_lines(gpu, width), *tail]
     lines, tail = lines[:height], tail[: max(0, height - len(lines))]
     rows = height - len(lines) - len(tail)
-    drawn = graph_lines(series, rows, width, glyphs)
-    lines += drawn or [()] * rows
+    if rows > 0:
+        lines += graph_lines(series, rows, width, glyphs) or [()] * rows
+    elif reading is not None and reading.lost is None and any(v is not None for v in series):
+        load = percent(reading.metrics.util_pct)
+        lines[1] = history_line("GPU", series, load, width, glyphs, label_cells=LABEL)
     return [*lines, *tail]
 
 
@@ -99,7 +102,7 @@ def owner_line(gpu: Gpu, width: int, glyphs: Glyphs) -> Line:
         "stuck": "stuck",
     }[kind]
     mark = glyphs.stopped if kind in ("none", "unknown") else glyphs.running
-    left = line(Span(f"{mark} {words}", tone), Span(f"  {gpu.function.driver or ''}", "dim"))
+    left = line(Span(f"{mark} {words}  ", tone), Span(gpu.function.driver or "", "dim"))
     return spread(left, _power(gpu), width)
 
 
@@ -134,11 +137,10 @@ def _metric_lines(metrics: Metrics, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _pcie(metrics: Metrics) -> Line:
-    now = pcie(metrics.pcie_gen, metrics.pcie_width)
-    most = pcie(metrics.pcie_gen_max, metrics.pcie_width_max)
-    if most in (DASH, now):
-        return line(now)
-    return line(now, Span(f"/{most.replace(' ', '')}", "dim"))
+    """The link now and at most: ``1x16/4x16`` are lanes of generation 1 and 4."""
+    now = lanes(metrics.pcie_gen, metrics.pcie_width)
+    most = lanes(metrics.pcie_gen_max, metrics.pcie_width_max)
+    return line(now, Span(f"/{most}", "dim"))
 
 
 def _throttle(metrics: Metrics) -> Line:
@@ -160,25 +162,43 @@ def _process_lines(reading: CardReading, width: int) -> list[Line]:
     return [line(Span(f"{'Used':<{LABEL}}", "label"), Span(", ".join(parts), "dim"))]
 
 
-def _quiet_lines(gpu: Gpu, width: int) -> list[Line]:
-    """A card without readings: why, and all that sysfs still knows."""
+def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
+    """A card without readings: why, and all that sysfs still knows that ``height`` has room for."""
     lost = gpu.reading.lost if gpu.reading else None
     lines = wrap(lost, width, "bad") if lost else wrap(gpu.no_reading or "", width, "dim")
     function = gpu.function
     now = link(gpu.vitals.link if gpu.vitals else None)
     resets = function.reset_methods
     pairs: list[tuple[str, Line]] = [
-        ("PCIe", line(now, Span(f" of {link(function.link_max)}", "dim"))),
+        ("PCIe", line(now, Span(f"/{link(function.link_max)}", "dim"))),
         ("Reset", line(DASH if resets is None else " ".join(resets) or "none")),
         ("BARs", line(" ".join(size(bar.size) for bar in function.bars) or DASH)),
-        ("With", line(" ".join(_kind(f.class_code) for f in gpu.companions) or "no companion")),
+        ("Model", line(_model(gpu))),
     ]
-    return lines + fields(pairs, width, max(COLUMN + 10, width // 2), LABEL)
+    lines += fields(pairs, width, max(COLUMN + 10, width // 2), LABEL)
+    companions = [
+        spread(
+            line(
+                Span(f"{'With' if index == 0 else '':<{LABEL}}", "label"),
+                Span(f"{short(function.address)} ", "label"),
+                function.name,
+            ),
+            line(Span(function.driver or "no driver", "dim")),
+            width,
+        )
+        for index, function in enumerate(gpu.companions)
+    ]
+    return [*lines, *companions][: max(height, 1)]
 
 
-def _kind(class_code: str) -> str:
-    kinds = {"0403": "audio", "0c03": "USB", "0c80": "UCSI"}
-    return kinds.get(class_code[:4], f"class {class_code[:4]}")
+def _model(gpu: Gpu) -> str:
+    """What the ids tell of the card: family, brand and form, or the bare ids."""
+    nvidia = gpu.nvidia
+    if nvidia is None:
+        return f"{gpu.function.vendor}:{gpu.function.device}"
+    brands = {"geforce": "GeForce", "titan": "TITAN", "pro": "professional"}
+    words = (nvidia.family, brands.get(nvidia.brand, nvidia.brand), nvidia.form)
+    return " ".join(word for word in words if word)
 
 
 def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:

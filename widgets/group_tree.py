@@ -144,16 +144,16 @@ def tree_rows(
 def heading(group: Group) -> Line:
     """The group's own line: its number, whose card is in it, and whether it is blocked."""
     name = "No IOMMU group" if group.id is None else f"Group {group.id}"
-    spans = [Span(name, "strong" if group.role else "label")]
+    spans = [Span(f"{name} ", "strong" if group.role else "label")]
     if group.role:
-        spans.append(Span(f" · {GROUP_ROLES[group.role]}", "accent"))
+        spans.append(Span(f"· {GROUP_ROLES[group.role]} ", "accent"))
         blockers = group.marks.count("blocks")
         if "unknown" in group.marks:
-            spans.append(Span(" · not known whether viable", "warn"))
+            spans.append(Span("· not known whether viable", "warn"))
         elif blockers:
-            spans.append(Span(f" · blocked by {blockers}", "bad"))
+            spans.append(Span(f"· blocked by {blockers}", "bad"))
         elif group.id is not None:
-            spans.append(Span(" · viable", "good"))
+            spans.append(Span("· viable", "good"))
     return tuple(spans)
 
 

@@ -83,12 +83,12 @@ def guest_lines(
         lines += _domain_lines(domain, at, width, glyphs)
     tail = [_other_line(domain, width, glyphs) for domain in others]
     spare = height - len(lines)
-    if allowed and tail:
-        rows = min(max(0, spare - len(tail)), 4)
-        lines += graph_lines(series, rows, width, glyphs)
-    elif allowed:
-        lines += graph_lines(series, spare, width, glyphs)
-    return lines + tail
+    if allowed:
+        rows = max(0, spare - len(tail))
+        lines += graph_lines(series, rows, width, glyphs) or [()] * rows
+        # What does not fit is in the details; a guest that may not have the card gives way.
+        return [*lines, *tail][:height]
+    return tail
 
 
 def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> list[Line]:
@@ -97,7 +97,7 @@ def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> l
         STATE_TONES[domain.state],
     )
     up = uptime(domain.started_at, at) if domain.active else ""
-    lines = [spread(line(state, Span(f"  {up}", "dim")), line(agent(domain)), width)]
+    lines = [spread(line(state, "  ", Span(up, "dim")), line(agent(domain)), width)]
     if domain.problem:
         lines += wrap(domain.problem, width, "warn")
     used = memory(domain.memory_used_mib, domain.memory_mib)
@@ -109,9 +109,9 @@ def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> l
         ("Disk", _two_rates("r", domain.disk_read_bps, "w", domain.disk_write_bps)),
         ("Net", _two_rates("rx", domain.net_rx_bps, "tx", domain.net_tx_bps)),
     ]
-    lines += fields(pairs, width, 30, LABEL)
+    lines += fields(pairs, width, 34, LABEL)
     devices = " ".join(short(dev.address) for dev in domain.hostdevs) or "none"
-    lines.append(line(Span(f"{'Devices':<{LABEL + 1}}", "label"), devices))
+    lines.append(line(Span(f"{'PCI':<{LABEL}}", "label"), devices))
     return lines
 
 
@@ -143,9 +143,9 @@ def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
     mark = glyphs.running if domain.active else glyphs.stopped
     tone = STATE_TONES[domain.state]
     load = percent(domain.cpu_pct) if domain.active else ""
-    devices = f"  {len(domain.hostdevs)} hostdev" if domain.hostdevs else ""
+    devices = f"{len(domain.hostdevs)} hostdev" if domain.hostdevs else ""
     return spread(
-        line(Span(f"{mark} ", tone), domain.name, Span(devices, "dim")),
+        line(Span(f"{mark} ", tone), f"{domain.name}  ", Span(devices, "dim")),
         line(Span(domain.state, tone), load),
         width,
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from textual.events import Resize
 
 from tui.model import HostView
 from widgets.canvas import Canvas
-from widgets.lines import Line, Span, line, spread
+from widgets.lines import Line, Span, Tone, line, spread, width_of
 
 
 class HostHeader(Canvas):
@@ -35,18 +37,21 @@ class HostHeader(Canvas):
 
 
 def header_line(view: HostView, banner: str | None, width: int) -> Line:
-    """The banner keeps its room; what the host is is cut first."""
-    left = [Span("vfiotop", "accent")]
-    if view.facts is not None:
-        left += [
-            Span(f"  {view.facts.name}", "strong"),
-            Span(f"  Linux {view.facts.kernel}", "dim"),
-        ]
-    left.append(Span(f"  {_iommu(view)}", "dim" if view.iommu_enabled else "warn"))
-    if view.libvirt_version:
-        left.append(Span(f"  libvirt {view.libvirt_version}", "dim"))
+    """The banner keeps its room; of what the host is, as much as fits whole."""
     right = line(Span(banner, "warn")) if banner else ()
-    return spread(tuple(left), right, width)
+    room = width - width_of(right) - 1
+    left = line(Span("vfiotop  ", "accent"))
+    facts = view.facts
+    for text, tone in (
+        (facts.name if facts else "", "strong"),
+        (_iommu(view), "dim" if view.iommu_enabled else "warn"),
+        (f"Linux {facts.kernel}" if facts else "", "dim"),
+        (f"libvirt {view.libvirt_version}" if view.libvirt_version else "", "dim"),
+    ):
+        piece = Span(f"{text}  ", cast(Tone, tone))
+        if text and width_of((*left, piece)) <= room + 2:
+            left = (*left, piece)
+    return spread(left, right, width)
 
 
 def _iommu(view: HostView) -> str:

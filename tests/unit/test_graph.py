@@ -25,7 +25,7 @@ def test_full_zero_and_unmeasured() -> None:
 def test_newest_value_stands_at_the_right_edge() -> None:
     (row,) = graph_lines([None, 100.0], 1, 10, RICH)
     assert width_of(row) == 10
-    assert row[0].text == " " * 9 + "⢸"
+    assert "".join(span.text for span in row) == " " * 9 + "⢸"
 
 
 def test_nothing_measured_draws_nothing() -> None:
