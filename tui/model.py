@@ -389,6 +389,13 @@ class Gpu:
         return self.function.address
 
     @property
+    def name(self) -> str:
+        """Its name in pci.ids; for a card newer than that, the one its driver gives."""
+        ids = f"{self.function.vendor}:{self.function.device}"
+        given = self.reading.name if self.reading is not None else None
+        return given if given and self.function.name == ids else self.function.name
+
+    @property
     def asleep(self) -> bool:
         return self.vitals is not None and self.vitals.runtime_status == "suspended"
 
@@ -459,6 +466,7 @@ class HostView:
     guests: tuple[Guest, ...] = ()
     libvirt_uri: str | None = None
     libvirt_version: str | None = None
+    nvidia_driver: str | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
 

@@ -77,7 +77,7 @@ def _of_group(gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory) ->
         if blocks(f) and f.address not in moves
     )
     if blockers:
-        return Viability(False, moves, blockers, _mend(gpu.iommu_group, len(blockers)))
+        return Viability(False, moves, blockers, _mend(len(blockers)))
     dark = [f.address for f in members if undecided(f)]
     if dark:
         return Viability(None, moves, reason=f"the driver of {dark[0]} cannot be read")
@@ -95,9 +95,9 @@ def _why(function: PciFunction, gpu_slots: set[str]) -> str:
     return f"used by the host ({function.driver})"
 
 
-def _mend(group: int, count: int) -> str:
-    what = "a device stays" if count == 1 else f"{count} devices stay"
-    return f"{what} with the host in group {group}: another slot may give the card its own"
+def _mend(count: int) -> str:
+    what = "a device of the group stays" if count == 1 else f"{count} devices of the group stay"
+    return f"{what} with the host: try another slot"
 
 
 def _no_group(inventory: Inventory) -> str:

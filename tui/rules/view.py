@@ -37,7 +37,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
     """What the readings mean, given what the user chose. Pure; equal snapshots give
     equal views, so that nothing is redrawn for them."""
     choice = choice or Choice()
-    guests = _read(snapshot.guests)
+    guests, nvml = _read(snapshot.guests), _read(snapshot.nvml)
     domains = guests.domains if guests else ()
     inventory = _read(snapshot.pci)
     gpus = _gpus(inventory, snapshot, domains, choice) if inventory else ()
@@ -52,6 +52,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         guests=_guests(domains, gpus, choice),
         libvirt_uri=guests.uri if guests else None,
         libvirt_version=guests.version if guests else None,
+        nvidia_driver=nvml.driver_version if nvml else None,
         problems=_problems(snapshot),
     )
 

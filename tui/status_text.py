@@ -1,0 +1,196 @@
+"""One view of the host as plain text: aligned, without colour, a screenful."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tui.model import Domain, Gpu, Guest, HostView, Link, Metrics, NvidiaModel, Role, slot_of
+
+DASH = "–"
+LABEL = 11
+"""Cells of the first column."""
+
+GUEST_LIMIT = 12
+"""Guests that are listed; the allowed and the active ones come first."""
+
+TITLES: dict[Role, str] = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
+
+
+def as_text(view: HostView) -> str:
+    """The view for people; ``–`` stands for what is not known. Lines end without blanks."""
+    blocks = [list(_host(view)), *(list(_gpu(gpu)) for gpu in view.gpus), list(_guests(view))]
+    if not view.gpus and view.problem("pci") is None:
+        blocks.insert(1, ["No GPU was found."])
+    return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block)
+
+
+def _row(label: str, *parts: str) -> str:
+    return f"{label:<{LABEL}}" + "   ".join(parts)
+
+
+def _host(view: HostView) -> Iterator[str]:
+    if view.facts is not None:
+        yield _row("Host", view.facts.name, f"Linux {view.facts.kernel}")
+    yield _row("IOMMU", _iommu(view))
+    if view.libvirt_uri is not None:
+        yield _row("libvirt", view.libvirt_uri, view.libvirt_version or DASH)
+    if view.nvidia_driver is not None:
+        yield _row("NVIDIA", f"driver {view.nvidia_driver}")
+    names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt"}
+    for source, why in view.problems:
+        yield _row(names[source], why)
+
+
+def _iommu(view: HostView) -> str:
+    if view.iommu_enabled is None:
+        return DASH
+    if not view.iommu_enabled:
+        return "off, or without groups"
+    kind = f" ({view.iommu_kind})" if view.iommu_kind else ""
+    return f"on{kind}, {_count(view.iommu_groups, 'group')}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+# --- GPUs ---------------------------------------------------------------------
+
+
+def _gpu(gpu: Gpu) -> Iterator[str]:
+    function = gpu.function
+    model = f"({_model(gpu.nvidia)})" if gpu.nvidia else ""
+    yield _row(TITLES[gpu.role], gpu.address, f"{gpu.name} {model}")
+    yield _row("  owner", gpu.owner, f"driver {function.driver or DASH}", *_power(gpu))
+    yield from _reading(gpu)
+    yield _row("  link", f"PCIe {_link(gpu.vitals.link if gpu.vitals else None)}",
+               f"at most {_link(function.link_max)}")  # fmt: skip
+    yield _row("  group", *_group(gpu))
+    for blocker in gpu.viability.blockers:
+        yield _row("", blocker.address, blocker.reason)
+
+
+def _model(model: NvidiaModel) -> str:
+    return ", ".join(part for part in (model.family, model.form) if part) or DASH
+
+
+def _power(gpu: Gpu) -> Iterator[str]:
+    if gpu.vitals is not None:
+        yield " ".join(part for part in (gpu.vitals.runtime_status, gpu.vitals.power_state) if part)
+
+
+def _link(link: Link | None) -> str:
+    if link is None:
+        return DASH
+    speed = f"{link.generation}.0" if link.generation else f"{link.speed_gts:g} GT/s"
+    return f"{speed} x{link.width}"
+
+
+def _reading(gpu: Gpu) -> Iterator[str]:
+    reading = gpu.reading
+    if reading is None:
+        yield _row("  readings", DASH, gpu.no_reading or "")
+        return
+    if reading.lost is not None:
+        yield _row("  readings", DASH, f"lost: {reading.lost}")
+        return
+    m = reading.metrics
+    yield _row(
+        "  load",
+        _number(m.util_pct, " %"),
+        f"memory {_gib(m.mem_used_mib)} of {_gib(m.mem_total_mib)} GiB",
+        f"encoder {_number(m.enc_pct, ' %')}",
+        f"decoder {_number(m.dec_pct, ' %')}",
+    )
+    yield _row("  state", *_state(m))
+    if reading.processes:
+        names = [f"{p.name} ({p.pid or DASH})" for p in reading.processes]
+        more = [f"and {len(names) - 3} more"] if len(names) > 3 else []
+        yield _row("  used by", ", ".join(names[:3] + more))
+
+
+def _state(m: Metrics) -> Iterator[str]:
+    yield _number(m.temp_c, " °C")
+    yield f"fan {_number(m.fan_pct, ' %')}"
+    yield f"{_number(m.power_w)} of {_number(m.power_limit_w)} W"
+    yield f"{_number(m.clock_mhz)} MHz"
+    yield f"memory {_number(m.mem_clock_mhz)} MHz"
+    if m.throttle:
+        yield f"held back: {', '.join(m.throttle)}"
+
+
+def _number(value: float | None, unit: str = "") -> str:
+    return DASH if value is None else f"{value:.0f}{unit}"
+
+
+def _gib(mib: float | None) -> str:
+    return DASH if mib is None else f"{mib / 1024:.1f}"
+
+
+def _group(gpu: Gpu) -> Iterator[str]:
+    group, viability = gpu.function.iommu_group, gpu.viability
+    yield DASH if group is None else str(group)
+    if viability.viable:
+        yield f"viable: moves as {_addresses(viability.moves)}"
+    else:
+        word = "not known whether viable" if viability.viable is None else "not viable"
+        yield f"{word}: {viability.reason or DASH}"
+
+
+def _addresses(addresses: tuple[str, ...]) -> str:
+    """``0000:01:00.0 .1``: functions that follow one of their own slot without it."""
+    words: list[str] = []
+    slot = ""
+    for address in addresses:
+        words.append(address.removeprefix(slot) if slot_of(address) == slot else address)
+        slot = slot_of(address)
+    return " ".join(words)
+
+
+# --- guests -------------------------------------------------------------------
+
+
+def _guests(view: HostView) -> Iterator[str]:
+    if view.problem("guests") is not None:
+        return
+    if not view.guests:
+        yield "No domain is defined."
+        return
+    rows: list[tuple[str, ...]] = [
+        ("Guests", "state", "vCPUs", "CPU", "memory", "agent", "PCI devices")
+    ]
+    rows += [_guest(guest) for guest in view.guests[:GUEST_LIMIT]]
+    yield from _table(rows)
+    if len(view.guests) > GUEST_LIMIT:
+        yield f"and {len(view.guests) - GUEST_LIMIT} more"
+    if view.guest is not None:
+        yield "* may have the guest GPU"
+
+
+def _guest(guest: Guest) -> tuple[str, ...]:
+    domain = guest.domain
+    memory = DASH if domain.memory_mib is None else f"{_gib(domain.memory_mib)} GiB"
+    return (
+        f"{'*' if guest.allowed else ' '} {domain.name}",
+        domain.state,
+        DASH if domain.vcpus is None else str(domain.vcpus),
+        _number(domain.cpu_pct, " %"),
+        memory,
+        _agent(domain),
+        domain.problem or _addresses(domain.addresses) or "none",
+    )
+
+
+def _agent(domain: Domain) -> str:
+    if domain.agent is None or not domain.active:
+        return DASH
+    return "answers" if domain.agent else "silent"
+
+
+def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
+    """Columns as wide as their widest cell; the first at least as wide as a label."""
+    lines = list(rows)
+    widths = [max(len(row[n]) for row in lines) for n in range(len(lines[0]))]
+    widths[0] = max(widths[0], LABEL - 2)
+    for row in lines:
+        yield "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
