@@ -1,0 +1,162 @@
+"""A libvirtd of the tests' own: unprivileged, with all that it keeps in one folder, so that
+the machine's own libvirt, its domains and its settings are left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import libvirt
+
+NEEDED = {"libvirtd": "libvirt-daemon", "qemu-system-x86_64": "qemu-system-x86"}
+"""Programs, and the packages that have them."""
+
+SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+
+OPEN = 'auth_unix_rw = "none"\n'
+LOGIN = 'auth_unix_rw = "sasl"\n'
+"""Nobody has an account there: every connection is refused."""
+
+QEMU_CONF = """\
+stdio_handler = "file"
+security_driver = "none"
+cgroup_controllers = []
+"""
+"""No virtlogd beside it, no confinement, no control groups."""
+
+
+def missing() -> list[str]:
+    """The packages that are not installed."""
+    return [pkg for program, pkg in NEEDED.items() if shutil.which(program, path=SEARCHED) is None]
+
+
+class Daemon:
+    """libvirtd in session mode, under another user where the tests run as root: as root it
+    would be the system's. QEMU's processes outlive it, as they do on a real host."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.socket = folder / "run" / "libvirt" / "libvirt-sock"
+        self.uri = f"qemu:///session?socket={self.socket}"
+        self._process: subprocess.Popen[bytes] | None = None
+        self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        for name in ("run", "config/libvirt"):
+            (folder / name).mkdir(parents=True)
+        (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF)
+        if self._user is not None:
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, self._user.pw_uid, self._user.pw_gid)
+
+    def _environment(self) -> Mapping[str, str]:
+        places = {"RUNTIME_DIR": "run", "CONFIG_HOME": "config", "CACHE_HOME": "cache"}
+        xdg = {f"XDG_{name}": str(self.folder / place) for name, place in places.items()}
+        return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg}
+
+    def _arguments(self) -> list[str]:
+        """It ends by itself when nobody has used it for a minute, should the tests be killed."""
+        files = {"--config": "libvirtd.conf", "--pid-file": "pid"}
+        named = [f"{option}={self.folder / name}" for option, name in files.items()]
+        return [*named, "--timeout=60"]
+
+    def start(self, settings: str = OPEN) -> None:
+        """Returns when it accepts connections, which it tells as it would tell systemd
+        (sd_notify(3))."""
+        log = f'log_outputs = "3:file:{self.folder / "log"}"\n'
+        (self.folder / "libvirtd.conf").write_text(settings + log)
+        notify = self.folder / "notify"
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ready:
+            ready.bind(str(notify))
+            notify.chmod(0o777)
+            ready.settimeout(START_SECONDS)
+            self._process = subprocess.Popen(
+                ["libvirtd", *self._arguments()],
+                env={**self._environment(), "NOTIFY_SOCKET": str(notify)},
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                user=self._user.pw_uid if self._user else None,
+                group=self._user.pw_gid if self._user else None,
+                extra_groups=[] if self._user else None,
+            )
+            try:
+                assert b"READY=1" in ready.recv(4096)
+            finally:
+                notify.unlink()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(STOP_SECONDS)
+            self._process = None
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It is there and does not answer."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+
+    def end_domains(self) -> None:
+        """End the QEMU processes that this daemon has started, by their pid files."""
+        for file in (self.folder / "run" / "libvirt" / "qemu" / "run").glob("*.pid"):
+            if file.name != "driver.pid":
+                with contextlib.suppress(ProcessLookupError, ValueError):
+                    os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def daemon() -> Iterator[Daemon]:
+    """A running daemon, ended with all that it started. Its folder is not pytest's own: the
+    path of a Unix socket is at most 107 bytes, and the other user must be able to go there."""
+    folder = Path(tempfile.mkdtemp(prefix="vfiotop-"))
+    folder.chmod(0o755)
+    made = Daemon(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.end_domains()
+        made.stop()
+        shutil.rmtree(folder)
+
+
+def tiny(name: str, devices: str = "") -> str:
+    """A domain of 64 MiB without disk, whose firmware waits for something to boot."""
+    return f"""\
+<domain type='qemu'>
+  <name>{name}</name>
+  <memory unit='MiB'>64</memory>
+  <vcpu>1</vcpu>
+  <os><type arch='x86_64' machine='pc'>hvm</type></os>
+  <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
+  <devices>
+    <emulator>{shutil.which("qemu-system-x86_64", path=SEARCHED)}</emulator>
+    <controller type='usb' model='none'/>
+    <channel type='unix'><target type='virtio' name='org.qemu.guest_agent.0'/></channel>
+    {devices}
+  </devices>
+</domain>"""
+
+
+@contextlib.contextmanager
+def operator(uri: str) -> Iterator[libvirt.virConnect]:
+    """Somebody else at the same libvirt, as virsh would be."""
+    connection = libvirt.open(uri)
+    try:
+        yield connection
+    finally:
+        connection.close()

@@ -1,0 +1,187 @@
+"""The guests of a real libvirtd that runs real QEMU processes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import libvirt
+import pytest
+
+from tests.libvirt.daemon import LOGIN, Daemon, operator, tiny
+from tests.libvirt.watching import domain, is_in, state, watched
+from tui.host import HostError, libvirt_connection
+from tui.host.guests import GuestsSource
+from tui.model import Guests, HostDev
+
+SOON = 0.2
+"""Seconds after a call has returned within which its effect is read."""
+
+HOSTDEV = """
+<hostdev mode='subsystem' type='pci' managed='no'>
+  <source><address domain='0x0000' bus='0xff' slot='0x1f' function='0x7'/></source>
+</hostdev>"""
+
+
+@pytest.fixture
+def source(libvirtd: Daemon) -> Iterator[GuestsSource]:
+    source = GuestsSource(libvirtd.uri)
+    yield source
+    source.close()
+
+
+def test_a_life_from_start_to_end_is_seen_at_once(
+    libvirtd: Daemon, virsh: libvirt.virConnect
+) -> None:
+    vm = virsh.defineXML(tiny("vm"))
+    delays = {}
+    with watched(libvirtd.uri) as watch:  # no interval: only events lead to readings
+        watch.until(is_in("vm", "shut off"))
+        for act, expected in (
+            (vm.create, "running"),
+            (vm.suspend, "paused"),
+            (vm.resume, "running"),
+            (vm.destroy, "shut off"),
+        ):
+            act()
+            returned = time.monotonic()
+            _, at = watch.until(is_in("vm", expected))
+            delays[act.__name__] = at - returned
+    print("seconds from virsh's return to the reading:", delays)
+    assert max(delays.values()) < SOON
+
+
+def test_a_running_transient_domain(source: GuestsSource, virsh: libvirt.virConnect) -> None:
+    called = datetime.now(UTC)
+    vm = virsh.createXML(tiny("passing"))
+    source.read()
+    time.sleep(0.5)  # a rate is a matter of time
+    passing = domain(source.read(), "passing")
+    assert passing is not None
+    assert passing.uuid == vm.UUIDString()
+    assert (passing.state, passing.persistent, passing.problem) == ("running", False, None)
+    assert (passing.vcpus, passing.memory_mib, passing.memory_used_mib) == (1, 64, None)
+    assert passing.cpu_pct is not None
+    assert 0 <= passing.cpu_pct <= 100
+    assert passing.disk_read_bps is None
+    assert passing.agent is False
+    assert passing.started_at is not None
+    assert abs((passing.started_at - called).total_seconds()) < 2
+
+    vm.suspend()
+    paused = domain(source.read(), "passing")
+    assert paused is not None
+    assert (paused.state, paused.started_at) == ("paused", passing.started_at)
+    vm.destroy()
+    assert domain(source.read(), "passing") is None
+
+
+def test_hostdevs_are_known_before_a_start(source: GuestsSource, virsh: libvirt.virConnect) -> None:
+    virsh.defineXML(tiny("vm", HOSTDEV))
+    vm = domain(source.read(), "vm")
+    assert vm is not None
+    assert (vm.state, vm.persistent) == ("shut off", True)
+    assert vm.hostdevs == (HostDev("0000:ff:1f.7", managed=False),)
+    assert (vm.cpu_pct, vm.started_at) == (None, None)
+
+
+def test_a_change_without_an_event_is_read_in_the_end(
+    source: GuestsSource, virsh: libvirt.virConnect
+) -> None:
+    vm = virsh.defineXML(tiny("vm"))
+    virsh.defineXML(tiny("other"))
+    source.read()
+    vm.attachDeviceFlags(HOSTDEV, libvirt.VIR_DOMAIN_AFFECT_CONFIG)
+    readings = [domain(source.read(), "vm") for _ in range(2)]
+    assert [bool(reading and reading.hostdevs) for reading in readings][-1] is True
+
+
+def test_a_connection_for_reading_only(libvirtd: Daemon, virsh: libvirt.virConnect) -> None:
+    virsh.defineXML(tiny("vm", HOSTDEV))
+    source = GuestsSource(libvirtd.uri, readonly=True)
+    guests = source.read()
+    source.close()
+    vm = domain(guests, "vm")
+    assert guests.readonly is True
+    assert vm is not None
+    assert vm.addresses == ("0000:ff:1f.7",)
+
+
+def test_a_daemon_that_is_restarted_comes_back_by_itself(libvirtd: Daemon) -> None:
+    with operator(libvirtd.uri) as before:
+        before.defineXML(tiny("vm"))
+    with watched(libvirtd.uri) as told, watched(libvirtd.uri, interval=0.1) as asking:
+        for watch in (told, asking):
+            watch.until(is_in("vm", "shut off"))
+        libvirtd.stop()
+        assert "libvirtd is not running" in told.until_unavailable()
+        asking.until_unavailable()
+        libvirtd.start()
+        asking.until(is_in("vm", "shut off"))
+        with operator(libvirtd.uri) as after:  # events are heard on the second connection, too
+            after.lookupByName("vm").undefine()
+            asking.until(lambda guests: state(guests, "vm") is None)
+
+
+def test_a_daemon_that_hangs_is_given_up(libvirtd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_COUNT", 1)
+    source = GuestsSource(libvirtd.uri)
+    source.read()
+    with libvirtd.frozen(), pytest.raises(HostError, match="was lost"):
+        source.read()
+    assert source.read().domains == ()
+    source.close()
+
+
+def test_a_daemon_that_asks_for_a_login(libvirtd: Daemon) -> None:
+    source = GuestsSource(libvirtd.uri)
+    libvirtd.stop()
+    libvirtd.start(LOGIN)
+    try:
+        with pytest.raises(HostError, match=r"you may not use .* join the group"):
+            source.read()
+    finally:
+        libvirtd.stop()
+        libvirtd.start()
+    assert source.read().domains == ()
+    source.close()
+
+
+def test_a_socket_of_somebody_else(libvirtd: Daemon) -> None:
+    """root is stopped by no permission, so the file system is told of another user: that
+    holds for one thread, which ends after it."""
+    source = GuestsSource(libvirtd.uri)
+
+    def read() -> Guests:
+        if os.geteuid() == 0:
+            ctypes.CDLL(None).setfsuid(54321)
+        return source.read()
+
+    mode = libvirtd.socket.stat().st_mode
+    libvirtd.socket.chmod(0)
+    try:
+        with (
+            ThreadPoolExecutor(1) as another_user,
+            pytest.raises(HostError, match=r"you may not use .*Permission denied"),
+        ):
+            another_user.submit(read).result()
+    finally:
+        libvirtd.socket.chmod(mode)
+    assert source.read().domains == ()
+    source.close()
+
+
+def test_a_socket_where_nobody_listens(libvirtd: Daemon) -> None:
+    deaf = libvirtd.folder / "deaf"
+    with socket.socket(socket.AF_UNIX) as unheard:
+        unheard.bind(str(deaf))
+    source = GuestsSource(f"qemu:///session?socket={deaf}")
+    with pytest.raises(HostError, match=r"not running.*systemctl start libvirtd"):
+        source.read()
+    source.close()
