@@ -60,3 +60,7 @@ def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "11" / "stat").write_text("11 (qemu) S")
     (tmp_path / "12").mkdir()
     assert started(tmp_path) == {}
+
+
+def test_without_proc_no_start_is_known(tmp_path: Path) -> None:
+    assert started(tmp_path / "proc") == {}

@@ -140,7 +140,11 @@ class Connection:
 
     @property
     def alive(self) -> bool:
-        return bool(self._open.isAlive())
+        """Whether it may be used on. One that cannot even tell may not."""
+        try:
+            return bool(self._open.isAlive())
+        except libvirt.libvirtError:
+            return False
 
     def domains(self) -> list[tuple[libvirt.virDomain, dict[str, object]]]:
         """Every domain with its statistics. Of one that is busy with another request come

@@ -23,8 +23,8 @@ def started(proc: Path = Path("/proc")) -> dict[str, datetime]:
     """
     found: dict[str, datetime] = {}
     claimed: set[str] = set()
-    for process in proc.iterdir():
-        uuid = _uuid(process) if process.name.isdecimal() else None
+    for process in _processes(proc):
+        uuid = _uuid(process)
         if uuid is None:
             continue
         began = None if uuid in claimed else _began(process)
@@ -34,6 +34,13 @@ def started(proc: Path = Path("/proc")) -> dict[str, datetime]:
         else:
             found[uuid] = began
     return found
+
+
+def _processes(proc: Path) -> list[Path]:
+    try:
+        return [entry for entry in proc.iterdir() if entry.name.isdecimal()]
+    except OSError:  # no process can be seen, so no start is known
+        return []
 
 
 def _uuid(process: Path) -> str | None:
