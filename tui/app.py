@@ -6,7 +6,6 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterable
-from typing import ClassVar
 
 from textual.app import App, SystemCommand
 from textual.screen import Screen
@@ -40,13 +39,15 @@ class VfiotopApp(App[None]):
 
     CSS_PATH = "app.tcss"
     TITLE = "vfiotop"
-    HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    MODES = {"overview": OverviewScreen}  # noqa: RUF012
+    DEFAULT_MODE = "overview"
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-tiny"),
         (36, "-narrow"),
         (72, "-normal"),
         (110, "-wide"),
     ]
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012
         (0, "-flat"),
         (10, "-low"),
         (32, "-tall"),
@@ -72,7 +73,6 @@ class VfiotopApp(App[None]):
             sampler.start()
 
     def on_mount(self) -> None:
-        self.push_screen(OverviewScreen())
         self.set_interval(STALL_CHECK, self._look_for_stalls)
 
     def on_unmount(self) -> None:
@@ -154,10 +154,6 @@ class VfiotopApp(App[None]):
             self.open(GroupsScreen(filtering=True))
         else:
             self.screen.start_filter()
-
-    def action_back(self) -> None:
-        if len(self.screen_stack) > 2:
-            self.pop_screen()
 
     def action_theme(self) -> None:
         self.theme = next_theme(self.theme)

@@ -28,11 +28,9 @@ class Ring:
             self._sum += value
             self._count += 1
 
-    def series(self, count: int) -> tuple[float | None, ...]:
-        """The last ``count`` steps, the one under way last."""
-        if count <= 0 or self._step is None:
-            return ()
-        return (*list(self._done)[max(0, len(self._done) - count + 1) :], self._mean())
+    def series(self) -> tuple[float | None, ...]:
+        """Every step that is kept, the one under way last."""
+        return () if self._step is None else (*self._done, self._mean())
 
     def _close(self, step: int) -> None:
         if self._step is not None:
@@ -58,7 +56,7 @@ class History:
         ring = self._rings.setdefault(key, Ring(self._steps))
         ring.record(int(at // self._step_s), value)
 
-    def series(self, key: str, count: int) -> tuple[float | None, ...]:
-        """The last ``count`` steps of ``key``, newest last; empty where nothing was recorded."""
+    def series(self, key: str) -> tuple[float | None, ...]:
+        """The steps of ``key``, newest last; empty where nothing was recorded."""
         ring = self._rings.get(key)
-        return ring.series(count) if ring else ()
+        return ring.series() if ring else ()

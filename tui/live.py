@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from tui.history import History
 from tui.model import Event, HostView, Sample, Snapshot
 from tui.rules.changes import changes
@@ -38,7 +36,7 @@ class Live:
     def take(self, sample: Sample) -> None:
         """Merge one sample; an equal reading changes nothing but the history."""
         if getattr(self.snapshot, sample.source) != sample.reading:
-            self.snapshot = replace(self.snapshot, **{sample.source: sample.reading})
+            self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self._choice)
             happened = changes(before, self.view, sample.taken_at)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]

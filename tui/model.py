@@ -11,9 +11,9 @@ case hex digits without ``0x``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 GPU_CLASSES = ("0300", "0302", "0380")
 """PCI classes of a GPU: VGA controller, 3D controller, other display controller."""
@@ -307,6 +307,11 @@ class Snapshot:
     vitals: Vitals | Unavailable = NOT_READ_YET
     nvml: NvmlReading | Unavailable = NOT_READ_YET
     guests: Guests | Unavailable = NOT_READ_YET
+
+    def updated(self, sample: Sample) -> Snapshot:
+        """The snapshot with the sample's reading in the place of its source's last one."""
+        change: dict[str, Any] = {sample.source: sample.reading}
+        return replace(self, **change)
 
 
 SourceName = Literal["facts", "pci", "vitals", "nvml", "guests"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import time
-from dataclasses import replace
 
 from tui.host import Host
 from tui.model import Sample, Snapshot, SourceName, Unavailable
@@ -18,18 +17,20 @@ def read_once(host: Host, patience: float = PATIENCE) -> Snapshot:
     """Read every source once, all at the same time. One that does not answer within
     ``patience`` seconds is ``Unavailable`` and says so."""
     samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
-    readers = {s.name: s for s in samplers(host, samples.put, None)}
+    readers = {s.name: s for s in samplers(host, samples.put, interval=None)}
     for reader in readers.values():
         reader.start()
-    readings: dict[SourceName, object] = {}
+    taken: dict[SourceName, Sample] = {}
     deadline = time.monotonic() + patience
-    while len(readings) < len(readers):
+    while len(taken) < len(readers):
         try:
             sample = samples.get(timeout=max(0.0, deadline - time.monotonic()))
         except queue.Empty:
             break
-        readings.setdefault(sample.source, sample.reading)
+        taken.setdefault(sample.source, sample)
+    snapshot = Snapshot()
     for name, reader in readers.items():
         reader.stop()
-        readings.setdefault(name, Unavailable(f"no answer within {patience:.0f} s"))
-    return replace(Snapshot(), **readings)
+        silent = Sample(name, Unavailable(f"no answer within {patience:.0f} s"), host.now())
+        snapshot = snapshot.updated(taken.get(name, silent))
+    return snapshot

@@ -90,9 +90,9 @@ class Sampler:
         return Sample(self.name, reading, began)
 
 
-def samplers(host: Host, deliver: Deliver, interval: float) -> tuple[Sampler, ...]:
+def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Sampler, ...]:
     """A sampler for each source of ``host``. The host's facts and its PCI inventory
-    are read at start and on events only, the rest every ``interval`` seconds."""
+    are read at start and on events only, the rest every ``interval`` seconds too."""
     on_events: Iterable[SourceName] = ("facts", "pci")
     return tuple(
         Sampler(name, source, deliver, None if name in on_events else interval, host.now)

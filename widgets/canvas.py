@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from textual.content import Content
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -64,6 +65,15 @@ class Canvas(ScrollView):
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
+        self._titles = ("", "")
+
+    def entitle(self, title: str, subtitle: str = "") -> None:
+        """Write the border's titles, as text and not as markup. Setting them repaints the
+        whole widget, so an equal title is left alone."""
+        if (title, subtitle) != self._titles:
+            self._titles = (title, subtitle)
+            self.border_title = Content(title)
+            self.border_subtitle = Content(subtitle)
 
     @property
     def room(self) -> Size:

@@ -29,7 +29,7 @@ class DetailsPanel(Canvas):
     def show(self, subject: str, view: HostView, at: datetime) -> None:
         """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``."""
         self._shown = (subject, view, at)
-        self.border_title = short(subject)
+        self.entitle(short(subject))
         self._draw()
 
     def on_resize(self, _: Resize) -> None:

@@ -25,7 +25,7 @@ class EventList(Canvas):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, can_focus=True)
         self._events: Sequence[Event] = ()
-        self.border_title = "Events"
+        self.entitle("Events")
 
     def show(self, events: Sequence[Event]) -> None:
         """Draw ``events``, newest first."""

@@ -19,7 +19,7 @@ class GpuList(Canvas):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._gpus: tuple[Gpu, ...] = ()
-        self.border_title = "Further GPUs"
+        self.entitle("Further GPUs")
 
     def show(self, gpus: tuple[Gpu, ...]) -> None:
         """Draw ``gpus``."""

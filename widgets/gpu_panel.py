@@ -51,8 +51,8 @@ class GpuPanel(Canvas):
     def show(self, gpu: Gpu, series: Sequence[float | None]) -> None:
         """Draw ``gpu``; ``series`` is its utilisation in percent, newest last."""
         self.gpu, self._series = gpu, series
-        self.border_title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
-        self.border_subtitle = short(gpu.address)
+        title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
+        self.entitle(title, short(gpu.address))
         self._draw()
 
     def on_resize(self, _: Resize) -> None:

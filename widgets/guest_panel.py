@@ -50,7 +50,7 @@ class GuestPanel(Canvas):
         cannot be read; ``series`` is the allowed guest's CPU load in percent."""
         self._guests, self._problem, self._series, self._at = guests, problem, series, at
         allowed = next((g.domain.name for g in guests if g.allowed), None)
-        self.border_title = f"Guest · {allowed}" if allowed else "Guests"
+        self.entitle(f"Guest · {allowed}" if allowed else "Guests")
         self._draw()
 
     def on_resize(self, _: Resize) -> None:

@@ -10,7 +10,7 @@ def test_a_step_is_the_mean_of_its_values() -> None:
     history = History(span_s=20, step_s=2)
     for at, value in ((0.0, 10.0), (1.0, 20.0), (2.0, 50.0)):
         history.record("a", at, value)
-    assert history.series("a", 10) == (15.0, 50.0)
+    assert history.series("a") == (15.0, 50.0)
 
 
 def test_what_was_not_measured_is_a_gap() -> None:
@@ -18,29 +18,25 @@ def test_what_was_not_measured_is_a_gap() -> None:
     history.record("a", 0.0, 10.0)
     history.record("a", 2.0, None)
     history.record("a", 8.0, 30.0)
-    assert history.series("a", 10) == (10.0, None, None, None, 30.0)
+    assert history.series("a") == (10.0, None, None, None, 30.0)
 
 
 def test_nothing_recorded() -> None:
-    assert History().series("a", 10) == ()
-    assert History().series("a", 0) == ()
+    assert History().series("a") == ()
 
 
 def test_the_clock_may_go_back() -> None:
     history = History(span_s=20, step_s=2)
     history.record("a", 100.0, 10.0)
     history.record("a", 0.0, 30.0)
-    assert history.series("a", 10) == (20.0,)
+    assert history.series("a") == (20.0,)
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 10**6), st.none() | st.floats(0, 100)), max_size=50),
-    st.integers(0, 30),
-)
-def test_series_is_bounded(samples: list[tuple[int, float | None]], count: int) -> None:
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.none() | st.floats(0, 100)), max_size=50))
+def test_series_is_bounded(samples: list[tuple[int, float | None]]) -> None:
     history = History(span_s=20, step_s=2)
     for at, value in samples:
         history.record("a", at, value)
-    series = history.series("a", count)
-    assert len(series) <= min(count, 11)
+    series = history.series("a")
+    assert len(series) <= 11
     assert all(value is None or 0 <= value <= 100 for value in series)

@@ -37,7 +37,7 @@ class HelpScreen(HostScreen):
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
             page = Canvas(id="help", can_focus=True)
-            page.border_title = "Help"
+            page.entitle("Help")
             yield page
 
     def on_resize(self) -> None:

@@ -15,13 +15,15 @@ from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
 from widgets.gpu_panel import GpuPanel
-from widgets.graph import STEPS_PER_CELL
 from widgets.group_tree import GroupTree
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
 
 PANELS = 2
 """GPUs with a panel of their own; further ones are listed."""
+
+LISTED = 6
+"""Further GPUs that are listed without scrolling."""
 
 
 class OverviewScreen(HostScreen):
@@ -63,16 +65,11 @@ class OverviewScreen(HostScreen):
     def draw(self, live: Live) -> None:
         self._draw_gpus(live)
         view = live.view
-        guest = self.query_one(GuestPanel)
-        steps = guest.room.width * STEPS_PER_CELL
-        guest.show(
-            view.guests,
-            view.problem("guests"),
-            live.history.series(GUEST_CPU, steps),
-            self.vfiotop.host.now(),
-        )
+        past = live.history.series(GUEST_CPU)
+        at = self.vfiotop.host.now()
+        self.query_one(GuestPanel).show(view.guests, view.problem("guests"), past, at)
         groups = self.query_one(GroupTree)
-        groups.border_title = "IOMMU groups" if view.iommu_enabled else "PCI devices"
+        groups.entitle("IOMMU groups" if view.iommu_enabled else "PCI devices")
         groups.show(view.groups, view.problem("pci"))
         self.query_one(EventList).show(live.events)
 
@@ -82,9 +79,8 @@ class OverviewScreen(HostScreen):
             panel = self.query_one(f"#gpu-{index}", GpuPanel)
             panel.display = index < len(gpus)
             if index < len(gpus):
-                steps = panel.room.width * STEPS_PER_CELL
-                key = util_key(gpus[index].address)
-                panel.show(gpus[index], live.history.series(key, steps))
+                past = live.history.series(util_key(gpus[index].address))
+                panel.show(gpus[index], past)
         notice = self.query_one(Notice)
         notice.display = not gpus
         notice.show(
@@ -95,5 +91,7 @@ class OverviewScreen(HostScreen):
         more = self.query_one(GpuList)
         further = gpus[PANELS:]
         more.display = bool(further)
-        more.styles.height = min(len(further), 6) + 2
+        height = min(len(further), LISTED) + 2
+        if more.styles.height is None or more.styles.height.value != height:
+            more.styles.height = height
         more.show(further)

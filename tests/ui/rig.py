@@ -1,0 +1,149 @@
+"""A running application on a host that the test holds in its hands."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from textual.pilot import Pilot
+
+from tui.app import VfiotopApp
+from tui.config import Config
+from tui.host import Host, HostError, Wake
+from tui.model import (
+    NOT_READ_YET,
+    CardReading,
+    CardVitals,
+    Domain,
+    Guests,
+    HostDev,
+    HostFacts,
+    Inventory,
+    Metrics,
+    NvmlReading,
+    PciFunction,
+    Snapshot,
+    Vitals,
+)
+
+T = TypeVar("T")
+
+PATIENCE = 10.0
+NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
+SIZES = ((120, 40), (80, 24), (45, 20))
+
+
+class Held(Generic[T]):
+    """A source that returns what the test puts into it, and wakes when it changes."""
+
+    def __init__(self, reading: T) -> None:
+        self._reading: T | HostError = reading
+        self._wake: Wake = lambda: None
+        self.free = threading.Event()
+        self.free.set()
+        self.readings = 0
+
+    def put(self, reading: T | HostError) -> None:
+        self._reading = reading
+        self._wake()
+
+    def read(self) -> T:
+        self.readings += 1
+        self.free.wait()
+        if isinstance(self._reading, HostError):
+            raise self._reading
+        return self._reading
+
+    def watch(self, wake: Wake) -> None:
+        self._wake = wake
+
+    def close(self) -> None:
+        self.free.set()
+
+
+GUEST_CARD = PciFunction(
+    "0000:01:00.0", "10de", "2684", "030000", "AD102 [GeForce RTX 4090]",
+    driver="vfio-pci", iommu_group=14, boot_vga=False,
+)  # fmt: skip
+GUEST_AUDIO = PciFunction(
+    "0000:01:00.1", "10de", "22ba", "040300", "AD102 High Definition Audio Controller",
+    driver="vfio-pci", iommu_group=14,
+)  # fmt: skip
+HOST_CARD = PciFunction(
+    "0000:0a:00.0", "10de", "2504", "030000", "GA106 [GeForce RTX 3060]",
+    driver="nvidia", iommu_group=20, boot_vga=True,
+)  # fmt: skip
+DISK = PciFunction(
+    "0000:02:00.0", "144d", "a80a", "010802", "NVMe SSD Controller", driver="nvme", iommu_group=15
+)
+INVENTORY = Inventory((GUEST_CARD, GUEST_AUDIO, DISK, HOST_CARD), "amd", (14, 15, 20))
+VITALS = Vitals((
+    CardVitals("0000:01:00.0", "active", "D0", driver="vfio-pci"),
+    CardVitals("0000:0a:00.0", "active", "D0", driver="nvidia"),
+))  # fmt: skip
+READING = CardReading(
+    "0000:0a:00.0", "nvml", Metrics(util_pct=37, mem_used_mib=1240, mem_total_mib=12288, temp_c=54)
+)
+NVML = NvmlReading("580.95.05", (READING,))
+WIN11 = Domain(
+    "win11", "5f0c", "running", hostdevs=(HostDev("0000:01:00.0", managed=False),
+    HostDev("0000:01:00.1", managed=False)), vcpus=8, memory_mib=16384, cpu_pct=42,
+)  # fmt: skip
+GUESTS = Guests("qemu:///system", "9.0.0", (WIN11,))
+
+
+class Rig:
+    """The sources of a host with two cards and one guest, and the application on it."""
+
+    def __init__(self) -> None:
+        self.facts = Held(HostFacts("tower", "6.12.30"))
+        self.pci = Held(INVENTORY)
+        self.vitals = Held(VITALS)
+        self.nvml = Held(NVML)
+        self.guests = Held(GUESTS)
+        self.host = Host(
+            self.facts, self.pci, self.vitals, self.nvml, self.guests, now=lambda: NOON
+        )
+        self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
+
+    def free(self) -> None:
+        for source in (self.facts, self.pci, self.vitals, self.nvml, self.guests):
+            source.free.set()
+
+    @asynccontextmanager
+    async def running(self, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+        try:
+            async with self.app.run_test(size=size) as pilot:
+                await until(pilot, lambda: all_read(self.app.live.snapshot))
+                yield pilot
+        finally:
+            self.free()
+
+    def text(self) -> str:
+        return text_of(self.app)
+
+
+def all_read(snapshot: Snapshot) -> bool:
+    """Whether every source has answered at least once."""
+    return NOT_READ_YET not in (
+        snapshot.facts, snapshot.pci, snapshot.vitals, snapshot.nvml, snapshot.guests
+    )  # fmt: skip
+
+
+async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
+    """Wait for readings to come through the samplers' threads."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await pilot.pause(0.005)
+    await pilot.pause()
+
+
+def text_of(app: VfiotopApp) -> str:
+    """The screen as the terminal shows it, row by row."""
+    width, height = app.size
+    rows = app.screen._compositor.render_strips(app.size)[:height]
+    return "\n".join("".join(s.text for s in strip)[:width].rstrip() for strip in rows)

@@ -1,0 +1,175 @@
+"""The overview: what a person reads, and that a dead source blanks its own panel only."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.ui.rig import (
+    GUEST_AUDIO,
+    GUEST_CARD,
+    GUESTS,
+    INVENTORY,
+    NVML,
+    READING,
+    SIZES,
+    VITALS,
+    WIN11,
+    Rig,
+    all_read,
+    until,
+)
+from tui.host import HostError
+from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
+
+
+def on_driver(driver: str) -> Inventory:
+    card, audio = replace(GUEST_CARD, driver=driver), replace(GUEST_AUDIO, driver=None)
+    return replace(INVENTORY, functions=(card, audio, *INVENTORY.functions[2:]))
+
+
+async def test_shows_both_cards_the_guest_and_the_groups() -> None:
+    rig = Rig()
+    async with rig.running():
+        text = rig.text()
+    for words in ("Guest GPU · GeForce RTX 4090", "in guest win11", "Host GPU · GeForce RTX 3060",
+                  "37%", "1.2/12.0 GiB", "54 °C", "Group 14 · guest GPU · viable", "running",
+                  "42% of 8 vCPU", "tower", "IOMMU amd, 3 groups", "libvirt 9.0.0"):  # fmt: skip
+        assert words in text, words
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_fits_every_size(size: tuple[int, int]) -> None:
+    rig = Rig()
+    async with rig.running(size):
+        rows = rig.text().splitlines()
+    assert len(rows) <= size[1]
+    assert "GeForce RTX 4090" in rows[1]
+    assert "in guest win11" in rows[2]
+
+
+async def test_a_new_reading_is_on_screen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.nvml.put(NvmlReading("580", (replace(READING, metrics=Metrics(util_pct=91)),)))
+        await until(pilot, lambda: "91%" in rig.text())
+        assert "37%" not in rig.text()
+
+
+async def test_a_bind_by_somebody_else_is_on_screen_and_an_event() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.guests.put(replace(GUESTS, domains=()))
+        rig.pci.put(on_driver("nvidia"))
+        await until(pilot, lambda: "vfio-pci → nvidia" in rig.text())
+
+
+async def test_a_bind_without_an_event_is_found_by_the_vitals() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.pci._reading = on_driver("nvidia")  # no wake: the event was lost
+        moved = replace(VITALS.cards[0], driver="nvidia")
+        rig.vitals.put(Vitals((moved, VITALS.cards[1])))
+        await until(pilot, lambda: "vfio-pci → nvidia" in rig.text())
+
+
+async def test_a_dead_source_blanks_its_own_panel_only() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.guests.put(HostError("libvirtd is not running: start it"))
+        await until(pilot, lambda: "libvirtd is not running: start it" in rig.text())
+        assert "37%" in rig.text()
+        assert "Group 14" in rig.text()
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "42% of 8 vCPU" in rig.text())
+
+
+async def test_a_hung_source_says_since_when_and_the_rest_goes_on() -> None:
+    rig = Rig()
+    rig.app._stall_after = 0.0
+    async with rig.running() as pilot:
+        rig.guests.free.clear()
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "no answer since" in rig.text())
+        rig.nvml.put(NvmlReading("580", (replace(READING, metrics=Metrics(util_pct=91)),)))
+        await until(pilot, lambda: "91%" in rig.text())
+        await pilot.press("g")
+        assert "no answer" not in rig.text()
+        await pilot.press("escape")
+        rig.guests.free.set()
+        await until(pilot, lambda: "42% of 8 vCPU" in rig.text())
+
+
+async def test_leaving_does_not_wait_for_a_hung_source() -> None:
+    rig = Rig()
+    rig.guests.free.clear()
+    async with rig.app.run_test() as pilot:
+        await until(pilot, lambda: rig.guests.readings > 0)
+        await pilot.press("q")
+    assert rig.app.return_code == 0
+    rig.free()
+
+
+async def test_a_lost_card_says_so() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.nvml.put(NvmlReading("580", (replace(READING, lost="the card is lost"),)))
+        await until(pilot, lambda: "the card is lost" in rig.text())
+        assert "37%" not in rig.text()
+        rig.nvml.put(NVML)
+        await until(pilot, lambda: "37%" in rig.text())
+
+
+async def test_no_gpu_is_said_not_drawn() -> None:
+    rig = Rig()
+    rig.pci.put(Inventory(INVENTORY.functions[2:3], None, ()))
+    async with rig.running():
+        assert "No GPU found" in rig.text()
+
+
+async def test_names_from_outside_are_text_not_markup() -> None:
+    rig = Rig()
+    name = "vm[bold red]x[/] [@click=app.quit]"
+    domain = replace(WIN11, name=name)
+    hostile = PciFunction("0000:03:00.0", "1234", "5678", "020000", "[red]nic[/]", driver="[b]x")
+    async with rig.running() as pilot:
+        rig.guests.put(Guests("qemu:///system", None, (domain, Domain("a[b]c", "2", "paused"))))
+        rig.pci.put(replace(INVENTORY, functions=(*INVENTORY.functions, hostile)))
+        await until(pilot, lambda: "[red]nic[/]" in rig.text() and "a[b]c" in rig.text())
+        assert f"Guest · {name}" in rig.text()
+        await pilot.press("e")
+        assert "a[b]c" in rig.text()
+
+
+async def test_an_equal_reading_redraws_nothing() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        painted: list[str] = []
+        for widget in rig.app.screen.query("Canvas"):
+            refresh = widget.refresh
+
+            def spy(*regions: object, _of: object = widget, _refresh: object = refresh,
+                    **how: object) -> object:  # fmt: skip
+                painted.append(str(_of))
+                return _refresh(*regions, **how)  # type: ignore[operator]
+
+            widget.refresh = spy  # type: ignore[assignment,method-assign]
+        before = rig.nvml.readings
+        rig.nvml.put(NvmlReading("580.95.05", (replace(READING),)))
+        await until(pilot, lambda: rig.nvml.readings > before)
+        assert painted == []
+        rig.nvml.put(NvmlReading("580", (replace(READING, metrics=Metrics(util_pct=91)),)))
+        await until(pilot, lambda: "91%" in rig.text())
+        assert painted != []
+
+
+@pytest.mark.parametrize("size", [(20, 5), (1, 1), (35, 40), (100, 8)])
+async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> None:
+    rig = Rig()
+    async with rig.app.run_test(size=size) as pilot:
+        await until(pilot, lambda: all_read(rig.app.live.snapshot))
+        if size[0] >= 20:
+            assert "vfiotop needs" in rig.text()
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "in guest win11" in rig.text())
