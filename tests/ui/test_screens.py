@@ -1,0 +1,184 @@
+"""Every key of the table does what the help says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.ui.rig import GUESTS, INVENTORY, SIZES, Rig, until
+from tui.commands import COMMANDS, of_screen
+from tui.config import load_theme
+from tui.model import Guests, PciFunction
+
+
+@pytest.fixture(autouse=True)
+def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Themes that tests choose are kept out of the user's state."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    yield
+
+
+async def test_groups_on_the_whole_screen_and_back() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("g")
+        text = rig.text()
+        assert "Group 15" in text
+        assert "Host GPU ·" not in text
+        await pilot.press("escape")
+        assert "Host GPU ·" in rig.text()
+
+
+async def test_filter_narrows_by_driver_and_keeps_its_group() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("slash", *"nvme")
+        text = rig.text()
+        assert "Group 15" in text
+        assert "NVMe SSD" in text
+        assert "Group 14" not in text
+        await pilot.press("enter", "escape", "g")
+        assert "Group 14" in rig.text()
+
+
+async def test_filter_without_a_match_says_so() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("slash", *"[red]no")
+        assert "Nothing matches “[red]no”." in rig.text()
+
+
+async def test_letters_in_the_filter_are_text_not_keys() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("slash", *"qget")
+        assert rig.app.is_running
+        assert "Nothing matches “qget”." in rig.text()
+
+
+async def test_details_of_the_focused_card() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("enter")
+        text = rig.text()
+        for words in ("guest:win11", "Ada", "geforce", "viable", "10de:2684", "vfio-pci"):
+            assert words in text, words
+        await pilot.press("escape")
+        await pilot.press("tab", "enter")
+        assert "Readings (nvml)" in rig.text()
+
+
+async def test_details_of_the_guest_and_of_one_that_goes_away() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("tab", "tab", "enter")
+        assert "May have the GPU" in rig.text()
+        rig.guests.put(replace(GUESTS, domains=()))
+        await until(pilot, lambda: "win11 is not there any more." in rig.text())
+
+
+async def test_details_of_a_device_in_the_tree() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("g", "down", "down", "enter")
+        assert "AD102 High Definition Audio Controller" in rig.text()
+        assert "PCI function" in rig.text()
+
+
+async def test_the_cursor_stays_on_its_device_when_others_come() -> None:
+    rig = Rig()
+    first = PciFunction("0000:00:00.0", "1022", "1480", "060000", "Root Complex", iommu_group=0)
+    async with rig.running() as pilot:
+        await pilot.press("g", "end")
+        tree = rig.app.screen.query_one("GroupTree")
+        selected = tree.selected  # type: ignore[attr-defined]
+        rig.pci.put(replace(INVENTORY, functions=(first, *INVENTORY.functions)))
+        await until(pilot, lambda: "Root Complex" in rig.text())
+        assert tree.selected == selected  # type: ignore[attr-defined]
+
+
+async def test_events_newest_first() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.guests.put(replace(GUESTS, domains=()))
+        await until(pilot, lambda: len(rig.app.live.events) > 0)
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: len(rig.app.live.events) > 1)
+        await pilot.press("e")
+        rows = [row for row in rig.text().splitlines() if "win11" in row]
+        assert len(rows) >= 2
+        assert rig.app.live.events[0].text in rows[0]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_help_names_every_command(size: tuple[int, int]) -> None:
+    rig = Rig()
+    async with rig.running(size) as pilot:
+        await pilot.press("question_mark")
+        page = rig.app.screen.query_one("#help")
+        text = " ".join(
+            "".join(span.text for span in line).strip()
+            for line in page.lines  # type: ignore[attr-defined]
+        )
+        for command in COMMANDS:
+            assert f"{command.label}: {command.help}" in " ".join(text.split()), command.id
+
+
+async def test_theme_is_changed_and_kept() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("t")
+        assert rig.app.theme == "vfiotop-light"
+        await until(pilot, lambda: load_theme() == "vfiotop-light")
+
+
+async def test_palette_offers_the_commands_of_the_screen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        offered = {command.title for command in rig.app.get_system_commands(rig.app.screen)}
+        assert offered == {c.label for c in of_screen("overview") if c.id != "palette"}
+        await pilot.press("ctrl+p")
+        await pilot.press(*"groups")
+        await until(pilot, lambda: "whole screen" in rig.text())
+        await pilot.press("enter")
+        await until(pilot, lambda: rig.app.screen.name == "groups")
+
+
+async def test_footer_shows_the_keys_that_work_here() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        footer = rig.text().splitlines()[-1]
+        for command in of_screen("overview"):
+            assert not command.footer or command.label in footer
+        await pilot.press("e")
+        assert "Filter" not in rig.text().splitlines()[-1]
+
+
+@pytest.mark.parametrize("key", ["q", "ctrl+q"])
+async def test_quit(key: str) -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press(key)
+    assert rig.app.return_code == 0
+
+
+async def test_a_click_chooses_and_a_second_one_opens() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("g")
+        await pilot.click("GroupTree", offset=(10, 2))
+        assert rig.app.screen.name == "groups"
+        await pilot.click("GroupTree", offset=(10, 2))
+        await until(pilot, lambda: rig.app.screen.name == "details")
+
+
+async def test_a_crowd_of_guests_scrolls_nothing_out() -> None:
+    rig = Rig()
+    many = tuple(replace(GUESTS.domains[0], name=f"vm{n}", hostdevs=()) for n in range(100))
+    async with rig.running((80, 24)) as pilot:
+        rig.guests.put(Guests("qemu:///system", "9.0.0", (*many, *GUESTS.domains)))
+        await until(pilot, lambda: len(rig.app.live.view.guests) == 101)
+        assert "Guest · win11" in rig.text()
