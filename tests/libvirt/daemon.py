@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -22,6 +23,7 @@ NEEDED = {"libvirtd": "libvirt-daemon", "qemu-system-x86_64": "qemu-system-x86"}
 SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
+FREEZE_SECONDS = 10.0
 
 OPEN = 'auth_unix_rw = "none"\n'
 LOGIN = 'auth_unix_rw = "sasl"\n'
@@ -102,12 +104,15 @@ class Daemon:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """It is there and does not answer."""
+        """It is there and does not answer; for a while only, lest the tests wait for ever."""
         assert self._process is not None
+        thaw = threading.Timer(FREEZE_SECONDS, self._process.send_signal, (signal.SIGCONT,))
         self._process.send_signal(signal.SIGSTOP)
+        thaw.start()
         try:
             yield
         finally:
+            thaw.cancel()
             self._process.send_signal(signal.SIGCONT)
 
     def end_domains(self) -> None:
