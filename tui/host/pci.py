@@ -1,0 +1,193 @@
+"""PCI functions and IOMMU groups, from sysfs; what changes in them, from udev.
+
+Two sources share what they know: the inventory is read at start and on events, the vitals
+of the GPUs on every tick.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tui.host import HostError, Wake
+from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
+from tui.host.pci_names import Names
+from tui.host.sysfs import Attributes, names_in
+from tui.model import GPU_CLASSES, CardVitals, Inventory, IommuKind, Link, PciFunction, Vitals
+
+FUNCTIONS_LIMIT = 16384
+"""PCI functions of one host; a machine full of virtual functions has some thousand."""
+
+IOMMU_PREFIXES: tuple[tuple[str, IommuKind], ...] = (
+    ("dmar", "intel"),
+    ("ivhd", "amd"),
+    ("smmu", "smmu"),
+    ("arm-smmu", "smmu"),
+)
+"""How the drivers name their entries of /sys/class/iommu."""
+
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_GROUP = re.compile(r"[0-9]{1,9}")
+
+
+def _nobody() -> None:
+    """Nobody listens."""
+
+
+class PciSource:
+    """All PCI functions below ``root``, which is ``/`` or the root of a captured host."""
+
+    def __init__(self, root: Path = Path("/")) -> None:
+        self._root = root
+        self._devices = root / "sys/bus/pci/devices"
+        self._names = Names(root)
+        self._fastest: dict[tuple[str, str, str], Link | None] = {}
+        self._slept: frozenset[str] = frozenset()
+        self._gpus: tuple[str, ...] | None = None
+        self._wake: Wake = _nobody
+        self._stop: Callable[[], None] = _nobody
+
+    def read(self) -> Inventory:
+        read = (
+            read_function(self.directory(address), address, self._names)
+            for address in self._addresses()
+        )
+        inventory = self._grouped([function for function in read if function is not None])
+        inventory = self._with_fastest_links(inventory)
+        self._gpus = tuple(gpu.address for gpu in inventory.gpus)
+        return inventory
+
+    def watch(self, wake: Wake) -> None:
+        """Listen to the events of a live host. Where they cannot be had, such as in a
+        container, the vitals still show a GPU's new driver."""
+        self._wake = wake
+        if self._root != Path("/"):
+            return
+        from tui.host.udev import listen  # noqa: PLC0415 - libudev is for live hosts only
+
+        try:
+            self._stop = listen(wake)
+        except OSError:
+            self._stop = _nobody
+
+    def close(self) -> None:
+        self._stop()
+
+    # --- what the vitals need -------------------------------------------------
+
+    def directory(self, address: str) -> str:
+        """The directory of a function."""
+        return f"{self._devices}/{address}"
+
+    def gpus(self) -> tuple[str, ...]:
+        """The addresses of the GPUs as last read, else as listed. Raises ``HostError``."""
+        if self._gpus is not None:
+            return self._gpus
+        codes = ((a, read_class(self.directory(a))) for a in self._addresses())
+        return tuple(address for address, code in codes if code and code[:4] in GPU_CLASSES)
+
+    def note_awake(self, address: str) -> None:
+        """Take note that a GPU is awake: one that slept at the last reading can now tell
+        its fastest link."""
+        if address in self._slept:
+            self._slept -= {address}
+            self._wake()
+
+    # --- functions ------------------------------------------------------------
+
+    def _addresses(self) -> list[str]:
+        try:
+            entries = names_in(self._devices)
+        except FileNotFoundError as error:
+            missing = f"no PCI devices: there is no {self._devices}; is sysfs mounted there?"
+            raise HostError(missing) from error
+        except OSError as error:
+            raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
+        if len(entries) > FUNCTIONS_LIMIT:
+            many = f"{self._devices} lists {len(entries)} functions"
+            raise HostError(f"{many}, more than the {FUNCTIONS_LIMIT} that vfiotop reads")
+        return sorted(entry for entry in entries if _ADDRESS.fullmatch(entry))
+
+    def _with_fastest_links(self, inventory: Inventory) -> Inventory:
+        """The fastest link of each GPU; of a sleeping one, the one it told when awake."""
+        fastest: dict[tuple[str, str, str], Link | None] = {}
+        slept = set()
+        functions = list(inventory.functions)
+        for index, gpu in enumerate(functions):
+            if not gpu.is_gpu:
+                continue
+            key = gpu.address, gpu.vendor, gpu.device
+            awake, link, unreadable = read_fastest_link(self.directory(gpu.address))
+            if awake:
+                fastest[key] = link
+            elif key in self._fastest:
+                link = fastest[key] = self._fastest[key]
+            else:
+                slept.add(gpu.address)
+            functions[index] = replace(
+                gpu, link_max=link, unreadable=(*gpu.unreadable, *unreadable)
+            )
+        self._fastest, self._slept = fastest, frozenset(slept)
+        return replace(inventory, functions=tuple(functions))
+
+    # --- IOMMU groups ---------------------------------------------------------
+
+    def _grouped(self, functions: list[PciFunction]) -> Inventory:
+        """Groups as listed and as linked (kernel: sysfs-kernel-iommu_groups). A group whose
+        name cannot be read may be one that isolates nothing: its functions say so."""
+        home = self._root / "sys/kernel/iommu_groups"
+        groups = {int(name) for name in self._group_names(home)}
+        groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
+        names = {group: Attributes(f"{home}/{group}") for group in sorted(groups)}
+        noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
+        unknown = {group for group, at in names.items() if at.unreadable}
+        if unknown:
+            functions = [
+                replace(f, unreadable=(*f.unreadable, "iommu_group"))
+                if f.iommu_group in unknown
+                else f
+                for f in functions
+            ]
+        return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu)
+
+    def _group_names(self, home: Path) -> list[str]:
+        try:
+            return [name for name in names_in(home) if _GROUP.fullmatch(name)]
+        except FileNotFoundError:  # a kernel without IOMMU support
+            return []
+        except OSError as error:
+            raise HostError(f"no IOMMU groups: {home}: {error.strerror}") from error
+
+    def _iommu_kind(self) -> IommuKind | None:
+        """The first known entry of /sys/class/iommu (kernel: sysfs-class-iommu)."""
+        try:
+            entries = sorted(names_in(self._root / "sys/class/iommu"))
+        except OSError:
+            return None
+        kinds = (k for entry in entries for prefix, k in IOMMU_PREFIXES if entry.startswith(prefix))
+        return next(kinds, None)
+
+
+class VitalsSource:
+    """What changes on the GPUs of ``pci`` without an event."""
+
+    def __init__(self, pci: PciSource) -> None:
+        self._pci = pci
+
+    def read(self) -> Vitals:
+        cards: list[CardVitals] = []
+        for address in self._pci.gpus():
+            card = read_vitals(self._pci.directory(address), address)
+            if card is not None:
+                cards.append(card)
+                if card.runtime_status == "active":
+                    self._pci.note_awake(address)
+        return Vitals(tuple(cards))
+
+    def watch(self, wake: Wake) -> None:
+        """Nothing tells of these; they are read on every tick."""
+
+    def close(self) -> None:
+        """Nothing is held."""

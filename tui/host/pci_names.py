@@ -1,0 +1,124 @@
+"""What PCI functions are called: by the udev database, else by pci.ids, else by their ids.
+
+The udev database is read from its files. Asking libudev would make it read the function's
+``uevent`` attribute, which takes the device lock in some kernels (6.10 to 6.14 and stable
+ones of their time) and would hang while an unbind is stuck.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from tui.host.sysfs import read_file
+from tui.host.untrusted import clean
+
+SIZE_LIMIT = 16 << 20
+"""Bytes of a pci.ids file; the real one has 1.5 MiB."""
+
+PLACES = (
+    "usr/share/hwdata/pci.ids",
+    "usr/share/misc/pci.ids",
+    "usr/share/hwdata/pci.ids.gz",
+    "usr/share/misc/pci.ids.gz",
+)
+"""Where distributions keep pci.ids, below the root."""
+
+_NEXT_VENDOR = re.compile(rb"\n[0-9a-zA-Z]")
+
+
+class Names:
+    """Names of the functions of one host, safe to draw.
+
+    A captured host has no udev database; its own pci.ids is preferred to this machine's.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._udev = root == Path("/")
+        roots = dict.fromkeys((root, Path("/")))
+        self._ids = PciIds(each / place for each in roots for place in PLACES)
+        self._known: dict[tuple[str, str, str], tuple[str, str | None]] = {}
+
+    def of(self, address: str, vendor: str, device: str) -> tuple[str, str | None]:
+        """The names of a function and of its vendor."""
+        key = address, vendor, device
+        if key in self._known:
+            return self._known[key]
+        by_udev = udev_names(address) if self._udev else (None, None)
+        by_ids = self._ids.names(vendor, device) if None in by_udev else (None, None)
+        name = by_udev[0] or by_ids[0] or f"{vendor}:{device}"
+        found = name, by_udev[1] or by_ids[1]
+        if by_udev[0] or not self._udev:  # else udev may still be at work on a hot-plug
+            self._known[key] = found
+        return found
+
+
+class PciIds:
+    """The pci.ids file (https://pci-ids.ucw.cz), the first one of ``places`` that is one.
+
+    Vendors start a line, their devices follow after a tab, subsystems after two. The
+    file is searched, not parsed: that is a thousand times quicker for the few ids asked.
+    """
+
+    def __init__(self, places: Iterable[Path]) -> None:
+        self._places = tuple(places)
+        self._text: bytes | None = None
+        self._found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
+
+    def names(self, vendor: str, device: str) -> tuple[str | None, str | None]:
+        """The names of a device and of its vendor, ``None`` where the file has none."""
+        key = vendor, device
+        if key not in self._found:
+            self._found[key] = self._search(vendor, device)
+        return self._found[key]
+
+    def _search(self, vendor: str, device: str) -> tuple[str | None, str | None]:
+        if self._text is None:
+            self._text = next((b"\n" + text for text in self._texts()), b"")
+        start = self._text.find(f"\n{vendor}  ".encode())
+        if start < 0:
+            return None, None
+        after = _NEXT_VENDOR.search(self._text, start + 1)
+        end = after.start() + 1 if after else len(self._text)
+        at = self._text.find(f"\n\t{device}  ".encode(), start, end)
+        return self._name_at(at), self._name_at(start)
+
+    def _name_at(self, start: int) -> str | None:
+        """The rest of the line after the id that begins behind ``start``."""
+        if start < 0 or self._text is None:
+            return None
+        end = self._text.find(b"\n", start + 1)
+        line = self._text[start + 1 : end if end >= 0 else None]
+        return clean(line.partition(b"  ")[2].decode("utf-8", "replace")) or None
+
+    def _texts(self) -> Iterator[bytes]:
+        """The files that can be read: without any, ids stand for names."""
+        for place in self._places:
+            try:
+                data = read_file(str(place), SIZE_LIMIT)
+                if data is not None and place.suffix == ".gz":
+                    data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
+            except (OSError, zlib.error):
+                continue
+            if data:
+                yield data
+
+
+def udev_names(address: str, database: str = "/run/udev/data") -> tuple[str | None, str | None]:
+    """The names that udev gave a function and its vendor from its hardware database.
+
+    Lines ``E:KEY=value`` of ``/run/udev/data/+pci:<address>`` (systemd: sd-device).
+    """
+    try:
+        data = read_file(f"{database}/+pci:{address}", 1 << 16)
+    except OSError:
+        return None, None
+    properties = {}
+    for line in (data or b"").decode("utf-8", "replace").split("\n"):
+        if line.startswith("E:ID_"):
+            key, _, value = line[2:].partition("=")
+            properties[key] = clean(value) or None
+    get = properties.get
+    return get("ID_MODEL_FROM_DATABASE"), get("ID_VENDOR_FROM_DATABASE")

@@ -1,0 +1,206 @@
+"""sysfs, read with bounds and parsed strictly.
+
+A captured host may hold anything where the kernel has an attribute, so nothing is read
+without a limit, nothing that is not a regular file is read, and text that is not what the
+kernel writes is an attribute that cannot be read. Formats: Documentation/ABI/testing/
+sysfs-bus-pci and drivers/pci/pci-sysfs.c of the kernel.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from tui.host.untrusted import clean
+from tui.model import Bar
+
+ATTRIBUTE_LIMIT = 4096
+"""Bytes of an attribute; the kernel writes one page at most."""
+
+T = TypeVar("T")
+
+_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
+_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+def read_file(path: str, limit: int = ATTRIBUTE_LIMIT) -> bytes | None:
+    """The bytes of a regular file, ``None`` when it is not there or its device went away.
+
+    Raises ``OSError`` when it is there and cannot be read: no access, an error of the
+    device, not a regular file, more than ``limit`` bytes.
+    """
+    try:
+        descriptor = os.open(path, _OPEN_FLAGS)
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        data = b""
+        while chunk := os.read(descriptor, limit + 1 - len(data)):
+            data += chunk
+            if len(data) > limit:
+                raise OSError(errno.EFBIG, f"more than {limit} bytes", path)
+        return data
+    except OSError as error:
+        if error.errno in _GONE:
+            return None
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def names_in(directory: Path) -> list[str]:
+    """The names in a directory. Raises ``OSError``."""
+    return [entry.name for entry in directory.iterdir()]
+
+
+def is_gone(directory: str) -> bool:
+    """Whether the directory of a device is not there any more."""
+    try:
+        Path(directory).stat()
+    except OSError as error:
+        return error.errno in _GONE
+    return False
+
+
+class Attributes:
+    """The attributes of one device. ``unreadable`` collects the names of those that are
+    there but cannot be read, or hold what the kernel never writes."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = directory
+        self.unreadable: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], T | None]) -> T | None:
+        """An attribute, parsed; ``None`` when there is none or it cannot be read."""
+        try:
+            data = read_file(f"{self.directory}/{name}")
+            return None if data is None else parse(data.decode("ascii").strip())
+        except (OSError, ValueError):
+            self.unreadable.append(name)
+            return None
+
+    def link(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """The last part of where a symlink points, parsed; ``None`` as above."""
+        try:
+            target = os.readlink(f"{self.directory}/{name}")  # noqa: PTH115 - one path less
+            return parse(target.rpartition("/")[2])
+        except OSError as error:
+            if error.errno not in _GONE:
+                self.unreadable.append(name)
+        except ValueError:
+            self.unreadable.append(name)
+        return None
+
+
+# --- what the attributes hold: each parser raises ValueError ------------------
+
+_WIDTHS = (1, 2, 4, 8, 12, 16, 32)
+_SPEED = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,2})?) GT/s(?: PCIe)?")
+_ID = re.compile(r"0x([0-9a-fA-F]{4})")
+_CLASS = re.compile(r"0x([0-9a-fA-F]{6})")
+_NUMBER = re.compile(r"-?[0-9]{1,9}")
+_RANGE = re.compile(r"0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16})")
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+_IO, _MEMORY, _PREFETCHABLE = 0x100, 0x200, 0x2000  # include/linux/ioport.h
+_BARS = 6
+
+
+def pci_id(text: str) -> str:
+    """vendor, device, subsystem_*: ``0x10de`` is ``10de``."""
+    return _matched(_ID, text)[1].lower()
+
+
+def class_code(text: str) -> str:
+    """class: ``0x030000`` is ``030000``."""
+    return _matched(_CLASS, text)[1].lower()
+
+
+def number(text: str) -> int:
+    """A decimal number of at most nine digits."""
+    return int(_matched(_NUMBER, text)[0])
+
+
+def count(text: str) -> int:
+    """A decimal number that is not negative: sriov_totalvfs, the name of an IOMMU group."""
+    value = number(text)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def node(text: str) -> int | None:
+    """numa_node; -1 is none."""
+    value = number(text)
+    return None if value < 0 else value
+
+
+def flag(text: str) -> bool:
+    """boot_vga: 0 or 1."""
+    if text not in ("0", "1"):
+        raise ValueError(text)
+    return text == "1"
+
+
+def speed(text: str) -> float | None:
+    """max_link_speed, current_link_speed in GT/s: ``16.0 GT/s PCIe``, before Linux 5.7
+    ``16 GT/s``; ``Unknown`` and ``Unknown speed`` are none."""
+    return None if text.startswith("Unknown") else float(_matched(_SPEED, text)[1])
+
+
+def width(text: str) -> int | None:
+    """max_link_width, current_link_width in lanes; 0 and 255 (no link) are none, and so is
+    any other number of lanes that PCI Express does not have."""
+    value = number(text)
+    return value if value in _WIDTHS else None
+
+
+def words(text: str) -> tuple[str, ...]:
+    """reset_method: words between blanks, in the order in which they are tried."""
+    return tuple(_matched(_WORD, word)[0] for word in text.split())
+
+
+def word(text: str) -> str:
+    """power/runtime_status, power_state: one word such as ``active`` or ``D3cold``."""
+    return _matched(_WORD, text.lower()) and text
+
+
+@lru_cache(maxsize=1024)
+def driver_name(text: str) -> str:
+    """What the driver link points to, safe to draw."""
+    name = clean(text)
+    if not name:
+        raise ValueError(text)
+    return name
+
+
+def bars(text: str) -> tuple[Bar, ...]:
+    """resource: a line with start, end and flags per region, base address registers first.
+    A register that is not there is all zeros."""
+    found = []
+    for index, line in enumerate(text.split("\n")[:_BARS]):
+        start, end, flags = (int(part, 16) for part in _matched(_RANGE, line.strip()).groups())
+        size = end - start + 1
+        if size < 0:
+            raise ValueError(line)
+        if end == 0 or size == 0 or not flags & (_IO | _MEMORY):
+            continue
+        found.append(Bar(index, size, bool(flags & _IO), bool(flags & _PREFETCHABLE)))
+    return tuple(found)
+
+
+def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:
+    found = pattern.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return found
