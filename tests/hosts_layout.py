@@ -28,6 +28,9 @@ GPU_DRIVER = {"1002": "amdgpu", "10de": "nouveau", "8086": "i915", "102b": "mgag
 IOMMU = {"8086": "dmar0", "1022": "ivhd0"}
 """The first entry of /sys/class/iommu by the vendor of the host bridge."""
 
+UNKNOWN_ID = "ffff"
+"""An id that the source of a host does not tell; PCI answers so where nothing does."""
+
 
 def hosts() -> dict[str, dict[str, Any]]:
     """Every host by the name of its file."""
@@ -77,8 +80,8 @@ def add_function(sys: Path, function: Mapping[str, Any], boot_vga: str | None = 
     device.mkdir(parents=True)
     subvendor, subdevice = function.get("subsystem", "0000:0000").split(":")
     attributes = {
-        "vendor": f"0x{function['vendor']}",
-        "device": f"0x{function['device']}",
+        "vendor": f"0x{function['vendor'] or UNKNOWN_ID}",
+        "device": f"0x{function['device'] or UNKNOWN_ID}",
         "class": f"0x{function['class']}00",
         "subsystem_vendor": f"0x{subvendor}",
         "subsystem_device": f"0x{subdevice}",
