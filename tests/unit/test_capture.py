@@ -1,0 +1,200 @@
+"""A captured host: good ones, and whatever else may be given to --root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.hosts_layout import hosts, lay_out
+from tui.host import HostError
+from tui.host.capture import DOMAINS_LIMIT, FILE_LIMIT, CapturedGuests, captured_host
+from tui.model import Domain, HostDev, HostFacts
+
+UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
+
+
+def xml(name: str = "win10", attributes: str = "", devices: str = "") -> str:
+    return (
+        f"<?xml version='1.0' encoding='utf-8'?>\n<domain type='kvm'{attributes}>"
+        f"<name>{name}</name><uuid>{UUID}</uuid><memory unit='GiB'>8</memory>"
+        f"<vcpu>6</vcpu><devices>{devices}</devices></domain>\n"
+    )
+
+
+HOSTDEV = (
+    "<hostdev mode='subsystem' type='pci' managed='yes'><source>"
+    "<address domain='0x0000' bus='0x08' slot='0x00' function='0x0'/></source></hostdev>"
+)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return lay_out(hosts()["13-x399-gtx1080-gtx1060"], tmp_path / "tower")
+
+
+@pytest.fixture
+def domains(root: Path) -> Path:
+    (root / "domains").mkdir()
+    return root / "domains"
+
+
+def read(directory: Path) -> tuple[Domain, ...]:
+    return CapturedGuests(directory).read().domains
+
+
+def test_a_captured_host(root: Path, domains: Path) -> None:
+    (domains / "win10.xml").write_text(xml(attributes=" id='3'", devices=HOSTDEV))
+    host = captured_host(root)
+    assert (host.banner, host.readonly) == ("Captured host: tower", True)
+    assert host.facts.read() == HostFacts("captured", "6.12.0")
+    inventory = host.pci.read()
+    assert (len(inventory.functions), len(inventory.groups), inventory.iommu_kind) == (
+        67,
+        40,
+        "amd",
+    )
+    assert [card.address for card in host.vitals.read().cards] == [
+        gpu.address for gpu in inventory.gpus
+    ]
+    with pytest.raises(HostError, match="captured host has no live readings"):
+        host.nvml.read()
+    guests = host.guests.read()
+    assert (guests.uri, guests.version, guests.readonly) == (str(domains), None, True)
+    assert guests.domains == (
+        Domain(
+            "win10", UUID, "running", hostdevs=(HostDev("0000:08:00.0", managed=True),), vcpus=6,
+            memory_mib=8192.0,
+        ),
+    )  # fmt: skip
+    host.close()
+    host.close()
+
+
+def test_its_place_may_be_relative(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    host = captured_host(Path())
+    monkeypatch.chdir("/")
+    assert host.banner == "Captured host: tower"
+    assert len(host.pci.read().functions) == 67
+
+
+def test_no_event_of_this_machine_reaches_it(root: Path) -> None:
+    host = captured_host(root)
+    for _, source in host.sources():
+        source.watch(lambda: pytest.fail("woken"))
+    host.close()
+
+
+# --- not a captured host ------------------------------------------------------
+
+
+def _missing(place: Path) -> None:
+    place.rmdir()
+
+
+def _file(place: Path) -> None:
+    place.rmdir()
+    place.write_text("")
+
+
+def _empty(place: Path) -> None:
+    (place / "sys/bus/pci").mkdir(parents=True)
+
+
+def _loop(place: Path) -> None:
+    place.rmdir()
+    place.symlink_to(place.name)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (_missing, "there is no"),
+        (_file, "is not a directory"),
+        (_empty, "has no sys/bus/pci/devices"),
+        (_loop, r"there is no|cannot be read \("),
+    ],
+)
+def test_what_is_no_captured_host(tmp_path: Path, make: Any, says: str) -> None:
+    place = tmp_path / "host"
+    place.mkdir()
+    make(place)
+    with pytest.raises(HostError, match=says) as caught:
+        captured_host(place)
+    assert "--root takes a captured host, a directory with sys/bus/pci/devices" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_device_of_this_machine_is_not_taken_for_a_captured_one(root: Path) -> None:
+    outside = root / "sys/bus/pci/devices/0000:ff:00.0"
+    outside.symlink_to("/sys/devices")
+    with pytest.raises(HostError, match=r"0000:ff:00\.0 points out of"):
+        captured_host(root)
+
+
+# --- domains ------------------------------------------------------------------
+
+
+def test_domains_are_sorted_and_shut_off(domains: Path) -> None:
+    (domains / "a.xml").write_text(xml("zeta"))
+    (domains / "b.xml").write_text(xml("alpha"), encoding="utf-8-sig")
+    (domains / "notes.txt").write_text("not a domain")
+    assert [(d.name, d.state, d.problem) for d in read(domains)] == [
+        ("alpha", "shut off", None),
+        ("zeta", "shut off", None),
+    ]
+
+
+def _big(file: Path) -> None:
+    with file.open("wb") as out:
+        out.truncate(FILE_LIMIT + 1)
+
+
+@pytest.mark.parametrize(
+    ("make", "problem"),
+    [
+        (lambda f: f.write_text(""), "not well-formed"),
+        (lambda f: f.write_text("<domain>"), "not well-formed"),
+        (lambda f: f.write_text("<network/>"), "not a <domain>"),
+        (lambda f: f.write_bytes(b"\xff\xfe<\x00"), "not UTF-8"),
+        (lambda f: f.write_text(xml() + " " * (1 << 20)), "longer than 1 MiB"),
+        (lambda f: f.write_text("<!DOCTYPE x [<!ENTITY a 'b'>]>" + xml()), "DTD"),
+        (_big, "cannot be read"),
+        (lambda f: f.mkdir(), "cannot be read"),
+        (os.mkfifo, "cannot be read"),
+        (lambda f: f.symlink_to("/dev/zero"), "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_domain(domains: Path, make: Any, problem: str) -> None:
+    make(domains / "win\x1b10.xml")
+    (domain,) = read(domains)
+    assert (domain.name, domain.state, domain.hostdevs) == ("win10", "unknown", ())
+    assert domain.problem is not None
+    assert problem in domain.problem
+    assert not domain.active
+
+
+def test_a_captured_host_without_domains(root: Path) -> None:
+    with pytest.raises(HostError, match="has no domains"):
+        captured_host(root).guests.read()
+
+
+def test_a_host_of_too_many_domains(domains: Path) -> None:
+    for n in range(DOMAINS_LIMIT + 1):
+        (domains / f"{n}.xml").touch()
+    with pytest.raises(HostError, match="has 1001 domains"):
+        read(domains)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.binary(max_size=200))
+def test_any_file_is_a_domain_or_a_problem(domains: Path, data: bytes) -> None:
+    (domains / "any.xml").write_bytes(data)
+    (domain,) = read(domains)
+    assert (domain.state, domain.name) == ("unknown", "any")
+    assert domain.problem
