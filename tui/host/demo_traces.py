@@ -1,0 +1,112 @@
+"""Values over time for the simulated host: pure functions of time, so that two runs whose
+clocks agree read the same, and smooth, so that graphs look like those of a real machine.
+
+Times are seconds since the simulation began; loads are 0 to 1.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+Load = Callable[[float], float]
+"""How busy something is at a time."""
+
+BLEND_S = 3.0
+"""Seconds in which one scene turns into the next."""
+
+LAG_STEP_S = 6.0
+_LAG_WEIGHTS = tuple(0.8**step for step in range(14))
+_LAG_TOTAL = sum(_LAG_WEIGHTS)
+
+
+def noise(seed: int, x: float) -> float:
+    """Smooth noise from 0 to 1: a value at each whole ``x``, eased in between."""
+    left = int(x // 1)
+    ease = _ease(x - left)
+    return _hashed(seed, left) * (1 - ease) + _hashed(seed, left + 1) * ease
+
+
+def lagged(load: Load, at: float) -> float:
+    """``load`` as a mass that warms and cools follows it: its past, weighted with a time
+    constant of 27 seconds."""
+    past = (weight * load(at - LAG_STEP_S * i) for i, weight in enumerate(_LAG_WEIGHTS))
+    return sum(past) / _LAG_TOTAL
+
+
+def idle(at: float) -> float:
+    """No load at any time."""
+    return 0.0
+
+
+class Scenes:
+    """A load that goes through scenes of (seconds, level), again and again. It wavers
+    around the level by the share ``waver`` of it, changing every ``pace`` seconds."""
+
+    def __init__(
+        self, scenes: Sequence[tuple[float, float]], seed: int, waver: float = 0.1, pace: float = 3
+    ) -> None:
+        ends = tuple(accumulate(seconds for seconds, _ in scenes))
+        self._starts = (0.0, *ends[:-1])
+        self._period = ends[-1]
+        self._levels = tuple(level for _, level in scenes)
+        self._seed, self._waver, self._pace = seed, waver, pace
+
+    def __call__(self, at: float) -> float:
+        into_period = at % self._period
+        scene = bisect_right(self._starts, into_period) - 1
+        level = self._levels[scene]
+        into_scene = into_period - self._starts[scene]
+        if into_scene < BLEND_S:
+            before = self._levels[scene - 1]
+            level = before + (level - before) * _ease(into_scene / BLEND_S)
+        wave = 2 * noise(self._seed, at / self._pace) - 1
+        return min(1.0, max(0.0, level * (1 + self._waver * wave)))
+
+
+class Cycle:
+    """A state that goes through phases of (seconds, name), again and again; one phase
+    alone lasts for ever. A phase begins at its first instant: the state there is its own."""
+
+    def __init__(self, *phases: tuple[float, str]) -> None:
+        self._ends = tuple(accumulate(seconds for seconds, _ in phases))
+        self._names = tuple(name for _, name in phases)
+
+    @classmethod
+    def always(cls, name: str) -> Cycle:
+        return cls((1.0, name))
+
+    def state(self, at: float) -> str:
+        return self._names[self._phase(at)]
+
+    def began(self, at: float) -> float:
+        """When the phase of the time ``at`` began; the simulation's begin for ``always``."""
+        phase = self._phase(at)
+        if len(self._names) == 1:
+            return 0.0
+        return self._turn(at) + (self._ends[phase - 1] if phase else 0.0)
+
+    def next_change(self, after: float) -> float | None:
+        """The first begin of a phase that lies after ``after``."""
+        if len(self._names) == 1:
+            return None
+        return self._turn(after) + self._ends[self._phase(after)]
+
+    def _phase(self, at: float) -> int:
+        return bisect_right(self._ends, at % self._ends[-1])
+
+    def _turn(self, at: float) -> float:
+        return at // self._ends[-1] * self._ends[-1]
+
+
+def _ease(x: float) -> float:
+    return x * x * (3 - 2 * x)
+
+
+def _hashed(seed: int, number: int) -> float:
+    """0 to 1, without any order: the finaliser of a 32-bit hash."""
+    x = (number * 0x9E3779B1 + seed * 0x85EBCA6B) & 0xFFFFFFFF
+    x = (x ^ x >> 16) * 0x7FEB352D & 0xFFFFFFFF
+    x = (x ^ x >> 15) * 0x846CA68B & 0xFFFFFFFF
+    return (x ^ x >> 16) / 0x100000000
