@@ -177,6 +177,9 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
     from tui.status import as_text  # noqa: PLC0415
 
     view = assess(read_once(host), Choice(settings.guest_gpu, settings.guest))
+    if view.libvirt_uri is None and host.banner is None:
+        # A libvirt that could not be reached is still the one that was asked for.
+        view = replace(view, libvirt_uri=settings.connect)
     if as_json:
         print(json.dumps(to_json(view, datetime.now(UTC)), indent=1, ensure_ascii=False))
     else:
@@ -186,7 +189,8 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
 
 
 def _screen(host: Host, settings: config.Config) -> int:
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+    # Textual reads keys from stdin and draws on stderr.
+    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return _fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
     from tui.app import VfiotopApp  # noqa: PLC0415
 

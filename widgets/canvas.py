@@ -53,6 +53,7 @@ class Canvas(ScrollView):
         & .canvas--accent { color: $text-accent; }
         & .canvas--graph { color: $accent; }
         & .canvas--rest { color: $panel; }
+        &:ansi .canvas--label, &:ansi .canvas--dim, &:ansi .canvas--rest { text-style: dim; }
         & .canvas--cursor { background: $boost; }
     }
     """

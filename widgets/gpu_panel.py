@@ -225,9 +225,10 @@ def compact_line(gpu: Gpu, width: int) -> Line:
     reading = gpu.reading
     metrics = reading.metrics if reading and reading.lost is None else Metrics()
     left = line(
-        Span(short(gpu.address), "label"), "  ", model_name(gpu.function.name),
-        Span(f"  {gpu.owner}", "dim"),
-    )  # fmt: skip
+        Span(f"{short(gpu.address)}  ", "label"),
+        f"{model_name(gpu.function.name)}  ",
+        Span(gpu.owner, "dim"),
+    )
     right = line(
         Span(percent(metrics.util_pct), "strong"), "  ",
         f"{memory(metrics.mem_used_mib, metrics.mem_total_mib):>14}", "  ",

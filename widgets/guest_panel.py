@@ -142,10 +142,10 @@ def agent(domain: Domain) -> Span:
 def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
     mark = glyphs.running if domain.active else glyphs.stopped
     tone = STATE_TONES[domain.state]
-    load = percent(domain.cpu_pct) if domain.active else ""
+    load = percent(domain.cpu_pct).lstrip() if domain.active else ""
     devices = f"{len(domain.hostdevs)} hostdev" if domain.hostdevs else ""
     return spread(
         line(Span(f"{mark} ", tone), f"{domain.name}  ", Span(devices, "dim")),
-        line(Span(domain.state, tone), load),
+        line(Span(f"{domain.state}{' ' if load else ''}", tone), load),
         width,
     )

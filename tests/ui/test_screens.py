@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +10,6 @@ from tests.ui.rig import GUESTS, INVENTORY, SIZES, Rig, until
 from tui.commands import COMMANDS, of_screen
 from tui.config import load_theme
 from tui.model import Guests, PciFunction
-
-
-@pytest.fixture(autouse=True)
-def state(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Themes that tests choose are kept out of the user's state."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    yield
 
 
 async def test_groups_on_the_whole_screen_and_back() -> None:

@@ -199,7 +199,7 @@ def test_a_card_is_lost_and_found() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     lost = replace(fine, nvml=nvml(HOST, lost="fell off the bus"))
     unlisted = replace(fine, nvml=nvml())
-    assert told(fine, lost) == [(HOST, "lost: fell off the bus", "bad")]
+    assert told(fine, lost) == [(HOST, "fell off the bus", "bad")]
     assert told(lost, fine) == [(HOST, "NVML reads it again", "good")]
     assert told(fine, unlisted) == [(HOST, "NVML does not list this card", "bad")]
     assert told(unlisted, fine) == [(HOST, "NVML reads it again", "good")]

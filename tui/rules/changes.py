@@ -168,7 +168,7 @@ def _fault(gpu: Gpu) -> str | None:
         return None
     if gpu.reading is None:
         return gpu.no_reading
-    return None if gpu.reading.lost is None else f"lost: {gpu.reading.lost}"
+    return gpu.reading.lost
 
 
 def _status(gpu: Gpu) -> str | None:

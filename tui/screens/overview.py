@@ -83,6 +83,7 @@ class OverviewScreen(HostScreen):
                 panel.show(gpus[index], past)
         notice = self.query_one(Notice)
         notice.display = not gpus
+        self.set_class(not gpus, "-no-gpu")
         notice.show(
             live.view.problem("pci")
             or "No GPU found: no PCI function of class 0300, 0302 or 0380 is on this host. "
