@@ -1,0 +1,197 @@
+"""Events of PCI functions reach the sampler, and the next reading shows what they told."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pyudev
+
+from tui.host.pci import PciSource
+from tui.host.udev import listen
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+HAS_TESTBED = (
+    shutil.which("umockdev-wrapper") is not None
+    and subprocess.run(
+        [SYSTEM_PYTHON, "-c", "import gi; gi.require_version('UMockdev', '1.0')"],
+        stderr=subprocess.DEVNULL, check=False,
+    ).returncode == 0
+)  # fmt: skip
+needs_testbed = pytest.mark.skipif(
+    not HAS_TESTBED, reason="umockdev and its GObject introspection are not installed"
+)
+
+HERE = Path(__file__).parent
+PATIENCE = 10.0
+SOON = 0.2
+"""Seconds within which a change made by anybody is to be seen."""
+
+CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
+
+
+class Child:
+    """A process that is told JSON lines and answers with them."""
+
+    def __init__(self, *command: str, **environment: str) -> None:
+        self._process = subprocess.Popen(
+            ["umockdev-wrapper", *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            text=True, cwd=HERE.parents[1], env=os.environ | environment,
+        )  # fmt: skip
+        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line)
+
+    def tell(self, *words: object) -> Any:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
+        return self.answer()
+
+    def answer(self) -> Any:
+        return json.loads(self._lines.get(timeout=PATIENCE))
+
+    def silent(self) -> bool:
+        return self._lines.empty()
+
+    def end_input(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            self.end_input()
+        try:
+            self._process.wait(PATIENCE)  # the testbed removes its directory
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join()
+            self._process.stdout.close()
+
+
+class World:
+    """A testbed with a card and its sound, and the sampler that reads it."""
+
+    def __init__(self, bed: Child, watcher: Child) -> None:
+        self.bed = bed
+        self.watcher = watcher
+
+    def shows(self, began: float, what: str, **drivers: str | None) -> None:
+        """The next reading has these drivers, and comes soon after ``began``."""
+        reading = self.watcher.answer()
+        late = reading["at"] - began
+        print(f"{what}: on hand {1000 * late:.1f} ms after it happened")
+        assert reading["drivers"] == drivers
+        assert late < SOON
+
+
+@pytest.fixture(params=["udev", "kernel"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    with Child(SYSTEM_PYTHON, str(HERE / "testbed.py")) as bed:
+        root = bed.answer()
+        bed.tell("add", CARD, "0x030000")
+        bed.tell("add", SOUND, "0x040300")
+        watch = (sys.executable, "-m", "tests.udev.watcher", request.param)
+        with Child(*watch, UMOCKDEV_DIR=root) as watcher:
+            assert watcher.answer()["drivers"] == {CARD: None, SOUND: None}
+            yield World(bed, watcher)
+
+
+@needs_testbed
+def test_whatever_happens_to_a_function_is_read_at_once(world: World) -> None:
+    bed = world.bed
+    began = bed.tell("driver", CARD, "nvidia")
+    world.shows(began, "bind", **{CARD: "nvidia", SOUND: None})
+    began = bed.tell("driver", CARD, None)
+    world.shows(began, "unbind", **{CARD: None, SOUND: None})
+    began = bed.tell("driver", CARD, "vfio-pci")
+    world.shows(began, "bind", **{CARD: "vfio-pci", SOUND: None})
+    began = bed.tell("remove", SOUND)
+    world.shows(began, "remove", **{CARD: "vfio-pci"})
+    began = bed.tell("add", "0000:02:00.0", "0x030000")
+    world.shows(began, "add", **{CARD: "vfio-pci", "0000:02:00.0": None})
+
+
+@needs_testbed
+def test_children_that_a_driver_makes_are_heard(world: World) -> None:
+    began = world.bed.tell("child", "drm", "card0", CARD)
+    world.shows(began, "drm child", **{CARD: None, SOUND: None})
+    began = world.bed.tell("child", "sound", "card0", SOUND)
+    world.shows(began, "sound child", **{CARD: None, SOUND: None})
+
+
+@needs_testbed
+def test_other_devices_are_not(world: World) -> None:
+    world.bed.tell("child", "usb", "1-1", CARD)
+    world.bed.tell("child", "block", "sda", CARD)
+    began = world.bed.tell("driver", CARD, "nvidia")
+    # The events come in order: had one of the first two been heard, a reading without
+    # the driver would come before, or another one after.
+    world.shows(began, "bind", **{CARD: "nvidia", SOUND: None})
+    began = world.bed.tell("driver", CARD, None)
+    world.shows(began, "unbind", **{CARD: None, SOUND: None})
+    assert world.watcher.silent()
+
+
+@needs_testbed
+def test_a_burst_costs_few_readings(world: World) -> None:
+    count = 200
+    world.bed.tell("events", f"/sys/devices/{SOUND}", count)
+    world.bed.tell("driver", CARD, "nvidia")
+    readings = 1
+    while world.watcher.answer()["drivers"][CARD] is None:
+        readings += 1
+    print(f"{count} events: {readings} readings")
+    assert readings < count
+
+
+@needs_testbed
+def test_the_listener_ends_when_the_source_is_closed(world: World) -> None:
+    world.watcher.end_input()
+    assert world.watcher.answer() == {"listening": False}
+
+
+# --- without events -----------------------------------------------------------
+
+
+def _no_library() -> None:
+    raise ImportError("No library named udev")
+
+
+def test_a_host_without_libudev_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyudev, "Context", _no_library)
+    with pytest.raises(OSError, match="No library named udev"):
+        listen(lambda: None)
+    source = PciSource()
+    source.watch(lambda: None)
+    source.close()
+
+
+def test_a_host_without_netlink_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("no netlink")
+
+    monkeypatch.setattr(pyudev.Monitor, "from_netlink", refuse)
+    source = PciSource()
+    source.watch(lambda: None)
+    source.close()
