@@ -64,15 +64,7 @@ def event(path: str, action: str) -> float:
     return began
 
 
-def events(path: str, count: int) -> float:
-    """Many events at once."""
-    began = time.monotonic()
-    for _ in range(count):
-        testbed.uevent(path, "change")
-    return began
-
-
-COMMANDS = {f.__name__: f for f in (add, child, driver, remove, event, events)}
+COMMANDS = {f.__name__: f for f in (add, child, driver, remove)}
 
 answer(str(root))
 for line in sys.stdin:

@@ -1,8 +1,8 @@
 """What PCI functions are called: by the udev database, else by pci.ids, else by their ids.
 
 The udev database is read from its files. Asking libudev would make it read the function's
-``uevent`` attribute, which takes the device lock in some kernels (6.10 to 6.14 and stable
-ones of their time) and would hang while an unbind is stuck.
+``uevent`` attribute, which takes the device lock in kernels of 2024 and early 2025 (up to
+6.14, and their stable branches) and would hang while an unbind is stuck.
 """
 
 from __future__ import annotations
