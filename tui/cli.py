@@ -11,7 +11,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from tui import __version__, config
@@ -181,7 +180,7 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)
     if as_json:
-        print(json.dumps(to_json(view, datetime.now(UTC)), indent=1, ensure_ascii=False))
+        print(json.dumps(to_json(view, host.now()), indent=1, ensure_ascii=False))
     else:
         print(as_text(view))
     sys.stdout.flush()

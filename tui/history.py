@@ -29,8 +29,12 @@ class Ring:
             self._count += 1
 
     def series(self) -> tuple[float | None, ...]:
-        """Every step that is kept, the one under way last."""
-        return () if self._step is None else (*self._done, self._mean())
+        """Every step that is kept from an even one on, the one under way last."""
+        if self._step is None:
+            return ()
+        kept = (*self._done, self._mean())
+        first = self._step - len(kept) + 1
+        return kept[first % 2 :]
 
     def _close(self, step: int) -> None:
         if self._step is not None:
@@ -57,6 +61,10 @@ class History:
         ring.record(int(at // self._step_s), value)
 
     def series(self, key: str) -> tuple[float | None, ...]:
-        """The steps of ``key``, newest last; empty where nothing was recorded."""
+        """The steps of ``key``, newest last; empty where nothing was recorded.
+
+        The first is an even one: where two steps share a character cell, the same two
+        always do.
+        """
         ring = self._rings.get(key)
         return ring.series() if ring else ()

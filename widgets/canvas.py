@@ -17,7 +17,7 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.lines import Line, Tone, fit
+from widgets.lines import Line, Tone, fit, joined
 
 MERGE_GAP = 8
 """Equal cells between two changed ones that are cheaper to repaint than to skip:
@@ -87,7 +87,7 @@ class Canvas(ScrollView):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show ``lines``; repaints only the cells that differ from what is shown."""
-        before, self._lines = self._lines, [fit(line, self.room.width) for line in lines]
+        before, self._lines = self._lines, [joined(fit(line, self.room.width)) for line in lines]
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
             self.virtual_size = Size(self.room.width, len(self._lines))

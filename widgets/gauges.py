@@ -32,8 +32,11 @@ def graph_lines(
     nothing was ever measured."""
     if rows <= 0 or all(value is None for value in series):
         return []
+    # A series begins with a cell, so a graph moves by whole cells: half as often, and a
+    # level that stays draws the same cells.
+    even = (*series, *(None,) * (-len(series) % STEPS_PER_CELL))
     steps = width * STEPS_PER_CELL
-    shown = series[-steps:]
+    shown = even[-steps:]
     padded = (*(None,) * (steps - len(shown)), *shown)
     return [_row(row) for row in graph(padded, rows, glyphs=glyphs)]
 

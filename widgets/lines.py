@@ -88,6 +88,22 @@ def fields(pairs: Sequence[tuple[str, Line]], width: int, column: int, label: in
     return rows
 
 
+def joined(spans: Line) -> Line:
+    """The line in as few spans as it can be: blanks go to the span before them. Every span
+    costs a full set of colours on the terminal."""
+    merged: list[Span] = []
+    for span in spans:
+        if not span.text:
+            continue
+        if merged and (span.tone == merged[-1].tone or span.text.isspace()):
+            merged[-1] = Span(merged[-1].text + span.text, merged[-1].tone)
+        elif merged and merged[-1].text.isspace():
+            merged[-1] = Span(merged[-1].text + span.text, span.tone)
+        else:
+            merged.append(span)
+    return tuple(merged)
+
+
 def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
     """``text`` broken at blanks into lines of at most ``width`` cells."""
     rows: list[str] = []

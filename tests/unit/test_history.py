@@ -21,6 +21,15 @@ def test_what_was_not_measured_is_a_gap() -> None:
     assert history.series("a") == (10.0, None, None, None, 30.0)
 
 
+def test_a_series_begins_with_an_even_step() -> None:
+    history = History(span_s=20, step_s=2)
+    history.record("a", 2.0, 10.0)
+    history.record("a", 4.0, 20.0)
+    assert history.series("a") == (20.0,)
+    history.record("a", 6.0, 30.0)
+    assert history.series("a") == (20.0, 30.0)
+
+
 def test_nothing_recorded() -> None:
     assert History().series("a") == ()
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from widgets.canvas import changed_runs
-from widgets.lines import Line, Span, fields, fit, line, pad, spread, width_of, wrap
+from widgets.lines import Line, Span, fields, fit, joined, line, pad, spread, width_of, wrap
 
 TEXTS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
 LINES = st.lists(TEXTS.map(Span), max_size=5).map(tuple)
@@ -85,3 +85,15 @@ def test_a_changed_figure_is_one_short_run() -> None:
 
 def test_a_changed_tone_is_a_change() -> None:
     assert changed_runs(line(Span("81 °C", "text")), line(Span("81 °C", "warn"))) == [(0, 5)]
+
+
+@given(LINES)
+def test_joined_says_the_same_in_no_more_spans(spans: Line) -> None:
+    fewer = joined(spans)
+    assert "".join(s.text for s in fewer) == "".join(s.text for s in spans)
+    assert len(fewer) <= len(spans)
+
+
+def test_joined_gives_blanks_to_the_span_before() -> None:
+    spans = line(Span("Temp  ", "label"), "54 °C", "   ", Span("Fan", "label"), Span("30", "label"))
+    assert joined(spans) == line(Span("Temp  ", "label"), "54 °C   ", Span("Fan30", "label"))

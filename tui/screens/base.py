@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from tui.live import Live
+from tui.screens.tight import TightCompositor
 from widgets.header import HostHeader
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ class HostScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
+        self._compositor = TightCompositor()
 
     @property
     def vfiotop(self) -> VfiotopApp:
