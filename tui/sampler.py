@@ -61,7 +61,7 @@ class Sampler:
             return None
         since = under_way[1]
         reason = f"no answer since {since.astimezone():%H:%M:%S}"
-        return Sample(self.name, Unavailable(reason, since), since)
+        return Sample(self.name, Unavailable(reason, since), self._now())
 
     def _run(self) -> None:
         # Events are heard before the first reading, so that none falls between them.

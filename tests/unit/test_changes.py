@@ -176,9 +176,10 @@ def test_libvirt_goes_and_comes_back_without_a_word_on_its_domains() -> None:
     assert told(away, busy) == [("libvirt", "answers again", "good")]
 
 
-def test_a_source_that_fails_at_first_is_told() -> None:
+def test_a_source_that_fails_at_first_has_not_changed() -> None:
     first = replace(DESK, guests=NOT_READ_YET)
-    assert told(first, replace(DESK, guests=Unavailable("refused"))) == [
+    assert told(first, replace(DESK, guests=Unavailable("refused"))) == []
+    assert told(DESK, replace(DESK, guests=Unavailable("refused"))) == [
         ("libvirt", "refused", "warn")
     ]
 

@@ -55,11 +55,11 @@ def _read(source: SourceName, *views: HostView) -> bool:
 def _sources(before: HostView, after: HostView) -> Iterator[Change]:
     for source, name in SOURCE_NAMES.items():
         was, now = before.problem(source), after.problem(source)
-        if was == now or (source == "nvml" and not _nvml_matters(before, after)):
+        first = was == NOT_READ_YET.reason or before == HostView()
+        if first or was == now or (source == "nvml" and not _nvml_matters(before, after)):
             continue
         if now is None:
-            if was is not None and was != NOT_READ_YET.reason:
-                yield name, "answers again", "good"
+            yield name, "answers again", "good"
         elif now != NOT_READ_YET.reason:
             yield name, now, "warn"
 
