@@ -29,8 +29,9 @@ class EventList(Canvas):
 
     def show(self, events: Sequence[Event]) -> None:
         """Draw ``events``, newest first."""
-        self._events = events
-        self._draw()
+        if events is not self._events:
+            self._events = events
+            self._draw()
 
     def on_resize(self, _: Resize) -> None:
         self._draw()

@@ -50,6 +50,8 @@ class GpuPanel(Canvas):
 
     def show(self, gpu: Gpu, series: Sequence[float | None]) -> None:
         """Draw ``gpu``; ``series`` is its utilisation in percent, newest last."""
+        if (gpu, series) == (self.gpu, self._series):
+            return
         self.gpu, self._series = gpu, series
         title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
         self.entitle(title, short(gpu.address))

@@ -63,8 +63,9 @@ class GroupTree(Canvas):
 
     def show(self, groups: tuple[Group, ...], problem: str | None = None, text: str = "") -> None:
         """Draw the groups that contain ``text`` in a device's line."""
-        self._groups, self._problem, self._filter = groups, problem, text
-        self._draw()
+        if (groups, problem, text) != (self._groups, self._problem, self._filter):
+            self._groups, self._problem, self._filter = groups, problem, text
+            self._draw()
 
     def on_resize(self, _: Resize) -> None:
         self._draw()

@@ -25,8 +25,9 @@ class HostHeader(Canvas):
 
     def show(self, view: HostView) -> None:
         """Draw the header of ``view``."""
-        self._view = view
-        self._draw()
+        if view is not self._view:
+            self._view = view
+            self._draw()
 
     def on_resize(self, _: Resize) -> None:
         self._draw()
