@@ -26,7 +26,8 @@ check: setup ## lint, format, types, import contracts
 	@$(BIN)/lint-imports --no-logo
 
 screenshots: setup ## draw screenshots/ anew
-	@$(BIN)/python -m tests.ui.screenshots
+	@rm -f screenshots/*.svg
+	@$(BIN)/python -m tests.ui.screenshots screenshots
 
 lock: ## pin the newest versions in requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --quiet --upgrade --extra dev --universal \
