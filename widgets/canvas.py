@@ -122,6 +122,17 @@ class Canvas(ScrollView):
         return strip
 
 
+class Panel(Canvas):
+    """A canvas with a border, which carries its titles and shows the focus."""
+
+    DEFAULT_CSS = """
+    Panel { border: round $border-blurred; padding: 0 1; }
+    Panel:focus { border: round $border; }
+    .-plain Panel { border: solid $border-blurred; }
+    .-plain Panel:focus { border: solid $border; }
+    """
+
+
 def changed_runs(old: Line, new: Line) -> list[tuple[int, int]]:
     """The runs ``[start, end)`` of cells in which two lines differ, near ones as one."""
     before, after = _cells(old), _cells(new)

@@ -7,7 +7,7 @@ from datetime import datetime
 from textual.events import Resize
 
 from tui.model import Gpu, Guest, HostView, Metrics, PciFunction
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.figures import link, memory, number, pcie, rate, ratio, short, size, uptime
 from widgets.guest_panel import agent
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
@@ -15,12 +15,8 @@ from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 LABEL = 18
 
 
-class DetailsPanel(Canvas):
+class DetailsPanel(Panel):
     """Scrolls when there is more than fits."""
-
-    DEFAULT_CSS = """
-    DetailsPanel { border: round $border; padding: 0 1; }
-    """
 
     def __init__(self) -> None:
         super().__init__(can_focus=True)

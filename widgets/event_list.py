@@ -7,20 +7,15 @@ from collections.abc import Sequence
 from textual.events import Resize
 
 from tui.model import Event
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.figures import short
 from widgets.lines import Line, Span, Tone, line, spread
 
 TONES: dict[str, Tone] = {"info": "text", "good": "good", "warn": "warn", "bad": "bad"}
 
 
-class EventList(Canvas):
+class EventList(Panel):
     """The events, newest first."""
-
-    DEFAULT_CSS = """
-    EventList { border: round $border-blurred; padding: 0 1; }
-    EventList:focus { border: round $border; }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, can_focus=True)

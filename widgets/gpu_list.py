@@ -5,16 +5,12 @@ from __future__ import annotations
 from textual.events import Resize
 
 from tui.model import Gpu
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.gpu_panel import compact_line
 
 
-class GpuList(Canvas):
+class GpuList(Panel):
     """Further GPUs in short."""
-
-    DEFAULT_CSS = """
-    GpuList { border: round $border-blurred; padding: 0 1; }
-    """
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

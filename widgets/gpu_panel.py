@@ -8,7 +8,7 @@ from textual.events import Resize
 from textual.geometry import Size
 
 from tui.model import CardReading, Gpu, Metrics
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.figures import (
     lanes,
     link,
@@ -34,13 +34,8 @@ OWNER_TONES: dict[str, Tone] = {"host": "good", "vfio": "accent", "none": "warn"
                                 "moving": "warn", "stuck": "bad"}  # fmt: skip
 
 
-class GpuPanel(Canvas):
+class GpuPanel(Panel):
     """A panel for one GPU; ``show`` may be called as often as one likes."""
-
-    DEFAULT_CSS = """
-    GpuPanel { border: round $border-blurred; padding: 0 1; }
-    GpuPanel:focus { border: round $border; }
-    """
 
     def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
         super().__init__(id=id, can_focus=True)

@@ -17,7 +17,7 @@ class Glyphs:
 
     braille: bool = True
     full: str = "━"
-    rest: str = "━"
+    rest: str = "─"
     running: str = "●"
     stopped: str = "○"
 

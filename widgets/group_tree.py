@@ -9,7 +9,7 @@ from textual.events import Click, Resize
 from textual.message import Message
 
 from tui.model import Group, PciFunction
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.figures import short
 from widgets.lines import Line, Span, Tone, line, spread, wrap
 
@@ -24,13 +24,8 @@ MARKS: dict[str, tuple[str, Tone]] = {
 GROUP_ROLES = {"guest": "guest GPU", "host": "host GPU", "other": "GPU"}
 
 
-class GroupTree(Canvas):
+class GroupTree(Panel):
     """All groups, the guest GPU's on top; the cursor walks over the devices."""
-
-    DEFAULT_CSS = """
-    GroupTree { border: round $border-blurred; padding: 0 1; }
-    GroupTree:focus { border: round $border; }
-    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),

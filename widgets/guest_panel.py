@@ -9,7 +9,7 @@ from textual.events import Resize
 from textual.geometry import Size
 
 from tui.model import Domain, Guest
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.figures import memory, percent, rate, short, uptime
 from widgets.gauges import graph_lines, meter_line
 from widgets.graph import RICH, Glyphs
@@ -23,13 +23,8 @@ STATE_TONES: dict[str, Tone] = {
 }  # fmt: skip
 
 
-class GuestPanel(Canvas):
+class GuestPanel(Panel):
     """The allowed guest, then the other domains."""
-
-    DEFAULT_CSS = """
-    GuestPanel { border: round $border-blurred; padding: 0 1; }
-    GuestPanel:focus { border: round $border; }
-    """
 
     def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
         super().__init__(id=id, can_focus=True)

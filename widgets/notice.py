@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from textual.events import Resize
 
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.lines import wrap
 
 
-class Notice(Canvas):
+class Notice(Panel):
     """One sentence in place of a panel."""
-
-    DEFAULT_CSS = """
-    Notice { border: round $border-blurred; padding: 0 1; }
-    """
 
     _text = ""
 

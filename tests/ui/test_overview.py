@@ -173,3 +173,15 @@ async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> No
             assert "vfiotop needs" in rig.text()
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "in guest win11" in rig.text())
+
+
+async def test_the_linux_console_gets_glyphs_that_its_fonts_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    rig = Rig()
+    async with rig.running((80, 24)):
+        text = rig.text()
+    assert "┌" in text
+    assert "█" in text
+    assert not set(text) & set("╭━●⣀⣿")

@@ -33,6 +33,6 @@ def test_nothing_measured_draws_nothing() -> None:
 
 
 def test_meter() -> None:
-    assert meter(50, 10) == ("━" * 5, "━" * 5)
-    assert meter(None, 4) == ("", "━" * 4)
+    assert meter(50, 10) == ("━" * 5, "─" * 5)
+    assert meter(None, 4) == ("", "─" * 4)
     assert meter(250, 4) == ("━" * 4, "")

@@ -12,6 +12,7 @@ from textual.widgets import Footer, Static
 
 from tui.live import Live
 from tui.screens.tight import TightCompositor
+from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class HostScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
         self._compositor = TightCompositor()
+        self.set_class(self.vfiotop.glyphs is PLAIN, "-plain")
 
     @property
     def vfiotop(self) -> VfiotopApp:

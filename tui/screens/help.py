@@ -12,7 +12,7 @@ from textual.widget import Widget
 from tui.commands import COMMANDS, bindings
 from tui.live import Live
 from tui.screens.base import HostScreen
-from widgets.canvas import Canvas
+from widgets.canvas import Panel
 from widgets.lines import Line, Span, line, wrap
 
 MOVING = (
@@ -30,13 +30,12 @@ class HelpScreen(HostScreen):
     """One page."""
 
     NAME = "help"
-    CSS_PATH = "help.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "#help"
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            page = Canvas(id="help", can_focus=True)
+            page = Panel(id="help", can_focus=True)
             page.entitle("Help")
             yield page
 
@@ -44,7 +43,7 @@ class HelpScreen(HostScreen):
         self.show()
 
     def draw(self, live: Live) -> None:
-        page = self.query_one("#help", Canvas)
+        page = self.query_one("#help", Panel)
         if page.room.width > 0:
             page.paint(help_lines(page.room.width))
 
