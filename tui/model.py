@@ -29,9 +29,13 @@ def slot_of(address: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unavailable:
-    """A reading that could not be taken, and the sentence that tells the user why."""
+    """A reading that could not be taken, and the sentence that tells the user why.
+
+    ``calm``: nothing is wrong, there is just nothing to read.
+    """
 
     reason: str
+    calm: bool = False
     since: datetime | None = field(default=None, compare=False)
 
 
@@ -459,7 +463,8 @@ class HostView:
     """A whole host as it is shown: the one input of every screen and of ``status``.
 
     GPUs are ordered guest first, then host, then the others; groups with the
-    guest GPU's on top. ``problems`` are (source, sentence) of what cannot be read.
+    guest GPU's on top. ``problems`` are (source, sentence) of what cannot be read;
+    ``calm`` those of them where nothing is wrong.
     """
 
     facts: HostFacts | None = None
@@ -474,6 +479,7 @@ class HostView:
     nvidia_driver: str | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
+    calm: tuple[SourceName, ...] = ()
 
     def problem(self, source: SourceName) -> str | None:
         return next((text for name, text in self.problems if name == source), None)

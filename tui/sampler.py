@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from tui.host import Host, HostError, Source
+from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
 from tui.model import Reading, Sample, SourceName, Unavailable
 
@@ -61,7 +61,7 @@ class Sampler:
             return None
         since = under_way[1]
         reason = f"no answer since {since.astimezone():%H:%M:%S}"
-        return Sample(self.name, Unavailable(reason, since), self._now())
+        return Sample(self.name, Unavailable(reason, since=since), self._now())
 
     def _run(self) -> None:
         # Events are heard before the first reading, so that none falls between them.
@@ -81,7 +81,7 @@ class Sampler:
         try:
             reading: Reading = self._source.read()
         except HostError as error:
-            reading = Unavailable(str(error), since=began)
+            reading = Unavailable(str(error), isinstance(error, NothingToRead), since=began)
         except Exception as error:  # a defect of ours must cost one panel, and be seen in it
             text = clean(f"{type(error).__name__}: {error}")
             reading = Unavailable(f"vfiotop failed here ({text}); please report it", since=began)

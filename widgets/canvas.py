@@ -128,8 +128,6 @@ class Panel(Canvas):
     DEFAULT_CSS = """
     Panel { border: round $border-blurred; padding: 0 1; }
     Panel:focus { border: round $border; }
-    .-plain Panel { border: solid $border-blurred; }
-    .-plain Panel:focus { border: solid $border; }
     """
 
 

@@ -24,6 +24,10 @@ class HostError(Exception):
     """A reading that could not be taken: what happened, why, what to do, in a sentence."""
 
 
+class NothingToRead(HostError):
+    """There is no reading, and nothing is wrong: no such card, or all of them sleep."""
+
+
 class Source(Protocol[T_co]):
     """One thing that can be read again and again."""
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
-from tui.host import HostError
+from tui.host import NothingToRead
 from tui.host.demo_cards import DemoCard
 from tui.host.demo_traces import Cycle, Load, idle, noise
 from tui.model import (
@@ -109,14 +109,14 @@ class Machine:
         return Vitals(tuple(card.vitals(self._function[card.address], at) for card in there))
 
     def nvml(self, at: float, began: datetime) -> NvmlReading:
-        """The cards on ``nvidia`` that are awake. Raises ``HostError`` where there is none."""
+        """The cards on ``nvidia`` that are awake. Raises ``NothingToRead`` where there is none."""
         bound = [c for c in self.cards if self._function[c.address].driver == "nvidia"]
         bound = [c for c in bound if c.state(at) != "gone"]
         awake = [c for c in bound if c.state(at) != "asleep"]
         if not bound:
-            raise HostError("no card is on the nvidia driver")
+            raise NothingToRead("no card is on the nvidia driver")
         if not awake:
-            raise HostError("asleep: the cards on the nvidia driver are not woken to be read")
+            raise NothingToRead("asleep: the cards on the nvidia driver are not woken to be read")
         taken_at = began + timedelta(seconds=at)
         return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
 

@@ -56,17 +56,12 @@ def _sources(before: HostView, after: HostView) -> Iterator[Change]:
     for source, name in SOURCE_NAMES.items():
         was, now = before.problem(source), after.problem(source)
         first = was == NOT_READ_YET.reason or before == HostView()
-        if first or was == now or (source == "nvml" and not _nvml_matters(before, after)):
+        if first or was == now or source in before.calm or source in after.calm:
             continue
         if now is None:
             yield name, "answers again", "good"
         elif now != NOT_READ_YET.reason:
             yield name, now, "warn"
-
-
-def _nvml_matters(*views: HostView) -> bool:
-    """NVML is left alone on purpose while every NVIDIA card sleeps or is lent."""
-    return all(any(g.function.driver == "nvidia" and not g.asleep for g in v.gpus) for v in views)
 
 
 # --- devices ------------------------------------------------------------------

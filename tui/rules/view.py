@@ -54,6 +54,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
         problems=_problems(snapshot),
+        calm=("nvml",) if isinstance(snapshot.nvml, Unavailable) and snapshot.nvml.calm else (),
     )
 
 
