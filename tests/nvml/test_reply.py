@@ -1,0 +1,82 @@
+"""What NVML's process answers is judged: nothing it says can be worse than a reason."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.host import HostError
+from tui.host.nvml_reply import Malformed, NvmlFailed, parse_reply
+from tui.model import Metrics
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=20,
+)
+KEYS = (
+    "name", "lost", "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit", "gen",
+    "width", "throttle", "graphics", "compute", "unnamed",
+)  # fmt: skip
+CARDS = st.dictionaries(st.sampled_from(KEYS), ANY).map(lambda d: {"address": "0000:01:00.0", **d})
+
+
+def parsed(**card: object) -> Metrics:
+    line = json.dumps({"driver": "580", "cards": [{"address": "0000:01:00.0", **card}]})
+    return parse_reply(line.encode(), NOW).cards[0].metrics
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_reading_or_a_reason(line: bytes) -> None:
+    with pytest.raises(HostError):
+        parse_reply(line, NOW)
+
+
+@given(ANY)
+def test_any_json_is_a_reading_or_a_reason(value: object) -> None:
+    try:
+        parse_reply(json.dumps(value).encode(), NOW)
+    except HostError as error:
+        assert str(error).isprintable()
+
+
+@given(st.lists(CARDS, max_size=3))
+def test_any_card_has_sane_values_or_none(cards: list[dict[str, object]]) -> None:
+    line = json.dumps({"driver": "580", "cards": cards}).encode()
+    try:
+        reading = parse_reply(line, NOW)
+    except Malformed:
+        return
+    for card in reading.cards:
+        numbers = [getattr(card.metrics, n) for n in Metrics.names() if n != "throttle"]
+        assert all(n is None or (math.isfinite(n) and n >= 0) for n in numbers)
+        assert all(p.name.isprintable() for p in card.processes or ())
+
+
+@pytest.mark.parametrize("value", [-1, 101, 2**32 - 1, 2**63, 37.5, "37", True, None, [37]])
+def test_a_load_that_cannot_be_is_none(value: object) -> None:
+    assert parsed(util=value).util_pct is None
+
+
+def test_used_memory_is_within_the_total() -> None:
+    assert parsed(mem_used=3 << 30, mem_total=2 << 30).mem_used_mib is None
+    assert parsed(mem_used=1 << 30, mem_total=2 << 30).mem_used_mib == 1024
+
+
+def test_deep_nesting_is_no_answer() -> None:
+    with pytest.raises(Malformed):
+        parse_reply(b"[" * 200_000, NOW)
+
+
+def test_an_error_of_nvml_has_its_mend() -> None:
+    with pytest.raises(NvmlFailed, match="install the package") as caught:
+        parse_reply(b'{"error": [12, "NVML Shared Library Not Found"]}', NOW)
+    assert caught.value.code == 12
+    with pytest.raises(NvmlFailed, match=r"Odd \(error 77\)"):
+        parse_reply(b'{"error": [77, "Odd\\u001b"]}', NOW)

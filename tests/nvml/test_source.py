@@ -1,0 +1,332 @@
+"""The NVML source: real pynvml on the stand-in library, in the real child process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+
+from tests.nvml.build import build
+from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
+from tui.host import HostError, NothingToRead
+from tui.host.nvml import RELEASED
+from tui.host.nvml_rest import FALL_ASLEEP, IDLE
+from tui.model import GpuProcess
+
+
+def test_reads_every_metric_of_every_card(machine: Machine) -> None:
+    machine.control(
+        f"{ONE} name NVIDIA GeForce RTX 4090", f"{ONE} util 37", f"{ONE} mem_util 12",
+        f"{ONE} mem_used {1240 << 20}", f"{ONE} mem_total {24564 << 20}", f"{ONE} temp 54",
+        f"{ONE} fan 30", f"{ONE} power 35200", f"{ONE} power_limit 450000", f"{ONE} clock 1807",
+        f"{ONE} mem_clock 10501", f"{ONE} gen 3", f"{ONE} gen_max 4", f"{ONE} width 8",
+        f"{ONE} width_max 16", f"{ONE} enc 5", f"{ONE} dec 3", f"{ONE} throttle 0x24",
+        "* driver 580.95.05",
+    )  # fmt: skip
+    reading = machine.source().read()
+    assert reading.driver_version == "580.95.05"
+    assert [c.address for c in reading.cards] == [ONE, TWO]
+    seen = card(reading)
+    assert seen.name == "NVIDIA GeForce RTX 4090"
+    metrics = seen.metrics
+    assert (metrics.util_pct, metrics.mem_util_pct, metrics.temp_c, metrics.fan_pct) == (
+        37, 12, 54, 30,
+    )  # fmt: skip
+    assert (metrics.mem_used_mib, metrics.mem_total_mib) == (1240, 24564)
+    assert (metrics.power_w, metrics.power_limit_w) == (35.2, 450)
+    assert (metrics.clock_mhz, metrics.mem_clock_mhz) == (1807, 10501)
+    assert (metrics.pcie_gen, metrics.pcie_gen_max) == (3, 4)
+    assert (metrics.pcie_width, metrics.pcie_width_max) == (8, 16)
+    assert (metrics.enc_pct, metrics.dec_pct) == (5, 3)
+    assert metrics.throttle == ("power cap", "thermal")
+
+
+def test_a_changed_value_is_in_the_next_reading_of_the_same_child(machine: Machine) -> None:
+    source = machine.source()
+    machine.control(f"{ONE} util 10")
+    assert card(source.read()).metrics.util_pct == 10
+    pid = source.pid
+    machine.control(f"{ONE} util 90")
+    assert card(source.read()).metrics.util_pct == 90
+    assert source.pid == pid
+
+
+@pytest.mark.parametrize("value", ["unsupported", "denied", "na"])
+def test_what_a_card_does_not_give_is_none(machine: Machine, value: str) -> None:
+    machine.control(f"{ONE} fan {value}", f"{ONE} enc {value}", f"{ONE} power {value}")
+    metrics = card(machine.source().read()).metrics
+    assert (metrics.fan_pct, metrics.enc_pct, metrics.power_w) == (None, None, None)
+    assert metrics.temp_c is not None
+
+
+def test_an_older_library_without_functions(machine: Machine, tmp_path: Path) -> None:
+    target = tmp_path / "older"
+    target.mkdir()
+    old = build(
+        target,
+        missing=(
+            "nvmlDeviceGetEncoderUtilization", "nvmlDeviceGetMemoryInfo_v2",
+            "nvmlDeviceGetTemperatureV", "nvmlDeviceGetCurrentClocksEventReasons",
+        ),
+    )  # fmt: skip
+    metrics = card(machine.source(old).read()).metrics
+    assert metrics.enc_pct is None
+    assert metrics.dec_pct is not None
+    assert metrics.mem_total_mib == 24564
+    assert metrics.temp_c is not None
+    assert metrics.throttle is not None
+
+
+def test_a_missing_library_says_what_to_install(machine: Machine, tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    source = machine.source(empty / "libnvidia-ml.so.1")
+    assert "libnvidia-ml.so.1 is missing; install" in failure(source)
+    machine.now += 5
+    assert "libnvidia-ml.so.1 is missing; install" in failure(source)
+    assert source.pid is None  # not tried again at once
+
+
+def test_library_and_module_of_different_versions(machine: Machine) -> None:
+    machine.control("* init mismatch")
+    assert "reboot" in failure(machine.source())
+
+
+def test_processes_of_a_card(machine: Machine) -> None:
+    me = os.getpid()
+    name = Path("/proc/self/comm").read_text().strip()
+    machine.control(
+        f"{ONE} process none", f"{ONE} process graphics {me} 210",
+        f"{ONE} process compute {me} 210", f"{ONE} process compute 4194303 na",
+        f"{TWO} process none",
+    )  # fmt: skip
+    reading = machine.source().read()
+    assert card(reading).processes == (
+        GpuProcess(me, name, "graphics, compute", 210),
+        GpuProcess(4194303, "process 4194303", "compute", None),
+    )
+    assert card(reading, TWO).processes == ()
+
+
+def test_hostile_strings_are_made_safe(machine: Machine) -> None:
+    machine.control(f"{ONE} name \\x1b[31mred\\xff\\x07[bold]", "* driver \\x1b]0;title\\x07 1")
+    reading = machine.source().read()
+    name = card(reading).name
+    assert name is not None
+    assert "[31mred" in name
+    assert name.isprintable()
+    assert reading.driver_version is not None
+    assert reading.driver_version.isprintable()
+
+
+# --- what it holds -------------------------------------------------------------
+
+
+def test_no_child_without_a_card_on_nvidia(machine: Machine) -> None:
+    machine.unbind(ONE)
+    machine.unbind(TWO)
+    source = machine.source()
+    with pytest.raises(NothingToRead, match="no card is on the nvidia driver"):
+        source.read()
+    assert source.pid is None
+
+
+def test_a_machine_without_the_driver_at_all(machine: Machine) -> None:
+    machine.unbind(ONE)
+    machine.unbind(TWO)
+    (machine.sys / "bus/pci/drivers/nvidia").rmdir()
+    with pytest.raises(NothingToRead):
+        machine.source().read()
+
+
+def test_the_child_alone_holds_the_cards(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    assert held_by(source.pid) == {"nvidiactl", "nvidia0", "nvidia1"}
+    assert held_by(os.getpid()) == set()
+
+
+def test_the_child_lets_go_when_a_card_leaves_its_driver(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    before = source.pid
+    assert before is not None
+    machine.unbind(ONE)
+    reading = source.read()
+    assert is_gone(before)
+    assert [c.address for c in reading.cards] == [TWO]
+    machine.unbind(TWO)
+    after = source.pid
+    assert after is not None
+    with pytest.raises(NothingToRead):
+        source.read()
+    assert is_gone(after)
+    machine.add(ONE)
+    assert [c.address for c in source.read().cards] == [ONE]
+
+
+def test_a_sleeping_card_is_not_touched(machine: Machine) -> None:
+    machine.power(ONE, "suspended")
+    source = machine.source()
+    assert [c.address for c in source.read().cards] == [TWO]
+    assert held_by(source.pid) == {"nvidiactl", "nvidia1"}
+    machine.power(TWO, "suspended")
+    pid = source.pid
+    assert pid is not None
+    with pytest.raises(NothingToRead, match="asleep"):
+        source.read()
+    assert is_gone(pid)
+
+
+def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
+    machine.unbind(TWO)
+    machine.power(ONE, "active", "auto")
+    machine.control(f"{ONE} util 0", f"{ONE} enc 0", f"{ONE} dec 0", f"{ONE} process none")
+    source = machine.source()
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    machine.now += IDLE
+    source.read()
+    with pytest.raises(NothingToRead, match="idle"):
+        source.read()
+    assert is_gone(pid)
+    machine.now += FALL_ASLEEP
+    assert card(source.read()).metrics.util_pct == 0
+
+
+def test_release_ends_the_child_until_resume(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    assert source.release()
+    assert is_gone(pid)
+    assert "let go of while a card moves" in failure(source)
+    assert source.pid is None
+    source.resume()
+    assert source.read().cards
+
+
+def test_the_child_ends_with_its_parent(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    process = source._process
+    assert process is not None
+    process._requests.close()  # what the kernel does when we die
+    assert process._process.wait(5) == 0
+
+
+# --- what goes wrong -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("fault", "words"), [("lost", "lost"), ("reset", "reset")])
+def test_a_card_is_lost_and_found_again(machine: Machine, fault: str, words: str) -> None:
+    source = machine.source()
+    source.read()
+    machine.control(f"{ONE} fault {fault}")
+    reading = source.read()
+    assert words in (card(reading).lost or "")
+    assert card(reading).metrics.util_pct is None
+    assert card(reading, TWO).lost is None
+    machine.control()
+    for _ in range(50):
+        if card(source.read()).lost is None:
+            break
+    assert card(source.read()).metrics.util_pct is not None
+
+
+def test_a_crash_is_told_and_the_child_comes_back_later(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    machine.control(f"{ONE} fault crash")
+    assert "ended by SIGSEGV" in failure(source)
+    machine.control()
+    assert "ended by SIGSEGV" in failure(source)  # not at once
+    machine.now += 1.0
+    assert card(source.read()).lost is None
+
+
+def test_crashes_in_a_row_are_spaced(machine: Machine) -> None:
+    machine.control("* fault crash")
+    source = machine.source()
+    starts = 0
+    for _ in range(60):
+        if source._process is None and source._failed_at != machine.now:
+            before = source._failures
+            failure(source)
+            starts += source._failures != before
+        machine.now += 1.0
+    assert starts == 6  # at 0, 1, 3, 7, 15 and 31 seconds
+
+
+def test_a_hang_is_told_and_its_child_is_gone(machine: Machine) -> None:
+    source = machine.source(timeout=0.3)
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    machine.control(f"{ONE} fault hang")
+    assert "did not answer within 0.3 s" in failure(source)
+    assert is_gone(pid)
+    machine.control()
+    machine.now += 1.0
+    assert source.read().cards
+
+
+def test_a_hang_ends_early_when_the_card_leaves(machine: Machine) -> None:
+    source = machine.source(timeout=60)
+    source.read()
+    machine.control(f"{ONE} fault hang")
+    pid = source.pid
+    assert pid is not None
+    done: list[str] = []
+
+    def read() -> None:
+        try:
+            source.read()
+        except HostError as error:
+            done.append(str(error))
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    machine.await_hang()
+    machine.unbind(ONE)
+    thread.join(10)
+    assert not thread.is_alive()
+    assert done == ["the cards on the nvidia driver are changing"]
+    assert is_gone(pid)
+
+
+def test_close_in_the_middle_of_a_hang(machine: Machine) -> None:
+    source = machine.source(timeout=60)
+    source.read()
+    machine.control(f"{ONE} fault hang")
+    told: list[str] = []
+    thread = threading.Thread(target=lambda: told.append(failure(source)))
+    thread.start()
+    machine.await_hang()
+    source.close()
+    thread.join(10)
+    assert told == [RELEASED]
+    assert source.pid is None
+
+
+def test_a_killed_child(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    assert source.pid is not None
+    os.kill(source.pid, signal.SIGKILL)
+    assert "ended by SIGKILL" in failure(source)
+
+
+def test_the_child_is_small(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    status = Path(f"/proc/{source.pid}/status").read_text()
+    resident = next(int(row.split()[1]) for row in status.splitlines() if "VmRSS" in row)
+    assert resident < 30 * 1024, f"{resident} KiB"

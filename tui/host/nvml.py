@@ -1,0 +1,239 @@
+"""NVIDIA's cards through NVML, read by a child process that is let go of in time.
+
+NVML holds every card it reads: a held card cannot leave its driver and cannot sleep.
+So the child runs only while a card is on the ``nvidia`` driver, is killed as soon as
+the set of such cards changes, and lets go of idle cards (``tui.host.nvml_rest``). The
+``driver`` links vanish before the driver's remove callback runs, which is what makes
+this early enough.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tui.host import HostError, NothingToRead, Wake
+from tui.host.nvml_process import NvmlProcess
+from tui.host.nvml_reply import NvmlFailed, parse_reply
+from tui.host.nvml_rest import Power, Rest
+from tui.model import NvmlReading
+
+TIMEOUT = 3.0
+"""Seconds for one answer; one reading of a busy card takes a few milliseconds."""
+
+START_TIMEOUT = 20.0
+"""Seconds for the first answer: NVML may have to start cards that nothing holds."""
+
+BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds until the next start, after one, two, ... failures in a row."""
+
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+_PROGRAM = Path(__file__).with_name("nvml_child.py")
+_ATTRIBUTE_LIMIT = 64
+
+RELEASED = "NVML is let go of while a card moves; it is read again after that"
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class NvmlSource:
+    """Readings of all cards on the ``nvidia`` driver that are awake.
+
+    ``root`` holds the ``sys`` that is looked into, ``environment`` is set for the child
+    in addition to our own, the time limits are in seconds, ``clock`` gives monotonic
+    seconds. ``release``, ``resume`` and ``close`` may be called from any thread.
+    """
+
+    def __init__(
+        self,
+        root: Path = Path("/"),
+        *,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = TIMEOUT,
+        start_timeout: float = START_TIMEOUT,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._bus = root / "sys/bus/pci"
+        self._environment = {**os.environ, **(environment or {})}
+        self._timeout = timeout
+        self._start_timeout = start_timeout
+        self._clock = clock
+        self._now = now
+        self._rest = Rest(clock)
+        self._lock = threading.Lock()
+        self._process: NvmlProcess | None = None
+        self._held: tuple[str, ...] = ()
+        self._answered = False
+        self._unkillable: NvmlProcess | None = None
+        self._released = False
+        self._failures = 0
+        self._failure: HostError | None = None
+        self._failed_at = 0.0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the child, while there is one."""
+        process = self._process
+        return process.pid if process else None
+
+    def read(self) -> NvmlReading:
+        """One reading. Raises ``HostError``: no card there, all asleep, NVML fails."""
+        try:
+            bound = self._bound()
+            cards = tuple(self._power(address) for address in bound)
+            process = self._process_for(self._rest.wanted(cards))
+            if process is None:
+                raise _nothing_to_read(cards)
+        except HostError:
+            self._end()
+            raise
+        taken_at = self._now()
+        try:
+            line = process.ask(
+                self._timeout if self._answered else self._start_timeout,
+                wanted=lambda: self._bound() == bound,
+            )
+            reading = parse_reply(line, taken_at)
+        except HostError as error:
+            raise self._failed(error) from error
+        self._answered = True
+        self._failures, self._failure = 0, None
+        self._rest.saw(reading, cards)
+        return reading
+
+    def watch(self, wake: Wake) -> None:
+        """NVML has no events for this; the app wakes this source on those of udev."""
+
+    def close(self) -> None:
+        """End the child, for good."""
+        self.release()
+
+    def release(self) -> bool:
+        """End the child and start none until ``resume``: whether nothing of ours holds a
+        card any more. False where the child cannot be killed, being inside the driver."""
+        with self._lock:
+            self._released = True
+        return self._end()
+
+    def resume(self) -> None:
+        """Allow readings again after ``release``."""
+        with self._lock:
+            self._released = False
+
+    # --- the child ---------------------------------------------------------------
+
+    def _process_for(self, addresses: tuple[str, ...]) -> NvmlProcess | None:
+        """The child that holds just these cards, started where there is none."""
+        if addresses != self._held:
+            self._end()
+            self._held = addresses
+            self._failures, self._failure = 0, None
+        with self._lock:
+            if self._released:
+                raise HostError(RELEASED)
+            if self._process is None and addresses:
+                self._wait_for_turn()
+                self._answered = False
+                self._process = NvmlProcess(_command(addresses), self._environment)
+            return self._process
+
+    def _wait_for_turn(self) -> None:
+        """Raises what keeps the child from being started at this time."""
+        stuck = self._unkillable
+        if stuck is not None and not stuck.kill(0.0):
+            raise HostError(
+                f"NVML's process {stuck.pid} cannot be ended: it is stuck in the NVIDIA driver; "
+                "no other one is started, and a reboot may be needed"
+            )
+        self._unkillable = None
+        if self._failure is not None and self._clock() < self._failed_at + self._pause():
+            raise self._failure
+
+    def _pause(self) -> float:
+        """Seconds from the last failure to the next start. What only the user can mend
+        is not tried often."""
+        if isinstance(self._failure, NvmlFailed):
+            return BACKOFF[-1]
+        return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
+
+    def _failed(self, error: HostError) -> HostError:
+        """End the child that gave ``error``; what is to be told."""
+        ended = self._end()
+        if self._released:
+            return HostError(RELEASED)
+        self._failures += 1
+        self._failure, self._failed_at = error, self._clock()
+        return error if ended else HostError(f"{error}; it is stuck in the NVIDIA driver")
+
+    def _end(self) -> bool:
+        """Kill the child and await its end; whether there is none any more."""
+        with self._lock:
+            process = self._process or self._unkillable
+            if process is None:
+                return True
+            ended = process.kill()
+            self._process = None
+            self._unkillable = None if ended else process
+            return ended
+
+    # --- sysfs -------------------------------------------------------------------
+
+    def _bound(self) -> tuple[str, ...]:
+        """The functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia
+        (kernel: Documentation/ABI/testing/sysfs-bus-pci). Takes no lock of a device."""
+        try:
+            names = [path.name for path in (self._bus / "drivers/nvidia").iterdir()]
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            raise HostError(
+                f"/sys/bus/pci/drivers/nvidia cannot be read: {error.strerror}"
+            ) from error
+        return tuple(sorted(name for name in names if _ADDRESS.fullmatch(name)))
+
+    def _power(self, address: str) -> Power:
+        folder = self._bus / "devices" / address / "power"
+        return Power(
+            address,
+            asleep=_word(folder / "runtime_status") in ("suspended", "suspending"),
+            may_sleep=_word(folder / "control") == "auto",
+        )
+
+
+def _word(path: Path) -> str | None:
+    """The word in a sysfs attribute; None where the kernel has none to give."""
+    try:
+        with path.open("rb") as file:
+            return file.read(_ATTRIBUTE_LIMIT).decode(errors="replace").strip()
+    except OSError:
+        return None
+
+
+def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:
+    if not cards:
+        return NothingToRead("no card is on the nvidia driver")
+    if all(card.asleep for card in cards):
+        return NothingToRead("asleep: the cards on the nvidia driver are not woken to be read")
+    return NothingToRead(
+        "idle: NVML has let go of the cards on the nvidia driver, so they can sleep"
+    )
+
+
+def _command(addresses: tuple[str, ...]) -> list[str]:
+    # -I and -S: nothing of the user's surroundings is loaded, and 4 MiB are saved; so
+    # the child is told where pynvml is.
+    found = importlib.util.find_spec("pynvml")
+    if found is None or found.origin is None:
+        raise HostError("the Python module pynvml is missing; install nvidia-ml-py")
+    pynvml = Path(found.origin).parent
+    return [sys.executable, "-I", "-S", str(_PROGRAM), str(pynvml), *addresses]
