@@ -217,7 +217,8 @@ def test_sleep() -> None:
         return Vitals((CardVitals(HOST, status),))
 
     awake = snapshot(inventory(*card("01:00", 1)), vitals=vitals("active"), nvml=nvml(HOST))
-    asleep = replace(awake, vitals=vitals("suspended"), nvml=Unavailable("let go of idle cards", calm=True))
+    let_go = Unavailable("let go of idle cards", calm=True)
+    asleep = replace(awake, vitals=vitals("suspended"), nvml=let_go)
     assert told(awake, asleep) == [(HOST, "asleep", "info")]
     assert told(asleep, awake) == [(HOST, "awake", "info")]
     assert told(asleep, replace(awake, vitals=vitals(None))) == []
