@@ -70,7 +70,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = given.folder or Path(made)
         folder.mkdir(exist_ok=True)
-        VfiotopApp(open_host(folder, given.connect), Config()).run()
+        host = open_host(folder, given.connect)
+        VfiotopApp(host, Config()).run()
+        host.close()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,8 @@ read. Sources that hear of changes wake their thread through ``watch``.
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -72,6 +74,15 @@ class Host:
         yield "nvml", self.nvml
         yield "guests", self.guests
 
-    def close(self) -> None:
-        for _, source in self.sources():
-            source.close()
+    def close(self, patience: float = 1.0) -> None:
+        """Close every source, each on a thread of its own: one that hangs is waited for
+        no longer than ``patience`` seconds, and then left to the end of the process."""
+        threads = [
+            threading.Thread(target=source.close, name=f"close-{name}", daemon=True)
+            for name, source in self.sources()
+        ]
+        for thread in threads:
+            thread.start()
+        deadline = time.monotonic() + patience
+        for thread in threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
