@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
+from rich.style import Style
 from textual._compositor import ChopsUpdate
 from textual.strip import Strip
 
 from tests.ui.rig import READING, Rig, until
 from tui.model import Metrics, NvmlReading
-from tui.screens.tight import TightUpdate
+from tui.screens.tight import Pen, TightUpdate
 
 
 def written(spans: list[tuple[int, int, int]], update: type[ChopsUpdate]) -> str:
@@ -28,6 +30,21 @@ def test_a_span_is_written_from_its_first_to_its_last_cell() -> None:
 def test_a_span_over_two_widgets_and_one_that_is_covered() -> None:
     assert written([(0, 8, 12)], TightUpdate) == "\x1b[1;9H89\x1b[1;11Hab"
     assert written([(1, 8, 12)], TightUpdate) == "\x1b[2;9H89"
+
+
+def test_colours_are_written_when_they_change() -> None:
+    red, bold = Style(color="red"), Style(color="red", bold=True)
+    pen = Pen(ColorSystem.STANDARD)
+    for x, (text, style) in enumerate([("a", red), ("b", red), ("c", bold), ("d", None)]):
+        pen.move(x, 0)
+        pen.write(text, style)
+    assert pen.lift() == ("\x1b[1;1H\x1b[0;31ma\x1b[1;2Hb\x1b[1;3H\x1b[0;1;31mc\x1b[1;4H\x1b[0md")
+
+
+def test_the_pen_leaves_no_colour_behind() -> None:
+    pen = Pen(ColorSystem.STANDARD)
+    pen.write("a", Style(bold=True))
+    assert pen.lift() == "\x1b[0;1ma\x1b[0m"
 
 
 def test_textual_still_writes_from_the_left_edge() -> None:
