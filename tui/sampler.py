@@ -15,6 +15,9 @@ from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
 from tui.model import Reading, Sample, SourceName, Unavailable
 
+SHORTEST_GAP = 0.05
+"""Seconds between two readings of a source at least, however many events ask for one."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -37,7 +40,8 @@ class Sampler:
         self._interval = interval
         self._now = now
         self._wake = threading.Event()
-        self._stopped = False
+        self._stopped = threading.Event()
+        self._watched = False
         self._reading_since: tuple[float, datetime] | None = None
         self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
 
@@ -50,7 +54,7 @@ class Sampler:
 
     def stop(self) -> None:
         """Ask the thread to end after the reading it is in; does not wait for it."""
-        self._stopped = True
+        self._stopped.set()
         self._wake.set()
 
     def stalled(self, after: float) -> Sample | None:
@@ -64,22 +68,29 @@ class Sampler:
         return Sample(self.name, Unavailable(reason, since=since), self._now())
 
     def _run(self) -> None:
-        # Events are heard before the first reading, so that none falls between them.
-        self._source.watch(self.poke)
-        while not self._stopped:
+        while not self._stopped.is_set():
             self._wake.clear()
             sample = self._take()
-            if self._stopped:
+            if self._stopped.is_set():
                 break
             self._deliver(sample)
+            ended = time.monotonic()
             self._wake.wait(self._interval)
+            self._stopped.wait(max(0.0, ended + SHORTEST_GAP - time.monotonic()))
         self._source.close()
+
+    def _read(self) -> Reading:
+        # Events are heard before the first reading, so that none falls between them.
+        if not self._watched:
+            self._source.watch(self.poke)
+            self._watched = True
+        return self._source.read()
 
     def _take(self) -> Sample:
         began = self._now()
         self._reading_since = (time.monotonic(), began)
         try:
-            reading: Reading = self._source.read()
+            reading = self._read()
         except HostError as error:
             reading = Unavailable(str(error), isinstance(error, NothingToRead), since=began)
         except Exception as error:  # a defect of ours must cost one panel, and be seen in it

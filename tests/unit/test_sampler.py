@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from datetime import UTC, datetime
 
 import pytest
 
 from tui.host import HostError, Wake
 from tui.model import HostFacts, Sample, Unavailable
-from tui.sampler import Sampler
+from tui.sampler import SHORTEST_GAP, Sampler
 
 PATIENCE = 5.0
 
@@ -24,6 +25,7 @@ class FakeSource:
         self.entered = threading.Semaphore(0)
         self.closed = threading.Event()
         self.error: Exception | None = None
+        self.deaf: Exception | None = None
         self.readings = 0
         self.wake: Wake | None = None
 
@@ -36,6 +38,8 @@ class FakeSource:
         return HostFacts("host", str(self.readings))
 
     def watch(self, wake: Wake) -> None:
+        if self.deaf is not None:
+            raise self.deaf
         self.wake = wake
 
     def close(self) -> None:
@@ -110,6 +114,28 @@ def test_a_defect_is_shown_and_the_thread_goes_on(rig: Rig) -> None:
     rig.source.error = None
     rig.sampler.poke()
     assert rig.next().reading == HostFacts("host", "1")
+
+
+def test_events_that_cannot_be_heard_are_told_and_tried_again(rig: Rig) -> None:
+    rig.source.deaf = OSError("no netlink")
+    rig.sampler.start()
+    reading = rig.next().reading
+    assert isinstance(reading, Unavailable)
+    assert "no netlink" in reading.reason
+    rig.source.deaf = None
+    rig.sampler.poke()
+    assert rig.next().reading == HostFacts("host", "1")
+
+
+def test_a_storm_of_events_is_not_a_storm_of_readings(rig: Rig) -> None:
+    rig.sampler.start()
+    rig.next()
+    began = time.monotonic()
+    for _ in range(3):
+        rig.sampler.poke()
+        rig.next()
+        rig.sampler.poke()
+    assert time.monotonic() - began > 2 * SHORTEST_GAP
 
 
 def test_a_hung_reading_is_stalled_since_it_began(rig: Rig) -> None:
