@@ -10,6 +10,8 @@ from tests.ui.rig import GUESTS, INVENTORY, SIZES, Rig, until
 from tui.commands import COMMANDS, of_screen
 from tui.config import load_theme
 from tui.model import Guests, PciFunction
+from widgets.canvas import Canvas
+from widgets.group_tree import GroupTree
 
 
 async def test_groups_on_the_whole_screen_and_back() -> None:
@@ -84,11 +86,11 @@ async def test_the_cursor_stays_on_its_device_when_others_come() -> None:
     first = PciFunction("0000:00:00.0", "1022", "1480", "060000", "Root Complex", iommu_group=0)
     async with rig.running() as pilot:
         await pilot.press("g", "end")
-        tree = rig.app.screen.query_one("GroupTree")
-        selected = tree.selected  # type: ignore[attr-defined]
+        tree = rig.app.screen.query_one(GroupTree)
+        selected = tree.selected
         rig.pci.put(replace(INVENTORY, functions=(first, *INVENTORY.functions)))
         await until(pilot, lambda: "Root Complex" in rig.text())
-        assert tree.selected == selected  # type: ignore[attr-defined]
+        assert tree.selected == selected
 
 
 async def test_events_newest_first() -> None:
@@ -109,11 +111,8 @@ async def test_help_names_every_command(size: tuple[int, int]) -> None:
     rig = Rig()
     async with rig.running(size) as pilot:
         await pilot.press("question_mark")
-        page = rig.app.screen.query_one("#help")
-        text = " ".join(
-            "".join(span.text for span in line).strip()
-            for line in page.lines  # type: ignore[attr-defined]
-        )
+        page = rig.app.screen.query_one("#help", Canvas)
+        text = " ".join("".join(span.text for span in line).strip() for line in page.lines)
         for command in COMMANDS:
             assert f"{command.label}: {command.help}" in " ".join(text.split()), command.id
 

@@ -4,14 +4,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from widgets.gauges import graph_lines
-from widgets.graph import PLAIN, RICH, graph, meter
+from widgets.graph import PLAIN, RICH, Glyphs, graph, meter
 from widgets.lines import width_of
 
 VALUES = st.lists(st.none() | st.floats(0, 200), max_size=40)
 
 
 @given(VALUES, st.integers(1, 6), st.sampled_from([RICH, PLAIN]))
-def test_every_row_has_a_character_for_two_values(values, rows, glyphs) -> None:  # type: ignore[no-untyped-def]
+def test_every_row_has_a_character_for_two_values(
+    values: list[float | None], rows: int, glyphs: Glyphs
+) -> None:
     drawn = graph(values, rows, glyphs=glyphs)
     assert len(drawn) == rows
     assert {len(row) for row in drawn} == {(len(values) + 1) // 2}

@@ -57,7 +57,7 @@ def test_no_file_names_a_path_of_one_machine(files: list[Path]) -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("text", ["see /home/me/x", 'open("/work/main")', "#!/root/.venv/bin/x"])
+@pytest.mark.parametrize("text", ["see /home/me/x", "#!/root/.venv/bin/x"])
 def test_a_path_of_one_machine_is_recognised(text: str) -> None:
     assert MACHINE_PATH.search(text)
 
