@@ -27,7 +27,9 @@ FREEZE_SECONDS = 10.0
 
 OPEN = 'auth_unix_rw = "none"\n'
 LOGIN = 'auth_unix_rw = "sasl"\n'
-"""Nobody has an account there: every connection is refused."""
+SASL_CONF = "mech_list: scram-sha-256\n"
+"""Nobody has an account there: every connection is refused. Without a list of mechanisms
+the anonymous one, where it is installed, would let everybody in."""
 
 QEMU_CONF = """\
 stdio_handler = "file"
@@ -52,8 +54,9 @@ class Daemon:
         self.uri = f"qemu:///session?socket={self.socket}"
         self._process: subprocess.Popen[bytes] | None = None
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        for name in ("run", "config/libvirt"):
+        for name in ("run", "config/libvirt", "sasl"):
             (folder / name).mkdir(parents=True)
+        (folder / "sasl" / "libvirt.conf").write_text(SASL_CONF)
         (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF)
         if self._user is not None:
             for path in (folder, *folder.rglob("*")):
@@ -62,7 +65,8 @@ class Daemon:
     def _environment(self) -> Mapping[str, str]:
         places = {"RUNTIME_DIR": "run", "CONFIG_HOME": "config", "CACHE_HOME": "cache"}
         xdg = {f"XDG_{name}": str(self.folder / place) for name, place in places.items()}
-        return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg}
+        sasl = {"SASL_CONF_PATH": str(self.folder / "sasl")}
+        return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg, **sasl}
 
     def _arguments(self) -> list[str]:
         """It ends by itself when nobody has used it for a minute, should the tests be killed."""
