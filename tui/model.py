@@ -137,13 +137,25 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """A driver that is being unbound and has not let go yet: its link is gone, and its
+    remove callback has not returned. ``since`` is when this was first seen; ``stuck``:
+    for longer than that takes where nothing holds the card.
+    """
+
+    driver: str
+    since: datetime
+    stuck: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class CardVitals:
     """What changes on a GPU without an event: read on every tick, never waking it.
 
     ``runtime_status`` is power/runtime_status (active, suspended, ...),
     ``power_state`` is power_state (D0 ... D3cold). ``link`` is read only while
     the card is active: reading it would wake a sleeping one. ``driver`` is the
-    name behind the driver link now.
+    name behind the driver link now, ``removal`` what goes on behind a link that is gone.
     """
 
     address: str
@@ -151,6 +163,7 @@ class CardVitals:
     power_state: str | None = None
     link: Link | None = None
     driver: str | None = None
+    removal: Removal | None = None
 
 
 @dataclass(frozen=True, slots=True)

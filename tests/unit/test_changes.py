@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from tui.model import (
     Domain,
     HostView,
     NvmlReading,
+    Removal,
     Snapshot,
     Unavailable,
     Vitals,
@@ -70,6 +72,19 @@ def test_a_companion_that_does_something_else_is_told_apart() -> None:
         (HOST, "nvidia → vfio-pci", "info"),
         ("0000:01:00.1", "snd_hda_intel → no driver", "warn"),
     ]
+
+
+def test_a_removal_that_hangs_and_ends() -> None:
+    def unbound(removal: Removal | None) -> Snapshot:
+        vitals = Vitals((CardVitals(GUEST, driver=None, removal=removal),))
+        return replace(DESK, pci=two_cards(None), vitals=vitals)
+
+    under_way, stuck = Removal("nvidia", NOON), Removal("nvidia", NOON, stuck=True)
+    assert told(unbound(None), unbound(under_way)) == []
+    ((subject, text, tone),) = told(unbound(under_way), unbound(stuck))
+    assert (subject, tone) == (GUEST, "bad")
+    assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not let go of the card.*", text)
+    assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
 
 
 def test_a_device_without_a_card_moves_too() -> None:

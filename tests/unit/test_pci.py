@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from tests.hosts_layout import add_function, add_group, bind, lay_out, link
+from tests.unit.made import NOON
 from tui.host import HostError
 from tui.host.facts import FactsSource
 from tui.host.pci import PciSource, VitalsSource
-from tui.model import Bar, CardVitals, HostFacts, Link, PciFunction
+from tui.host.pci_removal import STUCK_AFTER, Removals
+from tui.model import Bar, CardVitals, HostFacts, Link, PciFunction, Removal
 
 GPU = {
     "addr": "0000:01:00.0", "class": "0300", "vendor": "10de", "device": "2684",
@@ -346,6 +348,32 @@ def test_vitals_see_a_driver_go(machine: Machine) -> None:
     assert machine.vitals(pci).driver is None
     bind(machine.sys, machine.card, "vfio-pci")
     assert machine.vitals(pci).driver == "vfio-pci"
+
+
+def test_a_driver_that_does_not_let_go(machine: Machine) -> None:
+    entry = machine.root / "proc/driver/nvidia/gpus/0000:01:00.0"
+    entry.mkdir(parents=True)
+    clock = [100.0]
+    pci = PciSource(machine.root)
+    source = VitalsSource(pci, Removals(machine.root, clock=lambda: clock[0], now=lambda: NOON))
+
+    def removal() -> Removal | None:
+        (card,) = source.read().cards
+        return card.removal
+
+    assert removal() is None
+    bind(machine.sys, machine.card, None)
+    assert removal() == Removal("nvidia", NOON)
+    clock[0] += STUCK_AFTER - 0.1
+    assert removal() == Removal("nvidia", NOON)
+    clock[0] += 0.1
+    assert removal() == Removal("nvidia", NOON, stuck=True)
+    entry.rmdir()
+    assert removal() is None
+    entry.mkdir()
+    assert removal() == Removal("nvidia", NOON)  # another one, which begins anew
+    bind(machine.sys, machine.card, "nvidia")
+    assert removal() is None
 
 
 def test_a_card_that_went_away_has_no_vitals(machine: Machine) -> None:

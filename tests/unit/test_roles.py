@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.unit.made import card, domain, function, two_cards
-from tui.model import Domain, PciFunction
+from tests.unit.made import NOON, card, domain, function, two_cards
+from tui.model import Domain, PciFunction, Removal
 from tui.rules.roles import Choice, allowed_guest, guest_gpu, owner, roles
 
 ONE, TWO, THREE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
@@ -127,6 +127,12 @@ def test_no_guest_gpu_no_guest() -> None:
 def test_the_owner(driver: str | None, domains: tuple[Domain, ...], expected: str) -> None:
     gpu = two_cards(driver).gpus[1]
     assert owner(gpu, domains) == expected
+
+
+@pytest.mark.parametrize(("stuck", "expected"), [(False, "moving"), (True, "stuck")])
+def test_a_card_that_its_driver_lets_go_of(stuck: bool, expected: str) -> None:
+    gpu = two_cards(None).gpus[1]
+    assert owner(gpu, (), Removal("nvidia", NOON, stuck)) == expected
 
 
 def test_an_unreadable_driver_has_an_unknown_owner() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from tui.host import HostError, Wake
 from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
 from tui.host.pci_names import Names
+from tui.host.pci_removal import Removals
 from tui.host.sysfs import Attributes, names_in
 from tui.model import GPU_CLASSES, CardVitals, Inventory, IommuKind, Link, PciFunction, Vitals
 
@@ -87,6 +88,10 @@ class PciSource:
             return self._gpus
         codes = ((a, read_class(self.directory(a))) for a in self._addresses())
         return tuple(address for address, code in codes if code and code[:4] in GPU_CLASSES)
+
+    @property
+    def root(self) -> Path:
+        return self._root
 
     def note_awake(self, address: str) -> None:
         """Take note that a GPU is awake: one that slept at the last reading can now tell
@@ -173,15 +178,17 @@ class PciSource:
 class VitalsSource:
     """What changes on the GPUs of ``pci`` without an event."""
 
-    def __init__(self, pci: PciSource) -> None:
+    def __init__(self, pci: PciSource, removals: Removals | None = None) -> None:
         self._pci = pci
+        self._removals = removals or Removals(pci.root)
 
     def read(self) -> Vitals:
         cards: list[CardVitals] = []
         for address in self._pci.gpus():
             card = read_vitals(self._pci.directory(address), address)
             if card is not None:
-                cards.append(card)
+                removal = self._removals.of(address, card.driver)
+                cards.append(replace(card, removal=removal) if removal else card)
                 if card.runtime_status == "active":
                     self._pci.note_awake(address)
         return Vitals(tuple(cards))

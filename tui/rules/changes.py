@@ -131,12 +131,21 @@ def _cards(before: HostView, after: HostView) -> Iterator[Change]:
         was = before.gpu(now.address)
         if was is None:
             continue
+        yield from _stuck(was, now)
         if guests:
             yield from _owner(was, now)
         if nvml and was.function.driver == now.function.driver:
             yield from _reading(was, now)
         if _status(was) and _status(now) and was.asleep != now.asleep:
             yield now.address, "asleep" if now.asleep else "awake", "info"
+
+
+def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """Whether a driver's removal hangs, as soon as that is known."""
+    if now.owner == "stuck" != was.owner:
+        yield now.address, now.no_reading or "stuck", "bad"
+    elif was.owner == "stuck" != now.owner:
+        yield now.address, "no longer stuck", "good"
 
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import Domain, PciFunction, Role
+from tui.model import Domain, PciFunction, Removal, Role
 from tui.rules.viability import on_vfio
 
 
@@ -53,9 +53,12 @@ def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) 
     return _only({d.name for d in domains if gpu in d.addresses}) if gpu is not None else None
 
 
-def owner(gpu: PciFunction, domains: tuple[Domain, ...]) -> str:
+def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
     """Who has a card: ``host``, ``vfio``, ``guest:<name>``, ``none`` (pci-stub too: it
-    keeps a card from everybody), or ``unknown`` where the driver cannot be read."""
+    keeps a card from everybody), ``moving`` or ``stuck`` while its driver lets go of it,
+    or ``unknown`` where the driver cannot be read."""
+    if removal is not None:
+        return "stuck" if removal.stuck else "moving"
     if "driver" in gpu.unreadable:
         return "unknown"
     if gpu.driver is None or gpu.driver == "pci-stub":

@@ -18,6 +18,7 @@ from tui.model import (
     Inventory,
     NvmlReading,
     PciFunction,
+    Removal,
     Role,
     Snapshot,
     SourceName,
@@ -95,7 +96,7 @@ def _gpu(
         function=function,
         companions=companions(function, inventory),
         role=role,
-        owner=owner(function, domains),
+        owner=owner(function, domains, card.removal if card else None),
         viability=viability(function, inventory),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
@@ -118,7 +119,9 @@ def _why_unread(
     function: PciFunction, vitals: CardVitals | None, nvml: NvmlReading | Unavailable
 ) -> str:
     asleep = vitals is not None and vitals.runtime_status == "suspended"
+    removal = vitals.removal if vitals else None
     reasons = (
+        (removal is not None, _why_removed(removal) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
         (function.vendor != NVIDIA, "this version reads NVIDIA cards only"),
@@ -127,6 +130,16 @@ def _why_unread(
         (isinstance(nvml, Unavailable), nvml.reason if isinstance(nvml, Unavailable) else ""),
     )
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
+
+
+def _why_removed(removal: Removal) -> str:
+    since = f"{removal.since.astimezone():%H:%M:%S}"
+    if not removal.stuck:
+        return f"being unbound from {removal.driver} since {since}"
+    return (
+        f"stuck since {since}: {removal.driver} does not let go of the card while something "
+        "uses it; end what does, the kernel log tells more"
+    )
 
 
 # --- groups -------------------------------------------------------------------

@@ -1,0 +1,50 @@
+"""A card that is being unbound and is not free yet.
+
+The ``driver`` link goes before the driver's remove callback runs, and the event comes after
+it: in between a card looks as if it had no driver. The nvidia driver shows the difference:
+its entry in /proc stays until the callback is done with the card, which takes for ever
+while something uses the card (kernel-open/nvidia/nv-pci.c: nv_pci_remove).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tui.model import Removal
+
+STUCK_AFTER = 10.0
+"""Seconds that no removal of a card takes that nothing holds."""
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Removals:
+    """Which cards a driver is letting go of, and since when. ``clock`` gives monotonic
+    seconds."""
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = _utc_now,
+    ) -> None:
+        self._entries = root / "proc/driver/nvidia/gpus"
+        self._clock = clock
+        self._now = now
+        self._began: dict[str, tuple[float, Removal]] = {}
+
+    def of(self, address: str, driver: str | None) -> Removal | None:
+        """The removal that the card is in, given the driver that its link names."""
+        if driver is not None or not (self._entries / address).exists():
+            self._began.pop(address, None)
+            return None
+        at = self._clock()
+        began, removal = self._began.setdefault(address, (at, Removal("nvidia", self._now())))
+        return replace(removal, stuck=at - began >= STUCK_AFTER)
