@@ -155,10 +155,24 @@ static void find_cards(void) {
         cards[i].index = i;
 }
 
+/* N of the card's node /dev/nvidiaN: what the kernel module says, else its place. */
+static int minor_number(Handle card) {
+    char path[4096], line[256];
+    int number = card->index;
+    snprintf(path, sizeof path, "%s/driver/nvidia/gpus/%s/information",
+             setting("VFIOTOP_STANDIN_PROC", "/proc"), card->address);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        sscanf(line, "Device Minor: %d", &number);
+    if (file)
+        fclose(file);
+    return number;
+}
+
 /* A handle opens the card's node, and keeps it until nvmlShutdown. */
 static int attach(Handle card) {
     char name[32];
-    snprintf(name, sizeof name, "nvidia%d", card->index);
+    snprintf(name, sizeof name, "nvidia%d", minor_number(card));
     if (card->fd < 0)
         card->fd = open_node(name);
     return SUCCESS;
@@ -242,9 +256,10 @@ static const ull MIB = 1024 * 1024;
 
 /* --- the library ---------------------------------------------------------- */
 
+/* Without NO_GPUS all cards are opened at once. */
+enum { NO_GPUS = 1 };
 int nvmlInitWithFlags(uint flags) {
     char text[TEXT];
-    (void)flags;
     if (control("*", "init", text)) {
         int result = suffer(text);
         if (result)
@@ -253,6 +268,8 @@ int nvmlInitWithFlags(uint flags) {
     if (initialised++ == 0) {
         find_cards();
         control_fd = open_node("nvidiactl");
+        for (int i = 0; i < card_count && !(flags & NO_GPUS); i++)
+            attach(&cards[i]);
     }
     return SUCCESS;
 }
@@ -370,7 +387,10 @@ int nvmlDeviceGetIndex(Handle card, uint *index) {
     int result = check(card);
     return result ? result : (*index = (uint)card->index, SUCCESS);
 }
-int nvmlDeviceGetMinorNumber(Handle card, uint *minor) { return nvmlDeviceGetIndex(card, minor); }
+int nvmlDeviceGetMinorNumber(Handle card, uint *minor) {
+    int result = check(card);
+    return result ? result : (*minor = (uint)minor_number(card), SUCCESS);
+}
 int nvmlDeviceGetBrand(Handle card, uint *brand) { return ask_uint(card, "brand", 5, brand); }
 int nvmlDeviceGetArchitecture(Handle card, uint *to) { return ask_uint(card, "arch", 8, to); }
 int nvmlDeviceGetCudaComputeCapability(Handle card, int *major, int *minor) {
