@@ -11,8 +11,9 @@ import pytest
 
 from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
-from tui.host import HostError, NothingToRead
+from tui.host import NothingToRead
 from tui.host.nvml import RELEASED
+from tui.host.nvml_reply import CARD_LEFT
 from tui.host.nvml_rest import FALL_ASLEEP, IDLE
 from tui.model import GpuProcess
 
@@ -211,6 +212,19 @@ def test_release_ends_the_child_until_resume(machine: Machine) -> None:
     assert source.read().cards
 
 
+def test_the_child_lets_go_of_a_card_that_leaves_without_being_asked(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    process = source._process
+    assert process is not None
+    machine.unbind(ONE)
+    assert process._process.wait(5) == CARD_LEFT
+    machine.add(ONE)  # it was away for a moment only
+    with pytest.raises(NothingToRead, match="changing"):
+        source.read()
+    assert len(source.read().cards) == 2
+
+
 def test_the_child_ends_with_its_parent(machine: Machine) -> None:
     source = machine.source()
     source.read()
@@ -289,7 +303,7 @@ def test_a_hang_ends_early_when_the_card_leaves(machine: Machine) -> None:
     def read() -> None:
         try:
             source.read()
-        except HostError as error:
+        except NothingToRead as error:  # nothing is wrong
             done.append(str(error))
 
     thread = threading.Thread(target=read)
@@ -300,6 +314,8 @@ def test_a_hang_ends_early_when_the_card_leaves(machine: Machine) -> None:
     assert not thread.is_alive()
     assert done == ["the cards on the nvidia driver are changing"]
     assert is_gone(pid)
+    machine.control()
+    assert source.read().of(TWO) is not None  # at once: nothing has failed
 
 
 def test_close_in_the_middle_of_a_hang(machine: Machine) -> None:

@@ -2,9 +2,9 @@
 
 NVML holds every card it reads: a held card cannot leave its driver and cannot sleep.
 So the child runs only while a card is on the ``nvidia`` driver, is killed as soon as
-the set of such cards changes, and lets go of idle cards (``tui.host.nvml_rest``). The
-``driver`` links vanish before the driver's remove callback runs, which is what makes
-this early enough.
+the set of such cards changes, if it has not ended by itself for that, and lets go of idle
+cards (``tui.host.nvml_rest``). The ``driver`` links vanish before the driver's remove
+callback runs, which is what makes this early enough.
 """
 
 from __future__ import annotations
@@ -104,6 +104,9 @@ class NvmlSource:
                 wanted=lambda: self._bound() == bound,
             )
             reading = parse_reply(line, taken_at)
+        except NothingToRead:
+            self._end()
+            raise
         except HostError as error:
             raise self._failed(error) from error
         self._answered = True
@@ -144,7 +147,8 @@ class NvmlSource:
             if self._process is None and addresses:
                 self._wait_for_turn()
                 self._answered = False
-                self._process = NvmlProcess(_command(addresses), self._environment)
+                command = _command(self._bus / "drivers/nvidia", addresses)
+                self._process = NvmlProcess(command, self._environment)
             return self._process
 
     def _wait_for_turn(self) -> None:
@@ -229,11 +233,11 @@ def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:
     )
 
 
-def _command(addresses: tuple[str, ...]) -> list[str]:
+def _command(driver: Path, addresses: tuple[str, ...]) -> list[str]:
     # -I and -S: nothing of the user's surroundings is loaded, and 4 MiB are saved; so
     # the child is told where pynvml is.
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         raise HostError("the Python module pynvml is missing; install nvidia-ml-py")
     pynvml = Path(found.origin).parent
-    return [sys.executable, "-I", "-S", str(_PROGRAM), str(pynvml), *addresses]
+    return [sys.executable, "-I", "-S", str(_PROGRAM), str(pynvml), str(driver), *addresses]

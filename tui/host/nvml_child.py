@@ -3,18 +3,20 @@
 Its exit is what closes ``/dev/nvidia*``, and it may be killed at any time. It loads
 pynvml and the smallest of the standard library. ``tui.host.nvml`` starts it as
 
-    python -I -S nvml_child.py FOLDER-OF-PYNVML ADDRESS...
+    python -I -S nvml_child.py FOLDER-OF-PYNVML FOLDER-OF-DRIVER ADDRESS...
 
 and writes one byte for each reading it wants; the answer is one line of JSON, in
 NVML's own units, judged by ``tui.host.nvml_reply``. It touches only the cards named
-(NVML initialises a card when its handle is asked for, so that others may sleep), and
-ends when its stdin does.
+(NVML initialises a card when its handle is asked for, so that others may sleep). It
+ends when its stdin does, and by itself as soon as a card is being unbound: until then
+that unbind waits for it, also where nobody is there to ask for a reading.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable
@@ -23,6 +25,12 @@ if len(sys.argv) > 1:
     sys.path.append(sys.argv[1])
 
 import pynvml
+
+CARD_LEFT = 3
+"""The exit status after a card has left the driver."""
+
+LOOK = 250
+"""Milliseconds between two looks at whether all cards are still on the driver."""
 
 ANSWER_LIMIT = 30
 """Seconds after which a reading ends this process, should the parent be gone by then."""
@@ -278,13 +286,26 @@ def _why(error: pynvml.NVMLError) -> tuple[int, str]:
     return error.value, _text(lambda: str(error))
 
 
+def _asked(links: list[str]) -> bool:
+    """Wait until a reading is wanted; False where stdin has ended. Ends the process where
+    one of the ``links`` to the cards is gone: the driver's remove callback waits for us."""
+    poller = select.poll()
+    poller.register(0, select.POLLIN)
+    while not poller.poll(LOOK):
+        if not all(os.path.lexists(link) for link in links):
+            os._exit(CARD_LEFT)
+    return bool(os.read(0, 64))
+
+
 def main() -> None:
     """Answer each byte on stdin with a line, until stdin ends."""
     # A library that prints must not garble the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    reader = Reader(sys.argv[2:])
-    while os.read(0, 64):
+    folder, addresses = sys.argv[2], sys.argv[3:]
+    links = [f"{folder}/{address}" for address in addresses]
+    reader = Reader(addresses)
+    while _asked(links):
         # Nobody can end a reading that hangs once the parent has died; the alarm does.
         signal.alarm(ANSWER_LIMIT)
         try:

@@ -13,13 +13,15 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tui.host import HostError
-from tui.host.nvml_reply import REPLY_LIMIT, Malformed
+from tui.host import HostError, NothingToRead
+from tui.host.nvml_reply import CARD_LEFT, REPLY_LIMIT, Malformed
 
 LOOK = 0.25
 """Seconds between two looks at whether an answer is still wanted."""
 
 READ_SIZE = 1 << 16
+
+CHANGING = "the cards on the nvidia driver are changing"
 
 
 class NvmlProcess:
@@ -56,8 +58,9 @@ class NvmlProcess:
     def ask(self, seconds: float, wanted: Callable[[], bool] = lambda: True) -> bytes:
         """The next answer, without its newline, within ``seconds``.
 
-        Raises ``HostError`` where there is none, where the process has ended, or once
-        ``wanted()`` is false. The process is of no use after that: kill it.
+        Raises ``HostError`` where there is none or where the process has ended, and
+        ``NothingToRead`` once ``wanted()`` is false or it has ended for a card that left.
+        The process is of no use after that: kill it.
         """
         with self._pipes:
             if self._answers.closed:
@@ -100,17 +103,20 @@ class NvmlProcess:
                 if len(line) > REPLY_LIMIT:
                     raise Malformed("too long")
             elif not wanted():
-                raise HostError("the cards on the nvidia driver are changing")
+                raise NothingToRead(CHANGING)
         raise HostError(
             f"NVML did not answer within {seconds:g} s; its process is started anew, "
             "the kernel log may say what the driver waits for"
         )
 
     def _ended(self) -> HostError:
+        """Why there is no answer any more."""
         try:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
             return HostError("NVML's process closed its output; it is started anew")
+        if status == CARD_LEFT:
+            return NothingToRead(CHANGING)
         how = f"with exit status {status}" if status >= 0 else f"by {_signal_name(-status)}"
         return HostError(f"NVML's process ended {how}; it is started anew")
 

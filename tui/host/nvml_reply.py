@@ -17,6 +17,9 @@ from tui.model import CardReading, GpuProcess, Metrics, NvmlReading
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is read."""
 
+CARD_LEFT = 3
+"""The exit status of NVML's process after a card has left the driver (nvml_child.py)."""
+
 MIB = 1024 * 1024
 LIBRARY_NOT_FOUND, VERSION_MISMATCH, DRIVER_NOT_LOADED, NO_PERMISSION = 12, 18, 9, 4
 
