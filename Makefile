@@ -1,13 +1,15 @@
 # The commands of this checkout. Each prepares .venv first, when that is needed.
 
 ARGS ?=
+TOPOLOGY ?=
+RUN ?= bash -i
 BIN := .venv/bin
 
-.PHONY: help setup run test check screenshots lock clean
+.PHONY: help setup run test lab check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
 setup: ## install what is missing on this machine and make .venv
 	@.ci/setup
@@ -19,6 +21,10 @@ test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests
 	@$(BIN)/pytest $(ARGS)
 
+lab: ## run the tests in the lab; or a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
+	@.ci/setup --lab
+	@$(BIN)/python -m tests.lab $(if $(TOPOLOGY),--topology $(TOPOLOGY) --open '$(RUN)') $(ARGS)
+
 check: setup ## lint, format, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -26,8 +32,12 @@ check: setup ## lint, format, types, import contracts
 	@$(BIN)/lint-imports --no-logo
 
 screenshots: setup ## draw screenshots/ anew
-	@rm -f screenshots/*.svg
+	@find screenshots -name '*.svg' ! -name 'lab-*' -delete
 	@$(BIN)/python -m tests.ui.screenshots screenshots
+
+lab-screenshots: ## draw the pictures that the lab's tests take anew
+	@.ci/setup --lab
+	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots -k hangs
 
 lock: ## pin the newest versions in requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --quiet --upgrade --extra dev --universal \
@@ -35,6 +45,6 @@ lock: ## pin the newest versions in requirements.lock (needs uv)
 		--no-annotate --output-file requirements.lock
 
 clean: ## remove .venv and everything that tools left
-	@rm -rf .venv build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .lab build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache snapshot_report.html
 	@find tui widgets tests -name __pycache__ -exec rm -rf {} +

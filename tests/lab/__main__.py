@@ -1,0 +1,116 @@
+"""``make lab``: the tests that need a kernel with IOMMU groups, in a machine of each
+topology; or, with ``--open``, one of the machines for a person.
+
+Words that are not options of the lab are handed to pytest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.lab.kernel import LabError, kernel
+from tests.lab.topologies import TOPOLOGIES, Topology
+from tests.lab.vm import PROJECT, RESULTS, Machine, make_image
+
+LIMIT = 420
+"""Seconds for one topology; most need a fifth of it."""
+
+LOG_LINES = 80
+"""Lines of the kernel's log that are shown after a failure."""
+
+OUTSIDE = "tests/lab/outside.py"
+
+KEPT = PROJECT / ".lab"
+"""Where the results of the last run are."""
+
+
+def main() -> int:
+    """Run the suite or open a machine. The exit code."""
+    given, rest = _parser().parse_known_args()
+    try:
+        return _open(given) if given.open else _suite(given, rest)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.lab", description=__doc__)
+    parser.add_argument(
+        "--topology", choices=TOPOLOGIES, action="append", metavar="NAME",
+        help=f"only this one; may be given more than once: {', '.join(TOPOLOGIES)}",
+    )  # fmt: skip
+    parser.add_argument("--models", help="what the cards are, in place of the usual")
+    parser.add_argument(
+        "--open", metavar="COMMAND", help="run a command on this terminal in place of the tests"
+    )
+    parser.add_argument("--pictures", type=Path, help="a folder for the pictures that tests take")
+    parser.add_argument("--limit", type=int, default=LIMIT, help="seconds for one topology")
+    return parser
+
+
+def _machine(topology: Topology, image: Path, models: str | None) -> Machine:
+    chosen = tuple(models.split(",")) if models else topology.models
+    return Machine(kernel(), image, topology, chosen)
+
+
+def _open(given: argparse.Namespace) -> int:
+    name = given.topology[0] if given.topology else "two-slots"
+    with tempfile.TemporaryDirectory(prefix="vfiotop-lab-") as made:
+        image = Path(made, "image")
+        make_image(image)
+        machine = _machine(TOPOLOGIES[name], image, given.models)
+        return machine.open(["bash", "-c", given.open], KEPT / name)
+
+
+def _suite(given: argparse.Namespace, rest: list[str]) -> int:
+    names = given.topology or list(TOPOLOGIES)
+    codes = {} if given.topology else {"outside": _outside()}
+    with tempfile.TemporaryDirectory(prefix="vfiotop-lab-") as made:
+        image = Path(made, "image")
+        make_image(image)
+        for name in names:
+            machine, began = _machine(TOPOLOGIES[name], image, given.models), time.monotonic()
+            print(f"\n=== {name}: {machine.topology.text}", flush=True)
+            try:
+                codes[name] = machine.run(_pytest(name, rest), KEPT / name, given.limit)
+            except LabError as error:
+                print(f"lab: {error}", flush=True)
+                codes[name] = 1
+            if codes[name]:
+                _show_kernel_log(KEPT / name / "kernel.log")
+            print(f"=== {name}: exit code {codes[name]} after {time.monotonic() - began:.0f} s")
+            for picture in (KEPT / name).glob("*.svg"):
+                if given.pictures:
+                    shutil.copy(picture, given.pictures)
+    return max(codes.values())
+
+
+def _outside() -> int:
+    print("\n=== the machine from outside", flush=True)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", OUTSIDE]
+    return subprocess.run(command, cwd=PROJECT, check=False).returncode
+
+
+def _show_kernel_log(log: Path) -> None:
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    print(f"=== the end of the kernel's log, {log}:", *lines[-LOG_LINES:], sep="\n", flush=True)
+
+
+def _pytest(topology: str, rest: list[str]) -> list[str]:
+    # Only what the lab's tests use is loaded: the rest takes ten seconds.
+    return [
+        "env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "tests/lab",
+        "--confcutdir=tests/lab", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider",
+        "--topology", topology, f"--junitxml={RESULTS}/junit.xml", *rest,
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The lab's tests run inside of it only; each says for which topologies it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.host import bind, modprobe, run, slot
+from tests.lab.topologies import TOPOLOGIES, Topology
+from tests.lab.vm import RESULTS
+
+INSIDE = Path(RESULTS).exists()
+
+collect_ignore_glob = [] if INSIDE else ["test_*.py"]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "only(*topologies): where a test of the lab is run")
+    config.addinivalue_line("markers", "wreck: leaves a card that cannot be used any more; last")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = config.getoption("--topology")
+    others = [item for item in items if not _belongs(item, here)]
+    config.hook.pytest_deselected(items=others)
+    rest = [item for item in items if item not in others]
+    items[:] = sorted(rest, key=lambda item: item.get_closest_marker("wreck") is not None)
+
+
+def _belongs(item: pytest.Item, topology: str) -> bool:
+    marker = item.get_closest_marker("only")
+    return marker is None or topology in marker.args
+
+
+@pytest.fixture(scope="session")
+def topology(pytestconfig: pytest.Config) -> Topology:
+    return TOPOLOGIES[pytestconfig.getoption("--topology")]
+
+
+@pytest.fixture(scope="session", autouse=INSIDE)
+def libvirtd() -> None:
+    """It answers; on a slow machine its first answer takes a while."""
+    run("virsh", "--connect", "qemu:///system", "version")
+
+
+@pytest.fixture
+def with_the_host() -> Iterator[None]:
+    """Also a test that fails leaves the card of slot 2 with the host."""
+    yield
+    for function in (1, 0):
+        bind(slot(2, function), None)
+
+
+@pytest.fixture
+def reset_cards(topology: Topology) -> Iterator[Callable[[str], None]]:
+    """Makes other models of the cards; in the end they are what they were."""
+
+    def reset(models: str) -> None:
+        modprobe("-r", "nvidia", "snd_hda_intel", "lab_cards")
+        modprobe("lab_cards", f"models={models}")
+        modprobe("nvidia")
+        modprobe("snd_hda_intel")
+        run("udevadm", "settle")
+
+    yield reset
+    reset(",".join(topology.models))

@@ -1,0 +1,207 @@
+"""The lab's host from inside, as an operator sees and changes it: with the kernel's files,
+and with none of the code that is tested."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+DEVICES = Path("/sys/bus/pci/devices")
+PATIENCE = 60.0
+"""Seconds after which something that does not happen is a failure; the lab is slow."""
+
+LOOK = 0.05
+"""Seconds between two looks at what no event tells."""
+
+
+def slot(number: int, function: int = 0) -> str:
+    """The address of a function of the card in slot 1, 2, ..."""
+    return f"0000:{number:02x}:00.{function}"
+
+
+def attribute(address: str, name: str) -> str:
+    return (DEVICES / address / name).read_text().strip()
+
+
+def link(address: str, name: str) -> str | None:
+    """What a link of a function points to: ``driver``, ``iommu_group``."""
+    try:
+        return (DEVICES / address / name).readlink().name
+    except FileNotFoundError:
+        return None
+
+
+def driver(address: str) -> str | None:
+    return link(address, "driver")
+
+
+def unbind(address: str) -> None:
+    """Returns when the driver has let go."""
+    (DEVICES / address / "driver/unbind").write_text(address)
+
+
+def override(address: str, name: str | None) -> None:
+    (DEVICES / address / "driver_override").write_text(f"{name or ''}\n")
+
+
+def bind(address: str, name: str | None) -> None:
+    """Bind a function to a driver, or with ``None`` to the one that it would get by itself."""
+    override(address, name)
+    if driver(address) is not None:
+        unbind(address)
+    Path("/sys/bus/pci/drivers_probe").write_text(address)
+    assert name is None or driver(address) == name
+
+
+def modprobe(*arguments: str) -> None:
+    run("modprobe", *arguments)
+
+
+def run(*command: str, limit: float = PATIENCE) -> str:
+    """Run a tool and return what it says. Fails with it."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
+    return done.stdout
+
+
+def kernel_log() -> list[str]:
+    return run("dmesg", "--notime").splitlines()
+
+
+def until(wanted: Callable[[], bool], patience: float = PATIENCE) -> None:
+    """Wait for something that no event tells."""
+    deadline = time.monotonic() + patience
+    while not wanted():
+        assert time.monotonic() < deadline
+        time.sleep(LOOK)
+
+
+class Writer:
+    """A process that writes to a file of sysfs, and may hang in it."""
+
+    def __init__(self, path: Path, text: str) -> None:
+        self._process = subprocess.Popen(
+            ["sh", "-c", 'printf %s "$1" >"$2"', "-", text, str(path)], stderr=subprocess.DEVNULL
+        )
+
+    def hangs(self) -> bool:
+        """Whether it is where no signal reaches it."""
+        return "D" in thread_states([self._process.pid]).values()
+
+    def kill(self) -> None:
+        """It ends when the kernel is done with it."""
+        self._process.kill()
+
+    def abandon(self) -> None:
+        """It will never end; nothing here waits for it any more."""
+        self._process.returncode = 0
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        return self._process.wait(PATIENCE)
+
+
+def unbinding(address: str) -> Writer:
+    """Somebody unbinds a function and waits for it."""
+    return Writer(DEVICES / address / "driver/unbind", address)
+
+
+# --- who holds a card -----------------------------------------------------------
+
+
+def node(address: str) -> str:
+    """The node of a card on nvidia, by its minor number."""
+    text = Path(f"/proc/driver/nvidia/gpus/{address}/information").read_text()
+    found = re.search(r"^Device Minor: *\t? *(\d+)$", text, re.MULTILINE)
+    assert found is not None
+    return f"/dev/nvidia{found[1]}"
+
+
+# What else is in a process of Python's could hold a card, too: it is as bare as can be.
+_HOLD = """
+import mmap, os, sys
+fd = os.open(sys.argv[1], os.O_RDWR)
+if sys.argv[2] == "mapping":
+    page = mmap.mmap(fd, mmap.PAGESIZE)
+    os.close(fd)
+print("holds", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def held(path: str, by: str = "fd") -> Iterator[subprocess.Popen[str]]:
+    """A process holds a device node open, or with ``mapping`` maps it and closes it."""
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _HOLD, path, by],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout.readline() == "holds\n"
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(PATIENCE)
+        process.stdout.close()
+
+
+def family(pid: int) -> list[int]:
+    """A process and all that descend from it."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            fields = _stat(entry)
+            if fields:
+                parents[int(entry.name)] = int(fields[1])
+    found = [pid]
+    for member in found:
+        found += [child for child, parent in parents.items() if parent == member]
+    return found
+
+
+def thread_states(pids: list[int]) -> Mapping[str, str]:
+    """The state of every thread (proc(5)): D is one that cannot be ended."""
+    states = {}
+    for pid in pids:
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            fields = _stat(task)
+            if fields:
+                states[f"{pid}/{task.name}"] = fields[0]
+    return states
+
+
+def _stat(process: Path) -> list[str]:
+    """The fields of stat after the name; none where it has ended."""
+    try:
+        return (process / "stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def holds(pids: list[int]) -> dict[int, set[str]]:
+    """The nodes of cards that processes have open or mapped: of NVIDIA, DRM, sound, VFIO."""
+    found: dict[int, set[str]] = {}
+    for pid in pids:
+        files = [*_open_files(pid), *Path(f"/proc/{pid}/maps").read_text().split()]
+        nodes = {file for file in files if re.match(r"/dev/(nvidia|dri/|snd/|vfio)", file)}
+        if nodes:
+            found[pid] = nodes
+    return found
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since it was listed
+            yield str(entry.readlink())
+
+
+def is_nvml(pid: int) -> bool:
+    """Whether a process is the one of ours that holds NVML."""
+    return b"nvml_child" in Path(f"/proc/{pid}/cmdline").read_bytes()

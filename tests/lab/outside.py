@@ -1,0 +1,38 @@
+"""What holds outside of the machine: named by ``python -m tests.lab``, collected by nobody
+else, for it boots one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.lab.kernel import LabError, kernel
+from tests.lab.topologies import TOPOLOGIES
+from tests.lab.vm import Machine, make_image
+
+LIMIT = 25
+
+
+def test_a_machine_that_hangs_is_ended_and_nothing_stays_behind(tmp_path: Path) -> None:
+    image = tmp_path / "image"
+    make_image(image)
+    topology = TOPOLOGIES["one-gpu"]
+    machine = Machine(kernel(), image, topology, topology.models)
+    with pytest.raises(LabError, match=rf"one-gpu: the machine was ended after {LIMIT} s"):
+        machine.run(["sleep", "infinity"], tmp_path / "results", LIMIT)
+    assert "virtme-ng-init" in (tmp_path / "results/kernel.log").read_text()
+    assert processes_that_name(str(image)) == []
+
+
+def processes_that_name(words: str) -> list[str]:
+    """The command lines that contain some words."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended
+            continue
+        if words in command:
+            found.append(command)
+    return found

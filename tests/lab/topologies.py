@@ -1,0 +1,108 @@
+"""The machines of the lab: which cards sit where, as options of QEMU.
+
+A card is an emulated display with an audio function, which has a codec, so that its driver
+makes a sound device; ``lab_cards.ko`` gives both the ids of a model. Bus numbers follow the
+order of the root ports: the first slot is 01:00, the second 02:00.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+BLACKLIST = ("bochs", "snd_hda_intel", "nouveau")
+"""Drivers that must not take a card before it is one of NVIDIA's; nouveau never."""
+
+
+@dataclass(frozen=True)
+class Topology:
+    """A machine: its devices, and the models of its cards in the order of their slots."""
+
+    name: str
+    text: str
+    devices: tuple[str, ...]
+    models: tuple[str, ...]
+    iommu: bool = True
+
+    @property
+    def qemu(self) -> tuple[str, ...]:
+        """QEMU's options. caching-mode lets VFIO work with the emulated IOMMU; a reboot is
+        how the machine ends."""
+        iommu = ("-device intel-iommu,caching-mode=on",) if self.iommu else ()
+        base = ("-machine q35,kernel-irqchip=off", "-no-reboot", "-audiodev none,id=silence")
+        return (*base, *iommu, *self.devices)
+
+    @property
+    def kernel(self) -> tuple[str, ...]:
+        """The kernel's command line."""
+        iommu = ("intel_iommu=on", "iommu=on") if self.iommu else ("intel_iommu=off",)
+        return (*iommu, f"modprobe.blacklist={','.join(BLACKLIST)}")
+
+
+class Card(Protocol):
+    """The devices of a card in the slot of a bus."""
+
+    def __call__(self, bus: str, slot: int = 0) -> tuple[str, ...]: ...
+
+
+def card(bus: str, slot: int = 0) -> tuple[str, ...]:
+    """Display and audio. Both say that the slot has several functions, as real cards do."""
+    sound = f"{bus}-sound"
+    return (
+        f"-device bochs-display,bus={bus},addr={slot:x}.0,multifunction=on",
+        f"-device ich9-intel-hda,id={sound},bus={bus},addr={slot:x}.1,multifunction=on",
+        f"-device hda-output,bus={sound}.0,audiodev=silence",
+    )
+
+
+def usb_c_card(bus: str, slot: int = 0) -> tuple[str, ...]:
+    """A card with a USB-C port: a USB and a UCSI function beside display and audio."""
+    return (
+        *card(bus, slot),
+        f"-device qemu-xhci,bus={bus},addr={slot:x}.2,multifunction=on",
+        f"-device pci-testdev,bus={bus},addr={slot:x}.3,multifunction=on",
+    )
+
+
+def port(name: str, number: int, *options: str) -> str:
+    """A root port, a slot of the board."""
+    return ",".join((f"-device pcie-root-port,id={name},chassis={number},slot={number}", *options))
+
+
+def slots(*cards: Card) -> tuple[str, ...]:
+    """A root port for each card."""
+    devices: list[str] = []
+    for number, make in enumerate(cards, start=1):
+        name = f"slot{number}"
+        devices += [port(name, number), *make(name)]
+    return tuple(devices)
+
+
+def _without_acs() -> tuple[str, ...]:
+    """Three ports of one slot that do not isolate what lies behind them, as on many boards."""
+    return (
+        port("slot1", 1, "addr=10.0", "multifunction=on", "disable-acs=on"),
+        port("slot2", 2, "addr=10.1", "multifunction=on", "disable-acs=on"),
+        port("slot3", 3, "addr=10.2", "multifunction=on", "disable-acs=on"),
+        *card("slot1"),
+        *card("slot2"),
+        "-netdev user,id=net,restrict=on",
+        "-device e1000e,bus=slot3,netdev=net",
+    )
+
+
+TOPOLOGIES = {
+    topology.name: topology
+    for topology in (
+        Topology("two-slots", "two GeForce cards, a group each", slots(card, card),
+                 ("rtx3060", "rtx4090")),
+        Topology("bad-acs", "both cards and a network card in one group", _without_acs(),
+                 ("rtx3060", "rtx4090")),
+        Topology("usb-c", "the second card has four functions", slots(card, usb_c_card),
+                 ("rtx3060", "rtx2080")),
+        Topology("no-iommu", "two cards and no IOMMU", slots(card, card),
+                 ("rtx3060", "rtx4090"), iommu=False),
+        Topology("one-gpu", "a single card", slots(card), ("rtx4090",)),
+        Topology("eight-gpus", "eight professional cards", slots(*[card] * 8), ("a4000",)),
+    )
+}  # fmt: skip

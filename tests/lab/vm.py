@@ -1,0 +1,151 @@
+"""Boots a topology: the kernel over this machine's own root file system, copy-on-write.
+
+virtme-ng does the booting. What Python reads is handed in as a disk image, because the
+shared root file system takes its time over each of those thousands of small files.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.lab.kernel import Kernel, LabError
+from tests.lab.topologies import Topology
+
+PROJECT = Path(__file__).parents[2]
+INIT = Path(__file__).with_name("init.sh")
+OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml")
+"""What of the project is in the image."""
+
+WRITABLE = ("/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/var")
+"""What may be written to inside; it is forgotten at the end."""
+
+RESULTS = "/run/lab/results"
+"""Where the folder of results is, inside."""
+
+MEMORY, CPUS = "3G", "2"
+KILL_AFTER = 10
+"""Seconds that a machine gets to end when its time is up."""
+
+TIMED_OUT = (124, 137)
+"""What timeout(1) returns."""
+
+
+def make_image(target: Path) -> None:
+    """Put what Python reads into a squashfs at ``target``, under its own paths."""
+    sources = [*(str(PROJECT / name) for name in OF_PROJECT), _stdlib()]
+    compileall = [sys.executable, "-m", "compileall", "-q", "tui", "widgets", "tests"]
+    uncompressed = ("-noI", "-noD", "-noF", "-noX")
+    for command in (
+        compileall,
+        ["mksquashfs", *sources, str(target), "-no-strip", "-noappend", "-quiet", "-no-progress",
+         *uncompressed],
+    ):  # fmt: skip
+        subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
+
+
+def _stdlib() -> str:
+    """The folder of the interpreter's own modules."""
+    return sysconfig.get_path("stdlib")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What can be booted: a topology with its cards' models."""
+
+    kernel: Kernel
+    image: Path
+    topology: Topology
+    models: tuple[str, ...]
+
+    def run(self, command: Sequence[str], results: Path, limit: int) -> int:
+        """Run ``command`` inside and return its exit code. Its output is ours; what it
+        leaves in the folder ``results``, and the kernel's log, lie there. Raises
+        ``LabError`` where it has not come to an end after ``limit`` seconds."""
+        # The limit holds even where this process is killed: nothing stays behind.
+        watch = ["timeout", f"--kill-after={KILL_AFTER}", str(limit)]
+        virtme = [*watch, *self._virtme(results, "loglevel=7", "--script-sh", str(INIT))]
+        with _ended(virtme, self._prepared(command, results)) as machine:
+            assert machine.stdout is not None
+            for line in machine.stdout:
+                sys.stdout.buffer.write(line)
+                sys.stdout.buffer.flush()
+            status = machine.wait()
+        code = results / "exit-code"
+        if code.exists():
+            return int(code.read_text())
+        why = f"was ended after {limit} s" if status in TIMED_OUT else "ended without a result"
+        raise LabError(f"{self.topology.name}: the machine {why}; see {results}/kernel.log")
+
+    def open(self, command: Sequence[str], results: Path) -> int:
+        """Run ``command`` inside on this terminal."""
+        environment = self._prepared(command, results)
+        virtme = self._virtme(results, "loglevel=1", "--shell", str(INIT))
+        subprocess.run(virtme, env=environment, check=False)
+        code = results / "exit-code"
+        return int(code.read_text()) if code.exists() else 1
+
+    def _prepared(self, command: Sequence[str], results: Path) -> dict[str, str]:
+        """Write the command where init.sh finds it. The environment for virtme."""
+        results.mkdir(parents=True, exist_ok=True)
+        for old in results.iterdir():
+            old.unlink()
+        (results / "command").write_text(shlex.join(command) + "\n")
+        # virtme leaves temporary files; those beside the image go with it.
+        return {
+            **os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
+            "TMPDIR": str(self.image.parent),
+        }  # fmt: skip
+
+    def _virtme(self, results: Path, loglevel: str, *how: str) -> list[str]:
+        told = {
+            "project": PROJECT, "stdlib": _stdlib(), "nvml": self.kernel.nvml,
+            "models": ",".join(self.models),
+        }  # fmt: skip
+        devices = (
+            f"-drive if=none,id=lab,format=raw,readonly=on,file={self.image}",
+            "-device virtio-blk-pci,drive=lab,serial=lab",
+            f"-chardev file,id=log,path={results}/kernel.log",
+            "-device virtio-serial-pci -device virtconsole,chardev=log",
+        )
+        qemu = " ".join((*self.topology.qemu, "-cpu max", *devices))
+        kernel = [
+            *self.topology.kernel, "console=hvc0", loglevel,
+            *(f"lab.{name}={value}" for name, value in told.items()),
+        ]  # fmt: skip
+        return [
+            str(Path(sys.executable).with_name("virtme-run")), "--kimg", str(self.kernel.image),
+            "--mods", "auto", "--name", "lab", "--memory", MEMORY, "--cpus", CPUS,
+            "--disable-microvm", "--disable-kvm", "--disable-monitor", "--force-9p",
+            *(f"--overlay-rwdir={place}" for place in WRITABLE),
+            "--rwdir", f"{RESULTS}={results}",
+            *(f"--kopt={option}" for option in kernel), *how,
+            "--qemu-opts", *shlex.split(qemu),
+        ]  # fmt: skip
+
+
+@contextmanager
+def _ended(
+    command: Sequence[str], environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that is ended with all that it started."""
+    process = subprocess.Popen(
+        command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, start_new_session=True,
+    )  # fmt: skip
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
