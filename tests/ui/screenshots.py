@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.svg import with_own_fonts
 from tests.ui.rig import SIZES, all_read, until
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -78,7 +78,7 @@ def prepared(picture: Picture) -> VfiotopApp:
 
 
 async def draw(picture: Picture) -> str:
-    """The picture as SVG, without the fonts of somebody else's server."""
+    """The picture as SVG."""
     app = prepared(picture)
     async with app.run_test(size=picture.size) as pilot:
         await until(pilot, lambda: all_read(app.live.snapshot))
@@ -86,8 +86,7 @@ async def draw(picture: Picture) -> str:
             await pilot.press(*picture.keys)
         await pilot.pause()
         svg = app.export_screenshot(title=f"vfiotop --demo {picture.scenario}")
-    svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
-    return svg.replace("Fira Code", "DejaVu Sans Mono")
+    return with_own_fonts(svg)
 
 
 def main(target: Path, names: list[str]) -> None:

@@ -1,0 +1,218 @@
+"""The screen, on a pty in the lab, while somebody else changes the host."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lab.host import (
+    bind,
+    driver,
+    family,
+    held,
+    holds,
+    is_nvml,
+    kernel_log,
+    link,
+    node,
+    run,
+    slot,
+    thread_states,
+    unbinding,
+    until,
+)
+from tests.lab.terminal import Terminal, terminal
+from tests.lab.vm import RESULTS
+from tests.libvirt.daemon import tiny
+
+pytestmark = pytest.mark.only("two-slots")
+
+CARD, SOUND = slot(2), slot(2, 1)
+URI = "qemu:///system"
+
+SOON = 2.0
+"""Seconds within which a change is on the screen: a tenth of that on a machine that is not
+emulated, where Python is some twenty times as fast."""
+
+Move = Callable[[str | None], None]
+"""Binds both functions of the card, or with ``None`` gives them back to the host."""
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[Terminal]:
+    """The screen, which here hears of changes by events alone: the next reading that it
+    would take by itself is an hour away."""
+    with terminal("vfiotop", "--interval", "3600") as opened:
+        opened.until(nvml_reads_both)
+        yield opened
+
+
+@pytest.fixture
+def ticking() -> Iterator[Terminal]:
+    """The screen as everybody has it."""
+    with terminal("vfiotop") as opened:
+        opened.until(nvml_reads_both)
+        yield opened
+
+
+def both_with_the_host(text: str) -> bool:
+    return text.count("● host") == 2
+
+
+def nvml_reads_both(text: str) -> bool:
+    return text.count("VRAM") == 2
+
+
+def shows(words: str) -> Callable[[str], bool]:
+    return lambda text: words in text
+
+
+# --- whoever binds --------------------------------------------------------------
+
+
+def by_hand(name: str | None) -> None:
+    for address in (SOUND, CARD):
+        bind(address, name)
+
+
+def by_virsh(name: str | None) -> None:
+    deed = "nodedev-reattach" if name is None else "nodedev-detach"
+    for address in (SOUND, CARD):
+        virsh(deed, "pci_" + address.replace(":", "_").replace(".", "_"))
+
+
+def by_driverctl(name: str | None) -> None:
+    deed = ("unset-override",) if name is None else ("set-override",)
+    for address in (SOUND, CARD):
+        run("driverctl", "--nosave", *deed, address, *([name] if name else []))
+
+
+def virsh(*words: str) -> str:
+    return run("virsh", "--connect", URI, *words)
+
+
+@pytest.mark.parametrize("move", [by_hand, by_virsh, by_driverctl])
+def test_a_bind_by_anybody_is_soon_on_the_screen(
+    screen: Terminal, move: Move, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delays = []
+    for name, drivers, seen in (
+        ("vfio-pci", ("vfio-pci", "vfio-pci"), shows("free for a guest")),
+        (None, ("nvidia", "snd_hda_intel"), both_with_the_host),
+    ):
+        move(name)
+        done = time.monotonic()
+        assert (driver(CARD), driver(SOUND)) == drivers
+        delays.append(screen.until(seen) - done)
+    screen.until(nvml_reads_both)
+    with capsys.disabled():
+        print(f"\n{move.__name__}: on the screen after {delays[0]:.2f} s, back {delays[1]:.2f} s")
+    assert max(delays) < SOON
+
+
+# --- a guest --------------------------------------------------------------------
+
+HOSTDEV = """
+<hostdev mode='subsystem' type='pci' managed='no'>
+  <source><address domain='0x0000' bus='0x02' slot='0x00' function='0x{}'/></source>
+</hostdev>"""
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[str]:
+    """A domain with both functions of the card."""
+    definition = tmp_path / "vm.xml"
+    definition.write_text(tiny("vm", "".join(HOSTDEV.format(n) for n in (0, 1))))
+    by_hand("vfio-pci")
+    virsh("define", str(definition))
+    yield "vm"
+    virsh("undefine", "vm")
+    by_hand(None)
+
+
+def test_a_guest_that_runs_has_the_card(screen: Terminal, guest: str) -> None:
+    screen.until(shows("free for a guest"))
+    virsh("start", guest)
+    screen.until(shows(f"in guest {guest}"))
+    screen.until(shows("● running"))
+    (owner,) = [card["owner"] for card in status()["gpus"] if card["address"] == CARD]
+    assert owner == f"guest:{guest}"
+    group = f"/dev/vfio/{link(CARD, 'iommu_group')}"
+    ours = family(screen.process.pid)
+    assert group not in {held for nodes in holds(ours).values() for held in nodes}
+    virsh("destroy", guest)
+    screen.until(shows("free for a guest"))
+
+
+def status() -> dict[str, Any]:
+    told: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
+    return told
+
+
+# --- a card that is held ----------------------------------------------------------
+
+
+def test_only_the_process_of_nvml_holds_a_card(screen: Terminal) -> None:
+    screen.until(nvml_reads_both)
+    ours = family(screen.process.pid)
+    (nvml,) = filter(is_nvml, ours)
+    both = {"/dev/nvidiactl", node(slot(1)), node(CARD)}
+    until(lambda: holds(ours) == {nvml: both})
+    by_hand("vfio-pci")
+    screen.until(shows("free for a guest"))
+    one = {"/dev/nvidiactl", node(slot(1))}
+    until(lambda: list(holds(family(screen.process.pid)).values()) == [one])
+    by_hand(None)
+    screen.until(nvml_reads_both)
+
+
+@pytest.mark.usefixtures("with_the_host")
+def test_a_foreign_unbind_that_hangs(ticking: Terminal) -> None:
+    said = len(kernel_log())
+    with held(node(CARD)):
+        writer = unbinding(CARD)
+        ticking.until(shows("● moving"))
+        ticking.until(shows("● stuck"))
+        assert writer.hangs()
+        is_alive(ticking)
+        (line,) = [line for line in kernel_log()[said:] if "non-zero usage count" in line]
+        picture = ticking.picture("vfiotop in the lab, and its kernel's log", ["", line])
+        Path(RESULTS, "lab-stuck.svg").write_text(picture, encoding="utf-8")
+    ticking.until(shows("○ no driver"))
+    ticking.until(shows("no longer stuck"))
+    assert writer.wait() == 0
+    bind(CARD, None)
+    ticking.until(nvml_reads_both)
+
+
+def is_alive(screen: Terminal) -> None:
+    """It answers keys, and no thread of it is where no signal reaches it."""
+    screen.press("g")
+    screen.until(lambda text: "Guest GPU ·" not in text)
+    screen.press("\x1b")
+    screen.until(shows("Guest GPU ·"))
+    ours = family(screen.process.pid)
+    until(lambda: "D" not in thread_states(ours).values(), patience=10)
+    card = node(CARD)
+    until(lambda: card not in {held for nodes in holds(ours).values() for held in nodes})
+
+
+@pytest.mark.wreck
+def test_a_hang_that_does_not_end(ticking: Terminal) -> None:
+    """As from driver 595 on. libvirt's detach is what hangs: its other answers come."""
+    Path("/sys/module/nvidia/parameters/unrecoverable").write_text("1")
+    with held(node(CARD)):
+        writer = unbinding(CARD)
+        ticking.until(shows("● stuck"))
+    assert writer.hangs()
+    is_alive(ticking)
+    assert "● stuck" in ticking.text()
+    assert status()["host"]["libvirt"]["error"] is None
+    ticking.press("q")
+    assert ticking.process.wait(10) == 0
+    writer.abandon()
