@@ -162,7 +162,8 @@ def _process_lines(reading: CardReading, width: int) -> list[Line]:
 def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
     """A card without readings: why, and all that sysfs still knows that ``height`` has room for."""
     lost = gpu.reading.lost if gpu.reading else None
-    lines = wrap(lost, width, "bad") if lost else wrap(gpu.no_reading or "", width, "dim")
+    tone: Tone = "bad" if lost or gpu.owner == "stuck" else "dim"
+    lines = wrap(lost or gpu.no_reading or "", width, tone)
     function = gpu.function
     now = link(gpu.vitals.link if gpu.vitals else None)
     resets = function.reset_methods
