@@ -46,6 +46,8 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.command == "status":
             return _status(host, settings, as_json=arguments.json)
+        if arguments.command == "plan":
+            return _plan(host, settings, arguments)
         return _screen(host, settings)
     finally:
         host.close()
@@ -78,6 +80,12 @@ def _parser() -> argparse.ArgumentParser:
         "status", parents=[common], help="one reading of everything, as text or JSON"
     )
     status.add_argument("--json", action="store_true", help="as JSON, schema 1")
+    plan = commands.add_parser(
+        "plan", parents=[common], help="what a swap would do, and whether it may; touches nothing"
+    )
+    plan.add_argument("direction", choices=("bind", "unbind"), help="to vfio-pci, or back")
+    plan.add_argument("address", nargs="?", metavar="ADDR", help="the GPU (the guest's)")
+    plan.add_argument("--json", action="store_true", help="as JSON, schema 1")
     return parser
 
 
@@ -185,6 +193,28 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         print(as_text(view))
     sys.stdout.flush()
     return DONE
+
+
+def _plan(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
+    from tui.once import NoSuchCard, plan_once  # noqa: PLC0415
+    from tui.rules.roles import Choice  # noqa: PLC0415
+    from tui.swap import words  # noqa: PLC0415
+
+    choice = Choice(settings.guest_gpu, settings.guest)
+    try:
+        address = config.address(arguments.address) if arguments.address else None
+    except ValueError as error:
+        raise _UsageError(str(error)) from error
+    try:
+        plan = plan_once(host, choice, arguments.direction, address)
+    except NoSuchCard as error:
+        return _fail(str(error), FAILED)
+    if arguments.json:
+        print(json.dumps(words.as_json(plan), indent=1, ensure_ascii=False))
+    else:
+        print(words.as_text(plan))
+    sys.stdout.flush()
+    return FAILED if plan.refusals else DONE
 
 
 def _screen(host: Host, settings: config.Config) -> int:

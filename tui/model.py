@@ -11,6 +11,7 @@ case hex digits without ``0x``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -247,6 +248,71 @@ class NvmlReading:
         return next((card for card in self.cards if card.address == address), None)
 
 
+# --- readings: who holds a card -------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A process, or with ``pid`` None a part of the kernel, that keeps a function from
+    leaving its driver.
+
+    ``what`` is what it has: ``/dev/nvidia0``, ``maps /dev/nvidia0``. ``unit`` is its
+    systemd unit, one of the user's own with ``of_user``. ``shared``: what it has belongs
+    to no card alone, so that it may or may not use this one.
+    """
+
+    address: str
+    pid: int | None
+    name: str
+    what: str
+    user: str | None = None
+    command: str | None = None
+    unit: str | None = None
+    of_user: bool = False
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holders:
+    """Who holds the functions that were asked about, ordered by address and pid.
+
+    ``unseen`` is the number of processes that could not be looked into: what they hold
+    is unknown.
+    """
+
+    holders: tuple[Holder, ...]
+    unseen: int = 0
+
+    def of(self, addresses: Collection[str]) -> tuple[Holder, ...]:
+        return tuple(h for h in self.holders if h.address in addresses)
+
+
+# --- readings: what a swap needs --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class NvidiaModule:
+    """The loaded nvidia kernel module. ``modeset`` is that of nvidia_drm, False where that
+    is not loaded; ``None`` is what could not be read."""
+
+    version: str | None = None
+    modeset: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a swap needs of a host besides its devices.
+
+    ``vfio_pci``: whether the driver is loaded or could be; ``None`` where that could not
+    be found out. ``with_vfs`` are the functions that have virtual functions now.
+    """
+
+    root: bool
+    vfio_pci: bool | None
+    nvidia: NvidiaModule | None = None
+    with_vfs: tuple[str, ...] = ()
+
+
 # --- readings: guests ---------------------------------------------------------
 
 DomainState = Literal[
@@ -458,6 +524,52 @@ class Check:
     verdict: Verdict
     why: str
     mend: str | None = None
+
+
+Direction = Literal["bind", "unbind"]
+"""To vfio-pci, or back to the host's driver."""
+
+StepKind = Literal["load", "override", "unbind", "probe", "node"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a swap does, and how long that may take.
+
+    A write puts ``value`` into the file ``path``; ``load`` loads the module ``value``;
+    ``node`` awaits the device node ``path``. ``driver`` is the one that the function at
+    ``address`` must be on afterwards, where that is known before.
+    """
+
+    kind: StepKind
+    value: str
+    limit_s: float
+    address: str | None = None
+    path: str | None = None
+    driver: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a swap of the GPU at ``address`` would do, what was checked before, and who
+    holds the functions that move."""
+
+    direction: Direction
+    address: str
+    moves: tuple[str, ...]
+    steps: tuple[Step, ...]
+    checks: tuple[Check, ...] = ()
+    holders: tuple[Holder, ...] = ()
+
+    @property
+    def refusals(self) -> tuple[Check, ...]:
+        """The checks that forbid it."""
+        return tuple(check for check in self.checks if check.verdict == "fail")
+
+    @property
+    def doubts(self) -> tuple[Check, ...]:
+        """The checks that could not be made: going on is a risk that has to be named."""
+        return tuple(check for check in self.checks if check.verdict == "unknown")
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,66 @@ from __future__ import annotations
 import queue
 import time
 
-from tui.host import Host
-from tui.model import Sample, Snapshot, SourceName, Unavailable
+from tui.host import Host, HostError
+from tui.model import (
+    Direction,
+    Holders,
+    HostView,
+    Plan,
+    Sample,
+    Snapshot,
+    SourceName,
+    Unavailable,
+)
+from tui.rules.roles import Choice
+from tui.rules.view import assess
 from tui.sampler import samplers
+from tui.swap.plan import moves
+from tui.swap.preflight import Fresh, planned
 
 PATIENCE = 5.0
 """Seconds after which a source that has not answered is left out."""
+
+
+class NoSuchCard(Exception):
+    """The card of a swap is not known: what to name in its place, in a sentence."""
+
+
+def plan_once(
+    host: Host,
+    choice: Choice,
+    direction: Direction,
+    address: str | None,
+    patience: float = PATIENCE,
+) -> Plan:
+    """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
+    for it. Raises ``NoSuchCard`` and ``HostError``."""
+    snapshot = read_once(host, patience)
+    view = assess(snapshot, choice)
+    gpu = next(
+        (g for g in view.gpus if (g.address == address if address else g.role == "guest")), None
+    )
+    if gpu is None:
+        raise NoSuchCard(_no_such_card(view, address))
+    readiness = host.inspector.readiness([each.address for each in view.gpus])
+    holders = _holders(host, [function.address for function in moves(gpu)])
+    return planned(gpu, direction, Fresh(view, snapshot.guests, holders, readiness))
+
+
+def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
+    try:
+        return host.inspector.holders(addresses)
+    except HostError as error:
+        return Unavailable(str(error))
+
+
+def _no_such_card(view: HostView, address: str | None) -> str:
+    known = ", ".join(gpu.address for gpu in view.gpus)
+    if not known:
+        return view.problem("pci") or "this host has no GPU"
+    if address is not None:
+        return f"{address} is no GPU; the GPUs are {known}"
+    return f"which card is the guest's is not known: name one of {known}"
 
 
 def read_once(host: Host, patience: float = PATIENCE) -> Snapshot:

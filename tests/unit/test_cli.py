@@ -56,6 +56,10 @@ def test_version(home: dict[str, str]) -> None:
         (["status", "--config", "missing.toml"], 2, "missing.toml: there is no such file"),
         (["status", "--root", "missing"], 1, "missing"),
         (["status", "--root", __file__], 1, "test_cli.py"),
+        (["plan"], 2, "direction"),
+        (["plan", "fly"], 2, "fly"),
+        (["plan", "bind", "01:00", "--demo", "idle"], 2, "01:00"),
+        (["plan", "bind", "99:00.0", "--demo", "idle"], 1, "the GPUs are 0000:01:00.0"),
     ],
 )
 def test_errors_are_one_line_that_says_what_to_do(
@@ -128,3 +132,24 @@ def test_rules_and_model_load_neither_the_screen_nor_the_backends() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_a_plan_touches_nothing_and_says_what_it_would_write(home: dict[str, str]) -> None:
+    result = vfiotop("plan", "unbind", "--demo", "idle", env=home)
+    assert "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override" in result.stdout
+    assert "Not known whether it is safe" in result.stdout  # nobody can be seen to hold it
+    assert result.returncode == 0
+
+
+def test_a_plan_that_is_refused(home: dict[str, str], tmp_path: Path) -> None:
+    name = "09-asrock-z170-gtx960"
+    root, display = captured(tmp_path, name), json.loads((HOSTS / f"{name}.json").read_text())
+    nobody = vfiotop("plan", "bind", "--root", root, env=home)
+    assert nobody.returncode == 1
+    assert "which card is the guest's is not known: name one of" in nobody.stderr
+    result = vfiotop("plan", "bind", display["boot_vga"], "--root", root, "--json", env=home)
+    plan = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert (plan["schema"], plan["direction"], plan["allowed"]) == (1, "bind", False)
+    assert {"kind", "value", "path", "limit_s", "text"} <= set(plan["steps"][0])
+    assert "fail" in {check["verdict"] for check in plan["checks"]}

@@ -9,12 +9,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
-from tui.model import Guests, HostFacts, Inventory, NvmlReading, Reading, SourceName, Vitals
+from tui.model import (
+    Guests,
+    Holders,
+    HostFacts,
+    Inventory,
+    NvmlReading,
+    Readiness,
+    Reading,
+    SourceName,
+    Vitals,
+)
 
 Wake = Callable[[], None]
 """Called from any thread, at any time, any number of times; returns at once."""
@@ -46,6 +56,28 @@ class Source(Protocol[T_co]):
         ...
 
 
+class Inspector(Protocol):
+    """Looks closer at a host, for a swap and not while sampling. May block."""
+
+    def holders(self, addresses: Collection[str]) -> Holders:
+        """Who holds the functions at ``addresses``. Raises ``HostError``."""
+        ...
+
+    def readiness(self, gpus: Collection[str]) -> Readiness:
+        """What is there for a swap of one of the ``gpus``. Raises ``HostError``."""
+        ...
+
+
+class Blind:
+    """Inspects nothing, on hosts of which there is only what their sources tell."""
+
+    def holders(self, addresses: Collection[str]) -> Holders:
+        raise HostError("only on the host itself can be seen who holds a card")
+
+    def readiness(self, gpus: Collection[str]) -> Readiness:
+        return Readiness(root=False, vfio_pci=None)
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -65,6 +97,7 @@ class Host:
     guests: Source[Guests]
     banner: str | None = None
     readonly: bool = False
+    inspector: Inspector = field(default_factory=Blind)
     now: Callable[[], datetime] = _utc_now
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from tui.host import Host
 from tui.host.facts import FactsSource
 from tui.host.guests import GuestsSource
+from tui.host.holders import holders
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
+from tui.host.readiness import readiness
+from tui.model import Holders, Readiness
+
+
+class RealInspector:
+    """Looks closer at this machine."""
+
+    def holders(self, addresses: Collection[str]) -> Holders:
+        return holders(addresses)
+
+    def readiness(self, gpus: Collection[str]) -> Readiness:
+        return readiness(gpus)
 
 
 def real_host(uri: str, *, readonly: bool = False) -> Host:
@@ -19,4 +34,5 @@ def real_host(uri: str, *, readonly: bool = False) -> Host:
         nvml=NvmlSource(),
         guests=GuestsSource(uri, readonly=readonly),
         readonly=readonly,
+        inspector=RealInspector(),
     )

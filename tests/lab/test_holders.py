@@ -1,0 +1,71 @@
+"""Who holds a card, asked of a real kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.lab.host import held, node, slot
+from tui.host.holders import holders
+from tui.model import Holder
+
+pytestmark = pytest.mark.only("two-slots")
+
+CARD, SOUND = slot(2), slot(2, 1)
+
+
+def of(pid: int) -> list[Holder]:
+    return [each for each in holders([CARD, SOUND]).holders if each.pid == pid]
+
+
+@pytest.mark.parametrize(("by", "words"), [("fd", ""), ("mapping", "maps ")])
+def test_a_process_that_uses_the_card(by: str, words: str) -> None:
+    with held(node(CARD), by) as process:
+        (seen,) = of(process.pid)
+        assert (seen.address, seen.what, seen.user) == (CARD, f"{words}{node(CARD)}", "root")
+        assert not seen.shared
+        assert node(slot(1)) not in {each.what for each in holders([CARD]).holders}
+    assert of(process.pid) == []
+
+
+def test_a_process_that_uses_its_sound() -> None:
+    control = next(Path(f"/sys/bus/pci/devices/{SOUND}/sound").glob("card*/controlC*")).name
+    with held(f"/dev/snd/{control}") as process:
+        (seen,) = of(process.pid)
+        assert (seen.address, seen.what) == (SOUND, f"/dev/snd/{control}")
+
+
+def test_a_process_that_uses_all_cards() -> None:
+    with held("/dev/nvidiactl") as process:
+        (seen,) = of(process.pid)
+        assert (seen.what, seen.shared) == ("/dev/nvidiactl", True)
+
+
+def test_a_node_of_another_name(tmp_path: Path) -> None:
+    """As a container has it: the number is what counts."""
+    status = Path(node(CARD)).stat()
+    other = Path("/run/lab/other")
+    os.mknod(other, status.st_mode, status.st_rdev)
+    with held(str(other)) as process:
+        assert [each.what for each in of(process.pid)] == [node(CARD)]
+    with held(str(other), "mapping") as process:
+        assert [each.what for each in of(process.pid)] == [f"maps {node(CARD)}"]
+
+
+def test_an_ordinary_user_does_not_see_all() -> None:
+    asks = (
+        "import json, sys; from tui.host.holders import holders;"
+        "found = holders(sys.argv[1:]); print(json.dumps([len(found.holders), found.unseen]))"
+    )
+    with held(node(CARD)):
+        told = subprocess.run(
+            [sys.executable, "-c", asks, CARD], user="nobody", check=True, capture_output=True
+        ).stdout
+    seen, unseen = json.loads(told)
+    assert seen == 0
+    assert unseen > 1

@@ -1,0 +1,233 @@
+"""Who holds a card: real processes with real nodes, which a made sysfs says are the card's."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.hosts_layout import add_function, add_group, lay_out, link
+from tui.host import HostError
+from tui.host.device_nodes import Node, nodes
+from tui.host.holders import _unit, holders
+from tui.model import Holder, Holders
+
+CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
+GPU = {"addr": CARD, "class": "0300", "vendor": "10de", "device": "2684", "driver": "nvidia"}
+AUDIO = {**GPU, "addr": SOUND, "class": "0403", "driver": "snd_hda_intel"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A card whose DRM node has the number of /dev/full, and whose sound device that of
+    /dev/null."""
+    lay_out({"groups": {"7": [GPU, AUDIO]}, "boot_vga": CARD}, tmp_path)
+    made = tmp_path / "sys/bus/pci/devices"
+    child(made / CARD / "drm/card1", "drm", Path("/dev/full").stat())
+    child(made / SOUND / "sound/card0/controlC0", "sound", Path("/dev/null").stat())
+    return tmp_path
+
+
+def child(folder: Path, subsystem: str, node: os.stat_result | str) -> None:
+    """A device beneath a function, as its driver makes it."""
+    folder.mkdir(parents=True)
+    number = node if isinstance(node, str) else f"{os.major(node.st_rdev)}:{os.minor(node.st_rdev)}"
+    (folder / "dev").write_text(f"{number}\n")
+    link(folder / "subsystem", folder.parents[-2] / "sys/class" / subsystem)
+
+
+def with_real_processes(root: Path) -> Path:
+    (root / "proc/sys/kernel/hostname").unlink()
+    (root / "proc/sys/kernel/osrelease").unlink()
+    for folder in ("proc/sys/kernel", "proc/sys", "proc"):
+        (root / folder).rmdir()
+    (root / "proc").symlink_to("/proc")
+    return root
+
+
+@pytest.fixture
+def holder() -> Iterator[subprocess.Popen[str]]:
+    """A process that has /dev/full open."""
+    with open("/dev/full", "rb") as full:  # noqa: PTH123
+        process = subprocess.Popen(
+            [sys.executable, "-c", "print('up', flush=True); input()"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, pass_fds=[full.fileno()], text=True,
+        )  # fmt: skip
+    assert process.stdout is not None
+    assert process.stdout.readline() == "up\n"
+    yield process
+    process.communicate("\n")
+
+
+# --- nodes ----------------------------------------------------------------------
+
+
+def test_the_nodes_that_drivers_made(root: Path) -> None:
+    assert [(node.name, node.address) for node in nodes(root, [CARD, SOUND])] == [
+        ("/dev/dri/card1", CARD), ("/dev/snd/controlC0", SOUND),
+    ]  # fmt: skip
+
+
+def test_the_nodes_of_nvidia(root: Path) -> None:
+    (root / "proc/devices").write_text(
+        "Character devices:\n  1 mem\n195 nvidia\n511 nvidia-uvm\n\nBlock devices:\n  8 sd\n"
+    )
+    entry = root / "proc/driver/nvidia/gpus" / CARD
+    entry.mkdir(parents=True)
+    (entry / "information").write_text("Model: \t\t X\nDevice Minor: \t 3\nGPU Excluded:\t No\n")
+    own = Node(("c", 195, 3), "/dev/nvidia3", CARD)
+    found = nodes(root, [CARD])
+    assert own in found
+    assert {node.name: node.number for node in found if node.shared} == {
+        "/dev/nvidiactl": ("c", 195, 255), "/dev/nvidia-modeset": ("c", 195, 254),
+        "/dev/nvidia-uvm": ("c", 511, 0),
+    }  # fmt: skip
+
+
+def test_the_nodes_of_vfio(root: Path) -> None:
+    group = root / "sys/class/vfio/7"
+    group.mkdir(parents=True)
+    (group / "dev").write_text("244:0\n")
+    child(root / "sys/bus/pci/devices" / CARD / "vfio-dev/vfio0", "vfio-dev", "511:0")
+    found = nodes(root, [CARD])
+    assert Node(("c", 244, 0), "/dev/vfio/7", CARD) in found
+    assert Node(("c", 511, 0), "/dev/vfio/devices/vfio0", CARD) in found
+
+
+@pytest.mark.parametrize("text", ["", "226", "226:-1", "a:b", "1:2:3", "1" * 5000])
+def test_a_number_that_is_none_is_no_node(root: Path, text: str) -> None:
+    (root / "sys/bus/pci/devices" / CARD / "drm/card1/dev").write_text(text)
+    assert nodes(root, [CARD]) == ()
+
+
+# --- processes ------------------------------------------------------------------
+
+
+def test_a_process_that_has_the_node_open(root: Path, holder: subprocess.Popen[str]) -> None:
+    found = holders([CARD], with_real_processes(root))
+    (seen,) = [each for each in found.holders if each.pid == holder.pid]
+    assert seen == Holder(
+        CARD, holder.pid, seen.name, "/dev/dri/card1", seen.user, seen.command, seen.unit,
+        seen.of_user,
+    )  # fmt: skip
+    assert seen.name.startswith("python")
+    assert seen.command is not None
+    assert "print('up'" in seen.command
+    assert seen.user is not None
+
+
+def test_only_what_was_asked_about(root: Path, holder: subprocess.Popen[str]) -> None:
+    real = with_real_processes(root)
+    assert holder.pid not in {each.pid for each in holders([SOUND], real).holders}
+    both = holders([CARD, SOUND], real)
+    assert {each.address for each in both.holders} == {CARD, SOUND}
+    assert holders([], real).holders == ()
+    assert both.of([CARD]) == holders([CARD], real).holders
+
+
+@pytest.fixture
+def open_root() -> Iterator[Path]:
+    """A folder that everybody may enter, which those of pytest are not."""
+    with TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        yield Path(made)
+
+
+def test_processes_of_others_are_counted(open_root: Path) -> None:
+    root = open_root
+    process = root / "proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "stat").write_text("4711 (X Y) S 1 1 1 0 -1 4194560 0 0\n")
+    kernels = root / "proc/12"
+    (kernels / "fd").mkdir(parents=True)
+    (kernels / "stat").write_text("12 (kworker/0:1) I 2 0 0 0 -1 69238880 0 0\n")
+    for each in (process, kernels):
+        (each / "fd").chmod(0)
+    with ThreadPoolExecutor(1) as ordinary:
+        assert ordinary.submit(as_nobody, root).result() == Holders((), unseen=1)
+
+
+def as_nobody(root: Path) -> Holders:
+    """root may look everywhere, so the file system is told of another user: that holds for
+    one thread, which ends after it."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).setfsuid(54321)
+    return holders([CARD], root)
+
+
+def test_a_process_that_ends_meanwhile_is_nobody(root: Path) -> None:
+    (root / "proc/4711").mkdir()
+    assert holders([CARD], root).holders == ()
+    assert holders([CARD], root).unseen == 0
+
+
+def test_without_proc(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="no process can be seen"):
+        holders([CARD], tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "expected"),
+    [
+        ("0::/system.slice/nvidia-persistenced.service", ("nvidia-persistenced.service", False)),
+        ("0::/user.slice/user-1000.slice/user@1000.service/app.slice/pipewire.service",
+         ("pipewire.service", True)),
+        ("0::/user.slice/user-1000.slice/session-2.scope", ("session-2.scope", False)),
+        ("0::/machine.slice/machine-qemu\\x2d1\\x2dwin11.scope/libvirt/emulator",
+         ("machine-qemu\\x2d1\\x2dwin11.scope", False)),
+        ("0::/init.scope", ("init.scope", False)),
+        ("0::/", (None, False)),
+        ("0::/system.slice/\x1b[2J.service", (None, False)),
+        ("", (None, False)),
+    ],
+)  # fmt: skip
+def test_the_unit_of_a_process(cgroup: str, expected: tuple[str | None, bool]) -> None:
+    assert _unit(cgroup) == expected
+
+
+def test_names_are_made_safe(root: Path) -> None:
+    process = root / "proc/4711"
+    (process / "fd").mkdir(parents=True)
+    (process / "fd/3").symlink_to("/dev/full")
+    (process / "maps").write_text("")
+    (process / "comm").write_text("evil\x1b[31m\n")
+    (process / "cmdline").write_bytes(b"a\0\x1b]0;x\x07\0" + b"y" * 9999)
+    (seen,) = holders([CARD], root).holders
+    assert seen.name == "evil[31m"
+    assert seen.command is not None
+    assert seen.command.isprintable()
+    assert len(seen.command) <= 200
+
+
+def test_five_hundred_processes_cost_little(root: Path) -> None:
+    """Measured, with a generous bound: a scan is for the moment before a swap."""
+    with ExitStack() as running:
+        for _ in range(500):
+            process = subprocess.Popen(["sleep", "60"])
+            running.callback(process.wait)
+            running.callback(process.kill)
+        real = with_real_processes(root)
+        began = time.process_time()
+        holders([CARD, SOUND], real)
+        spent = time.process_time() - began
+    print(f"{spent * 1000:.0f} ms CPU")
+    assert spent < 2.0
+
+
+def test_functions_that_are_gone_have_no_nodes(root: Path) -> None:
+    assert nodes(root, ["0000:09:00.0"]) == ()
+
+
+def test_a_function_without_children(root: Path) -> None:
+    function = {**AUDIO, "addr": "0000:03:00.0"}
+    add_group(root / "sys", "9", add_function(root / "sys", function))
+    assert nodes(root, ["0000:03:00.0"]) == ()

@@ -1,0 +1,294 @@
+"""What a swap would do, and every reason for which it may not be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.made import (
+    NOON,
+    SATA,
+    USB,
+    card,
+    domain,
+    function,
+    guests,
+    inventory,
+    snapshot,
+    two_cards,
+)
+from tui.model import (
+    CardVitals,
+    Check,
+    Direction,
+    Domain,
+    Gpu,
+    Guests,
+    Holder,
+    Holders,
+    Inventory,
+    NvidiaModule,
+    Plan,
+    Readiness,
+    Removal,
+    Unavailable,
+    Vitals,
+)
+from tui.rules.roles import Choice
+from tui.rules.view import assess
+from tui.swap.plan import moves, steps
+from tui.swap.preflight import Fresh, planned
+
+CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
+DRIVER = NvidiaModule("580.105.08", modeset=True)
+READY = Readiness(root=True, vfio_pci=True, nvidia=DRIVER)
+NOBODY = Holders(())
+
+
+def plan(
+    direction: Direction = "bind",
+    pci: Inventory | None = None,
+    domains: tuple[Domain, ...] = (),
+    **facts: Any,
+) -> Plan:
+    """A plan for the card at 02:00 on a host where all is well but for ``facts``."""
+    pci = pci or two_cards("nvidia" if direction == "bind" else "vfio-pci")
+    vitals = facts.pop("vitals", Vitals(()))
+    view = assess(snapshot(pci, domains, vitals=vitals), Choice(CARD))
+    reading: Guests | Unavailable = facts.pop("guests", guests(*domains))
+    fresh = Fresh(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
+    gpu = view.gpu(CARD)
+    assert gpu is not None
+    return planned(gpu, direction, fresh)
+
+
+def the_card(pci: Inventory) -> Gpu:
+    gpu = assess(snapshot(pci), Choice(CARD)).gpu(CARD)
+    assert gpu is not None
+    return gpu
+
+
+def verdicts(made: Plan) -> Mapping[str, str]:
+    return {check.id: check.verdict for check in made.checks}
+
+
+def the(made: Plan, check: str) -> Check:
+    (found,) = [each for each in made.checks if each.id == check]
+    return found
+
+
+# --- steps ----------------------------------------------------------------------
+
+
+def written(gpu: Gpu, direction: Direction) -> list[tuple[str, str, str]]:
+    return [(s.kind, s.value, s.path or "") for s in steps(gpu, direction)]
+
+
+def test_the_writes_of_a_bind() -> None:
+    folder = "/sys/bus/pci/devices"
+    probe = "/sys/bus/pci/drivers_probe"
+    assert written(the_card(two_cards()), "bind") == [
+        ("load", "vfio-pci", ""),
+        ("override", "vfio-pci", f"{folder}/{SOUND}/driver_override"),
+        ("unbind", SOUND, f"{folder}/{SOUND}/driver/unbind"),
+        ("probe", SOUND, probe),
+        ("override", "vfio-pci", f"{folder}/{CARD}/driver_override"),
+        ("unbind", CARD, f"{folder}/{CARD}/driver/unbind"),
+        ("probe", CARD, probe),
+        ("node", "there", "/dev/vfio/2"),
+    ]
+
+
+def test_the_writes_of_an_unbind() -> None:
+    made = steps(the_card(two_cards("vfio-pci")), "unbind")
+    assert [(s.kind, s.address) for s in made] == [
+        ("override", CARD), ("unbind", CARD), ("probe", CARD),
+        ("override", SOUND), ("unbind", SOUND), ("probe", SOUND),
+    ]  # fmt: skip
+    assert {s.value for s in made if s.kind == "override"} == {"\n"}
+    assert {s.driver for s in made} == {None}
+
+
+def test_what_is_there_already_is_left_alone() -> None:
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    half = inventory(*card("01:00", 1, boot_vga=True), gpu, replace(sound, driver="vfio-pci"))
+    assert {s.address for s in steps(the_card(half), "bind")} == {None, CARD}
+    assert {s.address for s in steps(the_card(half), "unbind")} == {SOUND}
+    alone = inventory(*card("01:00", 1), *card("02:00", 2, driver=None))
+    assert "unbind" not in {s.kind for s in steps(the_card(alone), "bind")}
+
+
+def test_every_function_has_the_time_that_it_needs() -> None:
+    extra = (
+        function("02:00.2", USB, driver="xhci_hcd", iommu_group=2),
+        function("02:00.3", "0c8000", driver="nvidia-gpu", iommu_group=2),
+    )
+    four = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *extra)
+    made = steps(the_card(four), "bind")
+    limits = {s.address: s.limit_s for s in made if s.kind == "unbind"}
+    assert limits == {SOUND: 10, "0000:02:00.2": 300, "0000:02:00.3": 300, CARD: 60}
+    assert [s.address for s in made if s.kind == "unbind"][-1] == CARD
+    assert {s.driver for s in made if s.kind == "probe"} == {"vfio-pci"}
+    assert [f.address for f in moves(the_card(four))] == sorted(map(str, limits))
+
+
+# --- checks ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_a_host_where_all_is_well(direction: Direction) -> None:
+    made = plan(direction)
+    assert (made.refusals, made.doubts) == ((), ())
+    assert made.moves == (CARD, SOUND)
+    assert set(verdicts(made).values()) == {"pass"}
+
+
+def test_the_ids_of_the_contract() -> None:
+    assert {
+        "host.not-shared", "host.two-gpus", "iommu.enabled", "iommu.viable", "r465.family",
+        "r465.one-vm", "r465.sriov", "vfio.available", "privilege", "holders", "nvidia.release",
+    } <= set(verdicts(plan()))  # fmt: skip
+
+
+WINDOWS = domain("win11", "02:00.0", "02:00.1", state="running")
+OTHER = domain("other", "01:00.0", state="paused", persistent=False)
+NO_GROUP = inventory(*card("01:00", None, boot_vga=True), *card("02:00", None), groups=())
+SHARED_GROUP = inventory(
+    *card("01:00", 1, boot_vga=True), *card("02:00", 2),
+    function("00:1f.2", SATA, driver="ahci", iommu_group=2),
+)  # fmt: skip
+DISPLAY = inventory(*card("01:00", 1, boot_vga=False), *card("02:00", 2, boot_vga=True))
+ALONE = inventory(*card("01:00", 1, "vfio-pci"), *card("02:00", 2))
+FERMI = inventory(
+    *card("01:00", 1, boot_vga=True),
+    *card("02:00", 2, device="06c0", name="GF100 [GeForce GTX 480]"),
+)
+MINING = inventory(
+    *card("01:00", 1, boot_vga=True),
+    *card("02:00", 2, device="1f0b", name="TU106 [CMP 40HX]"),
+)
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict", "facts"),
+    [
+        ("host.not-shared", "fail", {"pci": DISPLAY}),
+        ("host.two-gpus", "fail", {"pci": ALONE}),
+        ("iommu.enabled", "fail", {"pci": NO_GROUP}),
+        ("iommu.viable", "fail", {"pci": NO_GROUP}),
+        ("iommu.viable", "fail", {"pci": SHARED_GROUP}),
+        ("r465.family", "fail", {"pci": FERMI}),
+        ("r465.family", "unknown", {"pci": MINING}),
+        ("r465.one-vm", "fail", {"domains": (OTHER,)}),
+        ("r465.one-vm", "unknown", {"guests": Unavailable("libvirtd is not running")}),
+        ("r465.one-vm", "unknown", {"domains": (domain("odd", problem="no XML"),)}),
+        ("r465.sriov", "fail", {"with_vfs": (CARD,)}),
+        ("guest.inactive", "fail", {"domains": (WINDOWS,)}),
+        ("guest.inactive", "unknown", {"guests": Unavailable("libvirtd is not running")}),
+        ("guest.inactive", "unknown", {"domains": (domain("odd", state="unknown"),)}),
+        ("vfio.available", "fail", {"vfio_pci": False}),
+        ("vfio.available", "unknown", {"vfio_pci": None}),
+        ("privilege", "warn", {"root": False}),
+        ("nvidia.release", "fail", {"nvidia": NvidiaModule("580.95.05", modeset=True)}),
+        ("nvidia.release", "unknown", {"nvidia": NvidiaModule("580.95.05", modeset=None)}),
+        ("nvidia.release", "pass", {"nvidia": NvidiaModule("580.95.05", modeset=False)}),
+        ("nvidia.release", "pass", {"nvidia": NvidiaModule("590.48.01", modeset=True)}),
+        ("nvidia.release", "warn", {"nvidia": NvidiaModule("595.45", modeset=None)}),
+        ("nvidia.release", "unknown", {"nvidia": NvidiaModule(None, modeset=False)}),
+        ("nvidia.release", "unknown", {"nvidia": None}),
+        ("holders", "unknown", {"holders": Unavailable("no process can be seen")}),
+        ("holders", "unknown", {"holders": Holders((), unseen=3)}),
+        ("swap.movable", "fail", {"pci": two_cards("vfio-pci")}),
+    ],
+)  # fmt: skip
+def test_every_reason_not_to_bind(check: str, verdict: str, facts: dict[str, Any]) -> None:
+    made = plan("bind", **facts)
+    assert verdicts(made)[check] == verdict
+    seen = the(made, check)
+    assert seen.why
+    assert bool(made.refusals) == ("fail" in verdicts(made).values())
+    assert bool(made.doubts) == ("unknown" in verdicts(made).values())
+
+
+@pytest.mark.parametrize(
+    ("check", "verdict", "facts"),
+    [
+        ("swap.movable", "fail", {"pci": two_cards("nvidia")}),
+        ("guest.inactive", "fail", {"domains": (WINDOWS,)}),
+        ("holders", "unknown", {"holders": Holders((), unseen=1)}),
+        ("privilege", "warn", {"root": False}),
+    ],
+)
+def test_every_reason_not_to_unbind(check: str, verdict: str, facts: dict[str, Any]) -> None:
+    assert verdicts(plan("unbind", **facts))[check] == verdict
+
+
+@pytest.mark.parametrize("stuck", [True, False])
+def test_a_card_that_the_kernel_is_busy_with(stuck: bool) -> None:
+    vitals = Vitals((CardVitals(CARD, driver=None, removal=Removal("nvidia", NOON, stuck)),))
+    made = plan("bind", two_cards(None), vitals=vitals)
+    assert verdicts(made)["swap.movable"] == "fail"
+
+
+def test_a_professional_card_is_exempt() -> None:
+    a4000 = card("02:00", 2, device="24b0", name="GA104GL [RTX A4000]")
+    pro = inventory(*card("01:00", 1, boot_vga=True), *a4000)
+    assert verdicts(plan("bind", pro, (OTHER,)))["r465.one-vm"] == "pass"
+
+
+# --- holders --------------------------------------------------------------------
+
+
+def held(what: str = "/dev/nvidia1", **facts: Any) -> Holders:
+    return Holders((Holder(facts.pop("address", CARD), 812, facts.pop("name", "game"), what,
+                           **facts),))  # fmt: skip
+
+
+def test_a_holder_is_named_with_how_to_stop_it() -> None:
+    made = plan(holders=held(unit="nvidia-persistenced.service", name="nvidia-persiste"))
+    seen = the(made, "holders")
+    assert seen.verdict == "fail"
+    assert "nvidia-persiste (812, /dev/nvidia1)" in seen.why
+    assert seen.mend == "systemctl stop nvidia-persistenced.service"
+    assert made.holders == held(unit="nvidia-persistenced.service", name="nvidia-persiste").holders
+
+
+@pytest.mark.parametrize(
+    ("facts", "mend"),
+    [
+        ({"name": "Xorg", "unit": "session-2.scope"}, "log out of the desktop"),
+        ({"name": "pipewire", "unit": "pipewire.service", "of_user": True},
+         "systemctl --user stop pipewire.socket pipewire.service"),
+        ({"name": "x", "unit": "ollama.service"}, "systemctl stop ollama.service"),
+        ({"name": "x", "unit": "x.service", "of_user": True}, "systemctl --user stop x.service"),
+        ({"name": "game", "unit": "session-2.scope"}, "close game, or kill 812"),
+        ({"name": "game"}, "close game, or kill 812"),
+    ],
+)  # fmt: skip
+def test_how_a_holder_is_stopped(facts: dict[str, Any], mend: str) -> None:
+    assert (the(plan(holders=held(**facts)), "holders").mend or "").startswith(mend)
+
+
+def test_a_holder_of_the_sound_counts_and_one_of_another_card_does_not() -> None:
+    sound = held("/dev/snd/controlC1", address=SOUND)
+    assert verdicts(plan(holders=sound))["holders"] == "fail"
+    elsewhere = held(address="0000:01:00.0")
+    assert verdicts(plan(holders=elsewhere))["holders"] == "pass"
+    assert plan(holders=elsewhere).holders == ()
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict"), [("580.105.08", "warn"), ("595.45", "fail"), (None, "unknown")]
+)
+def test_nodes_of_all_cards(version: str | None, verdict: str) -> None:
+    shared = held("/dev/nvidia-uvm", shared=True)
+    nvidia = NvidiaModule(version, modeset=False)
+    assert verdicts(plan(holders=shared, nvidia=nvidia))["holders"] == verdict
+
+
+def test_many_holders_are_counted() -> None:
+    many = Holders(tuple(Holder(CARD, pid, f"p{pid}", "/dev/nvidia1") for pid in range(1, 9)))
+    assert the(plan(holders=many), "holders").why.endswith("and 4 more")

@@ -1,0 +1,144 @@
+"""The device nodes through which a PCI function can be held, by device number.
+
+Numbers, not names: a container has its own ``/dev``. Nodes that a driver made are found as
+the ``dev`` attributes beneath the function (kernel: Documentation/ABI/testing/sysfs-dev):
+DRM, sound, I2C, USB and what is plugged into it, VFIO devices. The nodes of the nvidia
+driver and of IOMMU groups lie elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.host import sysfs
+from tui.host.sysfs import Attributes, read_file
+from tui.host.untrusted import clean
+
+Number = tuple[str, int, int]
+"""``c`` or ``b`` (character, block), major, minor."""
+
+DEPTH = 12
+"""Folders beneath a function that are searched; a disk behind two USB hubs lies 11 deep."""
+
+NODES_LIMIT = 4096
+
+_DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
+_MINOR = re.compile(r"^Device Minor:\s*([0-9]{1,9})$", re.MULTILINE)
+_NVIDIA_MAJOR = 195  # kernel-open/common/inc/nv-chardev-numbers.h
+_NVIDIACTL, _NVIDIA_MODESET = 255, 254
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node: its number, its name, the function that it leads to. ``shared``: it belongs
+    to all cards of its driver."""
+
+    number: Number
+    name: str
+    address: str
+    shared: bool = False
+
+
+def nodes(root: Path, addresses: list[str]) -> tuple[Node, ...]:
+    """The nodes of PCI functions. Reads no attribute that takes a device's lock."""
+    majors = _majors(root)
+    found: list[Node] = []
+    for address in addresses:
+        directory = root / "sys/bus/pci/devices" / address
+        found += _beneath(directory, address)
+        found += _group(root, directory, address)
+        found += _nvidia(root, address, majors)
+    return tuple(found[:NODES_LIMIT])
+
+
+def _beneath(directory: Path, address: str) -> Iterator[Node]:
+    """The nodes that the function's driver made."""
+    pending = [(str(directory), 0)]
+    while pending:
+        folder, depth = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except OSError:  # it went away meanwhile
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if depth < DEPTH:
+                    pending.append((entry.path, depth + 1))
+            elif entry.name == "dev" and (node := _node(folder, address)):
+                yield node
+
+
+def _node(folder: str, address: str) -> Node | None:
+    at = Attributes(folder)
+    number = at.read("dev", _dev)
+    if number is None:
+        return None
+    subsystem = at.link("subsystem", str)
+    name = clean(Path(folder).name)
+    kind = "b" if subsystem == "block" else "c"
+    return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
+
+
+_FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
+"""Where udev puts the nodes of a subsystem below /dev."""
+
+
+def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
+    """/dev/vfio/<group>, through which a guest has all of its functions (kernel:
+    Documentation/driver-api/vfio.rst). Its number only: to open it takes it from a guest."""
+    group = Attributes(str(directory)).link("iommu_group", sysfs.count)
+    if group is None:
+        return
+    number = Attributes(f"{root}/sys/class/vfio/{group}").read("dev", _dev)
+    if number is not None:
+        yield Node(("c", *number), f"/dev/vfio/{group}", address)
+
+
+def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:
+    """/dev/nvidiaN by the "Device Minor" that the driver tells, and what all its cards share."""
+    information = _text(root / "proc/driver/nvidia/gpus" / address / "information")
+    minor = _MINOR.search(information)
+    if not information:
+        return
+    major = majors.get("nvidia", majors.get("nvidia-frontend", _NVIDIA_MAJOR))
+    if minor is not None:
+        yield Node(("c", major, int(minor[1])), f"/dev/nvidia{int(minor[1])}", address)
+    yield Node(("c", major, _NVIDIACTL), "/dev/nvidiactl", address, shared=True)
+    yield Node(("c", major, _NVIDIA_MODESET), "/dev/nvidia-modeset", address, shared=True)
+    if "nvidia-uvm" in majors:
+        yield Node(("c", majors["nvidia-uvm"], 0), "/dev/nvidia-uvm", address, shared=True)
+
+
+def _majors(root: Path) -> dict[str, int]:
+    """Major numbers of character devices by driver, from /proc/devices (proc(5))."""
+    characters = _text(root / "proc/devices").partition("Block devices:")[0]
+    lines = (line.split() for line in characters.splitlines())
+    return {words[1]: int(words[0]) for words in lines if len(words) == 2 and words[0].isdecimal()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return (read_file(str(path), 1 << 16) or b"").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _dev(text: str) -> tuple[int, int]:
+    found = _DEV.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return int(found[1]), int(found[2])
+
+
+def number_of(status: os.stat_result) -> Number | None:
+    """The number of the device that a file is a node of."""
+    if stat.S_ISCHR(status.st_mode):
+        return "c", os.major(status.st_rdev), os.minor(status.st_rdev)
+    if stat.S_ISBLK(status.st_mode):
+        return "b", os.major(status.st_rdev), os.minor(status.st_rdev)
+    return None

@@ -1,0 +1,77 @@
+"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+from tui.host.sysfs import names_in, read_file
+from tui.model import NvidiaModule, Readiness
+
+MODPROBE_S = 10.0
+
+_VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
+"""Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
+
+
+def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
+    """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
+    loaded, which loads nothing. Reads no attribute that takes a device's lock: virtual
+    functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci, virtfnN)."""
+    return Readiness(
+        root=os.geteuid() == 0,
+        vfio_pci=_vfio_pci(root),
+        nvidia=_nvidia(root),
+        with_vfs=tuple(address for address in gpus if _has_vfs(root, address)),
+    )
+
+
+def _vfio_pci(root: Path) -> bool | None:
+    if (root / "sys/bus/pci/drivers/vfio-pci").exists():
+        return True
+    if root != Path("/"):
+        return None
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    try:
+        asked = subprocess.run(
+            ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607
+            env={**os.environ, "PATH": path},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=MODPROBE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.returncode == 0
+
+
+def _nvidia(root: Path) -> NvidiaModule | None:
+    if not (root / "sys/module/nvidia").exists():
+        return None
+    version = _VERSION.search(_text(root / "proc/driver/nvidia/version") or "")
+    return NvidiaModule(version[1] if version else None, _modeset(root / "sys/module/nvidia_drm"))
+
+
+def _modeset(module: Path) -> bool | None:
+    """The parameter modeset of nvidia_drm, which only root may read."""
+    if not module.exists():
+        return False
+    return {"Y": True, "N": False}.get((_text(module / "parameters/modeset") or "").strip())
+
+
+def _has_vfs(root: Path, address: str) -> bool:
+    try:
+        return any(n.startswith("virtfn") for n in names_in(root / "sys/bus/pci/devices" / address))
+    except OSError:
+        return False
+
+
+def _text(path: Path) -> str | None:
+    try:
+        return (read_file(str(path)) or b"").decode("ascii", "replace")
+    except OSError:
+        return None

@@ -1,0 +1,87 @@
+"""NVIDIA's rules of GeForce passthrough, as far as they bear on a card that is to move."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tui.model import Brand, Check, Gpu, Guests, HostView, Unavailable
+from tui.rules.family import r465_family
+
+CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
+"""Brands that the rules are for. Professional cards are exempt."""
+
+
+def restricted(gpu: Gpu) -> bool:
+    """Whether the rules of GeForce passthrough are for this card."""
+    return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
+
+
+def family(gpu: Gpu) -> Check:
+    """r465.family: whether NVIDIA supports the card in a guest."""
+    if gpu.nvidia is None:
+        return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
+    verdict, why = r465_family(gpu.nvidia)
+    return Check("r465.family", gpu.address, verdict, why)
+
+
+def one_vm(gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable) -> Check:
+    """r465.one-vm: one guest with a GeForce card at a time, over all domains."""
+    check = "r465.one-vm"
+    if not restricted(gpu):
+        return Check(check, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
+    if isinstance(guests, Unavailable):
+        return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
+    cards = {other.address for other in gpus if restricted(other)}
+    unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
+    running = [d.name for d in guests.domains if d.active and cards & set(d.addresses)]
+    if running:
+        return Check(
+            check, gpu.address, "fail",
+            f"“{running[0]}” runs with a GeForce card: NVIDIA allows one such guest on a host",
+            f"shut down {running[0]} first",
+        )  # fmt: skip
+    if unclear:
+        return Check(check, gpu.address, "unknown", f"what “{unclear[0]}” has cannot be read")
+    return Check(check, gpu.address, "pass", "no guest with a GeForce card runs")
+
+
+def sriov(gpu: Gpu, with_vfs: Sequence[str]) -> Check:
+    """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
+    if gpu.address in with_vfs:
+        return Check(
+            "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
+            f"echo 0 > /sys/bus/pci/devices/{gpu.address}/sriov_numvfs",
+        )  # fmt: skip
+    return Check("r465.sriov", gpu.address, "pass", "the card has no virtual functions")
+
+
+def two_gpus(gpu: Gpu, view: HostView) -> Check:
+    """host.two-gpus: another card stays with the host."""
+    rest = [other for other in view.gpus if other.address != gpu.address and other.owner == "host"]
+    if rest:
+        return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
+    dark = [other for other in view.gpus if other.address != gpu.address and
+            other.owner == "unknown"]  # fmt: skip
+    if dark:
+        return Check(
+            "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
+        )
+    return Check(
+        "host.two-gpus", gpu.address, "fail", "no other card would stay with the host",
+        "a card is never shared: give the host a GPU of its own",
+    )  # fmt: skip
+
+
+def not_shared(gpu: Gpu) -> Check:
+    """host.not-shared: the card does not drive the host's display."""
+    function = gpu.function
+    if function.boot_vga:
+        return Check(
+            "host.not-shared", gpu.address, "fail", "it drives the host's display (boot VGA)",
+            "choose another card for the guest, or another primary display in the firmware",
+        )  # fmt: skip
+    if function.boot_vga is None and function.class_code.startswith("0300"):
+        return Check(
+            "host.not-shared", gpu.address, "unknown", "whether it is the boot VGA cannot be read"
+        )
+    return Check("host.not-shared", gpu.address, "pass", "it is not the host's display")

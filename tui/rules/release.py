@@ -1,0 +1,80 @@
+"""What version of the nvidia driver a card leaves safely, and what does not let it go.
+
+The gates come from the history of NVIDIA's open-gpu-kernel-modules: nv-pci.c and
+nvidia-drm-drv.c.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from tui.model import Check, Gpu, NvidiaModule
+
+ID = "nvidia.release"
+
+MODESET_LETS_GO = (580, 105, 8)
+"""From here on nvidia_drm lets go of a card that leaves; before, with modeset, never."""
+
+NEVER_RECOVERS = (595,)
+"""From here on a removal that found the card in use never ends, whoever leaves."""
+
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+
+
+def number(version: str | None) -> tuple[int, ...] | None:
+    """A driver's version as numbers: ``580.105.08`` is (580, 105, 8)."""
+    if version is None or not _VERSION.fullmatch(version):
+        return None
+    return tuple(int(part) for part in version.split("."))
+
+
+def never_recovers(module: NvidiaModule | None) -> bool | None:
+    """Whether a hang could not end but by a reboot; ``None`` where the version is unknown."""
+    found = number(module.version) if module else None
+    return None if found is None else found >= NEVER_RECOVERS
+
+
+def check(gpu: Gpu, module: NvidiaModule | None, gpus: Iterable[Gpu]) -> Check:
+    """Whether the driver lets go of ``gpu``, one of ``gpus``."""
+    if gpu.function.driver != "nvidia":
+        return Check(ID, gpu.address, "pass", "the card is not on the nvidia driver")
+    version = number(module.version) if module else None
+    if module is None or version is None:
+        return Check(
+            ID, gpu.address, "unknown", "the nvidia driver does not tell its version",
+            "look at /proc/driver/nvidia/version",
+        )  # fmt: skip
+    if version < MODESET_LETS_GO and module.modeset is not False:
+        return _modeset(gpu, module, gpus)
+    if version >= NEVER_RECOVERS:
+        return Check(
+            ID, gpu.address, "warn",
+            f"driver {module.version}: should anything use the card as it leaves, only a reboot "
+            "frees it again",
+            "stop what uses the card first, and leave the machine alone until it is done",
+        )  # fmt: skip
+    return Check(ID, gpu.address, "pass", f"driver {module.version} lets go of a card")
+
+
+def _modeset(gpu: Gpu, module: NvidiaModule, gpus: Iterable[Gpu]) -> Check:
+    if module.modeset is None:
+        return Check(
+            ID, gpu.address, "unknown",
+            f"driver {module.version} lets go of a card only without nvidia_drm modeset, which "
+            "only root may read",
+            "run this as root, or look at /sys/module/nvidia_drm/parameters/modeset",
+        )  # fmt: skip
+    others = any(g.function.driver == "nvidia" and g.address != gpu.address for g in gpus)
+    unload = (
+        "the host GPU needs nvidia_drm, so update the driver, or set `options nvidia_drm "
+        "modeset=0` in /etc/modprobe.d and reboot"
+        if others
+        else "update the driver, or stop the display and run `modprobe -r nvidia_drm`"
+    )
+    return Check(
+        ID, gpu.address, "fail",
+        f"nvidia_drm modeset holds the card: driver {module.version} lets go of it from "
+        "580.105.08 on",
+        unload,
+    )  # fmt: skip

@@ -1,0 +1,73 @@
+"""What a swap does, step by step: exact writes, in the order that is the easiest to undo.
+
+Kernel: Documentation/ABI/testing/sysfs-bus-pci (driver_override, unbind, drivers_probe).
+``new_id`` is never used: with two identical cards it takes both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Direction, Gpu, PciFunction, Step
+
+VFIO = "vfio-pci"
+
+DEVICES = "/sys/bus/pci/devices"
+PROBE = "/sys/bus/pci/drivers_probe"
+
+OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S = 5.0, 15.0, 60.0, 5.0, 30.0
+"""Seconds that a step may take; a driver of the host may start its card in its probe."""
+
+UNBIND_S = {"03": 60.0, "0403": 10.0}
+"""Seconds for an unbind by the class of the function, its longest known prefix first."""
+
+OTHER_UNBIND_S = 300.0
+"""USB and UCSI functions may take minutes."""
+
+CLEAR = "\n"
+"""What empties driver_override."""
+
+
+def steps(gpu: Gpu, direction: Direction) -> tuple[Step, ...]:
+    """The steps that move ``gpu`` and its companions from where they are now. Functions
+    that are there already have none."""
+    return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu))
+
+
+def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
+    """The functions that move, by address."""
+    return tuple(sorted((gpu.function, *gpu.companions), key=lambda f: f.address))
+
+
+def _bind(gpu: Gpu) -> Iterator[Step]:
+    """Companions first and the GPU last: what may hang comes when all else has gone well."""
+    yield Step("load", VFIO, LOAD_S)
+    for function in (*gpu.companions, gpu.function):
+        if function.driver != VFIO:
+            yield from _move(function, VFIO, VFIO, PROBE_S)
+    group = gpu.function.iommu_group
+    yield Step("node", "there", NODE_S, path=f"/dev/vfio/{group}")
+
+
+def _unbind(gpu: Gpu) -> Iterator[Step]:
+    """The GPU first: a guest cannot start any more once it is gone."""
+    for function in (gpu.function, *gpu.companions):
+        if function.driver == VFIO:
+            yield from _move(function, CLEAR, None, HOST_PROBE_S)
+
+
+def _move(
+    function: PciFunction, override: str, driver: str | None, probe_s: float
+) -> Iterator[Step]:
+    address = function.address
+    folder = f"{DEVICES}/{address}"
+    yield Step("override", override, OVERRIDE_S, address, f"{folder}/driver_override")
+    if function.driver is not None:
+        limit = _unbind_s(function)
+        yield Step("unbind", address, limit, address, f"{folder}/driver/unbind")
+    yield Step("probe", address, probe_s, address, PROBE, driver)
+
+
+def _unbind_s(function: PciFunction) -> float:
+    code = function.class_code
+    return next((s for prefix, s in UNBIND_S.items() if code.startswith(prefix)), OTHER_UNBIND_S)

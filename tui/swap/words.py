@@ -1,0 +1,75 @@
+"""A plan as JSON for programs and as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from tui.model import Check, Holder, Plan, Step
+
+SCHEMA = 1
+"""Of the JSON. Keys may be added; none is renamed or dropped."""
+
+
+def as_json(plan: Plan) -> dict[str, Any]:
+    """The plan as JSON values. ``allowed`` is null where a check could not be made."""
+    allowed = False if plan.refusals else None if plan.doubts else True
+    return {
+        "schema": SCHEMA,
+        "direction": plan.direction,
+        "address": plan.address,
+        "moves": list(plan.moves),
+        "allowed": allowed,
+        "steps": [{**asdict(step), "text": step_text(step)} for step in plan.steps],
+        "checks": [asdict(check) for check in plan.checks],
+        "holders": [asdict(holder) for holder in plan.holders],
+    }
+
+
+def as_text(plan: Plan) -> str:
+    """The plan in three blocks: what is checked, who is in the way, what would be done."""
+    where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
+    blocks = [
+        [f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"],
+        ["Checks", *(line for check in plan.checks for line in _check(check))],
+        ["In use by", *map(_holder, plan.holders)] if plan.holders else [],
+        ["Steps", *(f"  {n:>2}. {step_text(s)}" for n, s in enumerate(plan.steps, start=1))],
+        [outcome(plan)],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def step_text(step: Step) -> str:
+    """A step as what is done, to the letter."""
+    match step.kind:
+        case "load":
+            return f"modprobe {step.value}"
+        case "node":
+            return f"await {step.path}"
+        case _:
+            value = step.value.replace("\n", "\\n")
+            return f"echo {value} > {step.path}" if value != "\\n" else f"echo > {step.path}"
+
+
+def outcome(plan: Plan) -> str:
+    """Whether it may be done, in a sentence."""
+    if plan.refusals:
+        return f"Refused: {plan.refusals[0].why}."
+    if plan.doubts:
+        return f"Not known whether it is safe: {plan.doubts[0].why}."
+    return "It may be done."
+
+
+def _check(check: Check) -> Iterator[str]:
+    yield f"  {check.verdict:<7}  {check.id:<16}  {check.why}"
+    if check.mend and check.verdict != "pass":
+        yield f"  {'':<7}  {'':<16}  → {check.mend}"
+
+
+def _holder(holder: Holder) -> str:
+    words = (
+        f"{holder.pid or '–':>8}", holder.user or "–", holder.name, holder.what,
+        holder.unit or "–", holder.command or "",
+    )  # fmt: skip
+    return "  ".join(words).rstrip()
