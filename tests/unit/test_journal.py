@@ -1,0 +1,244 @@
+"""The journal: whole or not at all, root's, and nothing else in its place is believed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tui.swap.journal import (
+    Entry,
+    Journal,
+    JournalError,
+    Locked,
+    Origin,
+    Process,
+    dump,
+    parse,
+    updated,
+)
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+ENTRY = Entry(
+    id="1-1",
+    boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    direction="bind",
+    address="0000:02:00.0",
+    state="running",
+    origins=(Origin("0000:02:00.1", "snd_hda_intel", None), Origin("0000:02:00.0", "nvidia", "x")),
+    steps=("modprobe vfio-pci", "echo"),
+    step=0,
+    began_at=NOON.isoformat(),
+    step_began_at=NOON.isoformat(),
+    runner=Process(1, 2),
+)
+
+TEXTS = st.text(max_size=30)
+PROCESSES = st.builds(Process, st.integers(0, 1 << 22), st.integers(0, 1 << 40))
+TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+ENTRIES = st.builds(
+    Entry,
+    id=TEXTS,
+    boot_id=TEXTS,
+    direction=st.sampled_from(["bind", "unbind"]),
+    address=TEXTS,
+    state=st.sampled_from(["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]),
+    origins=st.lists(
+        st.builds(Origin, TEXTS, st.none() | TEXTS, st.none() | TEXTS), max_size=5
+    ).map(tuple),
+    steps=st.lists(TEXTS, max_size=5).map(tuple),
+    step=st.integers(0, 100),
+    began_at=TIMES,
+    step_began_at=TIMES,
+    runner=PROCESSES,
+    writer=st.none() | PROCESSES,
+    message=st.none() | TEXTS,
+)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
+    max_leaves=20,
+)
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "vfiotop", owner=os.geteuid())
+
+
+def place(journal: Journal) -> Path:
+    return journal.folder / "swap.json"
+
+
+# --- as text --------------------------------------------------------------------
+
+
+@given(ENTRIES)
+def test_every_entry_is_read_back(entry: Entry) -> None:
+    assert parse(dump(entry).encode()) == entry
+
+
+@given(ENTRIES, st.data())
+def test_a_torn_entry_is_no_entry(entry: Entry, data: st.DataObject) -> None:
+    whole = dump(entry).encode()
+    torn = whole[: data.draw(st.integers(0, len(whole.rstrip()) - 1))]
+    with pytest.raises(JournalError):
+        parse(torn)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_no_entry(data: bytes) -> None:
+    with pytest.raises(JournalError, match="makes no sense"):
+        parse(data)
+
+
+@given(ANY, st.sampled_from(sorted(json.loads(dump(ENTRY)))))
+def test_a_foreign_value_is_no_entry_or_another_one(value: object, key: str) -> None:
+    foreign = json.dumps({**json.loads(dump(ENTRY)), key: value}).encode()
+    try:
+        found = parse(foreign)
+    except JournalError as error:
+        assert str(error).isprintable()
+    else:
+        assert parse(dump(found).encode()) == found
+
+
+@pytest.mark.parametrize("missing", sorted(json.loads(dump(ENTRY))))
+def test_an_entry_without_a_key_is_none(missing: str) -> None:
+    value = json.loads(dump(ENTRY))
+    del value[missing]
+    with pytest.raises(JournalError):
+        parse(json.dumps(value).encode())
+
+
+def test_a_new_step_has_a_new_time() -> None:
+    later = NOON.replace(hour=13)
+    assert updated(ENTRY, later, step=1).step_began_at == later.isoformat()
+    assert updated(ENTRY, later, message="waits").step_began_at == NOON.isoformat()
+
+
+# --- as a file ------------------------------------------------------------------
+
+
+def test_it_is_written_and_read(journal: Journal) -> None:
+    assert journal.read() is None
+    with journal.locked():
+        journal.write(ENTRY)
+        journal.write(replace(ENTRY, state="done"))
+    assert journal.read() == replace(ENTRY, state="done")
+    status = place(journal).stat()
+    assert status.st_mode & 0o777 == 0o644
+    assert sorted(path.name for path in journal.folder.iterdir()) == ["lock", "swap.json"]
+
+
+def test_another_boot_has_none(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(replace(ENTRY, boot_id="another"))
+    assert journal.read() is None
+
+
+def test_a_link_in_its_place_is_not_followed(journal: Journal, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text(dump(ENTRY))
+    with journal.locked():
+        place(journal).symlink_to(elsewhere)
+        with pytest.raises(JournalError, match=r"not vfiotop's"):
+            journal.read()
+        journal.write(replace(ENTRY, state="done"))  # takes the link's place
+    assert elsewhere.read_text() == dump(ENTRY)
+    assert not place(journal).is_symlink()
+
+
+def test_a_file_that_others_may_write_is_not_believed(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+    place(journal).chmod(0o666)
+    with pytest.raises(JournalError, match="others may write"):
+        journal.read()
+
+
+def test_a_file_of_somebody_else_is_not_believed(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+    stranger = Journal(journal.folder, owner=os.geteuid() + 1)
+    with pytest.raises(JournalError, match="somebody else"):
+        stranger.read()
+
+
+def test_a_file_with_two_names_is_not_believed(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+    place(journal).with_name("other").hardlink_to(place(journal))
+    with pytest.raises(JournalError):
+        journal.read()
+
+
+@pytest.mark.parametrize("what", ["fifo", "folder"])
+def test_what_is_no_file_is_not_waited_for(journal: Journal, what: str) -> None:
+    with journal.locked():
+        if what == "fifo":
+            os.mkfifo(place(journal))
+        else:
+            place(journal).mkdir()
+    with pytest.raises(JournalError):
+        journal.read()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o775])
+def test_a_folder_that_others_may_write_to_is_refused(journal: Journal, mode: int) -> None:
+    journal.folder.mkdir()
+    journal.folder.chmod(mode)
+    with pytest.raises(JournalError, match="others may write"), journal.locked():
+        pass
+
+
+def test_a_link_in_the_folders_place_is_refused(journal: Journal, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    journal.folder.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(JournalError, match="no folder"), journal.locked():
+        pass
+
+
+def test_a_link_in_the_locks_place_is_refused(journal: Journal, tmp_path: Path) -> None:
+    journal.folder.mkdir(mode=0o755)
+    (journal.folder / "lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(JournalError), journal.locked():
+        pass
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_one_at_a_time(journal: Journal) -> None:
+    with journal.locked(), pytest.raises(Locked, match="another swap"), journal.locked():
+        pass
+    with journal.locked():
+        pass
+
+
+def test_who_inherits_the_lock_keeps_it(journal: Journal) -> None:
+    with journal.locked() as descriptor:
+        writer = subprocess.Popen(
+            [sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[descriptor]
+        )
+    with pytest.raises(Locked), journal.locked():
+        pass
+    writer.communicate(b"\n")
+    with journal.locked():
+        pass
+
+
+def test_a_full_file_system_leaves_the_old_one(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+        journal.folder.joinpath("swap.json").chmod(0o644)
+        broken = Journal(Path("/dev/full"), owner=os.geteuid())
+        with pytest.raises(JournalError, match="cannot be written"):
+            broken.write(ENTRY)
+    assert journal.read() == ENTRY

@@ -1,0 +1,288 @@
+"""The journal of the one swap of a host: what is being done, by whom, and how to undo it.
+
+It lies on a tmpfs, so that it is gone with the boot that it is of; it is replaced as a
+whole and fsynced before each step; everybody may read it and only root writes it. A file
+or folder of somebody else in its place is never followed and never believed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from tui.model import Direction
+
+FOLDER = Path("/run/vfiotop")
+SCHEMA = 1
+SIZE_LIMIT = 256 * 1024
+FUNCTIONS_LIMIT = 64
+TEXT_LIMIT = 2000
+
+State = Literal["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]
+"""``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing goes
+on any more. ``done`` and ``undone`` are the ends of a swap."""
+
+ENDED: tuple[State, ...] = ("done", "undone")
+
+
+class JournalError(Exception):
+    """The journal cannot be used: what happened, why, what to do, in a sentence."""
+
+
+class Locked(JournalError):
+    """Somebody else swaps, or a write of theirs has not returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process that cannot be mistaken for a later one of the same number: with its start,
+    in clock ticks since boot (field 22 of /proc/<pid>/stat)."""
+
+    pid: int
+    start: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a function was before: its driver and its override, ``None`` for none."""
+
+    address: str
+    driver: str | None
+    override: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The journal's whole content.
+
+    ``origins`` are in the order in which the functions move. ``step`` counts from 0 among
+    ``steps``, whose words are for people. ``message`` says what it waits for or why it
+    ended. Times are RFC 3339.
+    """
+
+    id: str
+    boot_id: str
+    direction: Direction
+    address: str
+    state: State
+    origins: tuple[Origin, ...]
+    steps: tuple[str, ...]
+    step: int
+    began_at: str
+    step_began_at: str
+    runner: Process
+    writer: Process | None = None
+    message: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.state in ENDED
+
+
+class Journal:
+    """The journal in a folder, which is root's. ``owner`` is the user id that root is."""
+
+    def __init__(self, folder: Path = FOLDER, owner: int = 0, proc: Path = Path("/proc")) -> None:
+        self.folder = folder
+        self._owner = owner
+        self._proc = proc
+
+    @property
+    def boot_id(self) -> str:
+        """/proc/sys/kernel/random/boot_id (random(4))."""
+        return (self._proc / "sys/kernel/random/boot_id").read_text().strip()
+
+    def read(self) -> Entry | None:
+        """The entry of this boot, or ``None`` where there is none. Raises ``JournalError``
+        where the file is not one that we wrote."""
+        path = self.folder / "swap.json"
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise _not_ours(path, error.strerror or "cannot be opened") from error
+        try:
+            self._check(os.fstat(descriptor), path)
+            data = os.read(descriptor, SIZE_LIMIT + 1)
+        finally:
+            os.close(descriptor)
+        entry = parse(data, path)
+        return entry if entry.boot_id == self.boot_id else None
+
+    def write(self, entry: Entry) -> None:
+        """Replace the journal: a reader sees the old or the new one. Raises ``JournalError``,
+        with the old one in place, where that cannot be done."""
+        path = self.folder / "swap.json"
+        try:
+            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".swap.")
+        except OSError as error:
+            raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(dump(entry))
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+            Path(name).replace(path)
+            self._sync_folder()
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                Path(name).unlink()
+            raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+
+    @contextmanager
+    def locked(self) -> Iterator[int]:
+        """Hold the lock of this host's swaps; its descriptor, for those who inherit it: a
+        write that does not return keeps the lock as long. Raises ``Locked`` where somebody
+        has it, ``JournalError`` where the folder is not ours."""
+        self._make_folder()
+        path = self.folder / "lock"
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise _not_ours(path, error.strerror or "cannot be opened") from error
+        try:
+            self._check(os.fstat(descriptor), path)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise Locked(
+                    "another swap is under way on this host, or a write of it has not returned; "
+                    "`vfiotop` shows it"
+                ) from error
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _make_folder(self) -> None:
+        try:
+            self.folder.mkdir(mode=0o755)
+        except FileExistsError:
+            pass
+        except OSError as error:
+            raise JournalError(f"{self.folder} cannot be made: {error.strerror}") from error
+        status = self.folder.lstat()
+        if not stat.S_ISDIR(status.st_mode):
+            raise _not_ours(self.folder, "it is no folder")
+        if status.st_uid != self._owner or status.st_mode & 0o022:
+            raise _not_ours(self.folder, "others may write there")
+
+    def _check(self, status: os.stat_result, path: Path) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise _not_ours(path, "it is no file")
+        if status.st_uid != self._owner or status.st_mode & 0o022 or status.st_nlink > 1:
+            raise _not_ours(path, "it belongs to somebody else, or others may write to it")
+
+    def _sync_folder(self) -> None:
+        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _not_ours(path: Path, why: str) -> JournalError:
+    return JournalError(f"{path} is not vfiotop's: {why}; look at it and remove it as root")
+
+
+def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
+    """The entry with changes; a new step begins ``at``."""
+    if "step" in changes and changes["step"] != entry.step:
+        changes["step_began_at"] = at.isoformat()
+    return replace(entry, **changes)
+
+
+# --- as text --------------------------------------------------------------------
+
+
+def dump(entry: Entry) -> str:
+    """The entry as JSON."""
+    return json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1) + "\n"
+
+
+def parse(data: bytes, path: Path = FOLDER / "swap.json") -> Entry:
+    """What ``dump`` wrote. Raises ``JournalError`` for anything else, torn or foreign."""
+    try:
+        if len(data) > SIZE_LIMIT:
+            raise ValueError("too long")
+        return _entry(json.loads(data))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise JournalError(
+            f"{path} makes no sense, so what is under way is not known: look at the cards, then "
+            "remove it as root"
+        ) from error
+
+
+def _entry(value: Any) -> Entry:
+    if value["schema"] != SCHEMA:
+        raise ValueError("another schema")
+    writer = value["writer"]
+    return Entry(
+        id=_text(value["id"]),
+        boot_id=_text(value["boot_id"]),
+        direction=_one_of(value["direction"], Direction),
+        address=_text(value["address"]),
+        state=_one_of(value["state"], State),
+        origins=tuple(_origin(each) for each in _list(value["origins"])),
+        steps=tuple(_text(each) for each in _list(value["steps"], 16 * FUNCTIONS_LIMIT)),
+        step=_number(value["step"]),
+        began_at=_time(value["began_at"]),
+        step_began_at=_time(value["step_began_at"]),
+        runner=_process(value["runner"]),
+        writer=None if writer is None else _process(writer),
+        message=_text_or_none(value["message"]),
+    )
+
+
+def _origin(value: Any) -> Origin:
+    return Origin(
+        _text(value["address"]), _text_or_none(value["driver"]), _text_or_none(value["override"])
+    )
+
+
+def _process(value: Any) -> Process:
+    return Process(_number(value["pid"]), _number(value["start"]))
+
+
+def _list(value: Any, limit: int = FUNCTIONS_LIMIT) -> list[Any]:
+    if not isinstance(value, list) or len(value) > limit:
+        raise ValueError("no list")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > TEXT_LIMIT:
+        raise ValueError("no text")
+    return value
+
+
+def _text_or_none(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _time(value: Any) -> str:
+    return datetime.fromisoformat(_text(value)).isoformat()
+
+
+def _number(value: Any) -> int:
+    if type(value) is not int or not 0 <= value < 1 << 63:
+        raise ValueError("no number")
+    return value
+
+
+def _one_of(value: Any, kind: Any) -> Any:
+    if value not in get_args(kind):
+        raise ValueError("no such word")
+    return value
