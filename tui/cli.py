@@ -1,6 +1,7 @@
 """The command line: what was asked for, on which host, and how it ended.
 
-Exit codes: 0 done; 1 refused or failed, with the host consistent; 2 wrong usage.
+Exit codes: 0 done; 1 refused or failed, with the host consistent; 2 wrong usage; 3 stuck,
+or needs the operator.
 Errors go to stderr as one line that says what to do.
 """
 
@@ -17,7 +18,7 @@ from tui import __version__, config
 from tui.host import Host, HostError
 from tui.model import Inventory
 
-DONE, FAILED, USAGE = 0, 1, 2
+DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -26,10 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(_parser().parse_args(argv))
     except SystemExit as leaving:  # argparse leaves by itself after --help and on wrong usage
         return leaving.code if isinstance(leaving.code, int) else USAGE
-    except (config.ConfigError, _UsageError) as error:
-        return _fail(str(error), USAGE)
+    except (config.ConfigError, UsageError) as error:
+        return fail(str(error), USAGE)
     except HostError as error:
-        return _fail(str(error), FAILED)
+        return fail(str(error), FAILED)
     except KeyboardInterrupt:
         return FAILED
     except BrokenPipeError:
@@ -46,14 +47,16 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         if arguments.command == "status":
             return _status(host, settings, as_json=arguments.json)
-        if arguments.command == "plan":
-            return _plan(host, settings, arguments)
+        if arguments.command in ("plan", "bind", "unbind", "recover"):
+            from tui import cli_swap  # noqa: PLC0415
+
+            return cli_swap.run(host, settings, arguments)
         return _screen(host, settings)
     finally:
         host.close()
 
 
-class _UsageError(Exception):
+class UsageError(Exception):
     """What was asked for makes no sense; the sentence says what does."""
 
 
@@ -86,6 +89,25 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("direction", choices=("bind", "unbind"), help="to vfio-pci, or back")
     plan.add_argument("address", nargs="?", metavar="ADDR", help="the GPU (the guest's)")
     plan.add_argument("--json", action="store_true", help="as JSON, schema 1")
+    for name, text in (
+        ("bind", "hand the guest GPU to vfio-pci, with all its companions"),
+        ("unbind", "take the guest GPU back"),
+    ):
+        swap = commands.add_parser(name, parents=[common], help=text)
+        swap.add_argument("address", nargs="?", metavar="ADDR", help="the GPU (the guest's)")
+        swap.add_argument("--dry-run", action="store_true", help="as plan: touch nothing")
+        swap.add_argument("--yes", action="store_true", help="do not ask")
+        swap.add_argument(
+            "--despite-doubts", action="store_true", help="also where a check could not be made"
+        )
+        swap.add_argument("--runner", action="store_true", help=argparse.SUPPRESS)
+    recover = commands.add_parser(
+        "recover", parents=[common], help="finish or undo a swap that was interrupted"
+    )
+    ways = recover.add_mutually_exclusive_group()
+    ways.add_argument("--finish", action="store_true", help="go on from what is seen")
+    ways.add_argument("--undo", action="store_true", help="give every function back what it had")
+    recover.add_argument("--runner", action="store_true", help=argparse.SUPPRESS)
     return parser
 
 
@@ -131,14 +153,14 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
         try:
             settings = replace(settings, interval=config.interval(arguments.interval))
         except ValueError as error:
-            raise _UsageError(f"--interval: {error}") from error
+            raise UsageError(f"--interval: {error}") from error
     return settings
 
 
 def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     """The host that was asked for. The backends are imported only for the one in use."""
     if arguments.demo is not None and arguments.root is not None:
-        raise _UsageError("--demo and --root cannot be used together; choose one")
+        raise UsageError("--demo and --root cannot be used together; choose one")
     if arguments.demo is not None:
         return _demo(arguments.demo)
     if arguments.root is not None:
@@ -160,7 +182,7 @@ def _demo(scenario: str) -> Host:
     try:
         return demo_host(scenario)
     except UnknownScenario as error:
-        raise _UsageError(str(error)) from error
+        raise UsageError(str(error)) from error
 
 
 def _list_scenarios() -> int:
@@ -195,32 +217,10 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
     return DONE
 
 
-def _plan(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
-    from tui.once import NoSuchCard, plan_once  # noqa: PLC0415
-    from tui.rules.roles import Choice  # noqa: PLC0415
-    from tui.swap import words  # noqa: PLC0415
-
-    choice = Choice(settings.guest_gpu, settings.guest)
-    try:
-        address = config.address(arguments.address) if arguments.address else None
-    except ValueError as error:
-        raise _UsageError(str(error)) from error
-    try:
-        plan = plan_once(host, choice, arguments.direction, address)
-    except NoSuchCard as error:
-        return _fail(str(error), FAILED)
-    if arguments.json:
-        print(json.dumps(words.as_json(plan), indent=1, ensure_ascii=False))
-    else:
-        print(words.as_text(plan))
-    sys.stdout.flush()
-    return FAILED if plan.refusals else DONE
-
-
 def _screen(host: Host, settings: config.Config) -> int:
     # Textual reads keys from stdin and draws on stderr.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        return _fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
+        return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
     from tui.app import VfiotopApp  # noqa: PLC0415
 
     app = VfiotopApp(host, settings)
@@ -228,6 +228,7 @@ def _screen(host: Host, settings: config.Config) -> int:
     return DONE if app.return_code in (0, None) else FAILED
 
 
-def _fail(message: str, code: int) -> int:
+def fail(message: str, code: int) -> int:
+    """Tell an error in one line; the exit code."""
     sys.stderr.write(f"vfiotop: {message}\n")
     return code

@@ -258,7 +258,8 @@ class Holder:
 
     ``what`` is what it has: ``/dev/nvidia0``, ``maps /dev/nvidia0``. ``unit`` is its
     systemd unit, one of the user's own with ``of_user``. ``shared``: what it has belongs
-    to no card alone, so that it may or may not use this one.
+    to no card alone, so that it may or may not use this one. ``ours``: it is a process of
+    vfiotop's that reads the card, and lets go of it when a swap begins.
     """
 
     address: str
@@ -270,6 +271,7 @@ class Holder:
     unit: str | None = None
     of_user: bool = False
     shared: bool = False
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

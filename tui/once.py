@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Collection
 
 from tui.host import Host, HostError
 from tui.model import (
@@ -26,6 +27,9 @@ PATIENCE = 5.0
 """Seconds after which a source that has not answered is left out."""
 
 
+_HOLDS_CARDS: tuple[SourceName, ...] = ("nvml",)
+
+
 class NoSuchCard(Exception):
     """The card of a swap is not known: what to name in its place, in a sentence."""
 
@@ -38,8 +42,8 @@ def plan_once(
     patience: float = PATIENCE,
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
-    for it. Raises ``NoSuchCard`` and ``HostError``."""
-    snapshot = read_once(host, patience)
+    for it. Holds no card itself: NVML is not asked. Raises ``NoSuchCard`` and ``HostError``."""
+    snapshot = read_once(host, patience, without=_HOLDS_CARDS)
     view = assess(snapshot, choice)
     gpu = next(
         (g for g in view.gpus if (g.address == address if address else g.role == "guest")), None
@@ -67,11 +71,14 @@ def _no_such_card(view: HostView, address: str | None) -> str:
     return f"which card is the guest's is not known: name one of {known}"
 
 
-def read_once(host: Host, patience: float = PATIENCE) -> Snapshot:
-    """Read every source once, all at the same time. One that does not answer within
-    ``patience`` seconds is ``Unavailable`` and says so."""
+def read_once(
+    host: Host, patience: float = PATIENCE, without: Collection[SourceName] = ()
+) -> Snapshot:
+    """Read every source once, but for those ``without`` which it goes, all at the same time.
+    One that does not answer within ``patience`` seconds is ``Unavailable`` and says so."""
     samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
-    readers = {s.name: s for s in samplers(host, samples.put, interval=None)}
+    every = samplers(host, samples.put, interval=None)
+    readers = {s.name: s for s in every if s.name not in without}
     for reader in readers.values():
         reader.start()
     taken: dict[SourceName, Sample] = {}

@@ -49,6 +49,11 @@ def override(address: str, name: str | None) -> None:
     (DEVICES / address / "driver_override").write_text(f"{name or ''}\n")
 
 
+def override_of(address: str) -> str | None:
+    text = attribute(address, "driver_override")
+    return None if text == "(null)" else text
+
+
 def bind(address: str, name: str | None) -> None:
     """Bind a function to a driver, or with ``None`` to the one that it would get by itself."""
     override(address, name)

@@ -27,6 +27,9 @@ FILES_LIMIT = 1 << 20
 
 COMMAND_LIMIT = 200
 
+_OURS = str(Path(__file__).with_name("nvml_child.py"))
+"""Among its arguments, a process says that it is the one of ours that reads NVML."""
+
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h
 
 _UNIT = re.compile(r"[A-Za-z0-9@:._\\-]{1,250}\.(?:service|scope)")
@@ -142,12 +145,13 @@ def _holders(process: Path, held: set[_Held]) -> Iterator[Holder]:
         return
     pid = int(process.name)
     name = clean(_read(process / "comm")) or f"process {pid}"
-    command = clean(_read(process / "cmdline").replace("\0", " "), COMMAND_LIMIT) or None
+    words = _read(process / "cmdline").split("\0")
+    command = clean(" ".join(words), COMMAND_LIMIT) or None
     unit, of_user = _unit(_read(process / "cgroup"))
     for each in held:
         yield Holder(
             each.node.address, pid, name, each.what, _user(process), command, unit, of_user,
-            each.node.shared,
+            each.node.shared, _OURS in words,
         )  # fmt: skip
 
 

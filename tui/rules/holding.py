@@ -34,17 +34,17 @@ def check(
     if isinstance(reading, Unavailable):
         return Check(ID, address, "unknown", reading.reason)
     found = reading.of(moves)
-    own = tuple(holder for holder in found if not holder.shared)
+    own = tuple(holder for holder in found if not holder.shared and not holder.ours)
     if own:
         mends = dict.fromkeys(how_to_stop(holder) for holder in own)
-        return Check(ID, address, "fail", f"in use by {_names(own)}", "; ".join(mends))
+        return Check(ID, address, "fail", f"in use by {names(own)}", "; ".join(mends))
     if reading.unseen:
         return Check(
             ID, address, "unknown",
             f"{reading.unseen} processes of other users could not be looked into",
             "run this as root",
         )  # fmt: skip
-    shared = tuple(holder for holder in found if holder.shared)
+    shared = tuple(holder for holder in found if holder.shared and not holder.ours)
     return _of_all_cards(address, shared, module) if shared else _free(address)
 
 
@@ -65,7 +65,7 @@ def how_to_stop(holder: Holder) -> str:
 
 def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
     """What these have belongs to all cards on the driver: it may be this one that they use."""
-    why = f"may be in use by {_names(shared)}, through nodes of all NVIDIA cards"
+    why = f"may be in use by {names(shared)}, through nodes of all NVIDIA cards"
     mends = "; ".join(dict.fromkeys(how_to_stop(holder) for holder in shared))
     verdict = never_recovers(module)
     if verdict is None:
@@ -77,7 +77,7 @@ def _free(address: str) -> Check:
     return Check(ID, address, "pass", "no process uses it")
 
 
-def _names(found: tuple[Holder, ...]) -> str:
+def names(found: tuple[Holder, ...]) -> str:
     """The processes, each once, with what they have."""
     held: dict[tuple[int | None, str], list[str]] = {}
     for holder in found:

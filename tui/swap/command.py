@@ -1,0 +1,206 @@
+"""A swap as a command: the part that runs it, in a session of its own, and the part that
+asks for it and follows.
+
+The runner is this same program, started by ``launch``: it takes the lock, checks everything
+anew under it, and goes on when whoever asked is gone.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from tui.host import Host, HostError
+from tui.model import Direction, Plan
+from tui.once import NoSuchCard, plan_once
+from tui.rules.roles import Choice
+from tui.swap import words
+from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.machine import RealMachine, alive, myself
+from tui.swap.runner import Runner
+
+FOLLOW_S = 0.1
+"""Seconds between two looks into the journal."""
+
+
+class Refused(Exception):
+    """The swap was not begun, and nothing was touched: why and what to do."""
+
+
+class Unfinished(Refused):
+    """There is a swap of this boot that has to be finished or undone first."""
+
+
+# --- the runner -----------------------------------------------------------------
+
+
+def run_swap(
+    host: Host,
+    choice: Choice,
+    direction: Direction,
+    address: str | None,
+    *,
+    despite_doubts: bool,
+    begun: Callable[[Entry], None],
+    journal: Journal | None = None,
+) -> Entry:
+    """Swap a GPU on this machine; the journal's entry in the end. Calls ``begun`` when the
+    first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
+    journal = journal or Journal()
+    with journal.locked() as lock:
+        last = journal.read()
+        if last is not None and not last.ended:
+            raise Unfinished(unfinished(last))
+        try:
+            plan = plan_once(host, choice, direction, address)
+        except NoSuchCard as error:
+            raise Refused(str(error)) from error
+        refuse(plan, despite_doubts=despite_doubts)
+        host.close()
+        runner = Runner(RealMachine(), journal, lock)
+        entry = runner.prepare(plan)
+        begun(entry)
+        return runner.run(entry, _back_to_where_it_was(plan, last))
+
+
+def run_recover(
+    host: Host,
+    choice: Choice,
+    *,
+    finish: bool,
+    begun: Callable[[Entry], None],
+    journal: Journal | None = None,
+) -> Entry:
+    """Finish or undo the swap that was interrupted; the journal's entry in the end. Raises
+    as ``run_swap``."""
+    journal = journal or Journal()
+    with journal.locked() as lock:
+        last = journal.read()
+        if last is None or last.ended:
+            raise Refused("there is nothing to recover")
+        runner = Runner(RealMachine(), journal, lock)
+        last = replace(last, runner=myself())
+        if not finish:
+            begun(last)
+            return runner.undo(last, "undone by recover")
+        try:
+            plan = plan_once(host, choice, last.direction, last.address)
+        except NoSuchCard as error:
+            raise Refused(str(error)) from error
+        host.close()
+        fatal = [check for check in plan.refusals if check.id != "swap.movable"]
+        if fatal:
+            raise Refused(f"it cannot be finished: {fatal[0].why}; undo it with "
+                          "`vfiotop recover --undo`")  # fmt: skip
+        entry = replace(last, steps=tuple(words.step_text(step) for step in plan.steps))
+        begun(entry)
+        return runner.run(entry, plan)
+
+
+def refuse(plan: Plan, *, despite_doubts: bool) -> None:
+    """Raise ``Refused`` where the plan may not be carried out."""
+    if plan.refusals:
+        worst = plan.refusals[0]
+        raise Refused(f"{worst.why}{f': {worst.mend}' if worst.mend else ''} ({worst.id})")
+    if plan.doubts and not despite_doubts:
+        doubt = plan.doubts[0]
+        raise Refused(
+            f"not known whether it is safe: {doubt.why} ({doubt.id}); "
+            f"{doubt.mend or 'look yourself'}, or go on with --despite-doubts: a card that is "
+            "in use may hang until a reboot"
+        )
+
+
+def unfinished(entry: Entry) -> str:
+    """What to do about a swap that has not come to its end."""
+    if alive(entry.runner):
+        return f"a swap of {entry.address} is under way ({entry.state})"
+    return (
+        f"the {entry.direction} of {entry.address} was interrupted ({entry.state}): "
+        "`vfiotop recover --finish` or `vfiotop recover --undo`"
+    )
+
+
+def _back_to_where_it_was(plan: Plan, last: Entry | None) -> Plan:
+    """An unbind has to give each function the driver that the bind before took from it."""
+    if plan.direction != "unbind" or last is None or last.direction != "bind":
+        return plan
+    drivers = {origin.address: origin.driver for origin in last.origins}
+    return replace(plan, steps=tuple(
+        replace(step, driver=drivers.get(step.address or "")) if step.kind == "probe" else step
+        for step in plan.steps
+    ))  # fmt: skip
+
+
+def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:
+    """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
+    did. What happens after that is in the journal."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def begun(entry: Entry) -> None:
+        _tell({"id": entry.id})
+
+    try:
+        run(begun)
+    except (Refused, JournalError, HostError) as error:
+        _tell({"error": str(error)})
+        return 1
+    return 0
+
+
+def _tell(what: dict[str, str]) -> None:
+    try:
+        sys.stdout.write(json.dumps(what) + "\n")
+        sys.stdout.close()
+    except OSError:  # whoever asked is gone
+        pass
+
+
+# --- who asks for it ------------------------------------------------------------
+
+
+def launch(arguments: Sequence[str]) -> str:
+    """Start a runner with these arguments of ours, out of the reach of this terminal; the
+    id of the swap that it began. Raises ``Refused``."""
+    runner = subprocess.Popen(  # noqa: S603
+        [sys.executable, "-m", "tui", *arguments, "--runner"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    assert runner.stdout is not None
+    with runner.stdout:
+        line = runner.stdout.readline(4096)
+    try:
+        told = json.loads(line)
+        if "error" in told:
+            raise Refused(str(told["error"]))
+        return str(told["id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Refused("the runner ended before it began; nothing was touched") from error
+
+
+def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
+    """The entries of a swap as they come, until it has ended, is stuck, or its runner is
+    gone."""
+    journal = journal or Journal()
+    last: Entry | None = None
+    while True:
+        entry = journal.read()
+        if entry is None or entry.id != identity:
+            return
+        if entry != last:
+            yield entry
+            last = entry
+        if entry.ended or entry.state in ("failed", "stuck"):
+            return
+        if not alive(entry.runner) and journal.read() == entry:
+            return
+        time.sleep(FOLLOW_S)

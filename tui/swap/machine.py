@@ -1,0 +1,149 @@
+"""What the runner does to the machine, and what it sees of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from tui.host import HostError
+from tui.host.holders import holders
+from tui.model import Holders, Step, Unavailable
+from tui.swap.journal import Process
+from tui.swap.plan import DEVICES
+
+_WRITER = Path(__file__).with_name("writer.py")
+_SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
+OVERRIDE_READ_S = 5.0
+
+
+class Deed(Protocol):
+    """Something that a process of its own is doing to the machine."""
+
+    @property
+    def process(self) -> Process: ...
+
+    def result(self, seconds: float) -> int | None:
+        """0, an errno, or the negative number of the signal that ended it; ``None`` where
+        it has not ended within ``seconds``."""
+        ...
+
+
+class Machine(Protocol):
+    """A host, as far as a swap goes."""
+
+    def start(self, step: Step, lock: int) -> Deed:
+        """Begin a write, or to load a module, in a process that holds the lock too."""
+        ...
+
+    def driver(self, address: str) -> str | None:
+        """The driver that the link of a function names."""
+        ...
+
+    def override(self, address: str) -> str | None:
+        """The override of a function. Raises ``HostError`` where that does not return."""
+        ...
+
+    def removing(self, address: str) -> bool:
+        """Whether a driver is still letting go of a function whose link is gone."""
+        ...
+
+    def exists(self, path: str) -> bool: ...
+
+    def holders(self, addresses: Collection[str]) -> Holders | Unavailable: ...
+
+
+class RealDeed:
+    """A child process. It is not killed: that would not end a write that hangs."""
+
+    def __init__(self, command: Sequence[str], lock: int) -> None:
+        self._child = subprocess.Popen(  # noqa: S603
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": _SEARCHED, "LC_ALL": "C"},
+            pass_fds=[lock],
+            start_new_session=True,
+        )
+        self.process = process_of(self._child.pid)
+
+    def result(self, seconds: float) -> int | None:
+        try:
+            return self._child.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+
+class RealMachine:
+    """This machine: /sys, /proc and modprobe."""
+
+    def start(self, step: Step, lock: int) -> Deed:
+        if step.kind == "load":
+            return RealDeed(["modprobe", step.value], lock)
+        assert step.path is not None
+        return RealDeed([sys.executable, "-I", "-S", str(_WRITER), step.path, step.value], lock)
+
+    def driver(self, address: str) -> str | None:
+        try:
+            return Path(DEVICES, address, "driver").readlink().name
+        except FileNotFoundError:
+            return None
+
+    def override(self, address: str) -> str | None:
+        """Read in a child: the attribute takes the device's lock."""
+        path = f"{DEVICES}/{address}/driver_override"
+        try:
+            read = subprocess.run(  # noqa: S603
+                ["/bin/cat", path], capture_output=True, timeout=OVERRIDE_READ_S, check=False
+            )
+        except subprocess.TimeoutExpired as error:
+            raise HostError(
+                f"the kernel is busy with {address}: somebody else's unbind of it has not returned"
+            ) from error
+        if read.returncode:
+            raise HostError(f"{path} cannot be read")
+        text = read.stdout.decode("ascii", "replace").strip()
+        return None if text in ("", "(null)") else text
+
+    def removing(self, address: str) -> bool:
+        return self.driver(address) is None and Path("/proc/driver/nvidia/gpus", address).exists()
+
+    def exists(self, path: str) -> bool:
+        return Path(path).exists()
+
+    def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
+        try:
+            return holders(addresses)
+        except HostError as error:
+            return Unavailable(str(error))
+
+
+def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
+    """A process with its start; start 0 where it has ended."""
+    try:
+        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        return Process(pid, int(fields[19]))
+    except (OSError, IndexError, ValueError):
+        return Process(pid, 0)
+
+
+def alive(process: Process) -> bool:
+    """Whether the process is still there, and no later one of its number; a zombie is not."""
+    now = process_of(process.pid)
+    if now != process or not now.start:
+        return False
+    try:
+        stat = Path(f"/proc/{process.pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def myself() -> Process:
+    """The process that this is."""
+    return process_of(os.getpid())

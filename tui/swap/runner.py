@@ -1,0 +1,261 @@
+"""Runs a swap: step after step, each journaled before and verified after it, and undone
+from the journal when one fails.
+
+A write that does not return is STUCK: nothing more is done to its function, the writer is
+left to the kernel, and the swap goes on by itself when the kernel is done. Undo replays
+what was recorded before the first step; it is never worked out anew.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from tui.host import HostError
+from tui.model import Direction, Holders, Plan, Step, Unavailable
+from tui.rules import holding
+from tui.swap.journal import Entry, Journal, JournalError, Origin, State, updated
+from tui.swap.machine import Deed, Machine, myself
+from tui.swap.plan import CLEAR, DEVICES, OVERRIDE_S, PROBE_S, VFIO
+from tui.swap.words import step_text
+
+SCANS, BETWEEN_SCANS_S = 2, 0.5
+LOOK_S = 0.2
+"""Seconds between two looks at what no event tells."""
+
+SETTLE_S = 5.0
+"""Seconds that our own readings get to let go of a card."""
+
+UNDO_UNBIND_S = 60.0
+
+
+class StepFailed(Exception):
+    """A step did not do what it should have: what happened, in a sentence."""
+
+
+class Runner:
+    """Runs swaps on a machine. ``lock`` is the descriptor of the journal's lock, which is
+    held. ``now``, ``clock`` and ``pause`` are for tests."""
+
+    def __init__(
+        self,
+        machine: Machine,
+        journal: Journal,
+        lock: int,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._machine = machine
+        self._journal = journal
+        self._lock = lock
+        self._now = now
+        self._clock = clock
+        self._pause = pause
+        self._undoing = False
+
+    # --- a swap -----------------------------------------------------------------
+
+    def prepare(self, plan: Plan) -> Entry:
+        """Journal what the functions are now, and what is going to be done. Raises
+        ``HostError`` where a function does not tell, ``JournalError``."""
+        order = dict.fromkeys(step.address for step in plan.steps if step.address)
+        at = self._now().isoformat()
+        entry = Entry(
+            id=uuid.uuid4().hex,
+            boot_id=self._journal.boot_id,
+            direction=plan.direction,
+            address=plan.address,
+            state="prepared",
+            origins=tuple(self._origin(address) for address in order),
+            steps=tuple(step_text(step) for step in plan.steps),
+            step=0,
+            began_at=at,
+            step_began_at=at,
+            runner=myself(),
+        )
+        self._journal.write(entry)
+        return entry
+
+    def run(self, entry: Entry, plan: Plan) -> Entry:
+        """Do what was prepared: the entry in the end, ``done``, ``undone`` or ``failed``.
+        Returns only then, also where a write is stuck for hours."""
+        try:
+            self._settle(plan.moves)
+        except StepFailed as error:
+            return self._end(entry, "undone", str(error))
+        for index, step in enumerate(plan.steps):
+            try:
+                entry = self._note(entry, state="running", step=index, message=None, writer=None)
+                entry = self._do(entry, step, plan.direction)
+            except (StepFailed, JournalError, OSError) as error:
+                return self.undo(entry, f"{step_text(step)}: {error}")
+        return self._end(entry, "done", None)
+
+    def undo(self, entry: Entry, why: str) -> Entry:
+        """Give every function back what it had, the last one that was moved first."""
+        self._undoing = True
+        entry = self._note(entry, state="undoing", message=why, writer=None)
+        faults = []
+        for origin in reversed(entry.origins):
+            try:
+                entry = self._restore(entry, origin)
+            except (StepFailed, OSError) as error:
+                faults.append(f"{origin.address}: {error}")
+        if faults:
+            return self._end(entry, "failed", f"{why}; and could not be undone: {faults[0]}")
+        return self._end(entry, "undone", why)
+
+    # --- one step -----------------------------------------------------------------
+
+    def _do(self, entry: Entry, step: Step, direction: Direction) -> Entry:
+        if step.kind == "node":
+            self._await(lambda: self._machine.exists(step.path or ""), step.limit_s,
+                        f"{step.path} did not appear")  # fmt: skip
+            return entry
+        address = step.address
+        if step.kind == "unbind" and address is not None:
+            self._unheld([address])
+        entry, result = self._finished(entry, self._machine.start(step, self._lock), step)
+        if step.kind == "unbind" and address is not None:
+            # A writer that was killed leaves the kernel to finish; what is seen counts.
+            self._await(lambda: self._left(address), step.limit_s, _why(result))
+        elif step.kind == "probe" and address is not None:
+            self._verify(address, step.driver, direction, entry, result)
+        elif result:
+            raise StepFailed(_why(result))
+        return entry
+
+    def _finished(self, entry: Entry, deed: Deed, step: Step) -> tuple[Entry, int]:
+        """Wait for the deed: for as long as it takes, but stuck after its time."""
+        entry = self._note(entry, writer=deed.process)
+        result = deed.result(step.limit_s)
+        if result is None:
+            entry = self._note(entry, state="stuck", message=self._what_holds(step))
+            while (result := deed.result(LOOK_S)) is None:
+                pass
+            entry = self._note(entry, state=self._state, message=None)
+        return self._note(entry, writer=None), result
+
+    @property
+    def _state(self) -> State:
+        return "undoing" if self._undoing else "running"
+
+    def _what_holds(self, step: Step) -> str:
+        found = self._machine.holders([step.address]) if step.address else Holders(())
+        if isinstance(found, Holders) and found.holders:
+            first = found.holders[0]
+            return (
+                f"the kernel waits for {first.name} ({first.pid}, {first.what}): "
+                f"{holding.how_to_stop(first)}"
+            )
+        return "the kernel does not return; its log may tell what it waits for"
+
+    def _left(self, address: str) -> bool:
+        return self._machine.driver(address) is None and not self._machine.removing(address)
+
+    def _verify(
+        self, address: str, wanted: str | None, direction: Direction, entry: Entry, result: int
+    ) -> None:
+        """drivers_probe succeeds also when it bound nothing: the link is what counts."""
+        found = self._machine.driver(address)
+        if wanted is not None and found != wanted:
+            raise StepFailed(f"{address} is on {found or 'no driver'} and not {wanted}"
+                             + (f" ({_why(result)})" if result else ""))  # fmt: skip
+        if direction == "unbind" and (found is None or found == VFIO):
+            raise StepFailed(f"no driver of the host took {address}; it is on {found or 'none'}")
+
+    # --- holders --------------------------------------------------------------------
+
+    def _settle(self, addresses: Sequence[str]) -> None:
+        """Nothing holds the functions, looked at twice. Our own readings saw the journal
+        and let go; they get a moment for it."""
+        deadline = self._clock() + SETTLE_S
+        for _ in range(SCANS):
+            while True:
+                found = self._machine.holders(addresses)
+                ours = isinstance(found, Holders) and any(h.ours for h in found.holders)
+                if not ours or self._clock() > deadline:
+                    break
+                self._pause(LOOK_S)
+            self._free(found)
+            self._pause(BETWEEN_SCANS_S)
+
+    def _unheld(self, addresses: Sequence[str]) -> None:
+        self._free(self._machine.holders(addresses))
+
+    def _free(self, found: Holders | Unavailable) -> None:
+        if isinstance(found, Holders):
+            own = tuple(holder for holder in found.holders if not holder.shared)
+            if own:
+                raise StepFailed(f"in use by {holding.names(own)}")
+
+    # --- undo -----------------------------------------------------------------------
+
+    def _restore(self, entry: Entry, origin: Origin) -> Entry:
+        address, folder = origin.address, f"{DEVICES}/{origin.address}"
+        if self._machine.removing(address):
+            raise StepFailed("its driver does not let go of it")
+        entry = self._write(
+            entry, Step("override", origin.override or CLEAR, OVERRIDE_S, address,
+                        f"{folder}/driver_override"),
+        )  # fmt: skip
+        now = self._machine.driver(address)
+        if now == origin.driver:
+            return entry
+        if now is not None:
+            entry = self._write(
+                entry, Step("unbind", address, UNDO_UNBIND_S, address, f"{folder}/driver/unbind")
+            )
+        if origin.driver is not None:
+            entry = self._write(
+                entry, Step("probe", address, PROBE_S, address,
+                            f"/sys/bus/pci/drivers/{origin.driver}/bind"),
+            )  # fmt: skip
+        if self._machine.driver(address) != origin.driver:
+            found = self._machine.driver(address)
+            raise StepFailed(f"on {found or 'no driver'} and not {origin.driver or 'none'}")
+        return entry
+
+    def _write(self, entry: Entry, step: Step) -> Entry:
+        """A write of an undo, whose result is seen afterwards."""
+        entry, _ = self._finished(entry, self._machine.start(step, self._lock), step)
+        return entry
+
+    # --- the journal ----------------------------------------------------------------
+
+    def _origin(self, address: str) -> Origin:
+        if self._machine.removing(address):
+            raise HostError(f"{address}: its driver has not let go of it yet")
+        return Origin(address, self._machine.driver(address), self._machine.override(address))
+
+    def _note(self, entry: Entry, **changes: object) -> Entry:
+        """Journal a change before what follows from it. An undo goes on also where the
+        journal cannot be written any more: it makes things better, whoever hears of it."""
+        changed = updated(entry, self._now(), **changes)
+        try:
+            self._journal.write(changed)
+        except JournalError:
+            if not self._undoing:
+                raise
+        return changed
+
+    def _end(self, entry: Entry, state: State, message: str | None) -> Entry:
+        return self._note(entry, state=state, message=message, writer=None)
+
+    def _await(self, wanted: Callable[[], bool], seconds: float, why: str) -> None:
+        deadline = self._clock() + seconds
+        while not wanted():
+            if self._clock() > deadline:
+                raise StepFailed(why)
+            self._pause(LOOK_S)
+
+
+def _why(result: int) -> str:
+    if result < 0:
+        return f"the writer was ended by signal {-result}"
+    return os.strerror(result) if result else "it did not take effect"
