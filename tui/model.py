@@ -540,7 +540,8 @@ class Step:
 
     A write puts ``value`` into the file ``path``; ``load`` loads the module ``value``;
     ``node`` awaits the device node ``path``. ``driver`` is the one that the function at
-    ``address`` must be on afterwards, where that is known before.
+    ``address`` must be on afterwards, where that is known before; with ``may_be_free`` it
+    may also be on none.
     """
 
     kind: StepKind
@@ -549,6 +550,7 @@ class Step:
     address: str | None = None
     path: str | None = None
     driver: str | None = None
+    may_be_free: bool = False
 
 
 @dataclass(frozen=True, slots=True)

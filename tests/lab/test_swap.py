@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,7 @@ from tests.lab.host import (
     node,
     override_of,
     slot,
-    until,
 )
-from tests.lab.topologies import Topology
 
 CARD, SOUND = slot(2), slot(2, 1)
 JOURNAL = Path("/run/vfiotop/swap.json")

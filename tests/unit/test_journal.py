@@ -34,6 +34,7 @@ ENTRY = Entry(
     address="0000:02:00.0",
     state="running",
     origins=(Origin("0000:02:00.1", "snd_hda_intel", None), Origin("0000:02:00.0", "nvidia", "x")),
+    home=(),
     steps=("modprobe vfio-pci", "echo"),
     step=0,
     began_at=NOON.isoformat(),
@@ -44,6 +45,9 @@ ENTRY = Entry(
 TEXTS = st.text(max_size=30)
 PROCESSES = st.builds(Process, st.integers(0, 1 << 22), st.integers(0, 1 << 40))
 TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+ORIGINS = st.lists(st.builds(Origin, TEXTS, st.none() | TEXTS, st.none() | TEXTS), max_size=5).map(
+    tuple
+)
 ENTRIES = st.builds(
     Entry,
     id=TEXTS,
@@ -51,9 +55,8 @@ ENTRIES = st.builds(
     direction=st.sampled_from(["bind", "unbind"]),
     address=TEXTS,
     state=st.sampled_from(["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]),
-    origins=st.lists(
-        st.builds(Origin, TEXTS, st.none() | TEXTS, st.none() | TEXTS), max_size=5
-    ).map(tuple),
+    origins=ORIGINS,
+    home=ORIGINS,
     steps=st.lists(TEXTS, max_size=5).map(tuple),
     step=st.integers(0, 100),
     began_at=TIMES,

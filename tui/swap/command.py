@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tui.host import Host, HostError
@@ -22,6 +22,7 @@ from tui.rules.roles import Choice
 from tui.swap import words
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import RealMachine, alive, myself
+from tui.swap.plan import homeward
 from tui.swap.runner import Runner
 
 FOLLOW_S = 0.1
@@ -62,10 +63,11 @@ def run_swap(
             raise Refused(str(error)) from error
         refuse(plan, despite_doubts=despite_doubts)
         host.close()
+        home = last.home if last is not None and last.address == plan.address else ()
         runner = Runner(RealMachine(), journal, lock)
-        entry = runner.prepare(plan)
+        entry = runner.prepare(plan, home)
         begun(entry)
-        return runner.run(entry, _back_to_where_it_was(plan, last))
+        return runner.run(entry, _homeward(plan, entry.host_drivers))
 
 
 def run_recover(
@@ -99,7 +101,7 @@ def run_recover(
                           "`vfiotop recover --undo`")  # fmt: skip
         entry = replace(last, steps=tuple(words.step_text(step) for step in plan.steps))
         begun(entry)
-        return runner.run(entry, plan)
+        return runner.run(entry, _homeward(plan, last.host_drivers))
 
 
 def refuse(plan: Plan, *, despite_doubts: bool) -> None:
@@ -126,15 +128,11 @@ def unfinished(entry: Entry) -> str:
     )
 
 
-def _back_to_where_it_was(plan: Plan, last: Entry | None) -> Plan:
+def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
     """An unbind has to give each function the driver that the bind before took from it."""
-    if plan.direction != "unbind" or last is None or last.direction != "bind":
+    if plan.direction == "bind":
         return plan
-    drivers = {origin.address: origin.driver for origin in last.origins}
-    return replace(plan, steps=tuple(
-        replace(step, driver=drivers.get(step.address or "")) if step.kind == "probe" else step
-        for step in plan.steps
-    ))  # fmt: skip
+    return replace(plan, steps=homeward(plan.steps, home))
 
 
 def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:

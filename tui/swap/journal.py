@@ -65,7 +65,8 @@ class Origin:
 class Entry:
     """The journal's whole content.
 
-    ``origins`` are in the order in which the functions move. ``step`` counts from 0 among
+    ``origins`` are in the order in which the functions move; ``home`` is what they were
+    with the host, where that is known. ``step`` counts from 0 among
     ``steps``, whose words are for people. ``message`` says what it waits for or why it
     ended. Times are RFC 3339.
     """
@@ -76,6 +77,7 @@ class Entry:
     address: str
     state: State
     origins: tuple[Origin, ...]
+    home: tuple[Origin, ...]
     steps: tuple[str, ...]
     step: int
     began_at: str
@@ -87,6 +89,11 @@ class Entry:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+    @property
+    def host_drivers(self) -> dict[str, str | None]:
+        """The drivers of the functions on the host, by address."""
+        return {origin.address: origin.driver for origin in self.home}
 
 
 class Journal:
@@ -236,6 +243,7 @@ def _entry(value: Any) -> Entry:
         address=_text(value["address"]),
         state=_one_of(value["state"], State),
         origins=tuple(_origin(each) for each in _list(value["origins"])),
+        home=tuple(_origin(each) for each in _list(value["home"])),
         steps=tuple(_text(each) for each in _list(value["steps"], 16 * FUNCTIONS_LIMIT)),
         step=_number(value["step"]),
         began_at=_time(value["began_at"]),

@@ -6,7 +6,8 @@ Kernel: Documentation/ABI/testing/sysfs-bus-pci (driver_override, unbind, driver
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from tui.model import Direction, Gpu, PciFunction, Step
 
@@ -34,6 +35,17 @@ def steps(gpu: Gpu, direction: Direction) -> tuple[Step, ...]:
     return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu))
 
 
+def homeward(steps: tuple[Step, ...], drivers: Mapping[str, str | None]) -> tuple[Step, ...]:
+    """The steps of an unbind, with the drivers that a function had on the host where they
+    are known: it has to be on that one again, and on none where it had none."""
+    return tuple(
+        replace(step, driver=drivers[step.address], may_be_free=drivers[step.address] is None)
+        if step.kind == "probe" and step.address is not None and step.address in drivers
+        else step
+        for step in steps
+    )
+
+
 def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
     """The functions that move, by address."""
     return tuple(sorted((gpu.function, *gpu.companions), key=lambda f: f.address))
@@ -50,14 +62,21 @@ def _bind(gpu: Gpu) -> Iterator[Step]:
 
 
 def _unbind(gpu: Gpu) -> Iterator[Step]:
-    """The GPU first: a guest cannot start any more once it is gone."""
+    """The GPU first: a guest cannot start any more once it is gone. What has no driver may
+    be half way, and is probed as well; a companion may have had none on the host."""
     for function in (gpu.function, *gpu.companions):
-        if function.driver == VFIO:
-            yield from _move(function, CLEAR, None, HOST_PROBE_S)
+        if function.driver in (VFIO, None):
+            free = function is not gpu.function
+            yield from _move(function, CLEAR, None, HOST_PROBE_S, may_be_free=free)
 
 
 def _move(
-    function: PciFunction, override: str, driver: str | None, probe_s: float
+    function: PciFunction,
+    override: str,
+    driver: str | None,
+    probe_s: float,
+    *,
+    may_be_free: bool = False,
 ) -> Iterator[Step]:
     address = function.address
     folder = f"{DEVICES}/{address}"
@@ -65,7 +84,7 @@ def _move(
     if function.driver is not None:
         limit = _unbind_s(function)
         yield Step("unbind", address, limit, address, f"{folder}/driver/unbind")
-    yield Step("probe", address, probe_s, address, PROBE, driver)
+    yield Step("probe", address, probe_s, address, PROBE, driver, may_be_free)
 
 
 def _unbind_s(function: PciFunction) -> float:

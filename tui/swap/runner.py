@@ -60,18 +60,21 @@ class Runner:
 
     # --- a swap -----------------------------------------------------------------
 
-    def prepare(self, plan: Plan) -> Entry:
-        """Journal what the functions are now, and what is going to be done. Raises
-        ``HostError`` where a function does not tell, ``JournalError``."""
+    def prepare(self, plan: Plan, home: tuple[Origin, ...] = ()) -> Entry:
+        """Journal what the functions are now, and what is going to be done. ``home`` is
+        what they were with the host, for an unbind. Raises ``HostError`` where a function
+        does not tell, ``JournalError``."""
         order = dict.fromkeys(step.address for step in plan.steps if step.address)
         at = self._now().isoformat()
+        origins = tuple(self._origin(address) for address in order)
         entry = Entry(
             id=uuid.uuid4().hex,
             boot_id=self._journal.boot_id,
             direction=plan.direction,
             address=plan.address,
             state="prepared",
-            origins=tuple(self._origin(address) for address in order),
+            origins=origins,
+            home=origins if plan.direction == "bind" else home,
             steps=tuple(step_text(step) for step in plan.steps),
             step=0,
             began_at=at,
@@ -125,7 +128,7 @@ class Runner:
             # A writer that was killed leaves the kernel to finish; what is seen counts.
             self._await(lambda: self._left(address), step.limit_s, _why(result))
         elif step.kind == "probe" and address is not None:
-            self._verify(address, step.driver, direction, entry, result)
+            self._verify(address, step, direction, result)
         elif result:
             raise StepFailed(_why(result))
         return entry
@@ -158,11 +161,11 @@ class Runner:
     def _left(self, address: str) -> bool:
         return self._machine.driver(address) is None and not self._machine.removing(address)
 
-    def _verify(
-        self, address: str, wanted: str | None, direction: Direction, entry: Entry, result: int
-    ) -> None:
+    def _verify(self, address: str, step: Step, direction: Direction, result: int) -> None:
         """drivers_probe succeeds also when it bound nothing: the link is what counts."""
-        found = self._machine.driver(address)
+        found, wanted = self._machine.driver(address), step.driver
+        if found is None and step.may_be_free:
+            return
         if wanted is not None and found != wanted:
             raise StepFailed(f"{address} is on {found or 'no driver'} and not {wanted}"
                              + (f" ({_why(result)})" if result else ""))  # fmt: skip

@@ -1,0 +1,417 @@
+"""The runner's order of deeds, and what it does when one of them goes wrong, on a machine
+that a test holds in its hands."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.unit.made import card, inventory, snapshot, two_cards
+from tui.host import HostError
+from tui.model import Direction, Holder, Holders, Inventory, Plan, Step, Unavailable
+from tui.rules.roles import Choice
+from tui.rules.view import assess
+from tui.swap.journal import Entry, Journal, JournalError, Process
+from tui.swap.plan import homeward, moves, steps
+from tui.swap.runner import Runner
+
+CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+BUSY = Holders((Holder(CARD, 812, "game", "/dev/nvidia1"),))
+
+
+@dataclass
+class Deed:
+    """Ends after it was looked at ``looks`` times."""
+
+    process: Process
+    outcome: int
+    looks: int = 0
+
+    def result(self, seconds: float) -> int | None:
+        if self.looks:
+            self.looks -= 1
+            return None
+        return self.outcome
+
+
+@dataclass
+class Machine:
+    """Does what the kernel does with the three files of sysfs, unless told otherwise:
+    ``faults`` has the errno, or the negative signal, of (kind, address); ``slow`` how many
+    times a deed is looked at before it ends; ``ignored`` are deeds without effect."""
+
+    drivers: dict[str, str | None]
+    natural: dict[str, str]
+    overrides: dict[str, str | None] = field(default_factory=dict)
+    faults: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    slow: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    ignored: set[tuple[str, str | None]] = field(default_factory=set)
+    held: list[Holders] = field(default_factory=list)
+    leaving: set[str] = field(default_factory=set)
+    done: list[tuple[str, str | None, str]] = field(default_factory=list)
+    node: bool = True
+
+    def start(self, step: Step, lock: int) -> Deed:
+        key = step.kind, step.address
+        self.done.append((step.kind, step.address, step.value))
+        outcome = self.faults.get(key, 0)
+        if outcome <= 0 and key not in self.ignored:
+            self._take_effect(step)
+        return Deed(Process(4711, 1), outcome, self.slow.get(key, 0))
+
+    def _take_effect(self, step: Step) -> None:
+        address = step.address
+        if address is None:
+            return
+        if step.kind == "override":
+            self.overrides[address] = step.value.strip() or None
+        elif step.kind == "unbind":
+            self.drivers[address] = None
+        elif step.path is not None and step.path.endswith("/bind"):
+            self.drivers[address] = step.path.split("/")[-2]
+        elif self.drivers[address] is None:
+            self.drivers[address] = self.overrides.get(address) or self.natural[address]
+
+    def driver(self, address: str) -> str | None:
+        return self.drivers[address]
+
+    def override(self, address: str) -> str | None:
+        return self.overrides.get(address)
+
+    def removing(self, address: str) -> bool:
+        return address in self.leaving
+
+    def exists(self, path: str) -> bool:
+        return self.node
+
+    def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
+        return self.held.pop(0) if self.held else Holders(())
+
+
+class Rig:
+    """A runner on a machine, with a journal in a folder and a clock of its own."""
+
+    def __init__(self, folder: Path, direction: Direction) -> None:
+        natural = {CARD: "nvidia", SOUND: "snd_hda_intel"}
+        bound: dict[str, str | None] = dict.fromkeys(natural, "vfio-pci")
+        self.before: dict[str, str | None] = {**natural} if direction == "bind" else bound
+        overrides = {} if direction == "bind" else dict(bound)
+        self.machine = Machine(dict(self.before), natural, overrides)
+        self.journal = Journal(folder / "vfiotop", owner=os.geteuid())
+        self.time = 0.0
+        pci: Inventory = two_cards("nvidia" if direction == "bind" else "vfio-pci")
+        gpu = assess(snapshot(pci), Choice(CARD)).gpu(CARD)
+        assert gpu is not None
+        moving = tuple(f.address for f in moves(gpu))
+        self.unknown = steps(gpu, direction)
+        known = homeward(self.unknown, HOST) if direction == "unbind" else self.unknown
+        self.plan = Plan(direction, CARD, moving, known)
+
+    def pause(self, seconds: float) -> None:
+        self.time += seconds
+
+    def runner(self, lock: int) -> Runner:
+        return Runner(
+            self.machine, self.journal, lock,
+            now=lambda: NOON, clock=lambda: self.time, pause=self.pause,
+        )  # fmt: skip
+
+    def run(self) -> Entry:
+        with self.journal.locked() as lock:
+            runner = self.runner(lock)
+            entry = runner.run(runner.prepare(self.plan), self.plan)
+        assert self.journal.read() == entry
+        return entry
+
+
+@pytest.fixture
+def bind(tmp_path: Path) -> Rig:
+    return Rig(tmp_path, "bind")
+
+
+@pytest.fixture
+def unbind(tmp_path: Path) -> Rig:
+    return Rig(tmp_path, "unbind")
+
+
+@pytest.fixture(params=["bind", "unbind"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
+    return Rig(tmp_path, request.param)
+
+
+VFIO = {CARD: "vfio-pci", SOUND: "vfio-pci"}
+HOST = {CARD: "nvidia", SOUND: "snd_hda_intel"}
+
+
+# --- all goes well ----------------------------------------------------------------
+
+
+def test_a_bind_in_its_order(bind: Rig) -> None:
+    entry = bind.run()
+    assert (entry.state, entry.message, entry.writer) == ("done", None, None)
+    assert bind.machine.drivers == VFIO
+    assert [(kind, address) for kind, address, _ in bind.machine.done] == [
+        ("load", None),
+        ("override", SOUND), ("unbind", SOUND), ("probe", SOUND),
+        ("override", CARD), ("unbind", CARD), ("probe", CARD),
+    ]  # fmt: skip
+    assert [(o.address, o.driver, o.override) for o in entry.origins] == [
+        (SOUND, "snd_hda_intel", None), (CARD, "nvidia", None),
+    ]  # fmt: skip
+
+
+def test_an_unbind_clears_what_the_bind_set(unbind: Rig) -> None:
+    assert unbind.run().state == "done"
+    assert unbind.machine.drivers == HOST
+    assert unbind.machine.overrides == {CARD: None, SOUND: None}
+
+
+def test_a_function_that_had_no_driver_has_none_again(unbind: Rig) -> None:
+    unbind.machine.ignored = {("probe", SOUND)}
+    unbind.plan = replace(unbind.plan, steps=homeward(unbind.plan.steps, {**HOST, SOUND: None}))
+    assert unbind.run().state == "done"
+
+
+def test_a_companion_of_which_nothing_is_known_may_have_none(unbind: Rig) -> None:
+    unbind.machine.ignored = {("probe", SOUND)}
+    unbind.plan = replace(unbind.plan, steps=unbind.unknown)
+    assert unbind.run().state == "done"
+
+
+# --- a step goes wrong --------------------------------------------------------------
+
+
+def every_deed(direction: Direction) -> Iterator[tuple[str, str | None]]:
+    for address in (SOUND, CARD):
+        for kind in ("override", "unbind", "probe"):
+            yield kind, address
+    if direction == "bind":
+        yield "load", None
+
+
+@pytest.mark.parametrize("deed", list(every_deed("bind")))
+@pytest.mark.parametrize("fault", [errno.EBUSY, errno.ENODEV, errno.EACCES])
+def test_a_bind_of_which_any_step_fails_is_undone(
+    bind: Rig, deed: tuple[str, str | None], fault: int
+) -> None:
+    bind.machine.faults[deed] = fault
+    entry = bind.run()
+    assert entry.state in ("undone", "failed")
+    if entry.state == "undone":
+        assert bind.machine.drivers == bind.before
+        assert not any(bind.machine.overrides.values())
+    else:  # the same write failed again in the undo
+        assert entry.message is not None
+        assert "could not be undone" in entry.message
+
+
+@pytest.mark.parametrize("deed", [("probe", SOUND), ("probe", CARD)])
+def test_a_probe_that_silently_binds_nothing_is_seen(
+    either: Rig, deed: tuple[str, str | None]
+) -> None:
+    probe = either.machine
+
+    class Once(set[tuple[str, str | None]]):
+        """Ignores the first such deed only."""
+
+        def __contains__(self, key: object) -> bool:
+            if super().__contains__(key):
+                self.clear()
+                return True
+            return False
+
+    probe.ignored = Once({deed})
+    entry = either.run()
+    assert entry.state == "undone"
+    assert entry.message is not None
+    assert "no driver" in entry.message or "none" in entry.message
+    assert probe.drivers == either.before
+
+
+def test_a_group_that_never_appears(bind: Rig) -> None:
+    bind.machine.node = False
+    entry = bind.run()
+    assert (entry.state, bind.machine.drivers) == ("undone", bind.before)
+    assert "/dev/vfio/2 did not appear" in (entry.message or "")
+
+
+def test_a_writer_that_is_killed_leaves_it_to_the_kernel(either: Rig) -> None:
+    either.machine.faults[("unbind", CARD)] = -9
+    assert either.run().state == "done"
+
+
+# --- holders ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scans_before", [0, 1])
+def test_who_holds_the_card_before_the_first_write(bind: Rig, scans_before: int) -> None:
+    bind.machine.held = [Holders(())] * scans_before + [BUSY]
+    entry = bind.run()
+    assert (entry.state, entry.message) == ("undone", "in use by game (812, /dev/nvidia1)")
+    assert bind.machine.done == []
+
+
+def test_who_takes_the_card_between_preflight_and_unbind(bind: Rig) -> None:
+    bind.machine.held = [Holders(())] * 3 + [BUSY]
+    entry = bind.run()
+    assert entry.state == "undone"
+    assert "in use by game" in (entry.message or "")
+    assert ("unbind", CARD, CARD) not in bind.machine.done
+    assert bind.machine.drivers == bind.before
+
+
+def test_our_own_readings_get_a_moment_to_let_go(bind: Rig) -> None:
+    ours = Holders((Holder(CARD, 5, "python3", "/dev/nvidia1", ours=True),))
+    bind.machine.held = [ours, ours, ours]
+    assert bind.run().state == "done"
+    bind.machine.drivers = dict(bind.before)
+    bind.machine.held = [ours] * 1000
+    assert "python3" in (bind.run().message or "")
+
+
+# --- stuck ------------------------------------------------------------------------
+
+
+def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) -> None:
+    bind.machine.slow[("unbind", CARD)] = 3
+    bind.machine.held = [Holders(())] * 4 + [BUSY]
+    seen: list[tuple[str, str | None, Process | None]] = []
+    write = bind.journal.write
+
+    def noted(entry: Entry) -> None:
+        seen.append((entry.state, entry.message, entry.writer))
+        write(entry)
+
+    bind.journal.write = noted  # type: ignore[method-assign]
+    assert bind.run().state == "done"
+    stuck = [each for each in seen if each[0] == "stuck"]
+    assert stuck == [
+        ("stuck", "the kernel waits for game (812, /dev/nvidia1): close game, or kill 812",
+         Process(4711, 1))
+    ]  # fmt: skip
+    assert bind.machine.drivers == VFIO
+
+
+def test_a_card_that_is_still_leaving_is_not_touched(bind: Rig) -> None:
+    bind.machine.leaving = {CARD}
+    with bind.journal.locked() as lock, pytest.raises(HostError, match="has not let go"):
+        bind.runner(lock).prepare(bind.plan)
+    assert bind.machine.done == []
+
+
+def test_an_undo_leaves_a_card_alone_that_is_leaving(bind: Rig) -> None:
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.prepare(bind.plan)
+        bind.machine.drivers[CARD] = None
+        bind.machine.leaving = {CARD}
+        bind.machine.drivers[SOUND] = "vfio-pci"
+        entry = runner.undo(entry, "interrupted")
+    assert entry.state == "failed"
+    assert {address for _, address, _ in bind.machine.done} == {SOUND}
+    assert bind.machine.drivers[SOUND] == "snd_hda_intel"
+
+
+# --- the journal --------------------------------------------------------------------
+
+
+class Full(Journal):
+    """Has no room left after ``room`` entries."""
+
+    def __init__(self, journal: Journal, room: int) -> None:
+        super().__init__(journal.folder, owner=os.geteuid())
+        self.room = room
+
+    def write(self, entry: Entry) -> None:
+        self.room -= 1
+        if self.room < 0:
+            raise JournalError("swap.json cannot be written: No space left on device")
+        super().write(entry)
+
+
+@pytest.mark.parametrize("room", range(20))
+def test_a_journal_without_room_leaves_a_host_that_is_whole(bind: Rig, room: int) -> None:
+    full = Full(bind.journal, room)
+    with full.locked() as lock:
+        runner = Runner(bind.machine, full, lock, now=lambda: NOON, pause=bind.pause,
+                        clock=lambda: bind.time)  # fmt: skip
+        try:
+            entry = runner.run(runner.prepare(bind.plan), bind.plan)
+        except JournalError:
+            assert bind.machine.done == []  # not even prepared
+            return
+    assert entry.state in ("done", "undone")
+    assert bind.machine.drivers == (VFIO if entry.state == "done" else bind.before)
+
+
+# --- interrupted --------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What SIGKILL is to the runner: nothing of it runs after that."""
+
+
+@pytest.mark.parametrize("way", ["finish", "undo"])
+@pytest.mark.parametrize("writes", range(22))
+def test_a_runner_that_dies_between_any_two_entries_is_recovered(
+    either: Rig, writes: int, way: str
+) -> None:
+    """The kernel finishes what a write began; the entry that could not be written is lost."""
+    write, left = either.journal.write, [writes]
+
+    def dying(entry: Entry) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise Killed
+        write(entry)
+
+    either.journal.write = dying  # type: ignore[method-assign]
+    try:
+        with either.journal.locked() as lock:
+            runner = either.runner(lock)
+            runner.run(runner.prepare(either.plan), either.plan)
+    except Killed:
+        pass
+    either.journal.write = write  # type: ignore[method-assign]
+    entry = either.journal.read()
+    if entry is None:
+        assert either.machine.drivers == either.before
+        return
+    if entry.ended:
+        return
+    with either.journal.locked() as lock:
+        runner = either.runner(lock)
+        if way == "undo":
+            entry = runner.undo(entry, "recover")
+            assert (entry.state, either.machine.drivers) == ("undone", either.before)
+            return
+        entry = runner.run(entry, seen_now(either))
+    wanted = VFIO if either.plan.direction == "bind" else HOST
+    assert (entry.state, either.machine.drivers) == ("done", wanted)
+
+
+def seen_now(rig: Rig) -> Plan:
+    """The plan for what is left to do."""
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    functions = []
+    for function in (gpu, sound):
+        functions.append(type(function)(
+            address=function.address, vendor=function.vendor, device=function.device,
+            class_code=function.class_code, name=function.name, iommu_group=2,
+            driver=rig.machine.drivers[function.address],
+        ))  # fmt: skip
+    pci = inventory(*card("01:00", 1, boot_vga=True), *functions)
+    seen = assess(snapshot(pci), Choice(CARD)).gpu(CARD)
+    assert seen is not None
+    direction = rig.plan.direction
+    left = steps(seen, direction)
+    return Plan(
+        direction, CARD, rig.plan.moves, homeward(left, HOST) if direction == "unbind" else left
+    )
