@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.libvirt.daemon import tiny
+
 DEVICES = Path("/sys/bus/pci/devices")
 PATIENCE = 60.0
 """Seconds after which something that does not happen is a failure; the lab is slow."""
@@ -114,6 +116,45 @@ class Writer:
 def unbinding(address: str) -> Writer:
     """Somebody unbinds a function and waits for it."""
     return Writer(DEVICES / address / "driver/unbind", address)
+
+
+# --- guests ---------------------------------------------------------------------
+
+URI = "qemu:///system"
+
+_HOSTDEV = """
+<hostdev mode='subsystem' type='pci' managed='no'>
+  <source><address domain='0x0000' bus='0x{}' slot='0x{}' function='0x{}'/></source>
+</hostdev>"""
+
+
+def virsh(*words: str) -> str:
+    return run("virsh", "--connect", URI, *words)
+
+
+@contextmanager
+def defined(folder: Path, *addresses: str) -> Iterator[str]:
+    """A domain with PCI functions passed through."""
+    parts = (re.split("[:.]", address) for address in addresses)
+    devices = "".join(_HOSTDEV.format(*part[1:]) for part in parts)
+    definition = folder / "vm.xml"
+    definition.write_text(tiny("vm", devices))
+    virsh("define", str(definition))
+    try:
+        yield "vm"
+    finally:
+        virsh("undefine", "vm")
+
+
+@contextmanager
+def guest_with(folder: Path, *addresses: str) -> Iterator[str]:
+    """The same, running."""
+    with defined(folder, *addresses) as name:
+        virsh("start", name)
+        try:
+            yield name
+        finally:
+            virsh("destroy", name)
 
 
 # --- who holds a card -----------------------------------------------------------

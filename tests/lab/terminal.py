@@ -99,12 +99,18 @@ class Terminal:
     def press(self, keys: str) -> None:
         os.write(self._pty, keys.encode())
 
+    def hang_up(self) -> None:
+        """The terminal is gone, as when an SSH connection is lost."""
+        os.close(self._pty)
+        self._pty = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGKILL)
         self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        os.close(self._pty)
+        if self._pty >= 0:
+            self._reader.join(PATIENCE)
+            os.close(self._pty)
 
 
 def _style(cell: pyte.screens.Char) -> Style:

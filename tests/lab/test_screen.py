@@ -12,6 +12,7 @@ import pytest
 
 from tests.lab.host import (
     bind,
+    defined,
     driver,
     family,
     held,
@@ -25,15 +26,14 @@ from tests.lab.host import (
     thread_states,
     unbinding,
     until,
+    virsh,
 )
 from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
-from tests.libvirt.daemon import tiny
 
 pytestmark = pytest.mark.only("two-slots")
 
 CARD, SOUND = slot(2), slot(2, 1)
-URI = "qemu:///system"
 
 SOON = 2.0
 """Seconds within which a change is on the screen: a tenth of that on a machine that is not
@@ -92,10 +92,6 @@ def by_driverctl(name: str | None) -> None:
         run("driverctl", "--nosave", *deed, address, *([name] if name else []))
 
 
-def virsh(*words: str) -> str:
-    return run("virsh", "--connect", URI, *words)
-
-
 @pytest.mark.parametrize("move", [by_hand, by_virsh, by_driverctl])
 def test_a_bind_by_anybody_is_soon_on_the_screen(
     screen: Terminal, move: Move, capsys: pytest.CaptureFixture[str]
@@ -117,21 +113,13 @@ def test_a_bind_by_anybody_is_soon_on_the_screen(
 
 # --- a guest --------------------------------------------------------------------
 
-HOSTDEV = """
-<hostdev mode='subsystem' type='pci' managed='no'>
-  <source><address domain='0x0000' bus='0x02' slot='0x00' function='0x{}'/></source>
-</hostdev>"""
-
 
 @pytest.fixture
 def guest(tmp_path: Path) -> Iterator[str]:
-    """A domain with both functions of the card."""
-    definition = tmp_path / "vm.xml"
-    definition.write_text(tiny("vm", "".join(HOSTDEV.format(n) for n in (0, 1))))
+    """A domain with both functions of the card, which are on vfio-pci."""
     by_hand("vfio-pci")
-    virsh("define", str(definition))
-    yield "vm"
-    virsh("undefine", "vm")
+    with defined(tmp_path, CARD, SOUND) as name:
+        yield name
     by_hand(None)
 
 

@@ -1,11 +1,13 @@
-"""The swap, for real: both ways, refused, interrupted, recovered."""
+"""The swap by its commands: both ways, refused, and while others are in the way."""
 
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,16 @@ from tests.lab.host import (
     PATIENCE,
     bind,
     driver,
+    guest_with,
     held,
     link,
     node,
     override_of,
+    run,
     slot,
+    until,
 )
+from tests.lab.terminal import terminal
 
 CARD, SOUND = slot(2), slot(2, 1)
 JOURNAL = Path("/run/vfiotop/swap.json")
@@ -81,9 +87,92 @@ def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
         print(f"\nbind {bound - began:.1f} s, unbind {ended - back:.1f} s, all of the command")
 
 
-def test_a_holder_is_refused_by_name() -> None:
-    with held(node(CARD)) as process:
+@pytest.mark.parametrize("by", ["fd", "mapping"])
+def test_a_holder_is_refused_by_name(by: str) -> None:
+    with held(node(CARD), by) as process:
         said = vfiotop("bind", "--yes", code=1)
-    assert f"({process.pid}, /dev/nvidia" in said
+    assert f"({process.pid}, " in said
+    assert node(CARD) in said
     assert drivers() == HOST
     assert not JOURNAL.exists()
+
+
+def test_who_uses_the_sound_is_in_the_way_too() -> None:
+    control = next(Path(f"/sys/bus/pci/devices/{SOUND}/sound").glob("card*/controlC*")).name
+    with held(f"/dev/snd/{control}") as process:
+        assert f"({process.pid}, /dev/snd/{control})" in vfiotop("bind", "--yes", code=1)
+    assert drivers() == HOST
+
+
+def test_an_ordinary_user_is_told_to_be_root() -> None:
+    done = subprocess.run(
+        ["vfiotop", "bind", "--yes", "--despite-doubts"], user="nobody", capture_output=True,
+        text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert (done.returncode, "only root may move a card" in done.stderr) == (1, True)
+    assert drivers() == HOST
+
+
+def test_a_kernel_that_may_not_load_vfio_pci() -> None:
+    forbidden = Path("/etc/modprobe.d/lab-forbids.conf")
+    run("modprobe", "-r", "vfio-pci")
+    forbidden.parent.mkdir(exist_ok=True)
+    forbidden.write_text("install vfio-pci /bin/false\n")
+    try:
+        said = vfiotop("bind", "--yes", code=1)
+    finally:
+        forbidden.unlink()
+        run("modprobe", "vfio-pci")
+    assert "modprobe vfio-pci" in said
+    assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
+
+
+def test_a_place_for_the_journal_that_is_full() -> None:
+    folder = JOURNAL.parent
+    run("mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(folder))
+    try:
+        with suppress(OSError), (folder / "filler").open("wb", buffering=0) as filler:
+            while True:
+                filler.write(b"x" * 4096)
+        assert "cannot be written" in vfiotop("bind", "--yes", code=1)
+    finally:
+        run("umount", str(folder))
+    assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
+
+
+def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
+    vfiotop("bind", "--yes")
+    with guest_with(tmp_path, CARD, SOUND) as name:
+        said = vfiotop("unbind", "--yes", code=1)
+        assert f"“{name}” runs and has the card's group" in said
+        assert drivers() == VFIO
+    vfiotop("unbind", "--yes")
+    assert drivers() == HOST
+
+
+@pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGHUP])
+@pytest.mark.parametrize("deed", ["bind", "unbind"])
+def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
+    if deed == "unbind":
+        vfiotop("bind", "--yes")
+        JOURNAL.unlink()
+    asked = subprocess.Popen(["vfiotop", deed, "--yes"], stdout=subprocess.DEVNULL)
+    until(lambda: JOURNAL.exists() and journal()["step"] >= 1)
+    asked.send_signal(end)
+    asked.wait(PATIENCE)
+    until(lambda: bool(journal()["state"] == "done"))
+    assert drivers() == (VFIO if deed == "bind" else HOST)
+    if deed == "bind":
+        vfiotop("unbind", "--yes")
+
+
+def test_a_terminal_that_goes_away_in_the_middle() -> None:
+    with terminal("vfiotop", "bind") as window:
+        window.until(lambda text: "now? [y/N]" in text)
+        assert "echo vfio-pci > /sys/bus/pci/devices/" in window.text()
+        window.press("y\n")
+        window.until(lambda text: "running" in text)
+        window.hang_up()
+    until(lambda: bool(journal()["state"] == "done"))
+    assert drivers() == VFIO
+    vfiotop("unbind", "--yes")

@@ -29,6 +29,10 @@ FOLLOW_S = 0.1
 """Seconds between two looks into the journal."""
 
 
+WRITE_S = 5.0
+"""Seconds that the last write of a runner that is gone gets to return."""
+
+
 class Refused(Exception):
     """The swap was not begun, and nothing was touched: why and what to do."""
 
@@ -81,7 +85,7 @@ def run_recover(
     """Finish or undo the swap that was interrupted; the journal's entry in the end. Raises
     as ``run_swap``."""
     journal = journal or Journal()
-    with journal.locked() as lock:
+    with journal.locked(WRITE_S) as lock:
         last = journal.read()
         if last is None or last.ended:
             raise Refused("there is nothing to recover")

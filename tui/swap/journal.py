@@ -13,6 +13,7 @@ import json
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -27,6 +28,9 @@ SCHEMA = 1
 SIZE_LIMIT = 256 * 1024
 FUNCTIONS_LIMIT = 64
 TEXT_LIMIT = 2000
+
+LOOK_S = 0.1
+"""Seconds between two looks at whether the lock is free."""
 
 State = Literal["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]
 """``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing goes
@@ -149,10 +153,10 @@ class Journal:
             raise JournalError(f"{path} cannot be written: {error.strerror}") from error
 
     @contextmanager
-    def locked(self) -> Iterator[int]:
+    def locked(self, patience: float = 0.0) -> Iterator[int]:
         """Hold the lock of this host's swaps; its descriptor, for those who inherit it: a
         write that does not return keeps the lock as long. Raises ``Locked`` where somebody
-        has it, ``JournalError`` where the folder is not ours."""
+        has it for ``patience`` seconds, ``JournalError`` where the folder is not ours."""
         self._make_folder()
         path = self.folder / "lock"
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -162,13 +166,7 @@ class Journal:
             raise _not_ours(path, error.strerror or "cannot be opened") from error
         try:
             self._check(os.fstat(descriptor), path)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise Locked(
-                    "another swap is under way on this host, or a write of it has not returned; "
-                    "`vfiotop` shows it"
-                ) from error
+            _take(descriptor, patience)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -198,6 +196,22 @@ class Journal:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _take(descriptor: int, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                raise Locked(
+                    "another swap is under way on this host, or a write of it has not returned; "
+                    "`vfiotop` shows it"
+                ) from error
+            time.sleep(LOOK_S)
+        else:
+            return
 
 
 def _not_ours(path: Path, why: str) -> JournalError:

@@ -1,0 +1,232 @@
+"""SIGKILL to the runner and to the writer at every step of a swap: after each the host is
+whole, or made whole by one recovery. And a card that somebody takes at the last moment."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.lab.host import PATIENCE, bind, driver, node, override_of, slot
+from tests.lab.test_swap import vfiotop
+from tui.host.pci import PciSource
+from tui.model import Direction, Plan, Snapshot
+from tui.rules.roles import Choice
+from tui.rules.view import assess
+from tui.swap.command import WRITE_S
+from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.machine import RealMachine, alive, myself
+from tui.swap.plan import homeward, moves, steps
+from tui.swap.runner import Runner
+
+pytestmark = pytest.mark.only("two-slots")
+
+CARD, SOUND = slot(2), slot(2, 1)
+HOST = {CARD: "nvidia", SOUND: "snd_hda_intel"}
+VFIO = {CARD: "vfio-pci", SOUND: "vfio-pci"}
+ENDS = {"bind": VFIO, "unbind": HOST}
+STEPS = {"bind": 8, "unbind": 6}
+
+
+def drivers() -> dict[str, str | None]:
+    return {address: driver(address) for address in (CARD, SOUND)}
+
+
+def planned(direction: Direction) -> Plan:
+    """The plan for what is left to do, from the kernel's files as they are now."""
+    gpu = assess(Snapshot(pci=PciSource().read()), Choice(CARD)).gpu(CARD)
+    assert gpu is not None
+    left = steps(gpu, direction)
+    known = homeward(left, HOST) if direction == "unbind" else left
+    return Plan(direction, CARD, tuple(f.address for f in moves(gpu)), known)
+
+
+def started(plan: Plan) -> int:
+    """A runner in a process of its own; its pid."""
+    pid = os.fork()
+    if pid:
+        return pid
+    with suppress(BaseException):
+        os.setsid()
+        journal = Journal()
+        with journal.locked() as lock:
+            runner = Runner(RealMachine(), journal, lock)
+            runner.run(runner.prepare(plan), plan)
+    os._exit(0)
+
+
+def entry() -> Entry | None:
+    with suppress(JournalError):
+        return Journal().read()
+    return None
+
+
+def awaited(runner: int, seen: Callable[[Entry], bool]) -> Entry | None:
+    """The first entry of which ``seen`` is true; ``None`` where the runner ends without."""
+    while True:
+        now = entry()
+        if now is not None and now.runner.pid == runner:
+            if seen(now):
+                return now
+            if now.ended or now.state == "failed":
+                return None
+
+
+def ended(pid: int) -> None:
+    os.waitpid(pid, 0)
+
+
+@pytest.fixture(autouse=True)
+def whole(request: pytest.FixtureRequest) -> Iterator[None]:
+    yield
+    if request.node.get_closest_marker("wreck"):
+        return
+    for address in (SOUND, CARD):
+        bind(address, None)
+    assert drivers() == HOST
+    (Journal().folder / "swap.json").unlink(missing_ok=True)
+
+
+def begin(direction: Direction) -> dict[str, str | None]:
+    if direction == "unbind":
+        for address in (SOUND, CARD):
+            bind(address, "vfio-pci")
+    return drivers()
+
+
+def recovered(finish: bool, before: dict[str, str | None]) -> str:
+    """One recovery, as the command does it; what it came to."""
+    journal = Journal()
+    left = entry()
+    if left is None or left.ended:
+        return "whole"
+    with journal.locked(WRITE_S) as lock:
+        runner = Runner(RealMachine(), journal, lock)
+        left = replace(left, runner=myself())
+        if finish:
+            done = runner.run(left, planned(left.direction))
+            assert (done.state, drivers()) == ("done", ENDS[left.direction]), done
+        else:
+            done = runner.undo(left, "undone by recover")
+            assert (done.state, drivers()) == ("undone", before), done
+    return done.state
+
+
+@pytest.mark.parametrize("finish", [True, False], ids=["finish", "undo"])
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_a_runner_that_is_killed_at_any_step(
+    direction: Direction, finish: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = []
+    for index in range(STEPS[direction]):
+        for writing in (False, True):
+            before = begin(direction)
+            runner = started(planned(direction))
+            at = awaited(
+                runner,
+                lambda e, i=index, w=writing: (  # type: ignore[misc]
+                    e.state == "running" and e.step == i and (e.writer is not None) == w
+                ),
+            )
+            os.kill(runner, signal.SIGKILL)
+            ended(runner)
+            where = "in the write" if writing else "before it"
+            step = at.steps[at.step] if at else "not met"
+            rows.append(f"{direction:<7} {index + 1}  {where:<12}  {recovered(finish, before):<7} "
+                        f"{step}")  # fmt: skip
+            for address in (SOUND, CARD):
+                bind(address, None)
+            (Journal().folder / "swap.json").unlink(missing_ok=True)
+    with capsys.disabled():
+        print("", *rows, sep="\n")
+
+
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
+    """The kernel finishes what it began, or nothing was begun; the runner sees which."""
+    for index in range(STEPS[direction]):
+        before = begin(direction)
+        runner = started(planned(direction))
+        at = awaited(runner, lambda e, i=index: e.step == i and e.writer is not None)  # type: ignore[misc]
+        if at is not None and at.writer is not None:
+            with suppress(ProcessLookupError):
+                os.kill(at.writer.pid, signal.SIGKILL)
+        ended(runner)
+        end = entry()
+        assert end is not None
+        assert end.state in ("done", "undone"), end
+        assert drivers() == (ENDS[direction] if end.state == "done" else before)
+        for address in (SOUND, CARD):
+            bind(address, None)
+        (Journal().folder / "swap.json").unlink(missing_ok=True)
+
+
+# --- a card that is taken at the last moment ----------------------------------------
+
+
+def impatient(plan: Plan) -> Plan:
+    """Stuck after two seconds."""
+    return replace(plan, steps=tuple(replace(s, limit_s=2.0) if s.kind == "unbind" else s
+                                     for s in plan.steps))  # fmt: skip
+
+
+def taken(runner: int) -> int:
+    """Open the card's node when nobody looks any more and before the kernel is asked."""
+    name = node(CARD)
+    at = awaited(runner, lambda e: e.steps[e.step].startswith(f"echo {CARD} >")
+                 and "/unbind" in e.steps[e.step] and e.writer is not None)  # fmt: skip
+    assert at is not None
+    return os.open(name, os.O_RDWR)
+
+
+def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free() -> None:
+    runner = started(impatient(planned("bind")))
+    descriptor = taken(runner)
+    stuck = awaited(runner, lambda e: e.state == "stuck")
+    assert stuck is not None
+    assert f"({os.getpid()}, {node(CARD)})" in (stuck.message or "")
+    said = vfiotop("bind", "--yes", code=3)
+    assert "under way (stuck)" in said
+    assert vfiotop("recover", code=3) == said
+    os.close(descriptor)
+    ended(runner)
+    end = entry()
+    assert end is not None
+    assert (end.state, drivers()) == ("done", VFIO)
+
+
+def test_two_swaps_at_once() -> None:
+    runner = started(planned("bind"))
+    assert awaited(runner, lambda e: e.state == "running") is not None
+    with pytest.raises(JournalError, match="another swap"), Journal().locked():
+        pass
+    ended(runner)
+    assert drivers() == VFIO
+    assert override_of(CARD) == "vfio-pci"
+
+
+@pytest.mark.wreck
+def test_a_card_that_never_comes_free() -> None:
+    """As from driver 595 on: nothing more is written, and everybody is told."""
+    parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
+    parameter.write_text("1")
+    runner = started(impatient(planned("bind")))
+    descriptor = taken(runner)
+    assert awaited(runner, lambda e: e.state == "stuck") is not None
+    os.close(descriptor)
+    os.kill(runner, signal.SIGKILL)
+    ended(runner)
+    left = entry()
+    assert left is not None
+    assert left.writer is not None
+    assert alive(left.writer)
+    with pytest.raises(JournalError, match="write of it has not returned"), Journal().locked():
+        pass
+    assert "interrupted (stuck)" in vfiotop("recover", code=3)
+    assert "has not returned" in vfiotop("recover", "--undo", code=1)
+    assert PATIENCE
