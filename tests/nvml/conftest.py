@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -60,7 +60,12 @@ class Machine:
         while not told.exists():
             assert time.monotonic() < deadline
 
-    def source(self, library: Path | None = None, timeout: float = 5.0) -> NvmlSource:
+    def source(
+        self,
+        library: Path | None = None,
+        timeout: float = 5.0,
+        swapping: Callable[[], bool] = lambda: False,
+    ) -> NvmlSource:
         environment = {
             "LD_LIBRARY_PATH": str((library or self.library).parent),
             "VFIOTOP_STANDIN_SYSFS": str(self.sys),
@@ -70,7 +75,7 @@ class Machine:
         }
         source = NvmlSource(
             self.root, environment=environment, timeout=timeout, start_timeout=timeout + 10,
-            clock=lambda: self.now,
+            clock=lambda: self.now, swapping=swapping,
         )  # fmt: skip
         self.sources.append(source)
         return source

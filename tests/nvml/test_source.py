@@ -212,6 +212,20 @@ def test_release_ends_the_child_until_resume(machine: Machine) -> None:
     assert source.read().cards
 
 
+def test_no_child_runs_while_a_card_is_moved(machine: Machine) -> None:
+    moving = [False]
+    source = machine.source(swapping=lambda: moving[0])
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    moving[0] = True
+    with pytest.raises(NothingToRead, match="let go of while a card moves"):
+        source.read()
+    assert is_gone(pid)
+    moving[0] = False
+    assert len(source.read().cards) == 2
+
+
 def test_the_child_lets_go_of_a_card_that_leaves_without_being_asked(machine: Machine) -> None:
     source = machine.source()
     source.read()

@@ -57,6 +57,7 @@ class Machine:
     leaving: set[str] = field(default_factory=set)
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
+    ended: list[int] = field(default_factory=list)
 
     def start(self, step: Step, lock: int) -> Deed:
         key = step.kind, step.address
@@ -93,6 +94,9 @@ class Machine:
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
         return self.held.pop(0) if self.held else Holders(())
+
+    def end(self, pid: int) -> None:
+        self.ended.append(pid)
 
 
 class Rig:
@@ -267,10 +271,11 @@ def test_who_takes_the_card_between_preflight_and_unbind(bind: Rig) -> None:
     assert bind.machine.drivers == bind.before
 
 
-def test_our_own_readings_get_a_moment_to_let_go(bind: Rig) -> None:
+def test_our_own_readings_are_ended(bind: Rig) -> None:
     ours = Holders((Holder(CARD, 5, "python3", "/dev/nvidia1", ours=True),))
     bind.machine.held = [ours, ours, ours]
     assert bind.run().state == "done"
+    assert bind.machine.ended == [5, 5, 5]
     bind.machine.drivers = dict(bind.before)
     bind.machine.held = [ours] * 1000
     assert "python3" in (bind.run().message or "")

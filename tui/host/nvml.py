@@ -50,7 +50,8 @@ class NvmlSource:
 
     ``root`` holds the ``sys`` that is looked into, ``environment`` is set for the child
     in addition to our own, the time limits are in seconds, ``clock`` gives monotonic
-    seconds. ``release``, ``resume`` and ``close`` may be called from any thread.
+    seconds; while ``swapping`` says that a card is being moved no child runs. ``release``,
+    ``resume`` and ``close`` may be called from any thread.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class NvmlSource:
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
+        swapping: Callable[[], bool] = lambda: False,
     ) -> None:
         self._bus = root / "sys/bus/pci"
         self._environment = {**os.environ, **(environment or {})}
@@ -69,6 +71,7 @@ class NvmlSource:
         self._start_timeout = start_timeout
         self._clock = clock
         self._now = now
+        self._swapping = swapping
         self._rest = Rest(clock)
         self._lock = threading.Lock()
         self._process: NvmlProcess | None = None
@@ -87,8 +90,11 @@ class NvmlSource:
         return process.pid if process else None
 
     def read(self) -> NvmlReading:
-        """One reading. Raises ``HostError``: no card there, all asleep, NVML fails."""
+        """One reading. Raises ``HostError``: no card there, all asleep, a card moves, NVML
+        fails."""
         try:
+            if self._swapping():
+                raise NothingToRead(RELEASED)
             bound = self._bound()
             cards = tuple(self._power(address) for address in bound)
             process = self._process_for(self._rest.wanted(cards))

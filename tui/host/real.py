@@ -12,6 +12,7 @@ from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.readiness import readiness
 from tui.model import Holders, Readiness
+from tui.swap.machine import under_way
 
 
 class RealInspector:
@@ -31,7 +32,7 @@ def real_host(uri: str, *, readonly: bool = False) -> Host:
         facts=FactsSource(),
         pci=pci,
         vitals=VitalsSource(pci),
-        nvml=NvmlSource(),
+        nvml=NvmlSource(swapping=under_way),
         guests=GuestsSource(uri, readonly=readonly),
         readonly=readonly,
         inspector=RealInspector(),

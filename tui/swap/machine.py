@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -12,7 +14,7 @@ from typing import Protocol
 from tui.host import HostError
 from tui.host.holders import holders
 from tui.model import Holders, Step, Unavailable
-from tui.swap.journal import Process
+from tui.swap.journal import Journal, JournalError, Process
 from tui.swap.plan import DEVICES
 
 _WRITER = Path(__file__).with_name("writer.py")
@@ -54,6 +56,10 @@ class Machine(Protocol):
     def exists(self, path: str) -> bool: ...
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable: ...
+
+    def end(self, pid: int) -> None:
+        """End a process of ours that reads NVML, which may be ended at any time."""
+        ...
 
 
 class RealDeed:
@@ -122,6 +128,10 @@ class RealMachine:
         except HostError as error:
             return Unavailable(str(error))
 
+    def end(self, pid: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
     """A process with its start; start 0 where it has ended."""
@@ -142,6 +152,17 @@ def alive(process: Process) -> bool:
     except OSError:
         return False
     return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def under_way(journal: Journal | None = None) -> bool:
+    """Whether a swap goes on now: its runner lives, or a write of it has not returned."""
+    try:
+        entry = (journal or Journal()).read()
+    except (JournalError, OSError):  # then no runner of ours goes on either
+        return False
+    if entry is None or entry.ended:
+        return False
+    return alive(entry.runner) or (entry.writer is not None and alive(entry.writer))
 
 
 def myself() -> Process:
