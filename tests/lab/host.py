@@ -202,6 +202,13 @@ def held(path: str, by: str = "fd") -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
+def sound_node(address: str) -> str:
+    """The control node of a sound function; its driver makes it after its probe."""
+    folder = DEVICES / address / "sound"
+    until(lambda: any(folder.glob("card*/controlC*")))
+    return f"/dev/snd/{next(folder.glob('card*/controlC*')).name}"
+
+
 def family(pid: int) -> list[int]:
     """A process and all that descend from it."""
     parents = {}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.host import held, node, slot
+from tests.lab.host import held, node, slot, sound_node
 from tui.host.holders import holders
 from tui.model import Holder
 
@@ -34,10 +34,10 @@ def test_a_process_that_uses_the_card(by: str, words: str) -> None:
 
 
 def test_a_process_that_uses_its_sound() -> None:
-    control = next(Path(f"/sys/bus/pci/devices/{SOUND}/sound").glob("card*/controlC*")).name
-    with held(f"/dev/snd/{control}") as process:
+    control = sound_node(SOUND)
+    with held(control) as process:
         (seen,) = of(process.pid)
-        assert (seen.address, seen.what) == (SOUND, f"/dev/snd/{control}")
+        assert (seen.address, seen.what) == (SOUND, control)
 
 
 def test_a_process_that_uses_all_cards() -> None:

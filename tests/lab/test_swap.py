@@ -25,6 +25,7 @@ from tests.lab.host import (
     override_of,
     run,
     slot,
+    sound_node,
     until,
 )
 from tests.lab.terminal import terminal
@@ -99,9 +100,9 @@ def test_a_holder_is_refused_by_name(by: str) -> None:
 
 
 def test_who_uses_the_sound_is_in_the_way_too() -> None:
-    control = next(Path(f"/sys/bus/pci/devices/{SOUND}/sound").glob("card*/controlC*")).name
-    with held(f"/dev/snd/{control}") as process:
-        assert f"({process.pid}, /dev/snd/{control})" in vfiotop("bind", "--yes", code=1)
+    control = sound_node(SOUND)
+    with held(control) as process:
+        assert f"({process.pid}, {control})" in vfiotop("bind", "--yes", code=1)
     assert drivers() == HOST
 
 

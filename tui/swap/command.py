@@ -170,8 +170,10 @@ def _tell(what: dict[str, str]) -> None:
 def launch(arguments: Sequence[str]) -> str:
     """Start a runner with these arguments of ours, out of the reach of this terminal; the
     id of the swap that it began. Raises ``Refused``."""
+    # It runs as root: no module is taken from the folder that somebody happens to be in.
     runner = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-m", "tui", *arguments, "--runner"],
+        [sys.executable, "-P", "-m", "tui", *arguments, "--runner"],
+        cwd="/",
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -97,6 +97,8 @@ class Runner:
                 entry = self._do(entry, step, plan.direction)
             except (StepFailed, JournalError, OSError) as error:
                 return self.undo(entry, f"{step_text(step)}: {error}")
+            except Exception as error:  # a defect of ours must not leave a card half way
+                return self.undo(entry, f"vfiotop failed here ({error!r}); please report it")
         return self._end(entry, "done", None)
 
     def undo(self, entry: Entry, why: str) -> Entry:
