@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,9 @@ LOG_LINES = 80
 
 OUTSIDE = "tests/lab/outside.py"
 
+NO_TESTS = 5
+"""pytest's exit code where none was chosen, as by -k for another topology."""
+
 KEPT = PROJECT / ".lab"
 """Where the results of the last run are."""
 
@@ -33,6 +37,8 @@ KEPT = PROJECT / ".lab"
 def main() -> int:
     """Run the suite or open a machine. The exit code."""
     given, rest = _parser().parse_known_args()
+    for end in (signal.SIGTERM, signal.SIGHUP):  # so that all is put away then, too
+        signal.signal(end, lambda number, _: sys.exit(128 + number))
     try:
         return _open(given) if given.open else _suite(given, rest)
     except LabError as error:
@@ -66,7 +72,7 @@ def _open(given: argparse.Namespace) -> int:
         image = Path(made, "image")
         make_image(image)
         machine = _machine(TOPOLOGIES[name], image, given.models)
-        return machine.open(["bash", "-c", given.open], KEPT / name)
+        return machine.open(["bash", "-c", given.open], KEPT / "opened" / name)
 
 
 def _suite(given: argparse.Namespace, rest: list[str]) -> int:
@@ -83,18 +89,21 @@ def _suite(given: argparse.Namespace, rest: list[str]) -> int:
             except LabError as error:
                 print(f"lab: {error}", flush=True)
                 codes[name] = 1
+            if codes[name] == NO_TESTS and rest:
+                codes[name] = 0
             if codes[name]:
                 _show_kernel_log(KEPT / name / "kernel.log")
             print(f"=== {name}: exit code {codes[name]} after {time.monotonic() - began:.0f} s")
             for picture in (KEPT / name).glob("*.svg"):
                 if given.pictures:
                     shutil.copy(picture, given.pictures)
-    return max(codes.values())
+    return int(any(codes.values()))
 
 
 def _outside() -> int:
     print("\n=== the machine from outside", flush=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", OUTSIDE]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+               "-o", "tmp_path_retention_policy=none", OUTSIDE]  # fmt: skip
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 

@@ -97,8 +97,8 @@ class Writer:
         )
 
     def hangs(self) -> bool:
-        """Whether it is where no signal reaches it."""
-        return "D" in thread_states([self._process.pid]).values()
+        """Whether it waits in the kernel for a driver to let go, where no signal reaches it."""
+        return waits_in("unbind_store", self._process.pid)
 
     def kill(self) -> None:
         """It ends when the kernel is done with it."""
@@ -223,14 +223,23 @@ def family(pid: int) -> list[int]:
     return found
 
 
+def waits_in(function: str, pid: int) -> bool:
+    """Whether a process waits in a function of the kernel (/proc/<pid>/stack)."""
+    try:
+        return function in Path(f"/proc/{pid}/stack").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def thread_states(pids: list[int]) -> Mapping[str, str]:
     """The state of every thread (proc(5)): D is one that cannot be ended."""
     states = {}
     for pid in pids:
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            fields = _stat(task)
-            if fields:
-                states[f"{pid}/{task.name}"] = fields[0]
+        with suppress(FileNotFoundError):  # it has ended
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                fields = _stat(task)
+                if fields:
+                    states[f"{pid}/{task.name}"] = fields[0]
     return states
 
 
@@ -246,7 +255,9 @@ def holds(pids: list[int]) -> dict[int, set[str]]:
     """The nodes of cards that processes have open or mapped: of NVIDIA, DRM, sound, VFIO."""
     found: dict[int, set[str]] = {}
     for pid in pids:
-        files = [*_open_files(pid), *Path(f"/proc/{pid}/maps").read_text().split()]
+        files: list[str] = []
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            files = [*_open_files(pid), *Path(f"/proc/{pid}/maps").read_text().split()]
         nodes = {file for file in files if re.match(r"/dev/(nvidia|dri/|snd/|vfio)", file)}
         if nodes:
             found[pid] = nodes

@@ -47,7 +47,11 @@ class Kernel:
 
 def kernel() -> Kernel:
     """The newest kernel that apt knows, made ready to boot. Raises ``LabError``."""
-    packages = _packages()
+    try:
+        packages = _packages()
+    except LabError:  # no lists yet, or those of yesterday
+        _update()
+        packages = _packages()
     image = packages[0]
     release = image.name.removeprefix("linux-image-")
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -119,6 +123,10 @@ def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
         # The headers name their other half by its installed place.
         makefile = unpacked / "usr/src" / f"linux-headers-{release}" / "Makefile"
         makefile.write_text(makefile.read_text().replace("/usr/src", f"{root}/usr/src"))
+        if not (unpacked / "lib").exists():  # newer releases have it all in /usr
+            (unpacked / "lib").symlink_to("usr/lib")
+        for old in CACHE.glob("linux-image-*"):
+            shutil.rmtree(old)
         unpacked.rename(root)
 
 
@@ -128,9 +136,13 @@ def _download(packages: Sequence[str], folder: Path) -> None:
     try:
         _run(command, cwd=folder)
     except LabError:  # a list of yesterday names what the archive no longer has
-        update = ["apt-get", "update"]
-        _run(update if os.geteuid() == 0 else ["sudo", "-n", *update])
+        _update()
         _run(command, cwd=folder)
+
+
+def _update() -> None:
+    update = ["apt-get", "update"]
+    _run(update if os.geteuid() == 0 else ["sudo", "-n", *update])
 
 
 # --- modules ------------------------------------------------------------------

@@ -9,9 +9,10 @@ import pytest
 
 from tests.lab.kernel import LabError, kernel
 from tests.lab.topologies import TOPOLOGIES
-from tests.lab.vm import Machine, make_image
+from tests.lab.vm import RESULTS, Machine, make_image
 
-LIMIT = 25
+LIMIT = 40
+HANG = f"touch {RESULTS}/reached; sleep infinity"
 
 
 def test_a_machine_that_hangs_is_ended_and_nothing_stays_behind(tmp_path: Path) -> None:
@@ -20,8 +21,9 @@ def test_a_machine_that_hangs_is_ended_and_nothing_stays_behind(tmp_path: Path) 
     topology = TOPOLOGIES["one-gpu"]
     machine = Machine(kernel(), image, topology, topology.models)
     with pytest.raises(LabError, match=rf"one-gpu: the machine was ended after {LIMIT} s"):
-        machine.run(["sleep", "infinity"], tmp_path / "results", LIMIT)
-    assert "virtme-ng-init" in (tmp_path / "results/kernel.log").read_text()
+        machine.run(["bash", "-c", HANG], tmp_path / "results", LIMIT)
+    assert (tmp_path / "results/reached").exists()
+    assert "lab_cards" in (tmp_path / "results/kernel.log").read_text()
     assert processes_that_name(str(image)) == []
 
 

@@ -25,7 +25,7 @@ def of(pid: int) -> list[Holder]:
 
 @pytest.mark.parametrize(("by", "words"), [("fd", ""), ("mapping", "maps ")])
 def test_a_process_that_uses_the_card(by: str, words: str) -> None:
-    with held(node(CARD), by) as process:
+    with held(node(CARD), by) as process, held(node(slot(1)), by):
         (seen,) = of(process.pid)
         assert (seen.address, seen.what, seen.user) == (CARD, f"{words}{node(CARD)}", "root")
         assert not seen.shared

@@ -17,9 +17,9 @@ from tests.lab.host import (
     kernel_log,
     node,
     slot,
-    thread_states,
     unbinding,
     until,
+    waits_in,
 )
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("with_the_host")]
@@ -60,7 +60,7 @@ def test_a_reader_of_driver_override_hangs_with_it() -> None:
         writer = unbinding(CARD)
         until(writer.hangs)
         reader = subprocess.Popen(["cat", DEVICES / CARD / "driver_override"])
-        until(lambda: "D" in thread_states([reader.pid]).values())
+        until(lambda: waits_in("driver_override_show", reader.pid))
     assert writer.wait() == 0
     assert reader.wait(PATIENCE) == 0
 

@@ -36,7 +36,7 @@ class Topology:
     def kernel(self) -> tuple[str, ...]:
         """The kernel's command line."""
         iommu = ("intel_iommu=on", "iommu=on") if self.iommu else ("intel_iommu=off",)
-        return (*iommu, f"modprobe.blacklist={','.join(BLACKLIST)}")
+        return (*iommu, "log_buf_len=4M", f"modprobe.blacklist={','.join(BLACKLIST)}")
 
 
 class Card(Protocol):

@@ -28,6 +28,9 @@ OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml")
 WRITABLE = ("/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/var")
 """What may be written to inside; it is forgotten at the end."""
 
+NOT_READ = ("site-packages", "dist-packages", "test", "idlelib")
+"""What of the interpreter's own modules nobody needs inside."""
+
 RESULTS = "/run/lab/results"
 """Where the folder of results is, inside."""
 
@@ -47,7 +50,7 @@ def make_image(target: Path) -> None:
     for command in (
         compileall,
         ["mksquashfs", *sources, str(target), "-no-strip", "-noappend", "-quiet", "-no-progress",
-         *uncompressed],
+         *uncompressed, "-e", *(f"{_stdlib()}/{name}" for name in NOT_READ)],
     ):  # fmt: skip
         subprocess.run(command, cwd=PROJECT, check=True, stdout=subprocess.DEVNULL)
 

@@ -85,6 +85,21 @@ def test_a_removal_that_hangs_and_ends() -> None:
     assert (subject, tone) == (GUEST, "bad")
     assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not let go of the card.*", text)
     assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
+    silent = replace(unbound(None), vitals=Unavailable("no answer since 12:00:00"))
+    assert "no longer stuck" not in {text for _, text, _ in told(unbound(stuck), silent)}
+    assert [gpu.owner for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
+
+
+def test_what_helps_against_a_hang_depends_on_the_driver() -> None:
+    vitals = Vitals((CardVitals(GUEST, removal=Removal("nvidia", NOON, stuck=True)),))
+    hung = replace(DESK, pci=two_cards(None), vitals=vitals)
+    for version, words in (("590.48.01", "end what does"), ("595.45", "only a reboot"),
+                           (None, "end what does")):  # fmt: skip
+        (card,) = [
+            gpu for gpu in assess(replace(hung, nvml=NvmlReading(version, ()))).gpus
+            if gpu.address == GUEST
+        ]  # fmt: skip
+        assert words in (card.no_reading or "")
 
 
 def test_a_device_without_a_card_moves_too() -> None:

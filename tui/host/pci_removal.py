@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tui.model import Removal
 
-STUCK_AFTER = 10.0
+STUCK_AFTER = 30.0
 """Seconds that no removal of a card takes that nothing holds."""
 
 

@@ -126,12 +126,13 @@ def _folded(deeds: list[Deed], gpus: tuple[Gpu, ...]) -> Iterator[Change]:
 
 
 def _cards(before: HostView, after: HostView) -> Iterator[Change]:
-    nvml, guests = _read("nvml", before, after), _read("guests", before, after)
+    nvml, guests, vitals = (_read(name, before, after) for name in ("nvml", "guests", "vitals"))
     for now in after.gpus:
         was = before.gpu(now.address)
         if was is None:
             continue
-        yield from _stuck(was, now)
+        if vitals:
+            yield from _stuck(was, now)
         if guests:
             yield from _owner(was, now)
         if nvml and was.function.driver == now.function.driver:

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Literal, TypeVar
 
 from tui.model import (
+    NOT_READ_YET,
     Blocker,
     CardReading,
     CardVitals,
@@ -16,6 +17,7 @@ from tui.model import (
     Guest,
     HostView,
     Inventory,
+    NvidiaModule,
     NvmlReading,
     PciFunction,
     Removal,
@@ -23,8 +25,10 @@ from tui.model import (
     Snapshot,
     SourceName,
     Unavailable,
+    Vitals,
 )
 from tui.rules.family import NVIDIA, nvidia_model
+from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.viability import companions, on_vfio, undecided, viability
 
@@ -96,13 +100,25 @@ def _gpu(
         function=function,
         companions=companions(function, inventory),
         role=role,
-        owner=owner(function, domains, card.removal if card else None),
+        owner=_owner(function, domains, card, snapshot.vitals),
         viability=viability(function, inventory),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
         reading=reading,
         no_reading=why_not,
     )
+
+
+def _owner(
+    function: PciFunction,
+    domains: tuple[Domain, ...],
+    card: CardVitals | None,
+    vitals: Vitals | Unavailable,
+) -> str:
+    """Without vitals a card that has no driver may be one that a driver is letting go of."""
+    found = owner(function, domains, card.removal if card else None)
+    lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
+    return "unknown" if found == "none" and lost and function.vendor == NVIDIA else found
 
 
 def _reading(
@@ -121,7 +137,7 @@ def _why_unread(
     asleep = vitals is not None and vitals.runtime_status == "suspended"
     removal = vitals.removal if vitals else None
     reasons = (
-        (removal is not None, _why_removed(removal) if removal else ""),
+        (removal is not None, _why_removed(removal, nvml) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
         (function.vendor != NVIDIA, "this version reads NVIDIA cards only"),
@@ -132,14 +148,15 @@ def _why_unread(
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
 
 
-def _why_removed(removal: Removal) -> str:
+def _why_removed(removal: Removal, nvml: NvmlReading | Unavailable) -> str:
     since = f"{removal.since.astimezone():%H:%M:%S}"
     if not removal.stuck:
         return f"being unbound from {removal.driver} since {since}"
-    return (
-        f"stuck since {since}: {removal.driver} does not let go of the card while something "
-        "uses it; end what does, the kernel log tells more"
-    )
+    held = f"stuck since {since}: {removal.driver} does not let go of the card"
+    version = None if isinstance(nvml, Unavailable) else nvml.driver_version
+    if never_recovers(NvidiaModule(version)):
+        return f"{held}, which something used; with driver {version} only a reboot frees it"
+    return f"{held} while something uses it; end what does, the kernel log tells more"
 
 
 # --- groups -------------------------------------------------------------------
