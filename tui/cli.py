@@ -107,6 +107,9 @@ def _parser() -> argparse.ArgumentParser:
     ways = recover.add_mutually_exclusive_group()
     ways.add_argument("--finish", action="store_true", help="go on from what is seen")
     ways.add_argument("--undo", action="store_true", help="give every function back what it had")
+    recover.add_argument(
+        "--despite-doubts", action="store_true", help="also where a check could not be made"
+    )
     recover.add_argument("--runner", action="store_true", help=argparse.SUPPRESS)
     return parser
 

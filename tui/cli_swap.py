@@ -57,7 +57,7 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     try:
         left = Journal().read()
         if left is not None and not left.ended:
-            return fail(command.unfinished(left), STUCK if left.state == "stuck" else FAILED)
+            return fail(command.unfinished(left), STUCK)
         command.refuse(plan, despite_doubts=arguments.despite_doubts)
     except (command.Refused, JournalError) as error:
         return fail(str(error), FAILED)
@@ -72,7 +72,13 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
 def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     if arguments.runner:
         return command.serve(
-            lambda begun: command.run_recover(host, choice, finish=arguments.finish, begun=begun)
+            lambda begun: command.run_recover(
+                host,
+                choice,
+                finish=arguments.finish,
+                despite_doubts=arguments.despite_doubts,
+                begun=begun,
+            )
         )
     try:
         left = Journal().read()
@@ -82,11 +88,12 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
         print("There is nothing to recover.")
         return DONE
     if not arguments.finish and not arguments.undo:
-        return fail(command.unfinished(left), STUCK if left.state == "stuck" else FAILED)
+        return fail(command.unfinished(left), STUCK)
     if (refusal := _not_here(host)) is not None:
         return fail(refusal, FAILED)
     way = "--finish" if arguments.finish else "--undo"
-    return _followed(["recover", way, *_common(arguments)])
+    doubts = ["--despite-doubts"] if arguments.despite_doubts else []
+    return _followed(["recover", way, *doubts, *_common(arguments)], refused=STUCK)
 
 
 def _not_here(host: Host) -> str | None:
@@ -103,7 +110,11 @@ def _confirmed(plan: Plan) -> bool:
         print(f"\nRisk: {doubt.why}. A card that is in use may hang until a reboot.")
     if not sys.stdin.isatty():
         return False
-    return input(f"\n{plan.direction.capitalize()} {plan.address} now? [y/N] ").lower() == "y"
+    try:
+        answer = input(f"\n{plan.direction.capitalize()} {plan.address} now? [y/N] ")
+    except EOFError:
+        return False
+    return answer.strip().lower() == "y"
 
 
 def _common(arguments: argparse.Namespace) -> list[str]:
@@ -116,16 +127,18 @@ def _common(arguments: argparse.Namespace) -> list[str]:
     return options
 
 
-def _followed(arguments: list[str]) -> int:
+def _followed(arguments: list[str], refused: int = FAILED) -> int:
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
         for last in command.follow(command.launch(arguments)):
             print(_progress(last), flush=True)
     except command.Refused as error:
-        return fail(str(error), FAILED)
+        return fail(str(error), refused)
+    except JournalError as error:
+        return fail(str(error), STUCK)
     except KeyboardInterrupt:
-        return fail("the swap goes on without you; `vfiotop` shows it", FAILED)
+        return fail("the swap goes on without you; `vfiotop` shows it", STUCK)
     return _ending(last)
 
 

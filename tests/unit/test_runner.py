@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,16 @@ import pytest
 
 from tests.unit.made import card, inventory, snapshot, two_cards
 from tui.host import HostError
-from tui.model import Direction, Holder, Holders, Inventory, Plan, Step, Unavailable
+from tui.model import (
+    Direction,
+    Holder,
+    Holders,
+    Inventory,
+    NvidiaModule,
+    Plan,
+    Step,
+    Unavailable,
+)
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.journal import Entry, Journal, JournalError, Process
@@ -28,16 +37,18 @@ BUSY = Holders((Holder(CARD, 812, "game", "/dev/nvidia1"),))
 
 @dataclass
 class Deed:
-    """Ends after it was looked at ``looks`` times."""
+    """Ends after it was looked at ``looks`` times, and takes effect only then."""
 
     process: Process
     outcome: int
-    looks: int = 0
+    looks: int
+    effect: Callable[[], None]
 
     def result(self, seconds: float) -> int | None:
         if self.looks:
             self.looks -= 1
             return None
+        self.effect()
         return self.outcome
 
 
@@ -58,14 +69,15 @@ class Machine:
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
     ended: list[int] = field(default_factory=list)
+    nvidia: NvidiaModule | None = None
 
     def start(self, step: Step, lock: int) -> Deed:
         key = step.kind, step.address
         self.done.append((step.kind, step.address, step.value))
         outcome = self.faults.get(key, 0)
-        if outcome <= 0 and key not in self.ignored:
-            self._take_effect(step)
-        return Deed(Process(4711, 1), outcome, self.slow.get(key, 0))
+        works = outcome <= 0 and key not in self.ignored
+        effect = (lambda: self._take_effect(step)) if works else lambda: None
+        return Deed(Process(4711, 1), outcome, self.slow.get(key, 0), effect)
 
     def _take_effect(self, step: Step) -> None:
         address = step.address
@@ -95,8 +107,21 @@ class Machine:
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
         return self.held.pop(0) if self.held else Holders(())
 
+    def module(self) -> NvidiaModule | None:
+        return self.nvidia
+
     def end(self, pid: int) -> None:
         self.ended.append(pid)
+
+
+class Once(set[tuple[str, str | None]]):
+    """Has its deed the first time only that somebody asks."""
+
+    def __contains__(self, key: object) -> bool:
+        if super().__contains__(key):
+            self.clear()
+            return True
+        return False
 
 
 class Rig:
@@ -222,15 +247,6 @@ def test_a_probe_that_silently_binds_nothing_is_seen(
 ) -> None:
     probe = either.machine
 
-    class Once(set[tuple[str, str | None]]):
-        """Ignores the first such deed only."""
-
-        def __contains__(self, key: object) -> bool:
-            if super().__contains__(key):
-                self.clear()
-                return True
-            return False
-
     probe.ignored = Once({deed})
     entry = either.run()
     assert entry.state == "undone"
@@ -281,6 +297,36 @@ def test_our_own_readings_are_ended(bind: Rig) -> None:
     assert "python3" in (bind.run().message or "")
 
 
+def test_an_undo_unbinds_nothing_that_somebody_uses(unbind: Rig) -> None:
+    """The card is with the host again, and in use, when its sound fails."""
+    unbind.machine.ignored = Once({("probe", SOUND)})
+    unbind.machine.held = [Holders(())] * 4 + [BUSY] * 9
+    entry = unbind.run()
+    assert entry.state == "failed"
+    assert "could not be undone: 0000:02:00.0: in use by game" in (entry.message or "")
+    assert unbind.machine.drivers[CARD] == "nvidia"
+
+
+def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig) -> None:
+    unbind.machine.nvidia = NvidiaModule("580.95.05", modeset=True)
+    unbind.machine.ignored = Once({("probe", SOUND)})
+    assert "modeset" in (unbind.run().message or "")
+    assert unbind.machine.drivers[CARD] == "nvidia"
+
+
+@pytest.mark.parametrize("found", [Unavailable("no /proc"), Holders((), unseen=2)])
+def test_what_cannot_be_seen_is_no_pass(bind: Rig, found: Holders | Unavailable) -> None:
+    bind.machine.held = [found] * 9  # type: ignore[list-item]
+    assert bind.run().state == "undone"
+    assert bind.machine.done == []
+
+
+def test_a_card_that_is_taken_away_meanwhile_is_not_done(bind: Rig) -> None:
+    bind.machine.ignored = {("probe", CARD)}
+    bind.machine.drivers[SOUND] = "snd_hda_intel"
+    assert bind.run().state in ("undone", "failed")
+
+
 # --- stuck ------------------------------------------------------------------------
 
 
@@ -298,8 +344,9 @@ def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) 
     assert bind.run().state == "done"
     stuck = [each for each in seen if each[0] == "stuck"]
     assert stuck == [
+        ("stuck", "the kernel does not return", Process(4711, 1)),
         ("stuck", "the kernel waits for game (812, /dev/nvidia1): close game, or kill 812",
-         Process(4711, 1))
+         Process(4711, 1)),
     ]  # fmt: skip
     assert bind.machine.drivers == VFIO
 
@@ -341,8 +388,12 @@ class Full(Journal):
         super().write(entry)
 
 
-@pytest.mark.parametrize("room", range(20))
-def test_a_journal_without_room_leaves_a_host_that_is_whole(bind: Rig, room: int) -> None:
+@pytest.mark.parametrize("slow", [0, 2])
+@pytest.mark.parametrize("room", range(30))
+def test_a_journal_without_room_leaves_a_host_that_is_whole(
+    bind: Rig, room: int, slow: int
+) -> None:
+    bind.machine.slow = dict.fromkeys(every_deed("bind"), slow)
     full = Full(bind.journal, room)
     with full.locked() as lock:
         runner = Runner(bind.machine, full, lock, now=lambda: NOON, pause=bind.pause,
@@ -397,7 +448,8 @@ def test_a_runner_that_dies_between_any_two_entries_is_recovered(
             entry = runner.undo(entry, "recover")
             assert (entry.state, either.machine.drivers) == ("undone", either.before)
             return
-        entry = runner.run(entry, seen_now(either))
+        plan = seen_now(either)
+        entry = runner.run(runner.resume(entry, plan), plan)
     wanted = VFIO if either.plan.direction == "bind" else HOST
     assert (entry.state, either.machine.drivers) == ("done", wanted)
 

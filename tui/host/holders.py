@@ -22,7 +22,7 @@ from tui.host.device_nodes import Node, Number, nodes, number_of
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders
 
-FILES_LIMIT = 1 << 20
+FILES_LIMIT = 16 << 20
 """Bytes that are read of a file of /proc; maps of a browser have some hundred KiB."""
 
 COMMAND_LIMIT = 200
@@ -102,7 +102,7 @@ class _Scan:
                     if not os.readlink(entry.path).startswith("/"):  # noqa: PTH115 - thousands
                         continue
                     number = number_of(entry.stat())
-                except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
+                except OSError:  # closed meanwhile, or on a file system that has no devices
                     continue
                 if number is not None and number in self._wanted:
                     yield number
@@ -112,10 +112,17 @@ class _Scan:
         many processes map, a library, is looked at once."""
         with (process / "maps").open("rb") as file:
             text = file.read(FILES_LIMIT)
+            if len(text) == FILES_LIMIT:
+                raise PermissionError("too much to look at")  # then it is not known either
         for area, device, inode, path in _MAPPED.findall(text):
             key = device, inode
             if key not in self._mapped:
-                self._mapped[key] = _mapped(process / "map_files" / area.decode(), inode, path)
+                start, _, end = area.decode().partition("-")
+                entry = process / "map_files" / f"{int(start, 16):x}-{int(end, 16):x}"
+                try:
+                    self._mapped[key] = _mapped(entry, inode, path)
+                except FileNotFoundError:  # unmapped meanwhile; another process may have it
+                    continue
             number = self._mapped[key]
             if number is not None and number in self._wanted:
                 yield number
@@ -128,8 +135,6 @@ def _mapped(entry: Path, inode: bytes, path: bytes) -> Number | None:
         return number_of(entry.stat())
     except PermissionError:
         pass
-    except OSError:  # unmapped meanwhile
-        return None
     try:
         status = Path(os.fsdecode(path)).stat()
     except OSError:
@@ -153,6 +158,11 @@ def _holders(process: Path, held: set[_Held]) -> Iterator[Holder]:
             each.node.address, pid, name, each.what, _user(process), command, unit, of_user,
             each.node.shared, _OURS in words,
         )  # fmt: skip
+
+
+def is_ours(pid: int, proc: Path = Path("/proc")) -> bool:
+    """Whether a process says that it is the one of vfiotop's that reads NVML."""
+    return _OURS in _read(proc / str(pid) / "cmdline").split("\0")
 
 
 def _is_of_the_kernel(process: Path) -> bool:

@@ -107,7 +107,7 @@ class NvmlSource:
         try:
             line = process.ask(
                 self._timeout if self._answered else self._start_timeout,
-                wanted=lambda: self._bound() == bound,
+                wanted=lambda: self._bound() == bound and not self._swapping(),
             )
             reading = parse_reply(line, taken_at)
         except NothingToRead:

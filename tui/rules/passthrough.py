@@ -27,6 +27,8 @@ def family(gpu: Gpu) -> Check:
 def one_vm(gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable) -> Check:
     """r465.one-vm: one guest with a GeForce card at a time, over all domains."""
     check = "r465.one-vm"
+    if gpu.nvidia is not None and gpu.nvidia.brand == "unknown":
+        return Check(check, gpu.address, "unknown", "whether it is a GeForce card is not known")
     if not restricted(gpu):
         return Check(check, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
     if isinstance(guests, Unavailable):

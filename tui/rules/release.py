@@ -35,6 +35,14 @@ def never_recovers(module: NvidiaModule | None) -> bool | None:
     return None if found is None else found >= NEVER_RECOVERS
 
 
+def holds_by_itself(module: NvidiaModule | None) -> bool:
+    """Whether the driver may hold a card though no process does: nvidia_drm's modeset."""
+    version = number(module.version) if module else None
+    if module is None or module.modeset is False:
+        return False
+    return version is None or version < MODESET_LETS_GO
+
+
 def check(gpu: Gpu, module: NvidiaModule | None, gpus: Iterable[Gpu]) -> Check:
     """Whether the driver lets go of ``gpu``, one of ``gpus``."""
     if gpu.function.driver != "nvidia":

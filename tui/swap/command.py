@@ -8,6 +8,8 @@ anew under it, and goes on when whoever asked is gone.
 from __future__ import annotations
 
 import json
+import os
+import select
 import signal
 import subprocess
 import sys
@@ -19,11 +21,14 @@ from tui.host import Host, HostError
 from tui.model import Direction, Plan
 from tui.once import NoSuchCard, plan_once
 from tui.rules.roles import Choice
-from tui.swap import words
 from tui.swap.journal import Entry, Journal, JournalError
-from tui.swap.machine import RealMachine, alive, myself
+from tui.swap.machine import SEARCHED, RealMachine, alive
 from tui.swap.plan import homeward
+from tui.swap.preflight import NEEDED
 from tui.swap.runner import Runner
+
+KEPT = frozenset({"HOME", "LANG", "LC_ALL", "TZ", "XDG_CONFIG_HOME", "XDG_STATE_HOME"})
+"""What of the environment bears on the runner; nothing that says where code comes from."""
 
 FOLLOW_S = 0.1
 """Seconds between two looks into the journal."""
@@ -31,6 +36,13 @@ FOLLOW_S = 0.1
 
 WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
+
+
+UNDO_NEEDS = {"swap.movable", "guest.inactive", "privilege"}
+"""The checks of an undo; who holds a function is looked at right before it is moved."""
+
+START_S = 120.0
+"""Seconds for a runner to take all readings and begin."""
 
 
 class Refused(Exception):
@@ -56,6 +68,7 @@ def run_swap(
 ) -> Entry:
     """Swap a GPU on this machine; the journal's entry in the end. Calls ``begun`` when the
     first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
+    _here(host)
     journal = journal or Journal()
     with journal.locked() as lock:
         last = journal.read()
@@ -68,7 +81,7 @@ def run_swap(
         refuse(plan, despite_doubts=despite_doubts)
         host.close()
         home = last.home if last is not None and last.address == plan.address else ()
-        runner = Runner(RealMachine(), journal, lock)
+        runner = Runner(RealMachine(), journal, lock, despite_doubts=despite_doubts)
         entry = runner.prepare(plan, home)
         begun(entry)
         return runner.run(entry, _homeward(plan, entry.host_drivers))
@@ -79,33 +92,46 @@ def run_recover(
     choice: Choice,
     *,
     finish: bool,
+    despite_doubts: bool,
     begun: Callable[[Entry], None],
     journal: Journal | None = None,
 ) -> Entry:
     """Finish or undo the swap that was interrupted; the journal's entry in the end. Raises
     as ``run_swap``."""
+    _here(host)
     journal = journal or Journal()
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
         if last is None or last.ended:
             raise Refused("there is nothing to recover")
-        runner = Runner(RealMachine(), journal, lock)
-        last = replace(last, runner=myself())
-        if not finish:
-            begun(last)
-            return runner.undo(last, "undone by recover")
         try:
             plan = plan_once(host, choice, last.direction, last.address)
         except NoSuchCard as error:
             raise Refused(str(error)) from error
         host.close()
-        fatal = [check for check in plan.refusals if check.id != "swap.movable"]
-        if fatal:
-            raise Refused(f"it cannot be finished: {fatal[0].why}; undo it with "
-                          "`vfiotop recover --undo`")  # fmt: skip
-        entry = replace(last, steps=tuple(words.step_text(step) for step in plan.steps))
+        _refuse_recovery(plan, finish=finish, despite_doubts=despite_doubts)
+        runner = Runner(RealMachine(), journal, lock, despite_doubts=despite_doubts)
+        entry = runner.resume(last, plan)
         begun(entry)
+        if not finish:
+            return runner.undo(entry, "undone by recover")
         return runner.run(entry, _homeward(plan, last.host_drivers))
+
+
+def _refuse_recovery(plan: Plan, *, finish: bool, despite_doubts: bool) -> None:
+    """To finish needs all that a swap needs, but that there is something left to do; to undo
+    needs that nobody has come to use the card meanwhile."""
+    needed = UNDO_NEEDS if not finish else {check.id for check in plan.checks} - {NEEDED}
+    kept = tuple(check for check in plan.checks if check.id in needed)
+    refuse(replace(plan, checks=kept), despite_doubts=despite_doubts)
+
+
+def _here(host: Host) -> None:
+    """Only on the machine itself, and by root, is anything moved."""
+    if host.banner is not None or host.readonly:
+        raise Refused("this host is only looked at: no card is moved")
+    if not host.inspector.readiness([]).root:
+        raise Refused("only root may move a card: run it again with sudo, doas or run0")
 
 
 def refuse(plan: Plan, *, despite_doubts: bool) -> None:
@@ -174,6 +200,7 @@ def launch(arguments: Sequence[str]) -> str:
     runner = subprocess.Popen(  # noqa: S603
         [sys.executable, "-P", "-m", "tui", *arguments, "--runner"],
         cwd="/",
+        env={"PATH": SEARCHED, **{k: v for k, v in os.environ.items() if k in KEPT}},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -181,6 +208,12 @@ def launch(arguments: Sequence[str]) -> str:
     )
     assert runner.stdout is not None
     with runner.stdout:
+        ready, _, _ = select.select([runner.stdout], [], [], START_S)
+        if not ready:
+            raise Refused(
+                f"the runner (process {runner.pid}) has not begun after {START_S:.0f} s: the "
+                "kernel may be busy with the card; `vfiotop recover` tells what it has done"
+            )
         line = runner.stdout.readline(4096)
     try:
         told = json.loads(line)

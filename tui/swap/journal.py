@@ -174,6 +174,7 @@ class Journal:
     def _make_folder(self) -> None:
         try:
             self.folder.mkdir(mode=0o755)
+            self.folder.chmod(0o755)  # whatever root's umask is: everybody reads it
         except FileExistsError:
             pass
         except OSError as error:

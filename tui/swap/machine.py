@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.holders import holders
-from tui.model import Holders, Step, Unavailable
+from tui.host.holders import holders, is_ours
+from tui.host.readiness import readiness
+from tui.model import Holders, NvidiaModule, Step, Unavailable
 from tui.swap.journal import Journal, JournalError, Process
 from tui.swap.plan import DEVICES
 
 _WRITER = Path(__file__).with_name("writer.py")
-_SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
+SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
 OVERRIDE_READ_S = 5.0
 
 
@@ -57,6 +58,10 @@ class Machine(Protocol):
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable: ...
 
+    def module(self) -> NvidiaModule | None:
+        """The nvidia module as it is loaded now."""
+        ...
+
     def end(self, pid: int) -> None:
         """End a process of ours that reads NVML, which may be ended at any time."""
         ...
@@ -72,7 +77,7 @@ class RealDeed:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PATH": _SEARCHED, "LC_ALL": "C"},
+            env={"PATH": SEARCHED, "LC_ALL": "C"},
             pass_fds=[lock],
             start_new_session=True,
         )
@@ -103,17 +108,21 @@ class RealMachine:
     def override(self, address: str) -> str | None:
         """Read in a child: the attribute takes the device's lock."""
         path = f"{DEVICES}/{address}/driver_override"
+        child = subprocess.Popen(  # noqa: S603
+            ["/bin/cat", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )  # fmt: skip
         try:
-            read = subprocess.run(  # noqa: S603
-                ["/bin/cat", path], capture_output=True, timeout=OVERRIDE_READ_S, check=False
-            )
-        except subprocess.TimeoutExpired as error:
+            status = child.wait(OVERRIDE_READ_S)
+        except subprocess.TimeoutExpired as error:  # left alone: it may never end
             raise HostError(
                 f"the kernel is busy with {address}: somebody else's unbind of it has not returned"
             ) from error
-        if read.returncode:
+        assert child.stdout is not None
+        with child.stdout:
+            text = child.stdout.read(4096).decode("ascii", "replace").strip()
+        if status:
             raise HostError(f"{path} cannot be read")
-        text = read.stdout.decode("ascii", "replace").strip()
         return None if text in ("", "(null)") else text
 
     def removing(self, address: str) -> bool:
@@ -127,10 +136,16 @@ class RealMachine:
             return holders(addresses)
         except HostError as error:
             return Unavailable(str(error))
+        except OSError as error:
+            return Unavailable(f"who holds the card cannot be seen: {error.strerror}")
+
+    def module(self) -> NvidiaModule | None:
+        return readiness([]).nvidia
 
     def end(self, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+            if is_ours(pid):  # its number may be somebody else's by now
+                os.kill(pid, signal.SIGKILL)
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
@@ -158,8 +173,8 @@ def under_way(journal: Journal | None = None) -> bool:
     """Whether a swap goes on now: its runner lives, or a write of it has not returned."""
     try:
         entry = (journal or Journal()).read()
-    except (JournalError, OSError):  # then no runner of ours goes on either
-        return False
+    except (JournalError, OSError):  # what cannot be told is no leave to hold a card
+        return True
     if entry is None or entry.ended:
         return False
     return alive(entry.runner) or (entry.writer is not None and alive(entry.writer))

@@ -14,6 +14,7 @@ from tui.model import Direction, Gpu, PciFunction, Step
 VFIO = "vfio-pci"
 
 DEVICES = "/sys/bus/pci/devices"
+DRIVERS = "/sys/bus/pci/drivers"
 PROBE = "/sys/bus/pci/drivers_probe"
 
 OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S = 5.0, 15.0, 60.0, 5.0, 30.0
@@ -33,6 +34,11 @@ def steps(gpu: Gpu, direction: Direction) -> tuple[Step, ...]:
     """The steps that move ``gpu`` and its companions from where they are now. Functions
     that are there already have none."""
     return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu))
+
+
+def unbind_path(driver: str) -> str:
+    """Where a function is unbound from one driver, and from no other that it may be on now."""
+    return f"{DRIVERS}/{driver}/unbind"
 
 
 def homeward(steps: tuple[Step, ...], drivers: Mapping[str, str | None]) -> tuple[Step, ...]:
@@ -68,6 +74,9 @@ def _unbind(gpu: Gpu) -> Iterator[Step]:
         if function.driver in (VFIO, None):
             free = function is not gpu.function
             yield from _move(function, CLEAR, None, HOST_PROBE_S, may_be_free=free)
+        else:  # an override that was left behind would take it away at the next start
+            path = f"{DEVICES}/{function.address}/driver_override"
+            yield Step("override", CLEAR, OVERRIDE_S, function.address, path)
 
 
 def _move(
@@ -83,7 +92,7 @@ def _move(
     yield Step("override", override, OVERRIDE_S, address, f"{folder}/driver_override")
     if function.driver is not None:
         limit = _unbind_s(function)
-        yield Step("unbind", address, limit, address, f"{folder}/driver/unbind")
+        yield Step("unbind", address, limit, address, unbind_path(function.driver))
     yield Step("probe", address, probe_s, address, PROBE, driver, may_be_free)
 
 

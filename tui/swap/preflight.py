@@ -25,15 +25,28 @@ from tui.rules import holding, passthrough, release
 from tui.rules.viability import on_vfio
 from tui.swap.plan import moves, steps
 
+NEEDED = "swap.needed"
+"""The check that a swap which was interrupted at its end fails, and may."""
+
+SYSTEM = "qemu:///system"
+"""The libvirt that knows which guests of this machine have its devices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """What preflight looks at: all of it read after the user asked for the swap."""
+    """What preflight looks at: all of it read after the user asked for the swap. Domains
+    of another libvirt than the system's tell nothing of who has a card."""
 
     view: HostView
     guests: Guests | Unavailable
     holders: Holders | Unavailable
     readiness: Readiness
+
+    @property
+    def here(self) -> Guests | Unavailable:
+        if isinstance(self.guests, Guests) and self.guests.uri != SYSTEM:
+            return Unavailable(f"{self.guests.uri} does not know who has the devices here")
+        return self.guests
 
 
 def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
@@ -49,7 +62,7 @@ def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
 def checks(gpu: Gpu, direction: Direction, fresh: Fresh) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if direction == "bind" else _unbind(gpu, fresh)
-    return (_movable(gpu, direction), *found)
+    return (_movable(gpu), _needed(gpu, direction), *found)
 
 
 def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
@@ -59,9 +72,9 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield _iommu(view)
     yield _viable(gpu)
     yield passthrough.family(gpu)
-    yield passthrough.one_vm(gpu, view.gpus, fresh.guests)
+    yield passthrough.one_vm(gpu, view.gpus, fresh.here)
     yield passthrough.sriov(gpu, readiness.with_vfs)
-    yield _no_guest(gpu, view, fresh.guests)
+    yield _no_guest(gpu, view, fresh.here)
     yield _vfio(readiness)
     yield release.check(gpu, readiness.nvidia, view.gpus)
     yield _privilege(readiness)
@@ -69,24 +82,29 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
 
 
 def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
-    yield _no_guest(gpu, fresh.view, fresh.guests)
+    yield _no_guest(gpu, fresh.view, fresh.here)
     yield _privilege(fresh.readiness)
     yield _holders(gpu, fresh)
 
 
-def _movable(gpu: Gpu, direction: Direction) -> Check:
-    """swap.movable: there is something to do, and nothing else is being done."""
+def _movable(gpu: Gpu) -> Check:
+    """swap.movable: the kernel is not busy with the card."""
     check, address = "swap.movable", gpu.address
     if gpu.owner in ("stuck", "moving"):
         return Check(check, address, "fail", gpu.no_reading or f"the card is {gpu.owner}",
                      "wait until the kernel is done with it")  # fmt: skip
     if gpu.owner == "unknown":
         return Check(check, address, "unknown", "the driver of the card cannot be read")
+    return Check(check, address, "pass", f"on {gpu.function.driver or 'no driver'} now")
+
+
+def _needed(gpu: Gpu, direction: Direction) -> Check:
+    """swap.needed: there is something to do."""
     there = [on_vfio(f.driver) for f in moves(gpu)]
     if all(there) if direction == "bind" else not any(there):
         where = "on vfio-pci" if direction == "bind" else "with the host"
-        return Check(check, address, "fail", f"the card is {where} already")
-    return Check(check, address, "pass", f"on {gpu.function.driver or 'no driver'} now")
+        return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
+    return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
 
 
 def _iommu(view: HostView) -> Check:

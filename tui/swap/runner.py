@@ -16,10 +16,10 @@ from datetime import UTC, datetime
 
 from tui.host import HostError
 from tui.model import Direction, Holders, Plan, Step, Unavailable
-from tui.rules import holding
+from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, State, updated
 from tui.swap.machine import Deed, Machine, myself
-from tui.swap.plan import CLEAR, DEVICES, OVERRIDE_S, PROBE_S, VFIO
+from tui.swap.plan import CLEAR, DEVICES, OVERRIDE_S, PROBE_S, VFIO, unbind_path
 from tui.swap.words import step_text
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
@@ -46,6 +46,7 @@ class Runner:
         journal: Journal,
         lock: int,
         *,
+        despite_doubts: bool = False,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
@@ -53,10 +54,12 @@ class Runner:
         self._machine = machine
         self._journal = journal
         self._lock = lock
+        self._despite_doubts = despite_doubts
         self._now = now
         self._clock = clock
         self._pause = pause
         self._undoing = False
+        self._lost: JournalError | None = None
 
     # --- a swap -----------------------------------------------------------------
 
@@ -64,7 +67,7 @@ class Runner:
         """Journal what the functions are now, and what is going to be done. ``home`` is
         what they were with the host, for an unbind. Raises ``HostError`` where a function
         does not tell, ``JournalError``."""
-        order = dict.fromkeys(step.address for step in plan.steps if step.address)
+        order = self._order(plan)
         at = self._now().isoformat()
         origins = tuple(self._origin(address) for address in order)
         entry = Entry(
@@ -84,13 +87,28 @@ class Runner:
         self._journal.write(entry)
         return entry
 
+    def resume(self, entry: Entry, plan: Plan) -> Entry:
+        """Journal that this runner goes on with what another one left, for ``run``."""
+        known = {origin.address for origin in entry.origins}
+        more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
+        return self._note(
+            entry, state="running", step=0, message=None, writer=None, runner=myself(),
+            origins=entry.origins + more, steps=tuple(step_text(step) for step in plan.steps),
+        )  # fmt: skip
+
+    @staticmethod
+    def _order(plan: Plan) -> tuple[str, ...]:
+        """The functions in the order in which they move."""
+        return tuple(dict.fromkeys(step.address for step in plan.steps if step.address))
+
     def run(self, entry: Entry, plan: Plan) -> Entry:
         """Do what was prepared: the entry in the end, ``done``, ``undone`` or ``failed``.
         Returns only then, also where a write is stuck for hours."""
         try:
             self._settle(plan.moves)
-        except StepFailed as error:
-            return self._end(entry, "undone", str(error))
+        except Exception as error:  # nothing was touched: there is nothing to undo
+            self._undoing = True
+            return self._end(entry, "undone" if not _resumed(entry) else "failed", str(error))
         for index, step in enumerate(plan.steps):
             try:
                 entry = self._note(entry, state="running", step=index, message=None, writer=None)
@@ -99,6 +117,10 @@ class Runner:
                 return self.undo(entry, f"{step_text(step)}: {error}")
             except Exception as error:  # a defect of ours must not leave a card half way
                 return self.undo(entry, f"vfiotop failed here ({error!r}); please report it")
+        stray = [a for a in plan.moves if not self._is_there(a, plan.direction)]
+        if stray:
+            return self.undo(entry, f"{stray[0]} is not where it should be in the end")
+        self._undoing = True  # it is done, whether or not that can be written
         return self._end(entry, "done", None)
 
     def undo(self, entry: Entry, why: str) -> Entry:
@@ -109,7 +131,7 @@ class Runner:
         for origin in reversed(entry.origins):
             try:
                 entry = self._restore(entry, origin)
-            except (StepFailed, OSError) as error:
+            except Exception as error:  # the other functions are given back all the same
                 faults.append(f"{origin.address}: {error}")
         if faults:
             return self._end(entry, "failed", f"{why}; and could not be undone: {faults[0]}")
@@ -123,6 +145,8 @@ class Runner:
                         f"{step.path} did not appear")  # fmt: skip
             return entry
         address = step.address
+        if address is not None and self._machine.removing(address):
+            raise StepFailed(f"the driver of {address} has not let go of it yet")
         if step.kind == "unbind" and address is not None:
             self._unheld([address])
         entry, result = self._finished(entry, self._machine.start(step, self._lock), step)
@@ -136,15 +160,21 @@ class Runner:
         return entry
 
     def _finished(self, entry: Entry, deed: Deed, step: Step) -> tuple[Entry, int]:
-        """Wait for the deed: for as long as it takes, but stuck after its time."""
-        entry = self._note(entry, writer=deed.process)
+        """Wait for the deed: for as long as it takes, but stuck after its time. Nothing is
+        raised before it has ended: an undo beside it would write to what it still moves."""
+        entry = self._remark(entry, writer=deed.process)
         result = deed.result(step.limit_s)
         if result is None:
-            entry = self._note(entry, state="stuck", message=self._what_holds(step))
+            entry = self._remark(entry, state="stuck", message="the kernel does not return")
+            entry = self._remark(entry, message=self._what_holds(step))
             while (result := deed.result(LOOK_S)) is None:
                 pass
-            entry = self._note(entry, state=self._state, message=None)
-        return self._note(entry, writer=None), result
+            entry = self._remark(entry, state=self._state, message=None)
+        entry = self._remark(entry, writer=None)
+        lost, self._lost = self._lost, None
+        if lost is not None and not self._undoing:
+            raise lost
+        return entry, result
 
     @property
     def _state(self) -> State:
@@ -197,10 +227,24 @@ class Runner:
         self._free(self._machine.holders(addresses))
 
     def _free(self, found: Holders | Unavailable) -> None:
-        if isinstance(found, Holders):
-            own = tuple(holder for holder in found.holders if not holder.shared)
-            if own:
-                raise StepFailed(f"in use by {holding.names(own)}")
+        """Raise where something holds a function, or where that is not known and nobody has
+        said that this will do."""
+        if isinstance(found, Unavailable):
+            if not self._despite_doubts:
+                raise StepFailed(found.reason)
+            return
+        own = tuple(holder for holder in found.holders if not holder.shared)
+        if own:
+            raise StepFailed(f"in use by {holding.names(own)}")
+        shared = tuple(holder for holder in found.holders if not holder.ours)
+        if shared and release.never_recovers(self._machine.module()):
+            raise StepFailed(f"may be in use by {holding.names(shared)}")
+        if found.unseen and not self._despite_doubts:
+            raise StepFailed(f"{found.unseen} processes could not be looked into")
+
+    def _is_there(self, address: str, direction: Direction) -> bool:
+        vfio = self._machine.driver(address) == VFIO
+        return vfio if direction == "bind" else not vfio
 
     # --- undo -----------------------------------------------------------------------
 
@@ -216,8 +260,11 @@ class Runner:
         if now == origin.driver:
             return entry
         if now is not None:
+            if now == "nvidia" and release.holds_by_itself(self._machine.module()):
+                raise StepFailed("nvidia_drm modeset would not let go of it")
+            self._settle([address])
             entry = self._write(
-                entry, Step("unbind", address, UNDO_UNBIND_S, address, f"{folder}/driver/unbind")
+                entry, Step("unbind", address, UNDO_UNBIND_S, address, unbind_path(now))
             )
         if origin.driver is not None:
             entry = self._write(
@@ -252,6 +299,14 @@ class Runner:
                 raise
         return changed
 
+    def _remark(self, entry: Entry, **changes: object) -> Entry:
+        """Journal what is going on; that it could not be done is told later."""
+        try:
+            return self._note(entry, **changes)
+        except JournalError as error:
+            self._lost = error
+            return updated(entry, self._now(), **changes)
+
     def _end(self, entry: Entry, state: State, message: str | None) -> Entry:
         return self._note(entry, state=state, message=message, writer=None)
 
@@ -261,6 +316,11 @@ class Runner:
             if self._clock() > deadline:
                 raise StepFailed(why)
             self._pause(LOOK_S)
+
+
+def _resumed(entry: Entry) -> bool:
+    """Whether steps were done before this run: then it is not as it was."""
+    return entry.state != "prepared"
 
 
 def _why(result: int) -> str:
