@@ -13,7 +13,7 @@ from tui.model import Plan
 from tui.once import NoSuchCard, plan_once
 from tui.rules.roles import Choice
 from tui.swap import command, words
-from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.journal import Entry, Journal, JournalError, State
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
@@ -52,9 +52,8 @@ def _show(plan: Plan, *, as_json: bool) -> int:
 
 
 def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
-    if (refusal := _not_here(host)) is not None:
-        return fail(refusal, FAILED)
     try:
+        command.here(host)
         left = Journal().read()
         if left is not None and not left.ended:
             return fail(command.unfinished(left), STUCK)
@@ -89,20 +88,14 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
         return DONE
     if not arguments.finish and not arguments.undo:
         return fail(command.unfinished(left), STUCK)
-    if (refusal := _not_here(host)) is not None:
-        return fail(refusal, FAILED)
+    try:
+        command.here(host)
+    except command.Refused as error:
+        return fail(str(error), STUCK)
     way = "--finish" if arguments.finish else "--undo"
     doubts = ["--despite-doubts"] if arguments.despite_doubts else []
-    return _followed(["recover", way, *doubts, *_common(arguments)], refused=STUCK)
-
-
-def _not_here(host: Host) -> str | None:
-    """Why no card of this host can be moved by us."""
-    if host.banner is not None or host.readonly:
-        return "this host is only looked at: no card is moved"
-    if not host.inspector.readiness([]).root:
-        return "only root may move a card: run it again with sudo, doas or run0"
-    return None
+    wanted: State = "done" if arguments.finish else "undone"
+    return _followed(["recover", way, *doubts, *_common(arguments)], wanted, refused=STUCK)
 
 
 def _confirmed(plan: Plan) -> bool:
@@ -127,7 +120,7 @@ def _common(arguments: argparse.Namespace) -> list[str]:
     return options
 
 
-def _followed(arguments: list[str], refused: int = FAILED) -> int:
+def _followed(arguments: list[str], wanted: State = "done", refused: int = FAILED) -> int:
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
@@ -139,7 +132,7 @@ def _followed(arguments: list[str], refused: int = FAILED) -> int:
         return fail(str(error), STUCK)
     except KeyboardInterrupt:
         return fail("the swap goes on without you; `vfiotop` shows it", STUCK)
-    return _ending(last)
+    return _ending(last, wanted)
 
 
 def _progress(entry: Entry) -> str:
@@ -149,10 +142,10 @@ def _progress(entry: Entry) -> str:
     return f"{entry.state:<9} {place}  {what}{note}"
 
 
-def _ending(entry: Entry | None) -> int:
+def _ending(entry: Entry | None, wanted: State) -> int:
     if entry is None:
         return fail("the journal is gone; look at the cards with `vfiotop status`", STUCK)
-    if entry.state == "done":
+    if entry.state == wanted:
         return DONE
     if entry.state == "undone":
         return fail(f"undone: {entry.message}", FAILED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -188,3 +189,20 @@ def test_an_open_screen_is_not_in_the_way() -> None:
         screen.until(lambda text: "free for a guest" in text)
         vfiotop("unbind", "--yes")
         screen.until(lambda text: text.count("VRAM") == 2)
+
+
+@pytest.mark.parametrize("way", ["finish", "undo"])
+def test_a_swap_whose_runner_was_killed_is_recovered_by_a_command(way: str) -> None:
+    asked = subprocess.Popen(["vfiotop", "bind", "--yes"], stdout=subprocess.DEVNULL)
+    until(lambda: JOURNAL.exists() and journal()["step"] == 3)
+    os.kill(journal()["runner"]["pid"], signal.SIGKILL)
+    assert asked.wait(PATIENCE) == 3
+    assert "vfiotop recover --finish" in vfiotop("recover", code=3)
+    assert "was interrupted" in vfiotop("bind", "--yes", code=3)
+    vfiotop("recover", f"--{way}")
+    assert drivers() == (VFIO if way == "finish" else HOST)
+    assert journal()["state"] == ("done" if way == "finish" else "undone")
+    assert "nothing to recover" in vfiotop("recover")
+    if way == "finish":
+        vfiotop("unbind", "--yes")
+    assert overrides() == {CARD: None, SOUND: None}

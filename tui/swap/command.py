@@ -68,7 +68,7 @@ def run_swap(
 ) -> Entry:
     """Swap a GPU on this machine; the journal's entry in the end. Calls ``begun`` when the
     first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
-    _here(host)
+    here(host)
     journal = journal or Journal()
     with journal.locked() as lock:
         last = journal.read()
@@ -98,7 +98,7 @@ def run_recover(
 ) -> Entry:
     """Finish or undo the swap that was interrupted; the journal's entry in the end. Raises
     as ``run_swap``."""
-    _here(host)
+    here(host)
     journal = journal or Journal()
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
@@ -126,8 +126,8 @@ def _refuse_recovery(plan: Plan, *, finish: bool, despite_doubts: bool) -> None:
     refuse(replace(plan, checks=kept), despite_doubts=despite_doubts)
 
 
-def _here(host: Host) -> None:
-    """Only on the machine itself, and by root, is anything moved."""
+def here(host: Host) -> None:
+    """Raise ``Refused`` but on the machine itself and for root: nothing else is moved."""
     if host.banner is not None or host.readonly:
         raise Refused("this host is only looked at: no card is moved")
     if not host.inspector.readiness([]).root:
