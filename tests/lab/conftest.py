@@ -18,7 +18,7 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
-    parser.addoption("--thorough", action="store_true", help="every combination, for an hour")
+    parser.addoption("--thorough", action="store_true", help="every kill, not every other one")
 
 
 def pytest_configure(config: pytest.Config) -> None:
