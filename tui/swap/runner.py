@@ -151,7 +151,10 @@ class Runner:
             self._unheld([address])
         entry, result = self._finished(entry, self._machine.start(step, self._lock), step)
         if step.kind == "unbind" and address is not None:
-            # A writer that was killed leaves the kernel to finish; what is seen counts.
+            # What is seen counts: a writer that was killed leaves the kernel to finish. The
+            # link goes first, so that where it is still there nothing was begun.
+            if self._machine.driver(address) is not None:
+                raise StepFailed(_why(result))
             self._await(lambda: self._left(address), step.limit_s, _why(result))
         elif step.kind == "probe" and address is not None:
             self._verify(address, step, direction, result)
