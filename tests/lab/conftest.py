@@ -23,12 +23,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(*topologies): where a test of the lab is run")
+    config.addinivalue_line("markers", "thorough: run with --thorough only")
     config.addinivalue_line("markers", "wreck: leaves a card that cannot be used any more; last")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = config.getoption("--topology")
-    others = [item for item in items if not _belongs(item, here)]
+    all_of_them = config.getoption("--thorough")
+    others = [
+        item for item in items
+        if not _belongs(item, here) or (item.get_closest_marker("thorough") and not all_of_them)
+    ]  # fmt: skip
     config.hook.pytest_deselected(items=others)
     rest = [item for item in items if item not in others]
     items[:] = sorted(rest, key=lambda item: item.get_closest_marker("wreck") is not None)

@@ -24,7 +24,7 @@ from tui.swap.machine import RealMachine, alive
 from tui.swap.plan import homeward, moves, steps
 from tui.swap.runner import Runner
 
-pytestmark = pytest.mark.only("two-slots")
+pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
 
 CARD, SOUND = slot(2), slot(2, 1)
 HOST = {CARD: "nvidia", SOUND: "snd_hda_intel"}

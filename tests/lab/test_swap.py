@@ -69,7 +69,7 @@ def whole() -> Iterator[None]:
     JOURNAL.unlink(missing_ok=True)
 
 
-pytestmark = pytest.mark.only("two-slots")
+pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
 
 
 def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
