@@ -18,7 +18,7 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
-    parser.addoption("--thorough", action="store_true", help="every kill, not every other one")
+    parser.addoption("--thorough", action="store_true", help="the swap and its kills, too")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -47,11 +47,6 @@ def _belongs(item: pytest.Item, topology: str) -> bool:
 @pytest.fixture(scope="session")
 def topology(pytestconfig: pytest.Config) -> Topology:
     return TOPOLOGIES[pytestconfig.getoption("--topology")]
-
-
-@pytest.fixture(scope="session")
-def thorough(pytestconfig: pytest.Config) -> bool:
-    return bool(pytestconfig.getoption("--thorough"))
 
 
 @pytest.fixture(scope="session", autouse=INSIDE)

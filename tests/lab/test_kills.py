@@ -118,18 +118,14 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
     return done.state
 
 
-@pytest.mark.parametrize("odd", [True, False])
+@pytest.mark.parametrize("finish", [True, False], ids=["finish", "undo"])
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_runner_that_is_killed_at_any_step(
-    direction: Direction, odd: bool, thorough: bool, capsys: pytest.CaptureFixture[str]
+    direction: Direction, finish: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Finished and undone in turn; with --thorough each kill is recovered in both ways."""
-    if not (odd or thorough):
-        pytest.skip("the other half of the kills: --thorough")
     rows = []
     for index in range(STEPS[direction]):
         for writing in (False, True):
-            finish = (index % 2 == writing) == odd
             before = begin(direction)
             runner = started(planned(direction))
             at = awaited(
@@ -152,10 +148,8 @@ def test_a_runner_that_is_killed_at_any_step(
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
-def test_a_writer_that_is_killed_at_any_step(direction: Direction, thorough: bool) -> None:
+def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
     """The kernel finishes what it began, or nothing was begun; the runner sees which."""
-    if not thorough:
-        pytest.skip("takes minutes, and has hung in the lab's sound driver: --thorough")
     for index in range(STEPS[direction]):
         before = begin(direction)
         runner = started(planned(direction))
