@@ -22,8 +22,11 @@ from tests.lab.vm import PROJECT, RESULTS, Machine, make_image
 LIMIT = 1200
 """Seconds for one topology; two-slots needs half of it, the others a minute."""
 
-LOG_LINES = 80
-"""Lines of the kernel's log that are shown after a failure."""
+SLOW = 300
+"""Seconds after which a test that still runs is told with where it is."""
+
+SHOWN_LINES = 120
+"""Lines of a log that are shown after a failure."""
 
 OUTSIDE = "tests/lab/outside.py"
 
@@ -92,7 +95,8 @@ def _suite(given: argparse.Namespace, rest: list[str]) -> int:
             if codes[name] == NO_TESTS and rest:
                 codes[name] = 0
             if codes[name]:
-                _show_kernel_log(KEPT / name / "kernel.log")
+                _show("the kernel's log", KEPT / name / "kernel.log")
+                _show("what was waited for", KEPT / name / "waiting")
             print(f"=== {name}: exit code {codes[name]} after {time.monotonic() - began:.0f} s")
             for picture in (KEPT / name).glob("*.svg"):
                 if given.pictures:
@@ -107,9 +111,10 @@ def _outside() -> int:
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
-def _show_kernel_log(log: Path) -> None:
-    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
-    print(f"=== the end of the kernel's log, {log}:", *lines[-LOG_LINES:], sep="\n", flush=True)
+def _show(what: str, file: Path) -> None:
+    if file.exists():
+        lines = file.read_text(errors="replace").splitlines()
+        print(f"=== the end of {what}, {file}:", *lines[-SHOWN_LINES:], sep="\n", flush=True)
 
 
 def _pytest(topology: str, rest: list[str]) -> list[str]:
@@ -117,7 +122,8 @@ def _pytest(topology: str, rest: list[str]) -> list[str]:
     return [
         "env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "tests/lab",
         "--confcutdir=tests/lab", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider",
-        "--topology", topology, f"--junitxml={RESULTS}/junit.xml", *rest,
+        "-o", f"faulthandler_timeout={SLOW}", "--topology", topology,
+        f"--junitxml={RESULTS}/junit.xml", *rest,
     ]  # fmt: skip
 
 

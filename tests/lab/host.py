@@ -42,13 +42,19 @@ def driver(address: str) -> str | None:
     return link(address, "driver")
 
 
+def write(path: Path, text: str) -> None:
+    """In a process of its own: one that never returns costs a test and not the whole run."""
+    writer = Writer(path, text)
+    assert writer.wait() == 0, f"{text!r} was not taken by {path}"
+
+
 def unbind(address: str) -> None:
     """Returns when the driver has let go."""
-    (DEVICES / address / "driver/unbind").write_text(address)
+    write(DEVICES / address / "driver/unbind", address)
 
 
 def override(address: str, name: str | None) -> None:
-    (DEVICES / address / "driver_override").write_text(f"{name or ''}\n")
+    write(DEVICES / address / "driver_override", f"{name or ''}\n")
 
 
 def override_of(address: str) -> str | None:
@@ -61,7 +67,7 @@ def bind(address: str, name: str | None) -> None:
     override(address, name)
     if driver(address) is not None:
         unbind(address)
-    Path("/sys/bus/pci/drivers_probe").write_text(address)
+    write(Path("/sys/bus/pci/drivers_probe"), address)
     assert name is None or driver(address) == name
 
 

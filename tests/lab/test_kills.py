@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -176,25 +176,35 @@ def impatient(plan: Plan) -> Plan:
                                      for s in plan.steps))  # fmt: skip
 
 
-def taken(runner: int) -> int:
-    """Open the card's node when nobody looks any more and before the kernel is asked."""
+@contextmanager
+def taken(runner: int) -> Iterator[None]:
+    """The card's node is opened when nobody looks any more and before the kernel is asked."""
     name = node(CARD)
     at = awaited(runner, lambda e: e.steps[e.step].startswith(f"echo {CARD} >")
                  and "/unbind" in e.steps[e.step] and e.writer is not None)  # fmt: skip
     assert at is not None
-    return os.open(name, os.O_RDWR)
+    descriptor = os.open(name, os.O_RDWR)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def waits(entry: Entry) -> bool:
+    """Whether it is stuck and has found out for whom."""
+    return entry.state == "stuck" and "waits for" in (entry.message or "")
 
 
 def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free() -> None:
     runner = started(impatient(planned("bind")))
-    descriptor = taken(runner)
-    stuck = awaited(runner, lambda e: e.state == "stuck")
-    assert stuck is not None
-    assert f"({os.getpid()}, {node(CARD)})" in (stuck.message or "")
-    said = vfiotop("bind", "--yes", code=3)
-    assert "under way (stuck)" in said
-    assert vfiotop("recover", code=3) == said  # nothing is touched: it goes on by itself
-    os.close(descriptor)
+    name = node(CARD)
+    with taken(runner):
+        stuck = awaited(runner, waits)
+        assert stuck is not None
+        assert f"({os.getpid()}, {name})" in (stuck.message or "")
+        said = vfiotop("bind", "--yes", code=3)
+        assert "under way (stuck)" in said
+        assert vfiotop("recover", code=3) == said  # nothing is touched: it goes on by itself
     ended(runner)
     end = entry()
     assert end is not None
@@ -218,9 +228,8 @@ def test_a_card_that_never_comes_free() -> None:
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
     parameter.write_text("1")
     runner = started(impatient(planned("bind")))
-    descriptor = taken(runner)
-    assert awaited(runner, lambda e: e.state == "stuck") is not None
-    os.close(descriptor)
+    with taken(runner):
+        assert awaited(runner, waits) is not None
     os.kill(runner, signal.SIGKILL)
     ended(runner)
     left = entry()

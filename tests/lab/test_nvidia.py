@@ -81,9 +81,12 @@ except pynvml.NVMLError as error:
         [sys.executable, "-c", asks, CARD],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
-    assert child.stdout is not None
-    assert f"/dev/nvidia{child.stdout.readline().strip()}" == node(CARD)
-    writer = unbinding(CARD)
-    until(writer.hangs)
-    assert child.communicate("\n", PATIENCE)[0] == "GPU is lost\n"
-    assert writer.wait() == 0
+    try:
+        assert child.stdout is not None
+        assert f"/dev/nvidia{child.stdout.readline().strip()}" == node(CARD)
+        writer = unbinding(CARD)
+        until(writer.hangs)
+        assert child.communicate("\n", PATIENCE)[0] == "GPU is lost\n"
+        assert writer.wait() == 0
+    finally:
+        child.kill()  # it holds the card

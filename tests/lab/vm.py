@@ -35,6 +35,9 @@ RESULTS = "/run/lab/results"
 """Where the folder of results is, inside."""
 
 MEMORY, CPUS = "3G", "2"
+WATCH = 30
+"""Seconds before a machine's time is up in which it writes down what everything waits for."""
+
 KILL_AFTER = 10
 """Seconds that a machine gets to end when its time is up."""
 
@@ -75,7 +78,10 @@ class Machine:
         ``LabError`` where it has not come to an end after ``limit`` seconds."""
         # The limit holds even where this process is killed: nothing stays behind.
         watch = ["timeout", f"--kill-after={KILL_AFTER}", str(limit)]
-        virtme = [*watch, *self._virtme(results, "loglevel=7", "--script-sh", str(INIT))]
+        virtme = [
+            *watch,
+            *self._virtme(results, "loglevel=7", limit - WATCH, "--script-sh", str(INIT)),
+        ]
         with _ended(virtme, self._prepared(command, results)) as machine:
             assert machine.stdout is not None
             for line in machine.stdout:
@@ -91,7 +97,7 @@ class Machine:
     def open(self, command: Sequence[str], results: Path) -> int:
         """Run ``command`` inside on this terminal."""
         environment = self._prepared(command, results)
-        virtme = self._virtme(results, "loglevel=1", "--shell", str(INIT))
+        virtme = self._virtme(results, "loglevel=1", None, "--shell", str(INIT))
         subprocess.run(virtme, env=environment, check=False)
         code = results / "exit-code"
         return int(code.read_text()) if code.exists() else 1
@@ -108,10 +114,10 @@ class Machine:
             "TMPDIR": str(self.image.parent),
         }  # fmt: skip
 
-    def _virtme(self, results: Path, loglevel: str, *how: str) -> list[str]:
+    def _virtme(self, results: Path, loglevel: str, watch: int | None, *how: str) -> list[str]:
         told = {
             "project": PROJECT, "stdlib": _stdlib(), "nvml": self.kernel.nvml,
-            "models": ",".join(self.models),
+            "models": ",".join(self.models), "watch": "infinity" if watch is None else watch,
         }  # fmt: skip
         devices = (
             f"-drive if=none,id=lab,format=raw,readonly=on,file={self.image}",
