@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+from textual.actions import ActionParseResult
 from textual.app import App, SystemCommand
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from tui.commands import of_screen
@@ -16,6 +18,7 @@ from tui.host import Host
 from tui.live import Live
 from tui.messages import Sampled
 from tui.model import Inventory, Sample, SourceName, Vitals
+from tui.rules.deeds import why_not
 from tui.rules.roles import Choice
 from tui.sampler import samplers
 from tui.screens.base import HostScreen
@@ -24,6 +27,7 @@ from tui.screens.events import EventsScreen
 from tui.screens.groups import GroupsScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.swap import SwapScreen
 from tui.theme import THEMES, default_theme, next_theme
 from widgets.graph import PLAIN, RICH
 
@@ -64,6 +68,7 @@ class VfiotopApp(App[None]):
         wanted = config.theme or load_theme() or default_theme(os.environ)
         self.theme = wanted if wanted in self.available_themes else default_theme(os.environ)
         self._stall_after = max(stall_after, 3 * config.interval)
+        self._offered: set[str] = set()
         self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
 
     # --- readings in ---
@@ -92,6 +97,7 @@ class VfiotopApp(App[None]):
         self.live.take(sample)
         if self.live.snapshot is not before:
             self._follow_up(sample)
+            self._offer_to_recover()
         if isinstance(self.screen, HostScreen):
             self.screen.show()
 
@@ -100,11 +106,21 @@ class VfiotopApp(App[None]):
         reading, inventory = sample.reading, self.live.snapshot.pci
         if isinstance(reading, Inventory):
             self._poke("vitals", "nvml")
+        elif sample.source == "swap":
+            self._poke("pci", "nvml")
         elif isinstance(reading, Vitals) and isinstance(inventory, Inventory):
             drivers = {gpu.address: gpu.driver for gpu in inventory.gpus}
             # A bind whose event was lost still shows: the driver link is read on every tick.
             if drivers != {card.address: card.driver for card in reading.cards}:
                 self._poke("pci")
+
+    def _offer_to_recover(self) -> None:
+        """Once for each swap that was interrupted, before this start or while we look."""
+        swap = self.live.view.swap
+        if swap is not None and swap.interrupted and swap.id not in self._offered:
+            self._offered.add(swap.id)
+            if not isinstance(self.screen, SwapScreen):
+                self.open(SwapScreen())
 
     def _poke(self, *names: SourceName) -> None:
         for name in names:
@@ -127,6 +143,37 @@ class VfiotopApp(App[None]):
                     f"{command.help} ({command.key_label})",
                     lambda action=action: self.call_later(self.run_action, action),
                 )
+
+    def why_not(self, action: str) -> str | None:
+        """Why an action that is everywhere the same cannot be taken now."""
+        if action in ("bind", "unbind"):
+            return why_not("bind" if action == "bind" else "unbind", self.live.view)
+        return None
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual's question whether a key works: ``None`` dims it."""
+        return None if self.why_not(action) else super().check_action(action, parameters)
+
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """A key that does nothing now says why."""
+        name = action if isinstance(action, str) else action[1]
+        if isinstance(self.screen, HostScreen):
+            reason = self.screen.why_not(name.rpartition(".")[2])
+            if reason is not None:
+                self.notify(reason, severity="warning", markup=False)
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
+
+    def action_bind(self) -> None:
+        self.open(SwapScreen("bind"))
+
+    def action_unbind(self) -> None:
+        self.open(SwapScreen("unbind"))
 
     def open(self, screen: HostScreen) -> None:
         """Show a screen over the overview, in place of another that lies there."""

@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         swap.add_argument(
             "--despite-doubts", action="store_true", help="also where a check could not be made"
         )
-        swap.add_argument("--runner", action="store_true", help=argparse.SUPPRESS)
+        _add_internal(swap)
     recover = commands.add_parser(
         "recover", parents=[common], help="finish or undo a swap that was interrupted"
     )
@@ -110,8 +110,14 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument(
         "--despite-doubts", action="store_true", help="also where a check could not be made"
     )
-    recover.add_argument("--runner", action="store_true", help=argparse.SUPPRESS)
+    _add_internal(recover)
     return parser
+
+
+def _add_internal(parser: argparse.ArgumentParser) -> None:
+    """How this program starts itself: to be the runner, or to start one as root."""
+    for option in ("--runner", "--launch"):
+        parser.add_argument(option, action="store_true", help=argparse.SUPPRESS)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
@@ -171,12 +177,24 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
 
         return captured_host(arguments.root)
     from tui.host.real import real_host  # noqa: PLC0415
+    from tui.swap.launch import Launcher  # noqa: PLC0415
 
-    host = real_host(settings.connect, readonly=arguments.readonly)
+    mover = Launcher(settings.elevation, _options(arguments, settings))
+    host = real_host(settings.connect, readonly=arguments.readonly, mover=mover)
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()
         return replace(_demo("gaming"), banner="No GPU here: simulated host")
     return host
+
+
+def _options(arguments: argparse.Namespace, settings: config.Config) -> list[str]:
+    """The options of ours that bear on what a runner sees, for whom home is another place."""
+    options = []
+    if arguments.connect is not None:
+        options += ["--connect", arguments.connect]
+    if settings.file is not None:
+        options += ["--config", str(settings.file.resolve())]
+    return options
 
 
 def _demo(scenario: str) -> Host:

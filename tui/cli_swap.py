@@ -8,17 +8,19 @@ import sys
 
 from tui import config
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
-from tui.host import Host
-from tui.model import Plan
+from tui.host import Host, HostError
+from tui.model import Plan, SwapState
 from tui.once import NoSuchCard, plan_once
 from tui.rules.roles import Choice
-from tui.swap import command, words
-from tui.swap.journal import Entry, Journal, JournalError, State
+from tui.swap import command, launch, words
+from tui.swap.journal import Entry, Journal, JournalError
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
     choice = Choice(settings.guest_gpu, settings.guest)
+    if arguments.command != "plan" and arguments.launch:
+        return _launch(host, arguments)
     if arguments.command == "recover":
         return _recover(host, choice, arguments)
     try:
@@ -42,6 +44,23 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     return _swap(host, plan, arguments)
 
 
+def _launch(host: Host, arguments: argparse.Namespace) -> int:
+    """Start a runner as root, for a vfiotop that is not; tell in JSON what it says."""
+    words: list[str] = [arguments.command]
+    if arguments.command != "recover":
+        words.append(arguments.address or "")
+    words += [f"--{way}" for way in ("finish", "undo") if getattr(arguments, way, False)]
+    words += ["--despite-doubts"] if arguments.despite_doubts else []
+    try:
+        if host.mover.asks:
+            raise launch.Refused("only root may move a card")
+        told = launch.Told(id=host.mover.begin([word for word in words if word]))
+    except (launch.Refused, HostError) as error:
+        told = launch.refusal(error)
+    print(json.dumps(told), flush=True)
+    return FAILED if "error" in told else DONE
+
+
 def _show(plan: Plan, *, as_json: bool) -> int:
     if as_json:
         print(json.dumps(words.as_json(plan), indent=1, ensure_ascii=False))
@@ -53,19 +72,25 @@ def _show(plan: Plan, *, as_json: bool) -> int:
 
 def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     try:
-        command.here(host)
+        _may_begin(host)
         left = Journal().read()
         if left is not None and not left.ended:
-            return fail(command.unfinished(left), STUCK)
-        command.refuse(plan, despite_doubts=arguments.despite_doubts)
-    except (command.Refused, JournalError) as error:
+            return fail(launch.unfinished(left), STUCK)
+        # What an ordinary user cannot see the runner looks at again, as root.
+        command.refuse(plan, despite_doubts=arguments.despite_doubts or host.mover.asks)
+    except (launch.Refused, JournalError) as error:
         return fail(str(error), FAILED)
     if not arguments.yes:
         print(words.as_text(plan))
         if not _confirmed(plan):
             return fail("nothing was touched", FAILED)
     doubts = ["--despite-doubts"] if arguments.despite_doubts else []
-    return _followed([plan.direction, plan.address, *doubts, *_common(arguments)])
+    return _followed(host, [plan.direction, plan.address, *doubts])
+
+
+def _may_begin(host: Host) -> None:
+    if host.mover.forbidden is not None:
+        raise launch.Refused(host.mover.forbidden)
 
 
 def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
@@ -87,15 +112,15 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
         print("There is nothing to recover.")
         return DONE
     if not arguments.finish and not arguments.undo:
-        return fail(command.unfinished(left), STUCK)
+        return fail(launch.unfinished(left), STUCK)
     try:
-        command.here(host)
-    except command.Refused as error:
+        _may_begin(host)
+    except launch.Refused as error:
         return fail(str(error), STUCK)
     way = "--finish" if arguments.finish else "--undo"
     doubts = ["--despite-doubts"] if arguments.despite_doubts else []
-    wanted: State = "done" if arguments.finish else "undone"
-    return _followed(["recover", way, *doubts, *_common(arguments)], wanted, refused=STUCK)
+    wanted: SwapState = "done" if arguments.finish else "undone"
+    return _followed(host, ["recover", way, *doubts], wanted, refused=STUCK)
 
 
 def _confirmed(plan: Plan) -> bool:
@@ -110,23 +135,15 @@ def _confirmed(plan: Plan) -> bool:
     return answer.strip().lower() == "y"
 
 
-def _common(arguments: argparse.Namespace) -> list[str]:
-    """The options of ours that bear on what the runner sees."""
-    options = []
-    if arguments.connect is not None:
-        options += ["--connect", arguments.connect]
-    if arguments.config is not None:
-        options += ["--config", str(arguments.config.resolve())]
-    return options
-
-
-def _followed(arguments: list[str], wanted: State = "done", refused: int = FAILED) -> int:
+def _followed(
+    host: Host, request: list[str], wanted: SwapState = "done", refused: int = FAILED
+) -> int:
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
-        for last in command.follow(command.launch(arguments)):
+        for last in launch.follow(host.mover.begin(request)):
             print(_progress(last), flush=True)
-    except command.Refused as error:
+    except launch.Refused as error:
         return fail(str(error), refused)
     except JournalError as error:
         return fail(str(error), STUCK)
@@ -142,7 +159,7 @@ def _progress(entry: Entry) -> str:
     return f"{entry.state:<9} {place}  {what}{note}"
 
 
-def _ending(entry: Entry | None, wanted: State) -> int:
+def _ending(entry: Entry | None, wanted: SwapState) -> int:
     if entry is None:
         return fail("the journal is gone; look at the cards with `vfiotop status`", STUCK)
     if entry.state == wanted:
@@ -153,4 +170,4 @@ def _ending(entry: Entry | None, wanted: State) -> int:
         return fail(f"stuck: {entry.message}; it goes on by itself when that ends", STUCK)
     if entry.state == "failed":
         return fail(entry.message or "failed", STUCK)
-    return fail(command.unfinished(entry), STUCK)
+    return fail(launch.unfinished(entry), STUCK)

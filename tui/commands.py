@@ -29,7 +29,27 @@ class Command:
         return {"question_mark": "?", "slash": "/", "escape": "esc"}.get(key, key)
 
 
+ANYWHERE = ("overview", "groups", "events", "details")
+
 COMMANDS = (
+    Command("bind", "b", "app.bind", "Bind",
+            "Hand the guest GPU over to vfio-pci; shows the plan and asks first",
+            screens=ANYWHERE),
+    Command("unbind", "u", "app.unbind", "Unbind",
+            "Take the guest GPU back; shows the plan and asks first",
+            screens=ANYWHERE),
+    Command("carry-out", "y", "screen.carry_out", "Do it",
+            "Carry the plan out",
+            screens=("swap",)),
+    Command("despite", "Y", "screen.despite", "Despite the risk",
+            "Carry the plan out although a check could not be made",
+            screens=("swap",)),
+    Command("finish", "f", "screen.finish", "Finish",
+            "Go on with a swap that was interrupted",
+            screens=("swap",)),
+    Command("undo", "u", "screen.take_back", "Undo",
+            "Give every function back what it had before the swap that was interrupted",
+            screens=("swap",)),
     Command("details", "enter", "app.details", "Details",
             "All that is known of the panel or the device under the cursor",
             screens=("overview", "groups")),
@@ -46,10 +66,10 @@ COMMANDS = (
             "Dark, light, or the terminal's own colours"),
     Command("back", "escape", "app.back", "Back",
             "To the overview",
-            screens=("groups", "events", "details", "help")),
+            screens=("groups", "events", "details", "swap", "help")),
     Command("help", "question_mark", "app.help", "Help",
             "The keys and what they do",
-            screens=("overview", "groups", "events", "details")),
+            screens=(*ANYWHERE, "swap")),
     Command("palette", "ctrl+p", "app.command_palette", "Palette",
             "Find a command by its name", footer=False),
     Command("quit", "q,ctrl+q", "app.quit", "Quit",

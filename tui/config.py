@@ -8,7 +8,7 @@ import os
 import re
 import tempfile
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from platformdirs import user_config_path, user_state_path
@@ -17,6 +17,9 @@ DEFAULT_URI = "qemu:///system"
 DEFAULT_INTERVAL = 1.0
 INTERVALS = (0.2, 3600.0)
 """Seconds between readings that make sense; below, reading costs more than it tells."""
+
+ELEVATIONS = ("sudo", "doas", "run0")
+"""The programs that may make an ordinary user root."""
 
 MAX_BYTES = 64 * 1024
 
@@ -29,13 +32,15 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Config:
-    """What the user fixed. ``None``: not said, vfiotop finds it out."""
+    """What the user fixed, in ``file``. ``None``: not said, vfiotop finds it out."""
 
     connect: str = DEFAULT_URI
     interval: float = DEFAULT_INTERVAL
     guest_gpu: str | None = None
     guest: str | None = None
     theme: str | None = None
+    elevation: str | None = None
+    file: Path | None = None
 
 
 def address(text: str) -> str:
@@ -73,14 +78,14 @@ def load(path: Path | None = None) -> Config:
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{place}: larger than {MAX_BYTES // 1024} KiB, so not a configuration")
     try:
-        return parse(tomllib.loads(data.decode()))
+        return replace(parse(tomllib.loads(data.decode())), file=place)
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
         raise ConfigError(f"{place}: {error}") from error
 
 
 def parse(table: dict[str, object]) -> Config:
     """A configuration from its TOML table. ``ValueError`` names the key that is wrong."""
-    known = {"connect", "interval", "guest_gpu", "guest", "theme"}
+    known = {"connect", "interval", "guest_gpu", "guest", "theme", "elevation"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise ValueError(f"unknown key “{unknown[0][:40]}”; known are {', '.join(sorted(known))}")
@@ -90,13 +95,16 @@ def parse(table: dict[str, object]) -> Config:
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{key} must be a text in quotes")
             texts[key] = value
-    gpu = texts.get("guest_gpu")
+    gpu, elevation = texts.get("guest_gpu"), texts.get("elevation")
+    if elevation is not None and elevation not in ELEVATIONS:
+        raise ValueError(f"elevation must be one of {', '.join(ELEVATIONS)}")
     return Config(
         connect=texts.get("connect", DEFAULT_URI),
         interval=interval(table.get("interval", DEFAULT_INTERVAL)),
         guest_gpu=address(gpu) if gpu else None,
         guest=texts.get("guest"),
         theme=texts.get("theme"),
+        elevation=elevation,
     )
 
 

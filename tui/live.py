@@ -27,7 +27,7 @@ class Live:
     """
 
     def __init__(self, choice: Choice) -> None:
-        self._choice = choice
+        self.choice = choice
         self.snapshot = Snapshot()
         self.view = HostView()
         self.history = History()
@@ -37,7 +37,7 @@ class Live:
         """Merge one sample; an equal reading changes nothing but the history."""
         if getattr(self.snapshot, sample.source) != sample.reading:
             self.snapshot = self.snapshot.updated(sample)
-            before, self.view = self.view, assess(self.snapshot, self._choice)
+            before, self.view = self.view, assess(self.snapshot, self.choice)
             happened = changes(before, self.view, sample.taken_at)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
         self._record(sample)

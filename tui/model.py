@@ -259,7 +259,8 @@ class Holder:
     ``what`` is what it has: ``/dev/nvidia0``, ``maps /dev/nvidia0``. ``unit`` is its
     systemd unit, one of the user's own with ``of_user``. ``shared``: what it has belongs
     to no card alone, so that it may or may not use this one. ``ours``: it is a process of
-    vfiotop's that reads the card, and lets go of it when a swap begins.
+    vfiotop's that reads the card, and lets go of it when a swap begins. ``stop``: what ends
+    its hold, as a command or a short sentence.
     """
 
     address: str
@@ -272,6 +273,7 @@ class Holder:
     of_user: bool = False
     shared: bool = False
     ours: bool = False
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,6 +315,63 @@ class Readiness:
     vfio_pci: bool | None
     nvidia: NvidiaModule | None = None
     with_vfs: tuple[str, ...] = ()
+
+
+Direction = Literal["bind", "unbind"]
+"""To vfio-pci, or back to the host's driver."""
+
+SwapState = Literal["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]
+"""``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing goes
+on any more. ``done`` and ``undone`` are the ends of a swap."""
+
+SWAP_ENDS: tuple[SwapState, ...] = ("done", "undone")
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """The last swap since the host was booted, as its journal tells it.
+
+    ``moves`` are its functions; ``step`` counts from 0 among ``steps``, whose words are for
+    people. ``message``: what it waits for, or why it ended. ``runner``: whether the process
+    that does it is there; ``writer``: whether a write of it has not returned.
+    """
+
+    id: str
+    direction: Direction
+    address: str
+    moves: tuple[str, ...]
+    state: SwapState
+    steps: tuple[str, ...]
+    step: int
+    began_at: datetime
+    step_began_at: datetime
+    message: str | None = None
+    runner: bool = True
+    writer: bool = False
+
+    @property
+    def ended(self) -> bool:
+        return self.state in SWAP_ENDS
+
+    @property
+    def under_way(self) -> bool:
+        """Whether it may still change the host by itself."""
+        return not self.ended and (self.runner or self.writer)
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it waits for a write that does not return."""
+        return self.under_way and (self.state == "stuck" or not self.runner)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it is for the user to finish or to undo."""
+        return not self.ended and not self.under_way
+
+    @property
+    def now(self) -> str:
+        """The step that it is at, in words; empty past the last one."""
+        return self.steps[self.step] if self.step < len(self.steps) else ""
 
 
 # --- readings: guests ---------------------------------------------------------
@@ -392,6 +451,7 @@ class Snapshot:
     vitals: Vitals | Unavailable = NOT_READ_YET
     nvml: NvmlReading | Unavailable = NOT_READ_YET
     guests: Guests | Unavailable = NOT_READ_YET
+    swap: Swap | Unavailable = NOT_READ_YET
 
     def updated(self, sample: Sample) -> Snapshot:
         """The snapshot with the sample's reading in the place of its source's last one."""
@@ -399,8 +459,8 @@ class Snapshot:
         return replace(self, **change)
 
 
-SourceName = Literal["facts", "pci", "vitals", "nvml", "guests"]
-Reading = HostFacts | Inventory | Vitals | NvmlReading | Guests | Unavailable
+SourceName = Literal["facts", "pci", "vitals", "nvml", "guests", "swap"]
+Reading = HostFacts | Inventory | Vitals | NvmlReading | Guests | Swap | Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -528,9 +588,6 @@ class Check:
     mend: str | None = None
 
 
-Direction = Literal["bind", "unbind"]
-"""To vfio-pci, or back to the host's driver."""
-
 StepKind = Literal["load", "override", "unbind", "probe", "node"]
 
 
@@ -551,6 +608,16 @@ class Step:
     path: str | None = None
     driver: str | None = None
     may_be_free: bool = False
+
+    @property
+    def text(self) -> str:
+        """What is done, to the letter."""
+        if self.kind == "load":
+            return f"modprobe {self.value}"
+        if self.kind == "node":
+            return f"await {self.path}"
+        value = self.value.rstrip("\n")
+        return f"echo {value} > {self.path}" if value else f"echo > {self.path}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -606,6 +673,7 @@ class HostView:
     libvirt_uri: str | None = None
     libvirt_version: str | None = None
     nvidia_driver: str | None = None
+    swap: Swap | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
     calm: tuple[SourceName, ...] = ()

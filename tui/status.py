@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tui.model import CardReading, Gpu, Guest, HostView, Metrics, Viability
+from tui.model import CardReading, Gpu, Guest, HostView, Metrics, Swap, Viability
 from tui.status_text import as_text
 
 __all__ = ["SCHEMA", "as_json", "as_text"]
@@ -34,7 +34,7 @@ def as_json(view: HostView, taken_at: datetime, libvirt_uri: str | None = None) 
             {"id": c.id, "subject": c.subject, "verdict": c.verdict, "why": c.why, "mend": c.mend}
             for c in view.checks
         ],
-        "swap": None,
+        "swap": _swap(view.swap) if view.swap else None,
         "problems": [{"source": source, "why": why} for source, why in view.problems],
     }
 
@@ -108,6 +108,23 @@ def _processes(reading: CardReading | None) -> list[dict[str, Any]] | None:
     if reading is None or reading.processes is None:
         return None
     return [asdict(process) for process in reading.processes]
+
+
+def _swap(swap: Swap) -> dict[str, Any]:
+    """``step`` counts from 0 among ``steps``; ``interrupted``: it waits for `recover`."""
+    return {
+        "id": swap.id,
+        "address": swap.address,
+        "moves": list(swap.moves),
+        "direction": swap.direction,
+        "state": swap.state,
+        "step": swap.step,
+        "steps": list(swap.steps),
+        "message": swap.message,
+        "began_at": swap.began_at.isoformat(),
+        "step_began_at": swap.step_began_at.isoformat(),
+        "interrupted": swap.interrupted,
+    }
 
 
 def _groups(view: HostView) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tui.model import Domain, Gpu, Guest, HostView, Link, Metrics, NvidiaModel, Role, slot_of
+from tui.model import Domain, Gpu, Guest, HostView, Link, Metrics, NvidiaModel, Role, Swap, slot_of
 
 DASH = "–"
 LABEL = 11
@@ -36,9 +36,23 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("libvirt", view.libvirt_uri, view.libvirt_version or DASH)
     if view.nvidia_driver is not None:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
-    names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt"}
+    if view.swap is not None and not view.swap.ended:
+        yield _row("Swap", *_swap(view.swap))
+    names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt",
+             "swap": "Journal"}  # fmt: skip
     for source, why in view.problems:
         yield _row(names[source], why)
+
+
+def _swap(swap: Swap) -> Iterator[str]:
+    yield f"{swap.direction} {swap.address}"
+    if swap.interrupted:
+        yield "interrupted: `vfiotop recover` finishes or undoes it"
+    else:
+        yield "stuck" if swap.stuck else swap.state
+        yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
+    if swap.message:
+        yield swap.message
 
 
 def _iommu(view: HostView) -> str:

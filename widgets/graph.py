@@ -13,17 +13,18 @@ _RIGHT = (0x80, 0x20, 0x10, 0x08)
 @dataclass(frozen=True)
 class Glyphs:
     """The characters that a terminal can draw. The Linux console's fonts have neither
-    braille nor eighth blocks."""
+    braille nor eighth blocks nor check marks."""
 
     braille: bool = True
     full: str = "━"
     rest: str = "─"
     running: str = "●"
     stopped: str = "○"
+    done: str = "✓"
 
 
 RICH = Glyphs()
-PLAIN = Glyphs(braille=False, full="█", rest="░", running="*", stopped="-")
+PLAIN = Glyphs(braille=False, full="█", rest="░", running="*", stopped="-", done="+")
 
 STEPS_PER_CELL = 2
 """Values that one character cell of a graph shows side by side."""

@@ -105,11 +105,22 @@ def joined(spans: Line) -> Line:
 
 
 def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
-    """``text`` broken at blanks into lines of at most ``width`` cells."""
+    """``text`` broken at blanks into lines of at most ``width`` cells; a word that is longer,
+    as a path on a phone is, is broken behind a slash if it can be."""
     rows: list[str] = []
     for word in text.split():
-        if rows and cell_len(rows[-1]) + 1 + cell_len(word) <= width:
-            rows[-1] += f" {word}"
-        else:
-            rows.append(word)
+        pieces = _pieces(word, max(width, 2))
+        if rows and cell_len(rows[-1]) + 1 + cell_len(pieces[0]) <= width:
+            rows[-1] += f" {pieces.pop(0)}"
+        rows += pieces
     return [line(Span(row, tone)) for row in rows]
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    pieces = []
+    while cell_len(word) > width:
+        room = len(set_cell_size(word, width).rstrip())
+        cut = word.rfind("/", 1, room) + 1 or room
+        pieces.append(word[:cut])
+        word = word[cut:]
+    return [*pieces, word]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -13,20 +13,24 @@ from textual.pilot import Pilot
 
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import Host, HostError, Wake
+from tui.host import Host, HostError, NothingToRead, Wake
 from tui.model import (
     NOT_READ_YET,
     CardReading,
     CardVitals,
     Domain,
     Guests,
+    Holders,
     HostDev,
     HostFacts,
     Inventory,
     Metrics,
+    NvidiaModule,
     NvmlReading,
     PciFunction,
+    Readiness,
     Snapshot,
+    Swap,
     Vitals,
 )
 
@@ -40,23 +44,23 @@ SIZES = ((120, 40), (80, 24), (45, 20))
 class Held(Generic[T]):
     """A source that returns what the test puts into it, and wakes when it changes."""
 
-    def __init__(self, reading: T) -> None:
-        self._reading: T | HostError = reading
+    def __init__(self, reading: T | HostError) -> None:
+        self.reading: T | HostError = reading
         self._wake: Wake = lambda: None
         self.free = threading.Event()
         self.free.set()
         self.readings = 0
 
     def put(self, reading: T | HostError) -> None:
-        self._reading = reading
+        self.reading = reading
         self._wake()
 
     def read(self) -> T:
         self.readings += 1
         self.free.wait()
-        if isinstance(self._reading, HostError):
-            raise self._reading
-        return self._reading
+        if isinstance(self.reading, HostError):
+            raise self.reading
+        return self.reading
 
     def watch(self, wake: Wake) -> None:
         self._wake = wake
@@ -96,22 +100,64 @@ WIN11 = Domain(
 GUESTS = Guests("qemu:///system", "9.0.0", (WIN11,))
 
 
+class FakeMover:
+    """Takes requests; ``answer`` is the swap's id, or what is raised in its place."""
+
+    def __init__(self) -> None:
+        self.forbidden: str | None = None
+        self.asks = False
+        self.requests: list[list[str]] = []
+        self.answer: str | Exception = "first"
+
+    def begin(self, words: Sequence[str]) -> str:
+        self.requests.append(list(words))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+class FakeInspector:
+    """A host where all is ready, and nobody uses a card until a test says so."""
+
+    def __init__(self) -> None:
+        self.found: Holders | HostError = Holders(())
+
+    def holders(self, addresses: Collection[str]) -> Holders:
+        if isinstance(self.found, HostError):
+            raise self.found
+        return self.found
+
+    def readiness(self, gpus: Collection[str]) -> Readiness:
+        return Readiness(root=True, vfio_pci=True, nvidia=NvidiaModule("580.95.05", modeset=False))
+
+
 class Rig:
     """The sources of a host with two cards and one guest, and the application on it."""
 
     def __init__(self) -> None:
+        self.mover, self.inspector = FakeMover(), FakeInspector()
         self.facts = Held(HostFacts("tower", "6.12.30"))
         self.pci = Held(INVENTORY)
         self.vitals = Held(VITALS)
         self.nvml = Held(NVML)
         self.guests = Held(GUESTS)
+        self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.host = Host(
-            self.facts, self.pci, self.vitals, self.nvml, self.guests, now=lambda: NOON
-        )
+            self.facts, self.pci, self.vitals, self.nvml, self.guests, self.swap,
+            inspector=self.inspector, mover=self.mover, now=lambda: NOON, again=self.again,
+        )  # fmt: skip
         self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
 
+    def again(self) -> Host:
+        """The same host for a reading beside the application's."""
+        return Host(
+            Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
+            Held(self.nvml.reading), Held(self.guests.reading), Held(self.swap.reading),
+            inspector=self.inspector, now=lambda: NOON,
+        )  # fmt: skip
+
     def free(self) -> None:
-        for source in (self.facts, self.pci, self.vitals, self.nvml, self.guests):
+        for source in (self.facts, self.pci, self.vitals, self.nvml, self.guests, self.swap):
             source.free.set()
 
     @asynccontextmanager
@@ -130,7 +176,8 @@ class Rig:
 def all_read(snapshot: Snapshot) -> bool:
     """Whether every source has answered at least once."""
     return NOT_READ_YET not in (
-        snapshot.facts, snapshot.pci, snapshot.vitals, snapshot.nvml, snapshot.guests
+        snapshot.facts, snapshot.pci, snapshot.vitals, snapshot.nvml, snapshot.guests,
+        snapshot.swap,
     )  # fmt: skip
 
 

@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from textual.pilot import Pilot
+
 from tests.svg import with_own_fonts
-from tests.ui.rig import SIZES, all_read, until
+from tests.ui.rig import SIZES, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import HostError
+from tui.host import HostError, NothingToRead
 from tui.host.demo import SCENARIOS, HeldClock, demo_host
 from tui.model import Reading, Sample, Unavailable
 from tui.theme import DARK, LIGHT
@@ -31,13 +33,17 @@ WIDE, NORMAL, PHONE = SIZES
 
 @dataclass(frozen=True)
 class Picture:
-    """A scenario on a terminal of some size after some keys."""
+    """A scenario on a terminal of some size after some keys; and, once ``see`` is on the
+    screen, after further ones and some simulated seconds."""
 
     scenario: str = "gaming"
     size: tuple[int, int] = WIDE
     keys: tuple[str, ...] = ()
     theme: str = DARK.name
     past_s: int = PAST_S
+    see: str = ""
+    then: tuple[str, ...] = ()
+    later_s: float = 0
 
 
 PICTURES = {
@@ -52,6 +58,14 @@ PICTURES = {
     "details-guest": Picture(size=NORMAL, keys=("tab", "tab", "enter")),
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
+    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y moves"),
+    "swap-refused": Picture("bad-acs", keys=("b",), see="Refused"),
+    "swap-running": Picture(
+        "desk", size=NORMAL, keys=("b",), see="y moves", then=("y",), later_s=2.6
+    ),
+    "swap-overview": Picture(
+        "desk", keys=("b",), see="y moves", then=("y", "escape"), later_s=2.6
+    ),
     "scenario-lost": Picture("lost", past_s=26),
     **{
         f"scenario-{name}": Picture(name)
@@ -61,9 +75,8 @@ PICTURES = {
 }  # fmt: skip
 
 
-def prepared(picture: Picture) -> VfiotopApp:
+def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     """The application at the end of the picture's simulated past."""
-    clock = HeldClock(EVENING)
     host = demo_host(picture.scenario, clock=clock)
     app = VfiotopApp(host, Config(theme=picture.theme, interval=3600))
     for _ in range(picture.past_s // STEP_S):
@@ -71,20 +84,44 @@ def prepared(picture: Picture) -> VfiotopApp:
             try:
                 reading: Reading = source.read()
             except HostError as error:
-                reading = Unavailable(str(error))
+                reading = Unavailable(str(error), isinstance(error, NothingToRead))
             app.live.take(Sample(name, reading, host.now()))
         clock.advance(STEP_S)
     return app
 
 
+async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: HeldClock) -> None:
+    """Bring the application to where the picture is taken."""
+    await until(pilot, lambda: all_read(app.live.snapshot))
+    await pilot.press(*picture.keys)
+    if picture.see:
+        await until(pilot, lambda: picture.see in text_of(app))
+    if picture.then:
+        await pilot.press(*picture.then)
+        await until(pilot, lambda: app.live.view.swap is not None)
+    if picture.later_s:
+        clock.advance(picture.later_s)
+        for sampler in app._samplers.values():
+            sampler.poke()
+        await until(pilot, lambda: _caught_up(app))
+    await pilot.pause()
+
+
+def _caught_up(app: VfiotopApp) -> bool:
+    """Whether the last readings are of now."""
+    return all(
+        source.read() == getattr(app.live.snapshot, name)
+        for name, source in app.host.sources()
+        if name in ("pci", "vitals", "swap")
+    )
+
+
 async def draw(picture: Picture) -> str:
     """The picture as SVG."""
-    app = prepared(picture)
+    clock = HeldClock(EVENING)
+    app = prepared(picture, clock)
     async with app.run_test(size=picture.size) as pilot:
-        await until(pilot, lambda: all_read(app.live.snapshot))
-        if picture.keys:
-            await pilot.press(*picture.keys)
-        await pilot.pause()
+        await reach(pilot, app, picture, clock)
         svg = app.export_screenshot(title=f"vfiotop --demo {picture.scenario}")
     return with_own_fonts(svg)
 

@@ -68,7 +68,7 @@ async def test_a_bind_by_somebody_else_is_on_screen_and_an_event() -> None:
 async def test_a_bind_without_an_event_is_found_by_the_vitals() -> None:
     rig = Rig()
     async with rig.running() as pilot:
-        rig.pci._reading = on_driver("nvidia")  # no wake: the event was lost
+        rig.pci.reading = on_driver("nvidia")  # no wake: the event was lost
         moved = replace(VITALS.cards[0], driver="nvidia")
         rig.vitals.put(Vitals((moved, VITALS.cards[1])))
         await until(pilot, lambda: "vfio-pci → nvidia" in rig.text())

@@ -11,8 +11,9 @@ from dataclasses import replace
 import pytest
 from textual.pilot import Pilot
 
-from tests.ui.rig import SIZES, all_read, until
-from tests.ui.screenshots import PICTURES, prepared
+from tests.ui.rig import SIZES
+from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
+from tui.host.demo import HeldClock
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24", "45x20"])
@@ -21,11 +22,10 @@ from tests.ui.screenshots import PICTURES, prepared
 )
 def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
     picture = replace(PICTURES[name], size=size)
-    app = prepared(picture)
+    clock = HeldClock(EVENING)
+    app = prepared(picture, clock)
 
     async def ready(pilot: Pilot[None]) -> None:
-        await until(pilot, lambda: all_read(app.live.snapshot))
-        await pilot.press(*picture.keys)
-        await pilot.pause()
+        await reach(pilot, app, picture, clock)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)

@@ -17,6 +17,7 @@ from tui.model import (
     NvmlReading,
     PciFunction,
     Snapshot,
+    Unavailable,
     Vitals,
 )
 
@@ -80,5 +81,6 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         vitals=Vitals(()),
         nvml=NvmlReading("580.95", ()),
         guests=guests(*domains),
+        swap=Unavailable("no card was moved", calm=True),
     )
     return replace(read, **readings)

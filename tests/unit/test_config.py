@@ -23,10 +23,12 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         guest_gpu = "01:00.0"
         guest = "win11"
         theme = "vfiotop-light"
+        elevation = "doas"
     """
     assert load(tmp_path, text) == Config(
-        "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light"
-    )
+        "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light", "doas",
+        tmp_path / "config.toml",
+    )  # fmt: skip
 
 
 def test_no_file_in_the_usual_place_is_the_default(

@@ -54,10 +54,10 @@ def test_fields_keep_their_columns_whatever_the_values() -> None:
 
 
 @given(st.lists(TEXTS, max_size=8).map(" ".join), st.integers(10, 60))
-def test_wrap_keeps_every_word(text: str, width: int) -> None:
+def test_wrap_keeps_every_character(text: str, width: int) -> None:
     rows = ["".join(span.text for span in row) for row in wrap(text, width)]
-    assert " ".join(rows).split() == text.split()
-    assert all(cell_len(row) <= width or " " not in row for row in rows)
+    assert "".join(rows).replace(" ", "") == "".join(text.split())
+    assert all(cell_len(row) <= width for row in rows)
 
 
 @given(LINES, LINES)
@@ -97,3 +97,8 @@ def test_joined_says_the_same_in_no_more_spans(spans: Line) -> None:
 def test_joined_gives_blanks_to_the_span_before() -> None:
     spans = line(Span("Temp  ", "label"), "54 °C", "   ", Span("Fan", "label"), Span("30", "label"))
     assert joined(spans) == line(Span("Temp  ", "label"), "54 °C   ", Span("Fan30", "label"))
+
+
+def test_a_path_is_broken_behind_a_slash() -> None:
+    rows = ["".join(s.text for s in row) for row in wrap("echo x > /sys/bus/pci/drivers_probe", 16)]
+    assert rows == ["echo x >", "/sys/bus/pci/", "drivers_probe"]

@@ -43,7 +43,9 @@ def test_nothing_read_yet_is_a_view_with_problems_only() -> None:
     assert (view.facts, view.iommu_enabled, view.gpus, view.groups, view.guests) == (
         None, None, (), (), (),
     )  # fmt: skip
-    assert [name for name, _ in view.problems] == ["facts", "pci", "vitals", "nvml", "guests"]
+    assert [name for name, _ in view.problems] == [
+        "facts", "pci", "vitals", "nvml", "guests", "swap",
+    ]  # fmt: skip
     assert view.problem("pci") == "not read yet"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol, TypeVar
@@ -23,6 +23,7 @@ from tui.model import (
     Readiness,
     Reading,
     SourceName,
+    Swap,
     Vitals,
 )
 
@@ -78,6 +79,48 @@ class Blind:
         return Readiness(root=False, vfio_pci=None)
 
 
+class Mover(Protocol):
+    """Has cards moved by a process of its own, which then writes the journal."""
+
+    @property
+    def forbidden(self) -> str | None:
+        """Why nothing can be moved at all, in a sentence."""
+        ...
+
+    @property
+    def asks(self) -> bool:
+        """Whether ``begin`` may ask for a password, for which it needs the terminal."""
+        ...
+
+    def begin(self, words: Sequence[str]) -> str:
+        """Begin what ``words``, a command of ours, name: the id of the swap. Blocks until
+        that has begun. Raises ``tui.swap.launch.Refused``."""
+        ...
+
+
+class Still:
+    """Moves nothing, on hosts that are only looked at."""
+
+    forbidden = "this host is only looked at: no card is moved"
+    asks = False
+
+    def begin(self, words: Sequence[str]) -> str:
+        raise HostError(self.forbidden)
+
+
+class NoSwaps:
+    """Of a host on which no card is ever moved: a captured one, a simulated one."""
+
+    def read(self) -> Swap:
+        raise NothingToRead("no card is moved on this host")
+
+    def watch(self, wake: Wake) -> None:
+        """There is nothing to hear of."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -87,7 +130,8 @@ class Host:
     """The sources of one host: the real one, a captured one, a simulated one.
 
     ``banner`` is shown on every screen when the host is not the real one; ``now`` is
-    the clock its readings are stamped with.
+    the clock its readings are stamped with; ``again`` opens the same host once more, for a
+    reading beside this one.
     """
 
     facts: Source[HostFacts]
@@ -95,9 +139,12 @@ class Host:
     vitals: Source[Vitals]
     nvml: Source[NvmlReading]
     guests: Source[Guests]
+    swap: Source[Swap] = field(default_factory=NoSwaps)
     banner: str | None = None
     readonly: bool = False
     inspector: Inspector = field(default_factory=Blind)
+    mover: Mover = field(default_factory=Still)
+    again: Callable[[], Host] | None = None
     now: Callable[[], datetime] = _utc_now
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
@@ -106,6 +153,7 @@ class Host:
         yield "vitals", self.vitals
         yield "nvml", self.nvml
         yield "guests", self.guests
+        yield "swap", self.swap
 
     def close(self, patience: float = 1.0) -> None:
         """Close every source, each on a thread of its own: one that hangs is waited for

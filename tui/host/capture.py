@@ -36,6 +36,7 @@ def captured_host(root: Path) -> Host:
         guests=CapturedGuests(home / "domains"),
         banner=f"Captured host: {clean(home.name) or home}",
         readonly=True,
+        again=lambda: captured_host(root),
     )
 
 

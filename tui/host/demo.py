@@ -16,7 +16,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from tui.host import Host, HostError, Wake
+from tui.host.demo_machine import Machine
 from tui.host.demo_scenarios import SCENARIOS as _SCENARIOS
+from tui.host.demo_swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
 from tui.model import SourceName
 
@@ -187,25 +189,38 @@ def demo_host(
     seed: int = 1,
     clock: Clock | None = None,
     faults: Mapping[SourceName, Fault] | None = None,
+    swaps: DemoSwaps | None = None,
 ) -> Host:
     """The simulated host of a scenario. ``faults`` is looked into on every reading, so
-    that a source may break and mend while the host is in use. Raises ``UnknownScenario``."""
+    that a source may break and mend while the host is in use; ``swaps`` are those of another
+    host that is to be the same machine. Raises ``UnknownScenario``."""
     if scenario not in _SCENARIOS:
         raise UnknownScenario(scenario)
     machine = _SCENARIOS[scenario].machine(seed)
     time_ = clock or RealClock()
     broken = {} if faults is None else faults
     began = _whole_seconds(time_.now() - timedelta(seconds=time_.seconds()))
+    swaps = swaps or DemoSwaps(machine, time_, time_.now)
+
+    def now_on(at: float) -> Machine:
+        return swaps.machine(at)
+
     return Host(
         facts=DemoSource("facts", time_, broken, lambda _: machine.facts),
-        pci=DemoSource("pci", time_, broken, machine.inventory, machine.next_bus_event),
-        vitals=DemoSource("vitals", time_, broken, machine.vitals),
-        nvml=DemoSource("nvml", time_, broken, lambda at: machine.nvml(at, began)),
+        pci=DemoSource(
+            "pci", time_, broken, lambda at: now_on(at).inventory(at), machine.next_bus_event
+        ),
+        vitals=DemoSource("vitals", time_, broken, lambda at: now_on(at).vitals(at)),
+        nvml=DemoSource("nvml", time_, broken, lambda at: now_on(at).nvml(at, began)),
         guests=DemoSource(
             "guests", time_, broken, lambda at: machine.guests(at, began), machine.next_domain_event
         ),
+        swap=DemoJournal(swaps),
         banner=f"Simulated host: {scenario}",
+        inspector=swaps,
+        mover=swaps,
         now=time_.now,
+        again=lambda: demo_host(scenario, seed=seed, clock=time_, faults=faults, swaps=swaps),
     )
 
 

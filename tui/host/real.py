@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tui.host import Host
+from tui.host import Host, Mover, Still
 from tui.host.facts import FactsSource
 from tui.host.guests import GuestsSource
 from tui.host.holders import holders
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.readiness import readiness
+from tui.host.swaps import SwapSource
 from tui.model import Holders, Readiness
 from tui.swap.machine import under_way
 
@@ -25,7 +26,7 @@ class RealInspector:
         return readiness(gpus)
 
 
-def real_host(uri: str, *, readonly: bool = False) -> Host:
+def real_host(uri: str, *, readonly: bool = False, mover: Mover | None = None) -> Host:
     """The machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
     pci = PciSource()
     return Host(
@@ -34,6 +35,9 @@ def real_host(uri: str, *, readonly: bool = False) -> Host:
         vitals=VitalsSource(pci),
         nvml=NvmlSource(swapping=under_way),
         guests=GuestsSource(uri, readonly=readonly),
+        swap=SwapSource(),
         readonly=readonly,
         inspector=RealInspector(),
+        mover=Still() if readonly or mover is None else mover,
+        again=lambda: real_host(uri, readonly=readonly),
     )

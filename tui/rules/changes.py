@@ -21,6 +21,7 @@ from tui.model import (
     HostView,
     PciFunction,
     SourceName,
+    Swap,
 )
 
 Tone = Literal["info", "good", "warn", "bad"]
@@ -29,6 +30,7 @@ Change = tuple[str, str, Tone]
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt",
+    "swap": "journal",
 }  # fmt: skip
 
 
@@ -38,12 +40,23 @@ def changes(before: HostView, after: HostView, at: datetime) -> tuple[Event, ...
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
+    if _read("swap", before, after):
+        found += _swap(before.swap, after.swap)
     if _read("pci", before, after):
         found += _devices(before, after)
         found += _cards(before, after)
     if _read("guests", before, after):
         found += _domains(before, after)
-    return tuple(Event(at, subject, text, tone) for subject, text, tone in found)
+    ours = _moved(before.swap) | _moved(after.swap)
+    return tuple(
+        Event(at, subject, text, tone, "us" if subject in ours else "elsewhere")
+        for subject, text, tone in found
+    )
+
+
+def _moved(swap: Swap | None) -> frozenset[str]:
+    """The functions that a swap moves now: what happens to them is its doing."""
+    return frozenset(swap.moves) if swap is not None and swap.under_way else frozenset()
 
 
 def _read(source: SourceName, *views: HostView) -> bool:
@@ -62,6 +75,28 @@ def _sources(before: HostView, after: HostView) -> Iterator[Change]:
             yield name, "answers again", "good"
         elif now != NOT_READ_YET.reason:
             yield name, now, "warn"
+
+
+# --- the swap -----------------------------------------------------------------
+
+
+def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
+    """How a swap began and how it ended; that it is stuck is told of the card."""
+    if now is None:
+        return
+    same = was is not None and was.id == now.id
+    if now.under_way and not (same and was is not None and was.under_way):
+        yield now.address, f"{now.direction} {'goes on' if same else 'began'}", "info"
+    elif was is None or not same or (was.state, was.under_way) == (now.state, now.under_way):
+        return
+    elif now.state == "done":
+        seconds = (now.step_began_at - now.began_at).total_seconds()
+        yield now.address, f"{now.direction} done after {seconds:.0f} s", "good"
+    elif now.state == "undone":
+        yield now.address, f"{now.direction} undone: {now.message or 'as it was'}", "warn"
+    elif now.interrupted:
+        why = f": {now.message}" if now.message else ""
+        yield now.address, f"{now.direction} interrupted{why}", "bad"
 
 
 # --- devices ------------------------------------------------------------------
@@ -168,8 +203,8 @@ def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 
 def _fault(gpu: Gpu) -> str | None:
-    """Why NVML does not read a card that it should: awake and on its driver."""
-    if gpu.function.driver != "nvidia" or gpu.asleep:
+    """Why NVML does not read a card that it should: awake, on its driver, and staying."""
+    if gpu.function.driver != "nvidia" or gpu.asleep or gpu.owner in ("moving", "stuck"):
         return None
     if gpu.reading is None:
         return gpu.no_reading

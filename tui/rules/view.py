@@ -24,6 +24,7 @@ from tui.model import (
     Role,
     Snapshot,
     SourceName,
+    Swap,
     Unavailable,
     Vitals,
 )
@@ -58,6 +59,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         libvirt_uri=guests.uri if guests else None,
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
+        swap=_read(snapshot.swap),
         problems=_problems(snapshot),
         calm=("nvml",) if isinstance(snapshot.nvml, Unavailable) and snapshot.nvml.calm else (),
     )
@@ -68,9 +70,11 @@ def _read(reading: T | Unavailable) -> T | None:
 
 
 def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
-    sources: tuple[SourceName, ...] = ("facts", "pci", "vitals", "nvml", "guests")
+    sources: tuple[SourceName, ...] = ("facts", "pci", "vitals", "nvml", "guests", "swap")
     readings = ((name, getattr(snapshot, name)) for name in sources)
-    return tuple((name, r.reason) for name, r in readings if isinstance(r, Unavailable))
+    found = ((name, r) for name, r in readings if isinstance(r, Unavailable))
+    # That there was no swap is how it should be, and no panel is empty for it.
+    return tuple((name, r.reason) for name, r in found if not (name == "swap" and r.calm))
 
 
 # --- GPUs ---------------------------------------------------------------------
@@ -92,20 +96,21 @@ def _gpu(
     snapshot: Snapshot,
     domains: tuple[Domain, ...],
 ) -> Gpu:
-    vitals = _read(snapshot.vitals)
+    vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
     reading, why_not = _reading(function, card, snapshot.nvml)
+    moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
     return Gpu(
         function=function,
         companions=companions(function, inventory),
         role=role,
-        owner=_owner(function, domains, card, snapshot.vitals),
+        owner=_owner(function, domains, card, snapshot.vitals, moved_by),
         viability=viability(function, inventory),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
-        reading=reading,
-        no_reading=why_not,
+        reading=None if moved_by else reading,
+        no_reading=_why_moved(moved_by) if moved_by else why_not,
     )
 
 
@@ -114,8 +119,11 @@ def _owner(
     domains: tuple[Domain, ...],
     card: CardVitals | None,
     vitals: Vitals | Unavailable,
+    moved_by: Swap | None,
 ) -> str:
     """Without vitals a card that has no driver may be one that a driver is letting go of."""
+    if moved_by is not None:
+        return "stuck" if moved_by.stuck else "moving"
     found = owner(function, domains, card.removal if card else None)
     lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
     return "unknown" if found == "none" and lost and function.vendor == NVIDIA else found
@@ -146,6 +154,15 @@ def _why_unread(
         (isinstance(nvml, Unavailable), nvml.reason if isinstance(nvml, Unavailable) else ""),
     )
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
+
+
+def _why_moved(swap: Swap) -> str:
+    since = f"since {swap.step_began_at.astimezone():%H:%M:%S}"
+    if swap.stuck:
+        return f"stuck {since}: {swap.message or swap.now}"
+    if swap.state == "undoing":
+        return f"the {swap.direction} is undone: {swap.message or swap.now}"
+    return f"{swap.direction}, step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
 
 
 def _why_removed(removal: Removal, nvml: NvmlReading | Unavailable) -> str:

@@ -10,6 +10,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
+from tui.commands import of_screen
 from tui.live import Live
 from tui.screens.tight import TightCompositor
 from widgets.graph import PLAIN
@@ -31,6 +32,7 @@ class HostScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
         self._compositor = TightCompositor()
+        self._working: list[bool | None] = []
         self.set_class(self.vfiotop.glyphs is PLAIN, "-plain")
 
     @property
@@ -39,6 +41,14 @@ class HostScreen(Screen[None]):
         from tui.app import VfiotopApp  # noqa: PLC0415  # the app imports the screens
 
         return cast(VfiotopApp, self.app)
+
+    def why_not(self, action: str) -> str | None:
+        """Why an action cannot be taken now; its key is dimmed, and says so when pressed."""
+        return self.vfiotop.why_not(action)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Textual's question whether a key works: ``None`` dims it."""
+        return None if self.why_not(action) else True
 
     @property
     def subject(self) -> str | None:
@@ -64,6 +74,14 @@ class HostScreen(Screen[None]):
             with self.app.batch_update():
                 self.query_one(HostHeader).show(self.vfiotop.live.view)
                 self.draw(self.vfiotop.live)
+                self._dim_keys()
+
+    def _dim_keys(self) -> None:
+        """The footer is drawn anew only when a key begins or ceases to work."""
+        working = [self.app._check_action_state(c.action, self) for c in of_screen(self.NAME)]
+        if working != self._working:
+            self._working = working
+            self.refresh_bindings()
 
     def on_mount(self) -> None:
         self.show()

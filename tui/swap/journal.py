@@ -19,9 +19,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
-from tui.model import Direction
+from tui.model import SWAP_ENDS, Direction, SwapState
 
 FOLDER = Path("/run/vfiotop")
 SCHEMA = 1
@@ -31,12 +31,6 @@ TEXT_LIMIT = 2000
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the lock is free."""
-
-State = Literal["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]
-"""``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing goes
-on any more. ``done`` and ``undone`` are the ends of a swap."""
-
-ENDED: tuple[State, ...] = ("done", "undone")
 
 
 class JournalError(Exception):
@@ -79,7 +73,7 @@ class Entry:
     boot_id: str
     direction: Direction
     address: str
-    state: State
+    state: SwapState
     origins: tuple[Origin, ...]
     home: tuple[Origin, ...]
     steps: tuple[str, ...]
@@ -92,7 +86,7 @@ class Entry:
 
     @property
     def ended(self) -> bool:
-        return self.state in ENDED
+        return self.state in SWAP_ENDS
 
     @property
     def host_drivers(self) -> dict[str, str | None]:
@@ -130,6 +124,14 @@ class Journal:
             os.close(descriptor)
         entry = parse(data, path)
         return entry if entry.boot_id == self.boot_id else None
+
+    def mark(self) -> tuple[int, int] | None:
+        """Another one whenever the journal has been replaced; ``None`` where there is none."""
+        try:
+            status = (self.folder / "swap.json").lstat()
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
     def write(self, entry: Entry) -> None:
         """Replace the journal: a reader sees the old or the new one. Raises ``JournalError``,
@@ -256,7 +258,7 @@ def _entry(value: Any) -> Entry:
         boot_id=_text(value["boot_id"]),
         direction=_one_of(value["direction"], Direction),
         address=_text(value["address"]),
-        state=_one_of(value["state"], State),
+        state=_one_of(value["state"], SwapState),
         origins=tuple(_origin(each) for each in _list(value["origins"])),
         home=tuple(_origin(each) for each in _list(value["home"])),
         steps=tuple(_text(each) for each in _list(value["steps"], 16 * FUNCTIONS_LIMIT)),

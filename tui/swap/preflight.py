@@ -7,7 +7,7 @@ the user has to be told of by name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.model import (
     Check,
@@ -52,7 +52,8 @@ class Fresh:
 def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
     """The plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in moves(gpu))
-    holders = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(moving)
+    found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(moving)
+    holders = tuple(replace(holder, stop=holding.how_to_stop(holder)) for holder in found)
     return Plan(
         direction, gpu.address, moving, steps(gpu, direction), checks(gpu, direction, fresh),
         holders,

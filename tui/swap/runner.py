@@ -15,12 +15,11 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tui.host import HostError
-from tui.model import Direction, Holders, Plan, Step, Unavailable
+from tui.model import Direction, Holders, Plan, Step, SwapState, Unavailable
 from tui.rules import holding, release
-from tui.swap.journal import Entry, Journal, JournalError, Origin, State, updated
+from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
 from tui.swap.plan import CLEAR, DEVICES, OVERRIDE_S, PROBE_S, VFIO, unbind_path
-from tui.swap.words import step_text
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
 LOOK_S = 0.2
@@ -78,7 +77,7 @@ class Runner:
             state="prepared",
             origins=origins,
             home=origins if plan.direction == "bind" else home,
-            steps=tuple(step_text(step) for step in plan.steps),
+            steps=tuple(step.text for step in plan.steps),
             step=0,
             began_at=at,
             step_began_at=at,
@@ -93,7 +92,7 @@ class Runner:
         more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
         return self._note(
             entry, state="running", step=0, message=None, writer=None, runner=myself(),
-            origins=entry.origins + more, steps=tuple(step_text(step) for step in plan.steps),
+            origins=entry.origins + more, steps=tuple(step.text for step in plan.steps),
         )  # fmt: skip
 
     @staticmethod
@@ -114,7 +113,7 @@ class Runner:
                 entry = self._note(entry, state="running", step=index, message=None, writer=None)
                 entry = self._do(entry, step, plan.direction)
             except (StepFailed, JournalError, OSError) as error:
-                return self.undo(entry, f"{step_text(step)}: {error}")
+                return self.undo(entry, f"{step.text}: {error}")
             except Exception as error:  # a defect of ours must not leave a card half way
                 return self.undo(entry, f"vfiotop failed here ({error!r}); please report it")
         stray = [a for a in plan.moves if not self._is_there(a, plan.direction)]
@@ -180,7 +179,7 @@ class Runner:
         return entry, result
 
     @property
-    def _state(self) -> State:
+    def _state(self) -> SwapState:
         return "undoing" if self._undoing else "running"
 
     def _what_holds(self, step: Step) -> str:
@@ -310,7 +309,7 @@ class Runner:
             self._lost = error
             return updated(entry, self._now(), **changes)
 
-    def _end(self, entry: Entry, state: State, message: str | None) -> Entry:
+    def _end(self, entry: Entry, state: SwapState, message: str | None) -> Entry:
         return self._note(entry, state=state, message=message, writer=None)
 
     def _await(self, wanted: Callable[[], bool], seconds: float, why: str) -> None:

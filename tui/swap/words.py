@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from tui.model import Check, Holder, Plan, Step
+from tui.model import Check, Holder, Plan
 
 SCHEMA = 1
 """Of the JSON. Keys may be added; none is renamed or dropped."""
@@ -21,7 +21,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
         "address": plan.address,
         "moves": list(plan.moves),
         "allowed": allowed,
-        "steps": [{**asdict(step), "text": step_text(step)} for step in plan.steps],
+        "steps": [{**asdict(step), "text": step.text} for step in plan.steps],
         "checks": [asdict(check) for check in plan.checks],
         "holders": [asdict(holder) for holder in plan.holders],
     }
@@ -33,23 +33,13 @@ def as_text(plan: Plan) -> str:
     blocks = [
         [f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"],
         ["Checks", *(line for check in plan.checks for line in _check(check))],
-        ["In use by", *map(_holder, plan.holders)] if plan.holders else [],
-        ["Steps", *(f"  {n:>2}. {step_text(s)}" for n, s in enumerate(plan.steps, start=1))],
+        ["In use by", *(line for holder in plan.holders for line in _holder(holder))]
+        if plan.holders
+        else [],
+        ["Steps", *(f"  {n:>2}. {s.text}" for n, s in enumerate(plan.steps, start=1))],
         [outcome(plan)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
-
-
-def step_text(step: Step) -> str:
-    """A step as what is done, to the letter."""
-    match step.kind:
-        case "load":
-            return f"modprobe {step.value}"
-        case "node":
-            return f"await {step.path}"
-        case _:
-            value = step.value.replace("\n", "\\n")
-            return f"echo {value} > {step.path}" if value != "\\n" else f"echo > {step.path}"
 
 
 def outcome(plan: Plan) -> str:
@@ -67,9 +57,11 @@ def _check(check: Check) -> Iterator[str]:
         yield f"  {'':<7}  {'':<16}  → {check.mend}"
 
 
-def _holder(holder: Holder) -> str:
+def _holder(holder: Holder) -> Iterator[str]:
     words = (
         f"{holder.pid or '–':>8}", holder.user or "–", holder.name, holder.what,
         holder.unit or "–", holder.command or "",
     )  # fmt: skip
-    return "  ".join(words).rstrip()
+    yield "  ".join(words).rstrip()
+    if holder.stop and not holder.ours:
+        yield f"{'':<8}  → {holder.stop}"

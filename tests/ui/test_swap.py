@@ -1,0 +1,223 @@
+"""The keys that move a card: what is shown before, what is asked, what is begun."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets._footer import FooterKey
+
+from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
+from tui.host import HostError
+from tui.model import Holder, Holders, Swap
+from tui.swap.launch import Doubtful, Refused
+from widgets.swap_panel import SwapPanel
+
+CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
+STEPS = ("modprobe vfio-pci", f"echo {CARD} > /sys/bus/pci/drivers/nvidia/unbind")
+SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON)
+XORG = Holder(CARD, 911, "Xorg", "/dev/nvidia0", "root", "/usr/bin/Xorg :0", "gdm.service")
+
+
+def at_home(rig: Rig) -> None:
+    """Both cards with the host, and the guest shut off."""
+    home = {CARD: "nvidia", SOUND: "snd_hda_intel"}
+    functions = tuple(replace(f, driver=home.get(f.address, f.driver)) for f in INVENTORY.functions)
+    cards = tuple(replace(card, driver="nvidia") for card in VITALS.cards)
+    rig.pci.reading = replace(INVENTORY, functions=functions)
+    rig.vitals.reading = replace(VITALS, cards=cards)
+    rig.guests.reading = replace(
+        GUESTS, domains=tuple(replace(d, state="shut off") for d in GUESTS.domains)
+    )
+
+
+@asynccontextmanager
+async def planned(rig: Rig, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
+    """The plan of a bind is on the screen."""
+    at_home(rig)
+    async with rig.running(size) as pilot:
+        await pilot.press("b")
+        await until(pilot, lambda: "Steps" in rig.text())
+        yield pilot
+
+
+def dim(rig: Rig, key: str) -> bool:
+    """Whether the footer shows a key as one that does not work."""
+    return any(k.has_class("-disabled") for k in rig.app.screen.query(FooterKey) if k.key == key)
+
+
+def said(rig: Rig) -> str:
+    """What the application told in passing."""
+    return "\n".join(notice.message for notice in rig.app._notifications)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_plan_is_shown_and_nothing_is_begun(size: tuple[int, int]) -> None:
+    rig = Rig()
+    async with planned(rig, size) as pilot:
+        lines = rig.app.screen.query_one(SwapPanel).lines
+        text = " ".join(" ".join("".join(s.text for s in line) for line in lines).split())
+        for words in ("Nothing was touched yet", "modprobe vfio-pci", "driver_override"):
+            assert words in text, words
+        await pilot.press("escape")
+        assert rig.app.screen.name == "overview"
+    assert rig.mover.requests == []
+
+
+async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: rig.mover.requests != [])
+        assert rig.mover.requests == [["bind", CARD]]
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
+        assert "✓  modprobe vfio-pci" in rig.text()
+        assert "●  echo 0000:01:00.0" in rig.text()
+        await pilot.press("y")
+        await until(pilot, lambda: "a swap is under way" in said(rig))
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: "Done after" in rig.text())
+    assert len(rig.mover.requests) == 1
+
+
+async def test_who_uses_the_card_is_named_and_how_to_stop_it() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((XORG,))
+    async with planned(rig) as pilot:
+        text = rig.text()
+        for words in ("Refused: in use by Xorg (911, /dev/nvidia0)", "gdm.service",
+                      "/usr/bin/Xorg :0", "log out of the desktop"):  # fmt: skip
+            assert words in text, words
+        assert dim(rig, "y")
+        await pilot.press("y")
+        await until(pilot, lambda: "refused: in use by Xorg" in said(rig))
+    assert rig.mover.requests == []
+
+
+async def test_what_is_not_known_is_asked_for_by_name() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((), unseen=3)
+    async with planned(rig) as pilot:
+        assert "Not known whether it is safe: 3 processes" in rig.text()
+        await pilot.press("Y")
+        await pilot.press("y")
+        assert "Risk: 3 processes of other users could not be looked into" in rig.text()
+        await pilot.press("y")
+        assert rig.mover.requests == []
+        await pilot.press("Y")
+        await until(pilot, lambda: rig.mover.requests != [])
+    assert rig.mover.requests == [["bind", CARD, "--despite-doubts"]]
+
+
+async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
+    rig = Rig()
+    rig.mover.answer = Doubtful("not known whether it is safe: libvirt does not answer")
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "Risk: not known whether it is safe: libvirt" in rig.text())
+        rig.mover.answer = "first"
+        await pilot.press("Y")
+        await until(pilot, lambda: len(rig.mover.requests) == 2)
+    assert rig.mover.requests[1] == ["bind", CARD, "--despite-doubts"]
+
+
+@pytest.mark.parametrize("error", [Refused("Xorg came back"), HostError("no libvirt [bold]")])
+async def test_a_runner_that_refuses(error: Exception) -> None:
+    rig = Rig()
+    rig.mover.answer = error
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: str(error) in rig.text())
+
+
+async def test_a_host_that_is_only_looked_at_shows_the_plan() -> None:
+    rig = Rig()
+    rig.mover.forbidden = "this host is only looked at: no card is moved"
+    async with planned(rig) as pilot:
+        assert "This is what would be done. This host is only looked at" in rig.text()
+        assert dim(rig, "y")
+        await pilot.press("y")
+    assert rig.mover.requests == []
+
+
+async def test_a_key_that_cannot_work_is_dim_and_says_why() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        assert dim(rig, "b")
+        assert dim(rig, "u")
+        await pilot.press("u")
+        await until(pilot, lambda: "“win11” runs with the card" in said(rig))
+        assert rig.app.screen.name == "overview"
+        rig.guests.put(replace(GUESTS, domains=()))
+        await until(pilot, lambda: not dim(rig, "u"))
+        assert dim(rig, "b")
+        await pilot.press("b")
+        await until(pilot, lambda: "on vfio-pci already" in said(rig))
+
+
+async def test_a_swap_of_anybody_is_on_every_screen() -> None:
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "moving" in rig.text())
+        assert "bind, step 2 of 2: echo" in rig.text()
+        assert "bind began" in rig.text()
+        assert not dim(rig, "b")
+        await pilot.press("b")
+        assert "Bind 01:00.0 · running" in rig.text()
+        assert rig.mover.requests == []
+
+
+async def test_a_swap_that_is_stuck() -> None:
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        waits = "the kernel waits for steam (71, /dev/nvidia0): close steam, or kill 71"
+        rig.swap.put(replace(SWAP, state="stuck", message=waits))
+        await until(pilot, lambda: "● stuck" in rig.text())
+        assert "the kernel waits for steam (71" in rig.text()
+        await pilot.press("b")
+        text = " ".join(rig.text().replace("│", " ").split())
+        assert "close steam, or kill 71. Nothing more is written" in text
+
+
+@pytest.mark.parametrize(("key", "way"), [("f", "--finish"), ("u", "--undo")])
+async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str) -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.swap.reading = replace(SWAP, runner=False)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: rig.app.screen.name == "swap")
+        assert "It was interrupted" in rig.text()
+        await pilot.press("escape")
+        assert rig.app.screen.name == "overview"
+        await pilot.press("b")
+        await pilot.press(key)
+        await until(pilot, lambda: rig.mover.requests != [])
+        rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
+        await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
+    assert rig.mover.requests == [["recover", way]]
+
+
+async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "moving" in rig.text())
+        rig.swap.put(replace(SWAP, runner=False))
+        await until(pilot, lambda: "goes on no more" in rig.text())
+
+
+@pytest.mark.parametrize("change", [{}, {"state": "stuck", "message": "x [red]y[/]"}])
+async def test_a_journal_of_somebody_else_is_no_markup(change: dict[str, Any]) -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.swap.put(replace(SWAP, steps=("a [bold]b[/]", "c [red]d"), **change))
+        await until(pilot, lambda: "[red]" in rig.text())

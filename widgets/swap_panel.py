@@ -1,0 +1,160 @@
+"""A swap on the screen: its plan before, its steps while it goes on, its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.events import Resize
+
+from tui.model import Check, Holder, Plan, Swap, Verdict
+from widgets.canvas import Panel
+from widgets.graph import RICH, Glyphs
+from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
+
+TONES: dict[Verdict, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "warn"}
+ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
+
+NUMBER = 4
+"""Cells of a step's number and mark."""
+
+NAME, WORD = 20, 9
+"""Cells of a check's id and of its verdict."""
+
+NARROW = 60
+"""Cells below which a check's reason goes beneath its id."""
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What is on the panel: a plan before it is carried out; a swap that goes on, waits or
+    has ended, as of ``at``; and a sentence on top that tells or asks the user something."""
+
+    title: str
+    say: str
+    tone: Tone = "text"
+    plan: Plan | None = None
+    swap: Swap | None = None
+    at: datetime | None = None
+
+
+class SwapPanel(Panel):
+    """Scrolls when there is more than fits."""
+
+    DEFAULT_CSS = """
+    SwapPanel { scrollbar-gutter: stable; }
+    """
+
+    def __init__(self, glyphs: Glyphs = RICH) -> None:
+        super().__init__(id="swap", can_focus=True)
+        self._glyphs = glyphs
+        self._shown: Shown | None = None
+
+    def show(self, shown: Shown) -> None:
+        """Draw ``shown``."""
+        self._shown = shown
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is not None and self.room.width > 0:
+            self.entitle(self._shown.title)
+            self.paint(swap_lines(self._shown, self.room.width, self._glyphs))
+
+
+def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
+    """What is said, then the swap's steps, or the plan: who is in the way, the checks that
+    matter, the steps, the checks that passed."""
+    lines = wrap(shown.say, width, shown.tone)
+    if shown.swap is not None:
+        return [*lines, (), *_progress(shown.swap, shown.at, width, glyphs)]
+    if shown.plan is None:
+        return lines
+    return [*lines, *_plan(shown.plan, width)]
+
+
+# --- a plan ---------------------------------------------------------------------
+
+
+def _plan(plan: Plan, width: int) -> Iterator[Line]:
+    others = [holder for holder in plan.holders if not holder.ours]
+    if others:
+        yield from _heading("In use by")
+        for holder in others:
+            yield from _holder(holder, width)
+    checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
+    open_ones = [check for check in checks if check.verdict != "pass"]
+    if open_ones:
+        yield from _heading("To be looked at")
+        for check in open_ones:
+            yield from _check(check, width)
+    yield from _heading("Steps")
+    for number, step in enumerate(plan.steps, start=1):
+        yield from _step(f"{number:>2}", step.text, width, "text")
+    yield from _heading("Checked")
+    for check in checks:
+        if check.verdict == "pass":
+            yield from _check(check, width)
+
+
+def _heading(text: str) -> Iterator[Line]:
+    yield ()
+    yield line(Span(text, "accent"))
+
+
+def _check(check: Check, width: int) -> Iterator[Line]:
+    """The verdict in a word, so that it is told without colours too."""
+    head = line(Span(f"{check.verdict:<{WORD}}", TONES[check.verdict]),
+                Span(f"{check.id:<{NAME}}", "label"))  # fmt: skip
+    indent = WORD if width < NARROW else WORD + NAME
+    rows = wrap(check.why, max(width - indent, 8))
+    if check.mend and check.verdict != "pass":
+        rows += wrap(f"→ {check.mend}", max(width - indent, 8), "strong")
+    if width < NARROW:
+        yield head
+    elif rows:
+        yield (*pad(head, indent), *rows.pop(0))
+    for row in rows:
+        yield line(" " * indent, *row)
+
+
+def _holder(holder: Holder, width: int) -> Iterator[Line]:
+    who = f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}) has {holder.what}"
+    yield from wrap(who, width, "bad")
+    for label, value in (("unit", holder.unit), ("command", holder.command)):
+        if value:
+            first, *rest = wrap(value, max(width - 12, 8), "dim") or [()]
+            yield line(Span(f"  {label:<10}", "label"), *first)
+            yield from (line(" " * 12, *row) for row in rest)
+    if holder.stop:
+        first, *rest = wrap(holder.stop, max(width - 4, 8), "strong")
+        yield line("  → ", *first)
+        yield from (line(" " * 4, *row) for row in rest)
+
+
+def _step(mark: str, text: str, width: int, tone: Tone) -> Iterator[Line]:
+    first, *rest = wrap(text, max(width - NUMBER, 8), tone) or [()]
+    yield line(Span(f"{mark:<{NUMBER}}", "label" if tone == "text" else tone), *first)
+    yield from (line(" " * NUMBER, *row) for row in rest)
+
+
+# --- a swap ---------------------------------------------------------------------
+
+
+def _progress(swap: Swap, at: datetime | None, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    """The steps that were done, the one that is at work with its time, those to come. Of an
+    undo only is known that it goes on: its writes are not the steps'."""
+    for number, text in enumerate(swap.steps):
+        if swap.state == "done" or number < swap.step:
+            yield from _step(f" {glyphs.done}", text, width, "good")
+        elif number > swap.step or swap.state in ("undoing", "undone"):
+            yield from _step(" ·", text, width, "dim")
+        else:
+            waits = swap.stuck or swap.interrupted
+            seconds = int((at - swap.step_began_at).total_seconds()) if at else 0
+            time = f" ({seconds} s)" if swap.under_way and seconds > 0 else ""
+            tone: Tone = "bad" if waits else "strong"
+            yield from _step(f" {glyphs.running}", text + time, width, tone)
