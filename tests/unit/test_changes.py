@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -28,13 +29,14 @@ from tui.model import (
     NvmlReading,
     Removal,
     Snapshot,
+    Swap,
     Unavailable,
     Vitals,
 )
 from tui.rules.changes import changes
 from tui.rules.view import assess
 
-HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
+HOST, GUEST, SOUND = "0000:01:00.0", "0000:02:00.0", "0000:02:00.1"
 DESK = snapshot(two_cards(), (domain("win11", "02:00.0"),))
 
 
@@ -259,3 +261,57 @@ def test_nvml_fails_while_a_card_could_be_read() -> None:
     dead = replace(fine, nvml=Unavailable("the NVML process ended"))
     assert told(fine, dead) == [("NVML", "the NVML process ended", "warn")]
     assert told(dead, fine) == [("NVML", "answers again", "good")]
+
+
+# --- the swap -----------------------------------------------------------------
+
+SWAP = Swap("1", "bind", GUEST, (GUEST, SOUND), "running", ("modprobe", "echo"), 0, NOON, NOON)
+LATER = NOON + timedelta(seconds=4)
+
+
+def by_us(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
+    events = changes(assess(before), assess(after), NOON)
+    assert all(event.by == "us" for event in events)
+    return [(event.subject, event.text, event.tone) for event in events]
+
+
+def test_a_swap_from_its_beginning_to_its_end() -> None:
+    runs = replace(DESK, swap=SWAP)
+    assert by_us(DESK, runs) == [(GUEST, "bind began", "info")]
+    further = replace(runs, swap=replace(SWAP, step=1, step_began_at=LATER))
+    assert by_us(runs, further) == []
+    bound = replace(further, pci=two_cards("vfio-pci"))
+    assert by_us(further, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
+    done = replace(bound, swap=replace(SWAP, state="done", step=1, step_began_at=LATER))
+    assert by_us(bound, done) == [(GUEST, "bind done after 4 s", "good")]
+    assert told(done, replace(done, pci=two_cards("nvidia")))[0][1].startswith("vfio-pci → nvidia")
+
+
+@pytest.mark.parametrize(
+    ("change", "event"),
+    [
+        ({"state": "undone", "message": "held"}, ("bind undone: held", "warn")),
+        ({"runner": False}, ("bind interrupted", "bad")),
+        ({"state": "failed", "runner": False, "message": "m"}, ("bind interrupted: m", "bad")),
+    ],
+)
+def test_a_swap_that_does_not_end_well(change: dict[str, Any], event: tuple[str, str]) -> None:
+    after = replace(DESK, swap=replace(SWAP, **change))
+    assert by_us(replace(DESK, swap=SWAP), after) == [(GUEST, *event)]
+
+
+def test_a_swap_that_is_stuck_and_goes_on() -> None:
+    runs, stuck = replace(DESK, swap=SWAP), replace(DESK, swap=replace(SWAP, state="stuck"))
+    ((subject, text, tone),) = by_us(runs, stuck)
+    assert (subject, text.split(" since")[0], tone) == (GUEST, "stuck", "bad")
+    assert by_us(stuck, runs) == [(GUEST, "no longer stuck", "good")]
+
+
+def test_a_recovery_goes_on_with_the_same_swap() -> None:
+    left = replace(DESK, swap=replace(SWAP, runner=False))
+    assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind goes on", "info")]
+
+
+def test_a_swap_that_was_there_before_is_no_news() -> None:
+    unread = replace(DESK, swap=NOT_READ_YET)
+    assert told(unread, replace(DESK, swap=replace(SWAP, state="done"))) == []

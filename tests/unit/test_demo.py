@@ -444,3 +444,59 @@ def test_a_source_hangs_until_its_event_is_set() -> None:
     release.set()
     assert done.wait(PATIENCE)
     reader.join(PATIENCE)
+
+
+# --- swaps --------------------------------------------------------------------
+
+
+def drivers(host: Host) -> dict[str, str | None]:
+    return {f.address: f.driver for f in host.pci.read().functions if f.slot == "0000:01:00"}
+
+
+def test_a_card_moves_there_and_back_step_by_step() -> None:
+    clock = HeldClock()
+    host = demo_host("desk", clock=clock)
+    home = drivers(host)
+    woken: list[float] = []
+    host.swap.watch(lambda: woken.append(clock.seconds()))
+    host.mover.begin(["bind", GUEST_CARD])
+    assert (host.swap.read().state, host.swap.read().step) == ("running", 0)
+    seen = []
+    while not host.swap.read().ended:
+        clock.advance(0.1)
+        seen.append(drivers(host))
+    assert woken[0] == 0
+    assert len(woken) == 1 + len(host.swap.read().steps)
+    assert set(drivers(host).values()) == {"vfio-pci"}
+    assert any(None in each.values() for each in seen)
+    assert card(host, GUEST_CARD) is None
+    host.mover.begin(["unbind", GUEST_CARD])
+    clock.advance(10)
+    assert (host.swap.read().direction, host.swap.read().state) == ("unbind", "done")
+    assert drivers(host) == home
+    assert card(host, GUEST_CARD) is not None
+
+
+def test_another_reading_of_the_same_host_sees_its_swaps() -> None:
+    clock = HeldClock()
+    host = demo_host("desk", clock=clock)
+    assert host.again is not None
+    other = host.again()
+    woken: list[float] = []
+    host.swap.watch(lambda: woken.append(clock.seconds()))
+    other.close()
+    host.mover.begin(["bind", GUEST_CARD])
+    clock.advance(10)
+    assert drivers(other) == drivers(host)
+    assert woken != []
+
+
+def test_who_uses_a_card_with_the_host_is_a_holder() -> None:
+    host = demo_host("desk", clock=HeldClock())
+    assert {h.name for h in host.inspector.holders([HOST_CARD]).holders} >= {"Xorg", "firefox"}
+    assert host.inspector.holders([GUEST_CARD]).holders == ()
+
+
+def test_it_moves_no_card_that_is_not_there() -> None:
+    with pytest.raises(HostError, match="its own cards only"):
+        demo_host("desk", clock=HeldClock()).mover.begin(["bind", "0000:ff:00.0"])

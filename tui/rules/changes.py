@@ -170,7 +170,8 @@ def _cards(before: HostView, after: HostView) -> Iterator[Change]:
             yield from _stuck(was, now)
         if guests:
             yield from _owner(was, now)
-        if nvml and was.function.driver == now.function.driver:
+        stays = not {was.owner, now.owner} & {"moving", "stuck"}
+        if nvml and stays and was.function.driver == now.function.driver:
             yield from _reading(was, now)
         if _status(was) and _status(now) and was.asleep != now.asleep:
             yield now.address, "asleep" if now.asleep else "awake", "info"
@@ -203,8 +204,8 @@ def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 
 def _fault(gpu: Gpu) -> str | None:
-    """Why NVML does not read a card that it should: awake, on its driver, and staying."""
-    if gpu.function.driver != "nvidia" or gpu.asleep or gpu.owner in ("moving", "stuck"):
+    """Why NVML does not read a card that it should: awake and on its driver."""
+    if gpu.function.driver != "nvidia" or gpu.asleep:
         return None
     if gpu.reading is None:
         return gpu.no_reading

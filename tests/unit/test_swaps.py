@@ -1,0 +1,103 @@
+"""The journal as a reading: what it tells of processes that live, and of what is no journal."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_journal import ENTRY
+from tui.host import HostError, NothingToRead
+from tui.host.swaps import SwapSource
+from tui.swap.journal import Entry, Journal, Process
+from tui.swap.machine import myself, process_of
+
+PATIENCE = 10.0
+RUNS = replace(ENTRY, runner=myself())
+GONE = Process(1, 2)
+"""Process 1 began, but not at that time."""
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = Journal(tmp_path / "vfiotop", owner=os.geteuid())
+    with journal.locked():
+        return journal
+
+
+@pytest.fixture
+def sleeper() -> Iterator[Process]:
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield process_of(process.pid)
+    process.communicate()
+
+
+def test_no_swap_is_nothing_to_read(journal: Journal, tmp_path: Path) -> None:
+    for each in (journal, Journal(tmp_path / "nowhere", owner=os.geteuid())):
+        with pytest.raises(NothingToRead, match="since the host was booted"):
+            SwapSource(each).read()
+
+
+def test_a_swap_of_another_boot_is_none(journal: Journal) -> None:
+    journal.write(replace(RUNS, boot_id="before"))
+    with pytest.raises(NothingToRead):
+        SwapSource(journal).read()
+
+
+def test_what_is_no_journal_is_an_error(journal: Journal) -> None:
+    (journal.folder / "swap.json").write_text("{}")
+    with pytest.raises(HostError, match="makes no sense"):
+        SwapSource(journal).read()
+
+
+def test_a_swap_that_runs(journal: Journal) -> None:
+    journal.write(RUNS)
+    swap = SwapSource(journal).read()
+    assert (swap.address, swap.moves) == ("0000:02:00.0", ("0000:02:00.0", "0000:02:00.1"))
+    assert (swap.under_way, swap.stuck, swap.interrupted, swap.ended) == (True, False, False, False)
+    assert swap.now == "modprobe vfio-pci"
+
+
+def test_whose_runner_is_gone(journal: Journal) -> None:
+    journal.write(replace(RUNS, runner=GONE))
+    swap = SwapSource(journal).read()
+    assert (swap.under_way, swap.interrupted) == (False, True)
+
+
+def test_whose_runner_is_gone_in_a_write(journal: Journal, sleeper: Process) -> None:
+    """The write goes on by itself: nothing may be done before it has returned."""
+    journal.write(replace(RUNS, runner=GONE, writer=sleeper))
+    swap = SwapSource(journal).read()
+    assert (swap.under_way, swap.stuck, swap.interrupted) == (True, True, False)
+
+
+@pytest.mark.parametrize("state", ["done", "undone"])
+def test_that_has_ended_needs_no_runner(journal: Journal, state: str) -> None:
+    journal.write(replace(RUNS, state=state, runner=GONE, writer=GONE))  # type: ignore[arg-type]
+    swap = SwapSource(journal).read()
+    assert (swap.ended, swap.under_way, swap.interrupted) == (True, False, False)
+
+
+def test_its_words_are_safe_to_draw(journal: Journal) -> None:
+    journal.write(replace(RUNS, steps=("a\x1b[2J\u202eb",), message="x\n\x07y"))
+    swap = SwapSource(journal).read()
+    assert (swap.steps, swap.message) == (("a[2Jb",), "x y")
+
+
+def test_a_new_entry_wakes(journal: Journal) -> None:
+    source, woken = SwapSource(journal), threading.Event()
+    source.watch(woken.set)
+    try:
+        for step in (0, 1):
+            entry: Entry = replace(RUNS, step=step)
+            journal.write(entry)
+            assert woken.wait(PATIENCE)
+            woken.clear()
+    finally:
+        source.close()
