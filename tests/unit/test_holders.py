@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from tests.hosts_layout import add_function, add_group, lay_out, link
-from tui.host import HostError
+from tui.host import HostError, nvml
 from tui.host.device_nodes import Node, nodes
-from tui.host.holders import _unit, holders
+from tui.host.holders import _unit, holders, ours
 from tui.model import Holder, Holders
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -84,6 +84,7 @@ def test_the_nodes_of_nvidia(root: Path) -> None:
     entry = root / "proc/driver/nvidia/gpus" / CARD
     entry.mkdir(parents=True)
     (entry / "information").write_text("Model: \t\t X\nDevice Minor: \t 3\nGPU Excluded:\t No\n")
+    (root / "proc/driver/nvidia/gpus/0000:02:00.0").mkdir()
     own = Node(("c", 195, 3), "/dev/nvidia3", CARD)
     found = nodes(root, [CARD])
     assert own in found
@@ -91,6 +92,8 @@ def test_the_nodes_of_nvidia(root: Path) -> None:
         "/dev/nvidiactl": ("c", 195, 255), "/dev/nvidia-modeset": ("c", 195, 254),
         "/dev/nvidia-uvm": ("c", 511, 0),
     }  # fmt: skip
+    (root / "proc/driver/nvidia/gpus/0000:02:00.0").rmdir()
+    assert not any(node.shared for node in nodes(root, [CARD]))  # whose else should they be?
 
 
 def test_the_nodes_of_vfio(root: Path) -> None:
@@ -231,3 +234,15 @@ def test_a_function_without_children(root: Path) -> None:
     function = {**AUDIO, "addr": "0000:03:00.0"}
     add_group(root / "sys", "9", add_function(root / "sys", function))
     assert nodes(root, ["0000:03:00.0"]) == ()
+
+
+def test_our_readers_are_known_by_what_they_run(tmp_path: Path) -> None:
+    ended = [sys.executable, "-I", "-S", "-c", "input()"]
+    program = str(Path(nvml.__file__).with_name("nvml_child.py"))
+    with subprocess.Popen([*ended, program], stdin=subprocess.PIPE) as reader:
+        with subprocess.Popen([*ended, f"{program}x"], stdin=subprocess.PIPE) as other:
+            found = ours()
+            other.kill()
+        reader.kill()
+    assert reader.pid in found
+    assert other.pid not in found

@@ -105,13 +105,22 @@ def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:
     minor = _MINOR.search(information)
     if not information:
         return
+    # A single card is the one that whoever has these uses.
+    shared = len(_entries(root / "proc/driver/nvidia/gpus")) > 1
     major = majors.get("nvidia", majors.get("nvidia-frontend", _NVIDIA_MAJOR))
     if minor is not None:
         yield Node(("c", major, int(minor[1])), f"/dev/nvidia{int(minor[1])}", address)
-    yield Node(("c", major, _NVIDIACTL), "/dev/nvidiactl", address, shared=True)
-    yield Node(("c", major, _NVIDIA_MODESET), "/dev/nvidia-modeset", address, shared=True)
+    yield Node(("c", major, _NVIDIACTL), "/dev/nvidiactl", address, shared)
+    yield Node(("c", major, _NVIDIA_MODESET), "/dev/nvidia-modeset", address, shared)
     if "nvidia-uvm" in majors:
-        yield Node(("c", majors["nvidia-uvm"], 0), "/dev/nvidia-uvm", address, shared=True)
+        yield Node(("c", majors["nvidia-uvm"], 0), "/dev/nvidia-uvm", address, shared)
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return []
 
 
 def _majors(root: Path) -> dict[str, int]:

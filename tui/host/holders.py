@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tui.host import HostError
 from tui.host.device_nodes import Node, Number, nodes, number_of
+from tui.host.mounts import Mounts
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders
 
@@ -52,8 +53,7 @@ class _Held:
 
 def holders(addresses: Collection[str], root: Path = Path("/")) -> Holders:
     """Who holds the functions at ``addresses``. Raises ``HostError`` where there is no
-    /proc. May take some hundred milliseconds on a busy host, and blocks where a file
-    system does that a process has files on."""
+    /proc. May take some hundred milliseconds on a busy host."""
     by_number: dict[Number, list[Node]] = {}
     for node in nodes(root, sorted(addresses)):
         by_number.setdefault(node.number, []).append(node)
@@ -83,6 +83,7 @@ class _Scan:
     def __init__(self, wanted: Mapping[Number, list[Node]]) -> None:
         self._wanted = wanted
         self._mapped: dict[tuple[bytes, bytes], Number | None] = {}
+        self._mounts = Mounts()
 
     def held_by(self, process: Path) -> set[_Held]:
         """What a process has; nothing where it has ended. Raises ``PermissionError`` where
@@ -99,13 +100,18 @@ class _Scan:
         with os.scandir(process / "fd") as entries:
             for entry in entries:
                 try:
-                    if not os.readlink(entry.path).startswith("/"):  # noqa: PTH115 - thousands
+                    target = os.readlink(entry.path)  # noqa: PTH115 - thousands
+                    if not target.startswith("/") or not self._may_stat(process, entry, target):
                         continue
                     number = number_of(entry.stat())
                 except OSError:  # closed meanwhile, or on a file system that has no devices
                     continue
                 if number is not None and number in self._wanted:
                     yield number
+
+    def _may_stat(self, process: Path, entry: os.DirEntry[str], target: str) -> bool:
+        """What lies in a /dev is on the machine itself, whoever has it."""
+        return target.startswith("/dev/") or self._mounts.may_stat_file(process, entry.name)
 
     def _maps(self, process: Path) -> Iterator[Number]:
         """/proc/<pid>/maps; what the mapped file is, by /proc/<pid>/map_files. A file that
@@ -117,6 +123,8 @@ class _Scan:
         for area, device, inode, path in _MAPPED.findall(text):
             key = device, inode
             if key not in self._mapped:
+                if not self._mounts.may_stat_mapping(process, device):
+                    continue
                 start, _, end = area.decode().partition("-")
                 entry = process / "map_files" / f"{int(start, 16):x}-{int(end, 16):x}"
                 try:
@@ -158,6 +166,11 @@ def _holders(process: Path, held: set[_Held]) -> Iterator[Holder]:
             each.node.address, pid, name, each.what, _user(process), command, unit, of_user,
             each.node.shared, _OURS in words,
         )  # fmt: skip
+
+
+def ours(proc: Path = Path("/proc")) -> list[int]:
+    """The processes of any vfiotop that read NVML, whether they have a card already or not."""
+    return [int(process.name) for process in _processes(proc) if is_ours(int(process.name), proc)]
 
 
 def is_ours(pid: int, proc: Path = Path("/proc")) -> bool:

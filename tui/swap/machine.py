@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.holders import holders, is_ours
+from tui.host.holders import holders, is_ours, ours
 from tui.host.readiness import readiness
 from tui.model import Holders, NvidiaModule, Step, Unavailable
 from tui.swap.journal import Journal, JournalError, Process
@@ -62,8 +62,9 @@ class Machine(Protocol):
         """The nvidia module as it is loaded now."""
         ...
 
-    def end(self, pid: int) -> None:
-        """End a process of ours that reads NVML, which may be ended at any time."""
+    def end_readers(self) -> bool:
+        """End the processes of ours that read NVML, which may be ended at any time; whether
+        there were any."""
         ...
 
 
@@ -142,10 +143,13 @@ class RealMachine:
     def module(self) -> NvidiaModule | None:
         return readiness([]).nvidia
 
-    def end(self, pid: int) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            if is_ours(pid):  # its number may be somebody else's by now
-                os.kill(pid, signal.SIGKILL)
+    def end_readers(self) -> bool:
+        readers = ours()
+        for pid in readers:
+            with contextlib.suppress(ProcessLookupError):
+                if is_ours(pid):  # its number may be somebody else's by now
+                    os.kill(pid, signal.SIGKILL)
+        return bool(readers)
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:

@@ -209,20 +209,14 @@ class Runner:
     # --- holders --------------------------------------------------------------------
 
     def _settle(self, addresses: Sequence[str]) -> None:
-        """Nothing holds the functions, looked at twice. Our own readings are ended; the
-        journal tells every vfiotop not to take them up again before this is over."""
+        """Nothing holds the functions, looked at twice. Our own readings are ended, also
+        one that has no card open yet; the journal tells every vfiotop not to take them up
+        again before this is over."""
         deadline = self._clock() + SETTLE_S
         for _ in range(SCANS):
-            while True:
-                found = self._machine.holders(addresses)
-                ours = {h.pid for h in found.holders if h.ours and h.pid} if isinstance(
-                    found, Holders) else set()  # fmt: skip
-                if not ours or self._clock() > deadline:
-                    break
-                for pid in ours:
-                    self._machine.end(pid)
+            while self._machine.end_readers() and self._clock() < deadline:
                 self._pause(LOOK_S)
-            self._free(found)
+            self._free(self._machine.holders(addresses))
             self._pause(BETWEEN_SCANS_S)
 
     def _unheld(self, addresses: Sequence[str]) -> None:
