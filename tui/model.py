@@ -111,6 +111,16 @@ class PciFunction:
         return slot_of(self.address)
 
     @property
+    def modalias(self) -> str:
+        """What modprobe finds its driver's module by (kernel: scripts/mod/file2alias.c)."""
+        maker, _, board = (self.subsystem or "0000:0000").upper().partition(":")
+        vendor, device, code = (t.upper() for t in (self.vendor, self.device, self.class_code))
+        return (
+            f"pci:v0000{vendor}d0000{device}sv0000{maker}sd0000{board}"
+            f"bc{code[:2]}sc{code[2:4]}i{code[4:]}"
+        )
+
+    @property
     def is_gpu(self) -> bool:
         return self.class_code[:4] in GPU_CLASSES
 
@@ -588,17 +598,18 @@ class Check:
     mend: str | None = None
 
 
-StepKind = Literal["load", "override", "unbind", "probe", "node"]
+StepKind = Literal["load", "drivers", "override", "unbind", "probe", "node", "nvml"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One thing that a swap does, and how long that may take.
 
-    A write puts ``value`` into the file ``path``; ``load`` loads the module ``value``;
-    ``node`` awaits the device node ``path``. ``driver`` is the one that the function at
-    ``address`` must be on afterwards, where that is known before; with ``may_be_free`` it
-    may also be on none.
+    A write puts ``value`` into the file ``path``; ``load`` loads the module ``value``,
+    ``drivers`` those that the kernel has for the modaliases in it; ``node`` awaits the
+    device node ``path``, and ``nvml`` that NVML sees the card. ``driver`` is the one that
+    the function at ``address`` must be on afterwards, where that is known before; with
+    ``may_be_free`` it may also be on none.
     """
 
     kind: StepKind
@@ -614,8 +625,12 @@ class Step:
         """What is done, to the letter."""
         if self.kind == "load":
             return f"modprobe {self.value}"
+        if self.kind == "drivers":
+            return f"modprobe -ab {self.value}"
         if self.kind == "node":
             return f"await {self.path}"
+        if self.kind == "nvml":
+            return f"await {self.address} in NVML"
         value = self.value.rstrip("\n")
         return f"echo {value} > {self.path}" if value else f"echo > {self.path}"
 

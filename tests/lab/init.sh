@@ -30,8 +30,9 @@ for place in $(parameter stdlib | tr , ' '); do
 done
 cd "$project" || fail 'no project'
 export PATH=$project/.venv/bin:$PATH PYTHONPATH=$project
-export LD_LIBRARY_PATH XDG_STATE_HOME=/run/lab/state XDG_CONFIG_HOME=/run/lab/config
-LD_LIBRARY_PATH=$(parameter nvml)
+export XDG_STATE_HOME=/run/lab/state XDG_CONFIG_HOME=/run/lab/config
+# In its usual place: what is run as root takes no library from its environment.
+ln -s "$(parameter nvml)/libnvidia-ml.so.1" /usr/lib/x86_64-linux-gnu/
 
 # --- cards ----------------------------------------------------------------------
 

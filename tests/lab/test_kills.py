@@ -30,7 +30,7 @@ CARD, SOUND = slot(2), slot(2, 1)
 HOST = {CARD: "nvidia", SOUND: "snd_hda_intel"}
 VFIO = {CARD: "vfio-pci", SOUND: "vfio-pci"}
 ENDS = {"bind": VFIO, "unbind": HOST}
-STEPS = {"bind": 8, "unbind": 6}
+STEPS = {"bind": 8, "unbind": 8}
 
 
 def drivers() -> dict[str, str | None]:

@@ -60,22 +60,25 @@ class Machine:
         while not told.exists():
             assert time.monotonic() < deadline
 
-    def source(
-        self,
-        library: Path | None = None,
-        timeout: float = 5.0,
-        swapping: Callable[[], bool] = lambda: False,
-    ) -> NvmlSource:
-        environment = {
+    def environment(self, library: Path | None = None) -> dict[str, str]:
+        """What makes the stand-in the library, and this the machine that it sees."""
+        return {
             "LD_LIBRARY_PATH": str((library or self.library).parent),
             "VFIOTOP_STANDIN_SYSFS": str(self.sys),
             "VFIOTOP_STANDIN_DEV": str(self.dev),
             "VFIOTOP_STANDIN_CONTROL": str(self.control_file),
             "VFIOTOP_STANDIN_STEP": "7",
         }
+
+    def source(
+        self,
+        library: Path | None = None,
+        timeout: float = 5.0,
+        swapping: Callable[[], bool] = lambda: False,
+    ) -> NvmlSource:
         source = NvmlSource(
-            self.root, environment=environment, timeout=timeout, start_timeout=timeout + 10,
-            clock=lambda: self.now, swapping=swapping,
+            self.root, environment=self.environment(library), timeout=timeout,
+            start_timeout=timeout + 10, clock=lambda: self.now, swapping=swapping,
         )  # fmt: skip
         self.sources.append(source)
         return source

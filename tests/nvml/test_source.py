@@ -15,6 +15,7 @@ from tui.host import NothingToRead
 from tui.host.nvml import RELEASED
 from tui.host.nvml_reply import CARD_LEFT
 from tui.host.nvml_rest import FALL_ASLEEP, IDLE
+from tui.host.nvml_seen import unseen
 from tui.model import GpuProcess
 
 
@@ -360,3 +361,24 @@ def test_the_child_is_small(machine: Machine) -> None:
     status = Path(f"/proc/{source.pid}/status").read_text()
     resident = next(int(row.split()[1]) for row in status.splitlines() if "VmRSS" in row)
     assert resident < 30 * 1024, f"{resident} KiB"
+
+
+# --- asked once, after a swap ---------------------------------------------------
+
+
+def test_a_card_that_nvml_sees(machine: Machine) -> None:
+    environment = machine.environment()
+    assert unseen(TWO, 10, environment) is None
+    machine.unbind(TWO)
+    assert unseen(TWO, 10, environment) == "NVML does not see it"
+
+
+def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) -> None:
+    machine.control("* init mismatch")
+    assert unseen(TWO, 10, machine.environment()) is None
+    assert unseen(TWO, 10, {"LD_LIBRARY_PATH": str(machine.root)}) is None
+
+
+def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
+    machine.control("* init hang")
+    assert unseen(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"

@@ -26,7 +26,7 @@ from tui.model import (
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.journal import Entry, Journal, JournalError, Process
+from tui.swap.journal import Entry, Journal, JournalError, Origin, Process
 from tui.swap.plan import homeward, moves, steps
 from tui.swap.runner import Runner
 
@@ -69,6 +69,7 @@ class Machine:
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
     readers: int = 0
+    blind: str | None = None
     nvidia: NvidiaModule | None = None
 
     def start(self, step: Step, lock: int) -> Deed:
@@ -109,6 +110,9 @@ class Machine:
 
     def module(self) -> NvidiaModule | None:
         return self.nvidia
+
+    def unseen(self, address: str, seconds: float) -> str | None:
+        return self.blind
 
     def end_readers(self) -> bool:
         found, self.readers = self.readers > 0, max(0, self.readers - 1)
@@ -153,10 +157,10 @@ class Rig:
             now=lambda: NOON, clock=lambda: self.time, pause=self.pause,
         )  # fmt: skip
 
-    def run(self) -> Entry:
+    def run(self, home: tuple[Origin, ...] = ()) -> Entry:
         with self.journal.locked() as lock:
             runner = self.runner(lock)
-            entry = runner.run(runner.prepare(self.plan), self.plan)
+            entry = runner.run(runner.prepare(self.plan, home), self.plan)
         assert self.journal.read() == entry
         return entry
 
@@ -213,6 +217,27 @@ def test_a_companion_of_which_nothing_is_known_may_have_none(unbind: Rig) -> Non
     unbind.machine.ignored = {("probe", SOUND)}
     unbind.plan = replace(unbind.plan, steps=unbind.unknown)
     assert unbind.run().state == "done"
+
+
+def test_drivers_that_the_host_has_no_module_for_are_no_fault(unbind: Rig) -> None:
+    """Whether what is loaded suffices the probes tell."""
+    unbind.machine.faults[("drivers", None)] = errno.ENOENT
+    assert unbind.run().state == "done"
+    assert ("drivers", None) in [(kind, address) for kind, address, _ in unbind.machine.done]
+
+
+def test_drivers_that_are_there_are_not_loaded(unbind: Rig) -> None:
+    home = tuple(Origin(address, driver, None) for address, driver in HOST.items())
+    assert unbind.run(home=home).state == "done"
+    assert "drivers" not in {kind for kind, _, _ in unbind.machine.done}
+
+
+def test_a_card_that_nvml_does_not_see_is_parked(unbind: Rig) -> None:
+    unbind.machine.blind = "NVML does not see it"
+    entry = unbind.run()
+    assert entry.state == "undone"
+    assert "nvidia has the card, but NVML does not see it" in (entry.message or "")
+    assert unbind.machine.drivers == VFIO
 
 
 # --- a step goes wrong --------------------------------------------------------------

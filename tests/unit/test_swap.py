@@ -105,11 +105,27 @@ def test_the_writes_of_a_bind() -> None:
 def test_the_writes_of_an_unbind() -> None:
     made = steps(the_card(two_cards("vfio-pci")), "unbind")
     assert [(s.kind, s.address) for s in made] == [
+        ("drivers", None),
         ("override", CARD), ("unbind", CARD), ("probe", CARD),
         ("override", SOUND), ("unbind", SOUND), ("probe", SOUND),
+        ("nvml", CARD),
     ]  # fmt: skip
+    assert made[0].value.split() == [f.modalias for f in moves(the_card(two_cards("vfio-pci")))]
     assert {s.value for s in made if s.kind == "override"} == {"\n"}
     assert {s.driver for s in made} == {None}
+
+
+def test_only_nvidias_cards_are_asked_of_nvml() -> None:
+    other = [replace(f, vendor="1002") for f in card("02:00", 2, "vfio-pci", boot_vga=False)]
+    gpu = the_card(inventory(*card("01:00", 1, boot_vga=True), *other))
+    assert "nvml" not in {s.kind for s in steps(gpu, "unbind")}
+
+
+def test_a_modalias_is_the_kernels() -> None:
+    """As an RTX 4090 of ASUS has it in its file ``modalias``."""
+    gpu = function("01:00.0", subsystem="1043:889b")
+    assert gpu.modalias == "pci:v000010DEd00002684sv00001043sd0000889Bbc03sc00i00"
+    assert function("01:00.0").modalias.endswith("sv00000000sd00000000bc03sc00i00")
 
 
 def test_what_is_there_already_is_left_alone() -> None:

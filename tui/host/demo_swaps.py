@@ -24,12 +24,16 @@ from tui.model import (
     Readiness,
     Snapshot,
     Step,
+    StepKind,
     Swap,
 )
 from tui.rules.view import assess
 from tui.swap.plan import VFIO, moves, steps
 
-STEP_S: dict[str, float] = {"load": 0.3, "override": 0.1, "unbind": 0.9, "probe": 0.7, "node": 0.1}
+STEP_S: dict[StepKind, float] = {
+    "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "node": 0.1,
+    "nvml": 0.4,
+}  # fmt: skip
 """Seconds that the steps take."""
 
 

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from tui.host import HostError
 from tui.host.holders import holders, is_ours, ours
+from tui.host.nvml_seen import unseen
 from tui.host.readiness import readiness
 from tui.model import Holders, NvidiaModule, Step, Unavailable
 from tui.swap.journal import Journal, JournalError, Process
@@ -60,6 +61,11 @@ class Machine(Protocol):
 
     def module(self) -> NvidiaModule | None:
         """The nvidia module as it is loaded now."""
+        ...
+
+    def unseen(self, address: str, seconds: float) -> str | None:
+        """Why NVML does not see a card within ``seconds``; ``None`` where it does, or where
+        there is no NVML to ask."""
         ...
 
     def end_readers(self) -> bool:
@@ -142,6 +148,9 @@ class RealMachine:
 
     def module(self) -> NvidiaModule | None:
         return readiness([]).nvidia
+
+    def unseen(self, address: str, seconds: float) -> str | None:
+        return unseen(address, seconds)
 
     def end_readers(self) -> bool:
         readers = ours()

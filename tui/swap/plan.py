@@ -12,12 +12,13 @@ from dataclasses import replace
 from tui.model import Direction, Gpu, PciFunction, Step
 
 VFIO = "vfio-pci"
+NVIDIA = "10de"
 
 DEVICES = "/sys/bus/pci/devices"
 DRIVERS = "/sys/bus/pci/drivers"
 PROBE = "/sys/bus/pci/drivers_probe"
 
-OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S = 5.0, 15.0, 60.0, 5.0, 30.0
+OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S, NVML_S = 5.0, 15.0, 60.0, 5.0, 30.0, 20.0
 """Seconds that a step may take; a driver of the host may start its card in its probe."""
 
 UNBIND_S = {"03": 60.0, "0403": 10.0}
@@ -68,15 +69,23 @@ def _bind(gpu: Gpu) -> Iterator[Step]:
 
 
 def _unbind(gpu: Gpu) -> Iterator[Step]:
-    """The GPU first: a guest cannot start any more once it is gone. What has no driver may
-    be half way, and is probed as well; a companion may have had none on the host."""
-    for function in (gpu.function, *gpu.companions):
-        if function.driver in (VFIO, None):
+    """The host's drivers are loaded as they are at boot, unless they are: a card that was
+    on vfio-pci since then may have none. Then the GPU first: a guest cannot start any more
+    once it is gone. What has no driver may be half way, and is probed as well; a companion
+    may have had none on the host."""
+    everything = (gpu.function, *gpu.companions)
+    away = [f for f in everything if f.driver in (VFIO, None)]
+    if away:
+        yield Step("drivers", " ".join(f.modalias for f in away), LOAD_S)
+    for function in everything:
+        if function in away:
             free = function is not gpu.function
             yield from _move(function, CLEAR, None, HOST_PROBE_S, may_be_free=free)
         else:  # an override that was left behind would take it away at the next start
             path = f"{DEVICES}/{function.address}/driver_override"
             yield Step("override", CLEAR, OVERRIDE_S, function.address, path)
+    if gpu.function in away and gpu.function.vendor == NVIDIA:
+        yield Step("nvml", "there", NVML_S, gpu.address)
 
 
 def _move(

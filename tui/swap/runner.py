@@ -19,7 +19,7 @@ from tui.model import Direction, Holders, Plan, Step, SwapState, Unavailable
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
-from tui.swap.plan import CLEAR, DEVICES, OVERRIDE_S, PROBE_S, VFIO, unbind_path
+from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, VFIO, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
 LOOK_S = 0.2
@@ -143,6 +143,11 @@ class Runner:
             self._await(lambda: self._machine.exists(step.path or ""), step.limit_s,
                         f"{step.path} did not appear")  # fmt: skip
             return entry
+        if step.kind == "nvml":
+            self._seen(step)
+            return entry
+        if step.kind == "drivers" and self._loaded(entry):
+            return entry
         address = step.address
         if address is not None and self._machine.removing(address):
             raise StepFailed(f"the driver of {address} has not let go of it yet")
@@ -157,9 +162,23 @@ class Runner:
             self._await(lambda: self._left(address), step.limit_s, _why(result))
         elif step.kind == "probe" and address is not None:
             self._verify(address, step, direction, result)
-        elif result:
+        elif result and step.kind != "drivers":  # whether they sufficed the probes will tell
             raise StepFailed(_why(result))
         return entry
+
+    def _loaded(self, entry: Entry) -> bool:
+        """Whether the drivers that the functions had on the host are known, and there."""
+        home = [driver for driver in entry.host_drivers.values() if driver]
+        return bool(home) and all(self._machine.exists(f"{DRIVERS}/{driver}") for driver in home)
+
+    def _seen(self, step: Step) -> None:
+        """The driver may bind a card that it cannot start. Where NVML cannot be asked, the
+        link has to do."""
+        address = step.address or ""
+        if self._machine.driver(address) == "nvidia":
+            why = self._machine.unseen(address, step.limit_s)
+            if why is not None:
+                raise StepFailed(f"nvidia has the card, but {why}")
 
     def _finished(self, entry: Entry, deed: Deed, step: Step) -> tuple[Entry, int]:
         """Wait for the deed: for as long as it takes, but stuck after its time. Nothing is
