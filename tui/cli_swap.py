@@ -9,9 +9,10 @@ import sys
 from tui import config
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError
-from tui.model import Plan, SwapState
-from tui.once import NoSuchCard, plan_once
+from tui.model import Direction, Plan, SwapState
+from tui.once import NoSuchCard, plan_once, read_once
 from tui.rules.roles import Choice
+from tui.rules.view import assess
 from tui.swap import command, launch, words
 from tui.swap.journal import Entry, Journal, JournalError
 
@@ -109,8 +110,7 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     except JournalError as error:
         return fail(str(error), STUCK)
     if left is None or left.ended:
-        print("There is nothing to recover.")
-        return DONE
+        return _recover_foreign(host, choice, arguments)
     if not arguments.finish and not arguments.undo:
         return fail(launch.unfinished(left), STUCK)
     try:
@@ -121,6 +121,23 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     doubts = ["--despite-doubts"] if arguments.despite_doubts else []
     wanted: SwapState = "done" if arguments.finish else "undone"
     return _followed(host, ["recover", way, *doubts], wanted, refused=STUCK)
+
+
+def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
+    """A card that somebody else left half way is bound to finish it, and unbound to undo."""
+    snapshot = read_once(host, without=("nvml", "guests"))
+    half = [gpu.address for gpu in assess(snapshot, choice).gpus if gpu.half_bound]
+    if not half:
+        print("There is nothing to recover.")
+        return DONE
+    if not arguments.finish and not arguments.undo:
+        return fail(
+            f"{half[0]} is half bound: `vfiotop recover --finish` or `vfiotop recover --undo`",
+            STUCK,
+        )
+    arguments.yes = True
+    direction: Direction = "bind" if arguments.finish else "unbind"
+    return _swap(host, plan_once(host, choice, direction, half[0]), arguments)
 
 
 def _confirmed(plan: Plan) -> bool:

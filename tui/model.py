@@ -531,7 +531,8 @@ class Gpu:
 
     ``owner`` is ``host``, ``vfio``, ``guest:<name>``, ``none``, ``moving``,
     ``stuck`` or, where the driver could not be read, ``unknown``.
-    ``no_reading`` says why ``reading`` is missing.
+    ``no_reading`` says why ``reading`` is missing. ``half_bound``: some of its functions are
+    on VFIO's driver and some are not, and no swap of ours is at work.
     """
 
     function: PciFunction
@@ -543,6 +544,7 @@ class Gpu:
     vitals: CardVitals | None = None
     reading: CardReading | None = None
     no_reading: str | None = None
+    half_bound: bool = False
 
     @property
     def address(self) -> str:

@@ -81,6 +81,7 @@ def _gpu(gpu: Gpu, taken_at: datetime) -> dict[str, Any]:
         "holders": None,
         "lost": reading.lost if reading else None,
         "no_reading": gpu.no_reading,
+        "half_bound": gpu.half_bound,
     }
 
 

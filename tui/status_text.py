@@ -80,6 +80,8 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
     yield _row("  link", f"PCIe {_link(gpu.vitals.link if gpu.vitals else None)}",
                f"at most {_link(function.link_max)}")  # fmt: skip
     yield _row("  group", *_group(gpu))
+    if gpu.half_bound:
+        yield _row("", "half bound: `vfiotop bind` finishes it, `vfiotop unbind` takes it back")
     for blocker in gpu.viability.blockers:
         yield _row("", blocker.address, blocker.reason)
 

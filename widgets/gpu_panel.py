@@ -203,6 +203,8 @@ def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
     """Whether the card can be given to a guest: for the guest GPU, or any that cannot be read."""
     if gpu.role != "guest":
         return []
+    if gpu.half_bound:
+        return [line(Span("half bound: b finishes it, u takes it back", "warn"))]
     group = gpu.function.iommu_group
     label = Span(f"{'IOMMU':<{LABEL}}", "label")
     where = "no group" if group is None else f"group {group}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.host import bind, modprobe, run, slot
+from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, drivers
 from tests.lab.topologies import TOPOLOGIES, Topology
 from tests.lab.vm import RESULTS
 
@@ -76,3 +77,13 @@ def reset_cards(topology: Topology) -> Iterator[Callable[[str], None]]:
 
     yield reset
     reset(",".join(topology.models))
+
+
+@pytest.fixture
+def whole() -> Iterator[None]:
+    """Also a test that fails leaves the card with the host and nothing to recover."""
+    assert drivers() == HOST
+    yield
+    for address in (SOUND, CARD):
+        bind(address, None)
+    JOURNAL.unlink(missing_ok=True)

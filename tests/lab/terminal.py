@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import pwd
 import re
 import signal
 import struct
@@ -30,7 +31,9 @@ Seen = Callable[[str], bool]
 class Terminal:
     """A program on a pty of its own. The screen is followed by a thread."""
 
-    def __init__(self, command: Sequence[str], size: tuple[int, int]) -> None:
+    def __init__(
+        self, command: Sequence[str], size: tuple[int, int], user: str | None = None
+    ) -> None:
         width, height = size
         self.screen = pyte.Screen(width, height)
         self._stream = pyte.ByteStream(self.screen)
@@ -40,8 +43,10 @@ class Terminal:
         self._pty, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         self.process = subprocess.Popen(
-            command, stdin=end, stdout=end, stderr=end, start_new_session=True,
-            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+            # It is the terminal of a session: who asks for a password opens /dev/tty, and when
+            # it is gone everybody on it hears of that.
+            ["setsid", "--ctty", *command], stdin=end, stdout=end, stderr=end, user=user,
+            env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **_home(user)},
         )  # fmt: skip
         os.close(end)
         self._reader = threading.Thread(target=self._follow, daemon=True)
@@ -113,6 +118,13 @@ class Terminal:
             os.close(self._pty)
 
 
+def _home(user: str | None) -> dict[str, str]:
+    if user is None:
+        return {}
+    home = pwd.getpwnam(user).pw_dir
+    return {"HOME": home, "USER": user, "XDG_STATE_HOME": home, "XDG_CONFIG_HOME": home}
+
+
 def _style(cell: pyte.screens.Char) -> Style:
     return Style(
         color=_colour(cell.fg), bgcolor=_colour(cell.bg),
@@ -126,8 +138,10 @@ def _colour(value: str) -> str:
 
 
 @contextmanager
-def terminal(*command: str, size: tuple[int, int] = (120, 40)) -> Iterator[Terminal]:
-    opened = Terminal(command, size)
+def terminal(
+    *command: str, size: tuple[int, int] = (120, 40), user: str | None = None
+) -> Iterator[Terminal]:
+    opened = Terminal(command, size, user)
     try:
         yield opened
     finally:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.host import bind, driver, node, override_of, slot
-from tests.lab.test_swap import vfiotop
+from tests.lab.host import bind, node, override_of
+from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tui.host.pci import PciSource
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
@@ -26,15 +26,8 @@ from tui.swap.runner import Runner
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
 
-CARD, SOUND = slot(2), slot(2, 1)
-HOST = {CARD: "nvidia", SOUND: "snd_hda_intel"}
-VFIO = {CARD: "vfio-pci", SOUND: "vfio-pci"}
 ENDS = {"bind": VFIO, "unbind": HOST}
 STEPS = {"bind": 8, "unbind": 8}
-
-
-def drivers() -> dict[str, str | None]:
-    return {address: driver(address) for address in (CARD, SOUND)}
 
 
 def planned(direction: Direction) -> Plan:

@@ -11,7 +11,7 @@ from tui.host.mounts import Mounts
 
 MOUNTINFO = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
-30 22 0:45 / /home/a\\040b rw - nfs4 server:/home rw,hard
+30 22 0:45 / /net/a\\040b rw - nfs4 server:/home rw,hard
 31 22 0:46 / /mnt/phone rw shared:5 master:2 - fuse.sshfs phone: rw
 32 22 0:5 / /dev rw - devtmpfs udev rw
 33 22 8:16 / /data rw - fuseblk /dev/sdb rw

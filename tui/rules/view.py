@@ -101,9 +101,11 @@ def _gpu(
     reading, why_not = _reading(function, card, snapshot.nvml)
     moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
+    others = companions(function, inventory)
+    there = {on_vfio(each.driver) for each in (function, *others)}
     return Gpu(
         function=function,
-        companions=companions(function, inventory),
+        companions=others,
         role=role,
         owner=_owner(function, domains, card, snapshot.vitals, moved_by),
         viability=viability(function, inventory),
@@ -111,6 +113,7 @@ def _gpu(
         vitals=card,
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
+        half_bound=len(there) == 2 and moved_by is None,
     )
 
 

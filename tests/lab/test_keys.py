@@ -1,0 +1,177 @@
+"""The keys that move a card, on a pty, against a kernel that does it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.host import PATIENCE, bind, driver, held, node, run, slot, until
+from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal
+from tests.lab.terminal import Terminal, terminal
+from tests.lab.vm import RESULTS
+
+pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
+
+
+@pytest.fixture
+def screen() -> Iterator[Terminal]:
+    with terminal("vfiotop", size=(100, 30)) as opened:
+        opened.until(lambda text: text.count("● host") == 2)
+        yield opened
+
+
+def ask(screen: Terminal, key: str) -> None:
+    """Press a key and wait for its plan."""
+    screen.press(key)
+    screen.until(lambda text: "Nothing was touched yet" in text)
+
+
+def ended() -> bool:
+    return JOURNAL.exists() and journal()["state"] in ("done", "undone", "failed")
+
+
+class Recording:
+    """What a screen showed, as text: a frame whenever it was asked for."""
+
+    def __init__(self, screen: Terminal) -> None:
+        self._screen, self._began = screen, time.monotonic()
+        self._frames: list[str] = []
+
+    def frame(self, title: str) -> None:
+        at = time.monotonic() - self._began
+        self._frames.append(f"--- {at:5.1f} s: {title}\n{self._screen.text()}\n")
+
+    def write(self, name: str) -> None:
+        Path(RESULTS, name).write_text("\n".join(self._frames), encoding="utf-8")
+
+
+def test_one_key_each_way(screen: Terminal) -> None:
+    """And another screen shows the same swap."""
+    recording = Recording(screen)
+    with terminal("vfiotop") as other:
+        other.until(lambda text: text.count("● host") == 2)
+        for key, ends, owner in (("b", VFIO, "● free for a guest"), ("u", HOST, "● host")):
+            recording.frame("before")
+            ask(screen, key)
+            recording.frame(f"{key}: the plan")
+            assert "/sys/bus/pci/drivers_probe" in screen.text()
+            screen.press("y")
+            screen.until(lambda text: "✓" in text)
+            recording.frame("y: on its way")
+            other.until(lambda text: "moving" in text)
+            screen.until(lambda text: "Done after" in text)
+            recording.frame("done")
+            assert drivers() == ends
+            other.until(lambda text, o=owner: "moving" not in text and o in text)  # type: ignore[misc]
+            screen.press("\x1b")
+            screen.until(lambda text: "Guest GPU ·" in text)
+        screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads it again
+        recording.frame("home")
+    assert "by us" in screen.text()
+    recording.write("recording-keys.txt")
+
+
+def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
+    with held(node(CARD)) as process:
+        screen.press("b")
+        screen.until(lambda text: "Refused: in use by python" in text)
+        assert f"({process.pid}, {node(CARD)})" in screen.text()
+        assert f"or kill {process.pid}" in screen.text()
+        screen.press("y")
+        screen.until(lambda text: "refused: in use" in text)
+    assert not JOURNAL.exists()
+    assert drivers() == HOST
+
+
+@pytest.mark.parametrize("end", ["kill", "hang up"])
+def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
+    recording = Recording(screen)
+    ask(screen, "b")
+    screen.press("y")
+    screen.until(lambda text: "✓" in text)
+    recording.frame("on its way; then the terminal is gone")
+    if end == "kill":
+        screen.process.kill()
+    else:
+        screen.hang_up()
+    screen.process.wait(PATIENCE)
+    with terminal("vfiotop", size=(100, 30)) as after:
+        after.until(lambda text: "moving" in text or "free for a guest" in text)
+        until(ended)
+        after.until(lambda text: "● free for a guest" in text)
+        Recording(after).write("unused.txt")
+        recording._screen = after
+        recording.frame("a new terminal")
+    assert (journal()["state"], drivers()) == ("done", VFIO)
+    if end == "hang up":
+        recording.write("recording-hang-up.txt")
+
+
+@pytest.mark.parametrize(("key", "ends"), [("f", VFIO), ("u", HOST)])
+def test_a_swap_whose_runner_was_killed_is_offered(
+    screen: Terminal, key: str, ends: dict[str, str]
+) -> None:
+    ask(screen, "b")
+    screen.press("y")
+    until(lambda: JOURNAL.exists() and journal()["step"] >= 3)
+    os.kill(journal()["runner"]["pid"], signal.SIGKILL)
+    screen.until(lambda text: "goes on no more" in text)
+    screen.press("q")
+    screen.process.wait(PATIENCE)
+    with terminal("vfiotop", size=(100, 30)) as after:
+        after.until(lambda text: "It was interrupted" in text)
+        after.press(key)
+        until(ended)
+        after.until(lambda text: "Done after" in text or "Undone" in text)
+    assert drivers() == ends
+
+
+def test_a_card_that_somebody_left_half_way(screen: Terminal) -> None:
+    bind(SOUND, "vfio-pci")
+    screen.until(lambda text: "half bound" in text)
+    ask(screen, "u")
+    screen.press("y")
+    screen.until(lambda text: "Done after" in text)
+    assert drivers() == HOST
+
+
+def test_what_cannot_be_known_is_asked_for_twice() -> None:
+    """Another libvirt than the system's does not know who has the card."""
+    with terminal("vfiotop", "--connect", "test:///default", size=(100, 30)) as screen:
+        screen.until(lambda text: text.count("● host") == 2)
+        screen.press("b")
+        screen.until(lambda text: "Not known whether it is safe" in text)
+        screen.press("y")
+        screen.until(lambda text: "Risk:" in text)
+        assert not JOURNAL.exists()
+        screen.press("Y")
+        screen.until(lambda text: "Done after" in text)
+    assert drivers() == VFIO
+
+
+def test_an_ordinary_user_gives_a_password() -> None:
+    run("useradd", "--create-home", "--shell", "/bin/sh", "player")
+    subprocess.run(["chpasswd"], input="player:letmein\n", text=True, check=True)
+    Path("/etc/sudoers.d/player").write_text("player ALL=(ALL) ALL\n")
+    with terminal("vfiotop", size=(100, 30), user="player") as screen:
+        screen.until(lambda text: text.count("● host") == 2)
+        ask(screen, "b")
+        assert "looked into" in screen.text()
+        screen.press("y")
+        screen.until(lambda text: "password for player" in text)
+        assert f"sudo for: vfiotop bind {CARD}" in screen.text()
+        screen.press("letmein\n")
+        screen.until(lambda text: "Done after" in text)
+        assert drivers() == VFIO
+        screen.press("\x1b")
+        ask(screen, "u")
+        screen.press("y")  # sudo remembers
+        screen.until(lambda text: "Done after" in text)
+    assert drivers() == HOST
+    assert driver(slot(1)) == "nvidia"
