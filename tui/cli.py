@@ -220,7 +220,7 @@ def _has_gpu(host: Host) -> bool:
 
 
 def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
-    from tui.once import read_once  # noqa: PLC0415
+    from tui.once import holders_once, read_once  # noqa: PLC0415
     from tui.rules.roles import Choice  # noqa: PLC0415
     from tui.rules.view import assess  # noqa: PLC0415
     from tui.status import as_json as to_json  # noqa: PLC0415
@@ -231,7 +231,8 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)
     if as_json:
-        print(json.dumps(to_json(view, host.now()), indent=1, ensure_ascii=False))
+        told = to_json(view, host.now(), holders=holders_once(host, view))
+        print(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         print(as_text(view))
     sys.stdout.flush()

@@ -62,6 +62,13 @@ def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
         return Unavailable(str(error))
 
 
+def holders_once(host: Host, view: HostView) -> Holders | None:
+    """Who holds the functions of all GPUs now; ``None`` where that cannot be seen."""
+    addresses = [f.address for gpu in view.gpus for f in moves(gpu)]
+    found = _holders(host, addresses)
+    return None if isinstance(found, Unavailable) else found
+
+
 def _no_such_card(view: HostView, address: str | None) -> str:
     known = ", ".join(gpu.address for gpu in view.gpus)
     if not known:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tui.model import CardReading, Gpu, Guest, HostView, Metrics, Swap, Viability
+from tui.model import CardReading, Gpu, Guest, Holders, HostView, Metrics, Swap, Viability
 from tui.status_text import as_text
 
 __all__ = ["SCHEMA", "as_json", "as_text"]
@@ -16,16 +16,22 @@ SCHEMA = 1
 """Of the JSON. Keys may be added to a schema; none is renamed or dropped."""
 
 
-def as_json(view: HostView, taken_at: datetime, libvirt_uri: str | None = None) -> dict[str, Any]:
+def as_json(
+    view: HostView,
+    taken_at: datetime,
+    libvirt_uri: str | None = None,
+    holders: Holders | None = None,
+) -> dict[str, Any]:
     """The view as JSON values, schema 1. What is not known is null, never 0.
 
-    ``libvirt_uri`` is named where libvirt itself could not be reached.
+    ``libvirt_uri`` is named where libvirt itself could not be reached; ``holders`` are of
+    all functions of the GPUs, where that was looked at.
     """
     return {
         "schema": SCHEMA,
         "taken_at": taken_at.isoformat(),
         "host": _host(view, libvirt_uri),
-        "gpus": [_gpu(gpu, taken_at) for gpu in view.gpus],
+        "gpus": [_gpu(gpu, taken_at, holders) for gpu in view.gpus],
         "groups": _groups(view),
         "ungrouped": [f.address for g in view.groups if g.id is None for f in g.functions],
         "viability": {gpu.address: _viability(gpu.viability) for gpu in view.gpus},
@@ -57,7 +63,7 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
     }
 
 
-def _gpu(gpu: Gpu, taken_at: datetime) -> dict[str, Any]:
+def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any]:
     function, vitals, reading = gpu.function, gpu.vitals, gpu.reading
     return {
         "address": function.address,
@@ -78,11 +84,21 @@ def _gpu(gpu: Gpu, taken_at: datetime) -> dict[str, Any]:
         "metrics": _metrics(reading),
         "throttle": _throttle(reading),
         "processes": _processes(reading),
-        "holders": None,
+        "holders": _holders(gpu, holders),
         "lost": reading.lost if reading else None,
         "no_reading": gpu.no_reading,
         "half_bound": gpu.half_bound,
     }
+
+
+def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
+    """Null where that nobody has the card could be for want of looking: with processes that
+    could not be looked into, only what was found is told. What lets go by itself is none."""
+    if holders is None:
+        return None
+    found = holders.of([f.address for f in (gpu.function, *gpu.companions)])
+    others = [asdict(holder) for holder in found if not holder.ours]
+    return others if others or not holders.unseen else None
 
 
 def _age(reading: CardReading | None, now: datetime) -> float | None:

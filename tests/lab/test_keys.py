@@ -113,6 +113,25 @@ def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
         recording.write("recording-hang-up.txt")
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("end", ["kill", "hang up"])
+@pytest.mark.parametrize(("key", "ends"), [("b", VFIO), ("u", HOST)])
+def test_the_screen_goes_away_at_any_step(key: str, ends: dict[str, str], end: str) -> None:
+    for step in range(8):
+        for address in (SOUND, CARD):
+            bind(address, None if key == "b" else "vfio-pci")
+        JOURNAL.unlink(missing_ok=True)
+        with terminal("vfiotop", size=(100, 30)) as screen:
+            screen.until(lambda text: "Guest GPU" in text and "● " in text)
+            ask(screen, key)
+            screen.press("y")
+            until(lambda n=step: JOURNAL.exists() and (ended() or journal()["step"] >= n))  # type: ignore[misc]
+            screen.process.kill() if end == "kill" else screen.hang_up()
+            screen.process.wait(PATIENCE)
+        until(ended)
+        assert (journal()["state"], drivers()) == ("done", ends)
+
+
 @pytest.mark.parametrize(("key", "ends"), [("f", VFIO), ("u", HOST)])
 def test_a_swap_whose_runner_was_killed_is_offered(
     screen: Terminal, key: str, ends: dict[str, str]

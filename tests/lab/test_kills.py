@@ -18,13 +18,13 @@ from tui.host.pci import PciSource
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.command import WRITE_S
+from tui.swap.command import WRITE_S, deafen
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import RealMachine, alive
 from tui.swap.plan import homeward, moves, steps
 from tui.swap.runner import Runner
 
-pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
+pytestmark = pytest.mark.only("two-slots")
 
 ENDS = {"bind": VFIO, "unbind": HOST}
 STEPS = {"bind": 8, "unbind": 8}
@@ -46,6 +46,7 @@ def started(plan: Plan) -> int:
         return pid
     with suppress(BaseException):
         os.setsid()
+        deafen()
         journal = Journal()
         with journal.locked() as lock:
             runner = Runner(RealMachine(), journal, lock)
@@ -111,14 +112,26 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
     return done.state
 
 
-@pytest.mark.parametrize("finish", [True, False], ids=["finish", "undo"])
+WAYS: dict[str, Callable[[int], bool]] = {
+    "in turn": lambda number: number % 2 == 0,
+    "finish": lambda _: True,
+    "undo": lambda _: False,
+}
+"""Which of the recoveries finish the swap."""
+
+
+@pytest.mark.parametrize(
+    "way",
+    ["in turn", *(pytest.param(way, marks=pytest.mark.thorough) for way in ("finish", "undo"))],
+)
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_runner_that_is_killed_at_any_step(
-    direction: Direction, finish: bool, capsys: pytest.CaptureFixture[str]
+    direction: Direction, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    rows = []
+    rows: list[str] = []
     for index in range(STEPS[direction]):
         for writing in (False, True):
+            finish = WAYS[way](index + writing)
             before = begin(direction)
             runner = started(planned(direction))
             at = awaited(
@@ -138,6 +151,28 @@ def test_a_runner_that_is_killed_at_any_step(
             (Journal().folder / "swap.json").unlink(missing_ok=True)
     with capsys.disabled():
         print("", *rows, sep="\n")
+
+
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction) -> None:
+    """SIGHUP and SIGINT, to the runner and to each writer, at every step."""
+    begin(direction)
+    runner = started(planned(direction))
+    seen: set[int] = set()
+    while (
+        at := awaited(runner, lambda e: e.step not in seen and e.state == "running")
+    ) is not None:
+        seen.add(at.step)
+        for process in (at.runner, at.writer):
+            for number in (signal.SIGHUP, signal.SIGINT):
+                with suppress(ProcessLookupError):
+                    if process is not None:
+                        os.kill(process.pid, number)
+    ended(runner)
+    end = entry()
+    assert end is not None
+    assert (end.state, drivers()) == ("done", ENDS[direction])
+    assert len(seen) == len(end.steps)
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])

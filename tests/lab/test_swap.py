@@ -199,7 +199,6 @@ def test_an_open_screen_is_not_in_the_way() -> None:
         screen.until(lambda text: text.count("VRAM") == 2)
 
 
-@pytest.mark.parametrize("way", ["finish", "undo"])
 def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
     bind(CARD, "vfio-pci")
     assert f"{CARD} is half bound" in vfiotop("recover", code=3)
@@ -212,6 +211,7 @@ def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
     assert "nothing to recover" in vfiotop("recover")
 
 
+@pytest.mark.parametrize("way", ["finish", "undo"])
 def test_a_swap_whose_runner_was_killed_is_recovered_by_a_command(way: str) -> None:
     asked = subprocess.Popen(["vfiotop", "bind", "--yes"], stdout=subprocess.DEVNULL)
     until(lambda: JOURNAL.exists() and journal()["step"] == 3)

@@ -24,12 +24,15 @@ from tui.model import (
     CardVitals,
     Check,
     GpuProcess,
+    Holder,
+    Holders,
     HostView,
     Inventory,
     Link,
     Metrics,
     NvmlReading,
     Snapshot,
+    Swap,
     Unavailable,
     Vitals,
 )
@@ -292,3 +295,48 @@ def test_the_text_of_many_guests_is_cut() -> None:
     assert "vm11" in text
     assert "vm12" not in text
     assert "and 18 more" in text
+
+
+# --- holders and swaps ----------------------------------------------------------
+
+
+def test_who_holds_a_card() -> None:
+    xorg = Holder(GUEST, 911, "Xorg", "/dev/nvidia1", "root")
+    ours = Holder(GUEST, 912, "python3", "/dev/nvidia1", ours=True)
+
+    def told(holders: Holders | None) -> Any:
+        view = assess(snapshot(two_cards()))
+        return as_json(view, NOON, holders=holders)["gpus"][0]["holders"]
+
+    assert [(h["pid"], h["name"], h["what"]) for h in told(Holders((xorg, ours)))] == [
+        (911, "Xorg", "/dev/nvidia1")
+    ]
+    assert told(Holders((ours,))) == []
+    assert told(Holders((), unseen=3)) is None  # nobody that could be seen is not nobody
+    assert len(told(Holders((xorg,), unseen=3))) == 1
+    assert told(None) is None
+
+
+def test_a_swap() -> None:
+    swap = Swap("7", "bind", GUEST, (GUEST,), "running", ("modprobe", "echo"), 1, NOON, NOON)
+    view = assess(snapshot(two_cards(), swap=swap))
+    told = as_json(view, NOON)
+    assert told["swap"] == {
+        "id": "7", "address": GUEST, "moves": [GUEST], "direction": "bind", "state": "running",
+        "step": 1, "steps": ["modprobe", "echo"], "message": None, "interrupted": False,
+        "began_at": NOON.isoformat(), "step_began_at": NOON.isoformat(),
+    }  # fmt: skip
+    assert told["gpus"][0]["owner"] == "moving"
+    assert "Swap       bind 0000:02:00.0   running   step 2 of 2: echo" in as_text(view)
+    gone = assess(snapshot(two_cards(), swap=replace(swap, runner=False)))
+    assert as_json(gone, NOON)["swap"]["interrupted"] is True
+    assert "interrupted: `vfiotop recover`" in as_text(gone)
+    assert as_json(assess(snapshot(two_cards())), NOON)["swap"] is None
+
+
+def test_a_card_that_is_half_bound() -> None:
+    gpu, sound = card("02:00", 2, "vfio-pci", boot_vga=False)
+    half = (gpu, replace(sound, driver="snd_hda_intel"))
+    view = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True), *half)))
+    assert [g["half_bound"] for g in as_json(view, NOON)["gpus"]] == [True, False]
+    assert "half bound: `vfiotop bind` finishes it" in as_text(view)

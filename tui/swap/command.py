@@ -132,11 +132,16 @@ def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
     return replace(plan, steps=homeward(plan.steps, home))
 
 
+def deafen() -> None:
+    """What a terminal sends that goes away is not for the runner, nor for its writers."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:
     """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
     did. What happens after that is in the journal."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    deafen()
 
     def begun(entry: Entry) -> None:
         _tell({"id": entry.id})
