@@ -63,7 +63,7 @@ COMMANDS = (
             "Show only the devices whose line contains a text",
             screens=("overview", "groups")),
     Command("theme", "t", "app.theme", "Theme",
-            "Dark, light, or the terminal's own colours"),
+            "Dark, light, or the terminal's own colours", footer=False),
     Command("back", "escape", "app.back", "Back",
             "To the overview",
             screens=("groups", "events", "details", "swap", "help")),

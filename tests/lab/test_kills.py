@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.host import bind, node, override_of
+from tests.lab.host import bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tui.host.pci import PciSource
 from tui.model import Direction, Plan, Snapshot
@@ -205,10 +205,9 @@ def impatient(plan: Plan) -> Plan:
 
 
 @contextmanager
-def taken(runner: int) -> Iterator[None]:
-    """The card's node is opened when nobody looks any more and before the kernel is asked."""
-    name = node(CARD)
-    at = awaited(runner, lambda e: e.steps[e.step].startswith(f"echo {CARD} >")
+def taken(runner: int, address: str, name: str) -> Iterator[None]:
+    """A node is opened when nobody looks any more and before the kernel is asked."""
+    at = awaited(runner, lambda e: e.steps[e.step].startswith(f"echo {address} >")
                  and "/unbind" in e.steps[e.step] and e.writer is not None)  # fmt: skip
     assert at is not None
     descriptor = os.open(name, os.O_RDWR)
@@ -223,10 +222,11 @@ def waits(entry: Entry) -> bool:
     return entry.state == "stuck" and "waits for" in (entry.message or "")
 
 
-def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free() -> None:
+@pytest.mark.parametrize("address", [CARD, SOUND], ids=["card", "sound"])
+def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free(address: str) -> None:
+    name = node(CARD) if address == CARD else sound_node(SOUND)
     runner = started(impatient(planned("bind")))
-    name = node(CARD)
-    with taken(runner):
+    with taken(runner, address, name):
         stuck = awaited(runner, waits)
         assert stuck is not None
         assert f"({os.getpid()}, {name})" in (stuck.message or "")
@@ -256,7 +256,7 @@ def test_a_card_that_never_comes_free() -> None:
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
     parameter.write_text("1")
     runner = started(impatient(planned("bind")))
-    with taken(runner):
+    with taken(runner, CARD, node(CARD)):
         assert awaited(runner, waits) is not None
     os.kill(runner, signal.SIGKILL)
     ended(runner)

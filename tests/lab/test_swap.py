@@ -138,6 +138,18 @@ def test_a_kernel_that_may_not_load_vfio_pci() -> None:
     assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
 
 
+def test_a_probe_that_binds_nothing_and_says_that_it_worked() -> None:
+    """The sound has no driver to come home to: the card stays whole, on vfio-pci."""
+    vfiotop("bind", "--yes")
+    modprobe("-r", "snd_hda_intel")  # the kernel's command line forbids to load it by itself
+    try:
+        said = vfiotop("unbind", "--yes", code=1)
+    finally:
+        modprobe("snd_hda_intel")
+    assert "no driver and not snd_hda_intel" in said
+    assert (journal()["state"], drivers()) == ("undone", VFIO)
+
+
 def test_a_place_for_the_journal_that_is_full() -> None:
     folder = JOURNAL.parent
     folder.mkdir(mode=0o755, exist_ok=True)
