@@ -628,7 +628,7 @@ class Step:
         if self.kind == "load":
             return f"modprobe {self.value}"
         if self.kind == "drivers":
-            return f"modprobe -ab {self.value}"
+            return f"modprobe -abq {self.value}"
         if self.kind == "node":
             return f"await {self.path}"
         if self.kind == "nvml":
