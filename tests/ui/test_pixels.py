@@ -18,7 +18,17 @@ from tui.host.demo import HeldClock
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24", "45x20"])
 @pytest.mark.parametrize(
-    "name", ["overview-120x40", "overview-light", "groups", "help", "details-gpu", "scenario-lost"]
+    "name",
+    [
+        "overview-120x40",
+        "overview-light",
+        "groups",
+        "help",
+        "details-gpu",
+        "scenario-lost",
+        "swap-plan",
+        "swap-running",
+    ],  # fmt: skip
 )
 def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
     picture = replace(PICTURES[name], size=size)
