@@ -107,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     ways = recover.add_mutually_exclusive_group()
     ways.add_argument("--finish", action="store_true", help="go on from what is seen")
     ways.add_argument("--undo", action="store_true", help="give every function back what it had")
+    recover.add_argument("--yes", action="store_true", help="do not ask")
     recover.add_argument(
         "--despite-doubts", action="store_true", help="also where a check could not be made"
     )
@@ -118,6 +119,8 @@ def _add_internal(parser: argparse.ArgumentParser) -> None:
     """How this program starts itself: to be the runner, or to start one as root."""
     for option in ("--runner", "--launch"):
         parser.add_argument(option, action="store_true", help=argparse.SUPPRESS)
+    for option in ("--plan-id", "--accept", "--swap"):
+        parser.add_argument(option, help=argparse.SUPPRESS)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from dataclasses import replace
 
 from tui import config
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError
-from tui.model import Direction, Plan, SwapState
+from tui.model import Direction, Plan, SourceName, SwapState
 from tui.once import NoSuchCard, plan_once, read_once
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import command, launch, words
+from tui.swap.consent import HANGS, Consent, Doubtful, Refused, refuse, shown
 from tui.swap.journal import Entry, Journal, JournalError
 
 
@@ -32,10 +34,9 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.command != "plan" and arguments.runner:
         return command.serve(
             lambda begun: command.run_swap(
-                host, choice, direction, address,
-                despite_doubts=arguments.despite_doubts, begun=begun,
+                host, choice, direction, address, consent=_consent(arguments), begun=begun
             )
-        )  # fmt: skip
+        )
     try:
         plan = plan_once(host, choice, direction, address)
     except NoSuchCard as error:
@@ -51,15 +52,24 @@ def _launch(host: Host, arguments: argparse.Namespace) -> int:
     if arguments.command != "recover":
         words.append(arguments.address or "")
     words += [f"--{way}" for way in ("finish", "undo") if getattr(arguments, way, False)]
-    words += ["--despite-doubts"] if arguments.despite_doubts else []
+    words += ["--swap", arguments.swap] if arguments.swap else []
+    words += _consent(arguments).words()
     try:
         if host.mover.asks:
-            raise launch.Refused("only root may move a card")
+            raise Refused("only root may move a card")
         told = launch.Told(id=host.mover.begin([word for word in words if word]))
-    except (launch.Refused, HostError) as error:
+    except (Refused, HostError) as error:
         told = launch.refusal(error)
+    except KeyboardInterrupt:
+        return FAILED  # a runner that has not begun hears of it, too
     print(json.dumps(told), flush=True)
     return FAILED if "error" in told else DONE
+
+
+def _consent(arguments: argparse.Namespace) -> Consent:
+    """What whoever asked has agreed to, as its options tell it."""
+    accepted = frozenset((arguments.accept or "").split(",")) - {""}
+    return Consent(arguments.plan_id, accepted, everything=arguments.despite_doubts)
 
 
 def _show(plan: Plan, *, as_json: bool) -> int:
@@ -72,26 +82,34 @@ def _show(plan: Plan, *, as_json: bool) -> int:
 
 
 def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
+    consent = Consent(everything=arguments.despite_doubts)
     try:
         _may_begin(host)
         left = Journal().read()
         if left is not None and not left.ended:
             return fail(launch.unfinished(left), STUCK)
         # What an ordinary user cannot see the runner looks at again, as root.
-        command.refuse(plan, despite_doubts=arguments.despite_doubts or host.mover.asks)
-    except (launch.Refused, JournalError) as error:
-        return fail(str(error), FAILED)
+        refuse(plan, replace(consent, everything=consent.everything or host.mover.asks))
+    except (Refused, JournalError) as error:
+        return fail(_told(error), FAILED)
     if not arguments.yes:
         print(words.as_text(plan))
         if not _confirmed(plan):
             return fail("nothing was touched", FAILED)
-    doubts = ["--despite-doubts"] if arguments.despite_doubts else []
-    return _followed(host, [plan.direction, plan.address, *doubts])
+        consent = shown(plan, doubts=not host.mover.asks)
+    return _followed(host, [plan.direction, plan.address, *consent.words()])
+
+
+def _told(error: Exception) -> str:
+    """A refusal in a sentence, with what a person on the command line may do about it."""
+    if not isinstance(error, Doubtful):
+        return str(error)
+    return f"{error}: {HANGS}; look yourself, or go on with --despite-doubts"
 
 
 def _may_begin(host: Host) -> None:
     if host.mover.forbidden is not None:
-        raise launch.Refused(host.mover.forbidden)
+        raise Refused(host.mover.forbidden)
 
 
 def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
@@ -101,8 +119,9 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
                 host,
                 choice,
                 finish=arguments.finish,
-                despite_doubts=arguments.despite_doubts,
+                consent=_consent(arguments),
                 begun=begun,
+                swap=arguments.swap,
             )
         )
     try:
@@ -115,7 +134,7 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
         return fail(launch.unfinished(left), STUCK)
     try:
         _may_begin(host)
-    except launch.Refused as error:
+    except Refused as error:
         return fail(str(error), STUCK)
     way = "--finish" if arguments.finish else "--undo"
     doubts = ["--despite-doubts"] if arguments.despite_doubts else []
@@ -124,9 +143,11 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
 
 
 def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
-    """A card that somebody else left half way is bound to finish it, and unbound to undo."""
-    snapshot = read_once(host, without=("nvml", "guests"))
-    half = [gpu.address for gpu in assess(snapshot, choice).gpus if gpu.half_bound]
+    """The guest GPU that somebody else left half way is bound to finish it, and unbound to
+    undo, as if that was asked for."""
+    nvml: tuple[SourceName, ...] = ("nvml",)
+    view = assess(read_once(host, without=nvml), choice)
+    half = [gpu.address for gpu in view.gpus if gpu.half_bound and gpu.role == "guest"]
     if not half:
         print("There is nothing to recover.")
         return DONE
@@ -135,14 +156,13 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
             f"{half[0]} is half bound: `vfiotop recover --finish` or `vfiotop recover --undo`",
             STUCK,
         )
-    arguments.yes = True
     direction: Direction = "bind" if arguments.finish else "unbind"
     return _swap(host, plan_once(host, choice, direction, half[0]), arguments)
 
 
 def _confirmed(plan: Plan) -> bool:
     for doubt in plan.doubts:
-        print(f"\nRisk: {doubt.why}. A card that is in use may hang until a reboot.")
+        print(f"\nRisk: {doubt.why}: {HANGS}.")
     if not sys.stdin.isatty():
         return False
     try:
@@ -160,8 +180,8 @@ def _followed(
     try:
         for last in launch.follow(host.mover.begin(request)):
             print(_progress(last), flush=True)
-    except launch.Refused as error:
-        return fail(str(error), refused)
+    except Refused as error:
+        return fail(_told(error), refused)
     except JournalError as error:
         return fail(str(error), STUCK)
     except KeyboardInterrupt:

@@ -42,9 +42,10 @@ class Recording:
         self._screen, self._began = screen, time.monotonic()
         self._frames: list[str] = []
 
-    def frame(self, title: str) -> None:
+    def frame(self, title: str, screen: Terminal | None = None) -> None:
         at = time.monotonic() - self._began
-        self._frames.append(f"--- {at:5.1f} s: {title}\n{self._screen.text()}\n")
+        text = (screen or self._screen).text()
+        self._frames.append(f"--- {at:5.1f} s: {title}\n{text}\n")
 
     def write(self, name: str) -> None:
         Path(RESULTS, name).write_text("\n".join(self._frames), encoding="utf-8")
@@ -88,7 +89,7 @@ def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
     assert drivers() == HOST
 
 
-@pytest.mark.parametrize("end", ["kill", "hang up"])
+@pytest.mark.parametrize("end", [pytest.param("kill", marks=pytest.mark.thorough), "hang up"])
 def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
     recording = Recording(screen)
     ask(screen, "b")
@@ -104,9 +105,7 @@ def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
         after.until(lambda text: "moving" in text or "free for a guest" in text)
         until(ended)
         after.until(lambda text: "● free for a guest" in text)
-        Recording(after).write("unused.txt")
-        recording._screen = after
-        recording.frame("a new terminal")
+        recording.frame("a new terminal", after)
     assert (journal()["state"], drivers()) == ("done", VFIO)
     if end == "hang up":
         recording.write("recording-hang-up.txt")
@@ -131,7 +130,9 @@ def test_the_screen_goes_away_at_any_step(key: str, ends: dict[str, str], end: s
         assert (journal()["state"], drivers()) == ("done", ends)
 
 
-@pytest.mark.parametrize(("key", "ends"), [("f", VFIO), ("u", HOST)])
+@pytest.mark.parametrize(
+    ("key", "ends"), [pytest.param("f", VFIO, marks=pytest.mark.thorough), ("u", HOST)]
+)
 def test_a_swap_whose_runner_was_killed_is_offered(
     screen: Terminal, key: str, ends: dict[str, str]
 ) -> None:
@@ -145,6 +146,9 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     with terminal("vfiotop", size=(100, 30)) as after:
         after.until(lambda text: "It was interrupted" in text)
         after.press(key)
+        after.until(lambda text: "y moves" in text or "y gives" in text)
+        assert not ended()
+        after.press("y")
         until(ended)
         after.until(lambda text: "Done after" in text or "Undone" in text)
     assert drivers() == ends
@@ -198,6 +202,13 @@ def test_an_ordinary_user_gives_a_password() -> None:
         screen.press("y")
         screen.until(lambda text: "password for player" in text)
         assert f"sudo for: vfiotop bind {CARD}" in screen.text()
+        screen.press("\x03")
+        screen.until(lambda text: "sudo did not run it" in text)
+        assert not JOURNAL.exists()
+        screen.press("\x1b")
+        ask(screen, "b")
+        screen.press("y")
+        screen.until(lambda text: "password for player" in text)
         screen.press("letmein\n")
         screen.until(lambda text: "Done after" in text)
         assert drivers() == VFIO

@@ -177,7 +177,13 @@ def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
     assert drivers() == HOST
 
 
-@pytest.mark.parametrize(("deed", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)])
+@pytest.mark.parametrize(
+    ("deed", "end"),
+    [
+        pytest.param("bind", signal.SIGKILL, marks=pytest.mark.thorough),
+        ("unbind", signal.SIGHUP),
+    ],
+)
 def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
     if deed == "unbind":
         vfiotop("bind", "--yes")
@@ -204,6 +210,7 @@ def test_a_terminal_that_goes_away_in_the_middle() -> None:
     vfiotop("unbind", "--yes")
 
 
+@pytest.mark.thorough
 def test_an_open_screen_is_not_in_the_way() -> None:
     """Its readings let go before the first write, and come back when the card does."""
     with terminal("vfiotop") as screen:
@@ -217,11 +224,11 @@ def test_an_open_screen_is_not_in_the_way() -> None:
 def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
     bind(CARD, "vfio-pci")
     assert f"{CARD} is half bound" in vfiotop("recover", code=3)
-    vfiotop("recover", "--finish")
+    vfiotop("recover", "--finish", "--yes")
     assert drivers() == VFIO
     JOURNAL.unlink()
     bind(SOUND, None)
-    vfiotop("recover", "--undo")
+    vfiotop("recover", "--undo", "--yes")
     assert drivers() == HOST
     assert "nothing to recover" in vfiotop("recover")
 

@@ -370,7 +370,15 @@ def test_a_card_that_nvml_sees(machine: Machine) -> None:
     environment = machine.environment()
     assert unseen(TWO, 10, environment) is None
     machine.unbind(TWO)
-    assert unseen(TWO, 10, environment) == "NVML does not see it"
+    assert unseen(TWO, 1, environment) == "NVML does not see it after 1 s"
+
+
+def test_a_card_that_takes_a_moment(machine: Machine) -> None:
+    machine.unbind(TWO)
+    timer = threading.Timer(1.0, lambda: machine.add(TWO))
+    timer.start()
+    assert unseen(TWO, 10, machine.environment()) is None
+    timer.join()
 
 
 def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) -> None:

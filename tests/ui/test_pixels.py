@@ -28,7 +28,7 @@ from tui.host.demo import HeldClock
         "scenario-lost",
         "swap-plan",
         "swap-running",
-    ],  # fmt: skip
+    ],
 )
 def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
     picture = replace(PICTURES[name], size=size)

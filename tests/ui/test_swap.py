@@ -14,7 +14,7 @@ from textual.widgets._footer import FooterKey
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
 from tui.host import HostError
 from tui.model import Holder, Holders, Swap
-from tui.swap.launch import Doubtful, Refused
+from tui.swap.consent import Doubtful, Refused
 from widgets.swap_panel import SwapPanel
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -71,9 +71,9 @@ async def test_the_plan_is_shown_and_nothing_is_begun(size: tuple[int, int]) -> 
 async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> None:
     rig = Rig()
     async with planned(rig) as pilot:
-        await pilot.press("y")
-        await until(pilot, lambda: rig.mover.requests != [])
-        assert rig.mover.requests == [["bind", CARD]]
+        await pilot.press("y", "y")
+        await until(pilot, lambda: "it is being begun" in said(rig))
+        assert [request[:3] for request in rig.mover.requests] == [["bind", CARD, "--plan-id"]]
         rig.swap.put(SWAP)
         await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
         assert "✓  modprobe vfio-pci" in rig.text()
@@ -111,19 +111,20 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
         assert rig.mover.requests == []
         await pilot.press("Y")
         await until(pilot, lambda: rig.mover.requests != [])
-    assert rig.mover.requests == [["bind", CARD, "--despite-doubts"]]
+    assert [request[-2:] for request in rig.mover.requests] == [["--accept", "holders"]]
 
 
 async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
     rig = Rig()
-    rig.mover.answer = Doubtful("not known whether it is safe: libvirt does not answer")
+    rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive", "r465.one-vm"])
     async with planned(rig) as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "Risk: not known whether it is safe: libvirt" in rig.text())
+        await until(pilot, lambda: "Risk: libvirt does not answer" in rig.text())
         rig.mover.answer = "first"
         await pilot.press("Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
-    assert rig.mover.requests[1] == ["bind", CARD, "--despite-doubts"]
+    first, second = rig.mover.requests
+    assert second == [*first, "--accept", "guest.inactive,r465.one-vm"]
 
 
 @pytest.mark.parametrize("error", [Refused("Xorg came back"), HostError("no libvirt [bold]")])
@@ -187,8 +188,11 @@ async def test_a_swap_that_is_stuck() -> None:
         assert "close steam, or kill 71. Nothing more is written" in text
 
 
-@pytest.mark.parametrize(("key", "way"), [("f", "--finish"), ("u", "--undo")])
-async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "way", "question"),
+    [("f", "--finish", "y moves 01:00.0"), ("u", "--undo", "y gives 01:00.0 01:00.1 back")],
+)
+async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
     at_home(rig)
     rig.swap.reading = replace(SWAP, runner=False)
@@ -199,10 +203,13 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str) -> No
         assert rig.app.screen.name == "overview"
         await pilot.press("b")
         await pilot.press(key)
+        await until(pilot, lambda: question in rig.text())
+        assert rig.mover.requests == []
+        await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
         await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
-    assert rig.mover.requests == [["recover", way]]
+    assert [request[:4] for request in rig.mover.requests] == [["recover", way, "--swap", "first"]]
 
 
 async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
@@ -221,3 +228,55 @@ async def test_a_journal_of_somebody_else_is_no_markup(change: dict[str, Any]) -
     async with rig.running() as pilot:
         rig.swap.put(replace(SWAP, steps=("a [bold]b[/]", "c [red]d"), **change))
         await until(pilot, lambda: "[red]" in rig.text())
+
+
+async def test_what_was_refused_does_not_hide_a_swap_that_goes_on() -> None:
+    rig = Rig()
+    rig.mover.answer = Refused("Xorg came back")
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "Xorg came back" in rig.text())
+        rig.swap.put(replace(SWAP, id="somebody's"))
+        await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
+        assert "Xorg came back" not in rig.text()
+        rig.swap.put(replace(SWAP, id="somebody's", state="done"))
+        await until(pilot, lambda: "Done after" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: "it has ended" in said(rig))
+    assert len(rig.mover.requests) == 1
+
+
+async def test_a_swap_that_was_followed_is_shown_to_its_end() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.swap.reading = SWAP
+    async with rig.running() as pilot:
+        await pilot.press("b")
+        await until(pilot, lambda: "· running" in rig.text())
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: "Done after" in rig.text())
+
+
+async def test_a_risk_is_not_taken_for_another_swap() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((), unseen=3)
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "Risk:" in rig.text())
+        rig.swap.put(replace(SWAP, id="somebody's"))
+        await until(pilot, lambda: "· running" in rig.text())
+        await pilot.press("Y")
+    assert rig.mover.requests == []
+
+
+async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
+    rig = Rig()
+    rig.inspector.found = HostError("no /proc")
+    async with planned(rig):
+        assert "Not known whether it is safe: no /proc" in rig.text()
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        rig.pci.reading = HostError("sysfs is gone")
+        await pilot.press("b")
+        await until(pilot, lambda: "sysfs is gone" in rig.text())

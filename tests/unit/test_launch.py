@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 
 from tui.host import HostError
+from tui.swap.consent import Doubtful, Refused
 from tui.swap.launch import (
-    Doubtful,
     Launcher,
-    Refused,
     elevation,
     launch_elevated,
     refusal,
@@ -67,19 +66,30 @@ def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path
     assert asked[5:] == ["bind", "0000:02:00.0", "--connect", "qemu:///session", "--launch"]
 
 
-@pytest.mark.parametrize("error", [Refused("held"), Doubtful("who knows"), HostError("no libvirt")])
+@pytest.mark.parametrize(
+    "error", [Refused("held"), Doubtful("who knows", ["holders"]), HostError("no libvirt")]
+)
 def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> None:
     tool(tools, "doas", f"echo '{json.dumps(refusal(error))}'; exit 1")
     with pytest.raises(Refused, match=str(error)) as caught:
         launch_elevated(["bind"], "doas")
     assert isinstance(caught.value, Doubtful) == isinstance(error, Doubtful)
+    assert getattr(caught.value, "checks", ()) == getattr(error, "checks", ())
+
+
+SILENT = "no runner has said that it began"
 
 
 @pytest.mark.parametrize(
     ("script", "words"),
-    [("exit 1", "doas did not run it \\(status 1\\)"), ("echo '[1'", "ended before it began"),
-     ("echo '{}'", "ended before it began"), ("echo '[]'", "ended before it began")],
-)  # fmt: skip
+    [
+        ("exit 1", "doas did not run it \\(status 1\\)"),
+        ("kill -9 $$", SILENT),
+        ("echo '[1'", SILENT),
+        ("echo '{}'", SILENT),
+        ("echo '[]'", SILENT),
+    ],
+)
 def test_a_tool_that_says_nothing_that_makes_sense(tools: Path, script: str, words: str) -> None:
     tool(tools, "doas", script)
     with pytest.raises(Refused, match=words):

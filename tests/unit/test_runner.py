@@ -69,6 +69,7 @@ class Machine:
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
     readers: int = 0
+    gone: set[str] = field(default_factory=set)
     blind: str | None = None
     nvidia: NvidiaModule | None = None
 
@@ -103,7 +104,7 @@ class Machine:
         return address in self.leaving
 
     def exists(self, path: str) -> bool:
-        return self.node
+        return self.node if path.startswith("/dev/") else Path(path).name not in self.gone
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
         return self.held.pop(0) if self.held else Holders(())
@@ -498,3 +499,29 @@ def seen_now(rig: Rig) -> Plan:
     return Plan(
         direction, CARD, rig.plan.moves, homeward(left, HOST) if direction == "unbind" else left
     )
+
+
+# --- who asked, and what is not there -----------------------------------------------
+
+
+def test_a_swap_that_nobody_waits_for_is_not_begun(bind: Rig) -> None:
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.cancel(runner.prepare(bind.plan), "nobody waits")
+    assert (entry.state, entry.message, bind.machine.done) == ("undone", "nobody waits", [])
+
+
+def test_a_card_that_is_off_the_bus_is_not_given_back(bind: Rig) -> None:
+    bind.machine.faults[("unbind", CARD)] = errno.ENODEV
+    bind.machine.gone = {CARD}
+    entry = bind.run()
+    assert entry.state == "undone"
+    assert bind.machine.drivers[SOUND] == HOST[SOUND]
+    assert ("override", CARD, "\n") not in bind.machine.done
+
+
+def test_what_functions_were_at_home_is_kept_for_each(bind: Rig) -> None:
+    other = Origin("0000:03:00.0", "nvidia", None)
+    old = Origin(CARD, "nouveau", None)
+    entry = bind.run(home=(other, old))
+    assert entry.host_drivers == {"0000:03:00.0": "nvidia", **HOST}

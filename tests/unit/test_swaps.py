@@ -101,3 +101,34 @@ def test_a_new_entry_wakes(journal: Journal) -> None:
             woken.clear()
     finally:
         source.close()
+
+
+def test_a_runner_that_ends_wakes(journal: Journal) -> None:
+    """Nothing is written then."""
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    journal.write(replace(RUNS, runner=process_of(process.pid)))
+    source, woken = SwapSource(journal), threading.Event()
+    source.watch(woken.set)
+    try:
+        assert source.read().under_way
+        woken.clear()
+        process.communicate()
+        assert woken.wait(PATIENCE)
+        assert source.read().interrupted
+    finally:
+        source.close()
+
+
+def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
+    """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
+    asks = (
+        "from tui.swap.machine import alive; from tui.swap.journal import Process;"
+        "import pathlib; read = pathlib.Path.read_text\n"
+        "def hidden(self, *a, **k):\n"
+        "    if str(self).startswith('/proc/'): raise PermissionError\n"
+        "    return read(self, *a, **k)\n"
+        "pathlib.Path.read_text = hidden\n"
+        "print(alive(Process(1, 5)), alive(Process(4194303, 5)))"
+    )
+    told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "False"]

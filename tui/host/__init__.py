@@ -94,7 +94,7 @@ class Mover(Protocol):
 
     def begin(self, words: Sequence[str]) -> str:
         """Begin what ``words``, a command of ours, name: the id of the swap. Blocks until
-        that has begun. Raises ``tui.swap.launch.Refused``."""
+        that has begun. Raises ``tui.swap.consent.Refused``."""
         ...
 
 

@@ -28,8 +28,9 @@ FILES_LIMIT = 16 << 20
 
 COMMAND_LIMIT = 200
 
-_OURS = str(Path(__file__).with_name("nvml_child.py"))
-"""Among its arguments, a process says that it is the one of ours that reads NVML."""
+_OURS = "/tui/host/nvml_child.py"
+"""How one of the arguments ends of a process of ours that reads NVML, of this installation
+or of another."""
 
 _PF_KTHREAD = 0x00200000  # include/linux/sched.h
 
@@ -164,7 +165,7 @@ def _holders(process: Path, held: set[_Held]) -> Iterator[Holder]:
     for each in held:
         yield Holder(
             each.node.address, pid, name, each.what, _user(process), command, unit, of_user,
-            each.node.shared, _OURS in words,
+            each.node.shared, _reads_nvml(words),
         )  # fmt: skip
 
 
@@ -175,7 +176,11 @@ def ours(proc: Path = Path("/proc")) -> list[int]:
 
 def is_ours(pid: int, proc: Path = Path("/proc")) -> bool:
     """Whether a process says that it is the one of vfiotop's that reads NVML."""
-    return _OURS in _read(proc / str(pid) / "cmdline").split("\0")
+    return _reads_nvml(_read(proc / str(pid) / "cmdline").split("\0"))
+
+
+def _reads_nvml(words: list[str]) -> bool:
+    return any(word.endswith(_OURS) for word in words)
 
 
 def _is_of_the_kernel(process: Path) -> bool:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib.util
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
 from tui.host.nvml_once import UNSEEN
 
-END_S = 1.0
+END_S, PAUSE_S = 1.0, 0.5
 
 _PROGRAM = Path(__file__).with_name("nvml_once.py")
 
@@ -24,16 +25,29 @@ def unseen(
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         return None
+    command = [sys.executable, "-I", "-S", str(_PROGRAM), str(Path(found.origin).parent), address]
+    deadline = time.monotonic() + seconds
+    while True:
+        status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
+        if status is None:
+            return f"NVML has not answered within {seconds:.0f} s"
+        if status != UNSEEN:
+            return None
+        if time.monotonic() + PAUSE_S > deadline:
+            return f"NVML does not see it after {seconds:.0f} s"
+        time.sleep(PAUSE_S)
+
+
+def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
+    """The exit status of a process that asks; ``None`` where it does not end."""
     child = subprocess.Popen(  # noqa: S603
-        [sys.executable, "-I", "-S", str(_PROGRAM), str(Path(found.origin).parent), address],
-        cwd="/", env=dict(environment or {}), stdin=subprocess.DEVNULL,
+        command, cwd="/", env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     try:
-        status = child.wait(seconds)
+        return child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
         with suppress(subprocess.TimeoutExpired):  # inside the driver it does not hear of it
             child.wait(END_S)
-        return f"NVML has not answered within {seconds:.0f} s"
-    return "NVML does not see it" if status == UNSEEN else None
+        return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError, NothingToRead, Wake
@@ -24,6 +25,7 @@ class SwapSource:
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal or Journal()
         self._closed = threading.Event()
+        self._lives: Entry | None = None
 
     def read(self) -> Swap:
         """The last swap since the boot. Raises ``NothingToRead`` where there was none,
@@ -34,7 +36,14 @@ class SwapSource:
             raise HostError(str(error)) from error
         if entry is None:
             raise NothingToRead("no card was moved since the host was booted")
-        return reading(entry)
+        swap = reading(entry)
+        if swap.interrupted:
+            # Its last entry may have come between the first look and the end of its runner.
+            with suppress(JournalError, OSError):
+                entry = self._journal.read() or entry
+            swap = reading(entry)
+        self._lives = entry if swap.under_way else None
+        return swap
 
     def watch(self, wake: Wake) -> None:
         threading.Thread(target=self._watch, args=(wake,), name="journal", daemon=True).start()
@@ -43,12 +52,20 @@ class SwapSource:
         self._closed.set()
 
     def _watch(self, wake: Wake) -> None:
-        seen = self._journal.mark()
+        seen = self._mark()
         while not self._closed.wait(LOOK_S):
-            now = self._journal.mark()
+            now = self._mark()
             if now != seen:
                 seen = now
                 wake()
+
+    def _mark(self) -> object:
+        """Another one when the journal is replaced, or when a process of its swap ends."""
+        entry = self._lives
+        if entry is None:
+            return self._journal.mark()
+        writer = entry.writer is not None and alive(entry.writer)
+        return self._journal.mark(), alive(entry.runner), writer
 
 
 def reading(entry: Entry) -> Swap:

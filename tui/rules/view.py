@@ -102,7 +102,6 @@ def _gpu(
     moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
-    there = {on_vfio(each.driver) for each in (function, *others)}
     return Gpu(
         function=function,
         companions=others,
@@ -113,8 +112,15 @@ def _gpu(
         vitals=card,
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
-        half_bound=len(there) == 2 and moved_by is None,
+        half_bound=moved_by is None and _half_bound(function, others),
     )
+
+
+def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
+    """A companion without a driver is at home on both sides; the GPU is on neither."""
+    away = [on_vfio(each.driver) for each in (function, *others)]
+    at_home = [each.driver is not None and not on_vfio(each.driver) for each in (function, *others)]
+    return any(away) and (any(at_home) or function.driver is None)
 
 
 def _owner(

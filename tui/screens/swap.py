@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+import asyncio
+from collections.abc import Iterable
+from typing import ClassVar, Literal
 
 from textual.binding import BindingType
 from textual.containers import Container
@@ -16,14 +17,18 @@ from tui.live import Live
 from tui.model import Direction, Plan, Swap
 from tui.once import NoSuchCard, plan_once
 from tui.rules.deeds import guest_gpu
+from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
-from tui.swap.launch import Doubtful, Refused
-from widgets.figures import model_name, short
+from tui.swap.consent import Consent, Doubtful, Refused, shown
+from tui.swap.preflight import for_recovery
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
 
-LOOKING = "Looks at the host: who uses the card, which guests run, what the kernel allows …"
-HANGS = "a card that is in use may hang until the host is rebooted"
+UNSEEN = object()
+"""Stands for what the journal said before the screen was there."""
+
+PLAN_S = 30.0
+"""Seconds for the readings of a plan; more than any source of ours takes that answers."""
 
 
 class SwapScreen(HostScreen):
@@ -37,11 +42,13 @@ class SwapScreen(HostScreen):
     def __init__(self, direction: Direction | None = None) -> None:
         super().__init__()
         self._direction = direction
+        self._way: Literal["finish", "undo"] | None = None
         self._plan: Plan | None = None
         self._refusal: str | None = None
-        self._risk: tuple[str, list[str]] | None = None
-        self._busy = False
-        self._begun: str | None = None
+        self._risk: Doubtful | None = None
+        self._beginning = False
+        self._followed: set[str] = set()
+        self._mark: object = UNSEEN
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -49,21 +56,30 @@ class SwapScreen(HostScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        if self._direction is not None and self._swap is None:
-            self.run_worker(self._make_plan(self._direction), exit_on_error=False)
+        gpu = guest_gpu(self.vfiotop.live.view)
+        if self._direction is not None and self._swap is None and gpu is not None:
+            self._look(self._direction, gpu.address)
 
     # --- the plan ---
 
-    async def _make_plan(self, direction: Direction) -> None:
-        host, live = self.vfiotop.host, self.vfiotop.live
-        gpu = guest_gpu(live.view)
-        if gpu is None or host.again is None:
+    def _look(self, direction: Direction, address: str) -> None:
+        self.run_worker(self._make_plan(direction, address), exclusive=True)
+
+    async def _make_plan(self, direction: Direction, address: str) -> None:
+        fresh, choice = self.vfiotop.host.again, self.vfiotop.live.choice
+        if fresh is None:
             return
-        fresh, choice, address = host.again, live.choice, gpu.address
+        look = background(lambda: plan_once(fresh(), choice, direction, address))
         try:
-            self._plan = await background(lambda: plan_once(fresh(), choice, direction, address))
+            plan = await asyncio.wait_for(look, PLAN_S)
+        except TimeoutError:
+            self._refusal = f"the host could not be looked at within {PLAN_S:.0f} s"
         except (HostError, NoSuchCard) as error:
             self._refusal = str(error)
+        except Exception as error:  # a defect of ours is told in its place
+            self._refusal = words.defect(error)
+        else:
+            self._plan = for_recovery(plan, finish=True) if self._way else plan
         self.show()
 
     # --- keys ---
@@ -72,85 +88,100 @@ class SwapScreen(HostScreen):
         """Why a key of this screen does nothing now."""
         if action not in ("carry_out", "finish", "take_back", "despite"):
             return super().why_not(action)
-        if self._busy:
+        if self._beginning:
             return "it is being begun"
-        if action == "carry_out":
-            return self._why_not_begin()
-        return self.vfiotop.host.mover.forbidden
+        return self._why_not_begin() if action == "carry_out" else None
 
     def _why_not_begin(self) -> str | None:
-        swap = self._swap
-        if swap is not None:
+        swap, plan = self._swap, self._plan
+        if swap is not None and not swap.interrupted:
             return "a swap is under way" if swap.under_way else "it has ended; go back with esc"
-        if self._plan is None:
-            return self._refusal or "the plan is not made yet"
-        if self._plan.refusals:
-            return f"refused: {self._plan.refusals[0].why}"
+        if self._way != "undo":
+            if plan is None:
+                return self._refusal or "the plan is not made yet"
+            if plan.refusals:
+                return f"refused: {plan.refusals[0].why}"
         return self._refusal or self.vfiotop.host.mover.forbidden
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment of a swap."""
-        swap = self._swap
+        swap, free = self._swap, self._risk is None
         interrupted = swap is not None and swap.interrupted
+        chooses = interrupted and free and self._way is None
         wanted = {
-            "carry_out": self._direction is not None and swap is None and self._risk is None,
-            "despite": self._risk is not None,
-            "finish": interrupted and self._risk is None,
-            "take_back": interrupted and self._risk is None,
+            "carry_out": free and (swap is None if self._way is None else interrupted),
+            "despite": not free,
+            "finish": chooses,
+            "take_back": chooses,
         }
-        if not wanted.get(action, True):
-            return False
-        return super().check_action(action, parameters)
-
-    def action_carry_out(self) -> None:
-        plan = self._plan
-        if plan is None:
-            return
-        request: list[str] = [plan.direction, plan.address]
-        # What an ordinary user could not look at, the runner does, as root.
-        if plan.doubts and not self.vfiotop.host.mover.asks:
-            self._ask(plan.doubts[0].why, request)
-        else:
-            self._begin(request)
+        return super().check_action(action, parameters) if wanted.get(action, True) else False
 
     def action_finish(self) -> None:
-        self._begin(["recover", "--finish"])
+        swap = self._swap
+        if swap is not None:
+            self._way, self._plan = "finish", None
+            self._look(swap.direction, swap.address)
+            self.show()
 
     def action_take_back(self) -> None:
-        self._begin(["recover", "--undo"])
+        self._way = "undo"
+        self.show()
+
+    def action_carry_out(self) -> None:
+        # What an ordinary user could not look at, the runner does, as root.
+        doubts = self._plan.doubts if self._plan and self._way != "undo" else ()
+        if doubts and not self.vfiotop.host.mover.asks:
+            told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
+            self._risk = Doubtful(told, [doubt.id for doubt in doubts])
+            self.show()
+        else:
+            self._begin(self._consent())
 
     def action_despite(self) -> None:
         if self._risk is not None:
-            _, request = self._risk
-            self._begin([*request, "--despite-doubts"])
+            self._begin(self._consent().and_also(self._risk.checks))
 
-    def _ask(self, why: str, request: list[str]) -> None:
-        self._risk = (why, request)
-        self.show()
+    def _consent(self) -> Consent:
+        return shown(self._plan) if self._plan and self._way != "undo" else Consent()
 
     # --- carrying it out ---
 
-    def _begin(self, request: list[str]) -> None:
-        self._busy, self._risk, self._refusal = True, None, None
+    def _begin(self, consent: Consent) -> None:
+        swap, plan = self._swap, self._plan
+        if self._way is not None and swap is not None:
+            request = ["recover", f"--{self._way}", "--swap", swap.id]
+        elif plan is not None:
+            request = [plan.direction, plan.address]
+        else:
+            return
+        self._beginning, self._risk, self._refusal = True, None, None
         self.show()
-        self.run_worker(self._launch(request), exit_on_error=False)
+        self.run_worker(self._launch([*request, *consent.words()]))
 
-    async def _launch(self, request: Sequence[str]) -> None:
+    async def _launch(self, request: list[str]) -> None:
         mover = self.vfiotop.host.mover
-        try:
-            if mover.asks:
-                # The terminal is the tool's while it asks; nothing else could be done on it.
-                with self.app.suspend():
-                    self._begun = mover.begin(request)
+
+        def attempt() -> Exception | None:
+            try:
+                mover.begin(request)
+            except Exception as error:  # each is told below; none may leave the terminal lent
+                return error
+            return None
+
+        if mover.asks:
+            # The terminal is the tool's while it asks; nothing else could be done on it.
+            with self.app.suspend():
+                error = attempt()
+        else:
+            error = await background(attempt)
+        if error is not None:
+            self._beginning = False
+            if isinstance(error, Doubtful):
+                self._risk = error
             else:
-                self._begun = await background(lambda: mover.begin(request))
-        except Doubtful as error:
-            self._ask(str(error), list(request))
-        except (Refused, HostError) as error:
-            self._refusal = str(error)
-        finally:
-            self._busy = False
-            self.show()
+                known = isinstance(error, Refused | HostError)
+                self._refusal = str(error) if known else words.defect(error)
+        self.show()
 
     # --- drawing ---
 
@@ -158,84 +189,52 @@ class SwapScreen(HostScreen):
     def _swap(self) -> Swap | None:
         """The swap that this screen shows in place of a plan."""
         swap = self.vfiotop.live.view.swap
-        if swap is None or (swap.ended and swap.id != self._begun and self._direction):
+        if swap is None or (swap.ended and self._direction and swap.id not in self._followed):
             return None
         return swap
 
     def draw(self, live: Live) -> None:
+        self._follow()
         self.query_one(SwapPanel).show(self._shown())
 
+    def _follow(self) -> None:
+        """What was told or asked before the swap went on is of no more use."""
+        swap = self.vfiotop.live.view.swap
+        if swap is not None and not swap.ended:
+            self._followed.add(swap.id)
+        mark = swap and (swap.id, swap.state, swap.under_way)
+        if self._mark is not UNSEEN and mark != self._mark:
+            self._beginning, self._way, self._risk, self._refusal = False, None, None, None
+            if swap is not None:
+                self._followed.add(swap.id)
+        self._mark = mark
+
     def _shown(self) -> Shown:
-        swap = self._swap
-        if swap is not None and self._risk is None and self._refusal is None:
-            say, tone = told(swap)
-            return Shown(swap_title(swap), say, tone, swap=swap, at=self.vfiotop.host.now())
-        say, tone = self._say()
-        return Shown(self._title(), say, tone, plan=self._plan, swap=swap)
+        swap, at = self._swap, self.vfiotop.host.now()
+        say, tone = self._say(swap)
+        if swap is not None:
+            plan = self._plan if self._way == "finish" else None
+            return Shown(words.title(swap), say, tone, plan, None if plan else swap, at)
+        return Shown(self._title(), say, tone, self._plan)
 
     def _title(self) -> str:
-        gpu = guest_gpu(self.vfiotop.live.view)
-        deed = (self._direction or "recover").capitalize()
-        return f"{deed} {short(gpu.address)} · {model_name(gpu.name)}" if gpu else deed
+        view = self.vfiotop.live.view
+        gpu = view.gpu(self._plan.address) if self._plan else guest_gpu(view)
+        return words.heading(self._direction, gpu)
 
-    def _say(self) -> tuple[str, Tone]:
-        plan = self._plan
+    def _say(self, swap: Swap | None) -> tuple[str, Tone]:
         if self._risk is not None:
-            return f"Risk: {self._risk[0]}: {HANGS}. Y goes on all the same, esc does not.", "bad"
+            return words.risk(str(self._risk)), "bad"
         if self._refusal is not None:
             return self._refusal, "bad"
-        if self._busy:
+        if self._beginning:
             return "It begins …", "strong"
-        if plan is None:
-            return LOOKING, "dim"
-        if plan.refusals:
-            first = plan.refusals[0]
-            return f"Refused: {first.why} ({first.id}).", "bad"
-        return self._question(plan)
+        return words.told(swap) if swap is not None and self._way is None else self._ask(swap)
 
-    def _question(self, plan: Plan) -> tuple[str, Tone]:
-        forbidden = self.vfiotop.host.mover.forbidden
-        if forbidden is not None:
-            return f"This is what would be done. {forbidden.capitalize()}.", "strong"
-        where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
-        if plan.doubts and not self.vfiotop.host.mover.asks:
-            return f"Not known whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
-        return (
-            f"y moves {' '.join(map(short, plan.moves))} {where}. Nothing was touched yet.",
-            "strong",
-        )
-
-
-def swap_title(swap: Swap) -> str:
-    """The swap in the panel's title."""
-    return f"{swap.direction.capitalize()} {short(swap.address)} · {_state(swap)}"
-
-
-def _state(swap: Swap) -> str:
-    if swap.interrupted:
-        return "interrupted"
-    return "stuck" if swap.stuck else {"prepared": "begins", "undoing": "is undone"}.get(
-        swap.state, swap.state
-    )  # fmt: skip
-
-
-def told(swap: Swap) -> tuple[str, Tone]:
-    """What a swap does now, and what the user may do."""
-    why = f" {swap.message}." if swap.message else ""
-    if swap.interrupted:
-        return f"It was interrupted and goes on no more.{why} f finishes it, u undoes it.", "bad"
-    if swap.stuck:
-        since = f"{swap.step_began_at.astimezone():%H:%M:%S}"
-        return (
-            f"Stuck since {since}:{why or ' the kernel does not return.'} Nothing more is "
-            "written; it goes on by itself when the kernel is done.", "bad",
-        )  # fmt: skip
-    if swap.state == "done":
-        seconds = (swap.step_began_at - swap.began_at).total_seconds()
-        where = "for a guest" if swap.direction == "bind" else "with the host"
-        return f"Done after {seconds:.1f} s: the card is {where}.", "good"
-    if swap.state == "undone":
-        return f"Undone, the card is as it was:{why or ' as asked.'}", "warn"
-    if swap.state == "undoing":
-        return f"It is being undone:{why}", "warn"
-    return "It goes on also when this screen is left or the connection drops.", "strong"
+    def _ask(self, swap: Swap | None) -> tuple[str, Tone]:
+        mover = self.vfiotop.host.mover
+        if swap is not None and self._way == "undo":
+            return words.undo(swap, mover.forbidden)
+        if self._plan is None:
+            return words.LOOKING, "dim"
+        return words.question(self._plan, mover.forbidden, asks=mover.asks)

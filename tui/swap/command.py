@@ -10,27 +10,29 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import Host, HostError
 from tui.model import Direction, Plan
 from tui.once import NoSuchCard, plan_once
 from tui.rules.roles import Choice
+from tui.swap.consent import Consent, Refused, Unfinished, refuse
 from tui.swap.journal import Entry, Journal, JournalError
-from tui.swap.launch import Doubtful, Refused, Told, Unfinished, refusal, unfinished
+from tui.swap.launch import Told, refusal, unfinished
 from tui.swap.machine import RealMachine
-from tui.swap.plan import homeward
-from tui.swap.preflight import NEEDED
+from tui.swap.plan import DEVICES, homeward
+from tui.swap.preflight import for_recovery
 from tui.swap.runner import Runner
+
+HOLDERS = "holders"
 
 WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
 
 
-UNDO_NEEDS = {"swap.movable", "guest.inactive", "privilege"}
-"""The checks of an undo; who holds a function is looked at right before it is moved."""
-
-# --- the runner -----------------------------------------------------------------
+class NobodyAsks(Exception):
+    """Whoever asked for the swap is gone before it began."""
 
 
 def run_swap(
@@ -39,7 +41,7 @@ def run_swap(
     direction: Direction,
     address: str | None,
     *,
-    despite_doubts: bool,
+    consent: Consent,
     begun: Callable[[Entry], None],
     journal: Journal | None = None,
 ) -> Entry:
@@ -55,13 +57,13 @@ def run_swap(
             plan = plan_once(host, choice, direction, address)
         except NoSuchCard as error:
             raise Refused(str(error)) from error
-        refuse(plan, despite_doubts=despite_doubts)
+        refuse(plan, consent)
         host.close()
-        home = last.home if last is not None and last.address == plan.address else ()
-        runner = Runner(RealMachine(), journal, lock, despite_doubts=despite_doubts)
-        entry = runner.prepare(plan, home)
-        begun(entry)
-        return runner.run(entry, _homeward(plan, entry.host_drivers))
+        runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
+        entry = runner.prepare(plan, last.home if last is not None else ())
+        return _unless_alone(
+            runner, entry, begun, lambda: runner.run(entry, _homeward(plan, entry.host_drivers))
+        )
 
 
 def run_recover(
@@ -69,25 +71,30 @@ def run_recover(
     choice: Choice,
     *,
     finish: bool,
-    despite_doubts: bool,
+    consent: Consent,
     begun: Callable[[Entry], None],
+    swap: str | None = None,
     journal: Journal | None = None,
 ) -> Entry:
-    """Finish or undo the swap that was interrupted; the journal's entry in the end. Raises
-    as ``run_swap``."""
+    """Finish or undo the swap that was interrupted, or only the one whose id is ``swap``;
+    the journal's entry in the end. Raises as ``run_swap``."""
     here(host)
     journal = journal or Journal()
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
-        if last is None or last.ended:
+        if last is None or last.ended or swap not in (None, last.id):
             raise Refused("there is nothing to recover")
         try:
             plan = plan_once(host, choice, last.direction, last.address)
         except NoSuchCard as error:
-            raise Refused(str(error)) from error
+            if finish or RealMachine().exists(f"{DEVICES}/{last.address}"):
+                raise Refused(str(error)) from error
+            # The card is off the bus: what is left of it is given back all the same.
+            plan = Plan(last.direction, last.address, (), ())
         host.close()
-        _refuse_recovery(plan, finish=finish, despite_doubts=despite_doubts)
-        runner = Runner(RealMachine(), journal, lock, despite_doubts=despite_doubts)
+        plan = for_recovery(plan, finish=finish)
+        refuse(plan, consent)
+        runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
         entry = runner.resume(last, plan)
         begun(entry)
         if not finish:
@@ -95,12 +102,22 @@ def run_recover(
         return runner.run(entry, _homeward(plan, last.host_drivers))
 
 
-def _refuse_recovery(plan: Plan, *, finish: bool, despite_doubts: bool) -> None:
-    """To finish needs all that a swap needs, but that there is something left to do; to undo
-    needs that nobody has come to use the card meanwhile."""
-    needed = UNDO_NEEDS if not finish else {check.id for check in plan.checks} - {NEEDED}
-    kept = tuple(check for check in plan.checks if check.id in needed)
-    refuse(replace(plan, checks=kept), despite_doubts=despite_doubts)
+def _takes_the_risk(plan: Plan, consent: Consent) -> bool:
+    """Whether it was known, and accepted, that not all holders can be seen."""
+    unseen = any(doubt.id == HOLDERS for doubt in plan.doubts)
+    return unseen and (consent.everything or HOLDERS in consent.accepted)
+
+
+def _unless_alone(
+    runner: Runner, entry: Entry, begun: Callable[[Entry], None], go_on: Callable[[], Entry]
+) -> Entry:
+    """Whoever asked may have given up while the readings were taken: they were told that
+    nothing has begun, and so it is."""
+    try:
+        begun(entry)
+    except NobodyAsks as error:
+        return runner.cancel(entry, str(error))
+    return go_on()
 
 
 def here(host: Host) -> None:
@@ -109,20 +126,6 @@ def here(host: Host) -> None:
         raise Refused("this host is only looked at: no card is moved")
     if not host.inspector.readiness([]).root:
         raise Refused("only root may move a card: run it again with sudo, doas or run0")
-
-
-def refuse(plan: Plan, *, despite_doubts: bool) -> None:
-    """Raise ``Refused`` where the plan may not be carried out."""
-    if plan.refusals:
-        worst = plan.refusals[0]
-        raise Refused(f"{worst.why}{f': {worst.mend}' if worst.mend else ''} ({worst.id})")
-    if plan.doubts and not despite_doubts:
-        doubt = plan.doubts[0]
-        raise Doubtful(
-            f"not known whether it is safe: {doubt.why} ({doubt.id}); "
-            f"{doubt.mend or 'look yourself'}, or go on with --despite-doubts: a card that is "
-            "in use may hang until a reboot"
-        )
 
 
 def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
@@ -144,19 +147,23 @@ def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:
     deafen()
 
     def begun(entry: Entry) -> None:
-        _tell({"id": entry.id})
+        try:
+            _tell({"id": entry.id})
+        except OSError as error:
+            raise NobodyAsks("whoever asked for it had given up before it began") from error
 
     try:
         run(begun)
     except (Refused, JournalError, HostError) as error:
-        _tell(refusal(error))
+        with suppress(OSError):
+            _tell(refusal(error))
+        return 1
+    except NobodyAsks:  # a recovery that was not begun is still to be made
         return 1
     return 0
 
 
 def _tell(what: Told) -> None:
-    try:
-        sys.stdout.write(json.dumps(what) + "\n")
-        sys.stdout.close()
-    except OSError:  # whoever asked is gone
-        pass
+    sys.stdout.write(json.dumps(what) + "\n")
+    sys.stdout.flush()
+    sys.stdout.close()

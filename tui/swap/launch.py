@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from tui.swap.consent import Doubtful, Refused
 from tui.swap.journal import Entry, Journal
 from tui.swap.machine import SEARCHED, alive
 
@@ -41,29 +42,19 @@ ELEVATIONS: dict[str, tuple[str, ...]] = {
 terminal for what it needs to know."""
 
 
-class Refused(Exception):
-    """The swap was not begun, and nothing was touched: why and what to do."""
-
-
-class Doubtful(Refused):
-    """A check could not be made; the user may take the risk."""
-
-
-class Unfinished(Refused):
-    """There is a swap of this boot that has to be finished or undone first."""
-
-
 class Told(TypedDict, total=False):
-    """What a runner says: the id of the swap that it has begun, or why it has not."""
+    """What a runner says: the id of the swap that it has begun, or why it has not, with the
+    ids of the checks that the user may still accept."""
 
     id: str
     error: str
-    doubt: bool
+    doubts: list[str]
 
 
 def refusal(error: Exception) -> Told:
     """A refusal as it is told."""
-    return Told(error=str(error), doubt=isinstance(error, Doubtful))
+    doubts = list(error.checks) if isinstance(error, Doubtful) else []
+    return Told(error=str(error), doubts=doubts)
 
 
 def unfinished(entry: Entry) -> str:
@@ -122,10 +113,13 @@ def _told(line: bytes) -> str:
     try:
         told = json.loads(line)
         if "error" in told:
-            raise (Doubtful if told.get("doubt") else Refused)(str(told["error"]))
+            doubts = [str(check) for check in told.get("doubts", ())]
+            raise Doubtful(str(told["error"]), doubts) if doubts else Refused(str(told["error"]))
         return str(told["id"])
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused("the runner ended before it began; nothing was touched") from error
+        raise Refused(
+            "no runner has said that it began; `vfiotop recover` tells whether one has"
+        ) from error
 
 
 # --- as anybody -----------------------------------------------------------------
@@ -155,8 +149,8 @@ def launch_elevated(arguments: Sequence[str], tool: str) -> str:
         with asked.stdout:
             line = asked.stdout.readline(ANSWER_LIMIT)
             status = asked.wait()
-    if not line:
-        raise Refused(f"{tool} did not run it (status {status}); nothing was touched")
+    if not line and status > 0:
+        raise Refused(f"{tool} did not run it (status {status})")
     return _told(line)
 
 
@@ -175,25 +169,25 @@ class Launcher:
     chose, ``options`` are those of ours that bear on what a runner sees."""
 
     def __init__(self, configured: str | None = None, options: Sequence[str] = ()) -> None:
-        self._configured = configured
         self._options = tuple(options)
-
-    @property
-    def forbidden(self) -> str | None:
-        try:
-            elevation(self._configured)
+        self.forbidden: str | None = None
+        self._tool: str | None = None
+        try:  # once: a PATH may lead to a file system that does not answer
+            self._tool = elevation(configured)
         except Refused as error:
-            return str(error)
-        return None
+            self.forbidden = str(error)
 
     @property
     def asks(self) -> bool:
-        return os.geteuid() != 0
+        return self._tool is not None
 
     def begin(self, words: Sequence[str]) -> str:
-        tool = elevation(self._configured)
+        if self.forbidden is not None:
+            raise Refused(self.forbidden)
         arguments = (*words, *self._options)
-        return launch(arguments) if tool is None else launch_elevated(arguments, tool)
+        if self._tool is None:
+            return launch(arguments)
+        return launch_elevated(arguments, self._tool)
 
 
 # --- following ------------------------------------------------------------------

@@ -173,15 +173,25 @@ def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
 
 
 def alive(process: Process) -> bool:
-    """Whether the process is still there, and no later one of its number; a zombie is not."""
-    now = process_of(process.pid)
-    if now != process or not now.start:
-        return False
+    """Whether the process is still there, and no later one of its number; a zombie is not.
+    One that may not be looked at, as under a /proc with hidepid, is taken for it."""
     try:
         stat = Path(f"/proc/{process.pid}/stat").read_text()
-    except OSError:
+        fields = stat.rpartition(")")[2].split()
+        return int(fields[19]) == process.start != 0 and fields[0] != "Z"
+    except (OSError, IndexError, ValueError):
+        return _is_there(process.pid)
+
+
+def _is_there(pid: int) -> bool:
+    """kill(2) without a signal: whose process may not be signalled is there."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
         return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
+    return True
 
 
 def under_way(journal: Journal | None = None) -> bool:

@@ -28,6 +28,9 @@ from tui.swap.plan import moves, steps
 NEEDED = "swap.needed"
 """The check that a swap which was interrupted at its end fails, and may."""
 
+UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
+"""The checks of an undo; who holds a function is looked at right before it is moved."""
+
 SYSTEM = "qemu:///system"
 """The libvirt that knows which guests of this machine have its devices."""
 
@@ -58,6 +61,13 @@ def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
         direction, gpu.address, moving, steps(gpu, direction), checks(gpu, direction, fresh),
         holders,
     )  # fmt: skip
+
+
+def for_recovery(plan: Plan, *, finish: bool) -> Plan:
+    """To finish needs all that a swap needs, but that there is something left to do; to undo
+    needs that nobody has come to use the card meanwhile."""
+    needed = {check.id for check in plan.checks} - {NEEDED} if finish else UNDO_NEEDS
+    return replace(plan, checks=tuple(check for check in plan.checks if check.id in needed))
 
 
 def checks(gpu: Gpu, direction: Direction, fresh: Fresh) -> tuple[Check, ...]:

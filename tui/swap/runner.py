@@ -63,12 +63,15 @@ class Runner:
     # --- a swap -----------------------------------------------------------------
 
     def prepare(self, plan: Plan, home: tuple[Origin, ...] = ()) -> Entry:
-        """Journal what the functions are now, and what is going to be done. ``home`` is
-        what they were with the host, for an unbind. Raises ``HostError`` where a function
+        """Journal what the functions are now, and what is going to be done. ``home`` is what
+        is known of functions on the host; a bind adds to it. Raises ``HostError`` where a function
         does not tell, ``JournalError``."""
         order = self._order(plan)
         at = self._now().isoformat()
         origins = tuple(self._origin(address) for address in order)
+        if plan.direction == "bind":
+            new = {origin.address for origin in origins}
+            home = (*(known for known in home if known.address not in new), *origins)
         entry = Entry(
             id=uuid.uuid4().hex,
             boot_id=self._journal.boot_id,
@@ -76,7 +79,7 @@ class Runner:
             address=plan.address,
             state="prepared",
             origins=origins,
-            home=origins if plan.direction == "bind" else home,
+            home=home,
             steps=tuple(step.text for step in plan.steps),
             step=0,
             began_at=at,
@@ -85,6 +88,10 @@ class Runner:
         )
         self._journal.write(entry)
         return entry
+
+    def cancel(self, entry: Entry, why: str) -> Entry:
+        """End a swap that was prepared and not begun."""
+        return self._end(entry, "undone", why)
 
     def resume(self, entry: Entry, plan: Plan) -> Entry:
         """Journal that this runner goes on with what another one left, for ``run``."""
@@ -168,8 +175,11 @@ class Runner:
 
     def _loaded(self, entry: Entry) -> bool:
         """Whether the drivers that the functions had on the host are known, and there."""
-        home = [driver for driver in entry.host_drivers.values() if driver]
-        return bool(home) and all(self._machine.exists(f"{DRIVERS}/{driver}") for driver in home)
+        home = entry.host_drivers
+        if not all(origin.address in home for origin in entry.origins):
+            return False
+        drivers = {home[origin.address] for origin in entry.origins} - {None}
+        return all(self._machine.exists(f"{DRIVERS}/{driver}") for driver in drivers)
 
     def _seen(self, step: Step) -> None:
         """The driver may bind a card that it cannot start. Where NVML cannot be asked, the
@@ -265,6 +275,8 @@ class Runner:
 
     def _restore(self, entry: Entry, origin: Origin) -> Entry:
         address, folder = origin.address, f"{DEVICES}/{origin.address}"
+        if not self._machine.exists(folder):
+            return entry  # it is off the bus: there is nothing to give back
         if self._machine.removing(address):
             raise StepFailed("its driver does not let go of it")
         entry = self._write(

@@ -1,0 +1,69 @@
+"""A plan is carried out only as it was shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tui.model import Check, Plan, Step, Verdict
+from tui.swap.consent import Consent, Doubtful, Refused, digest, refuse, shown
+
+CARD = "0000:02:00.0"
+
+
+def plan(**verdicts: Verdict) -> Plan:
+    checks = tuple(Check(name, CARD, each, f"about {name}") for name, each in verdicts.items())
+    return Plan("bind", CARD, (CARD,), (Step("load", "vfio-pci", 5.0),), checks)
+
+
+def left(made: Plan, consent: Consent) -> tuple[str, ...]:
+    """The checks that are still a question."""
+    try:
+        refuse(made, consent)
+    except Doubtful as error:
+        assert all(f"about {check} ({check})" in str(error) for check in error.checks)
+        return error.checks
+    return ()
+
+
+def test_what_passes_is_no_question() -> None:
+    refuse(plan(a="pass"), Consent())
+    refuse(plan(a="pass"), shown(plan(a="pass")))
+
+
+def test_what_fails_is_refused_whatever_was_accepted() -> None:
+    for consent in (Consent(everything=True), Consent(accepted=frozenset("a"))):
+        with pytest.raises(Refused, match="about a") as caught:
+            refuse(plan(a="fail"), consent)
+        assert not isinstance(caught.value, Doubtful)
+
+
+def test_who_was_shown_nothing_is_asked_for_doubts_only() -> None:
+    made = plan(a="warn", b="unknown", c="unknown")
+    assert left(made, Consent()) == ("b", "c")
+    assert left(made, Consent(accepted=frozenset("b"))) == ("c",)
+    assert left(made, Consent(everything=True)) == ()
+
+
+def test_a_warning_that_was_not_shown_is_asked_for() -> None:
+    assert left(plan(a="warn", b="warn"), shown(plan(a="warn", b="pass"))) == ("b",)
+    assert left(plan(a="warn", b="unknown"), shown(plan(a="warn", b="unknown"))) == ("b",)
+    assert left(plan(b="unknown"), shown(plan(b="unknown"), doubts=True)) == ()
+    assert left(plan(b="unknown"), shown(plan(b="unknown")).and_also(["b"])) == ()
+
+
+def test_another_plan_is_refused() -> None:
+    made = plan(a="pass")
+    for change in ({"moves": ()}, {"steps": ()}, {"address": "0000:03:00.0"}):
+        other = replace(made, **change)
+        assert digest(other) != digest(made)
+        with pytest.raises(Refused, match="another plan now"):
+            refuse(other, shown(made))
+
+
+def test_it_is_told_as_options() -> None:
+    consent = Consent("12ab", frozenset({"b", "a"}), everything=True)
+    words = ["--plan-id", "12ab", "--accept", "a,b", "--despite-doubts"]
+    assert list(consent.words()) == words
+    assert list(Consent().words()) == []

@@ -1,0 +1,76 @@
+"""The sentences of a swap's screen."""
+
+from __future__ import annotations
+
+from tui.model import Direction, Gpu, Plan, Swap
+from tui.swap.consent import HANGS
+from widgets.figures import model_name, short
+from widgets.lines import Tone
+
+LOOKING = "Looks at the host: who uses the card, which guests run, what the kernel allows …"
+
+
+def heading(direction: Direction | None, gpu: Gpu | None) -> str:
+    """The title while nothing moves."""
+    deed = (direction or "swap").capitalize()
+    return f"{deed} {short(gpu.address)} · {model_name(gpu.name)}" if gpu else deed
+
+
+def title(swap: Swap) -> str:
+    """The title of a swap."""
+    state = {"prepared": "begins", "undoing": "is undone"}.get(swap.state, swap.state)
+    state = "interrupted" if swap.interrupted else "stuck" if swap.stuck else state
+    return f"{swap.direction.capitalize()} {short(swap.address)} · {state}"
+
+
+def question(plan: Plan, forbidden: str | None, *, asks: bool) -> tuple[str, Tone]:
+    """Whether the plan may be carried out, and the key that does it."""
+    if plan.refusals:
+        first = plan.refusals[0]
+        return f"Refused: {first.why} ({first.id}).", "bad"
+    if forbidden is not None:
+        return f"This is what would be done. {forbidden.capitalize()}.", "strong"
+    where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
+    if plan.doubts and not asks:
+        return f"Not known whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
+    functions = " ".join(map(short, plan.moves))
+    return f"y moves {functions} {where}. Nothing was touched yet.", "strong"
+
+
+def undo(swap: Swap, forbidden: str | None) -> tuple[str, Tone]:
+    """The same for an undo, which is what was recorded and no plan."""
+    if forbidden is not None:
+        return f"It would be undone. {forbidden.capitalize()}.", "strong"
+    functions = " ".join(map(short, swap.moves))
+    return f"y gives {functions} back what they had before this {swap.direction}.", "strong"
+
+
+def risk(doubt: str) -> str:
+    """The second question."""
+    return f"Risk: {doubt}: {HANGS}. Y goes on all the same, esc does not."
+
+
+def defect(error: Exception) -> str:
+    """A defect of ours."""
+    return f"vfiotop failed here ({error!r}); please report it"
+
+
+def told(swap: Swap) -> tuple[str, Tone]:
+    """What a swap does now, and what the user may do."""
+    why = f" {swap.message}." if swap.message else ""
+    if swap.interrupted:
+        return f"It was interrupted and goes on no more.{why} f finishes it, u undoes it.", "bad"
+    if swap.stuck:
+        since = f"{swap.step_began_at.astimezone():%H:%M:%S}"
+        what = why or " the kernel does not return."
+        rest = "Nothing more is written; it goes on by itself when the kernel is done."
+        return f"Stuck since {since}:{what} {rest}", "bad"
+    if swap.state == "done":
+        seconds = (swap.step_began_at - swap.began_at).total_seconds()
+        where = "for a guest" if swap.direction == "bind" else "with the host"
+        return f"Done after {seconds:.1f} s: the card is {where}.", "good"
+    if swap.state == "undone":
+        return f"Undone, the card is as it was:{why or ' as asked.'}", "warn"
+    if swap.state == "undoing":
+        return f"It is being undone:{why}", "warn"
+    return "It goes on also when this screen is left or the connection drops.", "strong"

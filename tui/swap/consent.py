@@ -1,0 +1,93 @@
+"""What the user was shown and agreed to, and whether a plan is still that.
+
+A runner makes its plan anew, as root and under the lock. It may know more than the user was
+shown, and the host may have changed: then nothing is done before that was shown, too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from tui.model import Check, Plan
+
+HANGS = "a card that is in use may hang until the host is rebooted"
+
+
+class Refused(Exception):
+    """The swap was not begun, and nothing was touched: why and what to do."""
+
+
+class Doubtful(Refused):
+    """There are checks that did not pass, and of which the user was not told or has not said
+    that they will do: their ids."""
+
+    def __init__(self, sentence: str, checks: Collection[str] = ()) -> None:
+        super().__init__(sentence)
+        self.checks = tuple(checks)
+
+
+class Unfinished(Refused):
+    """There is a swap of this boot that has to be finished or undone first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """``plan`` is the ``digest`` of the plan that was shown, and ``accepted`` are the checks
+    that did not pass and were named; without a plan nothing was shown, and warnings are no
+    question. ``everything``: whatever could not be checked is a risk that was taken."""
+
+    plan: str | None = None
+    accepted: frozenset[str] = frozenset()
+    everything: bool = False
+
+    def words(self) -> Iterator[str]:
+        """The options that tell it to a runner."""
+        if self.plan is not None:
+            yield from ("--plan-id", self.plan)
+        if self.accepted:
+            yield from ("--accept", ",".join(sorted(self.accepted)))
+        if self.everything:
+            yield "--despite-doubts"
+
+    def and_also(self, checks: Collection[str]) -> Consent:
+        """The consent to these checks too."""
+        return Consent(self.plan, self.accepted | set(checks), self.everything)
+
+
+def digest(plan: Plan) -> str:
+    """Another one for every other plan: what moves, and each step to the letter."""
+    words = (plan.direction, plan.address, *plan.moves, *(step.text for step in plan.steps))
+    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+
+
+def shown(plan: Plan, *, doubts: bool = False) -> Consent:
+    """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
+    seen = ("warn", "unknown") if doubts else ("warn",)
+    ids = frozenset(check.id for check in plan.checks if check.verdict in seen)
+    return Consent(digest(plan), ids)
+
+
+def refuse(plan: Plan, consent: Consent) -> None:
+    """Raise ``Refused`` where the plan may not be carried out, ``Doubtful`` where the user
+    may still agree to it."""
+    if plan.refusals:
+        worst = plan.refusals[0]
+        raise Refused(f"{worst.why}{f': {worst.mend}' if worst.mend else ''} ({worst.id})")
+    if consent.plan not in (None, digest(plan)):
+        raise Refused("the host has changed, and it would be another plan now: look at it again")
+    asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
+    left = [
+        check for check in plan.checks
+        if check.verdict in asked and check.id not in consent.accepted
+        and not (consent.everything and check.verdict == "unknown")
+    ]  # fmt: skip
+    if left:
+        raise Doubtful(_named(left), [check.id for check in left])
+
+
+def _named(checks: Collection[Check]) -> str:
+    unknown = any(check.verdict == "unknown" for check in checks)
+    head = "not known whether it is safe" if unknown else "not without a warning"
+    return f"{head}: {'; '.join(f'{check.why} ({check.id})' for check in checks)}"
