@@ -318,13 +318,14 @@ class Readiness:
     """What a swap needs of a host besides its devices.
 
     ``vfio_pci``: whether the driver is loaded or could be; ``None`` where that could not
-    be found out. ``with_vfs`` are the functions that have virtual functions now.
+    be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
+    where that could not be read.
     """
 
     root: bool
     vfio_pci: bool | None
     nvidia: NvidiaModule | None = None
-    with_vfs: tuple[str, ...] = ()
+    with_vfs: tuple[str, ...] | None = ()
 
 
 Direction = Literal["bind", "unbind"]

@@ -98,7 +98,7 @@ def _suite(given: argparse.Namespace, rest: list[str]) -> int:
                 _show("the kernel's log", KEPT / name / "kernel.log")
                 _show("what was waited for", KEPT / name / "waiting")
             print(f"=== {name}: exit code {codes[name]} after {time.monotonic() - began:.0f} s")
-            for picture in (KEPT / name).glob("*.svg"):
+            for picture in (KEPT / name).glob("lab-*"):
                 if given.pictures:
                     shutil.copy(picture, given.pictures)
     return int(any(codes.values()))

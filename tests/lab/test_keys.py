@@ -74,7 +74,7 @@ def test_one_key_each_way(screen: Terminal) -> None:
         screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads it again
         recording.frame("home")
     assert "by us" in screen.text()
-    recording.write("recording-keys.txt")
+    recording.write("lab-keys.txt")
 
 
 def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
@@ -108,7 +108,7 @@ def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
         recording.frame("a new terminal", after)
     assert (journal()["state"], drivers()) == ("done", VFIO)
     if end == "hang up":
-        recording.write("recording-hang-up.txt")
+        recording.write("lab-hang-up.txt")
 
 
 @pytest.mark.thorough

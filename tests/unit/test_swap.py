@@ -204,6 +204,7 @@ MINING = inventory(
         ("r465.one-vm", "unknown", {"guests": Unavailable("libvirtd is not running")}),
         ("r465.one-vm", "unknown", {"domains": (domain("odd", problem="no XML"),)}),
         ("r465.sriov", "fail", {"with_vfs": (CARD,)}),
+        ("r465.sriov", "unknown", {"with_vfs": None}),
         ("guest.inactive", "fail", {"domains": (WINDOWS,)}),
         ("guest.inactive", "unknown", {"guests": Unavailable("libvirtd is not running")}),
         ("guest.inactive", "unknown", {"domains": (domain("odd", state="unknown"),)}),

@@ -25,7 +25,7 @@ def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
         root=os.geteuid() == 0,
         vfio_pci=_vfio_pci(root),
         nvidia=_nvidia(root),
-        with_vfs=tuple(address for address in gpus if _has_vfs(root, address)),
+        with_vfs=_with_vfs(root, gpus),
     )
 
 
@@ -63,11 +63,15 @@ def _modeset(module: Path) -> bool | None:
     return {"Y": True, "N": False}.get((_text(module / "parameters/modeset") or "").strip())
 
 
-def _has_vfs(root: Path, address: str) -> bool:
+def _with_vfs(root: Path, gpus: Iterable[str]) -> tuple[str, ...] | None:
+    devices = root / "sys/bus/pci/devices"
     try:
-        return any(n.startswith("virtfn") for n in names_in(root / "sys/bus/pci/devices" / address))
+        return tuple(
+            address for address in gpus
+            if any(name.startswith("virtfn") for name in names_in(devices / address))
+        )  # fmt: skip
     except OSError:
-        return False
+        return None
 
 
 def _text(path: Path) -> str | None:

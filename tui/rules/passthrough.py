@@ -47,8 +47,11 @@ def one_vm(gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable) -> Check
     return Check(check, gpu.address, "pass", "no guest with a GeForce card runs")
 
 
-def sriov(gpu: Gpu, with_vfs: Sequence[str]) -> Check:
+def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:
     """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
+    if with_vfs is None:
+        return Check("r465.sriov", gpu.address, "unknown",
+                     "whether the card has virtual functions cannot be read")  # fmt: skip
     if gpu.address in with_vfs:
         return Check(
             "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
