@@ -112,12 +112,14 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
     return done.state
 
 
-WAYS: dict[str, Callable[[int], bool]] = {
-    "in turn": lambda number: number % 2 == 0,
-    "finish": lambda _: True,
-    "undo": lambda _: False,
-}
-"""Which of the recoveries finish the swap."""
+def moments(direction: Direction, way: str) -> Iterator[tuple[int, bool, bool]]:
+    """The step, whether in its write or before it, whether the swap is then finished or
+    undone: all of it, or ``in turn`` each step once."""
+    for index in range(STEPS[direction]):
+        if way == "in turn":
+            yield index, index % 2 == 1, index // 2 % 2 == 0
+        else:
+            yield from ((index, writing, way == "finish") for writing in (False, True))
 
 
 @pytest.mark.parametrize(
@@ -129,26 +131,24 @@ def test_a_runner_that_is_killed_at_any_step(
     direction: Direction, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows: list[str] = []
-    for index in range(STEPS[direction]):
-        for writing in (False, True):
-            finish = WAYS[way](index + writing)
-            before = begin(direction)
-            runner = started(planned(direction))
-            at = awaited(
-                runner,
-                lambda e, i=index, w=writing: (  # type: ignore[misc]
-                    e.state == "running" and e.step == i and (e.writer is not None) == w
-                ),
-            )
-            os.kill(runner, signal.SIGKILL)
-            ended(runner)
-            where = "in the write" if writing else "before it"
-            step = at.steps[at.step] if at else "not met"
-            rows.append(f"{direction:<7} {index + 1}  {where:<12}  {recovered(finish, before):<7} "
-                        f"{step}")  # fmt: skip
-            for address in (SOUND, CARD):
-                bind(address, None)
-            (Journal().folder / "swap.json").unlink(missing_ok=True)
+    for index, writing, finish in moments(direction, way):
+        before = begin(direction)
+        runner = started(planned(direction))
+        at = awaited(
+            runner,
+            lambda e, i=index, w=writing: (  # type: ignore[misc]
+                e.state == "running" and e.step == i and (e.writer is not None) == w
+            ),
+        )
+        os.kill(runner, signal.SIGKILL)
+        ended(runner)
+        where = "in the write" if writing else "before it"
+        step = at.steps[at.step] if at else "not met"
+        end = recovered(finish, before)
+        rows.append(f"{direction:<7} {index + 1}  {where:<12}  {end:<7} {step}")
+        for address in (SOUND, CARD):
+            bind(address, None)
+        (Journal().folder / "swap.json").unlink(missing_ok=True)
     with capsys.disabled():
         print("", *rows, sep="\n")
 
@@ -175,7 +175,7 @@ def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction
     assert len(seen) == len(end.steps)
 
 
-@pytest.mark.parametrize("direction", ["bind", "unbind"])
+@pytest.mark.parametrize("direction", ["bind", pytest.param("unbind", marks=pytest.mark.thorough)])
 def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
     """The kernel finishes what it began, or nothing was begun; the runner sees which."""
     for index in range(STEPS[direction]):
