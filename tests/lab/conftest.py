@@ -19,7 +19,9 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
-    parser.addoption("--thorough", action="store_true", help="every kill, in every way, too")
+    parser.addoption(
+        "--thorough", action="store_true", help="every kill, and all that is tested twice"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

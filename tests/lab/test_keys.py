@@ -31,6 +31,12 @@ def ask(screen: Terminal, key: str) -> None:
     screen.until(lambda text: "Nothing was touched yet" in text)
 
 
+def back(screen: Terminal) -> None:
+    """To the overview; a key that followed at once would be one with Alt."""
+    screen.press("\x1b")
+    screen.until(lambda text: "Guest GPU ·" in text)
+
+
 def ended() -> bool:
     return JOURNAL.exists() and journal()["state"] in ("done", "undone", "failed")
 
@@ -69,8 +75,7 @@ def test_one_key_each_way(screen: Terminal) -> None:
             recording.frame("done")
             assert drivers() == ends
             other.until(lambda text, o=owner: "moving" not in text and o in text)  # type: ignore[misc]
-            screen.press("\x1b")
-            screen.until(lambda text: "Guest GPU ·" in text)
+            back(screen)
         screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads it again
         recording.frame("home")
     assert "by us" in screen.text()
@@ -205,14 +210,14 @@ def test_an_ordinary_user_gives_a_password() -> None:
         screen.press("\x03")
         screen.until(lambda text: "sudo did not run it" in text)
         assert not JOURNAL.exists()
-        screen.press("\x1b")
+        back(screen)
         ask(screen, "b")
         screen.press("y")
         screen.until(lambda text: "password for player" in text)
         screen.press("letmein\n")
         screen.until(lambda text: "Done after" in text)
         assert drivers() == VFIO
-        screen.press("\x1b")
+        back(screen)
         ask(screen, "u")
         screen.press("y")  # sudo remembers
         screen.until(lambda text: "Done after" in text)

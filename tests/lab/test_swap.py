@@ -177,13 +177,8 @@ def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
     assert drivers() == HOST
 
 
-@pytest.mark.parametrize(
-    ("deed", "end"),
-    [
-        pytest.param("bind", signal.SIGKILL, marks=pytest.mark.thorough),
-        ("unbind", signal.SIGHUP),
-    ],
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize(("deed", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)])
 def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
     if deed == "unbind":
         vfiotop("bind", "--yes")
@@ -198,6 +193,7 @@ def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
         vfiotop("unbind", "--yes")
 
 
+@pytest.mark.thorough
 def test_a_terminal_that_goes_away_in_the_middle() -> None:
     with terminal("vfiotop", "bind") as window:
         window.until(lambda text: "now? [y/N]" in text)
@@ -233,7 +229,7 @@ def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
     assert "nothing to recover" in vfiotop("recover")
 
 
-@pytest.mark.parametrize("way", ["finish", "undo"])
+@pytest.mark.parametrize("way", [pytest.param("finish", marks=pytest.mark.thorough), "undo"])
 def test_a_swap_whose_runner_was_killed_is_recovered_by_a_command(way: str) -> None:
     asked = subprocess.Popen(["vfiotop", "bind", "--yes"], stdout=subprocess.DEVNULL)
     until(lambda: JOURNAL.exists() and journal()["step"] == 3)

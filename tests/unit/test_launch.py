@@ -83,7 +83,7 @@ SILENT = "no runner has said that it began"
 @pytest.mark.parametrize(
     ("script", "words"),
     [
-        ("exit 1", "doas did not run it \\(status 1\\)"),
+        ("exit 1", "doas did not run it \\(status 1\\): nothing was begun"),
         ("kill -9 $$", SILENT),
         ("echo '[1'", SILENT),
         ("echo '{}'", SILENT),

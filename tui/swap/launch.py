@@ -150,7 +150,7 @@ def launch_elevated(arguments: Sequence[str], tool: str) -> str:
             line = asked.stdout.readline(ANSWER_LIMIT)
             status = asked.wait()
     if not line and status > 0:
-        raise Refused(f"{tool} did not run it (status {status})")
+        raise Refused(f"{tool} did not run it (status {status}): nothing was begun")
     return _told(line)
 
 
