@@ -17,6 +17,7 @@ from tui.model import (
     SourceName,
     Unavailable,
 )
+from tui.rules import holding
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
@@ -42,8 +43,10 @@ def plan_once(
     patience: float = PATIENCE,
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
-    for it. Holds no card itself: NVML is not asked. Raises ``NoSuchCard`` and ``HostError``."""
-    snapshot = read_once(host, patience, without=_HOLDS_CARDS)
+    for it. For root it holds no card itself: NVML is asked only who uses the card where that
+    cannot be seen otherwise. Raises ``NoSuchCard`` and ``HostError``."""
+    sees_all = host.inspector.readiness([]).root
+    snapshot = read_once(host, patience, without=_HOLDS_CARDS if sees_all else ())
     view = assess(snapshot, choice)
     gpu = next(
         (g for g in view.gpus if (g.address == address if address else g.role == "guest")), None
@@ -52,6 +55,8 @@ def plan_once(
         raise NoSuchCard(_no_such_card(view, address))
     readiness = host.inspector.readiness([each.address for each in view.gpus])
     holders = _holders(host, [function.address for function in moves(gpu)])
+    if isinstance(holders, Holders) and holders.unseen:
+        holders = holding.with_processes(holders, gpu)
     return planned(gpu, direction, Fresh(view, snapshot.guests, holders, readiness))
 
 

@@ -378,6 +378,22 @@ def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) 
     assert bind.machine.drivers == VFIO
 
 
+def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:
+    bind.machine.slow[("unbind", CARD)] = 3
+    bind.machine.held = [Holders(())] * 4 + [BUSY]
+    bind.machine.nvidia = NvidiaModule("595.45.04", modeset=False)
+    told: list[str | None] = []
+    write = bind.journal.write
+
+    def noted(entry: Entry) -> None:
+        told.append(entry.message)
+        write(entry)
+
+    bind.journal.write = noted  # type: ignore[method-assign]
+    bind.run()
+    assert any("only a reboot helps" in (message or "") for message in told)
+
+
 def test_a_card_that_is_still_leaving_is_not_touched(bind: Rig) -> None:
     bind.machine.leaving = {CARD}
     with bind.journal.locked() as lock, pytest.raises(HostError, match="has not let go"):

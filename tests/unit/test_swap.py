@@ -21,11 +21,13 @@ from tests.unit.made import (
     two_cards,
 )
 from tui.model import (
+    CardReading,
     CardVitals,
     Check,
     Direction,
     Domain,
     Gpu,
+    GpuProcess,
     Guests,
     Holder,
     Holders,
@@ -37,6 +39,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
+from tui.rules import holding
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import moves, steps
@@ -313,3 +316,19 @@ def test_nodes_of_all_cards(version: str | None, verdict: str) -> None:
 def test_many_holders_are_counted() -> None:
     many = Holders(tuple(Holder(CARD, pid, f"p{pid}", "/dev/nvidia1") for pid in range(1, 9)))
     assert the(plan(holders=many), "holders").why.endswith("and 4 more")
+
+
+def test_who_the_driver_lists_is_a_holder_for_those_who_see_no_other() -> None:
+    reading = CardReading(
+        CARD, "nvml", processes=(GpuProcess(812, "game", "graphics"), GpuProcess(None, "?", "x"),
+                                 GpuProcess(7, "seen", "compute")),
+    )  # fmt: skip
+    gpu = replace(the_card(two_cards()), reading=reading)
+    seen = Holders((Holder(CARD, 7, "seen", "/dev/nvidia1"),), unseen=3)
+    found = holding.with_processes(seen, gpu)
+    assert [(h.pid, h.what) for h in found.holders] == [
+        (7, "/dev/nvidia1"), (812, "graphics, by the driver's list"),
+    ]  # fmt: skip
+    assert found.unseen == 3
+    assert the(plan(holders=found), "holders").verdict == "fail"
+    assert holding.with_processes(seen, the_card(two_cards())) == seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from tui.model import Check, Holder, Holders, NvidiaModule, Unavailable
+from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable
 from tui.rules.release import never_recovers
 
 ID = "holders"
@@ -46,6 +46,19 @@ def check(
         )  # fmt: skip
     shared = tuple(holder for holder in found if holder.shared and not holder.ours)
     return _of_all_cards(address, shared, module) if shared else _free(address)
+
+
+def with_processes(reading: Holders, gpu: Gpu) -> Holders:
+    """The holders with those processes that only the card's driver tells of: it lists who
+    draws or computes, also to users who may not look into others' processes."""
+    known = {holder.pid for holder in reading.holders}
+    listed = gpu.reading.processes if gpu.reading is not None else None
+    more = tuple(
+        Holder(gpu.address, process.pid, process.name, f"{process.what}, by the driver's list")
+        for process in listed or ()
+        if process.pid is not None and process.pid not in known
+    )
+    return Holders(reading.holders + more, reading.unseen)
 
 
 def how_to_stop(holder: Holder) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from tui.host import HostError
-from tui.model import Direction, Holders, Plan, Step, SwapState, Unavailable
+from tui.model import Direction, Holders, NvidiaModule, Plan, Step, SwapState, Unavailable
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
@@ -215,11 +215,15 @@ class Runner:
         found = self._machine.holders([step.address]) if step.address else Holders(())
         if isinstance(found, Holders) and found.holders:
             first = found.holders[0]
-            return (
-                f"the kernel waits for {first.name} ({first.pid}, {first.what}): "
-                f"{holding.how_to_stop(first)}"
-            )
+            who = f"the kernel waits for {first.name} ({first.pid}, {first.what})"
+            if release.never_recovers(self._module_of(step)):
+                return f"{who}, and this driver does not hear when that ends: only a reboot helps"
+            return f"{who}: {holding.how_to_stop(first)}"
         return "the kernel does not return; its log may tell what it waits for"
+
+    def _module_of(self, step: Step) -> NvidiaModule | None:
+        """The nvidia module, where it is the one that the step waits for."""
+        return self._machine.module() if step.path and "/nvidia/" in step.path else None
 
     def _left(self, address: str) -> bool:
         return self._machine.driver(address) is None and not self._machine.removing(address)
