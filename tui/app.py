@@ -23,6 +23,7 @@ from tui.rules.roles import Choice
 from tui.sampler import samplers
 from tui.screens.base import HostScreen
 from tui.screens.details import DetailsScreen
+from tui.screens.doctor import DoctorScreen
 from tui.screens.events import EventsScreen
 from tui.screens.groups import GroupsScreen
 from tui.screens.help import HelpScreen
@@ -181,6 +182,12 @@ class VfiotopApp(App[None]):
             self.push_screen(screen)
         else:
             self.switch_screen(screen)
+
+    def action_doctor(self) -> None:
+        if isinstance(self.screen, DoctorScreen):
+            self.screen.look()
+        else:
+            self.open(DoctorScreen())
 
     def action_groups(self) -> None:
         self.open(GroupsScreen())

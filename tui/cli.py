@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tui import __version__, config
 from tui.host import Host, HostError
-from tui.model import Inventory
+from tui.model import Inventory, Unavailable
 
 DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
 
@@ -51,6 +51,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from tui import cli_swap  # noqa: PLC0415
 
             return cli_swap.run(host, settings, arguments)
+        if arguments.command == "doctor":
+            from tui import cli_doctor  # noqa: PLC0415
+
+            return cli_doctor.run(host, settings, as_json=arguments.json)
         return _screen(host, settings)
     finally:
         host.close()
@@ -83,6 +87,10 @@ def _parser() -> argparse.ArgumentParser:
         "status", parents=[common], help="one reading of everything, as text or JSON"
     )
     status.add_argument("--json", action="store_true", help="as JSON, schema 1")
+    doctor = commands.add_parser(
+        "doctor", parents=[common], help="every check with its verdict and mend"
+    )
+    doctor.add_argument("--json", action="store_true", help="as JSON, schema 1")
     plan = commands.add_parser(
         "plan", parents=[common], help="what a swap would do, and whether it may; touches nothing"
     )
@@ -223,18 +231,22 @@ def _has_gpu(host: Host) -> bool:
 
 
 def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
-    from tui.once import holders_once, read_once  # noqa: PLC0415
+    from tui.once import fresh, read_once  # noqa: PLC0415
+    from tui.rules.doctor import every, examine  # noqa: PLC0415
     from tui.rules.roles import Choice  # noqa: PLC0415
     from tui.rules.view import assess  # noqa: PLC0415
     from tui.status import as_json as to_json  # noqa: PLC0415
     from tui.status import as_text  # noqa: PLC0415
 
-    view = assess(read_once(host), Choice(settings.guest_gpu, settings.guest))
+    snapshot = read_once(host)
+    view = assess(snapshot, Choice(settings.guest_gpu, settings.guest))
     if view.libvirt_uri is None and host.banner is None:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)
     if as_json:
-        told = to_json(view, host.now(), holders=holders_once(host, view))
+        seen = fresh(host, view, snapshot.guests, view.gpus)
+        holders = None if isinstance(seen.holders, Unavailable) else seen.holders
+        told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
         print(json.dumps(told, indent=1, ensure_ascii=False))
     else:
         print(as_text(view))

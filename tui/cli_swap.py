@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 
 from tui import config
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError
-from tui.model import Direction, Plan, SourceName, SwapState
+from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.once import NoSuchCard, plan_once, read_once
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import command, launch, words
 from tui.swap.consent import HANGS, Consent, Doubtful, Refused, refuse, shown
 from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.preflight import for_recovery
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
@@ -94,10 +96,10 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
         return fail(_told(error), FAILED)
     if not arguments.yes:
         print(words.as_text(plan))
-        if not _confirmed(plan):
+        if not _confirmed(f"{plan.direction.capitalize()} {plan.address}", plan.doubts):
             return fail("nothing was touched", FAILED)
-        consent = shown(plan, doubts=not host.mover.asks)
-    return _followed(host, [plan.direction, plan.address, *consent.words()])
+        consent = replace(shown(plan, doubts=True), everything=consent.everything)
+    return _followed(host, [plan.direction, plan.address], consent, arguments)
 
 
 def _told(error: Exception) -> str:
@@ -136,10 +138,30 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
         _may_begin(host)
     except Refused as error:
         return fail(str(error), STUCK)
-    way = "--finish" if arguments.finish else "--undo"
-    doubts = ["--despite-doubts"] if arguments.despite_doubts else []
+    return _recover_ours(host, choice, left, arguments)
+
+
+def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.Namespace) -> int:
+    consent = Consent(everything=arguments.despite_doubts)
+    way = "finish" if arguments.finish else "undo"
+    if not arguments.yes:
+        doubts: tuple[Check, ...] = ()
+        if arguments.finish:
+            try:
+                plan = plan_once(host, choice, left.direction, left.address)
+            except NoSuchCard as error:
+                return fail(f"{error}; `vfiotop recover --undo` gives back what is left", STUCK)
+            plan = for_recovery(plan, finish=True)
+            print(words.as_text(plan))
+            doubts = plan.doubts
+            consent = replace(shown(plan, doubts=True), everything=consent.everything)
+        else:
+            print(words.origins(left))
+        if not _confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
+            return fail("nothing was touched", STUCK)
+    request = ["recover", f"--{way}", "--swap", left.id]
     wanted: SwapState = "done" if arguments.finish else "undone"
-    return _followed(host, ["recover", way, *doubts], wanted, refused=STUCK)
+    return _followed(host, request, consent, arguments, wanted=wanted, refused=STUCK)
 
 
 def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
@@ -157,28 +179,53 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
             STUCK,
         )
     direction: Direction = "bind" if arguments.finish else "unbind"
-    return _swap(host, plan_once(host, choice, direction, half[0]), arguments)
+    fresh = host.again() if host.again is not None else host
+    return _swap(host, plan_once(fresh, choice, direction, half[0]), arguments)
 
 
-def _confirmed(plan: Plan) -> bool:
-    for doubt in plan.doubts:
+def _confirmed(what: str, doubts: Sequence[Check]) -> bool:
+    for doubt in doubts:
         print(f"\nRisk: {doubt.why}: {HANGS}.")
+    return _yes(f"\n{what} now? [y/N] ")
+
+
+def _yes(question: str) -> bool:
+    """Whether a person on the terminal says so; a script is asked nothing."""
     if not sys.stdin.isatty():
         return False
     try:
-        answer = input(f"\n{plan.direction.capitalize()} {plan.address} now? [y/N] ")
+        return input(question).strip().lower() == "y"
     except EOFError:
         return False
-    return answer.strip().lower() == "y"
+
+
+def _begun(host: Host, request: list[str], consent: Consent, arguments: argparse.Namespace) -> str:
+    """Have it begun. What a runner knows beyond what was shown is asked for once more."""
+    while True:
+        try:
+            return host.mover.begin([*request, *consent.words()])
+        except Doubtful as error:
+            if arguments.yes or set(error.checks) <= consent.accepted:
+                raise
+            print(f"\nRisk: {error}: {HANGS}.")
+            if not _yes("Go on all the same? [y/N] "):
+                raise
+            consent = consent.and_also(error.checks)
 
 
 def _followed(
-    host: Host, request: list[str], wanted: SwapState = "done", refused: int = FAILED
+    host: Host,
+    request: list[str],
+    consent: Consent,
+    arguments: argparse.Namespace,
+    *,
+    wanted: SwapState = "done",
+    refused: int = FAILED,
 ) -> int:
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
-        for last in launch.follow(host.mover.begin(request)):
+        for last in launch.follow(_begun(host, request, consent, arguments)):
             print(_progress(last), flush=True)
     except Refused as error:
         return fail(_told(error), refused)

@@ -651,6 +651,11 @@ class Plan:
     holders: tuple[Holder, ...] = ()
 
     @property
+    def unbinds(self) -> tuple[str, ...]:
+        """The functions that leave a driver: whoever holds one of these is in the way."""
+        return tuple(step.address for step in self.steps if step.kind == "unbind" and step.address)
+
+    @property
     def refusals(self) -> tuple[Check, ...]:
         """The checks that forbid it."""
         return tuple(check for check in self.checks if check.verdict == "fail")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from tui.host import Host, HostError
 from tui.model import (
     Direction,
+    Gpu,
+    Guests,
     Holders,
     HostView,
     Plan,
@@ -18,11 +20,12 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import holding
+from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
 from tui.swap.plan import moves
-from tui.swap.preflight import Fresh, planned
+from tui.swap.preflight import planned
 
 PATIENCE = 5.0
 """Seconds after which a source that has not answered is left out."""
@@ -43,21 +46,41 @@ def plan_once(
     patience: float = PATIENCE,
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
-    for it. For root it holds no card itself: NVML is asked only who uses the card where that
-    cannot be seen otherwise. Raises ``NoSuchCard`` and ``HostError``."""
-    sees_all = host.inspector.readiness([]).root
-    snapshot = read_once(host, patience, without=_HOLDS_CARDS if sees_all else ())
-    view = assess(snapshot, choice)
+    for it. Raises ``NoSuchCard`` and ``HostError``."""
+    view, guests = _view_and_guests(host, choice, patience)
     gpu = next(
         (g for g in view.gpus if (g.address == address if address else g.role == "guest")), None
     )
     if gpu is None:
         raise NoSuchCard(_no_such_card(view, address))
-    readiness = host.inspector.readiness([each.address for each in view.gpus])
-    holders = _holders(host, [function.address for function in moves(gpu)])
+    return planned(gpu, direction, fresh(host, view, guests, [gpu]))
+
+
+def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:
+    """What the doctor looks at, all of it read now. Raises ``HostError``."""
+    view, guests = _view_and_guests(host, choice, patience)
+    return fresh(host, view, guests, view.gpus)
+
+
+def _view_and_guests(
+    host: Host, choice: Choice, patience: float
+) -> tuple[HostView, Guests | Unavailable]:
+    """For root no card is held: NVML is asked only who uses a card where that cannot be seen
+    otherwise."""
+    sees_all = host.inspector.readiness([]).root
+    snapshot = read_once(host, patience, without=_HOLDS_CARDS if sees_all else ())
+    return assess(snapshot, choice), snapshot.guests
+
+
+def fresh(host: Host, view: HostView, guests: Guests | Unavailable, gpus: Sequence[Gpu]) -> Fresh:
+    """What checks look at, with who holds the ``gpus`` of a view that was read now. Raises
+    ``HostError``."""
+    readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
+    holders = _holders(host, [function.address for gpu in gpus for function in moves(gpu)])
     if isinstance(holders, Holders) and holders.unseen:
-        holders = holding.with_processes(holders, gpu)
-    return planned(gpu, direction, Fresh(view, snapshot.guests, holders, readiness))
+        for gpu in gpus:
+            holders = holding.with_processes(holders, gpu)
+    return Fresh(view, guests, holders, readiness)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
@@ -65,13 +88,6 @@ def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
         return host.inspector.holders(addresses)
     except HostError as error:
         return Unavailable(str(error))
-
-
-def holders_once(host: Host, view: HostView) -> Holders | None:
-    """Who holds the functions of all GPUs now; ``None`` where that cannot be seen."""
-    addresses = [f.address for gpu in view.gpus for f in moves(gpu)]
-    found = _holders(host, addresses)
-    return None if isinstance(found, Unavailable) else found
 
 
 def _no_such_card(view: HostView, address: str | None) -> str:

@@ -8,22 +8,16 @@ from datetime import datetime
 
 from textual.events import Resize
 
-from tui.model import Check, Holder, Plan, Swap, Verdict
+from tui.model import Holder, Plan, Swap, Verdict
 from widgets.canvas import Panel
+from widgets.check_lines import check_lines, heading
 from widgets.graph import RICH, Glyphs
-from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
+from widgets.lines import DASH, Line, Span, Tone, line, wrap
 
-TONES: dict[Verdict, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "warn"}
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
 NUMBER = 4
 """Cells of a step's number and mark."""
-
-NAME, WORD = 20, 9
-"""Cells of a check's id and of its verdict."""
-
-NARROW = 60
-"""Cells below which a check's reason goes beneath its id."""
 
 
 @dataclass(frozen=True)
@@ -82,43 +76,22 @@ def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
 def _plan(plan: Plan, width: int) -> Iterator[Line]:
     others = [holder for holder in plan.holders if not holder.ours]
     if others:
-        yield from _heading("In use by")
+        yield from heading("In use by")
         for holder in others:
             yield from _holder(holder, width)
     checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
     open_ones = [check for check in checks if check.verdict != "pass"]
     if open_ones:
-        yield from _heading("To be looked at")
+        yield from heading("To be looked at")
         for check in open_ones:
-            yield from _check(check, width)
-    yield from _heading("Steps")
+            yield from check_lines(check, width)
+    yield from heading("Steps")
     for number, step in enumerate(plan.steps, start=1):
         yield from _step(f"{number:>2}", step.text, width, "text")
-    yield from _heading("Checked")
+    yield from heading("Checked")
     for check in checks:
         if check.verdict == "pass":
-            yield from _check(check, width)
-
-
-def _heading(text: str) -> Iterator[Line]:
-    yield ()
-    yield line(Span(text, "accent"))
-
-
-def _check(check: Check, width: int) -> Iterator[Line]:
-    """The verdict in a word, so that it is told without colours too."""
-    head = line(Span(f"{check.verdict:<{WORD}}", TONES[check.verdict]),
-                Span(f"{check.id:<{NAME}}", "label"))  # fmt: skip
-    indent = WORD if width < NARROW else WORD + NAME
-    rows = wrap(check.why, max(width - indent, 8))
-    if check.mend and check.verdict != "pass":
-        rows += wrap(f"→ {check.mend}", max(width - indent, 8), "strong")
-    if width < NARROW:
-        yield head
-    elif rows:
-        yield (*pad(head, indent), *rows.pop(0))
-    for row in rows:
-        yield line(" " * indent, *row)
+            yield from check_lines(check, width)
 
 
 def _holder(holder: Holder, width: int) -> Iterator[Line]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.host import bind, node, override_of, sound_node
+from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tui.host.pci import PciSource
 from tui.model import Direction, Plan, Snapshot
@@ -39,10 +40,15 @@ def planned(direction: Direction) -> Plan:
     return Plan(direction, CARD, tuple(f.address for f in moves(gpu)), known)
 
 
+RUNNERS: set[int] = set()
+"""Those that a test has started and not seen to end."""
+
+
 def started(plan: Plan) -> int:
     """A runner in a process of its own; its pid."""
     pid = os.fork()
     if pid:
+        RUNNERS.add(pid)
         return pid
     with suppress(BaseException):
         os.setsid()
@@ -62,7 +68,9 @@ def entry() -> Entry | None:
 
 def awaited(runner: int, seen: Callable[[Entry], bool]) -> Entry | None:
     """The first entry of which ``seen`` is true; ``None`` where the runner ends without."""
+    deadline = time.monotonic() + PATIENCE
     while True:
+        assert time.monotonic() < deadline, entry()
         now = entry()
         if now is not None and now.runner.pid == runner:
             if seen(now):
@@ -73,11 +81,15 @@ def awaited(runner: int, seen: Callable[[Entry], bool]) -> Entry | None:
 
 def ended(pid: int) -> None:
     os.waitpid(pid, 0)
+    RUNNERS.discard(pid)
 
 
 @pytest.fixture(autouse=True)
 def whole(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
+    for runner in tuple(RUNNERS):  # of a test that failed
+        os.kill(runner, signal.SIGKILL)
+        ended(runner)
     if request.node.get_closest_marker("wreck"):
         return
     for address in (SOUND, CARD):
@@ -267,4 +279,4 @@ def test_a_card_that_never_comes_free() -> None:
     with pytest.raises(JournalError, match="write of it has not returned"), Journal().locked():
         pass
     assert "interrupted (stuck)" in vfiotop("recover", code=3)
-    assert "has not returned" in vfiotop("recover", "--undo", code=3)
+    assert "has not returned" in vfiotop("recover", "--undo", "--yes", code=3)

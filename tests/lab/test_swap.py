@@ -237,7 +237,7 @@ def test_a_swap_whose_runner_was_killed_is_recovered_by_a_command(way: str) -> N
     assert asked.wait(PATIENCE) == 3
     assert "vfiotop recover --finish" in vfiotop("recover", code=3)
     assert "was interrupted" in vfiotop("bind", "--yes", code=3)
-    vfiotop("recover", f"--{way}")
+    vfiotop("recover", f"--{way}", "--yes")
     assert drivers() == (VFIO if way == "finish" else HOST)
     assert journal()["state"] == ("done" if way == "finish" else "undone")
     assert "nothing to recover" in vfiotop("recover")

@@ -111,12 +111,12 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
         assert rig.mover.requests == []
         await pilot.press("Y")
         await until(pilot, lambda: rig.mover.requests != [])
-    assert [request[-2:] for request in rig.mover.requests] == [["--accept", "holders"]]
+    assert [request[-2:] for request in rig.mover.requests] == [["--accept", "holders:unknown"]]
 
 
 async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
     rig = Rig()
-    rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive", "r465.one-vm"])
+    rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
     async with planned(rig) as pilot:
         await pilot.press("y")
         await until(pilot, lambda: "Risk: libvirt does not answer" in rig.text())
@@ -124,7 +124,7 @@ async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
         await pilot.press("Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
     first, second = rig.mover.requests
-    assert second == [*first, "--accept", "guest.inactive,r465.one-vm"]
+    assert second == [*first, "--accept", "guest.inactive:unknown"]
 
 
 @pytest.mark.parametrize("error", [Refused("Xorg came back"), HostError("no libvirt [bold]")])
@@ -280,3 +280,48 @@ async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
         rig.pci.reading = HostError("sysfs is gone")
         await pilot.press("b")
         await until(pilot, lambda: "sysfs is gone" in rig.text())
+
+
+async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((), unseen=3)
+    rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
+    async with planned(rig) as pilot:
+        await pilot.press("y", "Y")
+        await until(pilot, lambda: "Risk: libvirt" in rig.text())
+        rig.mover.answer = "first"
+        await pilot.press("Y")
+        await until(pilot, lambda: len(rig.mover.requests) == 2)
+    assert rig.mover.requests[1][-1] == "guest.inactive:unknown,holders:unknown"
+
+
+async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.swap.reading = replace(SWAP, state="failed", message="held", runner=False)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: rig.app.screen.name == "swap")
+        await pilot.press("y")
+        await until(pilot, lambda: "choose first" in said(rig))
+        for number in (1, 2):
+            await pilot.press("u")
+            await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+            await pilot.press("y")
+            await until(pilot, lambda n=number: len(rig.mover.requests) == n)  # type: ignore[misc]
+            await until(pilot, lambda: "f finishes it, u undoes it" in rig.text())
+
+
+async def test_from_one_way_of_recovery_to_the_other() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.inspector.found = Holders((XORG,))
+    rig.swap.reading = replace(SWAP, runner=False)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: rig.app.screen.name == "swap")
+        await pilot.press("f")
+        await until(pilot, lambda: "Refused: in use by Xorg" in rig.text())
+        await pilot.press("u")
+        await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: rig.mover.requests != [])
+    assert rig.mover.requests[0][:2] == ["recover", "--undo"]

@@ -152,3 +152,16 @@ def test_a_plan_that_is_refused(home: dict[str, str], tmp_path: Path) -> None:
     assert (plan["schema"], plan["direction"], plan["allowed"]) == (1, "bind", False)
     assert {"kind", "value", "path", "limit_s", "text"} <= set(plan["steps"][0])
     assert "fail" in {check["verdict"] for check in plan["checks"]}
+
+
+@pytest.mark.parametrize(("scenario", "code"), [("desk", 0), ("bad-acs", 1)])
+def test_doctor(home: dict[str, str], scenario: str, code: int) -> None:
+    text = vfiotop("doctor", "--demo", scenario, env=home)
+    assert (text.returncode, text.stderr) == (code, "")
+    assert "r465.family" in text.stdout
+    result = vfiotop("doctor", "--json", "--demo", scenario, env=home)
+    told = json.loads(result.stdout)
+    assert (result.returncode, told["schema"]) == (code, 1)
+    assert {"group", "id", "subject", "verdict", "why", "mend"} <= set(told["checks"][0])
+    status = json.loads(vfiotop("status", "--json", "--demo", scenario, env=home).stdout)
+    assert [c["id"] for c in status["checks"]] == [c["id"] for c in told["checks"]]

@@ -18,7 +18,6 @@ from tui.model import (
     Direction,
     Holder,
     Holders,
-    Inventory,
     NvidiaModule,
     Plan,
     Step,
@@ -69,6 +68,7 @@ class Machine:
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
     readers: int = 0
+    scanned: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     blind: str | None = None
     nvidia: NvidiaModule | None = None
@@ -107,6 +107,7 @@ class Machine:
         return self.node if path.startswith("/dev/") else Path(path).name not in self.gone
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
+        self.scanned |= set(addresses)
         return self.held.pop(0) if self.held else Holders(())
 
     def module(self) -> NvidiaModule | None:
@@ -141,13 +142,21 @@ class Rig:
         self.machine = Machine(dict(self.before), natural, overrides)
         self.journal = Journal(folder / "vfiotop", owner=os.geteuid())
         self.time = 0.0
-        pci: Inventory = two_cards("nvidia" if direction == "bind" else "vfio-pci")
-        gpu = assess(snapshot(pci), Choice(CARD)).gpu(CARD)
+        self.plan = self.planned(direction)
+        self.unknown = self.plan.steps
+        if direction == "unbind":
+            self.plan = replace(self.plan, steps=homeward(self.unknown, HOST))
+
+    def planned(self, direction: Direction) -> Plan:
+        """The plan from where the functions are now."""
+        functions = (
+            replace(f, driver=self.machine.drivers.get(f.address, f.driver))
+            for f in two_cards().functions
+        )
+        gpu = assess(snapshot(inventory(*functions)), Choice(CARD)).gpu(CARD)
         assert gpu is not None
         moving = tuple(f.address for f in moves(gpu))
-        self.unknown = steps(gpu, direction)
-        known = homeward(self.unknown, HOST) if direction == "unbind" else self.unknown
-        self.plan = Plan(direction, CARD, moving, known)
+        return Plan(direction, CARD, moving, steps(gpu, direction))
 
     def pause(self, seconds: float) -> None:
         self.time += seconds
@@ -541,3 +550,21 @@ def test_what_functions_were_at_home_is_kept_for_each(bind: Rig) -> None:
     old = Origin(CARD, "nouveau", None)
     entry = bind.run(home=(other, old))
     assert entry.host_drivers == {"0000:03:00.0": "nvidia", **HOST}
+
+
+def test_a_card_that_was_found_without_a_driver_has_no_home_there(bind: Rig) -> None:
+    bind.machine.drivers[CARD] = bind.machine.drivers[SOUND] = None
+    bind.plan = bind.planned("bind")
+    known = (Origin(CARD, "nvidia", None),)
+    assert bind.run(home=known).host_drivers == {CARD: "nvidia", SOUND: None}
+    bind.machine.drivers = {CARD: None, SOUND: "snd_hda_intel"}
+    bind.plan = bind.planned("bind")
+    assert bind.run().host_drivers == {SOUND: "snd_hda_intel"}
+
+
+def test_what_is_at_home_may_be_in_use_while_the_rest_follows(unbind: Rig) -> None:
+    """The desktop took the card as soon as it was back; its sound is still on vfio-pci."""
+    unbind.machine.drivers[CARD] = "nvidia"
+    unbind.plan = unbind.planned("unbind")
+    assert unbind.run().state == "done"
+    assert unbind.machine.scanned == {SOUND}

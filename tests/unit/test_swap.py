@@ -40,10 +40,11 @@ from tui.model import (
     Vitals,
 )
 from tui.rules import holding
+from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import moves, steps
-from tui.swap.preflight import Fresh, planned
+from tui.swap.preflight import NEEDED, for_recovery, planned
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 DRIVER = NvidiaModule("580.105.08", modeset=True)
@@ -332,3 +333,25 @@ def test_who_the_driver_lists_is_a_holder_for_those_who_see_no_other() -> None:
     assert found.unseen == 3
     assert the(plan(holders=found), "holders").verdict == "fail"
     assert holding.with_processes(seen, the_card(two_cards())) == seen
+
+
+def test_what_is_at_home_already_may_be_in_use() -> None:
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    half = inventory(*card("01:00", 1, boot_vga=True), gpu, replace(sound, driver="vfio-pci"))
+    busy = Holders((Holder(CARD, 9, "Xorg", "/dev/dri/card1"),))
+    assert the(plan("unbind", pci=half, holders=busy), "holders").verdict == "pass"
+    assert the(plan("bind", pci=half, holders=busy), "holders").verdict == "fail"
+
+
+def test_a_card_without_a_driver_may_go_home() -> None:
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    half = inventory(*card("01:00", 1, boot_vga=True), replace(gpu, driver=None), sound)
+    assert the(plan("unbind", pci=half), "swap.needed").verdict == "pass"
+
+
+def test_an_undo_is_asked_for_what_cannot_be_seen_only() -> None:
+    seen = for_recovery(plan(holders=Holders((), unseen=2)), finish=False)
+    assert the(seen, "holders").verdict == "unknown"
+    busy = Holders((Holder(CARD, 9, "Xorg", "/dev/dri/card1"),))
+    assert "holders" not in {c.id for c in for_recovery(plan(holders=busy), finish=False).checks}
+    assert NEEDED not in {c.id for c in for_recovery(plan(), finish=True).checks}

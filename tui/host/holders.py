@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,8 +55,13 @@ class _Held:
 def holders(addresses: Collection[str], root: Path = Path("/")) -> Holders:
     """Who holds the functions at ``addresses``. Raises ``HostError`` where there is no
     /proc. May take some hundred milliseconds on a busy host."""
+    return who_has(nodes(root, sorted(addresses)), root)
+
+
+def who_has(wanted: Iterable[Node], root: Path = Path("/")) -> Holders:
+    """The same for nodes, which may be gone already. Raises ``HostError``."""
     by_number: dict[Number, list[Node]] = {}
-    for node in nodes(root, sorted(addresses)):
+    for node in wanted:
         by_number.setdefault(node.number, []).append(node)
     found: list[Holder] = []
     unseen = 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.model import Brand, Check, Gpu, Guests, HostView, Unavailable
+from tui.model import Brand, Check, Gpu, Guest, Guests, HostView, Unavailable
 from tui.rules.family import r465_family
 
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
@@ -45,6 +45,36 @@ def one_vm(gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable) -> Check
     if unclear:
         return Check(check, gpu.address, "unknown", f"what “{unclear[0]}” has cannot be read")
     return Check(check, gpu.address, "pass", "no guest with a GeForce card runs")
+
+
+def running_guests(view: HostView) -> Check:
+    """r465.one-vm: over all domains, whatever they are called."""
+    check, problem = "r465.one-vm", view.problem("guests")
+    if problem is not None:
+        return Check(check, None, "unknown", f"libvirt: {problem}")
+    if any(gpu.nvidia is not None and gpu.nvidia.brand == "unknown" for gpu in view.gpus):
+        return Check(check, None, "unknown", "whether all cards are GeForce cards is not known")
+    cards = {gpu.address for gpu in view.gpus if restricted(gpu)}
+    domains = [guest.domain for guest in view.guests]
+    running = [d.name for d in domains if d.active and cards & set(d.addresses)]
+    if len(running) > 1:
+        return Check(
+            check, None, "fail",
+            f"{len(running)} guests run with GeForce cards: {', '.join(running[:4])}",
+            f"NVIDIA allows one such guest on a host: shut down all but {running[0]}",
+        )  # fmt: skip
+    unclear = [d.name for d in domains if d.problem or d.state == "unknown"]
+    if unclear:
+        return Check(check, None, "unknown", f"what “{unclear[0]}” has cannot be read")
+    why = f"{running[0]} alone runs with one" if running else "no guest with a GeForce card runs"
+    return Check(check, None, "pass", why)
+
+
+def guest_driver(guest: Guest) -> Check:
+    """r465.guest-driver: 465 or newer. Only the guest's own agent could tell."""
+    name = guest.domain.name
+    return Check("r465.guest-driver", name, "unknown", "the guest is not asked for its driver",
+                 "look in the guest: it has to be 465 or newer")  # fmt: skip
 
 
 def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:

@@ -19,7 +19,7 @@ from tui.once import NoSuchCard, plan_once
 from tui.rules.deeds import guest_gpu
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
-from tui.swap.consent import Consent, Doubtful, Refused, shown
+from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from tui.swap.preflight import for_recovery
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
@@ -46,6 +46,7 @@ class SwapScreen(HostScreen):
         self._plan: Plan | None = None
         self._refusal: str | None = None
         self._risk: Doubtful | None = None
+        self._consent = Consent()
         self._beginning = False
         self._followed: set[str] = set()
         self._mark: object = UNSEEN
@@ -96,6 +97,8 @@ class SwapScreen(HostScreen):
         swap, plan = self._swap, self._plan
         if swap is not None and not swap.interrupted:
             return "a swap is under way" if swap.under_way else "it has ended; go back with esc"
+        if swap is not None and self._way is None:
+            return "choose first: f finishes it, u undoes it"
         if self._way != "undo":
             if plan is None:
                 return self._refusal or "the plan is not made yet"
@@ -107,9 +110,9 @@ class SwapScreen(HostScreen):
         """Hides the keys that are for another moment of a swap."""
         swap, free = self._swap, self._risk is None
         interrupted = swap is not None and swap.interrupted
-        chooses = interrupted and free and self._way is None
+        chooses = interrupted and free and not self._beginning
         wanted = {
-            "carry_out": free and (swap is None if self._way is None else interrupted),
+            "carry_out": free and (swap is None or interrupted),
             "despite": not free,
             "finish": chooses,
             "take_back": chooses,
@@ -119,12 +122,15 @@ class SwapScreen(HostScreen):
     def action_finish(self) -> None:
         swap = self._swap
         if swap is not None:
-            self._way, self._plan = "finish", None
+            self._choose("finish")
             self._look(swap.direction, swap.address)
-            self.show()
 
     def action_take_back(self) -> None:
-        self._way = "undo"
+        self._choose("undo")
+
+    def _choose(self, way: Literal["finish", "undo"]) -> None:
+        self.workers.cancel_node(self)  # a plan that is being made is of no more use
+        self._way, self._plan, self._refusal = way, None, None
         self.show()
 
     def action_carry_out(self) -> None:
@@ -132,21 +138,23 @@ class SwapScreen(HostScreen):
         doubts = self._plan.doubts if self._plan and self._way != "undo" else ()
         if doubts and not self.vfiotop.host.mover.asks:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
-            self._risk = Doubtful(told, [doubt.id for doubt in doubts])
+            self._consent = self._shown_now()
+            self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
             self.show()
         else:
-            self._begin(self._consent())
+            self._begin(self._shown_now())
 
     def action_despite(self) -> None:
         if self._risk is not None:
-            self._begin(self._consent().and_also(self._risk.checks))
+            self._begin(self._consent.and_also(self._risk.checks))
 
-    def _consent(self) -> Consent:
+    def _shown_now(self) -> Consent:
         return shown(self._plan) if self._plan and self._way != "undo" else Consent()
 
     # --- carrying it out ---
 
     def _begin(self, consent: Consent) -> None:
+        self._consent = consent
         swap, plan = self._swap, self._plan
         if self._way is not None and swap is not None:
             request = ["recover", f"--{self._way}", "--swap", swap.id]
@@ -174,6 +182,9 @@ class SwapScreen(HostScreen):
                 error = attempt()
         else:
             error = await background(attempt)
+        if error is None and self._way is not None:
+            # A recovery goes on with the same swap: the journal may look as it did before.
+            self._beginning, self._way = False, None
         if error is not None:
             self._beginning = False
             if isinstance(error, Doubtful):

@@ -16,6 +16,7 @@ from dataclasses import replace
 from tui.host import Host, HostError
 from tui.model import Direction, Plan
 from tui.once import NoSuchCard, plan_once
+from tui.rules import holding
 from tui.rules.roles import Choice
 from tui.swap.consent import Consent, Refused, Unfinished, refuse
 from tui.swap.journal import Entry, Journal, JournalError
@@ -25,7 +26,7 @@ from tui.swap.plan import DEVICES, homeward
 from tui.swap.preflight import for_recovery
 from tui.swap.runner import Runner
 
-HOLDERS = "holders"
+UNSEEN = f"{holding.ID}:unknown"
 
 WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
@@ -104,8 +105,8 @@ def run_recover(
 
 def _takes_the_risk(plan: Plan, consent: Consent) -> bool:
     """Whether it was known, and accepted, that not all holders can be seen."""
-    unseen = any(doubt.id == HOLDERS for doubt in plan.doubts)
-    return unseen and (consent.everything or HOLDERS in consent.accepted)
+    unseen = any(doubt.id == holding.ID for doubt in plan.doubts)
+    return consent.everything or (unseen and UNSEEN in consent.accepted)
 
 
 def _unless_alone(

@@ -21,7 +21,7 @@ class Refused(Exception):
 
 class Doubtful(Refused):
     """There are checks that did not pass, and of which the user was not told or has not said
-    that they will do: their ids."""
+    that they will do: the ``point`` of each."""
 
     def __init__(self, sentence: str, checks: Collection[str] = ()) -> None:
         super().__init__(sentence)
@@ -34,9 +34,9 @@ class Unfinished(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """``plan`` is the ``digest`` of the plan that was shown, and ``accepted`` are the checks
-    that did not pass and were named; without a plan nothing was shown, and warnings are no
-    question. ``everything``: whatever could not be checked is a risk that was taken."""
+    """``plan`` is the ``digest`` of the plan that was shown, and ``accepted`` are the points
+    of the checks that did not pass and were named; without a plan nothing was shown, and
+    warnings are no question. ``everything``: whatever is not forbidden will do."""
 
     plan: str | None = None
     accepted: frozenset[str] = frozenset()
@@ -51,9 +51,14 @@ class Consent:
         if self.everything:
             yield "--despite-doubts"
 
-    def and_also(self, checks: Collection[str]) -> Consent:
-        """The consent to these checks too."""
-        return Consent(self.plan, self.accepted | set(checks), self.everything)
+    def and_also(self, points: Collection[str]) -> Consent:
+        """The consent to these too."""
+        return Consent(self.plan, self.accepted | set(points), self.everything)
+
+
+def point(check: Check) -> str:
+    """What is accepted: a warning is less than that nothing is known."""
+    return f"{check.id}:{check.verdict}"
 
 
 def digest(plan: Plan) -> str:
@@ -65,8 +70,8 @@ def digest(plan: Plan) -> str:
 def shown(plan: Plan, *, doubts: bool = False) -> Consent:
     """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
     seen = ("warn", "unknown") if doubts else ("warn",)
-    ids = frozenset(check.id for check in plan.checks if check.verdict in seen)
-    return Consent(digest(plan), ids)
+    points = frozenset(point(check) for check in plan.checks if check.verdict in seen)
+    return Consent(digest(plan), points)
 
 
 def refuse(plan: Plan, consent: Consent) -> None:
@@ -80,11 +85,10 @@ def refuse(plan: Plan, consent: Consent) -> None:
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
     left = [
         check for check in plan.checks
-        if check.verdict in asked and check.id not in consent.accepted
-        and not (consent.everything and check.verdict == "unknown")
+        if check.verdict in asked and point(check) not in consent.accepted
     ]  # fmt: skip
-    if left:
-        raise Doubtful(_named(left), [check.id for check in left])
+    if left and not consent.everything:
+        raise Doubtful(_named(left), [point(check) for check in left])
 
 
 def _named(checks: Collection[Check]) -> str:

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.holders import holders, is_ours, ours
+from tui.host.device_nodes import Node, nodes
+from tui.host.holders import is_ours, ours, who_has
 from tui.host.nvml_seen import unseen
 from tui.host.readiness import readiness
 from tui.model import Holders, NvidiaModule, Step, Unavailable
@@ -100,6 +101,9 @@ class RealDeed:
 class RealMachine:
     """This machine: /sys, /proc and modprobe."""
 
+    def __init__(self) -> None:
+        self._nodes: dict[str, set[Node]] = {}
+
     def start(self, step: Step, lock: int) -> Deed:
         if step.kind == "load":
             return RealDeed(["modprobe", step.value], lock)
@@ -141,8 +145,12 @@ class RealMachine:
         return Path(path).exists()
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
+        """Also by nodes that a driver on its way out has taken away already: whoever has one
+        open is whom it waits for."""
         try:
-            return holders(addresses)
+            for node in nodes(Path("/"), sorted(addresses)):
+                self._nodes.setdefault(node.address, set()).add(node)
+            return who_has(n for address in addresses for n in self._nodes.get(address, ()))
         except HostError as error:
             return Unavailable(str(error))
         except OSError as error:

@@ -30,6 +30,9 @@ SETTLE_S = 5.0
 
 UNDO_UNBIND_S = 60.0
 
+HOMES_LIMIT = 48
+"""Functions whose homes are kept; a host has fewer."""
+
 
 class StepFailed(Exception):
     """A step did not do what it should have: what happened, in a sentence."""
@@ -70,8 +73,7 @@ class Runner:
         at = self._now().isoformat()
         origins = tuple(self._origin(address) for address in order)
         if plan.direction == "bind":
-            new = {origin.address for origin in origins}
-            home = (*(known for known in home if known.address not in new), *origins)
+            home = _homes(home, origins, plan.address)
         entry = Entry(
             id=uuid.uuid4().hex,
             boot_id=self._journal.boot_id,
@@ -111,7 +113,7 @@ class Runner:
         """Do what was prepared: the entry in the end, ``done``, ``undone`` or ``failed``.
         Returns only then, also where a write is stuck for hours."""
         try:
-            self._settle(plan.moves)
+            self._settle(plan.unbinds)
         except Exception as error:  # nothing was touched: there is nothing to undo
             self._undoing = True
             return self._end(entry, "undone" if not _resumed(entry) else "failed", str(error))
@@ -347,6 +349,16 @@ class Runner:
             if self._clock() > deadline:
                 raise StepFailed(why)
             self._pause(LOOK_S)
+
+
+def _homes(known: tuple[Origin, ...], now: tuple[Origin, ...], gpu: str) -> tuple[Origin, ...]:
+    """What functions were on the host. One without a driver may have been left so half way:
+    that is no news of it, and no home for the card itself."""
+    homes = {origin.address: origin for origin in known}
+    for origin in now:
+        if origin.driver is not None or (origin.address not in homes and origin.address != gpu):
+            homes[origin.address] = origin
+    return tuple(homes.values())[-HOMES_LIMIT:]
 
 
 def _resumed(entry: Entry) -> bool:

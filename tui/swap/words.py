@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tui.model import Check, Holder, Plan
+from tui.swap.journal import Entry
 
 SCHEMA = 1
 """Of the JSON. Keys may be added; none is renamed or dropped."""
@@ -40,6 +41,12 @@ def as_text(plan: Plan) -> str:
         [outcome(plan)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def origins(entry: Entry) -> str:
+    """What an undo gives back: what was recorded before the first step."""
+    lines = (f"  {o.address}  to {o.driver or 'no driver'}" for o in reversed(entry.origins))
+    return "\n".join([f"Undo the {entry.direction} of {entry.address}", *lines])
 
 
 def outcome(plan: Plan) -> str:

@@ -1,0 +1,124 @@
+"""Every check of a host in one list: what was measured, and what to do about it.
+
+What could not be measured is ``unknown`` and says why. A check that has no subject here, as
+the rules of a guest where none is known, is ``unknown`` too and is not left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tui.model import Check, Gpu, Guest, HostView
+from tui.rules import ground, holding, passthrough, release
+from tui.rules.fresh import Fresh
+
+
+@dataclass(frozen=True, slots=True)
+class Ward:
+    """Checks on one subject, under a heading."""
+
+    title: str
+    checks: tuple[Check, ...]
+
+
+def examine(fresh: Fresh) -> tuple[Ward, ...]:
+    """All checks, in the order in which they are mended: the host, the card, the guest."""
+    view = fresh.view
+    gpu = next((gpu for gpu in view.gpus if gpu.role == "guest"), None)
+    return (
+        Ward("Host", tuple(_host(fresh))),
+        Ward("Guest GPU", tuple(_card(gpu, fresh) if gpu else _no_card(view))),
+        Ward("Guest", tuple(_guest(view.guest, gpu, view))),
+    )
+
+
+def every(wards: tuple[Ward, ...]) -> tuple[Check, ...]:
+    """The checks of all of them in one list."""
+    return tuple(check for ward in wards for check in ward.checks)
+
+
+def summary(wards: tuple[Ward, ...]) -> str:
+    """How many checks came to what, in a sentence."""
+    checks = every(wards)
+    words = {"fail": "failed", "warn": "passed with a warning", "unknown": "could not be made"}
+    counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in words}
+    if not any(counts.values()):
+        return f"All {len(checks)} checks passed."
+    told = ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
+    return f"Of {len(checks)} checks {told}."
+
+
+def _host(fresh: Fresh) -> Iterator[Check]:
+    yield ground.linux(fresh.view)
+    yield ground.iommu(fresh.view)
+    yield ground.vfio(fresh.readiness)
+    yield ground.libvirt(fresh)
+    yield ground.privilege(fresh.readiness)
+
+
+def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+    view, readiness = fresh.view, fresh.readiness
+    yield passthrough.two_gpus(gpu, view)
+    yield passthrough.not_shared(gpu)
+    yield ground.viable(gpu)
+    yield passthrough.family(gpu)
+    yield passthrough.sriov(gpu, readiness.with_vfs)
+    yield release.check(gpu, readiness.nvidia, view.gpus)
+    yield holding.check(
+        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner
+    )
+
+
+def _no_card(view: HostView) -> Iterator[Check]:
+    why = "which card is the guest's is not known" if view.gpus else "this host has no GPU"
+    mend = "set guest_gpu in the configuration" if view.gpus else None
+    for check in (
+        "host.two-gpus", "host.not-shared", "iommu.viable", "r465.family", "r465.sriov",
+        "nvidia.release", holding.ID,
+    ):  # fmt: skip
+        yield Check(check, None, "unknown", view.problem("pci") or why, mend)
+
+
+def _guest(guest: Guest | None, gpu: Gpu | None, view: HostView) -> Iterator[Check]:
+    yield passthrough.running_guests(view)
+    if guest is None or gpu is None:
+        for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
+            yield Check(check, None, "unknown", "which guest may have the card is not known",
+                        "set guest in the configuration")  # fmt: skip
+        return
+    yield _complete(guest, gpu)
+    yield _managed(guest, gpu)
+    yield passthrough.guest_driver(guest)
+
+
+def _complete(guest: Guest, gpu: Gpu) -> Check:
+    """guest.hostdevs-complete: the guest names every function that moves, or the card's own
+    driver in it does not find its companions."""
+    check, domain = "guest.hostdevs-complete", guest.domain
+    if domain.problem is not None:
+        return Check(check, domain.name, "unknown", domain.problem)
+    missing = [address for address in gpu.viability.moves if address not in domain.addresses]
+    if not missing:
+        return Check(check, domain.name, "pass", f"it names {' '.join(gpu.viability.moves)}")
+    return Check(
+        check, domain.name, "fail", f"it does not name {' '.join(missing)}",
+        f"virsh edit {domain.name}: a <hostdev mode='subsystem' type='pci' managed='no'> for each",
+    )  # fmt: skip
+
+
+def _managed(guest: Guest, gpu: Gpu) -> Check:
+    """guest.managed: with managed='yes' libvirt moves the card by itself, without a look at
+    who uses it and without an end to its waiting."""
+    check, domain = "guest.managed", guest.domain
+    mine = [dev for dev in domain.hostdevs if dev.address in gpu.viability.moves]
+    by_libvirt = [dev.address for dev in mine if dev.managed]
+    if by_libvirt:
+        return Check(
+            check, domain.name, "warn",
+            f"libvirt moves {' '.join(by_libvirt)} by itself, without looking who uses it",
+            f"virsh edit {domain.name}: managed='no' in its <hostdev>",
+        )  # fmt: skip
+    if not mine:
+        return Check(check, domain.name, "unknown", "it names no function of the card")
+    return Check(check, domain.name, "pass", "libvirt does not move the card by itself")

@@ -1,0 +1,32 @@
+"""What checks look at: readings taken for them, and not those of a moment ago."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tui.model import Guests, Holders, HostView, Readiness, Unavailable
+
+SYSTEM = "qemu:///system"
+"""The libvirt that knows which guests of this machine have its devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """All of it read after the user asked. Domains of another libvirt than the system's tell
+    nothing of who has a card."""
+
+    view: HostView
+    guests: Guests | Unavailable
+    holders: Holders | Unavailable
+    readiness: Readiness
+
+    @property
+    def readonly(self) -> bool:
+        """Whether libvirt lets nobody act through this connection."""
+        return isinstance(self.guests, Guests) and self.guests.readonly
+
+    @property
+    def here(self) -> Guests | Unavailable:
+        if isinstance(self.guests, Guests) and self.guests.uri != SYSTEM:
+            return Unavailable(f"{self.guests.uri} does not know who has the devices here")
+        return self.guests

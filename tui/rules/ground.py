@@ -1,0 +1,76 @@
+"""What a host has to offer before any card can be lent: kernel, IOMMU, VFIO, libvirt."""
+
+from __future__ import annotations
+
+from tui.model import Check, Gpu, HostView, Readiness, Verdict
+from tui.rules.fresh import Fresh
+
+
+def linux(view: HostView) -> Check:
+    """host.linux: VFIO is Linux's."""
+    if view.facts is None:
+        return Check("host.linux", None, "unknown", "the kernel cannot be read")
+    return Check("host.linux", None, "pass", f"Linux {view.facts.kernel}")
+
+
+def libvirt(fresh: Fresh) -> Check:
+    """libvirt.reachable: who has which device is known from it, and guests are run by it."""
+    check, view = "libvirt.reachable", fresh.view
+    problem = view.problem("guests")
+    if problem is not None:
+        return Check(check, None, "fail", problem,
+                     "start libvirtd, or be in the group libvirt")  # fmt: skip
+    where = f"{view.libvirt_uri}, {view.libvirt_version or 'of unknown version'}"
+    if fresh.readonly:
+        return Check(check, None, "warn", f"{where}, read-only: guests cannot be run from here",
+                     "be in the group libvirt, or run this as root")  # fmt: skip
+    return Check(check, None, "pass", where)
+
+
+def iommu(view: HostView) -> Check:
+    """iommu.enabled: VFIO needs it to isolate what a guest has."""
+    if view.iommu_enabled:
+        kind = f" ({view.iommu_kind})" if view.iommu_kind else ""
+        return Check("iommu.enabled", None, "pass", f"on{kind}, {view.iommu_groups} groups")
+    if view.iommu_enabled is None:
+        return Check("iommu.enabled", None, "unknown", "the PCI devices could not be read")
+    return Check(
+        "iommu.enabled", None, "fail", "the IOMMU is off, or without groups",
+        "turn on VT-d or AMD-Vi in the firmware, and add intel_iommu=on to the kernel's command "
+        "line on Intel",
+    )  # fmt: skip
+
+
+def viable(gpu: Gpu) -> Check:
+    """iommu.viable: the card's group can be had as a whole."""
+    viability = gpu.viability
+    if viability.viable:
+        count = len(viability.moves)
+        return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
+                     f"function{'s' if count > 1 else ''} that move")  # fmt: skip
+    named = ", ".join(f"{b.address} is {b.reason}" for b in viability.blockers[:3])
+    verdict: Verdict = "unknown" if viability.viable is None else "fail"
+    return Check(
+        "iommu.viable", gpu.address, verdict, named or viability.reason or "not viable",
+        viability.reason if named else None,
+    )  # fmt: skip
+
+
+def vfio(readiness: Readiness) -> Check:
+    """vfio.available: the driver that lends devices to guests."""
+    check = "vfio.available"
+    if readiness.vfio_pci is None:
+        return Check(check, None, "unknown", "whether vfio-pci can be loaded could not be found "
+                     "out", "modprobe vfio-pci")  # fmt: skip
+    if not readiness.vfio_pci:
+        return Check(check, None, "fail", "the kernel has no vfio-pci, or may not load it",
+                     "install the kernel's extra modules, or see `modprobe vfio-pci`")  # fmt: skip
+    return Check(check, None, "pass", "vfio-pci is there")
+
+
+def privilege(readiness: Readiness) -> Check:
+    """privilege: who may move a card."""
+    if readiness.root:
+        return Check("privilege", None, "pass", "root")
+    return Check("privilege", None, "warn", "only root may move a card",
+                 "run it with sudo, doas or run0")  # fmt: skip

@@ -1,0 +1,37 @@
+"""A check as lines, and headings between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Check, Verdict
+from widgets.lines import Line, Span, Tone, line, pad, wrap
+
+TONES: dict[Verdict, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "warn"}
+NAME, WORD = 24, 9
+"""Cells of a check's id and of its verdict."""
+
+NARROW = 60
+"""Cells below which a check's reason goes beneath its id."""
+
+
+def heading(text: str) -> Iterator[Line]:
+    """A blank line and the heading."""
+    yield ()
+    yield line(Span(text, "accent"))
+
+
+def check_lines(check: Check, width: int) -> Iterator[Line]:
+    """The verdict in a word, so that it is told without colours too."""
+    head = line(Span(f"{check.verdict:<{WORD}}", TONES[check.verdict]),
+                Span(f"{check.id:<{NAME}}", "label"))  # fmt: skip
+    indent = WORD if width < NARROW else WORD + NAME
+    rows = wrap(check.why, max(width - indent, 8))
+    if check.mend and check.verdict != "pass":
+        rows += wrap(f"→ {check.mend}", max(width - indent, 8), "strong")
+    if width < NARROW:
+        yield head
+    elif rows:
+        yield (*pad(head, indent), *rows.pop(0))
+    for row in rows:
+        yield line(" " * indent, *row)

@@ -1,0 +1,49 @@
+"""Every check of the host, in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.events import Resize
+
+from tui.model import Check
+from widgets.canvas import Panel
+from widgets.check_lines import check_lines, heading
+from widgets.lines import Line, Tone, wrap
+
+Groups = Sequence[tuple[str, Sequence[Check]]]
+"""A heading and its checks."""
+
+
+class DoctorPanel(Panel):
+    """Scrolls when there is more than fits."""
+
+    DEFAULT_CSS = """
+    DoctorPanel { scrollbar-gutter: stable; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(id="doctor", can_focus=True)
+        self._shown: tuple[str, Tone, Groups] = ("", "text", ())
+        self.entitle("Doctor")
+
+    def show(self, say: str, tone: Tone, groups: Groups = ()) -> None:
+        """Draw a sentence and the checks."""
+        self._shown = (say, tone, groups)
+        self._draw()
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.room.width > 0:
+            self.paint(doctor_lines(*self._shown, self.room.width))
+
+
+def doctor_lines(say: str, tone: Tone, groups: Groups, width: int) -> list[Line]:
+    """The sentence, then a block a group."""
+    lines = wrap(say, width, tone)
+    for title, checks in groups:
+        lines += heading(title)
+        lines += [row for check in checks for row in check_lines(check, width)]
+    return lines
