@@ -61,7 +61,7 @@ COMMANDS = (
             screens=(*ANYWHERE, "doctor")),
     Command("events", "e", "app.events", "Events",
             "What changed since the start, newest first",
-            screens=("overview", "groups", "details")),
+            screens=("overview", "groups", "details"), footer=False),
     Command("filter", "slash", "app.filter", "Filter",
             "Show only the devices whose line contains a text",
             screens=("overview", "groups")),

@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
-from tui.rules.doctor import Ward, examine, summary
+from tui.rules.doctor import Ward, every, examine, summary
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
 from widgets.doctor_panel import DoctorPanel
@@ -69,10 +69,15 @@ class DoctorScreen(HostScreen):
             self._say = (defect(error), "bad")
         else:
             self._wards = examine(fresh)
-            failed = any(c.verdict == "fail" for ward in self._wards for c in ward.checks)
-            self._say = (summary(self._wards), "bad" if failed else "good")
+            self._say = (summary(self._wards), _tone(self._wards))
         self.show()
 
     def draw(self, live: Live) -> None:
         groups = [(ward.title, ward.checks) for ward in self._wards]
         self.query_one(DoctorPanel).show(*self._say, groups)
+
+
+def _tone(wards: tuple[Ward, ...]) -> Tone:
+    """That of the worst; what is not known is not well."""
+    verdicts = {check.verdict for check in every(wards)}
+    return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"
