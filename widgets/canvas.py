@@ -13,6 +13,7 @@ from typing import ClassVar
 from rich.cells import cell_len
 from rich.segment import Segment
 from textual.content import Content
+from textual.events import Resize
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -75,6 +76,16 @@ class Canvas(ScrollView):
             self._titles = (title, subtitle)
             self.border_title = Content(title)
             self.border_subtitle = Content(subtitle)
+
+    def on_resize(self, _: Resize) -> None:
+        self._draw()
+
+    def watch_show_vertical_scrollbar(self) -> None:
+        """A scrollbar that comes takes a column of what was drawn without it."""
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        """Paint what is shown into the room that there is now; for those who know it."""
 
     @property
     def room(self) -> Size:

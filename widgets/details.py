@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from textual.events import Resize
-
 from tui.model import Gpu, Guest, HostView, Metrics, PciFunction
 from widgets.canvas import Panel
 from widgets.figures import link, memory, number, pcie, rate, ratio, short, size, uptime
@@ -26,9 +24,6 @@ class DetailsPanel(Panel):
         """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``."""
         self._shown = (subject, view, at)
         self.entitle(short(subject))
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.events import Resize
-
 from tui.model import Check
 from widgets.canvas import Panel
 from widgets.check_lines import check_lines, heading
@@ -30,9 +28,6 @@ class DoctorPanel(Panel):
     def show(self, say: str, tone: Tone, groups: Groups = ()) -> None:
         """Draw a sentence and the checks."""
         self._shown = (say, tone, groups)
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.events import Resize
-
 from tui.model import Event
 from widgets.canvas import Panel
 from widgets.figures import short
@@ -27,9 +25,6 @@ class EventList(Panel):
         if events is not self._events:
             self._events = events
             self._draw()
-
-    def on_resize(self, _: Resize) -> None:
-        self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual.events import Resize
-
 from tui.model import Gpu
 from widgets.canvas import Panel
 from widgets.gpu_panel import compact_line
@@ -20,9 +18,6 @@ class GpuList(Panel):
     def show(self, gpus: tuple[Gpu, ...]) -> None:
         """Draw ``gpus``."""
         self._gpus = gpus
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

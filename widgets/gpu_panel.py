@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from textual.events import Resize
 from textual.geometry import Size
 
 from tui.model import CardReading, Gpu, Metrics
@@ -50,9 +49,6 @@ class GpuPanel(Panel):
         self.gpu, self._series = gpu, series
         title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
         self.entitle(title, short(gpu.address))
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.events import Click, Resize
+from textual.events import Click
 from textual.message import Message
 
 from tui.model import Group, PciFunction
@@ -61,9 +61,6 @@ class GroupTree(Panel):
         if (groups, problem, text) != (self._groups, self._problem, self._filter):
             self._groups, self._problem, self._filter = groups, problem, text
             self._draw()
-
-    def on_resize(self, _: Resize) -> None:
-        self._draw()
 
     def on_focus(self) -> None:
         self._draw()

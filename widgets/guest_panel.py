@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from textual.events import Resize
 from textual.geometry import Size
 
 from tui.model import Domain, Guest
@@ -46,9 +45,6 @@ class GuestPanel(Panel):
         self._guests, self._problem, self._series, self._at = guests, problem, series, at
         allowed = next((g.domain.name for g in guests if g.allowed), None)
         self.entitle(f"Guest · {allowed}" if allowed else "Guests")
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from textual.events import Resize
-
 from tui.model import HostView
 from widgets.canvas import Canvas
 from widgets.lines import Line, Span, Tone, line, spread, width_of
@@ -28,9 +26,6 @@ class HostHeader(Canvas):
         if view is not self._view:
             self._view = view
             self._draw()
-
-    def on_resize(self, _: Resize) -> None:
-        self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from textual.events import Resize
-
 from widgets.canvas import Panel
 from widgets.lines import wrap
 
@@ -16,9 +14,6 @@ class Notice(Panel):
     def show(self, text: str) -> None:
         """Draw ``text``."""
         self._text = text
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

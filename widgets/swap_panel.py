@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from textual.events import Resize
-
 from tui.model import Holder, Plan, Swap, Verdict
 from widgets.canvas import Panel
 from widgets.check_lines import check_lines, heading
@@ -48,9 +46,6 @@ class SwapPanel(Panel):
     def show(self, shown: Shown) -> None:
         """Draw ``shown``."""
         self._shown = shown
-        self._draw()
-
-    def on_resize(self, _: Resize) -> None:
         self._draw()
 
     def _draw(self) -> None:

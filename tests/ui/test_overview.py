@@ -18,9 +18,12 @@ from tests.ui.rig import (
     WIN11,
     Rig,
     all_read,
+    text_of,
     until,
 )
+from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 from tui.host import HostError
+from tui.host.demo import HeldClock
 from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
 
 
@@ -185,3 +188,14 @@ async def test_the_linux_console_gets_glyphs_that_its_fonts_have(
     assert "┌" in text
     assert "█" in text
     assert not set(text) & set("╭━●⣀⣿")
+
+
+async def test_a_scrollbar_that_comes_cuts_nothing_off() -> None:
+    """The lists are longer than their panels from the first reading on."""
+    picture, clock = PICTURES["overview-80x24"], HeldClock(EVENING)
+    app = prepared(picture, clock)
+    async with app.run_test(size=picture.size) as pilot:
+        await reach(pilot, app, picture, clock)
+        text = text_of(app)
+    assert " elsewhere " in text
+    assert " vfio-pci  │" in text
