@@ -18,6 +18,18 @@ fail() {
   finish 1
 }
 
+# What everything waits for, should the machine still be there when its time is nearly up.
+(
+  sleep "$(parameter watch)" || exit
+  for task in /proc/[0-9]*/task/*; do
+    command=$(tr '\0' ' ' <"$task/cmdline" | cut -c 1-160)
+    [ -n "$command" ] || continue
+    echo "== $task $command"
+    grep State "$task/status"
+    cat "$task/stack"
+  done >$results/waiting 2>&1
+) </dev/null >/dev/null 2>&1 &
+
 # --- what Python reads, from the image ------------------------------------------
 
 project=$(parameter project)
@@ -71,18 +83,6 @@ libvirtd --daemon
 virsh --connect qemu:///system version >/dev/null &
 
 # --- the command ----------------------------------------------------------------
-
-# What everything waits for, should the machine still be there when its time is nearly up.
-(
-  sleep "$(parameter watch)" || exit
-  for task in /proc/[0-9]*/task/*; do
-    command=$(tr '\0' ' ' <"$task/cmdline" | cut -c 1-160)
-    [ -n "$command" ] || continue
-    echo "== $task $command"
-    grep State "$task/status"
-    cat "$task/stack"
-  done >$results/waiting 2>&1
-) </dev/null >/dev/null 2>&1 &
 
 . $results/command
 finish $?
