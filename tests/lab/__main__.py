@@ -13,14 +13,19 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab.kernel import LabError, kernel
 from tests.lab.topologies import TOPOLOGIES, Topology
-from tests.lab.vm import PROJECT, RESULTS, Machine, make_image
+from tests.lab.vm import PROJECT, RESULTS, Machine, Tell, end_all, make_image, to_stdout
 
-LIMIT = 1200
-"""Seconds for one topology; two-slots needs half of it, the others a minute."""
+LIMIT = 1800
+"""Seconds for one topology; two-slots needs two thirds of it, the others a minute."""
+
+AT_ONCE = 2
+"""Machines that run at the same time; each has one processor."""
 
 SLOW = 300
 """Seconds after which a test that still runs is told with where it is."""
@@ -80,28 +85,62 @@ def _open(given: argparse.Namespace) -> int:
 
 def _suite(given: argparse.Namespace, rest: list[str]) -> int:
     names = given.topology or list(TOPOLOGIES)
-    codes = {} if given.topology else {"outside": _outside()}
+    codes = [] if given.topology else [_outside()]
     with tempfile.TemporaryDirectory(prefix="vfiotop-lab-") as made:
         image = Path(made, "image")
         make_image(image)
-        for name in names:
-            machine, began = _machine(TOPOLOGIES[name], image, given.models), time.monotonic()
-            print(f"\n=== {name}: {machine.topology.text}", flush=True)
-            try:
-                codes[name] = machine.run(_pytest(name, rest), KEPT / name, given.limit)
-            except LabError as error:
-                print(f"lab: {error}", flush=True)
-                codes[name] = 1
-            if codes[name] == NO_TESTS and rest:
-                codes[name] = 0
-            if codes[name]:
-                _show("the kernel's log", KEPT / name / "kernel.log")
-                _show("what was waited for", KEPT / name / "waiting")
-            print(f"=== {name}: exit code {codes[name]} after {time.monotonic() - began:.0f} s")
+
+        def run(name: str, tell: Tell) -> int:
+            return _tested(_machine(TOPOLOGIES[name], image, given.models), given, rest, tell)
+
+        # The first one is the longest, and measures times: it has this machine for itself.
+        codes.append(run(names[0], to_stdout))
+        codes += _at_once(names[1:], run)
+        for name in names if given.pictures else ():
             for picture in (KEPT / name).glob("lab-*"):
-                if given.pictures:
-                    shutil.copy(picture, given.pictures)
-    return int(any(codes.values()))
+                shutil.copy(picture, given.pictures)
+    return int(any(codes))
+
+
+def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
+    """Run the machines of some topologies, a few at a time, and tell of each as a whole."""
+
+    def whole(name: str) -> tuple[int, bytes]:
+        lines: list[bytes] = []
+        return run(name, lines.append), b"".join(lines)
+
+    pool, codes = ThreadPoolExecutor(AT_ONCE), []
+    try:
+        for code, told in pool.map(whole, names):
+            to_stdout(told)
+            codes.append(code)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        end_all()
+        pool.shutdown()
+    return codes
+
+
+def _tested(machine: Machine, given: argparse.Namespace, rest: list[str], tell: Tell) -> int:
+    """The tests in one machine, and what it leaves where they fail."""
+
+    def say(*lines: str) -> None:
+        tell(("\n".join(lines) + "\n").encode())
+
+    name, began = machine.topology.name, time.monotonic()
+    say("", f"=== {name}: {machine.topology.text}")
+    try:
+        code = machine.run(_pytest(name, rest), KEPT / name, given.limit, tell)
+    except LabError as error:
+        say(f"lab: {error}")
+        code = 1
+    if code == NO_TESTS and rest:
+        code = 0
+    if code:
+        for what, file in (("the kernel's log", "kernel.log"), ("what was waited for", "waiting")):
+            say(*_end_of(what, KEPT / name / file))
+    say(f"=== {name}: exit code {code} after {time.monotonic() - began:.0f} s")
+    return code
 
 
 def _outside() -> int:
@@ -111,10 +150,11 @@ def _outside() -> int:
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 
-def _show(what: str, file: Path) -> None:
-    if file.exists():
-        lines = file.read_text(errors="replace").splitlines()
-        print(f"=== the end of {what}, {file}:", *lines[-SHOWN_LINES:], sep="\n", flush=True)
+def _end_of(what: str, file: Path) -> list[str]:
+    if not file.exists():
+        return []
+    lines = file.read_text(errors="replace").splitlines()
+    return [f"=== the end of {what}, {file}:", *lines[-SHOWN_LINES:]]
 
 
 def _pytest(topology: str, rest: list[str]) -> list[str]:

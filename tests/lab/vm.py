@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +67,15 @@ def _stdlib() -> str:
     return sysconfig.get_path("stdlib")
 
 
+Tell = Callable[[bytes], None]
+
+
+def to_stdout(line: bytes) -> None:
+    """A machine's output is ours."""
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+
+
 @dataclass(frozen=True)
 class Machine:
     """What can be booted: a topology with its cards' models."""
@@ -76,9 +85,9 @@ class Machine:
     topology: Topology
     models: tuple[str, ...]
 
-    def run(self, command: Sequence[str], results: Path, limit: int) -> int:
-        """Run ``command`` inside and return its exit code. Its output is ours; what it
-        leaves in the folder ``results``, and the kernel's log, lie there. Raises
+    def run(self, command: Sequence[str], results: Path, limit: int, tell: Tell = to_stdout) -> int:
+        """Run ``command`` inside and return its exit code. Its output is told line by line;
+        what it leaves in the folder ``results``, and the kernel's log, lie there. Raises
         ``LabError`` where it has not come to an end after ``limit`` seconds."""
         # The limit holds even where this process is killed: nothing stays behind.
         watch = ["timeout", f"--kill-after={KILL_AFTER}", str(limit)]
@@ -89,8 +98,7 @@ class Machine:
         with _ended(virtme, self._prepared(command, results)) as machine:
             assert machine.stdout is not None
             for line in machine.stdout:
-                sys.stdout.buffer.write(line)
-                sys.stdout.buffer.flush()
+                tell(line)
             status = machine.wait()
         code = results / "exit-code"
         if code.exists():
@@ -145,6 +153,17 @@ class Machine:
         ]  # fmt: skip
 
 
+_running: set[int] = set()
+"""The process groups of machines, for who has to end them all."""
+
+
+def end_all() -> None:
+    """End every machine; whoever runs one gets a ``LabError``."""
+    for group in tuple(_running):
+        with suppress(ProcessLookupError):
+            os.killpg(group, signal.SIGKILL)
+
+
 @contextmanager
 def _ended(
     command: Sequence[str], environment: dict[str, str]
@@ -154,9 +173,11 @@ def _ended(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True,
     )  # fmt: skip
+    _running.add(process.pid)
     try:
         yield process
     finally:
+        _running.discard(process.pid)
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
