@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.libvirt.daemon import tiny
 
 DEVICES = Path("/sys/bus/pci/devices")
-PATIENCE = 60.0
+PATIENCE = 120.0
 """Seconds after which something that does not happen is a failure; the lab is slow."""
 
 LOOK = 0.05
