@@ -50,16 +50,16 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
 
 def _launch(host: Host, arguments: argparse.Namespace) -> int:
     """Start a runner as root, for a vfiotop that is not; tell in JSON what it says."""
-    words: list[str] = [arguments.command]
-    if arguments.command != "recover":
-        words.append(arguments.address or "")
-    words += [f"--{way}" for way in ("finish", "undo") if getattr(arguments, way, False)]
-    words += ["--swap", arguments.swap] if arguments.swap else []
-    words += _consent(arguments).words()
+    request: list[str] = [arguments.command]
+    if arguments.command != "recover" and arguments.address:
+        request.append(arguments.address)
+    request += [f"--{way}" for way in ("finish", "undo") if getattr(arguments, way, False)]
+    request += ["--swap", arguments.swap] if arguments.swap else []
+    request += _consent(arguments).words()
     try:
         if host.mover.asks:
             raise Refused("only root may move a card")
-        told = launch.Told(id=host.mover.begin([word for word in words if word]))
+        told = launch.Told(id=host.mover.begin(request))
     except (Refused, HostError) as error:
         told = launch.refusal(error)
     except KeyboardInterrupt:
@@ -169,18 +169,18 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
     undo, as if that was asked for."""
     nvml: tuple[SourceName, ...] = ("nvml",)
     view = assess(read_once(host, without=nvml), choice)
-    half = [gpu.address for gpu in view.gpus if gpu.half_bound and gpu.role == "guest"]
-    if not half:
+    gpu = view.guest_gpu
+    if gpu is None or not gpu.half_bound:
         print("There is nothing to recover.")
         return DONE
     if not arguments.finish and not arguments.undo:
         return fail(
-            f"{half[0]} is half bound: `vfiotop recover --finish` or `vfiotop recover --undo`",
+            f"{gpu.address} is half bound: `vfiotop recover --finish` or `vfiotop recover --undo`",
             STUCK,
         )
     direction: Direction = "bind" if arguments.finish else "unbind"
     fresh = host.again() if host.again is not None else host
-    return _swap(host, plan_once(fresh, choice, direction, half[0]), arguments)
+    return _swap(host, plan_once(fresh, choice, direction, gpu.address), arguments)
 
 
 def _confirmed(what: str, doubts: Sequence[Check]) -> bool:

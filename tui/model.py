@@ -708,6 +708,11 @@ class HostView:
         return next((gpu for gpu in self.gpus if gpu.address == address), None)
 
     @property
+    def guest_gpu(self) -> Gpu | None:
+        """The card that is for the guest, if it is known."""
+        return next((gpu for gpu in self.gpus if gpu.role == "guest"), None)
+
+    @property
     def guest(self) -> Guest | None:
         """The allowed guest, if it is known."""
         return next((guest for guest in self.guests if guest.allowed), None)

@@ -48,9 +48,7 @@ def plan_once(
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
     for it. Raises ``NoSuchCard`` and ``HostError``."""
     view, guests = _view_and_guests(host, choice, patience)
-    gpu = next(
-        (g for g in view.gpus if (g.address == address if address else g.role == "guest")), None
-    )
+    gpu = view.gpu(address) if address else view.guest_gpu
     if gpu is None:
         raise NoSuchCard(_no_such_card(view, address))
     return planned(gpu, direction, fresh(host, view, guests, [gpu]))

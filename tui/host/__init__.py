@@ -109,7 +109,7 @@ class Still:
 
 
 class NoSwaps:
-    """Of a host on which no card is ever moved: a captured one, a simulated one."""
+    """Of a host on which no card is ever moved, as a captured one."""
 
     def read(self) -> Swap:
         raise NothingToRead("no card is moved on this host")

@@ -12,7 +12,7 @@ def why_not(direction: Direction, view: HostView) -> str | None:
     under way or waits to be recovered: then that is what the key shows."""
     if view.swap is not None and not view.swap.ended:
         return None
-    gpu = guest_gpu(view)
+    gpu = view.guest_gpu
     return _no_card(view) if gpu is None else _why_stay(direction, gpu)
 
 
@@ -27,11 +27,6 @@ def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
     if direction == "unbind" and not any(there) and gpu.function.driver is not None:
         return "the card is with the host already"
     return None
-
-
-def guest_gpu(view: HostView) -> Gpu | None:
-    """The card that a swap is about."""
-    return next((gpu for gpu in view.gpus if gpu.role == "guest"), None)
 
 
 def _no_card(view: HostView) -> str:

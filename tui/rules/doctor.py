@@ -25,7 +25,7 @@ class Ward:
 def examine(fresh: Fresh) -> tuple[Ward, ...]:
     """All checks, in the order in which they are mended: the host, the card, the guest."""
     view = fresh.view
-    gpu = next((gpu for gpu in view.gpus if gpu.role == "guest"), None)
+    gpu = view.guest_gpu
     return (
         Ward("Host", tuple(_host(fresh))),
         Ward("Guest GPU", tuple(_card(gpu, fresh) if gpu else _no_card(view))),

@@ -16,7 +16,6 @@ from tui.host import HostError
 from tui.live import Live
 from tui.model import Direction, Plan, Swap
 from tui.once import NoSuchCard, plan_once
-from tui.rules.deeds import guest_gpu
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
@@ -57,7 +56,7 @@ class SwapScreen(HostScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        gpu = guest_gpu(self.vfiotop.live.view)
+        gpu = self.vfiotop.live.view.guest_gpu
         if self._direction is not None and self._swap is None and gpu is not None:
             self._look(self._direction, gpu.address)
 
@@ -230,7 +229,7 @@ class SwapScreen(HostScreen):
 
     def _title(self) -> str:
         view = self.vfiotop.live.view
-        gpu = view.gpu(self._plan.address) if self._plan else guest_gpu(view)
+        gpu = view.gpu(self._plan.address) if self._plan else view.guest_gpu
         return words.heading(self._direction, gpu)
 
     def _say(self, swap: Swap | None) -> tuple[str, Tone]:
