@@ -18,14 +18,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.lab.kernel import LabError, kernel
+from tests.lab.pace import NATIVE, stride
 from tests.lab.topologies import TOPOLOGIES, Topology
 from tests.lab.vm import PROJECT, RESULTS, Machine, Tell, end_all, make_image, to_stdout
 
 LIMIT = 1800
-"""Seconds for one topology; two-slots needs two thirds of it, the others a minute."""
+"""Seconds for one topology; two-slots needs half of it, the others a minute."""
 
 AT_ONCE = 2
-"""Machines that run at the same time; each has one processor."""
+"""Machines that run at the same time, each with one processor; the longest come first."""
 
 SLOW = 300
 """Seconds after which a test that still runs is told with where it is."""
@@ -84,18 +85,17 @@ def _open(given: argparse.Namespace) -> int:
 
 
 def _suite(given: argparse.Namespace, rest: list[str]) -> int:
-    names = given.topology or list(TOPOLOGIES)
+    names, native = given.topology or list(TOPOLOGIES), stride()
     codes = [] if given.topology else [_outside()]
     with tempfile.TemporaryDirectory(prefix="vfiotop-lab-") as made:
         image = Path(made, "image")
         make_image(image)
 
         def run(name: str, tell: Tell) -> int:
-            return _tested(_machine(TOPOLOGIES[name], image, given.models), given, rest, tell)
+            machine = _machine(TOPOLOGIES[name], image, given.models)
+            return _tested(machine, _pytest(name, native, rest), given.limit, rest, tell)
 
-        # The first one is the longest, and measures times: it has this machine for itself.
-        codes.append(run(names[0], to_stdout))
-        codes += _at_once(names[1:], run)
+        codes += _at_once(names, run) if len(names) > 1 else [run(names[0], to_stdout)]
         for name in names if given.pictures else ():
             for picture in (KEPT / name).glob("lab-*"):
                 shutil.copy(picture, given.pictures)
@@ -121,7 +121,7 @@ def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
     return codes
 
 
-def _tested(machine: Machine, given: argparse.Namespace, rest: list[str], tell: Tell) -> int:
+def _tested(machine: Machine, command: list[str], limit: int, rest: list[str], tell: Tell) -> int:
     """The tests in one machine, and what it leaves where they fail."""
 
     def say(*lines: str) -> None:
@@ -130,7 +130,7 @@ def _tested(machine: Machine, given: argparse.Namespace, rest: list[str], tell: 
     name, began = machine.topology.name, time.monotonic()
     say("", f"=== {name}: {machine.topology.text}")
     try:
-        code = machine.run(_pytest(name, rest), KEPT / name, given.limit, tell)
+        code = machine.run(command, KEPT / name, limit, tell)
     except LabError as error:
         say(f"lab: {error}")
         code = 1
@@ -157,10 +157,10 @@ def _end_of(what: str, file: Path) -> list[str]:
     return [f"=== the end of {what}, {file}:", *lines[-SHOWN_LINES:]]
 
 
-def _pytest(topology: str, rest: list[str]) -> list[str]:
+def _pytest(topology: str, native: float, rest: list[str]) -> list[str]:
     # Only what the lab's tests use is loaded: the rest takes ten seconds.
     return [
-        "env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", "pytest", "tests/lab",
+        "env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", f"{NATIVE}={native}", "pytest", "tests/lab",
         "--confcutdir=tests/lab", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider",
         "-o", f"faulthandler_timeout={SLOW}", "--topology", topology,
         f"--junitxml={RESULTS}/junit.xml", *rest,

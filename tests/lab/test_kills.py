@@ -25,7 +25,7 @@ from tui.swap.machine import RealMachine, alive
 from tui.swap.plan import homeward, moves, steps
 from tui.swap.runner import Runner
 
-pytestmark = pytest.mark.only("two-slots")
+pytestmark = pytest.mark.only("two-slots-2")
 
 ENDS = {"bind": VFIO, "unbind": HOST}
 STEPS = {"bind": 8, "unbind": 8}

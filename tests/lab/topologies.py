@@ -96,6 +96,8 @@ TOPOLOGIES = {
     for topology in (
         Topology("two-slots", "two GeForce cards, a group each", slots(card, card),
                  ("rtx3060", "rtx4090")),
+        Topology("two-slots-2", "two-slots once more, so that its tests take half the time",
+                 slots(card, card), ("rtx3060", "rtx4090")),
         Topology("bad-acs", "both cards and a network card in one group", _without_acs(),
                  ("rtx3060", "rtx4090")),
         Topology("usb-c", "the second card has four functions", slots(card, usb_c_card),
