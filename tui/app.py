@@ -2,32 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import threading
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from textual.actions import ActionParseResult
-from textual.app import App, SystemCommand
+from textual.app import App, ScreenStackError, SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
 
+from tui import state
 from tui.commands import of_screen
-from tui.config import Config, load_theme, save_theme
+from tui.config import Config
 from tui.host import Host
 from tui.live import Live
 from tui.messages import Sampled
-from tui.model import Inventory, Sample, SourceName, Vitals
-from tui.rules.deeds import why_not
-from tui.rules.roles import Choice
+from tui.model import Direction, GuestAction, Inventory, Sample, SourceName, Vitals
+from tui.rules.deeds import pauses, why_not, why_not_guest
 from tui.sampler import samplers
 from tui.screens.base import HostScreen
 from tui.screens.details import DetailsScreen
 from tui.screens.doctor import DoctorScreen
 from tui.screens.events import EventsScreen
 from tui.screens.groups import GroupsScreen
+from tui.screens.guest import GuestScreen
 from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
+from tui.screens.roles import RolesScreen
 from tui.screens.swap import SwapScreen
 from tui.theme import THEMES, default_theme, next_theme
 from widgets.graph import PLAIN, RICH
@@ -37,6 +41,11 @@ STALL_CHECK = 0.5
 
 STALL_AFTER = 3.0
 """Seconds after which a reading under way counts as not answering."""
+
+
+GUEST_KEYS: dict[str, GuestAction] = {
+    "start": "start", "stop": "stop", "pause": "pause", "reboot": "reboot",
+}  # fmt: skip
 
 
 class VfiotopApp(App[None]):
@@ -61,15 +70,19 @@ class VfiotopApp(App[None]):
     def __init__(self, host: Host, config: Config, stall_after: float = STALL_AFTER) -> None:
         super().__init__()
         self.host = host
-        self.live = Live(Choice(config.guest_gpu, config.guest))
+        self.config = config
+        self.live = Live(state.choice(config, host))
         self.glyphs = PLAIN if os.environ.get("TERM") == "linux" else RICH
         self.animation_level = "none"
         for theme in THEMES:
             self.register_theme(theme)
-        wanted = config.theme or load_theme() or default_theme(os.environ)
+        wanted = config.theme or state.load().theme or default_theme(os.environ)
         self.theme = wanted if wanted in self.available_themes else default_theme(os.environ)
         self._stall_after = max(stall_after, 3 * config.interval)
+        self._heard = asyncio.Event()
         self._offered: set[str] = set()
+        self.stops: dict[str, datetime] = {}
+        """When guests, by UUID, were asked to shut down that have not done so yet."""
         self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
 
     # --- readings in ---
@@ -91,16 +104,25 @@ class VfiotopApp(App[None]):
             self.post_message(Sampled(sample))
 
     def on_sampled(self, message: Sampled) -> None:
-        self._take(message.sample)
+        # One that comes while the application ends finds no screen any more.
+        with contextlib.suppress(ScreenStackError):
+            self._take(message.sample)
 
     def _take(self, sample: Sample) -> None:
         before = self.live.snapshot
         self.live.take(sample)
         if self.live.snapshot is not before:
             self._follow_up(sample)
+            self._forget_stops()
             self._offer_to_recover()
+            self._heard.set()
+            self._heard = asyncio.Event()
         if isinstance(self.screen, HostScreen):
             self.screen.show()
+
+    async def hear(self) -> None:
+        """Wait for a reading that is another than the last."""
+        await self._heard.wait()
 
     def _follow_up(self, sample: Sample) -> None:
         """Wake the sources that a change elsewhere makes stale."""
@@ -122,6 +144,12 @@ class VfiotopApp(App[None]):
             self._offered.add(swap.id)
             if not isinstance(self.screen, SwapScreen):
                 self.open(SwapScreen())
+
+    def _forget_stops(self) -> None:
+        """A guest that is off, or gone, was stopped."""
+        running = {g.domain.uuid for g in self.live.view.guests if g.domain.active}
+        if self.live.view.problem("guests") is None:
+            self.stops = {uuid: at for uuid, at in self.stops.items() if uuid in running}
 
     def _poke(self, *names: SourceName) -> None:
         for name in names:
@@ -149,7 +177,12 @@ class VfiotopApp(App[None]):
         """Why an action that is everywhere the same cannot be taken now."""
         if action in ("bind", "unbind"):
             return why_not("bind" if action == "bind" else "unbind", self.live.view)
+        if action in GUEST_KEYS:
+            return why_not_guest(self._guest_action(action), self.live.view)
         return None
+
+    def _guest_action(self, key: str) -> GuestAction:
+        return pauses(self.live.view) if key == "pause" else GUEST_KEYS[key]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key works: ``None`` dims it."""
@@ -171,10 +204,39 @@ class VfiotopApp(App[None]):
         return await super().run_action(action, default_namespace, namespaces)
 
     def action_bind(self) -> None:
-        self.open(SwapScreen("bind"))
+        self._swap("bind")
 
     def action_unbind(self) -> None:
-        self.open(SwapScreen("unbind"))
+        self._swap("unbind")
+
+    def _swap(self, direction: Direction) -> None:
+        """Which card is meant is asked first, where it is not known."""
+        view = self.live.view
+        known = view.guest_gpu is not None or (view.swap is not None and not view.swap.ended)
+        self.open(SwapScreen(direction) if known else RolesScreen())
+
+    def action_start(self) -> None:
+        self._guest("start")
+
+    def action_stop(self) -> None:
+        self._guest("stop")
+
+    def action_pause(self) -> None:
+        self._guest("pause")
+
+    def action_reboot(self) -> None:
+        self._guest("reboot")
+
+    def _guest(self, key: str) -> None:
+        """Which guest is meant is asked first, where it is not known."""
+        guest = self.live.view.guest
+        if guest is None:
+            self.open(RolesScreen())
+        else:
+            self.open(GuestScreen(self._guest_action(key), guest.domain))
+
+    def action_roles(self) -> None:
+        self.open(RolesScreen())
 
     def open(self, screen: HostScreen) -> None:
         """Show a screen over the overview, in place of another that lies there."""
@@ -212,4 +274,10 @@ class VfiotopApp(App[None]):
     def action_theme(self) -> None:
         self.theme = next_theme(self.theme)
         self.notify(f"Theme: {self.theme}", timeout=1.5)
-        threading.Thread(target=save_theme, args=(self.theme,), daemon=True).start()
+        threading.Thread(target=_keep_theme, args=(self.theme,), daemon=True).start()
+
+
+def _keep_theme(theme: str) -> None:
+    """A home that cannot be written to costs only that."""
+    with contextlib.suppress(OSError):
+        state.save(theme=theme)

@@ -20,6 +20,15 @@ from tui.model import Inventory, Unavailable
 
 DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
 
+GUEST_COMMANDS = {
+    "start": "start the guest; its card is bound first where that is needed",
+    "stop": "ask the guest to shut down, and wait for it",
+    "force-off": "end the guest at once: what is not saved in it is lost",
+    "reboot": "ask the guest to boot again",
+    "pause": "stop the guest's processors",
+    "resume": "let a paused guest run on",
+}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run ``vfiotop`` with ``argv`` and return its exit code."""
@@ -51,6 +60,10 @@ def _run(arguments: argparse.Namespace) -> int:
             from tui import cli_swap  # noqa: PLC0415
 
             return cli_swap.run(host, settings, arguments)
+        if arguments.command in GUEST_COMMANDS:
+            from tui import cli_guest  # noqa: PLC0415
+
+            return cli_guest.run(host, settings, arguments)
         if arguments.command == "doctor":
             from tui import cli_doctor  # noqa: PLC0415
 
@@ -109,6 +122,14 @@ def _parser() -> argparse.ArgumentParser:
             "--despite-doubts", action="store_true", help="also where a check could not be made"
         )
         _add_internal(swap)
+    for name, text in GUEST_COMMANDS.items():
+        guest = commands.add_parser(name, parents=[common], help=text)
+        guest.add_argument("domain", nargs="?", metavar="DOMAIN", help="the domain (the guest)")
+        guest.add_argument("--dry-run", action="store_true", help="show the plan; touch nothing")
+        guest.add_argument("--yes", action="store_true", help="do not ask")
+        guest.add_argument(
+            "--despite-doubts", action="store_true", help="also where a check could not be made"
+        )
     recover = commands.add_parser(
         "recover", parents=[common], help="finish or undo a swap that was interrupted"
     )
@@ -233,13 +254,13 @@ def _has_gpu(host: Host) -> bool:
 def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
     from tui.once import fresh, read_once  # noqa: PLC0415
     from tui.rules.doctor import every, examine  # noqa: PLC0415
-    from tui.rules.roles import Choice  # noqa: PLC0415
     from tui.rules.view import assess  # noqa: PLC0415
+    from tui.state import choice  # noqa: PLC0415
     from tui.status import as_json as to_json  # noqa: PLC0415
     from tui.status import as_text  # noqa: PLC0415
 
     snapshot = read_once(host)
-    view = assess(snapshot, Choice(settings.guest_gpu, settings.guest))
+    view = assess(snapshot, choice(settings, host))
     if view.libvirt_uri is None and host.banner is None:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)

@@ -13,14 +13,14 @@ from tui.cli import DONE, FAILED
 from tui.host import Host
 from tui.once import examine_once
 from tui.rules.doctor import Ward, every, examine, summary
-from tui.rules.roles import Choice
+from tui.state import choice
 
 SCHEMA = 1
 
 
 def run(host: Host, settings: config.Config, *, as_json: bool) -> int:
     """Print the checks; the exit code is that of a failure where one fails."""
-    wards = examine(examine_once(host, Choice(settings.guest_gpu, settings.guest)))
+    wards = examine(examine_once(host, choice(settings, host)))
     if as_json:
         print(json.dumps(to_json(wards, host), indent=1, ensure_ascii=False))
     else:

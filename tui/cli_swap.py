@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui import config
+from tui import config, state
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError
 from tui.model import Check, Direction, Plan, SourceName, SwapState
@@ -23,7 +23,7 @@ from tui.swap.preflight import for_recovery
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
-    choice = Choice(settings.guest_gpu, settings.guest)
+    choice = state.choice(settings, host)
     if arguments.command != "plan" and arguments.launch:
         return _launch(host, arguments)
     if arguments.command == "recover":
@@ -83,6 +83,20 @@ def _show(plan: Plan, *, as_json: bool) -> int:
     return FAILED if plan.refusals else DONE
 
 
+def carry_out(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
+    """A swap whose plan was shown, where anything was. The exit code."""
+    everything = arguments.despite_doubts
+    consent = Consent(everything=everything)
+    if not arguments.yes:
+        consent = replace(shown(plan, doubts=True), everything=everything)
+    return _followed(host, [plan.direction, plan.address], consent, arguments)
+
+
+def give_back(host: Host, address: str, arguments: argparse.Namespace) -> int:
+    """The unbind of a card, with its plan and its question. The exit code."""
+    return _swap(host, plan_once(host, Choice(address), "unbind", address), arguments)
+
+
 def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     consent = Consent(everything=arguments.despite_doubts)
     try:
@@ -96,10 +110,9 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
         return fail(_told(error), FAILED)
     if not arguments.yes:
         print(words.as_text(plan))
-        if not _confirmed(f"{plan.direction.capitalize()} {plan.address}", plan.doubts):
+        if not confirmed(f"{plan.direction.capitalize()} {plan.address}", plan.doubts):
             return fail("nothing was touched", FAILED)
-        consent = replace(shown(plan, doubts=True), everything=consent.everything)
-    return _followed(host, [plan.direction, plan.address], consent, arguments)
+    return carry_out(host, plan, arguments)
 
 
 def _told(error: Exception) -> str:
@@ -110,6 +123,8 @@ def _told(error: Exception) -> str:
 
 
 def _may_begin(host: Host) -> None:
+    if host.banner is not None:
+        raise Refused("a simulated host ends with this command: `vfiotop --demo` shows a swap")
     if host.mover.forbidden is not None:
         raise Refused(host.mover.forbidden)
 
@@ -157,7 +172,7 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
             consent = replace(shown(plan, doubts=True), everything=consent.everything)
         else:
             print(words.origins(left))
-        if not _confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
+        if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
             return fail("nothing was touched", STUCK)
     request = ["recover", f"--{way}", "--swap", left.id]
     wanted: SwapState = "done" if arguments.finish else "undone"
@@ -183,13 +198,14 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
     return _swap(host, plan_once(fresh, choice, direction, gpu.address), arguments)
 
 
-def _confirmed(what: str, doubts: Sequence[Check]) -> bool:
+def confirmed(what: str, doubts: Sequence[Check], risk: str = f": {HANGS}") -> bool:
+    """Ask a person on the terminal, and name what is not known."""
     for doubt in doubts:
-        print(f"\nRisk: {doubt.why}: {HANGS}.")
-    return _yes(f"\n{what} now? [y/N] ")
+        print(f"\nRisk: {doubt.why}{risk}.")
+    return yes(f"\n{what} now? [y/N] ")
 
 
-def _yes(question: str) -> bool:
+def yes(question: str) -> bool:
     """Whether a person on the terminal says so; a script is asked nothing."""
     if not sys.stdin.isatty():
         return False
@@ -208,7 +224,7 @@ def _begun(host: Host, request: list[str], consent: Consent, arguments: argparse
             if arguments.yes or set(error.checks) <= consent.accepted:
                 raise
             print(f"\nRisk: {error}: {HANGS}.")
-            if not _yes("Go on all the same? [y/N] "):
+            if not yes("Go on all the same? [y/N] "):
                 raise
             consent = consent.and_also(error.checks)
 

@@ -1,9 +1,8 @@
-"""The user's configuration (TOML, only read) and our own state (JSON, kept apart)."""
+"""The user's configuration (TOML), which is only read."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import tempfile
@@ -11,7 +10,7 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from platformdirs import user_config_path, user_state_path
+from platformdirs import user_config_path
 
 DEFAULT_URI = "qemu:///system"
 DEFAULT_INTERVAL = 1.0
@@ -106,25 +105,6 @@ def parse(table: dict[str, object]) -> Config:
         theme=texts.get("theme"),
         elevation=elevation,
     )
-
-
-def _state_file() -> Path:
-    return user_state_path("vfiotop") / "state.json"
-
-
-def load_theme() -> str | None:
-    """The theme that was chosen last with the key, if any."""
-    with contextlib.suppress(OSError, ValueError), _state_file().open("rb") as file:
-        state = json.loads(file.read(MAX_BYTES))
-        if isinstance(state, dict) and isinstance(state.get("theme"), str):
-            return str(state["theme"])
-    return None
-
-
-def save_theme(theme: str) -> None:
-    """Keep the theme for the next start. A home that cannot be written to costs only that."""
-    with contextlib.suppress(OSError):
-        write_atomically(_state_file(), json.dumps({"theme": theme}))
 
 
 def write_atomically(path: Path, text: str) -> None:

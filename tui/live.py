@@ -33,6 +33,11 @@ class Live:
         self.history = History()
         self.events: tuple[Event, ...] = ()
 
+    def choose(self, choice: Choice) -> None:
+        """What the user chose holds from now on."""
+        self.choice = choice
+        self.view = assess(self.snapshot, choice)
+
     def take(self, sample: Sample) -> None:
         """Merge one sample; an equal reading changes nothing but the history."""
         if getattr(self.snapshot, sample.source) != sample.reading:

@@ -393,6 +393,11 @@ DomainState = Literal[
 INACTIVE_STATES: tuple[DomainState, ...] = ("shut off", "crashed")
 
 
+GuestAction = Literal["start", "stop", "reboot", "pause", "resume", "force-off"]
+"""What can be asked of a domain. ``stop`` and ``reboot`` ask the guest, which may not do it;
+``force-off`` is a pulled plug."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostDev:
     """A PCI <hostdev> of a domain. ``managed``: libvirt moves the function by itself."""
@@ -407,8 +412,8 @@ class Domain:
     of all its vCPUs; ``None`` where the domain does not run or libvirt gives none.
 
     ``agent``: whether the QEMU guest agent's channel is connected, ``None``
-    without a channel. ``problem``: why its definition could not be read; its
-    hostdevs are then unknown, not none.
+    without a channel. ``kvm_hidden``: it is not told that it runs under KVM. ``problem``:
+    why its definition could not be read; its hostdevs are then unknown, not none.
     """
 
     name: str
@@ -426,6 +431,7 @@ class Domain:
     net_tx_bps: float | None = None
     started_at: datetime | None = None
     agent: bool | None = None
+    kvm_hidden: bool = False
     problem: str | None = None
 
     @property
@@ -638,8 +644,25 @@ class Step:
         return f"echo {value} > {self.path}" if value else f"echo > {self.path}"
 
 
+class Checked:
+    """Something that may be done or not, by its ``checks``."""
+
+    __slots__ = ()
+    checks: tuple[Check, ...]
+
+    @property
+    def refusals(self) -> tuple[Check, ...]:
+        """The checks that forbid it."""
+        return tuple(check for check in self.checks if check.verdict == "fail")
+
+    @property
+    def doubts(self) -> tuple[Check, ...]:
+        """The checks that could not be made: going on is a risk that has to be named."""
+        return tuple(check for check in self.checks if check.verdict == "unknown")
+
+
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Checked):
     """What a swap of the GPU at ``address`` would do, what was checked before, and who
     holds the functions that move."""
 
@@ -656,14 +679,44 @@ class Plan:
         return tuple(step.address for step in self.steps if step.kind == "unbind" and step.address)
 
     @property
-    def refusals(self) -> tuple[Check, ...]:
-        """The checks that forbid it."""
-        return tuple(check for check in self.checks if check.verdict == "fail")
+    def texts(self) -> tuple[str, ...]:
+        """The steps in words."""
+        return tuple(step.text for step in self.steps)
 
     @property
-    def doubts(self) -> tuple[Check, ...]:
-        """The checks that could not be made: going on is a risk that has to be named."""
-        return tuple(check for check in self.checks if check.verdict == "unknown")
+    def identity(self) -> tuple[str, ...]:
+        """Others for every other plan: what moves, and each step to the letter."""
+        return (self.direction, self.address, *self.moves, *self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestPlan(Checked):
+    """What an ``action`` would do to the domain ``name``. ``swap`` is the bind that has to
+    come before a start, where its card is not on vfio-pci yet; ``cards`` are the GPUs that
+    the domain names. ``steps`` are those after the swap, in words."""
+
+    action: GuestAction
+    name: str
+    uuid: str
+    steps: tuple[str, ...]
+    cards: tuple[str, ...] = ()
+    swap: Plan | None = None
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All steps in words."""
+        return (*(self.swap.texts if self.swap else ()), *self.steps)
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """Others for every other plan; the swap before it has its own."""
+        return (self.action, self.name, self.uuid, *self.steps)
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Who holds what has to move first."""
+        return self.swap.holders if self.swap else ()
 
 
 @dataclass(frozen=True, slots=True)

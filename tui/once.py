@@ -6,10 +6,14 @@ import queue
 import time
 from collections.abc import Collection, Sequence
 
+from tui.guest.plan import planned as guest_plan
 from tui.host import Host, HostError
+from tui.host.untrusted import clean
 from tui.model import (
     Direction,
     Gpu,
+    GuestAction,
+    GuestPlan,
     Guests,
     Holders,
     HostView,
@@ -20,6 +24,7 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import holding
+from tui.rules.domains import with_cards
 from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -38,6 +43,10 @@ class NoSuchCard(Exception):
     """The card of a swap is not known: what to name in its place, in a sentence."""
 
 
+class NoSuchGuest(HostError):
+    """The guest is not known: what to name in its place, in a sentence."""
+
+
 def plan_once(
     host: Host,
     choice: Choice,
@@ -52,6 +61,38 @@ def plan_once(
     if gpu is None:
         raise NoSuchCard(_no_such_card(view, address))
     return planned(gpu, direction, fresh(host, view, guests, [gpu]))
+
+
+def guest_plan_once(
+    host: Host,
+    choice: Choice,
+    action: GuestAction,
+    domain: str | None,
+    patience: float = PATIENCE,
+) -> tuple[GuestPlan, HostView]:
+    """The plan of an action on the domain of that name or UUID, or on the allowed guest, and
+    the view that it was made of. Raises ``NoSuchGuest`` and ``HostError``."""
+    view, guests = _view_and_guests(host, choice, patience)
+    found = next(
+        (g.domain for g in view.guests
+         if (domain in (g.domain.name, g.domain.uuid) if domain else g.allowed)), None,
+    )  # fmt: skip
+    if found is None:
+        raise NoSuchGuest(_no_such_guest(view, domain))
+    cards = with_cards(found, view.gpus) if action == "start" else ()
+    return guest_plan(action, found, fresh(host, view, guests, cards)), view
+
+
+def _no_such_guest(view: HostView, name: str | None) -> str:
+    problem = view.problem("guests")
+    if problem is not None:
+        return problem
+    known = ", ".join(guest.domain.name for guest in view.guests[:8])
+    if not known:
+        return "no domain is defined in libvirt"
+    if name is not None:
+        return f"libvirt knows no domain “{clean(name)}”; it knows {known}"
+    return f"which guest may have the card is not known: name one of {known}"
 
 
 def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tui.model import Holder, Plan, Swap, Verdict
+from tui.model import GuestPlan, Holder, Plan, Swap, Verdict
 from widgets.canvas import Panel
 from widgets.check_lines import check_lines, heading
 from widgets.graph import RICH, Glyphs
@@ -26,7 +26,7 @@ class Shown:
     title: str
     say: str
     tone: Tone = "text"
-    plan: Plan | None = None
+    plan: Plan | GuestPlan | None = None
     swap: Swap | None = None
     at: datetime | None = None
 
@@ -68,7 +68,7 @@ def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
 # --- a plan ---------------------------------------------------------------------
 
 
-def _plan(plan: Plan, width: int) -> Iterator[Line]:
+def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
     others = [holder for holder in plan.holders if not holder.ours]
     if others:
         yield from heading("In use by")
@@ -81,8 +81,8 @@ def _plan(plan: Plan, width: int) -> Iterator[Line]:
         for check in open_ones:
             yield from check_lines(check, width)
     yield from heading("Steps")
-    for number, step in enumerate(plan.steps, start=1):
-        yield from _step(f"{number:>2}", step.text, width, "text")
+    for number, text in enumerate(plan.texts, start=1):
+        yield from _step(f"{number:>2}", text, width, "text")
     yield from heading("Checked")
     for check in checks:
         if check.verdict == "pass":

@@ -13,12 +13,13 @@ from textual.pilot import Pilot
 
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import Host, HostError, NothingToRead, Wake
+from tui.host import Forbids, Host, HostError, NothingToRead, Wake
 from tui.model import (
     NOT_READ_YET,
     CardReading,
     CardVitals,
     Domain,
+    GuestAction,
     Guests,
     Holders,
     HostDev,
@@ -116,6 +117,45 @@ class FakeMover:
         return self.answer
 
 
+class FakeControl:
+    """Takes what is asked of domains; ``answer`` is raised in its place."""
+
+    forbidden: str | None = None
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str]] = []
+        self.answer: Exception | None = None
+        self.free = threading.Event()
+        self.free.set()
+        self.domains = GUESTS
+        self.xml = ""
+
+    def act(self, action: GuestAction, uuid: str) -> None:
+        self.asked.append((action, uuid))
+        self._do()
+
+    def start(self, uuid: str, forbids: Forbids) -> None:
+        reason = forbids(self.domains)
+        if reason is not None:
+            raise HostError(reason)
+        self.asked.append(("start", uuid))
+        self._do()
+
+    def definition(self, uuid: str) -> str:
+        return self.xml
+
+    def define(self, uuid: str, before: str, after: str) -> None:
+        if before != self.xml:
+            raise HostError("somebody has changed the guest meanwhile")
+        self.asked.append(("define", uuid))
+        self.xml = after
+
+    def _do(self) -> None:
+        self.free.wait(PATIENCE)
+        if self.answer is not None:
+            raise self.answer
+
+
 class FakeInspector:
     """A host where all is ready, and nobody uses a card until a test says so."""
 
@@ -136,6 +176,7 @@ class Rig:
 
     def __init__(self) -> None:
         self.mover, self.inspector = FakeMover(), FakeInspector()
+        self.control, self.at = FakeControl(), NOON
         self.facts = Held(HostFacts("tower", "6.12.30"))
         self.pci = Held(INVENTORY)
         self.vitals = Held(VITALS)
@@ -144,7 +185,8 @@ class Rig:
         self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, self.swap,
-            inspector=self.inspector, mover=self.mover, now=lambda: NOON, again=self.again,
+            inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
+            again=self.again,
         )  # fmt: skip
         self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
 
@@ -153,7 +195,7 @@ class Rig:
         return Host(
             Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
             Held(self.nvml.reading), Held(self.guests.reading), Held(self.swap.reading),
-            inspector=self.inspector, now=lambda: NOON,
+            inspector=self.inspector, control=self.control, now=lambda: self.at,
         )  # fmt: skip
 
     def free(self) -> None:

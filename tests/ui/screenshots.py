@@ -19,7 +19,7 @@ from tests.svg import with_own_fonts
 from tests.ui.rig import SIZES, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import HostError, NothingToRead
+from tui.host import HostError, NothingToRead, Source
 from tui.host.demo import SCENARIOS, HeldClock, demo_host
 from tui.model import Reading, Sample, Unavailable
 from tui.theme import DARK, LIGHT
@@ -34,7 +34,7 @@ WIDE, NORMAL, PHONE = SIZES
 @dataclass(frozen=True)
 class Picture:
     """A scenario on a terminal of some size after some keys; and, once ``see`` is on the
-    screen, after further ones and some simulated seconds."""
+    screen, after further ones, until ``then_see`` is there, and some simulated seconds."""
 
     scenario: str = "gaming"
     size: tuple[int, int] = WIDE
@@ -43,6 +43,7 @@ class Picture:
     past_s: int = PAST_S
     see: str = ""
     then: tuple[str, ...] = ()
+    then_see: str = "Bind"
     later_s: float = 0
 
 
@@ -65,8 +66,20 @@ PICTURES = {
         "desk", size=NORMAL, keys=("b",), see="y moves", then=("y",), later_s=2.6
     ),
     "swap-overview": Picture(
-        "desk", keys=("b",), see="y moves", then=("y", "escape"), later_s=2.6
+        "desk", keys=("b",), see="y moves", then=("y", "escape"), then_see="Events", later_s=2.6
     ),
+    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="y starts"),
+    "start-running": Picture(
+        "desk", size=NORMAL, keys=("s",), see="y starts", then=("y",),
+        then_see="bound first; then", later_s=2.6,
+    ),
+    "stop-countdown": Picture(
+        size=NORMAL, keys=("x",), see="y asks", then=("y",), then_see="was asked", later_s=1,
+    ),
+    "stop-off": Picture(
+        size=NORMAL, keys=("x",), see="y asks", then=("y",), then_see="was asked", later_s=4,
+    ),
+    "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
     **{
         f"scenario-{name}": Picture(name)
@@ -82,13 +95,16 @@ def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     app = VfiotopApp(host, Config(theme=picture.theme, interval=3600))
     for _ in range(picture.past_s // STEP_S):
         for name, source in host.sources():
-            try:
-                reading: Reading = source.read()
-            except HostError as error:
-                reading = Unavailable(str(error), isinstance(error, NothingToRead))
-            app.live.take(Sample(name, reading, host.now()))
+            app.live.take(Sample(name, _read(source), host.now()))
         clock.advance(STEP_S)
     return app
+
+
+def _read(source: Source[Reading]) -> Reading:
+    try:
+        return source.read()
+    except HostError as error:
+        return Unavailable(str(error), isinstance(error, NothingToRead))
 
 
 async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: HeldClock) -> None:
@@ -99,7 +115,7 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
         await until(pilot, lambda: picture.see in text_of(app))
     if picture.then:
         await pilot.press(*picture.then)
-        await until(pilot, lambda: app.live.view.swap is not None)
+        await until(pilot, lambda: picture.then_see in text_of(app))
     if picture.later_s:
         clock.advance(picture.later_s)
         for sampler in app._samplers.values():
@@ -111,9 +127,9 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
 def _caught_up(app: VfiotopApp) -> bool:
     """Whether the last readings are of now."""
     return all(
-        source.read() == getattr(app.live.snapshot, name)
+        _read(source) == getattr(app.live.snapshot, name)
         for name, source in app.host.sources()
-        if name in ("pci", "vitals", "swap")
+        if name in ("pci", "vitals", "guests", "swap")
     )
 
 

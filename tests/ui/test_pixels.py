@@ -28,6 +28,9 @@ from tui.host.demo import HeldClock
         "scenario-lost",
         "swap-plan",
         "swap-running",
+        "start-plan",
+        "stop-countdown",
+        "roles",
     ],
 )
 def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:

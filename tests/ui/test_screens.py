@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.ui.rig import GUESTS, INVENTORY, SIZES, Rig, until
+from tui import state
 from tui.commands import COMMANDS, of_screen
-from tui.config import load_theme
 from tui.model import Guests, PciFunction
 from widgets.canvas import Canvas
 from widgets.group_tree import GroupTree
@@ -122,7 +122,7 @@ async def test_theme_is_changed_and_kept() -> None:
     async with rig.running() as pilot:
         await pilot.press("t")
         assert rig.app.theme == "vfiotop-light"
-        await until(pilot, lambda: load_theme() == "vfiotop-light")
+        await until(pilot, lambda: state.load().theme == "vfiotop-light")
 
 
 async def test_palette_offers_the_commands_of_the_screen() -> None:

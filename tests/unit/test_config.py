@@ -71,13 +71,3 @@ def test_address_is_a_full_address_or_an_error(text: str) -> None:
         return
     assert len(full) == len("0000:01:00.0")
     assert config.address(full) == full
-
-
-def test_theme_is_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    assert config.load_theme() is None
-    config.save_theme("vfiotop-light")
-    assert config.load_theme() == "vfiotop-light"
-    assert [path.name for path in (tmp_path / "vfiotop").iterdir()] == ["state.json"]
-    (tmp_path / "vfiotop" / "state.json").write_text('["broken"')
-    assert config.load_theme() is None

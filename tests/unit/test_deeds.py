@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.made import card, domain, inventory, snapshot, two_cards
-from tui.model import Direction, HostView, Snapshot, Swap
-from tui.rules.deeds import why_not
+from tui.model import Direction, HostView, Snapshot, Swap, Unavailable
+from tui.rules.deeds import pauses, why_not, why_not_guest
 from tui.rules.view import assess
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -43,7 +43,31 @@ def test_no_card() -> None:
     assert why_not("bind", HostView()) == "this host has no GPU"
     assert why_not("bind", assess(Snapshot())) == "not read yet"
     one = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True))))
-    assert "which card is the guest's is not known" in (why_not("bind", one) or "")
+    assert "no card is left for a guest" in (why_not("bind", one) or "")
+    two = assess(snapshot(inventory(*card("01:00", 1), *card("02:00", 2))))
+    assert two.guest_gpu is None
+    assert why_not("bind", two) is None  # it is asked which one
+
+
+def test_a_key_for_the_guest_says_why_it_does_nothing() -> None:
+    off = assess(snapshot(two_cards(), (domain("win11", "02:00.0"),)))
+    assert why_not_guest("start", off) is None
+    assert why_not_guest("stop", off) == "“win11” is shut off already"
+    assert why_not_guest("pause", off) == "“win11” is shut off"
+    paused = assess(snapshot(two_cards(), (domain("win11", "02:00.0", state="paused"),)))
+    assert pauses(paused) == "resume"
+    assert why_not_guest("stop", paused) == ("“win11” is paused: resume it first, or force it off")
+    assert why_not_guest("resume", paused) is None
+
+
+def test_a_guest_that_is_not_known_is_asked_for_where_there_are_some() -> None:
+    two = (domain("a", "02:00.0"), domain("b", "02:00.0"))
+    assert why_not_guest("start", assess(snapshot(two_cards(), two))) is None
+    assert why_not_guest("start", assess(snapshot(two_cards()))) == (
+        "no domain is defined in libvirt"
+    )
+    dead = snapshot(two_cards(), guests=Unavailable("libvirtd is not running"))
+    assert why_not_guest("start", assess(dead)) == "libvirtd is not running"
 
 
 @pytest.mark.parametrize("swap", [RUNS, replace(RUNS, runner=False)])

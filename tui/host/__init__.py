@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Protocol, TypeVar
 
 from tui.model import (
+    GuestAction,
     Guests,
     Holders,
     HostFacts,
@@ -108,6 +109,56 @@ class Still:
         raise HostError(self.forbidden)
 
 
+Forbids = Callable[[Guests], str | None]
+"""A rule over all domains: why none of the kind may be started, or ``None``."""
+
+
+class GuestControl(Protocol):
+    """Does to domains what the user asks for. Every method may block as long as libvirt
+    does, and raises ``HostError`` where it was not done; domains are named by UUID."""
+
+    @property
+    def forbidden(self) -> str | None:
+        """Why nothing can be done at all, in a sentence."""
+        ...
+
+    def act(self, action: GuestAction, uuid: str) -> None:
+        """Do it, or for what only the guest can do, ask it: the reading tells the rest. A
+        domain that is off already has been stopped."""
+        ...
+
+    def start(self, uuid: str, forbids: Forbids) -> None:
+        """Start a domain that ``forbids`` nothing speaks against: asked right before with no
+        swap under way, and again before the guest's first instruction."""
+        ...
+
+    def definition(self, uuid: str) -> str:
+        """The definition that it has after its next start, secrets included."""
+        ...
+
+    def define(self, uuid: str, before: str, after: str) -> None:
+        """Give it the definition ``after``, where it still has the one ``before``."""
+        ...
+
+
+class OnlyLookedAt:
+    """Does nothing to domains, on hosts that are only looked at."""
+
+    forbidden = "this host is only looked at: no guest is started or stopped"
+
+    def act(self, action: GuestAction, uuid: str) -> None:
+        raise HostError(self.forbidden)
+
+    def start(self, uuid: str, forbids: Forbids) -> None:
+        raise HostError(self.forbidden)
+
+    def definition(self, uuid: str) -> str:
+        raise HostError(self.forbidden)
+
+    def define(self, uuid: str, before: str, after: str) -> None:
+        raise HostError(self.forbidden)
+
+
 class NoSwaps:
     """Of a host on which no card is ever moved, as a captured one."""
 
@@ -144,6 +195,7 @@ class Host:
     readonly: bool = False
     inspector: Inspector = field(default_factory=Blind)
     mover: Mover = field(default_factory=Still)
+    control: GuestControl = field(default_factory=OnlyLookedAt)
     again: Callable[[], Host] | None = None
     now: Callable[[], datetime] = _utc_now
 

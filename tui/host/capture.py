@@ -94,6 +94,7 @@ def _domain(file: Path) -> Domain:
         vcpus=found.vcpus,
         memory_mib=found.memory_mib,
         agent=found.agent,
+        kvm_hidden=found.kvm_hidden,
     )
 
 

@@ -16,6 +16,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from tui.host import Host, HostError, Wake
+from tui.host.demo_guests import DemoGuests
 from tui.host.demo_machine import Machine
 from tui.host.demo_scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo_swaps import DemoJournal, DemoSwaps
@@ -147,7 +148,8 @@ class Hang:
 
 
 class DemoSource(Generic[T]):
-    """One source of the simulated host. ``changes`` tells when it would hear an event."""
+    """One source of the simulated host. ``changes`` tells when it would hear an event, and
+    those in ``wakes`` are called when the user changes something."""
 
     def __init__(
         self,
@@ -156,9 +158,13 @@ class DemoSource(Generic[T]):
         faults: Mapping[SourceName, Fault],
         reading: Callable[[float], T],
         changes: Change = lambda _: None,
+        *,
+        wakes: set[Wake] | None = None,
     ) -> None:
         self._name, self._clock, self._faults = name, clock, faults
         self._reading, self._changes = reading, changes
+        self._wakes: set[Wake] = set() if wakes is None else wakes
+        self._wake: Wake | None = None
         self._cancel: Cancel = lambda: None
         self._closed = False
 
@@ -169,6 +175,8 @@ class DemoSource(Generic[T]):
         return self._reading(self._clock.seconds())
 
     def watch(self, wake: Wake) -> None:
+        self._wake = wake
+        self._wakes.add(wake)
         at = self._changes(self._clock.seconds())
         if at is not None and not self._closed:
             self._cancel = self._clock.call_at(at, lambda: self._event(wake))
@@ -176,6 +184,8 @@ class DemoSource(Generic[T]):
     def close(self) -> None:
         self._closed = True
         self._cancel()
+        if self._wake is not None:
+            self._wakes.discard(self._wake)
 
     def _event(self, wake: Wake) -> None:
         if not self._closed:
@@ -190,10 +200,11 @@ def demo_host(
     clock: Clock | None = None,
     faults: Mapping[SourceName, Fault] | None = None,
     swaps: DemoSwaps | None = None,
+    guests: DemoGuests | None = None,
 ) -> Host:
     """The simulated host of a scenario. ``faults`` is looked into on every reading, so
-    that a source may break and mend while the host is in use; ``swaps`` are those of another
-    host that is to be the same machine. Raises ``UnknownScenario``."""
+    that a source may break and mend while the host is in use; ``swaps`` and ``guests`` are
+    those of another host that is to be the same machine. Raises ``UnknownScenario``."""
     if scenario not in _SCENARIOS:
         raise UnknownScenario(scenario)
     machine = _SCENARIOS[scenario].machine(seed)
@@ -201,6 +212,7 @@ def demo_host(
     broken = {} if faults is None else faults
     began = _whole_seconds(time_.now() - timedelta(seconds=time_.seconds()))
     swaps = swaps or DemoSwaps(machine, time_, time_.now)
+    lives = guests or DemoGuests(machine, time_, began)
 
     def now_on(at: float) -> Machine:
         return swaps.machine(at)
@@ -213,14 +225,22 @@ def demo_host(
         vitals=DemoSource("vitals", time_, broken, lambda at: now_on(at).vitals(at)),
         nvml=DemoSource("nvml", time_, broken, lambda at: now_on(at).nvml(at, began)),
         guests=DemoSource(
-            "guests", time_, broken, lambda at: machine.guests(at, began), machine.next_domain_event
+            "guests",
+            time_,
+            broken,
+            lives.guests,
+            machine.next_domain_event,
+            wakes=lives.wakes,
         ),
         swap=DemoJournal(swaps),
         banner=f"Simulated host: {scenario}",
         inspector=swaps,
         mover=swaps,
+        control=lives,
         now=time_.now,
-        again=lambda: demo_host(scenario, seed=seed, clock=time_, faults=faults, swaps=swaps),
+        again=lambda: demo_host(
+            scenario, seed=seed, clock=time_, faults=faults, swaps=swaps, guests=lives
+        ),
     )
 
 

@@ -13,7 +13,7 @@ from typing import cast
 
 from tui.host import NothingToRead
 from tui.host.demo_cards import DemoCard
-from tui.host.demo_traces import Cycle, Load, idle, noise
+from tui.host.demo_traces import Cycle, Load, States, idle, noise
 from tui.model import (
     Domain,
     DomainState,
@@ -39,7 +39,7 @@ class Tenant:
     ``uptime_s`` is how long it has run already when the simulation begins."""
 
     name: str
-    states: Cycle
+    states: States
     vcpus: int
     memory_mib: int
     hostdevs: tuple[str, ...] = ()
@@ -137,6 +137,6 @@ class Machine:
         return {function.address: function for function in self.functions}
 
 
-def _first(cycles: Iterable[Cycle], after: float) -> float | None:
+def _first(cycles: Iterable[States], after: float) -> float | None:
     changes = (cycle.next_change(after) for cycle in cycles)
     return min((at for at in changes if at is not None), default=None)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from itertools import accumulate
+from typing import Protocol
 
 Load = Callable[[float], float]
 """How busy something is at a time."""
@@ -63,6 +64,16 @@ class Scenes:
             level = before + (level - before) * _ease(into_scene / BLEND_S)
         wave = 2 * noise(self._seed, at / self._pace) - 1
         return min(1.0, max(0.0, level * (1 + self._waver * wave)))
+
+
+class States(Protocol):
+    """What state something is in at a time, when that began, and when another follows."""
+
+    def state(self, at: float) -> str: ...
+
+    def began(self, at: float) -> float: ...
+
+    def next_change(self, after: float) -> float | None: ...
 
 
 class Cycle:

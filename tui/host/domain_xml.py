@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
+from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
@@ -41,7 +42,8 @@ class Definition:
     ``hostdevs`` are its PCI functions, the network interfaces among them last. ``vcpus`` and
     ``memory_mib`` (MiB) are what it starts with, ``None`` where that is not a number.
     ``agent``: whether the guest agent's channel is connected, ``None`` without a
-    channel. ``active_id`` is the id that libvirt gives to a running domain.
+    channel. ``kvm_hidden``: the guest is not told that it runs under KVM.
+    ``active_id`` is the id that libvirt gives to a running domain.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Definition:
     vcpus: int | None = None
     memory_mib: float | None = None
     agent: bool | None = None
+    kvm_hidden: bool = False
     active_id: int | None = None
 
 
@@ -63,6 +66,7 @@ def definition(xml: str) -> Definition:
         vcpus=_vcpus(domain),
         memory_mib=_memory(domain),
         agent=_agent(domain),
+        kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=_count(domain.get("id")),
     )
 
@@ -111,16 +115,19 @@ def _hostdev(device: ElementTree.Element) -> HostDev:
     address = device.find("source/address")
     if address is None:
         raise DefinitionError("a PCI hostdev has no address")
+    return HostDev(pci_address(address.attrib), managed=device.get("managed") == "yes")
+
+
+def pci_address(address: Mapping[str, str]) -> str:
+    """The PCI address that the attributes of an <address> tell. Raises ``DefinitionError``."""
     domain = _part(address, "domain", 0xFFFFFFFF, missing="0")
     bus = _part(address, "bus", 0xFF)
     slot = _part(address, "slot", 0x1F)
     function = _part(address, "function", 0x7, missing="0")
-    return HostDev(
-        f"{domain:04x}:{bus:02x}:{slot:02x}.{function}", managed=device.get("managed") == "yes"
-    )
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
 
 
-def _part(address: ElementTree.Element, key: str, most: int, missing: str = "") -> int:
+def _part(address: Mapping[str, str], key: str, most: int, missing: str = "") -> int:
     """A number as strtoul(3) with base 0 takes it, which is what libvirt calls:
     0x is hexadecimal, a leading 0 octal."""
     text = address.get(key, missing)

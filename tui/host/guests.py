@@ -199,6 +199,7 @@ def _reading(uuid: str, kept: _Known, stats: Mapping[str, object], at: float) ->
         hostdevs=defined.hostdevs,
         vcpus=defined.vcpus,
         memory_mib=defined.memory_mib,
+        kvm_hidden=defined.kvm_hidden,
         problem=kept.problem,
     )
     if not reading.active:

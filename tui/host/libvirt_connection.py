@@ -157,6 +157,10 @@ class Connection:
                 raise
         return [(domain, {}) for domain in self._open.listAllDomains()]
 
+    def domain(self, uuid: str) -> libvirt.virDomain:
+        """virDomainLookupByUUIDString."""
+        return self._open.lookupByUUIDString(uuid)
+
     def close(self) -> None:
         """Let go of the connection, be it alive or dead. Never raises."""
         for callback in self._callbacks:

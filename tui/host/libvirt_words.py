@@ -14,6 +14,10 @@ from tui.host.untrusted import clean
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
 NO_DOMAIN = 42
+OPERATION_INVALID = 55
+TIMED_OUT = 68
+AGENT_FAILED = frozenset({86, 112, 113})
+"""No agent, one that does not answer in time, one that says no."""
 
 REFUSALS = frozenset({29, 45, 79, 88, 94})
 """Operation denied, authentication failed or cancelled, access denied, and no agent that
@@ -85,6 +89,18 @@ def why_lost(error: LibvirtError, uri: str) -> str:
 def why_unread(error: LibvirtError) -> str:
     """A domain whose definition libvirt did not hand out."""
     return f"libvirt did not give its definition: {_message(error)}"
+
+
+def why_not_done(error: LibvirtError, what: str, name: str) -> str:
+    """An action that libvirt did not take; ``what`` is the action as a verb."""
+    code, at, said = error.get_error_code(), clean(name), _message(error)
+    if code == NO_DOMAIN:
+        return f"“{at}” is not defined any more"
+    if is_refusal(error):
+        return f"libvirt does not let you {what} “{at}”: join the group libvirt ({said})"
+    if code == TIMED_OUT:
+        return f"“{at}” is busy with another request: try again ({said})"
+    return f"libvirt could not {what} “{at}”: {said}"
 
 
 def _message(error: LibvirtError) -> str:

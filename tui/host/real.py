@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from tui.host import Host, Mover, Still
+from tui.host import Host, Mover, OnlyLookedAt, Still
 from tui.host.facts import FactsSource
+from tui.host.guest_control import LibvirtControl
 from tui.host.guests import GuestsSource
 from tui.host.holders import holders
 from tui.host.nvml import NvmlSource
@@ -38,6 +39,7 @@ def real_host(uri: str, *, readonly: bool = False, mover: Mover | None = None) -
         swap=SwapSource(),
         readonly=readonly,
         inspector=RealInspector(),
+        control=OnlyLookedAt() if readonly else LibvirtControl(uri),
         mover=Still() if readonly or mover is None else mover,
         again=lambda: real_host(uri, readonly=readonly),
     )

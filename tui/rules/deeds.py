@@ -1,8 +1,9 @@
-"""Which keys that change the host make sense now, and why the others do not."""
+"""Which keys that change the host or a guest make sense now, and why the others do not."""
 
 from __future__ import annotations
 
-from tui.model import Direction, Gpu, HostView
+from tui.model import Direction, Gpu, GuestAction, HostView
+from tui.rules import domains, passthrough
 from tui.rules.viability import on_vfio
 
 
@@ -29,7 +30,26 @@ def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
     return None
 
 
-def _no_card(view: HostView) -> str:
+def _no_card(view: HostView) -> str | None:
+    """Where one of several could be the guest's it is asked which one."""
     if not view.gpus:
         return view.problem("pci") or "this host has no GPU"
-    return "which card is the guest's is not known: set guest_gpu in the configuration"
+    free = [gpu for gpu in view.gpus if passthrough.not_shared(gpu).verdict != "fail"]
+    return None if free else "no card is left for a guest: the only one drives the host's display"
+
+
+def why_not_guest(action: GuestAction, view: HostView) -> str | None:
+    """Why an action on the guest makes no sense now. ``None`` also where it is not known
+    which one is meant: then that is asked."""
+    problem = view.problem("guests")
+    if problem is not None:
+        return problem
+    if view.guest is not None:
+        return domains.why_not(view.guest.domain, action)
+    return None if view.guests else "no domain is defined in libvirt"
+
+
+def pauses(view: HostView) -> GuestAction:
+    """What the one key does: a guest that is paused runs on."""
+    paused = view.guest is not None and view.guest.domain.state == "paused"
+    return "resume" if paused else "pause"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model import Check, Gpu, Guest, HostView
-from tui.rules import ground, holding, passthrough, release
+from tui.rules import domains, ground, holding, passthrough, release
 from tui.rules.fresh import Fresh
 
 
@@ -29,7 +29,7 @@ def examine(fresh: Fresh) -> tuple[Ward, ...]:
     return (
         Ward("Host", tuple(_host(fresh))),
         Ward("Guest GPU", tuple(_card(gpu, fresh) if gpu else _no_card(view))),
-        Ward("Guest", tuple(_guest(view.guest, gpu, view))),
+        Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
 
 
@@ -80,45 +80,14 @@ def _no_card(view: HostView) -> Iterator[Check]:
         yield Check(check, None, "unknown", view.problem("pci") or why, mend)
 
 
-def _guest(guest: Guest | None, gpu: Gpu | None, view: HostView) -> Iterator[Check]:
-    yield passthrough.running_guests(view)
+def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check]:
+    view = fresh.view
+    yield passthrough.one_vm(view.gpus, fresh.guests)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", "which guest may have the card is not known",
                         "set guest in the configuration")  # fmt: skip
         return
-    yield _complete(guest, gpu)
-    yield _managed(guest, gpu)
-    yield passthrough.guest_driver(guest)
-
-
-def _complete(guest: Guest, gpu: Gpu) -> Check:
-    """guest.hostdevs-complete: the guest names every function that moves, or the card's own
-    driver in it does not find its companions."""
-    check, domain = "guest.hostdevs-complete", guest.domain
-    if domain.problem is not None:
-        return Check(check, domain.name, "unknown", domain.problem)
-    missing = [address for address in gpu.viability.moves if address not in domain.addresses]
-    if not missing:
-        return Check(check, domain.name, "pass", f"it names {' '.join(gpu.viability.moves)}")
-    return Check(
-        check, domain.name, "fail", f"it does not name {' '.join(missing)}",
-        f"virsh edit {domain.name}: a <hostdev mode='subsystem' type='pci' managed='no'> for each",
-    )  # fmt: skip
-
-
-def _managed(guest: Guest, gpu: Gpu) -> Check:
-    """guest.managed: with managed='yes' libvirt moves the card by itself, without a look at
-    who uses it and without an end to its waiting."""
-    check, domain = "guest.managed", guest.domain
-    mine = [dev for dev in domain.hostdevs if dev.address in gpu.viability.moves]
-    by_libvirt = [dev.address for dev in mine if dev.managed]
-    if by_libvirt:
-        return Check(
-            check, domain.name, "warn",
-            f"libvirt moves {' '.join(by_libvirt)} by itself, without looking who uses it",
-            f"virsh edit {domain.name}: managed='no' in its <hostdev>",
-        )  # fmt: skip
-    if not mine:
-        return Check(check, domain.name, "unknown", "it names no function of the card")
-    return Check(check, domain.name, "pass", "libvirt does not move the card by itself")
+    yield domains.complete(guest.domain, gpu)
+    yield domains.managed(guest.domain, gpu)
+    yield domains.driver(guest.domain)

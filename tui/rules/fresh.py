@@ -27,6 +27,11 @@ class Fresh:
 
     @property
     def here(self) -> Guests | Unavailable:
-        if isinstance(self.guests, Guests) and self.guests.uri != SYSTEM:
-            return Unavailable(f"{self.guests.uri} does not know who has the devices here")
-        return self.guests
+        return here(self.guests)
+
+
+def here(guests: Guests | Unavailable) -> Guests | Unavailable:
+    """The domains that may have devices of this machine."""
+    if isinstance(guests, Guests) and guests.uri != SYSTEM:
+        return Unavailable(f"{guests.uri} does not know who has the devices here")
+    return guests

@@ -1,11 +1,14 @@
-"""NVIDIA's rules of GeForce passthrough, as far as they bear on a card that is to move."""
+"""NVIDIA's rules of GeForce passthrough (R465), on a card and on all guests of a host."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from tui.model import Brand, Check, Gpu, Guest, Guests, HostView, Unavailable
+from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Unavailable
 from tui.rules.family import r465_family
+
+ONE_VM = "r465.one-vm"
 
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules are for. Professional cards are exempt."""
@@ -24,57 +27,58 @@ def family(gpu: Gpu) -> Check:
     return Check("r465.family", gpu.address, verdict, why)
 
 
-def one_vm(gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable) -> Check:
-    """r465.one-vm: one guest with a GeForce card at a time, over all domains."""
-    check = "r465.one-vm"
-    if gpu.nvidia is not None and gpu.nvidia.brand == "unknown":
-        return Check(check, gpu.address, "unknown", "whether it is a GeForce card is not known")
-    if not restricted(gpu):
-        return Check(check, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
+def one_vm(
+    gpus: Sequence[Gpu],
+    guests: Guests | Unavailable,
+    *,
+    coming: str | None = None,
+    others: int = 1,
+    subject: str | None = None,
+) -> Check:
+    """r465.one-vm: at most ``others`` guests with a GeForce card run beside the one
+    whose UUID is ``coming``, over all domains, transient ones and those of any name too."""
     if isinstance(guests, Unavailable):
-        return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
-    cards = {other.address for other in gpus if restricted(other)}
-    unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
-    running = [d.name for d in guests.domains if d.active and cards & set(d.addresses)]
-    if running:
+        return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
+    domains = [d for d in guests.domains if d.uuid != coming]
+    with_one = _running_with({gpu.address for gpu in gpus if restricted(gpu)}, domains)
+    if len(with_one) > others:
+        few = ", ".join(f"“{name}”" for name in with_one[:4])
         return Check(
-            check, gpu.address, "fail",
-            f"“{running[0]}” runs with a GeForce card: NVIDIA allows one such guest on a host",
-            f"shut down {running[0]} first",
+            ONE_VM, subject, "fail",
+            f"{few} {'runs' if len(with_one) == 1 else 'run'} with a GeForce card: NVIDIA allows "
+            "one such guest on a host",
+            f"shut down {', '.join(with_one[others:][:4])} first",
         )  # fmt: skip
-    if unclear:
-        return Check(check, gpu.address, "unknown", f"what “{unclear[0]}” has cannot be read")
-    return Check(check, gpu.address, "pass", "no guest with a GeForce card runs")
+    unnamed = {g.address for g in gpus if g.nvidia is not None and g.nvidia.brand == "unknown"}
+    unclear = set(_running_with(unnamed, domains)) - set(with_one)
+    if unclear and len(with_one) + len(unclear) > others:
+        return Check(ONE_VM, subject, "unknown",
+                     f"whether the card of “{min(unclear)}” is a GeForce is not known")  # fmt: skip
+    unread = [d.name for d in domains if d.problem or d.state == "unknown"]
+    if unread:
+        return Check(ONE_VM, subject, "unknown", f"what “{unread[0]}” has cannot be read")
+    if with_one:
+        return Check(ONE_VM, subject, "pass", f"“{with_one[0]}” alone runs with a GeForce card")
+    return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest with a GeForce "
+                 "card runs")  # fmt: skip
 
 
-def running_guests(view: HostView) -> Check:
-    """r465.one-vm: over all domains, whatever they are called."""
-    check, problem = "r465.one-vm", view.problem("guests")
-    if problem is not None:
-        return Check(check, None, "unknown", f"libvirt: {problem}")
-    if any(gpu.nvidia is not None and gpu.nvidia.brand == "unknown" for gpu in view.gpus):
-        return Check(check, None, "unknown", "whether all cards are GeForce cards is not known")
-    cards = {gpu.address for gpu in view.gpus if restricted(gpu)}
-    domains = [guest.domain for guest in view.guests]
-    running = [d.name for d in domains if d.active and cards & set(d.addresses)]
-    if len(running) > 1:
-        return Check(
-            check, None, "fail",
-            f"{len(running)} guests run with GeForce cards: {', '.join(running[:4])}",
-            f"NVIDIA allows one such guest on a host: shut down all but {running[0]}",
-        )  # fmt: skip
-    unclear = [d.name for d in domains if d.problem or d.state == "unknown"]
-    if unclear:
-        return Check(check, None, "unknown", f"what “{unclear[0]}” has cannot be read")
-    why = f"{running[0]} alone runs with one" if running else "no guest with a GeForce card runs"
-    return Check(check, None, "pass", why)
+def _running_with(cards: set[str], domains: Iterable[Domain]) -> list[str]:
+    return [d.name for d in domains if d.active and cards & set(d.addresses)]
 
 
-def guest_driver(guest: Guest) -> Check:
-    """r465.guest-driver: 465 or newer. Only the guest's own agent could tell."""
-    name = guest.domain.name
-    return Check("r465.guest-driver", name, "unknown", "the guest is not asked for its driver",
-                 "look in the guest: it has to be 465 or newer")  # fmt: skip
+def one_vm_for(
+    gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable, coming: str | None = None
+) -> Check:
+    """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
+    unclear = gpu.nvidia is not None and gpu.nvidia.brand == "unknown"
+    if not restricted(gpu) and not unclear:
+        return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
+    found = one_vm(gpus, guests, coming=coming, others=0, subject=gpu.address)
+    if unclear and found.verdict == "fail":
+        why = f"whether it is a GeForce card is not known, and {found.why}"
+        return replace(found, verdict="unknown", why=why)
+    return found
 
 
 def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:

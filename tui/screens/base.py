@@ -69,8 +69,9 @@ class HostScreen(Screen[None]):
         raise NotImplementedError
 
     def show(self) -> None:
-        """Draw the screen as it is; before it is mounted there is nothing to draw on."""
-        if self.is_mounted:
+        """Draw the screen as it is; before it is mounted, and when it is taken down, there is
+        nothing to draw on."""
+        if self.is_mounted and self.query(HostHeader):
             with self.app.batch_update():
                 self.query_one(HostHeader).show(self.vfiotop.live.view)
                 self.draw(self.vfiotop.live)

@@ -10,13 +10,13 @@ import hashlib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from tui.model import Check, Plan
+from tui.model import Check, GuestPlan, Plan
 
 HANGS = "a card that is in use may hang until the host is rebooted"
 
 
 class Refused(Exception):
-    """The swap was not begun, and nothing was touched: why and what to do."""
+    """It was not begun, and nothing was touched: why and what to do."""
 
 
 class Doubtful(Refused):
@@ -61,20 +61,19 @@ def point(check: Check) -> str:
     return f"{check.id}:{check.verdict}"
 
 
-def digest(plan: Plan) -> str:
-    """Another one for every other plan: what moves, and each step to the letter."""
-    words = (plan.direction, plan.address, *plan.moves, *(step.text for step in plan.steps))
-    return hashlib.sha256("\n".join(words).encode()).hexdigest()[:16]
+def digest(plan: Plan | GuestPlan) -> str:
+    """Another one for every other plan."""
+    return hashlib.sha256("\n".join(plan.identity).encode()).hexdigest()[:16]
 
 
-def shown(plan: Plan, *, doubts: bool = False) -> Consent:
+def shown(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
     """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
     seen = ("warn", "unknown") if doubts else ("warn",)
     points = frozenset(point(check) for check in plan.checks if check.verdict in seen)
     return Consent(digest(plan), points)
 
 
-def refuse(plan: Plan, consent: Consent) -> None:
+def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
     """Raise ``Refused`` where the plan may not be carried out, ``Doubtful`` where the user
     may still agree to it."""
     if plan.refusals:

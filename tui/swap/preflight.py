@@ -54,7 +54,7 @@ def _matters_to_undo(check: Check) -> bool:
 def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
-    return (_movable(gpu), _needed(gpu, plan.direction), *found, _holders(plan, fresh))
+    return (movable(gpu), _needed(gpu, plan.direction), *found, _holders(plan, fresh))
 
 
 def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
@@ -64,20 +64,20 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield ground.iommu(view)
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
-    yield passthrough.one_vm(gpu, view.gpus, fresh.here)
+    yield passthrough.one_vm_for(gpu, view.gpus, fresh.here)
     yield passthrough.sriov(gpu, readiness.with_vfs)
-    yield _no_guest(gpu, view, fresh.here)
+    yield no_guest(gpu, view, fresh.here)
     yield ground.vfio(readiness)
     yield release.check(gpu, readiness.nvidia, view.gpus)
     yield ground.privilege(readiness)
 
 
 def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
-    yield _no_guest(gpu, fresh.view, fresh.here)
+    yield no_guest(gpu, fresh.view, fresh.here)
     yield ground.privilege(fresh.readiness)
 
 
-def _movable(gpu: Gpu) -> Check:
+def movable(gpu: Gpu) -> Check:
     """swap.movable: the kernel is not busy with the card."""
     check, address = "swap.movable", gpu.address
     if gpu.owner in ("stuck", "moving"):
@@ -98,7 +98,7 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
     return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
 
 
-def _no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
+def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     """guest.inactive: no running guest has a function of the card's group."""
     check = "guest.inactive"
     if isinstance(guests, Unavailable):

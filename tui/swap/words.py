@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from tui.model import Check, Holder, Plan
+from tui.model import Check, GuestPlan, Holder, Plan
 from tui.swap.journal import Entry
 
 SCHEMA = 1
@@ -28,19 +28,26 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def as_text(plan: Plan) -> str:
+def as_text(plan: Plan | GuestPlan) -> str:
     """The plan in three blocks: what is checked, who is in the way, what would be done."""
-    where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
     blocks = [
-        [f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"],
+        [head(plan)],
         ["Checks", *(line for check in plan.checks for line in _check(check))],
         ["In use by", *(line for holder in plan.holders for line in _holder(holder))]
         if plan.holders
         else [],
-        ["Steps", *(f"  {n:>2}. {s.text}" for n, s in enumerate(plan.steps, start=1))],
+        ["Steps", *(f"  {n:>2}. {text}" for n, text in enumerate(plan.texts, start=1))],
         [outcome(plan)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def head(plan: Plan | GuestPlan) -> str:
+    """What is to be done, in a line."""
+    if isinstance(plan, GuestPlan):
+        return f"{plan.action.capitalize()} {plan.name}"
+    where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
+    return f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"
 
 
 def origins(entry: Entry) -> str:
@@ -49,7 +56,7 @@ def origins(entry: Entry) -> str:
     return "\n".join([f"Undo the {entry.direction} of {entry.address}", *lines])
 
 
-def outcome(plan: Plan) -> str:
+def outcome(plan: Plan | GuestPlan) -> str:
     """Whether it may be done, in a sentence."""
     if plan.refusals:
         return f"Refused: {plan.refusals[0].why}."
@@ -59,9 +66,9 @@ def outcome(plan: Plan) -> str:
 
 
 def _check(check: Check) -> Iterator[str]:
-    yield f"  {check.verdict:<7}  {check.id:<16}  {check.why}"
+    yield f"  {check.verdict:<7}  {check.id:<23}  {check.why}"
     if check.mend and check.verdict != "pass":
-        yield f"  {'':<7}  {'':<16}  → {check.mend}"
+        yield f"  {'':<7}  {'':<23}  → {check.mend}"
 
 
 def _holder(holder: Holder) -> Iterator[str]:

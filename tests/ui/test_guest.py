@@ -1,0 +1,350 @@
+"""The keys that start and stop the guest: what is shown, what is asked, what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from textual.pilot import Pilot
+
+from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
+from tests.ui.test_swap import CARD, SOUND, STEPS, at_home, dim, said
+from tui.host import HostError
+from tui.model import Domain, DomainState, Holder, Holders, HostDev, Swap, SwapState
+from tui.swap.consent import Refused
+
+OTHER = Domain("other", "0e7e", "shut off")
+SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON)
+
+
+def becomes(rig: Rig, state: DomainState) -> None:
+    """libvirt tells another state of win11."""
+    domains = replace(GUESTS, domains=(replace(WIN11, state=state),))
+    rig.control.domains = domains
+    rig.guests.put(domains)
+
+
+@asynccontextmanager
+async def pressed(
+    rig: Rig, key: str, see: str, state: DomainState = "running", size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[Pilot[None]]:
+    """A key was pressed while win11 is in a state, and led to words on the screen."""
+    rig.guests.reading = replace(GUESTS, domains=(replace(WIN11, state=state),))
+    rig.control.domains = rig.guests.reading
+    async with rig.running(size) as pilot:
+        await pilot.press(key)
+        await until(pilot, lambda: see in rig.text())
+        yield pilot
+
+
+# --- start ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_start_shows_its_plan_and_asks(size: tuple[int, int]) -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off", size) as pilot:
+        assert rig.control.asked == []
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+        becomes(rig, "running")
+        await until(pilot, lambda: "win11 is running." in rig.text())
+    assert rig.mover.requests == []
+
+
+async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
+    rig = Rig()
+    at_home(rig)
+    home = (rig.pci.reading, rig.vitals.reading)
+    rig.control.domains = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        assert "modprobe vfio-pci" in rig.text()
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        assert rig.mover.requests[0][:3] == ["bind", CARD, "--plan-id"]
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "then win11 is started" in rig.text())
+        assert "●  echo 0000:01:00.0" in rig.text()
+        assert rig.control.asked == []
+        fresh = Rig()
+        rig.pci.put(fresh.pci.reading)
+        rig.vitals.put(fresh.vitals.reading)
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+    assert home != (rig.pci.reading, rig.vitals.reading)
+
+
+ENDS: tuple[tuple[SwapState, str], ...] = (("undone", "undone"), ("failed", "end"))
+
+
+@pytest.mark.parametrize(("state", "word"), ENDS)
+async def test_a_bind_that_failed_starts_nothing(state: SwapState, word: str) -> None:
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        ended = replace(SWAP, state=state, runner=False, message="Xorg has it")
+        rig.swap.put(ended)
+        words = f"{word}: Xorg has it; win11 was not started"
+        # What was interrupted is offered to be recovered, on a screen of its own.
+        await until(pilot, lambda: words in rig.text() or words in said(rig))
+    assert rig.control.asked == []
+
+
+async def test_a_start_goes_on_when_its_screen_is_left() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.control.domains = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "then win11 is started" in rig.text())
+        await pilot.press("escape")
+        assert rig.app.screen.name == "overview"
+        rig.control.answer = HostError("QEMU does not start")
+        fresh = Rig()
+        rig.pci.put(fresh.pci.reading)
+        rig.vitals.put(fresh.vitals.reading)
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: "win11: QEMU does not start" in said(rig))
+
+
+async def test_who_uses_the_card_forbids_it_and_the_key_says_so() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.inspector.found = Holders((Holder(CARD, 911, "Xorg", "/dev/nvidia0"),))
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "Refused: in use by Xorg" in rig.text())
+        assert dim(rig, "y")
+        await pilot.press("y")
+        await until(pilot, lambda: "refused: in use by Xorg" in said(rig))
+    assert rig.mover.requests == []
+
+
+async def test_another_that_was_started_meanwhile() -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+        other = replace(WIN11, name="other", uuid="0e7e", state="running")
+        rig.control.domains = replace(GUESTS, domains=(other,))
+        await pilot.press("y")
+        await until(pilot, lambda: "“other” runs with a GeForce card" in rig.text())
+    assert rig.control.asked == []
+
+
+# --- stop -----------------------------------------------------------------------------
+
+
+async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: rig.control.asked == [("stop", WIN11.uuid)])
+        await pilot.press("x")
+        await until(pilot, lambda: "has time left" in said(rig))
+        rig.at = NOON + timedelta(seconds=61)
+        await until(pilot, lambda: "has not shut down after 61 s" in rig.text())
+        await pilot.press("x")
+        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        assert rig.control.asked == [("stop", WIN11.uuid)]
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked[1:] == [("force-off", WIN11.uuid)])
+        becomes(rig, "shut off")
+        await until(pilot, lambda: "win11 is shut off." in rig.text())
+        assert rig.app.stops == {}
+
+
+async def test_the_countdown_goes_on_when_the_screen_is_left() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await pilot.press("escape")
+        rig.at = NOON + timedelta(seconds=20)
+        becomes(rig, "in shutdown")
+        await pilot.press("x")
+        await until(pilot, lambda: "asked to shut down 20 s ago; it gets 40 s" in rig.text())
+        assert rig.control.asked == [("stop", WIN11.uuid)]
+
+
+async def test_a_guest_that_is_off_offers_its_card_back() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        becomes(rig, "shut off")
+        await until(pilot, lambda: "u gives it back to the host" in rig.text())
+        await pilot.press("u")
+        await until(pilot, lambda: "back to the host. Nothing was touched yet" in rig.text())
+        assert rig.app.screen.name == "swap"
+
+
+async def test_a_guest_that_is_undefined_while_it_is_stopped() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        rig.guests.put(replace(GUESTS, domains=()))
+        await until(pilot, lambda: "win11 is not defined any more." in rig.text())
+
+
+async def test_an_agent_that_hangs_does_not_hang_the_screen() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        rig.control.free.clear()
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        rig.at = NOON + timedelta(seconds=70)
+        await until(pilot, lambda: "press x" in rig.text())
+        await pilot.press("x")
+        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        rig.control.free.set()
+
+
+async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        rig.control.answer = HostError("libvirt does not let you shut down “win11”")
+        await pilot.press("y")
+        await until(pilot, lambda: "does not let you shut down" in rig.text())
+        assert rig.app.stops == {}
+
+
+# --- the other keys -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "state", "action", "end"),
+    [("p", "running", "pause", "paused"), ("p", "paused", "resume", "running"),
+     ("r", "running", "reboot", "running")],
+)  # fmt: skip
+async def test_one_key_each(key: str, state: DomainState, action: str, end: DomainState) -> None:
+    rig = Rig()
+    async with pressed(rig, key, "win11", state) as pilot:
+        await until(pilot, lambda: "y " in rig.text() and "Steps" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [(action, WIN11.uuid)])
+        becomes(rig, end)
+        await until(pilot, lambda: f"{action.capitalize()} win11" in rig.text())
+
+
+async def test_keys_that_do_nothing_now_say_why() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        assert dim(rig, "s")
+        await pilot.press("s")
+        await until(pilot, lambda: "“win11” is running already" in said(rig))
+        rig.guests.put(HostError("libvirtd is not running"))
+        await until(pilot, lambda: dim(rig, "x"))
+        await pilot.press("x")
+        await until(pilot, lambda: "libvirtd is not running" in said(rig))
+        assert rig.app.screen.name == "overview"
+
+
+async def test_only_looking() -> None:
+    rig = Rig()
+    rig.control.forbidden = "this host is only looked at"
+    async with pressed(rig, "x", "This is what would be done") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "only looked at" in said(rig))
+    assert rig.control.asked == []
+
+
+async def test_the_runner_that_does_not_begin() -> None:
+    rig = Rig()
+    at_home(rig)
+    rig.mover.answer = Refused("sudo did not run it")
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: "sudo did not run it" in rig.text())
+    assert rig.control.asked == []
+
+
+# --- who has what ---------------------------------------------------------------------
+
+XML = """<domain type='kvm'>
+  <name>win11</name>
+  <uuid>4dea22b3-1d52-d8f3-2516-782e98ab3fa0</uuid>
+  <devices>
+    <hostdev mode='subsystem' type='pci' managed='no'>
+      <source><address domain='0x0000' bus='0x0a' slot='0x00' function='0x0'/></source>
+    </hostdev>
+  </devices>
+</domain>"""
+
+
+def two_that_could_have_it(rig: Rig) -> None:
+    """No card is named, and none is known to be the host's."""
+    functions = tuple(
+        replace(f, boot_vga=False if f.boot_vga is not None else None)
+        for f in Rig().pci.reading.functions  # type: ignore[union-attr]
+    )
+    rig.pci.reading = replace(Rig().pci.reading, functions=functions)  # type: ignore[type-var]
+    off = replace(WIN11, state="shut off", hostdevs=())
+    rig.guests.reading = replace(GUESTS, domains=(OTHER, off))
+
+
+async def test_which_card_and_which_guest_is_asked_when_it_is_first_needed() -> None:
+    rig = Rig()
+    two_that_could_have_it(rig)
+    async with rig.running() as pilot:
+        await pilot.press("b")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        assert dim(rig, "y")
+        await pilot.press("enter", "tab", "down", "enter")
+        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await pilot.press("y")
+        view = rig.app.live.view
+        assert view.guest_gpu is not None
+        assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
+    again = Rig()
+    two_that_could_have_it(again)
+    async with again.running():
+        view = again.app.live.view
+        assert view.guest_gpu is not None
+        assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
+
+
+async def test_the_guest_gets_the_card_into_its_definition_and_back() -> None:
+    rig = Rig()
+    rig.control.xml = XML
+    named = (HostDev("0000:0a:00.0", managed=False),)
+    rig.guests.reading = replace(
+        GUESTS, domains=(replace(WIN11, state="shut off", hostdevs=named),)
+    )
+    async with rig.running() as pilot:
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        await pilot.press("y")
+        await until(pilot, lambda: "cannot be the guest's" in said(rig))
+        await pilot.press("up", "enter", "tab", "enter", "y")
+        await until(pilot, lambda: "does not name the card yet" in rig.text())
+        assert rig.control.asked == []
+        await pilot.press("y")
+        await until(pilot, lambda: "u brings its old definition back" in rig.text())
+        assert rig.control.xml.count("bus='0x01'") == 2
+        assert "0x0a" not in rig.control.xml
+        await pilot.press("u")
+        await until(pilot, lambda: "has its old definition again" in rig.text())
+        assert rig.control.xml == XML
+
+
+async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("w")
+        await until(pilot, lambda: "drives the host's display" in rig.text())

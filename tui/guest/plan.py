@@ -1,0 +1,105 @@
+"""What an action on a guest would do, and every reason for which it may not be. Pure.
+
+A start whose card is still with the host has the swap before it; who moves the card is
+never libvirt, which would not look who uses it and would wait for it without an end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
+from tui.rules import domains, ground, passthrough
+from tui.rules.fresh import Fresh
+from tui.rules.viability import on_vfio
+from tui.swap import preflight
+from tui.swap.plan import moves
+
+STOP_S = 60.0
+"""Seconds that a guest gets to shut down before it is offered to force it off."""
+
+
+def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
+    """The plan of an action on ``domain``, one of those in ``fresh``."""
+    cards = domains.with_cards(domain, fresh.view.gpus)
+    swap = _swap(cards, fresh) if action == "start" else None
+    found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
+    return GuestPlan(
+        action, domain.name, domain.uuid, _steps(action, domain, cards),
+        tuple(gpu.address for gpu in cards), swap, _once(found, swap),
+    )  # fmt: skip
+
+
+def _swap(cards: tuple[Gpu, ...], fresh: Fresh) -> Plan | None:
+    away = _with_host(cards)
+    return preflight.planned(away[0], "bind", fresh) if away else None
+
+
+def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
+    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in moves(gpu))]
+
+
+def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
+    """The start's own checks and those of the swap before it, each once."""
+    asked = {(check.id, check.subject) for check in found}
+    more = (c for c in swap.checks if (c.id, c.subject) not in asked) if swap else ()
+    return (*found, *more)
+
+
+def _steps(action: GuestAction, domain: Domain, cards: tuple[Gpu, ...]) -> tuple[str, ...]:
+    """In the words of virsh, which an operator can follow."""
+    name = domain.name
+    if action == "start" and domains.named_restricted(cards):
+        return (
+            f"virsh start --paused {name}",
+            "look again that no other guest runs with a GeForce card",
+            f"virsh resume {name}",
+        )
+    if action == "stop":
+        return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to be off")
+    deeds: dict[GuestAction, str] = {
+        "start": "start", "reboot": "reboot", "pause": "suspend", "resume": "resume",
+        "force-off": "destroy",
+    }  # fmt: skip
+    return (f"virsh {deeds[action]} {name}",)
+
+
+# --- checks ---------------------------------------------------------------------
+
+
+def _always(action: GuestAction, domain: Domain, fresh: Fresh) -> Iterator[Check]:
+    yield domains.ready(domain, action)
+    yield domains.may_act(fresh)
+
+
+def _more(
+    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh
+) -> Iterator[Check]:
+    if action == "start":
+        yield from _start(domain, cards, fresh)
+    if action == "force-off":
+        yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
+
+
+def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Check]:
+    if domain.problem is not None:
+        yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
+    view = fresh.view
+    guest = view.guest.domain if view.guest else None
+    for gpu in cards:
+        yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=domain.uuid)
+        yield domains.allowed(domain, gpu, guest)
+        yield domains.complete(domain, gpu)
+        yield domains.managed(domain, gpu)
+        yield preflight.movable(gpu)
+        yield preflight.no_guest(gpu, view, fresh.here)
+        yield passthrough.not_shared(gpu)
+        yield passthrough.two_gpus(gpu, view)
+        yield passthrough.family(gpu)
+        yield passthrough.sriov(gpu, fresh.readiness.with_vfs)
+        yield ground.viable(gpu)
+    away = _with_host(cards)
+    if len(away) > 1:
+        names = " ".join(gpu.address for gpu in away)
+        yield Check("guest.cards", domain.name, "fail", f"{names} are all to be moved first",
+                    f"vfiotop bind {away[0].address}, and so on")  # fmt: skip

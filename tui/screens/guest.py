@@ -1,0 +1,288 @@
+"""What is done to the guest: its plan, the question, and what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import ClassVar
+
+from textual.app import ScreenStackError
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui.background import background
+from tui.commands import bindings
+from tui.guest.carry import carry_out
+from tui.guest.plan import STOP_S
+from tui.host import HostError
+from tui.live import Live
+from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
+from tui.once import guest_plan_once
+from tui.screens import guest_words as words
+from tui.screens import swap_words
+from tui.screens.base import HostScreen
+from tui.screens.swap import PLAN_S, SwapScreen
+from tui.swap.consent import Consent, Doubtful, Refused, point, shown
+from widgets.lines import Tone
+from widgets.swap_panel import Shown, SwapPanel
+
+TICK_S = 1.0
+"""Seconds between two drawings of a countdown."""
+
+
+class GuestScreen(HostScreen):
+    """Makes the plan of an action on a guest and asks. It may be left at any time: what was
+    begun goes on, and where it fails the application tells."""
+
+    NAME = "guest"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    AUTO_FOCUS = "SwapPanel"
+
+    def __init__(self, action: GuestAction, domain: Domain) -> None:
+        super().__init__()
+        self._action = action
+        self._domain = domain
+        self._plan: GuestPlan | None = None
+        self._refusal: str | None = None
+        self._risk: Doubtful | None = None
+        self._consent = Consent()
+        self._swap_id: str | None = None
+        self._beginning = False
+        self._asked = False
+
+    def body(self) -> Iterable[Widget]:
+        with Container(id="body"):
+            yield SwapPanel(self.vfiotop.glyphs)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(TICK_S, self._tick)
+        if self._action == "stop" and self._domain.uuid in self.vfiotop.stops:
+            self._asked = True
+            self.show()
+        else:
+            self._look()
+
+    def _tick(self) -> None:
+        if self._counting:
+            self.show()
+
+    # --- the plan ---
+
+    def _look(self) -> None:
+        self.run_worker(self._make_plan(), exclusive=True)
+
+    async def _make_plan(self) -> None:
+        again, choice = self.vfiotop.host.again, self.vfiotop.live.choice
+        if again is None:
+            return
+        action, uuid = self._action, self._domain.uuid
+        look = background(lambda: guest_plan_once(again(), choice, action, uuid)[0])
+        try:
+            self._plan = await asyncio.wait_for(look, PLAN_S)
+        except TimeoutError:
+            self._refusal = f"the host could not be looked at within {PLAN_S:.0f} s"
+        except HostError as error:
+            self._refusal = str(error)
+        except Exception as error:  # a defect of ours is told in its place
+            self._refusal = swap_words.defect(error)
+        self.show()
+
+    # --- keys ---
+
+    def why_not(self, action: str) -> str | None:
+        """Why a key of this screen does nothing now."""
+        if action == "carry_out":
+            return self._why_not_begin()
+        if action == "force" and not self._overdue:
+            return "it was not asked to shut down yet, or has time left for it"
+        if action == "give_back":
+            return self.vfiotop.why_not("unbind")
+        return super().why_not(action)
+
+    def _why_not_begin(self) -> str | None:
+        if self._beginning:
+            return "it is being done"
+        if self._plan is None:
+            return self._refusal or "the plan is not made yet"
+        if self._plan.refusals:
+            return f"refused: {self._plan.refusals[0].why}"
+        return self._refusal or self.vfiotop.host.control.forbidden
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hides the keys that are for another moment."""
+        wanted = {
+            "carry_out": self._risk is None and not self._asked,
+            "despite": self._risk is not None,
+            "force": self._action == "stop" and self._asked and not self._ended,
+            "give_back": self._ended and self._free_card,
+        }
+        return super().check_action(action, parameters) if wanted.get(action, True) else False
+
+    def action_carry_out(self) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        self._consent = shown(plan)
+        if plan.doubts:
+            told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in plan.doubts)
+            self._risk = Doubtful(told, [point(doubt) for doubt in plan.doubts])
+            self.show()
+        else:
+            self._begin()
+
+    def action_despite(self) -> None:
+        if self._risk is not None:
+            self._consent = self._consent.and_also(self._risk.checks)
+            self._risk = None
+            self._begin()
+
+    def action_force(self) -> None:
+        # Another screen: a stop that libvirt has not answered yet goes on beside it.
+        self.vfiotop.open(GuestScreen("force-off", self._domain))
+
+    def action_give_back(self) -> None:
+        self.vfiotop.open(SwapScreen("unbind"))
+
+    # --- carrying it out ---
+
+    def _begin(self) -> None:
+        self._beginning, self._refusal = True, None
+        self.show()
+        # The application's, and not this screen's: it goes on when the screen is left.
+        self.app.run_worker(self._carry_out())
+
+    async def _carry_out(self) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        try:
+            if plan.swap is not None:
+                await self._bind(plan, plan.swap)
+            await self._done(plan)
+        except Doubtful as error:
+            self._risk = error
+        except (Refused, HostError) as error:
+            self._refusal = str(error)
+        except Exception as error:  # a defect of ours is told in its place
+            self._refusal = swap_words.defect(error)
+        self._beginning = False
+        with suppress(ScreenStackError):  # the application may have ended meanwhile
+            if self in self.app.screen_stack:
+                self.show()
+            elif self._refusal or self._risk:
+                text = f"{plan.name}: {self._refusal or self._risk}"
+                self.app.notify(text, severity="error", markup=False)
+
+    async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
+        """The swap that comes first, followed to its end in the journal."""
+        consent = shown(swap_plan).and_also(self._consent.accepted)
+        request = [swap_plan.direction, swap_plan.address, *consent.words()]
+        self._swap_id = await self._swapped(request)
+        self.show()
+        swap = await self._swap_ended()
+        if swap.state != "done":
+            came_to = "was undone" if swap.state == "undone" else "did not come to its end"
+            why = f": {swap.message}" if swap.message else ""
+            raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
+
+    async def _swapped(self, request: list[str]) -> str:
+        mover = self.vfiotop.host.mover
+        if mover.forbidden is not None:
+            raise Refused(mover.forbidden)
+        if mover.asks:
+            # The terminal is the tool's while it asks; nothing else could be done on it.
+            with self.app.suspend():
+                return mover.begin(request)
+        return await background(lambda: mover.begin(request))
+
+    async def _swap_ended(self) -> Swap:
+        """The swap when it goes on no more."""
+        while (swap := self._swap) is None or swap.under_way:
+            await self.vfiotop.hear()
+        return swap
+
+    async def _done(self, plan: GuestPlan) -> None:
+        again, choice, consent = self.vfiotop.host.again, self.vfiotop.live.choice, self._consent
+        if again is None:
+            return
+        # A stop may be heard of before libvirt has answered, and an agent may let it wait.
+        if plan.action == "stop":
+            self.vfiotop.stops[plan.uuid] = self.vfiotop.host.now()
+            self._asked = True
+            self.show()
+        try:
+            await background(lambda: carry_out(again(), choice, plan, consent))
+        except (Refused, HostError):
+            self.vfiotop.stops.pop(plan.uuid, None)
+            self._asked = False
+            raise
+        self._asked = True
+
+    # --- drawing ---
+
+    @property
+    def _now(self) -> Domain | None:
+        """The domain as it is, ``None`` where it is gone."""
+        guests = self.vfiotop.live.view.guests
+        return next((g.domain for g in guests if g.domain.uuid == self._domain.uuid), None)
+
+    @property
+    def _swap(self) -> Swap | None:
+        """The swap that this screen has begun."""
+        swap = self.vfiotop.live.view.swap
+        return swap if swap is not None and swap.id == self._swap_id else None
+
+    @property
+    def _ended(self) -> bool:
+        domain = self._now
+        return self._asked and (domain is None or domain.state in words.ENDS[self._action])
+
+    @property
+    def _counting(self) -> bool:
+        return self._action == "stop" and self._asked and not self._ended
+
+    @property
+    def _overdue(self) -> bool:
+        asked_at = self.vfiotop.stops.get(self._domain.uuid)
+        if asked_at is None or not self._counting:
+            return False
+        return (self.vfiotop.host.now() - asked_at).total_seconds() >= STOP_S
+
+    @property
+    def _free_card(self) -> bool:
+        """Whether the guest's card could be given back."""
+        off = self._action in ("stop", "force-off")
+        return off and self.vfiotop.why_not("unbind") is None
+
+    def draw(self, live: Live) -> None:
+        say, tone = self._say()
+        title = words.title(self._action, self._domain.name)
+        swap = self._swap if self._beginning or (self._swap and self._swap.under_way) else None
+        plan = None if swap or self._asked else self._plan
+        self.query_one(SwapPanel).show(Shown(title, say, tone, plan, swap, self.vfiotop.host.now()))
+
+    def _say(self) -> tuple[str, Tone]:
+        if self._risk is not None:
+            return words.risk(str(self._risk)), "bad"
+        if self._refusal is not None:
+            return self._refusal, "bad"
+        if self._beginning or self._asked:
+            return self._going_on()
+        if self._plan is None:
+            return words.LOOKING, "dim"
+        return words.question(self._plan, self.vfiotop.host.control.forbidden)
+
+    def _going_on(self) -> tuple[str, Tone]:
+        name, at = self._domain.name, self.vfiotop.host.now()
+        if self._ended:
+            text, tone = words.ended(self._action, name, self._now)
+            return text + (words.GIVE_BACK if self._free_card else ""), tone
+        asked_at = self.vfiotop.stops.get(self._domain.uuid)
+        if self._counting and asked_at is not None:
+            return words.countdown(name, asked_at, at)
+        if self._swap is not None and self._swap.under_way:
+            return f"Its card is bound first; then {name} is started.", "strong"
+        return f"{name} {words.UNDER_WAY[self._action]} …", "strong"

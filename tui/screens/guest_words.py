@@ -1,0 +1,77 @@
+"""The sentences of the screen that starts and stops a guest."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tui.guest.plan import STOP_S
+from tui.model import Domain, GuestAction, GuestPlan
+from widgets.lines import Tone
+
+LOOKING = "Looks at the host and its guests: which run, who has the card, what the rules say …"
+
+VERBS: dict[GuestAction, str] = {
+    "start": "starts", "stop": "asks it to shut down:", "reboot": "asks it to boot again:",
+    "pause": "pauses", "resume": "lets it run on:", "force-off": "ends at once",
+}  # fmt: skip
+
+UNDER_WAY: dict[GuestAction, str] = {
+    "start": "is being started", "stop": "is asked to shut down",
+    "reboot": "is asked to boot again", "pause": "is being paused",
+    "resume": "is let run on", "force-off": "is being ended",
+}  # fmt: skip
+
+ENDS: dict[GuestAction, tuple[str, ...]] = {
+    "start": ("running", "blocked"), "stop": ("shut off",), "reboot": ("running", "blocked"),
+    "pause": ("paused",), "resume": ("running", "blocked"), "force-off": ("shut off",),
+}  # fmt: skip
+"""The states in which an action has come to its end."""
+
+
+def title(action: GuestAction, name: str | None) -> str:
+    """The panel's title."""
+    return f"{action.capitalize()} {name}" if name else action.capitalize()
+
+
+def question(plan: GuestPlan, forbidden: str | None) -> tuple[str, Tone]:
+    """Whether the plan may be carried out, and the key that does it."""
+    if plan.refusals:
+        first = plan.refusals[0]
+        mend = f" {first.mend.capitalize()}." if first.mend else ""
+        return f"Refused: {first.why} ({first.id}).{mend}", "bad"
+    if forbidden is not None:
+        return f"This is what would be done. {forbidden.capitalize()}.", "strong"
+    if plan.doubts:
+        return f"Not known whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
+    lost = " What is not saved in it is lost." if plan.action == "force-off" else ""
+    first_bind = f" Its card {plan.swap.address} is bound first." if plan.swap else ""
+    return f"y {VERBS[plan.action]} {plan.name}.{first_bind}{lost}", "strong"
+
+
+def risk(doubt: str) -> str:
+    """The second question."""
+    return f"Risk: {doubt}. Y goes on all the same, esc does not."
+
+
+def countdown(name: str, asked_at: datetime, at: datetime) -> tuple[str, Tone]:
+    """A guest that was asked to shut down and still runs."""
+    seconds = max(0, int((at - asked_at).total_seconds()))
+    if seconds < STOP_S:
+        left = int(STOP_S) - seconds
+        return f"{name} was asked to shut down {seconds} s ago; it gets {left} s more.", "strong"
+    return (
+        f"{name} has not shut down after {seconds} s. Wait, look into the guest, or press x: it "
+        "offers to force it off.", "warn",
+    )  # fmt: skip
+
+
+def ended(action: GuestAction, name: str, domain: Domain | None) -> tuple[str, Tone]:
+    """What an action has come to."""
+    if domain is None:
+        return f"{name} is not defined any more.", "warn"
+    if action == "reboot":
+        return f"{name} was asked to boot again.", "good"
+    return f"{name} is {domain.state}.", "good"
+
+
+GIVE_BACK = " Its card is on vfio-pci: u gives it back to the host."

@@ -1,0 +1,234 @@
+"""Who has what: which card is the guest's, and which guest may have it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui import state
+from tui.background import background
+from tui.commands import bindings
+from tui.guest import hostdevs
+from tui.host import HostError
+from tui.live import Live
+from tui.model import Domain, Gpu
+from tui.rules.passthrough import not_shared
+from tui.rules.roles import Choice
+from tui.screens.base import HostScreen
+from widgets.choice_list import Candidate, ChoiceList
+from widgets.figures import model_name, short
+from widgets.lines import Tone
+from widgets.swap_panel import Shown, SwapPanel
+
+CARD, GUEST = "card", "guest"
+
+
+class RolesScreen(HostScreen):
+    """Chooses, keeps the choice apart from the configuration, and offers to have the guest's
+    definition name the card."""
+
+    NAME = "roles"
+    CSS_PATH = "roles.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    AUTO_FOCUS = "#card"
+
+    def __init__(self) -> None:
+        super().__init__()
+        view = self.vfiotop.live.view
+        self._card = view.guest_gpu.address if view.guest_gpu else None
+        self._guest = view.guest.domain.name if view.guest else None
+        self._kept = False
+        self._change: hostdevs.Change | None = None
+        self._told: tuple[str, Tone] | None = None
+        self._busy = False
+
+    def body(self) -> Iterable[Widget]:
+        glyphs = self.vfiotop.glyphs
+        with Container(id="body"):
+            with Container(id="lists"):
+                yield ChoiceList("Guest GPU", id=CARD, glyphs=glyphs)
+                yield ChoiceList("Guest", id=GUEST, glyphs=glyphs)
+            yield SwapPanel(glyphs)
+
+    # --- choosing ---
+
+    def on_choice_list_chosen(self, event: ChoiceList.Chosen) -> None:
+        if event.kind == CARD:
+            self._card = event.chosen
+        else:
+            self._guest = event.chosen
+        self._kept, self._change, self._told = False, None, None
+        self.show()
+
+    @property
+    def _gpu(self) -> Gpu | None:
+        return self.vfiotop.live.view.gpu(self._card) if self._card else None
+
+    @property
+    def _domain(self) -> Domain | None:
+        guests = self.vfiotop.live.view.guests
+        return next((g.domain for g in guests if g.domain.name == self._guest), None)
+
+    @property
+    def _wants_change(self) -> bool:
+        gpu, domain = self._gpu, self._domain
+        if gpu is None or domain is None or not domain.persistent or domain.problem is not None:
+            return False
+        gpus = self.vfiotop.live.view.gpus
+        return bool(hostdevs.missing(domain, gpu) or hostdevs.leaving(domain, gpu, gpus))
+
+    # --- keys ---
+
+    def why_not(self, action: str) -> str | None:
+        """Why a key of this screen does nothing now."""
+        if action == "carry_out":
+            return self._why_not_keep() if not self._kept else self._why_not_change()
+        return super().why_not(action)
+
+    def _why_not_keep(self) -> str | None:
+        config, live = self.vfiotop.config, self.vfiotop.live
+        gpu = self._gpu
+        if gpu is None:
+            return "choose a card first"
+        shared = not_shared(gpu)
+        if shared.verdict == "fail":
+            return f"it cannot be the guest's: {shared.why}"
+        if live.view.swap is not None and live.view.swap.under_way:
+            return "a swap is under way"
+        if config.guest_gpu not in (None, self._card) or config.guest not in (None, self._guest):
+            return f"the configuration says otherwise: change it in {config.file}"
+        return None
+
+    def _why_not_change(self) -> str | None:
+        if self._busy:
+            return "it is being changed"
+        if not self._wants_change:
+            return "there is nothing left to do"
+        return self.vfiotop.host.control.forbidden
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hides the key that is for another moment."""
+        if action == "take_back" and self._change is None:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_carry_out(self) -> None:
+        if not self._kept:
+            self._keep()
+        else:
+            self.run_worker(self._give(), exclusive=True)
+
+    def action_take_back(self) -> None:
+        if self._change is not None:
+            self.run_worker(self._undo(self._change), exclusive=True)
+
+    def _keep(self) -> None:
+        app = self.vfiotop
+        app.live.choose(Choice(self._card, self._guest))
+        self._kept = True
+        if app.host.banner is None:
+            try:
+                state.save(guest_gpu=self._card, guest=self._guest)
+            except OSError as error:
+                self._told = (
+                    f"It holds until vfiotop ends: it could not be kept: {error.strerror}",
+                    "warn",
+                )
+        self.show()
+
+    async def _give(self) -> None:
+        gpu, domain, app = self._gpu, self._domain, self.vfiotop
+        if gpu is None or domain is None:
+            return
+        gpus, control, at = app.live.view.gpus, app.host.control, app.host.now()
+        folder = state.folder() / "domains"
+        self._busy = True
+        self.show()
+        try:
+            self._change = await background(
+                lambda: hostdevs.give(control, domain, gpu, gpus, folder=folder, at=at)
+            )
+            self._told = self._changed(domain, self._change)
+        except HostError as error:
+            self._told = (str(error), "bad")
+        self._busy = False
+        self.show()
+
+    async def _undo(self, change: hostdevs.Change) -> None:
+        control = self.vfiotop.host.control
+        try:
+            await background(lambda: hostdevs.undo(control, change))
+            self._change, self._told = None, ("It has its old definition again.", "good")
+        except HostError as error:
+            self._told = (str(error), "bad")
+        self.show()
+
+    # --- drawing ---
+
+    def draw(self, live: Live) -> None:
+        view = live.view
+        self.query_one(f"#{CARD}", ChoiceList).show(
+            [_card(gpu) for gpu in sorted(view.gpus, key=lambda g: g.address)], self._card
+        )
+        self.query_one(f"#{GUEST}", ChoiceList).show(
+            [_guest(g.domain) for g in sorted(view.guests, key=lambda g: g.domain.name)],
+            self._guest,
+        )
+        say, tone = self._say()
+        self.query_one(SwapPanel).show(Shown("Who has what", say, tone))
+
+    def _say(self) -> tuple[str, Tone]:
+        gpu, domain = self._gpu, self._domain
+        if self._told is not None:
+            return self._told
+        if gpu is None:
+            return (
+                "Choose the card that is for the guest, with enter; tab leads to the guests.",
+                "text",
+            )
+        if not self._kept:
+            whom = f"for {domain.name}" if domain else "for whichever guest names it"
+            return f"y keeps this: {short(gpu.address)} {whom}. The host keeps the rest.", "strong"
+        if not self._wants_change or domain is None:
+            return "It is kept.", "good"
+        return self._offer(gpu, domain), "strong"
+
+    def _offer(self, gpu: Gpu, domain: Domain) -> str:
+        out = hostdevs.leaving(domain, gpu, self.vfiotop.live.view.gpus)
+        names = " ".join(map(short, hostdevs.missing(domain, gpu)))
+        instead = f" in place of {' '.join(map(short, out))}" if out else ""
+        when = " It holds from its next start on." if domain.active else ""
+        return (
+            f"It is kept. {domain.name} does not name the card yet: y writes {names or 'it'}"
+            f"{instead} into its definition, and changes nothing else of it. The definition that "
+            f"it has now is kept.{when}"
+        )
+
+    @staticmethod
+    def _changed(domain: Domain, change: hostdevs.Change) -> tuple[str, Tone]:
+        rom = (
+            f" Its <rom> {change.rom[0]} was made for the other card: look at it."
+            if change.rom
+            else ""
+        )
+        return (
+            f"{domain.name} names the card. u brings its old definition back, which is kept in "
+            f"{change.kept}.{rom}", "warn" if rom else "good",
+        )  # fmt: skip
+
+
+def _card(gpu: Gpu) -> Candidate:
+    shared = not_shared(gpu)
+    return Candidate(
+        gpu.address, f"{short(gpu.address)} {model_name(gpu.name)}", f"{gpu.owner}",
+        shared.why if shared.verdict == "fail" else None,
+    )  # fmt: skip
+
+
+def _guest(domain: Domain) -> Candidate:
+    devices = " ".join(short(a) for a in domain.addresses) or "no PCI device"
+    return Candidate(domain.name, domain.name, f"{domain.state} · {devices}")

@@ -1,0 +1,92 @@
+"""A few things of which one is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual.binding import Binding
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from widgets.graph import RICH, Glyphs
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What can be chosen, in two lines, and why it cannot be."""
+
+    id: str
+    name: str
+    text: str
+    why_not: str | None = None
+
+
+class ChoiceList(OptionList):
+    """Candidates in a border; enter and space choose the one under the cursor."""
+
+    BINDINGS = [Binding("space", "select", show=False)]  # noqa: RUF012
+
+    DEFAULT_CSS = """
+    ChoiceList {
+        height: auto;
+        max-height: 1fr;
+        border: round $border-blurred;
+        background: $background;
+        padding: 0 1;
+        border-title-color: $foreground;
+        border-title-style: bold;
+        background-tint: $background 0%;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+        &:focus {
+            border: round $border;
+            border-title-color: $accent;
+            background-tint: $background 0%;
+        }
+        & > .option-list--option-disabled { color: $text-muted; }
+        & > .option-list--option-highlighted { background: $background; color: $foreground; }
+        &:focus > .option-list--option-highlighted { background: $panel; color: $foreground; }
+    }
+    """
+
+    class Chosen(Message):
+        """One was chosen in the list with the id ``kind``."""
+
+        def __init__(self, kind: str, chosen: str) -> None:
+            super().__init__()
+            self.kind, self.chosen = kind, chosen
+
+    def __init__(self, title: str, *, id: str, glyphs: Glyphs = RICH) -> None:
+        super().__init__(id=id)
+        self.border_title = Content(title)
+        self._glyphs = glyphs
+        self._shown: tuple[tuple[Candidate, ...], str | None] | None = None
+
+    def show(self, candidates: Sequence[Candidate], chosen: str | None) -> None:
+        """Draw ``candidates`` with a mark at the one whose id is ``chosen``."""
+        shown = (tuple(candidates), chosen)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        at = self.highlighted
+        self.clear_options()
+        self.add_options([self._option(each, each.id == chosen) for each in candidates])
+        first = next((n for n, each in enumerate(candidates) if each.id == chosen), 0)
+        if candidates:
+            self.highlighted = min(at if at is not None else first, len(candidates) - 1)
+
+    def _option(self, each: Candidate, chosen: bool) -> Option:
+        mark = self._glyphs.running if chosen else self._glyphs.stopped
+        text = Content.assemble(
+            f"{mark} {each.name}\n", (each.why_not or each.text, "$text-muted not bold")
+        )
+        return Option(text, id=each.id, disabled=each.why_not is not None)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Tell in our own words."""
+        event.stop()
+        if self.id is not None and event.option.id is not None:
+            self.post_message(self.Chosen(self.id, event.option.id))
