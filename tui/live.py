@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from tui.history import History
 from tui.model import Event, HostView, Sample, Snapshot
 from tui.rules.changes import changes
@@ -32,6 +34,11 @@ class Live:
         self.view = HostView()
         self.history = History()
         self.events: tuple[Event, ...] = ()
+        self._asked: dict[str, datetime] = {}
+
+    def ask(self, name: str, until: datetime) -> None:
+        """What the domain does until then is what we have asked of it."""
+        self._asked[name] = until
 
     def choose(self, choice: Choice) -> None:
         """What the user chose holds from now on."""
@@ -43,7 +50,9 @@ class Live:
         if getattr(self.snapshot, sample.source) != sample.reading:
             self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self.choice)
-            happened = changes(before, self.view, sample.taken_at)
+            at = sample.taken_at
+            asked = {name for name, until in self._asked.items() if at <= until}
+            happened = changes(before, self.view, at, asked)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
         self._record(sample)
 

@@ -313,19 +313,37 @@ class NvidiaModule:
     modeset: bool | None = None
 
 
+BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """How the host is booted: what a person edits to give the kernel an option.
+
+    ``distribution`` is the family that os-release(5) tells: debian, fedora, arch, suse, or
+    one of those with a way of their own, as nixos. ``file`` is the one to edit.
+    """
+
+    loader: BootLoader | None = None
+    distribution: str | None = None
+    file: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """What a swap needs of a host besides its devices.
 
     ``vfio_pci``: whether the driver is loaded or could be; ``None`` where that could not
     be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
-    where that could not be read.
+    where that could not be read. ``cpu`` is whose processor it is.
     """
 
     root: bool
     vfio_pci: bool | None
     nvidia: NvidiaModule | None = None
     with_vfs: tuple[str, ...] | None = ()
+    boot: Boot = Boot()
+    cpu: Literal["intel", "amd"] | None = None
 
 
 Direction = Literal["bind", "unbind"]

@@ -129,7 +129,7 @@ def unbinding(address: str) -> Writer:
 URI = "qemu:///system"
 
 _HOSTDEV = """
-<hostdev mode='subsystem' type='pci' managed='no'>
+<hostdev mode='subsystem' type='pci' managed='{}'>
   <source><address domain='0x0000' bus='0x{}' slot='0x{}' function='0x{}'/></source>
 </hostdev>"""
 
@@ -139,17 +139,19 @@ def virsh(*words: str) -> str:
 
 
 @contextmanager
-def defined(folder: Path, *addresses: str) -> Iterator[str]:
-    """A domain with PCI functions passed through."""
+def defined(folder: Path, *addresses: str, name: str = "vm", managed: str = "no") -> Iterator[str]:
+    """A domain with PCI functions passed through; it does not outlive the test."""
     parts = (re.split("[:.]", address) for address in addresses)
-    devices = "".join(_HOSTDEV.format(*part[1:]) for part in parts)
-    definition = folder / "vm.xml"
-    definition.write_text(tiny("vm", devices))
+    devices = "".join(_HOSTDEV.format(managed, *part[1:]) for part in parts)
+    definition = folder / f"{name}.xml"
+    definition.write_text(tiny(name, devices))
     virsh("define", str(definition))
     try:
-        yield "vm"
+        yield name
     finally:
-        virsh("undefine", "vm")
+        if virsh("domstate", name).strip() != "shut off":
+            virsh("destroy", name)
+        virsh("undefine", name)
 
 
 @contextmanager

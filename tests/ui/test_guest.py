@@ -164,6 +164,7 @@ async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
         assert rig.app.stops == {}
+        assert [event.by for event in rig.app.live.events if event.subject == "win11"] == ["us"]
 
 
 async def test_the_countdown_goes_on_when_the_screen_is_left() -> None:

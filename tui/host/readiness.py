@@ -7,11 +7,18 @@ import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
-from tui.host.sysfs import names_in, read_file
+from tui.host.boot import boot
+from tui.host.sysfs import ATTRIBUTE_LIMIT, names_in, read_file
 from tui.model import NvidiaModule, Readiness
 
 MODPROBE_S = 10.0
+
+CPUINFO_LIMIT = 1 << 22
+"""Bytes of /proc/cpuinfo: some 1500 a processor."""
+
+_VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD)$", re.MULTILINE)
 
 _VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
 """Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
@@ -26,6 +33,8 @@ def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
         vfio_pci=_vfio_pci(root),
         nvidia=_nvidia(root),
         with_vfs=_with_vfs(root, gpus),
+        boot=boot(root),
+        cpu=_cpu(root),
     )
 
 
@@ -47,6 +56,14 @@ def _vfio_pci(root: Path) -> bool | None:
     except (OSError, subprocess.TimeoutExpired):
         return None
     return asked.returncode == 0
+
+
+def _cpu(root: Path) -> Literal["intel", "amd"] | None:
+    """vendor_id of the first processor (proc(5), cpuinfo)."""
+    vendor = _VENDOR.search(_text(root / "proc/cpuinfo", CPUINFO_LIMIT) or "")
+    if vendor is None:
+        return None
+    return "intel" if vendor[1] == "GenuineIntel" else "amd"
 
 
 def _nvidia(root: Path) -> NvidiaModule | None:
@@ -74,8 +91,8 @@ def _with_vfs(root: Path, gpus: Iterable[str]) -> tuple[str, ...] | None:
         return None
 
 
-def _text(path: Path) -> str | None:
+def _text(path: Path, limit: int = ATTRIBUTE_LIMIT) -> str | None:
     try:
-        return (read_file(str(path)) or b"").decode("ascii", "replace")
+        return (read_file(str(path), limit) or b"").decode("ascii", "replace")
     except OSError:
         return None

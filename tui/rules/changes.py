@@ -7,7 +7,7 @@ reading, or one after it was away, tells of no change but its own.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
 
@@ -34,9 +34,12 @@ SOURCE_NAMES: dict[SourceName, str] = {
 }  # fmt: skip
 
 
-def changes(before: HostView, after: HostView, at: datetime) -> tuple[Event, ...]:
+def changes(
+    before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
+) -> tuple[Event, ...]:
     """The events between two views, all of the moment ``at``: sources, devices, cards,
-    domains. A card's companions that did the same are told with it."""
+    domains. A card's companions that did the same are told with it. What the domains
+    ``asked`` do is our doing."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
@@ -47,7 +50,7 @@ def changes(before: HostView, after: HostView, at: datetime) -> tuple[Event, ...
         found += _cards(before, after)
     if _read("guests", before, after):
         found += _domains(before, after)
-    ours = _moved(before.swap) | _moved(after.swap)
+    ours = _moved(before.swap) | _moved(after.swap) | set(asked)
     return tuple(
         Event(at, subject, text, tone, "us" if subject in ours else "elsewhere")
         for subject, text, tone in found

@@ -51,7 +51,7 @@ def summary(wards: tuple[Ward, ...]) -> str:
 
 def _host(fresh: Fresh) -> Iterator[Check]:
     yield ground.linux(fresh.view)
-    yield ground.iommu(fresh.view)
+    yield ground.iommu(fresh.view, fresh.readiness)
     yield ground.vfio(fresh.readiness)
     yield ground.libvirt(fresh)
     yield ground.privilege(fresh.readiness)
@@ -72,7 +72,7 @@ def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
 
 def _no_card(view: HostView) -> Iterator[Check]:
     why = "which card is the guest's is not known" if view.gpus else "this host has no GPU"
-    mend = "set guest_gpu in the configuration" if view.gpus else None
+    mend = "choose it with w, or set guest_gpu in the configuration" if view.gpus else None
     for check in (
         "host.two-gpus", "host.not-shared", "iommu.viable", "r465.family", "r465.sriov",
         "nvidia.release", holding.ID,
@@ -86,7 +86,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", "which guest may have the card is not known",
-                        "set guest in the configuration")  # fmt: skip
+                        "choose it with w, or set guest in the configuration")  # fmt: skip
         return
     yield domains.complete(guest.domain, gpu)
     yield domains.managed(guest.domain, gpu)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.model import Check, Gpu, HostView, Readiness, Verdict
+from tui.rules import mends
 from tui.rules.fresh import Fresh
 
 
@@ -19,15 +20,17 @@ def libvirt(fresh: Fresh) -> Check:
     problem = view.problem("guests")
     if problem is not None:
         return Check(check, None, "fail", problem,
-                     "start libvirtd, or be in the group libvirt")  # fmt: skip
+                     "start it with `systemctl start libvirtd` (or virtqemud), or join its users "
+                     "with `usermod -aG libvirt $USER` and log in again")  # fmt: skip
     where = f"{view.libvirt_uri}, {view.libvirt_version or 'of unknown version'}"
     if fresh.readonly:
         return Check(check, None, "warn", f"{where}, read-only: guests cannot be run from here",
-                     "be in the group libvirt, or run this as root")  # fmt: skip
+                     "`usermod -aG libvirt $USER` and log in again, or a polkit rule for "
+                     "org.libvirt.unix.manage")  # fmt: skip
     return Check(check, None, "pass", where)
 
 
-def iommu(view: HostView) -> Check:
+def iommu(view: HostView, readiness: Readiness) -> Check:
     """iommu.enabled: VFIO needs it to isolate what a guest has."""
     if view.iommu_enabled:
         kind = f" ({view.iommu_kind})" if view.iommu_kind else ""
@@ -36,8 +39,7 @@ def iommu(view: HostView) -> Check:
         return Check("iommu.enabled", None, "unknown", "the PCI devices could not be read")
     return Check(
         "iommu.enabled", None, "fail", "the IOMMU is off, or without groups",
-        "turn on VT-d or AMD-Vi in the firmware, and add intel_iommu=on to the kernel's command "
-        "line on Intel",
+        mends.iommu(readiness),
     )  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def vfio(readiness: Readiness) -> Check:
     check = "vfio.available"
     if readiness.vfio_pci is None:
         return Check(check, None, "unknown", "whether vfio-pci can be loaded could not be found "
-                     "out", "modprobe vfio-pci")  # fmt: skip
+                     "out", mends.module_at_boot("vfio-pci"))  # fmt: skip
     if not readiness.vfio_pci:
         return Check(check, None, "fail", "the kernel has no vfio-pci, or may not load it",
                      "install the kernel's extra modules, or see `modprobe vfio-pci`")  # fmt: skip

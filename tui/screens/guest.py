@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from datetime import timedelta
 from typing import ClassVar
 
 from textual.app import ScreenStackError
@@ -27,6 +28,9 @@ from tui.screens.swap import PLAN_S, SwapScreen
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
+
+DONE_S = 10.0
+"""Seconds in which what a domain does is what was asked of it."""
 
 TICK_S = 1.0
 """Seconds between two drawings of a countdown."""
@@ -208,6 +212,8 @@ class GuestScreen(HostScreen):
         again, choice, consent = self.vfiotop.host.again, self.vfiotop.live.choice, self._consent
         if again is None:
             return
+        patience = STOP_S if plan.action == "stop" else DONE_S
+        self.vfiotop.live.ask(plan.name, self.vfiotop.host.now() + timedelta(seconds=patience))
         # A stop may be heard of before libvirt has answered, and an agent may let it wait.
         if plan.action == "stop":
             self.vfiotop.stops[plan.uuid] = self.vfiotop.host.now()

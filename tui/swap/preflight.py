@@ -61,7 +61,7 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
     yield passthrough.not_shared(gpu)
     yield passthrough.two_gpus(gpu, view)
-    yield ground.iommu(view)
+    yield ground.iommu(view, readiness)
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
     yield passthrough.one_vm_for(gpu, view.gpus, fresh.here)

@@ -1,0 +1,115 @@
+"""How a host is booted, from the files that it has; and the mends that rest on it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tui.host.boot import boot
+from tui.host.readiness import readiness
+from tui.model import Boot, BootLoader, Readiness
+from tui.rules.mends import iommu, kernel_option
+
+OPTION = "intel_iommu=on"
+
+
+def host(root: Path, os_release: str, *files: str) -> Path:
+    for name, text in (("etc/os-release", os_release), *((file, "") for file in files)):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+HOSTS: tuple[tuple[str, tuple[str, ...], BootLoader | None, str | None, str], ...] = (
+    ("ID=debian\n", ("etc/default/grub",), "grub", "debian",
+     "add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run `update-grub` "
+     "and reboot"),
+    ("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n", ("etc/default/grub",), "grub", "debian",
+     "`update-grub`"),
+    ("ID=fedora\n", ("etc/default/grub", "boot/loader/entries/x.conf"), "grub", "fedora",
+     "run `grubby --update-kernel=ALL --args=intel_iommu=on` and reboot"),
+    ("ID=nobara\nID_LIKE=fedora\n", ("etc/default/grub",), "grub", "fedora", "grubby"),
+    ("ID=\"opensuse-tumbleweed\"\nID_LIKE=\"opensuse suse\"\n", ("etc/default/grub",), "grub",
+     "suse", "`grub2-mkconfig -o /boot/grub2/grub.cfg`"),
+    ("ID=arch\n", ("etc/default/grub",), "grub", "arch",
+     "`grub-mkconfig -o /boot/grub/grub.cfg`"),
+    ("ID=arch\n", ("boot/loader/loader.conf",), "systemd-boot", "arch",
+     "to the options line of the entry in /boot/loader/entries"),
+    ("ID=arch\n", ("efi/loader/loader.conf", "etc/kernel/cmdline"), "systemd-boot", "arch",
+     "to /etc/kernel/cmdline, run `mkinitcpio -P`"),
+    ("ID=cachyos\nID_LIKE=arch\n", ("etc/default/limine", "boot/limine.conf"), "limine", "arch",
+     "to KERNEL_CMDLINE in /etc/default/limine, run `limine-update`"),
+    ("ID=void\n", ("boot/limine.conf",), "limine", None,
+     "to the cmdline line of the entry in /boot/limine.conf"),
+    ("ID=arch\n", ("boot/refind_linux.conf",), "refind", "arch",
+     "to the options in quotes in /boot/refind_linux.conf"),
+    ("ID=pop\nID_LIKE=\"ubuntu debian\"\n", ("boot/efi/loader/loader.conf",), "systemd-boot",
+     "pop", "run `kernelstub -a intel_iommu=on`"),
+    ("ID=nixos\n", ("boot/loader/loader.conf",), "systemd-boot", "nixos",
+     "boot.kernelParams, run `nixos-rebuild boot`"),
+    ("ID=debian\n", ("usr/sbin/proxmox-boot-tool", "etc/kernel/cmdline"), "systemd-boot",
+     "proxmox", "to /etc/kernel/cmdline, run `proxmox-boot-tool refresh`"),
+    ("ID=debian\n", ("etc/kernel/cmdline",), "systemd-boot", "debian", "kernel-install add"),
+    ("ID=gentoo\n", (), None, None, "in the boot loader's settings"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("release", "files", "loader", "distribution", "words"), HOSTS)
+def test_a_boot_loader_and_what_mends_it(
+    tmp_path: Path,
+    release: str,
+    files: tuple[str, ...],
+    loader: BootLoader | None,
+    distribution: str | None,
+    words: str,
+) -> None:
+    found = boot(host(tmp_path, release, *files))
+    assert (found.loader, found.distribution) == (loader, distribution)
+    assert words in kernel_option(OPTION, found)
+    assert OPTION in kernel_option(OPTION, found)
+
+
+def test_a_host_that_has_nothing(tmp_path: Path) -> None:
+    assert boot(tmp_path) == Boot()
+
+
+@pytest.mark.parametrize(
+    ("vendor", "words", "without"),
+    [("GenuineIntel", "VT-d in the firmware; then add intel_iommu=on", "AMD"),
+     ("AuthenticAMD", "AMD-Vi", "intel_iommu"), ("Ours", "on Intel then add", "xyz")],
+)  # fmt: skip
+def test_an_iommu_is_turned_on_by_the_processors_maker(
+    tmp_path: Path, vendor: str, words: str, without: str
+) -> None:
+    root = host(tmp_path, "ID=debian\n", "etc/default/grub")
+    (root / "proc").mkdir()
+    processor = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: {'x ' * 700}\n\n"
+    (root / "proc/cpuinfo").write_text(processor * 64)
+    mend = iommu(readiness([], root))
+    assert words in mend
+    assert without not in mend
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.binary(max_size=300), st.text().map(lambda t: f"ID={t}\nID_LIKE={t}".encode())))
+def test_whatever_os_release_says(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "etc").mkdir(exist_ok=True)
+    (tmp_path / "etc/os-release").write_bytes(text)
+    found = boot(tmp_path)
+    assert found.distribution in (None, "debian", "fedora", "arch", "suse", "nixos", "pop")
+    assert kernel_option(OPTION, found).isprintable()
+
+
+def test_what_may_not_be_looked_at_is_not_there(tmp_path: Path) -> None:
+    root = host(tmp_path, "ID=debian\n")
+    (root / "etc/os-release").unlink()
+    os.mkfifo(root / "etc/os-release")  # it would hang whoever opens it
+    assert boot(root) == Boot()
+
+
+def test_a_host_of_which_nothing_is_known() -> None:
+    assert "VT-d or AMD-Vi" in iommu(Readiness(root=False, vfio_pci=None))
