@@ -32,7 +32,7 @@ class ChoiceList(OptionList):
     DEFAULT_CSS = """
     ChoiceList {
         height: auto;
-        max-height: 1fr;
+        max-height: 100%;
         border: round $border-blurred;
         background: $background;
         padding: 0 1;
@@ -77,6 +77,7 @@ class ChoiceList(OptionList):
         first = next((n for n, each in enumerate(candidates) if each.id == chosen), 0)
         if candidates:
             self.highlighted = min(at if at is not None else first, len(candidates) - 1)
+            self.call_after_refresh(self.scroll_to_highlight)
 
     def _option(self, each: Candidate, chosen: bool) -> Option:
         mark = self._glyphs.running if chosen else self._glyphs.stopped
