@@ -37,7 +37,7 @@ def state(name: str) -> str:
 
 
 @pytest.mark.usefixtures("whole")
-@pytest.mark.parametrize("managed", ["no", "yes"])
+@pytest.mark.parametrize("managed", [pytest.param("no", marks=pytest.mark.thorough), "yes"])
 def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, managed: str) -> None:
     with defined(tmp_path, CARD, SOUND, managed=managed) as name:
         with held(node(CARD)) as process:

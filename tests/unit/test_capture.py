@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.hosts_layout import hosts, lay_out
-from tui.host import HostError
+from tui.host import HostError, NothingToRead
 from tui.host.capture import DOMAINS_LIMIT, FILE_LIMIT, CapturedGuests, captured_host
 from tui.model import Domain, HostDev, HostFacts
 
@@ -180,7 +180,7 @@ def test_a_file_that_is_no_domain(domains: Path, make: Any, problem: str) -> Non
 
 
 def test_a_captured_host_without_domains(root: Path) -> None:
-    with pytest.raises(HostError, match="has no domains"):
+    with pytest.raises(NothingToRead, match="domains of the captured host are not known"):
         captured_host(root).guests.read()
 
 

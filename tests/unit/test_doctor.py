@@ -59,10 +59,19 @@ def test_nothing_is_known_of_a_host_that_was_not_read() -> None:
 
 def test_no_card_is_no_pass() -> None:
     one = examined(snapshot(inventory(*card("01:00", 1, boot_vga=True))))
-    assert one["iommu.viable"].why == "which card is the guest's is not known"
+    assert (one["guest.gpu"].verdict, one["host.not-shared"].verdict) == ("unknown", "fail")
     none = examined(snapshot(inventory()))
     assert none["iommu.viable"].why == "this host has no GPU"
     assert none["guest.managed"].verdict == "unknown"
+
+
+def test_every_card_that_could_be_the_guests_is_looked_at() -> None:
+    pci = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *card("03:00", 3))
+    wards = examine(Fresh(assess(snapshot(pci)), guests(), Holders(()), READY))
+    told = {ward.title.split()[0]: {c.id: c.verdict for c in ward.checks} for ward in wards}
+    assert set(told) == {"Host", "Guest", "0000:02:00.0", "0000:03:00.0"}
+    assert set(told["0000:03:00.0"].values()) <= {"pass", "unknown"}
+    assert told["0000:03:00.0"]["iommu.viable"] == "pass"
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Blind:
         raise HostError("only on the host itself can be seen who holds a card")
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
-        return Readiness(root=False, vfio_pci=None)
+        return Readiness(root=False, vfio_pci=None, with_vfs=None)
 
 
 class Mover(Protocol):

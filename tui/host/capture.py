@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.host import Host, HostError, Wake
+from tui.host import Host, HostError, NothingToRead, Wake
 from tui.host.domain_xml import DefinitionError, definition
 from tui.host.facts import FactsSource
 from tui.host.pci import PciSource, VitalsSource
@@ -49,6 +49,8 @@ class CapturedGuests:
     def read(self) -> Guests:
         try:
             files = sorted(f for f in self._directory.iterdir() if f.suffix == ".xml")
+        except FileNotFoundError as error:
+            raise NothingToRead("the domains of the captured host are not known") from error
         except OSError as error:
             what = clean(f"{self._directory}: {error.strerror}")
             raise HostError(f"the captured host has no domains ({what})") from error

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model import Check, Gpu, Guest, HostView
+from tui.model import Check, Gpu, Guest
 from tui.rules import domains, ground, holding, passthrough, release
 from tui.rules.fresh import Fresh
 
@@ -28,7 +28,7 @@ def examine(fresh: Fresh) -> tuple[Ward, ...]:
     gpu = view.guest_gpu
     return (
         Ward("Host", tuple(_host(fresh))),
-        Ward("Guest GPU", tuple(_card(gpu, fresh) if gpu else _no_card(view))),
+        *(_cards(fresh) if gpu is None else [Ward("Guest GPU", tuple(_card(gpu, fresh)))]),
         Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
 
@@ -70,14 +70,25 @@ def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     )
 
 
-def _no_card(view: HostView) -> Iterator[Check]:
-    why = "which card is the guest's is not known" if view.gpus else "this host has no GPU"
-    mend = "choose it with w, or set guest_gpu in the configuration" if view.gpus else None
-    for check in (
-        "host.two-gpus", "host.not-shared", "iommu.viable", "r465.family", "r465.sriov",
-        "nvidia.release", holding.ID,
-    ):  # fmt: skip
-        yield Check(check, None, "unknown", view.problem("pci") or why, mend)
+def _cards(fresh: Fresh) -> Iterator[Ward]:
+    """Where the guest's card is not known yet: every card that could be it."""
+    view = fresh.view
+    if not view.gpus:
+        why = view.problem("pci") or "this host has no GPU"
+        yield Ward("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _OF_A_CARD))
+        return
+    unknown = Check("guest.gpu", None, "unknown", "which card is the guest's is not known",
+                    "choose it with w, or set guest_gpu in the configuration")  # fmt: skip
+    yield Ward("Guest GPU", (unknown,))
+    free = [gpu for gpu in view.gpus if passthrough.not_shared(gpu).verdict != "fail"]
+    for gpu in free or view.gpus:
+        yield Ward(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+
+
+_OF_A_CARD = (
+    "host.two-gpus", "host.not-shared", "iommu.viable", "r465.family", "r465.sriov",
+    "nvidia.release", holding.ID,
+)  # fmt: skip
 
 
 def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.model import Check, Gpu, HostView, Readiness, Verdict
+from tui.model import Check, Gpu, HostView, Readiness, Unavailable, Verdict
 from tui.rules import mends
 from tui.rules.fresh import Fresh
 
@@ -18,6 +18,8 @@ def libvirt(fresh: Fresh) -> Check:
     """libvirt.reachable: who has which device is known from it, and guests are run by it."""
     check, view = "libvirt.reachable", fresh.view
     problem = view.problem("guests")
+    if isinstance(fresh.guests, Unavailable) and fresh.guests.calm:
+        return Check(check, None, "unknown", fresh.guests.reason)
     if problem is not None:
         return Check(check, None, "fail", problem,
                      "start it with `systemctl start libvirtd` (or virtqemud), or join its users "
