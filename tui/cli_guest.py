@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from tui import cli_swap, config, state
 from tui.cli import DONE, FAILED, fail
 from tui.guest.carry import carry_out
-from tui.guest.plan import STOP_S
+from tui.guest.plan import STOP_S, own_doubts
 from tui.host import Host, HostError
 from tui.model import Domain, GuestAction, GuestPlan, Guests, HostView
 from tui.once import guest_plan_once
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Doubtful, Refused, refuse, shown
+from tui.swap.consent import Consent, Doubtful, Refused, point, refuse, shown
 from tui.swap.words import as_text
 
 LOOK_S = 0.5
@@ -45,7 +45,9 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.dry_run:
         print(as_text(plan), flush=True)
         return FAILED if plan.refusals else DONE
-    consent = Consent(everything=arguments.despite_doubts)
+    left = {point(doubt) for doubt in own_doubts(plan, asks=host.mover.asks)}
+    by_others = frozenset(point(doubt) for doubt in plan.doubts) - left
+    consent = Consent(None, by_others, everything=arguments.despite_doubts)
     try:
         if host.control.forbidden is not None:
             raise Refused(host.control.forbidden)
@@ -67,6 +69,8 @@ def _carried_out(asked: Asked, plan: GuestPlan, view: HostView, consent: Consent
         code = cli_swap.carry_out(asked.host, plan.swap, asked.arguments)
         if code != DONE:
             return code
+    if plan.action == "stop":
+        print(f"{plan.name} is asked to shut down", flush=True)
     carry_out(asked.anew, asked.choice, plan, consent)
     if plan.action == "stop":
         return _stopped(asked, plan, view)
@@ -82,7 +86,6 @@ _DONE: dict[GuestAction, str] = {
 
 def _stopped(asked: Asked, plan: GuestPlan, view: HostView) -> int:
     """Wait until the guest is off. Interrupting this does not stop the stop."""
-    print(f"{plan.name} was asked to shut down", flush=True)
     try:
         if not _awaited(lambda: not _active(asked.host, plan.uuid), STOP_S):
             return fail(

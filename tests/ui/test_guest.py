@@ -201,6 +201,19 @@ async def test_a_guest_that_is_undefined_while_it_is_stopped() -> None:
         await until(pilot, lambda: "win11 is not defined any more." in rig.text())
 
 
+async def test_libvirt_that_is_restarted_while_a_guest_is_stopped() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        rig.guests.put(HostError("libvirtd is not running"))
+        await until(pilot, lambda: "whether it did is not known: libvirtd is not" in rig.text())
+        becomes(rig, "running")
+        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        becomes(rig, "shut off")
+        await until(pilot, lambda: "win11 is shut off." in rig.text())
+
+
 async def test_an_agent_that_hangs_does_not_hang_the_screen() -> None:
     rig = Rig()
     async with pressed(rig, "x", "y asks it to shut down") as pilot:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
-from tui.rules import domains, ground, passthrough
+from tui.rules import domains, ground, holding, passthrough, release
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
 from tui.swap import preflight
 from tui.swap.plan import moves
+
+ROOT_SEES = frozenset({holding.ID, release.ID})
+"""Checks that an ordinary user cannot make, and the runner of a swap can."""
 
 STOP_S = 60.0
 """Seconds that a guest gets to shut down before it is offered to force it off."""
@@ -25,7 +28,7 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     swap = _swap(cards, fresh) if action == "start" else None
     found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
     return GuestPlan(
-        action, domain.name, domain.uuid, _steps(action, domain, cards),
+        action, domain.name, domain.uuid, _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap, _once(found, swap),
     )  # fmt: skip
 
@@ -33,6 +36,13 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
 def _swap(cards: tuple[Gpu, ...], fresh: Fresh) -> Plan | None:
     away = _with_host(cards)
     return preflight.planned(away[0], "bind", fresh) if away else None
+
+
+def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
+    """What the user has to say something to. With ``asks`` somebody else makes the swap, as
+    root, who can see what could not be seen here, and asks for what is left."""
+    by_root = ROOT_SEES if asks and plan.swap else frozenset()
+    return tuple(doubt for doubt in plan.doubts if doubt.id not in by_root)
 
 
 def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
@@ -46,20 +56,19 @@ def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
     return (*found, *more)
 
 
-def _steps(action: GuestAction, domain: Domain, cards: tuple[Gpu, ...]) -> tuple[str, ...]:
+def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
     """In the words of virsh, which an operator can follow."""
     name = domain.name
-    if action == "start" and domains.named_restricted(cards):
+    if action == "start":
         return (
             f"virsh start --paused {name}",
-            "look again that no other guest runs with a GeForce card",
+            "look again at all guests, before its first instruction",
             f"virsh resume {name}",
         )
     if action == "stop":
         return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to be off")
     deeds: dict[GuestAction, str] = {
-        "start": "start", "reboot": "reboot", "pause": "suspend", "resume": "resume",
-        "force-off": "destroy",
+        "reboot": "reboot", "pause": "suspend", "resume": "resume", "force-off": "destroy"
     }  # fmt: skip
     return (f"virsh {deeds[action]} {name}",)
 
@@ -77,6 +86,9 @@ def _more(
 ) -> Iterator[Check]:
     if action == "start":
         yield from _start(domain, cards, fresh)
+    if action == "resume":
+        for gpu in cards:
+            yield passthrough.one_vm_for(gpu, fresh.view.gpus, fresh.here, coming=domain.uuid)
     if action == "force-off":
         yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
 

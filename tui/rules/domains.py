@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.model import Check, Domain, Gpu, GuestAction, Unavailable
-from tui.rules import passthrough, release
+from tui.rules import release
 from tui.rules.fresh import Fresh
 
 GUEST_DRIVER = (465,)
@@ -141,11 +141,3 @@ def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
 def with_cards(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The GPUs that a domain names, by any function of theirs."""
     return tuple(g for g in gpus if set(g.viability.moves) & set(domain.addresses))
-
-
-def named_restricted(cards: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """Those of its cards that NVIDIA's rule of one guest is for, or may be."""
-    return tuple(
-        gpu for gpu in cards
-        if passthrough.restricted(gpu) or (gpu.nvidia is not None and gpu.nvidia.brand == "unknown")
-    )  # fmt: skip

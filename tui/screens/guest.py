@@ -16,7 +16,7 @@ from textual.widget import Widget
 from tui.background import background
 from tui.commands import bindings
 from tui.guest.carry import carry_out
-from tui.guest.plan import STOP_S
+from tui.guest.plan import STOP_S, own_doubts
 from tui.host import HostError
 from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
@@ -130,9 +130,10 @@ class GuestScreen(HostScreen):
         if plan is None:
             return
         self._consent = shown(plan)
-        if plan.doubts:
-            told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in plan.doubts)
-            self._risk = Doubtful(told, [point(doubt) for doubt in plan.doubts])
+        doubts = own_doubts(plan, asks=self.vfiotop.host.mover.asks)
+        if doubts:
+            told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
+            self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
             self.show()
         else:
             self._begin()
@@ -244,6 +245,8 @@ class GuestScreen(HostScreen):
     @property
     def _ended(self) -> bool:
         domain = self._now
+        if self.vfiotop.live.view.problem("guests") is not None:
+            return False  # a guest that cannot be seen has not ended
         return self._asked and (domain is None or domain.state in words.ENDS[self._action])
 
     @property
@@ -279,7 +282,8 @@ class GuestScreen(HostScreen):
             return self._going_on()
         if self._plan is None:
             return words.LOOKING, "dim"
-        return words.question(self._plan, self.vfiotop.host.control.forbidden)
+        host = self.vfiotop.host
+        return words.question(self._plan, host.control.forbidden, asks=host.mover.asks)
 
     def _going_on(self) -> tuple[str, Tone]:
         name, at = self._domain.name, self.vfiotop.host.now()
@@ -288,7 +292,7 @@ class GuestScreen(HostScreen):
             return text + (words.GIVE_BACK if self._free_card else ""), tone
         asked_at = self.vfiotop.stops.get(self._domain.uuid)
         if self._counting and asked_at is not None:
-            return words.countdown(name, asked_at, at)
+            return words.countdown(name, asked_at, at, self.vfiotop.live.view.problem("guests"))
         if self._swap is not None and self._swap.under_way:
             return f"Its card is bound first; then {name} is started.", "strong"
         return f"{name} {words.UNDER_WAY[self._action]} …", "strong"

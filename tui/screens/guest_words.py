@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.guest.plan import STOP_S
+from tui.guest.plan import STOP_S, own_doubts
 from tui.model import Domain, GuestAction, GuestPlan
 from widgets.lines import Tone
 
@@ -33,7 +33,7 @@ def title(action: GuestAction, name: str | None) -> str:
     return f"{action.capitalize()} {name}" if name else action.capitalize()
 
 
-def question(plan: GuestPlan, forbidden: str | None) -> tuple[str, Tone]:
+def question(plan: GuestPlan, forbidden: str | None, *, asks: bool) -> tuple[str, Tone]:
     """Whether the plan may be carried out, and the key that does it."""
     if plan.refusals:
         first = plan.refusals[0]
@@ -41,8 +41,9 @@ def question(plan: GuestPlan, forbidden: str | None) -> tuple[str, Tone]:
         return f"Refused: {first.why} ({first.id}).{mend}", "bad"
     if forbidden is not None:
         return f"This is what would be done. {forbidden.capitalize()}.", "strong"
-    if plan.doubts:
-        return f"Not known whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
+    doubts = own_doubts(plan, asks=asks)
+    if doubts:
+        return f"Not known whether it is safe: {doubts[0].why}. y asks once more.", "warn"
     lost = " What is not saved in it is lost." if plan.action == "force-off" else ""
     first_bind = f" Its card {plan.swap.address} is bound first." if plan.swap else ""
     return f"y {VERBS[plan.action]} {plan.name}.{first_bind}{lost}", "strong"
@@ -53,9 +54,16 @@ def risk(doubt: str) -> str:
     return f"Risk: {doubt}. Y goes on all the same, esc does not."
 
 
-def countdown(name: str, asked_at: datetime, at: datetime) -> tuple[str, Tone]:
-    """A guest that was asked to shut down and still runs."""
+def countdown(
+    name: str, asked_at: datetime, at: datetime, problem: str | None = None
+) -> tuple[str, Tone]:
+    """A guest that was asked to shut down and still runs, for all that is known."""
     seconds = max(0, int((at - asked_at).total_seconds()))
+    if problem is not None:
+        return (
+            f"{name} was asked to shut down {seconds} s ago; whether it did is not known: "
+            f"{problem}.", "warn",
+        )  # fmt: skip
     if seconds < STOP_S:
         left = int(STOP_S) - seconds
         return f"{name} was asked to shut down {seconds} s ago; it gets {left} s more.", "strong"
