@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from statistics import median
 
 import libvirt
@@ -12,9 +13,13 @@ import pytest
 
 from tests.libvirt.watching import domain, is_in, state, watched
 from tui.host import HostError
+from tui.host.domain_edit import with_functions
+from tui.host.domain_xml import definition
+from tui.host.guest_control import LibvirtControl
 from tui.host.guests import GuestsSource
 from tui.host.libvirt_connection import Connection, without_prompts
 from tui.model import Domain, Guests, HostDev
+from tui.swap.journal import Journal
 
 URI = "test:///default"
 SOON = 0.2
@@ -282,3 +287,36 @@ def test_readings_of_an_unchanged_host_are_equal(operator: libvirt.virConnect) -
     readings: list[Guests] = [source.read() for _ in range(3)]
     source.close()
     assert readings[0] == readings[1] == readings[2]
+
+
+# --- what is asked of them ---------------------------------------------------------
+
+
+def test_each_deed_leads_where_it_says(operator: libvirt.virConnect, tmp_path: Path) -> None:
+    vm = operator.defineXML(xml("mine"))
+    uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
+    vm.create()  # this driver starts no domain paused, as a start of ours does
+    for action, expected in (
+        ("pause", libvirt.VIR_DOMAIN_PAUSED), ("resume", libvirt.VIR_DOMAIN_RUNNING),
+        ("stop", libvirt.VIR_DOMAIN_SHUTOFF), ("stop", libvirt.VIR_DOMAIN_SHUTOFF),
+        ("force-off", libvirt.VIR_DOMAIN_SHUTOFF),
+    ):  # fmt: skip
+        control.act(action, uuid)  # type: ignore[arg-type]
+        assert vm.state()[0] == expected, action
+
+
+def test_hostdevs_are_exchanged_and_given_back(
+    operator: libvirt.virConnect, tmp_path: Path
+) -> None:
+    vm = operator.defineXML(xml("mine", HOSTDEVS))
+    uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
+    before = control.definition(uuid)
+    new = ("0000:02:00.0", "0000:02:00.1", "0000:02:00.2")
+    edited = with_functions(before, new, ("0000:01:00.0", "0000:01:00.1"))
+    control.define(uuid, before, edited.xml)
+    found = definition(control.definition(uuid)).hostdevs
+    assert [(dev.address, dev.managed) for dev in found] == [
+        (new[0], True), (new[1], False), (new[2], False)
+    ]  # fmt: skip
+    control.define(uuid, control.definition(uuid), before)
+    assert control.definition(uuid) == before

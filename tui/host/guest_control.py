@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 import libvirt
 
@@ -18,7 +18,6 @@ from tui.host.libvirt_connection import Connection
 from tui.host.libvirt_words import (
     AGENT_FAILED,
     NO_DOMAIN,
-    OPERATION_INVALID,
     why_not_done,
     why_not_open,
 )
@@ -49,8 +48,7 @@ class LibvirtControl:
             try:
                 _DEEDS[action](domain)
             except libvirt.libvirtError as error:
-                ended = action in ("stop", "force-off") and _is_off(error, domain)
-                if not ended:
+                if action not in ("stop", "force-off") or not _is_off(error, domain):
                     raise
 
     def start(self, uuid: str, forbids: Forbids) -> None:
@@ -168,8 +166,7 @@ def _is_off(error: libvirt.libvirtError, domain: libvirt.virDomain) -> bool:
     """Whether it failed because there is nothing left to stop."""
     if error.get_error_code() == NO_DOMAIN:
         return True
-    if error.get_error_code() != OPERATION_INVALID:
-        return False
-    with suppress(libvirt.libvirtError):
+    try:
         return not domain.isActive()
-    return True
+    except libvirt.libvirtError as gone:
+        return bool(gone.get_error_code() == NO_DOMAIN)

@@ -14,7 +14,6 @@ from tui.host.untrusted import clean
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
 NO_DOMAIN = 42
-OPERATION_INVALID = 55
 TIMED_OUT = 68
 AGENT_FAILED = frozenset({86, 112, 113})
 """No agent, one that does not answer in time, one that says no."""

@@ -50,11 +50,17 @@ def changes(
         found += _cards(before, after)
     if _read("guests", before, after):
         found += _domains(before, after)
-    ours = _moved(before.swap) | _moved(after.swap) | set(asked)
+    ours = _moved(before.swap) | _moved(after.swap) | set(asked) | _had_by(asked, before, after)
     return tuple(
         Event(at, subject, text, tone, "us" if subject in ours else "elsewhere")
         for subject, text, tone in found
     )
+
+
+def _had_by(asked: Collection[str], *views: HostView) -> set[str]:
+    """The cards that these domains have, or had."""
+    owners = {f"guest:{name}" for name in asked}
+    return {gpu.address for view in views for gpu in view.gpus if gpu.owner in owners}
 
 
 def _moved(swap: Swap | None) -> frozenset[str]:

@@ -10,7 +10,6 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Footer, Static
 
-from tui.commands import of_screen
 from tui.live import Live
 from tui.screens.tight import TightCompositor
 from widgets.graph import PLAIN
@@ -32,7 +31,7 @@ class HostScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
         self._compositor = TightCompositor()
-        self._working: list[bool | None] = []
+        self._working: dict[str, bool] = {}
         self.set_class(self.vfiotop.glyphs is PLAIN, "-plain")
 
     @property
@@ -79,7 +78,7 @@ class HostScreen(Screen[None]):
 
     def _dim_keys(self) -> None:
         """The footer is drawn anew only when a key begins or ceases to work."""
-        working = [self.app._check_action_state(c.action, self) for c in of_screen(self.NAME)]
+        working = {key: each.enabled for key, each in self.active_bindings.items()}
         if working != self._working:
             self._working = working
             self.refresh_bindings()
