@@ -24,6 +24,7 @@ from tui.once import guest_plan_once
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
+from tui.screens.begin import begin
 from tui.screens.swap import PLAN_S, SwapScreen
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from widgets.lines import Tone
@@ -185,23 +186,13 @@ class GuestScreen(HostScreen):
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
         request = [swap_plan.direction, swap_plan.address, *consent.words()]
-        self._swap_id = await self._swapped(request)
+        self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
         self.show()
         swap = await self._swap_ended()
         if swap.state != "done":
             came_to = "was undone" if swap.state == "undone" else "did not come to its end"
             why = f": {swap.message}" if swap.message else ""
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
-
-    async def _swapped(self, request: list[str]) -> str:
-        mover = self.vfiotop.host.mover
-        if mover.forbidden is not None:
-            raise Refused(mover.forbidden)
-        if mover.asks:
-            # The terminal is the tool's while it asks; nothing else could be done on it.
-            with self.app.suspend():
-                return mover.begin(request)
-        return await background(lambda: mover.begin(request))
 
     async def _swap_ended(self) -> Swap:
         """The swap when it goes on no more."""

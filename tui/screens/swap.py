@@ -18,6 +18,7 @@ from tui.model import Direction, Plan, Swap
 from tui.once import NoSuchCard, plan_once
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
+from tui.screens.begin import begin
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from tui.swap.preflight import for_recovery
 from widgets.lines import Tone
@@ -166,21 +167,11 @@ class SwapScreen(HostScreen):
         self.run_worker(self._launch([*request, *consent.words()]))
 
     async def _launch(self, request: list[str]) -> None:
-        mover = self.vfiotop.host.mover
-
-        def attempt() -> Exception | None:
-            try:
-                mover.begin(request)
-            except Exception as error:  # each is told below; none may leave the terminal lent
-                return error
-            return None
-
-        if mover.asks:
-            # The terminal is the tool's while it asks; nothing else could be done on it.
-            with self.app.suspend():
-                error = attempt()
-        else:
-            error = await background(attempt)
+        error: Exception | None = None
+        try:
+            await begin(self.app, self.vfiotop.host.mover, request)
+        except Exception as raised:  # each is told below
+            error = raised
         if error is None and self._way is not None:
             # A recovery goes on with the same swap: the journal may look as it did before.
             self._beginning, self._way = False, None
