@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.host.boot import boot
+from tui.host.boot import FAMILIES, OF_THEIR_OWN, boot
 from tui.host.readiness import readiness
 from tui.model import Boot, BootLoader, Readiness
 from tui.rules.mends import iommu, kernel_option
@@ -42,7 +42,7 @@ HOSTS: tuple[tuple[str, tuple[str, ...], BootLoader | None, str | None, str], ..
     ("ID=arch\n", ("efi/loader/loader.conf", "etc/kernel/cmdline"), "systemd-boot", "arch",
      "to /etc/kernel/cmdline, run `mkinitcpio -P`"),
     ("ID=cachyos\nID_LIKE=arch\n", ("etc/default/limine", "boot/limine.conf"), "limine", "arch",
-     "to KERNEL_CMDLINE in /etc/default/limine, run `limine-update`"),
+     "to KERNEL_CMDLINE[default] in /etc/default/limine, run `limine-update`"),
     ("ID=void\n", ("boot/limine.conf",), "limine", None,
      "to the cmdline line of the entry in /boot/limine.conf"),
     ("ID=arch\n", ("boot/refind_linux.conf",), "refind", "arch",
@@ -53,7 +53,28 @@ HOSTS: tuple[tuple[str, tuple[str, ...], BootLoader | None, str | None, str], ..
      "boot.kernelParams, run `nixos-rebuild boot`"),
     ("ID=debian\n", ("usr/sbin/proxmox-boot-tool", "etc/kernel/cmdline"), "systemd-boot",
      "proxmox", "to /etc/kernel/cmdline, run `proxmox-boot-tool refresh`"),
-    ("ID=debian\n", ("etc/kernel/cmdline",), "systemd-boot", "debian", "kernel-install add"),
+    ("ID=debian\n", ("etc/kernel/cmdline",), "systemd-boot", "debian",
+     "run `kernel-install add $(uname -r) /boot/vmlinuz-$(uname -r)`"),
+    ("ID=fedora\n", ("boot/efi/loader/loader.conf", "etc/kernel/cmdline"), "systemd-boot",
+     "fedora", "to /etc/kernel/cmdline, run `kernel-install add-all`"),
+    ("ID=fedora\n", ("etc/default/grub", "etc/kernel/cmdline"), "grub", "fedora", "grubby"),
+    ("ID=bazzite\nID_LIKE=fedora\n", ("etc/default/grub", "run/ostree-booted"), "grub", "ostree",
+     "run `rpm-ostree kargs --append-if-missing=intel_iommu=on` and reboot"),
+    ("ID=endless\nID_LIKE=debian\n", ("run/ostree-booted",), None, "debian",
+     "in the boot loader's settings"),
+    ("ID=endeavouros\nID_LIKE=arch\n", ("efi/loader/loader.conf", "etc/kernel/cmdline"),
+     "systemd-boot", "endeavouros", "to /etc/kernel/cmdline, run `reinstall-kernels`"),
+    ("ID=endeavouros\nID_LIKE=arch\n", ("etc/default/grub",), "grub", "endeavouros",
+     "`grub-mkconfig -o /boot/grub/grub.cfg`"),
+    ("ID=cachyos\nID_LIKE=arch\n", ("boot/loader/loader.conf", "etc/sdboot-manage.conf",
+     "etc/kernel/cmdline"), "systemd-boot", "arch",
+     "to LINUX_OPTIONS in /etc/sdboot-manage.conf, run `sdboot-manage gen`"),
+    ("ID=ubuntu\n", ("etc/default/grub", "etc/kernel/cmdline"), "grub", "debian",
+     "in /etc/default/grub, run `update-grub`"),
+    ("ID=opensuse-tumbleweed\n", ("etc/default/grub", "etc/kernel/cmdline"), "grub", "suse",
+     "to /etc/kernel/cmdline, run `sdbootutil update-all-entries`"),
+    ("ID=opensuse-tumbleweed\n", ("boot/efi/loader/loader.conf", "etc/kernel/cmdline"),
+     "systemd-boot", "suse", "run `sdbootutil update-all-entries`"),
     ("ID=gentoo\n", (), None, None, "in the boot loader's settings"),
 )  # fmt: skip
 
@@ -71,6 +92,53 @@ def test_a_boot_loader_and_what_mends_it(
     assert (found.loader, found.distribution) == (loader, distribution)
     assert words in kernel_option(OPTION, found)
     assert OPTION in kernel_option(OPTION, found)
+
+
+def firmware(root: Path, data: bytes) -> None:
+    variable = "LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+    (root / "sys/firmware/efi/efivars").mkdir(parents=True, exist_ok=True)
+    (root / "sys/firmware/efi/efivars" / variable).write_bytes(data)
+
+
+BOTH = ("boot/loader/loader.conf", "etc/default/grub", "boot/limine.conf")
+
+
+@pytest.mark.parametrize(
+    ("told", "files", "loader", "file"),
+    [
+        ("systemd-boot 257.7-1-arch", BOTH, "systemd-boot", "/boot/loader/entries"),
+        ("GRUB 2.12", BOTH, "grub", "/etc/default/grub"),
+        ("Limine 9.3.1", BOTH, "limine", "/boot/limine.conf"),
+        # of an ESP that is not mounted, as Proxmox has it, or that only root may look into
+        ("systemd-boot 257", ("etc/default/grub", "etc/kernel/cmdline"), "systemd-boot",
+         "/etc/kernel/cmdline"),
+        ("systemd-boot 257", ("etc/default/grub",), "systemd-boot", None),
+        ("Limine 9.3.1", ("etc/default/grub",), "limine", None),
+        ("GRUB 2.12", (), "grub", None),
+        # another's name tells nothing of what is edited
+        ("Linux EFI stub 7.1", ("etc/default/grub",), "grub", "/etc/default/grub"),
+        ("", ("boot/refind_linux.conf",), "refind", "/boot/refind_linux.conf"),
+    ],
+)  # fmt: skip
+def test_the_firmware_knows_what_booted(
+    tmp_path: Path, told: str, files: tuple[str, ...], loader: BootLoader, file: str | None
+) -> None:
+    root = host(tmp_path, "ID=debian\n", *files)
+    firmware(root, b"\x06\0\0\0" + f"{told}\0".encode("utf-16-le"))
+    assert boot(root) == Boot(loader, "debian", file)
+
+
+def test_a_firmware_that_says_too_much_is_not_listened_to(tmp_path: Path) -> None:
+    root = host(tmp_path, "ID=debian\n", *BOTH)
+    firmware(root, b"\x06\0\0\0" + ("Limine " + "9" * 4096).encode("utf-16-le"))
+    assert boot(root) == Boot("systemd-boot", "debian", "/boot/loader/entries")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary(max_size=300))
+def test_whatever_the_firmware_says(tmp_path: Path, data: bytes) -> None:
+    firmware(host(tmp_path, "ID=debian\n", "etc/default/grub"), data)
+    assert boot(tmp_path) == Boot("grub", "debian", "/etc/default/grub")
 
 
 def test_a_host_that_has_nothing(tmp_path: Path) -> None:
@@ -100,7 +168,7 @@ def test_whatever_os_release_says(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "etc").mkdir(exist_ok=True)
     (tmp_path / "etc/os-release").write_bytes(text)
     found = boot(tmp_path)
-    assert found.distribution in (None, "debian", "fedora", "arch", "suse", "nixos", "pop")
+    assert found.distribution in {None, *FAMILIES, *OF_THEIR_OWN.values()}
     assert kernel_option(OPTION, found).isprintable()
 
 

@@ -14,8 +14,9 @@ from tui.model import Boot, BootLoader
 FAMILIES = ("debian", "fedora", "arch", "suse")
 """Distributions that others are like."""
 
-OF_THEIR_OWN = {"nixos": "nixos", "pop": "pop", "opensuse": "suse", "ubuntu": "debian",
-                "rhel": "fedora", "centos": "fedora"}  # fmt: skip
+OF_THEIR_OWN = {"nixos": "nixos", "pop": "pop", "endeavouros": "endeavouros",
+                "opensuse": "suse", "ubuntu": "debian", "rhel": "fedora",
+                "centos": "fedora"}  # fmt: skip
 
 _LINE = re.compile(r"""^(ID|ID_LIKE)=["']?([a-z0-9 ._-]{1,80})["']?$""", re.MULTILINE)
 
@@ -26,6 +27,7 @@ _PLACES: tuple[tuple[BootLoader, str, str], ...] = (
     ("limine", "etc/default/limine", "/etc/default/limine"),
     ("limine", "boot/limine.conf", "/boot/limine.conf"),
     ("limine", "boot/limine/limine.conf", "/boot/limine/limine.conf"),
+    ("limine", "boot/EFI/limine/limine.conf", "/boot/EFI/limine/limine.conf"),
     ("refind", "boot/refind_linux.conf", "/boot/refind_linux.conf"),
     ("grub", "etc/default/grub", "/etc/default/grub"),
     ("systemd-boot", "etc/kernel/cmdline", "/etc/kernel/cmdline"),
@@ -33,25 +35,54 @@ _PLACES: tuple[tuple[BootLoader, str, str], ...] = (
 """A loader, the file that shows it, and what is edited. Fedora has entries in /boot/loader for
 GRUB, and no loader.conf; the package of GRUB may be there beside another loader."""
 
-_CMDLINE = "etc/kernel/cmdline"
+_SDBOOT_MANAGE = "/etc/sdboot-manage.conf"
+"""CachyOS and Manjaro write systemd-boot's entries from it, whatever else there is."""
+
+_CMDLINE = "/etc/kernel/cmdline"
 """kernel-install(8) and tools for unified kernel images take the options from it."""
+
+_LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+"""What booted this host (systemd.io/BOOT_LOADER_INTERFACE): a name, a blank, a version."""
+
+_NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub", "Limine": "limine"}
 
 
 def boot(root: Path = Path("/")) -> Boot:
-    """The boot loader, the distribution's family and the file with the kernel's options."""
-    distribution = _distribution(root)
+    """The boot loader, the distribution's family and the file with the kernel's options. The
+    firmware's word on the loader goes before what packages left in files."""
+    distribution, named = _distribution(root), _named(root)
     for loader, shown_by, file in _PLACES:
-        if _exists(root / shown_by):
-            if loader == "systemd-boot" and _exists(root / _CMDLINE):
-                file = f"/{_CMDLINE}"  # noqa: PLW2901
-            return Boot(loader, distribution, file)
-    return Boot(None, distribution)
+        if named in (None, loader) and _exists(root / shown_by):
+            return Boot(loader, distribution, _source(root, loader, distribution) or file)
+    return Boot(named, distribution)
+
+
+def _named(root: Path) -> BootLoader | None:
+    """Four bytes of attributes, then UTF-16 (kernel: Documentation/filesystems/efivarfs.rst).
+    Older GRUB and rEFInd leave no name; with a kernel that was started bare it is another's."""
+    try:
+        data = read_file(str(root / _LOADER_INFO)) or b""
+    except OSError:
+        return None
+    return _NAMES.get(data[4:].decode("utf-16-le", "replace").partition(" ")[0])
+
+
+def _source(root: Path, loader: BootLoader, distribution: str | None) -> str | None:
+    """What the loader's own files are made from. openSUSE has entries from /etc/kernel/cmdline
+    for GRUB too (sdbootutil); Fedora has that file beside a GRUB that does not read it."""
+    if loader == "systemd-boot" and _exists(root / _SDBOOT_MANAGE[1:]):
+        return _SDBOOT_MANAGE
+    takes_it = loader == "systemd-boot" or (loader, distribution) == ("grub", "suse")
+    return _CMDLINE if takes_it and _exists(root / _CMDLINE[1:]) else None
 
 
 def _distribution(root: Path) -> str | None:
     if _exists(root / "usr/sbin/proxmox-boot-tool"):
         return "proxmox"
-    return next(_families(root), None)
+    family = next(_families(root), None)
+    # Fedora's image-based kin, as Silverblue and Bazzite, keep the options with the image.
+    image = family == "fedora" and _exists(root / "run/ostree-booted")
+    return "ostree" if image else family
 
 
 def _families(root: Path) -> Iterator[str]:

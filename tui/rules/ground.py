@@ -65,7 +65,7 @@ def vfio(readiness: Readiness) -> Check:
     check = "vfio.available"
     if readiness.vfio_pci is None:
         return Check(check, None, "unknown", "whether vfio-pci can be loaded could not be found "
-                     "out", mends.module_at_boot("vfio-pci"))  # fmt: skip
+                     "out", mends.module_at_boot("vfio-pci", readiness.boot))  # fmt: skip
     if not readiness.vfio_pci:
         return Check(check, None, "fail", "the kernel has no vfio-pci, or may not load it",
                      "install the kernel's extra modules, or see `modprobe vfio-pci`")  # fmt: skip

@@ -10,47 +10,68 @@ _GRUB = {
 }  # fmt: skip
 """What makes GRUB's menu anew (grub-mkconfig(8)); where no other is known, the plain tool."""
 
-_IMAGES = {"arch": "mkinitcpio -P", "proxmox": "proxmox-boot-tool refresh"}
-"""What takes over /etc/kernel/cmdline; else kernel-install(8) for the kernel that runs."""
-
-_INSTALL = "kernel-install add $(uname -r) /boot/vmlinuz-$(uname -r)"
+_IMAGES = {
+    "arch": "mkinitcpio -P", "endeavouros": "reinstall-kernels",
+    "proxmox": "proxmox-boot-tool refresh", "suse": "sdbootutil update-all-entries",
+    "debian": "kernel-install add $(uname -r) /boot/vmlinuz-$(uname -r)",
+}  # fmt: skip
+"""What takes over /etc/kernel/cmdline; else kernel-install(8) for all kernels, which it finds
+where Debian has none: below /usr/lib/modules."""
 
 
 def kernel_option(option: str, boot: Boot) -> str:
     """How the kernel gets an ``option`` at its next start."""
     if boot.distribution == "nixos":
         return f'add "{option}" to boot.kernelParams, run `nixos-rebuild boot` and reboot'
-    if boot.loader == "grub":
-        return _grub(option, boot)
-    if boot.loader == "systemd-boot":
-        return _systemd_boot(option, boot)
-    if boot.loader == "limine":
-        return _limine(option, boot)
-    if boot.loader == "refind":
-        return f"add {option} to the options in quotes in {boot.file} and reboot"
+    if boot.distribution == "ostree":
+        return f"run `rpm-ostree kargs --append-if-missing={option}` and reboot"
+    how = {
+        "grub": _grub, "systemd-boot": _systemd_boot, "limine": _limine, "refind": _refind,
+    }.get(boot.loader or "", _general)  # fmt: skip
+    return how(option, boot)
+
+
+def _general(option: str, _: Boot) -> str:
     return f"add {option} to the kernel's command line in the boot loader's settings and reboot"
 
 
 def _grub(option: str, boot: Boot) -> str:
     if boot.distribution == "fedora":
         return f"run `grubby --update-kernel=ALL --args={option}` and reboot"
+    if boot.file == "/etc/kernel/cmdline":
+        return _cmdline(option, boot)
     tool = _GRUB.get(boot.distribution or "", "grub-mkconfig -o /boot/grub/grub.cfg")
-    return f"add {option} to GRUB_CMDLINE_LINUX_DEFAULT in {boot.file}, run `{tool}` and reboot"
+    file = boot.file or "/etc/default/grub"
+    return f"add {option} to GRUB_CMDLINE_LINUX_DEFAULT in {file}, run `{tool}` and reboot"
 
 
 def _systemd_boot(option: str, boot: Boot) -> str:
     if boot.distribution == "pop":
         return f"run `kernelstub -a {option}` and reboot"
+    if boot.file == "/etc/sdboot-manage.conf":
+        return f"add {option} to LINUX_OPTIONS in {boot.file}, run `sdboot-manage gen` and reboot"
     if boot.file == "/etc/kernel/cmdline":
-        tool = _IMAGES.get(boot.distribution or "", _INSTALL)
-        return f"add {option} to {boot.file}, run `{tool}` and reboot"
-    return f"add {option} to the options line of the entry in {boot.file} and reboot"
+        return _cmdline(option, boot)
+    where = boot.file or "loader/entries on the EFI partition"
+    return f"add {option} to the options line of the entry in {where} and reboot"
+
+
+def _cmdline(option: str, boot: Boot) -> str:
+    tool = _IMAGES.get(boot.distribution or "", "kernel-install add-all")
+    return f"add {option} to {boot.file}, run `{tool}` and reboot"
 
 
 def _limine(option: str, boot: Boot) -> str:
     if boot.file == "/etc/default/limine":
-        return f"add {option} to KERNEL_CMDLINE in {boot.file}, run `limine-update` and reboot"
-    return f"add {option} to the cmdline line of the entry in {boot.file} and reboot"
+        variable = "KERNEL_CMDLINE[default]"
+        return f"add {option} to {variable} in {boot.file}, run `limine-update` and reboot"
+    where = boot.file or "limine.conf on the EFI partition"
+    return f"add {option} to the cmdline line of the entry in {where} and reboot"
+
+
+def _refind(option: str, boot: Boot) -> str:
+    file = boot.file or "/boot/refind_linux.conf"
+    return f"add {option} to the options in quotes in {file} and reboot"
 
 
 def iommu(readiness: Readiness) -> str:
@@ -64,6 +85,8 @@ def iommu(readiness: Readiness) -> str:
     return f"turn on VT-d or AMD-Vi in the firmware; on Intel then {option}"
 
 
-def module_at_boot(name: str) -> str:
-    """modules-load.d(5)."""
+def module_at_boot(name: str, boot: Boot) -> str:
+    """How a module is loaded now and at each start: modules-load.d(5), which NixOS writes."""
+    if boot.distribution == "nixos":
+        return f'add "{name}" to boot.kernelModules and run `nixos-rebuild switch`'
     return f"`modprobe {name}`, and at each start: echo {name} > /etc/modules-load.d/{name}.conf"
