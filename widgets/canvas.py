@@ -67,15 +67,15 @@ class Canvas(ScrollView):
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
-        self._titles = ("", "")
+        self._titles = ("", "", "")
 
-    def entitle(self, title: str, subtitle: str = "") -> None:
-        """Write the border's titles, as text and not as markup. Setting them repaints the
-        whole widget, so an equal title is left alone."""
-        if (title, subtitle) != self._titles:
-            self._titles = (title, subtitle)
+    def entitle(self, title: str, subtitle: str = "", tone: str = "") -> None:
+        """Write the border's titles, as text and not as markup, the lower one in the style
+        ``tone``. Setting them repaints the whole widget, so an equal title is left alone."""
+        if (title, subtitle, tone) != self._titles:
+            self._titles = (title, subtitle, tone)
             self.border_title = Content(title)
-            self.border_subtitle = Content(subtitle)
+            self.border_subtitle = Content.styled(subtitle, tone)
 
     def on_resize(self, _: Resize) -> None:
         self._draw()

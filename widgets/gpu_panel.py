@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.model import CardReading, Gpu, Metrics
+from tui.model import CardReading, Check, Gpu, Metrics
 from widgets.canvas import Panel
 from widgets.figures import (
     lanes,
@@ -42,18 +42,33 @@ class GpuPanel(Panel):
         self.gpu: Gpu | None = None
         self._series: Sequence[float | None] = ()
 
-    def show(self, gpu: Gpu, series: Sequence[float | None]) -> None:
-        """Draw ``gpu``; ``series`` is its utilisation in percent, newest last."""
+    def show(self, gpu: Gpu, series: Sequence[float | None], checks: Sequence[Check] = ()) -> None:
+        """Draw ``gpu``; ``series`` is its utilisation in percent, newest last; ``checks``
+        are the rules that are looked at all the time."""
+        title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
+        words, tone = rules(checks) if gpu.role == "guest" else ("", "")
+        self.entitle(
+            title, f"{words} · {short(gpu.address)}" if words else short(gpu.address), tone
+        )
         if (gpu, series) == (self.gpu, self._series):
             return
         self.gpu, self._series = gpu, series
-        title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
-        self.entitle(title, short(gpu.address))
         self._draw()
 
     def _draw(self) -> None:
         if self.gpu is not None and self.room.width > 0:
             self.paint(gpu_lines(self.gpu, self._series, self.room, self._glyphs))
+
+
+def rules(checks: Sequence[Check]) -> tuple[str, str]:
+    """Whether NVIDIA's rules are kept, in a few words and their style: the worst tells."""
+    for verdict, word, tone in (
+        ("fail", "fails", "bold $text-error"), ("unknown", "unknown", "$text-warning")
+    ):  # fmt: skip
+        worst = next((check for check in checks if check.verdict == verdict), None)
+        if worst is not None:
+            return f"{worst.id} {word}", tone
+    return ("rules kept", "") if checks else ("", "")
 
 
 def gpu_lines(

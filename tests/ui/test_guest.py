@@ -14,6 +14,7 @@ from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
 from tests.ui.test_swap import CARD, SOUND, STEPS, at_home, dim, said
 from tui.host import HostError
 from tui.model import Domain, DomainState, Holder, Holders, HostDev, Swap, SwapState
+from tui.rules.roles import Choice
 from tui.swap.consent import Refused
 
 OTHER = Domain("other", "0e7e", "shut off")
@@ -362,3 +363,14 @@ async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
     async with rig.running() as pilot:
         await pilot.press("w")
         await until(pilot, lambda: "drives the host's display" in rig.text())
+
+
+async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        assert "rules kept · 01:00.0" in rig.text()
+        rig.app.live.choose(Choice(CARD, "win11"))
+        rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
+        rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
+        await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())
+        assert "breaks r465.one-vm: “other”, “win11” run with a GeForce card" in rig.text()

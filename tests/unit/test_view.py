@@ -32,6 +32,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
+from tui.rules.changes import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 
@@ -232,3 +233,24 @@ def test_readings_compare_without_their_time() -> None:
     early = NvmlReading("580", (CardReading(HOST, "nvml", taken_at=NOON),))
     late = NvmlReading("580", (CardReading(HOST, "nvml"),))
     assert assess(snapshot(two_cards(), nvml=early)) == assess(snapshot(two_cards(), nvml=late))
+
+
+# --- rules that are looked at all the time -------------------------------------------
+
+
+def test_the_rules_are_looked_at_with_every_reading() -> None:
+    running = domain("win11", "02:00.0", state="running")
+    view = assess(snapshot(two_cards("vfio-pci"), (running,)))
+    assert [(check.id, check.verdict) for check in view.checks] == [
+        ("r465.one-vm", "pass"), ("r465.family", "pass"), ("host.not-shared", "pass"),
+        ("host.two-gpus", "pass"),
+    ]  # fmt: skip
+    rival = domain("rival", "01:00.0", state="running", persistent=False)
+    broken = assess(snapshot(two_cards("vfio-pci"), (running, rival)), Choice("0000:02:00.0"))
+    assert {check.id for check in broken.checks if check.verdict == "fail"} == {"r465.one-vm"}
+    told = [event for event in changes(view, broken, NOON) if "breaks r465.one-vm" in event.text]
+    assert [(event.tone, "“rival”" in event.text) for event in told] == [("bad", True)]
+    assert not [e for e in changes(broken, broken, NOON) if "breaks" in e.text]
+    unread = assess(snapshot(two_cards("vfio-pci"), guests=Unavailable("libvirtd is away")))
+    assert unread.checks[0].verdict == "unknown"
+    assert assess(snapshot(inventory())).checks == ()

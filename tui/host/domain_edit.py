@@ -10,17 +10,24 @@ Source: https://libvirt.org/formatdomain.html#usb-pci-scsi-devices
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from xml.parsers import expat
 
-from tui.host.domain_xml import DefinitionError, definition, pci_address
+from tui.host.domain_xml import Definition, DefinitionError, definition, pci_address
+from tui.model import HostDev
 
 INDENT = 2
 """Spaces by which libvirt indents what lies within an element."""
 
 _DEVICES = ("domain", "devices")
 _HOSTDEV = (*_DEVICES, "hostdev")
+_ROM = (*_HOSTDEV, "rom")
+_SOURCE = (*_HOSTDEV, "source", "address")
+
+_ADDRESS = re.compile(r"([0-9a-f]{4,8}):([0-9a-f]{2}):([0-9a-f]{2})\.([0-7])")
+_ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)(["'])(.*?)\3""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,42 +44,52 @@ def with_functions(xml: str, addresses: Sequence[str], instead_of: Collection[st
     which they come. A hostdev of those gets the function of the same number, and keeps its
     place in the guest and all else; one too many is taken out, one too few is put in. Raises
     ``DefinitionError``."""
-    before = {dev.address for dev in definition(xml).hostdevs}
+    before = definition(xml)
+    named = {dev.address for dev in before.hostdevs}
+    new = [address for address in dict.fromkeys(addresses) if address not in named]
     text = xml.encode()
     layout = _Layout(text)
-    left = [address for address in addresses if address not in before]
-    leaving = set(instead_of) - set(addresses)
-    cuts: list[_Cut] = []
-    rom: list[str] = []
+    moves = _moves(layout, set(instead_of) - set(addresses), new)
+    placed = {move.to for move in moves}
+    added = [address for address in new if address not in placed]
+    cuts = [_cut(text, move) for move in moves]
+    if added:
+        cuts.append(layout.inserted(added, {move.device.start for move in moves if not move.to}))
+    changed = _spliced(text, cuts).decode()
+    _verify(changed, before, moves, added)
+    rom = (move.device.rom for move in moves if move.to)
+    return Edited(changed, tuple(file for file in rom if file is not None))
+
+
+def _moves(layout: _Layout, leaving: Collection[str], new: Sequence[str]) -> list[_Move]:
+    """What becomes of each hostdev of a card that leaves."""
+    left = list(new)
+    moves = []
     for device in layout.pci:
         if device.pci not in leaving:
             continue
-        other = next((a for a in left if a[-1] == device.pci[-1]), None)
-        if other is None:
-            cuts.append(_Cut(_before_space(text, device.start), device.end, b""))
-        else:
-            left.remove(other)
-            cuts.append(_readdressed(text, device, other))
-            rom += [device.rom] if device.rom is not None else []
-    if left:
-        cuts.append(layout.inserted(left, {cut.start for cut in cuts}))
-    changed = _spliced(text, cuts).decode()
-    _verify(changed, before, layout, leaving, addresses)
-    return Edited(changed, tuple(rom))
+        to = next((address for address in left if address[-1:] == device.pci[-1]), None)
+        if to is not None:
+            left.remove(to)
+        moves.append(_Move(device, to))
+    return moves
 
 
-def _verify(
-    changed: str,
-    before: set[str],
-    layout: _Layout,
-    leaving: set[str],
-    addresses: Sequence[str],
-) -> None:
+def _cut(text: bytes, move: _Move) -> _Cut:
+    if move.to is None:
+        return _Cut(_before_indent(text, move.device.start), move.device.end, b"")
+    return _readdressed(text, move.device, move.to)
+
+
+def _verify(changed: str, before: Definition, moves: list[_Move], added: list[str]) -> None:
     """Nothing is handed out that does not say what it should."""
-    gone = {device.pci for device in layout.pci} & leaving
-    by_interface = before - {device.pci for device in layout.pci}
-    wanted = (before - gone) | (gone & by_interface) | set(addresses)
-    if {dev.address for dev in definition(changed).hostdevs} != wanted:
+    wanted = Counter(before.hostdevs)
+    wanted.subtract(HostDev(move.device.pci, move.device.managed) for move in moves)
+    wanted.update(HostDev(move.to, move.device.managed) for move in moves if move.to)
+    wanted.update(HostDev(address, managed=False) for address in added)
+    after = definition(changed)
+    same = replace(after, hostdevs=()) == replace(before, hostdevs=())
+    if not same or Counter(after.hostdevs) != wanted:
         raise DefinitionError("its hostdevs could not be changed")
 
 
@@ -98,6 +115,18 @@ class _Element:
             raise DefinitionError("a PCI hostdev has no address")
         return pci_address(self.source.attributes)
 
+    @property
+    def managed(self) -> bool:
+        return self.attributes.get("managed") == "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    """A hostdev whose function leaves, and the function that comes; none: it is taken out."""
+
+    device: _Element
+    to: str | None
+
 
 @dataclass(frozen=True, slots=True)
 class _Cut:
@@ -115,19 +144,22 @@ class _Layout:
     text: bytes
     hostdevs: list[_Element] = field(default_factory=list)
     devices: _Element | None = None
+    last: _Element | None = None  # within devices
     domain: _Element | None = None
     _open: list[_Element] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # The text is UTF-8, whatever it says of itself.
-        parser = expat.ParserCreate("utf-8")
+        # The text is UTF-8, whatever it says of itself. Namespaces are told apart as
+        # ElementTree does it: a hostdev of another one is not libvirt's.
+        parser = expat.ParserCreate("utf-8", "}")
 
         def begin(tag: str, attributes: dict[str, str]) -> None:
             start = parser.CurrentByteIndex
-            path = (*(self._open[-1].path if self._open else ()), tag)
+            # Whole paths would make a deep nesting cost its square.
+            path = (*(self._open[-1].path[: len(_SOURCE)] if self._open else ()), tag)
             element = _Element(path, attributes, start, _tag_end(self.text, start))
-            self._open.append(element)
             self._note(element)
+            self._open.append(element)
 
         def end(_: str) -> None:
             element = self._open.pop()
@@ -143,18 +175,18 @@ class _Layout:
 
     def _note(self, element: _Element) -> None:
         path = element.path
+        if self._open and self._open[-1] is self.devices:
+            self.last = element
         if path == ("domain",):
             self.domain = element
         elif path == _DEVICES and self.devices is None:
             self.devices = element
         elif path == _HOSTDEV:
             self.hostdevs.append(element)
-        elif path[:3] == _HOSTDEV and self.hostdevs:
-            device = self.hostdevs[-1]
-            if path[3:] == ("source", "address") and device.source is None:
-                device.source = element
-            elif path[3:] == ("rom",):
-                device.rom = element.attributes.get("file")
+        elif path == _SOURCE and self.hostdevs[-1].source is None:
+            self.hostdevs[-1].source = element
+        elif path == _ROM:
+            self.hostdevs[-1].rom = element.attributes.get("file")
 
     @property
     def pci(self) -> list[_Element]:
@@ -163,7 +195,7 @@ class _Layout:
 
     def inserted(self, addresses: Sequence[str], taken_out: Collection[int]) -> _Cut:
         """New hostdevs after the last that stays, else at the end of the devices."""
-        stay = [h for h in self.hostdevs if _before_space(self.text, h.start) not in taken_out]
+        stay = [device for device in self.hostdevs if device.start not in taken_out]
         if stay:
             last = stay[-1]
             indent = _indent(self.text, last.start)
@@ -175,7 +207,8 @@ class _Layout:
         assert self.domain is not None
         within = self.devices or self.domain
         outer = _indent(self.text, within.start)
-        inner = outer + b" " * INDENT
+        beside = _indent(self.text, self.last.start) if self.last else b""
+        inner = beside or outer + b" " * INDENT
         if self.devices is None:
             new = b"".join(_new(each, inner + b" " * INDENT) for each in addresses)
             text = b"".join((b"\n", inner, b"<devices>", new, b"\n", inner, b"</devices>"))
@@ -205,7 +238,19 @@ def _tag_end(text: bytes, start: int) -> int:
 
 def _before_space(text: bytes, at: int) -> int:
     """Where the white space before a byte begins."""
-    return len(text[:at].rstrip(b" \t\r\n"))
+    while at and text[at - 1] in b" \t\r\n":
+        at -= 1
+    return at
+
+
+def _before_indent(text: bytes, at: int) -> int:
+    """Where the space before an element begins that goes with it: of one line, as an empty
+    line above it is not its own."""
+    begin = _before_space(text, at)
+    line = text.rfind(b"\n", begin, at)
+    if line < 0:
+        return begin
+    return line - 1 if line > begin and text[line - 1] == ord("\r") else line
 
 
 def _indent(text: bytes, at: int) -> bytes:
@@ -227,24 +272,29 @@ def _new(address: str, indent: bytes) -> bytes:
 
 
 def _parts(address: str) -> dict[str, str]:
-    domain, bus, rest = address.split(":")
-    slot, _, function = rest.partition(".")
-    return {
-        "domain": f"0x{domain}", "bus": f"0x{bus}", "slot": f"0x{slot}", "function": f"0x{function}"
-    }  # fmt: skip
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise DefinitionError("what it should get is not the address of a PCI function")
+    keys = ("domain", "bus", "slot", "function")
+    return {key: f"0x{part}" for key, part in zip(keys, found.groups(), strict=True)}
 
 
 def _readdressed(text: bytes, device: _Element, address: str) -> _Cut:
-    """Another function in the source of a hostdev; further attributes of it stay."""
+    """Another function in the source of a hostdev. Numbers that are right already, quotes and
+    further attributes stay."""
     assert device.source is not None
     start, end = device.source.start, device.source.opened
-    tag = text[start:end].decode()
-    for key, value in _parts(address).items():
-        attribute = re.compile(rf"(\s{key}\s*=\s*)(?:'[^']*'|\"[^\"]*\")")
-        tag, found = attribute.subn(rf"\g<1>'{value}'", tag, count=1)
-        if not found:
-            tag = f"<address {key}='{value}'{tag.removeprefix('<address')}"
-    return _Cut(start, end, tag.encode())
+    old, new = _parts(device.pci), _parts(address)
+    changed = {key: value for key, value in new.items() if value != old[key]}
+
+    def attribute(found: re.Match[str]) -> str:
+        key, equals, quote, value = found.groups()
+        return f"{key}{equals}{quote}{changed.pop(key, value)}{quote}"
+
+    # Whole attributes are matched one after the other: a value may look like an attribute.
+    tag = _ATTRIBUTE.sub(attribute, text[start:end].decode())
+    missing = "".join(f" {key}='{value}'" for key, value in changed.items())
+    return _Cut(start, end, f"<address{missing}{tag.removeprefix('<address')}".encode())
 
 
 def _spliced(text: bytes, cuts: list[_Cut]) -> bytes:

@@ -50,11 +50,20 @@ def changes(
         found += _cards(before, after)
     if _read("guests", before, after):
         found += _domains(before, after)
+    found += _rules(before, after)
     ours = _moved(before.swap) | _moved(after.swap) | set(asked) | _had_by(asked, before, after)
     return tuple(
         Event(at, subject, text, tone, "us" if subject in ours else "elsewhere")
         for subject, text, tone in found
     )
+
+
+def _rules(before: HostView, after: HostView) -> Iterator[Change]:
+    """A rule that is broken now, and was not before."""
+    old = {check.id for check in before.checks if check.verdict == "fail"}
+    for check in after.checks if before.checks else ():
+        if check.verdict == "fail" and check.id not in old:
+            yield check.subject or "host", f"breaks {check.id}: {check.why}", "bad"
 
 
 def _had_by(asked: Collection[str], *views: HostView) -> set[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Literal, TypeVar
 
 from tui.model import (
@@ -31,6 +32,7 @@ from tui.model import (
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
+from tui.rules.standing import standing
 from tui.rules.viability import companions, on_vfio, undecided, viability
 
 T = TypeVar("T")
@@ -48,7 +50,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
     inventory = _read(snapshot.pci)
     gpus = _gpus(inventory, snapshot, domains, choice) if inventory else ()
     groups = _groups(inventory, gpus) if inventory else ()
-    return HostView(
+    view = HostView(
         facts=_read(snapshot.facts),
         iommu_enabled=bool(inventory.groups) if inventory else None,
         iommu_kind=inventory.iommu_kind if inventory else None,
@@ -63,6 +65,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         problems=_problems(snapshot),
         calm=("nvml",) if isinstance(snapshot.nvml, Unavailable) and snapshot.nvml.calm else (),
     )
+    return replace(view, checks=standing(view, snapshot.guests))
 
 
 def _read(reading: T | Unavailable) -> T | None:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tui.guest.plan import STOP_S, own_doubts
 from tui.model import Domain, GuestAction, GuestPlan
+from widgets.figures import short
 from widgets.lines import Tone
 
 LOOKING = "Looks at the host and its guests: which run, who has the card, what the rules say …"
@@ -45,7 +46,7 @@ def question(plan: GuestPlan, forbidden: str | None, *, asks: bool) -> tuple[str
     if doubts:
         return f"Not known whether it is safe: {doubts[0].why}. y asks once more.", "warn"
     lost = " What is not saved in it is lost." if plan.action == "force-off" else ""
-    first_bind = f" Its card {plan.swap.address} is bound first." if plan.swap else ""
+    first_bind = f" Its card {short(plan.swap.address)} is bound first." if plan.swap else ""
     return f"y {VERBS[plan.action]} {plan.name}.{first_bind}{lost}", "strong"
 
 

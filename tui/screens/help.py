@@ -22,7 +22,8 @@ MOVING = (
 
 ABOUT = (
     "vfiotop watches the GPUs, the guest and the IOMMU groups of this host. It never wakes a "
-    "card that sleeps and it writes nothing. “–” stands for what cannot be measured."
+    "card that sleeps. What changes the host shows its plan and asks first. “–” stands for what "
+    "cannot be measured."
 )
 
 

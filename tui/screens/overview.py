@@ -80,7 +80,7 @@ class OverviewScreen(HostScreen):
             panel.display = index < len(gpus)
             if index < len(gpus):
                 past = live.history.series(util_key(gpus[index].address))
-                panel.show(gpus[index], past)
+                panel.show(gpus[index], past, live.view.checks)
         notice = self.query_one(Notice)
         notice.display = not gpus
         self.set_class(not gpus, "-no-gpu")

@@ -1,0 +1,24 @@
+"""The rules of GeForce passthrough that are looked at all the time, on the last readings and
+without a closer look at the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Check, Guests, HostView, Unavailable
+from tui.rules import passthrough
+
+
+def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
+    """Their checks; none where there is no GPU."""
+    return tuple(_checks(view, guests)) if view.gpus else ()
+
+
+def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
+    # The one that somebody else can break at any time comes first.
+    yield passthrough.one_vm(view.gpus, guests)
+    gpu = view.guest_gpu
+    if gpu is not None:
+        yield passthrough.family(gpu)
+        yield passthrough.not_shared(gpu)
+        yield passthrough.two_gpus(gpu, view)
