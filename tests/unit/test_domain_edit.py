@@ -334,12 +334,18 @@ def others(xml: str, cards: set[str]) -> list[HostDev]:
 
 
 def without_hostdevs(xml: str) -> str:
-    """In canonical form, without PCI hostdevs and the space around elements."""
+    """In canonical form, without PCI hostdevs and white space."""
     root = ElementTree.fromstring(xml)
     (within,) = root.iterfind("devices")
     for device in within.findall("hostdev[@type='pci']"):
+        at = list(within).index(device)
+        before = within[at - 1] if at else None
+        if before is None:
+            within.text = (within.text or "") + (device.tail or "")
+        else:
+            before.tail = (before.tail or "") + (device.tail or "")
         within.remove(device)
-    return ElementTree.canonicalize(ElementTree.tostring(root), strip_text=True)
+    return "".join(ElementTree.canonicalize(ElementTree.tostring(root)).split())
 
 
 def texts_without_hostdevs(xml: str) -> str:
