@@ -21,7 +21,7 @@ from tui.host import Host
 from tui.live import Live
 from tui.messages import Sampled
 from tui.model import Direction, GuestAction, Inventory, Sample, SourceName, Vitals
-from tui.rules.deeds import pauses, why_not, why_not_guest
+from tui.rules.deeds import pauses, stops, why_not, why_not_guest
 from tui.sampler import samplers
 from tui.screens.base import HostScreen
 from tui.screens.details import DetailsScreen
@@ -182,7 +182,8 @@ class VfiotopApp(App[None]):
         return None
 
     def _guest_action(self, key: str) -> GuestAction:
-        return pauses(self.live.view) if key == "pause" else GUEST_KEYS[key]
+        view = self.live.view
+        return {"pause": pauses(view), "stop": stops(view)}.get(key, GUEST_KEYS[key])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key works: ``None`` dims it."""

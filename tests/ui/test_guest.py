@@ -237,6 +237,39 @@ async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
         assert rig.app.stops == {}
 
 
+async def test_a_guest_that_cannot_hear_is_offered_to_be_forced_off() -> None:
+    rig = Rig()
+    async with pressed(rig, "x", "y ends at once win11", "paused") as pilot:
+        assert "What is not saved in it is lost" in rig.text()
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("force-off", WIN11.uuid)])
+
+
+async def test_a_doubt_that_comes_after_the_bind_does_not_bind_again() -> None:
+    """A domain that cannot be read comes into being while the card moves."""
+    rig = Rig()
+    at_home(rig)
+    rig.control.domains = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "then win11 is started" in rig.text())
+        fresh = Rig()
+        rig.pci.put(fresh.pci.reading)
+        rig.vitals.put(fresh.vitals.reading)
+        odd = Domain("odd", "0dd", "shut off", problem="its definition has a DTD")
+        off = replace(WIN11, state="shut off")
+        rig.guests.put(replace(GUESTS, domains=(odd, off)))
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: "Risk: not known" in rig.text())
+        await pilot.press("Y")
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+    assert len(rig.mover.requests) == 1
+
+
 # --- the other keys -------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.made import card, domain, inventory, snapshot, two_cards
 from tui.model import Direction, HostView, Snapshot, Swap, Unavailable
-from tui.rules.deeds import pauses, why_not, why_not_guest
+from tui.rules.deeds import pauses, stops, why_not, why_not_guest
 from tui.rules.view import assess
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -55,7 +55,8 @@ def test_a_key_for_the_guest_says_why_it_does_nothing() -> None:
     assert why_not_guest("stop", off) == "“win11” is shut off already"
     assert why_not_guest("pause", off) == "“win11” is shut off"
     paused = assess(snapshot(two_cards(), (domain("win11", "02:00.0", state="paused"),)))
-    assert pauses(paused) == "resume"
+    assert (pauses(paused), pauses(off)) == ("resume", "pause")
+    assert (stops(paused), stops(off)) == ("force-off", "stop")
     assert why_not_guest("stop", paused) == ("“win11” is paused: resume it first, or force it off")
     assert why_not_guest("resume", paused) is None
 

@@ -49,6 +49,12 @@ def why_not_guest(action: GuestAction, view: HostView) -> str | None:
     return None if view.guests else "no domain is defined in libvirt"
 
 
+def stops(view: HostView) -> GuestAction:
+    """What the one key does: a guest that does not run cannot be asked to shut down."""
+    deaf = ("paused", "pmsuspended", "crashed")
+    return "force-off" if view.guest and view.guest.domain.state in deaf else "stop"
+
+
 def pauses(view: HostView) -> GuestAction:
     """What the one key does: a guest that is paused runs on."""
     paused = view.guest is not None and view.guest.domain.state == "paused"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
@@ -167,6 +168,8 @@ class GuestScreen(HostScreen):
         try:
             if plan.swap is not None:
                 await self._bind(plan, plan.swap)
+                # Should the start be asked for once more, the card is where it has to be.
+                self._plan = plan = replace(plan, swap=None)
             await self._done(plan)
         except Doubtful as error:
             self._risk = error

@@ -19,6 +19,7 @@ from tui.model import Domain, Gpu
 from tui.rules.passthrough import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
+from tui.screens.swap_words import defect
 from widgets.choice_list import Candidate, ChoiceList
 from widgets.figures import model_name, short
 from widgets.lines import Tone
@@ -118,7 +119,7 @@ class RolesScreen(HostScreen):
 
     def action_carry_out(self) -> None:
         if not self._kept:
-            self._keep()
+            self.run_worker(self._keep(), exclusive=True)
         else:
             self.run_worker(self._give(), exclusive=True)
 
@@ -126,13 +127,13 @@ class RolesScreen(HostScreen):
         if self._change is not None:
             self.run_worker(self._undo(self._change), exclusive=True)
 
-    def _keep(self) -> None:
-        app = self.vfiotop
-        app.live.choose(Choice(self._card, self._guest))
+    async def _keep(self) -> None:
+        app, card, guest = self.vfiotop, self._card, self._guest
+        app.live.choose(Choice(card, guest))
         self._kept = True
         if app.host.banner is None:
             try:
-                state.save(guest_gpu=self._card, guest=self._guest)
+                await background(lambda: state.save(guest_gpu=card, guest=guest))
             except OSError as error:
                 self._told = (
                     f"It holds until vfiotop ends: it could not be kept: {error.strerror}",
@@ -155,6 +156,8 @@ class RolesScreen(HostScreen):
             self._told = self._changed(domain, self._change)
         except HostError as error:
             self._told = (str(error), "bad")
+        except Exception as error:  # a defect of ours is told in its place
+            self._told = (defect(error), "bad")
         self._busy = False
         self.show()
 
@@ -165,6 +168,8 @@ class RolesScreen(HostScreen):
             self._change, self._told = None, ("It has its old definition again.", "good")
         except HostError as error:
             self._told = (str(error), "bad")
+        except Exception as error:  # a defect of ours is told in its place
+            self._told = (defect(error), "bad")
         self.show()
 
     # --- drawing ---
