@@ -11,6 +11,7 @@ import pytest
 
 from tests.nvml.build import build
 from tui.host import HostError
+from tui.host.calls import CallLog
 from tui.host.nvml import NvmlSource
 from tui.model import CardReading, NvmlReading
 
@@ -75,10 +76,12 @@ class Machine:
         library: Path | None = None,
         timeout: float = 5.0,
         swapping: Callable[[], bool] = lambda: False,
+        calls: CallLog | None = None,
     ) -> NvmlSource:
         source = NvmlSource(
             self.root, environment=self.environment(library), timeout=timeout,
             start_timeout=timeout + 10, clock=lambda: self.now, swapping=swapping,
+            calls=calls,
         )  # fmt: skip
         self.sources.append(source)
         return source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ import pytest
 from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tui.host import NothingToRead
+from tui.host.calls import CallLog
 from tui.host.nvml import RELEASED
 from tui.host.nvml_reply import CARD_LEFT
-from tui.host.nvml_rest import FALL_ASLEEP, IDLE
 from tui.host.nvml_seen import unseen
-from tui.model import GpuProcess
+from tui.host.rest import FALL_ASLEEP, IDLE
+from tui.model import Attention, GpuProcess
+from tui.rules.release import SPARED
 
 
 def test_reads_every_metric_of_every_card(machine: Machine) -> None:
@@ -390,3 +393,72 @@ def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) 
 def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
     machine.control("* init hang")
     assert unseen(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
+
+
+# --- never in the way -----------------------------------------------------------
+
+
+def test_the_calls_of_each_reading_are_counted(machine: Machine) -> None:
+    calls = CallLog()
+    source = machine.source(calls=calls)
+    source.read()
+    first = calls.last_minute()["nvml"]
+    source.read()
+    second = calls.last_minute()["nvml"] - first
+    # Two cards, 15 values of each; at the first time also the start, the handles, what stays.
+    assert 2 * 15 <= second < first <= 2 * 15 + 20
+
+
+def with_driver(machine: Machine, version: str) -> None:
+    (machine.sys / "module/nvidia").mkdir(parents=True)
+    proc = machine.root / "proc/driver/nvidia"
+    proc.mkdir(parents=True)
+    text = f"NVRM version: NVIDIA UNIX x86_64 Kernel Module  {version}  Mon Jan  5\n"
+    (proc / "version").write_text(text)
+
+
+def test_from_595_on_the_card_that_is_for_a_guest_is_not_held(machine: Machine) -> None:
+    with_driver(machine, "595.45.04")
+    source = machine.source()
+    assert failure(source) == SPARED
+    assert source.pid is None
+    source.attend(Attention(kept=(TWO,)))
+    reading = source.read()
+    assert [c.address for c in reading.cards] == [ONE]
+    assert reading.spared == (TWO,)
+    assert held_by(source.pid) == {"nvidiactl", "nvidia0"}
+
+
+def test_before_595_it_is(machine: Machine) -> None:
+    with_driver(machine, "580.105.08")
+    source = machine.source()
+    source.attend(Attention(kept=(TWO,)))
+    reading = source.read()
+    assert ([c.address for c in reading.cards], reading.spared) == ([ONE, TWO], ())
+
+
+def test_what_nobody_looks_at_is_let_go_of(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.host.nvml.UNSEEN_S", 0.05)
+    source = machine.source()
+    source.read()
+    pid = source.pid
+    assert pid is not None
+    source.attend(Attention(shown=False))
+    deadline = time.monotonic() + 10
+    while not is_gone(pid):
+        assert time.monotonic() < deadline
+    source.attend(Attention(shown=True))
+    assert len(source.read().cards) == 2
+    assert source.pid != pid
+
+
+def test_who_looks_again_in_time_finds_the_same_child(machine: Machine) -> None:
+    source = machine.source()
+    source.read()
+    pid = source.pid
+    source.attend(Attention(shown=False))
+    source.attend(Attention(shown=True))
+    source.read()
+    assert source.pid == pid

@@ -3,7 +3,7 @@
 NVML holds every card it reads: a held card cannot leave its driver and cannot sleep.
 So the child runs only while a card is on the ``nvidia`` driver, is killed as soon as
 the set of such cards changes, if it has not ended by itself for that, and lets go of idle
-cards (``tui.host.nvml_rest``). The ``driver`` links vanish before the driver's remove
+cards (``tui.host.rest``). The ``driver`` links vanish before the driver's remove
 callback runs, which is what makes this early enough.
 """
 
@@ -16,14 +16,18 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
+from tui.host.calls import CallLog
 from tui.host.nvml_process import NvmlProcess
 from tui.host.nvml_reply import NvmlFailed, parse_reply
-from tui.host.nvml_rest import Power, Rest
-from tui.model import NvmlReading
+from tui.host.readiness import nvidia_module
+from tui.host.rest import Power, Rest
+from tui.model import Attention, NvmlReading
+from tui.rules.release import SPARED, never_recovers
 
 TIMEOUT = 3.0
 """Seconds for one answer; one reading of a busy card takes a few milliseconds."""
@@ -33,6 +37,9 @@ START_TIMEOUT = 20.0
 
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds until the next start, after one, two, ... failures in a row."""
+
+UNSEEN_S = 15.0
+"""Seconds for which the cards are held though nobody looks: to start NVML costs more."""
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _PROGRAM = Path(__file__).with_name("nvml_child.py")
@@ -64,14 +71,20 @@ class NvmlSource:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
         swapping: Callable[[], bool] = lambda: False,
+        calls: CallLog | None = None,
     ) -> None:
         self._bus = root / "sys/bus/pci"
+        self._root = root
         self._environment = {**os.environ, **(environment or {})}
         self._timeout = timeout
         self._start_timeout = start_timeout
         self._clock = clock
         self._now = now
         self._swapping = swapping
+        self._calls = calls or CallLog()
+        self._kept: tuple[str, ...] | None = None
+        self._unseen: threading.Timer | None = None
+        self._wake: Wake = lambda: None
         self._rest = Rest(clock)
         self._lock = threading.Lock()
         self._process: NvmlProcess | None = None
@@ -96,10 +109,11 @@ class NvmlSource:
             if self._swapping():
                 raise NothingToRead(RELEASED)
             bound = self._bound()
-            cards = tuple(self._power(address) for address in bound)
+            spared = self._spared(bound)
+            cards = tuple(self._power(address) for address in bound if address not in spared)
             process = self._process_for(self._rest.wanted(cards))
             if process is None:
-                raise _nothing_to_read(cards)
+                raise NothingToRead(SPARED) if spared else _nothing_to_read(cards)
         except HostError:
             self._end()
             raise
@@ -109,7 +123,7 @@ class NvmlSource:
                 self._timeout if self._answered else self._start_timeout,
                 wanted=lambda: self._bound() == bound and not self._swapping(),
             )
-            reading = parse_reply(line, taken_at)
+            reading = replace(parse_reply(line, taken_at), spared=spared)
         except NothingToRead:
             self._end()
             raise
@@ -118,13 +132,31 @@ class NvmlSource:
         self._answered = True
         self._failures, self._failure = 0, None
         self._rest.saw(reading, cards)
+        self._calls.count("nvml", reading.asked)
         return reading
+
+    def attend(self, attention: Attention) -> None:
+        """Take note of which cards are for a guest, and of whether somebody looks: a card that
+        nobody looks at is let go of, so that it can sleep and leave."""
+        if self._unseen is not None:
+            self._unseen.cancel()
+            self._unseen = None
+        if not attention.shown:
+            self._unseen = threading.Timer(UNSEEN_S, self._end)
+            self._unseen.daemon = True
+            self._unseen.start()
+        if attention.kept != self._kept:
+            self._kept = attention.kept
+            self._wake()
 
     def watch(self, wake: Wake) -> None:
         """NVML has no events for this; the app wakes this source on those of udev."""
+        self._wake = wake
 
     def close(self) -> None:
         """End the child, for good."""
+        if self._unseen is not None:
+            self._unseen.cancel()
         self.release()
 
     def release(self) -> bool:
@@ -210,6 +242,13 @@ class NvmlSource:
                 f"/sys/bus/pci/drivers/nvidia cannot be read: {error.strerror}"
             ) from error
         return tuple(sorted(name for name in names if _ADDRESS.fullmatch(name)))
+
+    def _spared(self, bound: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that are for a guest, where a card that is read could not be unbound by
+        somebody else; all of them as long as it is not known which they are."""
+        if not bound or not never_recovers(nvidia_module(self._root)):
+            return ()
+        return tuple(address for address in bound if self._kept is None or address in self._kept)
 
     def _power(self, address: str) -> Power:
         folder = self._bus / "devices" / address / "power"

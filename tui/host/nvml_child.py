@@ -155,11 +155,12 @@ PCIe throughput is not among them: its call measures for 20 ms and more."""
 
 
 class Card:
-    """A card, its handle, and what it is known not to support."""
+    """A card, its handle, and what it is known not to support. ``asked`` counts the calls."""
 
     def __init__(self, address: str) -> None:
         self.address = address
         self.lost: tuple[int, str] | None = None
+        self.asked = 0
         self._handle: object = None
         self._kept: dict[tuple[Call, ...], Values] = {}
         self._call: dict[tuple[Call, ...], int] = {}
@@ -177,6 +178,7 @@ class Card:
             # The handle of a lost card is not asked for again before NVML is set up
             # afresh: each time the driver would try to start the card.
             if self._handle is None and self.lost is None:
+                self.asked += 1
                 self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(self.address)
             if self._handle is not None:
                 self._keep()
@@ -209,6 +211,7 @@ class Card:
     def _first(self, calls: tuple[Call, ...]) -> Values:
         """What the first supported one of ``calls`` gives, and remembers which that is."""
         for index in range(self._call.get(calls, 0), len(calls)):
+            self.asked += 1
             try:
                 values = calls[index](self._handle)
             except pynvml.NVMLError as error:
@@ -233,6 +236,7 @@ class Reader:
         self._driver = ""
         self._up = False
         self._readings = 0
+        self._asked = 0
 
     def read(self) -> Values:
         """One reading of all cards. Raises NVMLError where NVML as a whole fails."""
@@ -243,11 +247,19 @@ class Reader:
             self._set_up()
         cards = [card.read() for card in self._cards]
         _name_processes(cards)
-        return {"driver": self._driver, "cards": cards}
+        return {"driver": self._driver, "cards": cards, "asked": self._count()}
+
+    def _count(self) -> int:
+        """The calls since it was counted last."""
+        asked, self._asked = self._asked + sum(card.asked for card in self._cards), 0
+        for card in self._cards:
+            card.asked = 0
+        return asked
 
     def _set_up(self) -> None:
         pynvml.nvmlInitWithFlags(pynvml.NVML_INIT_FLAG_NO_GPUS)
         self._up = True
+        self._asked += 2
         self._driver = _text(pynvml.nvmlSystemGetDriverVersion)
 
     def _take_down(self) -> None:

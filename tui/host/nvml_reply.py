@@ -94,7 +94,8 @@ def parse_reply(line: bytes, taken_at: datetime) -> NvmlReading:
     if not isinstance(cards, list):
         raise Malformed("no cards")
     read = sorted((_card(card, taken_at) for card in cards), key=lambda card: card.address)
-    return NvmlReading(_string(reply.get("driver")), tuple(read))
+    asked = _number(reply.get("asked"), 1 << 20) or 0
+    return NvmlReading(_string(reply.get("driver")), tuple(read), asked=asked)
 
 
 def _card(card: object, taken_at: datetime) -> CardReading:
@@ -120,6 +121,7 @@ def _metrics(card: dict[str, object]) -> Metrics:
         return _number(card.get(key), high, low)
 
     total = number("mem_total", 1 << 50, low=1)
+    reasons = number("throttle", (1 << 63) - 1)
     used = number("mem_used", total if total is not None else 1 << 50)
     # The ranges also keep out NVML's marks for "not available", all ones of a width.
     return Metrics(
@@ -139,13 +141,12 @@ def _metrics(card: dict[str, object]) -> Metrics:
         pcie_width_max=number("width_max", 32, low=1),
         enc_pct=number("enc", 100),
         dec_pct=number("dec", 100),
-        throttle=_throttle(number("throttle", (1 << 63) - 1)),
+        throttle=None if reasons is None else throttle_words(reasons),
     )
 
 
-def _throttle(reasons: int | None) -> tuple[str, ...] | None:
-    if reasons is None:
-        return None
+def throttle_words(reasons: int) -> tuple[str, ...]:
+    """What holds a card back, from the bits of nvmlClocksEventReasons; none where nothing does."""
     words = tuple(word for bit, word in _THROTTLE.items() if reasons & bit)
     unknown = reasons & ~sum(_THROTTLE) & ~_IDLE
     return (*words, "other") if unknown else words

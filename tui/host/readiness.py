@@ -31,7 +31,7 @@ def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
     return Readiness(
         root=os.geteuid() == 0,
         vfio_pci=_vfio_pci(root),
-        nvidia=_nvidia(root),
+        nvidia=nvidia_module(root),
         with_vfs=_with_vfs(root, gpus),
         boot=boot(root),
         cpu=_cpu(root),
@@ -66,7 +66,8 @@ def _cpu(root: Path) -> Literal["intel", "amd"] | None:
     return "intel" if vendor[1] == "GenuineIntel" else "amd"
 
 
-def _nvidia(root: Path) -> NvidiaModule | None:
+def nvidia_module(root: Path) -> NvidiaModule | None:
+    """The loaded module, from /proc/driver/nvidia/version; ``None`` where it is not loaded."""
     if not (root / "sys/module/nvidia").exists():
         return None
     version = _VERSION.search(_text(root / "proc/driver/nvidia/version") or "")

@@ -11,7 +11,18 @@ case hex digits without ``0x``.
 
 from __future__ import annotations
 
-from tui.model.guests import INACTIVE_STATES, Domain, DomainState, GuestAction, Guests, HostDev
+from tui.model.attention import Asked, Attention, Cost, SourceState
+from tui.model.guests import (
+    INACTIVE_STATES,
+    AgentReading,
+    Domain,
+    DomainState,
+    GuestAction,
+    GuestCard,
+    Guests,
+    GuestSays,
+    HostDev,
+)
 from tui.model.machine import (
     BRIDGE_CLASS,
     GPU_CLASSES,
@@ -20,6 +31,7 @@ from tui.model.machine import (
     BootLoader,
     CardReading,
     CardVitals,
+    DrmReading,
     GpuProcess,
     Holder,
     Holders,
@@ -40,6 +52,7 @@ from tui.model.machine import (
 )
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
+from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     NOT_READ_YET,
     Blocker,
@@ -68,18 +81,26 @@ __all__ = [
     "INACTIVE_STATES",
     "NOT_READ_YET",
     "SWAP_ENDS",
+    "AgentReading",
+    "Asked",
+    "Attention",
     "Bar",
     "Blocker",
     "Boot",
     "BootLoader",
     "Brand",
     "CardReading",
+    "CardUse",
+    "CardUser",
+    "CardUsers",
     "CardVitals",
     "Check",
     "Checked",
+    "Cost",
     "Direction",
     "Domain",
     "DomainState",
+    "DrmReading",
     "Event",
     "Family",
     "Form",
@@ -88,7 +109,9 @@ __all__ = [
     "Group",
     "Guest",
     "GuestAction",
+    "GuestCard",
     "GuestPlan",
+    "GuestSays",
     "Guests",
     "Holder",
     "Holders",
@@ -112,6 +135,7 @@ __all__ = [
     "Sample",
     "Snapshot",
     "SourceName",
+    "SourceState",
     "Step",
     "StepKind",
     "Swap",

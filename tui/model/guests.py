@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from tui.model.machine import Metrics
 
 DomainState = Literal[
     "running", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "unknown"
@@ -71,3 +73,41 @@ class Guests:
     version: str | None
     domains: tuple[Domain, ...]
     readonly: bool = False
+
+
+# --- what a guest says of itself --------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GuestCard:
+    """A card as its guest sees it. The ids are those of ``PciFunction``: they are the same on
+    both sides, while the address is the guest's own and tells nothing here."""
+
+    vendor: str
+    device: str
+    subsystem: str | None = None
+    name: str | None = None
+    metrics: Metrics = field(default_factory=Metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class GuestSays:
+    """What one running guest says of its cards, through its agent. ``problem``: why it says
+    nothing. When it was said makes a difference: a guest is asked seldom, and the age of its
+    answer is shown."""
+
+    uuid: str
+    driver_version: str | None = None
+    cards: tuple[GuestCard, ...] = ()
+    problem: str | None = None
+    taken_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReading:
+    """What the guests say that were asked, ordered by UUID."""
+
+    guests: tuple[GuestSays, ...]
+
+    def of(self, uuid: str) -> GuestSays | None:
+        return next((guest for guest in self.guests if guest.uuid == uuid), None)

@@ -217,12 +217,14 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
-    """A process on a card as the driver lists it. ``what``: graphics, compute, ..."""
+    """A process on a card as the driver lists it. ``what``: graphics, compute, ...
+    ``util_pct`` is its share of the card's busiest engine, 0-100."""
 
     pid: int | None
     name: str
     what: str
     memory_mib: float | None = None
+    util_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,9 +242,23 @@ class CardReading:
 
 @dataclass(frozen=True, slots=True)
 class NvmlReading:
-    """All cards that NVML lists, ordered by address, and the driver's version."""
+    """All cards that NVML lists, ordered by address, and the driver's version. ``spared`` are
+    those on the driver that are not read so that they can leave it; ``asked`` is the number of
+    calls that the reading took."""
 
     driver_version: str | None
+    cards: tuple[CardReading, ...]
+    spared: tuple[str, ...] = ()
+    asked: int = field(default=0, compare=False)
+
+    def of(self, address: str) -> CardReading | None:
+        return next((card for card in self.cards if card.address == address), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DrmReading:
+    """The cards that amdgpu, i915 and xe tell of by themselves, ordered by address."""
+
     cards: tuple[CardReading, ...]
 
     def of(self, address: str) -> CardReading | None:

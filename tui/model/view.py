@@ -6,10 +6,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
-from tui.model.guests import Domain, Guests
+from tui.model.guests import AgentReading, Domain, Guests
 from tui.model.machine import (
     CardReading,
     CardVitals,
+    DrmReading,
     HostFacts,
     Inventory,
     IommuKind,
@@ -31,7 +32,9 @@ class Snapshot:
     pci: Inventory | Unavailable = NOT_READ_YET
     vitals: Vitals | Unavailable = NOT_READ_YET
     nvml: NvmlReading | Unavailable = NOT_READ_YET
+    drm: DrmReading | Unavailable = NOT_READ_YET
     guests: Guests | Unavailable = NOT_READ_YET
+    agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
 
     def updated(self, sample: Sample) -> Snapshot:
@@ -40,8 +43,11 @@ class Snapshot:
         return replace(self, **change)
 
 
-SourceName = Literal["facts", "pci", "vitals", "nvml", "guests", "swap"]
-Reading = HostFacts | Inventory | Vitals | NvmlReading | Guests | Swap | Unavailable
+SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap"]
+Reading = (
+    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
+    | Unavailable
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +160,12 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A domain, and whether it is the one that may have the guest GPU."""
+    """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is
+    that of NVIDIA's driver in it, where it tells."""
 
     domain: Domain
     allowed: bool
+    driver_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

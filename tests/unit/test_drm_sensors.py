@@ -1,0 +1,188 @@
+"""The sensors of a card and what its driver tells of it, judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.drm_host import B580, GIB, RX, UHD, Machine
+from tui.host import drm_amdgpu, drm_intel
+from tui.host.drm_hwmon import Energy, PowerMeter, power, whole
+from tui.model import Metrics
+
+
+@pytest.fixture
+def device(tmp_path: Path) -> Path:
+    (tmp_path / "hwmon").mkdir()
+    return tmp_path
+
+
+def written(device: Path, *parts: dict[str, str]) -> str:
+    Machine.write(device, *parts)
+    return str(device)
+
+
+# --- amdgpu -------------------------------------------------------------------------
+
+
+def test_all_that_amdgpu_tells(device: Path) -> None:
+    assert drm_amdgpu.metrics(written(device, RX)) == Metrics(
+        util_pct=37, mem_util_pct=12, mem_used_mib=1240, mem_total_mib=16384, temp_c=54,
+        fan_pct=30, power_w=35.2, power_limit_w=263, clock_mhz=2450, mem_clock_mhz=1000,
+    )  # fmt: skip
+
+
+def test_an_apu_has_no_fan_and_no_limit(device: Path) -> None:
+    apu = {name: RX[name] for name in RX if "fan" not in name and "pwm" not in name}
+    del apu["hwmon/hwmon4/power1_cap"], apu["hwmon/hwmon4/power1_average"], apu["mem_busy_percent"]
+    metrics = drm_amdgpu.metrics(written(device, apu, {"hwmon/hwmon4/power1_input": "9000000"}))
+    assert (metrics.fan_pct, metrics.power_limit_w, metrics.mem_util_pct) == (None, None, None)
+    assert metrics.power_w == 9
+
+
+def test_the_duty_cycle_stands_in_for_rotations(device: Path) -> None:
+    duty = {"hwmon/hwmon4/fan1_max": "0", "hwmon/hwmon4/pwm1": "51"}
+    assert drm_amdgpu.metrics(written(device, RX, duty)).fan_pct == 20
+
+
+def test_a_fan_that_stands_still_is_not_unknown(device: Path) -> None:
+    assert drm_amdgpu.metrics(written(device, RX, {"hwmon/hwmon4/fan1_input": "0"})).fan_pct == 0
+
+
+def test_sensors_of_others_are_not_the_card(device: Path) -> None:
+    other = {"hwmon/hwmon0/name": "nvme", "hwmon/hwmon0/temp1_input": "99000"}
+    assert drm_amdgpu.metrics(written(device, other)).temp_c is None
+    assert drm_amdgpu.metrics(written(device, other, RX)).temp_c == 54
+
+
+def test_a_card_without_any_attribute(device: Path) -> None:
+    assert drm_amdgpu.metrics(str(device)) == Metrics()
+    assert drm_amdgpu.metrics(str(device / "gone")) == Metrics()
+
+
+NONSENSE = ["", "-1", "101", "N/A", "37 %", "0x25", "1e1", "3.5", "9" * 30, "٣", "\x1b[31m", "\x00"]
+
+
+@pytest.mark.parametrize("text", NONSENSE)
+def test_a_load_that_makes_no_sense_is_none(device: Path, text: str) -> None:
+    metrics = drm_amdgpu.metrics(written(device, RX, {"gpu_busy_percent": text}))
+    assert (metrics.util_pct, metrics.mem_util_pct) == (None, 12)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "field"),
+    [
+        ("mem_info_vram_used", str(17 * GIB), "mem_used_mib"),
+        ("mem_info_vram_total", "0", "mem_total_mib"),
+        ("hwmon/hwmon4/temp1_input", "511000", "temp_c"),
+        ("hwmon/hwmon4/temp1_input", "-40000", "temp_c"),
+        ("hwmon/hwmon4/power1_average", str(1 << 63), "power_w"),
+        ("hwmon/hwmon4/power1_cap", "0", "power_limit_w"),
+        ("hwmon/hwmon4/freq1_input", "99999999999999", "clock_mhz"),
+    ],
+)
+def test_a_value_that_no_card_has_is_none(device: Path, file: str, text: str, field: str) -> None:
+    assert getattr(drm_amdgpu.metrics(written(device, RX, {file: text})), field) is None
+
+
+def test_files_that_are_none_are_not_read(device: Path) -> None:
+    directory = written(device, RX)
+    for name in ("gpu_busy_percent", "mem_busy_percent", "hwmon/hwmon4/temp1_input"):
+        (device / name).unlink()
+    (device / "gpu_busy_percent").symlink_to("/dev/zero")
+    (device / "mem_busy_percent").mkdir()
+    (device / "hwmon/hwmon4/temp1_input").write_text("5" * 10_000)
+    metrics = drm_amdgpu.metrics(directory)
+    assert (metrics.util_pct, metrics.mem_util_pct, metrics.temp_c) == (None, None, None)
+
+
+# --- i915, xe -----------------------------------------------------------------------
+
+
+def test_all_that_xe_tells(device: Path) -> None:
+    metrics, energy = drm_intel.xe(written(device, B580))
+    assert metrics == Metrics(temp_c=48, power_limit_w=190, clock_mhz=2850)
+    assert energy == 5_000_000
+
+
+def test_the_limit_for_bursts_stands_in_for_one_that_is_off(device: Path) -> None:
+    off = {"hwmon/hwmon5/power1_max": "0"}
+    assert drm_intel.xe(written(device, B580, off))[0].power_limit_w == 228
+    off = {"hwmon/hwmon5/power1_cap": "0"}
+    assert drm_intel.xe(written(device, off))[0].power_limit_w is None
+
+
+def test_the_package_stands_in_for_the_card(device: Path) -> None:
+    directory = written(device, B580, {"hwmon/hwmon5/power2_max": "150000000"})
+    (device / "hwmon/hwmon5/energy1_input").unlink()
+    metrics, energy = drm_intel.xe(directory)
+    assert (metrics.power_limit_w, energy) == (150, 3_000_000)
+
+
+def test_the_memory_of_a_card_on_xe_is_unknown_or_that_of_its_tiles(device: Path) -> None:
+    assert drm_intel.xe(written(device, B580))[0].mem_total_mib is None
+    tiles = {f"tile{n}/physical_vram_size_bytes": str(8 * GIB) for n in range(2)}
+    assert drm_intel.xe(written(device, tiles))[0].mem_total_mib == 16384
+
+
+def test_an_integrated_gpu_has_a_clock_and_no_sensors(device: Path) -> None:
+    metrics, energy = drm_intel.i915(written(device, UHD))
+    assert (metrics, energy) == (Metrics(clock_mhz=0), None)
+    (device / "drm/card0/gt_act_freq_mhz").unlink()
+    assert drm_intel.i915(str(device))[0] == Metrics(clock_mhz=350)
+
+
+def test_a_card_on_i915_is_not_one_of_its_parts(device: Path) -> None:
+    part = {"hwmon/hwmon2/name": "i915_gt0", "hwmon/hwmon2/energy1_input": "7"}
+    whole_card = {
+        "hwmon/hwmon3/name": "i915", "hwmon/hwmon3/energy1_input": "9",
+        "hwmon/hwmon3/temp1_input": "40000", "hwmon/hwmon3/power1_max": "200000000",
+    }  # fmt: skip
+    metrics, energy = drm_intel.i915(written(device, part, whole_card))
+    assert (metrics, energy) == (Metrics(temp_c=40, power_limit_w=200), 9)
+
+
+# --- power from energy --------------------------------------------------------------
+
+
+def test_power_is_energy_over_time() -> None:
+    assert power(Energy(10.0, 1_000_000), Energy(12.0, 91_000_000)) == 45.0
+
+
+@pytest.mark.parametrize(
+    "after", [Energy(2.0, 0), Energy(1.0, 200), Energy(0.5, 200), Energy(2.0, 1 << 63)]
+)
+def test_no_power_where_the_counter_wrapped_or_jumped_or_no_time_has_passed(after: Energy) -> None:
+    assert power(Energy(1.0, 100), after) is None
+
+
+def test_a_power_meter() -> None:
+    meter = PowerMeter()
+    assert meter.read(Energy(0.0, 0)) is None
+    assert meter.read(Energy(1.0, 50_000_000)) == 50.0
+    assert meter.read(Energy(1.1, 90_000_000)) == 50.0
+    assert meter.read(Energy(2.0, 90_000_000)) == 40.0
+    assert meter.read(Energy(3.0, 10_000_000)) is None
+    assert meter.read(Energy(4.0, 30_000_000)) == 20.0
+
+
+energies = st.builds(Energy, st.floats(0, 1e9), st.integers(0, (1 << 64) - 1))
+
+
+@given(energies, energies)
+def test_power_is_what_a_card_can_use(a: Energy, b: Energy) -> None:
+    watts = power(a, b)
+    assert watts is None or 0 <= watts <= 10_000
+
+
+@given(st.text())
+def test_a_whole_number_is_one_of_64_bits_or_an_error(text: str) -> None:
+    try:
+        value = whole(text)
+    except ValueError:
+        return
+    assert 0 <= value < 1 << 64
+    assert text.isascii()

@@ -1,0 +1,46 @@
+"""How often others are asked: NVML, libvirt and the guests' agents, each call costs somebody
+something."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+
+from tui.model import Asked
+
+ASKED: tuple[Asked, ...] = ("nvml", "libvirt", "agent")
+
+MINUTE = 60
+
+
+class CallLog:
+    """Counts calls; from any thread. ``clock`` gives monotonic seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._seconds: deque[tuple[int, Counter[Asked]]] = deque()
+
+    def count(self, asked: Asked, calls: int = 1) -> None:
+        """Take note of some calls that were made just now."""
+        second = int(self._clock())
+        with self._lock:
+            if not self._seconds or self._seconds[-1][0] != second:
+                self._seconds.append((second, Counter()))
+                self._forget(second)
+            self._seconds[-1][1][asked] += calls
+
+    def last_minute(self) -> Mapping[Asked, int]:
+        """The calls of the last 60 seconds, by whom they asked."""
+        with self._lock:
+            self._forget(int(self._clock()))
+            total: Counter[Asked] = Counter()
+            for _, calls in self._seconds:
+                total += calls
+        return {asked: total[asked] for asked in ASKED}
+
+    def _forget(self, second: int) -> None:
+        while self._seconds and self._seconds[0][0] <= second - MINUTE:
+            self._seconds.popleft()

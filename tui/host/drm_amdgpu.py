@@ -1,0 +1,36 @@
+"""What amdgpu tells of a card (kernel: Documentation/gpu/amdgpu/thermal.rst and
+driver-misc.rst, which quote drivers/gpu/drm/amd/pm/amdgpu_pm.c and amdgpu_vram_mgr.c).
+
+All of it resumes a sleeping card, and puts off the sleep of one that is awake.
+"""
+
+from __future__ import annotations
+
+from tui.host import drm_hwmon as hwmon
+from tui.host.drm_hwmon import MIB, MOST_MHZ, MOST_MIB, within
+from tui.host.sysfs import Attributes
+from tui.model import Metrics
+
+
+def metrics(directory: str) -> Metrics:
+    """The metrics of the card in ``directory``. An APU has no fan and no power limit; the
+    memory of its own is what the firmware set aside.
+
+    gpu_busy_percent and mem_busy_percent are 0-100; mem_info_vram_* are bytes; of hwmon
+    ``amdgpu``, temp1 is the edge, freq1 the shader clock and freq2 that of memory, in Hz.
+    What encoders and decoders do, the driver tells only together (vcn_busy_percent).
+    """
+    at, sensors = Attributes(directory), hwmon.sensors(directory, "amdgpu")
+    total = within(at, "mem_info_vram_total", MOST_MIB, low=1, unit=MIB)
+    return Metrics(
+        util_pct=within(at, "gpu_busy_percent", 100),
+        mem_util_pct=within(at, "mem_busy_percent", 100),
+        mem_used_mib=within(at, "mem_info_vram_used", total or MOST_MIB, unit=MIB),
+        mem_total_mib=total,
+        temp_c=hwmon.temperature(sensors, 1),
+        fan_pct=hwmon.fan(sensors),
+        power_w=hwmon.watts(sensors, "power1_average", "power1_input"),
+        power_limit_w=hwmon.limit(sensors, "power1_cap"),
+        clock_mhz=within(sensors, "freq1_input", MOST_MHZ, unit=1_000_000),
+        mem_clock_mhz=within(sensors, "freq2_input", MOST_MHZ, unit=1_000_000),
+    )

@@ -1,0 +1,50 @@
+"""What is looked at now, said to the sources, which then read that and no more; and what
+their reading costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Asked = Literal["nvml", "libvirt", "agent"]
+"""Who is asked for readings, and is not the kernel: each call costs somebody something."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attention:
+    """What readings are for.
+
+    ``kept`` are the addresses of the GPUs that are for a guest: nothing of ours may be in
+    their way. ``guests`` are the UUIDs of the running guests that have a card which they
+    could tell of. ``shown``: readings of the cards are on the screen. ``quiet``: as few calls
+    as can be.
+    """
+
+    kept: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    shown: bool = True
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How one source does: read every ``every_s`` seconds, ``None``: when something changes.
+    ``resting``: not now, for nobody looks. ``took_s`` is how long its last reading took."""
+
+    name: str
+    every_s: float | None
+    resting: bool = False
+    read_at: datetime | None = None
+    took_s: float | None = None
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What watching costs: the calls of the last minute by whom they asked, and how each
+    source does."""
+
+    calls: Mapping[Asked, int]
+    sources: tuple[SourceState, ...]
