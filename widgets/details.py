@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.model import Gpu, Guest, HostView, Metrics, PciFunction
+from tui.model import CardUsers, Gpu, Guest, HostView, Metrics, PciFunction
 from widgets.canvas import Panel
 from widgets.figures import link, memory, number, pcie, rate, ratio, short, size, uptime
 from widgets.guest_panel import agent
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
+from widgets.used_by import used_by_lines
 
 LABEL = 18
 
@@ -18,11 +19,14 @@ class DetailsPanel(Panel):
 
     def __init__(self) -> None:
         super().__init__(can_focus=True)
-        self._shown: tuple[str, HostView, datetime] | None = None
+        self._shown: tuple[str, HostView, datetime, CardUsers | None] | None = None
 
-    def show(self, subject: str, view: HostView, at: datetime) -> None:
-        """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``."""
-        self._shown = (subject, view, at)
+    def show(
+        self, subject: str, view: HostView, at: datetime, users: CardUsers | None = None
+    ) -> None:
+        """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``,
+        and the ``users`` of a GPU."""
+        self._shown = (subject, view, at, users)
         self.entitle(short(subject))
         self._draw()
 
@@ -31,13 +35,17 @@ class DetailsPanel(Panel):
             self.paint(details_lines(*self._shown, self.room.width))
 
 
-def details_lines(subject: str, view: HostView, at: datetime, width: int) -> list[Line]:
+def details_lines(
+    subject: str, view: HostView, at: datetime, users: CardUsers | None, width: int
+) -> list[Line]:
     """The lines for an address or a domain; one sentence where it is not there any more."""
     gpu = view.gpu(subject)
     function = next((f for g in view.groups for f in g.functions if f.address == subject), None)
     guest = next((g for g in view.guests if g.domain.name == subject), None)
     if gpu is not None:
-        return [*_gpu(gpu, width), (), *_function(gpu.function, width)]
+        used_by = [(), *used_by_lines(users, width)] if users is not None else []
+        function_lines = _function(gpu.function, width)
+        return [*_gpu(gpu, width), *used_by, (), *_readings(gpu, width), (), *function_lines]
     if function is not None:
         return _function(function, width)
     if guest is not None:
@@ -76,24 +84,16 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
         lines += _row(
             "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
         )
+    return lines
+
+
+def _readings(gpu: Gpu, width: int) -> list[Line]:
     reading = gpu.reading
     if reading is None:
-        lines += [(), _heading("Readings"), *_row("None", gpu.no_reading, width)]
-    elif reading.lost:
-        lines += [(), _heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
-    else:
-        lines += [(), _heading(f"Readings ({reading.source})"), *_metrics(reading.metrics, width)]
-        lines += [(), _heading("Processes")]
-        if reading.processes is None:
-            lines += _row("Unknown", "the driver does not list them", width)
-        for process in reading.processes or ():
-            used = memory(process.memory_mib, None) if process.memory_mib is not None else ""
-            lines += _row(
-                f"{process.pid or DASH}", f"{process.name}  {process.what}  {used}", width
-            )
-        if reading.processes == ():
-            lines += _row("None", "no process uses the card", width)
-    return lines
+        return [_heading("Readings"), *_row("None", gpu.no_reading, width)]
+    if reading.lost:
+        return [_heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
+    return [_heading(f"Readings ({reading.source})"), *_metrics(reading.metrics, width)]
 
 
 def _metrics(metrics: Metrics, width: int) -> list[Line]:

@@ -13,10 +13,10 @@ from functools import lru_cache
 from typing import Protocol
 
 from tui.host import HostError, NothingToRead, Wake
+from tui.host.demo_holders import holders
 from tui.host.demo_machine import Machine
 from tui.model import (
     Direction,
-    Holder,
     Holders,
     Inventory,
     NvidiaModule,
@@ -28,7 +28,7 @@ from tui.model import (
     Swap,
 )
 from tui.rules.view import assess
-from tui.swap.plan import VFIO, moves, steps
+from tui.swap.plan import moves, steps
 
 STEP_S: dict[StepKind, float] = {
     "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "node": 0.1,
@@ -154,16 +154,7 @@ class DemoSwaps:
     def holders(self, addresses: Collection[str]) -> Holders:
         """The programs on a card that is with the host."""
         at = self._clock.seconds()
-        machine = self.machine(at)
-        drivers = {f.address: f.driver for f in machine.functions}
-        found = (
-            Holder(card.address, p.pid, p.name, "/dev/nvidia0", user="gamer", command=p.name)
-            for card in machine.cards
-            if card.address in addresses and drivers.get(card.address) != VFIO
-            for p in card.programs
-            if p.runs.state(at) == "up"
-        )
-        return Holders(tuple(found))
+        return holders(self.machine(at), at, addresses)
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         module = NvidiaModule(self._machine.driver_version, modeset=False)
