@@ -20,10 +20,22 @@ from tui.config import Config
 from tui.host import Host
 from tui.live import Live
 from tui.messages import Sampled
-from tui.model import Direction, GuestAction, Inventory, Sample, SourceName, Vitals
+from tui.model import (
+    Attention,
+    Cost,
+    Direction,
+    GuestAction,
+    Inventory,
+    Sample,
+    SourceName,
+    SourceState,
+    Vitals,
+)
+from tui.rules import changes, guest_readings
 from tui.rules.deeds import pauses, stops, why_not, why_not_guest
 from tui.sampler import samplers
 from tui.screens.base import HostScreen
+from tui.screens.calls import CallsScreen
 from tui.screens.details import DetailsScreen
 from tui.screens.doctor import DoctorScreen
 from tui.screens.events import EventsScreen
@@ -41,6 +53,12 @@ STALL_CHECK = 0.5
 
 STALL_AFTER = 3.0
 """Seconds after which a reading under way counts as not answering."""
+
+QUIET = 5.0
+"""How many times longer the pauses between readings are in quiet mode."""
+
+OF_CARDS: tuple[SourceName, ...] = ("nvml", "drm", "agent")
+"""The sources that are read only while their readings are on the screen."""
 
 
 GUEST_KEYS: dict[str, GuestAction] = {
@@ -81,6 +99,8 @@ class VfiotopApp(App[None]):
         self._stall_after = max(stall_after, 3 * config.interval)
         self._heard = asyncio.Event()
         self._offered: set[str] = set()
+        self._attention: Attention | None = None
+        self.quiet = False
         self.stops: dict[str, datetime] = {}
         """When guests, by UUID, were asked to shut down that have not done so yet."""
         self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
@@ -113,6 +133,7 @@ class VfiotopApp(App[None]):
         self.live.take(sample)
         if self.live.snapshot is not before:
             self._follow_up(sample)
+            self.mind()
             self._forget_stops()
             self._offer_to_recover()
             self._heard.set()
@@ -136,6 +157,35 @@ class VfiotopApp(App[None]):
             # A bind whose event was lost still shows: the driver link is read on every tick.
             if drivers != {card.address: card.driver for card in reading.cards}:
                 self._poke("pci")
+
+    @property
+    def late_s(self) -> float:
+        """Seconds from which on a reading is older than it should be: two intervals."""
+        return 2 * self.config.interval * (QUIET if self.quiet else 1)
+
+    def mind(self) -> None:
+        """Tell the sources what is looked at, and how often."""
+        screen = self.screen
+        shown = isinstance(screen, HostScreen) and screen.shows_cards
+        attention = guest_readings.attention(self.live.view, quiet=self.quiet, shown=shown)
+        if attention == self._attention:
+            return
+        self._attention = attention
+        self.host.attend(attention)
+        for name, sampler in self._samplers.items():
+            sampler.pace(QUIET if self.quiet else 1.0, resting=name in OF_CARDS and not shown)
+
+    def cost(self) -> Cost:
+        """What watching costs now."""
+        problems = dict(self.live.view.problems)
+        states = (
+            SourceState(
+                changes.SOURCE_NAMES[name], sampler.every, sampler.resting,
+                self.live.read_at.get(name), sampler.took, problems.get(name),
+            )
+            for name, sampler in self._samplers.items()
+        )  # fmt: skip
+        return Cost(self.host.calls.last_minute(), tuple(states))
 
     def _offer_to_recover(self) -> None:
         """Once for each swap that was interrupted, before this start or while we look."""
@@ -271,6 +321,21 @@ class VfiotopApp(App[None]):
             self.open(GroupsScreen(filtering=True))
         else:
             self.screen.start_filter()
+
+    def action_quiet(self) -> None:
+        self.quiet = not self.quiet
+        self.mind()
+        self.notify(
+            f"Quiet: a reading every {self.config.interval * QUIET:g} s, the guest is left alone"
+            if self.quiet
+            else "Readings as usual",
+            timeout=2.0,
+        )
+        if isinstance(self.screen, HostScreen):
+            self.screen.show()
+
+    def action_calls(self) -> None:
+        self.open(CallsScreen())
 
     def action_theme(self) -> None:
         self.theme = next_theme(self.theme)

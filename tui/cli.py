@@ -208,11 +208,13 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
         from tui.host.capture import captured_host  # noqa: PLC0415
 
         return captured_host(arguments.root)
-    from tui.host.real import real_host  # noqa: PLC0415
+    from tui.host.real import Asking, real_host  # noqa: PLC0415
     from tui.swap.launch import Launcher  # noqa: PLC0415
 
     mover = Launcher(settings.elevation, _options(arguments, settings))
-    host = real_host(settings.connect, readonly=arguments.readonly, mover=mover)
+    wish = settings.guest_readings
+    asking = Asking(wish != "off", wish == "on", settings.guest_interval)
+    host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()
         return replace(_demo("gaming"), banner="No GPU here: simulated host")
@@ -259,8 +261,9 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
     from tui.status import as_json as to_json  # noqa: PLC0415
     from tui.status import as_text  # noqa: PLC0415
 
-    snapshot = read_once(host)
-    view = assess(snapshot, choice(settings, host))
+    chosen = choice(settings, host)
+    snapshot = read_once(host, chosen)
+    view = assess(snapshot, chosen)
     if view.libvirt_uri is None and host.banner is None:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)

@@ -182,8 +182,8 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
 def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     """The guest GPU that somebody else left half way is bound to finish it, and unbound to
     undo, as if that was asked for."""
-    nvml: tuple[SourceName, ...] = ("nvml",)
-    view = assess(read_once(host, without=nvml), choice)
+    needless: tuple[SourceName, ...] = ("nvml", "agent")
+    view = assess(read_once(host, choice, without=needless), choice)
     gpu = view.guest_gpu
     if gpu is None or not gpu.half_bound:
         print("There is nothing to recover.")

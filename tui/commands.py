@@ -29,7 +29,7 @@ class Command:
         return {"question_mark": "?", "slash": "/", "escape": "esc"}.get(key, key)
 
 
-ANYWHERE = ("overview", "groups", "events", "details")
+ANYWHERE = ("overview", "groups", "events", "details", "calls")
 
 COMMANDS = (
     Command("bind", "b", "app.bind", "Bind",
@@ -88,11 +88,17 @@ COMMANDS = (
     Command("filter", "slash", "app.filter", "Filter",
             "Show only the devices whose line contains a text",
             screens=("overview", "groups"), footer=False),
+    Command("quiet", "z", "app.quiet", "Quiet",
+            "Read less often, and leave the guest alone; for while a game runs",
+            screens=ANYWHERE, footer=False),
+    Command("calls", "c", "app.calls", "Calls",
+            "How often NVML, libvirt and the guest's agent were asked, and how each source does",
+            screens=("overview", "groups", "events", "details"), footer=False),
     Command("theme", "t", "app.theme", "Theme",
             "Dark, light, or the terminal's own colours", footer=False),
     Command("back", "escape", "app.back", "Back",
             "To the overview",
-            screens=("groups", "events", "details", "swap", "guest", "roles", "doctor", "help")),
+            screens=(*ANYWHERE[1:], "swap", "guest", "roles", "doctor", "help")),
     Command("help", "question_mark", "app.help", "Help",
             "The keys and what they do",
             screens=(*ANYWHERE, "swap", "guest", "roles", "doctor")),

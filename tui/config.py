@@ -7,7 +7,7 @@ import os
 import re
 import tempfile
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from platformdirs import user_config_path
@@ -19,6 +19,12 @@ INTERVALS = (0.2, 3600.0)
 
 ELEVATIONS = ("sudo", "doas", "run0")
 """The programs that may make an ordinary user root."""
+
+GUEST_READINGS = ("auto", "on", "off")
+"""Whether a running guest is asked for its card: ``auto`` leaves it alone in quiet mode,
+``on`` does not."""
+
+DEFAULT_GUEST_INTERVAL = 5.0
 
 MAX_BYTES = 64 * 1024
 
@@ -40,6 +46,8 @@ class Config:
     theme: str | None = None
     elevation: str | None = None
     file: Path | None = None
+    guest_readings: str = "auto"
+    guest_interval: float = DEFAULT_GUEST_INTERVAL
 
 
 def address(text: str) -> str:
@@ -84,26 +92,29 @@ def load(path: Path | None = None) -> Config:
 
 def parse(table: dict[str, object]) -> Config:
     """A configuration from its TOML table. ``ValueError`` names the key that is wrong."""
-    known = {"connect", "interval", "guest_gpu", "guest", "theme", "elevation"}
+    known = {field.name for field in fields(Config)} - {"file"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise ValueError(f"unknown key “{unknown[0][:40]}”; known are {', '.join(sorted(known))}")
     texts: dict[str, str] = {}
     for key, value in table.items():
-        if key != "interval":
+        if key not in ("interval", "guest_interval"):
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{key} must be a text in quotes")
             texts[key] = value
-    gpu, elevation = texts.get("guest_gpu"), texts.get("elevation")
-    if elevation is not None and elevation not in ELEVATIONS:
-        raise ValueError(f"elevation must be one of {', '.join(ELEVATIONS)}")
+    gpu = texts.get("guest_gpu")
+    for key, choices in (("elevation", ELEVATIONS), ("guest_readings", GUEST_READINGS)):
+        if key in texts and texts[key] not in choices:
+            raise ValueError(f"{key} must be one of {', '.join(choices)}")
     return Config(
         connect=texts.get("connect", DEFAULT_URI),
         interval=interval(table.get("interval", DEFAULT_INTERVAL)),
         guest_gpu=address(gpu) if gpu else None,
         guest=texts.get("guest"),
         theme=texts.get("theme"),
-        elevation=elevation,
+        elevation=texts.get("elevation"),
+        guest_readings=texts.get("guest_readings", "auto"),
+        guest_interval=interval(table.get("guest_interval", DEFAULT_GUEST_INTERVAL)),
     )
 
 

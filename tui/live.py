@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 
 from tui.history import History
-from tui.model import Event, HostView, Sample, Snapshot
+from tui.model import (
+    CardReading,
+    Event,
+    Gpu,
+    HostView,
+    MetricsSource,
+    Sample,
+    Snapshot,
+    SourceName,
+)
 from tui.rules.changes import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -25,7 +34,7 @@ def util_key(address: str) -> str:
 class Live:
     """The state of one run. Not thread-safe: samples are taken on one thread.
 
-    ``events`` are newest first.
+    ``events`` are newest first; ``read_at`` is when each source was read last.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -34,6 +43,7 @@ class Live:
         self.view = HostView()
         self.history = History()
         self.events: tuple[Event, ...] = ()
+        self.read_at: dict[SourceName, datetime] = {}
         self._asked: dict[str, datetime] = {}
 
     def ask(self, name: str, until: datetime) -> None:
@@ -45,8 +55,19 @@ class Live:
         self.choice = choice
         self.view = assess(self.snapshot, choice)
 
+    def age(self, gpu: Gpu, at: datetime) -> float | None:
+        """Seconds since the card was read; ``None`` where there is no reading."""
+        reading = gpu.reading
+        if reading is None:
+            return None
+        # A reading that equals the one before it is not taken over; its source was read still.
+        from_guest = reading.source == "guest-agent"
+        taken_at = reading.taken_at if from_guest else self.read_at.get(SOURCES[reading.source])
+        return None if taken_at is None else (at - taken_at).total_seconds()
+
     def take(self, sample: Sample) -> None:
         """Merge one sample; an equal reading changes nothing but the history."""
+        self.read_at[sample.source] = sample.taken_at
         if getattr(self.snapshot, sample.source) != sample.reading:
             self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self.choice)
@@ -58,11 +79,26 @@ class Live:
 
     def _record(self, sample: Sample) -> None:
         at = sample.taken_at.timestamp()
-        if sample.source == "nvml":
-            for gpu in self.view.gpus:
-                reading = gpu.reading
-                value = reading.metrics.util_pct if reading and not reading.lost else None
-                self.history.record(util_key(gpu.address), at, value)
-        elif sample.source == "guests":
+        if sample.source == "guests":
             guest = self.view.guest
             self.history.record(GUEST_CPU, at, guest.domain.cpu_pct if guest else None)
+            return
+        for gpu in self.view.gpus:
+            reading = gpu.reading
+            if _tick(reading) == sample.source:
+                value = reading.metrics.util_pct if reading and not reading.lost else None
+                self.history.record(util_key(gpu.address), at, value)
+
+
+SOURCES: dict[MetricsSource, SourceName] = {
+    "nvml": "nvml", "amdgpu": "drm", "i915": "drm", "xe": "drm", "guest-agent": "agent",
+}  # fmt: skip
+"""The source that a card's readings come with."""
+
+
+def _tick(reading: CardReading | None) -> SourceName:
+    """The source with each of whose samples a card's value goes into the history. What a guest
+    said holds until it is asked again."""
+    if reading is None or reading.source == "guest-agent":
+        return "vitals"
+    return SOURCES[reading.source]

@@ -26,6 +26,7 @@ from tui.model import (
 from tui.rules import holding
 from tui.rules.domains import with_cards
 from tui.rules.fresh import Fresh
+from tui.rules.guest_readings import attention
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
@@ -37,6 +38,9 @@ PATIENCE = 5.0
 
 
 _HOLDS_CARDS: tuple[SourceName, ...] = ("nvml",)
+
+_MINDFUL: tuple[SourceName, ...] = ("nvml", "agent")
+"""The sources that have to know which card is the guest's, and which guests run."""
 
 
 class NoSuchCard(Exception):
@@ -97,17 +101,18 @@ def _no_such_guest(view: HostView, name: str | None) -> str:
 
 def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:
     """What the doctor looks at, all of it read now. Raises ``HostError``."""
-    view, guests = _view_and_guests(host, choice, patience)
+    view, guests = _view_and_guests(host, choice, patience, without=())
     return fresh(host, view, guests, view.gpus)
 
 
 def _view_and_guests(
-    host: Host, choice: Choice, patience: float
+    host: Host, choice: Choice, patience: float, without: Sequence[SourceName] = ("agent",)
 ) -> tuple[HostView, Guests | Unavailable]:
     """For root no card is held: NVML is asked only who uses a card where that cannot be seen
-    otherwise."""
+    otherwise. For a plan no program is started in a guest."""
     sees_all = host.inspector.readiness([]).root
-    snapshot = read_once(host, patience, without=_HOLDS_CARDS if sees_all else ())
+    left_out = (*without, *(_HOLDS_CARDS if sees_all else ()))
+    snapshot = read_once(host, choice, patience, without=left_out)
     return assess(snapshot, choice), snapshot.guests
 
 
@@ -139,13 +144,28 @@ def _no_such_card(view: HostView, address: str | None) -> str:
 
 
 def read_once(
-    host: Host, patience: float = PATIENCE, without: Collection[SourceName] = ()
+    host: Host,
+    choice: Choice | None = None,
+    patience: float = PATIENCE,
+    without: Collection[SourceName] = (),
 ) -> Snapshot:
-    """Read every source once, but for those ``without`` which it goes, all at the same time.
-    One that does not answer within ``patience`` seconds is ``Unavailable`` and says so."""
+    """Read every source once, but for those ``without`` which it goes, all at the same time;
+    those that mind what the others tell after them. One that does not answer within
+    ``patience`` seconds is ``Unavailable`` and says so."""
+    names = [name for name, _ in host.sources() if name not in without]
+    snapshot = _read(host, Snapshot(), [n for n in names if n not in _MINDFUL], patience)
+    last = [name for name in names if name in _MINDFUL]
+    if last:
+        host.attend(attention(assess(snapshot, choice)))
+        snapshot = _read(host, snapshot, last, patience)
+    return snapshot
+
+
+def _read(host: Host, snapshot: Snapshot, names: Sequence[SourceName], patience: float) -> Snapshot:
+    """The snapshot with a reading of each of these sources."""
     samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     every = samplers(host, samples.put, interval=None)
-    readers = {s.name: s for s in every if s.name not in without}
+    readers = {s.name: s for s in every if s.name in names}
     for reader in readers.values():
         reader.start()
     taken: dict[SourceName, Sample] = {}
@@ -156,7 +176,6 @@ def read_once(
         except queue.Empty:
             break
         taken.setdefault(sample.source, sample)
-    snapshot = Snapshot()
     for name, reader in readers.items():
         reader.stop()
         silent = Sample(name, Unavailable(f"no answer within {patience:.0f} s"), host.now())

@@ -18,13 +18,18 @@ from tui.model import Reading, Sample, SourceName, Unavailable
 SHORTEST_GAP = 0.05
 """Seconds between two readings of a source at least, however many events ask for one."""
 
+AGENT_PATIENCE = 15.0
+"""Seconds that one reading of the guests may take: a program is started in each, and its end
+is waited for."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
 
 class Sampler:
     """Reads one source again and again: every ``interval`` seconds, or with ``None``
-    only when poked, and delivers each reading as a sample."""
+    only when poked, and delivers each reading as a sample. ``patience`` is how many seconds a
+    reading may take where that is not for whoever looks to say."""
 
     def __init__(
         self,
@@ -33,16 +38,22 @@ class Sampler:
         deliver: Deliver,
         interval: float | None,
         now: Callable[[], datetime],
+        *,
+        patience: float = 0.0,
     ) -> None:
         self.name = name
         self._source = source
         self._deliver = deliver
         self._interval = interval
+        self._slower, self._resting = 1.0, False
+        self._patience = patience
         self._now = now
         self._wake = threading.Event()
         self._stopped = threading.Event()
         self._watched = False
         self._reading_since: tuple[float, datetime] | None = None
+        self.took: float | None = None
+        """Seconds that the last reading took."""
         self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
 
     def start(self) -> None:
@@ -52,6 +63,24 @@ class Sampler:
         """Ask for a reading now. From any thread."""
         self._wake.set()
 
+    def pace(self, slower: float = 1.0, *, resting: bool = False) -> None:
+        """Read with ``slower`` times the interval between, or while ``resting`` not at all; what
+        was asked for meanwhile is read after that. From any thread."""
+        if (slower, resting) != (self._slower, self._resting):
+            at_once = resting < self._resting or slower < self._slower
+            self._slower, self._resting = slower, resting
+            if at_once:
+                self._wake.set()
+
+    @property
+    def every(self) -> float | None:
+        """Seconds between readings now; ``None``: only when poked."""
+        return self._interval and self._interval * self._slower
+
+    @property
+    def resting(self) -> bool:
+        return self._resting
+
     def stop(self) -> None:
         """Ask the thread to end after the reading it is in; does not wait for it."""
         self._stopped.set()
@@ -60,6 +89,7 @@ class Sampler:
     def stalled(self, after: float) -> Sample | None:
         """What stands for the source while a reading is under way for more than ``after``
         seconds: that it does not answer, and since when."""
+        after = max(after, self._patience)
         under_way = self._reading_since
         if under_way is None or time.monotonic() - under_way[0] < after:
             return None
@@ -70,12 +100,15 @@ class Sampler:
     def _run(self) -> None:
         while not self._stopped.is_set():
             self._wake.clear()
+            if self._resting:
+                self._wake.wait()
+                continue
             sample = self._take()
             if self._stopped.is_set():
                 break
             self._deliver(sample)
             ended = time.monotonic()
-            self._wake.wait(self._interval)
+            self._wake.wait(self.every)
             self._stopped.wait(max(0.0, ended + SHORTEST_GAP - time.monotonic()))
         self._source.close()
 
@@ -97,15 +130,20 @@ class Sampler:
             text = clean(f"{type(error).__name__}: {error}")
             reading = Unavailable(f"vfiotop failed here ({text}); please report it", since=began)
         finally:
+            self.took = time.monotonic() - self._reading_since[0]
             self._reading_since = None
         return Sample(self.name, reading, began)
 
 
 def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Sampler, ...]:
     """A sampler for each source of ``host``. The host's facts and its PCI inventory
-    are read at start and on events only, the rest every ``interval`` seconds too."""
-    on_events: Iterable[SourceName] = ("facts", "pci")
+    are read at start and on events only, the guests' agents when they are due, the rest every
+    ``interval`` seconds too."""
+    on_events: Iterable[SourceName] = ("facts", "pci", "agent")
     return tuple(
-        Sampler(name, source, deliver, None if name in on_events else interval, host.now)
+        Sampler(
+            name, source, deliver, None if name in on_events else interval, host.now,
+            patience=AGENT_PATIENCE if name == "agent" else 0.0,
+        )
         for name, source in host.sources()
-    )
+    )  # fmt: skip

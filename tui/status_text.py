@@ -38,8 +38,8 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
     if view.swap is not None and not view.swap.ended:
         yield _row("Swap", *_swap(view.swap))
-    names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt",
-             "swap": "Journal"}  # fmt: skip
+    names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
+             "guests": "libvirt", "agent": "Agent", "swap": "Journal"}  # fmt: skip
     for source, why in view.problems:
         yield _row(names[source], why)
 

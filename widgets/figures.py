@@ -99,6 +99,14 @@ def uptime(since: datetime | None, at: datetime) -> str:
     return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min"
 
 
+def ago(seconds: float) -> str:
+    """How long ago: ``3 s``, ``2 min``, ``5 h``; whole units, as they change seldom."""
+    whole = max(0, int(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    return f"{whole // 60} min" if whole < 3600 else f"{whole // 3600} h"
+
+
 def short(address: str) -> str:
     """A PCI address as people write it: without the domain where that is 0000."""
     return address.removeprefix("0000:")

@@ -9,6 +9,7 @@ from textual.geometry import Size
 from tui.model import CardReading, Check, Gpu, Metrics
 from widgets.canvas import Panel
 from widgets.figures import (
+    ago,
     lanes,
     link,
     memory,
@@ -22,10 +23,21 @@ from widgets.figures import (
 )
 from widgets.gauges import graph_lines, history_line, meter_line
 from widgets.graph import RICH, Glyphs
-from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, wrap
+from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, width_of, wrap
 
 COLUMN, LABEL = 18, 6
 """Cells of a label-and-value pair, and of its label."""
+
+LATE_S = 2.0
+"""Seconds from which on a reading is marked as old, unless told otherwise."""
+
+GUEST_LATE_S = 30.0
+"""The same for a guest's, which is asked seldom."""
+
+AGE_STEP_S = 10
+"""Seconds of a step in which a guest's age is told."""
+
+NO_ORIGIN = Span("")
 
 ROLE_TITLES = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
 
@@ -41,23 +53,46 @@ class GpuPanel(Panel):
         self._glyphs = glyphs
         self.gpu: Gpu | None = None
         self._series: Sequence[float | None] = ()
+        self._origin = NO_ORIGIN
 
-    def show(self, gpu: Gpu, series: Sequence[float | None], checks: Sequence[Check] = ()) -> None:
+    def show(
+        self,
+        gpu: Gpu,
+        series: Sequence[float | None],
+        checks: Sequence[Check] = (),
+        *,
+        age_s: float | None = None,
+        late_s: float = LATE_S,
+    ) -> None:
         """Draw ``gpu``; ``series`` is its utilisation in percent, newest last; ``checks``
-        are the rules that are looked at all the time."""
+        are the rules that are looked at all the time. ``age_s`` is how old its reading is,
+        which is said from ``late_s`` on."""
         title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
         words, tone = rules(checks) if gpu.role == "guest" else ("", "")
         self.entitle(
             title, f"{words} · {short(gpu.address)}" if words else short(gpu.address), tone
         )
-        if (gpu, series) == (self.gpu, self._series):
+        where = origin(gpu.reading, age_s, late_s)
+        if (gpu, series, where) == (self.gpu, self._series, self._origin):
             return
-        self.gpu, self._series = gpu, series
+        self.gpu, self._series, self._origin = gpu, series, where
         self._draw()
 
     def _draw(self) -> None:
         if self.gpu is not None and self.room.width > 0:
-            self.paint(gpu_lines(self.gpu, self._series, self.room, self._glyphs))
+            self.paint(gpu_lines(self.gpu, self._series, self.room, self._glyphs, self._origin))
+
+
+def origin(reading: CardReading | None, age_s: float | None, late_s: float) -> Span:
+    """Where a reading comes from, where that is not the host, and how old it is. A guest's age
+    is told in steps, as it is read anew all the time: it does not change while all is well."""
+    if reading is None or reading.lost is not None or age_s is None:
+        return NO_ORIGIN
+    if reading.source == "guest-agent":
+        tone: Tone = "warn" if age_s >= max(late_s, GUEST_LATE_S) else "dim"
+        step = AGE_STEP_S * (age_s // AGE_STEP_S)
+        return Span(f"from guest · {ago(step) if step else f'<{AGE_STEP_S} s'}", tone)
+    return Span(f"{ago(age_s)} old", "warn") if age_s >= late_s else NO_ORIGIN
 
 
 def rules(checks: Sequence[Check]) -> tuple[str, str]:
@@ -72,12 +107,16 @@ def rules(checks: Sequence[Check]) -> tuple[str, str]:
 
 
 def gpu_lines(
-    gpu: Gpu, series: Sequence[float | None], room: Size, glyphs: Glyphs = RICH
+    gpu: Gpu,
+    series: Sequence[float | None],
+    room: Size,
+    glyphs: Glyphs = RICH,
+    where: Span = NO_ORIGIN,
 ) -> list[Line]:
     """The panel's lines: the owner, the readings or what sysfs knows, and a graph in
-    whatever room is left."""
+    whatever room is left. ``where`` is the readings' ``origin``."""
     width, height = room
-    lines = [owner_line(gpu, width, glyphs)]
+    lines = [owner_line(gpu, width, glyphs, where)]
     reading = gpu.reading
     if reading is not None and reading.lost is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
@@ -96,8 +135,9 @@ def gpu_lines(
     return [*lines, *tail]
 
 
-def owner_line(gpu: Gpu, width: int, glyphs: Glyphs) -> Line:
-    """Who has the card and by which driver on the left, its power state on the right."""
+def owner_line(gpu: Gpu, width: int, glyphs: Glyphs, where: Span = NO_ORIGIN) -> Line:
+    """Who has the card and by which driver on the left; on the right where its readings come
+    from, else its power state."""
     kind, _, name = gpu.owner.partition(":")
     tone: Tone = "accent" if kind == "guest" else OWNER_TONES.get(kind, "text")
     words = {
@@ -110,8 +150,11 @@ def owner_line(gpu: Gpu, width: int, glyphs: Glyphs) -> Line:
         "stuck": "stuck",
     }[kind]
     mark = glyphs.stopped if kind in ("none", "unknown") else glyphs.running
+    right = line(where) if where.text else _power(gpu)
     left = line(Span(f"{mark} {words}  ", tone), Span(gpu.function.driver or "", "dim"))
-    return spread(left, _power(gpu), width)
+    if width_of((*left, *right)) >= width:
+        left = left[:1]
+    return spread(left, right, width)
 
 
 def _power(gpu: Gpu) -> Line:
@@ -239,6 +282,7 @@ def compact_line(gpu: Gpu, width: int) -> Line:
         Span(f"{short(gpu.address)}  ", "label"),
         f"{model_name(gpu.function.name)}  ",
         Span(gpu.owner, "dim"),
+        Span("  from guest" if reading and reading.source == "guest-agent" else "", "dim"),
     )
     right = line(
         Span(percent(metrics.util_pct), "strong"), "  ",

@@ -20,21 +20,24 @@ class HostHeader(Canvas):
         super().__init__()
         self._banner = banner
         self._view = HostView()
+        self._quiet = False
 
-    def show(self, view: HostView) -> None:
-        """Draw the header of ``view``."""
-        if view is not self._view:
-            self._view = view
+    def show(self, view: HostView, quiet: bool = False) -> None:
+        """Draw the header of ``view``; ``quiet``: it is read less often."""
+        if view is not self._view or quiet != self._quiet:
+            self._view, self._quiet = view, quiet
             self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:
-            self.paint([header_line(self._view, self._banner, self.room.width)])
+            self.paint([header_line(self._view, self._banner, self.room.width, self._quiet)])
 
 
-def header_line(view: HostView, banner: str | None, width: int) -> Line:
+def header_line(view: HostView, banner: str | None, width: int, quiet: bool = False) -> Line:
     """The banner keeps its room; of what the host is, as much as fits whole."""
-    right = line(Span(banner, "warn")) if banner else ()
+    words = ((banner, "warn"), ("quiet" if quiet else None, "accent"))
+    said = [Span(text, cast(Tone, tone)) for text, tone in words if text]
+    right = line(*[part for span in said for part in (Span("  "), span)][1:])
     room = width - width_of(right) - 1
     left = line(Span("vfiotop  ", "accent"))
     facts = view.facts

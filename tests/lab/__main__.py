@@ -34,7 +34,7 @@ SLOW = 300
 SHOWN_LINES = 120
 """Lines of a log that are shown after a failure."""
 
-OUTSIDE = "tests/lab/outside.py"
+OUTSIDE = ("tests/lab/outside.py", "tests/lab/outside_agent.py")
 
 NO_TESTS = 5
 """pytest's exit code where none was chosen, as by -k for another topology."""
@@ -146,7 +146,7 @@ def _tested(machine: Machine, command: list[str], limit: int, rest: list[str], t
 def _outside() -> int:
     print("\n=== the machine from outside", flush=True)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-               "-o", "tmp_path_retention_policy=none", OUTSIDE]  # fmt: skip
+               "-o", "tmp_path_retention_policy=none", *OUTSIDE]  # fmt: skip
     return subprocess.run(command, cwd=PROJECT, check=False).returncode
 
 

@@ -16,9 +16,12 @@ from tui.config import Config
 from tui.host import Forbids, Host, HostError, NothingToRead, Wake
 from tui.model import (
     NOT_READ_YET,
+    AgentReading,
+    Attention,
     CardReading,
     CardVitals,
     Domain,
+    DrmReading,
     GuestAction,
     Guests,
     Holders,
@@ -183,8 +186,12 @@ class Rig:
         self.nvml = Held(NVML)
         self.guests = Held(GUESTS)
         self.swap: Held[Swap] = Held(NothingToRead("none"))
+        self.drm: Held[DrmReading] = Held(NothingToRead("none"))
+        self.agent: Held[AgentReading] = Held(NothingToRead("none"))
+        self.attended: list[Attention] = []
         self.host = Host(
-            self.facts, self.pci, self.vitals, self.nvml, self.guests, self.swap,
+            self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
+            drm=self.drm, agent=self.agent, attend=self.attended.append,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             again=self.again,
         )  # fmt: skip
@@ -194,7 +201,7 @@ class Rig:
         """The same host for a reading beside the application's."""
         return Host(
             Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
-            Held(self.nvml.reading), Held(self.guests.reading), Held(self.swap.reading),
+            Held(self.nvml.reading), Held(self.guests.reading), swap=Held(self.swap.reading),
             inspector=self.inspector, control=self.control, now=lambda: self.at,
         )  # fmt: skip
 

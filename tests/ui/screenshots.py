@@ -55,7 +55,7 @@ PICTURES = {
     "overview-ansi": Picture(size=NORMAL, theme="ansi-dark"),
     "groups": Picture("bad-acs", keys=("g",)),
     "filter": Picture(size=NORMAL, keys=("slash", *"usb")),
-    "details-gpu": Picture("desk", keys=("enter",)),
+    "details-gpu": Picture("desk", keys=("tab", "enter"), see="pipewire"),
     "details-guest": Picture(size=NORMAL, keys=("tab", "tab", "enter")),
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),

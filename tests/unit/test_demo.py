@@ -46,7 +46,7 @@ def snapshot(host: Host) -> Snapshot:
     except HostError:
         nvml = NvmlReading(None, ())
     return Snapshot(
-        host.facts.read(), host.pci.read(), host.vitals.read(), nvml, host.guests.read()
+        host.facts.read(), host.pci.read(), host.vitals.read(), nvml, guests=host.guests.read()
     )
 
 

@@ -167,7 +167,7 @@ def test_what_the_guest_has(gaming: HostView) -> None:
     assert (gpu["runtime_status"], gpu["power_state"]) == ("suspended", "D3cold")
     assert gpu["nvidia"] == {"family": "Ada", "brand": "geforce", "form": "desktop"}
     assert (gpu["source"], gpu["age_s"], gpu["metrics"], gpu["holders"]) == (None,) * 4
-    assert gpu["no_reading"] == "on vfio-pci: the host cannot read it"
+    assert gpu["no_reading"] == "no guest is there to be asked"
     assert found["viability"][GUEST] == {
         "viable": True, "moves": [GUEST, "0000:02:00.1"], "blockers": [], "reason": None,
     }  # fmt: skip
@@ -182,7 +182,9 @@ def test_what_nvml_says(gaming: HostView) -> None:
     assert gpu["metrics"]["fan_pct"] is None
     assert set(gpu["metrics"]) == set(Metrics.names()) - {"throttle"}
     assert gpu["throttle"] == ["power"]
-    assert gpu["processes"] == [{"pid": 7, "name": "Xorg", "what": "graphics", "memory_mib": 120.0}]
+    assert gpu["processes"] == [
+        {"pid": 7, "name": "Xorg", "what": "graphics", "memory_mib": 120.0, "util_pct": None}
+    ]
 
 
 def test_a_reading_from_the_future_has_no_negative_age() -> None:
@@ -243,7 +245,7 @@ NVIDIA     driver 580.95
 
 Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
   owner    guest:win11   driver vfio-pci   suspended D3cold
-  readings –   on vfio-pci: the host cannot read it
+  readings –   no guest is there to be asked
   link     PCIe –   at most –
   group    2   viable: moves as 0000:02:00.0 .1
 

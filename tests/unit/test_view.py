@@ -45,7 +45,7 @@ def test_nothing_read_yet_is_a_view_with_problems_only() -> None:
         None, None, (), (), (),
     )  # fmt: skip
     assert [name for name, _ in view.problems] == [
-        "facts", "pci", "vitals", "nvml", "guests", "swap",
+        "facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap",
     ]  # fmt: skip
     assert view.problem("pci") == "not read yet"
 
@@ -169,8 +169,8 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": None}, {}, "no driver"),
         ({"driver": None, "unreadable": ("driver",)}, {}, "driver cannot be read"),
         ({"driver": "nouveau"}, {}, "on nouveau: NVML needs"),
-        ({"driver": "amdgpu", "vendor": "1002"}, {}, "reads NVIDIA cards only"),
-        ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "reads NVIDIA cards only"),
+        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: it tells no readings"),
+        ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP, "nvml": DEAD}, "asleep"),

@@ -12,9 +12,13 @@ import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
+from tui.host.calls import CallLog
 from tui.model import (
+    AgentReading,
+    Attention,
+    DrmReading,
     GuestAction,
     Guests,
     Holders,
@@ -159,17 +163,32 @@ class OnlyLookedAt:
         raise HostError(self.forbidden)
 
 
-class NoSwaps:
-    """Of a host on which no card is ever moved, as a captured one."""
+class Silent:
+    """A source of what a host has none of; ``sentence`` says so."""
 
-    def read(self) -> Swap:
-        raise NothingToRead("no card is moved on this host")
+    def __init__(self, sentence: str) -> None:
+        self._sentence = sentence
+
+    def read(self) -> NoReturn:
+        raise NothingToRead(self._sentence)
 
     def watch(self, wake: Wake) -> None:
         """There is nothing to hear of."""
 
     def close(self) -> None:
         """Nothing is held."""
+
+
+def _no_swaps() -> Source[Swap]:
+    return Silent("no card is moved on this host")
+
+
+def _no_drm() -> Source[DrmReading]:
+    return Silent("no card is on amdgpu, i915 or xe")
+
+
+def _no_agent() -> Source[AgentReading]:
+    return Silent("no guest is asked on this host")
 
 
 def _utc_now() -> datetime:
@@ -182,7 +201,8 @@ class Host:
 
     ``banner`` is shown on every screen when the host is not the real one; ``now`` is
     the clock its readings are stamped with; ``again`` opens the same host once more, for a
-    reading beside this one.
+    reading beside this one. ``attend`` tells its sources what is looked at, and returns at
+    once; ``calls`` is how often it asked others.
     """
 
     facts: Source[HostFacts]
@@ -190,13 +210,17 @@ class Host:
     vitals: Source[Vitals]
     nvml: Source[NvmlReading]
     guests: Source[Guests]
-    swap: Source[Swap] = field(default_factory=NoSwaps)
+    drm: Source[DrmReading] = field(default_factory=_no_drm)
+    agent: Source[AgentReading] = field(default_factory=_no_agent)
+    swap: Source[Swap] = field(default_factory=_no_swaps)
     banner: str | None = None
     readonly: bool = False
     inspector: Inspector = field(default_factory=Blind)
     mover: Mover = field(default_factory=Still)
     control: GuestControl = field(default_factory=OnlyLookedAt)
     again: Callable[[], Host] | None = None
+    attend: Callable[[Attention], None] = lambda _: None
+    calls: CallLog = field(default_factory=CallLog)
     now: Callable[[], datetime] = _utc_now
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
@@ -204,7 +228,9 @@ class Host:
         yield "pci", self.pci
         yield "vitals", self.vitals
         yield "nvml", self.nvml
+        yield "drm", self.drm
         yield "guests", self.guests
+        yield "agent", self.agent
         yield "swap", self.swap
 
     def close(self, patience: float = 1.0) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tui.host import Host, HostError, NothingToRead, Wake
+from tui.host import Host, HostError, NothingToRead, Silent, Wake
 from tui.host.domain_xml import DefinitionError, definition
 from tui.host.facts import FactsSource
 from tui.host.pci import PciSource, VitalsSource
@@ -17,6 +17,8 @@ from tui.host.untrusted import clean
 from tui.model import Domain, Guests, NvmlReading
 
 DEVICES = "sys/bus/pci/devices"
+
+NO_READINGS = "a captured host has no live readings"
 
 DOMAINS_LIMIT = 1000
 FILE_LIMIT = 4 << 20
@@ -33,6 +35,8 @@ def captured_host(root: Path) -> Host:
         pci=pci,
         vitals=VitalsSource(pci),
         nvml=_NoNvml(),
+        drm=Silent(NO_READINGS),
+        agent=Silent(NO_READINGS),
         guests=CapturedGuests(home / "domains"),
         banner=f"Captured host: {clean(home.name) or home}",
         readonly=True,
@@ -72,7 +76,7 @@ class _NoNvml:
     """NVML speaks of this machine's cards, not of captured ones."""
 
     def read(self) -> NvmlReading:
-        raise HostError("a captured host has no live readings")
+        raise HostError(NO_READINGS)
 
     def watch(self, wake: Wake) -> None:
         """There is nothing to hear of."""

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
-from tui.host import Host, HostError, Wake
+from tui.host import Host, HostError, NothingToRead, Wake
 from tui.host.demo_guests import DemoGuests
-from tui.host.demo_machine import Machine
+from tui.host.demo_machine import Machine, next_asked
 from tui.host.demo_scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo_swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
-from tui.model import SourceName
+from tui.model import AgentReading, Attention, SourceName
 
 T = TypeVar("T")
 
@@ -214,8 +214,21 @@ def demo_host(
     swaps = swaps or DemoSwaps(machine, time_, time_.now)
     lives = guests or DemoGuests(machine, time_, began)
 
+    attention = [Attention()]
+    asks: set[Wake] = set()
+
     def now_on(at: float) -> Machine:
         return swaps.machine(at)
+
+    def agent(at: float) -> AgentReading:
+        if attention[0].quiet:
+            raise NothingToRead("quiet: the guest is not asked")
+        return now_on(at).agent(lives.guests(at), at, began)
+
+    def attend(to: Attention) -> None:
+        attention[0] = to
+        for wake in asks:
+            wake()
 
     return Host(
         facts=DemoSource("facts", time_, broken, lambda _: machine.facts),
@@ -232,12 +245,15 @@ def demo_host(
             machine.next_domain_event,
             wakes=lives.wakes,
         ),
+        drm=DemoSource("drm", time_, broken, lambda at: now_on(at).drm(at, began)),
+        agent=DemoSource("agent", time_, broken, agent, next_asked, wakes=asks),
         swap=DemoJournal(swaps),
         banner=f"Simulated host: {scenario}",
         inspector=swaps,
         mover=swaps,
         control=lives,
         now=time_.now,
+        attend=attend,
         again=lambda: demo_host(
             scenario, seed=seed, clock=time_, faults=faults, swaps=swaps, guests=lives
         ),

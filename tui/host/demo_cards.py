@@ -90,6 +90,16 @@ class DemoCard:
         metrics = self._metrics(self.model, programs, at)
         return CardReading(self.address, "nvml", metrics, name, programs, taken_at=taken_at)
 
+    def shared_reading(self, at: float, taken_at: datetime) -> CardReading:
+        """What i915 says of graphics that share the host's memory: load, clock, power."""
+        if self.model is None:
+            raise ValueError(f"{self.address} is no card that is read")
+        metrics = self._metrics(self.model, (), at)
+        told = Metrics(
+            util_pct=metrics.util_pct, clock_mhz=metrics.clock_mhz, power_w=metrics.power_w
+        )
+        return CardReading(self.address, "i915", told, taken_at=taken_at)
+
     def _link(self, at: float) -> Link | None:
         if self.model is None:
             return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import cast
 
@@ -15,9 +15,13 @@ from tui.host import NothingToRead
 from tui.host.demo_cards import DemoCard
 from tui.host.demo_traces import Cycle, Load, States, idle, noise
 from tui.model import (
+    AgentReading,
     Domain,
     DomainState,
+    DrmReading,
+    GuestCard,
     Guests,
+    GuestSays,
     HostDev,
     HostFacts,
     Inventory,
@@ -27,6 +31,13 @@ from tui.model import (
     Vitals,
     slot_of,
 )
+
+GUEST_DRIVER = "572.83"
+
+GUEST_STEP_S = 5.0
+"""Seconds between two times that the guests are asked."""
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 RUNNING = Cycle.always("running")
 SHUT_OFF = Cycle.always("shut off")
@@ -120,6 +131,40 @@ class Machine:
         taken_at = began + timedelta(seconds=at)
         return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
 
+    def drm(self, at: float, began: datetime) -> DrmReading:
+        """The cards on i915. Raises ``NothingToRead`` where there is none."""
+        cards = [c for c in self.cards if self._function[c.address].driver == "i915" and c.model]
+        if not cards:
+            raise NothingToRead("no card is on amdgpu, i915 or xe")
+        taken_at = began + timedelta(seconds=at)
+        return DrmReading(tuple(card.shared_reading(at, taken_at) for card in cards))
+
+    def agent(self, guests: Guests, at: float, began: datetime) -> AgentReading:
+        """What the guests that run said when they were asked last. Raises ``NothingToRead``
+        where there is none to ask."""
+        asked_at = GUEST_STEP_S * (at // GUEST_STEP_S)
+        taken_at = began + timedelta(seconds=asked_at)
+        says = tuple(
+            GuestSays(domain.uuid, GUEST_DRIVER, self._in(domain, asked_at), taken_at=taken_at)
+            for domain in guests.domains
+            if domain.active and domain.agent and self._in(domain, asked_at)
+        )
+        if not says:
+            raise NothingToRead("no guest is there to be asked for its card")
+        return AgentReading(tuple(sorted(says, key=lambda each: each.uuid)))
+
+    def _in(self, domain: Domain, at: float) -> tuple[GuestCard, ...]:
+        """The NVIDIA cards in a domain, as it sees them."""
+        found = (
+            (self._function[card.address], card) for card in self.cards
+            if card.address in domain.addresses and card.model is not None
+        )  # fmt: skip
+        return tuple(
+            GuestCard(f.vendor, f.device, f.subsystem, f"NVIDIA {card.model.name}", metrics)
+            for f, card in found
+            if card.model is not None and (metrics := card.reading(at, _NEVER).metrics)
+        )
+
     def guests(self, at: float, began: datetime) -> Guests:
         domains = (tenant.domain(at, began) for tenant in self.tenants)
         return Guests("qemu:///system", "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
@@ -135,6 +180,11 @@ class Machine:
     @cached_property
     def _function(self) -> dict[str, PciFunction]:
         return {function.address: function for function in self.functions}
+
+
+def next_asked(after: float) -> float:
+    """When the guests are asked next, after a time."""
+    return GUEST_STEP_S * (after // GUEST_STEP_S + 1)
 
 
 def _first(cycles: Iterable[States], after: float) -> float | None:

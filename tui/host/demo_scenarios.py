@@ -15,6 +15,10 @@ from tui.host.demo_traces import Cycle, Load, Scenes
 from tui.model import HostFacts, PciFunction
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79)
+IRIS_XE = GpuModel(
+    "Iris Xe Graphics", 0, idle_w=1.5, limit_w=28.0, clock_mhz=1450, mem_clock_mhz=0,
+    idle_c=45, hot_c=82, fan=False,
+)  # fmt: skip
 RTX_3060_MOBILE = GpuModel(
     "GeForce RTX 3060 Laptop GPU", 6144, 11, 80, 1702, 7001, 42, 84, fan=False
 )
@@ -46,6 +50,7 @@ DESKTOP_PROGRAMS = (
     Program(2140, "gnome-shell", "graphics", 231),
     Program(4417, "firefox", "graphics", 496),
 )
+GAME = Program(4711, "game.exe", "graphics", 6850)
 LOOKING_GLASS = Program(6032, "looking-glass-client", "graphics", 148)
 OBS = Program(7718, "obs", "graphics", 402, _STREAM)
 
@@ -64,7 +69,7 @@ def gaming(seed: int) -> Machine:
         SECOND, RTX_3060, Scenes(_SHOWING, seed, 0.2), encode=Scenes(_LIVE, seed + 1, 0.15),
         programs=(*DESKTOP_PROGRAMS, LOOKING_GLASS, OBS), lanes=SECOND_LANES, seed=seed,
     )  # fmt: skip
-    guest = DemoCard(FIRST, RTX_4090, _game(1, seed))
+    guest = DemoCard(FIRST, RTX_4090, _game(1, seed), programs=(GAME,))
     tenants = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
     return Machine(_ryzen(ON_VFIO), (guest, host), tenants)
 
@@ -98,7 +103,10 @@ def identical(seed: int) -> Machine:
         FIRST: "10de:2484", FIRST_AUDIO: "10de:228b",
         SECOND: "10de:2484", SECOND_AUDIO: "10de:228b",
     }  # fmt: skip
-    cards = (DemoCard(FIRST, RTX_3070, _game(1, seed)), _desktop_card(seed, RTX_3070))
+    cards = (
+        DemoCard(FIRST, RTX_3070, _game(1, seed), programs=(GAME,)),
+        _desktop_card(seed, RTX_3070),
+    )
     tenants = (_win11(True, seed), _debian_build())
     return Machine(_ryzen(ON_VFIO, models), cards, tenants)
 
@@ -116,7 +124,7 @@ def laptop(seed: int) -> Machine:
     board = functions(NOTEBOOK, boot_vga="0000:00:02.0")
     tenants = (_win11(False, seed, memory_mib=8192), _debian_build())
     facts = HostFacts("dash", "6.16.8-arch1-1")
-    return Machine(board, (DemoCard("0000:00:02.0"), geforce), tenants, "intel", facts)
+    return Machine(board, (_graphics(seed), geforce), tenants, "intel", facts)
 
 
 def lost(seed: int) -> Machine:
@@ -180,6 +188,11 @@ def _desktop_card(seed: int, model: GpuModel = RTX_3060) -> DemoCard:
         SECOND, model, Scenes(_DESKTOP, seed, 0.3), decode=Scenes(((90, 0.07), (60, 0.0)), seed),
         programs=DESKTOP_PROGRAMS, lanes=SECOND_LANES, seed=seed,
     )  # fmt: skip
+
+
+def _graphics(seed: int) -> DemoCard:
+    """The processor's own graphics, which show the desktop."""
+    return DemoCard("0000:00:02.0", IRIS_XE, Scenes(_DESKTOP, seed, 0.3), seed=seed + 2)
 
 
 def _resting(seed: int, states: Cycle = UP) -> DemoCard:

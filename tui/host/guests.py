@@ -17,6 +17,7 @@ from pathlib import Path
 import libvirt
 
 from tui.host import HostError, Wake, qemu_process
+from tui.host.calls import CallLog
 from tui.host.domain_xml import Definition, DefinitionError, definition
 from tui.host.libvirt_connection import Connection
 from tui.host.libvirt_words import (
@@ -65,11 +66,16 @@ class GuestsSource:
     when it was lost."""
 
     def __init__(
-        self, uri: str = DEFAULT_URI, readonly: bool = False, proc: Path = Path("/proc")
+        self,
+        uri: str = DEFAULT_URI,
+        readonly: bool = False,
+        proc: Path = Path("/proc"),
+        calls: CallLog | None = None,
     ) -> None:
         self._uri = uri
         self._readonly = readonly
         self._proc = proc if is_local_qemu(uri) else None
+        self._calls = calls
         self._wake: Wake = lambda: None
         self._connection: Connection | None = None
         self._changed: deque[str] = deque()
@@ -98,7 +104,9 @@ class GuestsSource:
             self._drop()
         if self._connection is None:
             try:
-                self._connection = Connection(self._uri, self._readonly, self._on_change)
+                self._connection = Connection(
+                    self._uri, self._readonly, self._on_change, self._calls
+                )
             except libvirt.libvirtError as error:
                 raise HostError(why_not_open(error, self._uri)) from error
             except ValueError as error:  # not even text that could be handed to libvirt
@@ -129,7 +137,7 @@ class GuestsSource:
         for domain, some_stats in listed:
             uuid = domain.UUIDString()
             try:
-                stats = _with_info(domain, some_stats)
+                stats = _with_info(domain, some_stats, connection)
                 state = _STATES.get(number(stats, "state.state"), "unknown")
                 kept = self._known.get(uuid)
                 if kept is None or kept.run != domain.ID():
@@ -164,10 +172,13 @@ class GuestsSource:
         return qemu_process.started(self._proc) if runs.items() - seen.items() else {}
 
 
-def _with_info(domain: libvirt.virDomain, stats: dict[str, object]) -> dict[str, object]:
+def _with_info(
+    domain: libvirt.virDomain, stats: dict[str, object], connection: Connection
+) -> dict[str, object]:
     """Where a driver has no statistics of a running domain: virDomainGetInfo, which all have."""
     if "state.state" in stats and ("vcpu.current" in stats or domain.ID() < 0):
         return stats
+    connection.calls.count("libvirt")
     state, _, memory, vcpus, cpu_ns = domain.info()
     info = {"state.state": state, "balloon.current": memory, "vcpu.current": vcpus}
     return info | {"cpu.time": cpu_ns} | stats
@@ -178,6 +189,7 @@ def _describe(kept: _Known, domain: libvirt.virDomain, connection: Connection) -
     kept.read_at = time.monotonic()
     kept.name = clean(domain.name()) or domain.UUIDString()
     kept.definition = kept.problem = None
+    connection.calls.count("libvirt", 2)
     try:
         kept.persistent = bool(domain.isPersistent())
         kept.definition = definition(domain.XMLDesc(0))

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import libvirt
 
+from tui.host.calls import CallLog
 from tui.host.libvirt_words import NO_SUPPORT, is_refusal
 
 Changed = Callable[[str | None], None]
@@ -88,11 +89,16 @@ def _open(uri: str, flags: int) -> libvirt.virConnect:
 class Connection:
     """An open connection. Used by the thread that opened it. Methods raise ``libvirtError``."""
 
-    def __init__(self, uri: str, readonly: bool, changed: Changed) -> None:
+    def __init__(
+        self, uri: str, readonly: bool, changed: Changed, calls: CallLog | None = None
+    ) -> None:
         """Open ``uri`` for reading and writing, or for reading only where that is asked
-        for or all that is granted. May block."""
+        for or all that is granted. May block. What it costs the daemon is counted in
+        ``calls``."""
         _start_event_loop()
         self._changed = changed
+        self.calls = calls or CallLog()
+        self.calls.count("libvirt")
         self._callbacks: list[int] = []
         self.readonly = readonly
         try:
@@ -150,6 +156,7 @@ class Connection:
         """Every domain with its statistics. Of one that is busy with another request come
         only those that need not wait for it."""
         flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+        self.calls.count("libvirt")
         try:
             return list(self._open.getAllDomainStats(STATS, flags))
         except libvirt.libvirtError as error:
@@ -159,6 +166,7 @@ class Connection:
 
     def domain(self, uuid: str) -> libvirt.virDomain:
         """virDomainLookupByUUIDString."""
+        self.calls.count("libvirt")
         return self._open.lookupByUUIDString(uuid)
 
     def close(self) -> None:

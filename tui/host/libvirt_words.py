@@ -17,6 +17,8 @@ NO_DOMAIN = 42
 TIMED_OUT = 68
 AGENT_FAILED = frozenset({86, 112, 113})
 """No agent, one that does not answer in time, one that says no."""
+AGENT_SILENT = frozenset({TIMED_OUT, 86, 112})
+"""Somebody else asks it and waits, no agent, one that does not answer in time."""
 
 REFUSALS = frozenset({29, 45, 79, 88, 94})
 """Operation denied, authentication failed or cancelled, access denied, and no agent that
@@ -100,6 +102,18 @@ def why_not_done(error: LibvirtError, what: str, name: str) -> str:
     if code == TIMED_OUT:
         return f"“{at}” is busy with another request: try again ({said})"
     return f"libvirt could not {what} “{at}”: {said}"
+
+
+def why_agent_failed(error: LibvirtError) -> str:
+    """A command that reached a guest's agent, or would have, and was not carried out."""
+    code, said = error.get_error_code(), _message(error)
+    if code in AGENT_SILENT:
+        return f"the guest's agent does not answer ({said})"
+    if code == NO_SUPPORT:
+        return f"this libvirt does not reach the guest's agent ({said})"
+    if is_refusal(error):
+        return f"libvirt does not let you ask the guest's agent: join the group libvirt ({said})"
+    return f"the guest's agent says no: {said}"
 
 
 def _message(error: LibvirtError) -> str:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
-from tui.host import Host, Mover, OnlyLookedAt, Still
+from tui.host import Host, Mover, OnlyLookedAt, Silent, Source, Still
+from tui.host.agent import AgentSource
+from tui.host.calls import CallLog
+from tui.host.drm import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.guest_control import LibvirtControl
 from tui.host.guests import GuestsSource
@@ -13,7 +17,7 @@ from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.readiness import readiness
 from tui.host.swaps import SwapSource
-from tui.model import Holders, Readiness
+from tui.model import AgentReading, Attention, Holders, Readiness
 from tui.swap.machine import under_way
 
 
@@ -27,19 +31,53 @@ class RealInspector:
         return readiness(gpus)
 
 
-def real_host(uri: str, *, readonly: bool = False, mover: Mover | None = None) -> Host:
+@dataclass(frozen=True)
+class Asking:
+    """Whether running guests are asked for their cards, in quiet mode too, and how many
+    seconds apart at least."""
+
+    guests: bool = True
+    even_quiet: bool = False
+    every: float = 5.0
+
+
+def real_host(
+    uri: str, *, readonly: bool = False, mover: Mover | None = None, asking: Asking | None = None
+) -> Host:
     """The machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
+    calls = CallLog()
     pci = PciSource()
+    nvml = NvmlSource(swapping=under_way, calls=calls)
+    agent = _agent(uri, calls, asking or Asking(), readonly=readonly)
+
+    def attend(attention: Attention) -> None:
+        nvml.attend(attention)
+        if isinstance(agent, AgentSource):
+            agent.attend(attention)
+
     return Host(
         facts=FactsSource(),
         pci=pci,
         vitals=VitalsSource(pci),
-        nvml=NvmlSource(swapping=under_way),
-        guests=GuestsSource(uri, readonly=readonly),
+        nvml=nvml,
+        drm=DrmSource(pci),
+        guests=GuestsSource(uri, readonly=readonly, calls=calls),
+        agent=agent,
         swap=SwapSource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=OnlyLookedAt() if readonly else LibvirtControl(uri),
         mover=Still() if readonly or mover is None else mover,
-        again=lambda: real_host(uri, readonly=readonly),
+        again=lambda: real_host(uri, readonly=readonly, asking=asking),
+        attend=attend,
+        calls=calls,
     )
+
+
+def _agent(uri: str, calls: CallLog, asking: Asking, *, readonly: bool) -> Source[AgentReading]:
+    """To start a program in a guest is something done to it."""
+    if readonly:
+        return Silent("with --readonly nothing is started in a guest, so it is not asked")
+    if not asking.guests:
+        return Silent("guest_readings is off in the configuration: the guest is not asked")
+    return AgentSource(uri, every=asking.every, even_quiet=asking.even_quiet, calls=calls)

@@ -29,8 +29,8 @@ Change = tuple[str, str, Tone]
 """Subject, text, tone."""
 
 SOURCE_NAMES: dict[SourceName, str] = {
-    "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "guests": "libvirt",
-    "swap": "journal",
+    "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
+    "guests": "libvirt", "agent": "guest agent", "swap": "journal",
 }  # fmt: skip
 
 

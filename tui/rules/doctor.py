@@ -101,4 +101,4 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check
         return
     yield domains.complete(guest.domain, gpu)
     yield domains.managed(guest.domain, gpu)
-    yield domains.driver(guest.domain)
+    yield domains.driver(guest.domain, guest.driver_version, gpu.no_reading)

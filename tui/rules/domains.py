@@ -102,12 +102,13 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
     return Check(check, name, "pass", "libvirt does not move the card by itself")
 
 
-def driver(domain: Domain, version: str | None = None) -> Check:
+def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
     """r465.guest-driver: 465 or newer, where the guest's agent tells its ``version``. To hide
     KVM from the driver is advice for older ones only."""
     check, name, found = "r465.guest-driver", domain.name, release.number(version)
     if found is None:
-        return Check(check, name, "unknown", "the guest is not asked for its driver",
+        why = why_unknown if domain.active else "the guest does not run, so it cannot be asked"
+        return Check(check, name, "unknown", why or "the guest does not tell its driver",
                      "look in the guest: it has to be 465 or newer")  # fmt: skip
     if found >= GUEST_DRIVER:
         return Check(check, name, "pass", f"driver {version} in the guest")

@@ -19,6 +19,12 @@ MODESET_LETS_GO = (580, 105, 8)
 NEVER_RECOVERS = (595,)
 """From here on a removal that found the card in use never ends, whoever leaves."""
 
+SPARED = (
+    "not read while the host has it: from driver 595 on, a card that is read when somebody "
+    "else takes it away is lost until the next boot"
+)
+"""Why the guest's card is not read with such a driver."""
+
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 
 

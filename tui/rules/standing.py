@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import Check, Guests, HostView, Unavailable
-from tui.rules import passthrough
+from tui.rules import domains, passthrough
 
 
 def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
@@ -22,3 +22,7 @@ def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
         yield passthrough.family(gpu)
         yield passthrough.not_shared(gpu)
         yield passthrough.two_gpus(gpu, view)
+        for guest in view.guests:
+            # A driver that is not known is told of in the panel, where the guest's readings are.
+            if guest.driver_version is not None and gpu.owner == f"guest:{guest.domain.name}":
+                yield domains.driver(guest.domain, guest.driver_version)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 from tui.model import (
     NOT_READ_YET,
+    AgentReading,
     Blocker,
     CardReading,
     CardVitals,
     Domain,
+    DrmReading,
     Gpu,
     Group,
     Guest,
@@ -21,6 +23,7 @@ from tui.model import (
     NvidiaModule,
     NvmlReading,
     PciFunction,
+    Reading,
     Removal,
     Role,
     Snapshot,
@@ -29,6 +32,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
+from tui.rules import guest_readings, release
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
@@ -37,6 +41,12 @@ from tui.rules.viability import companions, on_vfio, undecided, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
+
+READ_DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
+"""The drivers whose cards can be read on the host."""
+
+CAN_BE_CALM: tuple[SourceName, ...] = ("nvml",)
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap")
 
 ROLE_ORDER: tuple[Role, ...] = ("guest", "host", "other")
 
@@ -57,13 +67,13 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         iommu_groups=len(inventory.groups) if inventory else 0,
         gpus=gpus,
         groups=groups,
-        guests=_guests(domains, gpus, choice),
+        guests=_guests(domains, gpus, choice, snapshot.agent),
         libvirt_uri=guests.uri if guests else None,
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
         swap=_read(snapshot.swap),
         problems=_problems(snapshot),
-        calm=("nvml",) if isinstance(snapshot.nvml, Unavailable) and snapshot.nvml.calm else (),
+        calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
     )
     return replace(view, checks=standing(view, snapshot.guests))
 
@@ -73,11 +83,15 @@ def _read(reading: T | Unavailable) -> T | None:
 
 
 def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
-    sources: tuple[SourceName, ...] = ("facts", "pci", "vitals", "nvml", "guests", "swap")
-    readings = ((name, getattr(snapshot, name)) for name in sources)
+    readings = ((name, getattr(snapshot, name)) for name in get_args(SourceName))
     found = ((name, r) for name, r in readings if isinstance(r, Unavailable))
-    # That there was no swap is how it should be, and no panel is empty for it.
-    return tuple((name, r.reason) for name, r in found if not (name == "swap" and r.calm))
+    # That there was no swap, or that there is no such card or guest, is how it should be, and
+    # no panel is empty for it.
+    return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.calm))
+
+
+def _is_calm(reading: Reading) -> bool:
+    return isinstance(reading, Unavailable) and reading.calm
 
 
 # --- GPUs ---------------------------------------------------------------------
@@ -101,7 +115,7 @@ def _gpu(
 ) -> Gpu:
     vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
-    reading, why_not = _reading(function, card, snapshot.nvml)
+    reading, why_not = _reading(function, card, snapshot, inventory, domains)
     moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
@@ -142,30 +156,48 @@ def _owner(
 
 
 def _reading(
-    function: PciFunction, vitals: CardVitals | None, nvml: NvmlReading | Unavailable
+    function: PciFunction,
+    vitals: CardVitals | None,
+    snapshot: Snapshot,
+    inventory: Inventory,
+    domains: tuple[Domain, ...],
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none."""
     if on_vfio(function.driver):
+        domain = next((d for d in domains if d.active and function.address in d.addresses), None)
+        if domain is not None:
+            return guest_readings.reading(function, domain, inventory.gpus, snapshot.agent)
         return None, f"on {function.driver}: the host cannot read it"
-    listed = None if isinstance(nvml, Unavailable) else nvml.of(function.address)
-    return (listed, None) if listed else (None, _why_unread(function, vitals, nvml))
+    source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
+    listed = None if isinstance(source, Unavailable) else source.of(function.address)
+    return (listed, None) if listed else (None, _why_unread(function, vitals, source))
 
 
 def _why_unread(
-    function: PciFunction, vitals: CardVitals | None, nvml: NvmlReading | Unavailable
+    function: PciFunction,
+    vitals: CardVitals | None,
+    source: NvmlReading | DrmReading | Unavailable,
 ) -> str:
     asleep = vitals is not None and vitals.runtime_status == "suspended"
     removal = vitals.removal if vitals else None
+    spared = isinstance(source, NvmlReading) and function.address in source.spared
     reasons = (
-        (removal is not None, _why_removed(removal, nvml) if removal else ""),
+        (removal is not None, _why_removed(removal, source) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
-        (function.vendor != NVIDIA, "this version reads NVIDIA cards only"),
-        (function.driver != "nvidia", f"on {function.driver}: NVML needs the nvidia driver"),
         (asleep, "asleep: it is not woken to be read"),
-        (isinstance(nvml, Unavailable), nvml.reason if isinstance(nvml, Unavailable) else ""),
+        (function.driver not in READ_DRIVERS, _why_no_source(function)),
+        (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
+        (spared, release.SPARED),
+        (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
     )
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
+
+
+def _why_no_source(function: PciFunction) -> str:
+    if function.vendor == NVIDIA:
+        return f"on {function.driver}: NVML needs the nvidia driver"
+    return f"on {function.driver}: it tells no readings"
 
 
 def _why_moved(swap: Swap) -> str:
@@ -177,12 +209,12 @@ def _why_moved(swap: Swap) -> str:
     return f"{swap.direction}, step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
 
 
-def _why_removed(removal: Removal, nvml: NvmlReading | Unavailable) -> str:
+def _why_removed(removal: Removal, source: NvmlReading | DrmReading | Unavailable) -> str:
     since = f"{removal.since.astimezone():%H:%M:%S}"
     if not removal.stuck:
         return f"being unbound from {removal.driver} since {since}"
     held = f"stuck since {since}: {removal.driver} does not let go of the card"
-    version = None if isinstance(nvml, Unavailable) else nvml.driver_version
+    version = source.driver_version if isinstance(source, NvmlReading) else None
     if never_recovers(NvidiaModule(version)):
         return f"{held}, which something used; with driver {version} only a reboot frees it"
     return f"{held} while something uses it; end what does, the kernel log tells more"
@@ -239,10 +271,13 @@ def _mark(function: PciFunction, gpu: Gpu, at_fault: Collection[str]) -> Mark:
 
 
 def _guests(
-    domains: tuple[Domain, ...], gpus: tuple[Gpu, ...], choice: Choice
+    domains: tuple[Domain, ...],
+    gpus: tuple[Gpu, ...],
+    choice: Choice,
+    agent: AgentReading | Unavailable,
 ) -> tuple[Guest, ...]:
     """The allowed guest, then the active ones, then the rest, by name."""
     card = next((gpu.address for gpu in gpus if gpu.role == "guest"), None)
     allowed = allowed_guest(card, domains, choice)
-    guests = (Guest(domain, domain.name == allowed) for domain in domains)
+    guests = (Guest(d, d.name == allowed, guest_readings.driver_version(d, agent)) for d in domains)
     return tuple(sorted(guests, key=lambda g: (not g.allowed, not g.domain.active, g.domain.name)))

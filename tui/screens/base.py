@@ -50,6 +50,11 @@ class HostScreen(Screen[None]):
         return None if self.why_not(action) else True
 
     @property
+    def shows_cards(self) -> bool:
+        """Whether readings of the cards are on this screen: they are taken only then."""
+        return False
+
+    @property
     def subject(self) -> str | None:
         """The address or domain that a key pressed now is about."""
         return None
@@ -72,7 +77,7 @@ class HostScreen(Screen[None]):
         nothing to draw on."""
         if self.is_mounted and self.query(HostHeader):
             with self.app.batch_update():
-                self.query_one(HostHeader).show(self.vfiotop.live.view)
+                self.query_one(HostHeader).show(self.vfiotop.live.view, self.vfiotop.quiet)
                 self.draw(self.vfiotop.live)
                 self._dim_keys()
 
@@ -87,4 +92,5 @@ class HostScreen(Screen[None]):
         self.show()
 
     def on_screen_resume(self) -> None:
+        self.vfiotop.mind()
         self.show()

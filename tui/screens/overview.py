@@ -48,6 +48,10 @@ class OverviewScreen(HostScreen):
             yield EventList(id="events")
 
     @property
+    def shows_cards(self) -> bool:
+        return True
+
+    @property
     def subject(self) -> str | None:
         focused = self.focused
         if isinstance(focused, GpuPanel):
@@ -80,7 +84,8 @@ class OverviewScreen(HostScreen):
             panel.display = index < len(gpus)
             if index < len(gpus):
                 past = live.history.series(util_key(gpus[index].address))
-                panel.show(gpus[index], past, live.view.checks)
+                age_s, late_s = live.age(gpus[index], self.vfiotop.host.now()), self.vfiotop.late_s
+                panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
         notice = self.query_one(Notice)
         notice.display = not gpus
         self.set_class(not gpus, "-no-gpu")

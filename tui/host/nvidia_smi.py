@@ -1,0 +1,143 @@
+"""What nvidia-smi says inside a guest, asked for and judged.
+
+The guest may be anybody's: whatever comes back is bounded, parsed strictly, and each number
+is taken only where a card can have it. Fields: `nvidia-smi --help-query-gpu`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from tui.host.nvml_reply import throttle_words
+from tui.host.untrusted import clean
+from tui.model import GuestCard, Metrics
+
+OUTPUT_LIMIT = 16 * 1024
+"""Bytes of an answer that are read; a card takes some 200."""
+
+CARDS_LIMIT = 16
+
+PATHS = {
+    "linux": ("nvidia-smi", "/run/current-system/sw/bin/nvidia-smi"),
+    "windows": (
+        r"C:\Windows\System32\nvidia-smi.exe",
+        r"C:\Program Files\NVIDIA Corporation\NVSMI\nvidia-smi.exe",
+    ),
+}
+"""Where it is: in the agent's PATH, on NixOS; with drivers of today, with those before 2019."""
+
+_IDENTITY = ("pci.device_id", "pci.sub_device_id", "driver_version")
+
+_NUMBERS: tuple[tuple[str, str, float, float], ...] = (
+    ("utilization.gpu", "util_pct", 0, 100),
+    ("utilization.memory", "mem_util_pct", 0, 100),
+    ("memory.used", "mem_used_mib", 0, 1 << 30),
+    ("memory.total", "mem_total_mib", 1, 1 << 30),
+    ("temperature.gpu", "temp_c", 0, 200),
+    ("fan.speed", "fan_pct", 0, 200),
+    ("power.draw", "power_w", 0, 10_000),
+    ("power.limit", "power_limit_w", 1, 10_000),
+    ("clocks.gr", "clock_mhz", 0, 50_000),
+    ("clocks.mem", "mem_clock_mhz", 0, 50_000),
+    ("pcie.link.gen.current", "pcie_gen", 1, 10),
+    ("pcie.link.gen.max", "pcie_gen_max", 1, 10),
+    ("pcie.link.width.current", "pcie_width", 1, 32),
+    ("pcie.link.width.max", "pcie_width_max", 1, 32),
+    ("utilization.encoder", "enc_pct", 0, 100),
+    ("utilization.decoder", "dec_pct", 0, 100),
+)
+"""A field, the metric that it is, its least and greatest value. Memory is in MiB, power in
+watts, clocks in MHz, as the metrics are."""
+
+_WHOLE = frozenset({"pcie_gen", "pcie_gen_max", "pcie_width", "pcie_width_max"})
+
+_REASONS = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")
+"""The newer name of the same field, and the older one."""
+
+FIELDS = (*_IDENTITY, *(field for field, *_ in _NUMBERS), *_REASONS[:1], "name")
+"""The name comes last: it is the only text that may have a comma in it."""
+
+_ID = re.compile(r"0x([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
+_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+_NUMBER = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,2}))?")
+_BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
+_UNKNOWN_FIELD = re.compile(r'Field "([a-z_.]{1,40})" is not a valid field to query')
+
+
+class Nonsense(ValueError):
+    """An answer that nvidia-smi does not give, and what is wrong with it."""
+
+
+def arguments(fields: Sequence[str]) -> list[str]:
+    """What nvidia-smi is called with, once; it leaves nothing behind."""
+    return [f"--query-gpu={','.join(fields)}", "--format=csv,noheader,nounits"]
+
+
+def without_unknown(fields: tuple[str, ...], output: str) -> tuple[str, ...] | None:
+    """The fields that are left when nvidia-smi, being older, does not know one of them;
+    ``None`` where that is not what it complains of."""
+    found = _UNKNOWN_FIELD.search(output)
+    if found is None or found[1] not in fields or found[1] in (*_IDENTITY, "name"):
+        return None
+    older = _REASONS[1:] if found[1] == _REASONS[0] else ()
+    at = fields.index(found[1])
+    return (*fields[:at], *older, *fields[at + 1 :])
+
+
+def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCard, ...]]:
+    """The driver's version and the cards, in the order in which they come. Raises
+    ``Nonsense``; a single value that makes none is ``None``."""
+    lines = [line for line in output.splitlines() if line.strip()]
+    if not lines:
+        raise Nonsense("it says nothing")
+    if len(lines) > CARDS_LIMIT:
+        raise Nonsense(f"it tells of more than {CARDS_LIMIT} cards")
+    rows = [_row(line, fields) for line in lines]
+    versions = {row["driver_version"] for row in rows}
+    version = versions.pop() if len(versions) == 1 else ""
+    return (version if _VERSION.fullmatch(version) else None), tuple(_card(row) for row in rows)
+
+
+def _row(line: str, fields: Sequence[str]) -> dict[str, str]:
+    """Columns end in a comma and a blank, so a decimal comma stays within its column."""
+    columns = line.split(", ", len(fields) - 1)
+    if len(columns) != len(fields):
+        raise Nonsense(f"it gives {len(columns)} values where {len(fields)} were asked for")
+    return {field: column.strip() for field, column in zip(fields, columns, strict=True)}
+
+
+def _card(row: dict[str, str]) -> GuestCard:
+    ids = _ID.fullmatch(row["pci.device_id"])
+    if ids is None:
+        raise Nonsense("it gives no PCI id")
+    subsystem = _ID.fullmatch(row["pci.sub_device_id"])
+    values: dict[str, float | int | None] = {
+        metric: _value(row.get(field, ""), low, high, whole=metric in _WHOLE)
+        for field, metric, low, high in _NUMBERS
+    }
+    used, total = values["mem_used_mib"], values["mem_total_mib"]
+    if used is not None and total is not None and used > total:
+        values["mem_used_mib"] = None
+    reasons = next((row[field] for field in _REASONS if field in row), "")
+    return GuestCard(
+        vendor=ids[2].lower(),
+        device=ids[1].lower(),
+        subsystem=f"{subsystem[2]}:{subsystem[1]}".lower() if subsystem else None,
+        name=clean(row["name"]) or None,
+        metrics=Metrics(
+            **values,  # type: ignore[arg-type]  # whole where Metrics has whole numbers
+            throttle=throttle_words(int(reasons, 16)) if _BITS.fullmatch(reasons) else None,
+        ),
+    )
+
+
+def _value(text: str, low: float, high: float, *, whole: bool) -> float | int | None:
+    """A number that a card can have; what is not one, as ``[N/A]``, is ``None``."""
+    found = _NUMBER.fullmatch(text)
+    if found is None or (whole and found[2]):
+        return None
+    value = float(f"{found[1]}.{found[2] or 0}")
+    if not low <= value <= high:
+        return None
+    return int(value) if whole else value

@@ -1,0 +1,103 @@
+"""The readings of a card that is in a guest: only the guest has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tui.model import (
+    AgentReading,
+    Attention,
+    CardReading,
+    Domain,
+    GuestCard,
+    HostView,
+    PciFunction,
+    Unavailable,
+)
+from tui.rules.family import NVIDIA
+
+ASKABLE = ("running", "blocked")
+"""The states in which a guest's programs run."""
+
+_MAKERS = {"1002": "an AMD", "8086": "an Intel"}
+
+
+def reading(
+    function: PciFunction,
+    domain: Domain,
+    gpus: Sequence[PciFunction],
+    agent: AgentReading | Unavailable,
+) -> tuple[CardReading | None, str | None]:
+    """What ``domain`` says of its card ``function``, one of the host's ``gpus``; or why it
+    says nothing."""
+    why_not = _why_not_asked(function, domain)
+    if why_not is None and isinstance(agent, Unavailable):
+        why_not = agent.reason
+    says = None if isinstance(agent, Unavailable) else agent.of(domain.uuid)
+    if why_not is not None or says is None:
+        return None, why_not or "the guest has not been asked yet"
+    if says.problem is not None:
+        return None, says.problem
+    mine = [gpu for gpu in gpus if gpu.address in domain.addresses and _alike(gpu, function)]
+    found = [card for card in says.cards if _is(card, function)]
+    if not found:
+        return None, "the guest does not list this card: look whether its driver has it"
+    if len(mine) > 1 or len(found) > 1:
+        return None, "two alike cards are in the guest: which is which is not known"
+    card = found[0]
+    return CardReading(
+        function.address, "guest-agent", card.metrics, card.name, taken_at=says.taken_at
+    ), None
+
+
+def driver_version(domain: Domain, agent: AgentReading | Unavailable) -> str | None:
+    """The version of the driver in the guest, where it tells."""
+    says = None if isinstance(agent, Unavailable) else agent.of(domain.uuid)
+    return says.driver_version if says else None
+
+
+def attention(view: HostView, *, quiet: bool = False, shown: bool = True) -> Attention:
+    """What the sources are to mind. ``shown``: readings of the cards are on the screen; where
+    they are not, no guest is asked."""
+    return Attention(
+        kept=tuple(gpu.address for gpu in view.gpus if gpu.role == "guest"),
+        guests=tuple(sorted(set(_askable(view)))) if shown else (),
+        shown=shown,
+        quiet=quiet,
+    )
+
+
+def _askable(view: HostView) -> Iterator[str]:
+    for gpu in view.gpus:
+        for guest in view.guests:
+            domain = guest.domain
+            has_it = gpu.owner == f"guest:{domain.name}" and gpu.address in domain.addresses
+            if has_it and _why_not_asked(gpu.function, domain) is None:
+                yield domain.uuid
+
+
+def _why_not_asked(function: PciFunction, domain: Domain) -> str | None:
+    if function.vendor != NVIDIA:
+        maker = _MAKERS.get(function.vendor, "such a")
+        return f"nothing in a guest tells of {maker} card through its agent"
+    if domain.state not in ASKABLE:
+        return f"the guest is {domain.state}: it cannot be asked"
+    if domain.agent is None:
+        return (
+            "the guest has no channel for an agent: add a <channel> with the target "
+            "org.qemu.guest_agent.0 to its definition"
+        )
+    if not domain.agent:
+        return "no agent is connected: install and start qemu-guest-agent in the guest"
+    return None
+
+
+def _alike(one: PciFunction, other: PciFunction) -> bool:
+    return (one.vendor, one.device) == (other.vendor, other.device)
+
+
+def _is(card: GuestCard, function: PciFunction) -> bool:
+    """By the ids, which the guest reads from the card itself."""
+    if (card.vendor, card.device) != (function.vendor, function.device):
+        return False
+    return None in (card.subsystem, function.subsystem) or card.subsystem == function.subsystem

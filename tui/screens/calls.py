@@ -1,0 +1,34 @@
+"""What watching costs: how often others are asked, and how each source does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.widget import Widget
+
+from tui.commands import bindings
+from tui.live import Live
+from tui.screens.base import HostScreen
+from widgets.cost_table import CostTable
+
+
+class CallsScreen(HostScreen):
+    """The debug view. The cards are read while it is shown, for that is what it is about."""
+
+    NAME = "calls"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
+    AUTO_FOCUS = "CostTable"
+
+    @property
+    def shows_cards(self) -> bool:
+        return True
+
+    def body(self) -> Iterable[Widget]:
+        with Container(id="body"):
+            yield CostTable()
+
+    def draw(self, live: Live) -> None:
+        self.query_one(CostTable).show(self.vfiotop.cost(), self.vfiotop.host.now())

@@ -1,0 +1,66 @@
+"""Who is asked how often, and how each source of readings does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tui.model import Asked, Cost, SourceState
+from widgets.canvas import Panel
+from widgets.figures import ago
+from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
+
+ASKED: dict[Asked, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
+
+NAME, EVERY, TOOK, AGE = 14, 14, 10, 10
+"""Cells of the columns."""
+
+
+class CostTable(Panel):
+    """Calls of the last minute, then a row a source."""
+
+    def __init__(self) -> None:
+        super().__init__(can_focus=True)
+        self._shown: tuple[Cost, datetime] | None = None
+        self.entitle("Calls")
+
+    def show(self, cost: Cost, at: datetime) -> None:
+        """Draw ``cost`` as of ``at``."""
+        self._shown = cost, at
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._shown is not None and self.room.width > 0:
+            self.paint(cost_lines(*self._shown, self.room.width))
+
+
+def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
+    """The lines of the table."""
+    lines = [line(Span("Calls in the last minute", "accent"))]
+    for asked, name in ASKED.items():
+        lines.append(
+            (*pad(line(Span(name, "label")), NAME), Span(f"{cost.calls.get(asked, 0):>6}"))
+        )
+    lines += [(), line(Span("Sources", "accent")), _row("", "read every", "took", "last read")]
+    for source in cost.sources:
+        took = DASH if source.took_s is None else f"{source.took_s * 1000:.1f} ms"
+        age = DASH if source.read_at is None else ago((at - source.read_at).total_seconds())
+        lines.append(_row(source.name, _every(source), took, age, heading=False))
+        if source.problem is not None:
+            room = max(width - 2, 8)
+            lines += [line("  ", *each) for each in wrap(source.problem, room, "dim")]
+    return lines
+
+
+def _row(name: str, every: str, took: str, age: str, *, heading: bool = True) -> Line:
+    tone: Tone = "dim" if heading else "text"
+    return (
+        *pad(line(Span(name, "label")), NAME),
+        *pad(line(Span(every, tone)), EVERY),
+        Span(f"{took:>{TOOK}}{age:>{AGE}}", tone),
+    )
+
+
+def _every(source: SourceState) -> str:
+    if source.resting:
+        return "not now"
+    return "on change" if source.every_s is None else f"{source.every_s:g} s"
