@@ -8,7 +8,11 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from math import ceil
 
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.dom import DOMNode
@@ -18,8 +22,9 @@ from tui import state
 from tui.commands import of_screen
 from tui.config import Config
 from tui.host import Host
+from tui.link import Link, LinkDriver
 from tui.live import Live
-from tui.messages import Sampled
+from tui.messages import CaughtUp, Sampled
 from tui.model import (
     Attention,
     Cost,
@@ -86,7 +91,7 @@ class VfiotopApp(App[None]):
     ]
 
     def __init__(self, host: Host, config: Config, stall_after: float = STALL_AFTER) -> None:
-        super().__init__()
+        super().__init__(driver_class=LinkDriver)
         self.host = host
         self.config = config
         self.live = Live(state.choice(config, host))
@@ -101,6 +106,7 @@ class VfiotopApp(App[None]):
         self._offered: set[str] = set()
         self._attention: Attention | None = None
         self.quiet = False
+        self._no_link = Link()
         self.stops: dict[str, datetime] = {}
         """When guests, by UUID, were asked to shut down that have not done so yet."""
         self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
@@ -138,8 +144,46 @@ class VfiotopApp(App[None]):
             self._offer_to_recover()
             self._heard.set()
             self._heard = asyncio.Event()
-        if isinstance(self.screen, HostScreen):
+        self._draw()
+
+    def _draw(self) -> None:
+        """Draw what was read, unless the terminal has not drawn the last of it yet."""
+        if self.link.behind:
+            self.link.withheld = True
+        elif isinstance(self.screen, HostScreen):
             self.screen.show()
+
+    def on_caught_up(self) -> None:
+        self._draw()
+        driver = self._driver
+        if isinstance(driver, LinkDriver) and driver.shown.unfinished:
+            driver.link.withheld = True
+            self.screen.refresh()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Textual's way of writing an update to the terminal: only what changes it."""
+        driver = self._driver
+        if (
+            isinstance(driver, LinkDriver)
+            and isinstance(renderable, CompositorUpdate)
+            and self._running
+            and not self._batch_count
+        ):
+            if isinstance(screen, HostScreen) and screen.veiled:
+                return
+            colors = self.console._color_system or ColorSystem.TRUECOLOR
+            renderable = driver.shown.changes(renderable, self.size, colors)
+            driver.link.withheld |= driver.shown.unfinished
+        super()._display(screen, renderable)
+
+    def on_resize(self) -> None:
+        if isinstance(self._driver, LinkDriver):
+            self._driver.shown.forget()
+
+    @property
+    def link(self) -> Link:
+        """The way to the terminal; without one, as in tests, it is never behind."""
+        return self._driver.link if isinstance(self._driver, LinkDriver) else self._no_link
 
     async def hear(self) -> None:
         """Wait for a reading that is another than the last."""
@@ -157,6 +201,16 @@ class VfiotopApp(App[None]):
             # A bind whose event was lost still shows: the driver link is read on every tick.
             if drivers != {card.address: card.driver for card in reading.cards}:
                 self._poke("pci")
+
+    @property
+    def marks(self) -> tuple[str, ...]:
+        """What is not as usual with all readings, in a word or two. Over a slow link one is
+        drawn when the one before it has arrived, and is then on its way as long."""
+        interval = self.config.interval * (QUIET if self.quiet else 1)
+        delay = self.link.delay_s
+        slow = f"slow link: up to {ceil(interval + 2 * delay)} s old"
+        found = (("quiet", self.quiet), (slow, delay > interval / 2))
+        return tuple(mark for mark, there in found if there)
 
     @property
     def late_s(self) -> float:
@@ -206,6 +260,9 @@ class VfiotopApp(App[None]):
             self._samplers[name].poke()
 
     def _look_for_stalls(self) -> None:
+        if self.link.withheld and not self.link.behind:  # its answer was lost
+            self.link.withheld = False
+            self.post_message(CaughtUp())
         for sampler in self._samplers.values():
             sample = sampler.stalled(self._stall_after)
             if sample is not None:

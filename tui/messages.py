@@ -7,6 +7,10 @@ from textual.message import Message
 from tui.model import Sample
 
 
+class CaughtUp(Message):
+    """The terminal has drawn all that was sent, and something was withheld for that."""
+
+
 class Sampled(Message):
     """A source was read. Posted from a sampler's thread."""
 

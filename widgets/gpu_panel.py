@@ -90,7 +90,7 @@ def origin(reading: CardReading | None, age_s: float | None, late_s: float) -> S
         return NO_ORIGIN
     if reading.source == "guest-agent":
         tone: Tone = "warn" if age_s >= max(late_s, GUEST_LATE_S) else "dim"
-        step = AGE_STEP_S * (age_s // AGE_STEP_S)
+        step = AGE_STEP_S * (max(age_s, 0.0) // AGE_STEP_S)
         return Span(f"from guest · {ago(step) if step else f'<{AGE_STEP_S} s'}", tone)
     return Span(f"{ago(age_s)} old", "warn") if age_s >= late_s else NO_ORIGIN
 

@@ -20,23 +20,24 @@ class HostHeader(Canvas):
         super().__init__()
         self._banner = banner
         self._view = HostView()
-        self._quiet = False
+        self._marks: tuple[str, ...] = ()
 
-    def show(self, view: HostView, quiet: bool = False) -> None:
-        """Draw the header of ``view``; ``quiet``: it is read less often."""
-        if view is not self._view or quiet != self._quiet:
-            self._view, self._quiet = view, quiet
+    def show(self, view: HostView, marks: tuple[str, ...] = ()) -> None:
+        """Draw the header of ``view``; ``marks`` say what is not as usual with its readings."""
+        if view is not self._view or marks != self._marks:
+            self._view, self._marks = view, marks
             self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:
-            self.paint([header_line(self._view, self._banner, self.room.width, self._quiet)])
+            self.paint([header_line(self._view, self._banner, self.room.width, self._marks)])
 
 
-def header_line(view: HostView, banner: str | None, width: int, quiet: bool = False) -> Line:
-    """The banner keeps its room; of what the host is, as much as fits whole."""
-    words = ((banner, "warn"), ("quiet" if quiet else None, "accent"))
-    said = [Span(text, cast(Tone, tone)) for text, tone in words if text]
+def header_line(
+    view: HostView, banner: str | None, width: int, marks: tuple[str, ...] = ()
+) -> Line:
+    """The banner and the marks keep their room; of what the host is, as much as fits whole."""
+    said = [Span(mark, "accent") for mark in marks] + ([Span(banner, "warn")] if banner else [])
     right = line(*[part for span in said for part in (Span("  "), span)][1:])
     room = width - width_of(right) - 1
     left = line(Span("vfiotop  ", "accent"))

@@ -1,75 +1,210 @@
-"""What reaches the terminal: the cells that changed, nothing when nothing did."""
+"""What reaches the terminal: the cells that changed, nothing when nothing did, and in the end
+just what Textual would have drawn."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tests.ui.rig import READING, Rig, until
-from tui.model import Metrics, NvmlReading
-from tui.screens.tight import Pen, TightUpdate
+from tui.tight import PLAIN, Colours, Shown, change, colours, runs
+
+WIDTH, HEIGHT = 20, 4
+SIZE = Size(WIDTH, HEIGHT)
+
+RED, BOLD = Style(color="red"), Style(color="red", bold=True)
+BLUE_BACK = Style(color="red", bgcolor="blue")
 
 
-def written(spans: list[tuple[int, int, int]], update: type[ChopsUpdate]) -> str:
-    left, right = Strip([Segment("0123456789")]), Strip([Segment("abcdefghij")])
-    chops: list[dict[int, Strip | None]] = [{0: left, 10: right}, {0: left, 10: None}]
-    return update(chops, spans, [[10, 20], [10, 20]]).render_segments(Console(color_system=None))
+def whole(*rows: list[Segment]) -> LayoutUpdate:
+    """A full update of these rows."""
+    filled = [*rows, *([],) * (HEIGHT - len(rows))]
+    strips = [[Strip(row).adjust_cell_length(WIDTH)] for row in filled]
+    return LayoutUpdate(strips, Region(0, 0, WIDTH, HEIGHT))
 
 
-def test_a_span_is_written_from_its_first_to_its_last_cell() -> None:
-    assert written([(0, 3, 5)], TightUpdate) == "\x1b[1;4H34"
-    assert written([(0, 12, 14)], TightUpdate) == "\x1b[1;13Hcd"
+def part(y: int, start: int, end: int, *segments: Segment) -> ChopsUpdate:
+    """A row's cells from ``start`` to ``end`` of a widget as wide as the screen."""
+    chops: list[dict[int, Strip | None]] = [{0: None} for _ in range(HEIGHT)]
+    chops[y] = {0: Strip(segments).adjust_cell_length(WIDTH)}
+    return ChopsUpdate(chops, [(y, start, end)], [[WIDTH]] * HEIGHT)
 
 
-def test_a_span_over_two_widgets_and_one_that_is_covered() -> None:
-    assert written([(0, 8, 12)], TightUpdate) == "\x1b[1;9H89\x1b[1;11Hab"
-    assert written([(1, 8, 12)], TightUpdate) == "\x1b[2;9H89"
+def write(shown: Shown, update: CompositorUpdate) -> str:
+    return shown.write(update, SIZE, ColorSystem.STANDARD)
 
 
-def test_colours_are_written_when_they_change() -> None:
-    red, bold = Style(color="red"), Style(color="red", bold=True)
-    pen = Pen(ColorSystem.STANDARD)
-    for x, (text, style) in enumerate([("a", red), ("b", red), ("c", bold), ("d", None)]):
-        pen.move(x, 0)
-        pen.write(text, style)
-    assert pen.lift() == ("\x1b[1;1H\x1b[0;31ma\x1b[1;2Hb\x1b[1;3H\x1b[0;1;31mc\x1b[1;4H\x1b[0md")
+@pytest.fixture
+def shown() -> Shown:
+    shown = Shown()
+    write(shown, whole([Segment("0123456789abcdefghij")]))
+    return shown
 
 
-def test_the_pen_leaves_no_colour_behind() -> None:
-    pen = Pen(ColorSystem.STANDARD)
-    pen.write("a", Style(bold=True))
-    assert pen.lift() == "\x1b[0;1ma\x1b[0m"
+def test_what_is_shown_already_is_not_written(shown: Shown) -> None:
+    assert write(shown, whole([Segment("0123456789abcdefghij")])) == ""
+    assert (
+        shown.changes(whole([Segment("0123456789abcdefghij")]), SIZE, ColorSystem.STANDARD) is None
+    )
 
 
-def test_textual_still_writes_from_the_left_edge() -> None:
-    # When this fails Textual has become tight itself: tui.screens.tight can go.
-    assert "0123" in written([(0, 3, 5)], ChopsUpdate)
+def test_only_what_differs_is_written(shown: Shown) -> None:
+    assert write(shown, whole([Segment("0123X56789abcdefghij")])) == "\x1b[1;5HX"
+    assert write(shown, part(0, 0, WIDTH, Segment("0123Y56789abcdefghij"))) == "\x1b[1;5HY"
 
 
-async def test_a_changed_figure_costs_its_cells() -> None:
-    rig = Rig()
-    async with rig.running() as pilot:
-        sizes: list[int] = []
-        screen = rig.app.screen
-        render = screen._compositor.render_partial_update
+def test_what_is_outside_of_a_span_is_not_touched(shown: Shown) -> None:
+    assert write(shown, part(0, 2, 4, Segment("XXXXXXXX"))) == "\x1b[1;3HXX"
 
-        def spy() -> ChopsUpdate | None:
-            update = render()
-            if update is not None:
-                sizes.append(len(update.render_segments(rig.app.console)))
-            return update
 
-        screen._compositor.render_partial_update = spy  # type: ignore[method-assign]
-        warmer = replace(READING, metrics=replace(READING.metrics, temp_c=55))
-        rig.nvml.put(NvmlReading("580.95.05", (warmer,)))
-        await until(pilot, lambda: "55 °C" in rig.text())
-        assert sum(sizes) < 150, sizes
-        rig.nvml.put(NvmlReading("580.95.05", (replace(warmer, metrics=Metrics()),)))
-        await until(pilot, lambda: "55 °C" not in rig.text())
-        assert sum(sizes) > 150
+def test_near_changes_are_written_as_one_and_far_ones_jumped_to(shown: Shown) -> None:
+    assert write(shown, whole([Segment("X12Y456789abcdefghij")])) == "\x1b[1;1HX12Y"
+    assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[18CZ"
+
+
+def test_of_the_colours_only_what_changes_is_written() -> None:
+    shown = Shown()
+    written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
+    assert "\x1b[31ma\x1b[1mb\x1b[0;31;44mc" in written
+    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
+
+
+def test_a_blank_has_no_colour_but_that_behind_it() -> None:
+    shown = Shown()
+    write(shown, whole([Segment("a b", RED)]))
+    assert write(shown, whole([Segment("a", RED), Segment(" ", BOLD), Segment("b", RED)])) == ""
+    assert (
+        write(shown, whole([Segment("a", RED), Segment(" ", BLUE_BACK), Segment("b", RED)])) != ""
+    )
+    underlined = Style(underline=True)
+    assert (
+        write(shown, whole([Segment("a", RED), Segment(" ", underlined), Segment("b", RED)])) != ""
+    )
+
+
+def test_what_others_may_have_written_over_is_written_again(shown: Shown) -> None:
+    shown.forget()
+    assert "0123456789abcdefghij" in write(shown, whole([Segment("0123456789abcdefghij")]))
+
+
+def test_another_size_is_drawn_whole(shown: Shown) -> None:
+    update = whole([Segment("0123456789abcdefghij")])
+    assert "0123456789" in shown.write(update, Size(WIDTH, HEIGHT + 1), ColorSystem.STANDARD)
+
+
+def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again() -> None:
+    budget: list[int | None] = [1]
+    shown = Shown(lambda: budget[0])
+    update = whole(*[[Segment(letter * WIDTH)] for letter in "abcd"])
+    first = write(shown, update)
+    assert ("a" * WIDTH in first, "b" in first, shown.unfinished) == (True, False, True)
+    budget[0] = None
+    rest = write(shown, whole(*[[Segment(letter * WIDTH)] for letter in "abcd"]))
+    assert ("a" in rest, "b" * WIDTH in rest, shown.unfinished) == (False, True, False)
+
+
+def test_a_wide_character_is_written_whole() -> None:
+    cells = [("語", ""), ("", ""), ("x", "")]
+    assert runs([("語", ""), ("", "31"), ("x", "")], cells) == [(0, 2)]
+
+
+def test_an_update_of_another_kind_is_not_guessed_at(shown: Shown) -> None:
+    with pytest.raises(TypeError, match="not known here"):
+        write(shown, CompositorUpdate())
+
+
+def test_codes_are_taken_apart() -> None:
+    assert colours("") == PLAIN
+    assert colours("1;4;38;2;1;2;3;48;5;7") == Colours(frozenset("14"), "38;2;1;2;3", "48;5;7")
+    assert colours("91;107") == Colours(frozenset(), "91", "107")
+    assert colours("3;9;39") == Colours(frozenset("39"), "39", "")
+
+
+def test_the_way_back_from_a_colour_is_the_terminals_own() -> None:
+    assert change(colours("31;44"), colours("44")) == "\x1b[39m"
+    assert change(colours("1;31;44"), colours("31")) == "\x1b[0;31m"
+    assert change(colours("31"), PLAIN) == "\x1b[39m"
+
+
+STYLES = st.sampled_from([
+    None, RED, BOLD, BLUE_BACK, Style(underline=True), Style(reverse=True), Style(bgcolor="green"),
+    Style(color="bright_white", bgcolor="bright_black", italic=True),
+])  # fmt: skip
+SEGMENTS = st.tuples(st.text("ab 語é─", min_size=1, max_size=8), STYLES).map(
+    lambda parts: Segment(*parts)
+)
+ROWS = st.lists(SEGMENTS, max_size=5)
+FRAMES = st.lists(
+    st.one_of(
+        st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT).map(lambda rows: whole(*rows)),
+        st.tuples(
+            st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.integers(1, WIDTH), ROWS
+        ).map(lambda p: part(p[0], p[1], min(WIDTH, p[1] + p[2]), *p[3])),
+    ),
+    min_size=1, max_size=6,
+)  # fmt: skip
+
+
+def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
+    """What a terminal shows after these writes, a blank without the colour of its text."""
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    stream = pyte.Stream(screen)
+    for text in texts:
+        stream.feed(text)
+    rows = []
+    for y in range(HEIGHT):
+        row: list[tuple[object, ...]] = []
+        for x in range(WIDTH):
+            cell = screen.buffer[y][x]
+            front = cell.fg if cell.data.strip() or cell.reverse or cell.underscore else ""
+            weight = (cell.bold, cell.italics) if cell.data.strip() else ()
+            row.append((cell.data, front, cell.bg, cell.underscore, cell.reverse, *weight))
+        rows.append(row)
+    return rows
+
+
+def is_whole(update: CompositorUpdate) -> bool:
+    return isinstance(update, LayoutUpdate)
+
+
+@settings(max_examples=150, deadline=None)
+@given(FRAMES)
+def test_the_terminal_shows_what_textual_would_have_drawn(frames: list[CompositorUpdate]) -> None:
+    blank = whole()
+    shown = Shown()
+    ours = [write(shown, update) for update in (blank, *frames)]
+    # Each frame drawn with nothing known of the terminal: every cell of it is written.
+    theirs = []
+    for update in (blank, *frames):
+        fresh = Shown()
+        theirs.append(write(fresh, update))
+    assert drawn(ours) == drawn(theirs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT), st.integers(1, 60))
+def test_a_screen_drawn_in_pieces_is_whole_in_the_end(
+    rows: list[list[Segment]], least: int
+) -> None:
+    shown, texts = Shown(lambda: least), []
+    while True:
+        texts.append(write(shown, whole(*rows)))
+        if not shown.unfinished:
+            break
+    assert drawn(texts) == drawn([write(Shown(), whole(*rows))])
+
+
+def test_our_colours_are_those_that_rich_writes() -> None:
+    console = Console(color_system="standard", force_terminal=True, width=WIDTH)
+    strip = Strip([Segment("a", BLUE_BACK), Segment("b", BOLD)]).adjust_cell_length(WIDTH)
+    update = LayoutUpdate([[strip]], Region(0, 0, WIDTH, 1))
+    ours = write(Shown(), update)
+    assert drawn([ours]) == drawn([update.render_segments(console)])

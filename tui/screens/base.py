@@ -11,7 +11,6 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from tui.live import Live
-from tui.screens.tight import TightCompositor
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
@@ -30,8 +29,9 @@ class HostScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
-        self._compositor = TightCompositor()
         self._working: dict[str, bool] = {}
+        self.veiled = True
+        """Whether it has not been drawn yet: an empty screen is not worth to be written."""
         self.set_class(self.vfiotop.glyphs is PLAIN, "-plain")
 
     @property
@@ -77,7 +77,7 @@ class HostScreen(Screen[None]):
         nothing to draw on."""
         if self.is_mounted and self.query(HostHeader):
             with self.app.batch_update():
-                self.query_one(HostHeader).show(self.vfiotop.live.view, self.vfiotop.quiet)
+                self.query_one(HostHeader).show(self.vfiotop.live.view, self.vfiotop.marks)
                 self.draw(self.vfiotop.live)
                 self._dim_keys()
 
@@ -90,6 +90,11 @@ class HostScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.show()
+        self.call_after_refresh(self._unveil)
+
+    def _unveil(self) -> None:
+        self.veiled = False
+        self.refresh()
 
     def on_screen_resume(self) -> None:
         self.vfiotop.mind()

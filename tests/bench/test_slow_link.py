@@ -1,0 +1,90 @@
+"""Over a link that takes 2 kB a second a key is answered at once, and what is shown is of now
+or says that it is not. The screen is whole on a pty that is read no faster."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench.terminal import Terminal
+
+RATE = 2000.0
+ANSWER_S = 0.3
+"""Seconds within which a key is answered."""
+
+SLACK_S = 0.4
+"""Seconds that a busy machine may take on top. It is a limit for the worst of several keys."""
+
+PROGRAM = [sys.executable, "-m", "tui", "--demo", "gaming"]
+
+
+def environment() -> dict[str, str]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return {**kept, "PYTHONPATH": str(Path.cwd()), "XDG_STATE_HOME": os.devnull, "LC_ALL": "C.UTF-8"}
+
+
+@pytest.fixture
+def slow() -> Iterator[Terminal]:
+    with Terminal(PROGRAM, environment(), rate=RATE) as terminal:
+        terminal.until(lambda text: "^p palette" in text, 60)
+        # The first frame tells how slow the link is: those after it are cut to that.
+        terminal.quiet(0.25)
+        yield terminal
+
+
+def answered(terminal: Terminal, key: str, seen: str) -> float:
+    """Seconds from a key until ``seen``, which is not on the screen yet, is."""
+    assert seen not in terminal.text()
+    at = terminal.press(key)
+    return max(0.0, terminal.until(lambda text: seen in text, since=at) - at)
+
+
+def test_keys_are_answered_also_in_the_middle_of_a_screen_that_is_drawn(slow: Terminal) -> None:
+    # Each key comes while what the one before it opened is on its way: a screen takes seconds.
+    waits = []
+    for _ in range(2):
+        for key, seen in (
+            ("g", "\n╭─ IOMMU groups"), ("\x1b", "─ Guest GPU ·"), ("?", "─ Help ──"),
+            ("\x1b", "─ Guest GPU ·"),
+        ):  # fmt: skip
+            escape = 0.1 if key == "\x1b" else 0.0  # other keys of a terminal begin with it
+            waits.append(answered(slow, key, seen) - escape)
+    assert sorted(waits)[len(waits) // 2] < ANSWER_S, waits
+    assert max(waits) < ANSWER_S + SLACK_S, waits
+
+
+def test_what_is_drawn_in_pieces_is_whole_in_the_end(slow: Terminal) -> None:
+    with Terminal(PROGRAM, environment()) as fast:
+        fast.until(lambda text: "^p palette" in text)
+        at = fast.press("?")
+        fast.until(lambda text: "─ Help ──" in text, since=at)
+        fast.quiet(0.5)
+        wanted = below_the_header(fast.text())
+    answered(slow, "?", "─ Help ──")
+    slow.until(lambda text: below_the_header(text) == wanted)
+
+
+def below_the_header(text: str) -> list[str]:
+    """The header says that the link is slow."""
+    return text.splitlines()[1:]
+
+
+def test_readings_keep_their_pace_and_do_not_pile_up(slow: Terminal) -> None:
+    """Once the screen is there the link has room left: nothing waits in it."""
+    slow.until(lambda text: "slow link" not in text and "from guest" in text)
+    began, written = time.monotonic(), slow.written
+    slow.quiet(0.15, began)
+    for _ in range(3):
+        slow.quiet(0.15, slow.next_piece(time.monotonic()))
+    assert (slow.written - written) / (time.monotonic() - began) < 0.8 * RATE
+
+
+def test_a_link_that_is_too_slow_says_so() -> None:
+    with Terminal(PROGRAM, environment(), 80, 24, rate=400.0) as terminal:
+        terminal.until(lambda text: re.search(r"slow link: up to \d+ s old", text) is not None, 120)
