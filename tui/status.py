@@ -178,5 +178,6 @@ def _guest(guest: Guest) -> dict[str, Any]:
         "net_tx_bps": domain.net_tx_bps,
         "started_at": domain.started_at.isoformat() if domain.started_at else None,
         "agent": domain.agent,
+        "gpu_driver": guest.driver_version,
         "problem": domain.problem,
     }

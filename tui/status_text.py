@@ -117,6 +117,7 @@ def _reading(gpu: Gpu) -> Iterator[str]:
         f"memory {_gib(m.mem_used_mib)} of {_gib(m.mem_total_mib)} GiB",
         f"encoder {_number(m.enc_pct, ' %')}",
         f"decoder {_number(m.dec_pct, ' %')}",
+        *(["from guest"] if reading.source == "guest-agent" else []),
     )
     yield _row("  state", *_state(m))
     if reading.processes:

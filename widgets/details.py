@@ -6,7 +6,7 @@ from datetime import datetime
 
 from tui.model import CardUsers, Gpu, Guest, HostView, Metrics, PciFunction
 from widgets.canvas import Panel
-from widgets.figures import link, memory, number, pcie, rate, ratio, short, size, uptime
+from widgets.figures import ago, link, memory, number, pcie, rate, ratio, short, size, uptime
 from widgets.guest_panel import agent
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 from widgets.used_by import used_by_lines
@@ -45,7 +45,7 @@ def details_lines(
     if gpu is not None:
         used_by = [(), *used_by_lines(users, width)] if users is not None else []
         function_lines = _function(gpu.function, width)
-        return [*_gpu(gpu, width), *used_by, (), *_readings(gpu, width), (), *function_lines]
+        return [*_gpu(gpu, width), *used_by, (), *_readings(gpu, at, width), (), *function_lines]
     if function is not None:
         return _function(function, width)
     if guest is not None:
@@ -87,13 +87,18 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
     return lines
 
 
-def _readings(gpu: Gpu, width: int) -> list[Line]:
+def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
     reading = gpu.reading
     if reading is None:
         return [_heading("Readings"), *_row("None", gpu.no_reading, width)]
     if reading.lost:
         return [_heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
-    return [_heading(f"Readings ({reading.source})"), *_metrics(reading.metrics, width)]
+    if reading.source == "guest-agent":
+        taken_at = reading.taken_at or at
+        where = f"from guest, {ago((at - taken_at).total_seconds())} ago"
+    else:
+        where = f"({reading.source})"
+    return [_heading(f"Readings {where}"), *_metrics(reading.metrics, width)]
 
 
 def _metrics(metrics: Metrics, width: int) -> list[Line]:

@@ -26,7 +26,8 @@ PROGRAM = [sys.executable, "-m", "tui", "--demo", "gaming"]
 
 def environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return {**kept, "PYTHONPATH": str(Path.cwd()), "XDG_STATE_HOME": os.devnull, "LC_ALL": "C.UTF-8"}
+    here = {"PYTHONPATH": str(Path.cwd()), "XDG_STATE_HOME": os.devnull, "LC_ALL": "C.UTF-8"}
+    return kept | here
 
 
 @pytest.fixture

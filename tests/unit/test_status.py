@@ -20,10 +20,13 @@ from tests.unit.made import (
     two_cards,
 )
 from tui.model import (
+    AgentReading,
     CardReading,
     CardVitals,
     Check,
     GpuProcess,
+    GuestCard,
+    GuestSays,
     Holder,
     Holders,
     HostView,
@@ -342,3 +345,15 @@ def test_a_card_that_is_half_bound() -> None:
     view = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True), *half)))
     assert [g["half_bound"] for g in as_json(view, NOON)["gpus"]] == [True, False]
     assert "half bound: `vfiotop bind` finishes it" in as_text(view)
+
+
+def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:
+    card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
+    win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
+    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON - timedelta(seconds=4))
+    view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
+    gpu = as_json(view, NOON)["gpus"][0]
+    assert (gpu["source"], gpu["age_s"], gpu["no_reading"]) == ("guest-agent", 4.0, None)
+    assert (gpu["metrics"]["util_pct"], gpu["metrics"]["fan_pct"]) == (97, None)
+    assert as_json(view, NOON)["guests"][0]["gpu_driver"] == "572.83"
+    assert "97 %" in as_text(view) and "from guest" in as_text(view)

@@ -1,0 +1,184 @@
+"""A guest that plays is watched, and nothing is asked that nobody looks at."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from tests.ui.rig import (
+    GUESTS,
+    NOON,
+    READING,
+    WIN11,
+    Rig,
+    until,
+)
+from tui.app import OF_CARDS, QUIET
+from tui.host import NothingToRead
+from tui.model import (
+    AgentReading,
+    Attention,
+    GuestCard,
+    GuestSays,
+    Metrics,
+    NvmlReading,
+)
+
+PLAYS = replace(GUESTS, domains=(replace(WIN11, agent=True),))
+CARD = GuestCard(
+    "10de", "2684", None, "NVIDIA GeForce RTX 4090",
+    Metrics(util_pct=97, mem_used_mib=9120, mem_total_mib=24564, temp_c=67),
+)  # fmt: skip
+SAYS = GuestSays(WIN11.uuid, "572.83", (CARD,), taken_at=NOON)
+GUEST_GPU = "0000:01:00.0"
+
+
+def playing(rig: Rig) -> Rig:
+    rig.guests.reading = PLAYS
+    rig.agent.reading = AgentReading((SAYS,))
+    return rig
+
+
+def resting(rig: Rig) -> list[bool]:
+    return [rig.app._samplers[name].resting for name in OF_CARDS]
+
+
+# --- the guest's readings ----------------------------------------------------------
+
+
+async def test_the_guests_readings_are_in_its_cards_panel() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "97%" in rig.text())
+        text = rig.text()
+        assert "in guest win11" in text
+        assert "from guest · <10 s" in text
+        assert "8.9/24.0 GiB" in text
+
+
+async def test_their_age_grows_while_the_guest_is_silent() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "from guest" in rig.text())
+        for seconds, said in ((12, "from guest · 10 s"), (61, "from guest · 1 min")):
+            rig.at = NOON + timedelta(seconds=seconds)
+            rig.app._samplers["vitals"].poke()
+            await until(pilot, lambda said=said: said in rig.text())  # type: ignore[misc]
+
+
+async def test_an_agent_that_does_not_answer_is_a_line_in_the_panel() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "97%" in rig.text())
+        silent = replace(SAYS, cards=(), problem="the guest's agent does not answer")
+        rig.agent.put(AgentReading((silent,)))
+        await until(pilot, lambda: "the guest's agent does not answer" in rig.text())
+        assert "97%" not in rig.text()
+
+
+async def test_what_a_guest_says_cannot_write_on_the_screen() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        rig.agent.put(AgentReading((replace(SAYS, cards=(), problem="[bold red]x[/] boom"),)))
+        await until(pilot, lambda: "[bold red]x[/] boom" in rig.text())
+
+
+async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        rig.agent.put(AgentReading((replace(SAYS, driver_version="461.40"),)))
+        await until(pilot, lambda: "r465.guest-driver fails" in rig.text())
+        assert any("breaks r465.guest-driver" in event.text for event in rig.app.live.events)
+
+
+# --- what is asked ---------------------------------------------------------------------
+
+
+async def test_the_guest_that_plays_is_asked() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        wanted = Attention(kept=(GUEST_GPU,), guests=(WIN11.uuid,))
+        await until(pilot, lambda: rig.attended[-1:] == [wanted])
+
+
+async def test_the_cards_are_not_read_while_their_readings_are_not_on_the_screen() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "97%" in rig.text())
+        for key in ("question_mark", "e", "g"):
+            await pilot.press(key)
+            await until(pilot, lambda: rig.attended[-1].shown is False)
+            assert resting(rig) == [True] * 3
+            assert rig.attended[-1].guests == ()
+            before = rig.nvml.readings
+            rig.app._samplers["nvml"].poke()
+            rig.app._samplers["vitals"].poke()
+            await until(pilot, lambda: rig.vitals.readings > 1)
+            assert rig.nvml.readings == before
+            await pilot.press("escape")
+            await until(pilot, lambda: rig.attended[-1].shown is True)
+            assert resting(rig) == [False] * 3
+            await until(pilot, lambda before=before: rig.nvml.readings > before)  # type: ignore[misc]
+
+
+async def test_the_details_of_a_card_need_its_readings_those_of_a_guest_do_not() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "97%" in rig.text())
+        await pilot.press("enter")
+        await pilot.pause()
+        assert resting(rig) == [False] * 3
+        await pilot.press("escape", "tab", "tab", "enter")
+        await until(pilot, lambda: resting(rig) == [True] * 3)
+
+
+async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "97%" in rig.text())
+        usual = {name: sampler.every for name, sampler in rig.app._samplers.items()}
+        await pilot.press("z")
+        assert rig.attended[-1].quiet is True
+        for name, sampler in rig.app._samplers.items():
+            every = usual[name]
+            assert sampler.every == (None if every is None else QUIET * every)
+        rig.agent.put(NothingToRead("quiet: the guest is not asked"))
+        await until(pilot, lambda: "quiet: the guest is not asked" in rig.text())
+        assert "quiet" in rig.text().splitlines()[0]
+        await pilot.press("z")
+        assert rig.attended[-1].quiet is False
+        assert {name: s.every for name, s in rig.app._samplers.items()} == usual
+
+
+async def test_the_debug_view_counts_calls_and_times_sources() -> None:
+    rig = playing(Rig())
+    async with rig.running() as pilot:
+        rig.host.calls.count("nvml", 34)
+        rig.host.calls.count("agent", 2)
+        await pilot.press("c")
+        await until(pilot, lambda: "Calls in the last minute" in rig.text())
+        for row in (
+            r"NVML +34 ", "libvirt +0 ", "Guest agent +2 ", "PCI +on change +[0-9.]+ ms +0 s",
+            "NVML +3600 s +[0-9.]+ ms +0 s",
+        ):  # fmt: skip
+            assert re.search(row, rig.text()), row
+        await pilot.press("escape")
+        await until(pilot, lambda: "Guest GPU" in rig.text())
+
+
+# --- old readings -----------------------------------------------------------------------
+
+
+async def test_a_reading_older_than_two_intervals_says_so() -> None:
+    rig = Rig()
+    rig.app.config = replace(rig.app.config, interval=1)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "37%" in rig.text())
+        assert " old" not in rig.text()
+        rig.at = NOON + timedelta(seconds=3)
+        rig.app._samplers["vitals"].poke()
+        await until(pilot, lambda: "3 s old" in rig.text())
+        # One that says the same as before is of now all the same.
+        rig.nvml.put(NvmlReading("580.95.05", (READING,)))
+        await until(pilot, lambda: " old" not in rig.text())
