@@ -153,7 +153,7 @@ class LinkDriver(LinuxDriver):
 
     def start_application_mode(self) -> None:
         self.shown.forget()
-        super().start_application_mode()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
         self._listens = True
         # What the way itself takes is known before the first frame is.
         self.flush()

@@ -3,6 +3,8 @@ just what Textual would have drawn."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pyte
 import pytest
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ BLUE_BACK = Style(color="red", bgcolor="blue")
 def whole(*rows: list[Segment]) -> LayoutUpdate:
     """A full update of these rows."""
     filled = [*rows, *([],) * (HEIGHT - len(rows))]
-    strips = [[Strip(row).adjust_cell_length(WIDTH)] for row in filled]
+    strips: list[Iterable[Strip]] = [[Strip(row).adjust_cell_length(WIDTH)] for row in filled]
     return LayoutUpdate(strips, Region(0, 0, WIDTH, HEIGHT))
 
 
