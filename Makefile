@@ -5,7 +5,7 @@ TOPOLOGY ?=
 RUN ?= bash -i
 BIN := .venv/bin
 
-.PHONY: help setup run test lab check screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab bench check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,6 +24,10 @@ test: ## run the tests: make test ARGS="tests/unit -k pci"
 lab: ## run the tests in the lab; or a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
 	@.ci/setup --lab
 	@$(BIN)/python -m tests.lab $(if $(TOPOLOGY),--topology $(TOPOLOGY) --open '$(RUN)') $(ARGS)
+
+bench: ## measure beside nvitop and nvtop: make bench ARGS="--runs 1 --only keys"
+	@.ci/setup --bench
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: setup ## lint, format, types, import contracts
 	@$(BIN)/ruff check .
@@ -46,6 +50,6 @@ lock: ## pin the newest versions in requirements.lock (needs uv)
 		--no-annotate --output-file requirements.lock
 
 clean: ## remove .venv and everything that tools left
-	@rm -rf .venv .lab build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .lab .bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache snapshot_report.html
 	@find tui widgets tests -name __pycache__ -exec rm -rf {} +

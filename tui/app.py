@@ -59,6 +59,9 @@ STALL_CHECK = 0.5
 STALL_AFTER = 3.0
 """Seconds after which a reading under way counts as not answering."""
 
+TOGETHER_S = 0.015
+"""Seconds for which a reading waits for others to be drawn with."""
+
 QUIET = 5.0
 """How many times longer the pauses between readings are in quiet mode."""
 
@@ -107,6 +110,7 @@ class VfiotopApp(App[None]):
         self._attention: Attention | None = None
         self.quiet = False
         self._no_link = Link()
+        self._drawing = False
         self.stops: dict[str, datetime] = {}
         """When guests, by UUID, were asked to shut down that have not done so yet."""
         self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
@@ -144,10 +148,20 @@ class VfiotopApp(App[None]):
             self._offer_to_recover()
             self._heard.set()
             self._heard = asyncio.Event()
-        self._draw()
+        self._draw_soon()
+
+    def _draw_soon(self) -> None:
+        """Sources are read at the same time: their readings are drawn as one."""
+        if not self._drawing:
+            self._drawing = True
+            asyncio.get_running_loop().call_later(TOGETHER_S, self._draw)
 
     def _draw(self) -> None:
         """Draw what was read, unless the terminal has not drawn the last of it yet."""
+        self._drawing = False
+        # One that comes while the application ends finds no screen any more.
+        if not self._running or not self.screen_stack:
+            return
         if self.link.behind:
             self.link.withheld = True
         elif isinstance(self.screen, HostScreen):

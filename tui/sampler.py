@@ -108,9 +108,18 @@ class Sampler:
                 break
             self._deliver(sample)
             ended = time.monotonic()
-            self._wake.wait(self.every)
+            self._wake.wait(self._until_next())
             self._stopped.wait(max(0.0, ended + SHORTEST_GAP - time.monotonic()))
         self._source.close()
+
+    def _until_next(self) -> float | None:
+        """Seconds to the next reading. All sources of the same pace are read at the same time,
+        so that what they tell is drawn at once."""
+        every = self.every
+        if every is None:
+            return None
+        left = every - time.monotonic() % every
+        return left if left > min(SHORTEST_GAP, every / 2) else left + every
 
     def _read(self) -> Reading:
         # Events are heard before the first reading, so that none falls between them.

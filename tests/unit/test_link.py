@@ -89,7 +89,7 @@ def test_frames_are_cut_to_what_a_slow_link_takes(link: Link, clock: Clock) -> N
     frame(link, clock, 8000, 4.05)
     assert link.room() == pytest.approx(8000 * AIM_S / 4, abs=1)
     frame(link, clock, 250, 0.175)
-    assert link.room() == pytest.approx(300, abs=1)
+    assert link.room() == pytest.approx(2000 * AIM_S, abs=1)
     frame(link, clock, 300, 1.05)
     assert link.room() == LEAST
 

@@ -1,0 +1,190 @@
+"""``python -m tests.bench``: the figures of the design in one run, as medians of several,
+beside nvitop's and nvtop's on the same stand-in for NVML.
+
+It is a report: nothing here fails for being slow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from tests.bench import measure, subjects
+from tests.bench.layouts import Layout, large, lay_out_all, usual
+from tests.bench.report import BARE, GROUPS, NVITOP, NVTOP, OURS, USUAL, Report, percentile
+from tests.bench.subjects import Absent, Subject
+from tests.nvml.build import build
+
+STARTS = 5
+"""Starts of each program in a run: they are quick, and vary."""
+
+KEYS = 60
+"""Keys that are pressed in a run."""
+
+BUSY_PCT = 10.0
+"""Percent of a core that everybody else may take before a warning."""
+
+
+class Bench:
+    """Collects the values of the runs. ``seconds`` is how long each program is watched."""
+
+    def __init__(self, places: Mapping[str, Path], seconds: float) -> None:
+        self._usual_host, self._large_host = places["usual"], places["large"]
+        self._seconds = seconds
+        self.values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+        self.others: list[float] = []
+        self.keys: dict[str, list[measure.Pressed]] = defaultdict(list)
+        self.subjects: dict[str, Subject | Absent] = {
+            OURS: subjects.vfiotop(self._usual_host),
+            BARE: subjects.bare_textual(),
+            NVITOP: subjects.nvitop(),
+            NVTOP: subjects.nvtop(self._usual_host),
+        }
+        for subject in self.present():  # so that what is compiled and cached once, is
+            measure.start(subject, self._usual_host)
+
+    def present(self, *names: str) -> list[Subject]:
+        wanted = names or tuple(self.subjects)
+        found = (self.subjects[name] for name in wanted)
+        return [subject for subject in found if isinstance(subject, Subject)]
+
+    def run(self, groups: list[str]) -> None:
+        """Every figure once."""
+        for group in groups:
+            getattr(self, f"_{group}")()
+
+    def _steady(self) -> None:
+        for subject in self.present(OURS, NVITOP, NVTOP):
+            _say(f"{subject.name} for {self._seconds:g} s")
+            self._take(subject.name, measure.steady(subject, self._usual_host, self._seconds))
+
+    def _take(self, name: str, seen: measure.Steady) -> None:
+        self.others.append(seen.others_pct)
+        for key, value in (
+            ("bytes", seen.bytes_per_s), ("cpu", seen.cpu_pct),
+            ("pss", seen.pss_mib), ("rss", seen.rss_mib),
+        ):  # fmt: skip
+            self.values[key][name].append(value)
+
+    def _still(self) -> None:
+        _say("vfiotop while nothing changes")
+        subject = subjects.vfiotop(self._usual_host, still=True)
+        seen = measure.steady(subject, self._usual_host, self._seconds / 2, still=True)
+        self.values["still"][OURS].append(seen.bytes_per_s)
+
+    def _start(self) -> None:
+        _say("starts")
+        for _ in range(STARTS):
+            for subject in self.present():
+                reading, values = measure.start(subject, self._usual_host)
+                self.values["start"][subject.name].append(reading)
+                if subject.name != BARE:
+                    self.values["values"][subject.name].append(values)
+
+    def _keys(self) -> None:
+        _say(f"{KEYS} keys")
+        subject = subjects.vfiotop(self._usual_host, still=True)
+        pressed = list(measure.keys(subject, self._usual_host, KEYS))
+        for figure, name in (("key", "first_ms"), ("frame", "frame_ms"), ("answer", "last_ms")):
+            times = _known(pressed, name)
+            self.values[figure][OURS].append(percentile(times, 0.99))
+        for each in pressed:
+            self.keys[each.key].append(each)
+
+    def _large(self) -> None:
+        """Against the same program on the usual host, watched right before."""
+        for name, folder in ((USUAL, self._usual_host), (OURS, self._large_host)):
+            _say(f"vfiotop for {self._seconds:g} s on the {folder.name} host")
+            seen = measure.steady(subjects.vfiotop(folder), folder, self._seconds)
+            self.others.append(seen.others_pct)
+            self.values["large"][name].append(seen.cpu_pct)
+
+    def notes(self) -> list[str]:
+        """What a reader of the table has to know."""
+        told = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
+                if isinstance(each, Absent)]  # fmt: skip
+        if self.keys:
+            told.append("Keys, medians until the first and the last frame is whole, and bytes:")
+            told += [_key_line(key, pressed) for key, pressed in self.keys.items()]
+        worst = max(self.others, default=0.0)
+        if worst > BUSY_PCT:
+            told.append(
+                f"WARNING: other programs took up to {worst:.0f} % of a core meanwhile; "
+                "run it again when the machine is calm."
+            )
+        return told
+
+
+def _known(pressed: Sequence[measure.Pressed], name: str) -> list[float]:
+    values = (getattr(each, name) for each in pressed)
+    return [value for value in values if value is not None]
+
+
+def _key_line(key: str, pressed: Sequence[measure.Pressed]) -> str:
+    mute = sum(each.first_ms is None for each in pressed)
+    if mute == len(pressed):
+        return f"  {key:<5} changed nothing"
+    frame, last, written = (
+        median(_known(pressed, name)) for name in ("frame_ms", "last_ms", "written")
+    )
+    said = f"  {key:<5} {frame:>4.0f} ms {last:>4.0f} ms {written:>6.0f} B"
+    return f"{said}; {mute} of {len(pressed)} changed nothing" if mute else said
+
+
+def _say(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def _load() -> str:
+    return "{:.2f} {:.2f} {:.2f}".format(*os.getloadavg())
+
+
+def _prepare(folder: Path, layout: Layout) -> Path:
+    folder.mkdir()
+    build(folder)
+    lay_out_all(layout, folder)
+    return folder
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--runs", type=int, default=3, help="of each figure (3)")
+    parser.add_argument("--seconds", type=float, default=20, help="a program is watched (20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the values there, too")
+    parser.add_argument(
+        "--only", action="append", choices=GROUPS, metavar="FIGURE", help=", ".join(GROUPS)
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    given = _arguments()
+    layouts = {"usual": usual(), "large": large()}
+    began = _load()
+    with tempfile.TemporaryDirectory(prefix="vfiotop-bench-") as made:
+        places = {name: _prepare(Path(made) / name, each) for name, each in layouts.items()}
+        bench = Bench(places, given.seconds)
+        for number in range(given.runs):
+            _say(f"run {number + 1} of {given.runs}")
+            bench.run(given.only or list(GROUPS))
+    report = Report(
+        bench.values,
+        [f"The {name} host: {each.size}." for name, each in layouts.items()] + bench.notes(),
+        f"Medians of {given.runs} runs. {subjects.surroundings(bench.subjects)}; Python "
+        f"{sys.version.split()[0]}; {os.cpu_count()} cores, load {began} before, {_load()} after.",
+    )
+    print(report.text())
+    if given.json:
+        given.json.write_text(json.dumps(report.json(), indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""How each figure is measured: one visit to a program gives its values."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.bench import usage
+from tests.bench.subjects import Subject
+from tests.bench.terminal import PATIENCE, Piece, Seen, Terminal
+
+SETTLE = 4.0
+"""Seconds from the first values to the begin of a measurement."""
+
+QUIET = 0.015
+"""Seconds without output after which a frame is whole."""
+
+ANSWERED = 0.25
+"""Seconds without output after which nothing more comes of a key. A lone escape is waited on
+for longer than a frame: what follows it soon is another key."""
+
+NO_ANSWER = 2.0
+"""Seconds after which a key is taken to change nothing."""
+
+UNSEEN = re.compile(rb"\x1b\][^\x07\x1b]*\x07|\x1b\[[?>][0-9;]*[a-z]|\x1b\[6n")
+"""Commands that change no cell: the pointer's shape, modes, the question for the cursor."""
+
+KEYS = {"tab": "\t", "g": "g", "esc": "\x1b", "?": "?", "down": "\x1b[B"}
+
+ROUND = ("tab", "tab", "tab", "g", "down", "down", "esc", "tab", "?", "esc")
+"""A walk: through the panels, to the groups and back, to the help and back."""
+
+
+class Steady(NamedTuple):
+    """A program that runs and shows readings: bytes per second to its terminal, percent of a
+    core, MiB; and how much of a core everybody else took meanwhile, in percent."""
+
+    bytes_per_s: float
+    cpu_pct: float
+    pss_mib: float
+    rss_mib: float
+    others_pct: float
+
+
+class Pressed(NamedTuple):
+    """A key: milliseconds until the first byte of what it changes, until the first frame is
+    whole and until the last one is, ``None`` if it changed nothing; and the bytes of all."""
+
+    key: str
+    first_ms: float | None
+    frame_ms: float | None
+    last_ms: float | None
+    written: int
+
+
+def first_shown(terminal: Terminal, seen: Seen) -> float:
+    """Milliseconds from the start until the screen shows something. It is looked at only
+    between the outputs, so that looking does not slow down what is measured."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        last = terminal.quiet(0.25, since=time.monotonic() - 0.01)
+        at = terminal.shown(seen)
+        if at is not None:
+            return (at - terminal.began) * 1000
+        if terminal.process.poll() is not None:
+            break
+        terminal.next_piece(last)
+    raise TimeoutError(f"the screen never came; it shows\n{terminal.text()}")
+
+
+def start(subject: Subject, folder: Path) -> tuple[float, float]:
+    """Milliseconds from the start to the first reading on the screen, and to NVML's."""
+    with subject.open(folder) as terminal:
+        values = first_shown(terminal, subject.values)
+        reading = terminal.shown(subject.reading)
+        assert reading is not None
+        return (reading - terminal.began) * 1000, values
+
+
+def steady(subject: Subject, folder: Path, seconds: float, *, still: bool = False) -> Steady:
+    """What a program takes while it shows readings, over ``seconds``."""
+    with subject.open(folder, still=still) as terminal:
+        first_shown(terminal, subject.values)
+        _let_pass(SETTLE)
+        pid, ours = terminal.process.pid, os.getpid()
+        began, written = time.monotonic(), terminal.written
+        cpu, busy, own = usage.cpu_seconds(pid), usage.busy_seconds(), time.process_time()
+        _let_pass(seconds)
+        took = time.monotonic() - began
+        cpu, busy = usage.cpu_seconds(pid) - cpu, usage.busy_seconds() - busy
+        written, own = terminal.written - written, time.process_time() - own
+        held = usage.memory(pid)
+        assert terminal.process.poll() is None, f"process {pid} of {ours} has ended"
+    others = max(0.0, busy - cpu - own)
+    return Steady(written / took, 100 * cpu / took, held.pss / 1024, held.rss / 1024,
+                  100 * others / took)  # fmt: skip
+
+
+def keys(subject: Subject, folder: Path, count: int, seed: int = 1) -> Iterator[Pressed]:
+    """Press ``count`` keys of a program on a still host: its readings go on, and whatever it
+    writes is the answer to a key."""
+    moments = random.Random(seed)
+    with subject.open(folder, still=True) as terminal:
+        first_shown(terminal, subject.values)
+        _let_pass(SETTLE)
+        for number in range(count):
+            key = ROUND[number % len(ROUND)]
+            at = terminal.press(KEYS[key])
+            pieces = _answer(terminal, at)
+            if pieces:
+                yield pressed(key, at, pieces)
+            else:
+                yield Pressed(key, None, None, None, 0)
+            _let_pass(moments.uniform(0.0, 0.1))
+
+
+def _answer(terminal: Terminal, at: float) -> list[Piece]:
+    """What a key made the program write, without what nobody sees; nothing, if it changes
+    nothing."""
+    last, deadline = at, at + NO_ANSWER
+    while not any(shows(piece.data) for piece in terminal.pieces(at)):
+        try:
+            last = terminal.next_piece(last, deadline - time.monotonic())
+        except TimeoutError:
+            return []
+    terminal.quiet(ANSWERED, at)
+    return [piece for piece in terminal.pieces(at) if shows(piece.data)]
+
+
+def shows(data: bytes) -> bool:
+    """Whether there is more in it than questions and settings, which nobody sees."""
+    return bool(UNSEEN.sub(b"", data))
+
+
+def pressed(key: str, at: float, pieces: Sequence[Piece]) -> Pressed:
+    """When, after a key at a time, its answer was there."""
+    frame = pieces[0].at
+    for piece in pieces:
+        if piece.at - frame > QUIET:
+            break
+        frame = piece.at
+    first, frame, last = (1000 * (moment - at) for moment in (pieces[0].at, frame, pieces[-1].at))
+    return Pressed(key, first, frame, last, sum(len(piece.data) for piece in pieces))
+
+
+def _let_pass(seconds: float) -> None:
+    """Time in which the program is left alone."""
+    threading.Event().wait(seconds)

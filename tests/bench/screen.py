@@ -1,0 +1,113 @@
+"""``python -m tests.bench.screen FOLDER``: vfiotop as it is started by its users, on a host that
+is laid out in FOLDER.
+
+The command line, the backends and the wiring are the program's own. PCI is read from FOLDER,
+NVML from the library that the environment names. libvirt is its test driver, which knows no
+loads: they are added. With ``--still`` nothing changes, the clock included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from tests.bench.places import CONFIG, DOMAINS, root
+from tui import cli
+from tui.host import Host, Source, Wake, real
+from tui.host.guests import GuestsSource
+from tui.host.nvml import NvmlSource
+from tui.host.pci import PciSource
+from tui.model import Domain, Guests
+
+STILL = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+Seconds = Callable[[], float]
+
+
+class EventfulPci(PciSource):
+    """Listens to this machine's events, as on a live host."""
+
+    def watch(self, wake: Wake) -> None:
+        super().watch(wake)
+        from tui.host.udev import listen  # as late as the program itself
+
+        try:
+            self._stop = listen(wake)
+        except OSError:  # in a container there are none
+            return
+
+
+class Busy:
+    """The domains of another source with loads that change from second to second."""
+
+    def __init__(self, source: Source[Guests], seconds: Seconds) -> None:
+        self._source, self._seconds = source, seconds
+        self._began = datetime.now(UTC) - timedelta(hours=2)
+
+    def read(self) -> Guests:
+        guests, at = self._source.read(), self._seconds()
+        return replace(guests, domains=tuple(self._at_work(each, at) for each in guests.domains))
+
+    def watch(self, wake: Wake) -> None:
+        self._source.watch(wake)
+
+    def close(self) -> None:
+        self._source.close()
+
+    def _at_work(self, domain: Domain, at: float) -> Domain:
+        if not domain.active:
+            return domain
+        load = 0.5 + 0.45 * math.sin(at / 7 + len(domain.name))
+        return replace(
+            domain,
+            started_at=self._began, agent=True, cpu_pct=round(100 * load, 1),
+            memory_used_mib=round((domain.memory_mib or 0) * (0.3 + 0.3 * load)),
+            disk_read_bps=round(120e6 * load, -3), disk_write_bps=round(30e6 * load, -3),
+            net_rx_bps=round(2e6 * load, -2), net_tx_bps=round(9e5 * load, -2),
+        )  # fmt: skip
+
+
+def lay_under(folder: Path, still: bool) -> None:
+    """Put what lies in ``folder`` under the sources of ``real_host``, and leave the rest."""
+    seconds: Seconds = (lambda: 0.0) if still else time.monotonic
+
+    def guests(*given: Any, **named: Any) -> Busy:
+        return Busy(GuestsSource(*given, **named), seconds)
+
+    def host(*given: Any, **named: Any) -> Host:
+        return replace(real_host(*given, **named), now=now)
+
+    now = (lambda: STILL) if still else _now
+    real_host = real.real_host
+    vars(real).update(
+        PciSource=partial(EventfulPci, root(folder)),
+        NvmlSource=partial(NvmlSource, root(folder), now=now),
+        GuestsSource=guests,
+        real_host=host,
+    )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def main() -> int:
+    """Open the screen."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--still", action="store_true")
+    given = parser.parse_args()
+    lay_under(given.folder, given.still)
+    uri = f"test://{given.folder / DOMAINS}"
+    return cli.main(["--connect", uri, "--config", str(given.folder / CONFIG)])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,69 @@
+"""``python -m tests.bench.still ROUNDS``: a screen on which nothing changes, and then one thing.
+
+All sources are read again in each round, with a clock that stands still, and give what they
+gave before; in a last round one of them gives something else. The terminal's bell rings before
+the first round and after each: it goes the way of all output, so that what was written in
+a round is what lies between two bells.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from tests.ui.rig import READING, Rig, all_read
+from tui import app
+from tui.app import VfiotopApp
+from tui.config import Config
+from tui.messages import Sampled
+from tui.model import Metrics, NvmlReading
+
+OTHER = NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=38)),))
+
+
+class Rounds(VfiotopApp):
+    """Begins a round when all samples of the one before are drawn."""
+
+    CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
+
+    def __init__(self, rig: Rig, rounds: int) -> None:
+        super().__init__(rig.host, Config(theme="vfiotop-dark", interval=3600))
+        self._rig, self._left = rig, rounds
+        self._due = set(self._samplers)
+        self._begun = False
+
+    def on_sampled(self, message: Sampled) -> None:
+        """Called before the application takes the sample itself."""
+        self._due.discard(message.sample.source)
+        if not self._due:
+            self._due = set(self._samplers)
+            self.call_after_refresh(self.call_after_refresh, self._drawn)
+
+    def _drawn(self) -> None:
+        # The first readings wake further ones, until what is read is what was read.
+        if not self._begun and not all_read(self.live.snapshot):
+            return
+        self._begun = True
+        self.bell()
+        if self._left < 0:
+            self.exit()
+            return
+        if self._left == 0:
+            self._rig.nvml.reading = OTHER
+        self._left -= 1
+        for sampler in self._samplers.values():
+            sampler.poke()
+
+
+def main(rounds: int) -> int:
+    """Draw the rounds, and leave."""
+    rig = Rig()
+    screen = Rounds(rig, rounds)
+    screen.run()
+    rig.host.close()
+    return screen.return_code or 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(int(sys.argv[1])))

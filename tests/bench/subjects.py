@@ -1,0 +1,126 @@
+"""What is measured: vfiotop, what it is measured against, and how each is started."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench import bare
+from tests.bench.places import CONTROL, root
+from tests.bench.terminal import Seen, Terminal
+
+HERE = Path(__file__).parents[2]
+NVITOP = HERE / ".bench/nvitop/bin/nvitop"
+
+HIDDEN = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH", "LINES", "COLUMNS",
+          "SSH_CONNECTION", "NO_COLOR")  # fmt: skip
+"""Variables of the surroundings under which a program would be another one than its users'."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A program that is measured. ``reading`` is how its screen looks once it shows the
+    first reading, ``values`` once it shows what NVML says."""
+
+    name: str
+    command: tuple[str, ...]
+    reading: Seen
+    values: Seen
+    version: str = ""
+
+    def open(self, folder: Path, *, still: bool = False) -> Terminal:
+        """Start it on the host that is laid out in ``folder``, in a terminal of 120x40."""
+        return Terminal(self.command, environment(folder, still=still))
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A program that cannot be measured here, and why."""
+
+    name: str
+    why: str
+
+
+def environment(folder: Path, *, still: bool = False) -> dict[str, str]:
+    """The stand-in is NVML's library, and the home is empty. Values move with the clock, or,
+    if all is to be still, not at all."""
+    kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
+    return {
+        **kept,
+        "HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+        "XDG_STATE_HOME": str(folder),
+        "LD_LIBRARY_PATH": str(folder),
+        "VFIOTOP_STANDIN_SYSFS": str(root(folder) / "sys"),
+        "VFIOTOP_STANDIN_CONTROL": str(folder / CONTROL),
+        **({"VFIOTOP_STANDIN_STEP": "7"} if still else {}),
+    }
+
+
+def vfiotop(folder: Path, *, still: bool = False) -> Subject:
+    """The program of this checkout, on the host in ``folder``."""
+    arguments = (str(folder), "--still") if still else (str(folder),)
+    return Subject(
+        "vfiotop",
+        (sys.executable, "-m", "tests.bench.screen", *arguments),
+        reading=lambda text: re.search(r"GPU · \w", text) is not None,
+        values=lambda text: len(re.findall(r"Temp +\d+ °C", text)) == 2,
+    )
+
+
+def bare_textual() -> Subject:
+    """The least that a Textual program can be."""
+
+    def seen(text: str) -> bool:
+        return bare.WORD in text
+
+    return Subject("bare Textual", (sys.executable, "-m", "tests.bench.bare"), seen, seen)
+
+
+def nvitop() -> Subject | Absent:
+    """nvitop from PyPI, in the environment that ``.ci/setup --bench`` makes for it."""
+    if not NVITOP.exists():
+        return Absent("nvitop", "it is not installed: run .ci/setup --bench")
+
+    def seen(text: str) -> bool:
+        return len(re.findall(r"\d+W / 450W", text)) == 2
+
+    command = (str(NVITOP), "--monitor", "full", "--interval", "1")
+    return Subject("nvitop", command, seen, seen, _version(str(NVITOP)))
+
+
+def nvtop(folder: Path) -> Subject | Absent:
+    """Debian's nvtop. ``folder`` has a laid-out host, to see whether it finds the cards."""
+    program = shutil.which("nvtop")
+    if program is None:
+        return Absent("nvtop", "it is not installed: run .ci/setup --bench")
+
+    def seen(text: str) -> bool:
+        return len(re.findall(r"TEMP +\d+", text)) == 2
+
+    subject = Subject("nvtop", (program, "-d", "10"), seen, seen, _version(program))
+    with subject.open(folder) as terminal:
+        try:
+            terminal.until(lambda text: seen(text) or "No GPU" in text)
+        except TimeoutError:
+            return Absent("nvtop", "it shows no card")
+        if terminal.shown(seen) is None:
+            return Absent("nvtop", "it finds no card: the stand-in lacks a function it needs")
+    return subject
+
+
+def _version(program: str) -> str:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return told.stdout.strip().rpartition(" ")[2]
+
+
+def surroundings(subjects: Mapping[str, Subject | Absent]) -> str:
+    """The versions of what was measured."""
+    found = [f"{s.name} {s.version}" for s in subjects.values() if isinstance(s, Subject)]
+    return ", ".join(each.strip() for each in found)

@@ -1,0 +1,26 @@
+"""A screen on which nothing changes writes nothing to its terminal."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from tests.bench.terminal import Terminal
+
+ROUNDS = 5
+BELL = b"\x07"
+COMMAND = re.compile(rb"\x1b\][^\x07]*\x07")
+"""A command to the terminal that ends with a bell, such as the shape of the pointer."""
+
+
+def test_equal_readings_write_nothing(tmp_path: Path) -> None:
+    home = {name: str(tmp_path) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+    command = [sys.executable, "-m", "tests.bench.still", str(ROUNDS)]
+    with Terminal(command, {**os.environ, **home}) as terminal:
+        assert terminal.end() == 0, terminal.text()
+        # The first round may still catch up with the start: keys that work since there is a focus.
+        _start, _first, *rounds, change, _end = COMMAND.sub(b"", terminal.output()).split(BELL)
+    assert rounds == [b""] * (ROUNDS - 1)
+    assert b"38" in change

@@ -1,0 +1,98 @@
+"""What processes use, as the kernel tells it in /proc (proc(5)). Parsing is apart from reading."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+
+
+class Stat(NamedTuple):
+    """A process: ``ticks`` is its CPU time and that of the children that it has awaited."""
+
+    pid: int
+    parent: int
+    ticks: int
+
+
+class Memory(NamedTuple):
+    """KiB: pages that several processes share count in part in ``pss``, in full in ``rss``."""
+
+    pss: int
+    rss: int
+
+
+def parse_stat(text: str) -> Stat:
+    """/proc/PID/stat. The name, between parentheses, may hold anything."""
+    pid, _, rest = text.partition(" (")
+    fields = rest.rpartition(") ")[2].split()
+    # Fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime), the first here being 3.
+    return Stat(int(pid), int(fields[1]), sum(int(field) for field in fields[11:15]))
+
+
+def parse_rollup(text: str) -> Memory:
+    """/proc/PID/smaps_rollup."""
+    rows = dict(line.partition(":")[::2] for line in text.splitlines()[1:])
+    return Memory(*(int(rows[name].removesuffix("kB")) for name in ("Pss", "Rss")))
+
+
+def parse_busy(text: str) -> int:
+    """/proc/stat: ticks in which a CPU did something, over all CPUs. Time of guests is in
+    that of the users already."""
+    user, nice, system, _idle, _iowait, irq, softirq, steal = (
+        int(field) for field in text.split(maxsplit=9)[1:9]
+    )
+    return user + nice + system + irq + softirq + steal
+
+
+def tree(root: int, stats: Iterable[Stat]) -> list[Stat]:
+    """The process ``root`` and all that descend from it."""
+    by_pid: dict[int, Stat] = {}
+    children: dict[int, list[int]] = defaultdict(list)
+    for stat in stats:
+        by_pid[stat.pid] = stat
+        children[stat.parent].append(stat.pid)
+    found, ahead = [], [root]
+    while ahead:
+        pid = ahead.pop()
+        if pid in by_pid:
+            found.append(by_pid[pid])
+        ahead += children[pid]
+    return found
+
+
+# --- reading --------------------------------------------------------------------
+
+
+def processes(root: int) -> list[Stat]:
+    """The process ``root`` and all that descend from it, now."""
+    stats = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended since it was listed
+                stats.append(parse_stat((folder / "stat").read_text(errors="replace")))
+    return tree(root, stats)
+
+
+def cpu_seconds(root: int) -> float:
+    """CPU time so far of ``root`` and its descendants, those that have ended included."""
+    return sum(stat.ticks for stat in processes(root)) / TICKS_PER_SECOND
+
+
+def busy_seconds() -> float:
+    """CPU time so far of everything on this machine."""
+    return parse_busy(Path("/proc/stat").read_text()) / TICKS_PER_SECOND
+
+
+def memory(root: int) -> Memory:
+    """What ``root`` and its descendants take together."""
+    parts = []
+    for stat in processes(root):
+        with contextlib.suppress(OSError):
+            parts.append(parse_rollup(Path(f"/proc/{stat.pid}/smaps_rollup").read_text()))
+    return Memory(sum(part.pss for part in parts), sum(part.rss for part in parts))
