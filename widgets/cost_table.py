@@ -11,7 +11,7 @@ from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 
 ASKED: dict[Asked, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
 
-NAME, EVERY, TOOK, AGE = 14, 14, 10, 10
+NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
 """Cells of the columns."""
 
 
@@ -40,7 +40,7 @@ def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
         lines.append(
             (*pad(line(Span(name, "label")), NAME), Span(f"{cost.calls.get(asked, 0):>6}"))
         )
-    lines += [(), line(Span("Sources", "accent")), _row("", "read every", "took", "last read")]
+    lines += [(), line(Span("Sources", "accent")), _row("", "read", "took", "ago")]
     for source in cost.sources:
         took = DASH if source.took_s is None else f"{source.took_s * 1000:.1f} ms"
         age = DASH if source.read_at is None else ago((at - source.read_at).total_seconds())
