@@ -8,10 +8,11 @@ that differ.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Region, Size
@@ -20,6 +21,29 @@ from textual.strip import Strip
 
 from widgets.lines import Line, Tone, fit, joined
 
+INKS: set[str] = {
+    "ink--text", "ink--strong", "ink--label", "ink--dim", "ink--good", "ink--warn", "ink--bad",
+    "ink--accent", "ink--graph", "ink--rest", "ink--cursor",
+}  # fmt: skip
+"""The component classes of the tones. The screen has them, for all canvases on it: Textual
+styles each component of each widget again and again."""
+
+INKS_RULES = """
+    & .ink--text { color: $foreground; }
+    & .ink--strong { color: $foreground; text-style: bold; }
+    & .ink--label { color: $text-muted; }
+    & .ink--dim { color: $text-muted; }
+    & .ink--good { color: $text-success; }
+    & .ink--warn { color: $text-warning; }
+    & .ink--bad { color: $text-error; text-style: bold; }
+    & .ink--accent { color: $text-accent; }
+    & .ink--graph { color: $accent; }
+    & .ink--rest { color: $panel; }
+    &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--rest { text-style: dim; }
+    & .ink--cursor { background: $boost; }
+"""
+"""Their style, to be nested in the CSS of the screen."""
+
 MERGE_GAP = 8
 """Equal cells between two changed ones that are cheaper to repaint than to skip:
 a new region costs a cursor move and a full set of colours."""
@@ -27,12 +51,6 @@ a new region costs a cursor move and a full set of colours."""
 
 class Canvas(ScrollView):
     """Draws lines; scrolls when there are more than fit. ``cursor`` marks one of them."""
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        "canvas--text", "canvas--strong", "canvas--label", "canvas--dim", "canvas--good",
-        "canvas--warn", "canvas--bad", "canvas--accent", "canvas--graph", "canvas--rest",
-        "canvas--cursor",
-    }  # fmt: skip
 
     DEFAULT_CSS = """
     Canvas {
@@ -44,18 +62,6 @@ class Canvas(ScrollView):
         border-subtitle-color: $text-muted;
         border-title-style: bold;
         &:focus { border-title-color: $accent; }
-        & .canvas--text { color: $foreground; }
-        & .canvas--strong { color: $foreground; text-style: bold; }
-        & .canvas--label { color: $text-muted; }
-        & .canvas--dim { color: $text-muted; }
-        & .canvas--good { color: $text-success; }
-        & .canvas--warn { color: $text-warning; }
-        & .canvas--bad { color: $text-error; text-style: bold; }
-        & .canvas--accent { color: $text-accent; }
-        & .canvas--graph { color: $accent; }
-        & .canvas--rest { color: $panel; }
-        &:ansi .canvas--label, &:ansi .canvas--dim, &:ansi .canvas--rest { text-style: dim; }
-        & .canvas--cursor { background: $boost; }
     }
     """
 
@@ -122,15 +128,14 @@ class Canvas(ScrollView):
         base = self.rich_style
         if index >= len(self._lines):
             return Strip.blank(self.room.width, base)
-        styles = [
-            Segment(span.text, self.get_component_rich_style(f"canvas--{span.tone}"))
-            for span in self._lines[index]
-        ]
+        styles = [Segment(span.text, base + self._ink(span.tone)) for span in self._lines[index]]
         strip = Strip(styles).adjust_cell_length(self.room.width, base)
         if index == self._cursor and self.has_focus:
-            cursor = self.get_component_rich_style("canvas--cursor", partial=True)
-            strip = strip.apply_style(cursor)
+            strip = strip.apply_style(self._ink("cursor"))
         return strip
+
+    def _ink(self, tone: Tone | Literal["cursor"]) -> Style:
+        return self.screen.get_component_rich_style(f"ink--{tone}", partial=True)
 
 
 class Panel(Canvas):

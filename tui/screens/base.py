@@ -11,6 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Footer, Static
 
 from tui.live import Live
+from widgets.canvas import INKS, INKS_RULES
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
@@ -23,6 +24,9 @@ class HostScreen(Screen[None]):
 
     ``show`` is called after each sample; drawing what has not changed costs nothing.
     """
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = INKS
+    DEFAULT_CSS = f"HostScreen {{ {INKS_RULES} }}"
 
     NAME: ClassVar[str]
     """The screen's name in the table of commands."""

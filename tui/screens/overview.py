@@ -11,6 +11,7 @@ from textual.widget import Widget
 
 from tui.commands import bindings
 from tui.live import GUEST_CPU, Live, util_key
+from tui.model import NOT_READ_YET
 from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
@@ -86,9 +87,11 @@ class OverviewScreen(HostScreen):
                 past = live.history.series(util_key(gpus[index].address))
                 age_s, late_s = live.age(gpus[index], self.vfiotop.host.now()), self.vfiotop.late_s
                 panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
+        # As long as nothing was read there may be some: to style the screen twice takes long.
+        none = not gpus and live.snapshot.pci != NOT_READ_YET
         notice = self.query_one(Notice)
-        notice.display = not gpus
-        self.set_class(not gpus, "-no-gpu")
+        notice.display = none
+        self.set_class(none, "-no-gpu")
         notice.show(
             live.view.problem("pci")
             or "No GPU found: no PCI function of class 0300, 0302 or 0380 is on this host. "
