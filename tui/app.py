@@ -38,7 +38,7 @@ from tui.model import (
 )
 from tui.rules import changes, guest_readings
 from tui.rules.deeds import pauses, stops, why_not, why_not_guest
-from tui.sampler import samplers
+from tui.sampler import Readers
 from tui.screens.base import HostScreen
 from tui.screens.calls import CallsScreen
 from tui.screens.details import DetailsScreen
@@ -93,7 +93,14 @@ class VfiotopApp(App[None]):
         (32, "-tall"),
     ]
 
-    def __init__(self, host: Host, config: Config, stall_after: float = STALL_AFTER) -> None:
+    def __init__(
+        self,
+        host: Host,
+        config: Config,
+        stall_after: float = STALL_AFTER,
+        readers: Readers | None = None,
+    ) -> None:
+        """``readers`` are those of the host, where they read it already."""
         super().__init__(driver_class=LinkDriver)
         self.host = host
         self.config = config
@@ -113,13 +120,14 @@ class VfiotopApp(App[None]):
         self._drawing = False
         self.stops: dict[str, datetime] = {}
         """When guests, by UUID, were asked to shut down that have not done so yet."""
-        self._samplers = {s.name: s for s in samplers(host, self._deliver, config.interval)}
+        self._readers = readers or Readers(host, config.interval)
+        self._samplers = self._readers.by_name
 
     # --- readings in ---
 
     def on_load(self) -> None:
-        for sampler in self._samplers.values():
-            sampler.start()
+        self._readers.connect(self._deliver)
+        self._readers.start()
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK, self._look_for_stalls)

@@ -282,9 +282,13 @@ def _screen(host: Host, settings: config.Config) -> int:
     # Textual reads keys from stdin and draws on stderr.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
-    from tui.app import VfiotopApp  # noqa: PLC0415
+    from tui.sampler import Readers  # noqa: PLC0415
 
-    app = VfiotopApp(host, settings)
+    readers = Readers(host, settings.interval)
+    readers.start()
+    from tui.app import VfiotopApp  # noqa: PLC0415 - it takes long, and they read meanwhile
+
+    app = VfiotopApp(host, settings, readers=readers)
     app.run()
     return DONE if app.return_code in (0, None) else FAILED
 

@@ -156,3 +156,36 @@ def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Samp
         )
         for name, source in host.sources()
     )  # fmt: skip
+
+
+class Readers:
+    """All samplers of a host. They may begin to read before there is somebody to have it: to
+    start the screen takes as long as the first readings do."""
+
+    def __init__(self, host: Host, interval: float) -> None:
+        self._lock = threading.Lock()
+        self._early: list[Sample] = []
+        self._have: Deliver | None = None
+        self._started = False
+        self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
+
+    def start(self) -> None:
+        """Begin to read; once."""
+        if not self._started:
+            self._started = True
+            for sampler in self.by_name.values():
+                sampler.start()
+
+    def connect(self, have: Deliver) -> None:
+        """Hand over what was read already, and from now on what is read."""
+        with self._lock:
+            early, self._early, self._have = self._early, [], have
+        for sample in early:
+            have(sample)
+
+    def _deliver(self, sample: Sample) -> None:
+        with self._lock:
+            if self._have is None:
+                self._early.append(sample)
+                return
+        self._have(sample)

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tui.host import HostError, Wake
+from tui.host import Host, HostError, Silent, Wake
 from tui.model import HostFacts, Sample, Unavailable
-from tui.sampler import SHORTEST_GAP, Sampler
+from tui.sampler import SHORTEST_GAP, Readers, Sampler
 
 PATIENCE = 5.0
 
@@ -177,3 +177,25 @@ def test_a_slower_pace_is_slower_and_its_end_reads_at_once() -> None:
     rig.next()
     rig.next()
     rig.sampler.stop()
+
+
+def test_what_was_read_before_anybody_had_it_is_handed_over_first() -> None:
+    source = FakeSource()
+    silent = Silent("none")
+    host = Host(source, silent, silent, silent, silent)  # type: ignore[arg-type]
+    readers = Readers(host, 3600)
+    readers.start()
+    readers.start()
+    assert source.entered.acquire(timeout=PATIENCE)
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    deadline = time.monotonic() + PATIENCE
+    while len(readers._early) < len(readers.by_name):
+        assert time.monotonic() < deadline
+    readers.connect(samples.put)
+    early = {samples.get(timeout=PATIENCE).source for _ in readers.by_name}
+    assert early == set(readers.by_name)
+    readers.by_name["facts"].poke()
+    later = samples.get(timeout=PATIENCE)
+    assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
+    for sampler in readers.by_name.values():
+        sampler.stop()
