@@ -38,7 +38,7 @@ from tui.model import (
 )
 from tui.rules import changes, guest_readings
 from tui.rules.deeds import pauses, stops, why_not, why_not_guest
-from tui.sampler import Readers
+from tui.sampler import Readers, Sampler
 from tui.screens.base import HostScreen
 from tui.screens.calls import CallsScreen
 from tui.screens.details import DetailsScreen
@@ -162,7 +162,8 @@ class VfiotopApp(App[None]):
         """Sources are read at the same time: their readings are drawn as one."""
         if not self._drawing:
             self._drawing = True
-            asyncio.get_running_loop().call_later(TOGETHER_S, self._draw)
+            loop = asyncio.get_running_loop()
+            loop.call_later(TOGETHER_S, lambda: self.call_next(self._draw))
 
     def _draw(self) -> None:
         """Draw what was read, unless the terminal has not drawn the last of it yet."""
@@ -178,7 +179,7 @@ class VfiotopApp(App[None]):
     def on_caught_up(self) -> None:
         self._draw()
         driver = self._driver
-        if isinstance(driver, LinkDriver) and driver.shown.unfinished:
+        if isinstance(driver, LinkDriver) and driver.shown.unfinished and self.screen_stack:
             driver.link.withheld = True
             self.screen.refresh()
 
@@ -199,8 +200,13 @@ class VfiotopApp(App[None]):
         super()._display(screen, renderable)
 
     def on_resize(self) -> None:
+        self.action_redraw()
+
+    def action_redraw(self) -> None:
+        """Write every cell again: others may have written over them."""
         if isinstance(self._driver, LinkDriver):
             self._driver.shown.forget()
+        self.screen.refresh()
 
     @property
     def link(self) -> Link:
@@ -243,7 +249,9 @@ class VfiotopApp(App[None]):
         """Tell the sources what is looked at, and how often."""
         screen = self.screen
         shown = isinstance(screen, HostScreen) and screen.shows_cards
-        attention = guest_readings.attention(self.live.view, quiet=self.quiet, shown=shown)
+        attention = guest_readings.attention(
+            self.live.view, quiet=self.quiet, shown=shown, before=self._attention
+        )
         if attention == self._attention:
             return
         self._attention = attention
@@ -256,8 +264,8 @@ class VfiotopApp(App[None]):
         problems = dict(self.live.view.problems)
         states = (
             SourceState(
-                changes.SOURCE_NAMES[name], sampler.every, sampler.resting,
-                self.live.read_at.get(name), sampler.took, problems.get(name),
+                changes.SOURCE_NAMES[name], _when(sampler), self.live.read_at.get(name),
+                sampler.took, problems.get(name),
             )
             for name, sampler in self._samplers.items()
         )  # fmt: skip
@@ -284,6 +292,8 @@ class VfiotopApp(App[None]):
     def _look_for_stalls(self) -> None:
         if self.link.withheld and not self.link.behind:  # its answer was lost
             self.link.withheld = False
+            if self._driver is not None:
+                self._driver.flush()
             self.post_message(CaughtUp())
         for sampler in self._samplers.values():
             sample = sampler.stalled(self._stall_after)
@@ -404,8 +414,9 @@ class VfiotopApp(App[None]):
     def action_quiet(self) -> None:
         self.quiet = not self.quiet
         self.mind()
+        alone = ", the guest is left alone" if self.config.guest_readings == "auto" else ""
         self.notify(
-            f"Quiet: a reading every {self.config.interval * QUIET:g} s, the guest is left alone"
+            f"Quiet: a reading every {self.config.interval * QUIET:g} s{alone}"
             if self.quiet
             else "Readings as usual",
             timeout=2.0,
@@ -420,6 +431,13 @@ class VfiotopApp(App[None]):
         self.theme = next_theme(self.theme)
         self.notify(f"Theme: {self.theme}", timeout=1.5)
         threading.Thread(target=_keep_theme, args=(self.theme,), daemon=True).start()
+
+
+def _when(sampler: Sampler) -> str:
+    """When a source is read. The guests are asked as seldom as is right for each."""
+    if sampler.every is not None:
+        return f"{sampler.every:g} s"
+    return "when due" if sampler.name == "agent" else "on change"
 
 
 def _keep_theme(theme: str) -> None:

@@ -179,9 +179,10 @@ class Readers:
     def connect(self, have: Deliver) -> None:
         """Hand over what was read already, and from now on what is read."""
         with self._lock:
-            early, self._early, self._have = self._early, [], have
-        for sample in early:
-            have(sample)
+            self._have = have
+            for sample in self._early:
+                have(sample)
+            self._early = []
 
     def _deliver(self, sample: Sample) -> None:
         with self._lock:

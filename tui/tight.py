@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import split_graphemes
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
@@ -71,7 +71,8 @@ class Shown:
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
         for piece in _pieces(update):
-            if not 0 <= piece.y < size.height:
+            # Textual may still draw a layout for a size that the terminal has no more.
+            if not (0 <= piece.y < size.height and 0 <= piece.x < size.width):
                 continue
             row, cells = self._rows[piece.y], _cells(piece.segments, colors)
             cells = cells[: size.width - piece.x]
@@ -123,13 +124,10 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
             blank = (" ", _of_a_blank(codes))
             cells += [blank if character == " " else (character, codes) for character in text]
             continue
-        for character in text:
-            width = cell_len(character)
+        for start, end, width in split_graphemes(text)[0]:
             if width:
-                cells.append((character, codes))
+                cells.append((text[start:end], codes))
                 cells += [("", codes)] * (width - 1)
-            elif cells:  # it belongs to the character before it
-                cells[-1] = (cells[-1][0] + character, codes)
     return cells
 
 
@@ -137,7 +135,9 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
 def _of_a_blank(codes: str) -> str:
     """Of the colours and attributes only what shows on a blank: many blanks are then alike."""
     found = colours(codes)
-    return ";".join([*sorted(found.attributes & ON_BLANKS), *([found.back] if found.back else [])])
+    shown = found.attributes & ON_BLANKS
+    parts = [*sorted(shown), found.front if shown else "", found.back]
+    return ";".join(part for part in parts if part)
 
 
 @lru_cache(maxsize=4096)
@@ -221,7 +221,7 @@ class Pen:
     def __init__(self) -> None:
         self._written: list[str] = []
         self._colours = PLAIN
-        self._at: tuple[int, int] | None = None
+        self._row: int | None = None
         self.size = 0
         """Bytes so far."""
 
@@ -238,7 +238,7 @@ class Pen:
                 self._put(change(self._colours, wanted))
                 self._colours = wanted
             self._put(text)
-        self._at = (x + len(cells), y)
+        self._row = y
 
     def lift(self) -> str:
         """All that was written, with the terminal's colours as they were."""
@@ -250,12 +250,12 @@ class Pen:
     def _looks_blank_in(self, wanted: Colours) -> bool:
         """Whether a blank looks the same in the colours that are set."""
         set_now = self._colours
-        alike = set_now.attributes & ON_BLANKS == wanted.attributes & ON_BLANKS
-        return alike and set_now.back == wanted.back and "7" not in wanted.attributes
+        plain = not (set_now.attributes | wanted.attributes) & ON_BLANKS
+        return plain and set_now.back == wanted.back
 
     def _move(self, x: int, y: int) -> None:
-        if self._at is not None and self._at[1] == y and self._at[0] < x:
-            self._put(f"\x1b[{x - self._at[0]}C")
+        if self._row == y:
+            self._put(f"\x1b[{x + 1}G")
         else:
             self._put(f"\x1b[{y + 1};{x + 1}H")
 

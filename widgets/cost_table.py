@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.model import Asked, Cost, SourceState
+from tui.model import Asked, Cost
 from widgets.canvas import Panel
 from widgets.figures import ago
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
@@ -44,7 +44,7 @@ def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
     for source in cost.sources:
         took = DASH if source.took_s is None else f"{source.took_s * 1000:.1f} ms"
         age = DASH if source.read_at is None else ago((at - source.read_at).total_seconds())
-        lines.append(_row(source.name, _every(source), took, age, heading=False))
+        lines.append(_row(source.name, source.when, took, age, heading=False))
         if source.problem is not None:
             room = max(width - 2, 8)
             lines += [line("  ", *each) for each in wrap(source.problem, room, "dim")]
@@ -58,9 +58,3 @@ def _row(name: str, every: str, took: str, age: str, *, heading: bool = True) ->
         *pad(line(Span(every, tone)), EVERY),
         Span(f"{took:>{TOOK}}{age:>{AGE}}", tone),
     )
-
-
-def _every(source: SourceState) -> str:
-    if source.resting:
-        return "not now"
-    return "on change" if source.every_s is None else f"{source.every_s:g} s"

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tui.model import Gpu
 from widgets.canvas import Panel
-from widgets.gpu_panel import compact_line
+from widgets.gpu_panel import compact_line, origin
+from widgets.lines import Span
 
 
 class GpuList(Panel):
@@ -12,14 +15,17 @@ class GpuList(Panel):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._gpus: tuple[Gpu, ...] = ()
+        self._gpus: tuple[tuple[Gpu, Span], ...] = ()
         self.entitle("Further GPUs")
 
-    def show(self, gpus: tuple[Gpu, ...]) -> None:
-        """Draw ``gpus``."""
-        self._gpus = gpus
+    def show(self, gpus: Sequence[Gpu], ages: Sequence[float | None], late_s: float) -> None:
+        """Draw ``gpus``; ``ages`` are those of their readings in seconds, and ``late_s`` when
+        one is old."""
+        self._gpus = tuple(
+            (gpu, origin(gpu.reading, age, late_s)) for gpu, age in zip(gpus, ages, strict=True)
+        )
         self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:
-            self.paint([compact_line(gpu, self.room.width) for gpu in self._gpus])
+            self.paint([compact_line(gpu, self.room.width, where) for gpu, where in self._gpus])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.model import CardReading, Check, Gpu, Metrics
+from tui.model import NOT_SEEN, CardReading, Check, Gpu, Metrics
 from widgets.canvas import Panel
 from widgets.figures import (
     ago,
@@ -131,7 +131,7 @@ def gpu_lines(
         lines += graph_lines(series, rows, width, glyphs) or [()] * rows
     elif reading is not None and reading.lost is None and any(v is not None for v in series):
         load = percent(reading.metrics.util_pct)
-        lines[1] = history_line("GPU", series, load, width, glyphs, label_cells=LABEL)
+        lines[1:2] = [history_line("GPU", series, load, width, glyphs, label_cells=LABEL)]
     return [*lines, *tail]
 
 
@@ -203,9 +203,10 @@ def _throttle(metrics: Metrics) -> Line:
 
 
 def _process_lines(reading: CardReading, width: int) -> list[Line]:
-    if not reading.processes:
+    if not reading.processes or all(p.what == NOT_SEEN for p in reading.processes):
         return []
-    shown = sorted(reading.processes, key=lambda p: -(p.memory_mib or 0))
+    seen = [process for process in reading.processes if process.what != NOT_SEEN]
+    shown = sorted(seen, key=lambda p: -(p.memory_mib or 0))
     parts = [
         process.name if process.memory_mib is None else f"{process.name} {process.memory_mib:.0f} M"
         for process in shown
@@ -274,15 +275,15 @@ def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
     return [line(label, f"{where}, ", Span(f"{word}: {blocked or ''}", tone))]
 
 
-def compact_line(gpu: Gpu, width: int) -> Line:
-    """A further GPU on one line."""
+def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
+    """A further GPU on one line; ``where`` is its readings' ``origin``."""
     reading = gpu.reading
     metrics = reading.metrics if reading and reading.lost is None else Metrics()
     left = line(
         Span(f"{short(gpu.address)}  ", "label"),
         f"{model_name(gpu.function.name)}  ",
         Span(gpu.owner, "dim"),
-        Span("  from guest" if reading and reading.source == "guest-agent" else "", "dim"),
+        Span(f"  {where.text}" if where.text else "", where.tone),
     )
     right = line(
         Span(percent(metrics.util_pct), "strong"), "  ",

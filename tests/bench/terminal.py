@@ -71,6 +71,8 @@ class Terminal:
         self._pieces: list[Piece] = []
         self._tail = b""
         self._written = 0
+        self.answers = True
+        """Whether it answers what it is asked."""
         self._ended = False
         self._came = threading.Condition()
         self._stop = threading.Event()
@@ -203,6 +205,13 @@ class Terminal:
         os.write(self._pty, keys.encode())
         return at
 
+    def resize(self, columns: int, rows: int) -> None:
+        """Make the window another size; what was drawn before is then not known any more."""
+        with self._came:
+            self._size = (columns, rows)
+            self._pieces.clear()
+        fcntl.ioctl(self._pty, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def close(self) -> None:
         """End the program, if it has not ended, and let go of the terminal."""
         if self.process.poll() is None:
@@ -248,7 +257,8 @@ class Terminal:
         asked = self._tail + data
         last = 0
         for query in _QUERY.finditer(asked):
-            os.write(self._pty, ANSWERS[query[0]])
+            if self.answers:
+                os.write(self._pty, ANSWERS[query[0]])
             last = query.end()
         self._tail = asked[max(last, len(asked) - _LONGEST + 1) :]
 

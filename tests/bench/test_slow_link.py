@@ -89,3 +89,25 @@ def test_readings_keep_their_pace_and_do_not_pile_up(slow: Terminal) -> None:
 def test_a_link_that_is_too_slow_says_so() -> None:
     with Terminal(PROGRAM, environment(), 80, 24, rate=400.0) as terminal:
         terminal.until(lambda text: re.search(r"slow link: up to \d+ s old", text) is not None, 120)
+
+
+def test_a_window_that_is_dragged_to_another_size_is_drawn_right() -> None:
+    with Terminal(PROGRAM, environment()) as terminal:
+        terminal.until(lambda text: "^p palette" in text)
+        for columns in (*range(118, 60, -4), *range(62, 122, 6), 100):
+            terminal.resize(columns, 30)
+            terminal.quiet(0.02)
+        terminal.until(lambda text: text.splitlines()[1].count("╮") == 2)
+        terminal.quiet(0.3)
+        assert terminal.process.poll() is None
+        rows = terminal.text().splitlines()
+        assert all(row[-1] in "╮│╯" for row in rows[1:29]), rows
+
+
+def test_an_answer_that_is_lost_does_not_freeze_the_screen(slow: Terminal) -> None:
+    slow.answers = False
+    slow.press("g")
+    slow.quiet(1.0)
+    slow.answers = True
+    at = slow.press("\x1b")
+    slow.until(lambda text: below_the_header(text)[0].startswith("╭─ Guest GPU"), since=at)

@@ -203,6 +203,18 @@ def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
     assert card(source.read()).metrics.util_pct == 0
 
 
+def test_an_idle_card_beside_another_is_let_go_of_alone(machine: Machine) -> None:
+    machine.power(TWO, "active", "auto")
+    machine.control(f"{TWO} util 0", f"{TWO} enc 0", f"{TWO} dec 0", f"{TWO} process none")
+    source = machine.source()
+    source.read()
+    machine.now += IDLE
+    assert source.read().resting == ()
+    reading = source.read()
+    assert ([c.address for c in reading.cards], reading.resting) == ([ONE], (TWO,))
+    assert held_by(source.pid) == {"nvidiactl", "nvidia0"}
+
+
 def test_release_ends_the_child_until_resume(machine: Machine) -> None:
     source = machine.source()
     source.read()

@@ -69,7 +69,7 @@ def test_what_is_outside_of_a_span_is_not_touched(shown: Shown) -> None:
 
 def test_near_changes_are_written_as_one_and_far_ones_jumped_to(shown: Shown) -> None:
     assert write(shown, whole([Segment("X12Y456789abcdefghij")])) == "\x1b[1;1HX12Y"
-    assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[18CZ"
+    assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[20GZ"
 
 
 def test_of_the_colours_only_what_changes_is_written() -> None:
@@ -116,6 +116,30 @@ def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again(
 def test_a_wide_character_is_written_whole() -> None:
     cells = [("語", ""), ("", ""), ("x", "")]
     assert runs([("語", ""), ("", "31"), ("x", "")], cells) == [(0, 2)]
+
+
+def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: Shown) -> None:
+    chops: list[dict[int, Strip | None]] = [
+        {0: Strip([Segment("X" * 9)]), 30: Strip([Segment("Y" * 9)])}
+    ]
+    for end in (12, 39):
+        update = ChopsUpdate(
+            chops * (HEIGHT + 2), [(HEIGHT + 1, 0, end), (0, 5, end)], [[30, 39]] * 9
+        )
+        write(shown, update)
+
+
+def test_a_character_of_several_is_as_wide_as_it_is_drawn() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    written = write(Shown(), whole([Segment(f"a{family}b")]))
+    assert f"a{family}b" in written
+
+
+def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
+    shown = Shown()
+    red, blue = Style(color="red", reverse=True), Style(color="blue", reverse=True)
+    write(shown, whole([Segment(" ", red)]))
+    assert write(shown, whole([Segment(" ", blue)])) != ""
 
 
 def test_an_update_of_another_kind_is_not_guessed_at(shown: Shown) -> None:

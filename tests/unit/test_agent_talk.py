@@ -231,11 +231,33 @@ def test_an_agent_that_forgot_the_program_is_asked_anew(talk: Talk, guest: FakeG
     assert len(guest.started) == 2
 
 
+def test_programs_do_not_pile_up_where_the_agent_falls_silent(talk: Talk, guest: FakeGuest) -> None:
+    guest.ends_after = 1000.0
+
+    def send(text: str) -> str:
+        if "guest-exec-status" in text:
+            raise AgentError("the guest's agent does not answer")
+        return guest.send(text)
+
+    for _ in range(5):
+        with pytest.raises(AgentError):
+            talk.ask(Agent(send))
+    assert len(guest.started) == 1
+
+
+def test_an_exit_status_that_is_none_is_not_believed(talk: Talk, guest: FakeGuest) -> None:
+    guest.replies["guest-exec-status"] = (
+        '{"return": {"exited": true, "exitcode": ' + "9" * 400 + "}}"
+    )
+    assert failure(talk, guest) == "nvidia-smi in the guest was ended"
+
+
 @pytest.mark.parametrize(
     ("command", "reply"),
     [
         ("guest-info", "nonsense"), ("guest-info", "[]"), ("guest-info", '{"return": 3}'),
         ("guest-info", '{"return": {"supported_commands": 7}}'),
+        ("guest-info", '{"return": {"supported_commands": [{"name": ["x"], "enabled": true}]}}'),
         ("guest-info", "[" * 100_000), ("guest-info", '{"return": {}}' + " " * REPLY_LIMIT),
         ("guest-exec", '{"return": {"pid": "7"}}'), ("guest-exec", '{"return": {"pid": -1}}'),
         ("guest-exec", '{"return": {"pid": true}}'),

@@ -256,6 +256,13 @@ def test_sleep() -> None:
     assert told(asleep, replace(awake, vitals=vitals(None))) == []
 
 
+def test_a_card_that_is_left_alone_is_not_lost() -> None:
+    read = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
+    for alone in (replace(nvml(), resting=(HOST,)), replace(nvml(), spared=(HOST,))):
+        assert told(read, replace(read, nvml=alone)) == []
+        assert told(replace(read, nvml=alone), read) == []
+
+
 def test_nvml_fails_while_a_card_could_be_read() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     dead = replace(fine, nvml=Unavailable("the NVML process ended"))

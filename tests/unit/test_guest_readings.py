@@ -10,6 +10,7 @@ import pytest
 
 from tests.unit.made import NOON, card, domain, function, inventory, snapshot, two_cards
 from tui.model import (
+    NOT_READ_YET,
     AgentReading,
     Attention,
     Gpu,
@@ -21,6 +22,7 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules.guest_readings import attention
+from tui.rules.roles import Choice
 from tui.rules.view import assess
 
 GUEST, HOST = "0000:02:00.0", "0000:01:00.0"
@@ -141,6 +143,50 @@ def test_no_other_is(facts: dict[str, Any]) -> None:
 
 def test_nor_is_one_whose_card_nobody_looks_at() -> None:
     assert attention(view(), shown=False) == Attention(kept=(GUEST,), shown=False)
+
+
+# --- which cards are for a guest: with a driver from 595 on these are not held ---------------
+
+
+CHOSEN = Choice(guest_gpu=GUEST)
+DOWN = Unavailable("libvirtd is not running")
+
+
+def told(taken: Snapshot, choice: Choice | None = None, before: Attention | None = None) -> object:
+    return attention(assess(taken, choice), before=before).kept
+
+
+def desk(*names: str, **readings: Any) -> Snapshot:
+    """Two cards with the host, and a domain for each of these slots."""
+    domains = [domain(f"of-{name}", f"{name}.0") for name in names]
+    return snapshot(two_cards(), domains, **readings)
+
+
+@pytest.mark.parametrize("choice", [None, CHOSEN])
+def test_as_long_as_the_devices_or_the_guests_were_not_read_it_may_be_any(
+    choice: Choice | None,
+) -> None:
+    for unread in (Snapshot(), replace(desk(), pci=DOWN), replace(desk(), guests=NOT_READ_YET)):
+        assert told(unread, choice) is None
+
+
+def test_every_card_that_a_domain_names_is_for_a_guest() -> None:
+    assert told(desk("02:00")) == (GUEST,)
+    assert told(desk("01:00", "02:00")) == (HOST, GUEST)
+    assert told(desk("01:00"), CHOSEN) == (HOST, GUEST)
+
+
+def test_while_libvirt_is_away_what_it_told_before_holds() -> None:
+    before = Attention(kept=(HOST,))
+    assert told(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
+    assert told(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
+    assert told(desk(guests=DOWN), CHOSEN) == (GUEST,)
+
+
+def test_without_libvirt_and_a_choice_it_may_be_any() -> None:
+    pci = inventory(*card("01:00", 1, boot_vga=False), *card("02:00", 2, boot_vga=False))
+    assert told(snapshot(pci, guests=DOWN)) is None
+    assert told(snapshot(pci)) == ()
 
 
 # --- the driver in it -----------------------------------------------------------------

@@ -182,7 +182,7 @@ def test_a_slower_pace_is_slower_and_its_end_reads_at_once() -> None:
 def test_what_was_read_before_anybody_had_it_is_handed_over_first() -> None:
     source = FakeSource()
     silent = Silent("none")
-    host = Host(source, silent, silent, silent, silent)  # type: ignore[arg-type]
+    host = Host(source, silent, silent, silent, silent)
     readers = Readers(host, 3600)
     readers.start()
     readers.start()

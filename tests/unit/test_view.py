@@ -160,6 +160,7 @@ def test_a_stale_reading_is_not_shown_for_a_card_on_vfio() -> None:
 
 
 AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST, "suspended"),))
+RESTING = NvmlReading("580", (), resting=(GUEST,))
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
 
 
@@ -172,6 +173,7 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: it tells no readings"),
         ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
+        ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has let go of it"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP, "nvml": DEAD}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": AWAKE, "nvml": DEAD}, "libnvidia-ml"),

@@ -36,6 +36,9 @@ ANSWER_S = 2
 
 SHORTEST_WAKE = 0.2
 
+AGAIN_S = 10.0
+"""Seconds until libvirt is tried again after it failed."""
+
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
@@ -88,13 +91,18 @@ class AgentSource:
         self._welcome(attention.guests)
         if not attention.guests:
             raise NothingToRead("no guest is there to be asked for its card")
-        connection = self._connected()
         try:
+            connection = self._connected()
             says = tuple(self._guest(connection, uuid) for uuid in sorted(attention.guests))
         except libvirt.libvirtError as error:
             self._drop()
+            self._wake_in(AGAIN_S)
             raise HostError(why_lost(error, self._uri)) from error
-        self._wake_when_due(attention.guests)
+        except HostError:
+            self._wake_in(AGAIN_S)
+            raise
+        due = [self._talks[uuid][1].due for uuid in attention.guests if uuid in self._talks]
+        self._wake_in(min(due) - self._clock() if due else AGAIN_S)
         return AgentReading(says)
 
     def close(self) -> None:
@@ -158,14 +166,12 @@ class AgentSource:
 
     # --- when -----------------------------------------------------------------------
 
-    def _wake_when_due(self, guests: tuple[str, ...]) -> None:
-        """At the time at which the next of the guests is to be asked."""
-        due = [self._talks[uuid][1].due for uuid in guests if uuid in self._talks]
+    def _wake_in(self, seconds: float) -> None:
+        """When the next of the guests is to be asked."""
         if self._timer is not None:
             self._timer.cancel()
-        if due and not self._closing.is_set():
-            pause = max(SHORTEST_WAKE, min(due) - self._clock())
-            self._timer = threading.Timer(pause, self._wake)
+        if not self._closing.is_set():
+            self._timer = threading.Timer(max(SHORTEST_WAKE, seconds), self._wake)
             self._timer.daemon = True
             self._timer.start()
 

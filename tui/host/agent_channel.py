@@ -56,8 +56,9 @@ class Agent:
         if not isinstance(found, list):
             raise _nonsense()
         enabled = {
-            each.get("name") for each in found
+            name for each in found
             if isinstance(each, dict) and each.get("enabled") is True
+            and isinstance(name := each.get("name"), str)
         }  # fmt: skip
         return {"guest-exec", "guest-exec-status"} <= enabled
 
@@ -90,7 +91,8 @@ class Agent:
         if not exited:
             return None
         status = told.get("exitcode")
-        return Outcome(status if type(status) is int else None, _output(told.get("out-data")))
+        known = type(status) is int and 0 <= status < 1 << 32
+        return Outcome(cast(int, status) if known else None, _output(told.get("out-data")))
 
     def _ask(
         self, command: str, arguments: Mapping[str, object] | None = None

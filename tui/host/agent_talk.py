@@ -121,18 +121,19 @@ class Talk:
                 raise _hangs()
             self._left_running = None
         began = self._clock()
-        pid = self._start(agent, words)
+        # Until its end is known it may run, also where the agent falls silent meanwhile.
+        self._left_running = pid = self._start(agent, words)
         look = self._took
         while True:
             self._wait(look)
             ended = agent.outcome(pid)
             took = self._clock() - began
             if ended is not None:
+                self._left_running = None
                 # The time that it takes varies; it is followed down slowly, up at once.
                 self._took = max(took, 0.8 * self._took)
                 return ended
             if took > PATIENCE:
-                self._left_running = pid
                 raise _hangs()
             look = FIRST_LOOK
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tui.host.drm_fdinfo import WORDS, Client
 from tui.host.drm_hwmon import MIB
-from tui.model import GpuProcess
+from tui.model import NOT_SEEN, GpuProcess
 
 PROCESSES_LISTED = 256
 """Processes of a card that are named; the others are counted."""
@@ -109,8 +109,8 @@ def _listed(processes: list[GpuProcess]) -> list[GpuProcess]:
 
 def _not_seen(unseen: int, hidden: bool) -> Collection[GpuProcess]:
     if hidden:
-        return (GpuProcess(None, "other processes", "not seen"),)
+        return (GpuProcess(None, "other processes", NOT_SEEN),)
     if not unseen:
         return ()
     whose = "process of another user" if unseen == 1 else "processes of other users"
-    return (GpuProcess(None, f"{unseen} {whose}", "not seen"),)
+    return (GpuProcess(None, f"{unseen} {whose}", NOT_SEEN),)

@@ -111,9 +111,10 @@ class NvmlSource:
             bound = self._bound()
             spared = self._spared(bound)
             cards = tuple(self._power(address) for address in bound if address not in spared)
-            process = self._process_for(self._rest.wanted(cards))
+            wanted = self._rest.wanted(cards)
+            process = self._process_for(wanted)
             if process is None:
-                raise NothingToRead(SPARED) if spared else _nothing_to_read(cards)
+                raise NothingToRead(SPARED) if spared and not cards else _nothing_to_read(cards)
         except HostError:
             self._end()
             raise
@@ -121,9 +122,14 @@ class NvmlSource:
         try:
             line = process.ask(
                 self._timeout if self._answered else self._start_timeout,
-                wanted=lambda: self._bound() == bound and not self._swapping(),
+                wanted=lambda: (
+                    self._bound() == bound
+                    and self._spared(bound) == spared
+                    and not self._swapping()
+                ),
             )
-            reading = replace(parse_reply(line, taken_at), spared=spared)
+            resting = tuple(card.address for card in cards if card.address not in wanted)
+            reading = replace(parse_reply(line, taken_at), spared=spared, resting=resting)
         except NothingToRead:
             self._end()
             raise

@@ -26,6 +26,7 @@ from tui.model.guests import (
 from tui.model.machine import (
     BRIDGE_CLASS,
     GPU_CLASSES,
+    NOT_SEEN,
     Bar,
     Boot,
     BootLoader,
@@ -80,6 +81,7 @@ __all__ = [
     "GPU_CLASSES",
     "INACTIVE_STATES",
     "NOT_READ_YET",
+    "NOT_SEEN",
     "SWAP_ENDS",
     "AgentReading",
     "Asked",

@@ -16,13 +16,13 @@ Asked = Literal["nvml", "libvirt", "agent"]
 class Attention:
     """What readings are for.
 
-    ``kept`` are the addresses of the GPUs that are for a guest: nothing of ours may be in
-    their way. ``guests`` are the UUIDs of the running guests that have a card which they
-    could tell of. ``shown``: readings of the cards are on the screen. ``quiet``: as few calls
-    as can be.
+    ``kept`` are the addresses of the GPUs that are for a guest, ``None`` where that is not
+    known: nothing of ours may be in their way. ``guests`` are the UUIDs of the running guests
+    that have a card which they could tell of. ``shown``: readings of the cards are on the
+    screen. ``quiet``: as few calls as can be.
     """
 
-    kept: tuple[str, ...] = ()
+    kept: tuple[str, ...] | None = ()
     guests: tuple[str, ...] = ()
     shown: bool = True
     quiet: bool = False
@@ -30,12 +30,11 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How one source does: read every ``every_s`` seconds, ``None``: when something changes.
-    ``resting``: not now, for nobody looks. ``took_s`` is how long its last reading took."""
+    """How one source does: ``when`` it is read, in words, and how many seconds its last
+    reading took."""
 
     name: str
-    every_s: float | None
-    resting: bool = False
+    when: str
     read_at: datetime | None = None
     took_s: float | None = None
     problem: str | None = None

@@ -215,6 +215,10 @@ class Metrics:
         return tuple(f.name for f in fields(cls))
 
 
+NOT_SEEN = "not seen"
+"""What those do on a card who could not be looked into."""
+
+
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
     """A process on a card as the driver lists it. ``what``: graphics, compute, ...
@@ -243,12 +247,13 @@ class CardReading:
 @dataclass(frozen=True, slots=True)
 class NvmlReading:
     """All cards that NVML lists, ordered by address, and the driver's version. ``spared`` are
-    those on the driver that are not read so that they can leave it; ``asked`` is the number of
-    calls that the reading took."""
+    those on the driver that are not read so that they can leave it, ``resting`` those that are
+    not so that they can sleep; ``asked`` is the number of calls that the reading took."""
 
     driver_version: str | None
     cards: tuple[CardReading, ...]
     spared: tuple[str, ...] = ()
+    resting: tuple[str, ...] = ()
     asked: int = field(default=0, compare=False)
 
     def of(self, address: str) -> CardReading | None:

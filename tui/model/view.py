@@ -108,8 +108,9 @@ class Gpu:
 
     ``owner`` is ``host``, ``vfio``, ``guest:<name>``, ``none``, ``moving``,
     ``stuck`` or, where the driver could not be read, ``unknown``.
-    ``no_reading`` says why ``reading`` is missing. ``half_bound``: some of its functions are
-    on VFIO's driver and some are not, and no swap of ours is at work.
+    ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
+    or leave. ``half_bound``: some of its functions are on VFIO's driver and some are not, and
+    no swap of ours is at work.
     """
 
     function: PciFunction
@@ -121,6 +122,7 @@ class Gpu:
     vitals: CardVitals | None = None
     reading: CardReading | None = None
     no_reading: str | None = None
+    left_alone: bool = False
     half_bound: bool = False
 
     @property

@@ -222,8 +222,8 @@ def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 
 def _fault(gpu: Gpu) -> str | None:
-    """Why NVML does not read a card that it should: awake and on its driver."""
-    if gpu.function.driver != "nvidia" or gpu.asleep:
+    """Why NVML does not read a card that it should: awake, on its driver, and not left alone."""
+    if gpu.function.driver != "nvidia" or gpu.asleep or gpu.left_alone:
         return None
     if gpu.reading is None:
         return gpu.no_reading

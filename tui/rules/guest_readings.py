@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tui.model import (
+    NOT_READ_YET,
     AgentReading,
     Attention,
     CardReading,
@@ -56,15 +57,38 @@ def driver_version(domain: Domain, agent: AgentReading | Unavailable) -> str | N
     return says.driver_version if says else None
 
 
-def attention(view: HostView, *, quiet: bool = False, shown: bool = True) -> Attention:
+def attention(
+    view: HostView,
+    *,
+    quiet: bool = False,
+    shown: bool = True,
+    before: Attention | None = None,
+) -> Attention:
     """What the sources are to mind. ``shown``: readings of the cards are on the screen; where
-    they are not, no guest is asked."""
+    they are not, no guest is asked. ``before`` is what they were told last."""
     return Attention(
-        kept=tuple(gpu.address for gpu in view.gpus if gpu.role == "guest"),
+        kept=_kept(view, before.kept if before else None),
         guests=tuple(sorted(set(_askable(view)))) if shown else (),
         shown=shown,
         quiet=quiet,
     )
+
+
+def _kept(view: HostView, before: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    """The guest's card and every other that a domain names. While libvirt does not tell, what
+    it told before holds; where it never has, and no card is known to be the guest's, it may be
+    any."""
+    waits = view.problem("guests") == NOT_READ_YET.reason
+    if view.problem("pci") is not None or view == HostView() or waits:
+        return before
+    gpus = {gpu.address for gpu in view.gpus}
+    kept = {gpu.address for gpu in view.gpus if gpu.role == "guest"}
+    kept |= {a for guest in view.guests for a in guest.domain.addresses if a in gpus}
+    if view.problem("guests") is not None:
+        kept |= set(before or ())
+        if not kept and before is None:
+            return None
+    return tuple(sorted(kept))
 
 
 def _askable(view: HostView) -> Iterator[str]:

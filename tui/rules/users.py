@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tui.model import CardUse, CardUser, CardUsers, Gpu, GpuProcess, Holder, Holders, Unavailable
+from tui.model import (
+    NOT_SEEN,
+    CardUse,
+    CardUser,
+    CardUsers,
+    Gpu,
+    GpuProcess,
+    Holder,
+    Holders,
+    Unavailable,
+)
 from tui.rules.holding import how_to_stop
 
 OURS = "vfiotop reads the card; lets go when a swap begins"
@@ -56,7 +66,9 @@ def _rows(gpu: Gpu, found: tuple[Holder, ...]) -> Iterator[CardUser]:
             else:
                 yield _process(gpu, held, tuple(p for p in processes if p.pid == pid))
     for process in processes:
-        if process.pid is None:  # what the driver cannot tell apart is no process to end
+        # What the driver cannot tell apart is no process to end; whom nobody could look into
+        # is told of as a doubt.
+        if process.pid is None and process.what != NOT_SEEN:
             yield CardUser(
                 None, process.name, (process.what,), memory_mib=process.memory_mib,
                 util_pct=process.util_pct,

@@ -129,8 +129,13 @@ def _gpu(
         vitals=card,
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
+        left_alone=_left_alone(function, snapshot.nvml),
         half_bound=moved_by is None and _half_bound(function, others),
     )
+
+
+def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
+    return isinstance(nvml, NvmlReading) and function.address in (*nvml.spared, *nvml.resting)
 
 
 def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
@@ -181,6 +186,7 @@ def _why_unread(
     asleep = vitals is not None and vitals.runtime_status == "suspended"
     removal = vitals.removal if vitals else None
     spared = isinstance(source, NvmlReading) and function.address in source.spared
+    resting = isinstance(source, NvmlReading) and function.address in source.resting
     reasons = (
         (removal is not None, _why_removed(removal, source) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
@@ -189,6 +195,7 @@ def _why_unread(
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
         (spared, release.SPARED),
+        (resting, "idle: NVML has let go of it, so that it can sleep"),
         (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
     )
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")

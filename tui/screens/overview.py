@@ -79,13 +79,13 @@ class OverviewScreen(HostScreen):
         self.query_one(EventList).show(live.events)
 
     def _draw_gpus(self, live: Live) -> None:
-        gpus = live.view.gpus
+        gpus, at, late_s = live.view.gpus, self.vfiotop.host.now(), self.vfiotop.late_s
         for index in range(PANELS):
             panel = self.query_one(f"#gpu-{index}", GpuPanel)
             panel.display = index < len(gpus)
             if index < len(gpus):
                 past = live.history.series(util_key(gpus[index].address))
-                age_s, late_s = live.age(gpus[index], self.vfiotop.host.now()), self.vfiotop.late_s
+                age_s = live.age(gpus[index], at)
                 panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
         # As long as nothing was read there may be some: to style the screen twice takes long.
         none = not gpus and live.snapshot.pci != NOT_READ_YET
@@ -103,4 +103,4 @@ class OverviewScreen(HostScreen):
         height = min(len(further), LISTED) + 2
         if more.styles.height is None or more.styles.height.value != height:
             more.styles.height = height
-        more.show(further)
+        more.show(further, [live.age(gpu, at) for gpu in further], late_s)

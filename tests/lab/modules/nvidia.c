@@ -2,7 +2,8 @@
 /*
  * Stands in for NVIDIA's kernel module where it touches binding: it binds the cards that
  * lab_cards.c makes, gives each a node that counts its users, and its remove callback
- * waits for them without end, as the real one does.
+ * waits for them without end, as the real one does. A card that may sleep (power/control
+ * "auto", which is not the default) sleeps when nobody has its node for IDLE_MS.
  *
  * /dev/nvidiaN, /dev/nvidiactl           character devices of major 195
  * /proc/driver/nvidia/version            the driver's version
@@ -17,6 +18,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/pci.h>
+#include <linux/pm_runtime.h>
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 #include <linux/version.h>
@@ -25,6 +27,7 @@
 #define CONTROL_MINOR 255
 #define MAX_CARDS 32
 #define TURN_MS 500
+#define IDLE_MS 2000
 
 static char *version = "580.105.08";
 module_param(version, charp, 0444);
@@ -63,6 +66,8 @@ static int node_open(struct inode *inode, struct file *file)
 	if (!card->dev || card->leaving)
 		result = -ENODEV;
 	else
+		result = pm_runtime_resume_and_get(&card->dev->dev);
+	if (!result)
 		atomic_inc(&card->users);
 	mutex_unlock(&lock);
 	file->private_data = card;
@@ -74,8 +79,12 @@ static int node_release(struct inode *inode, struct file *file)
 {
 	struct card *card = file->private_data;
 
-	if (card && !(unrecoverable && card->leaving))
-		atomic_dec(&card->users);
+	if (!card || (unrecoverable && card->leaving))
+		return 0;
+	/* First this: without users the card may be gone. */
+	pm_runtime_mark_last_busy(&card->dev->dev);
+	pm_runtime_put_autosuspend(&card->dev->dev);
+	atomic_dec(&card->users);
 	return 0;
 }
 
@@ -144,6 +153,11 @@ static int probe(struct pci_dev *dev, const struct pci_device_id *id)
 	proc_create_single_data("information", 0444, card->folder, show_information, card);
 	device_create(nodes, NULL, MKDEV(MAJOR_NUMBER, card - cards), NULL, "nvidia%d",
 		      (int)(card - cards));
+	/* The PCI core has counted itself as a user for us: from here on only openers count. */
+	pm_runtime_set_autosuspend_delay(&dev->dev, IDLE_MS);
+	pm_runtime_use_autosuspend(&dev->dev);
+	pm_runtime_mark_last_busy(&dev->dev);
+	pm_runtime_put_autosuspend(&dev->dev);
 	return 0;
 }
 
@@ -151,6 +165,9 @@ static void remove(struct pci_dev *dev)
 {
 	struct card *card = pci_get_drvdata(dev);
 
+	/* What probe gave back; the PCI core has already woken the card for this. */
+	pm_runtime_get_noresume(&dev->dev);
+	pm_runtime_dont_use_autosuspend(&dev->dev);
 	mutex_lock(&lock);
 	card->leaving = true;
 	mutex_unlock(&lock);
@@ -169,6 +186,29 @@ static void remove(struct pci_dev *dev)
 	mutex_unlock(&lock);
 }
 
+/*
+ * A card that sleeps is as one whose power is cut: a read of its config space wakes it, which
+ * the PCI core does for no other state.
+ */
+static int power_off(struct device *dev)
+{
+	struct pci_dev *card = to_pci_dev(dev);
+
+	pci_save_state(card);
+	card->current_state = PCI_D3cold;
+	return 0;
+}
+
+/* The PCI core has set the state and written config space back. */
+static int power_on(struct device *dev)
+{
+	return 0;
+}
+
+static const struct dev_pm_ops power = {
+	SET_RUNTIME_PM_OPS(power_off, power_on, NULL)
+};
+
 static const struct pci_device_id ids[] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, PCI_ANY_ID), .class = PCI_CLASS_DISPLAY_VGA << 8,
 	  .class_mask = ~0 },
@@ -183,6 +223,7 @@ static struct pci_driver driver = {
 	.id_table = ids,
 	.probe = probe,
 	.remove = remove,
+	.driver.pm = &power,
 };
 
 /* --- the module ----------------------------------------------------------- */
