@@ -36,7 +36,11 @@ class Rounds(VfiotopApp):
     def on_sampled(self, message: Sampled) -> None:
         """Called before the application takes the sample itself."""
         self._due.discard(message.sample.source)
-        if not self._due:
+
+    def _draw(self) -> None:
+        """Called some time after samples came, and again when the terminal has caught up."""
+        super()._draw()
+        if not self._due and not self.link.behind:
             self._due = set(self._samplers)
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 
