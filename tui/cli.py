@@ -8,8 +8,11 @@ Errors go to stderr as one line that says what to do.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +22,13 @@ from tui.host import Host, HostError
 from tui.model import Inventory, Unavailable
 
 DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
+
+SETTLED_S = 2.0
+"""Seconds after which the start of the screen is over."""
+
+COLLECT = (10_000, 20, 50)
+"""Python's thresholds for collecting cycles: a reading makes some thousand objects, hardly
+any of them in one."""
 
 GUEST_COMMANDS = {
     "start": "start the guest; its card is bound first where that is needed",
@@ -282,6 +292,14 @@ def _screen(host: Host, settings: config.Config) -> int:
     # Textual reads keys from stdin and draws on stderr.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
+    # What is made until the screen is there stays: to look through it for cycles again and
+    # again is a tenth of the start, and a quarter of what runs later.
+    gc.disable()
+    settled = threading.Timer(SETTLED_S, _collect_rarely)
+    settled.daemon = True
+    settled.start()
+    # Textual waits so long whether an escape is a key or begins one; its default is 100.
+    os.environ.setdefault("ESCDELAY", "40")
     from tui.sampler import Readers  # noqa: PLC0415
 
     readers = Readers(host, settings.interval)
@@ -291,6 +309,13 @@ def _screen(host: Host, settings: config.Config) -> int:
     app = VfiotopApp(host, settings, readers=readers)
     app.run()
     return DONE if app.return_code in (0, None) else FAILED
+
+
+def _collect_rarely() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT)
+    gc.enable()
 
 
 def fail(message: str, code: int) -> int:

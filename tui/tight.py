@@ -31,6 +31,24 @@ of a wide character shows nothing of its own."""
 UNKNOWN: Cell = ("", "?")
 
 
+class Colours(NamedTuple):
+    """SGR codes by what they set; an empty colour is the terminal's own."""
+
+    attributes: frozenset[str] = frozenset()
+    front: str = ""
+    back: str = ""
+
+
+class Stroke(NamedTuple):
+    """Cells of a row that are written in the same colours, from the column ``x`` up to ``end``."""
+
+    y: int
+    x: int
+    end: int
+    text: str
+    colours: Colours
+
+
 class Piece(NamedTuple):
     """What a row is to show from a column on."""
 
@@ -68,6 +86,7 @@ class Shown:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
         budget, pen = self._budget(), Pen()
+        by_colours: dict[Colours, list[Stroke]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
         for piece in _pieces(update):
@@ -79,12 +98,19 @@ class Shown:
             end = piece.x + len(cells)
             if row[piece.x : end] == cells:
                 continue
-            for start, stop in runs(row[piece.x : end], cells):
+            for stroke in strokes(piece.y, piece.x, row[piece.x : end], cells):
                 if budget is not None and pen.size >= budget:
                     self.unfinished = True
                     return pen.lift()
-                pen.write(piece.x + start, piece.y, cells[start:stop])
-                row[piece.x + start : piece.x + stop] = cells[start:stop]
+                row[stroke.x : stroke.end] = cells[stroke.x - piece.x : stroke.end - piece.x]
+                if budget is None:
+                    by_colours.setdefault(stroke.colours, []).append(stroke)
+                else:
+                    pen.write(stroke)
+        # A colour costs more than a jump: all that is to have it is written at once.
+        for alike in by_colours.values():
+            for stroke in alike:
+                pen.write(stroke)
         return pen.lift()
 
 
@@ -145,31 +171,42 @@ def _codes(style: Style, colors: ColorSystem) -> str:
     return Strip.render_ansi(style, colors)
 
 
-def runs(old: list[Cell], new: list[Cell]) -> list[tuple[int, int]]:
-    """The runs ``[start, end)`` of cells that differ, near ones as one; a wide character is
-    written whole."""
-    found: list[tuple[int, int]] = []
-    for x, (was, now) in enumerate(zip(old, new, strict=True)):
-        if was == now:
+def strokes(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Stroke]:
+    """What is to be written so that a row, from the column ``left`` on, shows ``new`` in place
+    of ``old``: cells that differ, with those between that are cheaper to write than to jump
+    over. A wide character is written whole."""
+
+    def stroke() -> Stroke:
+        text = "".join(text for text, _ in new[start : last + 1])
+        return Stroke(y, left + start, left + last + 1, text, inks)
+
+    start = last = -1
+    inks = PLAIN
+    for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
+        while x > 0 and new[x][0] == "":
+            x -= 1  # noqa: PLW2901 - its first half
+        if x <= last:
             continue
-        start, end = x, x + 1
-        while start > 0 and new[start][0] == "":
-            start -= 1
-        while end < len(new) and new[end][0] == "":
-            end += 1
-        if found and start - found[-1][1] <= GAP:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        wanted = colours(new[x][1])
+        between = new[last + 1 : x + 1]
+        if start >= 0 and len(between) <= GAP + 1 and all(_fits(cell, inks) for cell in between):
+            last = x
         else:
-            found.append((start, end))
-    return found
+            if start >= 0:
+                yield stroke()
+            start, last, inks = x, x, wanted
+        while last + 1 < len(new) and new[last + 1][0] == "":
+            last += 1
+    if start >= 0:
+        yield stroke()
 
 
-class Colours(NamedTuple):
-    """SGR codes by what they set; an empty colour is the terminal's own."""
-
-    attributes: frozenset[str] = frozenset()
-    front: str = ""
-    back: str = ""
+def _fits(cell: Cell, inks: Colours) -> bool:
+    """Whether a cell is right in these colours; a blank is where what is behind it is."""
+    wanted = colours(cell[1])
+    if cell[0] == " " and not (wanted.attributes | inks.attributes) & ON_BLANKS:
+        return wanted.back == inks.back
+    return wanted == inks
 
 
 PLAIN = Colours()
@@ -221,24 +258,18 @@ class Pen:
     def __init__(self) -> None:
         self._written: list[str] = []
         self._colours = PLAIN
-        self._row: int | None = None
+        self._at = (-1, -1)
         self.size = 0
         """Bytes so far."""
 
-    def write(self, x: int, y: int, cells: list[Cell]) -> None:
-        """Cells of a row, of which the first is at ``x``, ``y``; the screen's first is 0, 0."""
-        self._move(x, y)
-        for text, codes in cells:
-            if not text:
-                continue
-            wanted = colours(codes)
-            if text == " " and self._looks_blank_in(wanted):
-                wanted = self._colours
-            if wanted != self._colours:
-                self._put(change(self._colours, wanted))
-                self._colours = wanted
-            self._put(text)
-        self._row = y
+    def write(self, stroke: Stroke) -> None:
+        """Write it in its place; the screen's first cell is 0, 0."""
+        self._move(stroke.x, stroke.y)
+        if stroke.colours != self._colours:
+            self._put(change(self._colours, stroke.colours))
+            self._colours = stroke.colours
+        self._put(stroke.text)
+        self._at = (stroke.y, stroke.end)
 
     def lift(self) -> str:
         """All that was written, with the terminal's colours as they were."""
@@ -247,14 +278,10 @@ class Pen:
             self._colours = PLAIN
         return "".join(self._written)
 
-    def _looks_blank_in(self, wanted: Colours) -> bool:
-        """Whether a blank looks the same in the colours that are set."""
-        set_now = self._colours
-        plain = not (set_now.attributes | wanted.attributes) & ON_BLANKS
-        return plain and set_now.back == wanted.back
-
     def _move(self, x: int, y: int) -> None:
-        if self._row == y:
+        if self._at == (y, x):
+            return
+        if self._at[0] == y:
             self._put(f"\x1b[{x + 1}G")
         else:
             self._put(f"\x1b[{y + 1};{x + 1}H")

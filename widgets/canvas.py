@@ -40,7 +40,7 @@ INKS_RULES = """
     & .ink--graph { color: $accent; }
     & .ink--rest { color: $panel; }
     &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--rest { text-style: dim; }
-    & .ink--cursor { background: $boost; }
+    & .ink--cursor { background: $panel; }
 """
 """Their style, to be nested in the CSS of the screen."""
 
@@ -131,7 +131,10 @@ class Canvas(ScrollView):
         styles = [Segment(span.text, base + self._ink(span.tone)) for span in self._lines[index]]
         strip = Strip(styles).adjust_cell_length(self.room.width, base)
         if index == self._cursor and self.has_focus:
-            strip = strip.apply_style(self._ink("cursor"))
+            # Its background comes on top of the segments' own, not beneath it.
+            cursor = self._ink("cursor")
+            row = [Segment(text, (style or base) + cursor) for text, style, _ in strip]
+            strip = Strip(row, strip.cell_length)
         return strip
 
     def _ink(self, tone: Tone | Literal["cursor"]) -> Style:

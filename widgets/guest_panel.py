@@ -32,6 +32,7 @@ class GuestPanel(Panel):
         self._problem: str | None = None
         self._series: Sequence[float | None] = ()
         self._at: datetime | None = None
+        self._shown: object = None
 
     def show(
         self,
@@ -42,6 +43,11 @@ class GuestPanel(Panel):
     ) -> None:
         """Draw ``guests`` (the allowed one first) as of ``at``; ``problem`` is why they
         cannot be read; ``series`` is the allowed guest's CPU load in percent."""
+        allowed_up = [uptime(g.domain.started_at, at) for g in guests if g.allowed]
+        shown = (guests, problem, series, allowed_up)
+        if shown == self._shown:
+            return
+        self._shown = shown
         self._guests, self._problem, self._series, self._at = guests, problem, series, at
         allowed = next((g.domain.name for g in guests if g.allowed), None)
         self.entitle(f"Guest · {allowed}" if allowed else "Guests")

@@ -577,6 +577,30 @@ int nvmlDeviceGetComputeRunningProcesses_v3(Handle card, uint *count, struct pro
 int nvmlDeviceGetComputeRunningProcesses_v2(Handle card, uint *count, struct process *to) {
     return processes(card, "compute", count, to);
 }
+/* The first version's entries, which nvtop reads, are shorter. */
+struct process_v1 {
+    uint pid;
+    ull bytes;
+};
+static int processes_v1(Handle card, const char *kind, uint *count, struct process_v1 *to) {
+    struct process longer[MAX_PROCESSES];
+    uint room = *count;
+    *count = MAX_PROCESSES;
+    int result = processes(card, kind, count, longer);
+    if (result)
+        return result;
+    if (*count > room || (*count && !to))
+        return INSUFFICIENT_SIZE;
+    for (uint i = 0; i < *count; i++)
+        to[i] = (struct process_v1){longer[i].pid, longer[i].bytes};
+    return SUCCESS;
+}
+int nvmlDeviceGetGraphicsRunningProcesses(Handle card, uint *count, struct process_v1 *to) {
+    return processes_v1(card, "graphics", count, to);
+}
+int nvmlDeviceGetComputeRunningProcesses(Handle card, uint *count, struct process_v1 *to) {
+    return processes_v1(card, "compute", count, to);
+}
 int nvmlDeviceGetMPSComputeRunningProcesses_v3(Handle card, uint *count, struct process *to) {
     (void)to;
     return *count = 0, check(card);

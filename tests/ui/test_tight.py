@@ -17,7 +17,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.tight import PLAIN, Colours, Shown, change, colours, runs
+from tui.tight import PLAIN, Colours, Shown, Stroke, change, colours, strokes
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -115,7 +115,14 @@ def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again(
 
 def test_a_wide_character_is_written_whole() -> None:
     cells = [("語", ""), ("", ""), ("x", "")]
-    assert runs([("語", ""), ("", "31"), ("x", "")], cells) == [(0, 2)]
+    assert list(strokes(3, 5, [("語", ""), ("", "31"), ("x", "")], cells)) == [
+        Stroke(3, 5, 7, "語", PLAIN)
+    ]
+
+
+def test_all_that_has_a_colour_is_written_at_once(shown: Shown) -> None:
+    red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
+    assert write(shown, whole(red, bold)).count("31") == 1
 
 
 def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: Shown) -> None:
