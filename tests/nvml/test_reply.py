@@ -59,6 +59,20 @@ def test_any_card_has_sane_values_or_none(cards: list[dict[str, object]]) -> Non
         assert all(p.name.isprintable() for p in card.processes or ())
 
 
+@pytest.mark.parametrize(
+    ("loads", "wanted"),
+    [
+        ([[7, 40]], 40), ([[7, 101]], None), ([[7, -1]], None), ([[7, 4294967295]], None),
+        ([[8, 40]], None), ([["7", 40]], None), ([[7]], None), ("x", None), (None, None),
+    ],
+)  # fmt: skip
+def test_the_load_of_a_process_is_one_that_it_can_have(loads: object, wanted: int | None) -> None:
+    found = {"address": "0000:01:00.0", "graphics": [[7, 1 << 30, "game"]], "loads": loads}
+    line = json.dumps({"driver": "580", "cards": [found]}).encode()
+    (process,) = parse_reply(line, NOW).cards[0].processes or ()
+    assert process.util_pct == wanted
+
+
 @pytest.mark.parametrize("value", [-1, 101, 2**32 - 1, 2**63, 37.5, "37", True, None, [37]])
 def test_a_load_that_cannot_be_is_none(value: object) -> None:
     assert parsed(util=value).util_pct is None

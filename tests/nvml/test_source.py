@@ -104,14 +104,14 @@ def test_processes_of_a_card(machine: Machine) -> None:
     me = os.getpid()
     name = Path("/proc/self/comm").read_text().strip()
     machine.control(
-        f"{ONE} process none", f"{ONE} process graphics {me} 210",
+        f"{ONE} util 36", f"{ONE} process none", f"{ONE} process graphics {me} 210",
         f"{ONE} process compute {me} 210", f"{ONE} process compute 4194303 na",
         f"{TWO} process none",
     )  # fmt: skip
     reading = machine.source().read()
     assert card(reading).processes == (
-        GpuProcess(me, name, "graphics, compute", 210),
-        GpuProcess(4194303, "process 4194303", "compute", None),
+        GpuProcess(me, name, "graphics, compute", 210, 12),
+        GpuProcess(4194303, "process 4194303", "compute", None, 12),
     )
     assert card(reading, TWO).processes == ()
 
@@ -407,6 +407,13 @@ def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
     assert unseen(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
 
 
+def test_the_load_of_each_process_where_the_driver_tells(machine: Machine) -> None:
+    me = os.getpid()
+    machine.control(f"{ONE} util 40", f"{ONE} process none", f"{ONE} process graphics {me} 210")
+    (process,) = card(machine.source().read()).processes or ()
+    assert (process.pid, process.memory_mib, process.util_pct) == (me, 210, 40)
+
+
 # --- never in the way -----------------------------------------------------------
 
 
@@ -418,7 +425,7 @@ def test_the_calls_of_each_reading_are_counted(machine: Machine) -> None:
     source.read()
     second = calls.last_minute()["nvml"] - first
     # Two cards, 15 values of each; at the first time also the start, the handles, what stays.
-    assert 2 * 15 <= second < first <= 2 * 15 + 20
+    assert 2 * 15 <= second < first <= 2 * 16 + 20
 
 
 def with_driver(machine: Machine, version: str) -> None:

@@ -137,9 +137,14 @@ class DemoCard:
             throttle=("power cap",) if held_back else (),
         )
 
+    def _share(self, program: Program, at: float) -> int:
+        """Of the card's load, by how much of its memory in use a program has."""
+        whole = sum(each.mib for each in self.programs)
+        return round(100 * self.load(at) * program.mib / whole)
+
     def _processes(self, at: float) -> tuple[GpuProcess, ...]:
         return tuple(
-            GpuProcess(p.pid, p.name, p.what, _breathing(p, at))
+            GpuProcess(p.pid, p.name, p.what, _breathing(p, at), self._share(p, at))
             for p in self.programs
             if p.runs.state(at) == "up"
         )

@@ -19,6 +19,7 @@ import os
 import select
 import signal
 import sys
+import time
 from collections.abc import Callable
 
 if len(sys.argv) > 1:
@@ -40,6 +41,9 @@ ASK_AGAIN = 60
 
 FIND_AGAIN = 20
 """Readings that go by before NVML is set up afresh to find a lost card again."""
+
+LOADS_OF_US = 2_000_000
+"""Microseconds that the loads of processes are of."""
 
 PROCESS_LIMIT = 256
 """Processes that are named in one answer, over all cards."""
@@ -91,6 +95,24 @@ def _processes(kind: str, function: str) -> Call:
         return {kind: [(process.pid, process.usedGpuMemory) for process in found]}
 
     return call
+
+
+def _loads(handle: object) -> list[tuple[int, int]]:
+    """The load of each process in percent, of late, where the driver tells: (pid, percent).
+    Of a process that does nothing there may be no sample."""
+    since = time.time_ns() // 1000 - LOADS_OF_US
+    try:
+        samples = pynvml.nvmlDeviceGetProcessUtilization(handle, since)
+    except pynvml.NVMLError as error:
+        if error.value in UNSUPPORTED or error.value == pynvml.NVML_ERROR_NOT_FOUND:
+            return []
+        raise
+    latest = {sample.pid: sample.smUtil for sample in sorted(samples, key=_taken_at)}
+    return list(latest.items())[:PROCESS_LIMIT]
+
+
+def _taken_at(sample: object) -> int:
+    return int(sample.timeStamp)  # type: ignore[attr-defined]  # c_nvmlProcessUtilizationSample_t
 
 
 def _entries_are_longer() -> bool:
@@ -183,6 +205,9 @@ class Card:
             if self._handle is not None:
                 self._keep()
                 values = self._all(CHANGING)
+                if values.get("graphics") or values.get("compute"):
+                    self.asked += 1
+                    values["loads"] = _loads(self._handle)
                 failed = self._failed
                 self.lost = _why(failed) if failed is not None and not values else None
         except pynvml.NVMLError as error:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -157,15 +158,27 @@ def _processes(card: dict[str, object]) -> tuple[GpuProcess, ...] | None:
     lists = [(kind, card.get(kind)) for kind in ("graphics", "compute")]
     if all(found is None for _, found in lists):
         return None
+    loads = _loads(card.get("loads"))
     merged: dict[int, GpuProcess] = {}
     for kind, found in lists:
         for process in _process_list(found, kind):
             pid = cast(int, process.pid)
             other = merged.get(pid)
             merged[pid] = _both(other, process) if other else process
-    named = tuple(merged[pid] for pid in sorted(merged))
+    named = tuple(replace(merged[pid], util_pct=loads.get(pid)) for pid in sorted(merged))
     more = _number(card.get("unnamed"), 1 << 31)
     return (*named, GpuProcess(None, f"and {more} more", "not listed")) if more else named
+
+
+def _loads(found: object) -> dict[int, int]:
+    """The load of each process that has one which makes sense."""
+    if not isinstance(found, list):
+        return {}
+    pairs = (entry for entry in found if isinstance(entry, list) and len(entry) == 2)
+    return {
+        pid: load for pid, load in pairs
+        if type(pid) is int and _number(load, 100) is not None
+    }  # fmt: skip
 
 
 def _process_list(found: object, kind: str) -> list[GpuProcess]:
