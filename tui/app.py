@@ -17,6 +17,7 @@ from textual.actions import ActionParseResult
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widgets import Input
 
 from tui import state
 from tui.commands import of_screen
@@ -186,18 +187,15 @@ class VfiotopApp(App[None]):
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Textual's way of writing an update to the terminal: only what changes it."""
         driver = self._driver
-        if (
-            isinstance(driver, LinkDriver)
-            and isinstance(renderable, CompositorUpdate)
-            and self._running
-            and not self._batch_count
-        ):
-            if isinstance(screen, HostScreen) and screen.veiled:
-                return
+        if not isinstance(driver, LinkDriver) or not isinstance(renderable, CompositorUpdate):
+            super()._display(screen, renderable)
+            return
+        veiled = isinstance(screen, HostScreen) and screen.veiled
+        if self._running and not self._closed and not self._batch_count and not veiled:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
-            renderable = driver.shown.changes(renderable, self.size, colors)
-            driver.link.withheld |= driver.shown.unfinished
-        super()._display(screen, renderable)
+            # Where text is typed the terminal's cursor is, for input methods.
+            cursor = self.cursor_position if isinstance(self.focused, Input) else None
+            driver.draw(renderable, self.size, colors, cursor, sync=self._sync_available)
 
     def on_resize(self) -> None:
         self.action_redraw()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import gc
 import json
-import os
 import sys
 import threading
 from collections.abc import Sequence
@@ -298,8 +297,6 @@ def _screen(host: Host, settings: config.Config) -> int:
     settled = threading.Timer(SETTLED_S, _collect_rarely)
     settled.daemon = True
     settled.start()
-    # Textual waits so long whether an escape is a key or begins one; its default is 100.
-    os.environ.setdefault("ESCDELAY", "40")
     from tui.sampler import Readers  # noqa: PLC0415
 
     readers = Readers(host, settings.interval)

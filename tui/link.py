@@ -16,8 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from rich.color import ColorSystem
 from textual import events
+from textual._compositor import CompositorUpdate
 from textual.drivers.linux_driver import LinuxDriver
+from textual.geometry import Offset, Size
 from textual.message import Message
 
 from tui.messages import CaughtUp
@@ -27,6 +30,11 @@ if TYPE_CHECKING:
     from textual.app import App
 
 QUESTION = "\x1b[6n"
+
+SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+
+SEEN_AS_ONE = 800
+"""Characters of a frame that nobody sees being drawn."""
 
 LOST_S = 10.0
 """Seconds after which an answer is not waited for any more."""
@@ -184,6 +192,27 @@ class LinkDriver(LinuxDriver):
         self.link.sent(len(QUESTION))
         # What the way itself takes is known before the first frame is.
         self.flush()
+
+    def draw(
+        self,
+        update: CompositorUpdate,
+        size: Size,
+        colors: ColorSystem,
+        cursor: Offset | None,
+        *,
+        sync: bool,
+    ) -> None:
+        """Write what an update changes on the terminal, if it changes anything, and put the
+        cursor where one is given. A ``sync``hronized terminal shows a long frame as a whole."""
+        text = self.shown.write(update, size, colors)
+        self.link.withheld |= self.shown.unfinished
+        if text and cursor is not None:
+            text += f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
+        if text and sync and len(text) > SEEN_AS_ONE:
+            text = f"{SYNC_START}{text}{SYNC_END}"
+        if text:
+            self.write(text)
+            self.flush()
 
     def write(self, data: str) -> None:
         super().write(data)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 from rich.cells import split_graphemes
 from rich.color import ColorSystem
-from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
@@ -73,13 +72,6 @@ class Shown:
         """The terminal may show anything: it was resized, or others have written to it."""
         self._size = Size(0, 0)
 
-    def changes(
-        self, update: CompositorUpdate, size: Size, colors: ColorSystem
-    ) -> CompositorUpdate | None:
-        """What ``update`` changes on a terminal of ``size``; it has to be written then."""
-        text = self.write(update, size, colors)
-        return Written(text) if text else None
-
     def write(self, update: CompositorUpdate, size: Size, colors: ColorSystem) -> str:
         """The control sequences for an update."""
         if size != self._size:
@@ -112,17 +104,6 @@ class Shown:
             for stroke in alike:
                 pen.write(stroke)
         return pen.lift()
-
-
-class Written(CompositorUpdate):
-    """An update in control sequences."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def render_segments(self, console: Console) -> str:
-        """Called by Textual when it writes to the terminal."""
-        return self._text
 
 
 def _pieces(update: CompositorUpdate) -> Iterator[Piece]:

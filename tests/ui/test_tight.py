@@ -53,9 +53,6 @@ def shown() -> Shown:
 
 def test_what_is_shown_already_is_not_written(shown: Shown) -> None:
     assert write(shown, whole([Segment("0123456789abcdefghij")])) == ""
-    assert (
-        shown.changes(whole([Segment("0123456789abcdefghij")]), SIZE, ColorSystem.STANDARD) is None
-    )
 
 
 def test_only_what_differs_is_written(shown: Shown) -> None:
