@@ -151,7 +151,7 @@ def read_once(
 ) -> Snapshot:
     """Read every source once, but for those ``without`` which it goes, all at the same time;
     those that mind what the others tell after them. One that does not answer within
-    ``patience`` seconds is ``Unavailable`` and says so."""
+    ``patience`` seconds of its turn is ``Unavailable`` and says so."""
     names = [name for name, _ in host.sources() if name not in without]
     snapshot = _read(host, Snapshot(), [n for n in names if n not in _MINDFUL], patience)
     last = [name for name in names if name in _MINDFUL]
