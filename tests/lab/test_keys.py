@@ -66,7 +66,7 @@ def test_one_key_each_way(screen: Terminal) -> None:
             recording.frame("before")
             ask(screen, key)
             recording.frame(f"{key}: the plan")
-            assert "/sys/bus/pci/drivers_probe" in screen.text()
+            screen.until(lambda text: "/sys/bus/pci/drivers_probe" in text)
             screen.press("y")
             screen.until(lambda text: "✓" in text)
             recording.frame("y: on its way")
@@ -77,8 +77,8 @@ def test_one_key_each_way(screen: Terminal) -> None:
             other.until(lambda text, o=owner: "moving" not in text and o in text)  # type: ignore[misc]
             back(screen)
         screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads it again
+        screen.until(lambda text: "by us" in text)
         recording.frame("home")
-    assert "by us" in screen.text()
     recording.write("lab-keys.txt")
 
 
@@ -86,8 +86,8 @@ def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
     with held(node(CARD)) as process:
         screen.press("b")
         screen.until(lambda text: "Refused: in use by python" in text)
-        assert f"({process.pid}, {node(CARD)})" in screen.text()
-        assert f"or kill {process.pid}" in screen.text()
+        screen.until(lambda text: f"({process.pid}, {node(CARD)})" in text)
+        screen.until(lambda text: f"or kill {process.pid}" in text)
         screen.press("y")
         screen.until(lambda text: "refused: in use" in text)
     assert not JOURNAL.exists()
@@ -203,10 +203,10 @@ def test_an_ordinary_user_gives_a_password() -> None:
     with terminal("vfiotop", size=(100, 30), user="player") as screen:
         screen.until(lambda text: text.count("● host") == 2)
         ask(screen, "b")
-        assert "looked into" in screen.text()
+        screen.until(lambda text: "looked into" in text)
         screen.press("y")
         screen.until(lambda text: "password for player" in text)
-        assert f"sudo for: vfiotop bind {CARD}" in screen.text()
+        screen.until(lambda text: f"sudo for: vfiotop bind {CARD}" in text)
         screen.press("\x03")
         screen.until(lambda text: "sudo did not run it" in text)
         assert not JOURNAL.exists()

@@ -151,7 +151,7 @@ def falls_asleep(screen: Terminal) -> None:
     """NVML lets go of the card, the kernel suspends it, and the screen says so."""
     until(sleeps)
     screen.until(sleeps_on_the_screen)
-    assert reads(1)(screen.text())
+    screen.until(reads(1))
     assert "does not list" not in screen.text()
     nodes = holds(family(screen.process.pid)).values()
     assert list(nodes) == [{"/dev/nvidiactl", node(OTHER)}]

@@ -199,7 +199,7 @@ def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
 def test_a_terminal_that_goes_away_in_the_middle() -> None:
     with terminal("vfiotop", "bind") as window:
         window.until(lambda text: "now? [y/N]" in text)
-        assert "echo vfio-pci > /sys/bus/pci/devices/" in window.text()
+        window.until(lambda text: "echo vfio-pci > /sys/bus/pci/devices/" in text)
         window.press("y\n")
         window.until(lambda text: re.search(r"running +[1-9]/8", text) is not None)
         window.hang_up()
