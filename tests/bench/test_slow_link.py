@@ -18,7 +18,7 @@ RATE = 2000.0
 ANSWER_S = 0.3
 """Seconds within which a key is answered."""
 
-SLACK_S = 0.4
+SLACK_S = 0.9
 """Seconds that a busy machine may take on top. It is a limit for the worst of several keys."""
 
 PROGRAM = [sys.executable, "-m", "tui", "--demo", "gaming"]
