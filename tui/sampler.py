@@ -18,9 +18,10 @@ from tui.model import Reading, Sample, SourceName, Unavailable
 SHORTEST_GAP = 0.05
 """Seconds between two readings of a source at least, however many events ask for one."""
 
-AGENT_PATIENCE = 15.0
-"""Seconds that one reading of the guests may take: a program is started in each, and its end
-is waited for."""
+PATIENCE: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
+"""Seconds that one reading may take of sources that have time limits of their own: in each
+guest a program is started and its end is waited for, and NVML may have to start cards that
+nothing holds."""
 
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
@@ -152,7 +153,7 @@ def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Samp
     return tuple(
         Sampler(
             name, source, deliver, None if name in on_events else interval, host.now,
-            patience=AGENT_PATIENCE if name == "agent" else 0.0,
+            patience=PATIENCE.get(name, 0.0),
         )
         for name, source in host.sources()
     )  # fmt: skip
