@@ -1,8 +1,5 @@
-"""The one widget that puts lines on the terminal, and only the cells that changed.
-
-Textual repaints dirty regions without comparing cells. Over a slow link every
-byte counts, so the canvas compares the lines itself and marks the runs of cells
-that differ.
+"""The one widget that puts lines on the terminal: it draws anew the rows that differ. Which of
+their cells reach the terminal is no widget's business (``tui.tight``).
 """
 
 from __future__ import annotations
@@ -10,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.content import Content
@@ -43,10 +39,6 @@ INKS_RULES = """
     & .ink--cursor { background: $panel; }
 """
 """Their style, to be nested in the CSS of the screen."""
-
-MERGE_GAP = 8
-"""Equal cells between two changed ones that are cheaper to repaint than to skip:
-a new region costs a cursor move and a full set of colours."""
 
 
 class Canvas(ScrollView):
@@ -103,7 +95,7 @@ class Canvas(ScrollView):
         return self._lines
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
-        """Show ``lines``; repaints only the cells that differ from what is shown."""
+        """Show ``lines``; draws only the rows that differ from what is shown."""
         before, self._lines = self._lines, [joined(fit(line, self.room.width)) for line in lines]
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
@@ -112,16 +104,14 @@ class Canvas(ScrollView):
             old = before[y] if y < len(before) else ()
             new = self._lines[y] if y < len(self._lines) else ()
             if old != new:
-                for start, end in changed_runs(old, new):
-                    self._refresh_cells(y, start, end)
+                self._refresh_row(y)
         if cursor_before != cursor:
             for row in (cursor_before, cursor):
                 if row is not None:
-                    self._refresh_cells(row, 0, self.room.width)
+                    self._refresh_row(row)
 
-    def _refresh_cells(self, y: int, start: int, end: int) -> None:
-        scroll = self.scroll_offset
-        self.refresh(Region(start - scroll.x, y - scroll.y, end - start, 1))
+    def _refresh_row(self, y: int) -> None:
+        self.refresh(Region(0, y - self.scroll_offset.y, self.room.width, 1))
 
     def render_line(self, y: int) -> Strip:
         index = y + self.scroll_offset.y
@@ -148,31 +138,3 @@ class Panel(Canvas):
     Panel { border: round $border-blurred; padding: 0 1; }
     Panel:focus { border: round $border; }
     """
-
-
-def changed_runs(old: Line, new: Line) -> list[tuple[int, int]]:
-    """The runs ``[start, end)`` of cells in which two lines differ, near ones as one."""
-    before, after = _cells(old), _cells(new)
-    blank = (" ", "text")
-    runs: list[tuple[int, int]] = []
-    for x in range(max(len(before), len(after))):
-        was = before[x] if x < len(before) else blank
-        now = after[x] if x < len(after) else blank
-        if was == now:
-            continue
-        if runs and x - runs[-1][1] <= MERGE_GAP:
-            runs[-1] = (runs[-1][0], x + 1)
-        else:
-            runs.append((x, x + 1))
-    return runs
-
-
-def _cells(spans: Line) -> list[tuple[str, Tone]]:
-    """A line cell by cell; a wide character's further cells name it too, so that both
-    halves differ when it does."""
-    return [
-        (character, span.tone)
-        for span in spans
-        for character in span.text
-        for _ in range(cell_len(character))
-    ]

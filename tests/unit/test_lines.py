@@ -1,12 +1,9 @@
 """Lines: whatever the text, a line fits its width."""
 
-import itertools
-
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.canvas import changed_runs
 from widgets.lines import Line, Span, fields, fit, joined, line, pad, spread, width_of, wrap
 
 TEXTS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
@@ -58,33 +55,6 @@ def test_wrap_keeps_every_character(text: str, width: int) -> None:
     rows = ["".join(span.text for span in row) for row in wrap(text, width)]
     assert "".join(rows).replace(" ", "") == "".join(text.split())
     assert all(cell_len(row) <= width for row in rows)
-
-
-@given(LINES, LINES)
-def test_changed_runs_cover_every_difference(old: Line, new: Line) -> None:
-    def cells(spans: Line) -> list[str]:
-        return [c for span in spans for c in span.text for _ in range(cell_len(c))]
-
-    before, after = cells(old), cells(new)
-    runs = changed_runs(old, new)
-    for x in range(max(len(before), len(after))):
-        was = before[x] if x < len(before) else " "
-        now = after[x] if x < len(after) else " "
-        if was != now:
-            assert any(start <= x < end for start, end in runs)
-    assert all(a[1] < b[0] for a, b in itertools.pairwise(runs))
-
-
-def test_equal_lines_have_no_changed_run() -> None:
-    assert changed_runs(line("37%"), line("37%")) == []
-
-
-def test_a_changed_figure_is_one_short_run() -> None:
-    assert changed_runs(line("GPU    37%  ────"), line("GPU    41%  ────")) == [(7, 9)]
-
-
-def test_a_changed_tone_is_a_change() -> None:
-    assert changed_runs(line(Span("81 °C", "text")), line(Span("81 °C", "warn"))) == [(0, 5)]
 
 
 @given(LINES)

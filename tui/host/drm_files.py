@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tui.host.device_nodes import Number, number_of
-from tui.host.sysfs import Attributes, names_in, read_file
+from tui.host.holders import is_of_the_kernel
+from tui.host.sysfs import Attributes, names_in
 
 PROCESSES_LIMIT = 65_536
 FILES_LIMIT = 65_536
@@ -32,7 +33,6 @@ _DEVICES, _NODES = "/dev/", "/dev/dri/"
 
 _GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
 
-_PF_KTHREAD = 0x00200000  # include/linux/sched.h
 _INITIAL = "pid:[4026531836]"  # PROC_PID_INIT_INO of include/linux/proc_ns.h
 
 
@@ -99,7 +99,7 @@ def look(proc: Path, cards: Mapping[str, str]) -> Found | None:
         except _GONE:
             continue
         except OSError:
-            unseen += not _is_of_the_kernel(process)
+            unseen += not is_of_the_kernel(Path(process))
     hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
     unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
     return Found(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
@@ -143,17 +143,6 @@ def _hides(proc: Path, pids: list[int]) -> bool:
         return os.readlink(proc / "self/ns/pid") != _INITIAL  # noqa: PTH115 - no path
     except OSError:
         return False
-
-
-def _is_of_the_kernel(process: str) -> bool:
-    """Whether it is a thread of the kernel's own, which has no files: PF_KTHREAD among the
-    flags in stat (proc(5))."""
-    try:
-        text = (read_file(f"{process}/stat") or b"").decode("ascii", "replace")
-    except OSError:
-        return False
-    fields = text.rpartition(")")[2].split()
-    return len(fields) > 6 and fields[6].isdecimal() and bool(int(fields[6]) & _PF_KTHREAD)
 
 
 def _is_pid(name: str) -> bool:

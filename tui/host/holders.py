@@ -70,7 +70,7 @@ def who_has(wanted: Iterable[Node], root: Path = Path("/")) -> Holders:
         try:
             held = scan.held_by(process)
         except PermissionError:
-            unseen += not _is_of_the_kernel(process)
+            unseen += not is_of_the_kernel(process)
             continue
         found += _holders(process, held)
     return Holders(tuple(sorted(found, key=lambda h: (h.address, h.pid or 0, h.what))), unseen)
@@ -188,11 +188,11 @@ def _reads_nvml(words: list[str]) -> bool:
     return any(word.endswith(_OURS) for word in words)
 
 
-def _is_of_the_kernel(process: Path) -> bool:
+def is_of_the_kernel(process: Path) -> bool:
     """Whether it is a thread of the kernel's own, which has no files: PF_KTHREAD among the
     flags in stat (proc(5))."""
     fields = _read(process / "stat").rpartition(")")[2].split()
-    return len(fields) > 6 and bool(int(fields[6]) & _PF_KTHREAD)
+    return len(fields) > 6 and fields[6].isdecimal() and bool(int(fields[6]) & _PF_KTHREAD)
 
 
 def _unit(cgroup: str) -> tuple[str | None, bool]:
