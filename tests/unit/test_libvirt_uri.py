@@ -1,0 +1,55 @@
+"""Which libvirt root opens, and what an ordinary user is told of the others."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tui import config
+from tui.rules.libvirt_uri import LOCAL, beyond, why_not_as_root
+
+FOREIGN = [
+    ("qemu+ext:///system?command=/srv/evil.sh", "runs the program /srv/evil.sh"),
+    ("qemu+ext:///system", "runs the program"),
+    ("qemu+ssh://host/system", "is the libvirt of host by ssh"),
+    ("qemu+ssh://u@host/system?command=/x", "runs /x on the way to host"),
+    ("qemu+ssh:///system?netcat=/x", "runs /x on the way to this machine"),
+    ("qemu+libssh2://host/system", "is the libvirt of host by libssh2"),
+    ("qemu+tcp:///system", "is the libvirt of localhost by tcp"),
+    ("qemu://host/system", "is the libvirt of host"),
+    ("qemu+unix:///system?socket=/tmp/evil", "uses the socket /tmp/evil"),
+    ("qemu:///system?socket=/tmp/evil", "uses the socket /tmp/evil"),
+]
+UNCLEAR = [
+    "qemu:///embed?root=/tmp/x", "qemu:///system?mode=direct", "QEMU:///system", "qemu:///system#",
+    "qemu:///system?", "qemu:///system/", " qemu:///system", "qemu:///system\n", "qemu://///system",
+    "qemu:///sys\u200btem", "qemu:///%73ystem", "test:///tmp/evil.xml", "test+ssh:///default",
+    "ext", "remote:///system", "lxc:///system", "esx://host", "", "http://[",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("uri", [uri for uri, _ in FOREIGN] + UNCLEAR)
+def test_root_opens_none_but_the_local_ones(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why_not_as_root(uri) is not None
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with pytest.raises(ValueError, match="root opens qemu"):
+        config.libvirt_uri(uri)
+    with pytest.raises(ValueError, match="root opens qemu"):
+        config.parse({"connect": uri or "x"})
+
+
+@pytest.mark.parametrize("uri", sorted(LOCAL))
+def test_everybody_opens_the_local_ones(uri: str) -> None:
+    assert why_not_as_root(uri) is None
+    assert beyond(uri) is None
+    assert config.libvirt_uri(uri) == uri
+
+
+@pytest.mark.parametrize(("uri", "words"), FOREIGN)
+def test_an_ordinary_user_is_told_what_it_is(
+    uri: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert config.libvirt_uri(uri) == uri
+    assert words in (beyond(uri) or "")
