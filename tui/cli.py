@@ -130,7 +130,6 @@ def _parser() -> argparse.ArgumentParser:
         swap.add_argument(
             "--despite-doubts", action="store_true", help="also where a check could not be made"
         )
-        _add_internal(swap)
     for name, text in GUEST_COMMANDS.items():
         guest = commands.add_parser(name, parents=[common], help=text)
         guest.add_argument("domain", nargs="?", metavar="DOMAIN", help="the domain (the guest)")
@@ -149,16 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument(
         "--despite-doubts", action="store_true", help="also where a check could not be made"
     )
-    _add_internal(recover)
     return parser
-
-
-def _add_internal(parser: argparse.ArgumentParser) -> None:
-    """How this program starts itself: to be the runner, or to start one as root."""
-    for option in ("--runner", "--launch"):
-        parser.add_argument(option, action="store_true", help=argparse.SUPPRESS)
-    for option in ("--plan-id", "--accept", "--swap"):
-        parser.add_argument(option, help=argparse.SUPPRESS)
 
 
 def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
@@ -198,7 +188,10 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
     """The configuration with what the command line says on top."""
     settings = config.load(arguments.config)
     if arguments.connect is not None:
-        settings = replace(settings, connect=arguments.connect)
+        try:
+            settings = replace(settings, connect=config.libvirt_uri(arguments.connect))
+        except ValueError as error:
+            raise UsageError(f"--connect: {error}") from error
     if arguments.interval is not None:
         try:
             settings = replace(settings, interval=config.interval(arguments.interval))
@@ -220,7 +213,7 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     from tui.host.real import Asking, real_host  # noqa: PLC0415
     from tui.swap.launch import Launcher  # noqa: PLC0415
 
-    mover = Launcher(settings.elevation, _options(arguments, settings))
+    mover = Launcher(settings.elevation)
     wish = settings.guest_readings
     asking = Asking(wish != "off", wish == "on", settings.guest_interval)
     host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
@@ -228,16 +221,6 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
         host.close()
         return replace(_demo("gaming"), banner="No GPU here: simulated host")
     return host
-
-
-def _options(arguments: argparse.Namespace, settings: config.Config) -> list[str]:
-    """The options of ours that bear on what a runner sees, for whom home is another place."""
-    options = []
-    if arguments.connect is not None:
-        options += ["--connect", arguments.connect]
-    if settings.file is not None:
-        options += ["--config", str(settings.file.resolve())]
-    return options
 
 
 def _demo(scenario: str) -> Host:

@@ -10,22 +10,22 @@ from dataclasses import replace
 
 from tui import config, state
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
-from tui.host import Host, HostError
+from tui.host import Host, Unsettled
 from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.once import NoSuchCard, plan_once, read_once
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap import command, launch, words
+from tui.swap import launch, words
 from tui.swap.consent import HANGS, Consent, Doubtful, Refused, refuse, shown
 from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.machine import RealMachine
 from tui.swap.preflight import for_recovery
+from tui.swap.request import Deed, Request
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
     choice = state.choice(settings, host)
-    if arguments.command != "plan" and arguments.launch:
-        return _launch(host, arguments)
     if arguments.command == "recover":
         return _recover(host, choice, arguments)
     try:
@@ -33,12 +33,6 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     except ValueError as error:
         raise UsageError(str(error)) from error
     direction = arguments.direction if arguments.command == "plan" else arguments.command
-    if arguments.command != "plan" and arguments.runner:
-        return command.serve(
-            lambda begun: command.run_swap(
-                host, choice, direction, address, consent=_consent(arguments), begun=begun
-            )
-        )
     try:
         plan = plan_once(host, choice, direction, address)
     except NoSuchCard as error:
@@ -46,32 +40,6 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.command == "plan" or arguments.dry_run:
         return _show(plan, as_json=arguments.command == "plan" and arguments.json)
     return _swap(host, plan, arguments)
-
-
-def _launch(host: Host, arguments: argparse.Namespace) -> int:
-    """Start a runner as root, for a vfiotop that is not; tell in JSON what it says."""
-    request: list[str] = [arguments.command]
-    if arguments.command != "recover" and arguments.address:
-        request.append(arguments.address)
-    request += [f"--{way}" for way in ("finish", "undo") if getattr(arguments, way, False)]
-    request += ["--swap", arguments.swap] if arguments.swap else []
-    request += _consent(arguments).words()
-    try:
-        if host.mover.asks:
-            raise Refused("only root may move a card")
-        told = launch.Told(id=host.mover.begin(request))
-    except (Refused, HostError) as error:
-        told = launch.refusal(error)
-    except KeyboardInterrupt:
-        return FAILED  # a runner that has not begun hears of it, too
-    print(json.dumps(told), flush=True)
-    return FAILED if "error" in told else DONE
-
-
-def _consent(arguments: argparse.Namespace) -> Consent:
-    """What whoever asked has agreed to, as its options tell it."""
-    accepted = frozenset((arguments.accept or "").split(",")) - {""}
-    return Consent(arguments.plan_id, accepted, everything=arguments.despite_doubts)
 
 
 def _show(plan: Plan, *, as_json: bool) -> int:
@@ -89,7 +57,8 @@ def carry_out(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     consent = Consent(everything=everything)
     if not arguments.yes:
         consent = replace(shown(plan, doubts=True), everything=everything)
-    return _followed(host, [plan.direction, plan.address], consent, arguments)
+    request = Request(plan.direction, plan.address, consent=consent)
+    return _followed(host, request, arguments)
 
 
 def give_back(host: Host, address: str, arguments: argparse.Namespace) -> int:
@@ -130,17 +99,6 @@ def _may_begin(host: Host) -> None:
 
 
 def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
-    if arguments.runner:
-        return command.serve(
-            lambda begun: command.run_recover(
-                host,
-                choice,
-                finish=arguments.finish,
-                consent=_consent(arguments),
-                begun=begun,
-                swap=arguments.swap,
-            )
-        )
     try:
         left = Journal().read()
     except JournalError as error:
@@ -158,7 +116,7 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
 
 def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.Namespace) -> int:
     consent = Consent(everything=arguments.despite_doubts)
-    way = "finish" if arguments.finish else "undo"
+    way: Deed = "finish" if arguments.finish else "undo"
     if not arguments.yes:
         doubts: tuple[Check, ...] = ()
         if arguments.finish:
@@ -174,9 +132,9 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
             print(words.origins(left))
         if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
             return fail("nothing was touched", STUCK)
-    request = ["recover", f"--{way}", "--swap", left.id]
+    request = Request(way, swap=left.id, consent=consent)
     wanted: SwapState = "done" if arguments.finish else "undone"
-    return _followed(host, request, consent, arguments, wanted=wanted, refused=STUCK)
+    return _followed(host, request, arguments, wanted=wanted, refused=STUCK)
 
 
 def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
@@ -215,24 +173,23 @@ def yes(question: str) -> bool:
         return False
 
 
-def _begun(host: Host, request: list[str], consent: Consent, arguments: argparse.Namespace) -> str:
+def _begun(host: Host, request: Request, arguments: argparse.Namespace) -> str:
     """Have it begun. What a runner knows beyond what was shown is asked for once more."""
     while True:
         try:
-            return host.mover.begin([*request, *consent.words()])
+            return host.mover.begin(request)
         except Doubtful as error:
-            if arguments.yes or set(error.checks) <= consent.accepted:
+            if arguments.yes or set(error.checks) <= request.consent.accepted:
                 raise
             print(f"\nRisk: {error}: {HANGS}.")
             if not yes("Go on all the same? [y/N] "):
                 raise
-            consent = consent.and_also(error.checks)
+            request = request.accepting(error.checks)
 
 
 def _followed(
     host: Host,
-    request: list[str],
-    consent: Consent,
+    request: Request,
     arguments: argparse.Namespace,
     *,
     wanted: SwapState = "done",
@@ -241,15 +198,30 @@ def _followed(
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
-        for last in launch.follow(_begun(host, request, consent, arguments)):
+        for last in launch.follow(_begun(host, request, arguments)):
             print(_progress(last), flush=True)
     except Refused as error:
         return fail(_told(error), refused)
-    except JournalError as error:
+    except (JournalError, Unsettled) as error:
         return fail(str(error), STUCK)
     except KeyboardInterrupt:
         return fail("the swap goes on without you; `vfiotop` shows it", STUCK)
+    if last is not None and not last.ended and _is_as_it_was(last):
+        # An undo that had no room for its journal.
+        return DONE if wanted == "undone" else fail("undone: see the journal's file system", FAILED)
     return _ending(last, wanted)
+
+
+def _is_as_it_was(entry: Entry) -> bool:
+    """Whether the swap is over, its journal is gone, and each function is on the driver that
+    it had before."""
+    try:
+        if Journal().read() is not None:
+            return False
+    except JournalError:
+        return False
+    machine = RealMachine()
+    return all(machine.driver(origin.address) == origin.driver for origin in entry.origins)
 
 
 def _progress(entry: Entry) -> str:

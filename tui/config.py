@@ -10,7 +10,9 @@ import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
-from platformdirs import user_config_path
+from tui.places import config_folder
+from tui.privileged import is_roots_own
+from tui.rules.libvirt_uri import why_not_as_root
 
 DEFAULT_URI = "qemu:///system"
 DEFAULT_INTERVAL = 1.0
@@ -70,9 +72,22 @@ def interval(value: object) -> float:
     return seconds
 
 
+def libvirt_uri(text: str) -> str:
+    """A libvirt URI that this user may have opened. ``ValueError`` if not."""
+    refusal = why_not_as_root(text) if os.geteuid() == 0 else None
+    if refusal is not None:
+        raise ValueError(refusal)
+    return text
+
+
 def load(path: Path | None = None) -> Config:
     """The configuration at ``path``, which must exist, or at the XDG place, which need not."""
-    place = path or user_config_path("vfiotop") / "config.toml"
+    place = path or config_folder() / "config.toml"
+    if os.geteuid() == 0 and not is_roots_own(place.absolute()):
+        raise ConfigError(
+            f"{place}: others than root can change it, so root does not read it; copy it to "
+            f"{config_folder()} as root"
+        )
     try:
         with place.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
@@ -107,7 +122,7 @@ def parse(table: dict[str, object]) -> Config:
         if key in texts and texts[key] not in choices:
             raise ValueError(f"{key} must be one of {', '.join(choices)}")
     return Config(
-        connect=texts.get("connect", DEFAULT_URI),
+        connect=libvirt_uri(texts.get("connect", DEFAULT_URI)),
         interval=interval(table.get("interval", DEFAULT_INTERVAL)),
         guest_gpu=address(gpu) if gpu else None,
         guest=texts.get("guest"),

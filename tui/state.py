@@ -8,11 +8,10 @@ import json
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
-from platformdirs import user_state_path
-
 from tui.config import MAX_BYTES, Config, address, write_atomically
 from tui.host import Host
 from tui.host.untrusted import clean
+from tui.places import state_folder
 from tui.rules.roles import Choice
 
 
@@ -27,7 +26,7 @@ class State:
 
 def folder() -> Path:
     """Where state is kept (XDG_STATE_HOME)."""
-    return user_state_path("vfiotop")
+    return state_folder()
 
 
 def _file() -> Path:

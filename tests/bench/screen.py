@@ -25,6 +25,7 @@ from tui.host.guests import GuestsSource
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource
 from tui.model import Domain, Guests
+from tui.rules import libvirt_uri
 
 STILL = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -106,6 +107,8 @@ def main() -> int:
     given = parser.parse_args()
     lay_under(given.folder, given.still)
     uri = f"test://{given.folder / DOMAINS}"
+    # Root opens the daemons of this machine only; the bench has domains of its own.
+    libvirt_uri.LOCAL |= {uri}
     return cli.main(["--connect", uri, "--config", str(given.folder / CONFIG)])
 
 

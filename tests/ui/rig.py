@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
@@ -37,6 +37,7 @@ from tui.model import (
     Swap,
     Vitals,
 )
+from tui.swap.request import Request
 
 T = TypeVar("T")
 
@@ -110,11 +111,11 @@ class FakeMover:
     def __init__(self) -> None:
         self.forbidden: str | None = None
         self.asks = False
-        self.requests: list[list[str]] = []
+        self.requests: list[Request] = []
         self.answer: str | Exception = "first"
 
-    def begin(self, words: Sequence[str]) -> str:
-        self.requests.append(list(words))
+    def begin(self, request: Request) -> str:
+        self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer

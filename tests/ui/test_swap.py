@@ -73,7 +73,9 @@ async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> Non
     async with planned(rig) as pilot:
         await pilot.press("y", "y")
         await until(pilot, lambda: "it is being begun" in said(rig))
-        assert [request[:3] for request in rig.mover.requests] == [["bind", CARD, "--plan-id"]]
+        (request,) = rig.mover.requests
+        assert (request.deed, request.address) == ("bind", CARD)
+        assert request.consent.plan is not None
         rig.swap.put(SWAP)
         await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
         assert "✓  modprobe vfio-pci" in rig.text()
@@ -111,7 +113,8 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
         assert rig.mover.requests == []
         await pilot.press("Y")
         await until(pilot, lambda: rig.mover.requests != [])
-    assert [request[-2:] for request in rig.mover.requests] == [["--accept", "holders:unknown"]]
+    (request,) = rig.mover.requests
+    assert request.consent.accepted == {"holders:unknown"}
 
 
 async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
@@ -124,7 +127,8 @@ async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
         await pilot.press("Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
     first, second = rig.mover.requests
-    assert second == [*first, "--accept", "guest.inactive:unknown"]
+    assert second.consent == first.consent.and_also(["guest.inactive:unknown"])
+    assert second.identity != first.identity
 
 
 @pytest.mark.parametrize("error", [Refused("Xorg came back"), HostError("no libvirt [bold]")])
@@ -190,7 +194,7 @@ async def test_a_swap_that_is_stuck() -> None:
 
 @pytest.mark.parametrize(
     ("key", "way", "question"),
-    [("f", "--finish", "y moves 01:00.0"), ("u", "--undo", "y gives 01:00.0 01:00.1 back")],
+    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y gives 01:00.0 01:00.1 back")],
 )
 async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
@@ -209,7 +213,8 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
         await until(pilot, lambda: rig.mover.requests != [])
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
         await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
-    assert [request[:4] for request in rig.mover.requests] == [["recover", way, "--swap", "first"]]
+    (request,) = rig.mover.requests
+    assert (request.deed, request.swap) == (way, "first")
 
 
 async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
@@ -292,7 +297,7 @@ async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
         rig.mover.answer = "first"
         await pilot.press("Y")
         await until(pilot, lambda: len(rig.mover.requests) == 2)
-    assert rig.mover.requests[1][-1] == "guest.inactive:unknown,holders:unknown"
+    assert rig.mover.requests[1].consent.accepted == {"guest.inactive:unknown", "holders:unknown"}
 
 
 async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
@@ -324,4 +329,4 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         await until(pilot, lambda: "y gives 01:00.0" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
-    assert rig.mover.requests[0][:2] == ["recover", "--undo"]
+    assert rig.mover.requests[0].deed == "undo"

@@ -14,6 +14,9 @@ from tests.ui.rig import FakeMover
 from tui.background import background
 from tui.screens.begin import begin
 from tui.swap.consent import Refused
+from tui.swap.request import Request
+
+REQUEST = Request("bind", "0000:02:00.0")
 
 
 class Terminal:
@@ -39,11 +42,11 @@ async def test_the_terminal_comes_back_whatever_the_answer(
     app: Any = terminal
     if isinstance(answer, Exception):
         with pytest.raises(type(answer)):
-            await begin(app, mover, ["bind"])
+            await begin(app, mover, REQUEST)
     else:
-        assert await begin(app, mover, ["bind"]) == answer
+        assert await begin(app, mover, REQUEST) == answer
     assert terminal.told == (["lent", "back"] if asks else [])
-    assert mover.requests == [["bind"]]
+    assert mover.requests == [REQUEST]
 
 
 async def test_a_call_beside_the_loop_returns_or_raises() -> None:

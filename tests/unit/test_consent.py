@@ -71,10 +71,3 @@ def test_another_plan_is_refused() -> None:
         assert digest(other) != digest(made)
         with pytest.raises(Refused, match="another plan now"):
             refuse(other, shown(made))
-
-
-def test_it_is_told_as_options() -> None:
-    consent = Consent("12ab", frozenset({"b", "a"}), everything=True)
-    words = ["--plan-id", "12ab", "--accept", "a,b", "--despite-doubts"]
-    assert list(consent.words()) == words
-    assert list(Consent().words()) == []

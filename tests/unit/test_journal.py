@@ -28,7 +28,7 @@ from tui.swap.journal import (
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ENTRY = Entry(
-    id="1-1",
+    id=f"{1:032x}",
     boot_id=Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
     direction="bind",
     address="0000:02:00.0",
@@ -45,20 +45,24 @@ ENTRY = Entry(
 TEXTS = st.text(max_size=30)
 PROCESSES = st.builds(Process, st.integers(0, 1 << 22), st.integers(0, 1 << 40))
 TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
-ORIGINS = st.lists(st.builds(Origin, TEXTS, st.none() | TEXTS, st.none() | TEXTS), max_size=5).map(
-    tuple
-)
+IDS = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
+ADDRESSES = st.builds("{:04x}:{:02x}:{:02x}.{}".format, st.integers(0, 0xFFFF), st.integers(0, 255),
+                      st.integers(0, 31), st.integers(0, 7))  # fmt: skip
+DRIVERS = st.none() | st.from_regex(r"[a-z][A-Za-z0-9_ .-]{0,20}", fullmatch=True)
+ORIGINS = st.lists(
+    st.builds(Origin, ADDRESSES, DRIVERS, DRIVERS), max_size=5, unique_by=lambda o: o.address
+).map(tuple)
 ENTRIES = st.builds(
     Entry,
-    id=TEXTS,
-    boot_id=TEXTS,
+    id=IDS,
+    boot_id=st.uuids().map(str),
     direction=st.sampled_from(["bind", "unbind"]),
-    address=TEXTS,
+    address=ADDRESSES,
     state=st.sampled_from(["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]),
     origins=ORIGINS,
     home=ORIGINS,
-    steps=st.lists(TEXTS, max_size=5).map(tuple),
-    step=st.integers(0, 100),
+    steps=st.lists(TEXTS, min_size=3, max_size=5).map(tuple),
+    step=st.integers(0, 3),
     began_at=TIMES,
     step_began_at=TIMES,
     runner=PROCESSES,
@@ -122,6 +126,63 @@ def test_an_entry_without_a_key_is_none(missing: str) -> None:
         parse(json.dumps(value).encode())
 
 
+FOREIGN = [
+    ("id", "../x"), ("id", 7), ("boot_id", "x"),
+    ("address", "../../.."), ("address", "0000:02:00.0/.."), ("address", "0000:02:00.0\n"),
+    ("address", "0000:02:00.9"), ("address", ""),
+    ("began_at", "2026-01-02T12:00:00"), ("step_began_at", "2026-01-02"), ("began_at", "now"),
+    ("began_at", "0001-01-01T00:00:00+23:59"),
+    ("step", 3), ("step", -1), ("step", True), ("step", 1e3),
+    ("runner", {"pid": 1 << 23, "start": 1}), ("runner", {"pid": -1, "start": 1}),
+    ("writer", {"pid": 1}), ("state", "gone"), ("direction", "sideways"),
+    ("steps", ["x"] * 1025), ("message", "x" * 2001),
+    ("origins", [{"address": "../../..", "driver": "nvidia", "override": None}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": "../x", "override": None}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": "..", "override": None}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": "a/b", "override": None}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": "", "override": None}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": None, "override": "x\ny"}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": None, "override": "\u200b"}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": None, "override": None}] * 2),
+    ("home", [{"address": "0000:02:00.0", "driver": "/etc/passwd", "override": None}]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "value"), FOREIGN)
+def test_root_is_not_believed_either(key: str, value: object) -> None:
+    foreign = json.dumps({**json.loads(dump(ENTRY)), key: value}).encode()
+    with pytest.raises(JournalError, match="makes no sense"):
+        parse(foreign)
+
+
+def test_times_are_told_in_utc() -> None:
+    value = {**json.loads(dump(ENTRY)), "began_at": "2026-01-02T13:00:00+01:00"}
+    assert parse(json.dumps(value).encode()).began_at == NOON.isoformat()
+
+
+def test_what_would_not_be_read_is_not_written(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+        for wrong in (
+            replace(ENTRY, began_at="2026-01-02T12:00:00"),
+            replace(ENTRY, origins=(Origin("0000:02:00.0", "a/b", None),)),
+        ):
+            with pytest.raises(JournalError):
+                journal.write(wrong)
+        assert journal.read() == ENTRY
+        journal.write(updated(ENTRY, NOON, message="x" * 5000))
+        found = journal.read()
+    assert found is not None
+    assert found.message == "x" * 2000
+
+
+def test_a_boot_that_cannot_be_told_is_an_error(journal: Journal, tmp_path: Path) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+    with pytest.raises(JournalError, match="boot_id cannot be read"):
+        Journal(journal.folder, owner=os.geteuid(), proc=tmp_path).read()
+
+
 def test_a_new_step_has_a_new_time() -> None:
     later = NOON.replace(hour=13)
     assert updated(ENTRY, later, step=1).step_began_at == later.isoformat()
@@ -144,7 +205,7 @@ def test_it_is_written_and_read(journal: Journal) -> None:
 
 def test_another_boot_has_none(journal: Journal) -> None:
     with journal.locked():
-        journal.write(replace(ENTRY, boot_id="another"))
+        journal.write(replace(ENTRY, boot_id="1" * 8 + "-1111" * 3 + "-" + "1" * 12))
     assert journal.read() is None
 
 

@@ -1,22 +1,28 @@
-"""Who asks for a swap: elevation, and what a runner answers."""
+"""Who asks for a swap: elevation, what a runner answers, and what an answer that was lost
+comes to."""
 
 from __future__ import annotations
 
 import json
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tui.host import HostError
+from tests.unit.test_journal import ENTRY
+from tui.host import HostError, Unsettled
+from tui.swap import launch
 from tui.swap.consent import Doubtful, Refused
+from tui.swap.journal import Journal, Process, dump
 from tui.swap.launch import (
     Launcher,
     elevation,
     launch_elevated,
     refusal,
 )
+from tui.swap.request import Request, parse
 
 
 @pytest.fixture
@@ -56,14 +62,23 @@ def test_no_tool_is_a_refusal(tools: Path, configured: str | None, words: str) -
     assert words in (Launcher(configured).forbidden or "")
 
 
+REQUEST = Request("bind", "0000:02:00.0")
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    journal = Journal(tmp_path / "vfiotop", owner=os.getuid())
+    with journal.locked():
+        return journal
+
+
 def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path) -> None:
     tool(tools, "doas", f'echo "$@" >{tools}/asked; echo \'{{"id": "7"}}\'')
-    launcher = Launcher("doas", ["--connect", "qemu:///session"])
-    assert launcher.begin(["bind", "0000:02:00.0"]) == "7"
+    assert Launcher("doas").begin(REQUEST) == "7"
     asked = (tools / "asked").read_text().split()
     assert asked[0] == "--"
-    assert asked[2:5] == ["-P", "-m", "tui"]
-    assert asked[5:] == ["bind", "0000:02:00.0", "--connect", "qemu:///session", "--launch"]
+    assert asked[2:7] == ["-I", "-B", "-m", "tui.swap", "launch"]
+    assert parse(asked[7:]) == REQUEST
 
 
 @pytest.mark.parametrize(
@@ -72,25 +87,49 @@ def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path
 def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> None:
     tool(tools, "doas", f"echo '{json.dumps(refusal(error))}'; exit 1")
     with pytest.raises(Refused, match=str(error)) as caught:
-        launch_elevated(["bind"], "doas")
+        launch_elevated(REQUEST, "doas")
     assert isinstance(caught.value, Doubtful) == isinstance(error, Doubtful)
     assert getattr(caught.value, "checks", ()) == getattr(error, "checks", ())
 
 
-SILENT = "no runner has said that it began"
+def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Journal) -> None:
+    tool(tools, "doas", "exit 1")
+    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing was begun"):
+        launch_elevated(REQUEST, "doas", journal)
 
 
-@pytest.mark.parametrize(
-    ("script", "words"),
-    [
-        ("exit 1", "doas did not run it \\(status 1\\): nothing was begun"),
-        ("kill -9 $$", SILENT),
-        ("echo '[1'", SILENT),
-        ("echo '{}'", SILENT),
-        ("echo '[]'", SILENT),
-    ],
-)
-def test_a_tool_that_says_nothing_that_makes_sense(tools: Path, script: str, words: str) -> None:
+LOST = ["kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"'"]
+"""A tool that is killed, and answers that say nothing."""
+
+
+@pytest.mark.parametrize("script", LOST)
+def test_a_lost_answer_is_not_a_refusal(
+    tools: Path, journal: Journal, script: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
     tool(tools, "doas", script)
-    with pytest.raises(Refused, match=words):
-        launch_elevated(["bind"], "doas")
+    with pytest.raises(Unsettled, match="the journal tells of no such swap yet"):
+        launch_elevated(REQUEST, "doas", journal)
+
+
+@pytest.mark.parametrize("script", [*LOST, "exit 1"])
+def test_a_lost_answer_is_looked_up_in_the_journal(
+    tools: Path, journal: Journal, tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "entry").write_text(dump(replace(ENTRY, id=REQUEST.identity)))
+    tool(tools, "doas", f"/bin/cp {tmp_path}/entry {journal.folder}/swap.json; {script}")
+    assert launch_elevated(REQUEST, "doas", journal) == REQUEST.identity
+
+
+def test_a_recovery_that_was_taken_up_has_another_runner(
+    tools: Path, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    journal.write(ENTRY)
+    request = Request("undo", swap=ENTRY.id)
+    tool(tools, "doas", "exit 0")
+    with pytest.raises(Unsettled):
+        launch_elevated(request, "doas", journal)
+    (tmp_path / "entry").write_text(dump(replace(ENTRY, runner=Process(3, 4))))
+    tool(tools, "doas", f"/bin/cp {tmp_path}/entry {journal.folder}/swap.json; exit 0")
+    assert launch_elevated(request, "doas", journal) == ENTRY.id

@@ -45,7 +45,7 @@ def test_no_swap_is_nothing_to_read(journal: Journal, tmp_path: Path) -> None:
 
 
 def test_a_swap_of_another_boot_is_none(journal: Journal) -> None:
-    journal.write(replace(RUNS, boot_id="before"))
+    journal.write(replace(RUNS, boot_id="1" * 8 + "-1111" * 3 + "-" + "1" * 12))
     with pytest.raises(NothingToRead):
         SwapSource(journal).read()
 

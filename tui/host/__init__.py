@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NoReturn, Protocol, TypeVar
@@ -31,6 +31,7 @@ from tui.model import (
     Swap,
     Vitals,
 )
+from tui.swap.request import Request
 
 Wake = Callable[[], None]
 """Called from any thread, at any time, any number of times; returns at once."""
@@ -44,6 +45,10 @@ class HostError(Exception):
 
 class NothingToRead(HostError):
     """There is no reading, and nothing is wrong: no such card, or all of them sleep."""
+
+
+class Unsettled(HostError):
+    """Something was asked for, the answer was lost, and what came of it is not known yet."""
 
 
 class Source(Protocol[T_co]):
@@ -97,9 +102,9 @@ class Mover(Protocol):
         """Whether ``begin`` may ask for a password, for which it needs the terminal."""
         ...
 
-    def begin(self, words: Sequence[str]) -> str:
-        """Begin what ``words``, a command of ours, name: the id of the swap. Blocks until
-        that has begun. Raises ``tui.swap.consent.Refused``."""
+    def begin(self, request: Request) -> str:
+        """Begin what is asked for: the id of the swap. Blocks until that has begun. Raises
+        ``tui.swap.consent.Refused``, and ``Unsettled`` where that is not known."""
         ...
 
 
@@ -109,7 +114,7 @@ class Still:
     forbidden = "this host is only looked at: no card is moved"
     asks = False
 
-    def begin(self, words: Sequence[str]) -> str:
+    def begin(self, request: Request) -> str:
         raise HostError(self.forbidden)
 
 

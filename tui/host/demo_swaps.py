@@ -6,7 +6,7 @@ The kernel of it takes its time for each step, as a real one does, and nothing g
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -29,6 +29,7 @@ from tui.model import (
 )
 from tui.rules.view import assess
 from tui.swap.plan import moves, steps
+from tui.swap.request import Request
 
 STEP_S: dict[StepKind, float] = {
     "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "node": 0.1,
@@ -127,8 +128,8 @@ class DemoSwaps:
     forbidden = None
     asks = False
 
-    def begin(self, words: Sequence[str]) -> str:
-        direction, address = words[0], words[1]
+    def begin(self, request: Request) -> str:
+        direction, address = request.deed, request.address or ""
         at = self._clock.seconds()
         inventory: Inventory = self.machine(at).inventory(at)
         gpu = assess(Snapshot(pci=inventory)).gpu(address)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from textual.app import App
 
 from tui.background import background
 from tui.host import Mover
+from tui.swap.request import Request
 
 
-async def begin(app: App[None], mover: Mover, request: Sequence[str]) -> str:
+async def begin(app: App[None], mover: Mover, request: Request) -> str:
     """The id of the swap that ``mover`` has begun. Raises what it raises."""
 
     def attempt() -> str | Exception:

@@ -28,6 +28,7 @@ from tui.screens.base import HostScreen
 from tui.screens.begin import begin
 from tui.screens.swap import PLAN_S, SwapScreen
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
+from tui.swap.request import Request
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
 
@@ -188,7 +189,7 @@ class GuestScreen(HostScreen):
     async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
-        request = [swap_plan.direction, swap_plan.address, *consent.words()]
+        request = Request(swap_plan.direction, swap_plan.address, consent=consent)
         self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
         self.show()
         swap = await self._swap_ended()

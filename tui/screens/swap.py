@@ -21,6 +21,7 @@ from tui.screens.base import HostScreen
 from tui.screens.begin import begin
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from tui.swap.preflight import for_recovery
+from tui.swap.request import Request
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
 
@@ -157,16 +158,16 @@ class SwapScreen(HostScreen):
         self._consent = consent
         swap, plan = self._swap, self._plan
         if self._way is not None and swap is not None:
-            request = ["recover", f"--{self._way}", "--swap", swap.id]
+            request = Request(self._way, swap=swap.id, consent=consent)
         elif plan is not None:
-            request = [plan.direction, plan.address]
+            request = Request(plan.direction, plan.address, consent=consent)
         else:
             return
         self._beginning, self._risk, self._refusal = True, None, None
         self.show()
-        self.run_worker(self._launch([*request, *consent.words()]))
+        self.run_worker(self._launch(request))
 
-    async def _launch(self, request: list[str]) -> None:
+    async def _launch(self, request: Request) -> None:
         error: Exception | None = None
         try:
             await begin(self.app, self.vfiotop.host.mover, request)

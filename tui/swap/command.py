@@ -1,7 +1,7 @@
-"""A swap as a command: the part that runs it, in a session of its own.
+"""Carries a request out: the part of a swap that runs as root, in a session of its own.
 
-The runner is this same program, started by ``tui.swap.launch``: it takes the lock, checks
-everything anew under it, and goes on when whoever asked is gone.
+``tui.swap.launch`` starts it. It takes the lock, checks everything anew under it, and goes
+on when whoever asked is gone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tui.swap.launch import Told, refusal, unfinished
 from tui.swap.machine import RealMachine
 from tui.swap.plan import DEVICES, homeward
 from tui.swap.preflight import for_recovery
+from tui.swap.request import Request
 from tui.swap.runner import Runner
 
 UNSEEN = f"{holding.ID}:unknown"
@@ -36,57 +37,50 @@ class NobodyAsks(Exception):
     """Whoever asked for the swap is gone before it began."""
 
 
-def run_swap(
-    host: Host,
-    choice: Choice,
-    direction: Direction,
-    address: str | None,
-    *,
-    consent: Consent,
-    begun: Callable[[Entry], None],
-    journal: Journal | None = None,
+def run(
+    host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal | None = None
 ) -> Entry:
-    """Swap a GPU on this machine; the journal's entry in the end. Calls ``begun`` when the
+    """Do what ``request`` asks for; the journal's entry in the end. Calls ``begun`` when the
     first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
     here(host)
-    journal = journal or Journal()
+    carry_out = _recover if request.recovers else _swap
+    return carry_out(host, request, begun, journal or Journal())
+
+
+def _swap(host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal) -> Entry:
+    address, consent = request.address or "", request.consent
+    direction: Direction = "bind" if request.deed == "bind" else "unbind"
     with journal.locked() as lock:
         last = journal.read()
         if last is not None and not last.ended:
             raise Unfinished(unfinished(last))
+        if last is not None and last.id == request.identity:
+            raise Refused("this request was carried out before")
         try:
-            plan = plan_once(host, choice, direction, address)
+            plan = plan_once(host, Choice(address), direction, address)
         except NoSuchCard as error:
             raise Refused(str(error)) from error
         refuse(plan, consent)
         host.close()
         runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
-        entry = runner.prepare(plan, last.home if last is not None else ())
+        home = last.home if last is not None else ()
+        entry = runner.prepare(plan, home, identity=request.identity)
         return _unless_alone(
             runner, entry, begun, lambda: runner.run(entry, _homeward(plan, entry.host_drivers))
         )
 
 
-def run_recover(
-    host: Host,
-    choice: Choice,
-    *,
-    finish: bool,
-    consent: Consent,
-    begun: Callable[[Entry], None],
-    swap: str | None = None,
-    journal: Journal | None = None,
+def _recover(
+    host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal
 ) -> Entry:
-    """Finish or undo the swap that was interrupted, or only the one whose id is ``swap``;
-    the journal's entry in the end. Raises as ``run_swap``."""
-    here(host)
-    journal = journal or Journal()
+    """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
+    finish, consent = request.deed == "finish", request.consent
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
-        if last is None or last.ended or swap not in (None, last.id):
+        if last is None or last.ended or request.swap != last.id:
             raise Refused("there is nothing to recover")
         try:
-            plan = plan_once(host, choice, last.direction, last.address)
+            plan = plan_once(host, Choice(last.address), last.direction, last.address)
         except NoSuchCard as error:
             if finish or RealMachine().exists(f"{DEVICES}/{last.address}"):
                 raise Refused(str(error)) from error
@@ -96,7 +90,7 @@ def run_recover(
         plan = for_recovery(plan, finish=finish)
         refuse(plan, consent)
         runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
-        entry = runner.resume(last, plan)
+        entry = runner.resume(last, plan, undoing=not finish)
         begun(entry)
         if not finish:
             return runner.undo(entry, "undone by recover")
@@ -142,7 +136,7 @@ def deafen() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
-def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:
+def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
     """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
     did. What happens after that is in the journal."""
     deafen()
@@ -154,12 +148,16 @@ def serve(run: Callable[[Callable[[Entry], None]], Entry]) -> int:
             raise NobodyAsks("whoever asked for it had given up before it began") from error
 
     try:
-        run(begun)
+        carry_out(begun)
     except (Refused, JournalError, HostError) as error:
         with suppress(OSError):
             _tell(refusal(error))
         return 1
     except NobodyAsks:  # a recovery that was not begun is still to be made
+        return 1
+    except Exception as error:  # nobody reads our stderr
+        with suppress(OSError, ValueError):  # closed since it was told that it began
+            _tell(Told(error=f"vfiotop failed here ({error!r}); please report it"))
         return 1
     return 0
 

@@ -7,7 +7,7 @@ shown, and the host may have changed: then nothing is done before that was shown
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from tui.model import Check, GuestPlan, Plan
@@ -41,15 +41,6 @@ class Consent:
     plan: str | None = None
     accepted: frozenset[str] = frozenset()
     everything: bool = False
-
-    def words(self) -> Iterator[str]:
-        """The options that tell it to a runner."""
-        if self.plan is not None:
-            yield from ("--plan-id", self.plan)
-        if self.accepted:
-            yield from ("--accept", ",".join(sorted(self.accepted)))
-        if self.everything:
-            yield "--despite-doubts"
 
     def and_also(self, points: Collection[str]) -> Consent:
         """The consent to these too."""

@@ -11,13 +11,14 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -28,6 +29,8 @@ SCHEMA = 1
 SIZE_LIMIT = 256 * 1024
 FUNCTIONS_LIMIT = 64
 TEXT_LIMIT = 2000
+PID_LIMIT = 1 << 22
+"""PID_MAX_LIMIT of include/linux/threads.h."""
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the lock is free."""
@@ -104,8 +107,12 @@ class Journal:
 
     @property
     def boot_id(self) -> str:
-        """/proc/sys/kernel/random/boot_id (random(4))."""
-        return (self._proc / "sys/kernel/random/boot_id").read_text().strip()
+        """/proc/sys/kernel/random/boot_id (random(4)). Raises ``JournalError``."""
+        path = self._proc / "sys/kernel/random/boot_id"
+        try:
+            return path.read_text().strip()
+        except (OSError, ValueError) as error:
+            raise JournalError(f"{path} cannot be read, so no swap can be told of") from error
 
     def read(self) -> Entry | None:
         """The entry of this boot, or ``None`` where there is none. Raises ``JournalError``
@@ -120,6 +127,8 @@ class Journal:
         try:
             self._check(os.fstat(descriptor), path)
             data = os.read(descriptor, SIZE_LIMIT + 1)
+        except OSError as error:
+            raise JournalError(f"{path} cannot be read: {error.strerror}") from error
         finally:
             os.close(descriptor)
         entry = parse(data, path)
@@ -135,15 +144,18 @@ class Journal:
 
     def write(self, entry: Entry) -> None:
         """Replace the journal: a reader sees the old or the new one. Raises ``JournalError``,
-        with the old one in place, where that cannot be done."""
+        with the old one in place, where that cannot be done, and for an entry that ``read``
+        would not believe."""
         path = self.folder / "swap.json"
+        text = dump(entry)
+        parse(text.encode(), path)
         try:
             handle, name = tempfile.mkstemp(dir=self.folder, prefix=".swap.")
         except OSError as error:
             raise JournalError(f"{path} cannot be written: {error.strerror}") from error
         try:
             with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(dump(entry))
+                file.write(text)
                 file.flush()
                 os.fchmod(file.fileno(), 0o644)
                 os.fsync(file.fileno())
@@ -153,6 +165,14 @@ class Journal:
             with contextlib.suppress(OSError):
                 Path(name).unlink()
             raise JournalError(f"{path} cannot be written: {error.strerror}") from error
+
+    def clear(self) -> None:
+        """Remove the entry; its room on a full tmpfs is free again. Raises ``JournalError``."""
+        path = self.folder / "swap.json"
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise JournalError(f"{path} cannot be removed: {error.strerror}") from error
 
     @contextmanager
     def locked(self, patience: float = 0.0) -> Iterator[int]:
@@ -222,7 +242,9 @@ def _not_ours(path: Path, why: str) -> JournalError:
 
 
 def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
-    """The entry with changes; a new step begins ``at``."""
+    """The entry with changes; a new step begins ``at``. A message is cut to its limit."""
+    if changes.get("message") is not None:
+        changes["message"] = changes["message"][:TEXT_LIMIT]
     if "step" in changes and changes["step"] != entry.step:
         changes["step_began_at"] = at.isoformat()
     return replace(entry, **changes)
@@ -242,7 +264,7 @@ def parse(data: bytes, path: Path = FOLDER / "swap.json") -> Entry:
         if len(data) > SIZE_LIMIT:
             raise ValueError("too long")
         return _entry(json.loads(data))
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise JournalError(
             f"{path} makes no sense, so what is under way is not known: look at the cards, then "
             "remove it as root"
@@ -253,16 +275,17 @@ def _entry(value: Any) -> Entry:
     if value["schema"] != SCHEMA:
         raise ValueError("another schema")
     writer = value["writer"]
+    steps = tuple(_text(each) for each in _list(value["steps"], 16 * FUNCTIONS_LIMIT))
     return Entry(
-        id=_text(value["id"]),
-        boot_id=_text(value["boot_id"]),
+        id=_shaped(_ID, value["id"]),
+        boot_id=_shaped(_BOOT_ID, value["boot_id"]),
         direction=_one_of(value["direction"], Direction),
-        address=_text(value["address"]),
+        address=_shaped(_ADDRESS, value["address"]),
         state=_one_of(value["state"], SwapState),
-        origins=tuple(_origin(each) for each in _list(value["origins"])),
-        home=tuple(_origin(each) for each in _list(value["home"])),
-        steps=tuple(_text(each) for each in _list(value["steps"], 16 * FUNCTIONS_LIMIT)),
-        step=_number(value["step"]),
+        origins=_origins(value["origins"]),
+        home=_origins(value["home"]),
+        steps=steps,
+        step=_number(value["step"], most=len(steps)),
         began_at=_time(value["began_at"]),
         step_began_at=_time(value["step_began_at"]),
         runner=_process(value["runner"]),
@@ -271,14 +294,31 @@ def _entry(value: Any) -> Entry:
     )
 
 
+_ID = re.compile(r"[0-9a-f]{32}")
+_BOOT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+_DRIVER = re.compile(r"(?!\.{1,2}$)[ -.0-~]{1,128}")
+"""A name in /sys/bus/pci/drivers, and what driver_override holds: one part of a path."""
+
+
+def _origins(value: Any) -> tuple[Origin, ...]:
+    found = tuple(_origin(each) for each in _list(value))
+    if len({origin.address for origin in found}) < len(found):
+        raise ValueError("a function twice")
+    return found
+
+
 def _origin(value: Any) -> Origin:
+    driver, override = value["driver"], value["override"]
     return Origin(
-        _text(value["address"]), _text_or_none(value["driver"]), _text_or_none(value["override"])
+        _shaped(_ADDRESS, value["address"]),
+        None if driver is None else _shaped(_DRIVER, driver),
+        None if override is None else _shaped(_DRIVER, override),
     )
 
 
 def _process(value: Any) -> Process:
-    return Process(_number(value["pid"]), _number(value["start"]))
+    return Process(_number(value["pid"], most=PID_LIMIT), _number(value["start"]))
 
 
 def _list(value: Any, limit: int = FUNCTIONS_LIMIT) -> list[Any]:
@@ -297,12 +337,22 @@ def _text_or_none(value: Any) -> str | None:
     return None if value is None else _text(value)
 
 
+def _shaped(shape: re.Pattern[str], value: Any) -> str:
+    if shape.fullmatch(_text(value)) is None:
+        raise ValueError("another shape")
+    return str(value)
+
+
 def _time(value: Any) -> str:
-    return datetime.fromisoformat(_text(value)).isoformat()
+    """With its offset from UTC: a time without one cannot be told from another."""
+    time = datetime.fromisoformat(_text(value))
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone")
+    return time.astimezone(UTC).isoformat()
 
 
-def _number(value: Any) -> int:
-    if type(value) is not int or not 0 <= value < 1 << 63:
+def _number(value: Any, most: int = (1 << 63) - 1) -> int:
+    if type(value) is not int or not 0 <= value <= most:
         raise ValueError("no number")
     return value
 

@@ -9,23 +9,22 @@ from __future__ import annotations
 import json
 import os
 import select
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from tui.host import Unsettled
+from tui.privileged import SEARCHED
 from tui.swap.consent import Doubtful, Refused
-from tui.swap.journal import Entry, Journal
-from tui.swap.machine import SEARCHED, alive
-
-KEPT = frozenset({"HOME", "LANG", "LC_ALL", "TZ", "XDG_CONFIG_HOME", "XDG_STATE_HOME"})
-"""What of the environment bears on the runner; nothing that says where code comes from."""
+from tui.swap.journal import Entry, Journal, JournalError
+from tui.swap.machine import alive
+from tui.swap.request import Request
 
 FOLLOW_S = 0.1
 """Seconds between two looks into the journal."""
@@ -34,6 +33,9 @@ START_S = 120.0
 """Seconds for a runner to take all readings and begin."""
 
 ANSWER_LIMIT = 8192
+
+SETTLE_S = 3.0
+"""Seconds for which the journal is watched for a swap whose answer was lost."""
 
 ELEVATIONS: dict[str, tuple[str, ...]] = {
     "sudo": ("sudo", "--"), "doas": ("doas", "--"), "run0": ("run0", "--"),
@@ -70,14 +72,14 @@ def unfinished(entry: Entry) -> str:
 # --- as root --------------------------------------------------------------------
 
 
-def launch(arguments: Sequence[str]) -> str:
-    """Start a runner with these arguments of ours; the id of the swap that it began. Only
-    for root. Raises ``Refused``."""
-    # It runs as root: no module is taken from the folder that somebody happens to be in.
+def launch(request: Request, journal: Journal | None = None) -> str:
+    """Start a runner; the id of the swap that it began. Only for root. Raises ``Refused``,
+    and ``Unsettled`` where it is not known whether one began."""
+    before = _entry(journal)
     runner = subprocess.Popen(  # noqa: S603
-        [*_own_scope(), *_program(*arguments, "--runner")],
+        [*_own_scope(), *_privileged("run", request)],
         cwd="/",
-        env={"PATH": SEARCHED, **{k: v for k, v in os.environ.items() if k in KEPT}},
+        env={"PATH": SEARCHED, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -86,12 +88,19 @@ def launch(arguments: Sequence[str]) -> str:
     assert runner.stdout is not None
     with runner.stdout:
         ready, _, _ = select.select([runner.stdout], [], [], START_S)
-        if not ready:
-            raise Refused(
-                f"the runner (process {runner.pid}) has not begun after {START_S:.0f} s: the "
-                "kernel may be busy with the card; `vfiotop recover` tells what it has done"
-            )
-        return _told(runner.stdout.readline(ANSWER_LIMIT))
+        line = runner.stdout.readline(ANSWER_LIMIT) if ready else b""
+    # The pipe is closed now: a runner that is slower than that hears so, and does not begin.
+    if not line and _has_ended(runner) and not _taken_up(request, before, journal):
+        raise Refused("the runner ended before it began: nothing was touched")
+    return _told(line, request, before, journal)
+
+
+def _has_ended(runner: subprocess.Popen[bytes]) -> bool:
+    try:
+        runner.wait(SETTLE_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
 
 
 def _own_scope() -> tuple[str, ...]:
@@ -103,23 +112,55 @@ def _own_scope() -> tuple[str, ...]:
     return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
 
-def _program(*arguments: str) -> list[str]:
-    """This program, as a command for anybody."""
-    return [sys.executable, "-P", "-m", "tui", *arguments]
+def _privileged(way: str, request: Request) -> list[str]:
+    """The privileged half, as a command. -I: neither the environment nor the current folder
+    says where code comes from. -B: root leaves no compiled files in a user's checkout."""
+    return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *request.words()]
 
 
-def _told(line: bytes) -> str:
-    """The id that a runner tells of. Raises what it tells in its place."""
+def _told(
+    line: bytes, request: Request, before: Entry | None, journal: Journal | None = None
+) -> str:
+    """The id that a runner tells of. Raises what it tells in its place. An answer that was
+    lost is looked up in the journal."""
     try:
         told = json.loads(line)
         if "error" in told:
             doubts = [str(check) for check in told.get("doubts", ())]
             raise Doubtful(str(told["error"]), doubts) if doubts else Refused(str(told["error"]))
         return str(told["id"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused(
-            "no runner has said that it began; `vfiotop recover` tells whether one has"
-        ) from error
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return _looked_up(request, before, journal)
+
+
+def _looked_up(request: Request, before: Entry | None, journal: Journal | None) -> str:
+    """The id of the swap that the request began. Raises ``Unsettled``."""
+    deadline = time.monotonic() + SETTLE_S
+    while True:
+        entry = _entry(journal)
+        if entry is not None and _began(request, before, entry):
+            return entry.id
+        if time.monotonic() > deadline:
+            raise Unsettled(
+                "the answer was lost and the journal tells of no such swap yet: `vfiotop recover` "
+                "says whether one was begun; do not start a guest with the card before that"
+            )
+        time.sleep(FOLLOW_S)
+
+
+def _began(request: Request, before: Entry | None, now: Entry) -> bool:
+    """Whether the journal tells that a request was taken up. A recovery goes on with the
+    swap that it is of, in another process."""
+    if not request.recovers:
+        return now.id == request.identity
+    return now.id == request.swap and (before is None or now.runner != before.runner)
+
+
+def _entry(journal: Journal | None) -> Entry | None:
+    try:
+        return (journal or Journal()).read()
+    except JournalError:
+        return None
 
 
 # --- as anybody -----------------------------------------------------------------
@@ -137,11 +178,12 @@ def elevation(configured: str | None) -> str | None:
     raise Refused(f"only root may move a card, and there is no {wanted}: run it as root")
 
 
-def launch_elevated(arguments: Sequence[str], tool: str) -> str:
+def launch_elevated(request: Request, tool: str, journal: Journal | None = None) -> str:
     """The same through ``tool``, which may ask for a password on this terminal; Ctrl-C is
-    its, meanwhile. Raises ``Refused``."""
-    command = [*ELEVATIONS[tool], *_program(*arguments, "--launch")]
-    sys.stderr.write(f"{tool} for: vfiotop {shlex.join(arguments)}\n")
+    its, meanwhile. Raises as ``launch``."""
+    command = [*ELEVATIONS[tool], *_privileged("launch", request)]
+    sys.stderr.write(f"{tool} for: vfiotop {request.text}\n")
+    before = _entry(journal)
     with _interrupts_are_theirs():
         # The answer comes by a pipe; what the tool has to say goes to the terminal.
         asked = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)  # noqa: S603
@@ -149,9 +191,14 @@ def launch_elevated(arguments: Sequence[str], tool: str) -> str:
         with asked.stdout:
             line = asked.stdout.readline(ANSWER_LIMIT)
             status = asked.wait()
-    if not line and status > 0:
+    if not line and status > 0 and not _taken_up(request, before, journal):
         raise Refused(f"{tool} did not run it (status {status}): nothing was begun")
-    return _told(line)
+    return _told(line, request, before, journal)
+
+
+def _taken_up(request: Request, before: Entry | None, journal: Journal | None) -> bool:
+    entry = _entry(journal)
+    return entry is not None and _began(request, before, entry)
 
 
 @contextmanager
@@ -166,10 +213,9 @@ def _interrupts_are_theirs() -> Iterator[None]:
 
 class Launcher:
     """Has swaps of this machine run. ``configured`` is the tool for elevation that the user
-    chose, ``options`` are those of ours that bear on what a runner sees."""
+    chose."""
 
-    def __init__(self, configured: str | None = None, options: Sequence[str] = ()) -> None:
-        self._options = tuple(options)
+    def __init__(self, configured: str | None = None) -> None:
         self.forbidden: str | None = None
         self._tool: str | None = None
         try:  # once: a PATH may lead to a file system that does not answer
@@ -181,13 +227,12 @@ class Launcher:
     def asks(self) -> bool:
         return self._tool is not None
 
-    def begin(self, words: Sequence[str]) -> str:
+    def begin(self, request: Request) -> str:
         if self.forbidden is not None:
             raise Refused(self.forbidden)
-        arguments = (*words, *self._options)
         if self._tool is None:
-            return launch(arguments)
-        return launch_elevated(arguments, self._tool)
+            return launch(request)
+        return launch_elevated(request, self._tool)
 
 
 # --- following ------------------------------------------------------------------

@@ -17,11 +17,11 @@ from tui.host.holders import is_ours, ours, who_has
 from tui.host.nvml_seen import unseen
 from tui.host.readiness import readiness
 from tui.model import Holders, NvidiaModule, Step, Unavailable
+from tui.privileged import SEARCHED
 from tui.swap.journal import Journal, JournalError, Process
 from tui.swap.plan import DEVICES
 
 _WRITER = Path(__file__).with_name("writer.py")
-SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
 OVERRIDE_READ_S = 5.0
 
 

@@ -12,6 +12,7 @@ import os
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from tui.host import HostError
@@ -65,17 +66,19 @@ class Runner:
 
     # --- a swap -----------------------------------------------------------------
 
-    def prepare(self, plan: Plan, home: tuple[Origin, ...] = ()) -> Entry:
+    def prepare(
+        self, plan: Plan, home: tuple[Origin, ...] = (), *, identity: str | None = None
+    ) -> Entry:
         """Journal what the functions are now, and what is going to be done. ``home`` is what
-        is known of functions on the host; a bind adds to it. Raises ``HostError`` where a function
-        does not tell, ``JournalError``."""
+        is known of functions on the host; a bind adds to it. ``identity`` is the entry's id.
+        Raises ``HostError`` where a function does not tell, ``JournalError``."""
         order = self._order(plan)
         at = self._now().isoformat()
         origins = tuple(self._origin(address) for address in order)
         if plan.direction == "bind":
             home = _homes(home, origins, plan.address)
         entry = Entry(
-            id=uuid.uuid4().hex,
+            id=identity or uuid.uuid4().hex,
             boot_id=self._journal.boot_id,
             direction=plan.direction,
             address=plan.address,
@@ -95,8 +98,10 @@ class Runner:
         """End a swap that was prepared and not begun."""
         return self._end(entry, "undone", why)
 
-    def resume(self, entry: Entry, plan: Plan) -> Entry:
-        """Journal that this runner goes on with what another one left, for ``run``."""
+    def resume(self, entry: Entry, plan: Plan, *, undoing: bool = False) -> Entry:
+        """Journal that this runner goes on with what another one left, for ``run``; or for
+        ``undo``, which needs no journal that can be written."""
+        self._undoing = undoing
         known = {origin.address for origin in entry.origins}
         more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
         return self._note(
@@ -322,14 +327,19 @@ class Runner:
         return Origin(address, self._machine.driver(address), self._machine.override(address))
 
     def _note(self, entry: Entry, **changes: object) -> Entry:
-        """Journal a change before what follows from it. An undo goes on also where the
-        journal cannot be written any more: it makes things better, whoever hears of it."""
+        """Journal a change before what follows from it. An undo goes on where the journal
+        cannot be written: it makes things better, whoever hears of it. What it leaves is
+        whole, so that the old entry may make room for the last one."""
         changed = updated(entry, self._now(), **changes)
         try:
             self._journal.write(changed)
         except JournalError:
             if not self._undoing:
                 raise
+            if changed.ended:
+                with suppress(JournalError):
+                    self._journal.clear()
+                    self._journal.write(changed)
         return changed
 
     def _remark(self, entry: Entry, **changes: object) -> Entry:

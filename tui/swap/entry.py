@@ -1,0 +1,55 @@
+"""The two jobs of the privileged half, once it has shed what it was started with."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from tui import config
+from tui.host import Host, HostError
+from tui.swap import command, launch
+from tui.swap.consent import Refused
+from tui.swap.journal import Entry
+from tui.swap.request import parse
+
+DONE, FAILED = 0, 1
+
+
+def launched(words: Sequence[str]) -> int:
+    """Start a runner for an ordinary user; tell in JSON what it says."""
+    try:
+        request = parse(words)
+        if os.geteuid() != 0:
+            raise Refused("only root may move a card")
+        told = launch.Told(id=launch.launch(request))
+    except (Refused, HostError) as error:
+        told = launch.refusal(error)
+    except KeyboardInterrupt:
+        return FAILED  # a runner that has not begun hears of it, too
+    with suppress(OSError):  # whoever asked is gone: the journal tells the rest
+        sys.stdout.write(json.dumps(told) + "\n")
+        sys.stdout.flush()
+    return FAILED if "error" in told else DONE
+
+
+def served(words: Sequence[str]) -> int:
+    """Be the runner. A defect of ours is told like a refusal: nobody sees our stderr."""
+
+    def carry_out(begun: Callable[[Entry], None]) -> Entry:
+        request = parse(words)
+        return command.run(_host(), request, begun)
+
+    return command.serve(carry_out)
+
+
+def _host() -> Host:
+    """This machine, with the libvirt that root has configured or the local default."""
+    from tui.host.real import real_host  # noqa: PLC0415 - it takes long, and a refusal does not
+
+    try:
+        return real_host(config.load().connect)
+    except config.ConfigError as error:
+        raise Refused(str(error)) from error
