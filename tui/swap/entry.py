@@ -13,7 +13,7 @@ from tui.host import Host, HostError
 from tui.swap import command, launch
 from tui.swap.consent import Refused
 from tui.swap.journal import Entry
-from tui.swap.request import parse
+from tui.swap.request import Request, parse
 
 DONE, FAILED = 0, 1
 
@@ -21,9 +21,7 @@ DONE, FAILED = 0, 1
 def launched(words: Sequence[str]) -> int:
     """Start a runner for an ordinary user; tell in JSON what it says."""
     try:
-        request = parse(words)
-        if os.geteuid() != 0:
-            raise Refused("only root may move a card")
+        request = _request(words)
         told = launch.Told(id=launch.launch(request))
     except (Refused, HostError) as error:
         told = launch.refusal(error)
@@ -39,10 +37,16 @@ def served(words: Sequence[str]) -> int:
     """Be the runner. A defect of ours is told like a refusal: nobody sees our stderr."""
 
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
-        request = parse(words)
+        request = _request(words)
         return command.run(_host(), request, begun)
 
     return command.serve(carry_out)
+
+
+def _request(words: Sequence[str]) -> Request:
+    if os.geteuid() != 0:
+        raise Refused("only root may move a card")
+    return parse(words)
 
 
 def _host() -> Host:

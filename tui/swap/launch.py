@@ -87,9 +87,12 @@ def launch(request: Request, journal: Journal | None = None) -> str:
     )
     assert runner.stdout is not None
     with runner.stdout:
-        ready, _, _ = select.select([runner.stdout], [], [], START_S)
-        line = runner.stdout.readline(ANSWER_LIMIT) if ready else b""
-    # The pipe is closed now: a runner that is slower than that hears so, and does not begin.
+        try:
+            ready, _, _ = select.select([runner.stdout], [], [], START_S)
+            line = runner.stdout.readline(ANSWER_LIMIT) if ready else b""
+        except KeyboardInterrupt:  # an answer that is not waited for is a lost one
+            line = b""
+    # The pipe is closed now: a runner that has not begun yet hears so, and does not begin.
     if not line and _has_ended(runner) and not _taken_up(request, before, journal):
         raise Refused("the runner ended before it began: nothing was touched")
     return _told(line, request, before, journal)
