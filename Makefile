@@ -29,10 +29,11 @@ bench: ## measure beside nvitop and nvtop: make bench ARGS="--runs 1 --only keys
 	@.ci/setup --bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: setup ## lint, format, types, import contracts
+check: setup ## lint, format, types, weaknesses, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive tui widgets
 	@$(BIN)/lint-imports --no-logo
 
 screenshots: setup ## draw screenshots/ anew

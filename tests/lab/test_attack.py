@@ -35,8 +35,9 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
     run("chown", "-R", "1234:1234", str(home))
     done = subprocess.run(
         ["vfiotop", "bind", CARD, "--yes", "--despite-doubts"], user="mover", group=1234,
-        extra_groups=[], env={**os.environ, "HOME": str(home)}, capture_output=True, text=True,
-        timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
+        extra_groups=[], capture_output=True, text=True, timeout=PATIENCE, check=False,
+        stdin=subprocess.DEVNULL,
+        env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": f"{home}/.config"},
     )  # fmt: skip
     assert (done.returncode, drivers()) == (0, VFIO), done.stderr
     ran = home / "ran-as"
@@ -63,7 +64,9 @@ def test_whoever_names_our_reader_is_left_alone() -> None:
     others = [
         subprocess.Popen(["tail", "-f", str(reader)], stdout=subprocess.DEVNULL),
         subprocess.Popen(["sleep", "1000"], env={"X": str(reader)}),
-        subprocess.Popen([sys.executable, "-c", "input()", "-S", str(reader)], stdin=subprocess.PIPE),
+        subprocess.Popen(
+            [sys.executable, "-c", "input()", "-S", str(reader)], stdin=subprocess.PIPE
+        ),
     ]  # fmt: skip
     try:
         vfiotop("bind", "--yes")

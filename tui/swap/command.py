@@ -91,10 +91,22 @@ def _recover(
         refuse(plan, consent)
         runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
         entry = runner.resume(last, plan, undoing=not finish)
-        begun(entry)
         if not finish:
-            return runner.undo(entry, "undone by recover")
+            return _undone(runner, entry, begun)
+        begun(entry)
         return runner.run(entry, _homeward(plan, last.host_drivers))
+
+
+def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Entry:
+    """Where the journal has no room, who asked is told in the end: there is nothing that they
+    could follow."""
+    unheard = runner.unheard
+    if not unheard:
+        begun(entry)
+    entry = runner.undo(entry, "undone by recover")
+    if unheard:
+        begun(entry)
+    return entry
 
 
 def _takes_the_risk(plan: Plan, consent: Consent) -> bool:

@@ -63,6 +63,8 @@ class Runner:
         self._pause = pause
         self._undoing = False
         self._lost: JournalError | None = None
+        self.unheard = False
+        """Whether something could not be journaled: then nobody can follow this run."""
 
     # --- a swap -----------------------------------------------------------------
 
@@ -336,6 +338,7 @@ class Runner:
         except JournalError:
             if not self._undoing:
                 raise
+            self.unheard = True
             if changed.ended:
                 with suppress(JournalError):
                     self._journal.clear()
