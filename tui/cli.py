@@ -209,7 +209,7 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     if arguments.root is not None:
         from tui.host.capture import captured_host  # noqa: PLC0415
 
-        return captured_host(arguments.root)
+        return captured_host(str(arguments.root))
     from tui.host.real import Asking, real_host  # noqa: PLC0415
     from tui.swap.launch import Launcher  # noqa: PLC0415
 

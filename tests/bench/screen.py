@@ -24,6 +24,7 @@ from tui.host import Host, Source, Wake, real
 from tui.host.guests import GuestsSource
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource
+from tui.host.tree import Plain
 from tui.model import Domain, Guests
 from tui.rules import libvirt_uri
 
@@ -88,7 +89,7 @@ def lay_under(folder: Path, still: bool) -> None:
     now = (lambda: STILL) if still else _now
     real_host = real.real_host
     vars(real).update(
-        PciSource=partial(EventfulPci, root(folder)),
+        PciSource=partial(EventfulPci, Plain(root(folder))),
         NvmlSource=partial(NvmlSource, root(folder), now=now),
         GuestsSource=guests,
         real_host=host,

@@ -19,6 +19,7 @@ from tui.host.facts import FactsSource
 from tui.host.guests import GuestsSource
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
+from tui.host.tree import Plain
 
 HOST = "19-x570-1080ti-gt710"
 CARDS = ("0000:0b:00.0", "0000:0c:00.0")
@@ -45,7 +46,7 @@ def open_host(folder: Path, uri: str) -> Host:
     if not root.exists():
         lay_out_cards(root)
     (folder / "control").touch()
-    pci = PciSource(root)
+    pci = PciSource(Plain(root))
     nvml = NvmlSource(
         root,
         environment={

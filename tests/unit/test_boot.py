@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tui.host.boot import FAMILIES, OF_THEIR_OWN, boot
 from tui.host.readiness import readiness
+from tui.host.tree import Plain
 from tui.model import Boot, BootLoader, Readiness
 from tui.rules.mends import iommu, kernel_option
 
@@ -88,7 +89,7 @@ def test_a_boot_loader_and_what_mends_it(
     distribution: str | None,
     words: str,
 ) -> None:
-    found = boot(host(tmp_path, release, *files))
+    found = boot(Plain(host(tmp_path, release, *files)))
     assert (found.loader, found.distribution) == (loader, distribution)
     assert words in kernel_option(OPTION, found)
     assert OPTION in kernel_option(OPTION, found)
@@ -125,24 +126,24 @@ def test_the_firmware_knows_what_booted(
 ) -> None:
     root = host(tmp_path, "ID=debian\n", *files)
     firmware(root, b"\x06\0\0\0" + f"{told}\0".encode("utf-16-le"))
-    assert boot(root) == Boot(loader, "debian", file)
+    assert boot(Plain(root)) == Boot(loader, "debian", file)
 
 
 def test_a_firmware_that_says_too_much_is_not_listened_to(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n", *BOTH)
     firmware(root, b"\x06\0\0\0" + ("Limine " + "9" * 4096).encode("utf-16-le"))
-    assert boot(root) == Boot("systemd-boot", "debian", "/boot/loader/entries")
+    assert boot(Plain(root)) == Boot("systemd-boot", "debian", "/boot/loader/entries")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_whatever_the_firmware_says(tmp_path: Path, data: bytes) -> None:
     firmware(host(tmp_path, "ID=debian\n", "etc/default/grub"), data)
-    assert boot(tmp_path) == Boot("grub", "debian", "/etc/default/grub")
+    assert boot(Plain(tmp_path)) == Boot("grub", "debian", "/etc/default/grub")
 
 
 def test_a_host_that_has_nothing(tmp_path: Path) -> None:
-    assert boot(tmp_path) == Boot()
+    assert boot(Plain(tmp_path)) == Boot()
 
 
 @pytest.mark.parametrize(
@@ -157,7 +158,7 @@ def test_an_iommu_is_turned_on_by_the_processors_maker(
     (root / "proc").mkdir()
     processor = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: {'x ' * 700}\n\n"
     (root / "proc/cpuinfo").write_text(processor * 64)
-    mend = iommu(readiness([], root))
+    mend = iommu(readiness([], Plain(root)))
     assert words in mend
     assert without not in mend
 
@@ -167,7 +168,7 @@ def test_an_iommu_is_turned_on_by_the_processors_maker(
 def test_whatever_os_release_says(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "etc").mkdir(exist_ok=True)
     (tmp_path / "etc/os-release").write_bytes(text)
-    found = boot(tmp_path)
+    found = boot(Plain(tmp_path))
     assert found.distribution in {None, *FAMILIES, *OF_THEIR_OWN.values()}
     assert kernel_option(OPTION, found).isprintable()
 
@@ -176,7 +177,7 @@ def test_what_may_not_be_looked_at_is_not_there(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n")
     (root / "etc/os-release").unlink()
     os.mkfifo(root / "etc/os-release")  # it would hang whoever opens it
-    assert boot(root) == Boot()
+    assert boot(Plain(root)) == Boot()
 
 
 def test_a_host_of_which_nothing_is_known() -> None:

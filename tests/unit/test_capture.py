@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.hosts_layout import hosts, lay_out
+from tests.touched import Fifo, Terminal, Trap
 from tui.host import HostError, NothingToRead
 from tui.host.capture import DOMAINS_LIMIT, FILE_LIMIT, CapturedGuests, captured_host
+from tui.host.confined import Confined
 from tui.model import Domain, HostDev, HostFacts
 
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
@@ -44,12 +49,12 @@ def domains(root: Path) -> Path:
 
 
 def read(directory: Path) -> tuple[Domain, ...]:
-    return CapturedGuests(directory).read().domains
+    return CapturedGuests(Confined(str(directory))).read().domains
 
 
 def test_a_captured_host(root: Path, domains: Path) -> None:
     (domains / "win10.xml").write_text(xml(attributes=" id='3'", devices=HOSTDEV))
-    host = captured_host(root)
+    host = captured_host(str(root))
     assert (host.banner, host.readonly) == ("Captured host: tower", True)
     assert host.facts.read() == HostFacts("captured", "6.12.0")
     inventory = host.pci.read()
@@ -77,14 +82,14 @@ def test_a_captured_host(root: Path, domains: Path) -> None:
 
 def test_its_place_may_be_relative(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
-    host = captured_host(Path())
+    host = captured_host(".")
     monkeypatch.chdir("/")
     assert host.banner == "Captured host: tower"
     assert len(host.pci.read().functions) == 67
 
 
 def test_no_event_of_this_machine_reaches_it(root: Path) -> None:
-    host = captured_host(root)
+    host = captured_host(str(root))
     for _, source in host.sources():
         source.watch(lambda: pytest.fail("woken"))
     host.close()
@@ -125,16 +130,91 @@ def test_what_is_no_captured_host(tmp_path: Path, make: Any, says: str) -> None:
     place.mkdir()
     make(place)
     with pytest.raises(HostError, match=says) as caught:
-        captured_host(place)
+        captured_host(str(place))
     assert "--root takes a captured host, a directory with sys/bus/pci/devices" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_device_of_this_machine_is_not_taken_for_a_captured_one(root: Path) -> None:
-    outside = root / "sys/bus/pci/devices/0000:ff:00.0"
-    outside.symlink_to("/sys/devices")
-    with pytest.raises(HostError, match=r"0000:ff:00\.0 points out of"):
-        captured_host(root)
+def test_a_place_of_any_name(tmp_path: Path) -> None:
+    for name in ("x" * 10_000, "esc\x1b[31m\nape", "\udcff"):
+        with pytest.raises(HostError, match=r"there is no|cannot be read") as caught:
+            captured_host(str(tmp_path / name))
+        assert str(caught.value).isprintable()
+
+
+def test_no_place_is_opened_to_see_what_it_is(tmp_path: Path) -> None:
+    traps: list[Trap] = [Fifo(tmp_path / "fifo"), Terminal()]
+    for trap in traps:
+        with pytest.raises(HostError, match="is not a directory"):
+            captured_host(str(trap.place))
+        assert not trap.touched()
+        trap.close()
+
+
+@pytest.mark.parametrize("outside", ["/etc", "../../../../../../../../../../etc", "gone"])
+def test_a_device_that_was_not_captured_is_missed(root: Path, outside: str) -> None:
+    (root / "sys/bus/pci/devices/0000:ff:00.0").symlink_to(outside)
+    with pytest.raises(HostError, match=r"devices/0000:ff:00\.0 points to nothing in"):
+        captured_host(str(root))
+
+
+def test_an_absolute_link_means_what_was_captured(root: Path) -> None:
+    link = root / "sys/bus/pci/devices/0000:08:00.0"
+    target = f"/{link.resolve().relative_to(root)}"
+    before = captured_host(str(root)).pci.read()
+    link.unlink()
+    link.symlink_to(target)
+    assert captured_host(str(root)).pci.read() == before
+
+
+def test_links_of_which_only_the_name_counts_need_no_target(root: Path) -> None:
+    before = captured_host(str(root)).pci.read()
+    for folder in ("sys/bus/pci/drivers", "sys/kernel/iommu_groups"):
+        shutil.rmtree(root / folder)
+    found = captured_host(str(root)).pci.read()
+    assert any(function.driver for function in found.functions)
+    assert found == before
+
+
+# --- nothing in it is opened by its path --------------------------------------
+
+_opened: list[str] | None = None
+
+
+def _hear(event: str, arguments: tuple[Any, ...]) -> None:
+    if event in ("open", "os.listdir", "os.scandir", "os.chdir") and _opened is not None:
+        _opened.append(f"{event} {arguments[0]}")
+
+
+sys.addaudithook(_hear)
+
+
+def test_all_of_it_is_read_beneath_one_descriptor(root: Path, domains: Path) -> None:
+    global _opened  # noqa: PLW0603 - an audit hook cannot be taken away, only be told to rest
+    (domains / "win10.xml").write_text(xml())
+    _opened = []
+    try:
+        host = captured_host(str(root))
+        for _, source in host.sources():
+            with contextlib.suppress(HostError):
+                source.read()
+        again = host.again
+        assert again is not None
+        again().pci.read()
+        opened = [each for each in _opened if str(root) in each]
+    finally:
+        _opened = None
+    assert opened == [f"open {root}"]
+
+
+def test_what_is_replaced_meanwhile_is_not_read(root: Path, tmp_path: Path) -> None:
+    host = captured_host(str(root))
+    before = host.pci.read()
+    root.rename(tmp_path / "moved")
+    root.symlink_to("/")
+    again = host.again
+    assert again is not None
+    assert host.pci.read() == again().pci.read() == before
 
 
 # --- domains ------------------------------------------------------------------
@@ -181,7 +261,7 @@ def test_a_file_that_is_no_domain(domains: Path, make: Any, problem: str) -> Non
 
 def test_a_captured_host_without_domains(root: Path) -> None:
     with pytest.raises(NothingToRead, match="domains of the captured host are not known"):
-        captured_host(root).guests.read()
+        captured_host(str(root)).guests.read()
 
 
 def test_a_host_of_too_many_domains(domains: Path) -> None:

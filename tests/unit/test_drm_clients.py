@@ -13,6 +13,7 @@ from tui.host.drm_clients import LOOK_EVERY, Clients
 from tui.host.drm_fdinfo import Client, Engine
 from tui.host.drm_files import CLIENTS_LIMIT, look, nodes
 from tui.host.drm_use import PROCESSES_LISTED, Use, Used, engine_loads, use
+from tui.host.tree import Plain, Tree
 from tui.model import GpuProcess
 
 
@@ -25,8 +26,8 @@ class Host(Machine):
         self.clients = Clients(self.proc, lambda: self.now)
 
     @property
-    def cards(self) -> dict[str, str]:
-        return {IGPU: str(self.device)}
+    def cards(self) -> dict[str, Tree]:
+        return {IGPU: Plain(self.device)}
 
     def used(self) -> Use:
         return self.clients.read(self.cards)[IGPU]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.drm_host import B580, GIB, RX, UHD, Machine
 from tui.host import drm_amdgpu, drm_intel
 from tui.host.drm_hwmon import Energy, PowerMeter, power, whole
+from tui.host.tree import Plain
 from tui.model import Metrics
 
 
@@ -20,9 +21,9 @@ def device(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def written(device: Path, *parts: dict[str, str]) -> str:
+def written(device: Path, *parts: dict[str, str]) -> Plain:
     Machine.write(device, *parts)
-    return str(device)
+    return Plain(device)
 
 
 # --- amdgpu -------------------------------------------------------------------------
@@ -59,8 +60,8 @@ def test_sensors_of_others_are_not_the_card(device: Path) -> None:
 
 
 def test_a_card_without_any_attribute(device: Path) -> None:
-    assert drm_amdgpu.metrics(str(device)) == Metrics()
-    assert drm_amdgpu.metrics(str(device / "gone")) == Metrics()
+    assert drm_amdgpu.metrics(Plain(device)) == Metrics()
+    assert drm_amdgpu.metrics(Plain(device / "gone")) == Metrics()
 
 
 NONSENSE = ["", "-1", "101", "N/A", "37 %", "0x25", "1e1", "3.5", "9" * 30, "٣", "\x1b[31m", "\x00"]
@@ -132,7 +133,7 @@ def test_an_integrated_gpu_has_a_clock_and_no_sensors(device: Path) -> None:
     metrics, energy = drm_intel.i915(written(device, UHD))
     assert (metrics, energy) == (Metrics(clock_mhz=0), None)
     (device / "drm/card0/gt_act_freq_mhz").unlink()
-    assert drm_intel.i915(str(device))[0] == Metrics(clock_mhz=350)
+    assert drm_intel.i915(Plain(device))[0] == Metrics(clock_mhz=350)
 
 
 def test_a_card_on_i915_is_not_one_of_its_parts(device: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hosts_layout import expected, hosts, lay_out
+from tui.host.confined import Confined
 from tui.host.pci import PciSource
 from tui.model import Gpu, HostView, Inventory, Snapshot
 from tui.rules.family import r465_family
@@ -62,7 +63,7 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Inventory
         ids = root / "usr/share/misc/pci.ids"
         ids.parent.mkdir(parents=True)
         ids.write_text(pci_ids(host))
-        source = PciSource(root)
+        source = PciSource(Confined(str(root)))
         inventory = source.read()
         source.close()
         found[name] = (inventory, assess(Snapshot(pci=inventory)))
@@ -146,7 +147,7 @@ def test_a_card_newer_than_every_list_of_names(tmp_path: Path) -> None:
     for function in functions(host):
         if function["device"] == "2230":
             function["device"] = "2ffe"
-    source = PciSource(lay_out(host, tmp_path))
+    source = PciSource(Confined(str(lay_out(host, tmp_path))))
     inventory = source.read()
     source.close()
     gpu = assess(Snapshot(pci=inventory)).gpu("0000:42:00.0")

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tui.host import sysfs
 from tui.host.sysfs import Attributes
+from tui.host.tree import FILE_LIMIT, Plain
 from tui.host.untrusted import clean
 from tui.model import Bar
 
@@ -121,7 +122,7 @@ def test_a_register_of_any_numbers(start: int, end: int, flags: int) -> None:
 
 def test_a_missing_attribute_is_none_and_readable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    at = Attributes(str(tmp_path))
+    at = Attributes(Plain(tmp_path))
     assert at.read("vendor", sysfs.pci_id) is None
     assert at.read("file/vendor", sysfs.pci_id) is None
     assert at.link("driver", sysfs.driver_name) is None
@@ -134,9 +135,9 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "zeros").symlink_to("/dev/zero")
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "error").symlink_to("/proc/self/mem")  # reading its start is EIO
-    (tmp_path / "long").write_text("1" * (sysfs.ATTRIBUTE_LIMIT + 1))
+    (tmp_path / "long").write_text("1" * (FILE_LIMIT + 1))
     (tmp_path / "latin").write_bytes(b"\xe9\xff")
-    at = Attributes(str(tmp_path))
+    at = Attributes(Plain(tmp_path))
     names = ["directory", "fifo", "zeros", "loop", "error", "long", "latin"]
     assert [at.read(name, str) for name in names] == [None] * len(names)
     assert at.unreadable == names
@@ -145,7 +146,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_link_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "driver").mkdir()
     (tmp_path / "iommu_group").symlink_to("../../../kernel/iommu_groups/none")
-    at = Attributes(str(tmp_path))
+    at = Attributes(Plain(tmp_path))
     assert at.link("driver", sysfs.driver_name) is None
     assert at.link("iommu_group", sysfs.count) is None
     assert at.unreadable == ["driver", "iommu_group"]

@@ -3,12 +3,10 @@ is run, and what an ordinary user may not look at is not there."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
-from tui.host.sysfs import read_file
+from tui.host.tree import MACHINE, Tree, exists
 from tui.model import Boot, BootLoader
 
 FAMILIES = ("debian", "fedora", "arch", "suse")
@@ -47,49 +45,49 @@ _LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b
 _NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub", "Limine": "limine"}
 
 
-def boot(root: Path = Path("/")) -> Boot:
+def boot(root: Tree = MACHINE) -> Boot:
     """The boot loader, the distribution's family and the file with the kernel's options. The
     firmware's word on the loader goes before what packages left in files."""
     distribution, named = _distribution(root), _named(root)
     for loader, shown_by, file in _PLACES:
-        if named in (None, loader) and _exists(root / shown_by):
+        if named in (None, loader) and exists(root, shown_by):
             return Boot(loader, distribution, _source(root, loader, distribution) or file)
     return Boot(named, distribution)
 
 
-def _named(root: Path) -> BootLoader | None:
+def _named(root: Tree) -> BootLoader | None:
     """Four bytes of attributes, then UTF-16 (kernel: Documentation/filesystems/efivarfs.rst).
     Older GRUB and rEFInd leave no name; with a kernel that was started bare it is another's."""
     try:
-        data = read_file(str(root / _LOADER_INFO)) or b""
+        data = root.read(_LOADER_INFO) or b""
     except OSError:
         return None
     return _NAMES.get(data[4:].decode("utf-16-le", "replace").partition(" ")[0])
 
 
-def _source(root: Path, loader: BootLoader, distribution: str | None) -> str | None:
+def _source(root: Tree, loader: BootLoader, distribution: str | None) -> str | None:
     """What the loader's own files are made from. openSUSE has entries from /etc/kernel/cmdline
     for GRUB too (sdbootutil); Fedora has that file beside a GRUB that does not read it."""
-    if loader == "systemd-boot" and _exists(root / _SDBOOT_MANAGE[1:]):
+    if loader == "systemd-boot" and exists(root, _SDBOOT_MANAGE[1:]):
         return _SDBOOT_MANAGE
     takes_it = loader == "systemd-boot" or (loader, distribution) == ("grub", "suse")
-    return _CMDLINE if takes_it and _exists(root / _CMDLINE[1:]) else None
+    return _CMDLINE if takes_it and exists(root, _CMDLINE[1:]) else None
 
 
-def _distribution(root: Path) -> str | None:
-    if _exists(root / "usr/sbin/proxmox-boot-tool"):
+def _distribution(root: Tree) -> str | None:
+    if exists(root, "usr/sbin/proxmox-boot-tool"):
         return "proxmox"
     family = next(_families(root), None)
     # Fedora's image-based kin, as Silverblue and Bazzite, keep the options with the image.
-    image = family == "fedora" and _exists(root / "run/ostree-booted")
+    image = family == "fedora" and exists(root, "run/ostree-booted")
     return "ostree" if image else family
 
 
-def _families(root: Path) -> Iterator[str]:
+def _families(root: Tree) -> Iterator[str]:
     """os-release(5): the name of the distribution, then those that it is like."""
     for place in ("etc/os-release", "usr/lib/os-release"):
         try:
-            text = (read_file(str(root / place)) or b"").decode("ascii", "replace")
+            text = (root.read(place) or b"").decode("ascii", "replace")
         except OSError:
             continue
         told = dict(_LINE.findall(text))
@@ -97,7 +95,3 @@ def _families(root: Path) -> Iterator[str]:
             name = word.partition("-")[0]
             if name in FAMILIES or name in OF_THEIR_OWN:
                 yield OF_THEIR_OWN.get(name, name)
-
-
-def _exists(path: Path) -> bool:
-    return os.access(path, os.F_OK)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.sysfs import Attributes, read_file
+from tui.host.tree import Plain
 from tui.host.untrusted import clean
 
 Number = tuple[str, int, int]
@@ -74,7 +75,7 @@ def _beneath(directory: Path, address: str) -> Iterator[Node]:
 
 
 def _node(folder: str, address: str) -> Node | None:
-    at = Attributes(folder)
+    at = Attributes(Plain(folder))
     number = at.read("dev", _dev)
     if number is None:
         return None
@@ -91,10 +92,10 @@ _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input"
 def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
     """/dev/vfio/<group>, through which a guest has all of its functions (kernel:
     Documentation/driver-api/vfio.rst). Its number only: to open it takes it from a guest."""
-    group = Attributes(str(directory)).link("iommu_group", sysfs.count)
+    group = Attributes(Plain(directory)).link("iommu_group", sysfs.count)
     if group is None:
         return
-    number = Attributes(f"{root}/sys/class/vfio/{group}").read("dev", _dev)
+    number = Attributes(Plain(root / "sys/class/vfio" / str(group))).read("dev", _dev)
     if number is not None:
         yield Node(("c", *number), f"/dev/vfio/{group}", address)
 

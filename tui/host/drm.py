@@ -22,6 +22,7 @@ from tui.host.drm_use import Use
 from tui.host.pci import PciSource
 from tui.host.rest import Power, Rest
 from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 from tui.model import CardReading, DrmReading, Metrics
 
 Driver = Literal["amdgpu", "i915", "xe"]
@@ -36,7 +37,7 @@ IDLE = "idle: the cards on amdgpu, i915 or xe are let go of, so they can sleep"
 @dataclass(frozen=True, slots=True)
 class _Card:
     address: str
-    directory: str
+    directory: Tree
     driver: Driver
     power: Power
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from tui.host import drm_hwmon as hwmon
 from tui.host.drm_hwmon import MIB, MOST_MHZ, MOST_MIB, within
 from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 from tui.model import Metrics
 
 
-def metrics(directory: str) -> Metrics:
+def metrics(directory: Tree) -> Metrics:
     """The metrics of the card in ``directory``. An APU has no fan and no power limit; the
     memory of its own is what the firmware set aside.
 

@@ -18,6 +18,7 @@ from tui.host.drm_fdinfo import Client, LoadMeter
 from tui.host.drm_files import Found, OpenFile, look
 from tui.host.drm_use import Use, Used, use
 from tui.host.sysfs import read_file
+from tui.host.tree import Tree
 from tui.host.untrusted import clean
 
 LOOK_EVERY = 10.0
@@ -59,7 +60,7 @@ class Clients:
         self._known: dict[Key, _Known] = {}
         self._untold: dict[OpenFile, str] = {}
 
-    def read(self, cards: Mapping[str, str]) -> dict[str, Use]:
+    def read(self, cards: Mapping[str, Tree]) -> dict[str, Use]:
         """The use of the cards, all of them awake, of which ``cards`` gives the directory by
         address."""
         now = self._clock()
@@ -81,7 +82,7 @@ class Clients:
         untold = {file.pid: name for file, name in self._untold.items() if file.address == address}
         return use(clients, untold, self._found.unseen, self._found.hidden)
 
-    def _look(self, cards: Mapping[str, str]) -> None:
+    def _look(self, cards: Mapping[str, Tree]) -> None:
         """Find all clients, each once: one that is open in several processes is of the
         youngest, for session managers open cards on behalf of those that they start."""
         self._found = look(self._proc, cards)

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from tui.host.device_nodes import Number, number_of
 from tui.host.holders import is_of_the_kernel
-from tui.host.sysfs import Attributes, names_in
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 
 PROCESSES_LIMIT = 65_536
 FILES_LIMIT = 65_536
@@ -65,24 +66,24 @@ class Nodes:
     by_name: Mapping[str, str]
 
 
-def nodes(cards: Mapping[str, str]) -> Nodes:
+def nodes(cards: Mapping[str, Tree]) -> Nodes:
     """The nodes of the cards, of which ``cards`` gives the directory by address: the ``dev``
     files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev)."""
     by_number: dict[Number, str] = {}
     by_name: dict[str, str] = {}
     for address, directory in cards.items():
         try:
-            names = [name for name in names_in(Path(directory) / "drm") if _NODE.fullmatch(name)]
+            names = [name for name in directory.names("drm") if _NODE.fullmatch(name)]
         except OSError:  # its driver has just come, or is leaving it
             continue
         for name in names:
             by_name[_NODES + name] = address
-            if number := Attributes(f"{directory}/drm/{name}").read("dev", _dev):
+            if number := Attributes(directory / "drm" / name).read("dev", _dev):
                 by_number[number] = address
     return Nodes(by_number, by_name)
 
 
-def look(proc: Path, cards: Mapping[str, str]) -> Found | None:
+def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
     """The open files of all processes; ``None`` where there is no ``proc``. Takes tens of
     milliseconds on a busy host."""
     try:

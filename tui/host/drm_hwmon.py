@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 
-from tui.host.sysfs import Attributes, names_in
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 
 SHORTEST = 0.4
 """Seconds between two samples below which a rate would be noise."""
@@ -43,15 +43,15 @@ def within(
     return value / unit if value is not None and low <= value / unit <= high else None
 
 
-def sensors(directory: str, name: str) -> Attributes:
+def sensors(directory: Tree, name: str) -> Attributes:
     """The sensors of the device in ``directory`` whose ``name`` file says ``name``, for i915
     has those of its parts beside (``i915_gt0``); where there are none, all are unknown."""
-    home = f"{directory}/hwmon"
+    home = directory / "hwmon"
     try:
-        entries = sorted(entry for entry in names_in(Path(home)) if _SENSORS.fullmatch(entry))
+        entries = sorted(entry for entry in home.names() if _SENSORS.fullmatch(entry))
     except OSError:
         entries = []
-    folders = (Attributes(f"{home}/{entry}") for entry in entries[:FOLDERS_LIMIT])
+    folders = (Attributes(home / entry) for entry in entries[:FOLDERS_LIMIT])
     return next((at for at in folders if at.read("name", str) == name), Attributes(home))
 
 

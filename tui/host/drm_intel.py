@@ -13,13 +13,14 @@ from tui.host import drm_hwmon as hwmon
 from tui.host.drm_hwmon import MIB, MOST_MHZ, MOST_MIB, whole, within
 from tui.host.drm_power import primary
 from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 from tui.model import Metrics
 
 TILES = 8
 """Tiles of a card that are looked at; xe knows of no card with more than two."""
 
 
-def i915(directory: str) -> tuple[Metrics, int | None]:
+def i915(directory: Tree) -> tuple[Metrics, int | None]:
     """The metrics of the card in ``directory``, and the microjoules it has used up.
 
     Of hwmon ``i915``, temp1 is the package, power1_max the sustained limit (PL1), 0 where
@@ -29,7 +30,7 @@ def i915(directory: str) -> tuple[Metrics, int | None]:
     """
     sensors, card = (
         hwmon.sensors(directory, "i915"),
-        Attributes(primary(directory) or f"{directory}/drm"),
+        Attributes(primary(directory) or directory / "drm"),
     )
     found = Metrics(
         mem_total_mib=within(card, "lmem_total_bytes", MOST_MIB, low=1, unit=MIB),
@@ -41,7 +42,7 @@ def i915(directory: str) -> tuple[Metrics, int | None]:
     return found, sensors.read("energy1_input", whole)
 
 
-def xe(directory: str) -> tuple[Metrics, int | None]:
+def xe(directory: Tree) -> tuple[Metrics, int | None]:
     """The same of a card on xe.
 
     Of hwmon ``xe``, channel 1 is the card, channel 2 its package, which stands in where the

@@ -5,11 +5,11 @@ wakes none (kernel: Documentation/ABI/testing/sysfs-devices-power).
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.rest import Power
-from tui.host.sysfs import Attributes, names_in
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
 
 STATUS = "power/runtime_status"
 
@@ -19,7 +19,7 @@ _CARD = re.compile(r"card[0-9]{1,5}")
 _CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
 
 
-def read_power(directory: str, address: str) -> Power:
+def read_power(directory: Tree, address: str) -> Power:
     """Of the card in ``directory``. Without a status, on kernels without runtime power
     management, nothing sleeps; a card that drives a screen does not either."""
     at = Attributes(directory)
@@ -29,24 +29,24 @@ def read_power(directory: str, address: str) -> Power:
     return Power(address, asleep=not awake, may_sleep=may_sleep and not _has_screen(directory))
 
 
-def primary(directory: str) -> str | None:
+def primary(directory: Tree) -> Tree | None:
     """The folder of the card's primary DRM node, ``drm/card<n>``."""
-    home = f"{directory}/drm"
+    home = directory / "drm"
     try:
-        names = sorted(name for name in names_in(Path(home)) if _CARD.fullmatch(name))
+        names = sorted(name for name in home.names() if _CARD.fullmatch(name))
     except OSError:
         return None
-    return f"{home}/{names[0]}" if names else None
+    return home / names[0] if names else None
 
 
-def _has_screen(directory: str) -> bool:
+def _has_screen(directory: Tree) -> bool:
     """Whether a connector shows a picture: ``enabled`` and ``dpms`` of its folder (kernel:
     drivers/gpu/drm/drm_sysfs.c), which tell what the kernel knows and ask no hardware."""
     card = primary(directory)
     if card is None:
         return False
     try:
-        names = [name for name in names_in(Path(card)) if _CONNECTOR.fullmatch(name)]
+        names = [name for name in card.names() if _CONNECTOR.fullmatch(name)]
     except OSError:
         return False
     at = Attributes(card)

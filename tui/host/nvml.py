@@ -26,6 +26,7 @@ from tui.host.nvml_process import NvmlProcess
 from tui.host.nvml_reply import NvmlFailed, parse_reply
 from tui.host.readiness import nvidia_module
 from tui.host.rest import Power, Rest
+from tui.host.tree import Plain
 from tui.model import Attention, NvmlReading
 from tui.rules.release import SPARED, never_recovers
 
@@ -252,7 +253,7 @@ class NvmlSource:
     def _spared(self, bound: tuple[str, ...]) -> tuple[str, ...]:
         """Those that are for a guest, where a card that is read could not be unbound by
         somebody else; all of them as long as it is not known which they are."""
-        if not bound or not never_recovers(nvidia_module(self._root)):
+        if not bound or not never_recovers(nvidia_module(Plain(self._root))):
             return ()
         return tuple(address for address in bound if self._kept is None or address in self._kept)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 from tui.host import HostError, Wake
 from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
 from tui.host.pci_names import Names
 from tui.host.pci_removal import Removals
-from tui.host.sysfs import Attributes, names_in
+from tui.host.sysfs import Attributes
+from tui.host.tree import MACHINE, Tree
 from tui.model import GPU_CLASSES, CardVitals, Inventory, IommuKind, Link, PciFunction, Vitals
 
 FUNCTIONS_LIMIT = 16384
@@ -38,9 +38,9 @@ def _nobody() -> None:
 
 
 class PciSource:
-    """All PCI functions below ``root``, which is ``/`` or the root of a captured host."""
+    """All PCI functions of this machine, or of a captured host."""
 
-    def __init__(self, root: Path = Path("/")) -> None:
+    def __init__(self, root: Tree = MACHINE) -> None:
         self._root = root
         self._devices = root / "sys/bus/pci/devices"
         self._names = Names(root)
@@ -64,7 +64,7 @@ class PciSource:
         """Listen to the events of a live host. Where they cannot be had, such as in a
         container, the vitals still show a GPU's new driver."""
         self._wake = wake
-        if self._root != Path("/"):
+        if not self._root.is_machine:
             return
         from tui.host.udev import listen  # noqa: PLC0415 - libudev is for live hosts only
 
@@ -78,9 +78,9 @@ class PciSource:
 
     # --- what the vitals need -------------------------------------------------
 
-    def directory(self, address: str) -> str:
+    def directory(self, address: str) -> Tree:
         """The directory of a function."""
-        return f"{self._devices}/{address}"
+        return self._devices / address
 
     def gpus(self) -> tuple[str, ...]:
         """The addresses of the GPUs as last read, else as listed. Raises ``HostError``."""
@@ -90,7 +90,7 @@ class PciSource:
         return tuple(address for address, code in codes if code and code[:4] in GPU_CLASSES)
 
     @property
-    def root(self) -> Path:
+    def root(self) -> Tree:
         return self._root
 
     def note_awake(self, address: str) -> None:
@@ -104,15 +104,12 @@ class PciSource:
 
     def _addresses(self) -> list[str]:
         try:
-            entries = names_in(self._devices)
+            entries = self._devices.names(limit=FUNCTIONS_LIMIT)
         except FileNotFoundError as error:
             missing = f"no PCI devices: there is no {self._devices}; is sysfs mounted there?"
             raise HostError(missing) from error
         except OSError as error:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
-        if len(entries) > FUNCTIONS_LIMIT:
-            many = f"{self._devices} lists {len(entries)} functions"
-            raise HostError(f"{many}, more than the {FUNCTIONS_LIMIT} that vfiotop reads")
         return sorted(entry for entry in entries if _ADDRESS.fullmatch(entry))
 
     def _with_fastest_links(self, inventory: Inventory) -> Inventory:
@@ -145,7 +142,7 @@ class PciSource:
         home = self._root / "sys/kernel/iommu_groups"
         groups = {int(name) for name in self._group_names(home)}
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
-        names = {group: Attributes(f"{home}/{group}") for group in sorted(groups)}
+        names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
         unknown = {group for group, at in names.items() if at.unreadable}
         if unknown:
@@ -157,9 +154,9 @@ class PciSource:
             ]
         return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu)
 
-    def _group_names(self, home: Path) -> list[str]:
+    def _group_names(self, home: Tree) -> list[str]:
         try:
-            return [name for name in names_in(home) if _GROUP.fullmatch(name)]
+            return [name for name in home.names() if _GROUP.fullmatch(name)]
         except FileNotFoundError:  # a kernel without IOMMU support
             return []
         except OSError as error:
@@ -168,7 +165,7 @@ class PciSource:
     def _iommu_kind(self) -> IommuKind | None:
         """The first known entry of /sys/class/iommu (kernel: sysfs-class-iommu)."""
         try:
-            entries = sorted(names_in(self._root / "sys/class/iommu"))
+            entries = sorted(self._root.names("sys/class/iommu"))
         except OSError:
             return None
         kinds = (k for entry in entries for prefix, k in IOMMU_PREFIXES if entry.startswith(prefix))

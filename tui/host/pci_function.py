@@ -10,6 +10,7 @@ from __future__ import annotations
 from tui.host import sysfs
 from tui.host.pci_names import Names
 from tui.host.sysfs import Attributes
+from tui.host.tree import Tree, is_gone
 from tui.model import CardVitals, Link, PciFunction
 
 NOTHING_ANSWERED = "ffff"
@@ -18,13 +19,13 @@ NOTHING_ANSWERED = "ffff"
 STATUS = "power/runtime_status"
 
 
-def read_function(directory: str, address: str, names: Names) -> PciFunction | None:
+def read_function(directory: Tree, address: str, names: Names) -> PciFunction | None:
     """The function in ``directory``, without ``link_max``; ``None`` when it is gone."""
     at = Attributes(directory)
     vendor, device = at.read("vendor", sysfs.pci_id), at.read("device", sysfs.pci_id)
     code = at.read("class", sysfs.class_code)
     if vendor is None or device is None or code is None:
-        if sysfs.is_gone(directory):
+        if is_gone(directory):
             return None
         for name, value in (("vendor", vendor), ("device", device), ("class", code)):
             if value is None and name not in at.unreadable:
@@ -51,24 +52,24 @@ def read_function(directory: str, address: str, names: Names) -> PciFunction | N
     )
 
 
-def read_class(directory: str) -> str | None:
+def read_class(directory: Tree) -> str | None:
     """The class of the function in ``directory``, if it can be read."""
     return Attributes(directory).read("class", sysfs.class_code)
 
 
-def read_vitals(directory: str, address: str) -> CardVitals | None:
+def read_vitals(directory: Tree, address: str) -> CardVitals | None:
     """power/runtime_status, power_state, current_link_* and the driver link of the card in
     ``directory``; ``None`` when it is gone. The link of a card that may sleep is not read."""
     at = Attributes(directory)
     status = at.read(STATUS, sysfs.word)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
-    if status is None and sysfs.is_gone(directory):
+    if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if _awake(status, at) else None
     return CardVitals(address, status, state, link, driver)
 
 
-def read_fastest_link(directory: str) -> tuple[bool, Link | None, tuple[str, ...]]:
+def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
     """Whether the card is awake and, only then, its max_link_speed and max_link_width;
     with the attributes that could not be read."""
     at = Attributes(directory)

@@ -7,12 +7,12 @@ The udev database is read from its files. Asking libudev would make it read the 
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
-from tui.host.sysfs import read_file
+from tui.host.tree import MACHINE, Tree
 from tui.host.untrusted import clean
 
 SIZE_LIMIT = 16 << 20
@@ -35,10 +35,9 @@ class Names:
     A captured host has no udev database; its own pci.ids is preferred to this machine's.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._udev = root == Path("/")
-        roots = dict.fromkeys((root, Path("/")))
-        self._ids = PciIds(each / place for each in roots for place in PLACES)
+    def __init__(self, root: Tree) -> None:
+        self._udev = root.is_machine
+        self._ids = PciIds([root] if root.is_machine else [root, MACHINE])
         self._known: dict[tuple[str, str, str], tuple[str, str | None]] = {}
 
     def of(self, address: str, vendor: str, device: str) -> tuple[str, str | None]:
@@ -56,14 +55,14 @@ class Names:
 
 
 class PciIds:
-    """The pci.ids file (https://pci-ids.ucw.cz), the first one of ``places`` that is one.
+    """The pci.ids file (https://pci-ids.ucw.cz), the first one in the ``trees``.
 
     Vendors start a line, their devices follow after a tab, subsystems after two. The
     file is searched, not parsed: that is a thousand times quicker for the few ids asked.
     """
 
-    def __init__(self, places: Iterable[Path]) -> None:
-        self._places = tuple(places)
+    def __init__(self, trees: Iterable[Tree], places: Iterable[str] = PLACES) -> None:
+        self._places = tuple(itertools.product(trees, places))
         self._text: bytes | None = None
         self._found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
 
@@ -95,10 +94,10 @@ class PciIds:
 
     def _texts(self) -> Iterator[bytes]:
         """The files that can be read: without any, ids stand for names."""
-        for place in self._places:
+        for tree, place in self._places:
             try:
-                data = read_file(str(place), SIZE_LIMIT)
-                if data is not None and place.suffix == ".gz":
+                data = tree.read(place, SIZE_LIMIT)
+                if data is not None and place.endswith(".gz"):
                     data = zlib.decompressobj(wbits=31).decompress(data, SIZE_LIMIT)
             except (OSError, zlib.error):
                 continue
@@ -106,13 +105,15 @@ class PciIds:
                 yield data
 
 
-def udev_names(address: str, database: str = "/run/udev/data") -> tuple[str | None, str | None]:
+def udev_names(
+    address: str, database: Tree = MACHINE / "run/udev/data"
+) -> tuple[str | None, str | None]:
     """The names that udev gave a function and its vendor from its hardware database.
 
     Lines ``E:KEY=value`` of ``/run/udev/data/+pci:<address>`` (systemd: sd-device).
     """
     try:
-        data = read_file(f"{database}/+pci:{address}", 1 << 16)
+        data = database.read(f"+pci:{address}", 1 << 16)
     except OSError:
         return None, None
     properties = {}

@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
+from tui.host.tree import Tree, exists
 from tui.model import Removal
 
 STUCK_AFTER = 30.0
@@ -30,7 +30,7 @@ class Removals:
 
     def __init__(
         self,
-        root: Path,
+        root: Tree,
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
@@ -42,7 +42,7 @@ class Removals:
 
     def of(self, address: str, driver: str | None) -> Removal | None:
         """The removal that the card is in, given the driver that its link names."""
-        if driver is not None or not (self._entries / address).exists():
+        if driver is not None or not exists(self._entries, address):
             self._began.pop(address, None)
             return None
         at = self._clock()

@@ -6,11 +6,10 @@ import os
 import re
 import subprocess
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Literal
 
 from tui.host.boot import boot
-from tui.host.sysfs import ATTRIBUTE_LIMIT, names_in, read_file
+from tui.host.tree import FILE_LIMIT, MACHINE, Tree, exists
 from tui.model import NvidiaModule, Readiness
 
 MODPROBE_S = 10.0
@@ -24,7 +23,7 @@ _VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1
 """Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
 
 
-def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
+def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
     loaded, which loads nothing. Reads no attribute that takes a device's lock: virtual
     functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci, virtfnN)."""
@@ -38,10 +37,10 @@ def readiness(gpus: Iterable[str], root: Path = Path("/")) -> Readiness:
     )
 
 
-def _vfio_pci(root: Path) -> bool | None:
-    if (root / "sys/bus/pci/drivers/vfio-pci").exists():
+def _vfio_pci(root: Tree) -> bool | None:
+    if exists(root, "sys/bus/pci/drivers/vfio-pci"):
         return True
-    if root != Path("/"):
+    if not root.is_machine:
         return None
     path = "/usr/sbin:/usr/bin:/sbin:/bin"
     try:
@@ -58,42 +57,42 @@ def _vfio_pci(root: Path) -> bool | None:
     return asked.returncode == 0
 
 
-def _cpu(root: Path) -> Literal["intel", "amd"] | None:
+def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
     """vendor_id of the first processor (proc(5), cpuinfo)."""
-    vendor = _VENDOR.search(_text(root / "proc/cpuinfo", CPUINFO_LIMIT) or "")
+    vendor = _VENDOR.search(_text(root, "proc/cpuinfo", CPUINFO_LIMIT) or "")
     if vendor is None:
         return None
     return "intel" if vendor[1] == "GenuineIntel" else "amd"
 
 
-def nvidia_module(root: Path) -> NvidiaModule | None:
+def nvidia_module(root: Tree) -> NvidiaModule | None:
     """The loaded module, from /proc/driver/nvidia/version; ``None`` where it is not loaded."""
-    if not (root / "sys/module/nvidia").exists():
+    if not exists(root, "sys/module/nvidia"):
         return None
-    version = _VERSION.search(_text(root / "proc/driver/nvidia/version") or "")
+    version = _VERSION.search(_text(root, "proc/driver/nvidia/version") or "")
     return NvidiaModule(version[1] if version else None, _modeset(root / "sys/module/nvidia_drm"))
 
 
-def _modeset(module: Path) -> bool | None:
+def _modeset(module: Tree) -> bool | None:
     """The parameter modeset of nvidia_drm, which only root may read."""
-    if not module.exists():
+    if not exists(module):
         return False
-    return {"Y": True, "N": False}.get((_text(module / "parameters/modeset") or "").strip())
+    return {"Y": True, "N": False}.get((_text(module, "parameters/modeset") or "").strip())
 
 
-def _with_vfs(root: Path, gpus: Iterable[str]) -> tuple[str, ...] | None:
+def _with_vfs(root: Tree, gpus: Iterable[str]) -> tuple[str, ...] | None:
     devices = root / "sys/bus/pci/devices"
     try:
         return tuple(
             address for address in gpus
-            if any(name.startswith("virtfn") for name in names_in(devices / address))
+            if any(name.startswith("virtfn") for name in devices.names(address))
         )  # fmt: skip
     except OSError:
         return None
 
 
-def _text(path: Path, limit: int = ATTRIBUTE_LIMIT) -> str | None:
+def _text(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str | None:
     try:
-        return (read_file(str(path), limit) or b"").decode("ascii", "replace")
+        return (tree.read(name, limit) or b"").decode("ascii", "replace")
     except OSError:
         return None

@@ -1,89 +1,42 @@
 """sysfs, read with bounds and parsed strictly.
 
-A captured host may hold anything where the kernel has an attribute, so nothing is read
-without a limit, nothing that is not a regular file is read, and text that is not what the
-kernel writes is an attribute that cannot be read. Formats: Documentation/ABI/testing/
-sysfs-bus-pci and drivers/pci/pci-sysfs.c of the kernel.
+A captured host may hold anything where the kernel has an attribute: how that is opened and
+read is its ``Tree``'s to say, and text that is not what the kernel writes is an attribute that
+cannot be read. Formats: Documentation/ABI/testing/sysfs-bus-pci and drivers/pci/pci-sysfs.c
+of the kernel.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import stat
 from collections.abc import Callable
 from functools import lru_cache
-from pathlib import Path
 from typing import TypeVar
 
+from tui.host.tree import FILE_LIMIT, GONE, MACHINE, Tree
 from tui.host.untrusted import clean
 from tui.model import Bar
 
-ATTRIBUTE_LIMIT = 4096
-"""Bytes of an attribute; the kernel writes one page at most."""
-
 T = TypeVar("T")
 
-_GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
-_OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
-
-def read_file(path: str, limit: int = ATTRIBUTE_LIMIT) -> bytes | None:
-    """The bytes of a regular file, ``None`` when it is not there or its device went away.
-
-    Raises ``OSError`` when it is there and cannot be read: no access, an error of the
-    device, not a regular file, more than ``limit`` bytes.
-    """
-    try:
-        descriptor = os.open(path, _OPEN_FLAGS)
-    except OSError as error:
-        if error.errno in _GONE:
-            return None
-        raise
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        data = b""
-        while chunk := os.read(descriptor, limit + 1 - len(data)):
-            data += chunk
-            if len(data) > limit:
-                raise OSError(errno.EFBIG, f"more than {limit} bytes", path)
-        return data
-    except OSError as error:
-        if error.errno in _GONE:
-            return None
-        raise
-    finally:
-        os.close(descriptor)
-
-
-def names_in(directory: Path) -> list[str]:
-    """The names in a directory. Raises ``OSError``."""
-    return [entry.name for entry in directory.iterdir()]
-
-
-def is_gone(directory: str) -> bool:
-    """Whether the directory of a device is not there any more."""
-    try:
-        Path(directory).stat()
-    except OSError as error:
-        return error.errno in _GONE
-    return False
+def read_file(path: str, limit: int = FILE_LIMIT) -> bytes | None:
+    """The bytes of a regular file of this machine, by its absolute path: ``Tree.read``."""
+    return MACHINE.read(path.removeprefix("/"), limit)
 
 
 class Attributes:
     """The attributes of one device. ``unreadable`` collects the names of those that are
     there but cannot be read, or hold what the kernel never writes."""
 
-    def __init__(self, directory: str) -> None:
-        self.directory = directory
+    def __init__(self, directory: Tree) -> None:
+        self._directory = directory
         self.unreadable: list[str] = []
 
     def read(self, name: str, parse: Callable[[str], T | None]) -> T | None:
         """An attribute, parsed; ``None`` when there is none or it cannot be read."""
         try:
-            data = read_file(f"{self.directory}/{name}")
+            data = self._directory.read(name)
             return None if data is None else parse(data.decode("ascii").strip())
         except (OSError, ValueError):
             self.unreadable.append(name)
@@ -92,10 +45,9 @@ class Attributes:
     def link(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The last part of where a symlink points, parsed; ``None`` as above."""
         try:
-            target = os.readlink(f"{self.directory}/{name}")  # noqa: PTH115 - one path less
-            return parse(target.rpartition("/")[2])
+            return parse(self._directory.target(name).rpartition("/")[2])
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 self.unreadable.append(name)
         except ValueError:
             self.unreadable.append(name)

@@ -1,0 +1,164 @@
+"""The files of a host, whether it is this machine or a captured one.
+
+Readers get a ``Tree`` and open nothing by themselves: what they read of a captured host then
+cannot lead them out of it, nor into a device (``tui.host.confined``).
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import stat
+from collections.abc import Iterator
+from typing import Protocol
+
+FILE_LIMIT = 4096
+"""Bytes of a file, unless its reader says otherwise; the kernel writes an attribute of one
+page at most."""
+
+NAMES_LIMIT = 65_536
+"""Names in a directory, unless its reader says otherwise."""
+
+GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
+"""How a file that is not there shows, or one whose device went away."""
+
+READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+
+
+class Tree(Protocol):
+    """A directory and what is beneath it.
+
+    ``name`` is a path relative to the directory, by default the directory itself; nothing is
+    opened before it is read. What fails raises ``OSError``, as the system call does. ``str()``
+    is the directory's path, safe to draw.
+    """
+
+    @property
+    def is_machine(self) -> bool:
+        """Whether this is the root of the machine itself, which has events and a udev
+        database."""
+        ...
+
+    def __truediv__(self, name: str) -> Tree:
+        """The directory ``name``."""
+        ...
+
+    def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
+        """The bytes of a regular file, ``None`` where it is not there or its device went
+        away. Raises where it is there and cannot be read: no access, an error of the device,
+        not a regular file, more than ``limit`` bytes."""
+        ...
+
+    def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
+        """The names in a directory. Raises also where there are more than ``limit``."""
+        ...
+
+    def target(self, name: str) -> str:
+        """Where a symlink points; what it points to need not be there."""
+        ...
+
+    def mode(self, name: str = "") -> int:
+        """The ``st_mode`` of what ``name`` leads to, which is not opened."""
+        ...
+
+
+class Plain:
+    """A directory of this machine, read by plain calls that follow every link. Without a
+    ``path`` it is the root. Devices are opened, though nothing is read from them: it is for
+    what the kernel, root and the user write."""
+
+    __slots__ = ("_path",)
+
+    def __init__(self, path: str | os.PathLike[str] = "") -> None:
+        self._path = os.fspath(path).rstrip("/")
+
+    def __str__(self) -> str:
+        return self._path or "/"
+
+    def __truediv__(self, name: str) -> Plain:
+        return Plain(f"{self._path}/{name}")
+
+    @property
+    def is_machine(self) -> bool:
+        return not self._path
+
+    def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
+        path = f"{self._path}/{name}"
+        try:
+            descriptor = os.open(path, READ)
+        except OSError as error:
+            if error.errno in GONE:
+                return None
+            raise
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise not_regular(path)
+            return content(descriptor, path, limit)
+        finally:
+            os.close(descriptor)
+
+    def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
+        path = f"{self._path}/{name}"
+        with os.scandir(path) as entries:
+            return listed(entries, path, limit)
+
+    def target(self, name: str) -> str:
+        return os.readlink(f"{self._path}/{name}")  # noqa: PTH115 - one path less
+
+    def mode(self, name: str = "") -> int:
+        return os.stat(f"{self._path}/{name}").st_mode  # noqa: PTH116 - one path less
+
+
+MACHINE = Plain()
+"""This machine, from its root."""
+
+
+def exists(tree: Tree, name: str = "") -> bool:
+    """Whether something is there that we may look at."""
+    try:
+        tree.mode(name)
+    except OSError:
+        return False
+    return True
+
+
+def is_gone(tree: Tree, name: str = "") -> bool:
+    """Whether nothing is there; not so where we may not look."""
+    try:
+        tree.mode(name)
+    except OSError as error:
+        return error.errno in GONE
+    return False
+
+
+# --- for those that implement it ----------------------------------------------
+
+
+def content(descriptor: int, path: str, limit: int) -> bytes | None:
+    """The bytes of an open file, ``None`` where its device went away. Raises ``OSError``, also
+    where there are more than ``limit``."""
+    data = b""
+    try:
+        while chunk := os.read(descriptor, limit + 1 - len(data)):
+            data += chunk
+            if len(data) > limit:
+                raise OSError(errno.EFBIG, f"more than {limit} bytes", path)
+    except OSError as error:
+        if error.errno in GONE:
+            return None
+        raise
+    return data
+
+
+def listed(entries: Iterator[os.DirEntry[str]], path: str, limit: int) -> list[str]:
+    """The names of the entries. Raises ``OSError`` where there are more than ``limit``."""
+    names = [entry.name for entry in itertools.islice(entries, limit)]
+    if next(entries, None) is not None:
+        raise OSError(errno.EFBIG, f"more than {limit} entries", path)
+    return names
+
+
+def not_regular(path: str) -> OSError:
+    """The error of reading what is not a regular file."""
+    return OSError(errno.EINVAL, "not a regular file", path)
