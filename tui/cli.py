@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
+import resource
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
-from tui import __version__, config
-from tui.host import Host, HostError
+from tui import __version__, config, output
+from tui.host import Host, HostError, Unsettled
 from tui.model import Inventory, Unavailable
+
+T = TypeVar("T")
 
 DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
 
@@ -39,22 +42,49 @@ GUEST_COMMANDS = {
 }
 
 
+READING_COMMANDS = ("status", "doctor", "plan")
+
+FILES = 64
+"""Files that may be open at least: without, GLib ends a process which has a libvirt."""
+
+USAGE_LIMIT = 300
+"""Characters of what argparse finds wrong, which quotes the argument."""
+
+ARGUMENT_LIMIT = 4096
+"""Characters of an argument; it is a path at most (PATH_MAX)."""
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run ``vfiotop`` with ``argv`` and return its exit code."""
+    """Run ``vfiotop`` with ``argv`` and return its exit code. Raises what nobody expects."""
+    acts = False
     try:
-        return _run(_parser().parse_args(argv))
+        arguments = _arguments(sys.argv[1:] if argv is None else argv)
+        acts = _acts(arguments)
+        code = _run(arguments)
     except SystemExit as leaving:  # argparse leaves by itself after --help and on wrong usage
-        return leaving.code if isinstance(leaving.code, int) else USAGE
+        code = leaving.code if isinstance(leaving.code, int) else USAGE
     except (config.ConfigError, UsageError) as error:
         return fail(str(error), USAGE)
+    except Unsettled as error:
+        return fail(str(error), STUCK)
     except HostError as error:
         return fail(str(error), FAILED)
-    except KeyboardInterrupt:
-        return FAILED
-    except BrokenPipeError:
-        # The reader of our output went away; Python would report it again at exit.
-        sys.stderr.close()
-        return FAILED
+    return _told(code, acts=acts)
+
+
+def _acts(arguments: argparse.Namespace) -> bool:
+    """Whether it does something, beyond telling."""
+    tells = arguments.command in READING_COMMANDS or arguments.demo == "list"
+    return not tells and not getattr(arguments, "dry_run", False)
+
+
+def _told(code: int, *, acts: bool) -> int:
+    """The exit code, where output is missing. What a command did it did all the same; one that
+    only reads has failed."""
+    missing = output.lost()
+    if missing is not None:
+        output.complain(missing)
+    return FAILED if missing is not None and code == DONE and not acts else code
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -89,9 +119,27 @@ class UsageError(Exception):
 class _Parser(argparse.ArgumentParser):
     """Reports wrong usage in one line, as every other error."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.color = False  # Python 3.14 colours its help, with escape sequences
+
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse: never returns
-        sys.stderr.write(f"vfiotop: {message}; see `vfiotop --help`\n")
+        fail(f"{output.short(message, USAGE_LIMIT)}; see `vfiotop --help`", USAGE)
         raise SystemExit(USAGE)
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """What argparse writes by itself: help and version, on stdout."""
+        output.say(message.removesuffix("\n"))
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    for argument in argv:
+        if len(argument) > ARGUMENT_LIMIT:
+            raise UsageError(f"“{output.short(argument)}” is too long for an argument")
+    arguments = _parser().parse_args(argv)
+    if getattr(arguments, "domain", None) is not None:
+        _checked("DOMAIN", config.name, arguments.domain)
+    return arguments
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,16 +236,20 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
     """The configuration with what the command line says on top."""
     settings = config.load(arguments.config)
     if arguments.connect is not None:
-        try:
-            settings = replace(settings, connect=config.libvirt_uri(arguments.connect))
-        except ValueError as error:
-            raise UsageError(f"--connect: {error}") from error
+        uri = _checked("--connect", config.libvirt_uri, arguments.connect)
+        settings = replace(settings, connect=uri)
     if arguments.interval is not None:
-        try:
-            settings = replace(settings, interval=config.interval(arguments.interval))
-        except ValueError as error:
-            raise UsageError(f"--interval: {error}") from error
+        seconds = _checked("--interval", config.interval, arguments.interval)
+        settings = replace(settings, interval=seconds)
     return settings
+
+
+def _checked(what: str, check: Callable[[str], T], value: str) -> T:
+    """An argument through one of the configuration's checks. Raises ``UsageError``."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from error
 
 
 def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
@@ -210,6 +262,8 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
         from tui.host.capture import captured_host  # noqa: PLC0415
 
         return captured_host(str(arguments.root))
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FILES:
+        raise HostError(f"too few files may be open: raise the limit (`ulimit -n {FILES}`)")
     from tui.host.real import Asking, real_host  # noqa: PLC0415
     from tui.swap.launch import Launcher  # noqa: PLC0415
 
@@ -236,7 +290,7 @@ def _list_scenarios() -> int:
     from tui.host.demo import SCENARIOS  # noqa: PLC0415
 
     for name, text in SCENARIOS.items():
-        print(f"{name:<10} {text}")
+        output.say(f"{name:<10} {text}")
     return DONE
 
 
@@ -263,10 +317,9 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         seen = fresh(host, view, snapshot.guests, view.gpus)
         holders = None if isinstance(seen.holders, Unavailable) else seen.holders
         told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
-        print(json.dumps(told, indent=1, ensure_ascii=False))
+        output.say_json(told)
     else:
-        print(as_text(view))
-    sys.stdout.flush()
+        output.say(as_text(view))
     return DONE
 
 
@@ -300,5 +353,5 @@ def _collect_rarely() -> None:
 
 def fail(message: str, code: int) -> int:
     """Tell an error in one line; the exit code."""
-    sys.stderr.write(f"vfiotop: {message}\n")
+    output.complain(message)
     return code

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from tui import config
+from tui import config, output
 from tui.cli import DONE, FAILED
 from tui.host import Host
 from tui.once import examine_once
@@ -22,10 +20,9 @@ def run(host: Host, settings: config.Config, *, as_json: bool) -> int:
     """Print the checks; the exit code is that of a failure where one fails."""
     wards = examine(examine_once(host, choice(settings, host)))
     if as_json:
-        print(json.dumps(to_json(wards, host), indent=1, ensure_ascii=False))
+        output.say_json(to_json(wards, host))
     else:
-        print(to_text(wards))
-    sys.stdout.flush()
+        output.say(to_text(wards))
     return FAILED if any(check.verdict == "fail" for check in every(wards)) else DONE
 
 

@@ -12,8 +12,10 @@ from tui.cli import DONE, FAILED, fail
 from tui.guest.carry import carry_out
 from tui.guest.plan import STOP_S, own_doubts
 from tui.host import Host, HostError
+from tui.lastresort import may_have_begun
 from tui.model import Domain, GuestAction, GuestPlan, Guests, HostView
 from tui.once import guest_plan_once
+from tui.output import say
 from tui.rules.roles import Choice
 from tui.swap.consent import Consent, Doubtful, Refused, point, refuse, shown
 from tui.swap.words import as_text
@@ -43,7 +45,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     asked = Asked(host, state.choice(settings, host), arguments)
     plan, view = guest_plan_once(host, asked.choice, arguments.command, arguments.domain)
     if arguments.dry_run:
-        print(as_text(plan), flush=True)
+        say(as_text(plan))
         return FAILED if plan.refusals else DONE
     left = {point(doubt) for doubt in own_doubts(plan, asks=host.mover.asks)}
     by_others = frozenset(point(doubt) for doubt in plan.doubts) - left
@@ -53,7 +55,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
             raise Refused(host.control.forbidden)
         refuse(plan, replace(consent, everything=consent.everything or not arguments.yes))
         if not arguments.yes:
-            print(as_text(plan))
+            say(as_text(plan))
             if not cli_swap.confirmed(f"{plan.action.capitalize()} {plan.name}", plan.doubts, ""):
                 return fail("nothing was touched", FAILED)
             consent = replace(shown(plan, doubts=True), everything=consent.everything)
@@ -70,11 +72,12 @@ def _carried_out(asked: Asked, plan: GuestPlan, view: HostView, consent: Consent
         if code != DONE:
             return code
     if plan.action == "stop":
-        print(f"{plan.name} is asked to shut down", flush=True)
-    carry_out(asked.anew, asked.choice, plan, consent)
+        say(f"{plan.name} is asked to shut down")
+    with may_have_begun(Refused, HostError):
+        carry_out(asked.anew, asked.choice, plan, consent)
     if plan.action == "stop":
         return _stopped(asked, plan, view)
-    print(f"{plan.name}: {_DONE[plan.action]}")
+    say(f"{plan.name}: {_DONE[plan.action]}")
     return DONE
 
 
@@ -94,7 +97,7 @@ def _stopped(asked: Asked, plan: GuestPlan, view: HostView) -> int:
             )  # fmt: skip
     except KeyboardInterrupt:
         return fail(f"{plan.name} was asked to shut down, and may still do so", FAILED)
-    print(f"{plan.name}: it is off")
+    say(f"{plan.name}: it is off")
     return _give_back(asked, plan, view)
 
 
@@ -104,7 +107,7 @@ def _give_back(asked: Asked, plan: GuestPlan, view: HostView) -> int:
     if card is None:
         return DONE
     if asked.arguments.yes or not cli_swap.yes(f"Give {card} back to the host? [y/N] "):
-        print(f"Its card is still on vfio-pci: `vfiotop unbind {card}` gives it back.")
+        say(f"Its card is still on vfio-pci: `vfiotop unbind {card}` gives it back.")
         return DONE
     return cli_swap.give_back(asked.anew, card, asked.arguments)
 

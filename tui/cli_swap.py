@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 
 from tui import config, state
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
-from tui.host import Host, Unsettled
+from tui.host import Host, HostError, Unsettled
+from tui.lastresort import may_have_begun
 from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.once import NoSuchCard, plan_once, read_once
+from tui.output import ask, say, say_json, say_line
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import launch, words
@@ -22,6 +23,9 @@ from tui.swap.machine import RealMachine
 from tui.swap.preflight import for_recovery
 from tui.swap.request import Deed, Request
 
+ANSWER_LIMIT = 4096
+"""Bytes of an answer to a question; a terminal gives no longer line (termios(3))."""
+
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
@@ -29,7 +33,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.command == "recover":
         return _recover(host, choice, arguments)
     try:
-        address = config.address(arguments.address) if arguments.address else None
+        address = None if arguments.address is None else config.address(arguments.address)
     except ValueError as error:
         raise UsageError(str(error)) from error
     direction = arguments.direction if arguments.command == "plan" else arguments.command
@@ -44,10 +48,9 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
 
 def _show(plan: Plan, *, as_json: bool) -> int:
     if as_json:
-        print(json.dumps(words.as_json(plan), indent=1, ensure_ascii=False))
+        say_json(words.as_json(plan))
     else:
-        print(words.as_text(plan))
-    sys.stdout.flush()
+        say(words.as_text(plan))
     return FAILED if plan.refusals else DONE
 
 
@@ -78,7 +81,7 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     except (Refused, JournalError) as error:
         return fail(_told(error), FAILED)
     if not arguments.yes:
-        print(words.as_text(plan))
+        say(words.as_text(plan))
         if not confirmed(f"{plan.direction.capitalize()} {plan.address}", plan.doubts):
             return fail("nothing was touched", FAILED)
     return carry_out(host, plan, arguments)
@@ -125,11 +128,11 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
             except NoSuchCard as error:
                 return fail(f"{error}; `vfiotop recover --undo` gives back what is left", STUCK)
             plan = for_recovery(plan, finish=True)
-            print(words.as_text(plan))
+            say(words.as_text(plan))
             doubts = plan.doubts
             consent = replace(shown(plan, doubts=True), everything=consent.everything)
         else:
-            print(words.origins(left))
+            say(words.origins(left))
         if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
             return fail("nothing was touched", STUCK)
     request = Request(way, swap=left.id, consent=consent)
@@ -142,9 +145,11 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
     undo, as if that was asked for."""
     needless: tuple[SourceName, ...] = ("nvml", "agent")
     view = assess(read_once(host, choice, without=needless), choice)
-    gpu = view.guest_gpu
+    gpu, problem = view.guest_gpu, view.problem("pci")
+    if problem is not None:
+        return fail(f"cannot tell whether a card is half bound: {problem}", FAILED)
     if gpu is None or not gpu.half_bound:
-        print("There is nothing to recover.")
+        say("There is nothing to recover.")
         return DONE
     if not arguments.finish and not arguments.undo:
         return fail(
@@ -159,17 +164,17 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
 def confirmed(what: str, doubts: Sequence[Check], risk: str = f": {HANGS}") -> bool:
     """Ask a person on the terminal, and name what is not known."""
     for doubt in doubts:
-        print(f"\nRisk: {doubt.why}{risk}.")
+        say(f"\nRisk: {doubt.why}{risk}.")
     return yes(f"\n{what} now? [y/N] ")
 
 
 def yes(question: str) -> bool:
     """Whether a person on the terminal says so; a script is asked nothing."""
-    if not sys.stdin.isatty():
+    if not sys.stdin.isatty() or not ask(question):
         return False
     try:
-        return input(question).strip().lower() == "y"
-    except EOFError:
+        return sys.stdin.buffer.readline(ANSWER_LIMIT).strip().lower() == b"y"
+    except OSError:  # a terminal that is gone
         return False
 
 
@@ -181,7 +186,7 @@ def _begun(host: Host, request: Request, arguments: argparse.Namespace) -> str:
         except Doubtful as error:
             if arguments.yes or set(error.checks) <= request.consent.accepted:
                 raise
-            print(f"\nRisk: {error}: {HANGS}.")
+            say(f"\nRisk: {error}: {HANGS}.")
             if not yes("Go on all the same? [y/N] "):
                 raise
             request = request.accepting(error.checks)
@@ -198,8 +203,9 @@ def _followed(
     """Start a runner and print what it does. Interrupting this leaves it running."""
     last = None
     try:
-        for last in launch.follow(_begun(host, request, arguments)):
-            print(_progress(last), flush=True)
+        with may_have_begun(Refused, HostError, JournalError):
+            for last in launch.follow(_begun(host, request, arguments)):
+                say_line(_progress(last))
     except Refused as error:
         return fail(_told(error), refused)
     except (JournalError, Unsettled) as error:

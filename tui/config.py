@@ -9,7 +9,10 @@ import tempfile
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
+from unicodedata import category
 
+from tui.files import read_file
+from tui.output import short
 from tui.places import config_folder
 from tui.privileged import is_roots_own
 from tui.rules.libvirt_uri import why_not_as_root
@@ -28,9 +31,19 @@ GUEST_READINGS = ("auto", "on", "off")
 
 DEFAULT_GUEST_INTERVAL = 5.0
 
-MAX_BYTES = 64 * 1024
+MAX_BYTES = 32 * 1024
+MAX_LINE = 512
+"""Bounds of what tomllib gets to see: it takes the square of the time for a key of many parts,
+which is then a quarter of a second at most."""
+
+WHY_LIMIT, PLACE_LIMIT = 300, 200
+"""Characters of an error: of its reason, which quotes from the file, and of a path."""
+
+MAX_TEXT = 1024
+"""Characters of a value that is a text. No name and no URI that works is longer."""
 
 _ADDRESS = re.compile(r"(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]", re.IGNORECASE)
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
 class ConfigError(Exception):
@@ -55,25 +68,34 @@ class Config:
 def address(text: str) -> str:
     """A PCI address in full, lower case: ``01:00.0`` is ``0000:01:00.0``. ``ValueError`` if not."""
     if not _ADDRESS.fullmatch(text):
-        raise ValueError(f"“{text[:40]}” is not a PCI address such as 01:00.0")
+        raise ValueError(f"“{short(text)}” is not a PCI address such as 01:00.0")
     text = text.lower()
     return text if text.count(":") == 2 else f"0000:{text}"
 
 
 def interval(value: object) -> float:
-    """Seconds between readings within ``INTERVALS``. ``ValueError`` if not."""
-    try:
-        seconds = float(value)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
-        seconds = float("nan")
-    if not INTERVALS[0] <= seconds <= INTERVALS[1]:
-        low, high = INTERVALS
+    """Seconds between readings within ``INTERVALS``, from a number or the digits of one.
+    ``ValueError`` if not."""
+    low, high = INTERVALS
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"the interval must be a number of seconds from {low} to {high:.0f}")
-    return seconds
+    return float(value)
+
+
+def name(text: str) -> str:
+    """A name as it is, since names may look alike. ``ValueError`` for what XML cannot hold, so
+    that no domain is called that."""
+    if not 0 < len(text) <= MAX_TEXT or any(category(c) in ("Cc", "Cs") for c in text):
+        raise ValueError(f"“{short(text)}” is not a name")
+    return text
 
 
 def libvirt_uri(text: str) -> str:
     """A libvirt URI that this user may have opened. ``ValueError`` if not."""
+    if not text.isprintable() or not 0 < len(text) <= MAX_TEXT:
+        raise ValueError(f"“{short(text)}” is not a URI such as {DEFAULT_URI}")
     refusal = why_not_as_root(text) if os.geteuid() == 0 else None
     if refusal is not None:
         raise ValueError(refusal)
@@ -81,28 +103,31 @@ def libvirt_uri(text: str) -> str:
 
 
 def load(path: Path | None = None) -> Config:
-    """The configuration at ``path``, which must exist, or at the XDG place, which need not."""
+    """The configuration at ``path``, which must exist, or at the XDG place, which need not.
+    Raises ``ConfigError``."""
     place = path or config_folder() / "config.toml"
-    if os.geteuid() == 0 and not is_roots_own(place.absolute()):
-        raise ConfigError(
-            f"{place}: others than root can change it, so root does not read it; copy it to "
-            f"{config_folder()} as root"
-        )
     try:
-        with place.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
+        if os.geteuid() == 0 and not is_roots_own(place.absolute()):
+            raise ValueError(
+                "others than root can change it, so root does not read it; copy it to "
+                f"{config_folder()} as root"
+            )
+        text = read_file(place, MAX_BYTES).decode("utf-8-sig")
+        if max(map(len, text.split("\n"))) > MAX_LINE:
+            raise ValueError(f"a line is longer than {MAX_LINE} characters")
+        return replace(parse(tomllib.loads(text)), file=place)
+    except (FileNotFoundError, NotADirectoryError):
         if path is None:
             return Config()
-        raise ConfigError(f"{place}: there is no such file") from None
+        why = "there is no such file"
     except OSError as error:
-        raise ConfigError(f"{place}: cannot be read: {error.strerror}") from error
-    if len(data) > MAX_BYTES:
-        raise ConfigError(f"{place}: larger than {MAX_BYTES // 1024} KiB, so not a configuration")
-    try:
-        return replace(parse(tomllib.loads(data.decode())), file=place)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValueError) as error:
-        raise ConfigError(f"{place}: {error}") from error
+        another = "; name another with --config" if path is None else ""
+        why = f"cannot be read: {error.strerror}{another}"
+    except RecursionError:
+        why = "nested too deeply"
+    except ValueError as error:  # not UTF-8, not TOML, or not ours
+        why = short(str(error), WHY_LIMIT)
+    raise ConfigError(f"{short(str(place), PLACE_LIMIT)}: {why}")
 
 
 def parse(table: dict[str, object]) -> Config:
@@ -110,21 +135,23 @@ def parse(table: dict[str, object]) -> Config:
     known = {field.name for field in fields(Config)} - {"file"}
     unknown = sorted(set(table) - known)
     if unknown:
-        raise ValueError(f"unknown key “{unknown[0][:40]}”; known are {', '.join(sorted(known))}")
+        raise ValueError(f"unknown key “{short(unknown[0])}”; known are {', '.join(sorted(known))}")
     texts: dict[str, str] = {}
     for key, value in table.items():
         if key not in ("interval", "guest_interval"):
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{key} must be a text in quotes")
             texts[key] = value
-    gpu = texts.get("guest_gpu")
+    for key, check in (("connect", libvirt_uri), ("guest_gpu", address), ("guest", name)):
+        if key in texts:
+            texts[key] = check(texts[key])
     for key, choices in (("elevation", ELEVATIONS), ("guest_readings", GUEST_READINGS)):
         if key in texts and texts[key] not in choices:
             raise ValueError(f"{key} must be one of {', '.join(choices)}")
     return Config(
-        connect=libvirt_uri(texts.get("connect", DEFAULT_URI)),
+        connect=texts.get("connect", DEFAULT_URI),
         interval=interval(table.get("interval", DEFAULT_INTERVAL)),
-        guest_gpu=address(gpu) if gpu else None,
+        guest_gpu=texts.get("guest_gpu"),
         guest=texts.get("guest"),
         theme=texts.get("theme"),
         elevation=texts.get("elevation"),

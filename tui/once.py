@@ -43,7 +43,7 @@ _MINDFUL: tuple[SourceName, ...] = ("nvml", "agent")
 """The sources that have to know which card is the guest's, and which guests run."""
 
 
-class NoSuchCard(Exception):
+class NoSuchCard(HostError):
     """The card of a swap is not known: what to name in its place, in a sentence."""
 
 
@@ -59,7 +59,7 @@ def plan_once(
     patience: float = PATIENCE,
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
-    for it. Raises ``NoSuchCard`` and ``HostError``."""
+    for it. Raises ``HostError``, and ``NoSuchCard`` of its kind."""
     view, guests = _view_and_guests(host, choice, patience)
     gpu = view.gpu(address) if address else view.guest_gpu
     if gpu is None:

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
+from tui.lastresort import limit
 from tui.model import Reading, Sample, SourceName, Unavailable
 
 SHORTEST_GAP = 0.05
@@ -58,7 +59,12 @@ class Sampler:
         self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
 
     def start(self) -> None:
-        self._thread.start()
+        """Begin to read. Where no thread may start, that is what the source says."""
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            why = limit(error) or str(error)
+            self._deliver(Sample(self.name, Unavailable(why), self._now()))
 
     def poke(self) -> None:
         """Ask for a reading now. From any thread."""
@@ -138,7 +144,8 @@ class Sampler:
             reading = Unavailable(str(error), isinstance(error, NothingToRead), since=began)
         except Exception as error:  # a defect of ours must cost one panel, and be seen in it
             text = clean(f"{type(error).__name__}: {error}")
-            reading = Unavailable(f"vfiotop failed here ({text}); please report it", since=began)
+            why = limit(error) or f"vfiotop failed here ({text}); please report it"
+            reading = Unavailable(why, since=began)
         finally:
             self.took = time.monotonic() - self._reading_since[0]
             self._reading_since = None

@@ -3,14 +3,14 @@ theme, and which card and which guest the user chose."""
 
 from __future__ import annotations
 
-import contextlib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tui.config import MAX_BYTES, Config, address, write_atomically
+from tui.config import MAX_BYTES, Config, address, name, write_atomically
+from tui.files import read_file
 from tui.host import Host
-from tui.host.untrusted import clean
 from tui.places import state_folder
 from tui.rules.roles import Choice
 
@@ -34,20 +34,25 @@ def _file() -> Path:
 
 
 def load() -> State:
-    """What was kept; what is not to be understood was not."""
-    state = State()
-    with contextlib.suppress(OSError, ValueError), _file().open("rb") as file:
-        kept = json.loads(file.read(MAX_BYTES))
-        if isinstance(kept, dict):
-            for name in (field.name for field in fields(State)):
-                if isinstance(kept.get(name), str) and kept[name]:
-                    state = replace(state, **{name: clean(kept[name])})
-    if state.guest_gpu is not None:
-        try:
-            state = replace(state, guest_gpu=address(state.guest_gpu))
-        except ValueError:
-            state = replace(state, guest_gpu=None)
-    return state
+    """What was kept; what is not to be understood was not. Never raises."""
+    try:
+        kept = json.loads(read_file(_file(), MAX_BYTES))
+    except (OSError, ValueError, RecursionError):
+        return State()
+    if not isinstance(kept, dict):
+        return State()
+    return State(
+        theme=_kept(kept.get("theme"), name),
+        guest_gpu=_kept(kept.get("guest_gpu"), address),
+        guest=_kept(kept.get("guest"), name),
+    )
+
+
+def _kept(value: object, check: Callable[[str], str]) -> str | None:
+    try:
+        return check(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def save(**changes: str | None) -> None:

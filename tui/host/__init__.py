@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NoReturn, Protocol, TypeVar
@@ -245,8 +246,11 @@ class Host:
             threading.Thread(target=source.close, name=f"close-{name}", daemon=True)
             for name, source in self.sources()
         ]
-        for thread in threads:
-            thread.start()
+        with suppress(RuntimeError):  # no thread may start: they are left to that end, too
+            for thread in threads:
+                thread.start()
         deadline = time.monotonic() + patience
         for thread in threads:
+            if thread.ident is None:
+                break
             thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,39 @@
+"""Files of an ordinary user's, which may be anything: a FIFO, a device, a link to /proc."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+_NULL = os.makedev(1, 3)
+"""/dev/null (kernel: Documentation/admin-guide/devices.txt), which stands for an empty file."""
+
+
+def read_file(path: Path, limit: int) -> bytes:
+    """The bytes of a regular file; of /dev/null, none. Raises ``OSError``: it cannot be read, is
+    something else, or holds more than ``limit`` bytes.
+
+    It is examined before it is opened for reading: to open a device may have an effect, and to
+    open a FIFO waits for a writer. Files of /proc are no files of a user's: reading
+    /proc/kmsg takes the kernel's messages away from the log.
+    """
+    examined = os.open(path, os.O_PATH | os.O_CLOEXEC)  # open(2): opens nothing but the name
+    try:
+        status = os.fstat(examined)
+        if stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL:
+            return b""
+        itself = f"/proc/self/fd/{examined}"
+        if not stat.S_ISREG(status.st_mode) or status.st_dev == Path("/proc/self").stat().st_dev:
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        opened = os.open(itself, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    finally:
+        os.close(examined)
+    with open(opened, "rb", buffering=0) as file:  # noqa: PTH123
+        data = bytearray()
+        while chunk := file.read(limit + 1 - len(data)):
+            data += chunk
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"larger than {limit // 1024} KiB", str(path))
+    return bytes(data)
