@@ -107,12 +107,13 @@ def load(path: Path | None = None) -> Config:
     Raises ``ConfigError``."""
     place = path or config_folder() / "config.toml"
     try:
-        if os.geteuid() == 0 and not is_roots_own(place.absolute()):
+        data = read_file(place, MAX_BYTES)
+        if data and os.geteuid() == 0 and not is_roots_own(place.absolute()):
             raise ValueError(
-                "others than root can change it, so root does not read it; copy it to "
+                "others than root can change it, so root does not take it; copy it to "
                 f"{config_folder()} as root"
             )
-        text = read_file(place, MAX_BYTES).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
         if max(map(len, text.split("\n"))) > MAX_LINE:
             raise ValueError(f"a line is longer than {MAX_LINE} characters")
         return replace(parse(tomllib.loads(text)), file=place)

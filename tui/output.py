@@ -104,12 +104,12 @@ def say_json(value: Any, indent: int | None = 1) -> None:
     """Print a value as JSON. What does not print in its strings is escaped, which JSON reads as
     the same value; where the encoding is not UTF-8, everything beyond ASCII is."""
     ascii_only = codecs.lookup(STDOUT.encoding).name != "utf-8"
+    STDOUT.write(json_text(value, indent, ascii_only=ascii_only) + "\n")
+
+
+def json_text(value: Any, indent: int | None = None, *, ascii_only: bool = False) -> str:
+    """JSON in which nothing but the newlines between values does not print."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
-    STDOUT.write(_json_escaped(text) + "\n")
-
-
-def _json_escaped(text: str) -> str:
-    """JSON whose only characters that do not print are the newlines between its values."""
     if text.replace("\n", "").isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui import state
-from tui.config import Config
+from tui.config import MAX_BYTES, MAX_TEXT, Config
 from tui.host.demo import demo_host
 from tui.rules.roles import Choice
 
@@ -43,13 +45,45 @@ def test_the_configuration_comes_first_and_simulated_hosts_are_others() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.one_of(st.binary(max_size=60), st.dictionaries(
-    st.sampled_from(["theme", "guest_gpu", "guest", "other"]),
-    st.one_of(st.none(), st.integers(), st.text(max_size=8)), max_size=4,
-).map(lambda d: __import__("json").dumps(d).encode())))  # fmt: skip
+@given(st.one_of(
+    st.binary(max_size=60),
+    st.recursive(
+        st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), st.text(max_size=8)),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
+            st.sampled_from(["theme", "guest_gpu", "guest", "other"]), inner, max_size=4
+        ), max_leaves=6,
+    ).map(lambda value: json.dumps(value).encode()),
+))  # fmt: skip
 def test_whatever_lies_there_is_kept_state_or_nothing(place: Path, written: bytes) -> None:
     place.mkdir(exist_ok=True)
     (place / "state.json").write_bytes(written)
     kept = state.load()
     assert kept.guest_gpu is None or len(kept.guest_gpu) == len(CARD)
-    assert all(text is None or text.isprintable() for text in (kept.theme, kept.guest))
+    for text in (kept.theme, kept.guest):
+        assert text is None or (0 < len(text) <= MAX_TEXT and "\x1b" not in text)
+        assert text is None or text.encode()  # no surrogates
+
+
+def test_a_name_is_kept_to_the_letter() -> None:
+    """Without its zero-width space it would be the name of another domain."""
+    state.save(guest="gaming\u200b")
+    assert state.load().guest == "gaming\u200b"
+
+
+@pytest.mark.parametrize("written", [
+    b"[" * 30_000, b'{"guest":' * 5_000, b'{"theme": ' + b"9" * 5_000 + b"}", b"\xff\xfe", b"",
+    b'{"theme": "x", "guest": "a\\u001b[31m", "guest_gpu": "\\ud800"}',
+    b'{"guest": "' + b"x" * 2_000 + b'"}', b" " * (MAX_BYTES + 1) + b"{}",
+])  # fmt: skip
+def test_what_makes_no_sense_was_not_kept(place: Path, written: bytes) -> None:
+    place.mkdir()
+    (place / "state.json").write_bytes(written)
+    assert (state.load().guest, state.load().guest_gpu) == (None, None)
+
+
+def test_what_is_no_file_was_not_kept_and_is_replaced(place: Path) -> None:
+    place.mkdir()
+    os.mkfifo(place / "state.json")
+    assert state.load() == state.State()
+    state.save(theme="vfiotop-light")
+    assert state.load().theme == "vfiotop-light"
