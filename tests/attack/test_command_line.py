@@ -464,17 +464,19 @@ imports, in its work, and after its last word."""
 
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_ctrl_c(env: dict[str, str], tmp_path: Path, moment: str) -> None:
-    fifo = tmp_path / "fifo"
-    os.mkfifo(fifo)
-    waits = f"def here():\n import time\n open({str(fifo)!r}, 'w').close()\n time.sleep(600)\n"
+    reached, reaches = os.pipe()
+    waits = f"def here():\n import os, time\n os.close({reaches})\n time.sleep(600)\n"
     (tmp_path / "platformdirs.py").write_text(waits + MOMENTS[moment])
     with subprocess.Popen(
         [*VFIOTOP, "status", *DEMO], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, env={**env, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, cwd=tmp_path,
+        pass_fds=[reaches],
         # A shell that started us in the background has it ignored.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as program:  # fmt: skip
-        fifo.read_bytes()  # until it is there
+        os.close(reaches)
+        os.read(reached, 1)  # until it is there
+        os.close(reached)
         program.send_signal(signal.SIGINT)
         _, told = program.communicate(timeout=120)
     assert program.returncode == -signal.SIGINT
