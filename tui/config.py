@@ -94,11 +94,11 @@ def name(text: str) -> str:
 
 def libvirt_uri(text: str) -> str:
     """A libvirt URI that this user may have opened. ``ValueError`` if not."""
-    if not text.isprintable() or not 0 < len(text) <= MAX_TEXT:
-        raise ValueError(f"“{short(text)}” is not a URI such as {DEFAULT_URI}")
     refusal = why_not_as_root(text) if os.geteuid() == 0 else None
     if refusal is not None:
         raise ValueError(refusal)
+    if not text.isprintable() or not 0 < len(text) <= MAX_TEXT:
+        raise ValueError(f"“{short(text)}” is not a URI such as {DEFAULT_URI}")
     return text
 
 

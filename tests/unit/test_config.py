@@ -68,7 +68,7 @@ def test_no_file_in_the_usual_place_is_the_default(
         ("guest = 'a'\rinterval = 1", "at line 1"),
         ("guest = " + "'" * 3 + "x\n" * 1_000 + "'" * 3, "is not a name"),
         ('guest = "\\u001b[31m"', "is not a name"),
-        ('connect = "a\\u202eb"', "is not a URI"),
+        ('connect = "a\\u202eb"', "a\u202eb"),
         ("[guest]\nname = 'x'", "guest must be a text"),
     ],
 )
