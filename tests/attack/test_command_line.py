@@ -33,7 +33,8 @@ def env(tmp_path: Path) -> dict[str, str]:
     """An environment without what the user has configured."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "VFIOTOP"))}
     return {
-        **kept, "LANG": "C.UTF-8", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT),
+        **kept, "LANG": "C.UTF-8", "HOME": str(tmp_path),
+        "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', ROOT)}",
         "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path),
     }  # fmt: skip
 
@@ -112,7 +113,7 @@ def test_no_file_gets_the_number_of_a_stream(
         f"atexit.register(lambda: open({str(seen)!r}, 'w').write(' '.join("
         "os.readlink(f'/proc/self/fd/{n}') for n in (0, 1, 2))))\n"
     )
-    more = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    more = {"PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"}
     done = through_a_shell(f"vfiotop status --demo gaming {closed}", {**env, **more})
     assert done.returncode == 0
     streams = seen.read_text().split()
@@ -469,8 +470,8 @@ def test_ctrl_c(env: dict[str, str], tmp_path: Path, moment: str) -> None:
     (tmp_path / "platformdirs.py").write_text(waits + MOMENTS[moment])
     with subprocess.Popen(
         [*VFIOTOP, "status", *DEMO], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, env={**env, "PYTHONPATH": f"{tmp_path}:{ROOT}"}, cwd=tmp_path,
-        pass_fds=[reaches],
+        stderr=subprocess.PIPE, cwd=tmp_path, pass_fds=[reaches],
+        env={**env, "PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"},
         # A shell that started us in the background has it ignored.
         preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
     ) as program:  # fmt: skip
@@ -490,10 +491,10 @@ DEFECT = "\ndef user_config_path(*_):\n raise KeyError('\\x1b[31mno\\nway')\nuse
 
 @pytest.mark.parametrize("debug", ["", "1"])
 def test_a_defect_is_one_line_and_a_traceback_on_demand(
-    run: Run, tmp_path: Path, debug: str
+    run: Run, env: dict[str, str], tmp_path: Path, debug: str
 ) -> None:
     (tmp_path / "platformdirs.py").write_text(DEFECT)
-    more = {"PYTHONPATH": f"{tmp_path}:{ROOT}", "VFIOTOP_DEBUG": debug}
+    more = {"PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}", "VFIOTOP_DEBUG": debug}
     done = run("status", *DEMO, more=more)
     assert done.returncode == 1
     assert b"\x1b" not in done.stderr
