@@ -18,9 +18,11 @@ def main() -> int:
     interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interrupts:  # until there is somebody to catch KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from tui import lastresort, output  # noqa: PLC0415
+    from tui import lastresort, output, privileged  # noqa: PLC0415
 
     output.open_missing()
+    if os.geteuid() == 0:
+        privileged.shed_for_the_screen()
     lastresort.hush()
     try:
         from tui import cli  # noqa: PLC0415 - a tenth of a second, in which much can fail

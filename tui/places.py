@@ -25,6 +25,7 @@ def state_folder() -> Path:
 
 
 def _own(folder: Path, usual: str) -> Path:
-    if os.geteuid() != 0 or is_roots_own(folder):
-        return folder
-    return Path(home(), usual, "vfiotop")
+    """XDG's rules have a relative path ignored (basedir-spec)."""
+    if os.geteuid() == 0 and not (folder.is_absolute() and is_roots_own(folder)):
+        return Path(home(), usual, "vfiotop")
+    return folder if folder.is_absolute() else Path.home() / usual / "vfiotop"

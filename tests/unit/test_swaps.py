@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from tests.unit.test_journal import ENTRY
 from tui.host import HostError, NothingToRead
 from tui.host.swaps import SwapSource
 from tui.swap.journal import Entry, Journal, Process
-from tui.swap.machine import myself, process_of
+from tui.swap.machine import alive, myself, process_of
 
 PATIENCE = 10.0
 RUNS = replace(ENTRY, runner=myself())
@@ -123,12 +124,25 @@ def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
     """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
     asks = (
         "from tui.swap.machine import alive; from tui.swap.journal import Process;"
-        "import pathlib; read = pathlib.Path.read_text\n"
+        "import pathlib; read = pathlib.Path.read_bytes\n"
         "def hidden(self, *a, **k):\n"
         "    if str(self).startswith('/proc/'): raise PermissionError\n"
         "    return read(self, *a, **k)\n"
-        "pathlib.Path.read_text = hidden\n"
+        "pathlib.Path.read_bytes = hidden\n"
         "print(alive(Process(1, 5)), alive(Process(4194303, 5)))"
     )
     told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "False"]
+
+
+def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
+    """A later process of the same number is not the runner, whatever it is called."""
+    program = os.fsencode(tmp_path) + b"/\xff) Z (\xfe"
+    shutil.copy("/bin/cat", program)
+    with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
+        found = process_of(process.pid)
+        assert found.start != 0
+        assert alive(found)
+        assert not alive(replace(found, start=found.start + 1))
+        assert process.stdin is not None
+        process.stdin.close()

@@ -38,16 +38,20 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str]) -> int:
     """Be the launcher or the runner; the exit code."""
-    from tui import privileged  # noqa: PLC0415 - nothing of ours before the check below
+    from tui import lastresort, output, privileged  # noqa: PLC0415 - not before it is isolated
 
+    output.open_missing()
     privileged.shed_everything()
-    from tui.swap.entry import launched, served  # noqa: PLC0415
+    try:
+        from tui.swap.entry import launched, served  # noqa: PLC0415
 
-    ways = {"launch": launched, "run": served}
-    if not arguments or arguments[0] not in ways:
-        sys.stderr.write("vfiotop: python -m tui.swap is started by vfiotop itself\n")
-        return 2
-    return ways[arguments[0]](arguments[1:])
+        ways = {"launch": launched, "run": served}
+        if not arguments or arguments[0] not in ways:
+            output.complain("python -m tui.swap is started by vfiotop itself")
+            return 2
+        return ways[arguments[0]](arguments[1:])
+    except Exception as error:
+        return lastresort.excuse(error)
 
 
 if __name__ == "__main__":

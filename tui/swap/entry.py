@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 
-from tui import config
+from tui import config, output
 from tui.host import Host, HostError
 from tui.swap import command, launch
 from tui.swap.consent import Refused
@@ -27,9 +24,7 @@ def launched(words: Sequence[str]) -> int:
         told = launch.refusal(error)
     except KeyboardInterrupt:
         return FAILED  # a runner that has not begun hears of it, too
-    with suppress(OSError):  # whoever asked is gone: the journal tells the rest
-        sys.stdout.write(json.dumps(told) + "\n")
-        sys.stdout.flush()
+    output.say_json(told, indent=None)  # if nobody hears it, the journal tells the rest
     return FAILED if "error" in told else DONE
 
 

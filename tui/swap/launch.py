@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from tui import output
 from tui.host import Unsettled
 from tui.privileged import SEARCHED
 from tui.swap.consent import Doubtful, Refused
@@ -185,7 +186,7 @@ def launch_elevated(request: Request, tool: str, journal: Journal | None = None)
     """The same through ``tool``, which may ask for a password on this terminal; Ctrl-C is
     its, meanwhile. Raises as ``launch``."""
     command = [*ELEVATIONS[tool], *_privileged("launch", request)]
-    sys.stderr.write(f"{tool} for: vfiotop {request.text}\n")
+    output.note(f"{tool} for: vfiotop {request.text}")
     before = _entry(journal)
     with _interrupts_are_theirs():
         # The answer comes by a pipe; what the tool has to say goes to the terminal.

@@ -174,7 +174,7 @@ class RealMachine:
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
     """A process with its start; start 0 where it has ended."""
     try:
-        fields = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
         return Process(pid, int(fields[19]))
     except (OSError, IndexError, ValueError):
         return Process(pid, 0)
@@ -184,9 +184,8 @@ def alive(process: Process) -> bool:
     """Whether the process is still there, and no later one of its number; a zombie is not.
     One that may not be looked at, as under a /proc with hidepid, is taken for it."""
     try:
-        stat = Path(f"/proc/{process.pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return int(fields[19]) == process.start != 0 and fields[0] != "Z"
+        fields = Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()
+        return int(fields[19]) == process.start != 0 and fields[0] != b"Z"
     except (OSError, IndexError, ValueError):
         return _is_there(process.pid)
 
