@@ -26,6 +26,7 @@ class Machine:
         self.sys = root / "sys"
         self.dev = root / "dev"
         self.control_file = root / "control"
+        self.journal = root / "swap.json"
         self.library = library
         self.now = 1000.0
         self.sources: list[NvmlSource] = []
@@ -55,6 +56,12 @@ class Machine:
         """What the library says from now on; nothing else of what it said before."""
         self.control_file.write_text("".join(f"{line}\n" for line in lines))
 
+    def journal_is_replaced(self) -> None:
+        """As by a runner, with whatever is under way."""
+        other = self.journal.with_name(".swap.other")
+        other.write_text("{}")
+        other.replace(self.journal)
+
     def await_hang(self) -> None:
         """Until the library hangs."""
         told, deadline = self.control_file.with_name("control.hangs"), time.monotonic() + 10
@@ -81,7 +88,7 @@ class Machine:
         source = NvmlSource(
             self.root, environment=self.environment(library), timeout=timeout,
             start_timeout=timeout + 10, clock=lambda: self.now, swapping=swapping,
-            calls=calls,
+            journal=self.journal, calls=calls,
         )  # fmt: skip
         self.sources.append(source)
         return source

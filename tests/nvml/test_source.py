@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -253,6 +257,87 @@ def test_the_child_lets_go_of_a_card_that_leaves_without_being_asked(machine: Ma
     with pytest.raises(NothingToRead, match="changing"):
         source.read()
     assert len(source.read().cards) == 2
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_the_child_leaves_for_a_swap_without_being_asked(machine: Machine, before: bool) -> None:
+    if before:
+        machine.journal_is_replaced()
+    source = machine.source()
+    source.read()
+    process = source._process
+    assert process is not None
+    machine.journal_is_replaced()
+    assert process._process.wait(10) == CARD_LEFT
+    with pytest.raises(NothingToRead, match="changing"):
+        source.read()
+    assert len(source.read().cards) == 2  # with the journal as it is now
+
+
+def test_the_child_leaves_where_the_journal_is_taken_away(machine: Machine) -> None:
+    machine.journal_is_replaced()
+    source = machine.source()
+    source.read()
+    process = source._process
+    assert process is not None
+    machine.journal.unlink()
+    assert process._process.wait(10) == CARD_LEFT
+
+
+def test_a_swap_that_begins_as_the_child_is_started(machine: Machine) -> None:
+    """Right after it was seen that none is under way: the child opens nothing."""
+    machine.control("* init hang")
+
+    def swapping() -> bool:
+        machine.journal_is_replaced()
+        return False
+
+    source = machine.source(swapping=swapping)
+    with pytest.raises(NothingToRead, match="changing"):
+        source.read()
+    assert not machine.control_file.with_name("control.hangs").exists()
+
+
+_SCREEN = """
+import json, sys
+from pathlib import Path
+from tui.host.nvml import NvmlSource
+root, journal = map(Path, sys.argv[1:3])
+source = NvmlSource(root, journal=journal, environment=json.loads(sys.argv[3]))
+source.read()
+print(source.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_child_of_a_screen_that_is_stopped_leaves_for_a_swap(machine: Machine) -> None:
+    """ctrl+z, or SIGSTOP, or a screen that hangs: nobody is there to kill it."""
+    words = [str(machine.root), str(machine.journal), json.dumps(machine.environment())]
+    with subprocess.Popen(
+        [sys.executable, "-c", _SCREEN, *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as screen:  # fmt: skip
+        assert screen.stdout is not None
+        pid = int(screen.stdout.readline())
+        held = os.pidfd_open(pid)
+        try:
+            screen.send_signal(signal.SIGSTOP)
+            os.waitid(os.P_PID, screen.pid, os.WSTOPPED)
+            assert held_by(pid) == {"nvidiactl", "nvidia0", "nvidia1"}
+            machine.journal_is_replaced()
+            assert select.select([held], [], [], 20)[0]  # it has ended
+            assert held_by_now(pid) == set()
+        finally:
+            os.close(held)
+            screen.kill()
+
+
+def held_by_now(pid: int) -> set[str]:
+    """Of one that has ended, and whose parent has not heard of it."""
+    try:
+        return held_by(pid)
+    except OSError:
+        return set()
 
 
 def test_the_child_ends_with_its_parent(machine: Machine) -> None:

@@ -4,15 +4,13 @@ NVML holds every card it reads: a held card cannot leave its driver and cannot s
 So the child runs only while a card is on the ``nvidia`` driver, is killed as soon as
 the set of such cards changes, if it has not ended by itself for that, and lets go of idle
 cards (``tui.host.rest``). The ``driver`` links vanish before the driver's remove
-callback runs, which is what makes this early enough.
+callback runs, which is what makes this early enough. The child also ends by itself when the
+journal of swaps is replaced, so that it is out of the way where nobody is there to kill it.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -23,12 +21,14 @@ from pathlib import Path
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
 from tui.host.nvml_process import NvmlProcess
+from tui.host.nvml_reader import JOURNAL, Mark, command, is_address
 from tui.host.nvml_reply import NvmlFailed, parse_reply
 from tui.host.readiness import nvidia_module
 from tui.host.rest import Power, Rest
 from tui.host.tree import Plain
 from tui.model import Attention, NvmlReading
 from tui.rules.release import SPARED, never_recovers
+from tui.swap.journal import Journal
 
 TIMEOUT = 3.0
 """Seconds for one answer; one reading of a busy card takes a few milliseconds."""
@@ -42,8 +42,6 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 UNSEEN_S = 15.0
 """Seconds for which the cards are held though nobody looks: to start NVML costs more."""
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
-_PROGRAM = Path(__file__).with_name("nvml_child.py")
 _ATTRIBUTE_LIMIT = 64
 
 RELEASED = "NVML is let go of while a card moves; it is read again after that"
@@ -58,7 +56,8 @@ class NvmlSource:
 
     ``root`` holds the ``sys`` that is looked into, ``environment`` is set for the child
     in addition to our own, the time limits are in seconds, ``clock`` gives monotonic
-    seconds; while ``swapping`` says that a card is being moved no child runs. ``release``,
+    seconds; while ``swapping`` says that a card is being moved no child runs, nor does one
+    outlive a change of the ``journal`` that tells of that. ``release``,
     ``resume`` and ``close`` may be called from any thread.
     """
 
@@ -72,6 +71,7 @@ class NvmlSource:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = _utc_now,
         swapping: Callable[[], bool] = lambda: False,
+        journal: Path = JOURNAL,
         calls: CallLog | None = None,
     ) -> None:
         self._bus = root / "sys/bus/pci"
@@ -82,6 +82,7 @@ class NvmlSource:
         self._clock = clock
         self._now = now
         self._swapping = swapping
+        self._journal = journal
         self._calls = calls or CallLog()
         self._kept: tuple[str, ...] | None = None
         self._unseen: threading.Timer | None = None
@@ -106,6 +107,7 @@ class NvmlSource:
     def read(self) -> NvmlReading:
         """One reading. Raises ``HostError``: no card there, all asleep, a card moves, NVML
         fails."""
+        mark = self._mark()  # before the look: what comes after it ends the child
         try:
             if self._swapping():
                 raise NothingToRead(RELEASED)
@@ -113,7 +115,7 @@ class NvmlSource:
             spared = self._spared(bound)
             cards = tuple(self._power(address) for address in bound if address not in spared)
             wanted = self._rest.wanted(cards)
-            process = self._process_for(wanted)
+            process = self._process_for(wanted, mark)
             if process is None:
                 raise NothingToRead(SPARED) if spared and not cards else _nothing_to_read(cards)
         except HostError:
@@ -180,7 +182,7 @@ class NvmlSource:
 
     # --- the child ---------------------------------------------------------------
 
-    def _process_for(self, addresses: tuple[str, ...]) -> NvmlProcess | None:
+    def _process_for(self, addresses: tuple[str, ...], mark: Mark) -> NvmlProcess | None:
         """The child that holds just these cards, started where there is none."""
         if addresses != self._held:
             self._end()
@@ -192,8 +194,8 @@ class NvmlSource:
             if self._process is None and addresses:
                 self._wait_for_turn()
                 self._answered = False
-                command = _command(self._bus / "drivers/nvidia", addresses)
-                self._process = NvmlProcess(command, self._environment)
+                words = command(self._bus / "drivers/nvidia", self._journal, mark, addresses)
+                self._process = NvmlProcess(words, self._environment)
             return self._process
 
     def _wait_for_turn(self) -> None:
@@ -235,7 +237,10 @@ class NvmlSource:
             self._unkillable = None if ended else process
             return ended
 
-    # --- sysfs -------------------------------------------------------------------
+    # --- the journal and sysfs ---------------------------------------------------
+
+    def _mark(self) -> Mark:
+        return Journal(self._journal.parent).mark()
 
     def _bound(self) -> tuple[str, ...]:
         """The functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia
@@ -248,7 +253,7 @@ class NvmlSource:
             raise HostError(
                 f"/sys/bus/pci/drivers/nvidia cannot be read: {error.strerror}"
             ) from error
-        return tuple(sorted(name for name in names if _ADDRESS.fullmatch(name)))
+        return tuple(sorted(name for name in names if is_address(name)))
 
     def _spared(self, bound: tuple[str, ...]) -> tuple[str, ...]:
         """Those that are for a guest, where a card that is read could not be unbound by
@@ -283,13 +288,3 @@ def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:
     return NothingToRead(
         "idle: NVML has let go of the cards on the nvidia driver, so they can sleep"
     )
-
-
-def _command(driver: Path, addresses: tuple[str, ...]) -> list[str]:
-    # -I and -S: nothing of the user's surroundings is loaded, and 4 MiB are saved; so
-    # the child is told where pynvml is.
-    found = importlib.util.find_spec("pynvml")
-    if found is None or found.origin is None:
-        raise HostError("the Python module pynvml is missing; install nvidia-ml-py")
-    pynvml = Path(found.origin).parent
-    return [sys.executable, "-I", "-S", str(_PROGRAM), str(pynvml), str(driver), *addresses]

@@ -3,13 +3,14 @@
 Its exit is what closes ``/dev/nvidia*``, and it may be killed at any time. It loads
 pynvml and the smallest of the standard library. ``tui.host.nvml`` starts it as
 
-    python -I -S nvml_child.py FOLDER-OF-PYNVML FOLDER-OF-DRIVER ADDRESS...
+    python -I -S nvml_child.py FOLDER-OF-PYNVML FOLDER-OF-DRIVER JOURNAL MARK ADDRESS...
 
 and writes one byte for each reading it wants; the answer is one line of JSON, in
 NVML's own units, judged by ``tui.host.nvml_reply``. It touches only the cards named
 (NVML initialises a card when its handle is asked for, so that others may sleep). It
-ends when its stdin does, and by itself as soon as a card is being unbound: until then
-that unbind waits for it, also where nobody is there to ask for a reading.
+ends when its stdin does, and by itself as soon as a card is being unbound, or the JOURNAL of
+swaps is another one than its MARK says: a swap waits for it, also where nobody is there to
+ask for a reading or to kill it, as when its screen is stopped.
 """
 
 from __future__ import annotations
@@ -28,10 +29,10 @@ if len(sys.argv) > 1:
 import pynvml
 
 CARD_LEFT = 3
-"""The exit status after a card has left the driver."""
+"""The exit status after a card has left the driver, or is about to."""
 
 LOOK = 250
-"""Milliseconds between two looks at whether all cards are still on the driver."""
+"""Milliseconds between two looks at whether a card leaves."""
 
 ANSWER_LIMIT = 30
 """Seconds after which a reading ends this process, should the parent be gone by then."""
@@ -177,10 +178,12 @@ PCIe throughput is not among them: its call measures for 20 ms and more."""
 
 
 class Card:
-    """A card, its handle, and what it is known not to support. ``asked`` counts the calls."""
+    """A card, its handle, and what it is known not to support. ``asked`` counts the calls;
+    ``leave`` ends the process where a card leaves."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, leave: Callable[[], None]) -> None:
         self.address = address
+        self._leave = leave
         self.lost: tuple[int, str] | None = None
         self.asked = 0
         self._handle: object = None
@@ -201,7 +204,9 @@ class Card:
             # afresh: each time the driver would try to start the card.
             if self._handle is None and self.lost is None:
                 self.asked += 1
+                self._leave()
                 self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(self.address)
+                self._leave()
             if self._handle is not None:
                 self._keep()
                 values = self._all(CHANGING)
@@ -254,10 +259,11 @@ class Card:
 
 
 class Reader:
-    """NVML, once it is set up, and the cards that are read through it."""
+    """NVML, once it is set up, and the cards that are read through it. ``leave`` as above."""
 
-    def __init__(self, addresses: list[str]) -> None:
-        self._cards = [Card(address) for address in addresses]
+    def __init__(self, addresses: list[str], leave: Callable[[], None]) -> None:
+        self._cards = [Card(address, leave) for address in addresses]
+        self._leave = leave
         self._driver = ""
         self._up = False
         self._readings = 0
@@ -282,7 +288,11 @@ class Reader:
         return asked
 
     def _set_up(self) -> None:
+        # Once before a node is opened, and once after it: a swap that begins in between
+        # may have looked for holders while there was none.
+        self._leave()
         pynvml.nvmlInitWithFlags(pynvml.NVML_INIT_FLAG_NO_GPUS)
+        self._leave()
         self._up = True
         self._asked += 2
         self._driver = _text(pynvml.nvmlSystemGetDriverVersion)
@@ -323,14 +333,33 @@ def _why(error: pynvml.NVMLError) -> tuple[int, str]:
     return error.value, _text(lambda: str(error))
 
 
-def _asked(links: list[str]) -> bool:
-    """Wait until a reading is wanted; False where stdin has ended. Ends the process where
-    one of the ``links`` to the cards is gone: the driver's remove callback waits for us."""
+def _mark(path: str) -> str:
+    """What changes whenever the journal is replaced (``Journal.mark``)."""
+    try:
+        status = os.lstat(path)
+    except OSError:
+        return "-"
+    return f"{status.st_ino}:{status.st_mtime_ns}"
+
+
+def _leaver(links: list[str], journal: str, mark: str) -> Callable[[], None]:
+    """What ends the process where one of the ``links`` to the cards is gone, for the driver's
+    remove callback waits for us, or where the journal is another one."""
+
+    def leave() -> None:
+        if _mark(journal) != mark or not all(os.path.lexists(link) for link in links):
+            os._exit(CARD_LEFT)  # past NVML's own clean-up, which may hang
+
+    return leave
+
+
+def _asked(leave: Callable[[], None]) -> bool:
+    """Wait until a reading is wanted, or it is time to ``leave``; False where stdin has
+    ended."""
     poller = select.poll()
     poller.register(0, select.POLLIN)
     while not poller.poll(LOOK):
-        if not all(os.path.lexists(link) for link in links):
-            os._exit(CARD_LEFT)
+        leave()
     return bool(os.read(0, 64))
 
 
@@ -339,19 +368,21 @@ def main() -> None:
     # A library that prints must not garble the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    folder, addresses = sys.argv[2], sys.argv[3:]
-    links = [f"{folder}/{address}" for address in addresses]
-    reader = Reader(addresses)
-    while _asked(links):
-        # Nobody can end a reading that hangs once the parent has died; the alarm does.
+    folder, journal, mark, addresses = sys.argv[2], sys.argv[3], sys.argv[4], sys.argv[5:]
+    leave = _leaver([f"{folder}/{address}" for address in addresses], journal, mark)
+    reader = Reader(addresses, leave)
+    while _asked(leave):
+        leave()
+        # Nobody can end a reading that hangs once the parent has died, nor an answer that
+        # nobody takes; the alarm does.
         signal.alarm(ANSWER_LIMIT)
         try:
             answer = reader.read()
         except pynvml.NVMLError as error:
             answer = {"error": _why(error)}
-        signal.alarm(0)
         answers.write(json.dumps(answer).encode() + b"\n")
         answers.flush()
+        signal.alarm(0)
         if "error" in answer:
             break
     # Past NVML's own clean-up, which may hang: the kernel closes what is open.
