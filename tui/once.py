@@ -121,7 +121,7 @@ def fresh(host: Host, view: HostView, guests: Guests | Unavailable, gpus: Sequen
     ``HostError``."""
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
     holders = _holders(host, [function.address for gpu in gpus for function in moves(gpu)])
-    if isinstance(holders, Holders) and holders.unseen:
+    if isinstance(holders, Holders) and not holders.complete:
         for gpu in gpus:
             holders = holding.with_processes(holders, gpu)
     return Fresh(view, guests, holders, readiness)

@@ -92,13 +92,13 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
 
 
 def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
-    """Null where that nobody has the card could be for want of looking: with processes that
-    could not be looked into, only what was found is told. What lets go by itself is none."""
+    """Null where nobody was found and not everybody could be seen. What lets go by itself is
+    none."""
     if holders is None:
         return None
     found = holders.of([f.address for f in (gpu.function, *gpu.companions)])
     others = [asdict(holder) for holder in found if not holder.ours]
-    return others if others or not holders.unseen else None
+    return others if others or holders.complete else None
 
 
 def _age(reading: CardReading | None, now: datetime) -> float | None:

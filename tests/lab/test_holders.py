@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.lab.host import held, node, slot, sound_node
+from tests.lab.host import (
+    driver,
+    family,
+    held,
+    holds,
+    is_nvml,
+    node,
+    run,
+    slot,
+    sound_node,
+    until,
+)
+from tests.lab.terminal import terminal
 from tui.host.holders import holders
 from tui.model import Holder
 
@@ -55,6 +68,29 @@ def test_a_node_of_another_name(tmp_path: Path) -> None:
         assert [each.what for each in of(process.pid)] == [node(CARD)]
     with held(str(other), "mapping") as process:
         assert [each.what for each in of(process.pid)] == [f"maps {node(CARD)}"]
+
+
+def test_root_sees_all() -> None:
+    """So that nobody is found says that nobody is there."""
+    assert holders([CARD, SOUND]).complete
+
+
+@pytest.mark.usefixtures("with_the_host")
+def test_a_screen_that_is_stopped_keeps_no_card() -> None:
+    """Its reader leaves for a swap by itself: nobody ends it."""
+    with terminal("vfiotop") as screen:
+        screen.until(lambda text: text.count("VRAM") == 2)
+        (reader,) = filter(is_nvml, family(screen.process.pid))
+        until(lambda: node(CARD) in holds([reader]).get(reader, set()))
+        (seen,) = [each for each in of(reader) if not each.shared]
+        assert seen.ours
+        screen.process.send_signal(signal.SIGSTOP)
+        try:
+            run("vfiotop", "bind", "--yes")
+            assert driver(CARD) == "vfio-pci"
+        finally:
+            screen.process.send_signal(signal.SIGCONT)
+    run("vfiotop", "unbind", "--yes")
 
 
 def test_an_ordinary_user_does_not_see_all() -> None:

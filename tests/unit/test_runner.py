@@ -22,12 +22,13 @@ from tui.model import (
     Plan,
     Step,
     Unavailable,
+    Unseen,
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.journal import Entry, Journal, JournalError, Origin, Process
 from tui.swap.plan import homeward, moves, steps
-from tui.swap.runner import Runner
+from tui.swap.runner import SETTLE_S, Runner
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -67,7 +68,6 @@ class Machine:
     leaving: set[str] = field(default_factory=set)
     done: list[tuple[str, str | None, str]] = field(default_factory=list)
     node: bool = True
-    readers: int = 0
     scanned: set[str] = field(default_factory=set)
     gone: set[str] = field(default_factory=set)
     blind: str | None = None
@@ -116,10 +116,6 @@ class Machine:
     def unseen(self, address: str, seconds: float) -> str | None:
         return self.blind
 
-    def end_readers(self) -> bool:
-        found, self.readers = self.readers > 0, max(0, self.readers - 1)
-        return found
-
 
 class Once(set[tuple[str, str | None]]):
     """Has its deed the first time only that somebody asks."""
@@ -142,6 +138,7 @@ class Rig:
         self.machine = Machine(dict(self.before), natural, overrides)
         self.journal = Journal(folder / "vfiotop", owner=os.geteuid())
         self.time = 0.0
+        self.despite_doubts = False
         self.plan = self.planned(direction)
         self.unknown = self.plan.steps
         if direction == "unbind":
@@ -165,6 +162,7 @@ class Rig:
         return Runner(
             self.machine, self.journal, lock,
             now=lambda: NOON, clock=lambda: self.time, pause=self.pause,
+            despite_doubts=self.despite_doubts,
         )  # fmt: skip
 
     def run(self, home: tuple[Origin, ...] = ()) -> Entry:
@@ -323,14 +321,39 @@ def test_who_takes_the_card_between_preflight_and_unbind(bind: Rig) -> None:
     assert bind.machine.drivers == bind.before
 
 
-def test_our_own_readings_are_ended(bind: Rig) -> None:
-    bind.machine.readers = 3
+READER = Holder(CARD, 5, "python3", "/dev/nvidia1", "anna", ours=True)
+READERS = [READER, replace(READER, what="/dev/nvidiactl", shared=True)]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_our_own_readers_are_waited_for(bind: Rig, reader: Holder) -> None:
+    bind.machine.held = [Holders((reader,))] * 4
     assert bind.run().state == "done"
-    assert bind.machine.readers == 0
-    bind.machine.drivers = dict(bind.before)
-    ours = Holders((Holder(CARD, 5, "python3", "/dev/nvidia1", ours=True),))
-    bind.machine.held = [ours] * 1000
-    assert "python3" in (bind.run().message or "")
+    assert bind.machine.held == []
+
+
+@pytest.mark.parametrize("version", [None, "580.105.08", "595.45.04"])
+@pytest.mark.parametrize("reader", READERS)
+def test_one_that_does_not_leave_is_a_holder(
+    bind: Rig, reader: Holder, version: str | None
+) -> None:
+    """Also of nodes of all cards, whatever the driver: it was told to leave."""
+    bind.machine.nvidia = NvidiaModule(version) if version else None
+    bind.machine.held = [Holders((reader,))] * 1000
+    entry = bind.run()
+    assert entry.state == "undone"
+    assert "vfiotop's own reader 5 of anna has not let go" in (entry.message or "")
+    assert bind.machine.done == []
+    assert SETTLE_S <= bind.time < 2 * SETTLE_S
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) -> None:
+    bind.machine.held = [Holders(())] * 3 + [Holders((reader,))]
+    entry = bind.run()
+    assert entry.state == "undone"
+    assert "has not let go" in (entry.message or "")
+    assert ("unbind", CARD, CARD) not in bind.machine.done
 
 
 def test_an_undo_unbinds_nothing_that_somebody_uses(unbind: Rig) -> None:
@@ -350,11 +373,32 @@ def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig) -> None:
     assert unbind.machine.drivers[CARD] == "nvidia"
 
 
-@pytest.mark.parametrize("found", [Unavailable("no /proc"), Holders((), unseen=2)])
+BLIND = [
+    Unavailable("no /proc"),
+    Holders((), unseen=2),
+    Holders((), blind="processes are hidden"),
+    Holders((), 1, (Unseen(7, "cat", "does not answer"),)),
+]
+
+
+@pytest.mark.parametrize("found", BLIND)
 def test_what_cannot_be_seen_is_no_pass(bind: Rig, found: Holders | Unavailable) -> None:
     bind.machine.held = [found] * 9  # type: ignore[list-item]
-    assert bind.run().state == "undone"
+    entry = bind.run()
+    assert entry.state == "undone"
+    words = {"no /proc", "2 processes of other users", "are hidden", "cat (7) could not be"}
+    assert sum(each in (entry.message or "") for each in words) == 1
     assert bind.machine.done == []
+
+
+@pytest.mark.parametrize("found", BLIND)
+def test_whoever_accepted_that_goes_on(bind: Rig, found: Holders | Unavailable) -> None:
+    bind.machine.held = [found] * 9  # type: ignore[list-item]
+    bind.despite_doubts = True
+    assert bind.run().state == "done"
+    bind.machine.drivers = dict(bind.before)
+    bind.machine.held = [BUSY]
+    assert "in use by game" in (bind.run().message or "")
 
 
 def test_a_card_that_is_taken_away_meanwhile_is_not_done(bind: Rig) -> None:
@@ -385,6 +429,21 @@ def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) 
          Process(4711, 1)),
     ]  # fmt: skip
     assert bind.machine.drivers == VFIO
+
+
+def test_a_reader_that_keeps_an_unbind_is_told_as_one(bind: Rig) -> None:
+    bind.machine.slow[("unbind", CARD)] = 3
+    bind.machine.held = [Holders(())] * 4 + [Holders((READER,))]
+    told: list[str | None] = []
+    write = bind.journal.write
+
+    def noted(entry: Entry) -> None:
+        told.append(entry.message)
+        write(entry)
+
+    bind.journal.write = noted  # type: ignore[method-assign]
+    assert bind.run().state == "done"
+    assert any("reader 5 of anna has not let go" in (message or "") for message in told)
 
 
 def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:

@@ -318,6 +318,9 @@ def test_who_holds_a_card() -> None:
     ]
     assert told(Holders((ours,))) == []
     assert told(Holders((), unseen=3)) is None  # nobody that could be seen is not nobody
+    assert told(Holders((), blind="processes are hidden")) is None
+    assert told(Holders((ours,), blind="processes are hidden")) is None
+    assert len(told(Holders((xorg,), blind="processes are hidden"))) == 1
     assert len(told(Holders((xorg,), unseen=3))) == 1
     assert told(None) is None
 

@@ -224,6 +224,7 @@ MINING = inventory(
         ("nvidia.release", "unknown", {"nvidia": None}),
         ("holders", "unknown", {"holders": Unavailable("no process can be seen")}),
         ("holders", "unknown", {"holders": Holders((), unseen=3)}),
+        ("holders", "unknown", {"holders": Holders((), blind="processes are hidden")}),
         ("swap.needed", "fail", {"pci": two_cards("vfio-pci")}),
         ("guest.inactive", "unknown", {"guests": replace(guests(), uri="qemu:///session")}),
         ("r465.one-vm", "unknown", {"guests": replace(guests(), uri="test:///default")}),

@@ -138,7 +138,7 @@ def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
 def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
     """A later process of the same number is not the runner, whatever it is called."""
     program = os.fsencode(tmp_path) + b"/\xff) Z (\xfe"
-    shutil.copy("/bin/cat", program)
+    shutil.copy(b"/bin/cat", program)
     with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
         found = process_of(process.pid)
         assert found.start != 0

@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tui.host import sysfs
+from tui.host.file_numbers import Number
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import Plain
 from tui.host.untrusted import clean
-
-Number = tuple[str, int, int]
-"""``c`` or ``b`` (character, block), major, minor."""
 
 DEPTH = 12
 """Folders beneath a function that are searched; a disk behind two USB hubs lies 11 deep."""
@@ -45,33 +42,63 @@ class Node:
     shared: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The nodes of functions. ``unknown``: why there may be others, in a sentence."""
+
+    nodes: tuple[Node, ...]
+    unknown: str | None = None
+
+
 def nodes(root: Path, addresses: list[str]) -> tuple[Node, ...]:
+    """The nodes of PCI functions, as far as they are known."""
+    return find(root, addresses).nodes
+
+
+def find(root: Path, addresses: list[str]) -> Found:
     """The nodes of PCI functions. Reads no attribute that takes a device's lock."""
     majors = _majors(root)
     found: list[Node] = []
+    unknown = None
     for address in addresses:
         directory = root / "sys/bus/pci/devices" / address
-        found += _beneath(directory, address)
-        found += _group(root, directory, address)
-        found += _nvidia(root, address, majors)
-    return tuple(found[:NODES_LIMIT])
+        beneath, whole = _beneath(directory, address)
+        nvidia = list(_nvidia(root, address, majors))
+        found += [*beneath, *_group(root, directory, address), *nvidia]
+        if not whole:
+            unknown = f"not all devices of {address} can be seen in /sys"
+        elif _driver(directory) == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
+            unknown = f"the nvidia driver does not tell which node {address} has"
+    if len(found) > NODES_LIMIT:
+        unknown = f"the functions have more than {NODES_LIMIT} device nodes"
+    return Found(tuple(found[:NODES_LIMIT]), unknown)
 
 
-def _beneath(directory: Path, address: str) -> Iterator[Node]:
-    """The nodes that the function's driver made."""
+def _driver(directory: Path) -> str | None:
+    return Attributes(Plain(directory)).link("driver", str)
+
+
+def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
+    """The nodes that the function's driver made, and whether these are all."""
+    found: list[Node] = []
+    whole = True
     pending = [(str(directory), 0)]
     while pending:
         folder, depth = pending.pop()
         try:
             entries = list(os.scandir(folder))
-        except OSError:  # it went away meanwhile
+        except (FileNotFoundError, NotADirectoryError):  # it went away meanwhile
+            continue
+        except OSError:
+            whole = False
             continue
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if depth < DEPTH:
                     pending.append((entry.path, depth + 1))
             elif entry.name == "dev" and (node := _node(folder, address)):
-                yield node
+                found.append(node)
+    return found, whole
 
 
 def _node(folder: str, address: str) -> Node | None:
@@ -143,12 +170,3 @@ def _dev(text: str) -> tuple[int, int]:
     if found is None:
         raise ValueError(text)
     return int(found[1]), int(found[2])
-
-
-def number_of(status: os.stat_result) -> Number | None:
-    """The number of the device that a file is a node of."""
-    if stat.S_ISCHR(status.st_mode):
-        return "c", os.major(status.st_rdev), os.minor(status.st_rdev)
-    if stat.S_ISBLK(status.st_mode):
-        return "b", os.major(status.st_rdev), os.minor(status.st_rdev)
-    return None

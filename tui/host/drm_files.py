@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.host.device_nodes import Number, number_of
-from tui.host.holders import is_of_the_kernel
+from tui.host.file_numbers import Files, Number, Unasked
+from tui.host.mounts import Types
+from tui.host.sight import is_of_the_kernel
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 
@@ -91,48 +92,50 @@ def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
     except OSError:
         return None
     wanted = nodes(cards)
+    asked = Files(Types())
     files: list[OpenFile] = []
     unseen = 0
     for pid in pids[:PROCESSES_LIMIT]:
         process = f"{proc}/{pid}"
         try:
-            files += _files(process, pid, wanted)
+            files += _files(process, pid, wanted, asked)
         except _GONE:
             continue
         except OSError:
-            unseen += not is_of_the_kernel(Path(process))
+            unseen += not is_of_the_kernel(process)
     hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
     unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
     return Found(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
 
 
-def _files(process: str, pid: int, wanted: Nodes) -> list[OpenFile]:
+def _files(process: str, pid: int, wanted: Nodes, asked: Files) -> list[OpenFile]:
     """Those of one process. Raises ``OSError`` where it cannot be looked into: it is
     somebody else's, or has too many."""
     with os.scandir(f"{process}/fd") as entries:
-        found = list(_nodes_among(itertools.islice(entries, FILES_LIMIT), wanted))
+        found = list(_nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, asked))
         if next(entries, None) is not None:
             raise OSError(errno.EFBIG, "too many files", process)
     return [OpenFile(pid, address, f"{process}/fdinfo/{fd}") for fd, address in found]
 
 
-def _nodes_among(entries: Iterator[os.DirEntry[str]], wanted: Nodes) -> Iterator[tuple[str, str]]:
+def _nodes_among(
+    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: Files
+) -> Iterator[tuple[str, str]]:
     for entry in entries:
         try:
             target = os.readlink(entry.path)  # noqa: PTH115 - thousands
         except _GONE:
             continue
-        if target.startswith(_DEVICES) and (address := _card(entry, target, wanted)):
+        if not target.startswith(_DEVICES):
+            continue
+        try:
+            number = asked.opened(process, entry.name)
+        except (OSError, Unasked):  # of a captured host, which has no nodes, by name
+            address = wanted.by_name.get(target)
+        else:
+            address = wanted.by_number.get(number) if number is not None else None
+        if address is not None:
             yield entry.name, address
-
-
-def _card(entry: os.DirEntry[str], target: str, wanted: Nodes) -> str | None:
-    """The card of what is open below /dev; of a captured host, which has no nodes, by name."""
-    try:
-        number = number_of(entry.stat())
-    except OSError:
-        return wanted.by_name.get(target)
-    return wanted.by_number.get(number) if number is not None else None
 
 
 def _hides(proc: Path, pids: list[int]) -> bool:

@@ -1,87 +1,124 @@
-"""Which files may be looked at without waiting for a server that does not answer.
+"""Which files can be asked what they are without waiting for a server that may be silent.
 
-A file on a network or user-space file system may keep whoever stats it for ever; no device
-that we look for is a node there.
+Known by the type of their file system, as mountinfo tells it (proc_pid_mountinfo(5)): paths
+are chosen by whoever opened the file. Light: the scan's own process loads it.
 """
 
 from __future__ import annotations
 
 import os
-import re
-from pathlib import Path
 
-MOUNTINFO_LIMIT = 4 << 20
-FDINFO_LIMIT = 512
+TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-MAY_BLOCK = frozenset({
-    "9p", "afs", "autofs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs",
-    "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "smb3", "smbfs", "virtiofs",
+LOCAL = frozenset({
+    b"bcachefs", b"bpf", b"btrfs", b"cgroup", b"cgroup2", b"configfs", b"cramfs", b"debugfs",
+    b"devpts", b"devtmpfs", b"efivarfs", b"erofs", b"exfat", b"ext2", b"ext3", b"ext4", b"f2fs",
+    b"hugetlbfs", b"iso9660", b"jfs", b"mqueue", b"msdos", b"nilfs2", b"ntfs3", b"proc",
+    b"pstore", b"ramfs", b"reiserfs", b"rootfs", b"securityfs", b"squashfs", b"sysfs", b"tmpfs",
+    b"tracefs", b"udf", b"vfat", b"xfs", b"zfs",
 })  # fmt: skip
-"""Types of file systems; those of user space (``fuse``, ``fuse.sshfs``, ...) do, too."""
+"""Types whose stat(2) of an open file returns from memory."""
 
-_MOUNT_ID = re.compile(rb"^mnt_id:\s*(\d+)$", re.MULTILINE)
-_MOUNT = re.compile(rb"^(\d+) \d+ (\d+:\d+) .* - (\S+) ", re.MULTILINE)
+STACKED = frozenset({b"aufs", b"ecryptfs", b"fuse", b"fuseblk", b"overlay", b"virtiofs"})
+"""Types that pass a stat(2) on to a server, or to another file system that may have one, but
+take AT_STATX_DONT_SYNC (statx(2)) for "do not". User namespaces can mount these."""
 
+PIECE = 1 << 16
+"""Bytes that one read(2) asks for."""
 
-class Mounts:
-    """The file systems that processes see, looked up once for each set of mounts."""
-
-    def __init__(self) -> None:
-        self._seen: set[str] = set()
-        self._blocking_ids: set[bytes] = set()
-        self._known_ids: set[bytes] = set()
-        self._blocking_devices: set[bytes] = set()
-
-    def may_stat_file(self, process: Path, descriptor: str) -> bool:
-        """Whether an open file of a process lies where a stat(2) returns: by the mount that
-        /proc/<pid>/fdinfo names (proc(5)). One that is mounted nowhere any more does not."""
-        self._look_at(process)
-        found = _MOUNT_ID.search(_read(process / "fdinfo" / descriptor, FDINFO_LIMIT))
-        if found is None:
-            return False  # closed meanwhile
-        return found[1] in self._known_ids and found[1] not in self._blocking_ids
-
-    def may_stat_mapping(self, process: Path, device: bytes) -> bool:
-        """The same for a mapped file, by the device of its file system, ``08:01`` in
-        /proc/<pid>/maps."""
-        self._look_at(process)
-        return device not in self._blocking_devices
-
-    def _look_at(self, process: Path) -> None:
-        try:
-            space = str((process / "ns/mnt").readlink())
-        except OSError:
-            space = process.name
-        if space in self._seen:
-            return
-        self._seen.add(space)
-        for number, device, kind in _MOUNT.findall(_read(process / "mountinfo", MOUNTINFO_LIMIT)):
-            self._known_ids.add(number)
-            if _may_block(kind.decode("ascii", "replace")):
-                self._blocking_ids.add(number)
-                major, _, minor = device.partition(b":")
-                self._blocking_devices.add(b"%02x:%02x" % (int(major), int(minor)))
+LOST = b"a file system that is not mounted any more"
+"""In place of a type."""
 
 
-def _may_block(kind: str) -> bool:
-    return kind in MAY_BLOCK or kind.split(".", maxsplit=1)[0] in ("fuse", "fuseblk")
-
-
-def _read(path: Path, limit: int) -> bytes:
+def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
+    """The lines of a file of any size, without their newlines; calls ``tick`` between two
+    pieces. Raises ``OSError``."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        return os.read(descriptor, limit) if limit <= 4096 else _whole(descriptor, limit)
-    except OSError:
-        return b""
+        rest = b""
+        while piece := os.read(descriptor, PIECE):
+            tick()
+            *whole, rest = (rest + piece).split(b"\n")
+            yield from whole
+        if rest:
+            yield rest
     finally:
         os.close(descriptor)
 
 
-def _whole(descriptor: int, limit: int) -> bytes:
-    text = b""
-    while len(text) < limit and (piece := os.read(descriptor, 1 << 16)):
-        text += piece
-    return text
+class Mount:
+    """A line of mountinfo. Blanks in paths are octal there, so that fields end at blanks."""
+
+    def __init__(self, line: bytes) -> None:
+        """Raises ``ValueError`` and ``IndexError`` for anything else."""
+        fields = line.split(b" ")
+        dash = fields.index(b"-", 6)
+        self.id, self.root = fields[0], fields[3]
+        major, minor = fields[2].split(b":")
+        self.device = b"%02x:%02x" % (int(major), int(minor))  # as in /proc/<pid>/maps
+        self.point = fields[4].replace(b"\\040", b" ").replace(b"\\134", b"\\")
+        self.type = fields[dash + 1].partition(b".")[0]  # fuse.sshfs is fuse
+        self.options = frozenset(fields[5].split(b",")) | frozenset(fields[dash + 3].split(b","))
+
+
+def mounts(path: str, tick: Callable[[], None] = lambda: None) -> Iterator[Mount]:
+    """The mounts in a file of mountinfo. Raises ``OSError``."""
+    for line in lines(path, tick):
+        try:
+            yield Mount(line)
+        except (ValueError, IndexError):  # nothing that the kernel wrote
+            continue
+
+
+class Types:
+    """The types of file systems by the ids of their mounts and by their devices: those are
+    of the whole machine, but each process is told only of what it sees."""
+
+    def __init__(self, tick: Callable[[], None] = lambda: None) -> None:
+        self._tick = tick
+        self._by_id: dict[bytes, bytes] = {}
+        self._by_device: dict[bytes, bytes] = {}
+        self._seen: set[str] = set()
+
+    def learn(self, process: str) -> None:
+        """Take in what a process sees, once for each set of mounts."""
+        try:
+            space = os.readlink(f"{process}/ns/mnt")
+        except OSError:
+            space = process
+        if space in self._seen:
+            return
+        self._seen.add(space)
+        try:
+            for mount in mounts(f"{process}/mountinfo", self._tick):
+                self.add(mount.id, mount.device, mount.type)
+        except OSError:  # it has ended, or sees nothing
+            return
+
+    def add(self, mount: bytes, device: bytes, kind: bytes) -> None:
+        """What is known without a mountinfo."""
+        self._by_id[mount] = self._by_device[device] = kind
+
+    def of_file(self, process: str, mount: bytes) -> bytes:
+        """The type of the mount that an open file of a process is on."""
+        if mount not in self._by_id:
+            self.learn(process)
+        return self._by_id.get(mount, LOST)
+
+    def of_mapping(self, process: str, device: bytes) -> bytes:
+        """The type of the file system that a mapped file of a process is on, by its device."""
+        if device not in self._by_device:
+            self.learn(process)
+        return self._by_device.get(device, LOST)
+
+
+def mount_of(fdinfo: str) -> bytes:
+    """The id of the mount in a file of fdinfo (proc_pid_fdinfo(5)). Raises ``OSError``."""
+    descriptor = os.open(fdinfo, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        text = os.read(descriptor, 512)
+    finally:
+        os.close(descriptor)
+    return text.partition(b"mnt_id:")[2].partition(b"\n")[0].strip()

@@ -48,6 +48,7 @@ from tui.model.machine import (
     Readiness,
     Removal,
     Unavailable,
+    Unseen,
     Vitals,
     slot_of,
 )
@@ -143,6 +144,7 @@ __all__ = [
     "Swap",
     "SwapState",
     "Unavailable",
+    "Unseen",
     "Verdict",
     "Viability",
     "Vitals",

@@ -299,15 +299,35 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
+class Unseen:
+    """A process that could not be looked into. ``why`` completes the sentence of which it is
+    the subject; ``None`` where it is only that it belongs to somebody else."""
+
+    pid: int
+    name: str
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Holders:
     """Who holds the functions that were asked about, ordered by address and pid.
 
-    ``unseen`` is the number of processes that could not be looked into: what they hold
-    is unknown.
+    ``unseen`` is the number of processes that could not be looked into: what they hold is
+    unknown. ``named`` are some of them, those with a reason of their own first. ``blind`` is
+    why there may be processes or nodes that are not even listed; ``mend`` what lets us see
+    more.
     """
 
     holders: tuple[Holder, ...]
     unseen: int = 0
+    named: tuple[Unseen, ...] = ()
+    blind: str | None = None
+    mend: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether nobody can have been missed that was there to be seen."""
+        return not self.unseen and self.blind is None
 
     def of(self, addresses: Collection[str]) -> tuple[Holder, ...]:
         return tuple(h for h in self.holders if h.address in addresses)

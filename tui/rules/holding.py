@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
-from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable
+from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable, Unseen
 from tui.rules.release import never_recovers
 
 ID = "holders"
+
+LEAVES = "it leaves by itself when the swap begins"
 
 NAMED = 4
 """Holders that one sentence names."""
@@ -42,14 +45,45 @@ def check(
     if own:
         mends = dict.fromkeys(how_to_stop(holder) for holder in own)
         return Check(ID, address, "fail", f"in use by {names(own)}", "; ".join(mends))
-    if reading.unseen:
-        return Check(
-            ID, address, "unknown",
-            f"{reading.unseen} processes of other users could not be looked into",
-            "run this as root",
-        )  # fmt: skip
+    unclear = doubt(reading)
+    if unclear is not None:
+        return Check(ID, address, "unknown", *unclear)
     shared = tuple(holder for holder in found if holder.shared and not holder.ours)
-    return _of_all_cards(address, shared, module) if shared else _free(address)
+    if shared:
+        return _of_all_cards(address, shared, module)
+    return _free(address, tuple(holder for holder in found if holder.ours))
+
+
+def doubt(reading: Holders) -> tuple[str, str | None] | None:
+    """Why there may be other holders, and what to do about that; ``None`` where there can be
+    none."""
+    if reading.complete:
+        return None
+    odd = [process for process in reading.named if process.why is not None]
+    others = tuple(process for process in reading.named if process.why is None)
+    count = reading.unseen - len(odd)
+    whys = [reading.blind] if reading.blind else []
+    mends = [reading.mend] if reading.blind else []
+    if odd:
+        told = [f"{each.name} ({each.pid}) could not be looked into: it {each.why}" for each in odd]
+        whys.append(_first(told))
+        mends.append(f"end {_first([str(process.pid) for process in odd])}, or what it waits for")
+    if count > 0:
+        plural = "processes" if count > 1 else "process"
+        whys.append(f"{count} {plural} of other users could not be looked into{_who(others)}")
+        mends.append(reading.mend or "run this as root")
+    return "; ".join(whys), "; ".join(dict.fromkeys(mend for mend in mends if mend)) or None
+
+
+def _who(others: tuple[Unseen, ...]) -> str:
+    known = [f"{process.name} ({process.pid})" for process in others]
+    return f", such as {', '.join(known[:NAMED])}" if known else ""
+
+
+def _first(words: list[str]) -> str:
+    """As many of these as one sentence names."""
+    more = len(words) - NAMED
+    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def with_processes(reading: Holders, gpu: Gpu) -> Holders:
@@ -62,11 +96,13 @@ def with_processes(reading: Holders, gpu: Gpu) -> Holders:
         for process in listed or ()
         if process.pid is not None and process.pid not in known
     )
-    return Holders(reading.holders + more, reading.unseen)
+    return replace(reading, holders=reading.holders + more)
 
 
 def how_to_stop(holder: Holder) -> str:
     """What ends the holder's hold, as a command or a short sentence."""
+    if holder.ours:
+        return LEAVES
     if holder.pid is None:
         return f"unload {holder.name}"
     if holder.name in _DESKTOPS:
@@ -90,8 +126,23 @@ def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule
     return Check(ID, address, "fail" if verdict else "warn", why, mends)
 
 
-def _free(address: str) -> Check:
-    return Check(ID, address, "pass", "no process uses it")
+def _free(address: str, readers: tuple[Holder, ...]) -> Check:
+    if not readers:
+        return Check(ID, address, "pass", "no process uses it")
+    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
+    return Check(ID, address, "pass", f"only {who} has it open, and leaves when a swap begins")
+
+
+def reader(holder: Holder) -> str:
+    """A process of ours that reads the card, in words."""
+    return f"vfiotop's own reader {holder.pid} of {holder.user or 'somebody'}"
+
+
+def stays(readers: Sequence[Holder]) -> str:
+    """What to say of readers of ours that did not leave in time."""
+    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
+    pids = " ".join(dict.fromkeys(str(holder.pid) for holder in readers))
+    return f"{who} has not let go of the card: quit its vfiotop, or end it with kill -9 {pids}"
 
 
 def names(found: tuple[Holder, ...]) -> str:
@@ -103,5 +154,4 @@ def names(found: tuple[Holder, ...]) -> str:
         f"{name} ({', '.join([*([str(pid)] if pid is not None else []), *what[:2]])})"
         for (pid, name), what in held.items()
     ]
-    more = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return _first(words)

@@ -15,7 +15,7 @@ from tui.model import (
     Holders,
     Unavailable,
 )
-from tui.rules.holding import how_to_stop
+from tui.rules.holding import doubt, how_to_stop
 
 OURS = "vfiotop reads the card; lets go when a swap begins"
 MAY_USE = "may use it (through nodes of all NVIDIA cards)"
@@ -46,10 +46,8 @@ def listed(gpu: Gpu) -> tuple[GpuProcess, ...]:
 def _doubt(holders: Holders | Unavailable | None) -> str | None:
     if isinstance(holders, Unavailable):
         return holders.reason
-    if holders is None or not holders.unseen:
-        return None
-    count = f"{holders.unseen} process{'es' if holders.unseen > 1 else ''}"
-    return f"{count} of other users could not be looked into: run this as root"
+    found = doubt(holders) if holders is not None else None
+    return ": ".join(part for part in found if part) if found is not None else None
 
 
 def _rows(gpu: Gpu, found: tuple[Holder, ...]) -> Iterator[CardUser]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -13,7 +11,7 @@ from typing import Protocol
 
 from tui.host import HostError
 from tui.host.device_nodes import Node, nodes
-from tui.host.holders import is_ours, ours, who_has
+from tui.host.holders import holders
 from tui.host.nvml_seen import unseen
 from tui.host.readiness import readiness
 from tui.model import Holders, NvidiaModule, Step, Unavailable
@@ -67,11 +65,6 @@ class Machine(Protocol):
     def unseen(self, address: str, seconds: float) -> str | None:
         """Why NVML does not see a card within ``seconds``; ``None`` where it does, or where
         there is no NVML to ask."""
-        ...
-
-    def end_readers(self) -> bool:
-        """End the processes of ours that read NVML, which may be ended at any time; whether
-        there were any."""
         ...
 
 
@@ -150,7 +143,8 @@ class RealMachine:
         try:
             for node in nodes(Path("/"), sorted(addresses)):
                 self._nodes.setdefault(node.address, set()).add(node)
-            return who_has(n for address in addresses for n in self._nodes.get(address, ()))
+            known = [node for address in addresses for node in self._nodes.get(address, ())]
+            return holders(addresses, also=known)
         except HostError as error:
             return Unavailable(str(error))
         except OSError as error:
@@ -161,14 +155,6 @@ class RealMachine:
 
     def unseen(self, address: str, seconds: float) -> str | None:
         return unseen(address, seconds)
-
-    def end_readers(self) -> bool:
-        readers = ours()
-        for pid in readers:
-            with contextlib.suppress(ProcessLookupError):
-                if is_ours(pid):  # its number may be somebody else's by now
-                    os.kill(pid, signal.SIGKILL)
-        return bool(readers)
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:

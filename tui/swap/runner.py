@@ -16,7 +16,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from tui.host import HostError
-from tui.model import Direction, Holders, NvidiaModule, Plan, Step, SwapState, Unavailable
+from tui.model import Direction, Holder, Holders, NvidiaModule, Plan, Step, SwapState, Unavailable
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
@@ -27,7 +27,7 @@ LOOK_S = 0.2
 """Seconds between two looks at what no event tells."""
 
 SETTLE_S = 5.0
-"""Seconds that our own readings get to let go of a card."""
+"""Seconds that our own readers get to leave."""
 
 UNDO_UNBIND_S = 60.0
 
@@ -227,7 +227,7 @@ class Runner:
             who = f"the kernel waits for {first.name} ({first.pid}, {first.what})"
             if release.never_recovers(self._module_of(step)):
                 return f"{who}, and this driver does not hear when that ends: only a reboot helps"
-            return f"{who}: {holding.how_to_stop(first)}"
+            return holding.stays([first]) if first.ours else f"{who}: {holding.how_to_stop(first)}"
         return "the kernel does not return; its log may tell what it waits for"
 
     def _module_of(self, step: Step) -> NvidiaModule | None:
@@ -251,14 +251,15 @@ class Runner:
     # --- holders --------------------------------------------------------------------
 
     def _settle(self, addresses: Sequence[str]) -> None:
-        """Nothing holds the functions, looked at twice. Our own readings are ended, also
-        one that has no card open yet; the journal tells every vfiotop not to take them up
-        again before this is over."""
+        """Nothing holds the functions, looked at twice. The journal tells our own readers to
+        leave: they get time for that, and are holders like all others after it."""
         deadline = self._clock() + SETTLE_S
         for _ in range(SCANS):
-            while self._machine.end_readers() and self._clock() < deadline:
+            found = self._machine.holders(addresses)
+            while _readers(found) and self._clock() < deadline:
                 self._pause(LOOK_S)
-            self._free(self._machine.holders(addresses))
+                found = self._machine.holders(addresses)
+            self._free(found)
             self._pause(BETWEEN_SCANS_S)
 
     def _unheld(self, addresses: Sequence[str]) -> None:
@@ -271,14 +272,17 @@ class Runner:
             if not self._despite_doubts:
                 raise StepFailed(found.reason)
             return
-        own = tuple(holder for holder in found.holders if not holder.shared)
+        own = tuple(holder for holder in found.holders if not holder.shared and not holder.ours)
         if own:
             raise StepFailed(f"in use by {holding.names(own)}")
-        shared = tuple(holder for holder in found.holders if not holder.ours)
-        if shared and release.never_recovers(self._machine.module()):
-            raise StepFailed(f"may be in use by {holding.names(shared)}")
-        if found.unseen and not self._despite_doubts:
-            raise StepFailed(f"{found.unseen} processes could not be looked into")
+        readers = _readers(found)
+        if readers:
+            raise StepFailed(holding.stays(readers))
+        if found.holders and release.never_recovers(self._machine.module()):
+            raise StepFailed(f"may be in use by {holding.names(found.holders)}")
+        doubt = holding.doubt(found)
+        if doubt is not None and not self._despite_doubts:
+            raise StepFailed(": ".join(part for part in doubt if part))
 
     def _is_there(self, address: str, direction: Direction) -> bool:
         vfio = self._machine.driver(address) == VFIO
@@ -362,6 +366,13 @@ class Runner:
             if self._clock() > deadline:
                 raise StepFailed(why)
             self._pause(LOOK_S)
+
+
+def _readers(found: Holders | Unavailable) -> tuple[Holder, ...]:
+    """The processes of ours that read one of the functions."""
+    if isinstance(found, Unavailable):
+        return ()
+    return tuple(holder for holder in found.holders if holder.ours)
 
 
 def _homes(known: tuple[Origin, ...], now: tuple[Origin, ...], gpu: str) -> tuple[Origin, ...]:
