@@ -361,9 +361,9 @@ def test_without_openat2_all_is_the_same(root: Path, terminal: Terminal, code: i
 # --- what else is given to --root ---------------------------------------------
 
 
-def refused(place: str | Path, home: Path, command: str) -> str:
+def refused(place: str | Path, home: Path, command: str, code: int = 1) -> str:
     result = vfiotop("--root", place, command, home=home)
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.returncode, result.stdout) == (code, "")
     assert result.stderr.startswith("vfiotop: ")
     assert result.stderr.endswith("\n")
     assert result.stderr[:-1].isprintable()
@@ -382,8 +382,9 @@ def test_what_is_no_captured_host_is_refused_and_not_opened(
         assert "is not a directory" in refused(place, tmp_path, command)
     for place in (tmp_path / "gone", tmp_path / "esc\x1b[31m\n\u202eape", "\udcff"):
         assert "there is no" in refused(place, tmp_path, command)
-    for place in ("x" * 10_000, "x/" * 5_000, tmp_path / "loop"):
-        assert "cannot be read" in refused(place, tmp_path, command)
+    assert "cannot be read" in refused(tmp_path / "loop", tmp_path, command)
+    for place in ("x" * 10_000, "x/" * 5_000):  # no path at all
+        assert "--root" in refused(place, tmp_path, command, code=2)
     for place in ("/proc", tmp_path, "", "."):
         assert "has no sys/bus/pci/devices" in refused(place, tmp_path, command)
     assert not fifo.touched()
