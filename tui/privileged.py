@@ -17,8 +17,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where root looks for programs."""
+SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
+"""Where root looks for programs; the last is NixOS's."""
 
 LINKS_LIMIT = 16
 

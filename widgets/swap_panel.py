@@ -69,10 +69,9 @@ def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
 
 
 def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
-    others = [holder for holder in plan.holders if not holder.ours]
-    if others:
+    if plan.holders:
         yield from heading("In use by")
-        for holder in others:
+        for holder in plan.holders:
             yield from _holder(holder, width)
     checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
     open_ones = [check for check in checks if check.verdict != "pass"]
@@ -91,7 +90,7 @@ def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
 
 def _holder(holder: Holder, width: int) -> Iterator[Line]:
     who = f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}) has {holder.what}"
-    yield from wrap(who, width, "bad")
+    yield from wrap(who, width, "text" if holder.ours else "bad")
     for label, value in (("unit", holder.unit), ("command", holder.command)):
         if value:
             first, *rest = wrap(value, max(width - 12, 8), "dim") or [()]

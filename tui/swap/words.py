@@ -77,5 +77,5 @@ def _holder(holder: Holder) -> Iterator[str]:
         holder.unit or "–", holder.command or "",
     )  # fmt: skip
     yield "  ".join(words).rstrip()
-    if holder.stop and not holder.ours:
+    if holder.stop:
         yield f"{'':<8}  → {holder.stop}"
