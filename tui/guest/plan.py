@@ -6,6 +6,7 @@ never libvirt, which would not look who uses it and would wait for it without an
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
@@ -28,7 +29,7 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     swap = _swap(cards, fresh) if action == "start" else None
     found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
     return GuestPlan(
-        action, domain.name, domain.uuid, _steps(action, domain),
+        action, domain.name, domain.raw_name, domain.uuid, domain.word, _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap, _once(found, swap),
     )  # fmt: skip
 
@@ -58,7 +59,7 @@ def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
 
 def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
     """In the words of virsh, which an operator can follow."""
-    name = domain.name
+    name = domain.word
     if action == "start":
         return (
             f"virsh start --paused {name}",
@@ -114,4 +115,4 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)
         yield Check("guest.cards", domain.name, "fail", f"{names} are all to be moved first",
-                    f"vfiotop bind {away[0].address}, and so on")  # fmt: skip
+                    f"`vfiotop bind {shlex.quote(away[0].address)}`, and so on")  # fmt: skip

@@ -52,6 +52,7 @@ from tui.model.machine import (
     Vitals,
     slot_of,
 )
+from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.users import CardUse, CardUser, CardUsers
@@ -148,5 +149,9 @@ __all__ = [
     "Verdict",
     "Viability",
     "Vitals",
+    "by_uuid",
+    "looks_like_uuid",
+    "meant",
+    "shell_word",
     "slot_of",
 ]

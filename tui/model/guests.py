@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Literal
 
 from tui.model.machine import Metrics
+from tui.model.naming import shell_word
 
 DomainState = Literal[
     "running", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "unknown"
@@ -32,6 +33,8 @@ class Domain:
     """One libvirt domain. Rates are per second over the last interval, CPU in percent
     of all its vCPUs; ``None`` where the domain does not run or libvirt gives none.
 
+    ``uuid`` identifies it. ``name`` is for the eye only; ``unshown_name`` is the one that
+    libvirt has, where that cannot be shown as it is.
     ``agent``: whether the QEMU guest agent's channel is connected, ``None``
     without a channel. ``kvm_hidden``: it is not told that it runs under KVM. ``problem``:
     why its definition could not be read; its hostdevs are then unknown, not none.
@@ -54,6 +57,17 @@ class Domain:
     agent: bool | None = None
     kvm_hidden: bool = False
     problem: str | None = None
+    unshown_name: str | None = None
+
+    @property
+    def raw_name(self) -> str:
+        """The name that libvirt has: to compare, and never to show."""
+        return self.name if self.unshown_name is None else self.unshown_name
+
+    @property
+    def word(self) -> str:
+        """What names it in a command that is shown to be copied."""
+        return shell_word(self.raw_name, self.uuid)
 
     @property
     def active(self) -> bool:
@@ -67,7 +81,8 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """All domains of one libvirt connection, ordered by name."""
+    """All domains of one libvirt connection, ordered by name. ``uri`` is as it is shown; no
+    other is shown alike."""
 
     uri: str
     version: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,17 +35,17 @@ class Step:
 
     @property
     def text(self) -> str:
-        """What is done, to the letter."""
+        """What is done, to the letter, as a shell would do it."""
         if self.kind == "load":
-            return f"modprobe {self.value}"
+            return f"modprobe {shlex.quote(self.value)}"
         if self.kind == "drivers":
-            return f"modprobe -abq {self.value}"
+            return f"modprobe -abq {shlex.join(self.value.split())}"
         if self.kind == "node":
             return f"await {self.path}"
         if self.kind == "nvml":
             return f"await {self.address} in NVML"
-        value = self.value.rstrip("\n")
-        return f"echo {value} > {self.path}" if value else f"echo > {self.path}"
+        value, path = self.value.rstrip("\n"), shlex.quote(self.path or "")
+        return f"echo {shlex.quote(value)} > {path}" if value else f"echo > {path}"
 
 
 class Checked:
@@ -94,13 +95,16 @@ class Plan(Checked):
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan(Checked):
-    """What an ``action`` would do to the domain ``name``. ``swap`` is the bind that has to
-    come before a start, where its card is not on vfio-pci yet; ``cards`` are the GPUs that
-    the domain names. ``steps`` are those after the swap, in words."""
+    """What an ``action`` would do to a domain: ``name`` is as it is shown, ``raw_name`` as
+    libvirt has it, ``word`` what names it in a command. ``swap`` is the bind that has to come
+    before a start, where its card is not on vfio-pci yet; ``cards`` are the GPUs that the
+    domain names. ``steps`` are those after the swap, in words."""
 
     action: GuestAction
     name: str
+    raw_name: str
     uuid: str
+    word: str
     steps: tuple[str, ...]
     cards: tuple[str, ...] = ()
     swap: Plan | None = None
@@ -114,7 +118,7 @@ class GuestPlan(Checked):
     @property
     def identity(self) -> tuple[str, ...]:
         """Others for every other plan; the swap before it has its own."""
-        return (self.action, self.name, self.uuid, *self.steps)
+        return (self.action, self.raw_name, self.uuid, *self.steps)
 
     @property
     def holders(self) -> tuple[Holder, ...]:

@@ -72,8 +72,8 @@ def complete(domain: Domain, gpu: Gpu) -> Check:
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"it does not name {' '.join(missing)}",
-        f"press w, or `virsh edit {name}`: <hostdev mode='subsystem' type='pci' managed='no'>"
-        f"<source>{address_xml(missing[0])}</source></hostdev>"
+        f"press w, or `virsh edit {domain.word}`: <hostdev mode='subsystem' type='pci' "
+        f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
         f"{' and so on' if len(missing) > 1 else ''}",
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
         return Check(
             check, name, "warn",
             f"libvirt moves {' '.join(by_libvirt)} by itself, without looking who uses it",
-            f"virsh edit {name}: managed='no' in its <hostdev>",
+            f"`virsh edit {domain.word}`: managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
         return Check(check, name, "unknown", "it names no function of the card")
@@ -118,7 +118,7 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     return Check(
         check, name, "fail",
         f"driver {version} in the guest is older than 465: it stops with code 43 where it sees KVM",
-        f"update the driver in the guest; until then `virsh edit {name}`: <kvm><hidden "
+        f"update the driver in the guest; until then `virsh edit {domain.word}`: <kvm><hidden "
         "state='on'/></kvm> in <features>",
     )  # fmt: skip
 
@@ -131,7 +131,7 @@ def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
     if guest is None:
         return Check(check, domain.name, "unknown", "which guest may have the card is not known",
                      "choose it with w, or set guest in the configuration")  # fmt: skip
-    if guest.name != domain.name:
+    if guest.uuid != domain.uuid:
         return Check(
             check, domain.name, "fail", f"the card is for “{guest.name}”",
             "change that with w, or set guest in the configuration",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from tui.model import Boot, Readiness
 
 _GRUB = {
@@ -24,7 +26,7 @@ def kernel_option(option: str, boot: Boot) -> str:
     if boot.distribution == "nixos":
         return f'add "{option}" to boot.kernelParams, run `nixos-rebuild boot` and reboot'
     if boot.distribution == "ostree":
-        return f"run `rpm-ostree kargs --append-if-missing={option}` and reboot"
+        return f"run `rpm-ostree kargs {shlex.quote(f'--append-if-missing={option}')}` and reboot"
     how = {
         "grub": _grub, "systemd-boot": _systemd_boot, "limine": _limine, "refind": _refind,
     }.get(boot.loader or "", _general)  # fmt: skip
@@ -37,7 +39,7 @@ def _general(option: str, _: Boot) -> str:
 
 def _grub(option: str, boot: Boot) -> str:
     if boot.distribution == "fedora":
-        return f"run `grubby --update-kernel=ALL --args={option}` and reboot"
+        return f"run `grubby --update-kernel=ALL {shlex.quote(f'--args={option}')}` and reboot"
     if boot.file == "/etc/kernel/cmdline":
         return _cmdline(option, boot)
     tool = _GRUB.get(boot.distribution or "", "grub-mkconfig -o /boot/grub/grub.cfg")
@@ -47,7 +49,7 @@ def _grub(option: str, boot: Boot) -> str:
 
 def _systemd_boot(option: str, boot: Boot) -> str:
     if boot.distribution == "pop":
-        return f"run `kernelstub -a {option}` and reboot"
+        return f"run `kernelstub -a {shlex.quote(option)}` and reboot"
     if boot.file == "/etc/sdboot-manage.conf":
         return f"add {option} to LINUX_OPTIONS in {boot.file}, run `sdboot-manage gen` and reboot"
     if boot.file == "/etc/kernel/cmdline":
@@ -89,4 +91,5 @@ def module_at_boot(name: str, boot: Boot) -> str:
     """How a module is loaded now and at each start: modules-load.d(5), which NixOS writes."""
     if boot.distribution == "nixos":
         return f'add "{name}" to boot.kernelModules and run `nixos-rebuild switch`'
-    return f"`modprobe {name}`, and at each start: echo {name} > /etc/modules-load.d/{name}.conf"
+    word, file = shlex.quote(name), shlex.quote(f"/etc/modules-load.d/{name}.conf")
+    return f"`modprobe {word}`, and at each start: `echo {word} > {file}`"
