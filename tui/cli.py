@@ -341,7 +341,18 @@ def _screen(host: Host, settings: config.Config) -> int:
 
     app = VfiotopApp(host, settings, readers=readers)
     app.run()
-    return DONE if app.return_code in (0, None) else FAILED
+    return _left(DONE if app.return_code in (0, None) else FAILED)
+
+
+def _left(code: int) -> int:
+    """The screen was left; what it has begun with a guest is not left half way."""
+    from tui.background import finish  # noqa: PLC0415
+
+    try:
+        failed = finish(lambda sentence: fail(sentence, FAILED))
+    except KeyboardInterrupt:
+        return fail("not waited for: `vfiotop status` tells what came of it", STUCK)
+    return STUCK if isinstance(failed, Unsettled) else FAILED if failed else code
 
 
 def _collect_rarely() -> None:

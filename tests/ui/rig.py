@@ -134,11 +134,11 @@ class FakeControl:
         self.domains = GUESTS
         self.xml = ""
 
-    def act(self, action: GuestAction, uuid: str) -> None:
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         self.asked.append((action, uuid))
         self._do()
 
-    def start(self, uuid: str, forbids: Forbids) -> None:
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         reason = forbids(self.domains)
         if reason is not None:
             raise HostError(reason)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from tui.host import Forbids, Host, HostError
+from tui.host import Forbids, Host, HostError, Unsettled
 from tui.model import Gpu, GuestPlan, Guests, Unavailable
 from tui.once import guest_plan_once
 from tui.rules import passthrough
@@ -15,18 +15,26 @@ from tui.swap.consent import Consent, Refused, point, refuse
 
 def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
     """Do what ``plan`` says, after all was looked at anew; the swap before it has been. Blocks
-    as long as libvirt does. Raises ``Refused`` and ``HostError``."""
+    as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``."""
     if host.control.forbidden is not None:
         raise Refused(host.control.forbidden)
-    now, view = guest_plan_once(host, choice, plan.action, plan.uuid)
+    now, view = guest_plan_once(host, choice, plan.action, uuid=plan.uuid)
+    if now.raw_name != plan.raw_name:
+        raise Refused(
+            f"the domain with the UUID of “{plan.name}” is called “{now.name}” now: look at the "
+            "plan again"
+        )
     if now.swap is not None:
         raise Refused("the card is not on vfio-pci: look at the plan again")
     refuse(now, consent)
     try:
         if plan.action == "start":
-            host.control.start(plan.uuid, forbids(now, view.gpus, consent.accepted))
+            rule = forbids(now, view.gpus, consent.accepted)
+            host.control.start(plan.uuid, rule, plan.raw_name)
         else:
-            host.control.act(plan.action, plan.uuid)
+            host.control.act(plan.action, plan.uuid, plan.raw_name)
+    except Unsettled:
+        raise
     except HostError as error:
         raise Refused(str(error)) from error
 

@@ -4,13 +4,14 @@ one that it had is kept, for undo and for whoever wants it back a year later."""
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from tui.config import write_atomically
-from tui.host import GuestControl, HostError
+from tui.host import GuestControl, HostError, Unsettled
 from tui.host.domain_edit import with_functions
 from tui.host.domain_xml import DefinitionError
 from tui.model import Domain, Gpu
@@ -44,13 +45,14 @@ def give(
     at: datetime,
 ) -> Change:  # fmt: skip
     """Have the domain name ``card`` with all its functions in place of other cards. Raises
-    ``HostError``, and nothing was changed."""
+    ``Unsettled`` where that is not known or cannot be read back, and ``HostError`` where
+    nothing was changed."""
     before = control.definition(domain.uuid)
     try:
         edited = with_functions(before, card.viability.moves, leaving(domain, card, gpus))
     except DefinitionError as error:
         raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
-    kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S}.xml"
+    kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
     try:
         write_atomically(kept, before)
     except OSError as error:
@@ -58,8 +60,22 @@ def give(
             f"the definition of {domain.name} was left alone: it could not be kept in {kept}: "
             f"{error.strerror}"
         ) from error
-    control.define(domain.uuid, before, edited.xml)
-    return Change(domain.uuid, before, control.definition(domain.uuid), kept, edited.rom)
+    try:
+        control.define(domain.uuid, before, edited.xml)
+    except Unsettled as error:
+        raise Unsettled(f"{error}. {_way_back(kept)}") from error
+    try:
+        after = control.definition(domain.uuid)
+    except HostError as error:
+        raise Unsettled(
+            f"{domain.name} names the card now, but it cannot be read back: {error}. "
+            f"{_way_back(kept)}"
+        ) from error
+    return Change(domain.uuid, before, after, kept, edited.rom)
+
+
+def _way_back(kept: Path) -> str:
+    return f"The definition before is kept: `virsh define {shlex.quote(str(kept))}` restores it"
 
 
 def undo(control: GuestControl, change: Change) -> None:
@@ -68,5 +84,6 @@ def undo(control: GuestControl, change: Change) -> None:
 
 
 def _file_name(domain: Domain) -> str:
-    """A domain's name may be anything; a file's may not."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", domain.name)[:60] or "domain"
+    """A domain's name may be anything; a file's may not, and no two domains share one."""
+    name = re.sub(r"[^A-Za-z0-9_-]", "_", domain.raw_name)[:60]
+    return f"{name or 'domain'}-{domain.uuid}"

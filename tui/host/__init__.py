@@ -19,6 +19,7 @@ from tui.host.calls import CallLog
 from tui.model import (
     AgentReading,
     Attention,
+    DomainState,
     DrmReading,
     GuestAction,
     Guests,
@@ -49,7 +50,13 @@ class NothingToRead(HostError):
 
 
 class Unsettled(HostError):
-    """Something was asked for, the answer was lost, and what came of it is not known yet."""
+    """A deed that ended half way, or of which it is not known yet whether it was done: the
+    sentence says which. ``state`` is the one that its guest was left in, ``None`` where that
+    is not known."""
+
+    def __init__(self, sentence: str, state: DomainState | None = None) -> None:
+        super().__init__(sentence)
+        self.state = state
 
 
 class Source(Protocol[T_co]):
@@ -125,19 +132,21 @@ Forbids = Callable[[Guests], str | None]
 
 class GuestControl(Protocol):
     """Does to domains what the user asks for. Every method may block as long as libvirt
-    does, and raises ``HostError`` where it was not done; domains are named by UUID."""
+    does, and raises ``HostError`` where it was not done, and ``Unsettled`` where it was half
+    done or that is not known. Domains are named by UUID; ``name`` is the raw one that the user
+    was shown, and a domain that is called otherwise is left alone."""
 
     @property
     def forbidden(self) -> str | None:
         """Why nothing can be done at all, in a sentence."""
         ...
 
-    def act(self, action: GuestAction, uuid: str) -> None:
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         """Do it, or for what only the guest can do, ask it: the reading tells the rest. A
         domain that is off already has been stopped."""
         ...
 
-    def start(self, uuid: str, forbids: Forbids) -> None:
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         """Start a domain that ``forbids`` nothing speaks against: asked right before with no
         swap under way, and again before the guest's first instruction."""
         ...
@@ -156,10 +165,10 @@ class OnlyLookedAt:
 
     forbidden = "this host is only looked at: no guest is started or stopped"
 
-    def act(self, action: GuestAction, uuid: str) -> None:
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         raise HostError(self.forbidden)
 
-    def start(self, uuid: str, forbids: Forbids) -> None:
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         raise HostError(self.forbidden)
 
     def definition(self, uuid: str) -> str:

@@ -73,6 +73,7 @@ class AgentSource:
         self._says: dict[str, GuestSays] = {}
         self._timer: threading.Timer | None = None
         self._closing = threading.Event()
+        self._busy = threading.Lock()
 
     def attend(self, attention: Attention) -> None:
         """From now on these guests are asked, and no other."""
@@ -85,6 +86,10 @@ class AgentSource:
 
     def read(self) -> AgentReading:
         """What each guest said last; those that are due are asked now. Raises ``HostError``."""
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> AgentReading:
         attention = self._attention
         if attention.quiet and not self._even_quiet:
             raise NothingToRead("quiet: the guest is not asked")
@@ -109,7 +114,12 @@ class AgentSource:
         self._closing.set()
         if self._timer is not None:
             self._timer.cancel()
-        self._drop()
+        # As of the other source: a connection that is waited on is left to who waits.
+        if self._busy.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._busy.release()
 
     # --- the guests ---------------------------------------------------------------
 

@@ -75,7 +75,7 @@ class DemoGuests:
 
     # --- what is asked for ---
 
-    def act(self, action: GuestAction, uuid: str) -> None:
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         at, tenant = self._clock.seconds(), self._tenant(uuid)
         if action == "stop":
             self._live(tenant, (at, "in shutdown"), (at + STOP_S, "shut off"))
@@ -85,7 +85,7 @@ class DemoGuests:
             state = {"pause": "paused", "resume": "running", "force-off": "shut off"}[action]
             self._live(tenant, (at, state))
 
-    def start(self, uuid: str, forbids: Forbids) -> None:
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         at = self._clock.seconds()
         reason = forbids(self.guests(at))
         if reason is not None:

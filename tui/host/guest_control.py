@@ -1,37 +1,36 @@
 """Starts, stops and defines domains through libvirt.
 
 Each deed has a connection of its own, so that one which hangs in a deed takes no reading
-with it. libvirt never moves a card here: what it is asked to start has its card on vfio-pci.
+with it. A deed whose answer is lost has not failed: the domain is looked at until it tells
+what became of it. libvirt never moves a card here: what it is asked to start has its card on
+vfio-pci.
 """
 
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import libvirt
 
-from tui.host import Forbids, HostError
+from tui.host import Forbids, HostError, Unsettled
+from tui.host.bounded import within
+from tui.host.domain_xml import DefinitionError, definition
+from tui.host.guest_start import Start
 from tui.host.guests import GuestsSource
-from tui.host.libvirt_connection import Connection
-from tui.host.libvirt_words import (
-    AGENT_FAILED,
-    NO_DOMAIN,
-    why_not_done,
-    why_not_open,
-)
-from tui.model import GuestAction
+from tui.host.libvirt_words import AGENT_FAILED
+from tui.host.one_domain import Lost, OneDomain, Patience, Seen
+from tui.model import GuestAction, Guests, HostDev
 from tui.swap.journal import Journal, JournalError
 from tui.swap.machine import alive
 
 LOCK_S = 5.0
 """Seconds that a start waits for a swap to end."""
 
-VERBS: dict[GuestAction, str] = {
-    "start": "start", "stop": "shut down", "reboot": "reboot", "pause": "pause",
-    "resume": "resume", "force-off": "force off",
-}  # fmt: skip
+VERBS = {"stop": "shut down", "force-off": "force off"}
+"""Actions whose verb is another word."""
 
 
 class LibvirtControl:
@@ -39,72 +38,91 @@ class LibvirtControl:
 
     forbidden: str | None = None
 
-    def __init__(self, uri: str, journal: Journal | None = None) -> None:
+    def __init__(
+        self, uri: str, journal: Journal | None = None, patience: Patience | None = None
+    ) -> None:
         self._uri = uri
         self._journal = journal or Journal()
+        self._patience = patience or Patience()
 
-    def act(self, action: GuestAction, uuid: str) -> None:
-        with self._asked(VERBS[action], uuid) as domain:
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
+        with self._guest(action, uuid, name) as guest:
             try:
-                _DEEDS[action](domain)
+                guest.ask(_DEEDS[action])
+            except Lost:
+                _unanswered(action, guest)
             except libvirt.libvirtError as error:
-                if action not in ("stop", "force-off") or not _is_off(error, domain):
-                    raise
+                if action not in ("stop", "force-off") or not _is_off(guest):
+                    raise guest.refused(error) from error
 
-    def start(self, uuid: str, forbids: Forbids) -> None:
-        with self._no_swap(), self._asked("start", uuid) as domain:
-            self._look(forbids)
-            domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
+        with self._no_swap(), self._guest("start", uuid, name) as guest:
+            reason = forbids(self._all_guests())
+            if reason is not None:
+                raise HostError(reason)
+            begun = Start(guest, self._patience)
+            begun.create()
             # Somebody else may have started one between the look and the start. Ours has not
             # run yet: nothing is lost when it is ended.
-            try:
-                self._look(forbids)
-            except HostError:
-                domain.destroy()
-                raise
-            domain.resume()
+            reason = self._why_not_run(forbids)
+            if reason is not None:
+                begun.take_back(reason)
+                raise HostError(reason)
+            begun.let_run()
 
     def definition(self, uuid: str) -> str:
-        with self._asked("read", uuid) as domain:
-            return str(domain.XMLDesc(_INACTIVE))
+        with self._guest("read", uuid) as guest:
+            return _read(guest)
 
     def define(self, uuid: str, before: str, after: str) -> None:
-        with self._asked("change", uuid) as domain:
-            if str(domain.XMLDesc(_INACTIVE)) != before:
+        with self._guest("change", uuid) as guest:
+            if _read(guest) != before:
                 raise HostError("somebody has changed the guest meanwhile: look at it again")
-            domain.connect().defineXML(after)
+            try:
+                guest.ask(lambda domain: domain.connect().defineXML(after))
+            except Lost:
+                _redefined(guest, before, after)
+            except libvirt.libvirtError as error:
+                raise guest.refused(error) from error
 
     # --- what each needs ---
 
     @contextmanager
-    def _asked(self, what: str, uuid: str) -> Iterator[libvirt.virDomain]:
-        """The domain, through a connection that may write. Raises what goes wrong as
-        ``HostError``."""
+    def _guest(self, what: str, uuid: str, name: str | None = None) -> Iterator[OneDomain]:
+        guest = OneDomain(self._uri, uuid, VERBS.get(what, what), name, self._patience)
         try:
-            connection = Connection(self._uri, readonly=False, changed=lambda _: None)
-        except libvirt.libvirtError as error:
-            raise HostError(why_not_open(error, self._uri)) from error
-        name = uuid
-        try:
-            if connection.readonly:
-                raise HostError(f"{self._uri} lets you only look: join the group libvirt, or run "
-                                "this as root")  # fmt: skip
-            domain = connection.domain(uuid)
-            name = domain.name()
-            yield domain
-        except libvirt.libvirtError as error:
-            raise HostError(why_not_done(error, what, name)) from error
+            yield guest
         finally:
-            connection.close()
+            guest.close()
 
-    def _look(self, forbids: Forbids) -> None:
-        source = GuestsSource(self._uri)
+    def _why_not_run(self, forbids: Forbids) -> str | None:
+        """What speaks against a guest that was started paused. Where it cannot be known for a
+        while, that does; nor may a defect of ours leave it paused."""
+        end = time.monotonic() + self._patience.settle
+        while True:
+            try:
+                return forbids(self._all_guests())
+            except HostError as error:
+                if time.monotonic() > end:
+                    return f"the guests could not be looked at once more: {error}"
+            except Exception as error:  # it is told in its place
+                return f"vfiotop failed here ({error!r}); please report it"
+            time.sleep(self._patience.pause)
+
+    def _all_guests(self) -> Guests:
+        """Every domain, read now. Raises ``HostError``."""
+
+        def read() -> Guests:
+            source = GuestsSource(self._uri)
+            try:
+                return source.read()
+            finally:
+                source.close()
+
         try:
-            reason = forbids(source.read())
-        finally:
-            source.close()
-        if reason is not None:
-            raise HostError(reason)
+            return within(self._patience.look, read)
+        except TimeoutError as error:
+            raise HostError(f"libvirt does not answer: {error}") from error
 
     @contextmanager
     def _no_swap(self) -> Iterator[None]:
@@ -162,11 +180,79 @@ _DEEDS: dict[GuestAction, Callable[[libvirt.virDomain], object]] = {
 }  # fmt: skip
 
 
-def _is_off(error: libvirt.libvirtError, domain: libvirt.virDomain) -> bool:
-    """Whether it failed because there is nothing left to stop."""
-    if error.get_error_code() == NO_DOMAIN:
-        return True
+_WANTED: dict[GuestAction, tuple[str, Callable[[Seen], bool]]] = {
+    "pause": ("paused", lambda seen: seen.state == "paused"),
+    "resume": ("resumed", lambda seen: seen.runs),
+    "force-off": ("forced off", lambda seen: seen.off),
+}
+"""What becomes of a domain, and whether it has."""
+
+
+def _unanswered(action: GuestAction, guest: OneDomain) -> None:
+    """Find out what became of a request. Of a stop that is for whoever waits for its end."""
+    if action == "stop":
+        return
+    if action == "reboot":
+        raise Unsettled(
+            f"libvirt's answer was lost: it is not known whether “{guest.shown}” is rebooting. "
+            "Look into the guest, or ask again"
+        )
+    word, wanted = _WANTED[action]
+    seen = guest.settled(guest.seen, wanted)
+    if seen is None:
+        raise Unsettled(
+            f"libvirt's answer was lost, and it does not answer now: it is not known yet "
+            f"whether “{guest.shown}” was {word}"
+        )
+    if not wanted(seen):
+        raise HostError(
+            f"“{guest.shown}” was not {word}: libvirt's answer was lost, and {seen.words}"
+        )
+
+
+def _is_off(guest: OneDomain) -> bool:
+    """Whether a deed failed because there is nothing left to stop."""
     try:
-        return not domain.isActive()
-    except libvirt.libvirtError as gone:
-        return bool(gone.get_error_code() == NO_DOMAIN)
+        return guest.seen().off
+    except (libvirt.libvirtError, Lost):
+        return False
+
+
+def _read(guest: OneDomain) -> str:
+    try:
+        return guest.ask(_inactive_xml)
+    except libvirt.libvirtError as error:
+        raise guest.refused(error) from error
+    except Lost as error:
+        raise HostError(f"libvirt did not answer: “{guest.shown}” was left alone") from error
+
+
+def _inactive_xml(domain: libvirt.virDomain) -> str:
+    return str(domain.XMLDesc(_INACTIVE))
+
+
+def _redefined(guest: OneDomain, before: str, after: str) -> None:
+    """Find out what became of a definition whose answer was lost. libvirt writes it in its
+    own way, so it is what it says that is compared."""
+    xml = guest.settled(lambda: guest.ask(_inactive_xml), lambda xml: xml != before)
+    if xml is None:
+        raise Unsettled(
+            "libvirt's answer was lost, and it does not answer now: it is not known yet whether "
+            f"the definition of “{guest.shown}” was changed"
+        )
+    if xml == before:
+        raise HostError(
+            f"the definition of “{guest.shown}” was not changed: libvirt's answer was lost"
+        )
+    if _hostdevs(xml) != _hostdevs(after):
+        raise Unsettled(
+            "libvirt's answer was lost, and somebody has changed the definition of "
+            f"“{guest.shown}” meanwhile: look at it"
+        )
+
+
+def _hostdevs(xml: str) -> tuple[HostDev, ...] | None:
+    try:
+        return definition(xml).hostdevs
+    except DefinitionError:
+        return None

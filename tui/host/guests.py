@@ -7,6 +7,7 @@ told, once in a while: one domain's on each reading.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -29,12 +30,12 @@ from tui.host.libvirt_words import (
     why_unread,
 )
 from tui.host.rates import Meter, counters, number
-from tui.host.untrusted import clean
+from tui.host.untrusted import shown_name, visible
 from tui.model import Domain, DomainState, Guests
 
 DEFAULT_URI = "qemu:///system"
 
-_STATES: Mapping[int | None, DomainState] = {
+STATES: Mapping[int | None, DomainState] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
     libvirt.VIR_DOMAIN_BLOCKED: "blocked",
     libvirt.VIR_DOMAIN_PAUSED: "paused",
@@ -43,6 +44,7 @@ _STATES: Mapping[int | None, DomainState] = {
     libvirt.VIR_DOMAIN_CRASHED: "crashed",
     libvirt.VIR_DOMAIN_PMSUSPENDED: "pmsuspended",
 }
+"""virDomainState."""
 
 
 @dataclass(slots=True)
@@ -52,7 +54,8 @@ class _Known:
 
     run: int
     state: DomainState
-    name: str = ""
+    raw_name: str = ""
+    shown: tuple[str, str | None] = ("", None)
     persistent: bool = True
     definition: Definition | None = None
     problem: str | None = None
@@ -80,11 +83,16 @@ class GuestsSource:
         self._connection: Connection | None = None
         self._changed: deque[str] = deque()
         self._known: dict[str, _Known] = {}
+        self._busy = threading.Lock()
 
     def watch(self, wake: Wake) -> None:
         self._wake = wake
 
     def read(self) -> Guests:
+        with self._busy:
+            return self._read()
+
+    def _read(self) -> Guests:
         connection = self._connected()
         try:
             domains = self._domains(connection)
@@ -92,10 +100,16 @@ class GuestsSource:
             self._drop()
             raise HostError(why_lost(error, self._uri)) from error
         ordered = tuple(sorted(domains, key=lambda domain: (domain.name, domain.uuid)))
-        return Guests(clean(self._uri), connection.version, ordered, connection.readonly)
+        return Guests(visible(self._uri), connection.version, ordered, connection.readonly)
 
     def close(self) -> None:
-        self._drop()
+        """While a reading waits for libvirt its connection is left to it: a second call beside
+        one that never returns has libvirt's client crash (9.0)."""
+        if self._busy.acquire(blocking=False):
+            try:
+                self._drop()
+            finally:
+                self._busy.release()
 
     # --- the connection -------------------------------------------------------
 
@@ -138,7 +152,7 @@ class GuestsSource:
             uuid = domain.UUIDString()
             try:
                 stats = _with_info(domain, some_stats, connection)
-                state = _STATES.get(number(stats, "state.state"), "unknown")
+                state = STATES.get(number(stats, "state.state"), "unknown")
                 kept = self._known.get(uuid)
                 if kept is None or kept.run != domain.ID():
                     kept = _Known(domain.ID(), state, started_at=started.get(uuid))
@@ -146,6 +160,9 @@ class GuestsSource:
                 if kept.state != state or uuid in stale:
                     kept.state = state
                     _describe(kept, domain, connection)
+                if kept.raw_name != domain.name():  # listed with it: this asks nobody
+                    kept.raw_name = domain.name()
+                    kept.shown = shown_name(kept.raw_name, uuid)
             except libvirt.libvirtError as error:
                 if error.get_error_code() != NO_DOMAIN:
                     raise
@@ -187,7 +204,6 @@ def _with_info(
 def _describe(kept: _Known, domain: libvirt.virDomain, connection: Connection) -> None:
     """Read the domain's XML: of a running one the live one, which names what it holds."""
     kept.read_at = time.monotonic()
-    kept.name = clean(domain.name()) or domain.UUIDString()
     kept.definition = kept.problem = None
     connection.calls.count("libvirt", 2)
     try:
@@ -203,8 +219,9 @@ def _describe(kept: _Known, domain: libvirt.virDomain, connection: Connection) -
 
 def _reading(uuid: str, kept: _Known, stats: Mapping[str, object], at: float) -> Domain:
     defined = kept.definition or Definition(name="", uuid=uuid)
+    name, unshown_name = kept.shown
     reading = Domain(
-        name=kept.name,
+        name=name,
         uuid=uuid,
         state=kept.state,
         persistent=kept.persistent,
@@ -213,6 +230,7 @@ def _reading(uuid: str, kept: _Known, stats: Mapping[str, object], at: float) ->
         memory_mib=defined.memory_mib,
         kvm_hidden=defined.kvm_hidden,
         problem=kept.problem,
+        unshown_name=unshown_name,
     )
     if not reading.active:
         return reading

@@ -9,7 +9,7 @@ import errno
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from tui.host.untrusted import clean
+from tui.host.untrusted import clean, visible
 
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
@@ -26,6 +26,7 @@ could ask for a password."""
 
 _BAD_URI = frozenset({5, 8})
 _FROM_URI = 45
+_RPC_FAILED, _FROM_RPC = 39, 7
 _MESSAGE_LIMIT = 160
 
 
@@ -57,6 +58,12 @@ def is_refusal(error: LibvirtError) -> bool:
     if error.get_error_code() == SYSTEM_ERROR:
         return error.get_int1() in (errno.EACCES, errno.EPERM)
     return error.get_error_code() in REFUSALS
+
+
+def is_lost(error: LibvirtError) -> bool:
+    """Whether the way to libvirt failed, and not libvirt: a request may have been carried out
+    all the same. A connection that was given up is not alive besides."""
+    return error.get_error_code() == _RPC_FAILED or error.get_error_domain() == _FROM_RPC
 
 
 def why_not_open(error: LibvirtError, uri: str) -> str:
@@ -94,7 +101,7 @@ def why_unread(error: LibvirtError) -> str:
 
 def why_not_done(error: LibvirtError, what: str, name: str) -> str:
     """An action that libvirt did not take; ``what`` is the action as a verb."""
-    code, at, said = error.get_error_code(), clean(name), _message(error)
+    code, at, said = error.get_error_code(), visible(name), _message(error)
     if code == NO_DOMAIN:
         return f"“{at}” is not defined any more"
     if is_refusal(error):

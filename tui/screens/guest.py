@@ -14,14 +14,15 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui.background import background
+from tui.background import Deed, background
 from tui.commands import bindings
 from tui.guest.carry import carry_out
 from tui.guest.plan import STOP_S, own_doubts
-from tui.host import HostError
+from tui.host import HostError, Unsettled
 from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
 from tui.once import guest_plan_once
+from tui.rules import domains
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
@@ -58,6 +59,8 @@ class GuestScreen(HostScreen):
         self._swap_id: str | None = None
         self._beginning = False
         self._asked = False
+        self._left = False
+        """Whether it was left half way, or may be: then it is offered to go on or to end it."""
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -86,7 +89,7 @@ class GuestScreen(HostScreen):
         if again is None:
             return
         action, uuid = self._action, self._domain.uuid
-        look = background(lambda: guest_plan_once(again(), choice, action, uuid)[0])
+        look = background(lambda: guest_plan_once(again(), choice, action, uuid=uuid)[0])
         try:
             self._plan = await asyncio.wait_for(look, PLAN_S)
         except TimeoutError:
@@ -103,8 +106,11 @@ class GuestScreen(HostScreen):
         """Why a key of this screen does nothing now."""
         if action == "carry_out":
             return self._why_not_begin()
-        if action == "force" and not self._overdue:
+        if action == "force" and not self._left and not self._overdue:
             return "it was not asked to shut down yet, or has time left for it"
+        if action == "resume":
+            problem = self.vfiotop.live.view.problem("guests")
+            return problem or domains.why_not(self._now or self._domain, "resume")
         if action == "give_back":
             return self.vfiotop.why_not("unbind")
         return super().why_not(action)
@@ -121,9 +127,10 @@ class GuestScreen(HostScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment."""
         wanted = {
-            "carry_out": self._risk is None and not self._asked,
+            "carry_out": self._risk is None and not self._asked and not self._left,
             "despite": self._risk is not None,
-            "force": self._action == "stop" and self._asked and not self._ended,
+            "force": self._left or (self._action == "stop" and self._asked and not self._ended),
+            "resume": self._left,
             "give_back": self._ended and self._free_card,
         }
         return super().check_action(action, parameters) if wanted.get(action, True) else False
@@ -151,6 +158,9 @@ class GuestScreen(HostScreen):
         # Another screen: a stop that libvirt has not answered yet goes on beside it.
         self.vfiotop.open(GuestScreen("force-off", self._domain))
 
+    def action_resume(self) -> None:
+        self.vfiotop.open(GuestScreen("resume", self._domain))
+
     def action_give_back(self) -> None:
         self.vfiotop.open(SwapScreen("unbind"))
 
@@ -174,6 +184,9 @@ class GuestScreen(HostScreen):
             await self._done(plan)
         except Doubtful as error:
             self._risk = error
+        except Unsettled as error:
+            self._left = error.state == "paused" or plan.action in words.MAY_PAUSE
+            self._refusal = words.unsettled(error, keys=self._left)
         except (Refused, HostError) as error:
             self._refusal = str(error)
         except Exception as error:  # a defect of ours is told in its place
@@ -209,14 +222,15 @@ class GuestScreen(HostScreen):
         if again is None:
             return
         patience = STOP_S if plan.action == "stop" else DONE_S
-        self.vfiotop.live.ask(plan.name, self.vfiotop.host.now() + timedelta(seconds=patience))
+        self.vfiotop.live.ask(plan.uuid, self.vfiotop.host.now() + timedelta(seconds=patience))
         # A stop may be heard of before libvirt has answered, and an agent may let it wait.
         if plan.action == "stop":
             self.vfiotop.stops[plan.uuid] = self.vfiotop.host.now()
             self._asked = True
             self.show()
         try:
-            await background(lambda: carry_out(again(), choice, plan, consent))
+            deed = Deed(f"{plan.action} {plan.name}", lambda error: words.hint(error, plan))
+            await background(lambda: carry_out(again(), choice, plan, consent), deed)
         except (Refused, HostError):
             self.vfiotop.stops.pop(plan.uuid, None)
             self._asked = False

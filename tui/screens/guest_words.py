@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from tui.guest.offers import offers
 from tui.guest.plan import STOP_S, own_doubts
+from tui.host import Unsettled
 from tui.model import Domain, GuestAction, GuestPlan
 from widgets.figures import short
 from widgets.lines import Tone
@@ -81,6 +83,23 @@ def ended(action: GuestAction, name: str, domain: Domain | None) -> tuple[str, T
     if action == "reboot":
         return f"{name} was asked to boot again.", "good"
     return f"{name} is {domain.state}.", "good"
+
+
+MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
+"""The actions that may leave a guest paused."""
+
+
+def hint(error: Exception, plan: GuestPlan) -> str:
+    """What may be done about a deed that failed when the screen had gone already."""
+    return f". {offers(plan, error.state)}" if isinstance(error, Unsettled) else ""
+
+
+def unsettled(error: Unsettled, *, keys: bool) -> str:
+    """A deed that ended half way, or may have, and with ``keys`` those that end that."""
+    if not keys:
+        return f"{error}."
+    when = "" if error.state else " When libvirt answers again:"
+    return f"{error}.{when} p lets it run, x ends it."
 
 
 GIVE_BACK = " Its card is on vfio-pci: u gives it back to the host."
