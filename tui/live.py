@@ -46,9 +46,9 @@ class Live:
         self.read_at: dict[SourceName, datetime] = {}
         self._asked: dict[str, datetime] = {}
 
-    def ask(self, name: str, until: datetime) -> None:
-        """What the domain does until then is what we have asked of it."""
-        self._asked[name] = until
+    def ask(self, uuid: str, until: datetime) -> None:
+        """What the domain with that UUID does until then is what we have asked of it."""
+        self._asked[uuid] = until
 
     def choose(self, choice: Choice) -> None:
         """What the user chose holds from now on."""
@@ -72,7 +72,7 @@ class Live:
             self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self.choice)
             at = sample.taken_at
-            asked = {name for name, until in self._asked.items() if at <= until}
+            asked = {uuid for uuid, until in self._asked.items() if at <= until}
             happened = changes(before, self.view, at, asked)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
         self._record(sample)

@@ -8,9 +8,10 @@ from collections.abc import Collection, Sequence
 
 from tui.guest.plan import planned as guest_plan
 from tui.host import Host, HostError
-from tui.host.untrusted import clean
+from tui.host.untrusted import alike, visible
 from tui.model import (
     Direction,
+    Domain,
     Gpu,
     GuestAction,
     GuestPlan,
@@ -22,6 +23,8 @@ from tui.model import (
     Snapshot,
     SourceName,
     Unavailable,
+    by_uuid,
+    meant,
 )
 from tui.rules import holding
 from tui.rules.domains import with_cards
@@ -71,32 +74,60 @@ def guest_plan_once(
     host: Host,
     choice: Choice,
     action: GuestAction,
-    domain: str | None,
+    typed: str | None = None,
     patience: float = PATIENCE,
+    *,
+    uuid: str | None = None,
 ) -> tuple[GuestPlan, HostView]:
-    """The plan of an action on the domain of that name or UUID, or on the allowed guest, and
-    the view that it was made of. Raises ``NoSuchGuest`` and ``HostError``."""
+    """The plan of an action on the domain that the name or UUID ``typed`` means, on the one
+    with that ``uuid``, or on the allowed guest, and the view that it was made of. Raises
+    ``NoSuchGuest`` and ``HostError``."""
     view, guests = _view_and_guests(host, choice, patience)
-    found = next(
-        (g.domain for g in view.guests
-         if (domain in (g.domain.name, g.domain.uuid) if domain else g.allowed)), None,
-    )  # fmt: skip
-    if found is None:
-        raise NoSuchGuest(_no_such_guest(view, domain))
-    cards = with_cards(found, view.gpus) if action == "start" else ()
-    return guest_plan(action, found, fresh(host, view, guests, cards)), view
+    domains = [guest.domain for guest in view.guests]
+    if uuid is not None:
+        found = by_uuid(uuid, domains)
+    elif typed is not None:
+        found = meant(typed, domains)
+    else:
+        found = tuple(guest.domain for guest in view.guests if guest.allowed)
+    if len(found) != 1:
+        typed = choice.guest if typed is None and uuid is None else typed
+        raise NoSuchGuest(view.problem("guests") or _no_such_guest(domains, typed, uuid))
+    (domain,) = found
+    cards = with_cards(domain, view.gpus) if action == "start" else ()
+    return guest_plan(action, domain, fresh(host, view, guests, cards)), view
 
 
-def _no_such_guest(view: HostView, name: str | None) -> str:
-    problem = view.problem("guests")
-    if problem is not None:
-        return problem
-    known = ", ".join(guest.domain.name for guest in view.guests[:8])
+LISTED = 8
+"""Domains that a sentence lists."""
+
+
+def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | None) -> str:
+    known = ", ".join(domain.name for domain in domains[:LISTED])
     if not known:
         return "no domain is defined in libvirt"
-    if name is not None:
-        return f"libvirt knows no domain “{clean(name)}”; it knows {known}"
-    return f"which guest may have the card is not known: name one of {known}"
+    if uuid is not None:
+        return "it is not defined any more"
+    if typed is None:
+        return f"which guest may have the card is not known: name one of {known}"
+    shown, several = visible(typed), meant(typed, domains)
+    if several:
+        each = ", ".join(f"'{{{domain.uuid}}}' for “{domain.name}”" for domain in several)
+        return (
+            f"“{shown}” is the UUID of one domain and the name of another: name the one by its "
+            f"UUID in braces, {each}"
+        )
+    similar = [domain for domain in domains if alike(typed, domain.raw_name, domain.name)]
+    if similar:
+        return (
+            f"libvirt knows no domain “{shown}”; it knows {_with_uuids(similar)}, which looks "
+            "like it: name it by its UUID"
+        )
+    return f"libvirt knows no domain “{shown}”; it knows {known}"
+
+
+def _with_uuids(domains: Sequence[Domain]) -> str:
+    return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED])
 
 
 def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:

@@ -11,6 +11,7 @@ from pathlib import Path
 from tui.config import MAX_BYTES, Config, address, name, write_atomically
 from tui.files import read_file
 from tui.host import Host
+from tui.model import looks_like_uuid
 from tui.places import state_folder
 from tui.rules.roles import Choice
 
@@ -64,4 +65,10 @@ def choice(config: Config, host: Host) -> Choice:
     """Which card and which guest: the configuration's first, then what was chosen, which was
     chosen for this machine and not for a simulated or a captured one."""
     kept = load() if host.banner is None else State()
-    return Choice(config.guest_gpu or kept.guest_gpu, config.guest or kept.guest)
+    gpu = config.guest_gpu or kept.guest_gpu
+    if config.guest is not None or kept.guest is None:
+        return Choice(gpu, config.guest)
+    # A domain that was picked is kept by its UUID, in a state file of 0.1 by its name.
+    if looks_like_uuid(kept.guest):
+        return Choice(gpu, guest_uuid=kept.guest)
+    return Choice(gpu, kept.guest)

@@ -72,6 +72,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "name": gpu.name,
         "role": gpu.role,
         "owner": gpu.owner,
+        "guest_uuid": gpu.guest_uuid,
         "driver": function.driver,
         "iommu_group": function.iommu_group,
         "companions": [f.address for f in gpu.companions],

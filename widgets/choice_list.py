@@ -73,6 +73,7 @@ class ChoiceList(OptionList):
         self._shown = shown
         at = self.highlighted
         self.clear_options()
+        # Without ids of their own: two domains of a captured host may be one by their UUIDs.
         self.add_options([self._option(each, each.id == chosen) for each in candidates])
         first = next((n for n, each in enumerate(candidates) if each.id == chosen), 0)
         if candidates:
@@ -84,10 +85,11 @@ class ChoiceList(OptionList):
         text = Content.assemble(
             f"{mark} {each.name}\n", (each.why_not or each.text, "$text-muted not bold")
         )
-        return Option(text, id=each.id, disabled=each.why_not is not None)
+        return Option(text, disabled=each.why_not is not None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Tell in our own words."""
         event.stop()
-        if self.id is not None and event.option.id is not None:
-            self.post_message(self.Chosen(self.id, event.option.id))
+        candidates = self._shown[0] if self._shown else ()
+        if self.id is not None and event.option_index < len(candidates):
+            self.post_message(self.Chosen(self.id, candidates[event.option_index].id))

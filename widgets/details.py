@@ -20,28 +20,39 @@ class DetailsPanel(Panel):
     def __init__(self) -> None:
         super().__init__(can_focus=True)
         self._shown: tuple[str, HostView, datetime, CardUsers | None] | None = None
+        self._name: str | None = None
 
     def show(
         self, subject: str, view: HostView, at: datetime, users: CardUsers | None = None
     ) -> None:
-        """Draw what ``view`` has on ``subject``, an address or a domain's name, as of ``at``,
+        """Draw what ``view`` has on ``subject``, an address or a domain's UUID, as of ``at``,
         and the ``users`` of a GPU."""
+        guest = _guest_of(subject, view)
+        if guest is not None:
+            self._name = guest.domain.name
         self._shown = (subject, view, at, users)
-        self.entitle(short(subject))
+        self.entitle(self._name or short(subject))
         self._draw()
 
     def _draw(self) -> None:
         if self._shown is not None and self.room.width > 0:
-            self.paint(details_lines(*self._shown, self.room.width))
+            self.paint(details_lines(*self._shown, self.room.width, name=self._name))
 
 
 def details_lines(
-    subject: str, view: HostView, at: datetime, users: CardUsers | None, width: int
+    subject: str,
+    view: HostView,
+    at: datetime,
+    users: CardUsers | None,
+    width: int,
+    *,
+    name: str | None = None,
 ) -> list[Line]:
-    """The lines for an address or a domain; one sentence where it is not there any more."""
+    """The lines for an address or a domain's UUID; one sentence where it is not there any
+    more, with the ``name`` that a domain had."""
     gpu = view.gpu(subject)
     function = next((f for g in view.groups for f in g.functions if f.address == subject), None)
-    guest = next((g for g in view.guests if g.domain.name == subject), None)
+    guest = _guest_of(subject, view)
     if gpu is not None:
         used_by = [(), *used_by_lines(users, width)] if users is not None else []
         function_lines = _function(gpu.function, width)
@@ -50,7 +61,11 @@ def details_lines(
         return _function(function, width)
     if guest is not None:
         return _guest(guest, at, width)
-    return wrap(f"{short(subject)} is not there any more.", width, "warn")
+    return wrap(f"{name or short(subject)} is not there any more.", width, "warn")
+
+
+def _guest_of(subject: str, view: HostView) -> Guest | None:
+    return next((g for g in view.guests if g.domain.uuid == subject), None)
 
 
 def _row(label: str, value: str | Span | None, width: int) -> list[Line]:

@@ -167,7 +167,9 @@ async def test_a_click_chooses_and_a_second_one_opens() -> None:
 
 async def test_a_crowd_of_guests_scrolls_nothing_out() -> None:
     rig = Rig()
-    many = tuple(replace(GUESTS.domains[0], name=f"vm{n}", hostdevs=()) for n in range(100))
+    many = tuple(
+        replace(GUESTS.domains[0], name=f"vm{n}", uuid=f"{n}", hostdevs=()) for n in range(100)
+    )
     async with rig.running((80, 24)) as pilot:
         rig.guests.put(Guests("qemu:///system", "9.0.0", (*many, *GUESTS.domains)))
         await until(pilot, lambda: len(rig.app.live.view.guests) == 101)

@@ -253,7 +253,7 @@ def _big(file: Path) -> None:
 def test_a_file_that_is_no_domain(domains: Path, make: Any, problem: str) -> None:
     make(domains / "win\x1b10.xml")
     (domain,) = read(domains)
-    assert (domain.name, domain.state, domain.hostdevs) == ("win10", "unknown", ())
+    assert (domain.name, domain.state, domain.hostdevs) == (r"win\x1b10", "unknown", ())
     assert domain.problem is not None
     assert problem in domain.problem
     assert not domain.active

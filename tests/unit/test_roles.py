@@ -94,9 +94,20 @@ def test_a_card_alone_is_the_host_gpu() -> None:
 @pytest.mark.parametrize(
     ("domains", "choice", "expected"),
     [
-        ((domain("win11", "02:00.0"), domain("nas")), NOTHING, "win11"),
+        ((domain("win11", "02:00.0"), domain("nas")), NOTHING, "uuid-win11"),
         ((domain("win11", "02:00.0"), domain("linux", "02:00.0")), NOTHING, None),
-        ((domain("win11", "02:00.0"), domain("linux", "02:00.0")), Choice(guest="linux"), "linux"),
+        (
+            (domain("win11", "02:00.0"), domain("linux", "02:00.0")),
+            Choice(guest="linux"),
+            "uuid-linux",
+        ),
+        ((domain("win11", "02:00.0"), domain("nas")), Choice(guest="uuid-nas"), "uuid-nas"),
+        ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
+        ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="nas"), None),
+        ((domain("win11", "02:00.0"),), Choice(guest="win12"), None),
+        # One that is called like another's UUID: what was typed means either.
+        ((domain("nas"), domain("uuid-nas")), Choice(guest="uuid-nas"), None),
+        ((domain("nas"), domain("uuid-nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
         ((domain("nas"),), NOTHING, None),
     ],
 )

@@ -46,7 +46,8 @@ PARSERS = (
         (sysfs.words, "", ()),
         (sysfs.word, "D3cold", "D3cold"),
         (sysfs.driver_name, "vfio-pci", "vfio-pci"),
-        (sysfs.driver_name, "\x1b[31mpci", "[31mpci"),
+        (sysfs.driver_name, "i801_smbus", "i801_smbus"),
+        (sysfs.driver_name, "ATI Radeon+", "ATI Radeon+"),
     ],
 )
 def test_what_the_kernel_writes(parse: Callable[[str], Any], text: str, value: object) -> None:
@@ -69,6 +70,13 @@ def test_what_the_kernel_writes(parse: Callable[[str], Any], text: str, value: o
         (sysfs.words, "flr\x1b[2J bus"),
         (sysfs.word, "active\nsuspended"),
         (sysfs.driver_name, "\x1b\x07"),
+        (sysfs.driver_name, "vfio-pci\u200b"),
+        (sysfs.driver_name, "vfio\u202e-pci"),
+        (sysfs.driver_name, " vfio-pci"),
+        (sysfs.driver_name, "vfio-pci\n"),
+        (sysfs.driver_name, "ｖfio-pci"),
+        (sysfs.driver_name, ".."),
+        (sysfs.driver_name, "x" * 65),
         (sysfs.bars, "0x0 0x0"),
         (sysfs.bars, "0x10 0x1 0x200"),
     ],

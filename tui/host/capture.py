@@ -16,7 +16,7 @@ from tui.host.domain_xml import DefinitionError, definition
 from tui.host.facts import FactsSource
 from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource
 from tui.host.tree import Tree, is_gone
-from tui.host.untrusted import clean
+from tui.host.untrusted import clean, shown_name, visible
 from tui.model import Domain, Guests, NvmlReading
 
 DEVICES = "sys/bus/pci/devices"
@@ -74,7 +74,7 @@ class CapturedGuests:
             )
         domains = [_domain(self._directory, file) for file in sorted(files)]
         domains.sort(key=lambda domain: domain.name)
-        return Guests(str(self._directory), None, tuple(domains), readonly=True)
+        return Guests(visible(str(self._directory)), None, tuple(domains), readonly=True)
 
     def watch(self, wake: Wake) -> None:
         """A captured host does not change."""
@@ -101,11 +101,13 @@ def _domain(directory: Tree, file: str) -> Domain:
     try:
         found = definition(_text(directory, file))
     except DefinitionError as error:
-        name = clean(file.removesuffix(SUFFIX)) or "unnamed"
-        return Domain(name, uuid="", state="unknown", problem=str(error))
+        name, raw = shown_name(file.removesuffix(SUFFIX), "unnamed")
+        return Domain(name, uuid="", state="unknown", problem=str(error), unshown_name=raw)
+    name, raw = shown_name(found.name, found.uuid)
     return Domain(
-        name=found.name,
+        name=name,
         uuid=found.uuid,
+        unshown_name=raw,
         state="shut off" if found.active_id is None else "running",
         hostdevs=found.hostdevs,
         vcpus=found.vcpus,

@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
-from tui.host.untrusted import clean
 from tui.model import HostDev
 
 TEXT_LIMIT = 1 << 20
@@ -37,7 +36,7 @@ class DefinitionError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A domain as its XML defines it.
+    """A domain as its XML defines it. ``name`` is raw.
 
     ``hostdevs`` are its PCI functions, the network interfaces among them last. ``vcpus`` and
     ``memory_mib`` (MiB) are what it starts with, ``None`` where that is not a number.
@@ -86,8 +85,8 @@ def _parse(xml: str) -> ElementTree.Element:
 
 
 def _name(domain: ElementTree.Element) -> str:
-    name = clean(domain.findtext("name") or "")
-    if not name:
+    name = domain.findtext("name") or ""
+    if not name.strip():
         raise DefinitionError("its definition has no name")
     return name
 

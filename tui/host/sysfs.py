@@ -14,7 +14,6 @@ from functools import lru_cache
 from typing import TypeVar
 
 from tui.host.tree import FILE_LIMIT, GONE, MACHINE, Tree
-from tui.host.untrusted import clean
 from tui.model import Bar
 
 T = TypeVar("T")
@@ -63,6 +62,7 @@ _CLASS = re.compile(r"0x([0-9a-fA-F]{6})")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _RANGE = re.compile(r"0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16})")
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_DRIVER = re.compile(r"[A-Za-z0-9_](?:[!-.0-~]| (?=[!-.0-~])){0,63}")
 
 _IO, _MEMORY, _PREFETCHABLE = 0x100, 0x200, 0x2000  # include/linux/ioport.h
 _BARS = 6
@@ -129,11 +129,9 @@ def word(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def driver_name(text: str) -> str:
-    """What the driver link points to, safe to draw."""
-    name = clean(text)
-    if not name:
-        raise ValueError(text)
-    return name
+    """What the driver link points to, exactly: what a driver may do is told by its name, so
+    one that looks like vfio-pci must not be taken for it."""
+    return _matched(_DRIVER, text)[0]
 
 
 def bars(text: str) -> tuple[Bar, ...]:

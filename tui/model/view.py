@@ -107,7 +107,8 @@ class Gpu:
     """A GPU with all that is known of it now.
 
     ``owner`` is ``host``, ``vfio``, ``guest:<name>``, ``none``, ``moving``,
-    ``stuck`` or, where the driver could not be read, ``unknown``.
+    ``stuck`` or, where the driver could not be read, ``unknown``; the name is for the eye, and
+    ``guest_uuid`` tells which guest it is.
     ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
     or leave. ``half_bound``: some of its functions are on VFIO's driver and some are not, and
     no swap of ours is at work.
@@ -124,6 +125,7 @@ class Gpu:
     no_reading: str | None = None
     left_alone: bool = False
     half_bound: bool = False
+    guest_uuid: str | None = None
 
     @property
     def address(self) -> str:

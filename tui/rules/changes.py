@@ -25,8 +25,17 @@ from tui.model import (
 )
 
 Tone = Literal["info", "good", "warn", "bad"]
-Change = tuple[str, str, Tone]
-"""Subject, text, tone."""
+
+
+class Change(NamedTuple):
+    """What is told. ``key`` is whom it is told of where that is not its subject: a domain's
+    UUID, while the subject is the name to show."""
+
+    subject: str
+    text: str
+    tone: Tone
+    key: str | None = None
+
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
@@ -38,8 +47,8 @@ def changes(
     before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
 ) -> tuple[Event, ...]:
     """The events between two views, all of the moment ``at``: sources, devices, cards,
-    domains. A card's companions that did the same are told with it. What the domains
-    ``asked`` do is our doing."""
+    domains. A card's companions that did the same are told with it. What the domains with
+    the UUIDs ``asked`` do is our doing."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
@@ -53,8 +62,14 @@ def changes(
     found += _rules(before, after)
     ours = _moved(before.swap) | _moved(after.swap) | set(asked) | _had_by(asked, before, after)
     return tuple(
-        Event(at, subject, text, tone, "us" if subject in ours else "elsewhere")
-        for subject, text, tone in found
+        Event(
+            at,
+            each.subject,
+            each.text,
+            each.tone,
+            "us" if (each.key or each.subject) in ours else "elsewhere",
+        )
+        for each in found
     )
 
 
@@ -63,13 +78,12 @@ def _rules(before: HostView, after: HostView) -> Iterator[Change]:
     old = {check.id for check in before.checks if check.verdict == "fail"}
     for check in after.checks if before.checks else ():
         if check.verdict == "fail" and check.id not in old:
-            yield check.subject or "host", f"breaks {check.id}: {check.why}", "bad"
+            yield Change(check.subject or "host", f"breaks {check.id}: {check.why}", "bad")
 
 
 def _had_by(asked: Collection[str], *views: HostView) -> set[str]:
     """The cards that these domains have, or had."""
-    owners = {f"guest:{name}" for name in asked}
-    return {gpu.address for view in views for gpu in view.gpus if gpu.owner in owners}
+    return {gpu.address for view in views for gpu in view.gpus if gpu.guest_uuid in asked}
 
 
 def _moved(swap: Swap | None) -> frozenset[str]:
@@ -90,9 +104,9 @@ def _sources(before: HostView, after: HostView) -> Iterator[Change]:
         if first or was == now or source in before.calm or source in after.calm:
             continue
         if now is None:
-            yield name, "answers again", "good"
+            yield Change(name, "answers again", "good")
         elif now != NOT_READ_YET.reason:
-            yield name, now, "warn"
+            yield Change(name, now, "warn")
 
 
 # --- the swap -----------------------------------------------------------------
@@ -104,17 +118,18 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
         return
     same = was is not None and was.id == now.id
     if now.under_way and not (same and was is not None and was.under_way):
-        yield now.address, f"{now.direction} {'goes on' if same else 'began'}", "info"
+        yield Change(now.address, f"{now.direction} {'goes on' if same else 'began'}", "info")
     elif was is None or not same or (was.state, was.under_way) == (now.state, now.under_way):
         return
     elif now.state == "done":
         seconds = (now.step_began_at - now.began_at).total_seconds()
-        yield now.address, f"{now.direction} done after {seconds:.0f} s", "good"
+        yield Change(now.address, f"{now.direction} done after {seconds:.0f} s", "good")
     elif now.state == "undone":
-        yield now.address, f"{now.direction} undone: {now.message or 'as it was'}", "warn"
+        why = now.message or "as it was"
+        yield Change(now.address, f"{now.direction} undone: {why}", "warn")
     elif now.interrupted:
         why = f": {now.message}" if now.message else ""
-        yield now.address, f"{now.direction} interrupted{why}", "bad"
+        yield Change(now.address, f"{now.direction} interrupted{why}", "bad")
 
 
 # --- devices ------------------------------------------------------------------
@@ -172,7 +187,7 @@ def _folded(deeds: list[Deed], gpus: tuple[Gpu, ...]) -> Iterator[Change]:
     for deed in told:
         count = followers[deed.function.address]
         along = f", {count} companion{'s' if count > 1 else ''} too" if count else ""
-        yield deed.function.address, deed.text + along, deed.tone
+        yield Change(deed.function.address, deed.text + along, deed.tone)
 
 
 # --- cards --------------------------------------------------------------------
@@ -192,33 +207,34 @@ def _cards(before: HostView, after: HostView) -> Iterator[Change]:
         if nvml and stays and was.function.driver == now.function.driver:
             yield from _reading(was, now)
         if _status(was) and _status(now) and was.asleep != now.asleep:
-            yield now.address, "asleep" if now.asleep else "awake", "info"
+            yield Change(now.address, "asleep" if now.asleep else "awake", "info")
 
 
 def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
     """Whether a driver's removal hangs, as soon as that is known."""
     if now.owner == "stuck" != was.owner:
-        yield now.address, now.no_reading or "stuck", "bad"
+        yield Change(now.address, now.no_reading or "stuck", "bad")
     elif was.owner == "stuck" != now.owner:
-        yield now.address, "no longer stuck", "good"
+        yield Change(now.address, "no longer stuck", "good")
 
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
     """Which guest has the card; the rest of the owners follow from the driver."""
-    old, new = was.owner.partition("guest:")[2], now.owner.partition("guest:")[2]
-    if old and old != new:
-        yield now.address, f"released by {old}", "info"
-    if new and old != new:
-        yield now.address, f"in use by {new}", "info"
+    if was.guest_uuid == now.guest_uuid:
+        return
+    if was.guest_uuid:
+        yield Change(now.address, f"released by {was.owner.removeprefix('guest:')}", "info")
+    if now.guest_uuid:
+        yield Change(now.address, f"in use by {now.owner.removeprefix('guest:')}", "info")
 
 
 def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
     """NVML lost a card that it had, or has it again."""
     fault, before = _fault(now), _fault(was)
     if fault is not None and before is None:
-        yield now.address, fault, "bad"
+        yield Change(now.address, fault, "bad")
     elif fault is None and before is not None and now.reading is not None:
-        yield now.address, "NVML reads it again", "good"
+        yield Change(now.address, "NVML reads it again", "good")
 
 
 def _fault(gpu: Gpu) -> str | None:
@@ -242,24 +258,31 @@ def _domains(before: HostView, after: HostView) -> Iterator[Change]:
     new = {guest.domain.uuid: guest.domain for guest in after.guests}
     for uuid, domain in old.items():
         if uuid not in new:
-            yield domain.name, "undefined" if domain.persistent else "stopped", "info"
+            text = "undefined" if domain.persistent else "stopped"
+            yield Change(domain.name, text, "info", uuid)
     for uuid, domain in new.items():
         was = old.get(uuid)
         if was is None:
             started = domain.active or not domain.persistent
-            yield domain.name, "started" if started else "defined", "good" if started else "info"
+            text, tone = _STARTED if started else _DEFINED
+            yield Change(domain.name, text, tone, uuid)
         elif was is not domain:
-            yield from _domain(was, domain)
+            yield from (Change(domain.name, *told, uuid) for told in _domain(was, domain))
 
 
-def _domain(was: Domain, now: Domain) -> Iterator[Change]:
+_STARTED: tuple[str, Tone] = ("started", "good")
+_DEFINED: tuple[str, Tone] = ("defined", "info")
+
+
+def _domain(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
+    if was.raw_name != now.raw_name:
+        yield f"was called “{was.name}” before", "info"
     if was.state != now.state:
-        yield from ((now.name, text, tone) for text, tone in _transition(was, now))
+        yield from _transition(was, now)
     if now.active and was.active and bool(was.agent) != bool(now.agent):
-        agent: Change = (now.name, "guest agent connected", "good")
-        yield agent if now.agent else (now.name, "guest agent gone", "warn")
+        yield ("guest agent connected", "good") if now.agent else ("guest agent gone", "warn")
     if now.problem is not None and now.problem != was.problem:
-        yield now.name, now.problem, "warn"
+        yield now.problem, "warn"
 
 
 def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
@@ -272,7 +295,7 @@ def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
         "unknown": ("state unknown", "warn"),
     }
     if now.active and was.state in INACTIVE_STATES:
-        yield "started", "good"
+        yield _STARTED
     if now.state in ends:
         yield ends[now.state]
     elif was.state in ("paused", "pmsuspended"):

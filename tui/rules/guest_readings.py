@@ -95,7 +95,7 @@ def _askable(view: HostView) -> Iterator[str]:
     for gpu in view.gpus:
         for guest in view.guests:
             domain = guest.domain
-            has_it = gpu.owner == f"guest:{domain.name}" and gpu.address in domain.addresses
+            has_it = gpu.guest_uuid == domain.uuid and gpu.address in domain.addresses
             if has_it and _why_not_asked(gpu.function, domain) is None:
                 yield domain.uuid
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
@@ -42,29 +43,31 @@ def one_vm(
     domains = [d for d in guests.domains if d.uuid != coming]
     with_one = _running_with({gpu.address for gpu in gpus if restricted(gpu)}, domains)
     if len(with_one) > others:
-        few = ", ".join(f"“{name}”" for name in with_one[:4])
+        few = ", ".join(f"“{domain.name}”" for domain in with_one[:4])
         return Check(
             ONE_VM, subject, "fail",
             f"{few} {'runs' if len(with_one) == 1 else 'run'} with a GeForce card: NVIDIA allows "
             "one such guest on a host",
-            f"shut down {', '.join(with_one[others:][:4])} first",
+            f"shut down {', '.join(domain.name for domain in with_one[others:][:4])} first",
         )  # fmt: skip
     unnamed = {g.address for g in gpus if g.nvidia is not None and g.nvidia.brand == "unknown"}
-    unclear = set(_running_with(unnamed, domains)) - set(with_one)
+    unclear = [d for d in _running_with(unnamed, domains) if d not in with_one]
     if unclear and len(with_one) + len(unclear) > others:
+        name = min(domain.name for domain in unclear)
         return Check(ONE_VM, subject, "unknown",
-                     f"whether the card of “{min(unclear)}” is a GeForce is not known")  # fmt: skip
+                     f"whether the card of “{name}” is a GeForce is not known")  # fmt: skip
     unread = [d.name for d in domains if d.problem or d.state == "unknown"]
     if unread:
         return Check(ONE_VM, subject, "unknown", f"what “{unread[0]}” has cannot be read")
     if with_one:
-        return Check(ONE_VM, subject, "pass", f"“{with_one[0]}” alone runs with a GeForce card")
+        return Check(ONE_VM, subject, "pass",
+                     f"“{with_one[0].name}” alone runs with a GeForce card")  # fmt: skip
     return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest with a GeForce "
                  "card runs")  # fmt: skip
 
 
-def _running_with(cards: set[str], domains: Iterable[Domain]) -> list[str]:
-    return [d.name for d in domains if d.active and cards & set(d.addresses)]
+def _running_with(cards: set[str], domains: Iterable[Domain]) -> list[Domain]:
+    return [d for d in domains if d.active and cards & set(d.addresses)]
 
 
 def one_vm_for(
@@ -89,7 +92,7 @@ def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:
     if gpu.address in with_vfs:
         return Check(
             "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
-            f"echo 0 > /sys/bus/pci/devices/{gpu.address}/sriov_numvfs",
+            f"echo 0 > {shlex.quote(f'/sys/bus/pci/devices/{gpu.address}/sriov_numvfs')}",
         )  # fmt: skip
     return Check("r465.sriov", gpu.address, "pass", "the card has no virtual functions")
 

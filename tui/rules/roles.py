@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import Domain, PciFunction, Removal, Role
+from tui.model import Domain, PciFunction, Removal, Role, by_uuid, meant
 from tui.rules.viability import on_vfio
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user chose: the guest GPU's address and the guest's name. ``None``: the
-    rules find them where only one answer is possible."""
+    """What the user chose: the guest GPU's address, and the guest by what was typed, its name
+    or UUID, or by the UUID of the one that was picked. ``None``: the rules find them where
+    only one answer is possible."""
 
     guest_gpu: str | None = None
     guest: str | None = None
+    guest_uuid: str | None = None
 
 
 def roles(
@@ -46,11 +48,20 @@ def guest_gpu(
 
 
 def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) -> str | None:
-    """The name of the one domain that may have the guest GPU: the chosen one; else the
-    only one that names the card."""
+    """The UUID of the one domain that may have the guest GPU: the chosen one; else the only
+    one that names the card. None where that means more than one, or none that is there."""
     if choice.guest is not None:
-        return choice.guest
-    return _only({d.name for d in domains if gpu in d.addresses}) if gpu is not None else None
+        return _only({d.uuid for d in meant(choice.guest, domains)})
+    if choice.guest_uuid is not None:
+        return _only({d.uuid for d in by_uuid(choice.guest_uuid, domains)})
+    return _only({d.uuid for d in domains if gpu in d.addresses}) if gpu is not None else None
+
+
+def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
+    """The running domain that has a card, where the card is on VFIO's driver."""
+    if "driver" in gpu.unreadable or not on_vfio(gpu.driver):
+        return None
+    return next((d for d in domains if d.active and gpu.address in d.addresses), None)
 
 
 def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
@@ -65,8 +76,8 @@ def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None
         return "none"
     if not on_vfio(gpu.driver):
         return "host"
-    holder = next((d.name for d in domains if d.active and gpu.address in d.addresses), None)
-    return "vfio" if holder is None else f"guest:{holder}"
+    guest = holder(gpu, domains)
+    return "vfio" if guest is None else f"guest:{guest.name}"
 
 
 def _host_gpu(gpus: tuple[PciFunction, ...], guest: str | None) -> PciFunction | None:

@@ -24,5 +24,5 @@ def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
         yield passthrough.two_gpus(gpu, view)
         for guest in view.guests:
             # A driver that is not known is told of in the panel, where the guest's readings are.
-            if guest.driver_version is not None and gpu.owner == f"guest:{guest.domain.name}":
+            if guest.driver_version is not None and gpu.guest_uuid == guest.domain.uuid:
                 yield domains.driver(guest.domain, guest.driver_version)

@@ -35,7 +35,7 @@ from tui.model import (
 from tui.rules import guest_readings, release
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
-from tui.rules.roles import Choice, allowed_guest, owner, roles
+from tui.rules.roles import Choice, allowed_guest, holder, owner, roles
 from tui.rules.standing import standing
 from tui.rules.viability import companions, on_vfio, undecided, viability
 
@@ -119,11 +119,13 @@ def _gpu(
     moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
+    whose = _owner(function, domains, card, snapshot.vitals, moved_by)
+    guest = holder(function, domains) if whose.startswith("guest:") else None
     return Gpu(
         function=function,
         companions=others,
         role=role,
-        owner=_owner(function, domains, card, snapshot.vitals, moved_by),
+        owner=whose,
         viability=viability(function, inventory),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
@@ -131,6 +133,7 @@ def _gpu(
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
         half_bound=moved_by is None and _half_bound(function, others),
+        guest_uuid=guest.uuid if guest else None,
     )
 
 
@@ -169,7 +172,7 @@ def _reading(
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none."""
     if on_vfio(function.driver):
-        domain = next((d for d in domains if d.active and function.address in d.addresses), None)
+        domain = holder(function, domains)
         if domain is not None:
             return guest_readings.reading(function, domain, inventory.gpus, snapshot.agent)
         return None, f"on {function.driver}: the host cannot read it"
@@ -286,5 +289,5 @@ def _guests(
     """The allowed guest, then the active ones, then the rest, by name."""
     card = next((gpu.address for gpu in gpus if gpu.role == "guest"), None)
     allowed = allowed_guest(card, domains, choice)
-    guests = (Guest(d, d.name == allowed, guest_readings.driver_version(d, agent)) for d in domains)
+    guests = (Guest(d, d.uuid == allowed, guest_readings.driver_version(d, agent)) for d in domains)
     return tuple(sorted(guests, key=lambda g: (not g.allowed, not g.domain.active, g.domain.name)))

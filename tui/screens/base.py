@@ -60,7 +60,7 @@ class HostScreen(Screen[None]):
 
     @property
     def subject(self) -> str | None:
-        """The address or domain that a key pressed now is about."""
+        """The address or the domain's UUID that a key pressed now is about."""
         return None
 
     def compose(self) -> ComposeResult:

@@ -28,7 +28,7 @@ LONG = timedelta(seconds=10)
 
 
 class DetailsScreen(HostScreen):
-    """``subject``: a PCI address or a domain's name. It may go away while it is shown.
+    """``subject``: a PCI address or a domain's UUID. It may go away while it is shown.
 
     Who uses a GPU is looked at while the screen is the one shown, one look at a time: one
     that hangs is the last."""

@@ -61,7 +61,7 @@ class OverviewScreen(HostScreen):
             return focused.selected
         if isinstance(focused, GuestPanel):
             guest = self.vfiotop.live.view.guest
-            return guest.domain.name if guest else None
+            return guest.domain.uuid if guest else None
         return None
 
     def on_group_tree_chosen(self) -> None:

@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
-from tui.model import Domain, Gpu
+from tui.model import Domain, Gpu, meant
 from tui.rules.passthrough import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
@@ -41,7 +41,7 @@ class RolesScreen(HostScreen):
         super().__init__()
         view = self.vfiotop.live.view
         self._card = view.guest_gpu.address if view.guest_gpu else None
-        self._guest = view.guest.domain.name if view.guest else None
+        self._guest = view.guest.domain.uuid if view.guest else None
         self._kept = False
         self._change: hostdevs.Change | None = None
         self._told: tuple[str, Tone] | None = None
@@ -72,7 +72,7 @@ class RolesScreen(HostScreen):
     @property
     def _domain(self) -> Domain | None:
         guests = self.vfiotop.live.view.guests
-        return next((g.domain for g in guests if g.domain.name == self._guest), None)
+        return next((g.domain for g in guests if g.domain.uuid == self._guest), None)
 
     @property
     def _wants_change(self) -> bool:
@@ -100,9 +100,13 @@ class RolesScreen(HostScreen):
             return f"it cannot be the guest's: {shared.why}"
         if live.view.swap is not None and live.view.swap.under_way:
             return "a swap is under way"
-        if config.guest_gpu not in (None, self._card) or config.guest not in (None, self._guest):
+        if config.guest_gpu not in (None, self._card) or not self._as_configured(config.guest):
             return f"the configuration says otherwise: change it in {config.file}"
         return None
+
+    def _as_configured(self, guest: str | None) -> bool:
+        domains = (each.domain for each in self.vfiotop.live.view.guests)
+        return guest is None or [d.uuid for d in meant(guest, domains)] == [self._guest]
 
     def _why_not_change(self) -> str | None:
         if self._busy:
@@ -129,7 +133,7 @@ class RolesScreen(HostScreen):
 
     async def _keep(self) -> None:
         app, card, guest = self.vfiotop, self._card, self._guest
-        app.live.choose(Choice(card, guest))
+        app.live.choose(Choice(card, app.config.guest, guest))
         self._kept = True
         if app.host.banner is None:
             try:
@@ -236,4 +240,4 @@ def _card(gpu: Gpu) -> Candidate:
 
 def _guest(domain: Domain) -> Candidate:
     devices = " ".join(short(a) for a in domain.addresses) or "no PCI device"
-    return Candidate(domain.name, domain.name, f"{domain.state} · {devices}")
+    return Candidate(domain.uuid, domain.name, f"{domain.state} · {devices}")

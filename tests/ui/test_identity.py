@@ -1,0 +1,149 @@
+"""Which guest is meant on the screen, and what is offered for one that was left half way."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.ui.rig import GUESTS, SIZES, WIN11, Rig, until
+from tests.ui.test_guest import becomes, pressed
+from tests.ui.test_swap import said
+from tui import state
+from tui.background import finish
+from tui.config import Config
+from tui.host import Unsettled
+from tui.model import Domain, GuestAction
+
+TWIN = replace(WIN11, uuid="7w17", state="shut off")
+"""Another domain that is shown alike, as no two of libvirt's are: it would be told apart by its
+UUID all the same."""
+
+PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("key", "see", "action"),
+    [("p", "y lets it run on: win11", "resume"), ("x", "y ends at once win11", "force-off")],
+)
+async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
+    size: tuple[int, int], key: str, see: str, action: GuestAction
+) -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off", size) as pilot:
+        rig.control.answer = Unsettled(PAUSED, "paused")
+        await pilot.press("y")
+        becomes(rig, "paused")
+        await until(pilot, lambda: "p lets it run, x ends it" in _flat(rig))
+        assert PAUSED in _flat(rig)
+        rig.control.answer = None
+        await pilot.press(key)
+        await until(pilot, lambda: see in _flat(rig))
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked[1:] == [(action, WIN11.uuid)])
+
+
+def _flat(rig: Rig) -> str:
+    """The screen as one line: sentences wrap on a phone."""
+    return " ".join(rig.text().replace("│", " ").split())
+
+
+async def test_one_whose_screen_was_left_is_told() -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+        rig.control.free.clear()
+        rig.control.answer = Unsettled(PAUSED, "paused")
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+        await pilot.press("escape")
+        rig.control.free.set()
+        await until(pilot, lambda: f"win11: {PAUSED}. p lets it run, x ends it." in said(rig))
+
+
+async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+        rig.control.free.clear()
+        rig.control.answer = Unsettled(PAUSED, "paused")
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+        await pilot.press("escape", "q")
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        rig.control.free.set()
+
+    assert isinstance(finish(tell), Unsettled)
+    assert told == [
+        "start win11 goes on; waiting for libvirt",
+        f"start win11: {PAUSED}. `vfiotop resume win11` lets it run, `vfiotop force-off win11` "
+        "ends it",
+    ]  # fmt: skip
+    assert finish(tell) is None
+
+
+async def test_what_was_told_on_the_screen_is_not_told_again() -> None:
+    rig = Rig()
+    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
+        becomes(rig, "running")
+        await until(pilot, lambda: "win11 is running." in rig.text())
+    assert finish(pytest.fail) is None
+
+
+@pytest.mark.parametrize("picked", [WIN11, TWIN])
+async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
+    rig = Rig()
+    off = replace(WIN11, state="shut off")
+    rig.guests.reading = replace(GUESTS, domains=(off, TWIN))
+    rig.control.domains = rig.guests.reading
+    async with rig.running() as pilot:
+        assert rig.app.live.view.guest is None  # either names the card
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        down = ["down"] if picked is TWIN else []
+        await pilot.press("enter", "tab", *down, "enter")
+        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: rig.app.live.view.guest is not None)
+        guest = rig.app.live.view.guest
+        assert guest is not None
+        assert guest.domain.uuid == picked.uuid
+        assert [each.allowed for each in rig.app.live.view.guests] == [True, False]
+        await until(pilot, lambda: state.load().guest == guest.domain.uuid)
+        await pilot.press("escape", "s")
+        await until(pilot, lambda: "y starts win11" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: rig.control.asked == [("start", guest.domain.uuid)])
+
+
+async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
+    rig = Rig()
+    rig.app.config = Config(guest=WIN11.uuid, interval=3600)
+    off = replace(WIN11, state="shut off")
+    rig.guests.reading = replace(GUESTS, domains=(off, replace(TWIN, name="zwin")))
+    async with rig.running() as pilot:
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        await pilot.press("enter", "tab", "down", "enter", "y")
+        await until(pilot, lambda: "the configuration says otherwise" in said(rig))
+        await pilot.press("up", "enter", "y")
+        await until(pilot, lambda: "It is kept" in rig.text())
+
+
+async def test_the_details_are_of_the_guest_and_of_no_card_that_it_is_called_like() -> None:
+    rig = Rig()
+    odd = replace(WIN11, name="0000:0a:00.0")
+    rig.guests.reading = replace(GUESTS, domains=(odd,))
+    async with rig.running() as pilot:
+        for _ in range(8):
+            await pilot.press("tab")
+            if rig.app.screen.focused is rig.app.screen.query_one("#guest"):
+                break
+        await pilot.press("enter")
+        await until(pilot, lambda: "May have the GPU" in rig.text())
+        rig.guests.put(replace(GUESTS, domains=()))
+        await until(pilot, lambda: "0000:0a:00.0 is not there any more." in rig.text())
