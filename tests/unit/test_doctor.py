@@ -19,6 +19,7 @@ from tui.model import (
     Snapshot,
     Unavailable,
 )
+from tui.rules import ground
 from tui.rules.doctor import Ward, every, examine, summary
 from tui.rules.fresh import Fresh
 from tui.rules.view import assess
@@ -129,3 +130,11 @@ def test_a_summary() -> None:
     assert summary(ward("pass", "pass")) == "All 2 checks passed."
     told = summary(ward("fail", "warn", "unknown", "unknown"))
     assert told == "Of 4 checks 1 failed, 1 passed with a warning, 2 could not be made."
+
+
+def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> None:
+    uri = "qemu+ext:///system?command=/srv/evil.sh"
+    for seen in (Guests(uri, "9.0.0", ()), Guests("qemu+ssh://host/system", "9.0.0", ())):
+        check = examined(replace(snapshot(two_cards()), guests=seen))["libvirt.reachable"]
+        assert (check.verdict, check.mend) == ("warn", ground.ASK_HERE)
+        assert "runs the program /srv/evil.sh" in check.why or "host by ssh" in check.why

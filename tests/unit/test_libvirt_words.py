@@ -96,6 +96,8 @@ def test_a_refusal(error: Error, refusal: bool) -> None:
         ("qemu+unix:///session?socket=/run/s", True, True),
         ("qemu+ssh://pc/system", False, False),
         ("qemu+ssh://me@[::1]:22/system", False, False),
+        ("qemu+ext:///system?command=/bin/x", False, False),
+        ("qemu+tcp:///system", False, False),
         ("test:///default", True, False),
         ("", True, False),
         ("http://[", False, False),

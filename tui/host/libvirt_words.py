@@ -10,6 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from tui.host.untrusted import clean, visible
+from tui.rules.libvirt_uri import beyond
 
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
@@ -41,9 +42,11 @@ class LibvirtError(Protocol):
 
 
 def is_local(uri: str) -> bool:
-    """Whether a URI means the libvirt of this machine: it names no host."""
+    """Whether a URI means the libvirt of this machine: it names no host, and no transport that
+    could leave it."""
     try:
-        return not urlsplit(uri).hostname
+        parts = urlsplit(uri)
+        return not parts.hostname and parts.scheme.partition("+")[2] in ("", "unix")
     except ValueError:
         return False
 
@@ -81,7 +84,9 @@ def why_not_open(error: LibvirtError, uri: str) -> str:
             f"libvirtd is not running, or not for {at}: "
             f"start it with `systemctl start libvirtd` (or virtqemud)"
         )
-    return f"libvirt could not be reached at {at}: {said}"
+    strange = beyond(uri)
+    what = f", which {strange}" if strange else ""
+    return f"libvirt could not be reached at {at}{what}: {said}"
 
 
 def why_not_a_uri(uri: str) -> str:

@@ -10,6 +10,10 @@ SYSTEM = "qemu:///system"
 """The libvirt that knows which guests of this machine have its devices."""
 
 
+SYSTEM_BY_SOCKET = "qemu+unix:///system"
+"""The same, with its transport named."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """All of it read after the user asked. Domains of another libvirt than the system's tell
@@ -32,6 +36,6 @@ class Fresh:
 
 def here(guests: Guests | Unavailable) -> Guests | Unavailable:
     """The domains that may have devices of this machine."""
-    if isinstance(guests, Guests) and guests.uri != SYSTEM:
+    if isinstance(guests, Guests) and guests.uri not in (SYSTEM, SYSTEM_BY_SOCKET):
         return Unavailable(f"{guests.uri} does not know who has the devices here")
     return guests

@@ -5,6 +5,9 @@ from __future__ import annotations
 from tui.model import Check, Gpu, HostView, Readiness, Unavailable, Verdict
 from tui.rules import mends
 from tui.rules.fresh import Fresh
+from tui.rules.libvirt_uri import beyond
+
+ASK_HERE = "use qemu:///system, which knows who has the devices of this machine"
 
 
 def linux(view: HostView) -> Check:
@@ -20,6 +23,9 @@ def libvirt(fresh: Fresh) -> Check:
     problem = view.problem("guests")
     if isinstance(fresh.guests, Unavailable) and fresh.guests.calm:
         return Check(check, None, "unknown", fresh.guests.reason)
+    strange = beyond(view.libvirt_uri) if view.libvirt_uri else None
+    if strange is not None:
+        return Check(check, None, "warn", f"{view.libvirt_uri} {strange}", ASK_HERE)
     if problem is not None:
         return Check(check, None, "fail", problem,
                      "start it with `systemctl start libvirtd` (or virtqemud), or join its users "
