@@ -7,12 +7,7 @@ from collections.abc import Iterator
 from tui.model import Check, Verdict
 from widgets.lines import Line, Span, Tone, line, pad, wrap
 
-TONES: dict[Verdict, Tone] = {
-    "pass": "good",  # nosec B105 - a verdict, and no password
-    "warn": "warn",
-    "fail": "bad",
-    "unknown": "warn",
-}
+TONES: dict[Verdict, Tone] = {"pass": "good", "warn": "warn", "fail": "bad", "unknown": "warn"}
 NAME, WORD = 24, 9
 """Cells of a check's id and of its verdict."""
 

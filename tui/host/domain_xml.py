@@ -11,7 +11,7 @@ import re
 import uuid as uuids
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.etree import ElementTree  # nosec B405 - see _parse
+from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
 from tui.model import HostDev
 
@@ -76,7 +76,7 @@ def _parse(xml: str) -> ElementTree.Element:
     if "<!DOCTYPE" in xml:
         raise DefinitionError("its definition has a DTD")
     try:
-        root = ElementTree.fromstring(xml)  # noqa: S314  # nosec B314 - bounded, no DTD
+        root = ElementTree.fromstring(xml)  # noqa: S314  # nosec B314  # bounded, no DTD
     except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise DefinitionError("its definition is not well-formed XML") from error
     if root.tag != "domain":

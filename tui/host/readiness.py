@@ -45,9 +45,8 @@ def _vfio_pci(root: Tree) -> bool | None:
         return None
     try:
         asked = subprocess.run(
-            # nosec B607 - found in the folders of root's alone, without the user's options
-            ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607
-            env={"PATH": SEARCHED},
+            ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
+            env={"PATH": SEARCHED},  # neither the user's folders nor their MODPROBE_OPTIONS
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=MODPROBE_S,
