@@ -15,7 +15,7 @@ from tests.libvirt import proxy as wire
 from tests.libvirt.daemon import Daemon, tiny
 from tests.libvirt.proxy import Proxy, proxied
 from tests.libvirt.test_lost_answers import BRIEF, OFF, PAUSED, RUNNING, SHORT, state_of
-from tui import cli
+from tui import cli, config
 from tui.cli import DONE, FAILED, STUCK
 from tui.host import HostError, libvirt_connection
 from tui.host.guest_control import LibvirtControl
@@ -32,6 +32,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr(libvirt_connection, "KEEPALIVE_SECONDS", 1)
     monkeypatch.setattr(libvirt_connection, "KEEPALIVE_COUNT", 1)
+    # The daemon of the tests has a socket of its own, which root does not use.
+    monkeypatch.setattr(config, "why_not_as_root", lambda _uri: None)
 
 
 @pytest.fixture
@@ -58,18 +60,18 @@ def test_the_right_one_of_two_is_forced_off(
 
 
 def test_a_name_that_only_looks_right_ends_nobody(
-    libvirtd: Daemon, virsh: libvirt.virConnect, capsys: pytest.CaptureFixture[str]
+    libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str]
 ) -> None:
     vm = virsh.createXML(tiny(LOOK_ALIKE))
     assert cli.main(["force-off", "gaming", "--yes", "--connect", libvirtd.uri]) == FAILED
-    told = capsys.readouterr().err
+    told = capfd.readouterr().err
     assert f"“gaming\\u200b” ({vm.UUIDString()})" in told
     assert told.isascii() or "\u200b" not in told
     assert state_of(vm) == RUNNING
 
 
 def test_a_name_that_is_the_uuid_of_another_ends_nobody(
-    libvirtd: Daemon, virsh: libvirt.virConnect, capsys: pytest.CaptureFixture[str]
+    libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str]
 ) -> None:
     victim = virsh.createXML(tiny("victim"))
     # Without the agent's socket, whose path would have such a name twice.
@@ -79,27 +81,27 @@ def test_a_name_that_is_the_uuid_of_another_ends_nobody(
         assert state_of(other) == RUNNING
         assert cli.main(["pause", typed, "--yes", "--connect", libvirtd.uri]) == code
     assert (state_of(victim), state_of(other)) == (PAUSED, RUNNING)
-    assert "in braces" in capsys.readouterr().err
+    assert "in braces" in capfd.readouterr().err
 
 
 def test_status_tells_them_apart(
-    libvirtd: Daemon, virsh: libvirt.virConnect, capsys: pytest.CaptureFixture[str]
+    libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str]
 ) -> None:
     uuids = {name: virsh.defineXML(tiny(name)).UUIDString() for name in ("gaming", LOOK_ALIKE)}
     assert cli.main(["status", "--json", "--connect", libvirtd.uri]) == DONE
-    told = {guest["uuid"]: guest["name"] for guest in json.loads(capsys.readouterr().out)["guests"]}
+    told = {guest["uuid"]: guest["name"] for guest in json.loads(capfd.readouterr().out)["guests"]}
     assert told == {uuids["gaming"]: "gaming", uuids[LOOK_ALIKE]: "gaming\\u200b"}
 
 
 @pytest.mark.parametrize("name", ["$(touch x)", "'; touch x; '", "-f", "7", "a b"])
 def test_what_is_shown_to_be_copied_names_it(
-    libvirtd: Daemon, virsh: libvirt.virConnect, capsys: pytest.CaptureFixture[str], name: str
+    libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
     """The words of a plan's step, given to vfiotop and to libvirt as a shell would."""
     vm = virsh.defineXML(tiny(name))
     uuid = vm.UUIDString()
     assert cli.main(["start", f"{{{uuid}}}", "--dry-run", "--connect", libvirtd.uri]) == DONE
-    (step,) = (line for line in capsys.readouterr().out.splitlines() if "--paused" in line)
+    (step,) = (line for line in capfd.readouterr().out.splitlines() if "--paused" in line)
     words = shlex.split(step)
     assert words[1:4] == ["virsh", "start", "--paused"]
     assert words[4:] in ([name], [uuid])
@@ -125,25 +127,25 @@ def test_a_domain_that_got_another_name_since_is_left_alone(
 
 def test_a_lost_answer_is_no_failure(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     patient(monkeypatch, SHORT)
     vm = virsh.createXML(tiny("vm"))
     proxy.lose(wire.SUSPEND, "close")
     assert cli.main(["pause", "vm", "--yes", "--connect", proxy.uri]) == DONE
-    assert capsys.readouterr().out == "vm: it is paused\n"
+    assert capfd.readouterr().out == "vm: it is paused\n"
     assert state_of(vm) == PAUSED
 
 
 def test_a_start_that_ends_half_way_says_how_it_goes_on(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     patient(monkeypatch, SHORT)
     vm = virsh.defineXML(tiny("my vm"))
     proxy.swallow.add(wire.RESUME)
     assert cli.main(["start", "my vm", "--yes", "--connect", proxy.uri]) == STUCK
-    told = capsys.readouterr().err
+    told = capfd.readouterr().err
     assert "“my vm” was started and is left paused" in told
     assert told.count("\n") == 1
     resume, end = told.split("`")[1::2]
@@ -156,14 +158,14 @@ def test_a_start_that_ends_half_way_says_how_it_goes_on(
 
 def test_what_is_not_known_yet_is_told_so(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     patient(monkeypatch, BRIEF)
     virsh.createXML(tiny("vm"))
     proxy.lose(wire.DESTROY, "close")
     proxy.shut_after = True
     assert cli.main(["force-off", "vm", "--yes", "--connect", proxy.uri]) == STUCK
-    told = capsys.readouterr()
+    told = capfd.readouterr()
     assert "it is not known yet whether “vm” was forced off" in told.err
     assert "status` tells when libvirt answers again" in told.err
     assert told.out == ""
@@ -171,7 +173,7 @@ def test_what_is_not_known_yet_is_told_so(
 
 def test_a_libvirt_that_goes_away_while_a_stop_is_waited_for(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr("tui.cli_guest.STOP_S", 3.0)
     monkeypatch.setattr("tui.cli_guest.SILENT_S", 1.0)
@@ -179,17 +181,17 @@ def test_a_libvirt_that_goes_away_while_a_stop_is_waited_for(
     proxy.lose(wire.SHUTDOWN, "close")
     proxy.deaf_after = True
     assert cli.main(["stop", "vm", "--yes", "--connect", proxy.uri]) == STUCK
-    assert "it is not known yet whether it is off" in capsys.readouterr().err
+    assert "it is not known yet whether it is off" in capfd.readouterr().err
     assert state_of(vm) == RUNNING
 
 
 def test_a_guest_that_does_not_shut_down(
     libvirtd: Daemon, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     monkeypatch.setattr("tui.cli_guest.STOP_S", 1.0)
     virsh.createXML(tiny("my vm"))
     assert cli.main(["stop", "my vm", "--yes", "--connect", libvirtd.uri]) == FAILED
-    (command,) = capsys.readouterr().err.split("`")[1::2]
+    (command,) = capfd.readouterr().err.split("`")[1::2]
     assert cli.main([*shlex.split(command)[1:], "--yes"]) == DONE
     assert virsh.listAllDomains() == []

@@ -87,28 +87,28 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_deed_that_is_not_settled_ends_with_3_and_says_what_to_do(
-    control: Control, capsys: pytest.CaptureFixture[str],
+    control: Control, capfd: pytest.CaptureFixture[str],
     action: GuestAction, was: DomainState, left: DomainState | None, offers: list[str],
 ) -> None:  # fmt: skip
     control.answer = Unsettled("libvirt's answer was lost", left)
     vm = domain("my vm", state=was, uuid=VM.uuid)
     assert run(action, control, vm) == STUCK
-    told = capsys.readouterr()
+    told = capfd.readouterr()
     assert told.out == ""
     assert told.err.startswith("vfiotop: libvirt's answer was lost. ")
     assert told.err.count("\n") == 1
     assert told.err.split("`")[1::2] == [f"vfiotop {offer}" for offer in offers]
 
 
-def test_a_refusal_is_still_one(control: Control, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_still_one(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
     control.answer = HostError("libvirt could not pause it")
     assert run("pause", control) == FAILED
-    assert "could not pause" in capsys.readouterr().err
+    assert "could not pause" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_waits_for_the_end_of_a_deed(
-    control: Control, capsys: pytest.CaptureFixture[str], number: signal.Signals
+    control: Control, capfd: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     control.free.clear()
     before = signal.getsignal(number)
@@ -128,11 +128,11 @@ def test_one_signal_waits_for_the_end_of_a_deed(
         patch.setattr("tui.cli_guest.fail", free)
         assert run("pause", control) == DONE
     assert said == ["my vm: waiting for libvirt; Ctrl-C again does not wait"]
-    assert capsys.readouterr().out == "my vm: it is paused\n"
+    assert capfd.readouterr().out == "my vm: it is paused\n"
     assert signal.getsignal(number) == before
 
 
-def test_two_leave_it_and_say_so(control: Control, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
     control.free.clear()
 
     def interrupt() -> None:
@@ -151,7 +151,7 @@ def test_two_leave_it_and_say_so(control: Control, capsys: pytest.CaptureFixture
         patch.setattr("tui.cli_guest.fail", again)
         assert run("pause", control) == STUCK
     assert "not known yet what came of the pause" in said[1]
-    assert capsys.readouterr().out == ""
+    assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,11 @@ def test_two_leave_it_and_say_so(control: Control, capsys: pytest.CaptureFixture
     ],
 )
 def test_the_end_of_a_stop(
-    control: Control, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    control: Control, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
     reading: Guests | HostError, code: int, words: str,
 ) -> None:  # fmt: skip
     monkeypatch.setattr("tui.cli_guest.STOP_S", 20 if code == DONE else 1)
     monkeypatch.setattr("tui.cli_guest.LOOK_S", 0.01)
     assert run("stop", control, then=reading) == code
-    told = capsys.readouterr()
+    told = capfd.readouterr()
     assert words in told.out + told.err
