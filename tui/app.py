@@ -8,7 +8,9 @@ import os
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import partial
 from math import ceil
+from typing import Protocol, runtime_checkable
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -20,10 +22,13 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui import state
-from tui.commands import of_screen
+from tui.commands import keys_of, of_screen
 from tui.config import Config
+from tui.driver import TerminalDriver
+from tui.ending import Ending
 from tui.host import Host
-from tui.link import Link, LinkDriver
+from tui.keys import Keys
+from tui.link import Link
 from tui.live import Live
 from tui.messages import CaughtUp, Sampled
 from tui.model import (
@@ -70,9 +75,20 @@ OF_CARDS: tuple[SourceName, ...] = ("nvml", "drm", "agent")
 """The sources that are read only while their readings are on the screen."""
 
 
+OPEN_FIELDS = ("filter", "palette")
+"""Commands after which keys are text."""
+
 GUEST_KEYS: dict[str, GuestAction] = {
     "start": "start", "stop": "stop", "pause": "pause", "reboot": "reboot",
 }  # fmt: skip
+
+
+@runtime_checkable
+class Holder(Protocol):
+    """A source that holds the cards that it reads."""
+
+    def release(self) -> bool: ...
+    def resume(self) -> None: ...
 
 
 class VfiotopApp(App[None]):
@@ -100,9 +116,13 @@ class VfiotopApp(App[None]):
         config: Config,
         stall_after: float = STALL_AFTER,
         readers: Readers | None = None,
+        ending: Ending | None = None,
     ) -> None:
-        """``readers`` are those of the host, where they read it already."""
-        super().__init__(driver_class=LinkDriver)
+        """``readers`` are those of the host, where they read it already; ``ending`` is how the
+        program ends, where somebody listens for that."""
+        super().__init__(driver_class=TerminalDriver)
+        self.ending = ending or Ending()
+        self.keys = Keys(first=keys_of("quit", "back") | {"ctrl+c"}, opens=keys_of(*OPEN_FIELDS))
         self.host = host
         self.config = config
         self.live = Live(state.choice(config, host))
@@ -127,6 +147,8 @@ class VfiotopApp(App[None]):
     # --- readings in ---
 
     def on_load(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.ending.asks(partial(loop.call_soon_threadsafe, self.exit, None, 1))
         self._readers.connect(self._deliver)
         self._readers.start()
 
@@ -180,14 +202,14 @@ class VfiotopApp(App[None]):
     def on_caught_up(self) -> None:
         self._draw()
         driver = self._driver
-        if isinstance(driver, LinkDriver) and driver.shown.unfinished and self.screen_stack:
+        if isinstance(driver, TerminalDriver) and driver.shown.unfinished and self.screen_stack:
             driver.link.withheld = True
             self.screen.refresh()
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Textual's way of writing an update to the terminal: only what changes it."""
         driver = self._driver
-        if not isinstance(driver, LinkDriver) or not isinstance(renderable, CompositorUpdate):
+        if not isinstance(driver, TerminalDriver) or not isinstance(renderable, CompositorUpdate):
             super()._display(screen, renderable)
             return
         veiled = isinstance(screen, HostScreen) and screen.veiled
@@ -200,16 +222,31 @@ class VfiotopApp(App[None]):
     def on_resize(self) -> None:
         self.action_redraw()
 
+    def action_suspend_process(self) -> None:
+        """Ctrl-Z: to the shell, as every program does; its job is all of the process group."""
+        self.stop_here(everybody=True)
+
+    def stop_here(self, *, everybody: bool = False) -> None:
+        """Stop until somebody continues us, and hold no card meanwhile."""
+        if isinstance(self._driver, TerminalDriver):
+            nvml = self.host.nvml
+            if isinstance(nvml, Holder):
+                nvml.release()
+            self._driver.stop_here(everybody=everybody)
+            if isinstance(nvml, Holder):
+                nvml.resume()
+                self._poke("nvml")
+
     def action_redraw(self) -> None:
         """Write every cell again: others may have written over them."""
-        if isinstance(self._driver, LinkDriver):
+        if isinstance(self._driver, TerminalDriver):
             self._driver.shown.forget()
         self.screen.refresh()
 
     @property
     def link(self) -> Link:
         """The way to the terminal; without one, as in tests, it is never behind."""
-        return self._driver.link if isinstance(self._driver, LinkDriver) else self._no_link
+        return self._driver.link if isinstance(self._driver, TerminalDriver) else self._no_link
 
     async def hear(self) -> None:
         """Wait for a reading that is another than the last."""
@@ -298,7 +335,24 @@ class VfiotopApp(App[None]):
             if sample is not None:
                 self._take(sample)
 
+    @property
+    def failure(self) -> Exception | None:
+        """What has ended the application, where that was an error."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """Textual's way of ending after an error, without its page of values of variables."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Errors are told by whoever has started us, in one line."""
+        self._exit_renderables.clear()
+
     # --- keys ---
+
+    def is_typing(self) -> bool:
+        """Whether a field for text has the keys, or may have them after the next one."""
+        return bool(self.screen_stack) and any(each.display for each in self.screen.query(Input))
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         for command in of_screen(screen.name or ""):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import locale
 import resource
 import sys
 import threading
@@ -324,23 +325,44 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
 
 
 def _screen(host: Host, settings: config.Config) -> int:
+    """Open the screen. Does not return where a signal has ended it."""
     # Textual reads keys from stdin and draws on stderr.
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
-    # What is made until the screen is there stays: to look through it for cycles again and
-    # again is a tenth of the start, and a quarter of what runs later.
-    gc.disable()
-    settled = threading.Timer(SETTLED_S, _collect_rarely)
-    settled.daemon = True
-    settled.start()
+    from tui.tty import shows_utf8  # noqa: PLC0415
+
+    encoding = locale.getencoding()
+    if not shows_utf8(encoding):
+        return fail(
+            f"the screen is drawn in UTF-8, and this locale is {encoding}; set LC_ALL=C.UTF-8 "
+            "where the terminal shows that, or use `vfiotop status`",
+            USAGE,
+        )
+    try:
+        return _shown(host, settings)
+    except RuntimeError as error:  # no thread can be started
+        return fail(f"the screen cannot be opened: {error}", FAILED)
+
+
+def _shown(host: Host, settings: config.Config) -> int:
+    from tui.ending import Ending  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
 
-    readers = Readers(host, settings.interval)
-    readers.start()
-    from tui.app import VfiotopApp  # noqa: PLC0415 - it takes long, and they read meanwhile
+    with Ending(host.close) as ending:
+        # What is made until the screen is there stays: to look through it for cycles again and
+        # again is a tenth of the start, and a quarter of what runs later.
+        gc.disable()
+        settled = threading.Timer(SETTLED_S, _collect_rarely)
+        settled.daemon = True
+        settled.start()
+        readers = Readers(host, settings.interval)
+        readers.start()
+        from tui.app import VfiotopApp  # noqa: PLC0415 - it takes long, and they read meanwhile
 
-    app = VfiotopApp(host, settings, readers=readers)
-    app.run()
+        app = VfiotopApp(host, settings, readers=readers, ending=ending)
+        app.run()
+    if app.failure is not None:
+        raise app.failure
     return _left(DONE if app.return_code in (0, None) else FAILED)
 
 

@@ -102,6 +102,8 @@ COMMANDS = (
     Command("redraw", "ctrl+l", "app.redraw", "Redraw",
             "Write the whole screen again, where something else has written over it",
             footer=False),
+    Command("suspend", "ctrl+z", "app.suspend_process", "To the shell",
+            "Stop here and go to the shell; `fg` comes back", footer=False),
     Command("back", "escape", "app.back", "Back",
             "To the overview",
             screens=(*ANYWHERE[1:], "swap", "guest", "roles", "doctor", "help")),
@@ -129,6 +131,11 @@ def bindings(screen: str) -> list[Binding]:
         )
         for command in of_screen(screen)
     ]
+
+
+def keys_of(*ids: str) -> frozenset[str]:
+    """The keys of these commands, as Textual names them."""
+    return frozenset(key for c in COMMANDS if c.id in ids for key in c.keys.split(","))
 
 
 def of_screen(screen: str) -> tuple[Command, ...]:

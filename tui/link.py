@@ -14,27 +14,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
-
-from rich.color import ColorSystem
-from textual import events
-from textual._compositor import CompositorUpdate
-from textual.drivers.linux_driver import LinuxDriver
-from textual.geometry import Offset, Size
-from textual.message import Message
-
-from tui.messages import CaughtUp
-from tui.tight import Shown
-
-if TYPE_CHECKING:
-    from textual.app import App
 
 QUESTION = "\x1b[6n"
-
-SYNC_START, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
-
-SEEN_AS_ONE = 800
-"""Characters of a frame that nobody sees being drawn."""
 
 LOST_S = 10.0
 """Seconds after which an answer is not waited for any more."""
@@ -168,75 +149,3 @@ class Link:
             if self._asked_at is None or not self._answers or not self._is_out():
                 return self.took_s
             return max(self.took_s, self._clock() - self._asked_at)
-
-
-class LinkDriver(LinuxDriver):
-    """Textual's driver for terminals, which asks after each frame."""
-
-    def __init__(
-        self,
-        app: App[Any],
-        *,
-        debug: bool = False,
-        mouse: bool = True,
-        size: tuple[int, int] | None = None,
-    ) -> None:
-        super().__init__(app, debug=debug, mouse=mouse, size=size)
-        self.link = Link()
-        self.shown = Shown(self.link.room)
-
-    def start_application_mode(self) -> None:
-        self.shown.forget()
-        super().start_application_mode()  # type: ignore[no-untyped-call]
-        self.link.open()
-        self.link.sent(len(QUESTION))
-        # What the way itself takes is known before the first frame is.
-        self.flush()
-
-    def draw(
-        self,
-        update: CompositorUpdate,
-        size: Size,
-        colors: ColorSystem,
-        cursor: Offset | None,
-        *,
-        sync: bool,
-    ) -> None:
-        """Write what an update changes on the terminal, if it changes anything, and put the
-        cursor where one is given. A ``sync``hronized terminal shows a long frame as a whole."""
-        text = self.shown.write(update, size, colors)
-        self.link.withheld |= self.shown.unfinished
-        if text and cursor is not None:
-            text += f"\x1b[{cursor.y + 1};{cursor.x + 1}H"
-        if text and sync and len(text) > SEEN_AS_ONE:
-            text = f"{SYNC_START}{text}{SYNC_END}"
-        if text:
-            self.write(text)
-            self.flush()
-
-    def write(self, data: str) -> None:
-        super().write(data)
-        self.link.sent(len(data.encode()))
-
-    def flush(self) -> None:
-        """Called when a frame has been written."""
-        super().flush()
-        self._ask()
-
-    def _ask(self) -> None:
-        if self.link.drawn():
-            super().write(QUESTION)
-
-    def process_message(self, message: Message) -> None:
-        """Called on the thread that reads the terminal."""
-        if not isinstance(message, events.CursorPosition):
-            super().process_message(message)
-        else:
-            withheld = self.link.answered()
-            self._ask()  # for what was written after the question
-            if withheld:
-                self.send_message(CaughtUp())
-
-    def disable_input(self) -> None:
-        self.link.close()
-        super().disable_input()

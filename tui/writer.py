@@ -1,0 +1,70 @@
+"""What is written to the terminal, beside the event loop: a terminal may be slow, or gone."""
+
+from __future__ import annotations
+
+import os
+import queue
+import select
+import threading
+from collections.abc import Callable
+
+from tui.tty import hold_output
+
+AHEAD = 30
+"""Pieces that may wait; whoever writes more waits with them."""
+
+LOOK_S = 0.2
+"""Seconds between two looks at whether what waits is still to be written."""
+
+
+class Writer:
+    """Writes text to ``screen``, a file descriptor, as UTF-8 whatever the locale. ``lost`` is
+    called once, on another thread, when nothing can be written any more."""
+
+    def __init__(self, screen: int, lost: Callable[[], None] = lambda: None) -> None:
+        self._screen, self._lost = screen, lost
+        self._waiting: queue.Queue[str | None] = queue.Queue(AHEAD)
+        self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
+        self._abandoned = False
+
+    def start(self) -> None:
+        """Raises ``RuntimeError`` where no thread can be started."""
+        self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Returns when there is room for it. What comes after the end is dropped."""
+        while not self._abandoned:
+            try:
+                self._waiting.put(text, timeout=LOOK_S)
+                return
+            except queue.Full:
+                continue
+
+    def finish(self, patience: float) -> None:
+        """Wait, for so many seconds at most, until all is written; the rest is dropped."""
+        try:
+            self._waiting.put(None, timeout=patience)
+            self._thread.join(patience)
+        except queue.Full:
+            pass
+        self._abandoned = True
+
+    def _run(self) -> None:
+        hold_output()
+        over = False
+        while not over:
+            texts = [self._waiting.get()]
+            while not self._waiting.empty():
+                texts.append(self._waiting.get())
+            over = None in texts
+            self._write("".join(text for text in texts if text is not None).encode())
+
+    def _write(self, data: bytes) -> None:
+        while data and not self._abandoned:
+            try:
+                data = data[os.write(self._screen, data) :]
+            except BlockingIOError:  # somebody has made the terminal so
+                select.select([], [self._screen], [], LOOK_S)
+            except OSError:
+                self._abandoned = True
+                self._lost()
