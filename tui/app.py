@@ -482,7 +482,8 @@ class VfiotopApp(App[None]):
     def action_theme(self) -> None:
         self.theme = next_theme(self.theme)
         self.notify(f"Theme: {self.theme}", timeout=1.5)
-        threading.Thread(target=_keep_theme, args=(self.theme,), daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # no thread can be started
+            threading.Thread(target=_keep_theme, args=(self.theme,), daemon=True).start()
 
 
 def _when(sampler: Sampler) -> str:

@@ -9,13 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from tui.host import HostError
+
 T = TypeVar("T")
 
 
 async def background(call: Callable[[], T], deed: Deed | None = None) -> T:
     """The result of ``call``, or what it raises. It runs on a daemon thread of its own: one
     that never returns keeps nobody waiting who does not await it, nor the program's end. With
-    ``deed`` it is something that must not be left half way, and ``finish`` waits for it."""
+    ``deed`` it is something that must not be left half way, and ``finish`` waits for it. Raises
+    ``HostError`` where no thread can be started."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
@@ -39,9 +42,12 @@ async def background(call: Callable[[], T], deed: Deed | None = None) -> T:
         with contextlib.suppress(RuntimeError):  # the loop may have, too
             loop.call_soon_threadsafe(deliver)
 
+    try:
+        threading.Thread(target=run, name="background", daemon=True).start()
+    except RuntimeError as error:
+        raise HostError(f"{error}: raise the limit of processes (`ulimit -u`)") from error
     if deed is not None:
         _under_way.append(deed)
-    threading.Thread(target=run, name="background", daemon=True).start()
     try:
         return await done
     finally:

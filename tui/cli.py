@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import locale
+import os
 import resource
 import sys
 import threading
@@ -20,6 +21,7 @@ from typing import Any, TypeVar
 
 from tui import __version__, config, output
 from tui.host import Host, HostError, Unsettled
+from tui.host.untrusted import clean
 from tui.model import Inventory, Unavailable
 
 T = TypeVar("T")
@@ -340,8 +342,11 @@ def _screen(host: Host, settings: config.Config) -> int:
         )
     try:
         return _shown(host, settings)
-    except RuntimeError as error:  # no thread can be started
-        return fail(f"the screen cannot be opened: {error}", FAILED)
+    except Exception as error:  # no thread can be started, or a defect of ours
+        if os.environ.get("VFIOTOP_DEBUG", "0") not in ("", "0"):
+            raise
+        what = clean(f"{type(error).__name__}: {error}")
+        return fail(f"the screen failed ({what}); VFIOTOP_DEBUG=1 shows where", FAILED)
 
 
 def _shown(host: Host, settings: config.Config) -> int:
@@ -357,6 +362,8 @@ def _shown(host: Host, settings: config.Config) -> int:
         settled.start()
         readers = Readers(host, settings.interval)
         readers.start()
+        for name in ("COLUMNS", "LINES"):  # the terminal says how large it is
+            os.environ.pop(name, None)
         from tui.app import VfiotopApp  # noqa: PLC0415 - it takes long, and they read meanwhile
 
         app = VfiotopApp(host, settings, readers=readers, ending=ending)

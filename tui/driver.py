@@ -87,7 +87,7 @@ class TerminalDriver(Driver):
         """Take the terminal. Raises ``RuntimeError`` where no thread can be started, before
         anything is done to it."""
         writer = Writer(self._tty.screen, self._ending.hang_up)
-        reader = Reader(self._tty.keys, self._typed, self._input_ended)
+        reader = Reader(self._tty, self._typed, self._input_ended)
         try:
             writer.start()
             reader.start()

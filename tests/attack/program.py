@@ -1,0 +1,112 @@
+"""``python -m tests.attack.program WHAT …``: the program on its simulated host, with one thing
+changed, so that a test meets it in a moment or in a state that is rare else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import wraps
+from importlib import import_module
+from typing import Any
+
+from tests.ui.rig import FakeMover, Rig
+from tests.ui.test_swap import at_home
+from tui import cli
+from tui.config import Config
+from tui.swap import launch
+from tui.typed import Typed
+
+FOR_EVER = 600.0
+
+PROMPT = "Password of nobody: "
+TOOL = f"""
+trap 'stty echo; exit 1' INT TERM
+stty -echo; printf '{PROMPT}' >&2; read -r word; stty echo; printf 'thanks, pid %s\\n' $$ >&2
+echo '{{"id": "first"}}'
+"""
+"""Asks for a password on the terminal, as sudo does."""
+
+
+def changed(where: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
+    """Put something in the place of ``module:Class.method``."""
+    module, _, path = where.partition(":")
+    *classes, method = path.split(".")
+    owner: Any = import_module(module)
+    for name in classes:
+        owner = getattr(owner, name)
+    setattr(owner, method, change(getattr(owner, method)))
+
+
+def killed(number: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """The signal comes just before a call, and just once."""
+    waits = [number]
+
+    def change(call: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(call)
+        def instead(*given: Any, **named: Any) -> Any:
+            if waits:
+                os.kill(os.getpid(), waits.pop())
+            return call(*given, **named)
+
+        return instead
+
+    return change
+
+
+def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    return lambda _: call
+
+
+class AskingMover(FakeMover):
+    """Asks on the terminal before it begins, as the real one does."""
+
+    def begin(self, words: Sequence[str]) -> str:
+        launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
+        return launch.launch_elevated(words, "sudo")
+
+
+def asking() -> int:
+    """A host on which a swap asks for a password."""
+    rig = Rig()
+    at_home(rig)
+    rig.mover = AskingMover()
+    rig.mover.asks = True
+    return cli._screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
+
+
+def hang(*_: object) -> None:
+    time.sleep(FOR_EVER)
+
+
+def fail(*_: object) -> None:
+    raise ZeroDivisionError("on purpose")
+
+
+def feed_that_fails(feed: Callable[[Typed, str], Any]) -> Callable[[Typed, str], Any]:
+    def instead(typed: Typed, text: str) -> Any:
+        return fail() if "!" in text else feed(typed, text)
+
+    return instead
+
+
+def main(what: str, *arguments: str) -> int:
+    """Run it."""
+    if what == "asking":
+        return asking()
+    if what == "killed-at":
+        changed(arguments[0], killed(signal.Signals[arguments[1]]))
+    elif what == "hung":
+        changed("tui.app:VfiotopApp.action_help", instead(hang))
+    elif what == "failing":
+        changed("tui.app:VfiotopApp.action_help", instead(fail))
+    elif what == "deaf":
+        changed("tui.typed:Typed.feed", feed_that_fails)
+    return cli.main(["--demo"])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(*sys.argv[1:]))
