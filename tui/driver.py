@@ -18,6 +18,7 @@ from textual._compositor import CompositorUpdate
 from textual.driver import Driver
 from textual.geometry import Offset, Size
 from textual.message import Message
+from textual.widgets import Input
 
 from tui.link import QUESTION, Link
 from tui.messages import CaughtUp
@@ -40,6 +41,9 @@ SEEN_AS_ONE = 800
 
 LOOK_S = 0.002
 """Seconds between two looks at whether the application is done with a key."""
+
+OPENING_S = 0.5
+"""Seconds for which keys wait for a field that an earlier one opens."""
 
 LAST_WORDS_S = 10.0
 """Seconds for which the terminal may take to be given back; slow links need some."""
@@ -69,6 +73,7 @@ class TerminalDriver(Driver):
         self._size = size or self._tty.size
         self._keys = self._vfiotop.keys
         self._is_told = self._delivers = False
+        self._delivered_at = 0.0
         self._writer = Writer(self._tty.screen)
         self._reader: Reader | None = None
         self.link = Link()
@@ -232,12 +237,13 @@ class TerminalDriver(Driver):
 
     def _deliver(self) -> None:
         """Hand on the next key, if the application has taken those before it."""
-        if not self._is_busy():
+        if not self._is_busy() and not self._is_opening():
             self._is_told = False  # what is put in after the next look is told anew
             event = self._keys.take(typing=self._vfiotop.is_typing())
             if event is None:
                 self._delivers = False
                 return
+            self._delivered_at = self._loop.time()
             self.process_message(event)
             self._is_told = True
         self._loop.call_later(LOOK_S, self._deliver)
@@ -249,6 +255,13 @@ class TerminalDriver(Driver):
             return False
         nodes = [app, app.screen, *(app.focused.ancestors_with_self if app.focused else ())]
         return not all(node._message_queue.empty() for node in nodes)
+
+    def _is_opening(self) -> bool:
+        """Whether a field for text is about to open, which the next keys are for."""
+        if not self._keys.opening or not self._app.screen_stack:
+            return False
+        late = self._loop.time() > self._delivered_at + OPENING_S
+        return not late and not isinstance(self._app.focused, Input)
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.MouseDown) and message.button in self._down_buttons:

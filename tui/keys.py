@@ -18,6 +18,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Collection
+from itertools import islice
 
 from textual import events
 from textual.message import Message
@@ -34,39 +35,43 @@ class Keys:
         self._first, self._opens = frozenset(first), frozenset(opens)
         self._lock = threading.Lock()
         self._waiting: deque[Message] = deque()
-        self._run = 0
-        """How many at the end of the queue are alike."""
+        self.opening = False
+        """Whether a key was taken that opens a field, and only characters since."""
 
     def __len__(self) -> int:
         return len(self._waiting)
 
     def put(self, event: Message) -> None:
         with self._lock:
-            waiting = self._waiting
-            alike = bool(waiting) and _alike(waiting[-1], event)
-            most = _most(event)
-            if alike and self._run >= most:
+            waiting, most = self._waiting, _most(event)
+            latest = list(islice(reversed(waiting), most))
+            if len(latest) == most and all(_alike(each, event) for each in latest):
                 if most == 1:
                     waiting[-1] = event
-                return
-            if len(waiting) >= LIMIT:
-                if not self._is_first(event, typing=False):
-                    return
-                waiting.pop()
-            waiting.append(event)
-            self._run = self._run + 1 if alike else 1
+            elif len(waiting) < LIMIT:
+                waiting.append(event)
+            elif self._is_first(event, typing=False):
+                waiting[-1] = event
 
     def take(self, *, typing: bool = False) -> Message | None:
         """The next event; ``typing`` is whether characters are text now."""
         with self._lock:
-            waiting = self._waiting
-            for index, event in enumerate(waiting):
-                if self._is_first(event, typing=typing):
-                    for _ in range(index):
-                        waiting.popleft()
-                    break
-                typing = typing or (isinstance(event, events.Key) and event.key in self._opens)
-            return waiting.popleft() if waiting else None
+            self._leave_first(typing or self.opening)
+            if not self._waiting:
+                return None
+            event = self._waiting.popleft()
+            if isinstance(event, events.Key):
+                self.opening = event.key in self._opens or (self.opening and event.is_printable)
+            return event
+
+    def _leave_first(self, typing: bool) -> None:
+        """Drop what waits before a key that comes first."""
+        for index, event in enumerate(self._waiting):
+            if self._is_first(event, typing=typing):
+                for _ in range(index):
+                    self._waiting.popleft()
+                return
+            typing = typing or (isinstance(event, events.Key) and event.key in self._opens)
 
     def _is_first(self, event: Message, *, typing: bool) -> bool:
         return (

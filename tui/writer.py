@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import queue
 import select
@@ -42,11 +43,10 @@ class Writer:
 
     def finish(self, patience: float) -> None:
         """Wait, for so many seconds at most, until all is written; the rest is dropped."""
-        try:
-            self._waiting.put(None, timeout=patience)
-            self._thread.join(patience)
-        except queue.Full:
-            pass
+        if self._thread.ident is not None:
+            with contextlib.suppress(queue.Full):
+                self._waiting.put(None, timeout=patience)
+                self._thread.join(patience)
         self._abandoned = True
 
     def _run(self) -> None:

@@ -1,0 +1,116 @@
+"""Keys that come faster than the application takes them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from textual import events
+from textual.message import Message
+from textual.widgets import Input
+
+from tests.ui.rig import Rig, until
+from tui.driver import TerminalDriver
+
+
+class Typist:
+    """Types at an application as the thread does that reads the terminal."""
+
+    def __init__(self, rig: Rig) -> None:
+        self.driver = TerminalDriver(rig.app)
+        self.delivered: list[str] = []
+        forward = self.driver.send_message
+
+        def count(message: Message) -> None:
+            if isinstance(message, events.Key):
+                self.delivered.append(message.key)
+            forward(message)
+
+        self.driver.send_message = count  # type: ignore[method-assign]
+
+    async def type(self, *keys: str) -> None:
+        def put() -> None:
+            for key in keys:
+                self.driver._typed(events.Key(key, key if len(key) == 1 else None))
+
+        await asyncio.to_thread(put)
+
+
+@asynccontextmanager
+async def busy(rig: Rig) -> AsyncIterator[None]:
+    """The application takes no key within it: it is busy with another message."""
+    began, over = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        began.set()
+        await over.wait()
+
+    rig.app.call_later(work)
+    await began.wait()
+    yield
+    over.set()
+
+
+async def rounds(count: int = 50) -> None:
+    """Let the event loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def test_a_busy_application_has_few_keys_before_it_and_q_is_next() -> None:
+    rig = Rig()
+    async with rig.running():
+        typist = Typist(rig)
+        async with busy(rig):
+            await typist.type(*["tab"] * 500)
+            await rounds()
+            assert typist.delivered == ["tab"]
+            await typist.type("q")
+            await rounds()
+        async with asyncio.timeout(10):
+            while rig.app._running:
+                await asyncio.sleep(0.001)
+    assert typist.delivered == ["tab", "q"]
+    assert rig.app.return_code == 0
+
+
+async def test_keys_come_one_by_one_and_in_order() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        typist = Typist(rig)
+        await typist.type("tab", "down", "tab", "g")
+        await until(pilot, lambda: rig.app.screen.name == "groups")
+        assert typist.delivered == ["tab", "down", "tab", "g"]
+
+
+async def test_text_behind_the_key_of_the_filter_is_for_the_filter() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        typist = Typist(rig)
+        await typist.type("slash", *"quay")
+        await until(pilot, lambda: len(typist.delivered) == 5)
+        await until(pilot, lambda: rig.app.screen.query_one("#filter", Input).value == "quay")
+
+
+async def test_a_paste_into_the_filter_arrives_whole() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        typist = Typist(rig)
+        await typist.type("slash")
+        await until(pilot, lambda: isinstance(rig.app.focused, Input))
+        await asyncio.to_thread(typist.driver._typed, events.Paste("q" * 30))
+        await until(pilot, lambda: rig.app.screen.query_one("#filter", Input).value == "q" * 30)
+
+
+async def test_escape_overtakes_what_was_typed_ahead() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        typist = Typist(rig)
+        await typist.type("g")
+        await until(pilot, lambda: rig.app.screen.name == "groups")
+        async with busy(rig):
+            await typist.type(*["down", "up"] * 300, "escape")
+            await rounds()
+        await until(pilot, lambda: rig.app.screen.name == "overview")
+        assert typist.delivered in (["g", "escape"], ["g", "down", "escape"])
