@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -74,13 +75,13 @@ class TerminalDriver(Driver):
         self._keys = self._vfiotop.keys
         self._is_told = self._delivers = False
         self._delivered_at = 0.0
-        self._writer = Writer(self._tty.screen)
+        self._writer = Writer(self._tty)
         self._reader: Reader | None = None
         self.link = Link()
         self.shown = Shown(self.link.room)
-        self._ending.on(signal.SIGWINCH, self._later(self._measure))
-        self._ending.on(signal.SIGTSTP, self._later(self._vfiotop.stop_here))
-        self._ending.on(signal.SIGCONT, self._later(self._continued))
+        self._ending.on(signal.SIGWINCH, self._once(self._measure))
+        self._ending.on(signal.SIGTSTP, self._once(self._vfiotop.stop_here))
+        self._ending.on(signal.SIGCONT, self._once(self._continued))
 
     @property
     def can_suspend(self) -> bool:
@@ -89,9 +90,11 @@ class TerminalDriver(Driver):
     # --- the terminal is taken, and given back ---
 
     def start_application_mode(self) -> None:
-        """Take the terminal. Raises ``RuntimeError`` where no thread can be started, before
-        anything is done to it."""
-        writer = Writer(self._tty.screen, self._ending.hang_up)
+        """Take the terminal, unless the program ends. Raises ``RuntimeError`` where no thread
+        can be started, before anything is done to it."""
+        if not self._is_ours():
+            return
+        writer = Writer(self._tty, self._ending.hang_up)
         reader = Reader(self._tty, self._typed, self._input_ended)
         try:
             writer.start()
@@ -141,9 +144,8 @@ class TerminalDriver(Driver):
         self._tty.lent = True
 
     def resume_application_mode(self) -> None:
-        """Take it again, unless the program ends."""
-        if self._is_ours():
-            self.start_application_mode()
+        """Take it again."""
+        self.start_application_mode()
         self._tty.lent = False
 
     # --- stopped and continued ---
@@ -151,7 +153,7 @@ class TerminalDriver(Driver):
     def stop_here(self, *, everybody: bool) -> None:
         """Stop this process, as Ctrl-Z does; with ``everybody`` all of its process group, which a
         shell takes for one job. Returns when it is continued."""
-        if not self._tty.taken:
+        if not self._tty.taken or signal.getsignal(signal.SIGTSTP) == signal.SIG_IGN:
             return
         self.suspend_application_mode()
         if everybody:
@@ -246,7 +248,7 @@ class TerminalDriver(Driver):
             self._delivered_at = self._loop.time()
             self.process_message(event)
             self._is_told = True
-        self._loop.call_later(LOOK_S, self._deliver)
+        self._loop.call_later(LOOK_S, self._guarded(self._deliver))
 
     def _is_busy(self) -> bool:
         """Whether a message waits where a key goes through."""
@@ -279,11 +281,39 @@ class TerminalDriver(Driver):
         else:
             self._later(self._app._handle_exception)(error)
 
+    # --- between threads ---
+
     def _later(self, call: Callable[..., None]) -> Callable[..., None]:
         """The same call from any thread, made on that of the event loop."""
 
         def ask(*arguments: Any) -> None:
             with contextlib.suppress(RuntimeError):  # the loop may be over
-                self._loop.call_soon_threadsafe(call, *arguments)
+                self._loop.call_soon_threadsafe(self._guarded(call), *arguments)
 
         return ask
+
+    def _once(self, call: Callable[[], None]) -> Callable[[], None]:
+        """The same; further calls until it is made are one with it."""
+        asked = threading.Event()
+
+        def make() -> None:
+            asked.clear()
+            call()
+
+        def ask() -> None:
+            if not asked.is_set():
+                asked.set()
+                self._later(make)()
+
+        return ask
+
+    def _guarded(self, call: Callable[..., None]) -> Callable[..., None]:
+        """The same call; asyncio would only log what it raises, and go on without keys."""
+
+        def make(*arguments: Any) -> None:
+            try:
+                call(*arguments)
+            except Exception as error:
+                self._app._handle_exception(error)
+
+        return make

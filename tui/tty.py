@@ -72,6 +72,8 @@ class Tty:
         """Whether it is the screen's now."""
         self.lent = False
         """Whether somebody else has it for a while."""
+        self.over = False
+        """Whether nothing more is written to it but the last words."""
 
     @property
     def foreground(self) -> bool:
@@ -116,6 +118,7 @@ class Tty:
         written is dropped."""
         if not self.taken:
             return
+        self.over = True
         with contextlib.suppress(termios.error):
             if self.foreground:
                 termios.tcflush(self.screen, termios.TCOFLUSH)

@@ -9,21 +9,25 @@ import select
 import threading
 from collections.abc import Callable
 
-from tui.tty import hold_output
+from tui.tty import Tty, hold_output
 
 AHEAD = 30
 """Pieces that may wait; whoever writes more waits with them."""
+
+PIECE = 4096
+"""Bytes that are written at once: less than the kernel has room for, so that the last words
+find some."""
 
 LOOK_S = 0.2
 """Seconds between two looks at whether what waits is still to be written."""
 
 
 class Writer:
-    """Writes text to ``screen``, a file descriptor, as UTF-8 whatever the locale. ``lost`` is
-    called once, on another thread, when nothing can be written any more."""
+    """Writes text to ``tty``, as UTF-8 whatever the locale. ``lost`` is called once, on another
+    thread, when nothing can be written any more."""
 
-    def __init__(self, screen: int, lost: Callable[[], None] = lambda: None) -> None:
-        self._screen, self._lost = screen, lost
+    def __init__(self, tty: Tty, lost: Callable[[], None] = lambda: None) -> None:
+        self._tty, self._lost = tty, lost
         self._waiting: queue.Queue[str | None] = queue.Queue(AHEAD)
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._abandoned = False
@@ -60,11 +64,11 @@ class Writer:
             self._write("".join(text for text in texts if text is not None).encode())
 
     def _write(self, data: bytes) -> None:
-        while data and not self._abandoned:
+        while data and not self._abandoned and not self._tty.over:
             try:
-                data = data[os.write(self._screen, data) :]
+                data = data[os.write(self._tty.screen, data[:PIECE]) :]
             except BlockingIOError:  # somebody has made the terminal so
-                select.select([], [self._screen], [], LOOK_S)
+                select.select([], [self._tty.screen], [], LOOK_S)
             except OSError:
                 self._abandoned = True
                 self._lost()

@@ -80,7 +80,9 @@ def test_ctrl_c_in_the_first_moments_ends_it(moment: str) -> None:
         if moment.endswith("on_unmount"):  # the last one
             ready(terminal)
             terminal.press("q")
-        assert ended_by(terminal, signal.SIGINT)
+        ended = terminal.end()
+        # In the last moment of all it may have ended already.
+        assert ended == -signal.SIGINT or (ended == 0 and moment.endswith("on_unmount"))
         assert given_back(terminal, before)
         assert "Traceback" not in terminal.output().decode()
 
@@ -183,6 +185,30 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(shell: Terminal) -> None:
     assert left_over(shell.output()) in ({}, {"2004": "h"})  # which bash itself turns on
 
 
+def test_one_that_is_started_in_the_background_waits_there(shell: Terminal) -> None:
+    at = shell.press(f"stty tostop; {' '.join(PROGRAM)} &\n")
+    command(shell, "until jobs | grep Stopped; do read -t 0.1 x <> <(:); done", "Stopped")
+    assert b"1049" not in shell.output(at)
+    at = shell.press("fg\n")
+    until(shell, lambda: whole(drawn_since(shell, at)))
+    at = shell.press("q")
+    until(shell, lambda: b"at $" in shell.output(at))
+    command(shell, "stty -a", " echo ")
+    assert left_over(shell.output()) in ({}, {"2004": "h"})
+
+
+def test_many_signals_that_end_nothing_are_one(screen: Terminal) -> None:
+    before = resident_kib(screen)
+    for _ in range(20_000):
+        send(screen, signal.SIGWINCH)
+        send(screen, signal.SIGCONT)
+    until_it_listens(screen)
+    assert resident_kib(screen) - before < 20_000
+    screen.press("q")
+    assert screen.end() == 0
+    assert left_over(screen.output()) == {}
+
+
 def test_one_in_the_background_leaves_the_terminal_alone(shell: Terminal) -> None:
     shell.press(" ".join(PROGRAM) + "\n")
     ready(shell)
@@ -252,16 +278,17 @@ def test_a_password_is_told_to_who_asks(asked: Terminal) -> None:
 NINES = "9" * 5000
 
 HARMLESS = (
-    "\x1b[99999999999;99999u", "\x1b[55296u", "\x1b[97;1;55296u", "\x1b[97;1:3u",
-    "\x1b[98:66;1:x;u", f"\x1b[{NINES}u", f"\x1b[97;{NINES}u", f"\x1b[97;1;{NINES}u",
-    f"\x1b[27;5;{NINES}~", "\x1b[98;1A", "\x1b[<0;99999999999;9M", "\x1b[<0;0;0M",
-    "\x1b[<0;-5;-5M", f"\x1b[<{NINES};1;1m", "\x1b[M\x20\x20\x20", "\x1b[48;0;0;0;0t",
-    "\x1b[48;99999;99999;9;9t", "\x1b[48;-1;-1;0;0t", f"\x1b[48;{NINES};1;1;1t", "\x1b[0;0R",
-    f"\x1b[{NINES};{NINES}R", "\x1b[?2048;1$y", "\x1b[?2048;2$y", "\x1b[?2026;9$y",
-    "\x1b[?62;22c", "\x1b[>1;10;0c", "\x1b[0n", "\x1b[?997;1n", "\x1b[8;1;1t", "\x1b[?1u",
-    "\x1b[x", "\x1b]11;rgb:ffff/ffff/ffff\x07", "\x1b]52;c;cWJ1eQ==\x1b\\",
-    "\x1bP>|xterm(390)\x1b\\", "\x1b_Gi=1;OK\x1b\\", "\x1b^bad\x1b\\", "\x1bXbad\x1b\\",
-    "\x9bquby\x18", "\x1b[12\x1a", "\x1b[é9b", "\x1b(b\x18",
+    "\x1b[<0;9999;9999M", "\x1b[<35;9999;1M", "\x1b[<255;3;3M", "\x1b[<66;500;500M",
+    "\x1b[200~qby\x1b[201~", "\x1b[99999999999;99999u", "\x1b[55296u", "\x1b[97;1;55296u",
+    "\x1b[97;1:3u", "\x1b[98:66;1:x;u", f"\x1b[{NINES}u", f"\x1b[97;{NINES}u",
+    f"\x1b[97;1;{NINES}u", f"\x1b[27;5;{NINES}~", "\x1b[98;1A", "\x1b[<0;99999999999;9M",
+    "\x1b[<0;0;0M", "\x1b[<0;-5;-5M", f"\x1b[<{NINES};1;1m", "\x1b[M\x20\x20\x20",
+    "\x1b[48;0;0;0;0t", "\x1b[48;99999;99999;9;9t", "\x1b[48;-1;-1;0;0t",
+    f"\x1b[48;{NINES};1;1;1t", "\x1b[0;0R", f"\x1b[{NINES};{NINES}R", "\x1b[?2048;1$y",
+    "\x1b[?2048;2$y", "\x1b[?2026;9$y", "\x1b[?62;22c", "\x1b[>1;10;0c", "\x1b[0n",
+    "\x1b[?997;1n", "\x1b[8;1;1t", "\x1b[?1u", "\x1b[x", "\x1b]11;rgb:ffff/ffff/ffff\x07",
+    "\x1b]52;c;cWJ1eQ==\x1b\\", "\x1bP>|xterm(390)\x1b\\", "\x1b_Gi=1;OK\x1b\\", "\x1b^bad\x1b\\",
+    "\x1bXbad\x1b\\", "\x9bquby\x18", "\x1b[12\x1a", "\x1b[é9b", "\x1b(b\x18",
 )  # fmt: skip
 """Sequences that mean nothing here; their letters are keys that open a screen, or quit."""
 
@@ -292,12 +319,12 @@ def test_nothing_that_a_terminal_says_ends_it_or_is_taken_for_keys(screen: Termi
     assert screen.end() == 0
 
 
-@pytest.mark.parametrize("begins", ["\x1b]0;", "\x1bP", "\x1b_", "\x1b[", "\x1b[200~"])
+@pytest.mark.parametrize("begins", ["\x1b]0;", "\x1b[", "\x1b[200~"])
 def test_what_never_ends_takes_neither_memory_nor_the_keyboard(
     screen: Terminal, begins: str
 ) -> None:
     before = resident_kib(screen)
-    typed(screen, begins.encode() + b"1" * 2_000_000)
+    typed(screen, begins.encode() + b"1" * 500_000)
     until_it_listens(screen)
     assert resident_kib(screen) - before < 20_000
     screen.press("q")

@@ -146,7 +146,7 @@ def read_until(descriptor: int, end: bytes) -> bytes:
 
 
 def test_text_is_written_in_order_as_utf8(line: Line) -> None:
-    writer = Writer(line.ours)
+    writer = Writer(line.tty)
     writer.start()
     for text in ("─", "語", "end"):
         writer.write(text)
@@ -157,7 +157,7 @@ def test_text_is_written_in_order_as_utf8(line: Line) -> None:
 @pytest.mark.parametrize("blocking", [True, False])
 def test_a_terminal_that_takes_nothing_holds_up_nobody_for_ever(line: Line, blocking: bool) -> None:
     os.set_blocking(line.ours, blocking)
-    writer = Writer(line.ours)
+    writer = Writer(line.tty)
     writer.start()
     for _ in range(AHEAD // 2):
         writer.write("x" * 100_000)
@@ -168,7 +168,7 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody_for_ever(line: Line, bloc
 
 def test_a_terminal_that_is_gone_is_told_once_and_takes_what_is_written(line: Line) -> None:
     told = threading.Semaphore(0)
-    writer = Writer(line.ours, told.release)
+    writer = Writer(line.tty, told.release)
     writer.start()
     line.hang_up()
     for _ in range(3 * AHEAD):
@@ -179,7 +179,7 @@ def test_a_terminal_that_is_gone_is_told_once_and_takes_what_is_written(line: Li
 
 
 def test_one_that_was_never_started_has_nothing_to_finish(line: Line) -> None:
-    writer = Writer(line.ours)
+    writer = Writer(line.tty)
     writer.finish(PATIENCE)
     writer.write("x")
 
