@@ -21,7 +21,6 @@ from typing import Any, TypeVar
 
 from tui import __version__, config, output
 from tui.host import Host, HostError, Unsettled
-from tui.host.untrusted import clean
 from tui.model import Inventory, Unavailable
 
 T = TypeVar("T")
@@ -340,20 +339,10 @@ def _screen(host: Host, settings: config.Config) -> int:
             "where the terminal shows that, or use `vfiotop status`",
             USAGE,
         )
-    try:
-        return _shown(host, settings)
-    except Exception as error:  # no thread can be started, or a defect of ours
-        if os.environ.get("VFIOTOP_DEBUG", "0") not in ("", "0"):
-            raise
-        what = clean(f"{type(error).__name__}: {error}")
-        return fail(f"the screen failed ({what}); VFIOTOP_DEBUG=1 shows where", FAILED)
-
-
-def _shown(host: Host, settings: config.Config) -> int:
     from tui.ending import Ending  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
 
-    with Ending(host.close) as ending:
+    with Ending(host.close, settle=lambda: _left(DONE)) as ending:
         # What is made until the screen is there stays: to look through it for cycles again and
         # again is a tenth of the start, and a quarter of what runs later.
         gc.disable()

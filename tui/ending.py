@@ -27,11 +27,18 @@ OF_THE_TOOL = frozenset({signal.SIGINT, signal.SIGQUIT})
 
 class Ending:
     """Within it (``with``) every signal that can be caught ends the program in good order.
-    ``close`` lets go of all that is held; it never raises and may be called twice."""
+    ``close`` lets go of all that is held; it never raises and may be called twice. ``settle``
+    waits for what must not be left half way, once the terminal is given back."""
 
-    def __init__(self, close: Callable[[], None] = lambda: None, tty: Tty | None = None) -> None:
+    def __init__(
+        self,
+        close: Callable[[], None] = lambda: None,
+        tty: Tty | None = None,
+        settle: Callable[[], object] = lambda: None,
+    ) -> None:
         self.tty = tty or Tty()
         self._close = close
+        self._settle = settle
         self.signals = Signals(self._heard)
         self._others: dict[int, Callable[[], None]] = {}
         self._leave: Callable[[], object] | None = None
@@ -53,6 +60,7 @@ class Ending:
         self.tty.give_back_at_once()
         self.signals.close()
         if self.by is not None:
+            self._settle()
             self._close()
             end_by(self.by)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import wraps
 from importlib import import_module
@@ -18,6 +18,7 @@ from tests.ui.test_swap import at_home
 from tui import cli
 from tui.config import Config
 from tui.swap import launch
+from tui.swap.request import Request
 from tui.typed import Typed
 
 FOR_EVER = 600.0
@@ -64,9 +65,9 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 class AskingMover(FakeMover):
     """Asks on the terminal before it begins, as the real one does."""
 
-    def begin(self, words: Sequence[str]) -> str:
+    def begin(self, request: Request) -> str:
         launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
-        return launch.launch_elevated(words, "sudo")
+        return launch.launch_elevated(request, "sudo")
 
 
 def asking() -> int:

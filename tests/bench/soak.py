@@ -37,6 +37,7 @@ from tui.host.agent import AgentSource
 from tui.host.drm import DrmSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.swaps import SwapSource
+from tui.host.tree import Plain
 
 INTERVAL_S = 0.2
 ACT_S = 1.0
@@ -107,7 +108,7 @@ def growth(samples: Sequence[Used]) -> list[str]:
 def real(folder: Path, uri: str) -> int:
     """The screen on the laid-out host, with every source that this machine can have."""
     host: Host = open_host(folder, uri)
-    pci = PciSource(folder / "host")
+    pci = PciSource(Plain(folder / "host"))
     host = replace(
         host,
         vitals=VitalsSource(pci),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from textual import events
 from textual.message import Message
 from textual.widgets import Input
 
-from tests.ui.rig import Rig, until
+from tests.ui.rig import NVML, Held, Rig, until
+from tui.app import VfiotopApp
+from tui.config import Config
 from tui.driver import TerminalDriver
+from tui.model import NvmlReading
 
 
 class Typist:
@@ -114,3 +118,32 @@ async def test_escape_overtakes_what_was_typed_ahead() -> None:
             await rounds()
         await until(pilot, lambda: rig.app.screen.name == "overview")
         assert typist.delivered in (["g", "escape"], ["g", "down", "escape"])
+
+
+class HeldCard(Held[NvmlReading]):
+    """A source that holds a card, and notes what is asked of it."""
+
+    def __init__(self) -> None:
+        super().__init__(NVML)
+        self.asked: list[str] = []
+
+    def release(self) -> bool:
+        self.asked.append("release")
+        return True
+
+    def resume(self) -> None:
+        self.asked.append("resume")
+
+
+async def test_one_that_is_stopped_holds_no_card() -> None:
+    rig, card = Rig(), HeldCard()
+    app = VfiotopApp(replace(rig.host, nvml=card), Config(interval=3600))
+    async with app.run_test():
+        driver = TerminalDriver(app)
+        asked: list[list[str]] = []
+        driver.stop_here = lambda *, everybody: asked.append([*card.asked])  # type: ignore[method-assign]
+        before, app._driver = app._driver, driver
+        app.action_suspend_process()
+        app._driver = before
+        assert asked == [["release"]]
+        assert card.asked == ["release", "resume"]

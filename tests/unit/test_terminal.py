@@ -80,11 +80,11 @@ def test_it_is_given_back_as_it_was(line: Line) -> None:
 def test_at_once_it_is_given_back_with_its_modes_and_only_once(line: Line) -> None:
     before = termios.tcgetattr(line.ours)
     line.tty.take()
-    os.write(line.ours, b"a frame that nobody reads")
     line.tty.give_back_at_once()
     line.tty.give_back_at_once()
     assert termios.tcgetattr(line.ours) == before
-    assert os.read(line.theirs, 4096).decode() == "\x18" + LEAVE
+    os.write(line.ours, b"$ ")
+    assert read_until(line.theirs, b"$ ").decode() == f"\x18{LEAVE}$ "
 
 
 def test_every_mode_that_is_set_is_reset() -> None:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, ClassVar, cast
 from textual.app import ComposeResult
 from textual.screen import Screen
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from tui.live import Live
 from widgets.canvas import INKS, INKS_RULES
+from widgets.footer import KeyFooter
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
@@ -67,7 +68,7 @@ class HostScreen(Screen[None]):
         yield HostHeader(self.vfiotop.host.banner)
         yield from self.body()
         yield Static("vfiotop needs 36x10 cells or more", id="too-small")
-        yield Footer()
+        yield KeyFooter()
 
     def body(self) -> Iterable[Widget]:
         raise NotImplementedError
