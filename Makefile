@@ -5,7 +5,7 @@ TOPOLOGY ?=
 RUN ?= bash -i
 BIN := .venv/bin
 
-.PHONY: help setup run test lab bench check screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab bench soak check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -28,6 +28,10 @@ lab: ## run the tests in the lab; or a shell there: make lab TOPOLOGY=two-slots 
 bench: ## measure beside nvitop and nvtop: make bench ARGS="--runs 1 --only keys"
 	@.ci/setup --bench
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+soak: ## an hour of the screen, every 0.2 s: memory, descriptors, threads: make soak ARGS="--seconds 240"
+	@.ci/setup --tests
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
 check: setup ## lint, format, types, weaknesses, import contracts
 	@$(BIN)/ruff check .
