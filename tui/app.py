@@ -14,10 +14,12 @@ from typing import Protocol, runtime_checkable
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
+from textual import events
 from textual._compositor import CompositorUpdate
 from textual.actions import ActionParseResult
 from textual.app import App, ScreenStackError, SystemCommand
 from textual.dom import DOMNode
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
@@ -353,6 +355,13 @@ class VfiotopApp(App[None]):
     def is_typing(self) -> bool:
         """Whether a field for text has the keys, or may have them after the next one."""
         return bool(self.screen_stack) and any(each.display for each in self.screen.query(Input))
+
+    def opens_field(self, event: Message) -> bool:
+        """Whether an event is a key that opens a field for text here and now."""
+        if not isinstance(event, events.Key) or event.key not in keys_of(*OPEN_FIELDS):
+            return False
+        binding = self.screen.active_bindings.get(event.key) if self.screen_stack else None
+        return binding is not None and binding.enabled and not isinstance(self.focused, Input)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         for command in of_screen(screen.name or ""):

@@ -30,9 +30,10 @@ DONE, FAILED, USAGE, STUCK = 0, 1, 2, 3
 SETTLED_S = 2.0
 """Seconds after which the start of the screen is over."""
 
-COLLECT = (10_000, 20, 50)
+COLLECT = (10_000, 20, 5)
 """Python's thresholds for collecting cycles: a reading makes some thousand objects, hardly
-any of them in one."""
+any of them in one. A screen that was closed is one of ten thousand, which only a collection of
+all generations finds."""
 
 GUEST_COMMANDS = {
     "start": "start the guest; its card is bound first where that is needed",

@@ -43,8 +43,8 @@ SEEN_AS_ONE = 800
 LOOK_S = 0.002
 """Seconds between two looks at whether the application is done with a key."""
 
-OPENING_S = 0.5
-"""Seconds for which keys wait for a field that an earlier one opens."""
+OPENING_S = 5.0
+"""Seconds for which keys wait for a field that an earlier one opens; a busy machine needs some."""
 
 LAST_WORDS_S = 10.0
 """Seconds for which the terminal may take to be given back; slow links need some."""
@@ -74,7 +74,7 @@ class TerminalDriver(Driver):
         self._size = size or self._tty.size
         self._keys = self._vfiotop.keys
         self._is_told = self._delivers = False
-        self._delivered_at = 0.0
+        self._opens_since: float | None = None
         self._writer = Writer(self._tty)
         self._reader: Reader | None = None
         self.link = Link()
@@ -245,7 +245,8 @@ class TerminalDriver(Driver):
             if event is None:
                 self._delivers = False
                 return
-            self._delivered_at = self._loop.time()
+            if self._vfiotop.opens_field(event):
+                self._opens_since = self._loop.time()
             self.process_message(event)
             self._is_told = True
         self._loop.call_later(LOOK_S, self._guarded(self._deliver))
@@ -260,10 +261,12 @@ class TerminalDriver(Driver):
 
     def _is_opening(self) -> bool:
         """Whether a field for text is about to open, which the next keys are for."""
-        if not self._keys.opening or not self._app.screen_stack:
+        since = self._opens_since
+        if since is None or not self._app.screen_stack:
             return False
-        late = self._loop.time() > self._delivered_at + OPENING_S
-        return not late and not isinstance(self._app.focused, Input)
+        if isinstance(self._app.focused, Input) or self._loop.time() > since + OPENING_S:
+            self._opens_since = None
+        return self._opens_since is not None
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.MouseDown) and message.button in self._down_buttons:

@@ -35,7 +35,7 @@ class Keys:
         self._first, self._opens = frozenset(first), frozenset(opens)
         self._lock = threading.Lock()
         self._waiting: deque[Message] = deque()
-        self.opening = False
+        self._opening = False
         """Whether a key was taken that opens a field, and only characters since."""
 
     def __len__(self) -> int:
@@ -56,12 +56,12 @@ class Keys:
     def take(self, *, typing: bool = False) -> Message | None:
         """The next event; ``typing`` is whether characters are text now."""
         with self._lock:
-            self._leave_first(typing or self.opening)
+            self._leave_first(typing or self._opening)
             if not self._waiting:
                 return None
             event = self._waiting.popleft()
             if isinstance(event, events.Key):
-                self.opening = event.key in self._opens or (self.opening and event.is_printable)
+                self._opening = event.key in self._opens or (self._opening and event.is_printable)
             return event
 
     def _leave_first(self, typing: bool) -> None:
