@@ -19,8 +19,8 @@ from textual._compositor import CompositorUpdate
 from textual.driver import Driver
 from textual.geometry import Offset, Size
 from textual.message import Message
-from textual.widgets import Input
 
+from tui.delivery import Delivery
 from tui.link import QUESTION, Link
 from tui.messages import CaughtUp
 from tui.reader import Reader
@@ -39,12 +39,6 @@ SYNC_KNOWN = "\x1b[?2026$p"
 
 SEEN_AS_ONE = 800
 """Characters of a frame that nobody sees being drawn."""
-
-LOOK_S = 0.002
-"""Seconds between two looks at whether the application is done with a key."""
-
-OPENING_S = 5.0
-"""Seconds for which keys wait for a field that an earlier one opens; a busy machine needs some."""
 
 LAST_WORDS_S = 10.0
 """Seconds for which the terminal may take to be given back; slow links need some."""
@@ -72,9 +66,7 @@ class TerminalDriver(Driver):
         self._ending = self._vfiotop.ending
         self._tty = self._ending.tty
         self._size = size or self._tty.size
-        self._keys = self._vfiotop.keys
-        self._is_told = self._delivers = False
-        self._opens_since: float | None = None
+        self._delivery = Delivery(self._vfiotop, self._later, self.process_message)
         self._writer = Writer(self._tty)
         self._reader: Reader | None = None
         self.link = Link()
@@ -227,46 +219,7 @@ class TerminalDriver(Driver):
             if withheld:
                 self._later(self.send_message)(CaughtUp())
             return
-        self._keys.put(event)
-        if not self._is_told:
-            self._is_told = True
-            self._later(self._begin)()
-
-    def _begin(self) -> None:
-        if not self._delivers:
-            self._delivers = True
-            self._deliver()
-
-    def _deliver(self) -> None:
-        """Hand on the next key, if the application has taken those before it."""
-        if not self._is_busy() and not self._is_opening():
-            self._is_told = False  # what is put in after the next look is told anew
-            event = self._keys.take(typing=self._vfiotop.is_typing())
-            if event is None:
-                self._delivers = False
-                return
-            if self._vfiotop.opens_field(event):
-                self._opens_since = self._loop.time()
-            self.process_message(event)
-            self._is_told = True
-        self._loop.call_later(LOOK_S, self._guarded(self._deliver))
-
-    def _is_busy(self) -> bool:
-        """Whether a message waits where a key goes through."""
-        app = self._app
-        if not app.screen_stack:
-            return False
-        nodes = [app, app.screen, *(app.focused.ancestors_with_self if app.focused else ())]
-        return not all(node._message_queue.empty() for node in nodes)
-
-    def _is_opening(self) -> bool:
-        """Whether a field for text is about to open, which the next keys are for."""
-        since = self._opens_since
-        if since is None or not self._app.screen_stack:
-            return False
-        if isinstance(self._app.focused, Input) or self._loop.time() > since + OPENING_S:
-            self._opens_since = None
-        return self._opens_since is not None
+        self._delivery.put(event)
 
     def process_message(self, message: Message) -> None:
         if isinstance(message, events.MouseDown) and message.button in self._down_buttons:
