@@ -15,6 +15,7 @@ from typing import Any
 
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home
+from tui import __main__ as entry
 from tui import cli
 from tui.config import Config
 from tui.swap import launch
@@ -106,7 +107,8 @@ def main(what: str, *arguments: str) -> int:
         changed("tui.app:VfiotopApp.action_help", instead(fail))
     elif what == "deaf":
         changed("tui.typed:Typed.feed", feed_that_fails)
-    return cli.main(["--demo"])
+    sys.argv = ["vfiotop", "--demo"]
+    return entry.main()
 
 
 if __name__ == "__main__":
