@@ -63,13 +63,12 @@ IN_THE_WAY = "non-zero usage count"
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Terminal]:
     """The screen as everybody has it, where NVML says that nothing uses the guest's card."""
-    control = Path("/run/lab/nvml")
+    control = Path("/run/lab/nvml")  # of nvml_stand_in.c
     control.write_text(NO_LOAD)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VFIOTOP_STANDIN_CONTROL", str(control))
-        with terminal("vfiotop") as opened:
-            opened.until(reads(2))
-            yield opened
+    with terminal("vfiotop") as opened:
+        opened.until(reads(2))
+        yield opened
+    control.unlink()
 
 
 def reads(cards: int) -> Callable[[str], bool]:
