@@ -43,7 +43,7 @@ ENTRY = Entry(
 )
 
 TEXTS = st.text(max_size=30)
-PROCESSES = st.builds(Process, st.integers(0, 1 << 22), st.integers(0, 1 << 40))
+PROCESSES = st.builds(Process, st.integers(1, 1 << 22), st.integers(0, 1 << 40))
 TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
 IDS = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
 ADDRESSES = st.builds("{:04x}:{:02x}:{:02x}.{}".format, st.integers(0, 0xFFFF), st.integers(0, 255),
@@ -134,6 +134,7 @@ FOREIGN = [
     ("began_at", "0001-01-01T00:00:00+23:59"),
     ("step", 3), ("step", -1), ("step", True), ("step", 1e3),
     ("runner", {"pid": 1 << 23, "start": 1}), ("runner", {"pid": -1, "start": 1}),
+    ("runner", {"pid": 0, "start": 0}), ("writer", {"pid": 0, "start": 0}),
     ("writer", {"pid": 1}), ("state", "gone"), ("direction", "sideways"),
     ("steps", ["x"] * 1025), ("message", "x" * 2001),
     ("origins", [{"address": "../../..", "driver": "nvidia", "override": None}]),

@@ -318,7 +318,8 @@ def _origin(value: Any) -> Origin:
 
 
 def _process(value: Any) -> Process:
-    return Process(_number(value["pid"], most=PID_LIMIT), _number(value["start"]))
+    """Number 0 is none: to kill(2) it is whoever asks, who is always there."""
+    return Process(_number(value["pid"], PID_LIMIT, least=1), _number(value["start"]))
 
 
 def _list(value: Any, limit: int = FUNCTIONS_LIMIT) -> list[Any]:
@@ -351,8 +352,8 @@ def _time(value: Any) -> str:
     return time.astimezone(UTC).isoformat()
 
 
-def _number(value: Any, most: int = (1 << 63) - 1) -> int:
-    if type(value) is not int or not 0 <= value <= most:
+def _number(value: Any, most: int = (1 << 63) - 1, least: int = 0) -> int:
+    if type(value) is not int or not least <= value <= most:
         raise ValueError("no number")
     return value
 
