@@ -44,7 +44,9 @@ ENTRY = Entry(
 
 TEXTS = st.text(max_size=30)
 PROCESSES = st.builds(Process, st.integers(1, 1 << 22), st.integers(0, 1 << 40))
-TIMES = st.datetimes(timezones=st.just(UTC)).map(datetime.isoformat)
+TIMES = st.datetimes(
+    datetime(2, 1, 1), datetime(9998, 12, 31), timezones=st.just(UTC)
+).map(datetime.isoformat)  # fmt: skip
 IDS = st.integers(0, (1 << 128) - 1).map(lambda number: f"{number:032x}")
 ADDRESSES = st.builds("{:04x}:{:02x}:{:02x}.{}".format, st.integers(0, 0xFFFF), st.integers(0, 255),
                       st.integers(0, 31), st.integers(0, 7))  # fmt: skip
@@ -131,7 +133,8 @@ FOREIGN = [
     ("address", "../../.."), ("address", "0000:02:00.0/.."), ("address", "0000:02:00.0\n"),
     ("address", "0000:02:00.9"), ("address", ""),
     ("began_at", "2026-01-02T12:00:00"), ("step_began_at", "2026-01-02"), ("began_at", "now"),
-    ("began_at", "0001-01-01T00:00:00+23:59"),
+    ("began_at", "0001-01-01T00:00:00+23:59"), ("began_at", "9999-12-31T23:59:00+00:00"),
+    ("step_began_at", "0001-01-01T00:00:00+00:00"),
     ("step", 3), ("step", -1), ("step", True), ("step", 1e3),
     ("runner", {"pid": 1 << 23, "start": 1}), ("runner", {"pid": -1, "start": 1}),
     ("runner", {"pid": 0, "start": 0}), ("writer", {"pid": 0, "start": 0}),

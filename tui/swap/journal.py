@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
@@ -345,11 +345,15 @@ def _shaped(shape: re.Pattern[str], value: Any) -> str:
 
 
 def _time(value: Any) -> str:
-    """With its offset from UTC: a time without one cannot be told from another."""
+    """With its offset from UTC: a time without one cannot be told from another. In the first
+    and the last year that there are, it may have no local time."""
     time = datetime.fromisoformat(_text(value))
     if time.tzinfo is None:
         raise ValueError("a time without a zone")
-    return time.astimezone(UTC).isoformat()
+    time = time.astimezone(UTC)
+    if not MINYEAR < time.year < MAXYEAR:
+        raise ValueError("no time of a swap")
+    return time.isoformat()
 
 
 def _number(value: Any, most: int = (1 << 63) - 1, least: int = 0) -> int:
