@@ -94,11 +94,16 @@ def home() -> Path:
 def is_roots_own(path: Path) -> bool:
     """Whether nobody but root can change what ``path`` is: it, or what is there of it, and
     every folder and link on the way belong to root and are writable by root alone. A folder
-    with the sticky bit, as /tmp, will do on the way: what root has there stays root's."""
+    with the sticky bit, as /tmp, will do on the way: what root has there stays root's. It will
+    not do where the rest is still to be made, for others may be the first."""
+    last = None
     try:
-        return all(_is_roots(status) for status in _on_the_way(path))
+        for last in _on_the_way(path):
+            if not _is_roots(last):
+                return False
     except (OSError, ValueError):
         return False
+    return last is not None and not last.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def _is_roots(status: os.stat_result) -> bool:
@@ -111,7 +116,8 @@ def _is_roots(status: os.stat_result) -> bool:
 
 
 def _on_the_way(path: Path) -> Iterator[os.stat_result]:
-    """lstat(2) of each part of an absolute path that exists, links followed by hand."""
+    """lstat(2) of each part of an absolute path that exists, links followed by hand; and of the
+    last one, or of the folder that the next would be in, once more."""
     pending, at, links = list(path.parts[1:])[::-1], "/", 0
     yield os.lstat(at)
     while pending:
@@ -123,7 +129,7 @@ def _on_the_way(path: Path) -> Iterator[os.stat_result]:
         try:
             status = os.lstat(here)
         except FileNotFoundError:
-            return
+            break
         yield status
         if stat.S_ISLNK(status.st_mode):
             links += 1
@@ -135,6 +141,7 @@ def _on_the_way(path: Path) -> Iterator[os.stat_result]:
             pending += [p for p in target.split("/") if p not in ("", ".")][::-1]
         else:
             at = here
+    yield os.lstat(at)
 
 
 def _raise(limit: int) -> None:

@@ -46,6 +46,20 @@ def test_a_sticky_folder_on_the_way_will_do(folder: Path) -> None:
     assert not is_roots_own(folder)
 
 
+def test_what_is_still_to_be_made_in_a_sticky_folder_may_be_made_by_others(folder: Path) -> None:
+    """Between this look and what root does then."""
+    folder.chmod(0o1777)
+    for path in (folder, folder / "vfiotop", folder / "a" / "b", folder / ".", folder / "c" / ".."):
+        assert not is_roots_own(path), path
+    (folder / "c").mkdir()
+    assert is_roots_own(folder / "c" / "d")
+    assert not is_roots_own(folder / "c" / "..")
+    (folder.parent / "link").symlink_to(folder)
+    assert not is_roots_own(folder.parent / "link")
+    (folder.parent / "dangling").symlink_to(folder / "new")
+    assert not is_roots_own(folder.parent / "dangling" / "file")
+
+
 def test_links_count_with_all_that_they_lead_through(folder: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
