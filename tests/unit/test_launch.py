@@ -92,6 +92,18 @@ def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> N
     assert getattr(caught.value, "checks", ()) == getattr(error, "checks", ())
 
 
+@pytest.mark.parametrize("each", ["close holder, or kill 4194304; ", "\U0001f4a3"])
+def test_a_refusal_that_names_very_many_is_told_in_part(
+    tools: Path, journal: Journal, each: str
+) -> None:
+    """A refusal that is cut on the way is an answer that was lost."""
+    told = refusal(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
+    (tools / "answer").write_text(json.dumps(told) + "\n")
+    tool(tools, "doas", f"/bin/cat {tools}/answer; exit 1")
+    with pytest.raises(Doubtful, match=r"^in use by .*…$"):
+        launch_elevated(REQUEST, "doas", journal)
+
+
 def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Journal) -> None:
     tool(tools, "doas", "exit 1")
     with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing was begun"):

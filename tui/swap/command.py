@@ -169,7 +169,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
         return 1
     except Exception as error:  # nobody reads our stderr
         with suppress(OSError, ValueError):  # closed since it was told that it began
-            _tell(Told(error=f"vfiotop failed here ({error!r}); please report it"))
+            _tell(refusal(Refused(f"vfiotop failed here ({error!r}); please report it")))
         return 1
     return 0
 

@@ -33,7 +33,11 @@ FOLLOW_S = 0.1
 START_S = 120.0
 """Seconds for a runner to take all readings and begin."""
 
-ANSWER_LIMIT = 8192
+REASON_LIMIT = 1000
+"""Characters of a refusal: it may name every process that holds the card."""
+
+ANSWER_LIMIT = 64 * 1024
+"""Bytes of an answer; a character takes up to twelve in JSON."""
 
 SETTLE_S = 3.0
 """Seconds for which the journal is watched for a swap whose answer was lost."""
@@ -57,7 +61,7 @@ class Told(TypedDict, total=False):
 def refusal(error: Exception) -> Told:
     """A refusal as it is told."""
     doubts = list(error.checks) if isinstance(error, Doubtful) else []
-    return Told(error=str(error), doubts=doubts)
+    return Told(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
 
 
 def unfinished(entry: Entry) -> str:
