@@ -145,3 +145,13 @@ def test_a_recovery_that_was_taken_up_has_another_runner(
     (tmp_path / "entry").write_text(dump(replace(ENTRY, runner=Process(3, 4))))
     tool(tools, "doas", f"/bin/cp {tmp_path}/entry {journal.folder}/swap.json; exit 0")
     assert launch_elevated(request, "doas", journal) == ENTRY.id
+
+
+def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: Journal) -> None:
+    """Whoever followed it was stopped meanwhile, as by Ctrl-Z."""
+    journal.write(ENTRY)
+    entries = launch.follow(ENTRY.id, journal)
+    assert next(entries) == ENTRY
+    journal.write(replace(ENTRY, id=f"{2:032x}"))
+    with pytest.raises(Unsettled, match="another swap has begun"):
+        next(entries)

@@ -248,13 +248,18 @@ class Launcher:
 
 def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
     """The entries of a swap as they come, until it has ended, is stuck, or its runner is
-    gone."""
+    gone. Raises ``Unsettled`` where another swap is told of before its end was seen."""
     journal = journal or Journal()
     last: Entry | None = None
     while True:
         entry = journal.read()
-        if entry is None or entry.id != identity:
+        if entry is None:
             return
+        if entry.id != identity:
+            raise Unsettled(
+                "another swap has begun before the end of this one was seen: `vfiotop status` "
+                "tells where the card is"
+            )
         if entry != last:
             yield entry
             last = entry
