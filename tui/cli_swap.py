@@ -211,6 +211,8 @@ def _followed(
     except (JournalError, Unsettled) as error:
         return fail(str(error), STUCK)
     except KeyboardInterrupt:
+        if last is None:
+            return fail("not waited for: `vfiotop` shows it, if it has begun", STUCK)
         return fail("the swap goes on without you; `vfiotop` shows it", STUCK)
     if last is not None and not last.ended and _is_as_it_was(last):
         # An undo that had no room for its journal.

@@ -119,3 +119,17 @@ def test_a_defect_while_it_is_followed_leaves_its_outcome_open(
     followed(monkeypatch, "running", wrong=KeyError("a defect"))
     with pytest.raises(OutcomeUnknown):
         cli_swap.carry_out(host, PLAN, YES)
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_who_does_not_wait_is_told_that_it_goes_on_only_if_it_has_begun(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], begun: bool
+) -> None:
+    def interrupted(_identity: str) -> Iterator[Entry]:
+        if begun:
+            yield RUNNING
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launch, "follow", interrupted)
+    assert cli_swap.carry_out(host, PLAN, YES) == 3
+    assert ("the swap goes on without you" in capfd.readouterr().err) == begun
