@@ -18,6 +18,8 @@ def main() -> int:
     interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if interrupts:  # until there is somebody to catch KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if os.geteuid() == 0:  # root leaves no compiled files in a user's checkout
+        sys.dont_write_bytecode = True
     from tui import lastresort, output, privileged  # noqa: PLC0415
 
     output.open_missing()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from shutil import ignore_patterns
 
 import pytest
 
@@ -174,6 +176,24 @@ def test_how_it_is_started_changes_nothing(sandbox: Sandbox, how: str) -> None:
     lock = sandbox.run_folder / "vfiotop"
     assert lock.stat().st_mode & 0o777 == 0o755
     assert (lock / "lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_root_leaves_no_compiled_files_in_a_users_checkout(sandbox: Sandbox) -> None:
+    """But for the two that are loaded before it is known who runs them."""
+    copy = sandbox.home / "checkout"
+    for package in ("tui", "widgets"):
+        shutil.copytree(ROOT / package, copy / package, ignore=ignore_patterns("__pycache__"))
+    code = (
+        f"import sys; sys.path.insert(0, '{HOME}/checkout'); sys.argv = ['vfiotop', 'doctor']\n"
+        "from tui.__main__ import main; main()\n"
+        f"from tui.host import holders, nvml_seen; assert '{HOME}' in holders.__file__\n"
+        "print(holders.holders(['0000:00:00.0'])); nvml_seen.unseen('0000:00:00.0', 5)"
+    )
+    done = sandbox.run("sudo", "-n", "--", sys.executable, "-I", "-c", code)
+    assert "Holders(" in done.stdout, done
+    assert {file.stem.partition(".")[0] for file in copy.rglob("*.pyc")} <= {"__init__", "__main__"}
+    assert not [*(copy / "tui" / "host").rglob("*.pyc")]
+    shutil.rmtree(copy)
 
 
 def test_roots_own_configuration_is_used(sandbox: Sandbox) -> None:

@@ -1,7 +1,7 @@
 """The process that looks into all others for who has a device, so that nothing of vfiotop
 hangs with it.
 
-    python -I -S holder_scan.py PROC DEV BEAT SECONDS [PID:STAGE:START]...
+    python -I -S -B holder_scan.py PROC DEV BEAT SECONDS [PID:STAGE:START]...
 
 Its stdin has the nodes, ``c 226 1 card1`` a line. Its answer is one Python literal, that of
 ``tui.host.processes.scan``. It writes where it is to the file BEAT, so that whoever waits for

@@ -1,6 +1,6 @@
 """The process that asks NVML once whether it sees a card, and is gone.
 
-    python -I -S nvml_once.py FOLDER_OF_PYNVML ADDRESS
+    python -I -S -B nvml_once.py FOLDER_OF_PYNVML ADDRESS
 
 Its exit status is 0 where NVML sees it, ``UNSEEN`` where it does not, and another one where
 NVML itself cannot be asked: no library, or another version than the kernel's module.

@@ -25,7 +25,8 @@ def unseen(
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         return None
-    command = [sys.executable, "-I", "-S", str(_PROGRAM), str(Path(found.origin).parent), address]
+    pynvml = str(Path(found.origin).parent)
+    command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), pynvml, address]
     deadline = time.monotonic() + seconds
     while True:
         status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))

@@ -118,7 +118,7 @@ class _Child:
         except OSError as error:
             raise _not_started(error) from error
         command = [
-            sys.executable, "-I", "-S", str(_PROGRAM), *places, str(self._beat), str(seconds),
+            sys.executable, "-I", "-S", "-B", str(_PROGRAM), *places, str(self._beat), str(seconds),
             *(f"{at.pid}:{max(1, at.stage)}:{at.start}" for at in left_out),
         ]  # fmt: skip
         try:
