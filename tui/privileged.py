@@ -62,6 +62,7 @@ def shed_everything() -> None:
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _keep_when_memory_ends()
     for limit in _LIMITS:
         _raise(limit)
 
@@ -142,6 +143,14 @@ def _on_the_way(path: Path) -> Iterator[os.stat_result]:
         else:
             at = here
     yield os.lstat(at)
+
+
+def _keep_when_memory_ends() -> None:
+    """Whoever starts it may have had it be the first to be killed (proc_pid_oom_score_adj(5))."""
+    place = Path("/proc/self/oom_score_adj")
+    with suppress(OSError, ValueError):
+        if int(place.read_text()) > 0:
+            place.write_text("0")
 
 
 def _raise(limit: int) -> None:

@@ -178,6 +178,19 @@ def test_how_it_is_started_changes_nothing(sandbox: Sandbox, how: str) -> None:
     assert (lock / "lock").stat().st_mode & 0o777 == 0o600
 
 
+@TOOLS
+def test_it_is_not_the_first_to_be_killed_when_memory_ends(
+    sandbox: Sandbox, tool: list[str]
+) -> None:
+    worst = "echo 1000 >/proc/self/oom_score_adj"
+    code = (
+        "from tui import privileged; privileged.shed_everything()\n"
+        "print(open('/proc/self/oom_score_adj').read())"
+    )
+    done = sandbox.run(*tool, "--", sys.executable, "-I", "-c", code, shell=worst)
+    assert int(done.stdout) <= 0, done
+
+
 def test_root_leaves_no_compiled_files_in_a_users_checkout(sandbox: Sandbox) -> None:
     """But for the two that are loaded before it is known who runs them."""
     copy = sandbox.home / "checkout"
