@@ -23,6 +23,8 @@ def main() -> int:
     from tui import lastresort, output, privileged  # noqa: PLC0415
 
     output.open_missing()
+    # Who started this may have it ignored: then every child seems to have ended with 0.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.geteuid() == 0:
         privileged.shed_for_the_screen()
     lastresort.hush()

@@ -291,6 +291,28 @@ def test_no_configuration_at_all(run: Run) -> None:
     assert run("status", *DEMO, "--config", "/dev/null").returncode == 0
 
 
+# --- signals ----------------------------------------------------------------------
+
+
+def test_a_child_that_fails_is_not_taken_for_one_that_has_not(
+    run: Run, env: dict[str, str], tmp_path: Path
+) -> None:
+    """Who starts this may have SIGCHLD ignored, as some daemons do: the kernel then keeps no
+    exit status. modprobe's answer is one, sudo's another."""
+    seen = tmp_path / "seen"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import atexit, subprocess\n"
+        f"atexit.register(lambda: open({str(seen)!r}, 'w').write("
+        "str(subprocess.run(['/bin/sh', '-c', 'exit 7']).returncode)))\n"
+    )
+    ignored = partial(signal.signal, signal.SIGCHLD, signal.SIG_IGN)
+    command = "doctor", "--connect", "test:///default"
+    more = {"PYTHONPATH": f"{tmp_path}:{env['PYTHONPATH']}"}
+    assert run(*command, preexec_fn=ignored).stdout == run(*command).stdout
+    assert run(*command, preexec_fn=ignored, more=more).returncode == 1
+    assert seen.read_text() == "7"
+
+
 # --- arguments --------------------------------------------------------------------
 
 
