@@ -27,6 +27,8 @@ def main() -> int:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.geteuid() == 0:
         privileged.shed_for_the_screen()
+    else:
+        privileged.have_a_home()
     lastresort.hush()
     try:
         from tui import cli  # noqa: PLC0415 - a tenth of a second, in which much can fail

@@ -20,6 +20,9 @@ from pathlib import Path
 SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
 """Where root looks for programs; the last is NixOS's."""
 
+ROOTS_HOME, NO_HOME = "/root", "/nonexistent"
+"""In place of what passwd(5) does not tell."""
+
 LINKS_LIMIT = 16
 
 _WORD = re.compile(r"[A-Za-z0-9_.,@:+-]{1,64}")
@@ -53,7 +56,7 @@ LEAST_FILES = 1024
 def shed_everything() -> None:
     """Make this process what a fresh one of root's is. For the privileged half."""
     os.environ.clear()
-    os.environ.update({"PATH": SEARCHED, "HOME": pwd.getpwuid(0).pw_dir, "LC_ALL": "C.UTF-8"})
+    os.environ.update({"PATH": SEARCHED, "HOME": _home_of(0) or ROOTS_HOME, "LC_ALL": "C.UTF-8"})
     os.chdir("/")
     os.umask(0o022)
     for number in signal.valid_signals():
@@ -89,7 +92,21 @@ def home() -> Path:
     named = os.environ.get("HOME", "")
     if named.startswith("/") and is_roots_own(Path(named)):
         return Path(named)
-    return Path(pwd.getpwuid(0).pw_dir)
+    return Path(_home_of(0) or ROOTS_HOME)
+
+
+def have_a_home() -> None:
+    """Where neither HOME nor passwd(5) names the home of an ordinary user, as in a container
+    that was told a user id: one that is not there. Libraries complain where there is none."""
+    if not os.environ.get("HOME") and not _home_of(os.getuid()):
+        os.environ["HOME"] = NO_HOME
+
+
+def _home_of(uid: int) -> str | None:
+    try:
+        return pwd.getpwuid(uid).pw_dir
+    except KeyError:
+        return None
 
 
 def is_roots_own(path: Path) -> bool:

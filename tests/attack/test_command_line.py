@@ -389,6 +389,31 @@ def test_a_home_that_is_not_set(run: Run, env: dict[str, str]) -> None:
     reads(run, env=bare)
 
 
+@pytest.mark.parametrize("uid", [0, 61_234])
+def test_a_user_whom_passwd_does_not_know(env: dict[str, str], tmp_path: Path, uid: int) -> None:
+    """As in a container, which may have no passwd(5) and is told any user id. Nor is there a
+    HOME: libraries write warnings of their own to stderr, where the screen is drawn."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may become somebody else")
+    program, options = (VFIOTOP, {"env": env}) if uid == 0 else ordinary_user(env)
+    kept: dict[str, str] = options.pop("env")  # type: ignore[assignment]
+    kept = {k: v for k, v in kept.items() if k != "HOME" and not k.startswith("XDG_")}
+    (tmp_path / "passwd").write_text("")
+    (tmp_path / "nsswitch.conf").write_text("passwd: files\n")
+    hidden = "; ".join(f"mount --bind {tmp_path}/{n} /etc/{n}" for n in ("passwd", "nsswitch.conf"))
+    for command in (*FEW, ("status", *DEMO), ("recover",)):
+        as_user = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
+        script = f'{hidden}; cd /; exec "$@"'
+        done = subprocess.run(
+            ["unshare", "--mount", "sh", "-ec", script, "-", *as_user, *program, *command,
+             "--connect", "test:///default"],
+            stdin=subprocess.DEVNULL, capture_output=True, timeout=120, check=False, env=kept,
+        )  # fmt: skip
+        assert done.returncode in (0, 1)
+        if done.stderr:
+            assert "please report it" not in complaint(done.stderr)
+
+
 def test_a_folder_that_is_gone(env: dict[str, str], tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     script = f'mkdir "{gone}"; cd "{gone}"; rmdir "{gone}"; vfiotop'
