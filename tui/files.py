@@ -24,8 +24,10 @@ def read_file(path: Path, limit: int) -> bytes:
         status = os.fstat(examined)
         if stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL:
             return b""
-        itself = f"/proc/self/fd/{examined}"
-        if not stat.S_ISREG(status.st_mode) or status.st_dev == Path("/proc/self").stat().st_dev:
+        itself = Path(f"/proc/self/fd/{examined}")
+        if not itself.is_symlink():  # else the file would seem not to be there
+            raise OSError(errno.EIO, "/proc is not mounted, through which it is opened", str(path))
+        if not stat.S_ISREG(status.st_mode) or status.st_dev == itself.lstat().st_dev:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         opened = os.open(itself, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     finally:

@@ -287,6 +287,25 @@ def test_a_state_that_is_none(run: Run, tmp_path: Path, kind: str) -> None:
     assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+@pytest.mark.parametrize("named", [True, False])
+def test_a_configuration_that_cannot_be_opened_is_not_taken_for_none(
+    env: dict[str, str], tmp_path: Path, named: bool
+) -> None:
+    """Which card and which libvirt are meant stands in it."""
+    path = tmp_path / "vfiotop/config.toml"
+    path.parent.mkdir()
+    path.write_text('guest_gpu = "01:00.0"')
+    command = [*VFIOTOP, "status", *DEMO, *(["--config", str(path)] if named else [])]
+    script = 'mount -t tmpfs none /proc; exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-ec", script, "-", *command], stdin=subprocess.DEVNULL,
+        capture_output=True, env=env, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "/proc is not mounted" in complaint(done.stderr)
+
+
 def test_no_configuration_at_all(run: Run) -> None:
     assert run("status", *DEMO, "--config", "/dev/null").returncode == 0
 
