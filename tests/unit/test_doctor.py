@@ -107,6 +107,12 @@ def test_two_guests_with_geforce_cards() -> None:
     assert (alone.verdict, alone.why) == ("pass", "“win11” alone runs with a GeForce card")
 
 
+@pytest.mark.parametrize("uri", ["test:///default", "qemu:///session"])
+def test_a_libvirt_that_does_not_know_this_machines_guests_says_nothing_of_them(uri: str) -> None:
+    seen = replace(snapshot(two_cards()), guests=Guests(uri, "9.0.0", ()))
+    assert examined(seen)["r465.one-vm"].verdict == "unknown"
+
+
 def test_the_guest_that_runs_holds_its_card_rightly() -> None:
     qemu = Holders((Holder(CARD, 4, "qemu-system-x86", "/dev/vfio/2"),))
     runs = domain("win11", "02:00.0", "02:00.1", state="running")

@@ -239,6 +239,38 @@ def test_every_reason_not_to_bind(check: str, verdict: str, facts: dict[str, Any
     assert bool(made.doubts) == ("unknown" in verdicts(made).values())
 
 
+def unread(attribute: str, address: str = CARD, driver: str | None = "nvidia") -> Inventory:
+    """The host with an attribute of a function that cannot be read, and what it is then."""
+    kept: dict[str, dict[str, Any]] = {"vendor": {"vendor": "ffff"}, "driver": {"driver": None}}
+    left = kept.get(attribute, {})
+    whole = two_cards(driver)
+    dark = (
+        replace(f, unreadable=(attribute,), **left) if f.address == address else f
+        for f in whole.functions
+    )
+    return replace(whole, functions=tuple(dark))
+
+
+@pytest.mark.parametrize(
+    ("check", "direction", "pci"),
+    [
+        ("r465.family", "bind", unread("vendor")),
+        ("r465.one-vm", "bind", unread("vendor")),
+        ("nvidia.release", "bind", unread("driver")),
+        ("swap.movable", "bind", unread("driver")),
+        ("swap.movable", "bind", unread("driver", SOUND)),
+        ("swap.movable", "unbind", unread("driver", SOUND, "vfio-pci")),
+        ("guest.inactive", "unbind", unread("iommu_group", driver="vfio-pci")),
+    ],
+)
+def test_what_cannot_be_read_does_not_pass(
+    check: str, direction: Direction, pci: Inventory
+) -> None:
+    made = plan(direction, pci)
+    assert verdicts(made)[check] == "unknown"
+    assert "cannot be read" in the(made, check).why
+
+
 @pytest.mark.parametrize(
     ("check", "verdict", "facts"),
     [

@@ -93,7 +93,7 @@ _OF_A_CARD = (
 
 def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check]:
     view = fresh.view
-    yield passthrough.one_vm(view.gpus, fresh.guests)
+    yield passthrough.one_vm(view.gpus, fresh.here)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", "which guest may have the card is not known",

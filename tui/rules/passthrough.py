@@ -11,6 +11,8 @@ from tui.rules.family import r465_family
 
 ONE_VM = "r465.one-vm"
 
+MAKER = "who made the card cannot be read"
+
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules are for. Professional cards are exempt."""
 
@@ -22,6 +24,8 @@ def restricted(gpu: Gpu) -> bool:
 
 def family(gpu: Gpu) -> Check:
     """r465.family: whether NVIDIA supports the card in a guest."""
+    if "vendor" in gpu.function.unreadable:
+        return Check("r465.family", gpu.address, "unknown", MAKER)
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
     verdict, why = r465_family(gpu.nvidia)
@@ -74,6 +78,8 @@ def one_vm_for(
     gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable, coming: str | None = None
 ) -> Check:
     """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
+    if "vendor" in gpu.function.unreadable:
+        return Check(ONE_VM, gpu.address, "unknown", MAKER)
     unclear = gpu.nvidia is not None and gpu.nvidia.brand == "unknown"
     if not restricted(gpu) and not unclear:
         return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")

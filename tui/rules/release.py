@@ -51,6 +51,8 @@ def holds_by_itself(module: NvidiaModule | None) -> bool:
 
 def check(gpu: Gpu, module: NvidiaModule | None, gpus: Iterable[Gpu]) -> Check:
     """Whether the driver lets go of ``gpu``, one of ``gpus``."""
+    if "driver" in gpu.function.unreadable:
+        return Check(ID, gpu.address, "unknown", "the driver of the card cannot be read")
     if gpu.function.driver != "nvidia":
         return Check(ID, gpu.address, "pass", "the card is not on the nvidia driver")
     version = number(module.version) if module else None

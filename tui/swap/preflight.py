@@ -85,6 +85,9 @@ def movable(gpu: Gpu) -> Check:
                      "wait until the kernel is done with it")  # fmt: skip
     if gpu.owner == "unknown":
         return Check(check, address, "unknown", "the driver of the card cannot be read")
+    dark = [f.address for f in gpu.companions if "driver" in f.unreadable]
+    if dark:
+        return Check(check, address, "unknown", f"the driver of {dark[0]} cannot be read")
     return Check(check, address, "pass", f"on {gpu.function.driver or 'no driver'} now")
 
 
@@ -111,6 +114,9 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     if users:
         return Check(check, gpu.address, "fail", f"“{users[0]}” runs and has the card's group",
                      f"shut down {users[0]} first")  # fmt: skip
+    lost = [f.address for f in moves(gpu) if "iommu_group" in f.unreadable]
+    if lost:
+        return Check(check, gpu.address, "unknown", f"the IOMMU group of {lost[0]} cannot be read")
     unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
     if unclear:
         return Check(check, gpu.address, "unknown", f"what “{unclear[0]}” has cannot be read")
