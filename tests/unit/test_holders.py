@@ -77,6 +77,19 @@ def test_the_nodes_that_drivers_made(root: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_disk_behind_five_hubs(root: Path) -> None:
+    hubs = "/".join(f"1-1{'.1' * n}" for n in range(6))
+    disk = f"usb1/{hubs}/1-1.1.1.1.1.1:1.0/host0/target0:0:0/0:0:0:0/block/sda/sda1"
+    child(root / "sys/bus/pci/devices" / SOUND / disk, "block", "8:1")
+    assert Node(("b", 8, 1), "/dev/sda1", SOUND) in nodes(root, [SOUND])
+
+
+def test_what_lies_too_deep_is_not_taken_for_nothing(root: Path) -> None:
+    assert find(root, [SOUND]).unknown is None
+    child(root / "sys/bus/pci/devices" / SOUND / ("x/" * 30), "block", "8:1")
+    assert "not all devices" in (find(root, [SOUND]).unknown or "")
+
+
 def test_the_nodes_of_nvidia(root: Path) -> None:
     (root / "proc/devices").write_text(
         "Character devices:\n  1 mem\n195 nvidia\n511 nvidia-uvm\n\nBlock devices:\n  8 sd\n"
@@ -106,10 +119,23 @@ def test_the_nodes_of_vfio(root: Path) -> None:
     assert Node(("c", 511, 0), "/dev/vfio/devices/vfio0", CARD) in found
 
 
+def test_a_node_of_vfio_that_is_hidden(root: Path) -> None:
+    """As where a sandbox shows /sys in part: who has it cannot be seen then."""
+    driver = root / "sys/bus/pci/devices" / CARD / "driver"
+    driver.unlink()
+    link(driver, root / "sys/bus/pci/drivers/vfio-pci")
+    assert "which node of VFIO leads to" in (find(root, [CARD]).unknown or "")
+    group = root / "sys/class/vfio/7"
+    group.mkdir(parents=True)
+    (group / "dev").write_text("244:0\n")
+    assert find(root, [CARD]).unknown is None
+
+
 @pytest.mark.parametrize("text", ["", "226", "226:-1", "a:b", "1:2:3", "1" * 5000])
 def test_a_number_that_is_none_is_no_node(root: Path, text: str) -> None:
-    (root / "sys/bus/pci/devices" / CARD / "drm/card1/dev").write_text(text)
-    assert nodes(root, [CARD]) == ()
+    (root / "sys/bus/pci/devices" / SOUND / "sound/card0/controlC0/dev").write_text(text)
+    assert nodes(root, [SOUND]) == ()
+    assert "not all devices" in (find(root, [SOUND]).unknown or "")
 
 
 # --- processes ------------------------------------------------------------------

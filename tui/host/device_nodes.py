@@ -17,11 +17,13 @@ from pathlib import Path
 from tui.host import sysfs
 from tui.host.file_numbers import Number
 from tui.host.sysfs import Attributes, read_file
-from tui.host.tree import Plain
+from tui.host.tree import Plain, is_gone
 from tui.host.untrusted import clean
+from tui.rules.viability import on_vfio
 
-DEPTH = 12
-"""Folders beneath a function that are searched; a disk behind two USB hubs lies 11 deep."""
+DEPTH = 24
+"""Folders beneath a function that are searched; a partition of a disk behind five USB hubs, and
+there are no more (USB 2.0, 4.1.1), lies 15 deep."""
 
 NODES_LIMIT = 4096
 
@@ -63,11 +65,14 @@ def find(root: Path, addresses: list[str]) -> Found:
     for address in addresses:
         directory = root / "sys/bus/pci/devices" / address
         beneath, whole = _beneath(directory, address)
-        nvidia = list(_nvidia(root, address, majors))
-        found += [*beneath, *_group(root, directory, address), *nvidia]
+        nvidia, group = list(_nvidia(root, address, majors)), list(_group(root, directory, address))
+        found += [*beneath, *group, *nvidia]
+        driver = _driver(directory)
         if not whole:
             unknown = f"not all devices of {address} can be seen in /sys"
-        elif _driver(directory) == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
+        elif on_vfio(driver) and not group and not any(n.name.startswith(_VFIO) for n in beneath):
+            unknown = f"which node of VFIO leads to {address} cannot be seen in /sys"
+        elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
             unknown = f"the nvidia driver does not tell which node {address} has"
     if len(found) > NODES_LIMIT:
         unknown = f"the functions have more than {NODES_LIMIT} device nodes"
@@ -96,8 +101,12 @@ def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
             if entry.is_dir(follow_symlinks=False):
                 if depth < DEPTH:
                     pending.append((entry.path, depth + 1))
-            elif entry.name == "dev" and (node := _node(folder, address)):
-                found.append(node)
+                else:
+                    whole = False
+            elif entry.name == "dev":
+                node = _node(folder, address)
+                whole = whole and (node is not None or is_gone(Plain(folder), "dev"))
+                found += [node] if node is not None else []
     return found, whole
 
 
@@ -112,6 +121,7 @@ def _node(folder: str, address: str) -> Node | None:
     return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
 
 
+_VFIO = "/dev/vfio/"
 _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
 """Where udev puts the nodes of a subsystem below /dev."""
 
