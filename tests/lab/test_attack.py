@@ -46,7 +46,13 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
     assert drivers() == HOST
 
 
-@pytest.mark.parametrize("sink", ["| head -n 1", ">/dev/full", "| true", ">&-"])
+@pytest.mark.parametrize(
+    "sink",
+    [
+        "| head -n 1", ">/dev/full", pytest.param("| true", marks=pytest.mark.thorough),
+        pytest.param(">&-", marks=pytest.mark.thorough),
+    ],
+)  # fmt: skip
 def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
     script = f"set -o pipefail; vfiotop bind --yes {sink}"
     done = subprocess.run(
