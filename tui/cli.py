@@ -241,6 +241,8 @@ def _settings(arguments: argparse.Namespace) -> config.Config:
     if arguments.connect is not None:
         uri = _checked("--connect", config.libvirt_uri, arguments.connect)
         settings = replace(settings, connect=uri)
+    elif arguments.config is not None:  # what is told to be done is for the same libvirt
+        arguments.connect = settings.connect
     if arguments.interval is not None:
         seconds = _checked("--interval", config.interval, arguments.interval)
         settings = replace(settings, interval=seconds)

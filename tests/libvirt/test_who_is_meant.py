@@ -46,6 +46,24 @@ def patient(monkeypatch: pytest.MonkeyPatch, patience: Patience) -> None:
     monkeypatch.setattr("tui.host.guest_control.Patience", lambda: patience)
 
 
+def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
+    proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str], tmp_path: Path,
+) -> None:  # fmt: skip
+    """Also where a configuration names it: without that another guest of that name would be
+    resumed, or ended."""
+    patient(monkeypatch, SHORT)
+    vm = virsh.defineXML(tiny("vm"))
+    named = tmp_path / "other.toml"
+    named.write_text(f'connect = "{proxy.uri}"')
+    proxy.swallow.add(wire.RESUME)
+    assert cli.main(["start", "vm", "--yes", "--config", str(named)]) == STUCK
+    resume, end = capfd.readouterr().err.split("`")[1::2]
+    for command, state in ((resume, RUNNING), (end, OFF)):
+        assert cli.main([*shlex.split(command)[1:], "--yes"]) == DONE
+        assert state_of(vm) == state
+
+
 @pytest.mark.parametrize("by", ["name", "uuid"])
 @pytest.mark.parametrize("which", ["gaming", LOOK_ALIKE])
 def test_the_right_one_of_two_is_forced_off(

@@ -11,6 +11,7 @@ import pytest
 from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
 from tui.guest.carry import forbids
 from tui.guest.plan import own_doubts, planned
+from tui.host import Unsettled
 from tui.model import (
     Domain,
     DomainState,
@@ -28,6 +29,7 @@ from tui.model import (
 from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
+from tui.screens.guest_words import hint
 from tui.swap.consent import Consent, Doubtful, Refused, refuse, shown
 
 CARD, SOUND, OTHER_CARD = "0000:02:00.0", "0000:02:00.1", "0000:03:00.0"
@@ -236,3 +238,10 @@ def test_who_was_started_meanwhile_is_seen() -> None:
     assert "“thief” has the card of “win11”" in (rule(paused, thief) or "")
     assert "cannot be read" in (rule(paused, domain("odd", problem="no XML")) or "")
     assert rule(paused, OTHER, pci=three_cards(**PRO)) is None
+
+
+def test_what_the_screen_leaves_to_be_done_names_its_libvirt() -> None:
+    told = hint(Unsettled("left paused", "paused"), plan(), "qemu:///session")
+    assert told.split("`")[1::2] == [
+        f"vfiotop --connect qemu:///session {deed} win11" for deed in ("resume", "force-off")
+    ]

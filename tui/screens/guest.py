@@ -229,7 +229,8 @@ class GuestScreen(HostScreen):
             self._asked = True
             self.show()
         try:
-            deed = Deed(f"{plan.action} {plan.name}", lambda error: words.hint(error, plan))
+            at = self.vfiotop.config.connect
+            deed = Deed(f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at))
             await background(lambda: carry_out(again(), choice, plan, consent), deed)
         except (Refused, HostError):
             self.vfiotop.stops.pop(plan.uuid, None)

@@ -89,9 +89,9 @@ MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
 """The actions that may leave a guest paused."""
 
 
-def hint(error: Exception, plan: GuestPlan) -> str:
+def hint(error: Exception, plan: GuestPlan, connect: str) -> str:
     """What may be done about a deed that failed when the screen had gone already."""
-    return f". {offers(plan, error.state)}" if isinstance(error, Unsettled) else ""
+    return f". {offers(plan, error.state, connect)}" if isinstance(error, Unsettled) else ""
 
 
 def unsettled(error: Unsettled, *, keys: bool) -> str:
