@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from tui import config, output
 from tui.host import Host, HostError
@@ -29,7 +30,9 @@ def launched(words: Sequence[str]) -> int:
 
 
 def served(words: Sequence[str]) -> int:
-    """Be the runner. A defect of ours is told like a refusal: nobody sees our stderr."""
+    """Be the runner, which no key on a terminal reaches, however it was started."""
+    with suppress(PermissionError):  # it leads a session already
+        os.setsid()
 
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         request = _request(words)
