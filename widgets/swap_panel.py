@@ -69,9 +69,10 @@ def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
 
 
 def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
-    if plan.holders:
+    others = [holder for holder in plan.holders if not holder.ours]
+    if others:
         yield from heading("In use by")
-        for holder in plan.holders:
+        for holder in others:
             yield from _holder(holder, width)
     checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
     open_ones = [check for check in checks if check.verdict != "pass"]
@@ -82,6 +83,12 @@ def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
     yield from heading("Steps")
     for number, text in enumerate(plan.texts, start=1):
         yield from _step(f"{number:>2}", text, width, "text")
+    readers = {holder.pid: holder for holder in plan.holders if holder.ours}
+    if readers:
+        yield from heading("Leaves by itself")
+        for holder in readers.values():
+            yield from wrap(f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}), "
+                            "which reads NVML for vfiotop", width, "text")  # fmt: skip
     yield from heading("Checked")
     for check in checks:
         if check.verdict == "pass":
@@ -90,7 +97,7 @@ def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
 
 def _holder(holder: Holder, width: int) -> Iterator[Line]:
     who = f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}) has {holder.what}"
-    yield from wrap(who, width, "text" if holder.ours else "bad")
+    yield from wrap(who, width, "bad")
     for label, value in (("unit", holder.unit), ("command", holder.command)):
         if value:
             first, *rest = wrap(value, max(width - 12, 8), "dim") or [()]

@@ -101,6 +101,19 @@ async def test_who_uses_the_card_is_named_and_how_to_stop_it() -> None:
     assert rig.mover.requests == []
 
 
+async def test_readers_of_ours_are_named_and_are_in_nobodys_way() -> None:
+    rig = Rig()
+    reader = Holder(CARD, 77, "python3", "/dev/nvidia0", "anna", ours=True, stop="leaves")
+    rig.inspector.found = Holders((reader, replace(reader, what="/dev/nvidiactl", shared=True)))
+    async with planned(rig) as pilot:
+        text = rig.text()
+        assert text.count("python3 (77, anna), which reads NVML for vfiotop") == 1
+        assert text.index("driver_override") < text.index("Leaves by itself")
+        assert "In use by" not in text
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+
+
 async def test_what_is_not_known_is_asked_for_by_name() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), unseen=3)
