@@ -15,12 +15,14 @@ from tests.lab.host import PATIENCE, run, until
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal, overrides, vfiotop
 from tests.lab.test_keys import add_user
 
+UID = 1235
+
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 
 
 def test_a_users_configuration_runs_nothing_as_root() -> None:
     """His libvirt is a program of his; root asks its own, and the swap is the one shown."""
-    add_user("mover", "letmein")
+    add_user("mover", "letmein", UID)
     home = Path("/run/lab/mover")
     Path("/etc/sudoers.d/mover").write_text(
         "Defaults:mover env_keep += \"HOME XDG_CONFIG_HOME PYTHONPATH\"\n"
@@ -32,16 +34,16 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
     settings = home / ".config" / "vfiotop" / "config.toml"
     settings.parent.mkdir(parents=True)
     settings.write_text(f'connect = "qemu+ext:///system?command={evil}"\n')
-    run("chown", "-R", "1234:1234", str(home))
+    run("chown", "-R", f"{UID}:{UID}", str(home))
     done = subprocess.run(
-        ["vfiotop", "bind", CARD, "--yes", "--despite-doubts"], user="mover", group=1234,
+        ["vfiotop", "bind", CARD, "--yes", "--despite-doubts"], user="mover", group=UID,
         extra_groups=[], capture_output=True, text=True, timeout=PATIENCE, check=False,
         stdin=subprocess.DEVNULL,
         env={**os.environ, "HOME": str(home), "XDG_CONFIG_HOME": f"{home}/.config"},
     )  # fmt: skip
     assert (done.returncode, drivers()) == (0, VFIO), done.stderr
     ran = home / "ran-as"
-    assert set(ran.read_text().split()) == {"1234"}  # his own vfiotop asked it, and only that
+    assert set(ran.read_text().split()) == {str(UID)}  # his own vfiotop asked it, and only that
     vfiotop("unbind", "--yes")
     assert drivers() == HOST
 

@@ -182,15 +182,15 @@ def test_what_cannot_be_known_is_asked_for_twice() -> None:
     assert drivers() == VFIO
 
 
-def add_user(name: str, password: str) -> None:
+def add_user(name: str, password: str, uid: int = 1234) -> None:
     """One who may be root by sudo. useradd cannot replace files of the lab's /etc."""
     hashed = run("perl", "-e", "print crypt($ARGV[0], '$6$vfiotop$')", password)
     home = Path("/run/lab", name)
     home.mkdir()
-    os.chown(home, 1234, 1234)
+    os.chown(home, uid, uid)
     for file, words in (
-        ("passwd", f"{name}:x:1234:1234::{home}:/bin/sh"),
-        ("group", f"{name}:x:1234:"),
+        ("passwd", f"{name}:x:{uid}:{uid}::{home}:/bin/sh"),
+        ("group", f"{name}:x:{uid}:"),
         ("shadow", f"{name}:{hashed}:20000:0:99999:7:::"),
         (f"sudoers.d/{name}", f"{name} ALL=(ALL) ALL"),
     ):
