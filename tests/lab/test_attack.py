@@ -83,7 +83,7 @@ def test_whoever_names_our_reader_is_left_alone() -> None:
     finally:
         for other in others:
             other.kill()
-            other.wait()
+            other.communicate()
 
 
 def test_an_undo_needs_no_room_for_its_journal() -> None:
