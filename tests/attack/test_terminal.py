@@ -209,21 +209,6 @@ def test_many_signals_that_end_nothing_are_one(screen: Terminal) -> None:
     assert left_over(screen.output()) == {}
 
 
-def test_one_in_the_background_leaves_the_terminal_alone(shell: Terminal) -> None:
-    shell.press(" ".join(PROGRAM) + "\n")
-    ready(shell)
-    pid = child_of(shell.process.pid)
-    os.kill(pid, signal.SIGSTOP)
-    shell.until(lambda text: "Stopped" in text)
-    at = time.monotonic()
-    command(shell, "bg; until jobs | grep Stopped; do read -t 0.1 x <> <(:); done", "Stopped")
-    command(shell, "echo still $((1 + 1))", "still 2")
-    assert b"1049" not in shell.output(at)
-    command(shell, "kill %1; while jobs %1 | grep -v Terminated; do :; done", "Terminated")
-    command(shell, "stty -a", " echo ")
-    assert left_over(shell.output()) in ({}, {"2004": "h"})
-
-
 def child_of(pid: int) -> int:
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(child)
