@@ -148,10 +148,19 @@ def test_after_it_was_continued_the_screen_is_whole(stopped: bool) -> None:
 
 
 def until(terminal: Terminal, seen: object) -> None:
-    """Look again whenever something was written."""
+    """Look again whenever something was written since before the last look. Fails where that
+    never ends."""
     assert callable(seen)
-    while not seen():
-        terminal.next_piece(time.monotonic())
+    end = time.monotonic() + FOREVER_S
+    while (since := time.monotonic()) < end:
+        if seen():
+            return
+        terminal.next_piece(since)
+    raise TimeoutError("it writes and writes, and never what is waited for")
+
+
+FOREVER_S = 120.0
+"""Seconds after which nobody waits any more."""
 
 
 @pytest.fixture
