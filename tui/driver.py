@@ -97,10 +97,6 @@ class TerminalDriver(Driver):
             raise
         self._writer, self._reader = writer, reader
         self._take()
-        self.link.open()
-        self.link.sent(len(QUESTION))
-        # What the way itself takes is known before the first frame is.
-        self.flush()
         reader.begin()
 
     def _take(self) -> None:
@@ -111,6 +107,10 @@ class TerminalDriver(Driver):
         # Apple's terminal does not know the question, and shows a part of it.
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":
             self.write(SYNC_KNOWN)
+        self.link.open()
+        self.link.sent(len(QUESTION))
+        # What the way itself takes is known before the first frame is.
+        self.flush()
         self._measure()
 
     def stop_application_mode(self) -> None:
@@ -119,8 +119,7 @@ class TerminalDriver(Driver):
             return
         self.disable_input()
         self._ending.signals.leave(*OURS)
-        self.write(LEAVE)
-        self._writer.finish(LAST_WORDS_S)
+        self._writer.finish(LAST_WORDS_S, LEAVE)
         self._tty.give_back()
 
     def disable_input(self) -> None:

@@ -23,14 +23,16 @@ LOOK_S = 0.2
 
 
 class Writer:
-    """Writes text to ``tty``, as UTF-8 whatever the locale. ``lost`` is called once, on another
-    thread, when nothing can be written any more."""
+    """Writes text to ``tty``, as UTF-8 whatever the locale. What comes while the terminal is the
+    shell's is dropped. ``lost`` is called once, on another thread, when nothing can be written any
+    more."""
 
     def __init__(self, tty: Tty, lost: Callable[[], None] = lambda: None) -> None:
         self._tty, self._lost = tty, lost
         self._waiting: queue.Queue[str | None] = queue.Queue(AHEAD)
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._abandoned = False
+        self._last_words = ""
 
     def start(self) -> None:
         """Raises ``RuntimeError`` where no thread can be started."""
@@ -45,9 +47,11 @@ class Writer:
             except queue.Full:
                 continue
 
-    def finish(self, patience: float) -> None:
-        """Wait, for so many seconds at most, until all is written; the rest is dropped."""
+    def finish(self, patience: float, last_words: str = "") -> None:
+        """Wait, for so many seconds at most, until all is written, and at the end ``last_words``,
+        whosever the terminal is then; the rest is dropped."""
         if self._thread.ident is not None:
+            self._last_words = last_words
             with contextlib.suppress(queue.Full):
                 self._waiting.put(None, timeout=patience)
                 self._thread.join(patience)
@@ -61,10 +65,13 @@ class Writer:
             while not self._waiting.empty():
                 texts.append(self._waiting.get())
             over = None in texts
-            self._write("".join(text for text in texts if text is not None).encode())
+            text = "".join(text for text in texts if text is not None)
+            self._write(text.encode(), lambda: self._tty.foreground)
+        self._write(self._last_words.encode(), lambda: True)
 
-    def _write(self, data: bytes) -> None:
-        while data and not self._abandoned and not self._tty.over:
+    def _write(self, data: bytes, may: Callable[[], bool]) -> None:
+        # A program that was stopped and continued by signals learns of it too late.
+        while data and may() and not self._abandoned and not self._tty.over:
             try:
                 data = data[os.write(self._tty.screen, data[:PIECE]) :]
             except BlockingIOError:  # somebody has made the terminal so

@@ -388,17 +388,24 @@ def reads(run: Run, **surroundings: object) -> None:
             complaint(done.stderr)
 
 
+STRANGE = (
+    {"HOME": "/nonexistent"}, {"XDG_CONFIG_HOME": "/dev/null", "XDG_STATE_HOME": "/dev/null"},
+    {"LANG": "xx_YY.nonsense", "LC_ALL": "nonsense", "LANGUAGE": "../../x"}, C_LOCALE,
+)  # fmt: skip
+MORE_OF_IT = (
+    {"HOME": "/dev/null"}, {"HOME": "\x1b[31m"},
+    {"XDG_CONFIG_HOME": "relative", "XDG_STATE_HOME": "relative"},
+    {"TERM": "", "COLUMNS": "0", "LINES": "-1"}, {"COLUMNS": "1"}, {"COLUMNS": "9" * 60},
+    {"TZ": "nonsense/../../x"}, {"TMPDIR": "/nonexistent"}, {"PATH": ""},
+    {"VFIOTOP_DEBUG": "\x1b[31m"},
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     "more",
-    [{"HOME": "/nonexistent"}, {"HOME": "/dev/null"}, {"HOME": "\x1b[31m"},
-     {"XDG_CONFIG_HOME": "relative", "XDG_STATE_HOME": "relative"},
-     {"XDG_CONFIG_HOME": "/dev/null", "XDG_STATE_HOME": "/dev/null"},
-     {"TERM": "", "COLUMNS": "0", "LINES": "-1"}, {"COLUMNS": "1"}, {"COLUMNS": "9" * 60},
-     {"LANG": "xx_YY.nonsense", "LC_ALL": "nonsense", "LANGUAGE": "../../x"},
-     {"TZ": "nonsense/../../x"}, {"TMPDIR": "/nonexistent"}, {"PATH": ""},
-     {"VFIOTOP_DEBUG": "\x1b[31m"}, C_LOCALE],
+    [*STRANGE, *(pytest.param(more, marks=pytest.mark.thorough) for more in MORE_OF_IT)],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_strange_surroundings(run: Run, more: dict[str, str]) -> None:
     reads(run, more=more)
 

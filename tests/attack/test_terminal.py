@@ -10,7 +10,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +32,11 @@ from tests.attack.terminals import (
 )
 from tests.bench.terminal import Terminal
 
-CAUGHT = ("TERM", "HUP", "INT", "QUIT", "USR1", "ALRM", "ABRT", "XCPU", "PWR", "RTMAX")
+CAUGHT = (
+    "TERM", "HUP", "INT", "RTMAX",
+    *(pytest.param(name, marks=pytest.mark.thorough)
+      for name in ("QUIT", "USR1", "ALRM", "ABRT", "XCPU", "PWR")),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -218,6 +222,31 @@ def test_many_signals_that_end_nothing_are_one(screen: Terminal) -> None:
     assert left_over(screen.output()) == {}
 
 
+def test_one_in_the_background_leaves_the_terminal_alone(shell: Terminal) -> None:
+    command(shell, "set -b; echo notify $((1 + 0))", "notify 1")
+    shell.press(" ".join(PROGRAM) + "\n")
+    ready(shell)
+    pid = child_of(shell.process.pid)
+    at = stopped(shell, lambda: os.kill(pid, signal.SIGSTOP))
+    # Onto a line of its own: the answer to the screen's last question comes to the shell.
+    at = stopped(shell, lambda: shell.press("\nbg\n"))
+    command(shell, "stty -a", " echo ")
+    assert b"1049" not in shell.output(at)
+    at = shell.press("kill %1\n")
+    until(shell, lambda: b"Terminated" in shell.output(at))
+    assert b"1049h" not in shell.output(at)
+    command(shell, "stty -a", " echo ")
+    assert left_over(shell.output()) in ({}, {"2004": "h"})
+
+
+def stopped(shell: Terminal, act: Callable[[], object]) -> float:
+    """Do something and wait until the shell tells that its job has stopped: when it was done."""
+    at = time.monotonic()
+    act()
+    until(shell, lambda: b"Stopped" in shell.output(at))
+    return at
+
+
 def child_of(pid: int) -> int:
     (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     return int(child)
@@ -313,7 +342,13 @@ def test_nothing_that_a_terminal_says_ends_it_or_is_taken_for_keys(screen: Termi
     assert screen.end() == 0
 
 
-@pytest.mark.parametrize("begins", ["\x1b]0;", "\x1b[", "\x1b[200~"])
+@pytest.mark.parametrize(
+    "begins",
+    [
+        "\x1b[",
+        *(pytest.param(more, marks=pytest.mark.thorough) for more in ("\x1b]0;", "\x1b[200~")),
+    ],
+)
 def test_what_never_ends_takes_neither_memory_nor_the_keyboard(
     screen: Terminal, begins: str
 ) -> None:
@@ -417,7 +452,10 @@ def without_threads(processes: int) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("processes", [1, 2, 4, 8, 12, 13, 14])
+@pytest.mark.parametrize(
+    "processes",
+    [1, 8, 13, *(pytest.param(more, marks=pytest.mark.thorough) for more in (2, 4, 12, 14))],
+)
 def test_without_threads_it_says_so_in_one_line(processes: int) -> None:
     with opened((*without_threads(processes), *PROGRAM)) as terminal:
         before = attributes(terminal)
@@ -430,8 +468,10 @@ def test_without_threads_it_says_so_in_one_line(processes: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("LC_ALL", "C"), ("LC_ALL", "POSIX"), ("LC_ALL", "xx_XX.ISO-8859-1"), ("PYTHONUTF8", "0"),
-     ("PYTHONIOENCODING", "ascii"), ("COLUMNS", NINES), ("LINES", "0"), ("ESCDELAY", NINES)],
+    [("LC_ALL", "C"), ("COLUMNS", NINES), ("ESCDELAY", NINES),
+     *(pytest.param(*more, marks=pytest.mark.thorough) for more in (
+         ("LC_ALL", "POSIX"), ("LC_ALL", "xx_XX.ISO-8859-1"), ("PYTHONUTF8", "0"),
+         ("PYTHONIOENCODING", "ascii"), ("LINES", "0")))],
 )  # fmt: skip
 def test_surroundings_that_say_nothing_of_the_terminal(name: str, value: str) -> None:
     kept = environment(PYTHONCOERCECLOCALE="0")

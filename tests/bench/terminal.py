@@ -248,11 +248,8 @@ class Terminal:
             self._came.notify_all()
 
     def _take(self, data: bytes) -> None:
+        """Answer what is asked, then show it: what is typed after a look comes after the answer."""
         at = time.monotonic()
-        with self._came:
-            self._pieces.append(Piece(at, data))
-            self._written += len(data)
-            self._came.notify_all()
         # A query may be cut in two; the tail is shorter than any, so none is answered twice.
         asked = self._tail + data
         last = 0
@@ -261,6 +258,10 @@ class Terminal:
                 os.write(self._pty, ANSWERS[query[0]])
             last = query.end()
         self._tail = asked[max(last, len(asked) - _LONGEST + 1) :]
+        with self._came:
+            self._pieces.append(Piece(at, data))
+            self._written += len(data)
+            self._came.notify_all()
 
 
 def _rows(screen: pyte.Screen) -> str:

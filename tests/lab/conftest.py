@@ -19,24 +19,16 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
-    parser.addoption(
-        "--thorough", action="store_true", help="every kill, and all that is tested twice"
-    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(*topologies): where a test of the lab is run")
-    config.addinivalue_line("markers", "thorough: run with --thorough only")
     config.addinivalue_line("markers", "wreck: leaves a card that cannot be used any more; last")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = config.getoption("--topology")
-    all_of_them = config.getoption("--thorough")
-    others = [
-        item for item in items
-        if not _belongs(item, here) or (item.get_closest_marker("thorough") and not all_of_them)
-    ]  # fmt: skip
+    others = [item for item in items if not _belongs(item, here)]
     config.hook.pytest_deselected(items=others)
     rest = [item for item in items if item not in others]
     items[:] = sorted(rest, key=lambda item: item.get_closest_marker("wreck") is not None)

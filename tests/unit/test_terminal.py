@@ -178,6 +178,20 @@ def test_a_terminal_that_is_gone_is_told_once_and_takes_what_is_written(line: Li
     assert not told.acquire(blocking=False)
 
 
+class Lent(Tty):
+    """A terminal that is the shell's."""
+
+    foreground = False
+
+
+def test_on_a_terminal_that_is_the_shell_s_only_the_last_words_are_written(line: Line) -> None:
+    writer = Writer(Lent(line.ours, line.ours))
+    writer.start()
+    writer.write("a frame")
+    writer.finish(PATIENCE, "given back")
+    assert os.read(line.theirs, 4096) == b"given back"
+
+
 def test_one_that_was_never_started_has_nothing_to_finish(line: Line) -> None:
     writer = Writer(line.tty)
     writer.finish(PATIENCE)
