@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.thorough import thorough
+
 ROOT = Path(__file__).parents[2]
 VFIOTOP = [sys.executable, "-m", "tui"]
 DEMO = ("--demo", "gaming")
@@ -77,8 +79,8 @@ def complaint(told: bytes) -> str:
 # --- streams ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&-", "<&- 2>&-", ">&- 2>&-",
-                                    "<&- >&- 2>&-"])  # fmt: skip
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-",
+                                    *thorough("<&- >&-", "<&- 2>&-", ">&- 2>&-")])  # fmt: skip
 @pytest.mark.parametrize(
     ("command", "code"),
     [("status --demo gaming", 0), ("pause --yes --demo gaming", 0), ("fly", 2)],
@@ -124,9 +126,11 @@ def test_no_file_gets_the_number_of_a_stream(
 
 @pytest.mark.parametrize(
     ("command", "code"),
-    [("status --demo gaming", 1), ("status --json --demo gaming", 1), ("doctor --demo desk", 1),
-     ("plan unbind --demo idle", 1), ("bind --dry-run --demo desk", 1), ("--help", 1),
-     ("--version", 1), ("--demo list", 1), ("start --dry-run --demo idle", 1)],
+    [("status --demo gaming", 1), ("doctor --demo desk", 1), ("bind --dry-run --demo desk", 1),
+     ("--help", 1),
+     *thorough(
+         ("status --json --demo gaming", 1), ("plan unbind --demo idle", 1), ("--version", 1),
+         ("--demo list", 1), ("start --dry-run --demo idle", 1))],
 )  # fmt: skip
 def test_a_full_disk_is_one_line_for_who_reads(
     env: dict[str, str], command: str, code: int
@@ -338,10 +342,12 @@ def test_a_child_that_fails_is_not_taken_for_one_that_has_not(
 @pytest.mark.parametrize("value", [HOSTILE, b"x" * 100_000, b""])
 @pytest.mark.parametrize(
     "arguments",
-    [("status", "--interval"), ("status", "--config"), ("status", "--connect"),
-     ("status", "--demo"), ("--demo", "idle", "plan", "bind"), ("--demo", "idle", "bind"),
-     ("--demo", "idle", "start", "--yes"), ("--demo", "gaming", "force-off", "--yes"),
-     ("plan",), (), ("status", "--no-such-option"), ("status", "--json", "too-much")],
+    [["status", "--interval"], ["status", "--connect"], ["--demo", "idle", "bind"],
+     ["--demo", "gaming", "force-off", "--yes"], ["plan"],
+     *thorough(
+         ["status", "--config"], ["status", "--demo"], ["--demo", "idle", "plan", "bind"],
+         ["--demo", "idle", "start", "--yes"], [], ["status", "--no-such-option"],
+         ["status", "--json", "too-much"])],
 )  # fmt: skip
 def test_arguments_that_are_no_text(run: Run, arguments: Sequence[str], value: bytes) -> None:
     """An empty one too: what a script's unset variable becomes does not mean the guest."""
@@ -403,7 +409,7 @@ MORE_OF_IT = (
 
 @pytest.mark.parametrize(
     "more",
-    [*STRANGE, *(pytest.param(more, marks=pytest.mark.thorough) for more in MORE_OF_IT)],
+    [*STRANGE, *thorough(*MORE_OF_IT)],
     ids=" ".join,
 )
 def test_strange_surroundings(run: Run, more: dict[str, str]) -> None:

@@ -31,11 +31,11 @@ from tests.attack.terminals import (
     send,
 )
 from tests.bench.terminal import Terminal
+from tests.thorough import thorough
 
 CAUGHT = (
     "TERM", "HUP", "INT", "RTMAX",
-    *(pytest.param(name, marks=pytest.mark.thorough)
-      for name in ("QUIT", "USR1", "ALRM", "ABRT", "XCPU", "PWR")),
+    *thorough("QUIT", "USR1", "ALRM", "ABRT", "XCPU", "PWR"),
 )  # fmt: skip
 
 
@@ -68,12 +68,14 @@ def test_after_a_signal_the_terminal_is_given_back(name: str) -> None:
 
 MOMENTS = (
     "tui.sampler:Readers.start",
-    "tui.app:VfiotopApp.__init__",
-    "tui.app:VfiotopApp.on_load",
-    "tui.driver:TerminalDriver.start_application_mode",
     "tui.tty:Tty.take",
     "tui.app:VfiotopApp.on_mount",
     "tui.app:VfiotopApp.on_unmount",
+    *thorough(
+        "tui.app:VfiotopApp.__init__",
+        "tui.app:VfiotopApp.on_load",
+        "tui.driver:TerminalDriver.start_application_mode",
+    ),
 )
 
 
@@ -342,13 +344,7 @@ def test_nothing_that_a_terminal_says_ends_it_or_is_taken_for_keys(screen: Termi
     assert screen.end() == 0
 
 
-@pytest.mark.parametrize(
-    "begins",
-    [
-        "\x1b[",
-        *(pytest.param(more, marks=pytest.mark.thorough) for more in ("\x1b]0;", "\x1b[200~")),
-    ],
-)
+@pytest.mark.parametrize("begins", ["\x1b[", *thorough("\x1b]0;", "\x1b[200~")])
 def test_what_never_ends_takes_neither_memory_nor_the_keyboard(
     screen: Terminal, begins: str
 ) -> None:
@@ -392,7 +388,9 @@ def test_a_defect_ends_it_with_one_line_and_an_error(what: str, key: str) -> Non
         assert b"on purpose" in told
 
 
-@pytest.mark.parametrize(("columns", "rows"), [(65535, 65535), (0, 0), (1, 1), (65535, 1)])
+@pytest.mark.parametrize(
+    ("columns", "rows"), [(65535, 65535), (0, 0), *thorough((1, 1), (65535, 1))]
+)
 def test_a_terminal_of_any_size_is_drawn_on(screen: Terminal, columns: int, rows: int) -> None:
     before = resident_kib(screen)
     screen.resize(max(columns, 1), max(rows, 1)) if columns else None
@@ -452,10 +450,7 @@ def without_threads(processes: int) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "processes",
-    [1, 8, 13, *(pytest.param(more, marks=pytest.mark.thorough) for more in (2, 4, 12, 14))],
-)
+@pytest.mark.parametrize("processes", [1, 8, 13, *thorough(2, 4, 12, 14)])
 def test_without_threads_it_says_so_in_one_line(processes: int) -> None:
     with opened((*without_threads(processes), *PROGRAM)) as terminal:
         before = attributes(terminal)
@@ -469,9 +464,9 @@ def test_without_threads_it_says_so_in_one_line(processes: int) -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [("LC_ALL", "C"), ("COLUMNS", NINES), ("ESCDELAY", NINES),
-     *(pytest.param(*more, marks=pytest.mark.thorough) for more in (
+     *thorough(
          ("LC_ALL", "POSIX"), ("LC_ALL", "xx_XX.ISO-8859-1"), ("PYTHONUTF8", "0"),
-         ("PYTHONIOENCODING", "ascii"), ("LINES", "0")))],
+         ("PYTHONIOENCODING", "ascii"), ("LINES", "0"))],
 )  # fmt: skip
 def test_surroundings_that_say_nothing_of_the_terminal(name: str, value: str) -> None:
     kept = environment(PYTHONCOERCECLOCALE="0")

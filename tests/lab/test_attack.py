@@ -14,6 +14,7 @@ import pytest
 from tests.lab.host import PATIENCE, run, until
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal, overrides, vfiotop
 from tests.lab.test_keys import add_user
+from tests.thorough import thorough
 
 UID = 1235
 
@@ -51,8 +52,7 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
 @pytest.mark.parametrize(
     "sink",
     [
-        "| head -n 1", ">/dev/full", pytest.param("| true", marks=pytest.mark.thorough),
-        pytest.param(">&-", marks=pytest.mark.thorough),
+        "| head -n 1", ">/dev/full", *thorough("| true", ">&-"),
     ],
 )  # fmt: skip
 def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:

@@ -15,6 +15,7 @@ import pytest
 from tests.lab.host import URI, bind, defined, held, node, run, slot, virsh
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.lab.terminal import terminal
+from tests.thorough import thorough
 from tui.guest.carry import forbids
 from tui.host import HostError
 from tui.host.guest_control import LibvirtControl
@@ -37,7 +38,7 @@ def state(name: str) -> str:
 
 
 @pytest.mark.usefixtures("whole")
-@pytest.mark.parametrize("managed", [pytest.param("no", marks=pytest.mark.thorough), "yes"])
+@pytest.mark.parametrize("managed", ["yes", *thorough("no")])
 def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, managed: str) -> None:
     with defined(tmp_path, CARD, SOUND, managed=managed) as name:
         with held(node(CARD)) as process:

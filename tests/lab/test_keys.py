@@ -14,6 +14,7 @@ from tests.lab.host import PATIENCE, bind, driver, held, node, run, slot, until
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal
 from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
+from tests.thorough import thorough
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 
@@ -94,7 +95,7 @@ def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
     assert drivers() == HOST
 
 
-@pytest.mark.parametrize("end", [pytest.param("kill", marks=pytest.mark.thorough), "hang up"])
+@pytest.mark.parametrize("end", ["hang up", *thorough("kill")])
 def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
     recording = Recording(screen)
     ask(screen, "b")
@@ -135,9 +136,7 @@ def test_the_screen_goes_away_at_any_step(key: str, ends: dict[str, str], end: s
         assert (journal()["state"], drivers()) == ("done", ends)
 
 
-@pytest.mark.parametrize(
-    ("key", "ends"), [pytest.param("f", VFIO, marks=pytest.mark.thorough), ("u", HOST)]
-)
+@pytest.mark.parametrize(("key", "ends"), [("u", HOST), *thorough(("f", VFIO))])
 def test_a_swap_whose_runner_was_killed_is_offered(
     screen: Terminal, key: str, ends: dict[str, str]
 ) -> None:

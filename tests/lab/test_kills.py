@@ -15,6 +15,7 @@ import pytest
 
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
+from tests.thorough import thorough
 from tui.host.pci import PciSource
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
@@ -136,7 +137,7 @@ def moments(direction: Direction, way: str) -> Iterator[tuple[int, bool, bool]]:
 
 @pytest.mark.parametrize(
     "way",
-    ["in turn", *(pytest.param(way, marks=pytest.mark.thorough) for way in ("finish", "undo"))],
+    ["in turn", *thorough("finish", "undo")],
 )
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_runner_that_is_killed_at_any_step(
@@ -187,7 +188,7 @@ def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction
     assert len(seen) == len(end.steps)
 
 
-@pytest.mark.parametrize("direction", ["bind", pytest.param("unbind", marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("direction", ["bind", *thorough("unbind")])
 def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
     """The kernel finishes what it began, or nothing was begun; the runner sees which."""
     for index in range(STEPS[direction]):

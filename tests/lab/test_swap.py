@@ -30,6 +30,7 @@ from tests.lab.host import (
 from tests.lab.pace import slowness
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal, overrides, vfiotop
 from tests.lab.terminal import terminal
+from tests.thorough import thorough
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 
@@ -231,7 +232,7 @@ def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
     assert "nothing to recover" in vfiotop("recover")
 
 
-@pytest.mark.parametrize("way", [pytest.param("finish", marks=pytest.mark.thorough), "undo"])
+@pytest.mark.parametrize("way", ["undo", *thorough("finish")])
 def test_a_swap_whose_runner_was_killed_is_recovered_by_a_command(way: str) -> None:
     asked = subprocess.Popen(["vfiotop", "bind", "--yes"], stdout=subprocess.DEVNULL)
     until(lambda: JOURNAL.exists() and journal()["step"] == 3)
