@@ -96,6 +96,8 @@ class RealMachine:
 
     def __init__(self) -> None:
         self._nodes: dict[str, set[Node]] = {}
+        self.unanswered: list[subprocess.Popen[bytes]] = []
+        """Reads that have not returned; they may never end, and are left alone."""
 
     def start(self, step: Step, lock: int) -> Deed:
         if step.kind == "load":
@@ -118,14 +120,16 @@ class RealMachine:
             ["/bin/cat", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            status = child.wait(OVERRIDE_READ_S)
-        except subprocess.TimeoutExpired as error:  # left alone: it may never end
-            raise HostError(
-                f"the kernel is busy with {address}: somebody else's unbind of it has not returned"
-            ) from error
         assert child.stdout is not None
         with child.stdout:
+            try:
+                status = child.wait(OVERRIDE_READ_S)
+            except subprocess.TimeoutExpired as error:
+                self.unanswered.append(child)
+                raise HostError(
+                    f"the kernel is busy with {address}: somebody else's unbind of it has not "
+                    "returned"
+                ) from error
             text = child.stdout.read(4096).decode("ascii", "replace").strip()
         if status:
             raise HostError(f"{path} cannot be read")
