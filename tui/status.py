@@ -7,7 +7,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tui.model import CardReading, Gpu, Guest, Holders, HostView, Metrics, Swap, Viability
+from tui.model import (
+    CardReading,
+    Gpu,
+    Guest,
+    Holders,
+    HostView,
+    Metrics,
+    NvidiaModel,
+    Swap,
+    Viability,
+)
 from tui.status_text import as_text
 
 __all__ = ["SCHEMA", "as_json", "as_text"]
@@ -79,7 +89,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "boot_vga": function.boot_vga,
         "runtime_status": vitals.runtime_status if vitals else None,
         "power_state": vitals.power_state if vitals else None,
-        "nvidia": asdict(gpu.nvidia) if gpu.nvidia else None,
+        "nvidia": _nvidia(gpu.nvidia) if gpu.nvidia else None,
         "source": reading.source if reading else None,
         "age_s": _age(reading, taken_at),
         "metrics": _metrics(reading),
@@ -90,6 +100,10 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "no_reading": gpu.no_reading,
         "half_bound": gpu.half_bound,
     }
+
+
+def _nvidia(model: NvidiaModel) -> dict[str, str | None]:
+    return {"family": model.family, "brand": model.brand, "form": model.form}
 
 
 def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:

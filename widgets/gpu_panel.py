@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.model import NOT_SEEN, CardReading, Check, Gpu, Metrics
+from tui.model import NOT_SEEN, CardReading, Check, Gpu, Metrics, listed
 from widgets.canvas import Panel
 from widgets.figures import (
     ago,
@@ -117,14 +117,15 @@ def gpu_lines(
     whatever room is left. ``where`` is the readings' ``origin``."""
     width, height = room
     lines = [owner_line(gpu, width, glyphs, where)]
+    verdict = _verdict_lines(gpu, width, max(1, height // 4))
     reading = gpu.reading
     if reading is not None and reading.lost is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
         tail = _process_lines(reading, width)
     else:
-        lines += _quiet_lines(gpu, width, height - len(lines) - 1)
+        lines += _quiet_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
         tail = []
-    tail = [*_verdict_lines(gpu, width), *tail]
+    tail = [*verdict, *tail]
     lines, tail = lines[:height], tail[: max(0, height - len(lines))]
     rows = height - len(lines) - len(tail)
     if rows > 0:
@@ -254,8 +255,9 @@ def _model(gpu: Gpu) -> str:
     return " ".join(word for word in words if word)
 
 
-def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
-    """Whether the card can be given to a guest: for the guest GPU, or any that cannot be read."""
+def _verdict_lines(gpu: Gpu, width: int, rows: int) -> list[Line]:
+    """Whether the guest GPU can be given to a guest. What blocks it is named with its reason
+    where that fits in ``rows``, else by address."""
     if gpu.role != "guest":
         return []
     if gpu.half_bound:
@@ -269,10 +271,19 @@ def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
         functions = "function" if moves == 1 else "functions"
         return [line(label, f"{where}, ", Span(f"viable: {moves} {functions} move", "good"))]
     tone: Tone = "warn" if viability.viable is None else "bad"
-    count = len(viability.blockers)
     word = "unknown" if viability.viable is None else "not viable"
-    blocked = f"blocked by {count} device{'s' if count > 1 else ''}" if count else viability.reason
-    return [line(label, f"{where}, ", Span(f"{word}: {blocked or ''}", tone))]
+    reasons = listed([f"{short(b.address)} is {b.reason}" for b in viability.blockers])
+    told = _under(label, f"{where}, {word}: {reasons or viability.reason or ''}", width, tone)
+    if reasons and len(told) > rows:
+        addresses = listed([short(b.address) for b in viability.blockers])
+        told = _under(label, f"{where}, blocked by {addresses}", width, tone)
+    return told
+
+
+def _under(label: Span, text: str, width: int, tone: Tone) -> list[Line]:
+    """A label and its text, which wraps beneath itself."""
+    lines = wrap(text, max(width - LABEL, 8), tone)
+    return [line(label if index == 0 else " " * LABEL, *row) for index, row in enumerate(lines)]
 
 
 def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:

@@ -23,6 +23,7 @@ from tui.model.guests import (
     GuestSays,
     HostDev,
 )
+from tui.model.listing import listed
 from tui.model.machine import (
     BRIDGE_CLASS,
     GPU_CLASSES,
@@ -150,6 +151,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "by_uuid",
+    "listed",
     "looks_like_uuid",
     "meant",
     "shell_word",

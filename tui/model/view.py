@@ -73,11 +73,13 @@ Form = Literal["desktop", "notebook"]
 
 @dataclass(frozen=True, slots=True)
 class NvidiaModel:
-    """What the PCI id tells of an NVIDIA card; ``None`` where it does not."""
+    """What the PCI id tells of an NVIDIA card; ``None`` where it does not. ``brand_by_id``:
+    its name tells no brand, and the id does."""
 
     family: Family | None
     brand: Brand
     form: Form | None
+    brand_by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +95,14 @@ class Viability:
     """Whether VFIO could claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` where it cannot be known; ``reason`` says why it is not
-    ``True``.
+    ``True``, and ``mend`` what can be done about it.
     """
 
     viable: bool | None
     moves: tuple[str, ...]
     blockers: tuple[Blocker, ...] = ()
     reason: str | None = None
+    mend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Unavailable
-from tui.rules.family import r465_family
+from tui.rules.family import NEWER_NAMES, family_mend, r465_family
 
 ONE_VM = "r465.one-vm"
 
@@ -16,10 +16,18 @@ MAKER = "who made the card cannot be read"
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules are for. Professional cards are exempt."""
 
+UNSURE: tuple[Brand, ...] = ("unknown", "mining")
+"""Brands of which it is not known whether the rules are for them."""
+
 
 def restricted(gpu: Gpu) -> bool:
     """Whether the rules of GeForce passthrough are for this card."""
     return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
+
+
+def unsure(gpu: Gpu) -> bool:
+    """Whether that is not known."""
+    return gpu.nvidia is not None and gpu.nvidia.brand in UNSURE
 
 
 def family(gpu: Gpu) -> Check:
@@ -29,7 +37,8 @@ def family(gpu: Gpu) -> Check:
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
     verdict, why = r465_family(gpu.nvidia)
-    return Check("r465.family", gpu.address, verdict, why)
+    mend = family_mend(gpu.nvidia) if verdict == "unknown" else None
+    return Check("r465.family", gpu.address, verdict, why, mend)
 
 
 def one_vm(
@@ -54,12 +63,15 @@ def one_vm(
             "one such guest on a host",
             f"shut down {', '.join(domain.name for domain in with_one[others:][:4])} first",
         )  # fmt: skip
-    unnamed = {g.address for g in gpus if g.nvidia is not None and g.nvidia.brand == "unknown"}
-    unclear = [d for d in _running_with(unnamed, domains) if d not in with_one]
+    unclear = [
+        d for d in _running_with({g.address for g in gpus if unsure(g)}, domains)
+        if d not in with_one
+    ]  # fmt: skip
     if unclear and len(with_one) + len(unclear) > others:
         name = min(domain.name for domain in unclear)
         return Check(ONE_VM, subject, "unknown",
-                     f"whether the card of “{name}” is a GeForce is not known")  # fmt: skip
+                     f"whether the card of “{name}” is a GeForce is not known",
+                     NEWER_NAMES)  # fmt: skip
     unread = [d.name for d in domains if d.problem or d.state == "unknown"]
     if unread:
         return Check(ONE_VM, subject, "unknown", f"what “{unread[0]}” has cannot be read")
@@ -80,7 +92,7 @@ def one_vm_for(
     """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
     if "vendor" in gpu.function.unreadable:
         return Check(ONE_VM, gpu.address, "unknown", MAKER)
-    unclear = gpu.nvidia is not None and gpu.nvidia.brand == "unknown"
+    unclear = unsure(gpu)
     if not restricted(gpu) and not unclear:
         return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
     found = one_vm(gpus, guests, coming=coming, others=0, subject=gpu.address)
