@@ -116,7 +116,9 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
         where = f"from guest, {ago((at - taken_at).total_seconds())} ago"
     else:
         where = f"({reading.source})"
-    return [_heading(f"Readings {where}"), *_metrics(reading.metrics, width)]
+    rows = [_row("Remark", Span(remark, "warn"), width) for remark in reading.remarks]
+    told = [each for row in rows for each in row]
+    return [_heading(f"Readings {where}"), *told, *_metrics(reading.metrics, width)]
 
 
 def _metrics(metrics: Metrics, width: int) -> list[Line]:

@@ -23,7 +23,7 @@ from widgets.figures import (
 )
 from widgets.gauges import graph_lines, history_line, meter_line
 from widgets.graph import RICH, Glyphs
-from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, width_of, wrap
+from widgets.lines import DASH, Line, Span, Tone, fields, fit, line, spread, width_of, wrap
 
 COLUMN, LABEL = 18, 6
 """Cells of a label-and-value pair, and of its label."""
@@ -121,7 +121,7 @@ def gpu_lines(
     reading = gpu.reading
     if reading is not None and reading.lost is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
-        tail = _process_lines(reading, width)
+        tail = [*_remark_lines(reading, width), *_process_lines(reading, width)]
     else:
         lines += _quiet_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
         tail = []
@@ -213,6 +213,15 @@ def _process_lines(reading: CardReading, width: int) -> list[Line]:
         for process in shown
     ]
     return [line(Span(f"{'Used':<{LABEL}}", "label"), Span(", ".join(parts), "dim"))]
+
+
+def _remark_lines(reading: CardReading, width: int) -> list[Line]:
+    """The first remark, in one line; the details have all of them whole."""
+    if not reading.remarks:
+        return []
+    more = len(reading.remarks) - 1
+    text = f"from guest{f' (+{more})' if more else ''}: {reading.remarks[0]}"
+    return [fit(line(Span(f"{'Note':<{LABEL}}", "label"), Span(text, "warn")), width)]
 
 
 def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:

@@ -108,14 +108,15 @@ class GuestCard:
 @dataclass(frozen=True, slots=True)
 class GuestSays:
     """What one running guest says of its cards, through its agent. ``problem``: why it says
-    nothing. When it was said makes a difference: a guest is asked seldom, and the age of its
-    answer is shown."""
+    nothing. ``remarks``: what its tools said beside that, as warnings. When it was said makes
+    a difference: a guest is asked seldom, and the age of its answer is shown."""
 
     uuid: str
     driver_version: str | None = None
     cards: tuple[GuestCard, ...] = ()
     problem: str | None = None
     taken_at: datetime | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

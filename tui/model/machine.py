@@ -233,7 +233,8 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """What one source says of one card. ``lost``: why it cannot be read any more."""
+    """What one source says of one card. ``lost``: why it cannot be read any more. ``remarks``:
+    what the source said beside its numbers, as warnings."""
 
     address: str
     source: MetricsSource
@@ -242,6 +243,7 @@ class CardReading:
     processes: tuple[GpuProcess, ...] | None = None
     lost: str | None = None
     taken_at: datetime | None = field(default=None, compare=False)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,9 @@ def reading(
         return None, "two alike cards are in the guest: which is which is not known"
     card = found[0]
     return CardReading(
-        function.address, "guest-agent", card.metrics, card.name, taken_at=says.taken_at
-    ), None
+        function.address, "guest-agent", card.metrics, card.name,
+        taken_at=says.taken_at, remarks=says.remarks,
+    ), None  # fmt: skip
 
 
 def driver_version(domain: Domain, agent: AgentReading | Unavailable) -> str | None:
