@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.geometry import Size
 
-from tui.model import NOT_SEEN, CardReading, Check, Gpu, Metrics, listed
+from tui.model import NOT_SEEN, CardReading, Check, Gpu, Metrics
 from widgets.canvas import Panel
 from widgets.figures import (
     ago,
@@ -24,9 +24,10 @@ from widgets.figures import (
 from widgets.gauges import graph_lines, history_line, meter_line
 from widgets.graph import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, fields, fit, line, spread, width_of, wrap
+from widgets.viability_lines import LABEL, viability_lines
 
-COLUMN, LABEL = 18, 6
-"""Cells of a label-and-value pair, and of its label."""
+COLUMN = 18
+"""Cells of a label-and-value pair."""
 
 LATE_S = 2.0
 """Seconds from which on a reading is marked as old, unless told otherwise."""
@@ -117,12 +118,13 @@ def gpu_lines(
     whatever room is left. ``where`` is the readings' ``origin``."""
     width, height = room
     lines = [owner_line(gpu, width, glyphs, where)]
-    verdict = _verdict_lines(gpu, width, max(1, height // 4))
     reading = gpu.reading
     if reading is not None and reading.lost is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
+        verdict = viability_lines(gpu, width, min(height // 4, height - len(lines)))
         tail = [*_remark_lines(reading, width), *_process_lines(reading, width)]
     else:
+        verdict = viability_lines(gpu, width, height // 4)
         lines += _quiet_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
         tail = []
     tail = [*verdict, *tail]
@@ -262,37 +264,6 @@ def _model(gpu: Gpu) -> str:
     brands = {"geforce": "GeForce", "titan": "TITAN", "pro": "professional"}
     words = (nvidia.family, brands.get(nvidia.brand, nvidia.brand), nvidia.form)
     return " ".join(word for word in words if word)
-
-
-def _verdict_lines(gpu: Gpu, width: int, rows: int) -> list[Line]:
-    """Whether the guest GPU can be given to a guest. What blocks it is named with its reason
-    where that fits in ``rows``, else by address."""
-    if gpu.role != "guest":
-        return []
-    if gpu.half_bound:
-        return [line(Span("half bound: b finishes it, u takes it back", "warn"))]
-    group = gpu.function.iommu_group
-    label = Span(f"{'IOMMU':<{LABEL}}", "label")
-    where = "no group" if group is None else f"group {group}"
-    viability = gpu.viability
-    if viability.viable:
-        moves = len(viability.moves)
-        functions = "function" if moves == 1 else "functions"
-        return [line(label, f"{where}, ", Span(f"viable: {moves} {functions} move", "good"))]
-    tone: Tone = "warn" if viability.viable is None else "bad"
-    word = "unknown" if viability.viable is None else "not viable"
-    reasons = listed([f"{short(b.address)} is {b.reason}" for b in viability.blockers])
-    told = _under(label, f"{where}, {word}: {reasons or viability.reason or ''}", width, tone)
-    if reasons and len(told) > rows:
-        addresses = listed([short(b.address) for b in viability.blockers])
-        told = _under(label, f"{where}, blocked by {addresses}", width, tone)
-    return told
-
-
-def _under(label: Span, text: str, width: int, tone: Tone) -> list[Line]:
-    """A label and its text, which wraps beneath itself."""
-    lines = wrap(text, max(width - LABEL, 8), tone)
-    return [line(label if index == 0 else " " * LABEL, *row) for index, row in enumerate(lines)]
 
 
 def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:

@@ -335,11 +335,12 @@ XML = """<domain type='kvm'>
 
 
 def two_that_could_have_it(rig: Rig) -> None:
-    """No card is named, and none is known to be the host's."""
+    """No card is named, none is on vfio-pci, and none is known to be the host's."""
     functions = tuple(
-        replace(f, boot_vga=False if f.boot_vga is not None else None)
+        replace(f, boot_vga=False if f.boot_vga is not None else None,
+                driver=None if f.driver == "vfio-pci" else f.driver)
         for f in Rig().pci.reading.functions  # type: ignore[union-attr]
-    )
+    )  # fmt: skip
     rig.pci.reading = replace(Rig().pci.reading, functions=functions)  # type: ignore[type-var]
     off = replace(WIN11, state="shut off", hostdevs=())
     rig.guests.reading = replace(GUESTS, domains=(OTHER, off))

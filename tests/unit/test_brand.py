@@ -99,7 +99,7 @@ def test_what_breaks_the_rule_is_known_by_its_id(device: str, brand: str) -> Non
         "13bf", "1fbf", "24be", "1dbe",  # samples
         "1d82", "20c0",  # a server's chip without a professional id
         "2b00", "2e12", "2f95",  # systems on a chip
-        "22d0", "3fff", "ffff", "zzzz", "",
+        "22d0", "3333", "3fff", "ffff", "zzzz", "",
     ],
 )  # fmt: skip
 def test_where_the_id_tells_nothing_it_says_so(device: str) -> None:

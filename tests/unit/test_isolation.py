@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.unit.made import (
     inventory,
     snapshot,
 )
-from tui.model import Check, Gpu, HostView, Inventory, PciFunction, listed
+from tui.model import CardReading, Check, Gpu, HostView, Inventory, Metrics, PciFunction, listed
 from tui.rules import ground
 from tui.rules.view import assess
 from widgets.details import details_lines
@@ -83,14 +84,17 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
         (
             [other("00:00.0", HOST_BRIDGE, "skl_uncore"), other("00:1f.4", SMBUS, "i801_smbus")],
             {},
-            ["unbind the drivers of all that the host can spare: `echo 0000:00:00.0 >"],
+            ["unbind the driver of each one that the host can spare: `echo ADDRESS >"],
             ["to the guest too"],
         ),
         (
             list(card("03:00", 2)), {}, ["another slot", "ACS"],
             ["to the guest too", "unbind"],
         ),
-        ([other("04:00.0", SATA, "ahci")], {}, ["(SATA controller)"], []),
+        (
+            [other("04:00.0", SATA, "ahci")], {},
+            ["(SATA controller)", "unbind its driver: `echo ADDRESS >"], ["echo 0000:04:00.0"],
+        ),
         ([other("04:00.0", AUDIO, "snd_hda_intel")], {}, ["(audio device)"], []),
     ],
 )  # fmt: skip
@@ -145,6 +149,14 @@ def test_the_panel_names_what_blocks_the_card_at_every_size(width: int, height: 
     for disk in DISKS[:3]:
         assert disk.address.removeprefix("0000:") in shown
     assert "and 2 more" in shown
+
+
+def test_a_panel_without_room_counts_what_blocks_the_card() -> None:
+    _, gpu = seen(host(*DISKS[:5]))
+    reading = CardReading(CARD, "nvml", Metrics(util_pct=3))
+    lines = gpu_lines(replace(gpu, reading=reading), (), Size(38, 9))
+    assert "group 2, blocked by 5 devices" in text(lines)
+    assert len(lines) <= 9
 
 
 def test_the_details_name_all_of_them_and_the_ways_out() -> None:

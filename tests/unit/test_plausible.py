@@ -149,7 +149,7 @@ NUMBERS = st.none() | st.integers(-(1 << 65), 1 << 65) | st.floats()
 
 @given(st.dictionaries(st.sampled_from([n for n in Metrics.names() if n != "throttle"]), NUMBERS))
 def test_nothing_told_makes_a_number_that_no_card_has(raw: dict[str, float | None]) -> None:
-    found = judged(**raw)
+    found = judged(None, **raw)
     for name, value in raw.items():
         kept = getattr(found, name)
         assert kept is None or kept == value

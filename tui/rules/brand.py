@@ -54,8 +54,10 @@ _EXCEPTIONS: dict[int, Brand] = {
     **dict.fromkeys((0x2082, 0x20C2), "mining"),  # CMP 170HX
 }  # fmt: skip
 
-_SERVERS = ((0x2300, 0x23FF), (0x2900, 0x29FF), (0x3180, 0x33FF))
-"""Ids of GH100, GB100 and GB102, GB110 to GB120: chips of servers, in no other card."""
+_SERVERS = (
+    (0x2300, 0x23FF), (0x2900, 0x29FF), (0x3180, 0x31FF), (0x3200, 0x327F), (0x3340, 0x337F),
+)  # fmt: skip
+"""Ids of GH100, GB100 and GB102, GB110, GB112, GB120: chips of servers, in no other card."""
 
 _SERVERS_AND_OTHERS = ((0x15C0, 0x15FF), (0x1720, 0x173F), (0x1D80, 0x1DFF), (0x2080, 0x20FF))
 """Ids of GP100, GV100, GA100: servers' chips too, that are in mining cards and a TITAN as

@@ -27,6 +27,9 @@ _KINDS = {
 }  # fmt: skip
 """Classes of devices that a guest can use as well as the host; the longer prefix first."""
 
+_HOSTS_OWN = ("01", "02")
+"""Classes of devices that the host may run from: disks and networks."""
+
 _ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
 
@@ -52,10 +55,15 @@ def _ways(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventor
         them = "it" if len(movable) == 1 else "them"
         yield f"give {listed(movable)} to the guest too, if the host can do without {them}"
     if single:
-        address = single[0].address
-        whose = "its driver" if len(blocking) == 1 else "the drivers of all that the host can spare"
-        path = shlex.quote(f"/sys/bus/pci/devices/{address}/driver/unbind")
-        yield f"unbind {whose}: `echo {shlex.quote(address)} > {path}`"
+        yield _unbind(single, alone=len(blocking) == 1)
+
+
+def _unbind(single: Sequence[PciFunction], *, alone: bool) -> str:
+    """To the letter only for what takes no disk and no network from under the host."""
+    harmless = alone and single[0].class_code[:2] not in _HOSTS_OWN
+    address = shlex.quote(single[0].address) if harmless else "ADDRESS"
+    whose = "its driver" if alone else "the driver of each one that the host can spare"
+    return f"unbind {whose}: `echo {address} > /sys/bus/pci/devices/{address}/driver/unbind`"
 
 
 def _kind(function: PciFunction) -> str | None:
