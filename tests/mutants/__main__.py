@@ -10,25 +10,25 @@ what runs at import is not made.
 from __future__ import annotations
 
 import argparse
+import builtins
 import importlib
 import os
 import pickle
 import signal
 import sys
 import tempfile
-import threading
 import time
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FunctionType
 from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
 
-from tests.mutants.made import Mutant, mutants
+from tests.mutants.made import REACHED, Mutant, marked, mutants
 
 HERE = Path(__file__).parents[2]
 TARGETS = ("swap", "guest", "rules", "host/holders.py", "host/domain_edit.py")
@@ -68,7 +68,7 @@ class Hunt:
         while waiting or running:
             while waiting and len(running) < self._jobs:
                 mutant = waiting.pop()
-                tests = sorted(reached.get((mutant.path, mutant.line), []))
+                tests = sorted(reached.get((mutant.path, mutant.statement), []))
                 if tests:
                     running[self._start(session, mutant, [n for _, n in tests])] = (
                         mutant, time.monotonic(),
@@ -99,7 +99,7 @@ class Hunt:
             pid = os.fork()
             if pid == 0:
                 quiet()
-                Path(file.name).write_bytes(pickle.dumps(trace(session, self._paths)))
+                Path(file.name).write_bytes(pickle.dumps(reach(session, self._paths)))
                 os._exit(0)
             _, status = os.waitpid(pid, 0)
             if status:
@@ -114,7 +114,7 @@ class Hunt:
         os.setsid()
         signal.alarm(PATIENCE)
         quiet()
-        put(mutant)
+        put(mutant.path, mutant.function, mutant.code)
         for number in tests:
             for report in runtestprotocol(session.items[number], log=False, nextitem=None):
                 if report.failed:
@@ -122,29 +122,19 @@ class Hunt:
         os._exit(0)
 
 
-def trace(session: pytest.Session, paths: list[Path]) -> Reached:
-    names = {str(path): str(path.relative_to(HERE)) for path in paths}
+def reach(session: pytest.Session, paths: list[Path]) -> Reached:
+    """Run all tests, with marks in the modules' functions."""
     reached: Reached = defaultdict(list)
     seen: set[tuple[str, int]] = set()
-
-    def line(frame: FrameType, event: str, _: Any) -> Any:
-        if event == "line":
-            seen.add((names[frame.f_code.co_filename], frame.f_lineno))
-        return line
-
-    def call(frame: FrameType, _event: str, _: Any) -> Any:
-        return line if frame.f_code.co_filename in names else None
-
+    setattr(builtins, REACHED, lambda path, line: seen.add((path, line)))
+    for path in paths:
+        name = str(path.relative_to(HERE))
+        for function, code in marked(name, path.read_text()):
+            put(name, function, code)
     for number, item in enumerate(session.items):
         seen.clear()
         began = time.monotonic()
-        threading.settrace(call)
-        sys.settrace(call)
-        try:
-            reports = runtestprotocol(item, log=False, nextitem=None)
-        finally:
-            sys.settrace(None)
-            threading.settrace(None)
+        reports = runtestprotocol(item, log=False, nextitem=None)
         if any(report.failed for report in reports):
             say(f"left out, for it fails without a mutant: {item.nodeid}")
             continue
@@ -154,19 +144,17 @@ def trace(session: pytest.Session, paths: list[Path]) -> Reached:
     return dict(reached)
 
 
-def put(mutant: Mutant) -> None:
-    """Give the function the mutant's code."""
-    module = mutant.path.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-    found: Any = importlib.import_module(module)
-    for name in mutant.function.split("."):
+def put(path: str, function: str, code: CodeType) -> None:
+    """Give a function of a module another code."""
+    found: Any = importlib.import_module(path.removesuffix(".py").replace("/", "."))
+    for name in function.split("."):
         found = vars(found)[name]
-    for way in ("fget", "__func__", "__wrapped__", "func"):
-        while not isinstance(found, FunctionType) and hasattr(found, way):
-            found = getattr(found, way)
+    for way in ("fget", "__func__"):
+        found = getattr(found, way, found)
     while hasattr(found, "__wrapped__"):
         found = found.__wrapped__
-    assert isinstance(found.__code__, CodeType)
-    found.__code__ = mutant.code
+    assert isinstance(found, FunctionType)
+    found.__code__ = code
 
 
 def quiet() -> None:

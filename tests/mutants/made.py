@@ -15,16 +15,21 @@ FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.IsNot: ast.Is,
 }  # fmt: skip
 
+REACHED = "__reached__"
+"""What is called, of the built-in names, where a statement is reached."""
+
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
     """One change. ``function`` is where, as ``Class.method``; ``was`` is the code before it, on one
-    line; ``code`` is that of the changed function."""
+    line; ``code`` is that of the changed function. ``statement`` is the line of the statement
+    that it is in, ``line`` its own."""
 
     path: str
     line: int
+    statement: int
     function: str
     deed: str
     was: str
@@ -40,6 +45,7 @@ def mutants(path: str, source: str) -> Iterator[Mutant]:
     """Every mutant of the functions of a module, nested ones as a part of the outer."""
     tree = ast.parse(source)
     for name, function in _functions(tree, ""):
+        statements = dict(_statements(function, function.lineno))
         for number, (deed, site) in enumerate(_sites(function)):
             changed = copy.deepcopy(tree)
             twin = next(f for n, f in _functions(changed, "") if f.lineno == function.lineno)
@@ -48,7 +54,45 @@ def mutants(path: str, source: str) -> Iterator[Mutant]:
             ast.fix_missing_locations(changed)
             code = _code_of(compile(changed, path, "exec"), name, function)
             was = " ".join(ast.unparse(site).split())
-            yield Mutant(path, site.lineno, name, deed, was, code)
+            yield Mutant(path, site.lineno, statements[id(site)], name, deed, was, code)
+
+
+def marked(path: str, source: str) -> Iterator[tuple[str, CodeType]]:
+    """Every function of a module, by name, with a call of ``REACHED`` before each statement, of
+    the path and the statement's line."""
+    tree = ast.parse(source)
+    for _, function in list(_functions(tree, "")):
+        _mark(function, path)
+    ast.fix_missing_locations(tree)
+    module = compile(tree, path, "exec")
+    for name, function in _functions(tree, ""):
+        yield name, _code_of(module, name, function)
+
+
+def _mark(node: ast.AST, path: str) -> None:
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            _mark(value, path)
+        if not isinstance(value, list):
+            continue
+        for child in value:
+            if isinstance(child, ast.AST):
+                _mark(child, path)
+        if value and isinstance(value[0], ast.stmt):
+            both = [[_marker(path, child.lineno), child] for child in value]
+            setattr(node, field, [each for pair in both for each in pair])
+
+
+def _marker(path: str, line: int) -> ast.stmt:
+    return ast.parse(f"{REACHED}({path!r}, {line})").body[0]
+
+
+def _statements(node: ast.AST, line: int) -> Iterator[tuple[int, int]]:
+    """For each part of a function, by identity, the line of the statement that it is in."""
+    for child in ast.iter_child_nodes(node):
+        at = child.lineno if isinstance(child, ast.stmt) else line
+        yield id(child), at
+        yield from _statements(child, at)
 
 
 def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
