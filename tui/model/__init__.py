@@ -22,6 +22,7 @@ from tui.model.guests import (
     Guests,
     GuestSays,
     HostDev,
+    HostDevBy,
 )
 from tui.model.listing import listed
 from tui.model.machine import (
@@ -121,6 +122,7 @@ __all__ = [
     "Holder",
     "Holders",
     "HostDev",
+    "HostDevBy",
     "HostFacts",
     "HostView",
     "Inventory",
