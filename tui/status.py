@@ -175,15 +175,17 @@ def _viability(viability: Viability) -> dict[str, Any]:
 
 
 def _guest(guest: Guest) -> dict[str, Any]:
-    """``hostdevs`` is null where the definition could not be read: unknown, not none."""
+    """``hostdevs`` is null where the definition could not be read: unknown, not none. Beside a
+    ``problem`` there may be more than are listed."""
     domain = guest.domain
+    known = domain.addresses or domain.problem is None
     return {
         "name": domain.name,
         "uuid": domain.uuid,
         "state": domain.state,
         "allowed": guest.allowed,
         "persistent": domain.persistent,
-        "hostdevs": list(domain.addresses) if domain.problem is None else None,
+        "hostdevs": list(domain.addresses) if known else None,
         "vcpus": domain.vcpus,
         "cpu_pct": domain.cpu_pct,
         "memory_mib": domain.memory_mib,

@@ -43,7 +43,8 @@ class Domain:
     libvirt has, where that cannot be shown as it is.
     ``agent``: whether the QEMU guest agent's channel is connected, ``None``
     without a channel. ``kvm_hidden``: it is not told that it runs under KVM. ``problem``:
-    why its definition could not be read; its hostdevs are then unknown, not none.
+    why its definition could not be read, or not all of it; there may then be more hostdevs
+    than are known.
     """
 
     name: str
@@ -82,7 +83,15 @@ class Domain:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        return tuple(dev.address for dev in self.hostdevs)
+        """The functions of which it takes all or a share, each once."""
+        return tuple(dict.fromkeys(dev.address for dev in self.hostdevs))
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that it takes whole: they have to be on VFIO's driver for it. One of
+        which it takes an mdev stays on the driver that makes the mdev."""
+        whole = (dev.address for dev in self.hostdevs if dev.by != "mdev")
+        return tuple(dict.fromkeys(whole))
 
 
 @dataclass(frozen=True, slots=True)
