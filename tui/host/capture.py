@@ -75,7 +75,8 @@ class CapturedGuests:
             )
         domains = [_domain(self._directory, file, self._root) for file in sorted(files)]
         domains.sort(key=lambda domain: domain.name)
-        return Guests(visible(str(self._directory)), None, tuple(domains), readonly=True)
+        uri = visible(str(self._directory))
+        return Guests(uri, None, tuple(domains), readonly=True, captured=True)
 
     def watch(self, wake: Wake) -> None:
         """A captured host does not change."""

@@ -12,6 +12,7 @@ from tui.host.pci_names import Names
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import CardVitals, Link, PciFunction
+from tui.rules.viability import on_vfio
 
 NOTHING_ANSWERED = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
@@ -59,14 +60,17 @@ def read_class(directory: Tree) -> str | None:
 
 def read_vitals(directory: Tree, address: str) -> CardVitals | None:
     """power/runtime_status, power_state, current_link_* and the driver link of the card in
-    ``directory``; ``None`` when it is gone. The link of a card that may sleep is not read."""
+    ``directory``, and ``enable`` of one on VFIO's driver; ``None`` when it is gone. The link of
+    a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
+    and wakes nothing (drivers/pci/pci-sysfs.c)."""
     at = Attributes(directory)
     status = at.read(STATUS, sysfs.word)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if _awake(status, at) else None
-    return CardVitals(address, status, state, link, driver)
+    enabled = at.read("enable", sysfs.count) if on_vfio(driver) else None
+    return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 
 def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:

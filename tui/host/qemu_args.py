@@ -1,22 +1,18 @@
 """What a QEMU command line takes from the host: PCI functions, mediated devices.
 
-QEMU takes an option with one dash or two, and its argument as the next word; a device as
-``driver,key=value,…`` or as JSON (util/qemu-option.c, softmmu/vl.c, qobject/json-lexer.c of
-QEMU). Wrapper scripts are kinder than QEMU, so an option and its argument in one word count
-too. What speaks of VFIO and cannot be read is a doubt: a card that is missed is thought free.
+QEMU takes an option with one dash or two, and its argument as the next word (softmmu/vl.c of
+QEMU). Wrapper scripts are kinder, so an option and its argument in one word count too. What
+speaks of VFIO and cannot be read is a doubt: a card that is missed is thought free.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-Tree = Mapping[str, Any]
-"""One option's argument: values by key, with values of their own in JSON."""
+from tui.host.qemu_opts import Opts, levels, read
 
 _DEVICES = frozenset({
     "vfio-pci", "vfio-pci-nohotplug", "pci-assign", "kvm-pci-assign", "xen-pci-passthrough",
@@ -44,10 +40,6 @@ _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NVME = re.compile(r"nvme://([^/,\"'\s]*)")
 _OPTION = re.compile(r"--?([A-Za-z][\w-]*)(?:(=|\s+)(.*))?", re.DOTALL)
 _SPEAKS_OF_IT = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")
-_STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
-
-DEPTH = 32
-"""Levels of JSON that are searched."""
 
 
 @dataclass(slots=True)
@@ -132,9 +124,9 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 def _note(found: Taken, option: str, argument: str) -> None:
     if option == "device":
-        _device(found, _tree(argument, "driver"))
+        _device(found, read(argument, "driver"))
     elif option in _DRIVES or (not option and argument.startswith("nvme://")):
-        _drive(found, argument, _tree(argument, "driver" if option == "blockdev" else "file"))
+        _drive(found, argument, read(argument, "driver" if option == "blockdev" else "file"))
     elif option == "set":
         _set(found, argument)
     elif option == "global":
@@ -148,31 +140,31 @@ def _note(found: Taken, option: str, argument: str) -> None:
 # --- options ------------------------------------------------------------------------
 
 
-def _device(found: Taken, tree: Tree) -> None:
-    driver = str(tree.get("driver", "")).strip()
+def _device(found: Taken, opts: Opts) -> None:
+    driver = str(opts.get("driver", "")).strip()
     if driver in _DEVICES:
-        _vfio(found, tree)
+        _vfio(found, opts)
     elif driver not in _NOT_PCI and "vfio" in driver:
         found.unclear("has a VFIO device of a kind that is not known here")
 
 
-def _vfio(found: Taken, tree: Tree) -> None:
+def _vfio(found: Taken, opts: Opts) -> None:
     """QEMU uses ``sysfsdev`` where there are both (hw/vfio/pci.c)."""
-    hosts = [str(tree[key]) for key in _HOSTS if key in tree]
-    if "sysfsdev" in tree:
-        found.by_path(str(tree["sysfsdev"]))
+    hosts = [str(opts[key]) for key in _HOSTS if key in opts]
+    if "sysfsdev" in opts:
+        found.by_path(str(opts["sysfsdev"]))
     elif hosts:
         found.by_address(hosts[0])
     else:  # fd=, or one that -set, -global or a hand on the monitor completes
         found.unclear("has a VFIO device without an address")
 
 
-def _drive(found: Taken, argument: str, tree: Tree) -> None:
+def _drive(found: Taken, argument: str, opts: Opts) -> None:
     """QEMU's own NVMe driver takes the function from the host (block/nvme.c), and so does
     libblkio's (block/blkio.c)."""
     for address in _NVME.findall(argument):
         found.by_address(address)
-    for level in _levels(tree):
+    for level in levels(opts):
         for key, value in level.items():
             prefix, _, last = key.rpartition("driver")
             if last or not key.endswith("driver") or not isinstance(value, str):
@@ -192,9 +184,9 @@ def _set(found: Taken, argument: str) -> None:
 
 def _global(found: Taken, argument: str) -> None:
     """-global vfio-pci.host=ADDRESS, or with driver=, property= and value=."""
-    tree = _tree(argument, "")
-    if "driver" in tree:
-        driver, key, value = (str(tree.get(k, "")) for k in ("driver", "property", "value"))
+    opts = read(argument, "")
+    if "driver" in opts:
+        driver, key, value = (str(opts.get(k, "")) for k in ("driver", "property", "value"))
     else:
         name, _, value = argument.partition("=")
         driver, _, key = name.rpartition(".")
@@ -203,7 +195,8 @@ def _global(found: Taken, argument: str) -> None:
 
 
 def _property(found: Taken, key: str, value: str) -> None:
-    if key in _HOSTS:
+    """``hostaddr`` is a number of other devices."""
+    if key == "host" or (key == "hostaddr" and ":" in value):
         found.by_address(value)
     elif key == "sysfsdev":
         found.by_path(value)
@@ -217,54 +210,3 @@ def overridden(properties: Mapping[str, str]) -> Taken:
         if key == "fd":
             found.unclear("has a VFIO device without an address")
     return found
-
-
-# --- arguments ----------------------------------------------------------------------
-
-
-def _tree(argument: str, first: str) -> Tree:
-    """An argument's keys and values; the last of each counts. Raises ``ValueError``."""
-    text = argument.strip()
-    if text.startswith("{"):
-        return _json(text)
-    if text.startswith("json:"):
-        return _json(text.removeprefix("json:"))
-    found: dict[str, Any] = {}
-    # A comma is written twice where it does not end a value.
-    for place, part in enumerate(text.replace(",,", "\0").split(",")):
-        key, equals, value = part.partition("=")
-        value = value.replace("\0", ",")
-        if equals:
-            found[key.strip()] = value
-        elif place == 0 and first:
-            found[first] = key.replace("\0", ",")
-        else:
-            found[key.strip()] = "on"
-    for value in [v for v in found.values() if isinstance(v, str) and v.startswith("json:")]:
-        found["json"] = _json(value.removeprefix("json:"))
-    return found
-
-
-def _json(text: str) -> Tree:
-    """QEMU's JSON, which has strings in single quotes too."""
-
-    def double(match: re.Match[str]) -> str:
-        if match[1] is None:
-            return match[0]
-        return '"' + match[1].replace("\\'", "'").replace('"', '\\"') + '"'
-
-    found = json.loads(_STRING.sub(double, text))
-    if not isinstance(found, dict):
-        raise ValueError(text)
-    return found
-
-
-def _levels(tree: Tree, depth: int = 0) -> Iterator[Tree]:
-    """A tree and all that are in it. Raises ``ValueError`` where it is too deep."""
-    if depth > DEPTH:
-        raise ValueError("too deep")
-    yield tree
-    for value in tree.values():
-        for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, Mapping):
-                yield from _levels(each, depth + 1)

@@ -97,12 +97,13 @@ class Domain:
 @dataclass(frozen=True, slots=True)
 class Guests:
     """All domains of one libvirt connection, ordered by name. ``uri`` is as it is shown; no
-    other is shown alike."""
+    other is shown alike. ``captured``: they came with the devices of the host that is read."""
 
     uri: str
     version: str | None
     domains: tuple[Domain, ...]
     readonly: bool = False
+    captured: bool = False
 
 
 # --- what a guest says of itself --------------------------------------------------

@@ -158,6 +158,8 @@ class CardVitals:
     ``power_state`` is power_state (D0 ... D3cold). ``link`` is read only while
     the card is active: reading it would wake a sleeping one. ``driver`` is the
     name behind the driver link now, ``removal`` what goes on behind a link that is gone.
+    ``enabled`` is how often a card on VFIO's driver was enabled: 0 while nobody has it open.
+    ``users`` are the processes that have it open, ``None`` where that was not looked at.
     """
 
     address: str
@@ -166,6 +168,8 @@ class CardVitals:
     link: Link | None = None
     driver: str | None = None
     removal: Removal | None = None
+    enabled: int | None = None
+    users: Holders | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +288,8 @@ class Holder:
     systemd unit, one of the user's own with ``of_user``. ``shared``: what it has belongs
     to no card alone, so that it may or may not use this one. ``ours``: it is a process of
     vfiotop's that reads the card, and lets go of it when a swap begins. ``stop``: what ends
-    its hold, as a command or a short sentence.
+    its hold, as a command or a short sentence. ``guest`` is the name, for the eye only, that
+    the command line of a QEMU gives to its guest.
     """
 
     address: str
@@ -298,6 +303,7 @@ class Holder:
     shared: bool = False
     ours: bool = False
     stop: str | None = None
+    guest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

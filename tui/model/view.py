@@ -11,6 +11,7 @@ from tui.model.machine import (
     CardReading,
     CardVitals,
     DrmReading,
+    Holder,
     HostFacts,
     Inventory,
     IommuKind,
@@ -114,7 +115,9 @@ class Gpu:
     ``guest_uuid`` tells which guest it is.
     ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
     or leave. ``half_bound``: some of its functions are on VFIO's driver and some are not, and
-    no swap of ours is at work.
+    no swap of ours is at work. ``taken_by`` is a process that has the card and is no domain
+    of this libvirt. ``may_be_taken``: the card is on VFIO's driver, nobody is known to have it,
+    and that nobody has it cannot be seen.
     """
 
     function: PciFunction
@@ -129,6 +132,8 @@ class Gpu:
     left_alone: bool = False
     half_bound: bool = False
     guest_uuid: str | None = None
+    taken_by: Holder | None = None
+    may_be_taken: bool = False
 
     @property
     def address(self) -> str:

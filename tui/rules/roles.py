@@ -56,14 +56,14 @@ def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) 
         return _only({d.uuid for d in meant(choice.guest, domains)})
     if choice.guest_uuid is not None:
         return _only({d.uuid for d in by_uuid(choice.guest_uuid, domains)})
-    return _only({d.uuid for d in domains if gpu in d.addresses}) if gpu is not None else None
+    return _only({d.uuid for d in domains if gpu in d.functions}) if gpu is not None else None
 
 
 def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
     """The running domain that has a card, where the card is on VFIO's driver."""
     if "driver" in gpu.unreadable or not on_vfio(gpu.driver):
         return None
-    return next((d for d in domains if d.active and gpu.address in d.addresses), None)
+    return next((d for d in domains if d.active and gpu.address in d.functions), None)
 
 
 def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
@@ -89,7 +89,7 @@ def _host_gpu(gpus: tuple[PciFunction, ...], guest: str | None) -> PciFunction |
 
 
 def _named(domains: Iterable[Domain]) -> set[str]:
-    return {address for domain in domains for address in domain.addresses}
+    return {address for domain in domains for address in domain.functions}
 
 
 def _only(candidates: set[str]) -> str | None:
