@@ -83,6 +83,8 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "role": gpu.role,
         "owner": gpu.owner,
         "guest_uuid": gpu.guest_uuid,
+        "taken_by": asdict(gpu.taken_by) if gpu.taken_by is not None else None,
+        "may_be_taken": gpu.may_be_taken,
         "driver": function.driver,
         "iommu_group": function.iommu_group,
         "companions": [f.address for f in gpu.companions],

@@ -208,6 +208,32 @@ def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
     assert passthrough.one_vm(seen.gpus, guests(share, WIN11)).verdict == "fail"
 
 
+def test_a_share_that_a_process_has_counts_too() -> None:
+    """As of Proxmox with an unlocked vGPU; the card itself is the host's."""
+    pci = cards("nvidia")
+    shared = replace(
+        pci,
+        functions=tuple(
+            replace(f, mdevs=("c2177883-f1bb-47f0-914d-32a22e3a8804",))
+            if f.address == SECOND else f
+            for f in pci.functions
+        ),
+    )  # fmt: skip
+    on_nvidia = (CardVitals(FIRST, driver="vfio-pci", enabled=0), CardVitals(SECOND))
+    unseen = Vitals(on_nvidia)
+    seen = Vitals((on_nvidia[0], replace(on_nvidia[1], users=SEEN)))
+    gpu = view(pci=shared, at=seen).gpu(SECOND)
+    assert gpu is not None
+    assert (gpu.owner, gpu.taken_by) == ("host", QEMU)
+    assert rule(coming=True, pci=shared, at=seen).verdict == "fail"
+    assert rule(coming=True, pci=shared, at=unseen).verdict == "unknown"
+    assert taken.to_look_at(snapshot(shared, vitals=unseen)) == (FIRST, SECOND)
+    mine = replace(
+        domain("win11", state="running"), hostdevs=(HostDev(SECOND, managed=False, by="mdev"),)
+    )
+    assert rule(mine, pci=shared, at=seen).verdict == "pass"  # its own process is not another's
+
+
 # --- what is told -------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.file_numbers import Number
+from tui.host.mdevs import UUID
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import Plain, is_gone
 from tui.host.untrusted import clean
@@ -28,7 +29,6 @@ there are no more (USB 2.0, 4.1.1), lies 15 deep."""
 NODES_LIMIT = 4096
 
 _DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MINOR = re.compile(r"^Device Minor:\s*([0-9]{1,9})$", re.MULTILINE)
 _NVIDIA_MAJOR = 195  # kernel-open/common/inc/nv-chardev-numbers.h
 _NVIDIACTL, _NVIDIA_MODESET = 255, 254
@@ -142,7 +142,7 @@ def _mdevs(root: Path, directory: Path, address: str) -> Iterator[Node]:
     """/dev/vfio/<group> of each mediated device that is a share of the function, and lies in
     its folder (kernel: Documentation/driver-api/vfio-mediated-device.rst)."""
     for name in _entries(directory):
-        if _UUID.fullmatch(name):
+        if UUID.fullmatch(name):
             yield from _group(root, directory / name, address)
 
 

@@ -1,4 +1,4 @@
-"""Of which PCI function a mediated device is a share.
+"""Which mediated devices are shares of a PCI function, and of which function one is a share.
 
 Its folder lies in that of its parent (kernel: Documentation/driver-api/vfio-mediated-device).
 """
@@ -12,7 +12,18 @@ from tui.host.tree import Tree, exists
 DEVICES = "sys/bus/pci/devices"
 FUNCTIONS_LIMIT = 16384
 
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""How the kernel names a mediated device."""
+
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
+
+
+def shares(directory: Tree) -> tuple[str, ...]:
+    """The UUIDs of the mediated devices that are shares of the function in ``directory``.
+    Raises ``OSError``."""
+    if not exists(directory, "mdev_supported_types"):
+        return ()
+    return tuple(sorted(name for name in directory.names() if UUID.fullmatch(name)))
 
 
 def parent(root: Tree, uuid: str) -> str | None:

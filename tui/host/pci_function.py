@@ -8,10 +8,11 @@ read never returns.
 from __future__ import annotations
 
 from tui.host import sysfs
+from tui.host.mdevs import shares
 from tui.host.pci_names import Names
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
-from tui.model import CardVitals, Link, PciFunction
+from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction
 from tui.rules.viability import on_vfio
 
 NOTHING_ANSWERED = "ffff"
@@ -34,6 +35,7 @@ def read_function(directory: Tree, address: str, names: Names) -> PciFunction | 
     vendor, device = vendor or NOTHING_ANSWERED, device or NOTHING_ANSWERED
     code = code or f"{NOTHING_ANSWERED}ff"
     name, vendor_name = names.of(address, vendor, device)
+    mdevs = _mdevs(directory, at) if code[:4] in GPU_CLASSES else ()
     return PciFunction(
         address=address,
         vendor=vendor,
@@ -50,6 +52,7 @@ def read_function(directory: Tree, address: str, names: Names) -> PciFunction | 
         sriov_total_vfs=at.read("sriov_totalvfs", sysfs.count),
         numa_node=at.read("numa_node", sysfs.node),
         unreadable=tuple(at.unreadable),
+        mdevs=mdevs,
     )
 
 
@@ -91,6 +94,14 @@ def _link(at: Attributes, which: str) -> Link | None:
     gts = at.read(f"{which}_link_speed", sysfs.speed)
     lanes = at.read(f"{which}_link_width", sysfs.width)
     return None if gts is None or lanes is None else Link(gts, lanes)
+
+
+def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
+    try:
+        return shares(directory)
+    except OSError:
+        at.unreadable.append("mdevs")
+        return ()
 
 
 def _subsystem(at: Attributes) -> str | None:

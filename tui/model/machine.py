@@ -77,7 +77,7 @@ class PciFunction:
     ``class_code`` has six hex digits (class, subclass, interface). ``driver`` is
     the name of the bound driver, ``None`` where there is none. ``unreadable``
     names the attributes that exist but could not be read: what rests on them is
-    unknown.
+    unknown. ``mdevs`` are the UUIDs of the mediated devices that are shares of a GPU.
     """
 
     address: str
@@ -96,6 +96,7 @@ class PciFunction:
     sriov_total_vfs: int | None = None
     numa_node: int | None = None
     unreadable: tuple[str, ...] = ()
+    mdevs: tuple[str, ...] = ()
 
     @property
     def slot(self) -> str:

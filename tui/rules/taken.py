@@ -44,35 +44,37 @@ def words(process: Holder) -> str:
 def had_by(
     gpus: Sequence[PciFunction], domains: tuple[Domain, ...], vitals: Vitals | None
 ) -> Mapping[str, Domain | Holder]:
-    """Who has the cards, by address. A process that has a domain's card too is that domain's."""
+    """Who has the cards, or a share of them, by address. A process that has a domain's card too
+    is that domain's."""
     found: dict[str, Domain | Holder] = {}
     domain_of: dict[int | None, Domain] = {}
     for gpu in gpus:
-        domain = holder(gpu, domains)
+        domain = holder(gpu, domains) or _sharer(gpu, domains)
         if domain is not None:
             found[gpu.address] = domain
             domain_of |= {process.pid: domain for process in _openers(_card(vitals, gpu))}
     for gpu in gpus:
-        openers = _openers(_card(vitals, gpu)) if on_vfio(gpu.driver) else ()
+        openers = _openers(_card(vitals, gpu)) if _can_be_had(gpu) else ()
         if gpu.address not in found and openers:
             found[gpu.address] = domain_of.get(openers[0].pid, openers[0])
     return found
 
 
 def may_be(gpu: PciFunction, card: CardVitals | None) -> bool:
-    """Whether somebody may have a card that nobody is known to have."""
-    if not on_vfio(gpu.driver) or (card is not None and card.enabled == 0):
+    """Whether somebody may have a card, or a share of it, that nobody is known to have."""
+    if not _can_be_had(gpu) or (card is not None and card.enabled == 0):
         return False
     return card is None or card.users is None or not card.users.complete
 
 
 def to_look_at(snapshot: Snapshot) -> tuple[str, ...]:
-    """The cards on VFIO's driver, where somebody has one of them whom libvirt does not tell."""
+    """The cards on VFIO's driver or with shares, where somebody may have one of them whom
+    libvirt does not tell."""
     if not isinstance(snapshot.pci, Inventory):
         return ()
     domains = snapshot.guests.domains if isinstance(snapshot.guests, Guests) else ()
     vitals = snapshot.vitals if isinstance(snapshot.vitals, Vitals) else None
-    there = [gpu for gpu in snapshot.pci.gpus if on_vfio(gpu.driver)]
+    there = [gpu for gpu in snapshot.pci.gpus if _can_be_had(gpu)]
     known = had_by(there, domains, vitals)
     unknown = [g for g in there if g.address not in known and may_be(g, _card(vitals, g))]
     return tuple(gpu.address for gpu in there) if unknown else ()
@@ -85,6 +87,15 @@ def with_users(vitals: Vitals, found: Holders, addresses: Sequence[str]) -> Vita
         if card.address in addresses else card
         for card in vitals.cards
     ))  # fmt: skip
+
+
+def _can_be_had(gpu: PciFunction) -> bool:
+    return on_vfio(gpu.driver) or bool(gpu.mdevs)
+
+
+def _sharer(gpu: PciFunction, domains: tuple[Domain, ...]) -> Domain | None:
+    """A running domain with a share of the card: its process cannot be told from others."""
+    return next((d for d in domains if d.active and gpu.mdevs and gpu.address in d.addresses), None)
 
 
 def _card(vitals: Vitals | None, gpu: PciFunction) -> CardVitals | None:
