@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,8 @@ import pytest
 
 from tests.unit.test_journal import ENTRY
 from tui.host import HostError
-from tui.model import Step
+from tui.host.device_nodes import Node
+from tui.model import Holders, Step, Unavailable
 from tui.swap import machine
 from tui.swap.journal import Entry, Journal, Process
 from tui.swap.machine import Deed, RealMachine, myself, process_of, under_way
@@ -129,6 +130,52 @@ def test_the_driver_is_what_the_link_names(function: Path) -> None:
     (function / "driver").unlink()
     assert RealMachine().driver(CARD) is None
     assert RealMachine().driver("0000:07:00.0") is None
+
+
+def test_a_driver_that_is_still_letting_go(
+    function: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The nvidia driver keeps its folder below /proc until it has let go of the card."""
+    monkeypatch.setattr(machine, "NVIDIA_CARDS", tmp_path / "gpus")
+    (tmp_path / "gpus" / CARD).mkdir(parents=True)
+    assert not RealMachine().removing(CARD)
+    (function / "driver").unlink()
+    assert RealMachine().removing(CARD)
+    (tmp_path / "gpus" / CARD).rmdir()
+    assert not RealMachine().removing(CARD)
+
+
+def test_who_has_a_node_that_the_driver_has_taken_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whoever has it open is whom a removal waits for."""
+    node = Node(("c", 195, 1), "/dev/nvidia1", CARD)
+    found, asked = [node], []
+
+    def scan(addresses: Collection[str], also: Collection[Node] = ()) -> Holders:
+        asked.append((list(addresses), list(also)))
+        return Holders(())
+
+    monkeypatch.setattr(machine, "nodes", lambda root, addresses: found)
+    monkeypatch.setattr(machine, "holders", scan)
+    real = RealMachine()
+    real.holders([CARD])
+    found.clear()
+    real.holders([CARD])
+    assert asked == [([CARD], [node])] * 2
+    real.holders(["0000:07:00.0"])
+    assert asked[2] == (["0000:07:00.0"], [])
+
+
+@pytest.mark.parametrize("error", [HostError("the scan ended"), PermissionError(13, "denied")])
+def test_holders_that_cannot_be_seen_are_not_none(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*_: object) -> list[Node]:
+        raise error
+
+    monkeypatch.setattr(machine, "nodes", fail)
+    assert isinstance(RealMachine().holders([CARD]), Unavailable)
 
 
 @pytest.mark.parametrize(

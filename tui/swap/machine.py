@@ -22,6 +22,9 @@ from tui.swap.plan import DEVICES
 _WRITER = Path(__file__).with_name("writer.py")
 OVERRIDE_READ_S = 5.0
 
+NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
+"""The nvidia driver's folder of each card that it has."""
+
 
 class Deed(Protocol):
     """Something that a process of its own is doing to the machine."""
@@ -136,7 +139,7 @@ class RealMachine:
         return None if text in ("", "(null)") else text
 
     def removing(self, address: str) -> bool:
-        return self.driver(address) is None and Path("/proc/driver/nvidia/gpus", address).exists()
+        return self.driver(address) is None and (NVIDIA_CARDS / address).exists()
 
     def exists(self, path: str) -> bool:
         return Path(path).exists()
