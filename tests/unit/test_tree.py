@@ -113,8 +113,15 @@ def test_a_file_is_read_to_its_limit(tree: Tree, here: Path) -> None:
 def test_a_huge_file_is_not_read_to_its_end(tree: Tree, here: Path) -> None:
     with (here / "huge").open("wb") as file:
         file.truncate(1 << 40)
-    with pytest.raises(OSError, match="more than 4096 bytes"):
+    with pytest.raises(OSError, match="more than 65536 bytes"):
         tree.read("huge")
+
+
+def test_the_kernels_own_sysfs_is_no_copy(here: Path) -> None:
+    assert Confined(str(here)).is_copied
+    assert not MACHINE.is_copied
+    if Path("/sys/kernel").exists():
+        assert not Confined("/").is_copied
 
 
 def test_what_is_not_there_is_none(tree: Tree, here: Path) -> None:

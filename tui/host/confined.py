@@ -57,8 +57,25 @@ class Confined:
 
     @property
     def label(self) -> str:
-        """What to call the whole: the last part of its path, safe to draw."""
-        return clean(self._root.place.rpartition("/")[2]) or "/"
+        """What to call the whole: the last part of its path, safe to draw; of one that was
+        entered, the last two."""
+        parts = self._root.place.rsplit("/", 2 if self._root.entered else 1)
+        return clean("/".join(parts[1:])) or "/"
+
+    def entered(self, name: str) -> Confined:
+        """The directory ``name`` as a whole of its own: what is beneath it leads to nothing
+        outside of it. Raises ``OSError``, also for a link."""
+        inner = object.__new__(Confined)
+        inner._root, inner._path = self._root.enter(self._to(name)), ""
+        return inner
+
+    @property
+    def is_copied(self) -> bool:
+        try:
+            with self._root.at("sys") as place:
+                return os.fstat(place).st_dev != os.stat("/sys").st_dev  # noqa: PTH116
+        except OSError:
+            return True
 
     def __truediv__(self, name: str) -> Confined:
         below = object.__new__(Confined)
@@ -107,8 +124,20 @@ class _Root:
     """The directory, held open as long as anything beneath it may be read."""
 
     def __init__(self, place: str, beneath: Beneath) -> None:
-        self._beneath = beneath
-        self._descriptor = os.open(place, _PLACE | os.O_DIRECTORY)
+        self._beneath, self.entered = beneath, False
+        self._hold(os.open(place, _PLACE | os.O_DIRECTORY))
+
+    def enter(self, path: str) -> _Root:
+        """The directory at ``path``, which is no link."""
+        inner = object.__new__(_Root)
+        inner._beneath, inner.entered = self._beneath, True
+        with self.at(path, follow=False) as place:
+            _must_be_directory(place)
+            inner._hold(os.dup(place))
+        return inner
+
+    def _hold(self, descriptor: int) -> None:
+        self._descriptor = descriptor
         # Not at exit: a thread may still read then, and the number be given to another file.
         weakref.finalize(self, os.close, self._descriptor).atexit = False
         self.place = _named(self._descriptor)

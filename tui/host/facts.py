@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.host import Wake
-from tui.host.tree import MACHINE, Tree
+from tui.host.tree import MACHINE, Tree, text_of
 from tui.host.untrusted import clean
 from tui.model import HostFacts
 
@@ -31,8 +31,4 @@ class FactsSource:
 
     def _text(self, path: str) -> str:
         """Empty where it is not captured or cannot be read, which is unknown all the same."""
-        try:
-            data = self._root.read(path)
-        except OSError:
-            return ""
-        return clean((data or b"").decode("utf-8", "replace"))
+        return clean(text_of(self._root, path))

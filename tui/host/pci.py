@@ -7,7 +7,8 @@ of the GPUs on every tick.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import HostError, Wake
@@ -52,8 +53,9 @@ class PciSource:
         self._stop: Callable[[], None] = _nobody
 
     def read(self) -> Inventory:
+        copied = self.copied
         read = (
-            read_function(self.directory(address), address, self._names)
+            read_function(self.directory(address), address, self._names, copied=copied)
             for address in self._addresses()
         )
         inventory = self._grouped([function for function in read if function is not None])
@@ -93,6 +95,11 @@ class PciSource:
     @property
     def root(self) -> Tree:
         return self._root
+
+    @property
+    def copied(self) -> bool:
+        """Whether sysfs is a copy, as in a captured host."""
+        return self._root.is_copied
 
     def note_awake(self, address: str) -> None:
         """Take note that a GPU is awake: one that slept at the last reading can now tell
@@ -141,7 +148,10 @@ class PciSource:
         """Groups as listed and as linked (kernel: sysfs-kernel-iommu_groups). A group whose
         name cannot be read may be one that isolates nothing: its functions say so."""
         home = self._root / "sys/kernel/iommu_groups"
-        groups = {int(name) for name in self._group_names(home)}
+        listed = self._group_names(home)
+        groups = {int(name) for name in listed or ()}
+        if self.copied:
+            functions = self._with_listed_groups(functions, home, groups)
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
         names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
@@ -153,13 +163,34 @@ class PciSource:
                 else f
                 for f in functions
             ]
-        return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu)
+        known = listed is not None or bool(names)
+        return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu, known)
 
-    def _group_names(self, home: Tree) -> list[str]:
+    def _with_listed_groups(
+        self, functions: list[PciFunction], home: Tree, groups: Collection[int]
+    ) -> list[PciFunction]:
+        """The functions with the groups that list them, where a copy has lost their links."""
+        if all(f.iommu_group is not None for f in functions):
+            return functions
+        listed: dict[str, int] = {}
+        for group in sorted(groups):
+            with suppress(OSError):
+                listed |= dict.fromkeys((home / str(group)).names("devices"), group)
+        return [
+            replace(
+                f, iommu_group=listed[f.address],
+                unreadable=tuple(name for name in f.unreadable if name != "iommu_group"),
+            )
+            if f.iommu_group is None and f.address in listed else f
+            for f in functions
+        ]  # fmt: skip
+
+    def _group_names(self, home: Tree) -> list[str] | None:
+        """``None`` where a capture does not have them."""
         try:
             return [name for name in home.names() if _GROUP.fullmatch(name)]
-        except FileNotFoundError:  # a kernel without IOMMU support
-            return []
+        except FileNotFoundError:  # a kernel without IOMMU support, if it is not a copy
+            return None if self.copied else []
         except OSError as error:
             raise HostError(f"no IOMMU groups: {home}: {error.strerror}") from error
 
@@ -186,8 +217,9 @@ class VitalsSource:
 
     def read(self) -> Vitals:
         cards: list[CardVitals] = []
+        copied = self._pci.copied
         for address in self._pci.gpus():
-            card = read_vitals(self._pci.directory(address), address)
+            card = read_vitals(self._pci.directory(address), address, copied=copied)
             if card is not None:
                 removal = self._removals.of(address, card.driver)
                 cards.append(replace(card, removal=removal) if removal else card)

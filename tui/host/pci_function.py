@@ -1,8 +1,8 @@
 """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
-Nothing here wakes a sleeping card, and nothing reads an attribute that takes the device
-lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck, such a
-read never returns.
+Nothing here wakes a sleeping card, and of a live host nothing reads an attribute that takes
+the device lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck,
+such a read never returns. A ``copied`` function is one of a captured host.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from tui.host import sysfs
 from tui.host.mdevs import shares
 from tui.host.pci_names import Names
+from tui.host.pci_uevent import told
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction
@@ -21,16 +22,25 @@ NOTHING_ANSWERED = "ffff"
 STATUS = "power/runtime_status"
 
 
-def read_function(directory: Tree, address: str, names: Names) -> PciFunction | None:
+def read_function(
+    directory: Tree, address: str, names: Names, *, copied: bool = False
+) -> PciFunction | None:
     """The function in ``directory``, without ``link_max``; ``None`` when it is gone."""
     at = Attributes(directory)
     vendor, device = at.read("vendor", sysfs.pci_id), at.read("device", sysfs.pci_id)
     code = at.read("class", sysfs.class_code)
+    driver = at.link("driver", sysfs.driver_name)
+    if copied and None in (vendor, device, code, driver):
+        again = told(at)
+        vendor, device = vendor or again.vendor, device or again.device
+        code, driver = code or again.class_code, driver or again.driver
+    found = {"vendor": vendor, "device": device, "class": code, "driver": driver}
+    at.unreadable = [name for name in at.unreadable if found.get(name) is None]
     if vendor is None or device is None or code is None:
         if is_gone(directory):
             return None
-        for name, value in (("vendor", vendor), ("device", device), ("class", code)):
-            if value is None and name not in at.unreadable:
+        for name in ("vendor", "device", "class"):
+            if found[name] is None and name not in at.unreadable:
                 at.unreadable.append(name)
     vendor, device = vendor or NOTHING_ANSWERED, device or NOTHING_ANSWERED
     code = code or f"{NOTHING_ANSWERED}ff"
@@ -44,7 +54,7 @@ def read_function(directory: Tree, address: str, names: Names) -> PciFunction | 
         name=name,
         vendor_name=vendor_name,
         subsystem=_subsystem(at),
-        driver=at.link("driver", sysfs.driver_name),
+        driver=driver,
         iommu_group=at.link("iommu_group", sysfs.count),
         boot_vga=at.read("boot_vga", sysfs.flag) if code.startswith("0300") else None,
         reset_methods=at.read("reset_method", sysfs.words),
@@ -61,7 +71,7 @@ def read_class(directory: Tree) -> str | None:
     return Attributes(directory).read("class", sysfs.class_code)
 
 
-def read_vitals(directory: Tree, address: str) -> CardVitals | None:
+def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardVitals | None:
     """power/runtime_status, power_state, current_link_* and the driver link of the card in
     ``directory``, and ``enable`` of one on VFIO's driver; ``None`` when it is gone. The link of
     a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
@@ -69,6 +79,8 @@ def read_vitals(directory: Tree, address: str) -> CardVitals | None:
     at = Attributes(directory)
     status = at.read(STATUS, sysfs.word)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
+    if driver is None and copied:
+        driver = told(at).driver
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if _awake(status, at) else None

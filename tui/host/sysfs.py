@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import TypeVar
 
-from tui.host.tree import FILE_LIMIT, GONE, MACHINE, Tree
+from tui.host.tree import FILE_LIMIT, GONE, MACHINE, Tree, text
 from tui.model import Bar
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Attributes:
         """An attribute, parsed; ``None`` when there is none or it cannot be read."""
         try:
             data = self._directory.read(name)
-            return None if data is None else parse(data.decode("ascii").strip())
+            return None if data is None else parse(text(data).strip())
         except (OSError, ValueError):
             self.unreadable.append(name)
             return None

@@ -13,9 +13,12 @@ import stat
 from collections.abc import Iterator
 from typing import Protocol
 
-FILE_LIMIT = 4096
+FILE_LIMIT = 1 << 16
 """Bytes of a file, unless its reader says otherwise; the kernel writes an attribute of one
-page at most."""
+page at most, and pages have up to 64 KiB."""
+
+PIECE = 4096
+"""Bytes that are asked for first."""
 
 NAMES_LIMIT = 65_536
 """Names in a directory, unless its reader says otherwise."""
@@ -38,6 +41,12 @@ class Tree(Protocol):
     def is_machine(self) -> bool:
         """Whether this is the root of the machine itself, which has events and a udev
         database."""
+        ...
+
+    @property
+    def is_copied(self) -> bool:
+        """Whether its sys is a copy, in which links and files may have been lost, and none of
+        whose files waits for the kernel."""
         ...
 
     def __truediv__(self, name: str) -> Tree:
@@ -83,6 +92,8 @@ class Plain:
     def is_machine(self) -> bool:
         return not self._path
 
+    is_copied = False
+
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
         path = f"{self._path}/{name}"
         try:
@@ -114,6 +125,26 @@ MACHINE = Plain()
 """This machine, from its root."""
 
 
+_BOM = b"\xef\xbb\xbf"
+
+
+def text(data: bytes, encoding: str = "ascii", errors: str = "strict") -> str:
+    """What a text file of the kernel's says, also where it was copied: it ends at the first NUL,
+    for sysfs tells a whole page as a file's size and some copies are padded up to that; lines
+    end with a newline alone. Raises ``ValueError`` where it is not in the ``encoding``."""
+    told = data.removeprefix(_BOM).partition(b"\0")[0]
+    return told.decode(encoding, errors).replace("\r\n", "\n")
+
+
+def text_of(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str:
+    """The text of a file; empty where it is not there or cannot be read. For what is parsed
+    strictly, or shown cleaned."""
+    try:
+        return text(tree.read(name, limit) or b"", "utf-8", "replace")
+    except OSError:
+        return ""
+
+
 def exists(tree: Tree, name: str = "") -> bool:
     """Whether something is there that we may look at."""
     try:
@@ -140,7 +171,8 @@ def content(descriptor: int, path: str, limit: int) -> bytes | None:
     where there are more than ``limit``."""
     data = b""
     try:
-        while chunk := os.read(descriptor, limit + 1 - len(data)):
+        # An attribute has a few bytes: room for a whole page would cost more than its reading.
+        while chunk := os.read(descriptor, min(limit + 1, max(PIECE, 2 * len(data))) - len(data)):
             data += chunk
             if len(data) > limit:
                 raise OSError(errno.EFBIG, f"more than {limit} bytes", path)

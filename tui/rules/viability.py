@@ -46,6 +46,9 @@ def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
     if "iommu_group" in gpu.unreadable:
         why = "its IOMMU group cannot be read"
         return Viability(None, moves, reason=why, mend=UNREADABLE)
+    if gpu.iommu_group is None and not inventory.groups_known:
+        why = "the capture has no IOMMU groups"
+        return Viability(None, moves, reason=why, mend="capture /sys/kernel/iommu_groups as well")
     if gpu.iommu_group is None:
         return Viability(False, moves, reason=_no_group(inventory), mend=IOMMU_FIRST)
     if gpu.iommu_group in inventory.noiommu_groups:

@@ -63,7 +63,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
     groups = _groups(inventory, gpus) if inventory else ()
     view = HostView(
         facts=_read(snapshot.facts),
-        iommu_enabled=bool(inventory.groups) if inventory else None,
+        iommu_enabled=_iommu_enabled(inventory) if inventory else None,
         iommu_kind=inventory.iommu_kind if inventory else None,
         iommu_groups=len(inventory.groups) if inventory else 0,
         gpus=gpus,
@@ -77,6 +77,10 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
     )
     return replace(view, checks=standing(view, snapshot.guests))
+
+
+def _iommu_enabled(inventory: Inventory) -> bool | None:
+    return bool(inventory.groups) if inventory.groups or inventory.groups_known else None
 
 
 def _read(reading: T | Unavailable) -> T | None:
