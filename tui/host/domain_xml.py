@@ -26,6 +26,9 @@ TEXT_LIMIT = 1 << 20
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
 """The name of the virtio channel on which the QEMU guest agent listens."""
 
+WRAPS = ("domstatus", "domainsnapshot")
+"""What libvirt keeps with a <domain> inside: its state, and a snapshot."""
+
 _COUNT = re.compile(r"[0-9]{1,18}")
 _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
     unit: base**power
@@ -59,13 +62,15 @@ class Definition:
     active_id: int | None = None
 
 
-def definition(xml: str) -> Definition:
-    """Read a <domain>. Raises ``DefinitionError``."""
-    domain = _parse(xml)
+def definition(xml: str, file: str | None = None) -> Definition:
+    """Read a <domain>. Of what somebody has kept in a file, ``file`` is what identifies it where
+    it has no valid UUID, and there may be libvirt's own <domstatus> or <domainsnapshot> around
+    it. Raises ``DefinitionError``."""
+    domain = _parse(xml, wrapped=file is not None)
     taken = takes(domain)
     return Definition(
         name=_name(domain),
-        uuid=_uuid(domain),
+        uuid=_uuid(domain, file),
         hostdevs=taken.hostdevs,
         mdevs=taken.mdevs,
         unclear=taken.unclear,
@@ -98,7 +103,7 @@ def _nowhere(uuid: str) -> str:
     raise LookupError(uuid)
 
 
-def _parse(xml: str) -> ElementTree.Element:
+def _parse(xml: str, *, wrapped: bool = False) -> ElementTree.Element:
     if len(xml) > TEXT_LIMIT:
         raise DefinitionError("its definition is longer than 1 MiB")
     if "<!DOCTYPE" in xml:
@@ -107,9 +112,10 @@ def _parse(xml: str) -> ElementTree.Element:
         root = ElementTree.fromstring(xml)  # noqa: S314  # nosec B314  # bounded, no DTD
     except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise DefinitionError("its definition is not well-formed XML") from error
-    if root.tag != "domain":
+    inner = root.find("domain") if wrapped and root.tag in WRAPS else None
+    if root.tag != "domain" and inner is None:
         raise DefinitionError("its definition is not a <domain>")
-    return root
+    return root if inner is None else inner
 
 
 def _name(domain: ElementTree.Element) -> str:
@@ -119,10 +125,12 @@ def _name(domain: ElementTree.Element) -> str:
     return name
 
 
-def _uuid(domain: ElementTree.Element) -> str:
+def _uuid(domain: ElementTree.Element, otherwise: str | None) -> str:
     try:
         return str(uuids.UUID(domain.findtext("uuid") or ""))
     except ValueError as error:
+        if otherwise is not None:
+            return otherwise
         raise DefinitionError("its definition has no valid UUID") from error
 
 
