@@ -13,7 +13,8 @@ from tui.host.boot import FAMILIES, OF_THEIR_OWN, boot
 from tui.host.readiness import readiness
 from tui.host.tree import Plain
 from tui.model import Boot, BootLoader, Readiness
-from tui.rules.mends import iommu, kernel_option
+from tui.rules.iommu_mend import iommu
+from tui.rules.mends import kernel_option
 
 OPTION = "intel_iommu=on"
 

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.made import inventory, snapshot
 from tui.model import Boot, BootLoader, Readiness
 from tui.rules import ground
-from tui.rules.mends import iommu, kernel_option, module_at_boot
+from tui.rules.iommu_mend import iommu
+from tui.rules.mends import kernel_option, module_at_boot
 from tui.rules.view import assess
 
 LOADERS: tuple[BootLoader | None, ...] = ("grub", "systemd-boot", "limine", "refind", None)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tui.host.tree import MACHINE, Tree, exists
+from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, BootLoader
 
 FAMILIES = ("debian", "fedora", "arch", "suse")
@@ -42,6 +42,9 @@ _CMDLINE = "/etc/kernel/cmdline"
 _LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
 """What booted this host (systemd.io/BOOT_LOADER_INTERFACE): a name, a blank, a version."""
 
+_LOADER_INFO_LIMIT = 4096
+"""Bytes of it that are read; a name and a version have some hundred."""
+
 _NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub", "Limine": "limine"}
 
 
@@ -59,7 +62,7 @@ def _named(root: Tree) -> BootLoader | None:
     """Four bytes of attributes, then UTF-16 (kernel: Documentation/filesystems/efivarfs.rst).
     Older GRUB and rEFInd leave no name; with a kernel that was started bare it is another's."""
     try:
-        data = root.read(_LOADER_INFO) or b""
+        data = root.read(_LOADER_INFO, _LOADER_INFO_LIMIT) or b""
     except OSError:
         return None
     return _NAMES.get(data[4:].decode("utf-16-le", "replace").partition(" ")[0])
@@ -86,11 +89,7 @@ def _distribution(root: Tree) -> str | None:
 def _families(root: Tree) -> Iterator[str]:
     """os-release(5): the name of the distribution, then those that it is like."""
     for place in ("etc/os-release", "usr/lib/os-release"):
-        try:
-            text = (root.read(place) or b"").decode("ascii", "replace")
-        except OSError:
-            continue
-        told = dict(_LINE.findall(text))
+        told = dict(_LINE.findall(text_of(root, place)))
         for word in f"{told.get('ID', '')} {told.get('ID_LIKE', '')}".split():
             name = word.partition("-")[0]
             if name in FAMILIES or name in OF_THEIR_OWN:

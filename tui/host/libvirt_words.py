@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from tui.host.untrusted import clean, visible
-from tui.rules.libvirt_uri import beyond
+from tui.rules.libvirt_uri import JOIN, START, beyond
 
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
@@ -74,16 +74,13 @@ def why_not_open(error: LibvirtError, uri: str) -> str:
     at, said = clean(uri), _message(error)
     if is_refusal(error):
         if is_local(uri):
-            return f"you may not use {at}: join the group libvirt and log in again ({said})"
+            return f"you may not use {at}: {JOIN} ({said})"
         return f"{at} refused access: check the login, it cannot be asked for here ({said})"
     if error.get_error_code() in _BAD_URI or error.get_error_domain() == _FROM_URI:
         return f"{why_not_a_uri(uri)} ({said})"
     unreachable = error.get_int1() in (errno.ENOENT, errno.ECONNREFUSED)
     if error.get_error_code() == SYSTEM_ERROR and unreachable and is_local(uri):
-        return (
-            f"libvirtd is not running, or not for {at}: "
-            f"start it with `systemctl start libvirtd` (or virtqemud)"
-        )
+        return f"libvirtd is not running, or not for {at}: {START}"
     strange = beyond(uri)
     what = f", which {strange}" if strange else ""
     return f"libvirt could not be reached at {at}{what}: {said}"

@@ -1,4 +1,8 @@
-"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module."""
+"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module.
+
+Of a captured host it is read from what was captured; nothing of this machine is put in the
+place of what was not.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,12 @@ from collections.abc import Iterable
 from typing import Literal
 
 from tui.host.boot import boot
-from tui.host.tree import FILE_LIMIT, MACHINE, Tree, exists
-from tui.model import NvidiaModule, Readiness
+from tui.host.boot_files import written
+from tui.host.kernel_options import options
+from tui.host.modprobe import module_rules
+from tui.host.modules import is_loaded, is_there
+from tui.host.tree import MACHINE, Tree, exists, text_of
+from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
 from tui.privileged import SEARCHED
 
 MODPROBE_S = 10.0
@@ -18,31 +26,47 @@ MODPROBE_S = 10.0
 CPUINFO_LIMIT = 1 << 22
 """Bytes of /proc/cpuinfo: some 1500 a processor."""
 
-_VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD)$", re.MULTILINE)
+_VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
 
 _VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
 """Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
+
+_PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+"""Of /sys/module/nvidia/version."""
+
+_CMDLINE = "proc/cmdline"
+_UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
 def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
     loaded, which loads nothing. Reads no attribute that takes a device's lock: virtual
     functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci, virtfnN)."""
+    loaded = _vfio_loaded(root)
+    booted = boot(root)
     return Readiness(
-        root=os.geteuid() == 0,
-        vfio_pci=_vfio_pci(root),
+        root=os.geteuid() == 0 if root.is_machine else None,
+        vfio_pci=True if loaded else _vfio_loadable(root),
         nvidia=nvidia_module(root),
         with_vfs=_with_vfs(root, gpus),
-        boot=boot(root),
+        boot=booted,
         cpu=_cpu(root),
+        vfio_loaded=loaded,
+        unsafe_interrupts=text_of(root, _UNSAFE).strip() in ("Y", "1"),
+        settings=_settings(root, booted),
+        captured=not root.is_machine,
     )
 
 
-def _vfio_pci(root: Tree) -> bool | None:
-    if exists(root, "sys/bus/pci/drivers/vfio-pci"):
-        return True
+def _vfio_loaded(root: Tree) -> bool:
+    return exists(root, "sys/bus/pci/drivers/vfio-pci") or (
+        not root.is_machine and is_loaded(root, "vfio_pci") is True
+    )
+
+
+def _vfio_loadable(root: Tree) -> bool | None:
     if not root.is_machine:
-        return None
+        return is_there(root, "vfio_pci")
     try:
         asked = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
@@ -57,27 +81,44 @@ def _vfio_pci(root: Tree) -> bool | None:
     return asked.returncode == 0
 
 
+def _settings(root: Tree, booted: Boot) -> KernelSettings:
+    """An empty command line is one that was not copied: /proc tells no sizes, by which some
+    archivers go."""
+    running = text_of(root, _CMDLINE)
+    options_written, files = written(root, booted)
+    return KernelSettings(
+        running=options(running, f"/{_CMDLINE}") if running.strip() else None,
+        written=options_written,
+        files=files,
+        modules=module_rules(root),
+        modules_disabled=text_of(root, "proc/sys/kernel/modules_disabled").strip() == "1",
+    )
+
+
 def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
-    """vendor_id of the first processor (proc(5), cpuinfo)."""
-    vendor = _VENDOR.search(_text(root, "proc/cpuinfo", CPUINFO_LIMIT) or "")
+    """vendor_id of the first processor (proc(5), cpuinfo); Hygon's are AMD's."""
+    vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
     if vendor is None:
         return None
     return "intel" if vendor[1] == "GenuineIntel" else "amd"
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
-    """The loaded module, from /proc/driver/nvidia/version; ``None`` where it is not loaded."""
-    if not exists(root, "sys/module/nvidia"):
+    """The loaded module, by what /proc and /sys tell of it; ``None`` where it is not loaded."""
+    told = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
+    if told is None and not exists(root, "sys/module/nvidia"):
         return None
-    version = _VERSION.search(_text(root, "proc/driver/nvidia/version") or "")
-    return NvidiaModule(version[1] if version else None, _modeset(root / "sys/module/nvidia_drm"))
+    version = told[1] if told else text_of(root, "sys/module/nvidia/version").strip()
+    known = version if _PLAIN_VERSION.fullmatch(version) else None
+    return NvidiaModule(known, _modeset(root))
 
 
-def _modeset(module: Tree) -> bool | None:
+def _modeset(root: Tree) -> bool | None:
     """The parameter modeset of nvidia_drm, which only root may read."""
-    if not exists(module):
+    if is_loaded(root, "nvidia_drm") is False:
         return False
-    return {"Y": True, "N": False}.get((_text(module, "parameters/modeset") or "").strip())
+    told = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
+    return {"Y": True, "1": True, "N": False, "0": False}.get(told)
 
 
 def _with_vfs(root: Tree, gpus: Iterable[str]) -> tuple[str, ...] | None:
@@ -87,12 +128,5 @@ def _with_vfs(root: Tree, gpus: Iterable[str]) -> tuple[str, ...] | None:
             address for address in gpus
             if any(name.startswith("virtfn") for name in devices.names(address))
         )  # fmt: skip
-    except OSError:
-        return None
-
-
-def _text(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str | None:
-    try:
-        return (tree.read(name, limit) or b"").decode("ascii", "replace")
     except OSError:
         return None

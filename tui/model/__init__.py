@@ -56,6 +56,7 @@ from tui.model.machine import (
 )
 from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
+from tui.model.settings import KernelOption, KernelSettings, ModuleDeed, ModuleRule
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
@@ -127,9 +128,13 @@ __all__ = [
     "HostView",
     "Inventory",
     "IommuKind",
+    "KernelOption",
+    "KernelSettings",
     "Link",
     "Metrics",
     "MetricsSource",
+    "ModuleDeed",
+    "ModuleRule",
     "NvidiaModel",
     "NvidiaModule",
     "NvmlReading",

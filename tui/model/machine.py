@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
+from tui.model.settings import KernelSettings
+
 GPU_CLASSES = ("0300", "0302", "0380")
 """PCI classes of a GPU: VGA controller, 3D controller, other display controller."""
 
@@ -126,13 +128,15 @@ class Inventory:
     """All PCI functions, ordered by address, and the IOMMU that isolates them.
 
     ``groups`` are the ids under /sys/kernel/iommu_groups. ``noiommu_groups`` are
-    those named ``vfio-noiommu``: they isolate nothing.
+    those named ``vfio-noiommu``: they isolate nothing. ``groups_known``: whether that
+    there is no other group says something; a captured host may be without the folder.
     """
 
     functions: tuple[PciFunction, ...]
     iommu_kind: IommuKind | None = None
     groups: tuple[int, ...] = ()
     noiommu_groups: tuple[int, ...] = ()
+    groups_known: bool = True
 
     @property
     def gpus(self) -> tuple[PciFunction, ...]:
@@ -374,14 +378,21 @@ class Boot:
 class Readiness:
     """What a swap needs of a host besides its devices.
 
-    ``vfio_pci``: whether the driver is loaded or could be; ``None`` where that could not
+    ``root``: whether we are, None where nobody asks as what we are. ``vfio_pci``: whether the
+    driver is there (``vfio_loaded``) or could be loaded; ``None`` where that could not
     be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
-    where that could not be read. ``cpu`` is whose processor it is.
+    where that could not be read. ``cpu`` is whose processor it is. ``unsafe_interrupts``: VFIO
+    does without interrupt remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``:
+    all of it is from a captured host.
     """
 
-    root: bool
+    root: bool | None
     vfio_pci: bool | None
     nvidia: NvidiaModule | None = None
     with_vfs: tuple[str, ...] | None = ()
     boot: Boot = Boot()
     cpu: Literal["intel", "amd"] | None = None
+    vfio_loaded: bool = False
+    unsafe_interrupts: bool = False
+    settings: KernelSettings = field(default_factory=KernelSettings)
+    captured: bool = False

@@ -16,6 +16,10 @@ LOCAL = frozenset({
 """The daemons of this machine at the sockets that libvirt was built with, and libvirt's own
 test driver."""
 
+START = "start it with `systemctl start libvirtd` (or virtqemud)"
+JOIN = "join the group libvirt and log in again"
+"""What to do where that daemon does not run, or lets us not in."""
+
 _REMOTE = frozenset({"ssh", "libssh", "libssh2", "tcp", "tls", "ext"})
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
-from tui.model import Boot, Readiness
+from tui.model import Boot, KernelOption, ModuleRule, Readiness
+from tui.rules.settings import VFIO, Setting, without
 
 _GRUB = {
     "debian": "update-grub", "proxmox": "update-grub",
@@ -23,68 +25,141 @@ where Debian has none: below /usr/lib/modules."""
 
 def kernel_option(option: str, boot: Boot) -> str:
     """How the kernel gets an ``option`` at its next start."""
+    return change(boot, add=(option,))
+
+
+def change(
+    boot: Boot, add: Sequence[str] = (), drop: Sequence[str] = (), places: Sequence[str] = ()
+) -> str:
+    """How the kernel gets options at its next start, and others no more; ``places`` are where
+    the latter stand."""
+    command = _command(boot, add, drop)
+    if command is not None:
+        return f"run `{command}` and reboot"
+    place, tool = _place(boot)
+    there = " and ".join(dict.fromkeys(places)) or place
     if boot.distribution == "nixos":
-        return f'add "{option}" to boot.kernelParams, run `nixos-rebuild boot` and reboot'
+        place = there = "boot.kernelParams"
+        add, drop = [f'"{word}"' for word in add], [f'"{word}"' for word in drop]
+    deeds = []
+    if drop:
+        deeds.append(f"take {' and '.join(drop)} out of {there}")
+    if add:
+        deeds.append(f"add {' and '.join(add)} to {place}")
+    return f"{', '.join(deeds)}{_then(tool)}"
+
+
+def apply(boot: Boot, option: KernelOption) -> str:
+    """What makes an option count that stands in one of the boot loader's files."""
+    command = _command(boot, (option.text,), ())
+    if command is not None and "/loader/entries/" not in option.file:
+        return f"run `{command}` and reboot"
+    tool = None if "/loader/entries/" in option.file else _place(boot)[1]
+    return _then(tool).removeprefix(", ").removeprefix(" and ")
+
+
+def change_on(
+    readiness: Readiness,
+    drop: Sequence[KernelOption],
+    written: Sequence[KernelOption],
+    add: Sequence[str] = (),
+) -> str:
+    """How the options in ``drop`` go from the command line; ``written`` are those in the boot
+    loader's own files. Where the files do not have them, they only have to be followed."""
+    boot, settings = readiness.boot, readiness.settings
+    texts = list(dict.fromkeys(option.text for option in drop))
+    if written or not settings.files or add:
+        return change(boot, add, texts, [option.place for option in written])
+    files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
+    follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
+    return (
+        f"take {' and '.join(texts)} off the kernel's command line: {files} "
+        f"{'does' if len(settings.files) == 1 else 'do'} not have "
+        f"{'it' if len(texts) == 1 else 'them'}, so {follow}"
+    )
+
+
+def lift(found: Sequence[Setting], readiness: Readiness) -> str:
+    """What takes back settings that keep vfio-pci from being loaded; other modules that they
+    name stay named."""
+    deeds = [
+        f"take `{rule.text}` out of {rule.place}" for rule in found if isinstance(rule, ModuleRule)
+    ]
+    options = [option for option in found if isinstance(option, KernelOption)]
+    if options:
+        texts = {option.text for option in options}
+        written = [option for option in readiness.settings.written if option.text in texts]
+        rest = [without(option, VFIO) for option in options]
+        add = list(dict.fromkeys(text for text in rest if text))
+        deeds.append(change_on(readiness, options, written, add))
+    return "; ".join(deeds)
+
+
+def _then(tool: str | None) -> str:
+    return " and reboot" if tool is None else f", run `{tool}` and reboot"
+
+
+def _command(boot: Boot, add: Sequence[str], drop: Sequence[str]) -> str | None:
+    """The command that changes the options by itself, where the host has one."""
     if boot.distribution == "ostree":
-        return f"run `rpm-ostree kargs {shlex.quote(f'--append-if-missing={option}')}` and reboot"
-    how = {
+        words = [f"--append-if-missing={word}" for word in add]
+        words += [f"--delete-if-present={word}" for word in drop]
+        return shlex.join(["rpm-ostree", "kargs", *words])
+    if (boot.loader, boot.distribution) == ("grub", "fedora"):
+        words = [f"--args={' '.join(add)}"] if add else []
+        words += [f"--remove-args={' '.join(drop)}"] if drop else []
+        return shlex.join(["grubby", "--update-kernel=ALL", *words])
+    if (boot.loader, boot.distribution) == ("systemd-boot", "pop"):
+        words = [word for each in drop for word in ("-d", each)]
+        words += [word for each in add for word in ("-a", each)]
+        return shlex.join(["kernelstub", *words])
+    return None
+
+
+def _place(boot: Boot) -> tuple[str, str | None]:
+    """Where a person writes an option, and what takes it over from there."""
+    if boot.distribution == "nixos":
+        return "boot.kernelParams", "nixos-rebuild boot"
+    find = {
         "grub": _grub, "systemd-boot": _systemd_boot, "limine": _limine, "refind": _refind,
     }.get(boot.loader or "", _general)  # fmt: skip
-    return how(option, boot)
+    return find(boot)
 
 
-def _general(option: str, _: Boot) -> str:
-    return f"add {option} to the kernel's command line in the boot loader's settings and reboot"
+def _general(_: Boot) -> tuple[str, str | None]:
+    return "the kernel's command line in the boot loader's settings", None
 
 
-def _grub(option: str, boot: Boot) -> str:
-    if boot.distribution == "fedora":
-        return f"run `grubby --update-kernel=ALL {shlex.quote(f'--args={option}')}` and reboot"
+def _grub(boot: Boot) -> tuple[str, str | None]:
     if boot.file == "/etc/kernel/cmdline":
-        return _cmdline(option, boot)
+        return _cmdline(boot)
     tool = _GRUB.get(boot.distribution or "", "grub-mkconfig -o /boot/grub/grub.cfg")
-    file = boot.file or "/etc/default/grub"
-    return f"add {option} to GRUB_CMDLINE_LINUX_DEFAULT in {file}, run `{tool}` and reboot"
+    return f"GRUB_CMDLINE_LINUX_DEFAULT in {boot.file or '/etc/default/grub'}", tool
 
 
-def _systemd_boot(option: str, boot: Boot) -> str:
-    if boot.distribution == "pop":
-        return f"run `kernelstub -a {shlex.quote(option)}` and reboot"
+def _systemd_boot(boot: Boot) -> tuple[str, str | None]:
     if boot.file == "/etc/sdboot-manage.conf":
-        return f"add {option} to LINUX_OPTIONS in {boot.file}, run `sdboot-manage gen` and reboot"
+        return f"LINUX_OPTIONS in {boot.file}", "sdboot-manage gen"
     if boot.file == "/etc/kernel/cmdline":
-        return _cmdline(option, boot)
+        return _cmdline(boot)
     where = boot.file or "loader/entries on the EFI partition"
-    return f"add {option} to the options line of the entry in {where} and reboot"
+    return f"the options line of the entry in {where}", None
 
 
-def _cmdline(option: str, boot: Boot) -> str:
+def _cmdline(boot: Boot) -> tuple[str, str | None]:
     tool = _IMAGES.get(boot.distribution or "", "kernel-install add-all")
-    return f"add {option} to {boot.file}, run `{tool}` and reboot"
+    return boot.file or "/etc/kernel/cmdline", tool
 
 
-def _limine(option: str, boot: Boot) -> str:
+def _limine(boot: Boot) -> tuple[str, str | None]:
     if boot.file == "/etc/default/limine":
-        variable = "KERNEL_CMDLINE[default]"
-        return f"add {option} to {variable} in {boot.file}, run `limine-update` and reboot"
+        return f"KERNEL_CMDLINE[default] in {boot.file}", "limine-update"
     where = boot.file or "limine.conf on the EFI partition"
-    return f"add {option} to the cmdline line of the entry in {where} and reboot"
+    return f"the cmdline line of the entry in {where}", None
 
 
-def _refind(option: str, boot: Boot) -> str:
-    file = boot.file or "/boot/refind_linux.conf"
-    return f"add {option} to the options in quotes in {file} and reboot"
-
-
-def iommu(readiness: Readiness) -> str:
-    """How the IOMMU is turned on: Intel's needs the option unless the kernel was built to do
-    without, AMD's is on where the firmware has it (kernel-parameters.txt)."""
-    if readiness.cpu == "amd":
-        return "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it by itself"
-    option = kernel_option("intel_iommu=on", readiness.boot)
-    if readiness.cpu == "intel":
-        return f"turn on VT-d in the firmware; then {option}"
-    return f"turn on VT-d or AMD-Vi in the firmware; on Intel then {option}"
+def _refind(boot: Boot) -> tuple[str, str | None]:
+    return f"the options in quotes in {boot.file or '/boot/refind_linux.conf'}", None
 
 
 def module_at_boot(name: str, boot: Boot) -> str:

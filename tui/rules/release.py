@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from tui.model import Check, Gpu, NvidiaModule
+from tui.model import Check, Gpu, NvidiaModule, Readiness
+from tui.rules.modeset import without_modeset
 
 ID = "nvidia.release"
 
@@ -49,20 +50,18 @@ def holds_by_itself(module: NvidiaModule | None) -> bool:
     return version is None or version < MODESET_LETS_GO
 
 
-def check(gpu: Gpu, module: NvidiaModule | None, gpus: Iterable[Gpu]) -> Check:
+def check(gpu: Gpu, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
     """Whether the driver lets go of ``gpu``, one of ``gpus``."""
+    module = readiness.nvidia
     if "driver" in gpu.function.unreadable:
         return Check(ID, gpu.address, "unknown", "the driver of the card cannot be read")
     if gpu.function.driver != "nvidia":
         return Check(ID, gpu.address, "pass", "the card is not on the nvidia driver")
     version = number(module.version) if module else None
     if module is None or version is None:
-        return Check(
-            ID, gpu.address, "unknown", "the nvidia driver does not tell its version",
-            "look at /proc/driver/nvidia/version",
-        )  # fmt: skip
+        return Check(ID, gpu.address, "unknown", *_WITHOUT_VERSION[readiness.captured])
     if version < MODESET_LETS_GO and module.modeset is not False:
-        return _modeset(gpu, module, gpus)
+        return _modeset(gpu, module, readiness, gpus)
     if version >= NEVER_RECOVERS:
         return Check(
             ID, gpu.address, "warn",
@@ -73,24 +72,27 @@ def check(gpu: Gpu, module: NvidiaModule | None, gpus: Iterable[Gpu]) -> Check:
     return Check(ID, gpu.address, "pass", f"driver {module.version} lets go of a card")
 
 
-def _modeset(gpu: Gpu, module: NvidiaModule, gpus: Iterable[Gpu]) -> Check:
+_WITHOUT_VERSION = {
+    False: ("the nvidia driver does not tell its version (/proc/driver/nvidia/version)",
+            "reload the driver, or update it"),
+    True: ("the capture has no version of the nvidia driver (proc/driver/nvidia/version)",
+           "capture that file as well"),
+}  # fmt: skip
+
+
+def _modeset(gpu: Gpu, module: NvidiaModule, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
     if module.modeset is None:
+        who = "the capture does not have" if readiness.captured else "only root may read"
+        look = "capture it as root" if readiness.captured else "run this as root"
         return Check(
             ID, gpu.address, "unknown",
             f"driver {module.version} lets go of a card only without nvidia_drm modeset, which "
-            "only root may read",
-            "run this as root, or look at /sys/module/nvidia_drm/parameters/modeset",
+            f"{who}", f"{look}: /sys/module/nvidia_drm/parameters/modeset",
         )  # fmt: skip
-    others = any(g.function.driver == "nvidia" and g.address != gpu.address for g in gpus)
-    unload = (
-        "the host GPU needs nvidia_drm, so update the driver, or set `options nvidia_drm "
-        "modeset=0` in /etc/modprobe.d and reboot"
-        if others
-        else "update the driver, or stop the display and run `modprobe -r nvidia_drm`"
-    )
+    needed = any(g.function.driver == "nvidia" and g.address != gpu.address for g in gpus)
     return Check(
         ID, gpu.address, "fail",
         f"nvidia_drm modeset holds the card: driver {module.version} lets go of it from "
         "580.105.08 on",
-        unload,
+        f"update the driver, or {without_modeset(readiness, needed=needed)}",
     )  # fmt: skip

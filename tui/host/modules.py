@@ -1,0 +1,63 @@
+"""Which kernel modules a host has: loaded, built in, or there to be loaded.
+
+Sources: sys/module (kernel: Documentation/ABI/stable/sysfs-module), proc/modules, and depmod's
+lists below lib/modules (modules.dep(5)).
+"""
+
+from __future__ import annotations
+
+import re
+
+from tui.host.tree import Tree, exists, text_of
+
+LIST_LIMIT = 16 << 20
+"""Bytes of one of depmod's lists; those of a distribution have less than one million."""
+
+LOADED_LIMIT = 1 << 20
+"""Bytes of proc/modules, some fifty a module."""
+
+_RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_FOLDERS = ("lib/modules", "usr/lib/modules")
+
+
+def is_loaded(root: Tree, module: str) -> bool | None:
+    """Whether ``module``, named with underscores, is loaded or built in; ``None`` where a
+    captured host does not tell."""
+    if exists(root, f"sys/module/{module}"):
+        return True
+    loaded = text_of(root, "proc/modules", LOADED_LIMIT)
+    if re.search(rf"^{module} ", loaded, re.MULTILINE) is not None:
+        return True
+    told = root.is_machine or bool(loaded.strip()) or _names(root, "sys/module")
+    return False if told else None
+
+
+def is_there(root: Tree, module: str) -> bool | None:
+    """Whether depmod's lists for the running kernel have ``module``; ``None`` where there are
+    none."""
+    wanted = re.compile(
+        rf"^[^\s:]*/{module.replace('_', '[_-]')}\.ko(?:\.(?:gz|xz|zst))?(?::|$)", re.MULTILINE
+    )
+    lists = [
+        listed
+        for folder in _kernels(root)
+        for name in ("modules.builtin", "modules.dep")
+        if (listed := text_of(root, f"{folder}/{name}", LIST_LIMIT)).strip()
+    ]
+    return any(wanted.search(listed) for listed in lists) if lists else None
+
+
+def _kernels(root: Tree) -> list[str]:
+    """The folders of the kernel that runs; where that is not known, of the only one there."""
+    release = text_of(root, "proc/sys/kernel/osrelease").strip()
+    if _RELEASE.fullmatch(release):
+        return [f"{folder}/{release}" for folder in _FOLDERS]
+    found = [f"{folder}/{name}" for folder in _FOLDERS for name in _names(root, folder)]
+    return found if len({place.rpartition("/")[2] for place in found}) == 1 else []
+
+
+def _names(root: Tree, folder: str) -> list[str]:
+    try:
+        return root.names(folder)
+    except OSError:
+        return []

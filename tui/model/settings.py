@@ -1,0 +1,62 @@
+"""What tells the kernel and modprobe what to do: the command line that runs, the boot loader's
+own files, modprobe.d."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+ModuleDeed = Literal["blacklist", "install", "options"]
+
+
+@dataclass(frozen=True, slots=True)
+class KernelOption:
+    """An option as the kernel takes it (lib/cmdline.c). In ``name`` a dash is an underscore, for
+    the kernel knows no difference. ``text`` is the option as written and ``file`` where it
+    stands, both safe to draw; ``line`` counts from 1 and is None for /proc/cmdline."""
+
+    name: str
+    value: str | None
+    text: str
+    file: str
+    line: int | None = None
+
+    @property
+    def place(self) -> str:
+        return self.file if self.line is None else f"{self.file}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleRule:
+    """A line of modprobe.d(5): what is done (``deed``) when ``module``, with underscores, is to
+    be loaded. ``rest`` is what follows the module's name."""
+
+    deed: ModuleDeed
+    module: str
+    rest: str
+    text: str
+    file: str
+    line: int
+
+    @property
+    def place(self) -> str:
+        return f"{self.file}, line {self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class KernelSettings:
+    """``running`` is /proc/cmdline, None where that is not known. ``written`` are the options in
+    the boot loader's own ``files``, those of every boot entry. ``modules`` is modprobe.d in the
+    order in which modprobe reads it. ``modules_disabled``: no module can be loaded any more
+    until the next boot (/proc/sys/kernel/modules_disabled)."""
+
+    running: tuple[KernelOption, ...] | None = None
+    written: tuple[KernelOption, ...] = ()
+    files: tuple[str, ...] = ()
+    modules: tuple[ModuleRule, ...] = ()
+    modules_disabled: bool = False
+
+    @property
+    def in_force(self) -> tuple[KernelOption, ...]:
+        """The options that the kernel runs with; where that is not known, those it would get."""
+        return self.written if self.running is None else self.running
