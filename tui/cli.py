@@ -238,6 +238,9 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
 def _settings(arguments: argparse.Namespace) -> config.Config:
     """The configuration with what the command line says on top."""
     settings = config.load(arguments.config)
+    if arguments.root is not None and arguments.config is None:
+        # Whose card and guest those are is said of this machine, and not of a captured host.
+        settings = replace(settings, guest_gpu=None, guest=None)
     if arguments.connect is not None:
         uri = _checked("--connect", config.libvirt_uri, arguments.connect)
         settings = replace(settings, connect=uri)
@@ -305,21 +308,19 @@ def _has_gpu(host: Host) -> bool:
 
 
 def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
-    from tui.once import fresh, read_once  # noqa: PLC0415
+    from tui.once import examine_once, view_once  # noqa: PLC0415
     from tui.rules.doctor import every, examine  # noqa: PLC0415
-    from tui.rules.view import assess  # noqa: PLC0415
     from tui.state import choice  # noqa: PLC0415
     from tui.status import as_json as to_json  # noqa: PLC0415
     from tui.status import as_text  # noqa: PLC0415
 
     chosen = choice(settings, host)
-    snapshot = read_once(host, chosen)
-    view = assess(snapshot, chosen)
+    seen = examine_once(host, chosen, with_readings=True) if as_json else None
+    view = seen.view if seen is not None else view_once(host, chosen)
     if view.libvirt_uri is None and host.banner is None:
         # A libvirt that could not be reached is still the one that was asked for.
         view = replace(view, libvirt_uri=settings.connect)
-    if as_json:
-        seen = fresh(host, view, snapshot.guests, view.gpus)
+    if seen is not None:
         holders = None if isinstance(seen.holders, Unavailable) else seen.holders
         told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
         output.say_json(told)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from tui.guest.plan import planned as guest_plan
@@ -16,7 +16,6 @@ from tui.model import (
     Gpu,
     GuestAction,
     GuestPlan,
-    Guests,
     Holders,
     HostView,
     Plan,
@@ -65,11 +64,15 @@ def plan_once(
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
     for it. Raises ``HostError``, and ``NoSuchCard`` of its kind."""
-    view, guests = _view_and_guests(host, choice, patience)
-    gpu = view.gpu(address) if address else view.guest_gpu
-    if gpu is None:
-        raise NoSuchCard(_no_such_card(view, address))
-    return planned(gpu, direction, fresh(host, view, guests, [gpu]))
+
+    def meant_card(view: HostView) -> Sequence[Gpu]:
+        gpu = view.gpu(address) if address else view.guest_gpu
+        if gpu is None:
+            raise NoSuchCard(_no_such_card(view, address))
+        return [gpu]
+
+    seen = _look(host, choice, patience, meant_card)
+    return planned(meant_card(seen.view)[0], direction, seen)
 
 
 def guest_plan_once(
@@ -84,7 +87,17 @@ def guest_plan_once(
     """The plan of an action on the domain that the name or UUID ``typed`` means, on the one
     with that ``uuid``, or on the allowed guest, and the view that it was made of. Raises
     ``NoSuchGuest`` and ``HostError``."""
-    view, guests = _view_and_guests(host, choice, patience)
+
+    def its_cards(view: HostView) -> Sequence[Gpu]:
+        domain = _meant_domain(view, choice, typed, uuid)
+        return with_cards(domain, view.gpus) if action == "start" else ()
+
+    seen = _look(host, choice, patience, its_cards)
+    domain = _meant_domain(seen.view, choice, typed, uuid)
+    return guest_plan(action, domain, seen), seen.view
+
+
+def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
     domains = [guest.domain for guest in view.guests]
     if uuid is not None:
         found = by_uuid(uuid, domains)
@@ -95,9 +108,7 @@ def guest_plan_once(
     if len(found) != 1:
         typed = choice.guest if typed is None and uuid is None else typed
         raise NoSuchGuest(view.problem("guests") or _no_such_guest(domains, typed, uuid))
-    (domain,) = found
-    cards = with_cards(domain, view.gpus) if action == "start" else ()
-    return guest_plan(action, domain, fresh(host, view, guests, cards)), view
+    return found[0]
 
 
 LISTED = 8
@@ -132,21 +143,13 @@ def _with_uuids(domains: Sequence[Domain]) -> str:
     return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED])
 
 
-def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:
-    """What the doctor looks at, all of it read now. Raises ``HostError``."""
-    view, guests = _view_and_guests(host, choice, patience, without=())
-    return fresh(host, view, guests, view.gpus)
-
-
-def _view_and_guests(
-    host: Host, choice: Choice, patience: float, without: Sequence[SourceName] = ("agent",)
-) -> tuple[HostView, Guests | Unavailable]:
-    """For root no card is held: NVML is asked only who uses a card where that cannot be seen
-    otherwise. For a plan no program is started in a guest."""
-    sees_all = host.inspector.readiness([]).root
-    left_out = (*without, *(_HOLDS_CARDS if sees_all else ()))
-    snapshot = _with_users(host, read_once(host, choice, patience, without=left_out))
-    return assess(snapshot, choice), snapshot.guests
+def examine_once(
+    host: Host, choice: Choice, patience: float = PATIENCE, *, with_readings: bool = False
+) -> Fresh:
+    """What the doctor looks at, all of it read now; ``with_readings``: those of the cards too,
+    for who prints them. Raises ``HostError``."""
+    needless = () if with_readings else _HOLDS_CARDS
+    return _look(host, choice, patience, lambda view: view.gpus, without=(), needless=needless)
 
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
@@ -158,15 +161,34 @@ def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def fresh(host: Host, view: HostView, guests: Guests | Unavailable, gpus: Sequence[Gpu]) -> Fresh:
-    """What checks look at, with who holds the ``gpus`` of a view that was read now. Raises
-    ``HostError``."""
+def view_once(host: Host, choice: Choice, patience: float = PATIENCE) -> HostView:
+    """The view of one reading of everything, without a closer look for verdicts."""
+    return assess(_with_users(host, read_once(host, choice, patience)), choice)
+
+
+def _look(
+    host: Host,
+    choice: Choice,
+    patience: float,
+    cards: Callable[[HostView], Sequence[Gpu]],
+    *,
+    without: Sequence[SourceName] = ("agent",),
+    needless: Sequence[SourceName] = _HOLDS_CARDS,
+) -> Fresh:
+    """What all verdicts rest on, whoever tells them, with who holds the ``cards`` of a view. For
+    root no card is held: NVML, which is ``needless`` then, is asked only who uses a card where
+    that cannot be seen otherwise. For a plan no program is started in a guest."""
+    root = host.inspector.readiness([]).root
+    left_out = (*without, *(needless if root else ()))
+    snapshot = _with_users(host, read_once(host, choice, patience, left_out))
+    view = assess(snapshot, choice)
+    gpus = cards(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
     holders = _holders(host, [function.address for gpu in gpus for function in moves(gpu)])
-    if isinstance(holders, Holders) and not holders.complete:
+    if isinstance(holders, Holders) and not holders.complete and not root:
         for gpu in gpus:
             holders = holding.with_processes(holders, gpu)
-    return Fresh(view, guests, holders, readiness)
+    return Fresh(view, snapshot.guests, holders, readiness)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:

@@ -38,7 +38,7 @@ ATTRIBUTES = (
     "vendor", "device", "class", "subsystem_vendor", "subsystem_device", "boot_vga",
     "reset_method", "resource", "sriov_totalvfs", "numa_node", "power/runtime_status",
     "power_state", "current_link_speed", "current_link_width", "max_link_speed",
-    "max_link_width", "driver", "iommu_group",
+    "max_link_width", "driver", "iommu_group", "uevent",
 )  # fmt: skip
 """All that is read of a card."""
 
@@ -46,10 +46,20 @@ FILES = (
     "proc/sys/kernel/hostname", "proc/sys/kernel/osrelease", "etc/hostname",
     "sys/kernel/iommu_groups/7/name", "usr/share/hwdata/pci.ids", "usr/share/misc/pci.ids",
     "usr/share/hwdata/pci.ids.gz", "usr/share/misc/pci.ids.gz", "domains/win.xml",
+    "proc/cmdline", "proc/cpuinfo", "proc/modules", "proc/driver/nvidia/version",
+    "proc/sys/kernel/modules_disabled", "sys/module/nvidia/version",
+    "sys/module/nvidia_drm/parameters/modeset", "etc/os-release", "etc/default/grub",
+    "etc/default/grub.d/a.cfg", "etc/modprobe.d/a.conf", "usr/lib/modprobe.d/b.conf",
+    "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+    "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
 )  # fmt: skip
 """All else that is read."""
 
-FOLDERS = ("sys/kernel/iommu_groups", "sys/class/iommu", "domains", "proc/driver/nvidia/gpus")
+FOLDERS = (
+    "sys/kernel/iommu_groups/7/devices", "sys/kernel/iommu_groups", "sys/class/iommu", "domains",
+    "proc/driver/nvidia/gpus", "etc/modprobe.d", "etc/default/grub.d", "lib/modules/6.12.0",
+    "boot/loader/entries",
+)  # fmt: skip
 
 SECRET = "d0d0"
 DOMAIN = f"""<domain type='kvm'><name>secret-{SECRET}</name>

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from tests.hosts_layout import hosts, lay_out
 from tests.touched import Fifo, Terminal, Trap
 from tui.host import HostError, NothingToRead
-from tui.host.capture import DOMAINS_LIMIT, FILE_LIMIT, CapturedGuests, captured_host
+from tui.host.capture import DOMAINS_LIMIT, CapturedGuests, captured_host
 from tui.host.confined import Confined
+from tui.host.domain_files import FILE_LIMIT
 from tui.model import Domain, HostDev, HostFacts
 
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
@@ -241,7 +242,7 @@ def _big(file: Path) -> None:
         (lambda f: f.write_text(""), "not well-formed"),
         (lambda f: f.write_text("<domain>"), "not well-formed"),
         (lambda f: f.write_text("<network/>"), "not a <domain>"),
-        (lambda f: f.write_bytes(b"\xff\xfe<\x00"), "not UTF-8"),
+        (lambda f: f.write_bytes(b"<domain>\xfc</domain>"), "not UTF-8"),
         (lambda f: f.write_text(xml() + " " * (1 << 20)), "longer than 1 MiB"),
         (lambda f: f.write_text("<!DOCTYPE x [<!ENTITY a 'b'>]>" + xml()), "DTD"),
         (_big, "cannot be read"),

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
 from tui.rules import domains, ground, holding, passthrough, release
+from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
 from tui.swap import preflight
@@ -30,7 +31,8 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
     return GuestPlan(
         action, domain.name, domain.raw_name, domain.uuid, domain.word, _steps(action, domain),
-        tuple(gpu.address for gpu in cards), swap, _once(found, swap),
+        tuple(gpu.address for gpu in cards), swap,
+        of_its_owner(_once(found, swap), fresh.readiness),
     )  # fmt: skip
 
 

@@ -8,16 +8,21 @@ of pci.ids.
 from __future__ import annotations
 
 import queue
+import stat
 import threading
+from collections.abc import Collection
+from contextlib import suppress
 
 from tui.host import Host, HostError, NothingToRead, Silent, Wake
 from tui.host.confined import Confined
+from tui.host.domain_files import Read, identity, read, told_apart
 from tui.host.domain_xml import DefinitionError, definition, on_host
 from tui.host.facts import FactsSource
 from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource
+from tui.host.readiness import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
-from tui.model import Domain, Guests, NvmlReading
+from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 
 DEVICES = "sys/bus/pci/devices"
 
@@ -26,8 +31,8 @@ NO_READINGS = "a captured host has no live readings"
 SUFFIX = ".xml"
 
 DOMAINS_LIMIT = 1000
-FILE_LIMIT = 4 << 20
-"""Bytes of a domain's file that are read; what is in it has a limit of its own."""
+FOLDERS_LIMIT = 256
+"""Entries of a folder among which a captured host is looked for."""
 
 PATIENCE = 5.0
 """Seconds that the place of a captured host may take to answer: it may be on a network."""
@@ -50,8 +55,22 @@ def _host(root: Confined) -> Host:
         guests=CapturedGuests(root / "domains", root),
         banner=f"Captured host: {root.label}",
         readonly=True,
+        inspector=CapturedInspector(root),
         again=lambda: _host(root),
     )
+
+
+class CapturedInspector:
+    """What a capture tells of readiness; of processes it has none."""
+
+    def __init__(self, root: Tree) -> None:
+        self._root = root
+
+    def holders(self, addresses: Collection[str]) -> Holders:
+        raise HostError("the capture does not tell who holds a card: only the host itself can")
+
+    def readiness(self, gpus: Collection[str]) -> Readiness:
+        return readiness(gpus, self._root)
 
 
 class CapturedGuests:
@@ -65,7 +84,9 @@ class CapturedGuests:
         try:
             files = [n for n in self._directory.names() if n.endswith(SUFFIX) and n != SUFFIX]
         except FileNotFoundError as error:
-            raise NothingToRead("the domains of the captured host are not known") from error
+            raise NothingToRead(
+                "the domains of the captured host are not known: it has no folder `domains`"
+            ) from error
         except OSError as error:
             what = f"{self._directory}: {error.strerror}"
             raise HostError(f"the captured host has no domains ({what})") from error
@@ -73,8 +94,8 @@ class CapturedGuests:
             raise HostError(
                 f"the captured host has {len(files)} domains; vfiotop reads {DOMAINS_LIMIT}"
             )
-        domains = [_domain(self._directory, file, self._root) for file in sorted(files)]
-        domains.sort(key=lambda domain: domain.name)
+        found = told_apart(_domain(self._directory, file, self._root) for file in sorted(files))
+        domains = sorted(found, key=lambda domain: (domain.name, domain.uuid))
         uri = visible(str(self._directory))
         return Guests(uri, None, tuple(domains), readonly=True, captured=True)
 
@@ -98,19 +119,21 @@ class _NoNvml:
         """Nothing is held."""
 
 
-def _domain(directory: Tree, file: str, root: Tree | None) -> Domain:
+def _domain(directory: Tree, file: str, root: Tree | None) -> Read:
     """The domain in a file; named after it, with the reason, when it cannot be read."""
     try:
-        found = on_host(definition(_text(directory, file)), root)
+        written = read(directory, file)
+        found = on_host(definition(written.xml, identity(file)), root)
     except DefinitionError as error:
         name, raw = shown_name(file.removesuffix(SUFFIX), "unnamed")
-        return Domain(name, uuid="", state="unknown", problem=str(error), unshown_name=raw)
+        return Read(file, Domain(name, identity(file), "unknown", problem=str(error),
+                                 unshown_name=raw))  # fmt: skip
     name, raw = shown_name(found.name, found.uuid)
-    return Domain(
+    domain = Domain(
         name=name,
         uuid=found.uuid,
         unshown_name=raw,
-        state="shut off" if found.active_id is None else "running",
+        state=written.state or ("shut off" if found.active_id is None else "running"),
         hostdevs=found.hostdevs,
         vcpus=found.vcpus,
         memory_mib=found.memory_mib,
@@ -118,19 +141,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> Domain:
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
     )
-
-
-def _text(directory: Tree, file: str) -> str:
-    try:
-        data = directory.read(file, FILE_LIMIT)
-    except OSError as error:
-        raise DefinitionError(f"its file cannot be read: {error.strerror}") from error
-    if data is None:
-        raise DefinitionError("its file cannot be read: it points to nothing in the capture")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DefinitionError("its file is not UTF-8 text") from error
+    return Read(file, domain, once=written.once)
 
 
 def _captured(place: str) -> Confined:
@@ -167,6 +178,7 @@ def _opened(place: str) -> Confined:
     except (OSError, ValueError) as error:  # ValueError: a NUL
         raise HostError(f"{shown} cannot be read ({_why(error)}): {expects}") from error
     try:
+        root = _inside(root)
         devices = root.names(DEVICES, FUNCTIONS_LIMIT)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HostError(f"{shown} has no {DEVICES}: {expects}") from error
@@ -178,6 +190,30 @@ def _opened(place: str) -> Confined:
             link = clean(f"{DEVICES}/{device}")
             raise HostError(f"{link} points to nothing in {shown}: capture that as well")
     return root
+
+
+def _inside(root: Confined) -> Confined:
+    """Where the captured host is in a folder of ``root``, as archives unpack it: that folder, if
+    it is the only one of the kind. Links are no such folders. Raises ``OSError``."""
+    if _has_devices(root):
+        return root
+    names = root.names()
+    if len(names) > FOLDERS_LIMIT:
+        return root
+    found = []
+    for name in names:
+        with suppress(OSError):
+            inner = root.entered(name)
+            if _has_devices(inner):
+                found.append(inner)
+    return found[0] if len(found) == 1 else root
+
+
+def _has_devices(root: Confined) -> bool:
+    try:
+        return stat.S_ISDIR(root.mode(DEVICES))
+    except OSError:
+        return False
 
 
 def _why(error: Exception) -> str:

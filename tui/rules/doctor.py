@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tui.model import Check, Gpu, Guest
 from tui.rules import domains, ground, holding, passthrough, release
+from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 
 
@@ -26,11 +27,12 @@ def examine(fresh: Fresh) -> tuple[Ward, ...]:
     """All checks, in the order in which they are mended: the host, the card, the guest."""
     view = fresh.view
     gpu = view.guest_gpu
-    return (
+    wards = (
         Ward("Host", tuple(_host(fresh))),
         *(_cards(fresh) if gpu is None else [Ward("Guest GPU", tuple(_card(gpu, fresh)))]),
         Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
+    return tuple(Ward(w.title, of_its_owner(w.checks, fresh.readiness)) for w in wards)
 
 
 def every(wards: tuple[Ward, ...]) -> tuple[Check, ...]:
@@ -64,7 +66,7 @@ def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
     yield passthrough.sriov(gpu, readiness.with_vfs)
-    yield release.check(gpu, readiness.nvidia, view.gpus)
+    yield release.check(gpu, readiness, view.gpus)
     yield holding.check(
         gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner
     )

@@ -45,6 +45,8 @@ def may_act(fresh: Fresh) -> Check:
     check = "libvirt.reachable"
     if isinstance(fresh.guests, Unavailable):
         return Check(check, None, "fail", fresh.guests.reason)
+    if fresh.guests.captured:
+        return Check(check, None, "pass", "its domains were captured")
     if fresh.readonly:
         return Check(check, None, "fail", f"{fresh.guests.uri} lets you only look",
                      "be in the group libvirt, or run this as root")  # fmt: skip

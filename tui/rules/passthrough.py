@@ -32,6 +32,10 @@ def unsure(gpu: Gpu) -> bool:
     return gpu.nvidia is not None and gpu.nvidia.brand in UNSURE
 
 
+def _may_be_restricted(gpu: Gpu) -> bool:
+    return restricted(gpu) or unsure(gpu) or "vendor" in gpu.function.unreadable
+
+
 def family(gpu: Gpu) -> Check:
     """r465.family: whether NVIDIA supports the card in a guest."""
     if "vendor" in gpu.function.unreadable:
@@ -66,7 +70,7 @@ def one_vm(
             f"{_ends(runs[others:][:4])} first",
         )  # fmt: skip
     if isinstance(guests, Unavailable):
-        return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
+        return _without_domains(gpus, guests, subject)
     own = {a for d in every if d.uuid == coming for a in d.functions} | {subject}
     rest = [gpu for gpu in gpus if gpu.address not in own]
     doubt = _doubt(gpus, rest, domains, runs, others)
@@ -127,6 +131,12 @@ def _doubt(
     told.append(f"whether a guest has {' or '.join(gpu.address for gpu in dark[:4])} is not seen")
     seen = [gpu.vitals.users for gpu in dark if gpu.vitals is not None]
     return ", and ".join(told), next((users.mend for users in seen if users is not None), None)
+
+
+def _without_domains(gpus: Sequence[Gpu], guests: Unavailable, subject: str | None) -> Check:
+    if gpus and not any(_may_be_restricted(gpu) for gpu in gpus):
+        return Check(ONE_VM, subject, "pass", "no card of the host is a GeForce")
+    return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
 
 
 def one_vm_for(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from tui.model import Check, Guests, HostView, Unavailable
 from tui.rules import domains, passthrough
+from tui.rules.fresh import here
 
 
 def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
@@ -16,7 +17,7 @@ def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
 
 def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
     # The one that somebody else can break at any time comes first.
-    yield passthrough.one_vm(view.gpus, guests)
+    yield passthrough.one_vm(view.gpus, here(guests))
     gpu = view.guest_gpu
     if gpu is not None:
         yield passthrough.family(gpu)

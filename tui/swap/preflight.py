@@ -19,6 +19,7 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import ground, holding, passthrough, release, taken
+from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
 from tui.swap.plan import moves, steps
@@ -54,7 +55,8 @@ def _matters_to_undo(check: Check) -> bool:
 def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
-    return (movable(gpu), _needed(gpu, plan.direction), *found, _holders(plan, fresh))
+    every = (movable(gpu), _needed(gpu, plan.direction), *found, *_holders(gpu, plan, fresh))
+    return of_its_owner(every, fresh.readiness)
 
 
 def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
@@ -64,11 +66,11 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield ground.iommu(view, readiness)
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
-    yield passthrough.one_vm_for(gpu, view.gpus, fresh.here)
+    yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=gpu.guest_uuid)
     yield passthrough.sriov(gpu, readiness.with_vfs)
     yield no_guest(gpu, view, fresh.here)
     yield ground.vfio(readiness)
-    yield release.check(gpu, readiness.nvidia, view.gpus)
+    yield release.check(gpu, readiness, view.gpus)
     yield ground.privilege(readiness)
 
 
@@ -131,6 +133,9 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holders(plan: Plan, fresh: Fresh) -> Check:
+def _holders(gpu: Gpu, plan: Plan, fresh: Fresh) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
-    return holding.check(plan.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia)
+    if plan.unbinds:
+        yield holding.check(
+            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner
+        )
