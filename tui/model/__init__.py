@@ -22,6 +22,7 @@ from tui.model.guests import (
     Guests,
     GuestSays,
     HostDev,
+    HostDevBy,
 )
 from tui.model.machine import (
     BRIDGE_CLASS,
@@ -120,6 +121,7 @@ __all__ = [
     "Holder",
     "Holders",
     "HostDev",
+    "HostDevBy",
     "HostFacts",
     "HostView",
     "Inventory",

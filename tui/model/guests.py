@@ -20,12 +20,18 @@ GuestAction = Literal["start", "stop", "reboot", "pause", "resume", "force-off"]
 ``force-off`` is a pulled plug."""
 
 
+HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
+"""What names a host device in a domain's definition. Only a ``hostdev`` can be rewritten."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostDev:
-    """A PCI <hostdev> of a domain. ``managed``: libvirt moves the function by itself."""
+    """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function
+    by itself. An mdev, which is a share of a card, stands here with the card's function."""
 
     address: str
     managed: bool
+    by: HostDevBy = "hostdev"
 
 
 @dataclass(frozen=True, slots=True)
