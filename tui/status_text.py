@@ -81,7 +81,9 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
                f"at most {_link(function.link_max)}")  # fmt: skip
     yield _row("  group", *_group(gpu))
     if gpu.half_bound:
-        yield _row("", "half bound: `vfiotop bind` finishes it, `vfiotop unbind` takes it back")
+        word = function.address
+        yield _row("", f"half bound: `vfiotop bind {word}` finishes it, `vfiotop unbind {word}` "
+                   "gives it back to the host")  # fmt: skip
     for blocker in gpu.viability.blockers:
         yield _row("", blocker.address, blocker.reason)
 

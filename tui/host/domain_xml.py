@@ -114,7 +114,12 @@ def _hostdev(device: ElementTree.Element) -> HostDev:
     address = device.find("source/address")
     if address is None:
         raise DefinitionError("a PCI hostdev has no address")
-    return HostDev(pci_address(address.attrib), managed=device.get("managed") == "yes")
+    rom = device.find("rom")
+    return HostDev(
+        pci_address(address.attrib),
+        managed=device.get("managed") == "yes",
+        rom=rom is not None and bool(rom.get("file")),
+    )
 
 
 def pci_address(address: Mapping[str, str]) -> str:
