@@ -58,14 +58,22 @@ def _host(fresh: Fresh) -> Iterator[Check]:
 
 
 def _guest_card(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
-    """The guest's card in full; the others as they are now."""
+    """The guest's card in full, and what is wrong with another."""
     yield Ward("Guest GPU", tuple(_card(gpu, fresh)))
     for other in fresh.view.gpus:
         if other.address != gpu.address:
-            yield Ward(f"{other.address} {other.name}", tuple(_condition(other, fresh)))
+            yield from _wrong(other, fresh)
+
+
+def _wrong(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
+    """What is wrong with a card that is not the guest's."""
+    checks = tuple(check for check in _condition(gpu, fresh) if check.verdict != "pass")
+    if checks:
+        yield Ward(f"{gpu.address} {gpu.name}", checks)
 
 
 def _condition(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+    """Whether a card is whole and answers, whosever it is."""
     yield condition.answers(gpu)
     yield condition.movable(gpu)
     yield condition.half_bound(gpu, fresh.view)
@@ -97,8 +105,10 @@ def _cards(fresh: Fresh) -> Iterator[Ward]:
     yield Ward("Guest GPU", (condition.chosen(view) or unknown,))
     free = [gpu for gpu in view.gpus if passthrough.not_shared(gpu).verdict != "fail"]
     for gpu in view.gpus:
-        checks = _card if gpu in free or not free else _condition
-        yield Ward(f"{gpu.address} {gpu.name}", tuple(checks(gpu, fresh)))
+        if gpu in (free or view.gpus):
+            yield Ward(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+        else:
+            yield from _wrong(gpu, fresh)
 
 
 _OF_A_CARD = (
@@ -122,10 +132,10 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check
 
 
 def _devices(fresh: Fresh) -> Iterator[Check]:
-    """Of the guest; where it is not known, of each that may be it."""
-    found = devices.of_interest(fresh.view)
-    for domain in found:
-        yield devices.check(domain, fresh)
+    """Of the guest. Where it is not known, what is wrong with each domain that may be it."""
+    found = [devices.check(domain, fresh) for domain in devices.of_interest(fresh.view)]
+    wrong = [check for check in found if check.verdict != "pass"]
+    yield from wrong or found[:1]
     if not found:
         yield Check(devices.ID, None, "unknown", "which guest may have the card is not known",
                     "choose it with w, or set guest in the configuration")  # fmt: skip
