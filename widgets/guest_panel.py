@@ -129,7 +129,10 @@ def _domain_lines(
         ("Net", _two_rates("rx", domain.net_rx_bps, "tx", domain.net_tx_bps)),
     ]
     lines += fields(pairs, width, 34, LABEL)
-    lines.append(line(Span(f"{'PCI':<{LABEL}}", "label"), *_devices(domain, devices)))
+    pci = line(Span(f"{'PCI':<{LABEL}}", "label"), *_devices(domain, devices))
+    # What forbids a start is not cut off where there is room for little.
+    forbids = any(device.verdict == "fail" for device in devices)
+    lines.insert(1 if forbids else len(lines), pci)
     return lines
 
 

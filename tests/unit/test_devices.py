@@ -30,7 +30,7 @@ from tui.rules.view import assess
 NVME, NIC, SOUND = "010802", "020000", "040300"
 AT = "0000:03:00.0"
 READY = Readiness(root=True, vfio_pci=True)
-IDLE = DeviceUse(AT)
+IDLE, NOBODY = DeviceUse(AT), Holders(())
 KEYBOARD = Attachment("keyboard", "1-3", "is a keyboard")
 
 
@@ -54,7 +54,7 @@ def seen(
     *others: Domain,
     uses: tuple[DeviceUse, ...] = (IDLE,),
     keyboard: bool = False,
-    holders: Holders | Unavailable = Holders(()),
+    holders: Holders | Unavailable = NOBODY,
     choice: Choice | None = None,
     **pci: Any,
 ) -> Fresh:
@@ -246,9 +246,11 @@ def test_the_last_keyboard() -> None:
 
 def test_for_a_usb_controller_the_others_are_looked_at_too() -> None:
     functions = (
-        at("03:00.0", USB, "xhci_hcd"), at("04:00.0", USB, "xhci_hcd", 4), at("05:00.0", NVME, "nvme", 5),
+        at("03:00.0", USB, "xhci_hcd"),
+        at("04:00.0", USB, "xhci_hcd", 4),
+        at("05:00.0", NVME, "nvme", 5),
         at("06:00.0", SOUND, "snd_hda_intel", 6),
-    )  # fmt: skip
+    )
     guest = takes("03:00.0")
     assert devices.looked_at(guest, seen(functions, guest).view) == (AT, "0000:04:00.0")
     guest = takes("05:00.0", "06:00.0", "07:00.0")

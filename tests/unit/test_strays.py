@@ -98,7 +98,8 @@ HOSTDEV = (
     "bus='0x{}' slot='0x00' function='0x{}'/></source></hostdev>"
 )
 XML = (
-    "<domain type='kvm'><name>win10</name><uuid>00000000-0000-4000-8000-000000000001</uuid><devices>"
+    "<domain type='kvm'><name>win10</name><uuid>00000000-0000-4000-8000-000000000001</uuid>"
+    "<devices>"
     f"{HOSTDEV.format('0b', 0)}{HOSTDEV.format('0b', 1)}\n  </devices></domain>\n"
 )
 

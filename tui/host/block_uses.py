@@ -33,6 +33,7 @@ SHOWN = 60
 """Characters of a mount point or a device that are shown."""
 
 _NUMBER = re.compile(rb"[0-9]{1,9}:[0-9]{1,9}")
+_BLANKS = re.compile(rb"[ \t]+")
 _HIDDEN_NVME = re.compile(r"(nvme[0-9]{1,9})c[0-9]{1,9}(n[0-9]{1,9})")
 _PARTITION = re.compile(r"p?[0-9]{1,9}")
 
@@ -80,7 +81,7 @@ def from_mounts(data: bytes) -> Mounted:
 
 def swap_devices(data: bytes) -> frozenset[str]:
     """The partitions in /proc/swaps, by path. Swap files are on a file system that is mounted."""
-    rows = (line.split() for line in data.split(b"\n")[1:])
+    rows = (_BLANKS.split(line) for line in data.split(b"\n")[1:])
     return frozenset(
         _text(unescaped(row[0])) for row in rows if len(row) >= 5 and row[1] == b"partition"
     )
