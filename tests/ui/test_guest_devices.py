@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from textual.geometry import Size
 from textual.pilot import Pilot
 
 from tests.ui.rig import DISK, GUESTS, HOST_CARD, INVENTORY, NOON, WIN11, Rig, until
-from tests.ui.test_guest import dim
-from tui.model import Attachment, DeviceUse, DeviceUses, Guest, GuestDevice, HostDev, Verdict
+from tests.ui.test_swap import dim
+from tui.model import (
+    Attachment,
+    DeviceUse,
+    DeviceUses,
+    Domain,
+    Guest,
+    GuestDevice,
+    HostDev,
+    Verdict,
+)
 from tui.rules.roles import Choice
 from widgets.guest_panel import guest_lines
 
@@ -68,6 +78,10 @@ class Uses:
         return DeviceUses(self.uses)
 
 
+def _shows(rig: Rig, domain: Domain) -> bool:
+    return [guest.domain for guest in rig.app.live.view.guests] == [domain]
+
+
 def with_uses(rig: Rig, *uses: DeviceUse) -> Uses:
     found = Uses(*uses)
     rig.host = replace(rig.host, uses=found, again=lambda: replace(rig.again(), uses=found))
@@ -84,8 +98,9 @@ async def test_the_panel_says_what_hangs_on_it_and_looks_once(size: tuple[int, i
         await until(pilot, lambda: "02:00.0 on nvme" in rig.text())
         await until(pilot, lambda: len(uses.asked) == 1)
         for cpu in (1, 2, 3):
-            rig.guests.put(replace(GUESTS, domains=(replace(WITH_DISK, cpu_pct=cpu),)))
-            await until(pilot, lambda cpu=cpu: rig.app.live.view.guests[0].domain.cpu_pct == cpu)
+            busier = replace(WITH_DISK, cpu_pct=cpu)
+            rig.guests.put(replace(GUESTS, domains=(busier,)))
+            await until(pilot, partial(_shows, rig, busier))
         assert uses.asked == [(DISK_AT,)]
         functions = tuple(f for f in INVENTORY.functions if f.address != DISK_AT)
         rig.pci.put(replace(INVENTORY, functions=functions))
