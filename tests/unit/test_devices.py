@@ -376,3 +376,44 @@ def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
     plan = planned("start", nas, seen((at("03:00.0", SATA, "ahci"),), nas, choice=Choice()))
     assert [check.id for check in plan.refusals] == ["guest.devices"]
     assert guests(nas).domains == (nas,)
+
+
+# --- whose devices are judged -------------------------------------------------------------------
+
+
+def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
+    unread = replace(domain("odd", "03:00.0"), problem="no XML")
+    bare, nas, game = domain("bare"), domain("nas", "03:00.0"), domain("game", "03:00.0")
+    view = seen((), bare, nas, game, unread, choice=Choice()).view
+    assert view.guest is None
+    assert [each.name for each in devices.of_interest(view)] == ["game", "nas"]
+    known = seen((), takes(), nas).view
+    assert [each.name for each in devices.of_interest(known)] == ["win11"]
+
+
+def test_a_share_of_a_card_is_not_looked_at() -> None:
+    functions = (at("03:00.0", "038000", "i915"), at("04:00.0", NVME, "nvme", 4))
+    guest = takes("03:00.0", by="mdev")
+    assert devices.looked_at(guest, seen(functions, guest).view) == ()
+    # Nor does its card leave the host for it.
+    beside = at("05:00.0", NIC, "vfio-pci", 3)
+    both = replace(guest, hostdevs=(*guest.hostdevs, HostDev("0000:05:00.0", managed=True)))
+    assert check((functions[0], beside), both).verdict == "fail"
+
+
+def test_words_for_one_device_alone() -> None:
+    one = domain("nas", "03:00.0")
+    there = (at("03:00.0", NIC, "vfio-pci"),)
+    assert check(there, one).why == "0000:03:00.0 is there and free for it"
+    pending = check((at("03:00.0", NIC, "pci-stub"),), takes("03:00.0", managed=False))
+    assert pending.why.startswith("0000:03:00.0 is on pci-stub, and libvirt does not move it")
+    free = check((at("03:00.0", NIC, None),), takes("03:00.0", managed=False))
+    assert free.why.startswith("0000:03:00.0 is on no driver, and libvirt does not move it")
+
+
+def test_many_uses_are_counted() -> None:
+    disks = tuple(Attachment("disk", f"sd{n}", "is swap", used=True) for n in "abcde")
+    found = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks),))
+    assert found.why.endswith("sda is swap, sdb is swap, sdc is swap and 2 more")
+    few = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks[:3]),))
+    assert few.why.endswith("sdc is swap")

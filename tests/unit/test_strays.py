@@ -166,3 +166,12 @@ def test_why_each_leaves_and_what_is_only_told() -> None:
     view = seen(there(*NVME), guests=(alone,))
     assert astray(alone, gpu, view) == {}
     assert "may be the old address of its card" in doubtful(alone, gpu, view)[OLD]
+
+
+def test_a_card_beside_the_chosen_one_leaves_and_the_chosen_one_stays(tmp_path: Path) -> None:
+    xml = XML.replace("0x0b", "0x08").replace(
+        "\n  </devices>", f"{HOSTDEV.format('0c', 0)}\n  </devices>"
+    )
+    changed = given(xml, tmp_path=tmp_path)
+    named = [(dev.address, dev.managed) for dev in definition(changed).hostdevs]
+    assert sorted(named) == [(CARD, True), ("0000:0c:00.1", True)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tui.model import (
@@ -53,8 +53,10 @@ class Facts:
 
     @cached_property
     def by_us(self) -> dict[str, Gpu]:
-        """The functions that move with a GPU that the domain names: our start binds them."""
-        cards = with_cards(self.domain, self.view.gpus)
+        """The functions that move with a GPU that the domain names: our start binds them. A share
+        of a card moves nothing."""
+        whole = tuple(dev for dev in self.domain.hostdevs if dev.by != "mdev")
+        cards = with_cards(replace(self.domain, hostdevs=whole), self.view.gpus)
         return {address: gpu for gpu in cards for address in gpu.viability.moves}
 
     @cached_property
