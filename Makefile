@@ -5,7 +5,7 @@ TOPOLOGY ?=
 RUN ?= bash -i
 BIN := .venv/bin
 
-.PHONY: help setup run test lab bench soak check screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab bench soak mutants check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -32,6 +32,10 @@ bench: ## measure beside nvitop and nvtop: make bench ARGS="--runs 1 --only keys
 soak: ## an hour of the screen, every 0.2 s: memory, descriptors, threads: make soak ARGS="--seconds 240"
 	@.ci/setup --tests
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
+mutants: ## which mistakes the tests outside the lab do not see: make mutants ARGS="swap/command.py"
+	@.ci/setup --tests
+	@$(BIN)/python -m tests.mutants $(ARGS)
 
 check: setup ## lint, format, types, weaknesses, import contracts
 	@$(BIN)/ruff check .

@@ -2,6 +2,7 @@
 rather than needed waits for its flag."""
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -19,6 +20,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "thorough: run with --thorough only")
+    # A shell without job control has what it starts in the background ignore them.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

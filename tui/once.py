@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from tui.guest.plan import planned as guest_plan
 from tui.host import Host, HostError
@@ -24,10 +25,11 @@ from tui.model import (
     Snapshot,
     SourceName,
     Unavailable,
+    Vitals,
     by_uuid,
     meant,
 )
-from tui.rules import devices, holding
+from tui.rules import devices, holding, taken
 from tui.rules.domains import with_cards
 from tui.rules.fresh import Fresh
 from tui.rules.guest_readings import attention
@@ -146,8 +148,17 @@ def _view_and_guests(
     otherwise. For a plan no program is started in a guest."""
     sees_all = host.inspector.readiness([]).root
     left_out = (*without, *(_HOLDS_CARDS if sees_all else ()))
-    snapshot = read_once(host, choice, patience, without=left_out)
+    snapshot = _with_users(host, read_once(host, choice, patience, without=left_out))
     return assess(snapshot, choice), snapshot.guests
+
+
+def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
+    """The snapshot with the processes that have a card of which libvirt does not tell."""
+    addresses, vitals = taken.to_look_at(snapshot), snapshot.vitals
+    found = _holders(host, list(addresses)) if addresses else None
+    if isinstance(found, Holders) and isinstance(vitals, Vitals):
+        return replace(snapshot, vitals=taken.with_users(vitals, found, addresses))
+    return snapshot
 
 
 def fresh(

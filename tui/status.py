@@ -7,7 +7,17 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from tui.model import CardReading, Gpu, Guest, Holders, HostView, Metrics, Swap, Viability
+from tui.model import (
+    CardReading,
+    Gpu,
+    Guest,
+    Holders,
+    HostView,
+    Metrics,
+    NvidiaModel,
+    Swap,
+    Viability,
+)
 from tui.status_text import as_text
 
 __all__ = ["SCHEMA", "as_json", "as_text"]
@@ -73,13 +83,15 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "role": gpu.role,
         "owner": gpu.owner,
         "guest_uuid": gpu.guest_uuid,
+        "taken_by": asdict(gpu.taken_by) if gpu.taken_by is not None else None,
+        "may_be_taken": gpu.may_be_taken,
         "driver": function.driver,
         "iommu_group": function.iommu_group,
         "companions": [f.address for f in gpu.companions],
         "boot_vga": function.boot_vga,
         "runtime_status": vitals.runtime_status if vitals else None,
         "power_state": vitals.power_state if vitals else None,
-        "nvidia": asdict(gpu.nvidia) if gpu.nvidia else None,
+        "nvidia": _nvidia(gpu.nvidia) if gpu.nvidia else None,
         "source": reading.source if reading else None,
         "age_s": _age(reading, taken_at),
         "metrics": _metrics(reading),
@@ -87,9 +99,14 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "processes": _processes(reading),
         "holders": _holders(gpu, holders),
         "lost": reading.lost if reading else None,
+        "remarks": list(reading.remarks) if reading else None,
         "no_reading": gpu.no_reading,
         "half_bound": gpu.half_bound,
     }
+
+
+def _nvidia(model: NvidiaModel) -> dict[str, str | None]:
+    return {"family": model.family, "brand": model.brand, "form": model.form}
 
 
 def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
@@ -160,15 +177,17 @@ def _viability(viability: Viability) -> dict[str, Any]:
 
 
 def _guest(guest: Guest) -> dict[str, Any]:
-    """``hostdevs`` is null where the definition could not be read: unknown, not none."""
+    """``hostdevs`` is null where the definition could not be read: unknown, not none. Beside a
+    ``problem`` there may be more than are listed."""
     domain = guest.domain
+    known = domain.addresses or domain.problem is None
     return {
         "name": domain.name,
         "uuid": domain.uuid,
         "state": domain.state,
         "allowed": guest.allowed,
         "persistent": domain.persistent,
-        "hostdevs": list(domain.addresses) if domain.problem is None else None,
+        "hostdevs": list(domain.addresses) if known else None,
         "vcpus": domain.vcpus,
         "cpu_pct": domain.cpu_pct,
         "memory_mib": domain.memory_mib,

@@ -124,6 +124,8 @@ def _reading(gpu: Gpu) -> Iterator[str]:
         *(["from guest"] if reading.source == "guest-agent" else []),
     )
     yield _row("  state", *_state(m))
+    for remark in reading.remarks:
+        yield _row("  remark", f"from guest: {remark}")
     if reading.processes:
         names = [f"{p.name} ({p.pid or DASH})" for p in reading.processes]
         more = [f"and {len(names) - 3} more"] if len(names) > 3 else []

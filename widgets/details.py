@@ -87,7 +87,8 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
     lines = [_heading("GPU"), *_row("Role", gpu.role, width), *_row("Owner", gpu.owner, width)]
     if nvidia is not None:
         lines += _row("Family", nvidia.family or "unknown", width)
-        lines += _row("Brand", nvidia.brand, width)
+        by_id = " (by the PCI id; the name tells none)" if nvidia.brand_by_id else ""
+        lines += _row("Brand", f"{nvidia.brand}{by_id}", width)
         lines += _row("Form", nvidia.form or "unknown", width)
     viability = gpu.viability
     tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.viable]  # type: ignore[assignment]
@@ -99,6 +100,8 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
         lines += _row(
             "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
         )
+    if viability.mend:
+        lines += _row("Ways out", viability.mend, width)
     return lines
 
 
@@ -113,7 +116,9 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
         where = f"from guest, {ago((at - taken_at).total_seconds())} ago"
     else:
         where = f"({reading.source})"
-    return [_heading(f"Readings {where}"), *_metrics(reading.metrics, width)]
+    rows = [_row("Remark", Span(remark, "warn"), width) for remark in reading.remarks]
+    told = [each for row in rows for each in row]
+    return [_heading(f"Readings {where}"), *told, *_metrics(reading.metrics, width)]
 
 
 def _metrics(metrics: Metrics, width: int) -> list[Line]:

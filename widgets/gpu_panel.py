@@ -23,10 +23,11 @@ from widgets.figures import (
 )
 from widgets.gauges import graph_lines, history_line, meter_line
 from widgets.graph import RICH, Glyphs
-from widgets.lines import DASH, Line, Span, Tone, fields, line, spread, width_of, wrap
+from widgets.lines import DASH, Line, Span, Tone, fields, fit, line, spread, width_of, wrap
+from widgets.viability_lines import LABEL, viability_lines
 
-COLUMN, LABEL = 18, 6
-"""Cells of a label-and-value pair, and of its label."""
+COLUMN = 18
+"""Cells of a label-and-value pair."""
 
 LATE_S = 2.0
 """Seconds from which on a reading is marked as old, unless told otherwise."""
@@ -120,11 +121,13 @@ def gpu_lines(
     reading = gpu.reading
     if reading is not None and reading.lost is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
-        tail = _process_lines(reading, width)
+        verdict = viability_lines(gpu, width, min(height // 4, height - len(lines)))
+        tail = [*_remark_lines(reading, width), *_process_lines(reading, width)]
     else:
-        lines += _quiet_lines(gpu, width, height - len(lines) - 1)
+        verdict = viability_lines(gpu, width, height // 4)
+        lines += _quiet_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
         tail = []
-    tail = [*_verdict_lines(gpu, width), *tail]
+    tail = [*verdict, *tail]
     lines, tail = lines[:height], tail[: max(0, height - len(lines))]
     rows = height - len(lines) - len(tail)
     if rows > 0:
@@ -214,6 +217,15 @@ def _process_lines(reading: CardReading, width: int) -> list[Line]:
     return [line(Span(f"{'Used':<{LABEL}}", "label"), Span(", ".join(parts), "dim"))]
 
 
+def _remark_lines(reading: CardReading, width: int) -> list[Line]:
+    """The first remark, in one line; the details have all of them whole."""
+    if not reading.remarks:
+        return []
+    more = len(reading.remarks) - 1
+    text = f"from guest{f' (+{more})' if more else ''}: {reading.remarks[0]}"
+    return [fit(line(Span(f"{'Note':<{LABEL}}", "label"), Span(text, "warn")), width)]
+
+
 def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
     """A card without readings: why, and all that sysfs still knows that ``height`` has room for."""
     lost = gpu.reading.lost if gpu.reading else None
@@ -252,27 +264,6 @@ def _model(gpu: Gpu) -> str:
     brands = {"geforce": "GeForce", "titan": "TITAN", "pro": "professional"}
     words = (nvidia.family, brands.get(nvidia.brand, nvidia.brand), nvidia.form)
     return " ".join(word for word in words if word)
-
-
-def _verdict_lines(gpu: Gpu, width: int) -> list[Line]:
-    """Whether the card can be given to a guest: for the guest GPU, or any that cannot be read."""
-    if gpu.role != "guest":
-        return []
-    if gpu.half_bound:
-        return [line(Span("half bound: b finishes it, u takes it back", "warn"))]
-    group = gpu.function.iommu_group
-    label = Span(f"{'IOMMU':<{LABEL}}", "label")
-    where = "no group" if group is None else f"group {group}"
-    viability = gpu.viability
-    if viability.viable:
-        moves = len(viability.moves)
-        functions = "function" if moves == 1 else "functions"
-        return [line(label, f"{where}, ", Span(f"viable: {moves} {functions} move", "good"))]
-    tone: Tone = "warn" if viability.viable is None else "bad"
-    count = len(viability.blockers)
-    word = "unknown" if viability.viable is None else "not viable"
-    blocked = f"blocked by {count} device{'s' if count > 1 else ''}" if count else viability.reason
-    return [line(label, f"{where}, ", Span(f"{word}: {blocked or ''}", tone))]
 
 
 def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:

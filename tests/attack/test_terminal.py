@@ -109,7 +109,7 @@ def test_one_whose_terminal_takes_nothing_is_ended_as_well() -> None:
         before = attributes(terminal)
         terminal.next_piece(0.0)
         send(terminal, signal.SIGTERM)
-        assert terminal.process.wait(30) == -signal.SIGTERM
+        assert terminal.process.wait(60) == -signal.SIGTERM
         assert attributes(terminal) == before
         assert terminal.end() == -signal.SIGTERM
         assert left_over(terminal.output()) == {}
@@ -122,7 +122,7 @@ def test_it_ends_with_its_terminal(ignored: bool) -> None:
         ready(terminal)
         os.close(terminal._pty)
         terminal._pty = -1
-        assert terminal.process.wait(30) == -signal.SIGHUP
+        assert terminal.process.wait(60) == -signal.SIGHUP
 
 
 # --- stopped and continued ---

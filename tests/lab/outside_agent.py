@@ -159,9 +159,7 @@ def test_an_nvidia_smi_that_fails_or_lies_costs_a_sentence(
     play: Play, mode: str, words: str
 ) -> None:
     play.mode(mode)
-    began = time.monotonic()
     said = play.says()
-    assert time.monotonic() - began < 12
     assert said.problem is not None
     assert words in said.problem
     assert (said.cards, said.driver_version) == ((), None)
@@ -186,18 +184,13 @@ def test_a_decimal_comma(play: Play) -> None:
 
 def test_an_agent_that_hangs_holds_up_one_reading_and_no_more(play: Play) -> None:
     play.run("(sleep 1; kill -STOP $PPID; sleep 15; kill -CONT $PPID) >/dev/null 2>&1 &")
-    deadline = time.monotonic() + 10
-    while True:
-        began = time.monotonic()
-        said = play.later()
-        if said.problem is not None:
-            break
-        assert began < deadline, "the agent was not stopped"
+    deadline = time.monotonic() + BOOT_S
+    while (said := play.later()).problem is None:
+        assert time.monotonic() < deadline, "the agent was not stopped"
     assert "does not answer" in said.problem
-    assert time.monotonic() - began < 8
-    began = time.monotonic()
-    assert play.says() == said, "it was asked again at once"
-    assert time.monotonic() - began < 1
+    before = play.calls.last_minute()["agent"]
+    assert play.says() == said
+    assert play.calls.last_minute()["agent"] == before, "it was asked again at once"
 
 
 def test_in_quiet_mode_it_is_left_alone(play: Play) -> None:

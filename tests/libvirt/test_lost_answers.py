@@ -379,7 +379,7 @@ def test_a_daemon_that_is_silent_in_the_middle_of_a_start(
         threading.Thread(target=thaw).start()
 
     def thaw() -> None:
-        connected.wait(20)
+        connected.wait(60)
         daemon.close()
 
     monkeypatch.setattr("tui.host.one_domain.Connection", Noticed)

@@ -13,7 +13,7 @@ from tui.host.guests import GuestsSource
 from tui.model import Domain, Guests, Sample, Unavailable
 from tui.sampler import Sampler
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that never happens is a failure."""
 
 

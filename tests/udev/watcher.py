@@ -35,7 +35,7 @@ def main() -> None:
     listener = next(thread for thread in threading.enumerate() if thread.name == "udev")
     source.close()
     source.close()
-    listener.join(timeout=5)
+    listener.join(timeout=60)
     print(json.dumps({"listening": listener.is_alive()}), flush=True)
 
 

@@ -41,7 +41,7 @@ from tui.swap.request import Request
 
 T = TypeVar("T")
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 SIZES = ((120, 40), (80, 24), (45, 20))
 

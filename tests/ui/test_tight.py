@@ -4,11 +4,13 @@ just what Textual would have drawn."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pyte
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
@@ -171,16 +173,40 @@ STYLES = st.sampled_from([
 SEGMENTS = st.tuples(st.text("ab 語é─", min_size=1, max_size=8), STYLES).map(
     lambda parts: Segment(*parts)
 )
-ROWS = st.lists(SEGMENTS, max_size=5)
-FRAMES = st.lists(
-    st.one_of(
-        st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT).map(lambda rows: whole(*rows)),
-        st.tuples(
-            st.integers(0, HEIGHT - 1), st.integers(0, WIDTH - 1), st.integers(1, WIDTH), ROWS
-        ).map(lambda p: part(p[0], p[1], min(WIDTH, p[1] + p[2]), *p[3])),
-    ),
-    min_size=1, max_size=6,
-)  # fmt: skip
+ROWS = st.lists(SEGMENTS, max_size=5).map(lambda row: Strip(row).adjust_cell_length(WIDTH))
+FIRST = st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT)
+SPANS = st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH)).map(
+    lambda span: (span[0], min(WIDTH, span[0] + span[1]))
+)
+CHANGES = st.tuples(
+    st.integers(0, HEIGHT - 1), SPANS, ROWS, st.sets(st.integers(1, WIDTH - 1), max_size=3)
+)
+"""A row, the columns of it that change, what they are then, and where widgets begin."""
+
+
+def edges(strip: Strip) -> list[int]:
+    """The columns at which a character begins, and the row's end."""
+    found = [0]
+    for text, _, _ in strip:
+        for character in text:
+            found.append(found[-1] + cell_len(character))
+    return found
+
+
+def changed(rows: list[Strip], change: tuple[int, tuple[int, int], Strip, set[int]]) -> ChopsUpdate:
+    """Change a part of a row, and tell it as Textual does: with all that widgets have in the
+    row, cut to none of the columns that did not change. No span begins within a character."""
+    y, (start, end), new, widgets = change
+    was = rows[y]
+    rows[y] = Strip.join([was.crop(0, start), new.crop(start, end), was.crop(end, WIDTH)])
+    whole_characters = sorted(set(edges(was)) & set(edges(rows[y])))
+    start = max(edge for edge in whole_characters if edge <= max(0, start - 1))
+    end = min(edge for edge in whole_characters if edge >= min(WIDTH, end + 1))
+    starts = [0, *sorted(widgets & set(edges(rows[y])))]
+    ends = [*starts[1:], WIDTH]
+    chops: list[dict[int, Strip | None]] = [{} for _ in rows]
+    chops[y] = {x: rows[y].crop(x, end) for x, end in zip(starts, ends, strict=True)}
+    return ChopsUpdate(chops, [(y, start, end)], [ends] * HEIGHT)
 
 
 def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
@@ -201,40 +227,50 @@ def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
     return rows
 
 
-def is_whole(update: CompositorUpdate) -> bool:
-    return isinstance(update, LayoutUpdate)
+def by_textual(update: LayoutUpdate | ChopsUpdate) -> str:
+    console = Console(color_system="standard", force_terminal=True, width=WIDTH)
+    return update.render_segments(console)
 
 
-@settings(max_examples=150, deadline=None)
-@given(FRAMES)
-def test_the_terminal_shows_what_textual_would_have_drawn(frames: list[CompositorUpdate]) -> None:
-    blank = whole()
-    shown = Shown()
-    ours = [write(shown, update) for update in (blank, *frames)]
-    # Each frame drawn with nothing known of the terminal: every cell of it is written.
-    theirs = []
-    for update in (blank, *frames):
-        fresh = Shown()
-        theirs.append(write(fresh, update))
-    assert drawn(ours) == drawn(theirs)
+def laid_out(rows: list[Strip]) -> LayoutUpdate:
+    return LayoutUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
+
+
+@settings(max_examples=300, deadline=None)
+@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
+def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    shown, rows = Shown(), list(first)
+    update: LayoutUpdate | ChopsUpdate = laid_out(rows)
+    ours, theirs = [write(shown, update)], [by_textual(update)]
+    for step in then:
+        if isinstance(step, tuple):
+            update = changed(rows, step)
+        else:
+            rows = list(step)
+            update = laid_out(rows)
+        ours.append(write(shown, update))
+        theirs.append(by_textual(update))
+        assert drawn(ours) == drawn(theirs)
+
+
+def test_a_layout_is_drawn_where_it_is() -> None:
+    update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
+    assert drawn([write(Shown(), update)]) == drawn([by_textual(update)])
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT), st.integers(1, 60))
-def test_a_screen_drawn_in_pieces_is_whole_in_the_end(
-    rows: list[list[Segment]], least: int
-) -> None:
+@given(FIRST, st.integers(1, 60))
+def test_a_screen_drawn_in_pieces_is_whole_in_the_end(rows: list[Strip], least: int) -> None:
     shown, texts = Shown(lambda: least), []
     while True:
-        texts.append(write(shown, whole(*rows)))
+        texts.append(write(shown, laid_out(rows)))
         if not shown.unfinished:
             break
-    assert drawn(texts) == drawn([write(Shown(), whole(*rows))])
+    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
 def test_our_colours_are_those_that_rich_writes() -> None:
-    console = Console(color_system="standard", force_terminal=True, width=WIDTH)
     strip = Strip([Segment("a", BLUE_BACK), Segment("b", BOLD)]).adjust_cell_length(WIDTH)
     update = LayoutUpdate([[strip]], Region(0, 0, WIDTH, 1))
     ours = write(Shown(), update)
-    assert drawn([ours]) == drawn([update.render_segments(console)])
+    assert drawn([ours]) == drawn([by_textual(update)])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tui.model import (
+    CardVitals,
     Domain,
     DomainState,
     Guests,
@@ -73,12 +74,19 @@ def guests(*domains: Domain) -> Guests:
     return Guests("qemu:///system", "11.3.0", ordered)
 
 
+def idle(pci: Inventory) -> tuple[CardVitals, ...]:
+    """The vitals of the cards on VFIO's driver, which nobody has open."""
+    there = (gpu for gpu in pci.gpus if gpu.driver and gpu.driver.startswith("vfio"))
+    return tuple(CardVitals(gpu.address, driver=gpu.driver, enabled=0) for gpu in there)
+
+
 def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) -> Snapshot:
-    """Everything was read; cards are awake and NVML lists none unless told otherwise."""
+    """Everything was read; cards are awake, nobody has one open of which libvirt does not know,
+    and NVML lists none unless told otherwise."""
     read = Snapshot(
         facts=HostFacts("atlas", "6.12.1"),
         pci=pci,
-        vitals=Vitals(()),
+        vitals=Vitals(idle(pci)),
         nvml=NvmlReading("580.95", ()),
         guests=guests(*domains),
         drm=Unavailable("no card is on amdgpu, i915 or xe", calm=True),

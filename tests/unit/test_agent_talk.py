@@ -27,6 +27,7 @@ class FakeGuest:
         self.enabled = True
         self.there: Callable[[str], bool] = lambda path: True
         self.says: list[tuple[int, str]] = [(0, output())]
+        self.errors = ""
         self.ends_after = 0.05
         self.replies: dict[str, str] = {}
         self._running: dict[int, float] = {}
@@ -64,8 +65,9 @@ class FakeGuest:
         if self.now < self._running[pid] + self.ends_after:
             return {"exited": False}
         status, said = self.says[min(pid, len(self.says)) - 1]
-        data = base64.b64encode(said.encode()).decode()
-        return {"exited": True, "exitcode": status, **({"out-data": data} if said else {})}
+        told = {"out-data": said, "err-data": self.errors}
+        data = {k: base64.b64encode(v.encode()).decode() for k, v in told.items() if v}
+        return {"exited": True, "exitcode": status, **data}
 
 
 @pytest.fixture
@@ -151,6 +153,57 @@ def test_an_older_nvidia_smi_is_asked_for_less_from_then_on(talk: Talk, guest: F
     assert card.metrics.util_pct == 97
     talk.ask(Agent(guest.send))
     assert len(guest.started) == 3
+
+
+# --- remarks ------------------------------------------------------------------
+
+INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0\n"
+
+
+@pytest.mark.parametrize("status", [0, 14])
+@pytest.mark.parametrize("where", ["before", "after", "stderr"])
+def test_a_corrupted_inforom_is_told_and_the_rows_count(
+    talk: Talk, guest: FakeGuest, status: int, where: str
+) -> None:
+    said = {"before": INFOROM + output(), "after": output() + INFOROM, "stderr": output()}
+    guest.says = [(status, said[where])]
+    guest.errors = INFOROM if where == "stderr" else ""
+    version, (card,) = talk.ask(Agent(guest.send))
+    assert (version, card.metrics.util_pct) == ("572.83", 97)
+    (remark,) = talk.remarks
+    assert remark.startswith("WARNING: infoROM is corrupted at gpu 0000:01:00.0 (")
+    assert talk.due == pytest.approx(guest.now - guest.ends_after + EVERY, abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(14, "infoROM is corrupted"), (15, "fallen off the bus"), (8, "power cables"),
+     (255, "failed with exit status 255")],
+)  # fmt: skip
+def test_a_status_after_complete_rows_is_a_remark(
+    talk: Talk, guest: FakeGuest, status: int, words: str
+) -> None:
+    guest.says = [(status, output())]
+    _, (card,) = talk.ask(Agent(guest.send))
+    assert card.metrics.util_pct == 97
+    (remark,) = talk.remarks
+    assert words in remark
+
+
+def test_a_remark_is_gone_with_what_it_told_of(talk: Talk, guest: FakeGuest) -> None:
+    guest.says = [(14, output() + INFOROM), (0, output())]
+    talk.ask(Agent(guest.send))
+    assert talk.remarks
+    talk.ask(Agent(guest.send))
+    assert talk.remarks == ()
+
+
+def test_rows_of_a_program_that_was_killed_do_not_count(talk: Talk, guest: FakeGuest) -> None:
+    data = base64.b64encode(output().encode()).decode()
+    guest.replies["guest-exec-status"] = json.dumps(
+        {"return": {"exited": True, "signal": 9, "out-data": data}}
+    )
+    assert "was ended" in failure(talk, guest)
 
 
 # --- how often ----------------------------------------------------------------
@@ -287,6 +340,9 @@ def test_an_answer_that_is_far_too_long(talk: Talk, guest: FakeGuest) -> None:
     ("status", "said", "words"),
     [
         (6, "No devices were found", "finds no card in the guest"),
+        (0, "No devices were found", "finds no card in the guest"),
+        (14, INFOROM, "infoROM is corrupted"),
+        (12, "", "NVML is missing in the guest"),
         (1, "\x1b[31mboom", "failed with exit status 1: [31mboom"),
         (0, "nan", "makes no sense"),
     ],

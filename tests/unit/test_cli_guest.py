@@ -114,7 +114,7 @@ def test_one_signal_waits_for_the_end_of_a_deed(
     before = signal.getsignal(number)
 
     def interrupt() -> None:
-        control.begun.wait(10)
+        control.begun.wait(60)
         os.kill(os.getpid(), number)
 
     def free(message: str, code: int) -> int:
@@ -136,7 +136,7 @@ def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[
     control.free.clear()
 
     def interrupt() -> None:
-        control.begun.wait(10)
+        control.begun.wait(60)
         os.kill(os.getpid(), signal.SIGINT)
 
     def again(message: str, code: int) -> int:

@@ -25,7 +25,7 @@ from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Sou
 from tui.rules.view import assess
 from tui.swap.request import Request
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 GUEST_CARD, HOST_CARD = "0000:01:00.0", "0000:0a:00.0"
 
 ADDRESS = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")

@@ -382,7 +382,7 @@ def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
 
 
 def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
-    unread = replace(domain("odd", "03:00.0"), problem="no XML")
+    unread = replace(domain("odd"), problem="no XML")
     bare, nas, game = domain("bare"), domain("nas", "03:00.0"), domain("game", "03:00.0")
     view = seen((), bare, nas, game, unread, choice=Choice()).view
     assert view.guest is None
@@ -417,3 +417,21 @@ def test_many_uses_are_counted() -> None:
     assert found.why.endswith("sda is swap, sdb is swap, sdc is swap and 2 more")
     few = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks[:3]),))
     assert few.why.endswith("sdc is swap")
+
+
+def test_of_what_is_known_in_part_the_worst_counts() -> None:
+    part = replace(takes(), problem="its command line cannot be read")
+    assert check((), part).verdict == "unknown"
+    absent = replace(takes("03:00.0"), problem=part.problem)
+    assert check((), absent).why == "0000:03:00.0 is not there"
+
+
+def test_a_card_that_a_process_has_of_which_libvirt_does_not_know() -> None:
+    guest = takes()
+    qemu = Holder("0000:02:00.0", 77, "qemu-system-x86", "/dev/vfio/2", guest="nas")
+    known = seen((), guest)
+    gpus = tuple(
+        replace(gpu, taken_by=qemu) if gpu.role == "guest" else gpu for gpu in known.view.gpus
+    )
+    found = devices.check(guest, replace(known, view=replace(known.view, gpus=gpus)))
+    assert (found.verdict, "“nas”" in found.why) == ("fail", True)

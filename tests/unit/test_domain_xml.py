@@ -73,8 +73,9 @@ def test_a_live_definition() -> None:
         hostdevs=(
             HostDev("0000:01:00.0", managed=True),
             HostDev("0000:01:00.1", managed=False),
-            HostDev("0000:05:10.2", managed=True),
+            HostDev("0000:05:10.2", managed=True, by="interface"),
         ),
+        mdevs=("c2177883-f1bb-47f0-914d-32a22e3a8804",),
         vcpus=8,
         memory_mib=16384,
         agent=True,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.unit.drm_host import B580, GIB, RX, UHD, Machine
 from tui.host import drm_amdgpu, drm_intel
-from tui.host.drm_hwmon import Energy, PowerMeter, power, whole
+from tui.host.drm_hwmon import STILL, CardPower, Channel, Energy, PowerMeter, power, whole
 from tui.host.tree import Plain
 from tui.model import Metrics
 
@@ -80,6 +80,14 @@ def test_a_load_that_makes_no_sense_is_none(device: Path, text: str) -> None:
         ("mem_info_vram_total", "0", "mem_total_mib"),
         ("hwmon/hwmon4/temp1_input", "511000", "temp_c"),
         ("hwmon/hwmon4/temp1_input", "-40000", "temp_c"),
+        ("hwmon/hwmon4/temp1_input", "-273150", "temp_c"),
+        ("hwmon/hwmon4/temp1_input", "0", "temp_c"),
+        ("hwmon/hwmon4/temp1_input", "127000", "temp_c"),
+        ("hwmon/hwmon4/power1_average", "0", "power_w"),
+        ("hwmon/hwmon4/power1_average", "4294967295000", "power_w"),
+        ("hwmon/hwmon4/power1_cap", "4095875000", "power_limit_w"),
+        ("hwmon/hwmon4/freq2_input", "0", "mem_clock_mhz"),
+        ("hwmon/hwmon4/freq1_input", "65535000000", "clock_mhz"),
         ("hwmon/hwmon4/power1_average", str(1 << 63), "power_w"),
         ("hwmon/hwmon4/power1_cap", "0", "power_limit_w"),
         ("hwmon/hwmon4/freq1_input", "99999999999999", "clock_mhz"),
@@ -87,6 +95,21 @@ def test_a_load_that_makes_no_sense_is_none(device: Path, text: str) -> None:
 )
 def test_a_value_that_no_card_has_is_none(device: Path, file: str, text: str, field: str) -> None:
     assert getattr(drm_amdgpu.metrics(written(device, RX, {file: text})), field) is None
+
+
+def test_no_memory_at_all_is_no_memory_in_use(device: Path) -> None:
+    dead = {"mem_info_vram_total": "0", "mem_info_vram_used": "0"}
+    metrics = drm_amdgpu.metrics(written(device, RX, dead))
+    assert (metrics.mem_used_mib, metrics.mem_total_mib) == (None, None)
+
+
+def test_a_sensor_that_is_dead_gives_way_to_the_next(device: Path) -> None:
+    sensors = {
+        "hwmon/hwmon4/power1_average": "0", "hwmon/hwmon4/power1_input": "9000000",
+        "hwmon/hwmon4/fan1_input": "65535", "hwmon/hwmon4/pwm1": "51",
+    }  # fmt: skip
+    metrics = drm_amdgpu.metrics(written(device, RX, sensors))
+    assert (metrics.power_w, metrics.fan_pct) == (9, 20)
 
 
 def test_files_that_are_none_are_not_read(device: Path) -> None:
@@ -104,23 +127,27 @@ def test_files_that_are_none_are_not_read(device: Path) -> None:
 
 
 def test_all_that_xe_tells(device: Path) -> None:
-    metrics, energy = drm_intel.xe(written(device, B580))
-    assert metrics == Metrics(temp_c=48, power_limit_w=190, clock_mhz=2850)
-    assert energy == 5_000_000
+    metrics, channels = drm_intel.xe(written(device, B580))
+    assert metrics == Metrics(temp_c=48, clock_mhz=2850)
+    assert channels == (Channel("card", 5_000_000, 190), Channel("pkg", 3_000_000, None))
 
 
 def test_the_limit_for_bursts_stands_in_for_one_that_is_off(device: Path) -> None:
     off = {"hwmon/hwmon5/power1_max": "0"}
-    assert drm_intel.xe(written(device, B580, off))[0].power_limit_w == 228
+    assert drm_intel.xe(written(device, B580, off))[1][0].limit_w == 228
     off = {"hwmon/hwmon5/power1_cap": "0"}
-    assert drm_intel.xe(written(device, off))[0].power_limit_w is None
+    assert drm_intel.xe(written(device, off))[1][0].limit_w is None
 
 
-def test_the_package_stands_in_for_the_card(device: Path) -> None:
-    directory = written(device, B580, {"hwmon/hwmon5/power2_max": "150000000"})
-    (device / "hwmon/hwmon5/energy1_input").unlink()
-    metrics, energy = drm_intel.xe(directory)
-    assert (metrics.power_limit_w, energy) == (150, 3_000_000)
+def test_labels_tell_which_channel_is_which(device: Path) -> None:
+    swapped = {
+        "hwmon/hwmon5/energy1_label": "pkg", "hwmon/hwmon5/energy2_label": "card",
+        "hwmon/hwmon5/power2_max": "150000000",
+        "hwmon/hwmon5/temp2_label": "vram", "hwmon/hwmon5/temp3_label": "pkg",
+    }  # fmt: skip
+    metrics, channels = drm_intel.xe(written(device, B580, swapped))
+    assert metrics.temp_c == 61
+    assert channels == (Channel("card", 3_000_000, 150), Channel("pkg", 5_000_000, 190))
 
 
 def test_the_memory_of_a_card_on_xe_is_unknown_or_that_of_its_tiles(device: Path) -> None:
@@ -130,8 +157,9 @@ def test_the_memory_of_a_card_on_xe_is_unknown_or_that_of_its_tiles(device: Path
 
 
 def test_an_integrated_gpu_has_a_clock_and_no_sensors(device: Path) -> None:
-    metrics, energy = drm_intel.i915(written(device, UHD))
-    assert (metrics, energy) == (Metrics(clock_mhz=0), None)
+    metrics, channels = drm_intel.i915(written(device, UHD))
+    assert (metrics, channels) == (Metrics(clock_mhz=0), (Channel("card", None, None),))
+    assert CardPower().read(1.0, channels) == (None, None)
     (device / "drm/card0/gt_act_freq_mhz").unlink()
     assert drm_intel.i915(Plain(device))[0] == Metrics(clock_mhz=350)
 
@@ -142,8 +170,8 @@ def test_a_card_on_i915_is_not_one_of_its_parts(device: Path) -> None:
         "hwmon/hwmon3/name": "i915", "hwmon/hwmon3/energy1_input": "9",
         "hwmon/hwmon3/temp1_input": "40000", "hwmon/hwmon3/power1_max": "200000000",
     }  # fmt: skip
-    metrics, energy = drm_intel.i915(written(device, part, whole_card))
-    assert (metrics, energy) == (Metrics(temp_c=40, power_limit_w=200), 9)
+    metrics, channels = drm_intel.i915(written(device, part, whole_card))
+    assert (metrics, channels) == (Metrics(temp_c=40), (Channel("card", 9, 200),))
 
 
 # --- power from energy --------------------------------------------------------------
@@ -170,13 +198,67 @@ def test_a_power_meter() -> None:
     assert meter.read(Energy(4.0, 30_000_000)) == 20.0
 
 
+@pytest.mark.parametrize("still", [0, 7_000_000])
+def test_a_counter_that_never_moves_tells_no_power(still: int) -> None:
+    meter = PowerMeter()
+    assert [meter.read(Energy(float(t), still)) for t in range(20)] == [None] * 20
+    assert not meter.counts
+
+
+def test_a_counter_that_is_0_at_first_only_is_alive() -> None:
+    meter = PowerMeter()
+    assert meter.read(Energy(0.0, 0)) is None
+    assert meter.read(Energy(1.0, 0)) is None
+    assert meter.read(Energy(2.0, 90_000_000)) == 45.0
+
+
+def test_a_counter_that_moves_seldom_is_not_0_between() -> None:
+    meter = PowerMeter()
+    told = [meter.read(Energy(float(t), t // 2 * 60_000_000)) for t in range(7)]
+    assert told == [None, None, 30.0, 30.0, 30.0, 30.0, 30.0]
+
+
+def test_a_counter_that_stops_is_not_known_any_more() -> None:
+    meter = PowerMeter()
+    for at, used in ((0.0, 0), (1.0, 50_000_000)):
+        meter.read(Energy(at, used))
+    assert meter.read(Energy(3.0, 50_000_000)) == 50.0
+    assert meter.read(Energy(1.0 + STILL, 50_000_000)) is None
+
+
+def channels(card: int | None, package: int | None) -> tuple[Channel, ...]:
+    return Channel("card", card, 190), Channel("pkg", package, 150)
+
+
+def test_the_package_stands_in_for_a_card_whose_counter_is_dead() -> None:
+    power = CardPower()
+    assert power.read(0.0, channels(0, 29_000_000)) == (None, 190)
+    assert power.read(1.0, channels(0, 74_000_000)) == (45.0, 150)
+    assert power.read(2.0, channels(0, 1 << 62)) == (None, 150)
+
+
+def test_the_card_itself_comes_first() -> None:
+    power = CardPower()
+    power.read(0.0, channels(0, 0))
+    assert power.read(1.0, channels(60_000_000, 45_000_000)) == (60.0, 190)
+    # Its counter wraps: the package is not told in its place.
+    assert power.read(2.0, channels(10, 90_000_000)) == (None, 190)
+    assert power.read(3.0, channels(70_000_010, 135_000_000)) == (70.0, 190)
+
+
+def test_a_card_without_counters_still_has_a_limit() -> None:
+    assert CardPower().read(0.0, channels(None, None)) == (None, 190)
+    assert CardPower().read(0.0, channels(None, 5)) == (None, 150)
+    assert CardPower().read(0.0, ()) == (None, None)
+
+
 energies = st.builds(Energy, st.floats(0, 1e9), st.integers(0, (1 << 64) - 1))
 
 
 @given(energies, energies)
 def test_power_is_what_a_card_can_use(a: Energy, b: Energy) -> None:
     watts = power(a, b)
-    assert watts is None or 0 <= watts <= 10_000
+    assert watts is None or 0 <= watts <= 3_000
 
 
 @given(st.text())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.model import NvidiaModel
-from tui.rules.family import nvidia_model, r465_family
+from tui.rules.family import family_mend, nvidia_model, r465_family
 
 DATA = Path(__file__).parent.parent / "data"
 CASES = list(csv.DictReader((DATA / "families.csv").read_text().splitlines()))
@@ -34,18 +34,20 @@ def test_the_name_of_2025_tells_all(case: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["device"])
-def test_an_older_name_tells_the_same_or_says_unknown(case: dict[str, str]) -> None:
-    name = case["name_2023"]
+@pytest.mark.parametrize("names", ["of 2023", "none"])
+def test_no_verdict_hangs_on_the_age_of_the_names(case: dict[str, str], names: str) -> None:
+    name = case["name_2023"] if names == "of 2023" else "-"
     model = nvidia_model(case["device"], name if name != "-" else f"10de:{case['device']}")
     assert model.family == case["family"], "the family is in the id"
     verdict, why = r465_family(model)
-    if name in ("-", "GN21-X11"):
-        assert (model.brand, model.form, verdict) == ("unknown", None, "unknown")
-        assert "name" in why
-    else:
-        assert (model.brand, model.form, verdict) == (
-            case["brand"], case["form"], case["r465_family"],
-        )  # fmt: skip
+    if model.family in ("Fermi", "Kepler") and name == "-":
+        assert (model.brand, verdict) == ("unknown", "unknown")
+        assert "update-pciids" in (family_mend(model) or "")
+        return
+    assert (model.brand, verdict) == (case["brand"], case["r465_family"])
+    assert ("PCI id" in why) == model.brand_by_id
+    if name not in ("-", "GN21-X11"):
+        assert (model.form, model.brand_by_id) == (case["form"], False)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,13 @@ def test_an_older_name_tells_the_same_or_says_unknown(case: dict[str, str]) -> N
         ("2bb1", "GB202GL [RTX PRO 6000 Blackwell]", NvidiaModel("Blackwell", "pro", "desktop")),
         ("1ff0", "TU117GL [T1000 8GB]", NvidiaModel("Turing", "pro", "desktop")),
         ("26b5", "AD102GL [L40]", NvidiaModel("Ada", "pro", "desktop")),
-        ("24df", "GA104M", NvidiaModel("Ampere", "unknown", "notebook")),
-        ("1f04", "TU106", NvidiaModel("Turing", "unknown", None)),
+        ("24df", "GA104M", NvidiaModel("Ampere", "geforce", "notebook", brand_by_id=True)),
+        ("1f04", "TU106", NvidiaModel("Turing", "geforce", None, brand_by_id=True)),
+        ("0fda", "GK107 [GK107-ES-A1]", NvidiaModel("Kepler", "unknown", None)),
+        ("2b85", "GB202", NvidiaModel("Blackwell", "geforce", None, brand_by_id=True)),
+        ("2bb9", "GB202GL [RTX 6000D]", NvidiaModel("Blackwell", "pro", None, brand_by_id=True)),
+        ("2901", "10de:2901", NvidiaModel("Blackwell", "pro", None, brand_by_id=True)),
+        ("2e12", "GB20B [GB10]", NvidiaModel("Blackwell", "unknown", None)),
         ("3fff", "10de:3fff", NvidiaModel(None, "unknown", None)),
         ("zzzz", "", NvidiaModel(None, "unknown", None)),
     ],

@@ -24,7 +24,6 @@ from tui.model import (
     NvidiaModule,
     Readiness,
     Unavailable,
-    Vitals,
 )
 from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
@@ -56,7 +55,7 @@ def plan(
 ) -> GuestPlan:
     """The plan for ``guest`` on a host where all is well but for ``facts``."""
     view = assess(
-        snapshot(pci or two_cards("vfio-pci"), (guest, *others), vitals=Vitals(())),
+        snapshot(pci or two_cards("vfio-pci"), (guest, *others)),
         choice or Choice(CARD, "win11"),
     )
     reading: Guests | Unavailable = facts.pop("guests", guests(guest, *others))
@@ -225,7 +224,7 @@ def test_consent_to_one_plan_is_none_to_another() -> None:
 def rule(*domains: Domain, pci: Inventory | None = None) -> str | None:
     """What speaks against the start of win11 when these domains are there."""
     pci = pci or three_cards()
-    view = assess(snapshot(pci, (WIN11,), vitals=Vitals(())), Choice(CARD, "win11"))
+    view = assess(snapshot(pci, (WIN11,)), Choice(CARD, "win11"))
     return forbids(plan(pci=pci), view.gpus, ())(guests(*domains))
 
 

@@ -119,6 +119,23 @@ def test_the_nodes_of_vfio(root: Path) -> None:
     assert Node(("c", 511, 0), "/dev/vfio/devices/vfio0", CARD) in found
 
 
+MDEV = "c2177883-f1bb-47f0-914d-32a22e3a8804"
+
+
+def test_the_node_of_an_mdev_is_one_of_its_card(root: Path) -> None:
+    """Older kernels have only the node of its group, newer ones its own too."""
+    group = root / "sys/class/vfio/9"
+    group.mkdir(parents=True)
+    (group / "dev").write_text("244:1\n")
+    share = root / "sys/bus/pci/devices" / CARD / MDEV
+    child(share / "vfio-dev/vfio3", "vfio-dev", "511:3")
+    add_group(root / "sys", "9", share.resolve())
+    found = nodes(root, [CARD])
+    assert Node(("c", 244, 1), "/dev/vfio/9", CARD) in found
+    assert Node(("c", 511, 3), "/dev/vfio/devices/vfio3", CARD) in found
+    assert not any(node.name.startswith("/dev/vfio") for node in nodes(root, [SOUND]))
+
+
 def test_a_node_of_vfio_that_is_hidden(root: Path) -> None:
     """As where a sandbox shows /sys in part: who has it cannot be seen then."""
     driver = root / "sys/bus/pci/devices" / CARD / "driver"
@@ -152,6 +169,33 @@ def test_a_process_that_has_the_node_open(root: Path, holder: subprocess.Popen[s
     assert seen.command is not None
     assert "print('up'" in seen.command
     assert seen.user is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [(["-name", "guest=a,,b,debug-threads=on"], "a,b"), (["-name", "plain"], "plain"), ([], None)],
+)
+def test_a_process_that_has_a_card_in_a_guest(
+    root: Path, words: list[str], name: str | None
+) -> None:
+    """Found by the group's node, which here has the number of /dev/full."""
+    group = root / "sys/class/vfio/7"
+    group.mkdir(parents=True)
+    full = Path("/dev/full").stat().st_rdev
+    (group / "dev").write_text(f"{os.major(full)}:{os.minor(full)}\n")
+    program = "f = open('/dev/full', 'rb'); print('up', flush=True); input()"
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, *words],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        found = holders([CARD], with_real_processes(root)).holders
+        seen = {each.what: each.guest for each in found if each.pid == process.pid}
+        assert seen == {"/dev/vfio/7": name, "/dev/dri/card1": None}
+    finally:
+        process.communicate("\n")
 
 
 def test_only_what_was_asked_about(root: Path, holder: subprocess.Popen[str]) -> None:

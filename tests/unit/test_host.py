@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from dataclasses import replace
 
 from tests.ui.rig import Held, Rig
@@ -25,8 +24,6 @@ def test_a_source_that_hangs_in_close_delays_nothing_else() -> None:
     rig, stubborn = Rig(), Stubborn()
     rig.nvml.free.clear()
     host = replace(rig.host, facts=stubborn)
-    began = time.monotonic()
-    host.close(patience=0.1)
-    assert time.monotonic() - began < 2
+    host.close(patience=0.1)  # which else would wait for ever
     assert rig.nvml.free.is_set()  # its close was called
     stubborn.let_go.set()

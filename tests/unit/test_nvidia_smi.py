@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.nvidia_smi import FIELDS, Nonsense, arguments, parse, without_unknown
+from tui.host.nvidia_smi import (
+    FIELDS,
+    Nonsense,
+    arguments,
+    has_rows,
+    parse,
+    remarks,
+    without_unknown,
+)
+from tui.host.nvidia_smi_words import REMARK_LIMIT, REMARKS_LIMIT, meant, why_ended
 from tui.model import Metrics
 
 VALUES = {
@@ -139,6 +148,124 @@ def test_fields_do_not_run_out_in_a_loop() -> None:
     while (found := without_unknown(fields, unknown(fields[3]))) is not None:
         fields, turns = found, turns + 1
     assert turns < 30
+
+
+# --- remarks ----------------------------------------------------------------------
+
+INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"{output()}{INFOROM}\n", f"{INFOROM}\n{output()}", f"\n{INFOROM}\n\n{output()}",
+        f"{output()}{INFOROM}", f"{output()}\r\n{INFOROM}\r\n",
+    ],
+)  # fmt: skip
+def test_a_remark_beside_a_row_is_told_and_the_row_counts(said: str) -> None:
+    version, (card,) = parse(said, FIELDS)
+    assert (version, card.metrics.util_pct) == ("572.83", 97)
+    (told,) = remarks(said)
+    assert told.startswith(INFOROM)
+    assert "the card's infoROM is corrupted" in told
+
+
+def test_a_remark_between_two_rows() -> None:
+    said = f"{output()}{INFOROM}\n{output(pci_device_id='0x220410DE')}"
+    assert [card.device for card in parse(said, FIELDS)[1]] == ["2684", "2204"]
+    assert len(remarks(said)) == 1
+
+
+def test_no_remark_is_none() -> None:
+    assert remarks(output() * 2) == ()
+
+
+@pytest.mark.parametrize(
+    ("word", "words"),
+    [
+        ("[GPU requires reset]", "needs a reset"), ("[GPU is lost]", "fallen off the bus"),
+        ("[Insufficient Permissions]", "as root"),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_a_complaint_is_a_remark(word: str, words: str) -> None:
+    said = output(utilization_gpu=word, power_draw=word)
+    assert parse(said, FIELDS)[1][0].metrics.util_pct is None
+    (told,) = remarks(said)
+    assert words in told
+
+
+@pytest.mark.parametrize("word", ["[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "ERR!"])
+def test_a_value_that_is_not_there_is_no_remark(word: str) -> None:
+    said = output(utilization_gpu=word)
+    assert parse(said, FIELDS)[1][0].metrics.util_pct is None
+    assert remarks(said) == ()
+
+
+def test_a_card_that_is_lost_takes_no_other_with_it() -> None:
+    lost = ", ".join(["[GPU is lost]"] * len(FIELDS))
+    said = f"{output()}{lost}\n"
+    version, (card,) = parse(said, FIELDS)
+    assert (version, card.device) == ("572.83", "2684")
+    (told,) = remarks(said)
+    assert "fallen off the bus" in told
+
+
+def test_a_row_that_was_cut_off_makes_no_sense() -> None:
+    with pytest.raises(Nonsense, match="2 values"):
+        parse(f"{output()}0x220410DE, 0x16F310DE", FIELDS)
+
+
+def test_a_driver_that_one_row_does_not_tell_is_that_of_the_other() -> None:
+    assert parse(output() + output(driver_version="[N/A]"), FIELDS)[0] == "572.83"
+    assert parse(output() + output(driver_version="570.10"), FIELDS)[0] is None
+
+
+def test_remarks_are_bounded_and_safe_to_draw() -> None:
+    noise = "".join(f"\x1b[31m{n}{'x' * 500}\u202e\n" for n in range(50))
+    told = remarks(noise + output())
+    assert len(told) == REMARKS_LIMIT
+    assert all(len(each) <= REMARK_LIMIT and each.isprintable() for each in told)
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "words"),
+    [
+        (2, "", "update NVIDIA's driver"), (3, "", "does not support"), (4, "", "as root"),
+        (6, "", "finds no card"), (8, "", "power cables"), (9, "", "does not reach"),
+        (10, "", "interrupts"), (12, "", "NVML is missing"), (13, "", "older"),
+        (14, INFOROM, "infoROM is corrupted"), (15, "", "fallen off the bus"),
+        (16, "", "needs a reset"), (18, "", "restart the guest"),
+        (255, "", "failed with exit status 255"),
+        (255, "Failed to initialize NVML: Driver/library version mismatch", "restart the guest"),
+        (0, "No devices were found", "finds no card"),
+        (1, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make "
+            "sure that the latest NVIDIA driver is installed and running.", "does not reach"),
+        (0xC0000005, "", "failed with exit status 3221225477"), (None, "", "was ended"),
+    ],
+)  # fmt: skip
+def test_each_status_has_a_sentence_of_its_own(status: int | None, said: str, words: str) -> None:
+    sentence, _ = why_ended(status, said)
+    assert words in sentence
+
+
+def test_no_two_statuses_are_told_alike() -> None:
+    told = [why_ended(status, "")[0] for status in (2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 255)]
+    assert len(set(told)) == len(told)
+
+
+ROWS = st.lists(st.sampled_from(["0x268410DE", "0x220410DE"]), min_size=1, max_size=3)
+NOISE = st.text(max_size=80).filter(lambda text: not has_rows(text))
+
+
+@given(ROWS, NOISE, NOISE)
+def test_any_noise_beside_the_rows_leaves_them_as_they_are(
+    devices: list[str], before: str, after: str
+) -> None:
+    rows = "".join(output(pci_device_id=device) for device in devices)
+    assert parse(f"{before}\n{rows}{after}", FIELDS) == parse(rows, FIELDS)
+    for told in remarks(f"{before}\n{rows}{after}"):
+        assert told.isprintable()
+        assert len(told) <= REMARK_LIMIT or meant(told) is not None
 
 
 @given(st.text(max_size=300))

@@ -151,6 +151,33 @@ def test_the_driver_may_change_between_readings(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
+    ("driver", "text", "enabled"),
+    [("vfio-pci", "0", 0), ("vfio-pci", "2", 2), ("vfio-pci", "-1", None), ("nvidia", "1", None)],
+)
+def test_how_often_a_card_on_vfio_is_enabled(
+    machine: Machine, driver: str, text: str, enabled: int | None
+) -> None:
+    device = machine.at(GPU["addr"])
+    bind(machine.root / "sys", device.resolve(), driver)
+    machine.write(device, enable=text)
+    assert machine.vitals().enabled == enabled
+
+
+def test_an_old_capture_does_not_tell_whether_a_card_is_enabled(machine: Machine) -> None:
+    bind(machine.root / "sys", machine.at(GPU["addr"]).resolve(), "vfio-pci")
+    assert machine.vitals().enabled is None
+
+
+def test_the_shares_of_a_card(machine: Machine) -> None:
+    """Without the folder of their types there are none."""
+    one = "c2177883-f1bb-47f0-914d-32a22e3a8804"
+    (machine.at(GPU["addr"]) / one).mkdir()
+    assert machine.gpu().mdevs == ()
+    (machine.at(GPU["addr"]) / "mdev_supported_types").mkdir()
+    assert machine.gpu().mdevs == (one,)
+
+
+@pytest.mark.parametrize(
     ("attribute", "field", "value"),
     [
         ("vendor", "vendor", "ffff"),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.host.qemu_process import started
+from tui.host.qemu_process import guest_name, started
 
 ONE = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 TWO = "8e65f9be-d089-4734-8b06-6da6ae8a5576"
@@ -64,3 +64,19 @@ def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
 
 def test_without_proc_no_start_is_known(tmp_path: Path) -> None:
     assert started(tmp_path / "proc") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["qemu", "-name", "guest=win11,debug-threads=on"], "win11"),
+        (["qemu", "-name", "debug-threads=on,guest=a,,b"], "a,b"),
+        (["kvm", "-id", "100", "--name", "vm,debug-threads=on"], "vm"),
+        (["qemu", "-name", "debug-threads=on"], None),
+        (["qemu", "-name", ""], None),
+        (["qemu", "-name"], None),
+        ([], None),
+    ],
+)
+def test_the_name_that_qemu_gives_its_guest(words: list[str], name: str | None) -> None:
+    assert guest_name(words) == name

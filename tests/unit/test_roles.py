@@ -76,9 +76,45 @@ def test_the_only_card_without_the_console(
 
 def test_the_host_gpu_is_the_console_else_one_on_a_host_driver() -> None:
     assert roles(cards(True, False), (), NOTHING) == {ONE: "host", TWO: "guest"}
-    vfio = card("01:00", 1, "vfio-pci")[0]
-    gpus = (vfio, *cards(None, None, None)[1:])
-    assert roles(gpus, (), NOTHING) == {ONE: "other", TWO: "host", THREE: "other"}
+    vfio = [card(f"0{n}:00", n, "vfio-pci")[0] for n in (1, 2)]
+    gpus = (*vfio, *cards(None, None, None)[2:])
+    assert roles(gpus, (), NOTHING) == {ONE: "other", TWO: "other", THREE: "host"}
+
+
+def on(*drivers: str | None, boot: int = 0) -> tuple[PciFunction, ...]:
+    """GPUs at 01:00.0, 02:00.0, ... on these drivers, one of which is the console."""
+    return tuple(
+        card(f"0{n}:00", n, driver, boot_vga=n == boot or None)[0]
+        for n, driver in enumerate(drivers, 1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("gpus", "named", "expected"),
+    [
+        (on("nouveau", "vfio-pci", "nvidia"), (), TWO),
+        (on("nouveau", "vfio-pci", "nvidia", boot=1), (), TWO),
+        (on("nouveau", None, "nvgrace-gpu-vfio-pci", boot=1), (), THREE),
+        (on("amdgpu", "vfio-pci"), (), TWO),
+        (on("nouveau", "vfio-pci", "vfio-pci", boot=1), (), None),
+        (on("nouveau", "pci-stub", "nvidia", boot=1), (), None),
+        (on("vfio-pci", "nouveau", "nvidia", boot=1), (), None),
+        (on("vfio-pci"), (), None),
+        (on("nouveau", "vfio-pci", "nvidia", boot=1), ("02:00.0", "03:00.0"), TWO),
+        (on("nouveau", "vfio-pci", "nvidia", boot=1), ("03:00.0",), THREE),
+        (on("vfio-pci", "nouveau", "nvidia"), ("02:00.0", "03:00.0"), None),
+    ],
+)
+def test_of_several_candidates_the_one_that_alone_is_on_vfio_is_the_guests(
+    gpus: tuple[PciFunction, ...], named: tuple[str, ...], expected: str | None
+) -> None:
+    domains = tuple(domain(f"vm{address}", address) for address in named)
+    assert guest_gpu(gpus, domains, NOTHING) == expected
+
+
+def test_a_candidate_whose_driver_cannot_be_read_may_be_on_vfio_too() -> None:
+    dark = function("03:00.0", unreadable=("driver",), boot_vga=False)
+    assert guest_gpu((*on("nouveau", "vfio-pci", boot=1), dark), (), NOTHING) is None
 
 
 def test_the_console_card_is_the_host_gpu_whatever_its_driver() -> None:

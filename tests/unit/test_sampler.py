@@ -13,7 +13,7 @@ from tui.host import Host, HostError, Silent, Wake
 from tui.model import HostFacts, Sample, Unavailable
 from tui.sampler import SHORTEST_GAP, Readers, Sampler
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class FakeSource:

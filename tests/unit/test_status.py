@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from textual.geometry import Size
 
 from tests.unit.made import (
     NOON,
@@ -41,6 +42,9 @@ from tui.model import (
 )
 from tui.rules.view import assess
 from tui.status import as_json, as_text
+from widgets.details import details_lines
+from widgets.gpu_panel import gpu_lines
+from widgets.lines import Line
 
 HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
 
@@ -360,3 +364,23 @@ def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:
     assert (gpu["metrics"]["util_pct"], gpu["metrics"]["fan_pct"]) == (97, None)
     assert as_json(view, NOON)["guests"][0]["gpu_driver"] == "572.83"
     assert "97 %" in as_text(view) and "from guest" in as_text(view)
+
+
+def test_what_the_guests_tools_remark_is_told_of_its_card() -> None:
+    card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
+    win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
+    told = ("WARNING: infoROM is corrupted", "another one")
+    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON, remarks=told)
+    view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
+    gpus = as_json(view, NOON)["gpus"]
+    assert (gpus[0]["remarks"], gpus[1]["remarks"]) == (list(told), None)
+    for remark in told:
+        assert f"from guest: {remark}" in as_text(view)
+    panel = drawn(gpu_lines(view.gpus[0], (), Size(70, 16)))
+    assert "from guest (+1): WARNING: infoROM is corrupted" in panel
+    details = drawn(details_lines(view.gpus[0].address, view, NOON, None, 80))
+    assert all(remark in details for remark in told)
+
+
+def drawn(lines: list[Line]) -> str:
+    return "\n".join("".join(span.text for span in line) for line in lines)

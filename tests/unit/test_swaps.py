@@ -19,7 +19,7 @@ from tui.host.swaps import SwapSource
 from tui.swap.journal import Entry, Journal, Process
 from tui.swap.machine import alive, myself, process_of
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 RUNS = replace(ENTRY, runner=myself())
 GONE = Process(1, 2)
 """Process 1 began, but not at that time."""

@@ -21,7 +21,7 @@ from tui.signals import ENDS
 from tui.tty import LARGEST, LEAVE, USUAL, Tty, enter, shows_utf8
 from tui.writer import AHEAD, Writer
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 
 
 class Line:

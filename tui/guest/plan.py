@@ -97,7 +97,7 @@ def _more(
 def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
-    elif domain.hostdevs:
+    if domain.hostdevs:
         yield devices.check(domain, fresh)
     view = fresh.view
     guest = view.guest.domain if view.guest else None

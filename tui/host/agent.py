@@ -137,7 +137,7 @@ class AgentSource:
             if self._clock() < talk.due and uuid in self._says:
                 return self._says[uuid]
             version, cards = talk.ask(Agent(lambda command: self._send(domain, command)))
-            says = GuestSays(uuid, version, cards, taken_at=self._now())
+            says = GuestSays(uuid, version, cards, remarks=talk.remarks, taken_at=self._now())
         except AgentError as error:
             says = GuestSays(uuid, problem=str(error))
         except libvirt.libvirtError as error:

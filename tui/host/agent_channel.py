@@ -38,10 +38,17 @@ class AgentError(HostError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a program in the guest ended: its exit status, and what it wrote to stdout."""
+    """How a program in the guest ended: its exit status, and what it wrote to stdout and to
+    stderr."""
 
     status: int | None
     output: str
+    errors: str = ""
+
+    @property
+    def said(self) -> str:
+        """All that it wrote."""
+        return f"{self.output}\n{self.errors}"
 
 
 class Agent:
@@ -92,7 +99,8 @@ class Agent:
             return None
         status = told.get("exitcode")
         known = type(status) is int and 0 <= status < 1 << 32
-        return Outcome(cast(int, status) if known else None, _output(told.get("out-data")))
+        output, errors = _output(told.get("out-data")), _output(told.get("err-data"))
+        return Outcome(cast(int, status) if known else None, output, errors)
 
     def _ask(
         self, command: str, arguments: Mapping[str, object] | None = None
@@ -114,7 +122,7 @@ class Agent:
 
 
 def _output(data: object) -> str:
-    """``out-data``, which is base64; absent where nothing was written."""
+    """``out-data`` and ``err-data``, which are base64; absent where nothing was written."""
     if data is None:
         return ""
     if not isinstance(data, str):

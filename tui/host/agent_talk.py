@@ -17,10 +17,12 @@ from tui.host.nvidia_smi import (
     PATHS,
     Nonsense,
     arguments,
+    has_rows,
     parse,
+    remarks,
     without_unknown,
 )
-from tui.host.untrusted import clean
+from tui.host.nvidia_smi_words import REMARKS_LIMIT, after_rows, meant, why_ended
 from tui.model import GuestCard
 
 SHARE = 0.02
@@ -37,9 +39,6 @@ FIRST_LOOK = 0.1
 
 RETRIES = (10.0, 30.0, 60.0, 300.0)
 """Seconds until a guest is asked again, after one, two, ... failures in a row."""
-
-NO_DRIVER, NO_CARDS = 9, 6
-"""Exit statuses of nvidia-smi: it cannot reach the driver; no card is there."""
 
 
 class Talk:
@@ -60,6 +59,8 @@ class Talk:
         self._asked_at: float | None = None
         self.due = clock()
         """When it is to be asked next."""
+        self.remarks: tuple[str, ...] = ()
+        """What nvidia-smi said beside its last answer, safe to draw."""
 
     def welcome_back(self) -> None:
         """It was not asked for a while: what kept it from answering may have changed."""
@@ -70,11 +71,13 @@ class Talk:
     def ask(self, agent: Agent) -> tuple[str | None, tuple[GuestCard, ...]]:
         """The driver's version and the cards that the guest has now. Raises ``AgentError``."""
         self._asked_at = self._clock()
+        self.remarks = ()
         try:
             if not self._paths:
                 self._get_to_know(agent)
-            output, fields = self._query(agent)
-            found = parse(output, fields)
+            ended, fields = self._query(agent)
+            found = parse(ended.output, fields)
+            self.remarks = _remarks(ended)
         except Nonsense as error:
             self._failed(lasting=True)
             raise AgentError(f"nvidia-smi in the guest makes no sense: {error}") from error
@@ -101,17 +104,21 @@ class Talk:
             )
         self._paths = PATHS[agent.system()]
 
-    def _query(self, agent: Agent) -> tuple[str, tuple[str, ...]]:
+    def _query(self, agent: Agent) -> tuple[Outcome, tuple[str, ...]]:
         """What nvidia-smi writes, and the fields that it was asked for: an older one does not
-        know all of them."""
+        know all of them. A status other than 0 takes no complete row back."""
         while True:
             ended = self._run(agent, arguments(self._fields))
-            if ended.status == 0:
-                return _bounded(ended.output), self._fields
-            fewer = without_unknown(self._fields, ended.output)
-            if fewer is None:
-                raise _failure(ended)
-            self._fields = fewer
+            if ended.status is not None and has_rows(ended.output):
+                return _bounded(ended), self._fields
+            fewer = without_unknown(self._fields, ended.said) if ended.status else None
+            if fewer is not None:
+                self._fields = fewer
+            elif ended.status == 0 and meant(ended.said) is None:
+                return _bounded(ended), self._fields
+            else:
+                why, lasting = why_ended(ended.status, ended.said)
+                raise AgentError(why, lasting=lasting)
 
     def _run(self, agent: Agent, words: list[str]) -> Outcome:
         """Start nvidia-smi and wait for its end. One that does not end is waited for before
@@ -164,21 +171,20 @@ class Talk:
         )
 
 
-def _bounded(output: str) -> str:
-    if len(output) > OUTPUT_LIMIT:
+def _bounded(ended: Outcome) -> Outcome:
+    if max(len(ended.output), len(ended.errors)) > OUTPUT_LIMIT:
         raise Nonsense("it says far more than was asked")
-    return output
+    return ended
+
+
+def _remarks(ended: Outcome) -> tuple[str, ...]:
+    """What it said beside its rows; what its status adds to that comes last."""
+    said = remarks(ended.said)
+    status = after_rows(ended.status)
+    if status is None or any(status in remark for remark in said):
+        return said
+    return (*said[: REMARKS_LIMIT - 1], status)
 
 
 def _hangs() -> AgentError:
     return AgentError(f"nvidia-smi in the guest does not end within {PATIENCE:.0f} s")
-
-
-def _failure(ended: Outcome) -> AgentError:
-    if ended.status == NO_DRIVER:
-        return AgentError("nvidia-smi does not reach the NVIDIA driver in the guest")
-    if ended.status == NO_CARDS:
-        return AgentError("nvidia-smi finds no card in the guest")
-    said = clean(ended.output)
-    how = "was ended" if ended.status is None else f"failed with exit status {ended.status}"
-    return AgentError(f"nvidia-smi in the guest {how}{f': {said}' if said else ''}")

@@ -16,7 +16,7 @@ from functools import cached_property
 from tui.host.mounts import Mount, unescaped
 from tui.host.tree import Tree
 from tui.host.untrusted import clean
-from tui.model import Attachment
+from tui.model import Attachment, listed
 
 MOUNTS_LIMIT = 8 << 20
 """Bytes of mountinfo: some 150 a mount, and containers make many."""
@@ -25,9 +25,6 @@ SWAPS_LIMIT = 1 << 18
 
 HOLDERS_LIMIT = 64
 """Devices that are built on one partition, one on another, that are looked at."""
-
-NAMED = 3
-"""Mount points that one sentence names."""
 
 SHOWN = 60
 """Characters of a mount point or a device that are shown."""
@@ -166,8 +163,7 @@ class Blocks:
         unique = sorted(dict.fromkeys(points), key=lambda point: (len(point), point))
         if not unique:
             return None
-        more = f" and {len(unique) - NAMED} more" if len(unique) > NAMED else ""
-        return f"{', '.join(unique[:NAMED])}{more}"
+        return listed(unique)
 
     @cached_property
     def _mounted(self) -> Mounted:

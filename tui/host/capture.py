@@ -13,7 +13,7 @@ import threading
 from tui.host import Host, HostError, NothingToRead, Silent, Wake
 from tui.host.confined import Confined
 from tui.host.device_uses import device_uses
-from tui.host.domain_xml import DefinitionError, definition
+from tui.host.domain_xml import DefinitionError, definition, on_host
 from tui.host.facts import FactsSource
 from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource
 from tui.host.tree import Tree, is_gone
@@ -48,7 +48,7 @@ def _host(root: Confined) -> Host:
         nvml=_NoNvml(),
         drm=Silent(NO_READINGS),
         agent=Silent(NO_READINGS),
-        guests=CapturedGuests(root / "domains"),
+        guests=CapturedGuests(root / "domains", root),
         banner=f"Captured host: {root.label}",
         readonly=True,
         again=lambda: _host(root),
@@ -59,8 +59,9 @@ def _host(root: Confined) -> Host:
 class CapturedGuests:
     """Domains from ``*.xml`` files, each as ``virsh dumpxml`` prints it."""
 
-    def __init__(self, directory: Tree) -> None:
+    def __init__(self, directory: Tree, root: Tree | None = None) -> None:
         self._directory = directory
+        self._root = root
 
     def read(self) -> Guests:
         try:
@@ -74,9 +75,10 @@ class CapturedGuests:
             raise HostError(
                 f"the captured host has {len(files)} domains; vfiotop reads {DOMAINS_LIMIT}"
             )
-        domains = [_domain(self._directory, file) for file in sorted(files)]
+        domains = [_domain(self._directory, file, self._root) for file in sorted(files)]
         domains.sort(key=lambda domain: domain.name)
-        return Guests(visible(str(self._directory)), None, tuple(domains), readonly=True)
+        uri = visible(str(self._directory))
+        return Guests(uri, None, tuple(domains), readonly=True, captured=True)
 
     def watch(self, wake: Wake) -> None:
         """A captured host does not change."""
@@ -98,10 +100,10 @@ class _NoNvml:
         """Nothing is held."""
 
 
-def _domain(directory: Tree, file: str) -> Domain:
+def _domain(directory: Tree, file: str, root: Tree | None) -> Domain:
     """The domain in a file; named after it, with the reason, when it cannot be read."""
     try:
-        found = definition(_text(directory, file))
+        found = on_host(definition(_text(directory, file)), root)
     except DefinitionError as error:
         name, raw = shown_name(file.removesuffix(SUFFIX), "unnamed")
         return Domain(name, uuid="", state="unknown", problem=str(error), unshown_name=raw)
@@ -116,6 +118,7 @@ def _domain(directory: Tree, file: str) -> Domain:
         memory_mib=found.memory_mib,
         agent=found.agent,
         kvm_hidden=found.kvm_hidden,
+        problem=found.unclear,
     )
 
 

@@ -75,9 +75,9 @@ class DemoCard:
         state = self.state(at)
         if state == "asleep":
             depth = "D3cold" if function.driver == "nvidia" else "D3hot"
-            return CardVitals(self.address, "suspended", depth, driver=function.driver)
+            return CardVitals(self.address, "suspended", depth, driver=function.driver, enabled=0)
         link = self._link(at) if state == "up" else None
-        return CardVitals(self.address, "active", "D0", link, function.driver)
+        return CardVitals(self.address, "active", "D0", link, function.driver, enabled=0)
 
     def reading(self, at: float, taken_at: datetime) -> CardReading:
         """What NVML says of a card that is not asleep."""

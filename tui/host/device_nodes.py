@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.file_numbers import Number
+from tui.host.mdevs import UUID
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import Plain, is_gone
 from tui.host.untrusted import clean
@@ -66,11 +67,11 @@ def find(root: Path, addresses: list[str]) -> Found:
         directory = root / "sys/bus/pci/devices" / address
         beneath, whole = _beneath(directory, address)
         nvidia, group = list(_nvidia(root, address, majors)), list(_group(root, directory, address))
-        found += [*beneath, *group, *nvidia]
+        found += [*beneath, *group, *_mdevs(root, directory, address), *nvidia]
         driver = _driver(directory)
         if not whole:
             unknown = f"not all devices of {address} can be seen in /sys"
-        elif on_vfio(driver) and not group and not any(n.name.startswith(_VFIO) for n in beneath):
+        elif on_vfio(driver) and not group and not any(n.name.startswith(VFIO) for n in beneath):
             unknown = f"which node of VFIO leads to {address} cannot be seen in /sys"
         elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
             unknown = f"the nvidia driver does not tell which node {address} has"
@@ -121,7 +122,7 @@ def _node(folder: str, address: str) -> Node | None:
     return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
 
 
-_VFIO = "/dev/vfio/"
+VFIO = "/dev/vfio/"
 _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
 """Where udev puts the nodes of a subsystem below /dev."""
 
@@ -135,6 +136,14 @@ def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
     number = Attributes(Plain(root / "sys/class/vfio" / str(group))).read("dev", _dev)
     if number is not None:
         yield Node(("c", *number), f"/dev/vfio/{group}", address)
+
+
+def _mdevs(root: Path, directory: Path, address: str) -> Iterator[Node]:
+    """/dev/vfio/<group> of each mediated device that is a share of the function, and lies in
+    its folder (kernel: Documentation/driver-api/vfio-mediated-device.rst)."""
+    for name in _entries(directory):
+        if UUID.fullmatch(name):
+            yield from _group(root, directory / name, address)
 
 
 def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:

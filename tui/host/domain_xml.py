@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
+from tui.host.domain_address import DefinitionError, pci_address
+from tui.host.domain_takes import takes
+from tui.host.mdevs import parent
+from tui.host.tree import Tree
 from tui.model import HostDev
+
+__all__ = ["Definition", "DefinitionError", "definition", "on_host", "pci_address"]
 
 TEXT_LIMIT = 1 << 20
 """Characters of a definition that are read; real ones have some ten thousand."""
@@ -22,7 +27,6 @@ AGENT_CHANNEL = "org.qemu.guest_agent.0"
 """The name of the virtio channel on which the QEMU guest agent listens."""
 
 _COUNT = re.compile(r"[0-9]{1,18}")
-_C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
 _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
     unit: base**power
     for power, letter in enumerate("kmgtpe", start=1)
@@ -30,16 +34,14 @@ _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
 }
 
 
-class DefinitionError(ValueError):
-    """A definition that cannot be read, and why in a few words."""
-
-
 @dataclass(frozen=True, slots=True)
 class Definition:
     """A domain as its XML defines it. ``name`` is raw.
 
-    ``hostdevs`` are its PCI functions, the network interfaces among them last. ``vcpus`` and
-    ``memory_mib`` (MiB) are what it starts with, ``None`` where that is not a number.
+    ``hostdevs`` are the PCI functions that it takes, those with a <hostdev> first; ``mdevs`` the
+    UUIDs of its mediated devices, of which it does not say whose they are; ``unclear`` is why it
+    may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` where that
+    is not a number.
     ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: the guest is not told that it runs under KVM.
     ``active_id`` is the id that libvirt gives to a running domain.
@@ -48,6 +50,8 @@ class Definition:
     name: str
     uuid: str
     hostdevs: tuple[HostDev, ...] = ()
+    mdevs: tuple[str, ...] = ()
+    unclear: str | None = None
     vcpus: int | None = None
     memory_mib: float | None = None
     agent: bool | None = None
@@ -58,16 +62,40 @@ class Definition:
 def definition(xml: str) -> Definition:
     """Read a <domain>. Raises ``DefinitionError``."""
     domain = _parse(xml)
+    taken = takes(domain)
     return Definition(
         name=_name(domain),
         uuid=_uuid(domain),
-        hostdevs=_hostdevs(domain),
+        hostdevs=taken.hostdevs,
+        mdevs=taken.mdevs,
+        unclear=taken.unclear,
         vcpus=_vcpus(domain),
         memory_mib=_memory(domain),
         agent=_agent(domain),
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=_count(domain.get("id")),
     )
+
+
+def on_host(found: Definition, root: Tree | None) -> Definition:
+    """The definition with the functions whose shares its mdevs are, looked up on the host at
+    ``root``, ``None`` where that is another machine. An mdev is made for a start at the latest:
+    one that is not there makes a running domain unclear."""
+    shares, unclear = [], found.unclear
+    for uuid in found.mdevs:
+        try:
+            address = parent(root, uuid) if root is not None else _nowhere(uuid)
+        except LookupError:
+            if found.active_id is not None:
+                unclear = unclear or f"whose share its mdev {uuid} is cannot be found"
+            continue
+        if address is not None:
+            shares.append(HostDev(address, managed=False, by="mdev"))
+    return replace(found, hostdevs=(*found.hostdevs, *shares), unclear=unclear)
+
+
+def _nowhere(uuid: str) -> str:
+    raise LookupError(uuid)
 
 
 def _parse(xml: str) -> ElementTree.Element:
@@ -96,54 +124,6 @@ def _uuid(domain: ElementTree.Element) -> str:
         return str(uuids.UUID(domain.findtext("uuid") or ""))
     except ValueError as error:
         raise DefinitionError("its definition has no valid UUID") from error
-
-
-# --- PCI functions ------------------------------------------------------------
-
-
-def _hostdevs(domain: ElementTree.Element) -> tuple[HostDev, ...]:
-    """<hostdev type='pci'> and <interface type='hostdev'>, a network function handed over
-    by its PCI or USB address."""
-    hostdevs = domain.iterfind("devices/hostdev[@type='pci']")
-    interfaces = domain.iterfind("devices/interface[@type='hostdev']")
-    on_pci = (i for i in interfaces if i.find("source/address[@type='usb']") is None)
-    return tuple(_hostdev(device) for device in (*hostdevs, *on_pci))
-
-
-def _hostdev(device: ElementTree.Element) -> HostDev:
-    address = device.find("source/address")
-    if address is None:
-        raise DefinitionError("a PCI hostdev has no address")
-    rom = device.find("rom")
-    return HostDev(
-        pci_address(address.attrib),
-        managed=device.get("managed") == "yes",
-        rom=rom is not None and bool(rom.get("file")),
-    )
-
-
-def pci_address(address: Mapping[str, str]) -> str:
-    """The PCI address that the attributes of an <address> tell. Raises ``DefinitionError``."""
-    domain = _part(address, "domain", 0xFFFFFFFF, missing="0")
-    bus = _part(address, "bus", 0xFF)
-    slot = _part(address, "slot", 0x1F)
-    function = _part(address, "function", 0x7, missing="0")
-    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
-
-
-def _part(address: Mapping[str, str], key: str, most: int, missing: str = "") -> int:
-    """A number as strtoul(3) with base 0 takes it, which is what libvirt calls:
-    0x is hexadecimal, a leading 0 octal."""
-    text = address.get(key, missing)
-    if not _C_NUMBER.fullmatch(text):
-        raise DefinitionError(f"the {key} of a PCI hostdev is not a number")
-    try:
-        value = int(text, 8 if text.isdecimal() and text.startswith("0") else 0)
-    except ValueError as error:
-        raise DefinitionError(f"the {key} of a PCI hostdev is not a number") from error
-    if value > most:
-        raise DefinitionError(f"the {key} of a PCI hostdev is out of range")
-    return value
 
 
 # --- the rest -----------------------------------------------------------------

@@ -16,7 +16,7 @@ from typing import Literal
 
 from tui.host import NothingToRead, Wake, drm_amdgpu, drm_intel, sysfs
 from tui.host.drm_clients import Clients
-from tui.host.drm_hwmon import Energy, PowerMeter
+from tui.host.drm_hwmon import CardPower
 from tui.host.drm_power import read_power
 from tui.host.drm_use import Use
 from tui.host.pci import PciSource
@@ -61,7 +61,7 @@ class DrmSource:
         self._clock = clock
         self._now = now
         self._clients = Clients(proc, clock)
-        self._meters: dict[str, PowerMeter] = {}
+        self._meters: dict[str, CardPower] = {}
         self._rest = Rest(clock)
 
     def read(self) -> DrmReading:
@@ -100,20 +100,13 @@ class DrmSource:
             metrics = drm_amdgpu.metrics(card.directory)
         else:
             told = drm_intel.i915 if card.driver == "i915" else drm_intel.xe
-            metrics, energy = told(card.directory)
-            metrics = replace(
-                metrics, util_pct=_util(use), power_w=self._watts(card.address, energy)
-            )
+            metrics, channels = told(card.directory)
+            meter = self._meters.setdefault(card.address, CardPower())
+            watts, limit = meter.read(self._clock(), channels)
+            metrics = replace(metrics, util_pct=_util(use), power_w=watts, power_limit_w=limit)
         return CardReading(
             card.address, card.driver, metrics, processes=use.processes, taken_at=taken_at
         )
-
-    def _watts(self, address: str, microjoules: int | None) -> float | None:
-        if microjoules is None:
-            self._meters.pop(address, None)
-            return None
-        meter = self._meters.setdefault(address, PowerMeter())
-        return meter.read(Energy(self._clock(), microjoules))
 
 
 def _util(use: Use) -> float | None:

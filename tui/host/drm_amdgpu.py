@@ -7,10 +7,13 @@ All of it resumes a sleeping card, and puts off the sleep of one that is awake.
 from __future__ import annotations
 
 from tui.host import drm_hwmon as hwmon
-from tui.host.drm_hwmon import MIB, MOST_MHZ, MOST_MIB, within
+from tui.host.drm_hwmon import MIB, scaled
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics
+from tui.model.plausible import judged
+
+HZ = 1_000_000
 
 
 def metrics(directory: Tree) -> Metrics:
@@ -22,16 +25,15 @@ def metrics(directory: Tree) -> Metrics:
     What encoders and decoders do, the driver tells only together (vcn_busy_percent).
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "amdgpu")
-    total = within(at, "mem_info_vram_total", MOST_MIB, low=1, unit=MIB)
-    return Metrics(
-        util_pct=within(at, "gpu_busy_percent", 100),
-        mem_util_pct=within(at, "mem_busy_percent", 100),
-        mem_used_mib=within(at, "mem_info_vram_used", total or MOST_MIB, unit=MIB),
-        mem_total_mib=total,
+    return judged(
+        util_pct=scaled(at, "gpu_busy_percent"),
+        mem_util_pct=scaled(at, "mem_busy_percent"),
+        mem_used_mib=scaled(at, "mem_info_vram_used", MIB),
+        mem_total_mib=scaled(at, "mem_info_vram_total", MIB),
         temp_c=hwmon.temperature(sensors, 1),
         fan_pct=hwmon.fan(sensors),
         power_w=hwmon.watts(sensors, "power1_average", "power1_input"),
         power_limit_w=hwmon.limit(sensors, "power1_cap"),
-        clock_mhz=within(sensors, "freq1_input", MOST_MHZ, unit=1_000_000),
-        mem_clock_mhz=within(sensors, "freq2_input", MOST_MHZ, unit=1_000_000),
+        clock_mhz=scaled(sensors, "freq1_input", HZ),
+        mem_clock_mhz=scaled(sensors, "freq2_input", HZ),
     )

@@ -7,19 +7,24 @@ Each read of a sensor keeps the card awake, and of most drivers wakes one that s
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
+from tui.model.plausible import MOST_WATTS, Number, first
 
 SHORTEST = 0.4
 """Seconds between two samples below which a rate would be noise."""
 
-HOTTEST, FASTEST_FAN, MOST_WATTS, MOST_MHZ = 200, 100_000, 10_000, 50_000
-"""What no card exceeds: degrees Celsius, rotations per minute, watts, MHz."""
+STILL = 5.0
+"""Seconds after which a counter that has stopped counts for dead."""
+
+FASTEST_FAN = 60_000
+"""Rotations per minute that no fan exceeds."""
 
 MIB = 1024 * 1024
-MOST_MIB = 1 << 30
+MILLI, MICRO = 1000, 1_000_000
 
 FOLDERS_LIMIT = 16
 
@@ -34,13 +39,10 @@ def whole(text: str) -> int:
     return value
 
 
-def within(
-    at: Attributes, name: str, high: float, *, low: float = 0, unit: int = 1
-) -> float | None:
-    """The attribute ``name`` in its ``unit`` (1000 where the file has thousandths), if it
-    is from ``low`` to ``high``."""
+def scaled(at: Attributes, name: str, unit: int = 1) -> Number:
+    """The attribute ``name`` in its ``unit``: 1000 where the file has thousandths."""
     value = at.read(name, whole)
-    return value / unit if value is not None and low <= value / unit <= high else None
+    return None if value is None else value / unit
 
 
 def sensors(directory: Tree, name: str) -> Attributes:
@@ -55,31 +57,34 @@ def sensors(directory: Tree, name: str) -> Attributes:
     return next((at for at in folders if at.read("name", str) == name), Attributes(home))
 
 
-def temperature(at: Attributes, sensor: int) -> float | None:
+def temperature(at: Attributes, sensor: int) -> Number:
     """temp<n>_input, in degrees Celsius."""
-    return within(at, f"temp{sensor}_input", HOTTEST, unit=1000)
+    return scaled(at, f"temp{sensor}_input", MILLI)
 
 
-def watts(at: Attributes, *names: str) -> float | None:
+def watts(at: Attributes, *names: str) -> Number:
     """The first of the attributes that tells, in watts."""
-    told = (within(at, name, MOST_WATTS, unit=1_000_000) for name in names)
-    return next((value for value in told if value is not None), None)
+    return first("power_w", *(scaled(at, name, MICRO) for name in names))
 
 
-def limit(at: Attributes, *names: str) -> float | None:
+def limit(at: Attributes, *names: str) -> Number:
     """The first limit that is in force, in watts: 0 is one that is switched off."""
-    told = (within(at, name, MOST_WATTS, unit=1_000_000) for name in names)
-    return next((value for value in told if value), None)
+    return first("power_limit_w", *(scaled(at, name, MICRO) for name in names))
 
 
-def fan(at: Attributes) -> float | None:
+def fan(at: Attributes) -> Number:
     """The speed in percent of the fastest: fan1_input of fan1_max, else the duty cycle pwm1
     of pwm1_max. Rotations per minute alone are no percentage."""
-    for now, most in (("fan1_input", "fan1_max"), ("pwm1", "pwm1_max")):
-        speed, fastest = (within(at, name, FASTEST_FAN) for name in (now, most))
-        if speed is not None and fastest and speed <= 2 * fastest:
-            return round(100 * speed / fastest, 1)
-    return None
+    return first("fan_pct", *(
+        _share(at, now, most) for now, most in (("fan1_input", "fan1_max"), ("pwm1", "pwm1_max"))
+    ))  # fmt: skip
+
+
+def _share(at: Attributes, now: str, most: str) -> Number:
+    speed, fastest = scaled(at, now), scaled(at, most)
+    if speed is None or not fastest or max(speed, fastest) > FASTEST_FAN:
+        return None
+    return round(100 * speed / fastest, 1)
 
 
 # --- power from energy ------------------------------------------------------------
@@ -103,17 +108,58 @@ def power(before: Energy, after: Energy) -> float | None:
 
 
 class PowerMeter:
-    """The power of one card, from its counter in the order in which it is read."""
+    """The power that one counter tells of, which is read in order. ``counts``: it has moved."""
 
     def __init__(self) -> None:
+        self.counts = False
         self._before: Energy | None = None
         self._watts: float | None = None
 
     def read(self, now: Energy) -> float | None:
-        """The watts since the last sample; those of before if that is too fresh."""
-        if self._before is not None:
-            if 0 <= now.at - self._before.at < SHORTEST:
+        """The watts since the counter moved last; those of before if that is too fresh, and
+        ``None`` where it does not move: a card that is awake uses something."""
+        before = self._before
+        if before is not None:
+            age = now.at - before.at
+            if 0 <= age < SHORTEST:
                 return self._watts
-            self._watts = power(self._before, now)
+            if age > 0 and now.microjoules == before.microjoules:
+                self._watts = self._watts if age < STILL else None
+                return self._watts
+            self._watts = power(before, now)
+            self.counts = self.counts or self._watts is not None
         self._before = now
         return self._watts
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What is told of one part of a card, its whole or its package: the energy that it has
+    used up, in microjoules, and its power limit in watts."""
+
+    name: str
+    microjoules: int | None
+    limit_w: Number
+
+
+class CardPower:
+    """The power of one card and its limit, from the first of its channels that counts."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, PowerMeter] = {}
+
+    def read(self, at: float, channels: Iterable[Channel]) -> tuple[float | None, Number]:
+        """Watts and limit, both of the same channel, ``at`` monotonic seconds. Until it is
+        known which one counts, the limit is that of the first one that tells its energy."""
+        told = list(channels)
+        read: dict[str, float | None] = {}
+        for channel in told:
+            if channel.microjoules is not None:
+                meter = self._meters.setdefault(channel.name, PowerMeter())
+                read[channel.name] = meter.read(Energy(at, channel.microjoules))
+        self._meters = {name: meter for name, meter in self._meters.items() if name in read}
+        counting = [c for c in told if c.name in read and self._meters[c.name].counts]
+        chosen = next(iter([*counting, *(c for c in told if c.name in read), *told]), None)
+        if chosen is None:
+            return None, None
+        return read[chosen.name] if counting else None, chosen.limit_w

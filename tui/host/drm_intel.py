@@ -7,21 +7,29 @@ Neither tells how busy a card is: that is the sum of what its clients use
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from tui.host import drm_hwmon as hwmon
-from tui.host.drm_hwmon import MIB, MOST_MHZ, MOST_MIB, whole, within
+from tui.host.drm_hwmon import MIB, Channel, scaled, whole
 from tui.host.drm_power import primary
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics
+from tui.model.plausible import Number, first, judged, plausible
 
 TILES = 8
 """Tiles of a card that are looked at; xe knows of no card with more than two."""
 
+SENSORS = 4
+"""Sensors of a kind whose labels are read."""
 
-def i915(directory: Tree) -> tuple[Metrics, int | None]:
-    """The metrics of the card in ``directory``, and the microjoules it has used up.
+
+CHANNELS = {1: "card", 2: "pkg"}
+"""What the channels of xe's sensors are, on kernels that give them no labels."""
+
+
+def i915(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
+    """The metrics of the card in ``directory``, but for its power, and what tells of that.
 
     Of hwmon ``i915``, temp1 is the package, power1_max the sustained limit (PL1), 0 where
     that is off; an integrated GPU has no hwmon. The clock, 0 in its sleep state RC6, is
@@ -32,54 +40,60 @@ def i915(directory: Tree) -> tuple[Metrics, int | None]:
         hwmon.sensors(directory, "i915"),
         Attributes(primary(directory) or directory / "drm"),
     )
-    found = Metrics(
-        mem_total_mib=within(card, "lmem_total_bytes", MOST_MIB, low=1, unit=MIB),
+    found = judged(
+        mem_total_mib=scaled(card, "lmem_total_bytes", MIB),
         temp_c=hwmon.temperature(sensors, 1),
         fan_pct=hwmon.fan(sensors),
-        power_limit_w=hwmon.limit(sensors, "power1_max", "power1_cap"),
-        clock_mhz=_first(card, "gt_act_freq_mhz", "gt/gt0/rps_act_freq_mhz"),
+        clock_mhz=_clock(card, "gt_act_freq_mhz", "gt/gt0/rps_act_freq_mhz"),
     )
-    return found, sensors.read("energy1_input", whole)
+    limit = hwmon.limit(sensors, "power1_max", "power1_cap")
+    return found, (Channel("card", sensors.read("energy1_input", whole), limit),)
 
 
-def xe(directory: Tree) -> tuple[Metrics, int | None]:
+def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """The same of a card on xe.
 
-    Of hwmon ``xe``, channel 1 is the card, channel 2 its package, which stands in where the
-    card is not told of; temp2 is the package, power<n>_max the sustained limit (PL1),
-    power<n>_cap the one for bursts (PL2). The clock, 0 in its sleep state C6, is
-    tile0/gt0/freq0/act_freq. Only some kernels of Intel's own tell the memory,
-    tile<n>/physical_vram_size_bytes.
+    Of hwmon ``xe``, one channel is the card and one its package, which stands in where the
+    card's energy does not count, as on Battlemage; labels tell which is which. temp2 is the
+    package, power<n>_max the sustained limit (PL1), power<n>_cap the one for bursts (PL2).
+    The clock, 0 in its sleep state C6, is tile0/gt0/freq0/act_freq. Only some kernels of
+    Intel's own tell the memory, tile<n>/physical_vram_size_bytes.
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "xe")
-    energy = sensors.read("energy1_input", whole)
-    channel = 1
-    if energy is None and (package := sensors.read("energy2_input", whole)) is not None:
-        energy, channel = package, 2
-    tiles = (
-        within(at, f"tile{n}/physical_vram_size_bytes", MOST_MIB, low=1, unit=MIB)
-        for n in range(TILES)
-    )
-    found = Metrics(
+    tiles = (scaled(at, f"tile{n}/physical_vram_size_bytes", MIB) for n in range(TILES))
+    found = judged(
         mem_total_mib=_sum(tiles),
-        temp_c=hwmon.temperature(sensors, 2),
+        temp_c=hwmon.temperature(sensors, _labelled(sensors, "temp").get("pkg", 2)),
         fan_pct=hwmon.fan(sensors),
-        power_limit_w=hwmon.limit(sensors, f"power{channel}_max", f"power{channel}_cap"),
-        clock_mhz=_first(at, "tile0/gt0/freq0/act_freq"),
+        clock_mhz=_clock(at, "tile0/gt0/freq0/act_freq"),
     )
-    return found, energy
+    return found, tuple(_channels(sensors))
 
 
-def _first(at: Attributes, *names: str) -> float | None:
-    told = (within(at, name, MOST_MHZ) for name in names)
-    return next((value for value in told if value is not None), None)
+def _channels(sensors: Attributes) -> Iterator[Channel]:
+    """The card's before that of its package."""
+    by_label = _labelled(sensors, "energy")
+    for number, label in CHANNELS.items():
+        at = by_label.get(label, number)
+        limit = hwmon.limit(sensors, f"power{at}_max", f"power{at}_cap")
+        yield Channel(label, sensors.read(f"energy{at}_input", whole), limit)
 
 
-def _sum(parts: Iterable[float | None]) -> float | None:
+def _labelled(sensors: Attributes, kind: str) -> dict[str, int]:
+    """The numbers of a kind of sensor by their labels (``energy2_label``: pkg)."""
+    told = ((sensors.read(f"{kind}{n}_label", str), n) for n in range(1, SENSORS + 1))
+    return {label: n for label, n in told if label is not None}
+
+
+def _clock(at: Attributes, *names: str) -> Number:
+    return first("clock_mhz", *(scaled(at, name) for name in names))
+
+
+def _sum(parts: Iterable[Number]) -> Number:
     """The sum of the first parts up to one that is not told; ``None`` where none is."""
     total = 0.0
     for part in parts:
-        if part is None:
+        if part is None or plausible("mem_total_mib", part) is None:
             break
         total += part
     return total or None

@@ -19,7 +19,7 @@ import libvirt
 
 from tui.host import HostError, Wake, qemu_process
 from tui.host.calls import CallLog
-from tui.host.domain_xml import Definition, DefinitionError, definition
+from tui.host.domain_xml import Definition, DefinitionError, definition, on_host
 from tui.host.libvirt_connection import Connection
 from tui.host.libvirt_words import (
     NO_DOMAIN,
@@ -30,6 +30,7 @@ from tui.host.libvirt_words import (
     why_unread,
 )
 from tui.host.rates import Meter, counters, number
+from tui.host.tree import Plain, Tree
 from tui.host.untrusted import shown_name, visible
 from tui.model import Domain, DomainState, Guests
 
@@ -78,6 +79,7 @@ class GuestsSource:
         self._uri = uri
         self._readonly = readonly
         self._proc = proc if is_local_qemu(uri) else None
+        self._root = Plain(proc.parent) if is_local_qemu(uri) else None
         self._calls = calls
         self._wake: Wake = lambda: None
         self._connection: Connection | None = None
@@ -159,7 +161,7 @@ class GuestsSource:
                     stale.add(uuid)
                 if kept.state != state or uuid in stale:
                     kept.state = state
-                    _describe(kept, domain, connection)
+                    _describe(kept, domain, connection, self._root)
                 if kept.raw_name != domain.name():  # listed with it: this asks nobody
                     kept.raw_name = domain.name()
                     kept.shown = shown_name(kept.raw_name, uuid)
@@ -201,14 +203,17 @@ def _with_info(
     return info | {"cpu.time": cpu_ns} | stats
 
 
-def _describe(kept: _Known, domain: libvirt.virDomain, connection: Connection) -> None:
+def _describe(
+    kept: _Known, domain: libvirt.virDomain, connection: Connection, root: Tree | None
+) -> None:
     """Read the domain's XML: of a running one the live one, which names what it holds."""
     kept.read_at = time.monotonic()
     kept.definition = kept.problem = None
     connection.calls.count("libvirt", 2)
     try:
         kept.persistent = bool(domain.isPersistent())
-        kept.definition = definition(domain.XMLDesc(0))
+        kept.definition = on_host(definition(domain.XMLDesc(0)), root)
+        kept.problem = kept.definition.unclear
     except DefinitionError as error:
         kept.problem = str(error)
     except libvirt.libvirtError as error:

@@ -16,15 +16,17 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from tui.host.device_nodes import Node, find
+from tui.host.device_nodes import VFIO, Node, find
 from tui.host.file_numbers import Number
 from tui.host.nvml_reader import is_reader
+from tui.host.qemu_process import guest_name
 from tui.host.scanner import PROCESS_S, SILENT_S, scan
 from tui.host.sight import mend
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders, Unseen
 
 COMMAND_LIMIT = 200
+NAME_LIMIT = 64
 
 _UNIT = re.compile(r"[A-Za-z0-9@:._\\-]{1,250}\.(?:service|scope)")
 
@@ -85,11 +87,13 @@ def _holders(held: tuple[Any, ...], by_number: Mapping[Number, Iterable[Node]]) 
         words.pop()
     command = clean(" ".join(words), COMMAND_LIMIT) or None
     unit, of_user = _unit(_text(cgroup))
+    guest = clean(guest_name(words) or "", NAME_LIMIT) or None
     for kind, major, minor, mapped in numbers:
         for node in by_number[kind, major, minor]:
             yield Holder(
                 node.address, pid, _name(name), f"maps {node.name}" if mapped else node.name,
                 _user_name(uid), command, unit, of_user, node.shared, same and is_reader(words),
+                guest=guest if node.name.startswith(VFIO) else None,
             )  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from tui.host.nvidia_smi_words import REMARKS_LIMIT, remark
 from tui.host.nvml_reply import throttle_words
 from tui.host.untrusted import clean
-from tui.model import GuestCard, Metrics
+from tui.model import GuestCard
+from tui.model.plausible import judged
 
 OUTPUT_LIMIT = 16 * 1024
 """Bytes of an answer that are read; a card takes some 200."""
@@ -29,39 +31,32 @@ PATHS = {
 
 _IDENTITY = ("pci.device_id", "pci.sub_device_id", "driver_version")
 
-_NUMBERS: tuple[tuple[str, str, float, float], ...] = (
-    ("utilization.gpu", "util_pct", 0, 100),
-    ("utilization.memory", "mem_util_pct", 0, 100),
-    ("memory.used", "mem_used_mib", 0, 1 << 30),
-    ("memory.total", "mem_total_mib", 1, 1 << 30),
-    ("temperature.gpu", "temp_c", 0, 200),
-    ("fan.speed", "fan_pct", 0, 200),
-    ("power.draw", "power_w", 0, 10_000),
-    ("power.limit", "power_limit_w", 1, 10_000),
-    ("clocks.gr", "clock_mhz", 0, 50_000),
-    ("clocks.mem", "mem_clock_mhz", 0, 50_000),
-    ("pcie.link.gen.current", "pcie_gen", 1, 10),
-    ("pcie.link.gen.max", "pcie_gen_max", 1, 10),
-    ("pcie.link.width.current", "pcie_width", 1, 32),
-    ("pcie.link.width.max", "pcie_width_max", 1, 32),
-    ("utilization.encoder", "enc_pct", 0, 100),
-    ("utilization.decoder", "dec_pct", 0, 100),
-)
-"""A field, the metric that it is, its least and greatest value. Memory is in MiB, power in
-watts, clocks in MHz, as the metrics are."""
+_NUMBERS = {
+    "utilization.gpu": "util_pct", "utilization.memory": "mem_util_pct",
+    "memory.used": "mem_used_mib", "memory.total": "mem_total_mib",
+    "temperature.gpu": "temp_c", "fan.speed": "fan_pct",
+    "power.draw": "power_w", "power.limit": "power_limit_w",
+    "clocks.gr": "clock_mhz", "clocks.mem": "mem_clock_mhz",
+    "pcie.link.gen.current": "pcie_gen", "pcie.link.gen.max": "pcie_gen_max",
+    "pcie.link.width.current": "pcie_width", "pcie.link.width.max": "pcie_width_max",
+    "utilization.encoder": "enc_pct", "utilization.decoder": "dec_pct",
+}  # fmt: skip
+"""A field and the metric that it is. Memory is in MiB, power in watts, clocks in MHz, as the
+metrics are."""
 
 _WHOLE = frozenset({"pcie_gen", "pcie_gen_max", "pcie_width", "pcie_width_max"})
 
 _REASONS = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")
 """The newer name of the same field, and the older one."""
 
-FIELDS = (*_IDENTITY, *(field for field, *_ in _NUMBERS), *_REASONS[:1], "name")
+FIELDS = (*_IDENTITY, *_NUMBERS, *_REASONS[:1], "name")
 """The name comes last: it is the only text that may have a comma in it."""
 
 _ID = re.compile(r"0x([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,2}))?")
 _BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
+_COMPLAINTS = frozenset({"[gpu requires reset]", "[gpu is lost]", "[insufficient permissions]"})
 _UNKNOWN_FIELD = re.compile(r'Field "([a-z_.]{1,40})" is not a valid field to query')
 
 
@@ -87,16 +82,50 @@ def without_unknown(fields: tuple[str, ...], output: str) -> tuple[str, ...] | N
 
 def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCard, ...]]:
     """The driver's version and the cards, in the order in which they come. Raises
-    ``Nonsense``; a single value that makes none is ``None``."""
+    ``Nonsense``; a single value that makes none is ``None``. Lines that are no rows are left
+    out where there are rows (``remarks``)."""
     lines = [line for line in output.splitlines() if line.strip()]
     if not lines:
         raise Nonsense("it says nothing")
-    if len(lines) > CARDS_LIMIT:
+    rows = [_row(line, fields) for line in lines if _is_row(line)]
+    if not rows:
+        _row(lines[0], fields)
+        raise Nonsense("it gives no PCI id")
+    if len(rows) > CARDS_LIMIT:
         raise Nonsense(f"it tells of more than {CARDS_LIMIT} cards")
-    rows = [_row(line, fields) for line in lines]
-    versions = {row["driver_version"] for row in rows}
-    version = versions.pop() if len(versions) == 1 else ""
-    return (version if _VERSION.fullmatch(version) else None), tuple(_card(row) for row in rows)
+    told = {row["driver_version"] for row in rows if _VERSION.fullmatch(row["driver_version"])}
+    version = told.pop() if len(told) == 1 else None
+    return version, tuple(_card(row) for row in rows)
+
+
+def has_rows(output: str) -> bool:
+    """Whether nvidia-smi tells of a card, whatever else it says."""
+    return any(_is_row(line) for line in output.splitlines())
+
+
+def remarks(output: str) -> tuple[str, ...]:
+    """What nvidia-smi says beside its rows, in lines before, between or after them and in the
+    values themselves, safe to draw; each once, and at most ``REMARKS_LIMIT`` of them."""
+    found: dict[str, None] = {}
+    for line in output.splitlines():
+        if len(found) == REMARKS_LIMIT:
+            break
+        words = _complaint(line) or ("" if _is_row(line) else line)
+        if told := remark(words):
+            found[told] = None
+    return tuple(found)
+
+
+def _is_row(line: str) -> bool:
+    """Whether a line is of a card: it begins with a PCI id, as nothing else does."""
+    return _ID.match(line.lstrip()) is not None
+
+
+def _complaint(line: str) -> str | None:
+    """What stands in brackets for values of a card that cannot be read, but for ``[N/A]`` and
+    the like, which only say that it does not have them."""
+    told = (column.strip() for column in line.split(", "))
+    return next((word for word in told if word.lower() in _COMPLAINTS), None)
 
 
 def _row(line: str, fields: Sequence[str]) -> dict[str, str]:
@@ -112,32 +141,27 @@ def _card(row: dict[str, str]) -> GuestCard:
     if ids is None:
         raise Nonsense("it gives no PCI id")
     subsystem = _ID.fullmatch(row["pci.sub_device_id"])
-    values: dict[str, float | int | None] = {
-        metric: _value(row.get(field, ""), low, high, whole=metric in _WHOLE)
-        for field, metric, low, high in _NUMBERS
+    values = {
+        metric: _value(row.get(field, ""), whole=metric in _WHOLE)
+        for field, metric in _NUMBERS.items()
     }
-    used, total = values["mem_used_mib"], values["mem_total_mib"]
-    if used is not None and total is not None and used > total:
-        values["mem_used_mib"] = None
     reasons = next((row[field] for field in _REASONS if field in row), "")
     return GuestCard(
         vendor=ids[2].lower(),
         device=ids[1].lower(),
         subsystem=f"{subsystem[2]}:{subsystem[1]}".lower() if subsystem else None,
         name=clean(row["name"]) or None,
-        metrics=Metrics(
-            **values,  # type: ignore[arg-type]  # whole where Metrics has whole numbers
+        metrics=judged(
+            **values,
             throttle=throttle_words(int(reasons, 16)) if _BITS.fullmatch(reasons) else None,
         ),
     )
 
 
-def _value(text: str, low: float, high: float, *, whole: bool) -> float | int | None:
-    """A number that a card can have; what is not one, as ``[N/A]``, is ``None``."""
+def _value(text: str, *, whole: bool) -> float | int | None:
+    """A number; what is none, as ``[N/A]`` or ``ERR!``, is ``None``."""
     found = _NUMBER.fullmatch(text)
     if found is None or (whole and found[2]):
         return None
     value = float(f"{found[1]}.{found[2] or 0}")
-    if not low <= value <= high:
-        return None
     return int(value) if whole else value

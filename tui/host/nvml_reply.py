@@ -14,6 +14,7 @@ from typing import cast
 from tui.host import HostError
 from tui.host.untrusted import clean
 from tui.model import CardReading, GpuProcess, Metrics, NvmlReading
+from tui.model.plausible import judged
 
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is read."""
@@ -40,6 +41,9 @@ _THROTTLE = {
 }
 """nvmlClocksEventReasons. 0x1, an idle card, holds nothing back."""
 _IDLE = 0x1
+
+_NOT_TOLD = frozenset({(1 << 32) - 1, (1 << 64) - 1})
+"""NVML's marks for what is not available, all ones of a width (NVML_VALUE_NOT_AVAILABLE)."""
 
 _FAILURES = {
     LIBRARY_NOT_FOUND: "the NVIDIA driver's library libnvidia-ml.so.1 is missing; install the "
@@ -118,36 +122,37 @@ def _card(card: object, taken_at: datetime) -> CardReading:
 
 
 def _metrics(card: dict[str, object]) -> Metrics:
-    def number(key: str, high: int, low: int = 0) -> int | None:
-        return _number(card.get(key), high, low)
+    def number(key: str, unit: int = 1) -> float | None:
+        value = _number(card.get(key), (1 << 64) - 1)
+        return value if value is None or unit == 1 else value / unit
 
-    total = number("mem_total", 1 << 50, low=1)
-    reasons = number("throttle", (1 << 63) - 1)
-    used = number("mem_used", total if total is not None else 1 << 50)
-    # The ranges also keep out NVML's marks for "not available", all ones of a width.
-    return Metrics(
-        util_pct=number("util", 100),
-        mem_util_pct=number("mem_util", 100),
-        mem_used_mib=_scaled(used, MIB),
-        mem_total_mib=_scaled(total, MIB),
-        temp_c=number("temp", 200),
-        fan_pct=number("fan", 200),
-        power_w=_scaled(number("power", 10_000_000), 1000),
-        power_limit_w=_scaled(number("power_limit", 10_000_000, low=1), 1000),
-        clock_mhz=number("clock", 50_000),
-        mem_clock_mhz=number("mem_clock", 50_000),
-        pcie_gen=number("gen", 10, low=1),
-        pcie_gen_max=number("gen_max", 10, low=1),
-        pcie_width=number("width", 32, low=1),
-        pcie_width_max=number("width_max", 32, low=1),
-        enc_pct=number("enc", 100),
-        dec_pct=number("dec", 100),
+    reasons = _number(card.get("throttle"), (1 << 64) - 1)
+    return judged(
+        util_pct=number("util"),
+        mem_util_pct=number("mem_util"),
+        mem_used_mib=number("mem_used", MIB),
+        mem_total_mib=number("mem_total", MIB),
+        temp_c=number("temp"),
+        fan_pct=number("fan"),
+        power_w=number("power", 1000),
+        power_limit_w=number("power_limit", 1000),
+        clock_mhz=number("clock"),
+        mem_clock_mhz=number("mem_clock"),
+        pcie_gen=number("gen"),
+        pcie_gen_max=number("gen_max"),
+        pcie_width=number("width"),
+        pcie_width_max=number("width_max"),
+        enc_pct=number("enc"),
+        dec_pct=number("dec"),
         throttle=None if reasons is None else throttle_words(reasons),
     )
 
 
-def throttle_words(reasons: int) -> tuple[str, ...]:
-    """What holds a card back, from the bits of nvmlClocksEventReasons; none where nothing does."""
+def throttle_words(reasons: int) -> tuple[str, ...] | None:
+    """What holds a card back, from the bits of nvmlClocksEventReasons; none where nothing
+    does, ``None`` where that is not told."""
+    if reasons in _NOT_TOLD:
+        return None
     words = tuple(word for bit, word in _THROTTLE.items() if reasons & bit)
     unknown = reasons & ~sum(_THROTTLE) & ~_IDLE
     return (*words, "other") if unknown else words

@@ -16,6 +16,7 @@ from tui.host.pci_names import Names
 from tui.host.pci_removal import Removals
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree
+from tui.host.vfio_users import VfioUsers
 from tui.model import GPU_CLASSES, CardVitals, Inventory, IommuKind, Link, PciFunction, Vitals
 
 FUNCTIONS_LIMIT = 16384
@@ -175,9 +176,13 @@ class PciSource:
 class VitalsSource:
     """What changes on the GPUs of ``pci`` without an event."""
 
-    def __init__(self, pci: PciSource, removals: Removals | None = None) -> None:
+    def __init__(
+        self, pci: PciSource, removals: Removals | None = None, users: VfioUsers | None = None
+    ) -> None:
         self._pci = pci
         self._removals = removals or Removals(pci.root)
+        self._users = users
+        self._wake: Wake = _nobody
 
     def read(self) -> Vitals:
         cards: list[CardVitals] = []
@@ -188,10 +193,13 @@ class VitalsSource:
                 cards.append(replace(card, removal=removal) if removal else card)
                 if card.runtime_status == "active":
                     self._pci.note_awake(address)
+        if self._users is not None:
+            cards = self._users.added(cards, self._wake)
         return Vitals(tuple(cards))
 
     def watch(self, wake: Wake) -> None:
-        """Nothing tells of these; they are read on every tick."""
+        """Nothing tells of these, but for who has the cards; they are read on every tick."""
+        self._wake = wake
 
     def close(self) -> None:
         """Nothing is held."""

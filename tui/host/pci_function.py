@@ -8,10 +8,12 @@ read never returns.
 from __future__ import annotations
 
 from tui.host import sysfs
+from tui.host.mdevs import shares
 from tui.host.pci_names import Names
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
-from tui.model import CardVitals, Link, PciFunction
+from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction
+from tui.rules.viability import on_vfio
 
 NOTHING_ANSWERED = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
@@ -33,6 +35,7 @@ def read_function(directory: Tree, address: str, names: Names) -> PciFunction | 
     vendor, device = vendor or NOTHING_ANSWERED, device or NOTHING_ANSWERED
     code = code or f"{NOTHING_ANSWERED}ff"
     name, vendor_name = names.of(address, vendor, device)
+    mdevs = _mdevs(directory, at) if code[:4] in GPU_CLASSES else ()
     return PciFunction(
         address=address,
         vendor=vendor,
@@ -49,6 +52,7 @@ def read_function(directory: Tree, address: str, names: Names) -> PciFunction | 
         sriov_total_vfs=at.read("sriov_totalvfs", sysfs.count),
         numa_node=at.read("numa_node", sysfs.node),
         unreadable=tuple(at.unreadable),
+        mdevs=mdevs,
     )
 
 
@@ -59,14 +63,17 @@ def read_class(directory: Tree) -> str | None:
 
 def read_vitals(directory: Tree, address: str) -> CardVitals | None:
     """power/runtime_status, power_state, current_link_* and the driver link of the card in
-    ``directory``; ``None`` when it is gone. The link of a card that may sleep is not read."""
+    ``directory``, and ``enable`` of one on VFIO's driver; ``None`` when it is gone. The link of
+    a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
+    and wakes nothing (drivers/pci/pci-sysfs.c)."""
     at = Attributes(directory)
     status = at.read(STATUS, sysfs.word)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if _awake(status, at) else None
-    return CardVitals(address, status, state, link, driver)
+    enabled = at.read("enable", sysfs.count) if on_vfio(driver) else None
+    return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 
 def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
@@ -87,6 +94,14 @@ def _link(at: Attributes, which: str) -> Link | None:
     gts = at.read(f"{which}_link_speed", sysfs.speed)
     lanes = at.read(f"{which}_link_width", sysfs.width)
     return None if gts is None or lanes is None else Link(gts, lanes)
+
+
+def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
+    try:
+        return shares(directory)
+    except OSError:
+        at.unreadable.append("mdevs")
+        return ()
 
 
 def _subsystem(at: Attributes) -> str | None:

@@ -3,9 +3,11 @@ a QEMU process of its own, and the kernel knows when that began."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +15,18 @@ CMDLINE_LIMIT = 64 * 1024
 """Bytes of a command line that are read; libvirt puts the UUID in the first few hundred."""
 
 _DOMAIN = re.compile(rb"\0-name\0guest=.*?\0-uuid\0([0-9a-f-]{36})\0", re.DOTALL)
+
+
+def guest_name(words: Sequence[str]) -> str | None:
+    """The name that a QEMU command line gives to its guest: ``-name NAME`` or ``-name
+    guest=NAME,…``. For the eye: anybody may start a process that says so."""
+    for option, argument in itertools.pairwise(words):
+        if option in ("-name", "--name"):
+            parts = argument.replace(",,", "\0").split(",")
+            named = [part.removeprefix("guest=") for part in parts if part.startswith("guest=")]
+            name = (named or [part for part in parts[:1] if "=" not in part] or [""])[-1]
+            return name.replace("\0", ",") or None
+    return None
 
 
 def started(proc: Path = Path("/proc")) -> dict[str, datetime]:

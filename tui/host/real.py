@@ -18,6 +18,7 @@ from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.readiness import readiness
 from tui.host.swaps import SwapSource
+from tui.host.vfio_users import VfioUsers
 from tui.model import AgentReading, Attention, Holders, Readiness
 from tui.swap.machine import under_way
 
@@ -59,7 +60,7 @@ def real_host(
     return Host(
         facts=FactsSource(),
         pci=pci,
-        vitals=VitalsSource(pci),
+        vitals=VitalsSource(pci, users=VfioUsers(holders)),
         nvml=nvml,
         drm=DrmSource(pci),
         guests=GuestsSource(uri, readonly=readonly, calls=calls),

@@ -31,6 +31,7 @@ from tui.model.guests import (
     HostDev,
     HostDevBy,
 )
+from tui.model.listing import listed
 from tui.model.machine import (
     BRIDGE_CLASS,
     GPU_CLASSES,
@@ -164,6 +165,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "by_uuid",
+    "listed",
     "looks_like_uuid",
     "meant",
     "shell_word",

@@ -45,7 +45,8 @@ class Domain:
     libvirt has, where that cannot be shown as it is.
     ``agent``: whether the QEMU guest agent's channel is connected, ``None``
     without a channel. ``kvm_hidden``: it is not told that it runs under KVM. ``problem``:
-    why its definition could not be read; its hostdevs are then unknown, not none.
+    why its definition could not be read, or not all of it; there may then be more hostdevs
+    than are known.
     """
 
     name: str
@@ -84,18 +85,27 @@ class Domain:
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        return tuple(dev.address for dev in self.hostdevs)
+        """The functions of which it takes all or a share, each once."""
+        return tuple(dict.fromkeys(dev.address for dev in self.hostdevs))
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions that it takes whole: they have to be on VFIO's driver for it. One of
+        which it takes an mdev stays on the driver that makes the mdev."""
+        whole = (dev.address for dev in self.hostdevs if dev.by != "mdev")
+        return tuple(dict.fromkeys(whole))
 
 
 @dataclass(frozen=True, slots=True)
 class Guests:
     """All domains of one libvirt connection, ordered by name. ``uri`` is as it is shown; no
-    other is shown alike."""
+    other is shown alike. ``captured``: they came with the devices of the host that is read."""
 
     uri: str
     version: str | None
     domains: tuple[Domain, ...]
     readonly: bool = False
+    captured: bool = False
 
 
 # --- what a guest says of itself --------------------------------------------------
@@ -116,14 +126,15 @@ class GuestCard:
 @dataclass(frozen=True, slots=True)
 class GuestSays:
     """What one running guest says of its cards, through its agent. ``problem``: why it says
-    nothing. When it was said makes a difference: a guest is asked seldom, and the age of its
-    answer is shown."""
+    nothing. ``remarks``: what its tools said beside that, as warnings. When it was said makes
+    a difference: a guest is asked seldom, and the age of its answer is shown."""
 
     uuid: str
     driver_version: str | None = None
     cards: tuple[GuestCard, ...] = ()
     problem: str | None = None
     taken_at: datetime | None = None
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

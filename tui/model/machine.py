@@ -77,7 +77,7 @@ class PciFunction:
     ``class_code`` has six hex digits (class, subclass, interface). ``driver`` is
     the name of the bound driver, ``None`` where there is none. ``unreadable``
     names the attributes that exist but could not be read: what rests on them is
-    unknown.
+    unknown. ``mdevs`` are the UUIDs of the mediated devices that are shares of a GPU.
     """
 
     address: str
@@ -96,6 +96,7 @@ class PciFunction:
     sriov_total_vfs: int | None = None
     numa_node: int | None = None
     unreadable: tuple[str, ...] = ()
+    mdevs: tuple[str, ...] = ()
 
     @property
     def slot(self) -> str:
@@ -158,6 +159,8 @@ class CardVitals:
     ``power_state`` is power_state (D0 ... D3cold). ``link`` is read only while
     the card is active: reading it would wake a sleeping one. ``driver`` is the
     name behind the driver link now, ``removal`` what goes on behind a link that is gone.
+    ``enabled`` is how often a card on VFIO's driver was enabled: 0 while nobody has it open.
+    ``users`` are the processes that have it open, ``None`` where that was not looked at.
     """
 
     address: str
@@ -166,6 +169,8 @@ class CardVitals:
     link: Link | None = None
     driver: str | None = None
     removal: Removal | None = None
+    enabled: int | None = None
+    users: Holders | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +238,8 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """What one source says of one card. ``lost``: why it cannot be read any more."""
+    """What one source says of one card. ``lost``: why it cannot be read any more. ``remarks``:
+    what the source said beside its numbers, as warnings."""
 
     address: str
     source: MetricsSource
@@ -242,6 +248,7 @@ class CardReading:
     processes: tuple[GpuProcess, ...] | None = None
     lost: str | None = None
     taken_at: datetime | None = field(default=None, compare=False)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,7 +289,8 @@ class Holder:
     systemd unit, one of the user's own with ``of_user``. ``shared``: what it has belongs
     to no card alone, so that it may or may not use this one. ``ours``: it is a process of
     vfiotop's that reads the card, and lets go of it when a swap begins. ``stop``: what ends
-    its hold, as a command or a short sentence.
+    its hold, as a command or a short sentence. ``guest`` is the name, for the eye only, that
+    the command line of a QEMU gives to its guest.
     """
 
     address: str
@@ -296,6 +304,7 @@ class Holder:
     shared: bool = False
     ours: bool = False
     stop: str | None = None
+    guest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

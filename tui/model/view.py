@@ -11,6 +11,7 @@ from tui.model.machine import (
     CardReading,
     CardVitals,
     DrmReading,
+    Holder,
     HostFacts,
     Inventory,
     IommuKind,
@@ -73,11 +74,13 @@ Form = Literal["desktop", "notebook"]
 
 @dataclass(frozen=True, slots=True)
 class NvidiaModel:
-    """What the PCI id tells of an NVIDIA card; ``None`` where it does not."""
+    """What the PCI id tells of an NVIDIA card; ``None`` where it does not. ``brand_by_id``:
+    its name tells no brand, and the id does."""
 
     family: Family | None
     brand: Brand
     form: Form | None
+    brand_by_id: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +96,14 @@ class Viability:
     """Whether VFIO could claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` where it cannot be known; ``reason`` says why it is not
-    ``True``.
+    ``True``, and ``mend`` what can be done about it.
     """
 
     viable: bool | None
     moves: tuple[str, ...]
     blockers: tuple[Blocker, ...] = ()
     reason: str | None = None
+    mend: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +115,9 @@ class Gpu:
     ``guest_uuid`` tells which guest it is.
     ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
     or leave. ``half_bound``: some of its functions are on VFIO's driver and some are not, and
-    no swap of ours is at work.
+    no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it,
+    and is no domain of this libvirt. ``may_be_taken``: the card is on VFIO's driver or has shares,
+    nobody is known to have it, and that nobody has it cannot be seen.
     """
 
     function: PciFunction
@@ -126,6 +132,8 @@ class Gpu:
     left_alone: bool = False
     half_bound: bool = False
     guest_uuid: str | None = None
+    taken_by: Holder | None = None
+    may_be_taken: bool = False
 
     @property
     def address(self) -> str:

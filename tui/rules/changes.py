@@ -220,12 +220,18 @@ def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
     """Which guest has the card; the rest of the owners follow from the driver."""
-    if was.guest_uuid == now.guest_uuid:
+    before, after = _user(was), _user(now)
+    if before == after:
         return
-    if was.guest_uuid:
+    if before:
         yield Change(now.address, f"released by {was.owner.removeprefix('guest:')}", "info")
-    if now.guest_uuid:
+    if after:
         yield Change(now.address, f"in use by {now.owner.removeprefix('guest:')}", "info")
+
+
+def _user(gpu: Gpu) -> str | int | None:
+    """The domain or the process that has a card."""
+    return gpu.guest_uuid or (gpu.taken_by.pid if gpu.taken_by is not None else None)
 
 
 def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:

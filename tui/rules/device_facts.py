@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from tui.model import (
@@ -15,13 +15,11 @@ from tui.model import (
     Holders,
     HostView,
     PciFunction,
+    listed,
 )
 from tui.rules.domains import with_cards
 from tui.rules.strays import Stray, strays
 from tui.rules.viability import on_vfio
-
-NAMED = 3
-"""Things that one sentence names."""
 
 USB, STORAGE, MULTIMEDIA = "0c03", "01", "04"
 """PCI classes, by their first digits."""
@@ -55,8 +53,7 @@ class Facts:
     def by_us(self) -> dict[str, Gpu]:
         """The functions that move with a GPU that the domain names: our start binds them. A share
         of a card moves nothing."""
-        whole = tuple(dev for dev in self.domain.hostdevs if dev.by != "mdev")
-        cards = with_cards(replace(self.domain, hostdevs=whole), self.view.gpus)
+        cards = with_cards(self.domain, self.view.gpus)
         return {address: gpu for gpu in cards for address in gpu.viability.moves}
 
     @cached_property
@@ -98,8 +95,7 @@ class Facts:
         """What the host uses it for."""
         use = self.use(function)
         if use.used:
-            more = f" and {len(use.used) - NAMED} more" if len(use.used) > NAMED else ""
-            return ", ".join(each.text for each in use.used[:NAMED]) + more
+            return listed([each.text for each in use.used])
         found = self.holders.of([function.address]) if self.holders else ()
         open_ = [h for h in found if not h.ours and _IN_THE_WAY.search(h.what)]
         if open_:

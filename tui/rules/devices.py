@@ -55,14 +55,19 @@ from tui.model import (
     PciFunction,
     Unavailable,
     Verdict,
+    listed,
 )
-from tui.rules import passthrough
-from tui.rules.device_facts import MULTIMEDIA, NAMED, STORAGE, USB, Facts, on_host
+from tui.rules import passthrough, taken
+from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
+from tui.rules.holding import how_to_stop
 from tui.rules.viability import blocks, on_vfio, undecided
 
 ID = "guest.devices"
+
+NAMED = 3
+"""Devices that one sentence names."""
 
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
@@ -74,9 +79,9 @@ _ELEMENTS = {
 
 def check(domain: Domain, fresh: Fresh) -> Check:
     """The worst of a domain's devices, and what to do about each of the first few."""
-    if domain.problem is not None:
-        return Check(ID, domain.name, "unknown", domain.problem)
     found = judged(domain, fresh)
+    if domain.problem is not None and all(device.verdict != "fail" for device in found):
+        return Check(ID, domain.name, "unknown", domain.problem)
     bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
     if not bad:
         return Check(ID, domain.name, "pass", _all_well(found))
@@ -90,7 +95,7 @@ def of_interest(view: HostView) -> tuple[Domain, ...]:
     that takes a device of the host."""
     if view.guest is not None:
         return (view.guest.domain,)
-    return tuple(g.domain for g in view.guests if g.domain.hostdevs and g.domain.problem is None)
+    return tuple(guest.domain for guest in view.guests if guest.domain.hostdevs)
 
 
 def looked_at(domain: Domain, view: HostView) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ def standing(
 ) -> tuple[GuestDevice, ...]:
     """The same on the last readings, without a look at who has what open."""
     known = None if isinstance(guests, Unavailable) else guests
-    return _judged(Facts(domain, view, known, uses)) if domain.problem is None else ()
+    return _judged(Facts(domain, view, known, uses))
 
 
 def _judged(seen: Facts) -> tuple[GuestDevice, ...]:
@@ -186,6 +191,11 @@ def _device(dev: HostDev, seen: Facts) -> GuestDevice:
 
 def _taken(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice | None:
     """By another guest, or its IOMMU group is: that belongs to one guest as a whole."""
+    gpu = seen.by_us.get(dev.address)
+    process = gpu.taken_by if gpu is not None else None
+    if process is not None:
+        return _found(dev, "fail", f"is taken: {taken.words(process)} has it",
+                      f"in {taken.by_name(process)}", how_to_stop(process))  # fmt: skip
     found = seen.taken_by({dev.address, *(f.address for f in _group(function, seen))})
     if found is None:
         return None
@@ -212,9 +222,8 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
-        why = f"shares IOMMU group {group.id} with {', '.join(staying[:NAMED])}"
-        more = f" and {len(staying) - NAMED} more" if len(staying) > NAMED else ""
-        return _found(dev, "fail", f"{why}{more}, on drivers of the host", "group not viable",
+        why = f"shares IOMMU group {group.id} with {listed(staying)}, on drivers of the host"
+        return _found(dev, "fail", why, "group not viable",
                       "try another slot, or give the guest all of the group")  # fmt: skip
     dark = [f.address for f in rest if undecided(f)]
     if dark:
@@ -267,9 +276,9 @@ def _moved(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     if use is not None:
         return _found(dev, "fail", f"{why}: {use}", short, _take_out(dev, seen))
     if dark:
-        why = f"{why}; cannot tell {', '.join(dark[:NAMED])}"
+        why = f"{why}; cannot tell {listed(dark)}"
         return _found(dev, "unknown", why, short, _take_out(dev, seen))
-    idle = ", ".join(each.text for each in seen.use(function).attached[:NAMED])
+    idle = listed([each.text for each in seen.use(function).attached])
     why = f"{why}; no use of it by the host was found{f' ({idle})' if idle else ''}"
     return _found(dev, "warn", why, short)
 

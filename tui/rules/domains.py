@@ -64,11 +64,11 @@ def complete(domain: Domain, gpu: Gpu) -> Check:
     """guest.hostdevs-complete: the domain names every function that moves: without its
     companions a card is there and its sound, or its USB port, is not."""
     check, name = "guest.hostdevs-complete", domain.name
-    if domain.problem is not None:
-        return Check(check, name, "unknown", domain.problem)
-    missing = [address for address in gpu.viability.moves if address not in domain.addresses]
+    missing = [address for address in gpu.viability.moves if address not in domain.functions]
     if not missing:
         return Check(check, name, "pass", f"it names {' '.join(gpu.viability.moves)}")
+    if domain.problem is not None:
+        return Check(check, name, "unknown", domain.problem)
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"it does not name {' '.join(missing)}",
@@ -89,7 +89,10 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
     """guest.managed: with managed='yes' libvirt moves the card by itself, without a look at
     who uses it and without an end to its waiting."""
     check, name = "guest.managed", domain.name
-    mine = [dev for dev in domain.hostdevs if dev.address in gpu.viability.moves]
+    mine = [
+        dev for dev in domain.hostdevs
+        if dev.address in gpu.viability.moves and dev.by != "mdev"
+    ]  # fmt: skip
     by_libvirt = [dev.address for dev in mine if dev.managed]
     if by_libvirt:
         return Check(
@@ -140,5 +143,6 @@ def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
 
 
 def with_cards(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """The GPUs that a domain names, by any function of theirs."""
-    return tuple(g for g in gpus if set(g.viability.moves) & set(domain.addresses))
+    """The GPUs that a domain names, by any function of theirs; not those of its mdevs, which
+    stay where they are."""
+    return tuple(g for g in gpus if set(g.viability.moves) & set(domain.functions))

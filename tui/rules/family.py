@@ -2,7 +2,8 @@
 
 The family is read from the device id alone: it is known for a card on vfio-pci,
 for one that no driver supports any more, and where the name lies (a GT 730 is
-Fermi or Kepler, a GTX 860M Kepler or Maxwell). The name only tells brand and form.
+Fermi or Kepler, a GTX 860M Kepler or Maxwell). The name tells brand and form; where it does
+not tell the brand, the id does (``tui.rules.brand``).
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ import re
 from bisect import bisect_right
 
 from tui.model import Brand, Family, Form, NvidiaModel, Verdict
+from tui.rules.brand import brand_by_id, brand_by_name
 
 NVIDIA = "10de"
 """PCI vendor id of NVIDIA."""
 
 PRE_KEPLER: tuple[Family, ...] = ("before Fermi", "Fermi")
 """Families that no driver from R465 on supports."""
+
+NEWER_NAMES = "get newer names of PCI devices: run `update-pciids`, or update the package hwdata"
+"""What settles a brand or form that neither the name nor the id tells."""
 
 _RANGES: tuple[tuple[int, int, Family], ...] = (
     (0x0000, 0x06BF, "before Fermi"),
@@ -57,15 +62,6 @@ functions (audio, USB) lie elsewhere and are not looked up."""
 
 _STARTS = tuple(first for first, _, _ in _RANGES)
 
-_TITAN = re.compile(r"\btitan\b", re.I)
-_GEFORCE = re.compile(r"\bgeforce", re.I)
-_MINING = re.compile(r"\bCMP\b|\bP10\d(-\d{3}|M)\b")
-_PRO = re.compile(
-    r"\bQuadro|\b(NVS|Tesla|GRID|RTX PRO)\b"
-    r"|\bRTX A\d"
-    r"|\bRTX \d.*\bAda\b"
-    r"|\b(T\d{1,4}G?|[ALHB]\d{1,4}[A-Z]?|G[HB]\d{3})(?=$|[ /-])"
-)
 _CHIP_M = re.compile(r"\b(GF|GK|GM|GP|GV|TU|GA|AD|GB|GT|G|C|NV)\d{2,3}[A-Z]*M\b")
 _MOBILE = re.compile(r"\b(Mobile|Max-Q|Laptop|Go)\b", re.I)
 _MODEL_M = re.compile(r"\b[A-Z]?\d{3,4}MX?\b|\bGeForce MX\d{3}\b")
@@ -73,13 +69,16 @@ _HAS_MODEL_M = re.compile(r"\b(GeForce|Quadro|NVS)\b", re.I)
 
 
 def nvidia_model(device: str, name: str) -> NvidiaModel:
-    """The model behind a device id (four hex digits) and its name in pci.ids.
+    """The model behind a device id (four hex digits) and its name in pci.ids, which may be a
+    bare chip (``GP104``) or bare ids (``10de:2bb1``).
 
-    Where the name tells no brand, that is ``unknown``; what neither tells is ``None``.
+    Where neither tells the brand, that is ``unknown``; what else neither tells is ``None``.
     """
     title = _title(name)
-    brand = _brand(title)
-    return NvidiaModel(_family(device), brand, _form(name, title, brand))
+    named = brand_by_name(title)
+    brand = named if named != "unknown" else brand_by_id(device, name)
+    by_id = named == "unknown" and brand != "unknown"
+    return NvidiaModel(_family(device), brand, _form(name, title, named), by_id)
 
 
 def r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
@@ -88,10 +87,29 @@ def r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
     From driver R465 on, desktop GeForce and TITAN cards may be passed through from
     Kepler on, notebook ones from Maxwell on; professional cards always were.
     """
+    verdict, why = _r465_family(model)
+    by_id = " (the name tells no brand, the PCI id does)" if model.brand_by_id else ""
+    return verdict, f"{why}{by_id}"
+
+
+def family_mend(model: NvidiaModel) -> str | None:
+    """What settles an ``unknown`` verdict, where something can."""
+    if model.brand == "mining":
+        return None
+    if model.family is None and model.brand != "unknown":
+        return "update vfiotop: this card is newer than it"
+    if model.brand == "unknown" or (model.family == "Kepler" and model.form is None):
+        return NEWER_NAMES
+    return None
+
+
+def _r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
     if model.brand == "mining":
         return "unknown", "a mining card: NVIDIA does not say whether a guest may have it"
     if model.brand == "unknown":
-        return "unknown", "the name does not tell a GeForce from a professional card"
+        return "unknown", (
+            "neither the name nor the PCI id tells whether it is a GeForce or a professional card"
+        )
     if model.family is None:
         return "unknown", "the device id belongs to no known family"
     return _professional(model.family) if model.brand == "pro" else _geforce(model)
@@ -130,16 +148,6 @@ def _title(name: str) -> str:
     may then be a bare chip (``GP104``) or bare ids (``10de:2bb1``)."""
     _, _, rest = name.partition("[")
     return rest.rpartition("]")[0] or name
-
-
-def _brand(title: str) -> Brand:
-    if _TITAN.search(title):
-        return "titan"
-    if _GEFORCE.search(title):
-        return "geforce"
-    if _MINING.search(title):
-        return "mining"
-    return "pro" if _PRO.search(title) else "unknown"
 
 
 def _form(name: str, title: str, brand: Brand) -> Form | None:

@@ -37,6 +37,8 @@ class Fresh:
 
 def here(guests: Guests | Unavailable) -> Guests | Unavailable:
     """The domains that may have devices of this machine."""
-    if isinstance(guests, Guests) and guests.uri not in (SYSTEM, SYSTEM_BY_SOCKET):
+    if isinstance(guests, Unavailable) or guests.captured:
+        return guests
+    if guests.uri not in (SYSTEM, SYSTEM_BY_SOCKET):
         return Unavailable(f"{guests.uri} does not know who has the devices here")
     return guests

@@ -6,6 +6,7 @@ from tui.model import Check, Gpu, HostView, Readiness, Unavailable, Verdict
 from tui.rules import mends
 from tui.rules.fresh import Fresh
 from tui.rules.libvirt_uri import beyond
+from tui.rules.viability import named
 
 ASK_HERE = "use qemu:///system, which knows who has the devices of this machine"
 
@@ -58,12 +59,9 @@ def viable(gpu: Gpu) -> Check:
         count = len(viability.moves)
         return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
                      f"function{'s' if count > 1 else ''} that move")  # fmt: skip
-    named = ", ".join(f"{b.address} is {b.reason}" for b in viability.blockers[:3])
+    why = named(viability.blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
-    return Check(
-        "iommu.viable", gpu.address, verdict, named or viability.reason or "not viable",
-        viability.reason if named else None,
-    )  # fmt: skip
+    return Check("iommu.viable", gpu.address, verdict, why, viability.mend)
 
 
 def vfio(readiness: Readiness) -> Check:

@@ -39,7 +39,7 @@ def reading(
         return None, why_not or "the guest has not been asked yet"
     if says.problem is not None:
         return None, says.problem
-    mine = [gpu for gpu in gpus if gpu.address in domain.addresses and _alike(gpu, function)]
+    mine = [gpu for gpu in gpus if gpu.address in domain.functions and _alike(gpu, function)]
     found = [card for card in says.cards if _is(card, function)]
     if not found:
         return None, "the guest does not list this card: look whether its driver has it"
@@ -47,8 +47,9 @@ def reading(
         return None, "two alike cards are in the guest: which is which is not known"
     card = found[0]
     return CardReading(
-        function.address, "guest-agent", card.metrics, card.name, taken_at=says.taken_at
-    ), None
+        function.address, "guest-agent", card.metrics, card.name,
+        taken_at=says.taken_at, remarks=says.remarks,
+    ), None  # fmt: skip
 
 
 def driver_version(domain: Domain, agent: AgentReading | Unavailable) -> str | None:
@@ -83,7 +84,7 @@ def _kept(view: HostView, before: tuple[str, ...] | None) -> tuple[str, ...] | N
         return before
     gpus = {gpu.address for gpu in view.gpus}
     kept = {gpu.address for gpu in view.gpus if gpu.role == "guest"}
-    kept |= {a for guest in view.guests for a in guest.domain.addresses if a in gpus}
+    kept |= {a for guest in view.guests for a in guest.domain.functions if a in gpus}
     if view.problem("guests") is not None:
         kept |= set(before or ())
         if not kept and before is None:
@@ -95,7 +96,7 @@ def _askable(view: HostView) -> Iterator[str]:
     for gpu in view.gpus:
         for guest in view.guests:
             domain = guest.domain
-            has_it = gpu.guest_uuid == domain.uuid and gpu.address in domain.addresses
+            has_it = gpu.guest_uuid == domain.uuid and gpu.address in domain.functions
             if has_it and _why_not_asked(gpu.function, domain) is None:
                 yield domain.uuid
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Unavailable
-from tui.rules.family import r465_family
+from tui.rules import taken
+from tui.rules.family import NEWER_NAMES, family_mend, r465_family
+from tui.rules.holding import how_to_stop
 
 ONE_VM = "r465.one-vm"
 
@@ -16,10 +18,18 @@ MAKER = "who made the card cannot be read"
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules are for. Professional cards are exempt."""
 
+UNSURE: tuple[Brand, ...] = ("unknown", "mining")
+"""Brands of which it is not known whether the rules are for them."""
+
 
 def restricted(gpu: Gpu) -> bool:
     """Whether the rules of GeForce passthrough are for this card."""
     return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
+
+
+def unsure(gpu: Gpu) -> bool:
+    """Whether that is not known."""
+    return gpu.nvidia is not None and gpu.nvidia.brand in UNSURE
 
 
 def family(gpu: Gpu) -> Check:
@@ -29,7 +39,8 @@ def family(gpu: Gpu) -> Check:
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
     verdict, why = r465_family(gpu.nvidia)
-    return Check("r465.family", gpu.address, verdict, why)
+    mend = family_mend(gpu.nvidia) if verdict == "unknown" else None
+    return Check("r465.family", gpu.address, verdict, why, mend)
 
 
 def one_vm(
@@ -41,37 +52,81 @@ def one_vm(
     subject: str | None = None,
 ) -> Check:
     """r465.one-vm: at most ``others`` guests with a GeForce card run beside the one
-    whose UUID is ``coming``, over all domains, transient ones and those of any name too."""
-    if isinstance(guests, Unavailable):
-        return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
-    domains = [d for d in guests.domains if d.uuid != coming]
-    with_one = _running_with({gpu.address for gpu in gpus if restricted(gpu)}, domains)
-    if len(with_one) > others:
-        few = ", ".join(f"“{domain.name}”" for domain in with_one[:4])
+    whose UUID is ``coming``, over all domains, transient ones and those of any name too, and
+    over those of which libvirt does not know."""
+    every = () if isinstance(guests, Unavailable) else guests.domains
+    domains = [d for d in every if d.uuid != coming]
+    runs = _users([gpu for gpu in gpus if restricted(gpu)], domains)
+    if len(runs) > others:
+        few = ", ".join(user.words for user in runs[:4])
         return Check(
             ONE_VM, subject, "fail",
-            f"{few} {'runs' if len(with_one) == 1 else 'run'} with a GeForce card: NVIDIA allows "
+            f"{few} {'runs' if len(runs) == 1 else 'run'} with a GeForce card: NVIDIA allows "
             "one such guest on a host",
-            f"shut down {', '.join(domain.name for domain in with_one[others:][:4])} first",
+            f"{_ends(runs[others:][:4])} first",
         )  # fmt: skip
-    unnamed = {g.address for g in gpus if g.nvidia is not None and g.nvidia.brand == "unknown"}
-    unclear = [d for d in _running_with(unnamed, domains) if d not in with_one]
-    if unclear and len(with_one) + len(unclear) > others:
-        name = min(domain.name for domain in unclear)
-        return Check(ONE_VM, subject, "unknown",
-                     f"whether the card of “{name}” is a GeForce is not known")  # fmt: skip
-    unread = [d.name for d in domains if d.problem or d.state == "unknown"]
-    if unread:
-        return Check(ONE_VM, subject, "unknown", f"what “{unread[0]}” has cannot be read")
-    if with_one:
-        return Check(ONE_VM, subject, "pass",
-                     f"“{with_one[0].name}” alone runs with a GeForce card")  # fmt: skip
+    if isinstance(guests, Unavailable):
+        return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
+    own = {a for d in every if d.uuid == coming for a in d.functions} | {subject}
+    rest = [gpu for gpu in gpus if gpu.address not in own]
+    doubt = _doubt(gpus, rest, domains, runs, others)
+    if doubt is not None:
+        return Check(ONE_VM, subject, "unknown", *doubt)
+    if runs:
+        return Check(ONE_VM, subject, "pass", f"{runs[0].words} alone runs with a GeForce card")
     return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest with a GeForce "
                  "card runs")  # fmt: skip
 
 
-def _running_with(cards: set[str], domains: Iterable[Domain]) -> list[Domain]:
-    return [d for d in domains if d.active and cards & set(d.addresses)]
+@dataclass(frozen=True, slots=True)
+class _User:
+    """A guest that runs with a card: its UUID or pid, it in a sentence, and what ends it.
+    ``domain`` is its name where libvirt knows it."""
+
+    key: str | int | None
+    words: str
+    end: str
+    domain: str | None = None
+
+
+def _users(gpus: Iterable[Gpu], domains: Iterable[Domain]) -> list[_User]:
+    """Who runs with one of the cards: domains, and processes of which libvirt does not know."""
+    cards = {gpu.address: gpu for gpu in gpus}
+    running = [d for d in domains if d.active and cards.keys() & set(d.addresses)]
+    processes = {gpu.taken_by.pid: gpu.taken_by for gpu in cards.values() if gpu.taken_by}
+    return [
+        *(_User(d.uuid, f"“{d.name}”", f"shut down {d.name}", d.name) for d in running),
+        *(_User(each.pid, taken.words(each), how_to_stop(each)) for each in processes.values()),
+    ]
+
+
+def _ends(users: Sequence[_User]) -> str:
+    names = [user.domain for user in users if user.domain is not None]
+    ends = [f"shut down {', '.join(names)}"] if names else []
+    return "; ".join([*ends, *(user.end for user in users if user.domain is None)])
+
+
+def _doubt(
+    gpus: Sequence[Gpu], rest: Sequence[Gpu], domains: Sequence[Domain], runs: Sequence[_User],
+    others: int,
+) -> tuple[str, str | None] | None:  # fmt: skip
+    """Why more than ``others`` guests may run with a GeForce card beside those that do, and
+    what to do about that. ``rest`` are the cards that somebody else may have."""
+    unnamed = [gpu for gpu in gpus if unsure(gpu)]
+    unclear = [user for user in _users(unnamed, domains) if user not in runs]
+    if unclear and len(runs) + len(unclear) > others:
+        name = min(user.words for user in unclear)
+        return f"whether the card of {name} is a GeForce is not known", NEWER_NAMES
+    unread = [d.name for d in domains if d.problem or d.state == "unknown"]
+    if unread:
+        return f"what “{unread[0]}” has cannot be read", None
+    dark = [gpu for gpu in rest if gpu.may_be_taken and (restricted(gpu) or gpu in unnamed)]
+    if not dark or len(runs) + len(unclear) + len(dark) <= others:
+        return None
+    told = [f"{user.words} runs with a GeForce card" for user in runs]
+    told.append(f"whether a guest has {' or '.join(gpu.address for gpu in dark[:4])} is not seen")
+    seen = [gpu.vitals.users for gpu in dark if gpu.vitals is not None]
+    return ", and ".join(told), next((users.mend for users in seen if users is not None), None)
 
 
 def one_vm_for(
@@ -80,7 +135,7 @@ def one_vm_for(
     """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
     if "vendor" in gpu.function.unreadable:
         return Check(ONE_VM, gpu.address, "unknown", MAKER)
-    unclear = gpu.nvidia is not None and gpu.nvidia.brand == "unknown"
+    unclear = unsure(gpu)
     if not restricted(gpu) and not unclear:
         return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
     found = one_vm(gpus, guests, coming=coming, others=0, subject=gpu.address)

@@ -36,15 +36,17 @@ def guest_gpu(
     gpus: tuple[PciFunction, ...], domains: tuple[Domain, ...], choice: Choice
 ) -> str | None:
     """The address of the guest GPU: the chosen one; else the one that a domain names,
-    an active domain's first; else the only one that does not drive the host's display."""
+    an active domain's first; else the only one that does not drive the host's display. Where
+    these leave several, the one of them that alone is on VFIO's driver."""
     present = {gpu.address for gpu in gpus}
     if choice.guest_gpu is not None:
         return choice.guest_gpu if choice.guest_gpu in present else None
     named = _named(domains) & present
-    if len(named) > 1:
-        named &= _named(d for d in domains if d.active)
-        return _only(named)
-    return _only(named) if named else _only_spare(gpus)
+    active = named & _named(d for d in domains if d.active)
+    if named:
+        candidates = active or named
+        return _only(candidates) or _only_on_vfio(g for g in gpus if g.address in candidates)
+    return _only_spare(gpus) or _only_on_vfio(g for g in gpus if not g.boot_vga)
 
 
 def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) -> str | None:
@@ -54,14 +56,14 @@ def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) 
         return _only({d.uuid for d in meant(choice.guest, domains)})
     if choice.guest_uuid is not None:
         return _only({d.uuid for d in by_uuid(choice.guest_uuid, domains)})
-    return _only({d.uuid for d in domains if gpu in d.addresses}) if gpu is not None else None
+    return _only({d.uuid for d in domains if gpu in d.functions}) if gpu is not None else None
 
 
 def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
     """The running domain that has a card, where the card is on VFIO's driver."""
     if "driver" in gpu.unreadable or not on_vfio(gpu.driver):
         return None
-    return next((d for d in domains if d.active and gpu.address in d.addresses), None)
+    return next((d for d in domains if d.active and gpu.address in d.functions), None)
 
 
 def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
@@ -87,11 +89,19 @@ def _host_gpu(gpus: tuple[PciFunction, ...], guest: str | None) -> PciFunction |
 
 
 def _named(domains: Iterable[Domain]) -> set[str]:
-    return {address for domain in domains for address in domain.addresses}
+    return {address for domain in domains for address in domain.functions}
 
 
 def _only(candidates: set[str]) -> str | None:
     return next(iter(candidates)) if len(candidates) == 1 else None
+
+
+def _only_on_vfio(candidates: Iterable[PciFunction]) -> str | None:
+    """Of two or more, where all their drivers are known: the others stay with the host."""
+    cards = list(candidates)
+    if len(cards) < 2 or any("driver" in card.unreadable for card in cards):
+        return None
+    return _only({card.address for card in cards if on_vfio(card.driver)})
 
 
 def _only_spare(gpus: tuple[PciFunction, ...]) -> str | None:

@@ -7,7 +7,10 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from tui.model import Blocker, Inventory, PciFunction, Viability
+from collections.abc import Sequence
+
+from tui.model import Blocker, Inventory, PciFunction, Viability, listed
+from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out
 
 HARMLESS_DRIVERS = ("pci-stub", "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
@@ -41,11 +44,13 @@ def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
-        return Viability(None, moves, reason="its IOMMU group cannot be read")
+        why = "its IOMMU group cannot be read"
+        return Viability(None, moves, reason=why, mend=UNREADABLE)
     if gpu.iommu_group is None:
-        return Viability(False, moves, reason=_no_group(inventory))
+        return Viability(False, moves, reason=_no_group(inventory), mend=IOMMU_FIRST)
     if gpu.iommu_group in inventory.noiommu_groups:
-        return Viability(False, moves, reason="a noiommu group isolates nothing: turn the IOMMU on")
+        why = "a noiommu group isolates nothing"
+        return Viability(False, moves, reason=why, mend=IOMMU_FIRST)
     return _of_group(gpu, moves, inventory)
 
 
@@ -71,20 +76,25 @@ def _of_group(gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory) ->
     assert gpu.iommu_group is not None
     members = group_members(gpu.iommu_group, inventory)
     gpu_slots = {f.slot for f in members if f.is_gpu}
-    blockers = tuple(
-        Blocker(f.address, _why(f, gpu_slots))
-        for f in members
-        if blocks(f) and f.address not in moves
-    )
-    if blockers:
-        return Viability(False, moves, blockers, _mend(len(blockers)))
+    blocking = [f for f in members if blocks(f) and f.address not in moves]
+    if blocking:
+        blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
+        mend = ways_out(gpu, blocking, inventory)
+        return Viability(False, moves, blockers, _stay(len(blockers)), mend)
     dark = [f.address for f in members if undecided(f)]
     if dark:
-        return Viability(None, moves, reason=f"the driver of {dark[0]} cannot be read")
+        why = f"the driver of {listed(dark)} cannot be read"
+        return Viability(None, moves, reason=why, mend=UNREADABLE)
     lost = [f.address for f in inventory.functions if "iommu_group" in f.unreadable]
     if lost:
-        return Viability(None, moves, reason=f"the IOMMU group of {lost[0]} cannot be read")
+        why = f"the IOMMU group of {listed(lost)} cannot be read"
+        return Viability(None, moves, reason=why, mend=UNREADABLE)
     return Viability(True, moves)
+
+
+def named(blockers: Sequence[Blocker]) -> str:
+    """All blockers with their reasons, or the first three and how many more there are."""
+    return listed([f"{blocker.address} is {blocker.reason}" for blocker in blockers])
 
 
 def _why(function: PciFunction, gpu_slots: set[str]) -> str:
@@ -95,12 +105,13 @@ def _why(function: PciFunction, gpu_slots: set[str]) -> str:
     return f"used by the host ({function.driver})"
 
 
-def _mend(count: int) -> str:
-    what = "a device of the group stays" if count == 1 else f"{count} devices of the group stay"
-    return f"{what} with the host: try another slot"
+def _stay(count: int) -> str:
+    if count == 1:
+        return "a device of the group stays with the host"
+    return f"{count} devices of the group stay with the host"
 
 
 def _no_group(inventory: Inventory) -> str:
     if inventory.groups or any(f.iommu_group is not None for f in inventory.functions):
         return "no IOMMU group: the IOMMU does not isolate this device"
-    return "no IOMMU group: the IOMMU is off (firmware: VT-d or AMD-Vi; kernel: intel_iommu=on)"
+    return "no IOMMU group: the IOMMU is off"

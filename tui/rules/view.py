@@ -18,6 +18,7 @@ from tui.model import (
     Gpu,
     Group,
     Guest,
+    Holder,
     HostView,
     Inventory,
     NvidiaModule,
@@ -32,10 +33,10 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.rules import guest_readings, release
+from tui.rules import guest_readings, release, taken
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
-from tui.rules.roles import Choice, allowed_guest, holder, owner, roles
+from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.standing import standing
 from tui.rules.viability import companions, on_vfio, undecided, viability
 
@@ -110,7 +111,11 @@ def _gpus(
 ) -> tuple[Gpu, ...]:
     functions = inventory.gpus
     role_of = roles(functions, domains, choice)
-    gpus = (_gpu(f, role_of[f.address], inventory, snapshot, domains) for f in functions)
+    had_by = taken.had_by(functions, domains, _read(snapshot.vitals))
+    gpus = (
+        _gpu(f, role_of[f.address], inventory, snapshot, domains, has_it=had_by.get(f.address))
+        for f in functions
+    )
     return tuple(sorted(gpus, key=lambda gpu: (ROLE_ORDER.index(gpu.role), gpu.address)))
 
 
@@ -120,15 +125,19 @@ def _gpu(
     inventory: Inventory,
     snapshot: Snapshot,
     domains: tuple[Domain, ...],
+    *,
+    has_it: Domain | Holder | None,
 ) -> Gpu:
     vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
-    reading, why_not = _reading(function, card, snapshot, inventory, domains)
+    reading, why_not = _reading(function, card, snapshot, inventory, has_it)
     moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
     whose = _owner(function, domains, card, snapshot.vitals, moved_by)
-    guest = holder(function, domains) if whose.startswith("guest:") else None
+    if whose == "vfio" and has_it is not None:
+        whose = f"guest:{has_it.name if isinstance(has_it, Domain) else taken.by_name(has_it)}"
+    is_its = whose.startswith("guest:")
     return Gpu(
         function=function,
         companions=others,
@@ -141,7 +150,9 @@ def _gpu(
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
         half_bound=moved_by is None and _half_bound(function, others),
-        guest_uuid=guest.uuid if guest else None,
+        guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
+        taken_by=has_it if isinstance(has_it, Holder) else None,
+        may_be_taken=has_it is None and taken.may_be(function, card),
     )
 
 
@@ -176,13 +187,14 @@ def _reading(
     vitals: CardVitals | None,
     snapshot: Snapshot,
     inventory: Inventory,
-    domains: tuple[Domain, ...],
+    has_it: Domain | Holder | None,
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none."""
     if on_vfio(function.driver):
-        domain = holder(function, domains)
-        if domain is not None:
-            return guest_readings.reading(function, domain, inventory.gpus, snapshot.agent)
+        if isinstance(has_it, Domain):
+            return guest_readings.reading(function, has_it, inventory.gpus, snapshot.agent)
+        if has_it is not None:
+            return None, f"in use by {taken.words(has_it)}, of which libvirt does not know"
         return None, f"on {function.driver}: the host cannot read it"
     source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
     listed = None if isinstance(source, Unavailable) else source.of(function.address)

@@ -21,7 +21,7 @@ from tui.rules.roles import Choice
 from tui.swap.consent import Consent, Refused, Unfinished, refuse
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.launch import Told, refusal, unfinished
-from tui.swap.machine import RealMachine
+from tui.swap.machine import Machine, RealMachine
 from tui.swap.plan import DEVICES, homeward
 from tui.swap.preflight import for_recovery
 from tui.swap.request import Request
@@ -38,16 +38,26 @@ class NobodyAsks(Exception):
 
 
 def run(
-    host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal | None = None
+    host: Host,
+    request: Request,
+    begun: Callable[[Entry], None],
+    journal: Journal | None = None,
+    machine: Machine | None = None,
 ) -> Entry:
     """Do what ``request`` asks for; the journal's entry in the end. Calls ``begun`` when the
     first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
     here(host)
     carry_out = _recover if request.recovers else _swap
-    return carry_out(host, request, begun, journal or Journal())
+    return carry_out(host, request, begun, journal or Journal(), machine or RealMachine())
 
 
-def _swap(host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal) -> Entry:
+def _swap(
+    host: Host,
+    request: Request,
+    begun: Callable[[Entry], None],
+    journal: Journal,
+    machine: Machine,
+) -> Entry:
     address, consent = request.address or "", request.consent
     direction: Direction = "bind" if request.deed == "bind" else "unbind"
     with journal.locked() as lock:
@@ -62,7 +72,7 @@ def _swap(host: Host, request: Request, begun: Callable[[Entry], None], journal:
             raise Refused(str(error)) from error
         refuse(plan, consent)
         host.close()
-        runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
+        runner = Runner(machine, journal, lock, despite_doubts=_takes_the_risk(plan, consent))
         home = last.home if last is not None else ()
         entry = runner.prepare(plan, home, identity=request.identity)
         return _unless_alone(
@@ -71,7 +81,11 @@ def _swap(host: Host, request: Request, begun: Callable[[Entry], None], journal:
 
 
 def _recover(
-    host: Host, request: Request, begun: Callable[[Entry], None], journal: Journal
+    host: Host,
+    request: Request,
+    begun: Callable[[Entry], None],
+    journal: Journal,
+    machine: Machine,
 ) -> Entry:
     """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
     finish, consent = request.deed == "finish", request.consent
@@ -82,14 +96,14 @@ def _recover(
         try:
             plan = plan_once(host, Choice(last.address), last.direction, last.address)
         except NoSuchCard as error:
-            if finish or RealMachine().exists(f"{DEVICES}/{last.address}"):
+            if finish or machine.exists(f"{DEVICES}/{last.address}"):
                 raise Refused(str(error)) from error
             # The card is off the bus: what is left of it is given back all the same.
             plan = Plan(last.direction, last.address, (), ())
         host.close()
         plan = for_recovery(plan, finish=finish)
         refuse(plan, consent)
-        runner = Runner(RealMachine(), journal, lock, despite_doubts=_takes_the_risk(plan, consent))
+        runner = Runner(machine, journal, lock, despite_doubts=_takes_the_risk(plan, consent))
         entry = runner.resume(last, plan, undoing=not finish)
         if not finish:
             return _undone(runner, entry, begun)

@@ -22,6 +22,9 @@ from tui.swap.plan import DEVICES
 _WRITER = Path(__file__).with_name("writer.py")
 OVERRIDE_READ_S = 5.0
 
+NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
+"""The nvidia driver's folder of each card that it has."""
+
 
 class Deed(Protocol):
     """Something that a process of its own is doing to the machine."""
@@ -96,6 +99,8 @@ class RealMachine:
 
     def __init__(self) -> None:
         self._nodes: dict[str, set[Node]] = {}
+        self.unanswered: list[subprocess.Popen[bytes]] = []
+        """Reads that have not returned; they may never end, and are left alone."""
 
     def start(self, step: Step, lock: int) -> Deed:
         if step.kind == "load":
@@ -118,21 +123,23 @@ class RealMachine:
             ["/bin/cat", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        try:
-            status = child.wait(OVERRIDE_READ_S)
-        except subprocess.TimeoutExpired as error:  # left alone: it may never end
-            raise HostError(
-                f"the kernel is busy with {address}: somebody else's unbind of it has not returned"
-            ) from error
         assert child.stdout is not None
         with child.stdout:
+            try:
+                status = child.wait(OVERRIDE_READ_S)
+            except subprocess.TimeoutExpired as error:
+                self.unanswered.append(child)
+                raise HostError(
+                    f"the kernel is busy with {address}: somebody else's unbind of it has not "
+                    "returned"
+                ) from error
             text = child.stdout.read(4096).decode("ascii", "replace").strip()
         if status:
             raise HostError(f"{path} cannot be read")
         return None if text in ("", "(null)") else text
 
     def removing(self, address: str) -> bool:
-        return self.driver(address) is None and Path("/proc/driver/nvidia/gpus", address).exists()
+        return self.driver(address) is None and (NVIDIA_CARDS / address).exists()
 
     def exists(self, path: str) -> bool:
         return Path(path).exists()

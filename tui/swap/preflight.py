@@ -18,7 +18,7 @@ from tui.model import (
     Plan,
     Unavailable,
 )
-from tui.rules import condition, ground, holding, passthrough, release
+from tui.rules import condition, ground, holding, passthrough, release, taken
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
 from tui.swap.plan import moves, steps
@@ -90,12 +90,20 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
 def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     """guest.inactive: no running guest has a function of the card's group."""
     check = "guest.inactive"
-    if isinstance(guests, Unavailable):
-        return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
     group = next((g for g in view.groups if g.id == gpu.function.iommu_group and g.id is not None),
                  None)  # fmt: skip
     members = {f.address for f in group.functions} if group else set()
     members |= {f.address for f in moves(gpu)}
+    for other in view.gpus:
+        process = other.taken_by
+        if process is not None and other.address in members:
+            return Check(
+                check, gpu.address, "fail",
+                f"{taken.words(process)} has the card's group, and libvirt does not know of it",
+                holding.how_to_stop(process),
+            )  # fmt: skip
+    if isinstance(guests, Unavailable):
+        return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
     users = [d.name for d in guests.domains if d.active and members & set(d.addresses)]
     if users:
         return Check(check, gpu.address, "fail", f"“{users[0]}” runs and has the card's group",

@@ -1,0 +1,157 @@
+"""Mutants of a module: conditions negated, comparisons flipped, calls and raises dropped."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import CodeType
+from typing import TypeGuard
+
+FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt, ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+}  # fmt: skip
+
+REACHED = "__reached__"
+"""What is called, of the built-in names, where a statement is reached."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One change. ``function`` is where, as ``Class.method``; ``was`` is the code before it, on one
+    line; ``code`` is that of the changed function. ``statement`` is the line of the statement
+    that it is in, ``line`` its own."""
+
+    path: str
+    line: int
+    statement: int
+    function: str
+    deed: str
+    was: str
+    code: CodeType
+
+    @property
+    def name(self) -> str:
+        """What tells it from the others, also when lines move."""
+        return f"{self.path} {self.function}: {self.deed} {self.was}"
+
+
+def mutants(path: str, source: str) -> Iterator[Mutant]:
+    """Every mutant of the functions of a module, nested ones as a part of the outer."""
+    tree = ast.parse(source)
+    for name, function in _functions(tree, ""):
+        statements = dict(_statements(function, function.lineno))
+        for number, (deed, site) in enumerate(_sites(function)):
+            changed = copy.deepcopy(tree)
+            twin = next(f for n, f in _functions(changed, "") if f.lineno == function.lineno)
+            _, there = list(_sites(twin))[number]
+            _change(twin, deed, there)
+            ast.fix_missing_locations(changed)
+            code = _code_of(compile(changed, path, "exec"), name, function)
+            was = " ".join(ast.unparse(site).split())
+            yield Mutant(path, site.lineno, statements[id(site)], name, deed, was, code)
+
+
+def marked(path: str, source: str) -> Iterator[tuple[str, CodeType]]:
+    """Every function of a module, by name, with a call of ``REACHED`` before each statement, of
+    the path and the statement's line."""
+    tree = ast.parse(source)
+    for _, function in list(_functions(tree, "")):
+        _mark(function, path)
+    ast.fix_missing_locations(tree)
+    module = compile(tree, path, "exec")
+    for name, function in _functions(tree, ""):
+        yield name, _code_of(module, name, function)
+
+
+def _mark(node: ast.AST, path: str) -> None:
+    for field, value in ast.iter_fields(node):
+        if isinstance(value, ast.AST):
+            _mark(value, path)
+        if not isinstance(value, list):
+            continue
+        for child in value:
+            if isinstance(child, ast.AST):
+                _mark(child, path)
+        if value and isinstance(value[0], ast.stmt):
+            both = [[_marker(path, child.lineno), child] for child in value]
+            setattr(node, field, [each for pair in both for each in pair])
+
+
+def _marker(path: str, line: int) -> ast.stmt:
+    return ast.parse(f"{REACHED}({path!r}, {line})").body[0]
+
+
+def _statements(node: ast.AST, line: int) -> Iterator[tuple[int, int]]:
+    """For each part of a function, by identity, the line of the statement that it is in."""
+    for child in ast.iter_child_nodes(node):
+        at = child.lineno if isinstance(child, ast.stmt) else line
+        yield id(child), at
+        yield from _statements(child, at)
+
+
+def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function):
+            yield prefix + child.name, child
+        elif isinstance(child, ast.ClassDef):
+            yield from _functions(child, f"{prefix}{child.name}.")
+        elif isinstance(child, ast.If | ast.Try):
+            yield from _functions(child, prefix)
+
+
+def _sites(function: Function) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
+    """Where something may be changed, in the order of the tree."""
+    whole_tests = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.If | ast.While | ast.IfExp):
+            whole_tests.add(id(node.test))
+            yield "negate", node.test
+        elif isinstance(node, ast.comprehension):
+            for test in node.ifs:
+                whole_tests.add(id(test))
+                yield "negate", test
+        elif isinstance(node, ast.Compare):
+            # One that is all of a condition is negated already.
+            if id(node) not in whole_tests and type(node.ops[0]) in FLIPPED:
+                yield "flip", node
+        elif isinstance(node, ast.Raise) or _is_call(node):
+            yield "drop", node
+
+
+def _is_call(node: ast.AST) -> TypeGuard[ast.Expr]:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await)
+
+
+def _change(function: Function, deed: str, site: ast.AST) -> None:
+    class Change(ast.NodeTransformer):
+        def visit(self, node: ast.AST) -> ast.AST:
+            if node is not site:
+                return self.generic_visit(node)
+            if deed == "negate":
+                assert isinstance(node, ast.expr)
+                return ast.UnaryOp(ast.Not(), node)
+            if deed == "flip":
+                assert isinstance(node, ast.Compare)
+                node.ops[0] = FLIPPED[type(node.ops[0])]()
+                return node
+            return ast.Pass()
+
+    Change().visit(function)
+
+
+def _code_of(module: CodeType, name: str, function: Function) -> CodeType:
+    """The code of a function of a module: its first line is that of its first decorator."""
+    line = min([function.lineno, *(d.lineno for d in function.decorator_list)])
+    waiting = [module]
+    while waiting:
+        code = waiting.pop()
+        if code.co_qualname == name and code.co_firstlineno == line:
+            return code
+        waiting += [const for const in code.co_consts if isinstance(const, CodeType)]
+    raise LookupError(name)

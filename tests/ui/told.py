@@ -1,0 +1,46 @@
+"""``python -m tests.ui.told FILE``: the program on its simulated host; at ``!`` it writes to the
+file what Textual's compositor has for the whole screen, as Textual would write it to a terminal,
+and a mark to the terminal."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+
+from tui import __main__ as entry
+from tui import app
+from tui.app import VfiotopApp
+
+
+def main(file: str) -> int:
+    count = 0
+
+    def tell(telling: VfiotopApp) -> None:
+        nonlocal count
+        count += 1
+        update = telling.screen._compositor.render_full_update()
+        width, height = telling.size
+        console = Console(color_system="truecolor", force_terminal=True, width=width, height=height)
+        Path(file).write_text(update.render_segments(console), encoding="utf-8")
+        driver = telling._driver
+        assert driver is not None
+        driver.write(f"\x1b]2;told {count}\x07")
+
+    class Telling(VfiotopApp):
+        CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
+
+        def on_mount(self) -> None:
+            self.bind("exclamation_mark", "tell")
+
+        def action_tell(self) -> None:
+            tell(self)
+
+    app.VfiotopApp = Telling  # type: ignore[misc]
+    sys.argv = ["vfiotop", "--demo"]
+    return entry.main()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1]))

@@ -1,0 +1,39 @@
+"""The PCI addresses of a domain's definition.
+
+Source: https://libvirt.org/formatdomain.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
+
+
+class DefinitionError(ValueError):
+    """A definition that cannot be read, and why in a few words."""
+
+
+def pci_address(address: Mapping[str, str]) -> str:
+    """The PCI address that the attributes of an <address> tell. Raises ``DefinitionError``."""
+    domain = _part(address, "domain", 0xFFFFFFFF, missing="0")
+    bus = _part(address, "bus", 0xFF)
+    slot = _part(address, "slot", 0x1F)
+    function = _part(address, "function", 0x7, missing="0")
+    return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
+
+
+def _part(address: Mapping[str, str], key: str, most: int, missing: str = "") -> int:
+    """A number as strtoul(3) with base 0 takes it, which is what libvirt calls:
+    0x is hexadecimal, a leading 0 octal."""
+    text = address.get(key, missing)
+    if not _C_NUMBER.fullmatch(text):
+        raise DefinitionError(f"the {key} of a PCI hostdev is not a number")
+    try:
+        value = int(text, 8 if text.isdecimal() and text.startswith("0") else 0)
+    except ValueError as error:
+        raise DefinitionError(f"the {key} of a PCI hostdev is not a number") from error
+    if value > most:
+        raise DefinitionError(f"the {key} of a PCI hostdev is out of range")
+    return value

@@ -1,0 +1,14 @@
+"""A list in a sentence: all of it where it is short, else the first few and how many more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+FEW = 3
+
+
+def listed(words: Sequence[str], few: int = FEW) -> str:
+    """``a, b, c and 2 more``."""
+    shown = ", ".join(words[:few])
+    more = len(words) - few
+    return f"{shown} and {more} more" if more > 0 else shown

@@ -1,0 +1,75 @@
+"""What can be done where an IOMMU group has more in it than the card.
+
+A group is what the hardware cannot keep apart: below a port without ACS (Access Control
+Services), devices reach each other without the IOMMU seeing it (kernel:
+Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from tui.model import Inventory, PciFunction, listed
+
+IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
+
+UNREADABLE = "run vfiotop as root, and see whether the kernel's log tells of this device"
+
+OVERRIDE = (
+    "The ACS override patch (pcie_acs_override=) isolates nothing: the kernel then trusts an "
+    "isolation that the hardware does not give, and the guest may reach its neighbours' memory"
+)
+
+_KINDS = {
+    "0c03": "USB controller", "0108": "NVMe disk", "0106": "SATA controller",
+    "01": "disk controller", "02": "network card", "04": "audio device", "07": "serial port",
+}  # fmt: skip
+"""Classes of devices that a guest can use as well as the host; the longer prefix first."""
+
+_HOSTS_OWN = ("01", "02")
+"""Classes of devices that the host may run from: disks and networks."""
+
+_ON_BOARD = "00"
+"""The bus of what is part of the processor or the chipset."""
+
+
+def ways_out(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> str:
+    """What frees the group of ``gpu`` from the functions that block it, as sentences."""
+    return f"{'; or '.join(_ways(gpu, blocking, inventory))}. {OVERRIDE}"
+
+
+def _ways(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> Iterator[str]:
+    on_board = _bus(gpu) == _ON_BOARD
+    if not on_board:
+        yield "put the card into another slot"
+    where = {
+        "amd": " (“ACS Enable” and “AER Cap” under AMD CBS, NBIO)",
+        "intel": " (“ACS Control” or “PCIe ACS”, on boards that have it)",
+    }.get(inventory.iommu_kind or "", "")
+    yield f"turn on ACS in the firmware{where}"
+    gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
+    single = [f for f in blocking if f.slot not in gpu_slots]
+    movable = [f"{f.address} ({kind})" for f in single if (kind := _kind(f)) is not None]
+    if movable:
+        them = "it" if len(movable) == 1 else "them"
+        yield f"give {listed(movable)} to the guest too, if the host can do without {them}"
+    if single:
+        yield _unbind(single, alone=len(blocking) == 1)
+
+
+def _unbind(single: Sequence[PciFunction], *, alone: bool) -> str:
+    """To the letter only for what takes no disk and no network from under the host."""
+    harmless = alone and single[0].class_code[:2] not in _HOSTS_OWN
+    address = shlex.quote(single[0].address) if harmless else "ADDRESS"
+    whose = "its driver" if alone else "the driver of each one that the host can spare"
+    return f"unbind {whose}: `echo {address} > /sys/bus/pci/devices/{address}/driver/unbind`"
+
+
+def _kind(function: PciFunction) -> str | None:
+    code = function.class_code
+    return _KINDS.get(code[:4]) or _KINDS.get(code[:2])
+
+
+def _bus(function: PciFunction) -> str:
+    return function.address.split(":")[1] if function.address.count(":") == 2 else ""
