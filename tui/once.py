@@ -11,6 +11,7 @@ from tui.guest.plan import planned as guest_plan
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import (
+    DeviceUses,
     Direction,
     Domain,
     Gpu,
@@ -28,7 +29,7 @@ from tui.model import (
     by_uuid,
     meant,
 )
-from tui.rules import holding, taken
+from tui.rules import devices, holding, taken
 from tui.rules.domains import with_cards
 from tui.rules.fresh import Fresh
 from tui.rules.guest_readings import attention
@@ -96,8 +97,10 @@ def guest_plan_once(
         typed = choice.guest if typed is None and uuid is None else typed
         raise NoSuchGuest(view.problem("guests") or _no_such_guest(domains, typed, uuid))
     (domain,) = found
-    cards = with_cards(domain, view.gpus) if action == "start" else ()
-    return guest_plan(action, domain, fresh(host, view, guests, cards)), view
+    starts = action == "start"
+    cards = with_cards(domain, view.gpus) if starts else ()
+    seen = fresh(host, view, guests, cards, [domain] if starts else [])
+    return guest_plan(action, domain, seen), view
 
 
 LISTED = 8
@@ -135,7 +138,7 @@ def _with_uuids(domains: Sequence[Domain]) -> str:
 def examine_once(host: Host, choice: Choice, patience: float = PATIENCE) -> Fresh:
     """What the doctor looks at, all of it read now. Raises ``HostError``."""
     view, guests = _view_and_guests(host, choice, patience, without=())
-    return fresh(host, view, guests, view.gpus)
+    return fresh(host, view, guests, view.gpus, devices.of_interest(view))
 
 
 def _view_and_guests(
@@ -158,15 +161,25 @@ def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def fresh(host: Host, view: HostView, guests: Guests | Unavailable, gpus: Sequence[Gpu]) -> Fresh:
-    """What checks look at, with who holds the ``gpus`` of a view that was read now. Raises
-    ``HostError``."""
+def fresh(
+    host: Host,
+    view: HostView,
+    guests: Guests | Unavailable,
+    gpus: Sequence[Gpu],
+    domains: Sequence[Domain] = (),
+) -> Fresh:
+    """What checks look at, with who holds the ``gpus`` of a view that was read now, and what
+    hangs on the devices of ``domains``. Raises ``HostError``."""
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
-    holders = _holders(host, [function.address for gpu in gpus for function in moves(gpu)])
+    asked = [function.address for gpu in gpus for function in moves(gpu)]
+    asked += [address for domain in domains for address in devices.held_at(domain, view)]
+    holders = _holders(host, list(dict.fromkeys(asked)))
     if isinstance(holders, Holders) and not holders.complete:
         for gpu in gpus:
             holders = holding.with_processes(holders, gpu)
-    return Fresh(view, guests, holders, readiness)
+    looked_at = [address for domain in domains for address in devices.looked_at(domain, view)]
+    uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
+    return Fresh(view, guests, holders, readiness, uses)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:

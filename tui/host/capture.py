@@ -12,6 +12,7 @@ import threading
 
 from tui.host import Host, HostError, NothingToRead, Silent, Wake
 from tui.host.confined import Confined
+from tui.host.device_uses import device_uses
 from tui.host.domain_xml import DefinitionError, definition, on_host
 from tui.host.facts import FactsSource
 from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource
@@ -51,6 +52,7 @@ def _host(root: Confined) -> Host:
         banner=f"Captured host: {root.label}",
         readonly=True,
         again=lambda: _host(root),
+        uses=lambda addresses: device_uses(addresses, root),
     )
 
 
