@@ -11,6 +11,7 @@ from tui.guest.plan import planned as guest_plan
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import (
+    DeviceUses,
     Direction,
     Domain,
     Gpu,
@@ -27,7 +28,7 @@ from tui.model import (
     by_uuid,
     meant,
 )
-from tui.rules import holding, taken
+from tui.rules import devices, holding, taken
 from tui.rules.domains import with_cards
 from tui.rules.fresh import Fresh
 from tui.rules.guest_readings import attention
@@ -65,14 +66,14 @@ def plan_once(
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
     for it. Raises ``HostError``, and ``NoSuchCard`` of its kind."""
 
-    def meant_card(view: HostView) -> Sequence[Gpu]:
+    def meant_card(view: HostView) -> Gpu:
         gpu = view.gpu(address) if address else view.guest_gpu
         if gpu is None:
             raise NoSuchCard(_no_such_card(view, address))
-        return [gpu]
+        return gpu
 
-    seen = _look(host, choice, patience, meant_card)
-    return planned(meant_card(seen.view)[0], direction, seen)
+    seen = _look(host, choice, patience, lambda view: ([meant_card(view)], ()))
+    return planned(meant_card(seen.view), direction, seen)
 
 
 def guest_plan_once(
@@ -88,11 +89,11 @@ def guest_plan_once(
     with that ``uuid``, or on the allowed guest, and the view that it was made of. Raises
     ``NoSuchGuest`` and ``HostError``."""
 
-    def its_cards(view: HostView) -> Sequence[Gpu]:
+    def what_it_takes(view: HostView) -> Scope:
         domain = _meant_domain(view, choice, typed, uuid)
-        return with_cards(domain, view.gpus) if action == "start" else ()
+        return (with_cards(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
-    seen = _look(host, choice, patience, its_cards)
+    seen = _look(host, choice, patience, what_it_takes)
     domain = _meant_domain(seen.view, choice, typed, uuid)
     return guest_plan(action, domain, seen), seen.view
 
@@ -148,8 +149,12 @@ def examine_once(
 ) -> Fresh:
     """What the doctor looks at, all of it read now; ``with_readings``: those of the cards too,
     for who prints them. Raises ``HostError``."""
+
+    def everything(view: HostView) -> Scope:
+        return view.gpus, devices.of_interest(view)
+
     needless = () if with_readings else _HOLDS_CARDS
-    return _look(host, choice, patience, lambda view: view.gpus, without=(), needless=needless)
+    return _look(host, choice, patience, everything, without=(), needless=needless)
 
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
@@ -166,29 +171,37 @@ def view_once(host: Host, choice: Choice, patience: float = PATIENCE) -> HostVie
     return assess(_with_users(host, read_once(host, choice, patience)), choice)
 
 
+Scope = tuple[Sequence[Gpu], Sequence[Domain]]
+"""The cards whose holders are looked for, and the domains whose devices are looked at."""
+
+
 def _look(
     host: Host,
     choice: Choice,
     patience: float,
-    cards: Callable[[HostView], Sequence[Gpu]],
+    scope: Callable[[HostView], Scope],
     *,
     without: Sequence[SourceName] = ("agent",),
     needless: Sequence[SourceName] = _HOLDS_CARDS,
 ) -> Fresh:
-    """What all verdicts rest on, whoever tells them, with who holds the ``cards`` of a view. For
-    root no card is held: NVML, which is ``needless`` then, is asked only who uses a card where
-    that cannot be seen otherwise. For a plan no program is started in a guest."""
+    """What all verdicts rest on, whoever tells them. For root no card is held: NVML, which is
+    ``needless`` then, is asked only who uses a card where that cannot be seen otherwise. For a
+    plan no program is started in a guest."""
     root = host.inspector.readiness([]).root
     left_out = (*without, *(needless if root else ()))
     snapshot = _with_users(host, read_once(host, choice, patience, left_out))
     view = assess(snapshot, choice)
-    gpus = cards(view)
+    gpus, domains = scope(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
-    holders = _holders(host, [function.address for gpu in gpus for function in moves(gpu)])
+    asked = [function.address for gpu in gpus for function in moves(gpu)]
+    asked += [address for domain in domains for address in devices.held_at(domain, view)]
+    holders = _holders(host, list(dict.fromkeys(asked)))
     if isinstance(holders, Holders) and not holders.complete and not root:
         for gpu in gpus:
             holders = holding.with_processes(holders, gpu)
-    return Fresh(view, snapshot.guests, holders, readiness)
+    looked_at = [address for domain in domains for address in devices.looked_at(domain, view)]
+    uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
+    return Fresh(view, snapshot.guests, holders, readiness, uses)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:

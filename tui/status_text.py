@@ -81,7 +81,11 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
                f"at most {_link(function.link_max)}")  # fmt: skip
     yield _row("  group", *_group(gpu))
     if gpu.half_bound:
-        yield _row("", "half bound: `vfiotop bind` finishes it, `vfiotop unbind` takes it back")
+        word = "" if gpu.role == "guest" else f" {gpu.address}"
+        yield _row(
+            "",
+            f"half bound: `vfiotop bind{word}` finishes it, `vfiotop unbind{word}` takes it back",
+        )
     for blocker in gpu.viability.blockers:
         yield _row("", blocker.address, blocker.reason)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from textual.geometry import Size
 
-from tui.model import Domain, Guest
+from tui.model import Domain, Guest, GuestDevice, Verdict
 from widgets.canvas import Panel
 from widgets.figures import memory, percent, rate, short, uptime
 from widgets.gauges import graph_lines, meter_line
@@ -21,6 +21,11 @@ STATE_TONES: dict[str, Tone] = {
     "pmsuspended": "warn", "crashed": "bad", "shut off": "dim", "unknown": "warn",
 }  # fmt: skip
 
+DEVICE_TONES: dict[Verdict, Tone] = {
+    "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
+}  # fmt: skip
+"""What speaks against a start comes first: there may be no room for the rest."""
+
 
 class GuestPanel(Panel):
     """The allowed guest, then the other domains."""
@@ -32,6 +37,7 @@ class GuestPanel(Panel):
         self._problem: str | None = None
         self._series: Sequence[float | None] = ()
         self._at: datetime | None = None
+        self._devices: tuple[GuestDevice, ...] = ()
         self._shown: object = None
 
     def show(
@@ -40,15 +46,18 @@ class GuestPanel(Panel):
         problem: str | None,
         series: Sequence[float | None],
         at: datetime,
+        devices: tuple[GuestDevice, ...] = (),
     ) -> None:
         """Draw ``guests`` (the allowed one first) as of ``at``; ``problem`` is why they
-        cannot be read; ``series`` is the allowed guest's CPU load in percent."""
+        cannot be read; ``series`` is the allowed guest's CPU load in percent, ``devices`` what
+        it takes of the host, judged."""
         allowed_up = [uptime(g.domain.started_at, at) for g in guests if g.allowed]
-        shown = (guests, problem, series, allowed_up)
+        shown = (guests, problem, series, allowed_up, devices)
         if shown == self._shown:
             return
         self._shown = shown
         self._guests, self._problem, self._series, self._at = guests, problem, series, at
+        self._devices = devices
         allowed = next((g.domain.name for g in guests if g.allowed), None)
         self.entitle(f"Guest · {allowed}" if allowed else "Guests")
         self._draw()
@@ -59,7 +68,16 @@ class GuestPanel(Panel):
         if self._problem is not None:
             self.paint(wrap(self._problem, self.room.width, "warn"))
             return
-        self.paint(guest_lines(self._guests, self._series, self._at, self.room, self._glyphs))
+        self.paint(
+            guest_lines(
+                self._guests,
+                self._series,
+                self._at,
+                self.room,
+                self._glyphs,
+                devices=self._devices,
+            )
+        )
 
 
 def guest_lines(
@@ -68,6 +86,8 @@ def guest_lines(
     at: datetime,
     room: Size,
     glyphs: Glyphs = RICH,
+    *,
+    devices: Sequence[GuestDevice] = (),
 ) -> list[Line]:
     """The panel's lines. Where no guest is allowed yet, all domains are listed."""
     width, height = room
@@ -77,7 +97,7 @@ def guest_lines(
     others = [guest.domain for guest in guests if not guest.allowed]
     lines: list[Line] = []
     for domain in allowed:
-        lines += _domain_lines(domain, at, width, glyphs)
+        lines += _domain_lines(domain, at, width, glyphs, devices)
     tail = [_other_line(domain, width, glyphs) for domain in others]
     spare = height - len(lines)
     if allowed:
@@ -88,7 +108,9 @@ def guest_lines(
     return tail
 
 
-def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> list[Line]:
+def _domain_lines(
+    domain: Domain, at: datetime, width: int, glyphs: Glyphs, devices: Sequence[GuestDevice]
+) -> list[Line]:
     state = Span(
         f"{glyphs.running if domain.active else glyphs.stopped} {domain.state}",
         STATE_TONES[domain.state],
@@ -107,9 +129,24 @@ def _domain_lines(domain: Domain, at: datetime, width: int, glyphs: Glyphs) -> l
         ("Net", _two_rates("rx", domain.net_rx_bps, "tx", domain.net_tx_bps)),
     ]
     lines += fields(pairs, width, 34, LABEL)
-    devices = " ".join(short(dev.address) for dev in domain.hostdevs) or "none"
-    lines.append(line(Span(f"{'PCI':<{LABEL}}", "label"), devices))
+    pci = line(Span(f"{'PCI':<{LABEL}}", "label"), *_devices(domain, devices))
+    # What forbids a start is not cut off where there is room for little.
+    forbids = any(device.verdict == "fail" for device in devices)
+    lines.insert(1 if forbids else len(lines), pci)
     return lines
+
+
+def _devices(domain: Domain, judged: Sequence[GuestDevice]) -> Line:
+    """The PCI functions that a domain takes, those that speak against a start with the reason
+    and first."""
+    reasons = {dev.address: dev for dev in judged if dev.short}
+    order = list(DEVICE_TONES)
+    worst = sorted(reasons.values(), key=lambda dev: order.index(dev.verdict))
+    spans = [Span(f"{short(d.address)} {d.short}", DEVICE_TONES[d.verdict]) for d in worst]
+    fine = [short(a) for a in domain.addresses if a not in reasons]
+    if fine or not spans:
+        spans.append(Span(" ".join(fine) or "none"))
+    return tuple(part for span in spans for part in (span, Span("  ")))[:-1]
 
 
 def _two_rates(a: str, first: float | None, b: str, second: float | None) -> Line:

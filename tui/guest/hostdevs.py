@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,8 @@ from tui.config import write_atomically
 from tui.host import GuestControl, HostError, Unsettled
 from tui.host.domain_edit import with_functions
 from tui.host.domain_xml import DefinitionError
-from tui.model import Domain, Gpu
+from tui.model import Domain, Gpu, HostView
+from tui.rules.strays import strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,29 @@ class Change:
 
 
 def leaving(domain: Domain, card: Gpu, gpus: Sequence[Gpu]) -> tuple[str, ...]:
-    """The functions of other cards that the domain names, which ``card`` comes in place of."""
+    """The hostdevs of other cards in the domain, which ``card`` comes in place of."""
     others = {a for gpu in gpus if gpu.address != card.address for a in gpu.viability.moves}
-    return tuple(a for a in domain.addresses if a in others and a not in card.viability.moves)
+    return tuple(a for a in _hostdevs(domain) if a in others and a not in card.viability.moves)
+
+
+def astray(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
+    """Its hostdevs that are for certain not what they were, by address, and why, in words that
+    complete "it …". ``card`` comes in their place too."""
+    hostdevs, named = _hostdevs(domain), card.viability.moves
+    found = (s for s in strays(domain, view) if s.certain)
+    return {s.address: s.why for s in found if s.address in hostdevs and s.address not in named}
+
+
+def _hostdevs(domain: Domain) -> tuple[str, ...]:
+    """What a <hostdev> names: nothing else of a definition is changed."""
+    return tuple(dev.address for dev in domain.hostdevs if dev.by == "hostdev")
+
+
+def doubtful(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
+    """Those that stay and may be the old address of a card, and why."""
+    named = card.viability.moves
+    found = strays(domain, view)
+    return {s.address: s.why for s in found if not s.certain and s.address not in named}
 
 
 def missing(domain: Domain, card: Gpu) -> tuple[str, ...]:
@@ -42,14 +63,15 @@ def missing(domain: Domain, card: Gpu) -> tuple[str, ...]:
 
 def give(
     control: GuestControl, domain: Domain, card: Gpu, gpus: Sequence[Gpu], *, folder: Path,
-    at: datetime,
+    at: datetime, gone: Collection[str] = (),
 ) -> Change:  # fmt: skip
-    """Have the domain name ``card`` with all its functions in place of other cards. Raises
-    ``Unsettled`` where that is not known or cannot be read back, and ``HostError`` where
-    nothing was changed."""
+    """Have the domain name ``card`` with all its functions in place of other cards and of the
+    hostdevs that are ``gone`` astray. Raises ``Unsettled`` where that is not known or cannot be
+    read back, and ``HostError`` where nothing was changed."""
     before = control.definition(domain.uuid)
     try:
-        edited = with_functions(before, card.viability.moves, leaving(domain, card, gpus))
+        out = (*leaving(domain, card, gpus), *gone)
+        edited = with_functions(before, card.viability.moves, out)
     except DefinitionError as error:
         raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
     kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
-from tui.rules import domains, ground, holding, passthrough, release
+from tui.rules import condition, devices, domains, ground, holding, passthrough, release
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
@@ -99,6 +99,8 @@ def _more(
 def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
+    if domain.hostdevs:
+        yield devices.check(domain, fresh)
     view = fresh.view
     guest = view.guest.domain if view.guest else None
     for gpu in cards:
@@ -106,7 +108,7 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
         yield domains.allowed(domain, gpu, guest)
         yield domains.complete(domain, gpu)
         yield domains.managed(domain, gpu)
-        yield preflight.movable(gpu)
+        yield condition.movable(gpu)
         yield preflight.no_guest(gpu, view, fresh.here)
         yield passthrough.not_shared(gpu)
         yield passthrough.two_gpus(gpu, view)

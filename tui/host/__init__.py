@@ -19,6 +19,7 @@ from tui.host.calls import CallLog
 from tui.model import (
     AgentReading,
     Attention,
+    DeviceUses,
     DomainState,
     DrmReading,
     GuestAction,
@@ -206,6 +207,10 @@ def _no_agent() -> Source[AgentReading]:
     return Silent("no guest is asked on this host")
 
 
+def _no_uses(addresses: Collection[str]) -> DeviceUses:
+    return DeviceUses()
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -217,7 +222,8 @@ class Host:
     ``banner`` is shown on every screen when the host is not the real one; ``now`` is
     the clock its readings are stamped with; ``again`` opens the same host once more, for a
     reading beside this one. ``attend`` tells its sources what is looked at, and returns at
-    once; ``calls`` is how often it asked others.
+    once; ``calls`` is how often it asked others. ``uses`` looks what hangs on some of its
+    functions, for a plan and not while sampling; it may block, and never raises.
     """
 
     facts: Source[HostFacts]
@@ -234,6 +240,7 @@ class Host:
     mover: Mover = field(default_factory=Still)
     control: GuestControl = field(default_factory=OnlyLookedAt)
     again: Callable[[], Host] | None = None
+    uses: Callable[[Collection[str]], DeviceUses] = _no_uses
     attend: Callable[[Attention], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
     now: Callable[[], datetime] = _utc_now

@@ -15,6 +15,7 @@ from contextlib import suppress
 
 from tui.host import Host, HostError, NothingToRead, Silent, Wake
 from tui.host.confined import Confined
+from tui.host.device_uses import device_uses
 from tui.host.domain_files import Read, identity, read, told_apart
 from tui.host.domain_xml import DefinitionError, definition, on_host
 from tui.host.facts import FactsSource
@@ -57,6 +58,7 @@ def _host(root: Confined) -> Host:
         readonly=True,
         inspector=CapturedInspector(root),
         again=lambda: _host(root),
+        uses=lambda addresses: device_uses(addresses, root),
     )
 
 

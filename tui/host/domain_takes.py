@@ -72,7 +72,13 @@ def _one(element: ElementTree.Element, owner: ElementTree.Element, by: HostDevBy
     address = element.find("source/address")
     if address is None:
         raise DefinitionError(f"a PCI {by} has no address")
-    return HostDev(pci_address(address.attrib), managed=owner.get("managed") == "yes", by=by)
+    rom = element.find("rom")
+    return HostDev(
+        pci_address(address.attrib),
+        managed=owner.get("managed") == "yes",
+        by=by,
+        rom=rom is not None and bool(rom.get("file")),
+    )
 
 
 def _mdev(device: ElementTree.Element) -> str:

@@ -48,17 +48,33 @@ def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
         os.close(descriptor)
 
 
+def unescaped(field: bytes) -> bytes:
+    """A field of mountinfo or /proc/swaps as it was: blanks, tabs, newlines, ``#`` and
+    backslashes are three octal digits there (kernel: fs/seq_file.c, mangle_path)."""
+    first, *rest = field.split(b"\\")
+    return first + b"".join(_plain(part) for part in rest)
+
+
+def _plain(part: bytes) -> bytes:
+    digits = part[:3]
+    if len(digits) == 3 and digits[0] in b"0123" and all(byte in b"01234567" for byte in digits):
+        return bytes([int(digits, 8)]) + part[3:]
+    return b"\\" + part
+
+
 class Mount:
-    """A line of mountinfo. Blanks in paths are octal there, so that fields end at blanks."""
+    """A line of mountinfo. ``number`` is the device's, ``major:minor``; ``source`` is what was
+    mounted, as a path where it is a device."""
 
     def __init__(self, line: bytes) -> None:
         """Raises ``ValueError`` and ``IndexError`` for anything else."""
         fields = line.split(b" ")
         dash = fields.index(b"-", 6)
         self.id, self.root = fields[0], fields[3]
+        self.number = fields[2]
         major, minor = fields[2].split(b":")
         self.device = b"%02x:%02x" % (int(major), int(minor))  # as in /proc/<pid>/maps
-        self.point = fields[4].replace(b"\\040", b" ").replace(b"\\134", b"\\")
+        self.point, self.source = unescaped(fields[4]), unescaped(fields[dash + 2])
         self.type = fields[dash + 1].partition(b".")[0]  # fuse.sshfs is fuse
         self.options = frozenset(fields[5].split(b",")) | frozenset(fields[dash + 3].split(b","))
 

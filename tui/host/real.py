@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tui.host import Host, Mover, OnlyLookedAt, Silent, Source, Still
 from tui.host.agent import AgentSource
 from tui.host.calls import CallLog
+from tui.host.device_uses import device_uses
 from tui.host.drm import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.guest_control import LibvirtControl
@@ -70,6 +71,7 @@ def real_host(
         control=OnlyLookedAt() if readonly else LibvirtControl(uri),
         mover=Still() if readonly or mover is None else mover,
         again=lambda: real_host(uri, readonly=readonly, asking=asking),
+        uses=device_uses,
         attend=attend,
         calls=calls,
     )

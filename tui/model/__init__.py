@@ -12,6 +12,13 @@ case hex digits without ``0x``.
 from __future__ import annotations
 
 from tui.model.attention import Asked, Attention, Cost, SourceState
+from tui.model.devices import (
+    Attachment,
+    AttachmentKind,
+    DeviceUse,
+    DeviceUses,
+    GuestDevice,
+)
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -90,6 +97,8 @@ __all__ = [
     "SWAP_ENDS",
     "AgentReading",
     "Asked",
+    "Attachment",
+    "AttachmentKind",
     "Attention",
     "Bar",
     "Blocker",
@@ -104,6 +113,8 @@ __all__ = [
     "Check",
     "Checked",
     "Cost",
+    "DeviceUse",
+    "DeviceUses",
     "Direction",
     "Domain",
     "DomainState",
@@ -117,6 +128,7 @@ __all__ = [
     "Guest",
     "GuestAction",
     "GuestCard",
+    "GuestDevice",
     "GuestPlan",
     "GuestSays",
     "Guests",

@@ -27,11 +27,13 @@ HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
 @dataclass(frozen=True, slots=True)
 class HostDev:
     """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function
-    by itself. An mdev, which is a share of a card, stands here with the card's function."""
+    by itself. An mdev, which is a share of a card, stands here with the card's function.
+    ``rom``: it has a <rom> file, as cards have that were dumped."""
 
     address: str
     managed: bool
     by: HostDevBy = "hostdev"
+    rom: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

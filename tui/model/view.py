@@ -157,7 +157,7 @@ class Group:
 
     ``verdicts`` has, for each function in order, how it bears on the GPU of the
     group that matters most: ``moves`` with it, ``blocks`` it, ``ok``, or
-    ``unknown``; ``reasons`` the blockers' reasons by address.
+    ``unknown``; ``reasons`` the blockers' reasons by address. ``noiommu``: it isolates nothing.
     """
 
     id: int | None
@@ -165,6 +165,7 @@ class Group:
     marks: tuple[Literal["gpu", "moves", "blocks", "ok", "unknown"], ...]
     reasons: tuple[Blocker, ...] = ()
     role: Role | None = None
+    noiommu: bool = False
 
     def reason(self, address: str) -> str | None:
         return next((b.reason for b in self.reasons if b.address == address), None)
@@ -208,7 +209,8 @@ class HostView:
 
     GPUs are ordered guest first, then host, then the others; groups with the
     guest GPU's on top. ``problems`` are (source, sentence) of what cannot be read;
-    ``calm`` those of them where nothing is wrong.
+    ``calm`` those of them where nothing is wrong. ``absent_card`` is the address that was chosen
+    for the guest, where no GPU is any more.
     """
 
     facts: HostFacts | None = None
@@ -225,6 +227,7 @@ class HostView:
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
     calm: tuple[SourceName, ...] = ()
+    absent_card: str | None = None
 
     def problem(self, source: SourceName) -> str | None:
         return next((text for name, text in self.problems if name == source), None)

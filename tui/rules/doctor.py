@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model import Check, Gpu, Guest
-from tui.rules import domains, ground, holding, passthrough, release
+from tui.rules import condition, devices, domains, ground, holding, passthrough, release
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 
@@ -29,7 +29,7 @@ def examine(fresh: Fresh) -> tuple[Ward, ...]:
     gpu = view.guest_gpu
     wards = (
         Ward("Host", tuple(_host(fresh))),
-        *(_cards(fresh) if gpu is None else [Ward("Guest GPU", tuple(_card(gpu, fresh)))]),
+        *(_cards(fresh) if gpu is None else _guest_card(gpu, fresh)),
         Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
     return tuple(Ward(w.title, of_its_owner(w.checks, fresh.readiness)) for w in wards)
@@ -59,8 +59,31 @@ def _host(fresh: Fresh) -> Iterator[Check]:
     yield ground.privilege(fresh.readiness)
 
 
+def _guest_card(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
+    """The guest's card in full, and what is wrong with another."""
+    yield Ward("Guest GPU", tuple(_card(gpu, fresh)))
+    for other in fresh.view.gpus:
+        if other.address != gpu.address:
+            yield from _wrong(other, fresh)
+
+
+def _wrong(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
+    """What is wrong with a card that is not the guest's."""
+    checks = tuple(check for check in _condition(gpu, fresh) if check.verdict != "pass")
+    if checks:
+        yield Ward(f"{gpu.address} {gpu.name}", checks)
+
+
+def _condition(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+    """Whether a card is whole and answers, whosever it is."""
+    yield condition.answers(gpu)
+    yield condition.movable(gpu)
+    yield condition.half_bound(gpu, fresh.view)
+
+
 def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
+    yield from _condition(gpu, fresh)
     yield passthrough.two_gpus(gpu, view)
     yield passthrough.not_shared(gpu)
     yield ground.viable(gpu)
@@ -81,21 +104,25 @@ def _cards(fresh: Fresh) -> Iterator[Ward]:
         return
     unknown = Check("guest.gpu", None, "unknown", "which card is the guest's is not known",
                     "choose it with w, or set guest_gpu in the configuration")  # fmt: skip
-    yield Ward("Guest GPU", (unknown,))
+    yield Ward("Guest GPU", (condition.chosen(view) or unknown,))
     free = [gpu for gpu in view.gpus if passthrough.not_shared(gpu).verdict != "fail"]
-    for gpu in free or view.gpus:
-        yield Ward(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+    for gpu in view.gpus:
+        if gpu in (free or view.gpus):
+            yield Ward(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+        else:
+            yield from _wrong(gpu, fresh)
 
 
 _OF_A_CARD = (
-    "host.two-gpus", "host.not-shared", "iommu.viable", "r465.family", "r465.sriov",
-    "nvidia.release", holding.ID,
+    condition.ANSWERS, condition.MOVABLE, condition.HALF_BOUND, "host.two-gpus",
+    "host.not-shared", "iommu.viable", "r465.family", "r465.sriov", "nvidia.release", holding.ID,
 )  # fmt: skip
 
 
 def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check]:
     view = fresh.view
     yield passthrough.one_vm(view.gpus, fresh.here)
+    yield from _devices(fresh)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", "which guest may have the card is not known",
@@ -104,3 +131,13 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check
     yield domains.complete(guest.domain, gpu)
     yield domains.managed(guest.domain, gpu)
     yield domains.driver(guest.domain, guest.driver_version, gpu.no_reading)
+
+
+def _devices(fresh: Fresh) -> Iterator[Check]:
+    """Of the guest. Where it is not known, what is wrong with each domain that may be it."""
+    found = [devices.check(domain, fresh) for domain in devices.of_interest(fresh.view)]
+    wrong = [check for check in found if check.verdict != "pass"]
+    yield from wrong or found[:1]
+    if not found:
+        yield Check(devices.ID, None, "unknown", "which guest may have the card is not known",
+                    "choose it with w, or set guest in the configuration")  # fmt: skip

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from tui.model import Guests, Holders, HostView, Readiness, Unavailable
+from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, Unavailable
 
 SYSTEM = "qemu:///system"
 """The libvirt that knows which guests of this machine have its devices."""
@@ -17,12 +17,13 @@ SYSTEM_BY_SOCKET = "qemu+unix:///system"
 @dataclass(frozen=True, slots=True)
 class Fresh:
     """All of it read after the user asked. Domains of another libvirt than the system's tell
-    nothing of who has a card."""
+    nothing of who has a card. ``uses`` tells what hangs on the guests' devices."""
 
     view: HostView
     guests: Guests | Unavailable
     holders: Holders | Unavailable
     readiness: Readiness
+    uses: DeviceUses = field(default_factory=DeviceUses)
 
     @property
     def readonly(self) -> bool:

@@ -75,6 +75,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         swap=_read(snapshot.swap),
         problems=_problems(snapshot),
         calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
+        absent_card=_absent_card(inventory, choice),
     )
     return replace(view, checks=standing(view, snapshot.guests))
 
@@ -93,6 +94,13 @@ def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
     # That there was no swap, or that there is no such card or guest, is how it should be, and
     # no panel is empty for it.
     return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.calm))
+
+
+def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
+    """The card that was chosen for the guest, where none is there any more."""
+    if inventory is None or choice.guest_gpu in {None, *(gpu.address for gpu in inventory.gpus)}:
+        return None
+    return choice.guest_gpu
 
 
 def _is_calm(reading: Reading) -> bool:
@@ -260,7 +268,10 @@ def _groups(inventory: Inventory, gpus: tuple[Gpu, ...]) -> tuple[Group, ...]:
         first.setdefault(gpu.function.iommu_group, gpu)
     order = {group: place for place, group in enumerate(first)}
     ids = sorted(members, key=lambda g: (g is None, order.get(g, len(order)), g or 0))
-    return tuple(_group(g, tuple(members[g]), first.get(g)) for g in ids)
+    noiommu = inventory.noiommu_groups
+    return tuple(
+        replace(_group(g, tuple(members[g]), first.get(g)), noiommu=g in noiommu) for g in ids
+    )
 
 
 def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | None) -> Group:

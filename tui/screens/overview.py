@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
+from tui.background import background
 from tui.commands import bindings
+from tui.host import HostError
 from tui.live import GUEST_CPU, Live, util_key
-from tui.model import NOT_READ_YET
+from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
+from tui.rules.devices import looked_at, standing
 from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
@@ -34,6 +37,11 @@ class OverviewScreen(HostScreen):
     CSS_PATH = "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "GpuPanel"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._uses = DeviceUses()
+        self._looked_for: Hashable = ()
 
     def body(self) -> Iterable[Widget]:
         glyphs = self.vfiotop.glyphs
@@ -72,11 +80,33 @@ class OverviewScreen(HostScreen):
         view = live.view
         past = live.history.series(GUEST_CPU)
         at = self.vfiotop.host.now()
-        self.query_one(GuestPanel).show(view.guests, view.problem("guests"), past, at)
+        self.query_one(GuestPanel).show(
+            view.guests, view.problem("guests"), past, at, self._devices(live)
+        )
         groups = self.query_one(GroupTree)
         groups.entitle("IOMMU groups" if view.iommu_enabled else "PCI devices")
         groups.show(view.groups, view.problem("pci"))
         self.query_one(EventList).show(live.events)
+
+    def _devices(self, live: Live) -> tuple[GuestDevice, ...]:
+        """What the guest takes of the host. What hangs on it is looked at when other devices, or
+        others of them on drivers of the host, are to be judged."""
+        guest = live.view.guest
+        if guest is None:
+            return ()
+        addresses = looked_at(guest.domain, live.view)
+        if addresses != self._looked_for:
+            self._looked_for = addresses
+            self.run_worker(self._look(addresses), exclusive=True)
+        return standing(guest.domain, live.view, live.snapshot.guests, self._uses)
+
+    async def _look(self, addresses: tuple[str, ...]) -> None:
+        host = self.vfiotop.host
+        try:
+            self._uses = await background(lambda: host.uses(addresses))
+        except HostError:  # no thread can be started: what hangs on them stays unknown
+            self._uses = DeviceUses()
+        self.show()
 
     def _draw_gpus(self, live: Live) -> None:
         gpus, at, late_s = live.view.gpus, self.vfiotop.host.now(), self.vfiotop.late_s

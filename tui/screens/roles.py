@@ -79,8 +79,15 @@ class RolesScreen(HostScreen):
         gpu, domain = self._gpu, self._domain
         if gpu is None or domain is None or not domain.persistent or domain.problem is not None:
             return False
-        gpus = self.vfiotop.live.view.gpus
-        return bool(hostdevs.missing(domain, gpu) or hostdevs.leaving(domain, gpu, gpus))
+        return bool(hostdevs.missing(domain, gpu) or self._leaving(gpu, domain))
+
+    def _leaving(self, gpu: Gpu, domain: Domain) -> dict[str, str]:
+        """The hostdevs that are taken out, and why."""
+        view = self.vfiotop.live.view
+        others = hostdevs.leaving(domain, gpu, view.gpus)
+        return dict.fromkeys(others, "belongs to another card") | dict(
+            hostdevs.astray(domain, gpu, view)
+        )
 
     # --- keys ---
 
@@ -150,12 +157,13 @@ class RolesScreen(HostScreen):
         if gpu is None or domain is None:
             return
         gpus, control, at = app.live.view.gpus, app.host.control, app.host.now()
+        gone = tuple(hostdevs.astray(domain, gpu, app.live.view))
         folder = state.folder() / "domains"
         self._busy = True
         self.show()
         try:
             self._change = await background(
-                lambda: hostdevs.give(control, domain, gpu, gpus, folder=folder, at=at)
+                lambda: hostdevs.give(control, domain, gpu, gpus, folder=folder, at=at, gone=gone)
             )
             self._told = self._changed(domain, self._change)
         except HostError as error:
@@ -207,15 +215,24 @@ class RolesScreen(HostScreen):
         return self._offer(gpu, domain), "strong"
 
     def _offer(self, gpu: Gpu, domain: Domain) -> str:
-        out = hostdevs.leaving(domain, gpu, self.vfiotop.live.view.gpus)
+        view, out = self.vfiotop.live.view, self._leaving(gpu, domain)
         names = " ".join(map(short, hostdevs.missing(domain, gpu)))
-        instead = f" in place of {' '.join(map(short, out))}" if out else ""
+        gone = " ".join(map(short, out))
+        if names:
+            instead = f" in place of {gone}" if out else ""
+            deed = f"does not name the card yet: y writes {names}{instead} into its definition"
+        else:
+            deed = f"names the card, and more: y takes {gone} out of its definition"
+        whys = [f"{short(address)} {why}." for address, why in out.items()]
+        whys += [
+            f"{short(address)} {why}. It stays: `virsh edit {domain.word}` takes it out."
+            for address, why in hostdevs.doubtful(domain, gpu, view).items()
+        ]
         when = " It holds from its next start on." if domain.active else ""
-        return (
-            f"It is kept. {domain.name} does not name the card yet: y writes {names or 'it'}"
-            f"{instead} into its definition, and changes nothing else of it. The definition that "
-            f"it has now is kept.{when}"
-        )
+        return " ".join((
+            f"It is kept. {domain.name} {deed}, and changes nothing else of it.", *whys,
+            f"The definition that it has now is kept.{when}",
+        ))  # fmt: skip
 
     @staticmethod
     def _changed(domain: Domain, change: hostdevs.Change) -> tuple[str, Tone]:

@@ -18,7 +18,7 @@ from tui.model import (
     Plan,
     Unavailable,
 )
-from tui.rules import ground, holding, passthrough, release, taken
+from tui.rules import condition, ground, holding, passthrough, release, taken
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.rules.viability import on_vfio
@@ -55,7 +55,8 @@ def _matters_to_undo(check: Check) -> bool:
 def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
-    every = (movable(gpu), _needed(gpu, plan.direction), *found, *_holders(gpu, plan, fresh))
+    moves_whole = (condition.movable(gpu), _needed(gpu, plan.direction))
+    every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
     return of_its_owner(every, fresh.readiness)
 
 
@@ -77,20 +78,6 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
 def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield no_guest(gpu, fresh.view, fresh.here)
     yield ground.privilege(fresh.readiness)
-
-
-def movable(gpu: Gpu) -> Check:
-    """swap.movable: the kernel is not busy with the card."""
-    check, address = "swap.movable", gpu.address
-    if gpu.owner in ("stuck", "moving"):
-        return Check(check, address, "fail", gpu.no_reading or f"the card is {gpu.owner}",
-                     "wait until the kernel is done with it")  # fmt: skip
-    if gpu.owner == "unknown":
-        return Check(check, address, "unknown", "the driver of the card cannot be read")
-    dark = [f.address for f in gpu.companions if "driver" in f.unreadable]
-    if dark:
-        return Check(check, address, "unknown", f"the driver of {dark[0]} cannot be read")
-    return Check(check, address, "pass", f"on {gpu.function.driver or 'no driver'} now")
 
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:

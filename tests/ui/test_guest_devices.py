@@ -1,0 +1,232 @@
+"""What a guest takes of the host: on its panel, in the plan of a start, and under w."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from textual.geometry import Size
+from textual.pilot import Pilot
+
+from tests.ui.rig import DISK, GUESTS, HOST_CARD, INVENTORY, NOON, WIN11, Rig, until
+from tests.ui.test_swap import dim
+from tui.model import (
+    Attachment,
+    DeviceUse,
+    DeviceUses,
+    Domain,
+    Guest,
+    GuestDevice,
+    HostDev,
+    Verdict,
+)
+from tui.rules.roles import Choice
+from widgets.guest_panel import guest_lines
+
+DISK_AT = DISK.address
+ROOT = DeviceUse(DISK_AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", used=True),))
+OFF = replace(WIN11, state="shut off")
+WITH_DISK = replace(OFF, hostdevs=(*OFF.hostdevs, HostDev(DISK_AT, managed=True)))
+
+
+TALL = ((120, 40), (80, 24), (45, 44))
+"""The guest's panel is on the screen without scrolling."""
+
+
+def judged(address: str, verdict: Verdict, short: str) -> GuestDevice:
+    return GuestDevice(address, verdict, f"{address} …", short)
+
+
+WRONG = (
+    judged("0000:01:00.0", "pass", ""), judged("0000:01:00.1", "warn", "on snd_hda_intel"),
+    judged(DISK_AT, "fail", "on nvme"),
+)  # fmt: skip
+
+
+def pci_line(devices: tuple[GuestDevice, ...], width: int = 60) -> list[tuple[str, str]]:
+    lines = guest_lines(
+        (Guest(WITH_DISK, allowed=True),), (), NOON, Size(width, 12), devices=devices
+    )
+    (line,) = (each for each in lines if each and each[0].text.startswith("PCI"))
+    return [(span.text, span.tone) for span in line[1:] if span.text.strip()]
+
+
+def test_what_speaks_against_a_start_comes_first_with_its_reason() -> None:
+    assert pci_line(WRONG) == [
+        ("02:00.0 on nvme", "bad"), ("01:00.1 on snd_hda_intel", "warn"), ("01:00.0", "text"),
+    ]  # fmt: skip
+
+
+def test_where_all_is_well_the_addresses_stand_alone() -> None:
+    fine = tuple(judged(dev.address, "pass", "") for dev in WITH_DISK.hostdevs)
+    assert pci_line(fine) == pci_line(()) == [("01:00.0 01:00.1 02:00.0", "text")]
+
+
+# --- on a host --------------------------------------------------------------------------------
+
+
+class Uses:
+    """What hangs on the devices, and how often that was looked at."""
+
+    def __init__(self, *uses: DeviceUse) -> None:
+        self.uses, self.asked = uses, list[tuple[str, ...]]()
+
+    def __call__(self, addresses: Collection[str]) -> DeviceUses:
+        self.asked.append(tuple(addresses))
+        return DeviceUses(self.uses)
+
+
+def _shows(rig: Rig, domain: Domain) -> bool:
+    return [guest.domain for guest in rig.app.live.view.guests] == [domain]
+
+
+def with_uses(rig: Rig, *uses: DeviceUse) -> Uses:
+    found = Uses(*uses)
+    rig.host = replace(rig.host, uses=found, again=lambda: replace(rig.again(), uses=found))
+    rig.app.host = rig.host
+    return found
+
+
+@pytest.mark.parametrize("size", TALL)
+async def test_the_panel_says_what_hangs_on_it_and_looks_once(size: tuple[int, int]) -> None:
+    rig = Rig()
+    uses = with_uses(rig, ROOT)
+    rig.guests.reading = replace(GUESTS, domains=(WITH_DISK,))
+    async with rig.running(size) as pilot:
+        await until(pilot, lambda: "02:00.0 on nvme" in rig.text())
+        await until(pilot, lambda: len(uses.asked) == 1)
+        for cpu in (1, 2, 3):
+            busier = replace(WITH_DISK, cpu_pct=cpu)
+            rig.guests.put(replace(GUESTS, domains=(busier,)))
+            await until(pilot, partial(_shows, rig, busier))
+        assert uses.asked == [(DISK_AT,)]
+        functions = tuple(f for f in INVENTORY.functions if f.address != DISK_AT)
+        rig.pci.put(replace(INVENTORY, functions=functions))
+        await until(pilot, lambda: "02:00.0 gone" in rig.text())
+
+
+@pytest.mark.parametrize("size", TALL, ids=["120x40", "80x24", "45x44"])
+def test_pixels(size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:
+    rig = Rig()
+    with_uses(rig, ROOT)
+    gone = HostDev("0000:02:00.1", managed=True)
+    rig.guests.reading = replace(
+        GUESTS, domains=(replace(WITH_DISK, hostdevs=(*WITH_DISK.hostdevs, gone)),)
+    )
+
+    async def ready(pilot: Pilot[None]) -> None:
+        await until(pilot, lambda: "02:00.0 on nvme" in rig.text())
+
+    assert snap_compare(rig.app, terminal_size=size, run_before=ready)
+    rig.free()
+
+
+async def test_a_guest_with_nothing_but_its_card_is_not_looked_at() -> None:
+    rig = Rig()
+    uses = with_uses(rig)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "01:00.0 01:00.1" in rig.text())
+    assert uses.asked == []
+
+
+async def test_a_start_is_refused_and_says_what_would_be_taken() -> None:
+    rig = Rig()
+    with_uses(rig, ROOT)
+    rig.guests.reading = replace(GUESTS, domains=(WITH_DISK,))
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "nvme0n1p2 is mounted at /" in rig.text())
+        assert dim(rig, "y")
+    assert rig.control.asked == []
+
+
+# --- w ------------------------------------------------------------------------------------------
+
+XML = """<domain type='kvm'>
+  <name>win11</name>
+  <uuid>00000000-0000-4000-8000-000000000001</uuid>
+  <devices>
+    <hostdev mode='subsystem' type='pci' managed='yes'>
+      <source><address domain='0x0000' bus='0x02' slot='0x00' function='0x0'/></source>
+    </hostdev>
+    <hostdev mode='subsystem' type='pci' managed='yes'>
+      <source><address domain='0x0000' bus='0x02' slot='0x00' function='0x1'/></source>
+    </hostdev>
+  </devices>
+</domain>"""
+STALE = (HostDev(DISK_AT, managed=True), HostDev("0000:02:00.1", managed=True))
+
+
+def shifted(rig: Rig, *more: HostDev) -> None:
+    """win11 names 02:00, where its card was and the host's disk is."""
+    rig.control.xml = XML
+    functions = tuple(
+        replace(f, boot_vga=True if f.address == HOST_CARD.address else f.boot_vga)
+        for f in INVENTORY.functions
+    )
+    rig.pci.reading = replace(INVENTORY, functions=functions)
+    rig.guests.reading = replace(GUESTS, domains=(replace(OFF, hostdevs=(*STALE, *more)),))
+
+
+async def test_the_old_address_of_the_card_leaves_and_the_plan_says_why() -> None:
+    rig = Rig()
+    shifted(rig)
+    async with rig.running((120, 40)) as pilot:
+        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        await pilot.press("y")
+        words = "y writes 01:00.0 01:00.1 in place of 02:00.0 02:00.1"
+        await until(pilot, lambda: words in _flat(rig))
+        assert (
+            "02:00.0 is NVMe SSD Controller now (nvme), and 0000:02:00.1 of its slot is gone."
+            in (_flat(rig))
+        )
+        assert "02:00.1 is not there any more." in _flat(rig)
+        assert rig.control.asked == []
+        await pilot.press("y")
+        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+        assert rig.control.xml == XML.replace("bus='0x02'", "bus='0x01'")
+
+
+async def test_a_guest_that_names_its_card_and_more() -> None:
+    rig = Rig()
+    shifted(rig, *WIN11.hostdevs)
+    rig.control.xml = XML.replace("  </devices>", _hostdev(0) + _hostdev(1) + "  </devices>")
+    async with rig.running() as pilot:
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        await pilot.press("y")
+        await until(pilot, lambda: "y takes 02:00.0 02:00.1 out of its definition" in _flat(rig))
+        await pilot.press("y")
+        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+    assert "bus='0x02'" not in rig.control.xml
+    assert rig.control.xml.count("<hostdev") == 2
+
+
+async def test_what_is_no_more_than_a_guess_is_told_and_stays() -> None:
+    rig = Rig()
+    shifted(rig)
+    alone = replace(OFF, hostdevs=STALE[:1])
+    rig.guests.reading = replace(GUESTS, domains=(alone,))
+    async with rig.running() as pilot:
+        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        await pilot.press("w")
+        await until(pilot, lambda: rig.app.screen.name == "roles")
+        await pilot.press("y")
+        await until(pilot, lambda: "It stays: `virsh edit win11` takes it out." in _flat(rig))
+        assert "y writes 01:00.0 01:00.1 into its definition" in _flat(rig)
+
+
+def _hostdev(function: int) -> str:
+    return (
+        "<hostdev mode='subsystem' type='pci' managed='no'><source><address domain='0x0000' "
+        f"bus='0x01' slot='0x00' function='0x{function}'/></source></hostdev>"
+    )
+
+
+def _flat(rig: Rig) -> str:
+    """The words of the screen, whatever lines they are on."""
+    return " ".join(rig.text().replace("│", " ").split())

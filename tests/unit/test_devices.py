@@ -1,0 +1,437 @@
+"""guest.devices, row by row of its table: what each device of a guest comes to, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.made import BRIDGE, SATA, USB, card, domain, function, guests, inventory, snapshot
+from tui.guest.plan import planned
+from tui.model import (
+    Attachment,
+    Check,
+    DeviceUse,
+    DeviceUses,
+    Domain,
+    Holder,
+    Holders,
+    HostDev,
+    PciFunction,
+    Readiness,
+    Unavailable,
+)
+from tui.rules import devices
+from tui.rules.fresh import Fresh
+from tui.rules.roles import Choice
+from tui.rules.view import assess
+
+NVME, NIC, SOUND = "010802", "020000", "040300"
+AT = "0000:03:00.0"
+READY = Readiness(root=True, vfio_pci=True)
+IDLE, NOBODY = DeviceUse(AT), Holders(())
+KEYBOARD = Attachment("keyboard", "1-3", "is a keyboard")
+
+
+def at(
+    place: str, code: str, driver: str | None, group: int | None = 3, **facts: Any
+) -> PciFunction:
+    given = {"vendor": "144d", "device": "a808", "name": "Thing"} | facts
+    return function(place, code, driver=driver, iommu_group=group, **given)
+
+
+def takes(*slots: str, managed: bool = True, by: Any = "hostdev", **facts: Any) -> Domain:
+    """A domain with its card, and with more."""
+    made = domain("win11", "02:00.0", "02:00.1", **facts)
+    more = tuple(HostDev(f"0000:{slot}", managed=managed, by=by) for slot in slots)
+    return replace(made, hostdevs=(*made.hostdevs, *more))
+
+
+def seen(
+    functions: tuple[PciFunction, ...],
+    guest: Domain,
+    *others: Domain,
+    uses: tuple[DeviceUse, ...] = (IDLE,),
+    keyboard: bool = False,
+    holders: Holders | Unavailable = NOBODY,
+    choice: Choice | None = None,
+    **pci: Any,
+) -> Fresh:
+    cards = (*card("01:00", 1, boot_vga=True), *card("02:00", 2, "vfio-pci", boot_vga=False))
+    found = snapshot(inventory(*cards, *functions, **pci), (guest, *others))
+    view = assess(found, choice or Choice("0000:02:00.0", "win11"))
+    return Fresh(view, found.guests, holders, READY, DeviceUses(uses, keyboard))
+
+
+def check(
+    functions: tuple[PciFunction, ...], guest: Domain, *others: Domain, **facts: Any
+) -> Check:
+    return devices.check(guest, seen(functions, guest, *others, **facts))
+
+
+# --- there or not, taken or not ---------------------------------------------------------
+
+
+def test_a_guest_with_nothing_but_its_card() -> None:
+    found = check((), takes())
+    assert (found.verdict, found.why) == ("pass", "all 2 devices are there and free for it")
+
+
+def test_one_that_is_not_there() -> None:
+    found = check((), takes("03:00.0"))
+    assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
+    assert found.mend == (
+        "press w, or `virsh edit win11`: take out the <hostdev> with "
+        "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
+    )
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_share_of_a_card_leaves_it_where_it_is(managed: bool) -> None:
+    graphics = at("03:00.0", "038000", "i915")
+    shares = takes("03:00.0", managed=managed, by="mdev")
+    assert check((graphics,), shares).verdict == "pass"
+    assert check((), shares).verdict == "fail"
+
+
+def test_a_bridge() -> None:
+    found = check((at("03:00.0", BRIDGE, "pcieport"),), takes("03:00.0"))
+    assert (found.verdict, "is a bridge" in found.why) == ("fail", True)
+
+
+def test_a_driver_that_cannot_be_read() -> None:
+    dark = at("03:00.0", NVME, None, unreadable=("driver",))
+    found = check((dark,), takes("03:00.0"))
+    assert (found.verdict, "driver that cannot be read" in found.why) == ("unknown", True)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "words"), [("03:00.0", "runs with it"), ("03:00.1", "0000:03:00.1 of its IOMMU")]
+)
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None:
+    both = (at("03:00.0", USB, "vfio-pci"), at("03:00.1", USB, "vfio-pci"))
+    other = domain("nas", theirs, state=state)
+    found = check(both, takes("03:00.0"), other)
+    assert (found.verdict, words in found.why) == ("fail", True)
+    assert found.mend == "shut down nas first"
+    assert check(both, takes("03:00.0"), replace(other, state="shut off")).verdict == "pass"
+    mine = takes("03:00.0", state=state)
+    assert check(both, mine).verdict == "pass"
+
+
+# --- by its driver ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", "mlx5_vfio_pci", "nvgrace-gpu-vfio-pci"])
+@pytest.mark.parametrize("managed", [True, False])
+def test_one_that_is_ready(driver: str, managed: bool) -> None:
+    found = check((at("03:00.0", NIC, driver),), takes("03:00.0", managed=managed))
+    assert found.verdict == "pass"
+
+
+@pytest.mark.parametrize("driver", [None, "pci-stub"])
+def test_one_without_a_driver_of_the_host(driver: str | None) -> None:
+    there = (at("03:00.0", NIC, driver),)
+    assert check(there, takes("03:00.0")).verdict == "pass"
+    found = check(there, takes("03:00.0", managed=False))
+    assert (found.verdict, "managed='no'" in found.why) == ("fail", True)
+    assert "`virsh nodedev-detach pci_0000_03_00_0`" in (found.mend or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "driver"), [(NVME, "nvme"), (SATA, "ahci"), (NIC, "igc"), (SOUND, "snd_hda_intel")]
+)
+def test_one_that_libvirt_does_not_move(code: str, driver: str) -> None:
+    found = check((at("03:00.0", code, driver),), takes("03:00.0", managed=False))
+    assert found.verdict == "fail"
+    assert found.why.startswith(f"0000:03:00.0 is on {driver}, and libvirt does not move it")
+    assert "managed='yes'" in (found.mend or "")
+
+
+def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
+    guest = takes("03:00.0", managed=False, by="command line")
+    found = check((at("03:00.0", NVME, "nvme"),), guest)
+    assert (found.verdict, "QEMU cannot have it" in found.why) == ("fail", True)
+    assert found.mend == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
+
+
+USED = (
+    (NVME, "nvme", Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)),
+    (NVME, "nvme", Attachment("disk", "nvme0n1p3", "is swap", used=True)),
+    (SATA, "ahci", Attachment("disk", "sda1", "is part of md0, mounted at /srv", used=True)),
+    (NIC, "igc", Attachment("network", "enp3s0", "has 192.0.2.5", used=True)),
+    (USB, "xhci_hcd", Attachment("disk", "sdb1", "is mounted at /media/x", used=True)),
+)
+
+
+@pytest.mark.parametrize(("code", "driver", "use"), USED)
+@pytest.mark.parametrize("managed", [True, False])
+def test_one_that_the_host_uses(code: str, driver: str, use: Attachment, managed: bool) -> None:
+    rest = at("04:00.0", USB, "xhci_hcd", 4)
+    guest = takes("03:00.0", managed=managed)
+    found = check((at("03:00.0", code, driver), rest), guest, uses=(DeviceUse(AT, (use,)),))
+    assert found.verdict == "fail"
+    for words in ("0000:03:00.0", f"is on {driver}", use.text):
+        assert words in found.why
+    assert "take out the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.mend or "")
+
+
+@pytest.mark.parametrize(
+    ("code", "driver", "idle"),
+    [
+        (NVME, "nvme", (Attachment("disk", "nvme1n1", "is not in use"),)),
+        (NIC, "igc", (Attachment("network", "enp3s0", "is up, without an address"),)),
+        ("0c0500", "i801_smbus", ()),
+    ],
+)
+def test_one_that_the_host_has_and_does_not_use(
+    code: str, driver: str, idle: tuple[Attachment, ...]
+) -> None:
+    there = (at("03:00.0", code, driver),)
+    found = check(there, takes("03:00.0"), uses=(DeviceUse(AT, idle),))
+    assert found.verdict == "warn"
+    assert all(each.text in found.why for each in idle)
+    dark = check(there, takes("03:00.0"), uses=(DeviceUse(AT, idle, ("what is mounted",)),))
+    assert (dark.verdict, "cannot tell what is mounted" in dark.why) == ("unknown", True)
+    assert check(there, takes("03:00.0"), uses=()).verdict == "unknown"
+
+
+def test_a_sound_card_that_a_program_plays_through() -> None:
+    there = (at("03:00.0", SOUND, "snd_hda_intel"),)
+    player = Holder(AT, 1234, "pipewire", "/dev/snd/pcmC1D0p")
+    found = check(there, takes("03:00.0"), holders=Holders((player,)))
+    assert found.verdict == "fail"
+    assert "pipewire (1234) has /dev/snd/pcmC1D0p open" in found.why
+    assert check(there, takes("03:00.0"), holders=Holders((), unseen=2)).verdict == "unknown"
+    assert check(there, takes("03:00.0"), holders=Unavailable("no /proc")).verdict == "unknown"
+    assert check(there, takes("03:00.0")).verdict == "warn"
+    elsewhere = replace(player, what="/dev/input/event4")
+    assert check(there, takes("03:00.0"), holders=Holders((elsewhere,))).verdict == "warn"
+
+
+# --- USB ----------------------------------------------------------------------------------
+
+
+def test_the_only_usb_controller() -> None:
+    there = at("03:00.0", USB, "xhci_hcd")
+    found = check((there,), takes("03:00.0"))
+    assert (found.verdict, "no other USB controller" in found.why) == ("fail", True)
+    second = at("04:00.0", USB, "xhci_hcd", 4)
+    assert check((there, second), takes("03:00.0")).verdict == "warn"
+    assert check((there, second), takes("03:00.0", "04:00.0")).verdict == "fail"
+    for gone in (replace(second, driver="vfio-pci"), replace(second, driver=None)):
+        assert check((there, gone), takes("03:00.0")).verdict == "fail"
+
+
+def test_the_port_of_a_graphics_card_is_no_usb_controller_of_the_host() -> None:
+    port = at("01:00.2", USB, "xhci_hcd", 1, vendor="10de")
+    found = check((at("03:00.0", USB, "xhci_hcd"), port), takes("03:00.0"))
+    assert "no other USB controller" in found.why
+
+
+def test_the_last_keyboard() -> None:
+    both = (at("03:00.0", USB, "xhci_hcd"), at("04:00.0", USB, "xhci_hcd", 4))
+    here, other = DeviceUse(AT, (KEYBOARD,)), DeviceUse("0000:04:00.0")
+    guest = takes("03:00.0")
+    found = check(both, guest, uses=(here, other))
+    assert (found.verdict, "last keyboard" in found.why) == ("fail", True)
+    assert check(both, guest, uses=(here, other), keyboard=True).verdict == "warn"
+    typed = (here, replace(other, attached=(KEYBOARD,)))
+    assert check(both, guest, uses=typed).verdict == "warn"
+    dark = (here, replace(other, dark=("all that hangs on it",)))
+    assert check(both, guest, uses=dark).verdict == "unknown"
+
+
+def test_for_a_usb_controller_the_others_are_looked_at_too() -> None:
+    functions = (
+        at("03:00.0", USB, "xhci_hcd"),
+        at("04:00.0", USB, "xhci_hcd", 4),
+        at("05:00.0", NVME, "nvme", 5),
+        at("06:00.0", SOUND, "snd_hda_intel", 6),
+    )
+    guest = takes("03:00.0")
+    assert devices.looked_at(guest, seen(functions, guest).view) == (AT, "0000:04:00.0")
+    guest = takes("05:00.0", "06:00.0", "07:00.0")
+    view = seen(functions, guest).view
+    assert devices.looked_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+    assert devices.held_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+
+
+# --- its group ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("driver", ["vfio-pci", None, "xhci_hcd"])
+def test_a_group_that_the_host_keeps_a_part_of(driver: str | None) -> None:
+    rest = (at("03:00.1", NIC, "igc"), at("04:00.0", USB, "xhci_hcd", 4))
+    found = check((at("03:00.0", USB, driver), *rest), takes("03:00.0"))
+    assert found.verdict == "fail"
+    assert "shares IOMMU group 3 with 0000:03:00.1 (igc)" in found.why
+
+
+@pytest.mark.parametrize("rest", ["pcieport", "vfio-pci", "pci-stub", None])
+def test_a_group_that_may_be_had(rest: str | None) -> None:
+    code = BRIDGE if rest == "pcieport" else NIC
+    beside = at("03:00.1", code, rest)
+    assert check((at("03:00.0", NIC, "vfio-pci"), beside), takes("03:00.0")).verdict == "pass"
+
+
+def test_a_group_that_libvirt_moves_as_a_whole() -> None:
+    both = (at("03:00.0", NIC, "igc"), at("03:00.1", NIC, "igc"))
+    uses = (IDLE, DeviceUse("0000:03:00.1"))
+    assert check(both, takes("03:00.0", "03:00.1"), uses=uses).verdict == "warn"
+    assert check(both, takes("03:00.0", "03:00.1", managed=False), uses=uses).verdict == "fail"
+
+
+def test_a_group_of_which_something_cannot_be_read() -> None:
+    dark = at("03:00.1", NIC, None, unreadable=("driver",))
+    assert check((at("03:00.0", NIC, "vfio-pci"), dark), takes("03:00.0")).verdict == "unknown"
+    lost = at("03:00.0", NIC, "vfio-pci", None, unreadable=("iommu_group",))
+    assert check((lost,), takes("03:00.0")).verdict == "unknown"
+
+
+def test_no_group_and_one_that_isolates_nothing() -> None:
+    for facts in ({"group": None}, {"group": 3}):
+        there = (at("03:00.0", NIC, "vfio-pci", **facts),)
+        noiommu = {"noiommu_groups": (3,)} if facts["group"] else {}
+        assert check(there, takes("03:00.0"), **noiommu).verdict == "fail"
+
+
+# --- functions of cards ---------------------------------------------------------------------
+
+
+def test_what_our_start_binds_is_no_fault_wherever_it_is() -> None:
+    third = card("03:00", 3, "nvidia", boot_vga=False)
+    for managed in (True, False):
+        found = check(third, takes("03:00.0", "03:00.1", managed=managed))
+        assert found.verdict == "pass", found
+
+
+def test_the_hosts_display() -> None:
+    found = check((), takes("01:00.0", "01:00.1"))
+    assert found.verdict == "fail"
+    assert "0000:01:00.0 is on nvidia: it drives the host's display" in found.why
+    alone = replace(takes(), hostdevs=(HostDev("0000:01:00.1", managed=True),))
+    assert "0000:01:00.1 is on snd_hda_intel: it drives" in check((), alone).why
+
+
+# --- words ------------------------------------------------------------------------------------
+
+
+def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
+    there = (at("03:00.0", NVME, "nvme"),)
+    guest = takes("03:00.0", *(f"0{bus}:00.0" for bus in range(4, 9)))
+    found = check(there, guest)
+    assert found.why == (
+        "0000:04:00.0 is not there; 0000:05:00.0 is not there; 0000:06:00.0 is not there and 3 more"
+    )
+    assert (found.mend or "").count("virsh edit") == 1
+    assert (found.mend or "").count("<address") == 3
+
+
+def test_devices_are_judged_in_their_order_each_once() -> None:
+    guest = takes("04:00.0", "03:00.0", "04:00.0")
+    found = devices.judged(guest, seen((at("03:00.0", NIC, "vfio-pci"),), guest))
+    assert [(dev.address[5:], dev.verdict, dev.short) for dev in found] == [
+        ("02:00.0", "pass", ""), ("02:00.1", "pass", ""), ("04:00.0", "fail", "gone"),
+        ("03:00.0", "pass", ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by", "element"),
+    [("disk", "<disk type='nvme'>"), ("interface", "<interface type='hostdev'>")],
+)
+def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, element: str) -> None:
+    found = check((), takes("03:00.0", by=by))
+    assert f"take out the {element} with" in (found.mend or "")
+    assert "press w" not in (found.mend or "")
+
+
+def test_nothing_is_known() -> None:
+    guest = takes("03:00.0")
+    unread = replace(seen((), guest), view=assess(snapshot(inventory(), (guest,))))
+    assert devices.check(guest, unread).verdict == "unknown"
+    assert devices.check(replace(guest, problem="no XML"), unread).verdict == "unknown"
+    assert devices.check(domain("debian"), seen((), guest)).why == "it takes no device of the host"
+
+
+# --- where it counts --------------------------------------------------------------------------
+
+
+def test_a_start_is_refused_for_another_device_than_the_card() -> None:
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    there, guest = (at("03:00.0", NVME, "nvme"),), takes("03:00.0")
+    plan = planned("start", guest, seen(there, guest, uses=(DeviceUse(AT, (disk,)),)))
+    (refusal,) = plan.refusals
+    assert (refusal.id, refusal.subject) == ("guest.devices", "win11")
+    assert not planned("start", guest, seen(there, guest)).refusals
+    stop = planned("stop", replace(guest, state="running"), seen(there, guest))
+    assert "guest.devices" not in {check.id for check in stop.checks}
+
+
+def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
+    nas = domain("nas", "03:00.0")
+    plan = planned("start", nas, seen((at("03:00.0", SATA, "ahci"),), nas, choice=Choice()))
+    assert [check.id for check in plan.refusals] == ["guest.devices"]
+    assert guests(nas).domains == (nas,)
+
+
+# --- whose devices are judged -------------------------------------------------------------------
+
+
+def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
+    unread = replace(domain("odd"), problem="no XML")
+    bare, nas, game = domain("bare"), domain("nas", "03:00.0"), domain("game", "03:00.0")
+    view = seen((), bare, nas, game, unread, choice=Choice()).view
+    assert view.guest is None
+    assert [each.name for each in devices.of_interest(view)] == ["game", "nas"]
+    known = seen((), takes(), nas).view
+    assert [each.name for each in devices.of_interest(known)] == ["win11"]
+
+
+def test_a_share_of_a_card_is_not_looked_at() -> None:
+    functions = (at("03:00.0", "038000", "i915"), at("04:00.0", NVME, "nvme", 4))
+    guest = takes("03:00.0", by="mdev")
+    assert devices.looked_at(guest, seen(functions, guest).view) == ()
+    # Nor does its card leave the host for it.
+    beside = at("05:00.0", NIC, "vfio-pci", 3)
+    both = replace(guest, hostdevs=(*guest.hostdevs, HostDev("0000:05:00.0", managed=True)))
+    assert check((functions[0], beside), both).verdict == "fail"
+
+
+def test_words_for_one_device_alone() -> None:
+    one = domain("nas", "03:00.0")
+    there = (at("03:00.0", NIC, "vfio-pci"),)
+    assert check(there, one).why == "0000:03:00.0 is there and free for it"
+    pending = check((at("03:00.0", NIC, "pci-stub"),), takes("03:00.0", managed=False))
+    assert pending.why.startswith("0000:03:00.0 is on pci-stub, and libvirt does not move it")
+    free = check((at("03:00.0", NIC, None),), takes("03:00.0", managed=False))
+    assert free.why.startswith("0000:03:00.0 is on no driver, and libvirt does not move it")
+
+
+def test_many_uses_are_counted() -> None:
+    disks = tuple(Attachment("disk", f"sd{n}", "is swap", used=True) for n in "abcde")
+    found = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks),))
+    assert found.why.endswith("sda is swap, sdb is swap, sdc is swap and 2 more")
+    few = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks[:3]),))
+    assert few.why.endswith("sdc is swap")
+
+
+def test_of_what_is_known_in_part_the_worst_counts() -> None:
+    part = replace(takes(), problem="its command line cannot be read")
+    assert check((), part).verdict == "unknown"
+    absent = replace(takes("03:00.0"), problem=part.problem)
+    assert check((), absent).why == "0000:03:00.0 is not there"
+
+
+def test_a_card_that_a_process_has_of_which_libvirt_does_not_know() -> None:
+    guest = takes()
+    qemu = Holder("0000:02:00.0", 77, "qemu-system-x86", "/dev/vfio/2", guest="nas")
+    known = seen((), guest)
+    gpus = tuple(
+        replace(gpu, taken_by=qemu) if gpu.role == "guest" else gpu for gpu in known.view.gpus
+    )
+    found = devices.check(guest, replace(known, view=replace(known.view, gpus=gpus)))
+    assert (found.verdict, "“nas”" in found.why) == ("fail", True)
