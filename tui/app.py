@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -136,6 +137,8 @@ class VfiotopApp(App[None]):
         self.theme = wanted if wanted in self.available_themes else default_theme(os.environ)
         self._stall_after = max(stall_after, 3 * config.interval)
         self._heard = asyncio.Event()
+        self.finished: Counter[SourceName] = Counter()
+        """Readings that each source has come back with."""
         self._offered: set[str] = set()
         self._attention: Attention | None = None
         self.quiet = False
@@ -170,6 +173,9 @@ class VfiotopApp(App[None]):
         # One that comes while the application ends finds no screen any more.
         with contextlib.suppress(ScreenStackError):
             self._take(message.sample)
+        self.finished[message.sample.source] += 1
+        self._heard.set()
+        self._heard = asyncio.Event()
 
     def _take(self, sample: Sample) -> None:
         before = self.live.snapshot
@@ -179,8 +185,6 @@ class VfiotopApp(App[None]):
             self.mind()
             self._forget_stops()
             self._offer_to_recover()
-            self._heard.set()
-            self._heard = asyncio.Event()
         self._draw_soon()
 
     def _draw_soon(self) -> None:
@@ -251,7 +255,7 @@ class VfiotopApp(App[None]):
         return self._driver.link if isinstance(self._driver, TerminalDriver) else self._no_link
 
     async def hear(self) -> None:
-        """Wait for a reading that is another than the last."""
+        """Wait for the next reading that a source comes back with, equal to the last or not."""
         await self._heard.wait()
 
     def _follow_up(self, sample: Sample) -> None:
