@@ -130,9 +130,9 @@ class Once(set[tuple[str, str | None]]):
 class Rig:
     """A runner on a machine, with a journal in a folder and a clock of its own."""
 
-    def __init__(self, folder: Path, direction: Direction) -> None:
+    def __init__(self, folder: Path, direction: Direction, vfio: str = "vfio-pci") -> None:
         natural = {CARD: "nvidia", SOUND: "snd_hda_intel"}
-        bound: dict[str, str | None] = dict.fromkeys(natural, "vfio-pci")
+        bound: dict[str, str | None] = {SOUND: "vfio-pci", CARD: vfio}
         self.before: dict[str, str | None] = {**natural} if direction == "bind" else bound
         overrides = {} if direction == "bind" else dict(bound)
         self.machine = Machine(dict(self.before), natural, overrides)
@@ -627,3 +627,74 @@ def test_what_is_at_home_may_be_in_use_while_the_rest_follows(unbind: Rig) -> No
     unbind.plan = unbind.planned("unbind")
     assert unbind.run().state == "done"
     assert unbind.machine.scanned == {SOUND}
+
+
+# --- drivers of VFIO's besides vfio-pci, and stubs -----------------------------------
+
+VARIANTS = [
+    "nvgrace-gpu-vfio-pci", "nvgrace_gpu_vfio_pci", "mlx5_vfio_pci", "hisi_acc_vfio_pci",
+    "pds_vfio_pci", "xe-vfio-pci", "vfio-pci-zdev",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_card_leaves_a_variant_driver_of_vfio(tmp_path: Path, variant: str) -> None:
+    rig = Rig(tmp_path, "unbind", variant)
+    entry = rig.run()
+    assert (entry.state, entry.message) == ("done", None)
+    assert rig.machine.drivers == HOST
+    assert ("unbind", CARD, CARD) in rig.machine.done
+    assert rig.machine.overrides == {CARD: None, SOUND: None}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_card_that_a_variant_takes_again_is_not_with_the_host(
+    tmp_path: Path, variant: str
+) -> None:
+    """As where the kernel's command line gives it the card's ids."""
+    rig = Rig(tmp_path, "unbind", variant)
+    rig.plan = replace(rig.plan, steps=rig.unknown)
+    rig.machine.natural[CARD] = variant
+    entry = rig.run()
+    assert entry.state == "undone"
+    assert "no driver of the host took" in (entry.message or "")
+    assert rig.machine.drivers == rig.before
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_unbind_from_a_variant_that_fails_gives_it_back(tmp_path: Path, variant: str) -> None:
+    rig = Rig(tmp_path, "unbind", variant)
+    rig.machine.blind = "NVML does not see it"
+    assert rig.run().state == "undone"
+    assert rig.machine.drivers == rig.before
+    assert rig.machine.overrides == rig.before
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_bind_leaves_what_a_variant_has(tmp_path: Path, variant: str) -> None:
+    """VFIO has it already, and a guest may rely on what that driver does for it."""
+    rig = Rig(tmp_path, "bind")
+    rig.machine.drivers[CARD] = variant
+    rig.plan = rig.planned("bind")
+    entry = rig.run()
+    assert entry.state == "done"
+    assert rig.machine.drivers == {SOUND: "vfio-pci", CARD: variant}
+    assert entry.host_drivers == {SOUND: "snd_hda_intel"}
+
+
+def test_a_stub_is_left_for_the_host_and_is_no_home(tmp_path: Path) -> None:
+    """Whose functions it has nobody can use: an unbind gives them to the host."""
+    rig = Rig(tmp_path, "unbind", "pci-stub")
+    assert rig.run().state == "done"
+    assert rig.machine.drivers == HOST
+    back = Rig(tmp_path / "bind", "bind")
+    (tmp_path / "bind").mkdir()
+    back.machine.drivers[SOUND] = "pci-stub"
+    back.plan = back.planned("bind")
+    entry = back.run()
+    assert (entry.state, back.machine.drivers) == ("done", VFIO)
+    assert entry.host_drivers == {CARD: "nvidia"}
+    back.plan = back.planned("unbind")
+    back.plan = replace(back.plan, steps=homeward(back.plan.steps, entry.host_drivers))
+    assert back.run(home=entry.home).state == "done"
+    assert back.machine.drivers == HOST

@@ -12,6 +12,7 @@ case hex digits without ``0x``.
 from __future__ import annotations
 
 from tui.model.attention import Asked, Attention, Cost, SourceState
+from tui.model.drivers import STUBS, on_vfio, with_host
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -84,6 +85,7 @@ __all__ = [
     "INACTIVE_STATES",
     "NOT_READ_YET",
     "NOT_SEEN",
+    "STUBS",
     "SWAP_ENDS",
     "AgentReading",
     "Asked",
@@ -152,6 +154,8 @@ __all__ = [
     "by_uuid",
     "looks_like_uuid",
     "meant",
+    "on_vfio",
     "shell_word",
     "slot_of",
+    "with_host",
 ]

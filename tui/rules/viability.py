@@ -7,17 +7,20 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from tui.model import Blocker, Inventory, PciFunction, Viability
+from tui.model import (
+    STUBS,
+    Blocker,
+    Direction,
+    Gpu,
+    Inventory,
+    PciFunction,
+    Viability,
+    on_vfio,
+    with_host,
+)
 
-HARMLESS_DRIVERS = ("pci-stub", "pcieport")
+HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
-
-
-def on_vfio(driver: str | None) -> bool:
-    """Whether the driver is VFIO's: vfio-pci, or a variant such as nvgrace-gpu-vfio-pci."""
-    return driver is not None and (
-        driver.startswith("vfio") or driver.endswith(("vfio-pci", "vfio_pci"))
-    )
 
 
 def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -33,6 +36,14 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
         and f.address != gpu.address
         and not f.is_bridge
     )
+
+
+def already(gpu: Gpu, direction: Direction) -> str | None:
+    """Where a card is that needs no move in that direction, as in "the card is … already"."""
+    on = [on_vfio(f.driver) for f in (gpu.function, *gpu.companions)]
+    if direction == "bind":
+        return f"on {gpu.function.driver}" if all(on) else None
+    return "with the host" if with_host(gpu.function.driver) and not any(on) else None
 
 
 def viability(gpu: PciFunction, inventory: Inventory) -> Viability:

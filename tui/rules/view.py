@@ -31,13 +31,15 @@ from tui.model import (
     Swap,
     Unavailable,
     Vitals,
+    on_vfio,
+    with_host,
 )
 from tui.rules import guest_readings, release
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, holder, owner, roles
 from tui.rules.standing import standing
-from tui.rules.viability import companions, on_vfio, undecided, viability
+from tui.rules.viability import companions, undecided, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
@@ -142,10 +144,10 @@ def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
 
 
 def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
-    """A companion without a driver is at home on both sides; the GPU is on neither."""
+    """A companion that nobody drives is at home on both sides; such a GPU is on neither."""
     away = [on_vfio(each.driver) for each in (function, *others)]
-    at_home = [each.driver is not None and not on_vfio(each.driver) for each in (function, *others)]
-    return any(away) and (any(at_home) or function.driver is None)
+    at_home = [with_host(each.driver) for each in (function, *others)]
+    return any(away) and (any(at_home) or not away[0])
 
 
 def _owner(

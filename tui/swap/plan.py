@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tui.model import Direction, Gpu, PciFunction, Step
+from tui.model import Direction, Gpu, PciFunction, Step, on_vfio, with_host
 
 VFIO = "vfio-pci"
+"""The driver that a bind gives a function to; others are VFIO's too (``on_vfio``)."""
+
 NVIDIA = "10de"
 
 DEVICES = "/sys/bus/pci/devices"
@@ -59,10 +61,11 @@ def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
 
 
 def _bind(gpu: Gpu) -> Iterator[Step]:
-    """Companions first and the GPU last: what may hang comes when all else has gone well."""
+    """Companions first and the GPU last: what may hang comes when all else has gone well. A
+    function that a variant of vfio-pci has stays there: its guest may rely on that one."""
     yield Step("load", VFIO, LOAD_S)
     for function in (*gpu.companions, gpu.function):
-        if function.driver != VFIO:
+        if not on_vfio(function.driver):
             yield from _move(function, VFIO, VFIO, PROBE_S)
     group = gpu.function.iommu_group
     yield Step("node", "there", NODE_S, path=f"/dev/vfio/{group}")
@@ -72,9 +75,9 @@ def _unbind(gpu: Gpu) -> Iterator[Step]:
     """The host's drivers are loaded as they are at boot, unless they are: a card that was
     on vfio-pci since then may have none. Then the GPU first: a guest cannot start any more
     once it is gone. What has no driver may be half way, and is probed as well; a companion
-    may have had none on the host."""
+    may have had none on the host. A stub gives up what it has, too."""
     everything = (gpu.function, *gpu.companions)
-    away = [f for f in everything if f.driver in (VFIO, None)]
+    away = [f for f in everything if not with_host(f.driver)]
     if away:
         yield Step("drivers", " ".join(f.modalias for f in away), LOAD_S)
     for function in everything:

@@ -20,7 +20,7 @@ from tui.model import (
 )
 from tui.rules import ground, holding, passthrough, release
 from tui.rules.fresh import Fresh
-from tui.rules.viability import on_vfio
+from tui.rules.viability import already
 from tui.swap.plan import moves, steps
 
 NEEDED = "swap.needed"
@@ -93,10 +93,8 @@ def movable(gpu: Gpu) -> Check:
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
     """swap.needed: there is something to do."""
-    there = [on_vfio(f.driver) for f in moves(gpu)]
-    at_home = gpu.function.driver is not None and not any(there)
-    if all(there) if direction == "bind" else at_home:
-        where = "on vfio-pci" if direction == "bind" else "with the host"
+    where = already(gpu, direction)
+    if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
     return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
 

@@ -16,11 +16,22 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from tui.host import HostError
-from tui.model import Direction, Holder, Holders, NvidiaModule, Plan, Step, SwapState, Unavailable
+from tui.model import (
+    Direction,
+    Holder,
+    Holders,
+    NvidiaModule,
+    Plan,
+    Step,
+    SwapState,
+    Unavailable,
+    on_vfio,
+    with_host,
+)
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
-from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, VFIO, unbind_path
+from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
 LOOK_S = 0.2
@@ -245,7 +256,7 @@ class Runner:
         if wanted is not None and found != wanted:
             raise StepFailed(f"{address} is on {found or 'no driver'} and not {wanted}"
                              + (f" ({_why(result)})" if result else ""))  # fmt: skip
-        if direction == "unbind" and (found is None or found == VFIO):
+        if direction == "unbind" and not with_host(found):
             raise StepFailed(f"no driver of the host took {address}; it is on {found or 'none'}")
 
     # --- holders --------------------------------------------------------------------
@@ -285,7 +296,7 @@ class Runner:
             raise StepFailed(": ".join(part for part in doubt if part))
 
     def _is_there(self, address: str, direction: Direction) -> bool:
-        vfio = self._machine.driver(address) == VFIO
+        vfio = on_vfio(self._machine.driver(address))
         return vfio if direction == "bind" else not vfio
 
     # --- undo -----------------------------------------------------------------------
@@ -377,10 +388,11 @@ def _readers(found: Holders | Unavailable) -> tuple[Holder, ...]:
 
 def _homes(known: tuple[Origin, ...], now: tuple[Origin, ...], gpu: str) -> tuple[Origin, ...]:
     """What functions were on the host. One without a driver may have been left so half way:
-    that is no news of it, and no home for the card itself."""
+    that is no news of it, and no home for the card itself; nor is VFIO or a stub one."""
     homes = {origin.address: origin for origin in known}
     for origin in now:
-        if origin.driver is not None or (origin.address not in homes and origin.address != gpu):
+        nowhere = origin.driver is None and origin.address not in homes and origin.address != gpu
+        if nowhere or with_host(origin.driver):
             homes[origin.address] = origin
     return tuple(homes.values())[-HOMES_LIMIT:]
 
