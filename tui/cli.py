@@ -262,7 +262,7 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     if arguments.demo is not None and arguments.root is not None:
         raise UsageError("--demo and --root cannot be used together; choose one")
     if arguments.demo is not None:
-        return _demo(arguments.demo)
+        return _demo(arguments.demo, readonly=arguments.readonly)
     if arguments.root is not None:
         from tui.host.capture import captured_host  # noqa: PLC0415
 
@@ -278,17 +278,19 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()
-        return replace(_demo("gaming"), banner="No GPU here: simulated host")
+        simulated = _demo("gaming", readonly=arguments.readonly)
+        return replace(simulated, banner="No GPU here: simulated host")
     return host
 
 
-def _demo(scenario: str) -> Host:
+def _demo(scenario: str, *, readonly: bool) -> Host:
     from tui.host.demo import UnknownScenario, demo_host  # noqa: PLC0415
 
     try:
-        return demo_host(scenario)
+        host = demo_host(scenario)
     except UnknownScenario as error:
         raise UsageError(str(error)) from error
+    return host.only_shown() if readonly else host
 
 
 def _list_scenarios() -> int:
@@ -300,7 +302,11 @@ def _list_scenarios() -> int:
 
 
 def _has_gpu(host: Host) -> bool:
-    inventory: Inventory = host.pci.read()
+    """Whether a GPU can be seen. A container may have no sysfs, or none with PCI in it."""
+    try:
+        inventory: Inventory = host.pci.read()
+    except HostError:
+        return False
     return bool(inventory.gpus)
 
 
@@ -324,6 +330,8 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
         output.say_json(told)
     else:
+        if host.banner is not None:
+            output.say(f"{host.banner}\n")
         output.say(as_text(view))
     return DONE
 

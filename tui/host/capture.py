@@ -48,6 +48,7 @@ def _host(root: Confined) -> Host:
         drm=Silent(NO_READINGS),
         agent=Silent(NO_READINGS),
         guests=CapturedGuests(root / "domains"),
+        kind="captured",
         banner=f"Captured host: {root.label}",
         readonly=True,
         again=lambda: _host(root),

@@ -248,6 +248,7 @@ def demo_host(
         drm=DemoSource("drm", time_, broken, lambda at: now_on(at).drm(at, began)),
         agent=DemoSource("agent", time_, broken, agent, next_asked, wakes=asks),
         swap=DemoJournal(swaps),
+        kind="simulated",
         banner=f"Simulated host: {scenario}",
         inspector=swaps,
         mover=swaps,
