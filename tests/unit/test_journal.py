@@ -52,7 +52,9 @@ ADDRESSES = st.builds("{:04x}:{:02x}:{:02x}.{}".format, st.integers(0, 0xFFFF), 
                       st.integers(0, 31), st.integers(0, 7))  # fmt: skip
 DRIVERS = st.none() | st.from_regex(r"[a-z][A-Za-z0-9_ .-]{0,20}", fullmatch=True)
 ORIGINS = st.lists(
-    st.builds(Origin, ADDRESSES, DRIVERS, DRIVERS), max_size=5, unique_by=lambda o: o.address
+    st.builds(Origin, ADDRESSES, DRIVERS, DRIVERS, st.sampled_from([None, "auto", "on"])),
+    max_size=5,
+    unique_by=lambda o: o.address,
 ).map(tuple)
 ENTRIES = st.builds(
     Entry,
@@ -149,6 +151,9 @@ FOREIGN = [
     ("origins", [{"address": "0000:02:00.0", "driver": None, "override": "\u200b"}]),
     ("origins", [{"address": "0000:02:00.0", "driver": None, "override": None}] * 2),
     ("home", [{"address": "0000:02:00.0", "driver": "/etc/passwd", "override": None}]),
+    ("home", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": "off"}]),
+    ("home", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": "auto\n"}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": True}]),
 ]  # fmt: skip
 
 
@@ -157,6 +162,19 @@ def test_root_is_not_believed_either(key: str, value: object) -> None:
     foreign = json.dumps({**json.loads(dump(ENTRY)), key: value}).encode()
     with pytest.raises(JournalError, match="makes no sense"):
         parse(foreign)
+
+
+def test_an_entry_of_an_older_version_is_read() -> None:
+    """It knows of no power/control."""
+    assert '"power"' not in dump(ENTRY)
+    origin = Origin("0000:02:00.0", "nvidia", None, "auto")
+    newer = replace(ENTRY, origins=(origin,), home=(origin,))
+    value = json.loads(dump(newer))
+    for each in (*value["origins"], *value["home"]):
+        assert each.pop("power") == "auto"
+    older = parse(json.dumps(value).encode())
+    assert older.origins == older.home == (Origin("0000:02:00.0", "nvidia", None),)
+    assert (newer.host_power, older.host_power) == ({"0000:02:00.0": "auto"}, {})
 
 
 def test_times_are_told_in_utc() -> None:

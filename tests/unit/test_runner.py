@@ -20,9 +20,11 @@ from tui.model import (
     Holders,
     NvidiaModule,
     Plan,
+    PowerControl,
     Step,
     Unavailable,
     Unseen,
+    on_vfio,
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -72,6 +74,7 @@ class Machine:
     gone: set[str] = field(default_factory=set)
     blind: str | None = None
     nvidia: NvidiaModule | None = None
+    powers: dict[str, PowerControl] = field(default_factory=dict)
 
     def start(self, step: Step, lock: int) -> Deed:
         key = step.kind, step.address
@@ -87,18 +90,27 @@ class Machine:
             return
         if step.kind == "override":
             self.overrides[address] = step.value.strip() or None
+        elif step.kind == "power":
+            self.powers[address] = "auto" if step.value == "auto" else "on"
         elif step.kind == "unbind":
+            if address in self.powers and on_vfio(self.drivers[address]):
+                self.powers[address] = "on"  # vfio_pci_core_unregister_device: pm_runtime_forbid
             self.drivers[address] = None
         elif step.path is not None and step.path.endswith("/bind"):
             self.drivers[address] = step.path.split("/")[-2]
         elif self.drivers[address] is None:
             self.drivers[address] = self.overrides.get(address) or self.natural[address]
+        if address in self.powers and on_vfio(self.drivers[address]):
+            self.powers[address] = "auto"  # vfio_pci_core_register_device: pm_runtime_allow
 
     def driver(self, address: str) -> str | None:
         return self.drivers[address]
 
     def override(self, address: str) -> str | None:
         return self.overrides.get(address)
+
+    def power(self, address: str) -> PowerControl | None:
+        return None if address in self.gone else self.powers.get(address)
 
     def removing(self, address: str) -> bool:
         return address in self.leaving
@@ -153,7 +165,9 @@ class Rig:
         gpu = assess(snapshot(inventory(*functions)), Choice(CARD)).gpu(CARD)
         assert gpu is not None
         moving = tuple(f.address for f in moves(gpu))
-        return Plan(direction, CARD, moving, steps(gpu, direction))
+        last = self.journal.read()
+        todo = steps(gpu, direction, last.host_power if last is not None else {})
+        return Plan(direction, CARD, moving, todo)
 
     def pause(self, seconds: float) -> None:
         self.time += seconds
@@ -698,3 +712,104 @@ def test_a_stub_is_left_for_the_host_and_is_no_home(tmp_path: Path) -> None:
     back.plan = replace(back.plan, steps=homeward(back.plan.steps, entry.host_drivers))
     assert back.run(home=entry.home).state == "done"
     assert back.machine.drivers == HOST
+
+
+# --- whether a card may sleep ---------------------------------------------------------
+
+Powers = dict[str, PowerControl]
+POWERS: list[Powers] = [
+    {CARD: "auto", SOUND: "auto"}, {CARD: "auto", SOUND: "on"}, {CARD: "on", SOUND: "on"},
+]  # fmt: skip
+
+
+def bound(rig: Rig, powers: Powers) -> Entry:
+    """The card was bound, and the journal tells of that."""
+    rig.machine.powers = dict(powers)
+    entry = rig.run()
+    assert entry.state == "done"
+    rig.plan = rig.planned("unbind")
+    return entry
+
+
+@pytest.mark.parametrize("powers", POWERS)
+def test_a_card_that_slept_when_idle_does_so_again(bind: Rig, powers: Powers) -> None:
+    """Across two swaps: what the first one recorded the second one finds in the journal."""
+    bound(bind, powers)
+    entry = bind.run(home=_home(bind))
+    assert (entry.state, entry.message) == ("done", None)
+    assert bind.machine.drivers == HOST
+    assert bind.machine.powers == powers
+    assert entry.host_power == powers
+
+
+def _home(rig: Rig) -> tuple[Origin, ...]:
+    last = rig.journal.read()
+    assert last is not None
+    return last.home
+
+
+def test_it_is_restored_when_the_host_has_the_card_again(bind: Rig) -> None:
+    bound(bind, POWERS[0])
+    bind.machine.done.clear()
+    bind.run(home=_home(bind))
+    kinds = [(kind, address) for kind, address, _ in bind.machine.done]
+    assert kinds[-2:] == [("power", CARD), ("power", SOUND)]
+    assert "/sys/bus/pci/devices/0000:02:00.0/power/control" in {s.path for s in bind.plan.steps}
+
+
+def test_what_is_right_already_is_not_written(bind: Rig) -> None:
+    bound(bind, {CARD: "on", SOUND: "auto"})
+    bind.machine.done.clear()
+    bind.run(home=_home(bind))
+    assert [a for kind, a, _ in bind.machine.done if kind == "power"] == [SOUND]
+
+
+@pytest.mark.parametrize("deed", list(every_deed("bind")))
+def test_an_undo_restores_it_too(bind: Rig, deed: tuple[str, str | None]) -> None:
+    bind.machine.powers = dict(POWERS[0])
+    bind.machine.faults[deed] = errno.EBUSY
+    if bind.run().state == "undone":
+        assert bind.machine.powers == POWERS[0]
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES, -9])
+def test_a_card_that_is_home_is_not_taken_back_for_it(bind: Rig, fault: int) -> None:
+    bound(bind, POWERS[0])
+    bind.machine.faults[("power", CARD)] = fault
+    bind.machine.ignored.add(("power", CARD))
+    entry = bind.run(home=_home(bind))
+    assert (entry.state, bind.machine.drivers) == ("done", HOST)
+    assert "0000:02:00.0 may not be suspended as before" in (entry.message or "")
+    assert bind.machine.powers == {CARD: "on", SOUND: "auto"}
+
+
+def test_a_runner_that_died_before_it_is_finished(bind: Rig) -> None:
+    """The functions are at home by then: nothing of them is left to move."""
+    bound(bind, POWERS[0])
+    write = bind.journal.write
+
+    def dying(entry: Entry) -> None:
+        if entry.steps[entry.step : entry.step + 1] == (bind.plan.steps[-3].text,):
+            raise Killed
+        write(entry)
+
+    assert bind.plan.steps[-3].kind == "power"
+    bind.journal.write = dying  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        bind.run(home=_home(bind))
+    bind.journal.write = write  # type: ignore[method-assign]
+    assert bind.machine.powers == {CARD: "on", SOUND: "on"}
+    left = bind.journal.read()
+    assert left is not None
+    bind.plan = bind.planned("unbind")
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.run(runner.resume(left, bind.plan), bind.plan)
+    assert (entry.state, bind.machine.powers) == ("done", POWERS[0])
+
+
+def test_where_no_journal_tells_it_is_left_as_it_is(unbind: Rig) -> None:
+    """As after a boot with vfio-pci.ids=."""
+    unbind.machine.powers = {CARD: "auto", SOUND: "auto"}
+    assert unbind.run().state == "done"
+    assert unbind.machine.powers == {CARD: "on", SOUND: "on"}

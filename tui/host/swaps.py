@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.untrusted import clean
-from tui.model import Swap
+from tui.model import PowerControl, Swap
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import alive
 
@@ -66,6 +67,16 @@ class SwapSource:
             return self._journal.mark()
         writer = entry.writer is not None and alive(entry.writer)
         return self._journal.mark(), alive(entry.runner), writer
+
+
+def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
+    """The power/control that functions had on the host before they were moved; empty where no
+    journal tells."""
+    try:
+        entry = (journal or Journal()).read()
+    except (JournalError, OSError):
+        return {}
+    return {} if entry is None else entry.host_power
 
 
 def reading(entry: Entry) -> Swap:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
@@ -345,6 +345,10 @@ class NvidiaModule:
     modeset: bool | None = None
 
 
+PowerControl = Literal["auto", "on"]
+"""power/control of a device: whether it may be suspended while nothing uses it (kernel:
+Documentation/ABI/testing/sysfs-devices-power)."""
+
 BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
 
 
@@ -367,7 +371,8 @@ class Readiness:
 
     ``vfio_pci``: whether the driver is loaded or could be; ``None`` where that could not
     be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
-    where that could not be read. ``cpu`` is whose processor it is.
+    where that could not be read. ``cpu`` is whose processor it is. ``home_power`` is the
+    power/control that functions had with the host before a swap of this boot, by address.
     """
 
     root: bool
@@ -376,3 +381,4 @@ class Readiness:
     with_vfs: tuple[str, ...] | None = ()
     boot: Boot = Boot()
     cpu: Literal["intel", "amd"] | None = None
+    home_power: Mapping[str, PowerControl] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from tui.model import SWAP_ENDS, Direction, SwapState
+from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
 
 FOLDER = Path("/run/vfiotop")
 SCHEMA = 1
@@ -55,11 +55,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a function was before: its driver and its override, ``None`` for none."""
+    """What a function was before: its driver and its override, ``None`` for none; its
+    power/control, ``None`` where that is not known."""
 
     address: str
     driver: str | None
     override: str | None
+    power: PowerControl | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,11 @@ class Entry:
     def host_drivers(self) -> dict[str, str | None]:
         """The drivers of the functions on the host, by address."""
         return {origin.address: origin.driver for origin in self.home}
+
+    @property
+    def host_power(self) -> dict[str, PowerControl]:
+        """The power/control of the functions on the host, by address."""
+        return {origin.address: origin.power for origin in self.home if origin.power is not None}
 
 
 class Journal:
@@ -254,8 +261,13 @@ def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
 
 
 def dump(entry: Entry) -> str:
-    """The entry as JSON."""
-    return json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1) + "\n"
+    """The entry as JSON. What is not known of the ``_LATER`` fields is left out."""
+    value = asdict(entry)
+    for part in (value, *value["origins"], *value["home"]):
+        for key in _LATER:
+            if key in part and part[key] is None:
+                del part[key]
+    return json.dumps({"schema": SCHEMA, **value}, indent=1) + "\n"
 
 
 def parse(data: bytes, path: Path = FOLDER / "swap.json") -> Entry:
@@ -294,6 +306,9 @@ def _entry(value: Any) -> Entry:
     )
 
 
+_LATER = ("power",)
+"""Fields that an entry of an older version lacks."""
+
 _ID = re.compile(r"[0-9a-f]{32}")
 _BOOT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
@@ -309,11 +324,12 @@ def _origins(value: Any) -> tuple[Origin, ...]:
 
 
 def _origin(value: Any) -> Origin:
-    driver, override = value["driver"], value["override"]
+    driver, override, power = value["driver"], value["override"], value.get("power")
     return Origin(
         _shaped(_ADDRESS, value["address"]),
         None if driver is None else _shaped(_DRIVER, driver),
         None if override is None else _shaped(_DRIVER, override),
+        None if power is None else _one_of(power, PowerControl),
     )
 
 

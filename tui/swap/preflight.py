@@ -32,7 +32,8 @@ UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
     """The plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in moves(gpu))
-    plan = Plan(direction, gpu.address, moving, steps(gpu, direction))
+    todo = steps(gpu, direction, fresh.readiness.home_power)
+    plan = Plan(direction, gpu.address, moving, todo)
     found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(plan.unbinds)
     holders = tuple(replace(holder, stop=holding.how_to_stop(holder)) for holder in found)
     return replace(plan, checks=checks(gpu, plan, fresh), holders=holders)

@@ -31,7 +31,7 @@ from tui.model import (
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
 from tui.swap.machine import Deed, Machine, myself
-from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, unbind_path
+from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
 LOOK_S = 0.2
@@ -74,6 +74,8 @@ class Runner:
         self._pause = pause
         self._undoing = False
         self._lost: JournalError | None = None
+        self._short: list[str] = []
+        """What was not restored, though the swap is done."""
         self.unheard = False
         """Whether something could not be journaled: then nobody can follow this run."""
 
@@ -147,7 +149,7 @@ class Runner:
         if stray:
             return self.undo(entry, f"{stray[0]} is not where it should be in the end")
         self._undoing = True  # it is done, whether or not that can be written
-        return self._end(entry, "done", None)
+        return self._end(entry, "done", "; ".join(self._short) or None)
 
     def undo(self, entry: Entry, why: str) -> Entry:
         """Give every function back what it had, the last one that was moved first."""
@@ -157,6 +159,8 @@ class Runner:
         for origin in reversed(entry.origins):
             try:
                 entry = self._restore(entry, origin)
+                if origin.power is not None:
+                    entry = self._power(entry, power(origin.address, origin.power))
             except Exception as error:  # the other functions are given back all the same
                 faults.append(f"{origin.address}: {error}")
         if faults:
@@ -175,6 +179,8 @@ class Runner:
             return entry
         if step.kind == "drivers" and self._loaded(entry):
             return entry
+        if step.kind == "power":
+            return self._power(entry, step)
         address = step.address
         if address is not None and self._machine.removing(address):
             raise StepFailed(f"the driver of {address} has not let go of it yet")
@@ -191,6 +197,16 @@ class Runner:
             self._verify(address, step, direction, result)
         elif result and step.kind != "drivers":  # whether they sufficed the probes will tell
             raise StepFailed(_why(result))
+        return entry
+
+    def _power(self, entry: Entry, step: Step) -> Entry:
+        """The card has been moved and works: a failure here is told and undoes nothing."""
+        address = step.address or ""
+        if self._machine.power(address) in (step.value, None):  # None: it is off the bus
+            return entry
+        entry = self._write(entry, step)
+        if self._machine.power(address) != step.value:
+            self._short.append(f"{address} may not be suspended as before: {step.text} failed")
         return entry
 
     def _loaded(self, entry: Entry) -> bool:
@@ -332,7 +348,7 @@ class Runner:
         return entry
 
     def _write(self, entry: Entry, step: Step) -> Entry:
-        """A write of an undo, whose result is seen afterwards."""
+        """A write whose result is seen afterwards."""
         entry, _ = self._finished(entry, self._machine.start(step, self._lock), step)
         return entry
 
@@ -341,7 +357,10 @@ class Runner:
     def _origin(self, address: str) -> Origin:
         if self._machine.removing(address):
             raise HostError(f"{address}: its driver has not let go of it yet")
-        return Origin(address, self._machine.driver(address), self._machine.override(address))
+        machine = self._machine
+        return Origin(
+            address, machine.driver(address), machine.override(address), machine.power(address)
+        )
 
     def _note(self, entry: Entry, **changes: object) -> Entry:
         """Journal a change before what follows from it. An undo goes on where the journal
