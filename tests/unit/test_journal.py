@@ -198,6 +198,18 @@ def test_what_would_not_be_read_is_not_written(journal: Journal) -> None:
     assert found.message == "x" * 2000
 
 
+@given(st.text(max_size=5000) | st.integers(1, 9).map(lambda n: "\U0001f600" * n * 1000))
+def test_any_message_is_written_and_read_back(message: str) -> None:
+    entry = updated(ENTRY, NOON, message=message)
+    assert parse(dump(entry).encode()) == entry
+    assert message.startswith(entry.message or "")
+
+
+def test_an_entry_of_ours_that_would_not_be_read_is_called_a_defect(journal: Journal) -> None:
+    with journal.locked(), pytest.raises(JournalError, match="please report it"):
+        journal.write(replace(ENTRY, message="x" * 2001))
+
+
 def test_a_boot_that_cannot_be_told_is_an_error(journal: Journal, tmp_path: Path) -> None:
     with journal.locked():
         journal.write(ENTRY)

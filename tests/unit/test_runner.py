@@ -813,3 +813,37 @@ def test_where_no_journal_tells_it_is_left_as_it_is(unbind: Rig) -> None:
     unbind.machine.powers = {CARD: "auto", SOUND: "auto"}
     assert unbind.run().state == "done"
     assert unbind.machine.powers == {CARD: "on", SOUND: "on"}
+
+
+# --- what the journal cannot hold -----------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", ["a/b", "x" * 200, "f\u00fcr", "two\nlines", "..", "\ufffd"])
+def test_an_override_that_is_no_name_is_told_before_anything_is_done(bind: Rig, odd: str) -> None:
+    """Anybody who is root may have written it there, and an undo could not replay it."""
+    bind.machine.overrides[SOUND] = odd
+    with bind.journal.locked() as lock, pytest.raises(HostError) as told:
+        bind.runner(lock).prepare(bind.plan)
+    assert f"echo > /sys/bus/pci/devices/{SOUND}/driver_override" in str(told.value)
+    assert str(told.value).isprintable()
+    assert (bind.machine.done, bind.journal.read()) == ([], None)
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\U0001f600" * 5000, "\udcff" * 5000, "\x00\x1b[31m"])
+def test_a_message_of_any_length_is_journaled_and_read(bind: Rig, text: str) -> None:
+    bind.machine.held = [Unavailable(text)] * 9  # type: ignore[list-item]
+    entry = bind.run()
+    assert (entry.state, entry.message) == ("undone", text[:2000])
+
+
+def test_a_long_reason_to_undo_keeps_the_swap_to_be_recovered(bind: Rig) -> None:
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.prepare(bind.plan)
+        bind.machine.leaving = {CARD}
+        entry = runner.undo(entry, "x" * 5000)
+    assert entry.state == "failed"
+    assert bind.journal.read() == entry
+    with bind.journal.locked() as lock:
+        bind.machine.leaving = set()
+        assert bind.runner(lock).undo(entry, "recover").state == "undone"

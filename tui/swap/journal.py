@@ -155,7 +155,13 @@ class Journal:
         would not believe."""
         path = self.folder / "swap.json"
         text = dump(entry)
-        parse(text.encode(), path)
+        try:
+            parse(text.encode(), path)
+        except JournalError as error:
+            raise JournalError(
+                f"vfiotop would not read again what it has to write to {path}, so it writes "
+                "nothing; please report it"
+            ) from error
         try:
             handle, name = tempfile.mkstemp(dir=self.folder, prefix=".swap.")
         except OSError as error:
@@ -314,6 +320,11 @@ _BOOT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _DRIVER = re.compile(r"(?!\.{1,2}$)[ -.0-~]{1,128}")
 """A name in /sys/bus/pci/drivers, and what driver_override holds: one part of a path."""
+
+
+def is_driver(name: str) -> bool:
+    """Whether an entry may hold this as the name of a driver."""
+    return _DRIVER.fullmatch(name) is not None
 
 
 def _origins(value: Any) -> tuple[Origin, ...]:

@@ -29,7 +29,7 @@ from tui.model import (
     with_host,
 )
 from tui.rules import holding, release
-from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
+from tui.swap.journal import Entry, Journal, JournalError, Origin, is_driver, updated
 from tui.swap.machine import Deed, Machine, myself
 from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
@@ -358,9 +358,13 @@ class Runner:
         if self._machine.removing(address):
             raise HostError(f"{address}: its driver has not let go of it yet")
         machine = self._machine
-        return Origin(
-            address, machine.driver(address), machine.override(address), machine.power(address)
-        )
+        override = machine.override(address)
+        if override is not None and not is_driver(override):
+            raise HostError(
+                f"the driver_override of {address} names no driver, so it could not be given "
+                f"back: clear it first, with `echo > {DEVICES}/{address}/driver_override`"
+            )
+        return Origin(address, machine.driver(address), override, machine.power(address))
 
     def _note(self, entry: Entry, **changes: object) -> Entry:
         """Journal a change before what follows from it. An undo goes on where the journal
