@@ -23,6 +23,7 @@ from tui.host.calls import CallLog
 from tui.host.nvml_process import NvmlProcess
 from tui.host.nvml_reader import JOURNAL, Mark, command, is_address
 from tui.host.nvml_reply import NvmlFailed, parse_reply
+from tui.host.power import read_power
 from tui.host.readiness import nvidia_module
 from tui.host.rest import Power, Rest
 from tui.host.tree import Plain
@@ -41,8 +42,6 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 
 UNSEEN_S = 15.0
 """Seconds for which the cards are held though nobody looks: to start NVML costs more."""
-
-_ATTRIBUTE_LIMIT = 64
 
 RELEASED = "NVML is let go of while a card moves; it is read again after that"
 
@@ -263,21 +262,7 @@ class NvmlSource:
         return tuple(address for address in bound if self._kept is None or address in self._kept)
 
     def _power(self, address: str) -> Power:
-        folder = self._bus / "devices" / address / "power"
-        return Power(
-            address,
-            asleep=_word(folder / "runtime_status") in ("suspended", "suspending"),
-            may_sleep=_word(folder / "control") == "auto",
-        )
-
-
-def _word(path: Path) -> str | None:
-    """The word in a sysfs attribute; None where the kernel has none to give."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_ATTRIBUTE_LIMIT).decode(errors="replace").strip()
-    except OSError:
-        return None
+        return read_power(Plain(self._bus / "devices" / address), address)
 
 
 def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from tui.host import sysfs
 from tui.host.pci_names import Names
+from tui.host.power import read_status
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import CardVitals, Link, PciFunction
 
 NOTHING_ANSWERED = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
-
-STATUS = "power/runtime_status"
 
 
 def read_function(directory: Tree, address: str, names: Names) -> PciFunction | None:
@@ -61,11 +60,11 @@ def read_vitals(directory: Tree, address: str) -> CardVitals | None:
     """power/runtime_status, power_state, current_link_* and the driver link of the card in
     ``directory``; ``None`` when it is gone. The link of a card that may sleep is not read."""
     at = Attributes(directory)
-    status = at.read(STATUS, sysfs.word)
+    status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if status is None and is_gone(directory):
         return None
-    link = _link(at, "current") if _awake(status, at) else None
+    link = _link(at, "current") if awake else None  # its attributes resume a sleeping device
     return CardVitals(address, status, state, link, driver)
 
 
@@ -73,14 +72,8 @@ def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ..
     """Whether the card is awake and, only then, its max_link_speed and max_link_width;
     with the attributes that could not be read."""
     at = Attributes(directory)
-    awake = _awake(at.read(STATUS, sysfs.word), at)
+    _, awake = read_status(at)
     return awake, _link(at, "max") if awake else None, tuple(at.unreadable)
-
-
-def _awake(status: str | None, at: Attributes) -> bool:
-    """Whether the link may be read: its attributes resume a sleeping device. Without the
-    attribute (kernels without runtime power management) nothing sleeps."""
-    return status == "active" or (status is None and STATUS not in at.unreadable)
 
 
 def _link(at: Attributes, which: str) -> Link | None:

@@ -44,6 +44,8 @@ from tui.rules.viability import companions, undecided, viability
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
 
+UNKNOWN_SLEEP = "whether it is awake cannot be read, so it is not woken"
+
 READ_DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
 """The drivers whose cards can be read on the host."""
 
@@ -197,6 +199,7 @@ def _why_unread(
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
         (asleep, "asleep: it is not woken to be read"),
+        ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
         (spared, release.SPARED),
