@@ -444,7 +444,9 @@ class VfiotopApp(App[None]):
         self.open(RolesScreen())
 
     def open(self, screen: HostScreen) -> None:
-        """Show a screen over the overview, in place of another that lies there."""
+        """Show a screen over the overview, in place of all that lie there."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
         if isinstance(self.screen, OverviewScreen):
             self.push_screen(screen)
         else:
@@ -463,12 +465,16 @@ class VfiotopApp(App[None]):
         self.open(EventsScreen())
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
 
     def action_details(self) -> None:
-        subject = self.screen.subject if isinstance(self.screen, HostScreen) else None
-        if subject is not None:
-            self.push_screen(DetailsScreen(subject))
+        # A key and what it has chosen may both ask for it, or one key twice.
+        screen = self.screen
+        if isinstance(screen, HostScreen) and not isinstance(screen, DetailsScreen):
+            subject = screen.subject
+            if subject is not None:
+                self.push_screen(DetailsScreen(subject))
 
     def action_filter(self) -> None:
         if not isinstance(self.screen, GroupsScreen):
