@@ -177,9 +177,9 @@ class VfiotopApp(App[None]):
         self._heard.set()
         self._heard = asyncio.Event()
 
-    def _take(self, sample: Sample) -> None:
+    def _take(self, sample: Sample, *, finished: bool = True) -> None:
         before = self.live.snapshot
-        self.live.take(sample)
+        self.live.take(sample, finished=finished)
         if self.live.snapshot is not before:
             self._follow_up(sample)
             self.mind()
@@ -306,7 +306,7 @@ class VfiotopApp(App[None]):
         states = (
             SourceState(
                 changes.SOURCE_NAMES[name], _when(sampler), self.live.read_at.get(name),
-                sampler.took, problems.get(name),
+                sampler.took, sampler.reading_s, problems.get(name),
             )
             for name, sampler in self._samplers.items()
         )  # fmt: skip
@@ -339,7 +339,7 @@ class VfiotopApp(App[None]):
         for sampler in self._samplers.values():
             sample = sampler.stalled(self._stall_after)
             if sample is not None:
-                self._take(sample)
+                self._take(sample, finished=False)
 
     @property
     def failure(self) -> Exception | None:

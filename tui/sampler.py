@@ -85,6 +85,12 @@ class Sampler:
         return self._interval and self._interval * self._slower
 
     @property
+    def reading_s(self) -> float | None:
+        """Seconds for which a reading has been under way; ``None`` while none is."""
+        under_way = self._reading_since
+        return None if under_way is None else time.monotonic() - under_way[0]
+
+    @property
     def resting(self) -> bool:
         return self._resting
 
