@@ -338,11 +338,14 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
 
 def _screen(host: Host, settings: config.Config) -> int:
     """Open the screen. Does not return where a signal has ended it."""
-    # Textual reads keys from stdin and draws on stderr.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
-    from tui.tty import shows_utf8  # noqa: PLC0415
+    from tui.tty import NoTerminal, shows_utf8, standard  # noqa: PLC0415
 
+    try:
+        tty = standard()
+    except NoTerminal as error:
+        return fail(
+            f"the screen needs a terminal, and {error}; `vfiotop status` prints one reading", USAGE
+        )
     encoding = locale.getencoding()
     if not shows_utf8(encoding):
         return fail(
@@ -353,7 +356,7 @@ def _screen(host: Host, settings: config.Config) -> int:
     from tui.ending import Ending  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
 
-    with Ending(host.close, settle=lambda: _left(DONE)) as ending:
+    with Ending(host.close, tty, settle=lambda: _left(DONE)) as ending:
         # What is made until the screen is there stays: to look through it for cycles again and
         # again is a tenth of the start, and a quarter of what runs later.
         gc.disable()
