@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Literal, NoReturn, Protocol, TypeVar
 
 from tui.host.calls import CallLog
 from tui.model import (
+    CLOCK,
     AgentReading,
     Attention,
     DomainState,
@@ -206,10 +207,6 @@ def _no_agent() -> Source[AgentReading]:
     return Silent("no guest is asked on this host")
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 HostKind = Literal["real", "captured", "simulated"]
 
 
@@ -240,7 +237,7 @@ class Host:
     again: Callable[[], Host] | None = None
     attend: Callable[[Attention], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = CLOCK.now
 
     def only_shown(self) -> Host:
         """The same host, on which no action can be taken."""

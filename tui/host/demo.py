@@ -21,7 +21,7 @@ from tui.host.demo_machine import Machine, next_asked
 from tui.host.demo_scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo_swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
-from tui.model import AgentReading, Attention, SourceName
+from tui.model import CLOCK, AgentReading, Attention, SourceName
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class RealClock:
         self._began = time.monotonic()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return CLOCK.now()
 
     def seconds(self) -> float:
         return time.monotonic() - self._began

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
@@ -27,7 +27,7 @@ from tui.host.power import read_power
 from tui.host.readiness import nvidia_module
 from tui.host.rest import Power, Rest
 from tui.host.tree import Plain
-from tui.model import Attention, NvmlReading
+from tui.model import CLOCK, Attention, NvmlReading
 from tui.rules.release import SPARED, never_recovers
 from tui.swap.journal import Journal
 
@@ -44,10 +44,6 @@ UNSEEN_S = 15.0
 """Seconds for which the cards are held though nobody looks: to start NVML costs more."""
 
 RELEASED = "NVML is let go of while a card moves; it is read again after that"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class NvmlSource:
@@ -68,7 +64,7 @@ class NvmlSource:
         timeout: float = TIMEOUT,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = CLOCK.now,
         swapping: Callable[[], bool] = lambda: False,
         journal: Path = JOURNAL,
         calls: CallLog | None = None,

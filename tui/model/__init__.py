@@ -12,6 +12,7 @@ case hex digits without ``0x``.
 from __future__ import annotations
 
 from tui.model.attention import Asked, Attention, Cost, SourceState
+from tui.model.clock import CLOCK, Clock
 from tui.model.drivers import STUBS, on_vfio, with_host
 from tui.model.guests import (
     INACTIVE_STATES,
@@ -82,6 +83,7 @@ from tui.model.view import (
 
 __all__ = [
     "BRIDGE_CLASS",
+    "CLOCK",
     "GPU_CLASSES",
     "INACTIVE_STATES",
     "NOT_READ_YET",
@@ -103,6 +105,7 @@ __all__ = [
     "CardVitals",
     "Check",
     "Checked",
+    "Clock",
     "Cost",
     "Direction",
     "Domain",

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
 from tui.model import (
+    CLOCK,
     NOT_READ_YET,
     AgentReading,
     Blocker,
@@ -216,7 +217,7 @@ def _why_no_source(function: PciFunction) -> str:
 
 
 def _why_moved(swap: Swap) -> str:
-    since = f"since {swap.step_began_at.astimezone():%H:%M:%S}"
+    since = f"since {CLOCK.time_of_day(swap.step_began_at)}"
     if swap.stuck:
         return f"stuck {since}: {swap.message or swap.now}"
     if swap.state == "undoing":
@@ -225,7 +226,7 @@ def _why_moved(swap: Swap) -> str:
 
 
 def _why_removed(removal: Removal, source: NvmlReading | DrmReading | Unavailable) -> str:
-    since = f"{removal.since.astimezone():%H:%M:%S}"
+    since = CLOCK.time_of_day(removal.since)
     if not removal.stuck:
         return f"being unbound from {removal.driver} since {since}"
     held = f"stuck since {since}: {removal.driver} does not let go of the card"

@@ -32,6 +32,9 @@ TEXT_LIMIT = 2000
 PID_LIMIT = 1 << 22
 """PID_MAX_LIMIT of include/linux/threads.h."""
 
+SECONDS_LIMIT = 1e10
+"""Of a time since boot: three hundred years."""
+
 LOOK_S = 0.1
 """Seconds between two looks at whether the lock is free."""
 
@@ -71,7 +74,8 @@ class Entry:
     ``origins`` are in the order in which the functions move; ``home`` is what they were
     with the host, where that is known. ``step`` counts from 0 among
     ``steps``, whose words are for people. ``message`` says what it waits for or why it
-    ended. Times are RFC 3339.
+    ended. Times are RFC 3339; ``began_s`` and ``step_began_s`` are the same in seconds since
+    boot, which no setting of the clock changes, ``None`` where that is not known.
     """
 
     id: str
@@ -88,6 +92,8 @@ class Entry:
     runner: Process
     writer: Process | None = None
     message: str | None = None
+    began_s: float | None = None
+    step_began_s: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -254,12 +260,13 @@ def _not_ours(path: Path, why: str) -> JournalError:
     return JournalError(f"{path} is not vfiotop's: {why}; look at it and remove it as root")
 
 
-def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
-    """The entry with changes; a new step begins ``at``. A message is cut to its limit."""
+def updated(entry: Entry, at: datetime, at_s: float | None = None, **changes: Any) -> Entry:
+    """The entry with changes; a new step begins ``at``, ``at_s`` seconds after boot. A message
+    is cut to its limit."""
     if changes.get("message") is not None:
         changes["message"] = changes["message"][:TEXT_LIMIT]
     if "step" in changes and changes["step"] != entry.step:
-        changes["step_began_at"] = at.isoformat()
+        changes |= {"step_began_at": at.isoformat(), "step_began_s": at_s}
     return replace(entry, **changes)
 
 
@@ -309,10 +316,12 @@ def _entry(value: Any) -> Entry:
         runner=_process(value["runner"]),
         writer=None if writer is None else _process(writer),
         message=_text_or_none(value["message"]),
+        began_s=_seconds_or_none(value.get("began_s")),
+        step_began_s=_seconds_or_none(value.get("step_began_s")),
     )
 
 
-_LATER = ("power",)
+_LATER = ("power", "began_s", "step_began_s")
 """Fields that an entry of an older version lacks."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -387,6 +396,14 @@ def _number(value: Any, most: int = (1 << 63) - 1, least: int = 0) -> int:
     if type(value) is not int or not least <= value <= most:
         raise ValueError("no number")
     return value
+
+
+def _seconds_or_none(value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value < SECONDS_LIMIT:  # NaN is not, either
+        raise ValueError("no time since boot")
+    return float(value)
 
 
 def _one_of(value: Any, kind: Any) -> Any:

@@ -13,10 +13,11 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tui.host import HostError
 from tui.model import (
+    CLOCK,
     Direction,
     Holder,
     Holders,
@@ -28,6 +29,7 @@ from tui.model import (
     on_vfio,
     with_host,
 )
+from tui.model.clock import since_boot
 from tui.rules import holding, release
 from tui.swap.journal import Entry, Journal, JournalError, Origin, is_driver, updated
 from tui.swap.machine import Deed, Machine, myself
@@ -52,7 +54,7 @@ class StepFailed(Exception):
 
 class Runner:
     """Runs swaps on a machine. ``lock`` is the descriptor of the journal's lock, which is
-    held. ``now``, ``clock`` and ``pause`` are for tests."""
+    held. ``now``, ``since_boot``, ``clock`` and ``pause`` are for tests."""
 
     def __init__(
         self,
@@ -61,7 +63,8 @@ class Runner:
         lock: int,
         *,
         despite_doubts: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = CLOCK.now,
+        since_boot: Callable[[], float] = since_boot,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -70,6 +73,7 @@ class Runner:
         self._lock = lock
         self._despite_doubts = despite_doubts
         self._now = now
+        self._since_boot = since_boot
         self._clock = clock
         self._pause = pause
         self._undoing = False
@@ -88,7 +92,7 @@ class Runner:
         is known of functions on the host; a bind adds to it. ``identity`` is the entry's id.
         Raises ``HostError`` where a function does not tell, ``JournalError``."""
         order = self._order(plan)
-        at = self._now().isoformat()
+        at, at_s = self._now().isoformat(), self._since_boot()
         origins = tuple(self._origin(address) for address in order)
         if plan.direction == "bind":
             home = _homes(home, origins, plan.address)
@@ -105,6 +109,8 @@ class Runner:
             began_at=at,
             step_began_at=at,
             runner=myself(),
+            began_s=at_s,
+            step_began_s=at_s,
         )
         self._journal.write(entry)
         return entry
@@ -370,7 +376,7 @@ class Runner:
         """Journal a change before what follows from it. An undo goes on where the journal
         cannot be written: it makes things better, whoever hears of it. What it leaves is
         whole, so that the old entry may make room for the last one."""
-        changed = updated(entry, self._now(), **changes)
+        changed = updated(entry, self._now(), self._since_boot(), **changes)
         try:
             self._journal.write(changed)
         except JournalError:
@@ -389,7 +395,7 @@ class Runner:
             return self._note(entry, **changes)
         except JournalError as error:
             self._lost = error
-            return updated(entry, self._now(), **changes)
+            return updated(entry, self._now(), self._since_boot(), **changes)
 
     def _end(self, entry: Entry, state: SwapState, message: str | None) -> Entry:
         return self._note(entry, state=state, message=message, writer=None)
