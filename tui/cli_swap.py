@@ -30,14 +30,15 @@ ANSWER_LIMIT = 4096
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
     choice = state.choice(settings, host)
-    if arguments.command != "plan" and not getattr(arguments, "dry_run", False):
-        must_be_here(host)
     if arguments.command == "recover":
+        must_be_here(host)
         return _recover(host, choice, arguments)
     try:
         address = None if arguments.address is None else config.address(arguments.address)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if arguments.command != "plan" and not arguments.dry_run:
+        must_be_here(host)
     direction = arguments.direction if arguments.command == "plan" else arguments.command
     try:
         plan = plan_once(host, choice, direction, address)
