@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import threading
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import partial
@@ -136,6 +137,8 @@ class VfiotopApp(App[None]):
         self.theme = wanted if wanted in self.available_themes else default_theme(os.environ)
         self._stall_after = max(stall_after, 3 * config.interval)
         self._heard = asyncio.Event()
+        self.finished: Counter[SourceName] = Counter()
+        """Readings that each source has come back with."""
         self._offered: set[str] = set()
         self._attention: Attention | None = None
         self.quiet = False
@@ -170,17 +173,18 @@ class VfiotopApp(App[None]):
         # One that comes while the application ends finds no screen any more.
         with contextlib.suppress(ScreenStackError):
             self._take(message.sample)
+        self.finished[message.sample.source] += 1
+        self._heard.set()
+        self._heard = asyncio.Event()
 
-    def _take(self, sample: Sample) -> None:
+    def _take(self, sample: Sample, *, finished: bool = True) -> None:
         before = self.live.snapshot
-        self.live.take(sample)
+        self.live.take(sample, finished=finished)
         if self.live.snapshot is not before:
             self._follow_up(sample)
             self.mind()
             self._forget_stops()
             self._offer_to_recover()
-            self._heard.set()
-            self._heard = asyncio.Event()
         self._draw_soon()
 
     def _draw_soon(self) -> None:
@@ -251,7 +255,7 @@ class VfiotopApp(App[None]):
         return self._driver.link if isinstance(self._driver, TerminalDriver) else self._no_link
 
     async def hear(self) -> None:
-        """Wait for a reading that is another than the last."""
+        """Wait for the next reading that a source comes back with, equal to the last or not."""
         await self._heard.wait()
 
     def _follow_up(self, sample: Sample) -> None:
@@ -302,7 +306,7 @@ class VfiotopApp(App[None]):
         states = (
             SourceState(
                 changes.SOURCE_NAMES[name], _when(sampler), self.live.read_at.get(name),
-                sampler.took, problems.get(name),
+                sampler.took, sampler.reading_s, problems.get(name),
             )
             for name, sampler in self._samplers.items()
         )  # fmt: skip
@@ -335,7 +339,7 @@ class VfiotopApp(App[None]):
         for sampler in self._samplers.values():
             sample = sampler.stalled(self._stall_after)
             if sample is not None:
-                self._take(sample)
+                self._take(sample, finished=False)
 
     @property
     def failure(self) -> Exception | None:
@@ -440,7 +444,9 @@ class VfiotopApp(App[None]):
         self.open(RolesScreen())
 
     def open(self, screen: HostScreen) -> None:
-        """Show a screen over the overview, in place of another that lies there."""
+        """Show a screen over the overview, in place of all that lie there."""
+        while len(self.screen_stack) > 2:
+            self.pop_screen()
         if isinstance(self.screen, OverviewScreen):
             self.push_screen(screen)
         else:
@@ -459,12 +465,16 @@ class VfiotopApp(App[None]):
         self.open(EventsScreen())
 
     def action_help(self) -> None:
-        self.push_screen(HelpScreen())
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
 
     def action_details(self) -> None:
-        subject = self.screen.subject if isinstance(self.screen, HostScreen) else None
-        if subject is not None:
-            self.push_screen(DetailsScreen(subject))
+        # A key and what it has chosen may both ask for it, or one key twice.
+        screen = self.screen
+        if isinstance(screen, HostScreen) and not isinstance(screen, DetailsScreen):
+            subject = screen.subject
+            if subject is not None:
+                self.push_screen(DetailsScreen(subject))
 
     def action_filter(self) -> None:
         if not isinstance(self.screen, GroupsScreen):

@@ -265,7 +265,7 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     if arguments.demo is not None and arguments.root is not None:
         raise UsageError("--demo and --root cannot be used together; choose one")
     if arguments.demo is not None:
-        return _demo(arguments.demo)
+        return _demo(arguments.demo, readonly=arguments.readonly)
     if arguments.root is not None:
         from tui.host.capture import captured_host  # noqa: PLC0415
 
@@ -281,17 +281,19 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()
-        return replace(_demo("gaming"), banner="No GPU here: simulated host")
+        simulated = _demo("gaming", readonly=arguments.readonly)
+        return replace(simulated, banner="No GPU here: simulated host")
     return host
 
 
-def _demo(scenario: str) -> Host:
+def _demo(scenario: str, *, readonly: bool) -> Host:
     from tui.host.demo import UnknownScenario, demo_host  # noqa: PLC0415
 
     try:
-        return demo_host(scenario)
+        host = demo_host(scenario)
     except UnknownScenario as error:
         raise UsageError(str(error)) from error
+    return host.only_shown() if readonly else host
 
 
 def _list_scenarios() -> int:
@@ -303,7 +305,11 @@ def _list_scenarios() -> int:
 
 
 def _has_gpu(host: Host) -> bool:
-    inventory: Inventory = host.pci.read()
+    """Whether a GPU can be seen. A container may have no sysfs, or none with PCI in it."""
+    try:
+        inventory: Inventory = host.pci.read()
+    except HostError:
+        return False
     return bool(inventory.gpus)
 
 
@@ -325,17 +331,22 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
         output.say_json(told)
     else:
+        if host.banner is not None:
+            output.say(f"{host.banner}\n")
         output.say(as_text(view))
     return DONE
 
 
 def _screen(host: Host, settings: config.Config) -> int:
     """Open the screen. Does not return where a signal has ended it."""
-    # Textual reads keys from stdin and draws on stderr.
-    if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
-        return fail("the screen needs a terminal; `vfiotop status` prints one reading", USAGE)
-    from tui.tty import shows_utf8  # noqa: PLC0415
+    from tui.tty import NoTerminal, shows_utf8, standard  # noqa: PLC0415
 
+    try:
+        tty = standard()
+    except NoTerminal as error:
+        return fail(
+            f"the screen needs a terminal, and {error}; `vfiotop status` prints one reading", USAGE
+        )
     encoding = locale.getencoding()
     if not shows_utf8(encoding):
         return fail(
@@ -346,7 +357,7 @@ def _screen(host: Host, settings: config.Config) -> int:
     from tui.ending import Ending  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
 
-    with Ending(host.close, settle=lambda: _left(DONE)) as ending:
+    with Ending(host.close, tty, settle=lambda: _left(DONE)) as ending:
         # What is made until the screen is there stays: to look through it for cycles again and
         # again is a tenth of the start, and a quarter of what runs later.
         gc.disable()

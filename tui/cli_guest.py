@@ -52,6 +52,8 @@ class Asked:
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Run the command that ``arguments`` name. The exit code."""
     asked = Asked(host, state.choice(settings, host), arguments)
+    if host.kind == "captured" and not arguments.dry_run:
+        cli_swap.must_be_here(host)
     plan, view = guest_plan_once(host, asked.choice, arguments.command, arguments.domain)
     if arguments.dry_run:
         say(as_text(plan))
@@ -62,6 +64,8 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     try:
         if host.control.forbidden is not None:
             raise Refused(host.control.forbidden)
+        if plan.swap is not None:
+            cli_swap.must_be_here(host)
         refuse(plan, replace(consent, everything=consent.everything or not arguments.yes))
         if not arguments.yes:
             say(as_text(plan))

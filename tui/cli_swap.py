@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tui import config, state
 from tui.cli import DONE, FAILED, STUCK, UsageError, fail
-from tui.host import Host, HostError, Unsettled
+from tui.host import Host, HostError, HostKind, Unsettled
 from tui.lastresort import may_have_begun
 from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.once import NoSuchCard, plan_once, read_once
@@ -31,11 +31,14 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     """Run the command that ``arguments`` name. The exit code."""
     choice = state.choice(settings, host)
     if arguments.command == "recover":
+        must_be_here(host)
         return _recover(host, choice, arguments)
     try:
         address = None if arguments.address is None else config.address(arguments.address)
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if arguments.command != "plan" and not arguments.dry_run:
+        must_be_here(host)
     direction = arguments.direction if arguments.command == "plan" else arguments.command
     try:
         plan = plan_once(host, choice, direction, address)
@@ -94,9 +97,19 @@ def _told(error: Exception) -> str:
     return f"{error}: {HANGS}; look yourself, or go on with --despite-doubts"
 
 
+NOT_HERE: dict[HostKind, str] = {
+    "captured": "nothing is done to a captured host: run this on the host itself",
+    "simulated": "a simulated host ends with this command: `vfiotop --demo` shows a swap on it",
+}
+
+
+def must_be_here(host: Host) -> None:
+    """Raise ``HostError`` for a host of which this machine's journal tells nothing."""
+    if host.kind in NOT_HERE:
+        raise HostError(NOT_HERE[host.kind])
+
+
 def _may_begin(host: Host) -> None:
-    if host.banner is not None:
-        raise Refused("a simulated host ends with this command: `vfiotop --demo` shows a swap")
     if host.mover.forbidden is not None:
         raise Refused(host.mover.forbidden)
 

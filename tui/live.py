@@ -65,9 +65,11 @@ class Live:
         taken_at = reading.taken_at if from_guest else self.read_at.get(SOURCES[reading.source])
         return None if taken_at is None else (at - taken_at).total_seconds()
 
-    def take(self, sample: Sample) -> None:
-        """Merge one sample; an equal reading changes nothing but the history."""
-        self.read_at[sample.source] = sample.taken_at
+    def take(self, sample: Sample, *, finished: bool = True) -> None:
+        """Merge one sample; an equal reading changes nothing but the history. One that is not
+        ``finished`` stands for a source that does not answer: it was not read."""
+        if finished:
+            self.read_at[sample.source] = sample.taken_at
         if getattr(self.snapshot, sample.source) != sample.reading:
             self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self.choice)

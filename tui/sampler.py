@@ -14,7 +14,7 @@ from datetime import datetime
 from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
 from tui.lastresort import limit
-from tui.model import Reading, Sample, SourceName, Unavailable
+from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
 
 SHORTEST_GAP = 0.05
 """Seconds between two readings of a source at least, however many events ask for one."""
@@ -85,6 +85,12 @@ class Sampler:
         return self._interval and self._interval * self._slower
 
     @property
+    def reading_s(self) -> float | None:
+        """Seconds for which a reading has been under way; ``None`` while none is."""
+        under_way = self._reading_since
+        return None if under_way is None else time.monotonic() - under_way[0]
+
+    @property
     def resting(self) -> bool:
         return self._resting
 
@@ -101,7 +107,7 @@ class Sampler:
         if under_way is None or time.monotonic() - under_way[0] < after:
             return None
         since = under_way[1]
-        reason = f"no answer since {since.astimezone():%H:%M:%S}"
+        reason = f"no answer since {CLOCK.time_of_day(since)}"
         return Sample(self.name, Unavailable(reason, since=since), self._now())
 
     def _run(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import contextlib
+import fcntl
 import os
 import signal
 import termios
@@ -24,6 +25,9 @@ LARGEST = (1000, 500)
 
 USUAL = (80, 24)
 """The size of a terminal that does not know its own."""
+
+_DEV_TTY = os.makedev(5, 0)
+"""kernel: Documentation/admin-guide/devices.txt."""
 
 PATIENCE = 0.5
 """Seconds for which the last words are waited for on a terminal that takes nothing."""
@@ -60,6 +64,10 @@ LEAVE = (
 
 CANCEL = "\x18"
 """Ends a sequence that was written in part (CAN, ECMA-48)."""
+
+
+class NoTerminal(Exception):
+    """There is none for the screen: why, as in "the screen needs one, and …"."""
 
 
 class Tty:
@@ -135,6 +143,34 @@ class Tty:
         hold_output()
         with contextlib.suppress(OSError):
             os.write(self.screen, text.encode())
+
+
+def standard() -> Tty:
+    """The terminal that stdout is, with its keys from whichever standard stream may be read;
+    stderr and stdin may lead elsewhere. Raises ``NoTerminal``."""
+    if not os.isatty(1) or not _may(1, os.O_WRONLY):
+        raise NoTerminal("stdout is none")
+    for stream in (0, 1, 2):
+        if os.isatty(stream) and _may(stream, os.O_RDONLY) and _same(stream, 1):
+            return Tty(stream, 1)
+    try:
+        return Tty(os.open(os.ttyname(1), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC), 1)
+    except OSError as error:
+        raise NoTerminal(
+            f"no key can be read from the terminal that stdout is ({error.strerror})"
+        ) from error
+
+
+def _may(stream: int, wanted: int) -> bool:
+    """Whether a stream was opened for reading, or for writing."""
+    return fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE in (wanted, os.O_RDWR)
+
+
+def _same(one: int, other: int) -> bool:
+    """Whether two streams are one terminal: it answers where it is asked. /dev/tty is a name
+    of the one that controls this process."""
+    numbers = {os.fstat(each).st_rdev for each in (one, other)} - {_DEV_TTY}
+    return len(numbers) < 2
 
 
 def shows_utf8(encoding: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.model import Asked, Cost
+from tui.model import Asked, Cost, SourceState
 from widgets.canvas import Panel
 from widgets.figures import ago
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
@@ -13,6 +13,9 @@ ASKED: dict[Asked, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest
 
 NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
 """Cells of the columns."""
+
+HANGS_S = 1.0
+"""Seconds after which a reading that is under way is told; most take milliseconds."""
 
 
 class CostTable(Panel):
@@ -42,13 +45,24 @@ def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
         )
     lines += [(), line(Span("Sources", "accent")), _row("", "read", "took", "ago")]
     for source in cost.sources:
-        took = DASH if source.took_s is None else f"{source.took_s * 1000:.1f} ms"
-        age = DASH if source.read_at is None else ago((at - source.read_at).total_seconds())
-        lines.append(_row(source.name, source.when, took, age, heading=False))
+        lines.append(_source(source, at))
         if source.problem is not None:
             room = max(width - 2, 8)
             lines += [line("  ", *each) for each in wrap(source.problem, room, "dim")]
     return lines
+
+
+def _source(source: SourceState, at: datetime) -> Line:
+    """One that hangs was read some time ago, and says for how long it has been read now."""
+    if source.reading_s is not None and source.reading_s >= HANGS_S:
+        return (
+            *pad(line(Span(source.name, "label")), NAME),
+            *pad(line(Span(source.when, "text")), EVERY),
+            Span(f"{f'reading for {ago(source.reading_s)}':>{TOOK + AGE}}", "warn"),
+        )
+    took = DASH if source.took_s is None else f"{source.took_s * 1000:.1f} ms"
+    age = DASH if source.read_at is None else ago((at - source.read_at).total_seconds())
+    return _row(source.name, source.when, took, age, heading=False)
 
 
 def _row(name: str, every: str, took: str, age: str, *, heading: bool = True) -> Line:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.model import Event
+from tui.model import CLOCK, Event
 from widgets.canvas import Panel
 from widgets.figures import short
 from widgets.lines import Line, Span, Tone, line, spread
@@ -38,7 +38,7 @@ def event_lines(events: Sequence[Event], width: int) -> list[Line]:
     return [
         spread(
             line(
-                Span(f"{event.at.astimezone():%H:%M:%S}  ", "dim"),
+                Span(f"{CLOCK.time_of_day(event.at)}  ", "dim"),
                 Span(f"{short(event.subject)}  ", "label"),
                 Span(event.text, TONES[event.tone]),
             ),

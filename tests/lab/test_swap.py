@@ -69,6 +69,25 @@ def swap_seconds() -> float:
     return JOURNAL.stat().st_mtime - began
 
 
+def test_a_card_that_slept_when_idle_does_so_after_a_guest_had_it() -> None:
+    """vfio-pci leaves power/control on "on" (vfio_pci_core_unregister_device)."""
+    before = {CARD: "auto", SOUND: control(SOUND).read_text().strip()}
+    control(CARD).write_text("auto")
+    vfiotop("bind", "--yes")
+    assert f"echo auto > {control(CARD)}" in vfiotop("plan", "unbind")
+    vfiotop("unbind", "--yes")
+    try:
+        assert drivers() == HOST
+        assert {a: control(a).read_text().strip() for a in (CARD, SOUND)} == before
+        assert journal()["message"] is None
+    finally:
+        control(CARD).write_text("on")
+
+
+def control(address: str) -> Path:
+    return Path("/sys/bus/pci/devices", address, "power/control")
+
+
 def test_a_card_whose_driver_was_never_loaded_comes_home() -> None:
     """As after a boot with vfio-pci.ids=: no journal knows what it was on."""
     for address in (SOUND, CARD):

@@ -190,6 +190,32 @@ def test_a_sleeping_card_is_not_touched(machine: Machine) -> None:
     assert is_gone(pid)
 
 
+@pytest.mark.parametrize(
+    "status", ["suspending", "resuming", "error", "unsupported", "active\x1b", "", "EIO", "folder"]
+)
+def test_a_card_that_is_not_known_to_be_awake_is_not_touched(machine: Machine, status: str) -> None:
+    """The same rule as for what sysfs tells of a card: NVML's start would wake it."""
+    machine.unbind(TWO)
+    file = machine.sys / "bus/pci/devices" / ONE / "power/runtime_status"
+    file.unlink()
+    if status == "EIO":
+        file.symlink_to("/proc/self/mem")  # its first page cannot be read
+    elif status == "folder":
+        file.mkdir()
+    else:
+        file.write_text(f"{status}\n")
+    source = machine.source()
+    with pytest.raises(NothingToRead, match="asleep"):
+        source.read()
+    assert source.pid is None
+
+
+def test_without_power_management_no_card_sleeps(machine: Machine) -> None:
+    machine.unbind(TWO)
+    (machine.sys / "bus/pci/devices" / ONE / "power/runtime_status").unlink()
+    assert [c.address for c in machine.source().read().cards] == [ONE]
+
+
 def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
     machine.unbind(TWO)
     machine.power(ONE, "active", "auto")

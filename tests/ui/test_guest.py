@@ -12,8 +12,18 @@ from textual.pilot import Pilot
 
 from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
 from tests.ui.test_swap import CARD, SOUND, STEPS, at_home, dim, said
-from tui.host import HostError
-from tui.model import Domain, DomainState, Holder, Holders, HostDev, Swap, SwapState
+from tui.host import HostError, NothingToRead
+from tui.model import (
+    Domain,
+    DomainState,
+    Holder,
+    Holders,
+    HostDev,
+    Sample,
+    Swap,
+    SwapState,
+    Unavailable,
+)
 from tui.rules.roles import Choice
 from tui.swap.consent import Refused
 
@@ -97,6 +107,64 @@ async def test_a_bind_that_failed_starts_nothing(state: SwapState, word: str) ->
         # What was interrupted is offered to be recovered, on a screen of its own.
         await until(pilot, lambda: words in rig.text() or words in said(rig))
     assert rig.control.asked == []
+
+
+FOREIGN = replace(SWAP, id="another", direction="unbind")
+
+LOST: tuple[tuple[str, tuple[Swap | HostError, ...], str], ...] = (
+    ("another's entry comes in its place", (FOREIGN,), "another swap has begun"),
+    ("another's has ended already", (replace(FOREIGN, state="done"),), "another swap has begun"),
+    ("ours was seen, then another's", (SWAP, FOREIGN), "another swap has begun"),
+    ("ours was seen, then the journal is gone", (SWAP, NothingToRead("none")), "is gone"),
+    ("the journal is gone before ours was seen", (NothingToRead("a"), NothingToRead("b")), "gone"),
+    ("the journal is not vfiotop's", (SWAP, HostError("it is a link")), "it is a link"),
+    ("its runner died", (replace(SWAP, runner=False),), "did not come to its end"),
+)
+
+
+@pytest.mark.parametrize(("told", "why"), [each[1:] for each in LOST], ids=[e[0] for e in LOST])
+async def test_a_start_does_not_wait_for_a_bind_that_is_told_of_no_more(
+    told: tuple[Swap | HostError, ...], why: str
+) -> None:
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        for each in told:
+            read = rig.app.finished["swap"]
+            rig.swap.put(each)
+            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+        # A runner that died is offered to be recovered, on a screen of its own.
+        await until(pilot, lambda: why in rig.text() + said(rig))
+        await until(pilot, lambda: "win11 was not started" in rig.text() + said(rig))
+    assert rig.control.asked == []
+
+
+async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> None:
+    """Nor for a journal that does not answer for a while."""
+    rig = Rig()
+    at_home(rig)
+    earlier = replace(SWAP, id="earlier", state="done")
+    rig.swap.reading = earlier
+    async with rig.running() as pilot:
+        await pilot.press("s")
+        await until(pilot, lambda: "is bound first" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        read = rig.app.finished["swap"]
+        rig.swap.put(replace(earlier, message="the same once more"))
+        await until(pilot, lambda: rig.app.finished["swap"] > read)
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "then win11 is started" in rig.text())
+        silent = Unavailable("no answer since 12:00:00")
+        rig.app._take(Sample("swap", silent, NOON))
+        await until(pilot, lambda: "no answer since" in str(rig.app.live.view.problem("swap")))
+        rig.swap.put(replace(SWAP, step=0))
+        await until(pilot, lambda: "then win11 is started" in rig.text())
+        assert "was not started" not in rig.text() + said(rig)
 
 
 async def test_a_start_goes_on_when_its_screen_is_left() -> None:

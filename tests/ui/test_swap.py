@@ -12,7 +12,7 @@ from textual.pilot import Pilot
 from textual.widgets._footer import FooterKey
 
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
-from tui.host import HostError
+from tui.host import HostError, NothingToRead
 from tui.model import Holder, Holders, Swap
 from tui.swap.consent import Doubtful, Refused
 from widgets.swap_panel import SwapPanel
@@ -343,3 +343,24 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
     assert rig.mover.requests[0].deed == "undo"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ((HostError("it is a link"),), "cannot be read: it is a link"),
+        ((NothingToRead("a"), NothingToRead("b")), "its journal is gone"),
+    ],
+)
+async def test_a_swap_of_which_the_journal_does_not_tell_is_not_awaited_for_ever(
+    told: tuple[HostError, ...], why: str
+) -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        for each in (*told, told[-1]):
+            read = rig.app.finished["swap"]
+            rig.swap.put(each)
+            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+        await until(pilot, lambda: why in " ".join(rig.text().split()))

@@ -182,3 +182,19 @@ async def test_a_reading_older_than_two_intervals_says_so() -> None:
         # One that says the same as before is of now all the same.
         rig.nvml.put(NvmlReading("580.95.05", (READING,)))
         await until(pilot, lambda: " old" not in rig.text())
+
+
+async def test_a_source_that_hangs_is_not_shown_as_just_read() -> None:
+    rig = Rig()
+    rig.app._stall_after = 0.0
+    async with rig.running() as pilot:
+        read_at = rig.app.live.read_at["guests"]
+        rig.at += timedelta(seconds=90)
+        rig.guests.free.clear()
+        rig.guests.put(GUESTS)
+        await pilot.press("c")
+        await until(pilot, lambda: "reading for 1 s" in rig.text())
+        await until(pilot, lambda: "no answer since" in rig.text())
+        assert rig.app.live.read_at["guests"] == read_at
+        rig.guests.free.set()
+        await until(pilot, lambda: "reading for" not in rig.text())

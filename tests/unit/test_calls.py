@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
 from tui.host.calls import CallLog
+from tui.model import Cost, SourceState
+from widgets.cost_table import cost_lines
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 
 class Clock:
@@ -33,3 +41,28 @@ def test_what_is_older_than_a_minute_is_forgotten() -> None:
     assert log.last_minute()["agent"] == 2
     clock.now += 60
     assert log.last_minute()["agent"] == 0
+
+
+def row(source: SourceState) -> str:
+    lines = cost_lines(Cost({}, (source,)), NOON, 40)
+    return "".join(span.text for span in lines[7]).rstrip()
+
+
+READ = SourceState("NVML", "1 s", NOON - timedelta(seconds=3), 0.0042)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(None, "NVML        1 s           4.2 ms     3 s"),
+     (0.9, "NVML        1 s           4.2 ms     3 s"),
+     (1.0, "NVML        1 s          reading for 1 s"),
+     (59.9, "NVML        1 s         reading for 59 s"),
+     (3601.0, "NVML        1 s          reading for 1 h")],
+)  # fmt: skip
+def test_a_source_that_hangs_is_being_read(seconds: float | None, words: str) -> None:
+    assert row(SourceState(READ.name, READ.when, READ.read_at, READ.took_s, seconds)) == words
+
+
+def test_a_source_that_was_never_read() -> None:
+    assert row(SourceState("NVML", "1 s")) == "NVML        1 s                –       –"
+    assert row(SourceState("NVML", "1 s", reading_s=7.0)).endswith("reading for 7 s")

@@ -20,10 +20,17 @@ RUNS = Swap("1", "bind", "0000:02:00.0", ("0000:02:00.0",), "running", ("modprob
     ("direction", "driver", "words"),
     [("bind", "nvidia", None), ("bind", "vfio-pci", "on vfio-pci already"), ("bind", None, None),
      ("unbind", "vfio-pci", None), ("unbind", "nvidia", "with the host already"),
-     ("unbind", None, None)],
+     ("unbind", None, None),
+     ("bind", "nvgrace-gpu-vfio-pci", "on nvgrace-gpu-vfio-pci already"),
+     ("unbind", "nvgrace-gpu-vfio-pci", None), ("unbind", "vfio_pci", None),
+     ("bind", "pci-stub", None), ("unbind", "pci-stub", None)],
 )  # fmt: skip
 def test_where_the_card_is(direction: Direction, driver: str | None, words: str | None) -> None:
-    said = why_not(direction, assess(snapshot(two_cards(driver))))
+    gpu, sound = card("02:00", 2, driver, boot_vga=False)
+    if driver is not None and "vfio" in driver:
+        sound = replace(sound, driver="vfio-pci")
+    cards = inventory(*card("01:00", 1, boot_vga=True), gpu, sound)
+    said = why_not(direction, assess(snapshot(cards)))
     assert (said is None) if words is None else words in (said or "")
 
 

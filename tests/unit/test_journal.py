@@ -52,7 +52,9 @@ ADDRESSES = st.builds("{:04x}:{:02x}:{:02x}.{}".format, st.integers(0, 0xFFFF), 
                       st.integers(0, 31), st.integers(0, 7))  # fmt: skip
 DRIVERS = st.none() | st.from_regex(r"[a-z][A-Za-z0-9_ .-]{0,20}", fullmatch=True)
 ORIGINS = st.lists(
-    st.builds(Origin, ADDRESSES, DRIVERS, DRIVERS), max_size=5, unique_by=lambda o: o.address
+    st.builds(Origin, ADDRESSES, DRIVERS, DRIVERS, st.sampled_from([None, "auto", "on"])),
+    max_size=5,
+    unique_by=lambda o: o.address,
 ).map(tuple)
 ENTRIES = st.builds(
     Entry,
@@ -149,6 +151,9 @@ FOREIGN = [
     ("origins", [{"address": "0000:02:00.0", "driver": None, "override": "\u200b"}]),
     ("origins", [{"address": "0000:02:00.0", "driver": None, "override": None}] * 2),
     ("home", [{"address": "0000:02:00.0", "driver": "/etc/passwd", "override": None}]),
+    ("home", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": "off"}]),
+    ("home", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": "auto\n"}]),
+    ("origins", [{"address": "0000:02:00.0", "driver": None, "override": None, "power": True}]),
 ]  # fmt: skip
 
 
@@ -157,6 +162,19 @@ def test_root_is_not_believed_either(key: str, value: object) -> None:
     foreign = json.dumps({**json.loads(dump(ENTRY)), key: value}).encode()
     with pytest.raises(JournalError, match="makes no sense"):
         parse(foreign)
+
+
+def test_an_entry_of_an_older_version_is_read() -> None:
+    """It knows of no power/control."""
+    assert '"power"' not in dump(ENTRY)
+    origin = Origin("0000:02:00.0", "nvidia", None, "auto")
+    newer = replace(ENTRY, origins=(origin,), home=(origin,))
+    value = json.loads(dump(newer))
+    for each in (*value["origins"], *value["home"]):
+        assert each.pop("power") == "auto"
+    older = parse(json.dumps(value).encode())
+    assert older.origins == older.home == (Origin("0000:02:00.0", "nvidia", None),)
+    assert (newer.host_power, older.host_power) == ({"0000:02:00.0": "auto"}, {})
 
 
 def test_times_are_told_in_utc() -> None:
@@ -178,6 +196,18 @@ def test_what_would_not_be_read_is_not_written(journal: Journal) -> None:
         found = journal.read()
     assert found is not None
     assert found.message == "x" * 2000
+
+
+@given(st.text(max_size=5000) | st.integers(1, 9).map(lambda n: "\U0001f600" * n * 1000))
+def test_any_message_is_written_and_read_back(message: str) -> None:
+    entry = updated(ENTRY, NOON, message=message)
+    assert parse(dump(entry).encode()) == entry
+    assert message.startswith(entry.message or "")
+
+
+def test_an_entry_of_ours_that_would_not_be_read_is_called_a_defect(journal: Journal) -> None:
+    with journal.locked(), pytest.raises(JournalError, match="please report it"):
+        journal.write(replace(ENTRY, message="x" * 2001))
 
 
 def test_a_boot_that_cannot_be_told_is_an_error(journal: Journal, tmp_path: Path) -> None:

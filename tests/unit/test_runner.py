@@ -20,9 +20,11 @@ from tui.model import (
     Holders,
     NvidiaModule,
     Plan,
+    PowerControl,
     Step,
     Unavailable,
     Unseen,
+    on_vfio,
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -72,6 +74,7 @@ class Machine:
     gone: set[str] = field(default_factory=set)
     blind: str | None = None
     nvidia: NvidiaModule | None = None
+    powers: dict[str, PowerControl] = field(default_factory=dict)
 
     def start(self, step: Step, lock: int) -> Deed:
         key = step.kind, step.address
@@ -87,18 +90,27 @@ class Machine:
             return
         if step.kind == "override":
             self.overrides[address] = step.value.strip() or None
+        elif step.kind == "power":
+            self.powers[address] = "auto" if step.value == "auto" else "on"
         elif step.kind == "unbind":
+            if address in self.powers and on_vfio(self.drivers[address]):
+                self.powers[address] = "on"  # vfio_pci_core_unregister_device: pm_runtime_forbid
             self.drivers[address] = None
         elif step.path is not None and step.path.endswith("/bind"):
             self.drivers[address] = step.path.split("/")[-2]
         elif self.drivers[address] is None:
             self.drivers[address] = self.overrides.get(address) or self.natural[address]
+        if address in self.powers and on_vfio(self.drivers[address]):
+            self.powers[address] = "auto"  # vfio_pci_core_register_device: pm_runtime_allow
 
     def driver(self, address: str) -> str | None:
         return self.drivers[address]
 
     def override(self, address: str) -> str | None:
         return self.overrides.get(address)
+
+    def power(self, address: str) -> PowerControl | None:
+        return None if address in self.gone else self.powers.get(address)
 
     def removing(self, address: str) -> bool:
         return address in self.leaving
@@ -130,9 +142,9 @@ class Once(set[tuple[str, str | None]]):
 class Rig:
     """A runner on a machine, with a journal in a folder and a clock of its own."""
 
-    def __init__(self, folder: Path, direction: Direction) -> None:
+    def __init__(self, folder: Path, direction: Direction, vfio: str = "vfio-pci") -> None:
         natural = {CARD: "nvidia", SOUND: "snd_hda_intel"}
-        bound: dict[str, str | None] = dict.fromkeys(natural, "vfio-pci")
+        bound: dict[str, str | None] = {SOUND: "vfio-pci", CARD: vfio}
         self.before: dict[str, str | None] = {**natural} if direction == "bind" else bound
         overrides = {} if direction == "bind" else dict(bound)
         self.machine = Machine(dict(self.before), natural, overrides)
@@ -153,7 +165,9 @@ class Rig:
         gpu = assess(snapshot(inventory(*functions)), Choice(CARD)).gpu(CARD)
         assert gpu is not None
         moving = tuple(f.address for f in moves(gpu))
-        return Plan(direction, CARD, moving, steps(gpu, direction))
+        last = self.journal.read()
+        todo = steps(gpu, direction, last.host_power if last is not None else {})
+        return Plan(direction, CARD, moving, todo)
 
     def pause(self, seconds: float) -> None:
         self.time += seconds
@@ -627,3 +641,209 @@ def test_what_is_at_home_may_be_in_use_while_the_rest_follows(unbind: Rig) -> No
     unbind.plan = unbind.planned("unbind")
     assert unbind.run().state == "done"
     assert unbind.machine.scanned == {SOUND}
+
+
+# --- drivers of VFIO's besides vfio-pci, and stubs -----------------------------------
+
+VARIANTS = [
+    "nvgrace-gpu-vfio-pci", "nvgrace_gpu_vfio_pci", "mlx5_vfio_pci", "hisi_acc_vfio_pci",
+    "pds_vfio_pci", "xe-vfio-pci", "vfio-pci-zdev",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_card_leaves_a_variant_driver_of_vfio(tmp_path: Path, variant: str) -> None:
+    rig = Rig(tmp_path, "unbind", variant)
+    entry = rig.run()
+    assert (entry.state, entry.message) == ("done", None)
+    assert rig.machine.drivers == HOST
+    assert ("unbind", CARD, CARD) in rig.machine.done
+    assert rig.machine.overrides == {CARD: None, SOUND: None}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_card_that_a_variant_takes_again_is_not_with_the_host(
+    tmp_path: Path, variant: str
+) -> None:
+    """As where the kernel's command line gives it the card's ids."""
+    rig = Rig(tmp_path, "unbind", variant)
+    rig.plan = replace(rig.plan, steps=rig.unknown)
+    rig.machine.natural[CARD] = variant
+    entry = rig.run()
+    assert entry.state == "undone"
+    assert "no driver of the host took" in (entry.message or "")
+    assert rig.machine.drivers == rig.before
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_an_unbind_from_a_variant_that_fails_gives_it_back(tmp_path: Path, variant: str) -> None:
+    rig = Rig(tmp_path, "unbind", variant)
+    rig.machine.blind = "NVML does not see it"
+    assert rig.run().state == "undone"
+    assert rig.machine.drivers == rig.before
+    assert rig.machine.overrides == rig.before
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_bind_leaves_what_a_variant_has(tmp_path: Path, variant: str) -> None:
+    """VFIO has it already, and a guest may rely on what that driver does for it."""
+    rig = Rig(tmp_path, "bind")
+    rig.machine.drivers[CARD] = variant
+    rig.plan = rig.planned("bind")
+    entry = rig.run()
+    assert entry.state == "done"
+    assert rig.machine.drivers == {SOUND: "vfio-pci", CARD: variant}
+    assert entry.host_drivers == {SOUND: "snd_hda_intel"}
+
+
+def test_a_stub_is_left_for_the_host_and_is_no_home(tmp_path: Path) -> None:
+    """Whose functions it has nobody can use: an unbind gives them to the host."""
+    rig = Rig(tmp_path, "unbind", "pci-stub")
+    assert rig.run().state == "done"
+    assert rig.machine.drivers == HOST
+    back = Rig(tmp_path / "bind", "bind")
+    (tmp_path / "bind").mkdir()
+    back.machine.drivers[SOUND] = "pci-stub"
+    back.plan = back.planned("bind")
+    entry = back.run()
+    assert (entry.state, back.machine.drivers) == ("done", VFIO)
+    assert entry.host_drivers == {CARD: "nvidia"}
+    back.plan = back.planned("unbind")
+    back.plan = replace(back.plan, steps=homeward(back.plan.steps, entry.host_drivers))
+    assert back.run(home=entry.home).state == "done"
+    assert back.machine.drivers == HOST
+
+
+# --- whether a card may sleep ---------------------------------------------------------
+
+Powers = dict[str, PowerControl]
+POWERS: list[Powers] = [
+    {CARD: "auto", SOUND: "auto"}, {CARD: "auto", SOUND: "on"}, {CARD: "on", SOUND: "on"},
+]  # fmt: skip
+
+
+def bound(rig: Rig, powers: Powers) -> Entry:
+    """The card was bound, and the journal tells of that."""
+    rig.machine.powers = dict(powers)
+    entry = rig.run()
+    assert entry.state == "done"
+    rig.plan = rig.planned("unbind")
+    return entry
+
+
+@pytest.mark.parametrize("powers", POWERS)
+def test_a_card_that_slept_when_idle_does_so_again(bind: Rig, powers: Powers) -> None:
+    """Across two swaps: what the first one recorded the second one finds in the journal."""
+    bound(bind, powers)
+    entry = bind.run(home=_home(bind))
+    assert (entry.state, entry.message) == ("done", None)
+    assert bind.machine.drivers == HOST
+    assert bind.machine.powers == powers
+    assert entry.host_power == powers
+
+
+def _home(rig: Rig) -> tuple[Origin, ...]:
+    last = rig.journal.read()
+    assert last is not None
+    return last.home
+
+
+def test_it_is_restored_when_the_host_has_the_card_again(bind: Rig) -> None:
+    bound(bind, POWERS[0])
+    bind.machine.done.clear()
+    bind.run(home=_home(bind))
+    kinds = [(kind, address) for kind, address, _ in bind.machine.done]
+    assert kinds[-2:] == [("power", CARD), ("power", SOUND)]
+    assert "/sys/bus/pci/devices/0000:02:00.0/power/control" in {s.path for s in bind.plan.steps}
+
+
+def test_what_is_right_already_is_not_written(bind: Rig) -> None:
+    bound(bind, {CARD: "on", SOUND: "auto"})
+    bind.machine.done.clear()
+    bind.run(home=_home(bind))
+    assert [a for kind, a, _ in bind.machine.done if kind == "power"] == [SOUND]
+
+
+@pytest.mark.parametrize("deed", list(every_deed("bind")))
+def test_an_undo_restores_it_too(bind: Rig, deed: tuple[str, str | None]) -> None:
+    bind.machine.powers = dict(POWERS[0])
+    bind.machine.faults[deed] = errno.EBUSY
+    if bind.run().state == "undone":
+        assert bind.machine.powers == POWERS[0]
+
+
+@pytest.mark.parametrize("fault", [errno.EIO, errno.EACCES, -9])
+def test_a_card_that_is_home_is_not_taken_back_for_it(bind: Rig, fault: int) -> None:
+    bound(bind, POWERS[0])
+    bind.machine.faults[("power", CARD)] = fault
+    bind.machine.ignored.add(("power", CARD))
+    entry = bind.run(home=_home(bind))
+    assert (entry.state, bind.machine.drivers) == ("done", HOST)
+    assert "0000:02:00.0 may not be suspended as before" in (entry.message or "")
+    assert bind.machine.powers == {CARD: "on", SOUND: "auto"}
+
+
+def test_a_runner_that_died_before_it_is_finished(bind: Rig) -> None:
+    """The functions are at home by then: nothing of them is left to move."""
+    bound(bind, POWERS[0])
+    write = bind.journal.write
+
+    def dying(entry: Entry) -> None:
+        if entry.steps[entry.step : entry.step + 1] == (bind.plan.steps[-3].text,):
+            raise Killed
+        write(entry)
+
+    assert bind.plan.steps[-3].kind == "power"
+    bind.journal.write = dying  # type: ignore[method-assign]
+    with pytest.raises(Killed):
+        bind.run(home=_home(bind))
+    bind.journal.write = write  # type: ignore[method-assign]
+    assert bind.machine.powers == {CARD: "on", SOUND: "on"}
+    left = bind.journal.read()
+    assert left is not None
+    bind.plan = bind.planned("unbind")
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.run(runner.resume(left, bind.plan), bind.plan)
+    assert (entry.state, bind.machine.powers) == ("done", POWERS[0])
+
+
+def test_where_no_journal_tells_it_is_left_as_it_is(unbind: Rig) -> None:
+    """As after a boot with vfio-pci.ids=."""
+    unbind.machine.powers = {CARD: "auto", SOUND: "auto"}
+    assert unbind.run().state == "done"
+    assert unbind.machine.powers == {CARD: "on", SOUND: "on"}
+
+
+# --- what the journal cannot hold -----------------------------------------------------
+
+
+@pytest.mark.parametrize("odd", ["a/b", "x" * 200, "f\u00fcr", "two\nlines", "..", "\ufffd"])
+def test_an_override_that_is_no_name_is_told_before_anything_is_done(bind: Rig, odd: str) -> None:
+    """Anybody who is root may have written it there, and an undo could not replay it."""
+    bind.machine.overrides[SOUND] = odd
+    with bind.journal.locked() as lock, pytest.raises(HostError) as told:
+        bind.runner(lock).prepare(bind.plan)
+    assert f"echo > /sys/bus/pci/devices/{SOUND}/driver_override" in str(told.value)
+    assert str(told.value).isprintable()
+    assert (bind.machine.done, bind.journal.read()) == ([], None)
+
+
+@pytest.mark.parametrize("text", ["x" * 5000, "\U0001f600" * 5000, "\udcff" * 5000, "\x00\x1b[31m"])
+def test_a_message_of_any_length_is_journaled_and_read(bind: Rig, text: str) -> None:
+    bind.machine.held = [Unavailable(text)] * 9  # type: ignore[list-item]
+    entry = bind.run()
+    assert (entry.state, entry.message) == ("undone", text[:2000])
+
+
+def test_a_long_reason_to_undo_keeps_the_swap_to_be_recovered(bind: Rig) -> None:
+    with bind.journal.locked() as lock:
+        runner = bind.runner(lock)
+        entry = runner.prepare(bind.plan)
+        bind.machine.leaving = {CARD}
+        entry = runner.undo(entry, "x" * 5000)
+    assert entry.state == "failed"
+    assert bind.journal.read() == entry
+    with bind.journal.locked() as lock:
+        bind.machine.leaving = set()
+        assert bind.runner(lock).undo(entry, "recover").state == "undone"

@@ -157,6 +157,38 @@ def test_every_function_has_the_time_that_it_needs() -> None:
     assert [f.address for f in moves(the_card(four))] == sorted(map(str, limits))
 
 
+def test_an_unbind_restores_what_the_bind_recorded() -> None:
+    made = plan("unbind", home_power={CARD: "auto", SOUND: "on", "0000:09:00.0": "auto"})
+    assert [step.text for step in made.steps if step.kind == "power"] == [
+        f"echo auto > /sys/bus/pci/devices/{CARD}/power/control",
+        f"echo on > /sys/bus/pci/devices/{SOUND}/power/control",
+    ]
+    assert made.steps[-1].kind == "nvml"
+    assert "power" not in {s.kind for s in plan("bind", home_power={CARD: "auto"}).steps}
+
+
+@pytest.mark.parametrize("driver", ["nvgrace-gpu-vfio-pci", "mlx5_vfio_pci", "vfio-pci"])
+def test_one_definition_of_a_driver_of_vfio(driver: str) -> None:
+    """What the plan moves is what the checks say there is to move."""
+    gpu, sound = card("02:00", 2, driver, boot_vga=False)
+    pci = inventory(*card("01:00", 1, boot_vga=True), gpu, replace(sound, driver="vfio-pci"))
+    home = plan("unbind", pci)
+    assert verdicts(home)["swap.needed"] == "pass"
+    assert home.unbinds == (CARD, SOUND)
+    bind = plan("bind", pci)
+    assert (bind.unbinds, bind.moves) == ((), (CARD, SOUND))
+    assert the(bind, "swap.needed").why == f"the card is on {driver} already"
+
+
+def test_a_card_on_a_stub_is_with_nobody() -> None:
+    gpu, sound = card("02:00", 2, "pci-stub", boot_vga=False)
+    pci = inventory(*card("01:00", 1, boot_vga=True), gpu, replace(sound, driver="pci-stub"))
+    for direction in ("bind", "unbind"):
+        made = plan("bind" if direction == "bind" else "unbind", pci)
+        assert verdicts(made)["swap.needed"] == "pass"
+        assert set(made.unbinds) == {CARD, SOUND}
+
+
 # --- checks ---------------------------------------------------------------------
 
 

@@ -15,8 +15,8 @@ import pytest
 
 from tests.unit.test_journal import ENTRY
 from tui.host import HostError, NothingToRead
-from tui.host.swaps import SwapSource
-from tui.swap.journal import Entry, Journal, Process
+from tui.host.swaps import SwapSource, home_power
+from tui.swap.journal import Entry, Journal, Origin, Process
 from tui.swap.machine import alive, myself, process_of
 
 PATIENCE = 60.0
@@ -146,3 +146,12 @@ def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
         assert not alive(replace(found, start=found.start + 1))
         assert process.stdin is not None
         process.stdin.close()
+
+
+def test_what_power_control_was_at_home(journal: Journal) -> None:
+    assert home_power(journal) == {}
+    origins = (Origin("0000:02:00.0", "nvidia", None, "auto"), Origin("0000:02:00.1", None, None))
+    journal.write(replace(RUNS, state="done", home=origins))
+    assert home_power(journal) == {"0000:02:00.0": "auto"}
+    (journal.folder / "swap.json").write_text("{}")
+    assert home_power(journal) == {}

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.made import AUDIO, BRIDGE, HOST_BRIDGE, SATA, USB, VGA, card, function, inventory
-from tui.model import Inventory, PciFunction
-from tui.rules.viability import blocks, companions, on_vfio, viability
+from tui.model import Inventory, PciFunction, on_vfio
+from tui.rules.viability import blocks, companions, viability
 
 
 def gpu_of(host: Inventory) -> PciFunction:

@@ -9,11 +9,10 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan
+from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, on_vfio
 from tui.rules import condition, devices, domains, ground, holding, passthrough, release
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
-from tui.rules.viability import on_vfio
 from tui.swap import preflight
 from tui.swap.plan import moves
 

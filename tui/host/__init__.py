@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import NoReturn, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal, NoReturn, Protocol, TypeVar
 
 from tui.host.calls import CallLog
 from tui.model import (
+    CLOCK,
     AgentReading,
     Attention,
     DeviceUses,
@@ -211,13 +212,12 @@ def _no_uses(addresses: Collection[str]) -> DeviceUses:
     return DeviceUses()
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
+HostKind = Literal["real", "captured", "simulated"]
 
 
 @dataclass(frozen=True)
 class Host:
-    """The sources of one host: the real one, a captured one, a simulated one.
+    """The sources of one host: ``kind`` says which one.
 
     ``banner`` is shown on every screen when the host is not the real one; ``now`` is
     the clock its readings are stamped with; ``again`` opens the same host once more, for a
@@ -234,6 +234,7 @@ class Host:
     drm: Source[DrmReading] = field(default_factory=_no_drm)
     agent: Source[AgentReading] = field(default_factory=_no_agent)
     swap: Source[Swap] = field(default_factory=_no_swaps)
+    kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
     inspector: Inspector = field(default_factory=Blind)
@@ -243,7 +244,15 @@ class Host:
     uses: Callable[[Collection[str]], DeviceUses] = _no_uses
     attend: Callable[[Attention], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
-    now: Callable[[], datetime] = _utc_now
+    now: Callable[[], datetime] = CLOCK.now
+
+    def only_shown(self) -> Host:
+        """The same host, on which no action can be taken."""
+        again = self.again
+        return replace(
+            self, readonly=True, mover=Still(), control=OnlyLookedAt(),
+            again=None if again is None else lambda: again().only_shown(),
+        )  # fmt: skip
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
         yield "facts", self.facts

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 
 import libvirt
 import libvirt_qemu
@@ -29,7 +29,7 @@ from tui.host.libvirt_words import (
     why_lost,
     why_not_open,
 )
-from tui.model import AgentReading, Attention, GuestSays
+from tui.model import CLOCK, AgentReading, Attention, GuestSays
 
 ANSWER_S = 2
 """Whole seconds that an agent gets for one answer; others who ask it wait as long."""
@@ -38,10 +38,6 @@ SHORTEST_WAKE = 0.2
 
 AGAIN_S = 10.0
 """Seconds until libvirt is tried again after it failed."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class AgentSource:
@@ -57,7 +53,7 @@ class AgentSource:
         even_quiet: bool = False,
         calls: CallLog | None = None,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = CLOCK.now,
     ) -> None:
         self._uri = uri
         self._every = every

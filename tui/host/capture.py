@@ -54,6 +54,7 @@ def _host(root: Confined) -> Host:
         drm=Silent(NO_READINGS),
         agent=Silent(NO_READINGS),
         guests=CapturedGuests(root / "domains", root),
+        kind="captured",
         banner=f"Captured host: {root.label}",
         readonly=True,
         inspector=CapturedInspector(root),

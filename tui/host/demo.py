@@ -21,7 +21,7 @@ from tui.host.demo_machine import Machine, next_asked
 from tui.host.demo_scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo_swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
-from tui.model import AgentReading, Attention, SourceName
+from tui.model import CLOCK, AgentReading, Attention, SourceName
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class RealClock:
         self._began = time.monotonic()
 
     def now(self) -> datetime:
-        return datetime.now(UTC)
+        return CLOCK.now()
 
     def seconds(self) -> float:
         return time.monotonic() - self._began
@@ -248,6 +248,7 @@ def demo_host(
         drm=DemoSource("drm", time_, broken, lambda at: now_on(at).drm(at, began)),
         agent=DemoSource("agent", time_, broken, agent, next_asked, wakes=asks),
         swap=DemoJournal(swaps),
+        kind="simulated",
         banner=f"Simulated host: {scenario}",
         inspector=swaps,
         mover=swaps,

@@ -32,8 +32,8 @@ from tui.swap.plan import moves, steps
 from tui.swap.request import Request
 
 STEP_S: dict[StepKind, float] = {
-    "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "node": 0.1,
-    "nvml": 0.4,
+    "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "power": 0.1,
+    "node": 0.1, "nvml": 0.4,
 }  # fmt: skip
 """Seconds that the steps take."""
 

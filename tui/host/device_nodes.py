@@ -20,7 +20,7 @@ from tui.host.mdevs import UUID
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import Plain, is_gone
 from tui.host.untrusted import clean
-from tui.rules.viability import on_vfio
+from tui.model import on_vfio
 
 DEPTH = 24
 """Folders beneath a function that are searched; a partition of a disk behind five USB hubs, and

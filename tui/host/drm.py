@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ from tui.host.pci import PciSource
 from tui.host.rest import Power, Rest
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
-from tui.model import CardReading, DrmReading, Metrics
+from tui.model import CLOCK, CardReading, DrmReading, Metrics
 
 Driver = Literal["amdgpu", "i915", "xe"]
 
@@ -42,10 +42,6 @@ class _Card:
     power: Power
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class DrmSource:
     """Readings of the GPUs of ``pci`` on these drivers that are awake. ``proc`` is where the
     processes are, ``clock`` gives monotonic seconds, ``now`` stamps the readings."""
@@ -55,7 +51,7 @@ class DrmSource:
         pci: PciSource,
         proc: Path = Path("/proc"),
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = CLOCK.now,
     ) -> None:
         self._pci = pci
         self._clock = clock

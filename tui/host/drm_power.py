@@ -1,17 +1,14 @@
-"""Whether a card on amdgpu, i915 or xe is awake, and whether it may fall asleep. Reading this
-wakes none (kernel: Documentation/ABI/testing/sysfs-devices-power).
-"""
+"""Whether a card on amdgpu, i915 or xe may fall asleep: one that drives a screen may not."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
-from tui.host import sysfs
+from tui.host import power
 from tui.host.rest import Power
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
-
-STATUS = "power/runtime_status"
 
 CONNECTORS_LIMIT = 64
 
@@ -20,13 +17,9 @@ _CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
 
 
 def read_power(directory: Tree, address: str) -> Power:
-    """Of the card in ``directory``. Without a status, on kernels without runtime power
-    management, nothing sleeps; a card that drives a screen does not either."""
-    at = Attributes(directory)
-    status = at.read(STATUS, sysfs.word)
-    awake = status == "active" or (status is None and STATUS not in at.unreadable)
-    may_sleep = awake and at.read("power/control", sysfs.word) == "auto"
-    return Power(address, asleep=not awake, may_sleep=may_sleep and not _has_screen(directory))
+    """Of the card in ``directory``."""
+    found = power.read_power(directory, address)
+    return replace(found, may_sleep=found.may_sleep and not _has_screen(directory))
 
 
 def primary(directory: Tree) -> Tree | None:

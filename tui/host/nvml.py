@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
@@ -23,10 +23,11 @@ from tui.host.calls import CallLog
 from tui.host.nvml_process import NvmlProcess
 from tui.host.nvml_reader import JOURNAL, Mark, command, is_address
 from tui.host.nvml_reply import NvmlFailed, parse_reply
+from tui.host.power import read_power
 from tui.host.readiness import nvidia_module
 from tui.host.rest import Power, Rest
 from tui.host.tree import Plain
-from tui.model import Attention, NvmlReading
+from tui.model import CLOCK, Attention, NvmlReading
 from tui.rules.release import SPARED, never_recovers
 from tui.swap.journal import Journal
 
@@ -42,13 +43,7 @@ BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 UNSEEN_S = 15.0
 """Seconds for which the cards are held though nobody looks: to start NVML costs more."""
 
-_ATTRIBUTE_LIMIT = 64
-
 RELEASED = "NVML is let go of while a card moves; it is read again after that"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class NvmlSource:
@@ -69,7 +64,7 @@ class NvmlSource:
         timeout: float = TIMEOUT,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = CLOCK.now,
         swapping: Callable[[], bool] = lambda: False,
         journal: Path = JOURNAL,
         calls: CallLog | None = None,
@@ -263,21 +258,7 @@ class NvmlSource:
         return tuple(address for address in bound if self._kept is None or address in self._kept)
 
     def _power(self, address: str) -> Power:
-        folder = self._bus / "devices" / address / "power"
-        return Power(
-            address,
-            asleep=_word(folder / "runtime_status") in ("suspended", "suspending"),
-            may_sleep=_word(folder / "control") == "auto",
-        )
-
-
-def _word(path: Path) -> str | None:
-    """The word in a sysfs attribute; None where the kernel has none to give."""
-    try:
-        with path.open("rb") as file:
-            return file.read(_ATTRIBUTE_LIMIT).decode(errors="replace").strip()
-    except OSError:
-        return None
+        return read_power(Plain(self._bus / "devices" / address), address)
 
 
 def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:

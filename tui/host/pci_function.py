@@ -11,15 +11,13 @@ from tui.host import sysfs
 from tui.host.mdevs import shares
 from tui.host.pci_names import Names
 from tui.host.pci_uevent import told
+from tui.host.power import read_status
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
-from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction
-from tui.rules.viability import on_vfio
+from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, on_vfio
 
 NOTHING_ANSWERED = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
-
-STATUS = "power/runtime_status"
 
 
 def read_function(
@@ -77,13 +75,13 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
     and wakes nothing (drivers/pci/pci-sysfs.c)."""
     at = Attributes(directory)
-    status = at.read(STATUS, sysfs.word)
+    status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if driver is None and copied:
         driver = told(at).driver
     if status is None and is_gone(directory):
         return None
-    link = _link(at, "current") if _awake(status, at) else None
+    link = _link(at, "current") if awake else None  # its attributes resume a sleeping device
     enabled = at.read("enable", sysfs.count) if on_vfio(driver) else None
     return CardVitals(address, status, state, link, driver, enabled=enabled)
 
@@ -92,14 +90,8 @@ def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ..
     """Whether the card is awake and, only then, its max_link_speed and max_link_width;
     with the attributes that could not be read."""
     at = Attributes(directory)
-    awake = _awake(at.read(STATUS, sysfs.word), at)
+    _, awake = read_status(at)
     return awake, _link(at, "max") if awake else None, tuple(at.unreadable)
-
-
-def _awake(status: str | None, at: Attributes) -> bool:
-    """Whether the link may be read: its attributes resume a sleeping device. Without the
-    attribute (kernels without runtime power management) nothing sleeps."""
-    return status == "active" or (status is None and STATUS not in at.unreadable)
 
 
 def _link(at: Attributes, which: str) -> Link | None:

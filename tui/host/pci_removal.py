@@ -11,17 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tui.host.tree import Tree, exists
-from tui.model import Removal
+from tui.model import CLOCK, Removal
 
 STUCK_AFTER = 30.0
 """Seconds that no removal of a card takes that nothing holds."""
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class Removals:
@@ -33,7 +29,7 @@ class Removals:
         root: Tree,
         *,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = _utc_now,
+        now: Callable[[], datetime] = CLOCK.now,
     ) -> None:
         self._entries = root / "proc/driver/nvidia/gpus"
         self._clock = clock

@@ -6,10 +6,11 @@ from __future__ import annotations
 import itertools
 import os
 import re
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+
+from tui.model import CLOCK
 
 CMDLINE_LIMIT = 64 * 1024
 """Bytes of a command line that are read; libvirt puts the UUID in the first few hundred."""
@@ -74,5 +75,4 @@ def _began(process: Path) -> datetime | None:
         ticks = int(fields[19])
     except (OSError, IndexError, ValueError):
         return None
-    age = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
-    return datetime.now(UTC) - timedelta(seconds=age)
+    return CLOCK.at(ticks / os.sysconf("SC_CLK_TCK"))

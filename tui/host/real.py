@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tui.host import Host, Mover, OnlyLookedAt, Silent, Source, Still
 from tui.host.agent import AgentSource
@@ -17,7 +17,7 @@ from tui.host.holders import holders
 from tui.host.nvml import NvmlSource
 from tui.host.pci import PciSource, VitalsSource
 from tui.host.readiness import readiness
-from tui.host.swaps import SwapSource
+from tui.host.swaps import SwapSource, home_power
 from tui.host.vfio_users import VfioUsers
 from tui.model import AgentReading, Attention, Holders, Readiness
 from tui.swap.machine import under_way
@@ -30,7 +30,7 @@ class RealInspector:
         return holders(addresses)
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
-        return readiness(gpus)
+        return replace(readiness(gpus), home_power=home_power())
 
 
 @dataclass(frozen=True)

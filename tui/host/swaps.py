@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.untrusted import clean
-from tui.model import Swap
+from tui.model import CLOCK, PowerControl, Swap
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import alive
 
@@ -68,8 +69,23 @@ class SwapSource:
         return self._journal.mark(), alive(entry.runner), writer
 
 
+def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
+    """The power/control that functions had on the host before they were moved; empty where no
+    journal tells."""
+    try:
+        entry = (journal or Journal()).read()
+    except (JournalError, OSError):
+        return {}
+    return {} if entry is None else entry.host_power
+
+
 def reading(entry: Entry) -> Swap:
-    """What an entry tells now: a process that has ended since then is gone."""
+    """What an entry tells now: a process that has ended since then is gone. Its times are on
+    our clock, so that how long it takes is right whenever the wall clock was set."""
+    began_at = datetime.fromisoformat(entry.began_at)
+    step_began_at = datetime.fromisoformat(entry.step_began_at)
+    if entry.began_s is not None and entry.step_began_s is not None:
+        began_at, step_began_at = CLOCK.at(entry.began_s), CLOCK.at(entry.step_began_s)
     return Swap(
         id=clean(entry.id),
         direction=entry.direction,
@@ -78,8 +94,8 @@ def reading(entry: Entry) -> Swap:
         state=entry.state,
         steps=tuple(clean(step) for step in entry.steps),
         step=entry.step,
-        began_at=datetime.fromisoformat(entry.began_at),
-        step_began_at=datetime.fromisoformat(entry.step_began_at),
+        began_at=began_at,
+        step_began_at=step_began_at,
         message=None if entry.message is None else clean(entry.message, MESSAGE_LIMIT),
         runner=entry.ended or alive(entry.runner),
         writer=not entry.ended and entry.writer is not None and alive(entry.writer),

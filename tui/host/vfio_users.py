@@ -13,8 +13,7 @@ from dataclasses import replace
 
 from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, exists
-from tui.model import CardVitals, Holders
-from tui.rules.viability import on_vfio
+from tui.model import CardVitals, Holders, on_vfio
 
 Look = Callable[[Collection[str]], Holders]
 """Who holds functions. Raises ``HostError``, and may take seconds."""

@@ -12,6 +12,7 @@ case hex digits without ``0x``.
 from __future__ import annotations
 
 from tui.model.attention import Asked, Attention, Cost, SourceState
+from tui.model.clock import CLOCK, Clock
 from tui.model.devices import (
     Attachment,
     AttachmentKind,
@@ -19,6 +20,7 @@ from tui.model.devices import (
     DeviceUses,
     GuestDevice,
 )
+from tui.model.drivers import STUBS, on_vfio, with_host
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -54,6 +56,7 @@ from tui.model.machine import (
     NvidiaModule,
     NvmlReading,
     PciFunction,
+    PowerControl,
     Readiness,
     Removal,
     Unavailable,
@@ -90,10 +93,12 @@ from tui.model.view import (
 
 __all__ = [
     "BRIDGE_CLASS",
+    "CLOCK",
     "GPU_CLASSES",
     "INACTIVE_STATES",
     "NOT_READ_YET",
     "NOT_SEEN",
+    "STUBS",
     "SWAP_ENDS",
     "AgentReading",
     "Asked",
@@ -112,6 +117,7 @@ __all__ = [
     "CardVitals",
     "Check",
     "Checked",
+    "Clock",
     "Cost",
     "DeviceUse",
     "DeviceUses",
@@ -152,6 +158,7 @@ __all__ = [
     "NvmlReading",
     "PciFunction",
     "Plan",
+    "PowerControl",
     "Readiness",
     "Reading",
     "Removal",
@@ -173,6 +180,8 @@ __all__ = [
     "listed",
     "looks_like_uuid",
     "meant",
+    "on_vfio",
     "shell_word",
     "slot_of",
+    "with_host",
 ]

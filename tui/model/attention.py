@@ -30,13 +30,15 @@ class Attention:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How one source does: ``when`` it is read, in words, and how many seconds its last
-    reading took."""
+    """How one source does: ``when`` it is read, in words, when it last came back with a
+    reading, and how many seconds that took. ``reading_s``: for how many seconds it has been
+    read now, ``None`` while it is not."""
 
     name: str
     when: str
     read_at: datetime | None = None
     took_s: float | None = None
+    reading_s: float | None = None
     problem: str | None = None
 
 

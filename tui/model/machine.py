@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
@@ -358,6 +358,10 @@ class NvidiaModule:
     modeset: bool | None = None
 
 
+PowerControl = Literal["auto", "on"]
+"""power/control of a device: whether it may be suspended while nothing uses it (kernel:
+Documentation/ABI/testing/sysfs-devices-power)."""
+
 BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
 
 
@@ -383,7 +387,8 @@ class Readiness:
     be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
     where that could not be read. ``cpu`` is whose processor it is. ``unsafe_interrupts``: VFIO
     does without interrupt remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``:
-    all of it is from a captured host.
+    all of it is from a captured host. ``home_power`` is the power/control that functions had
+    with the host before a swap of this boot, by address.
     """
 
     root: bool | None
@@ -396,3 +401,4 @@ class Readiness:
     unsafe_interrupts: bool = False
     settings: KernelSettings = field(default_factory=KernelSettings)
     captured: bool = False
+    home_power: Mapping[str, PowerControl] = field(default_factory=dict)

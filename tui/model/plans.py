@@ -11,7 +11,7 @@ from tui.model.machine import Holder
 from tui.model.swaps import Direction
 from tui.model.view import Check
 
-StepKind = Literal["load", "drivers", "override", "unbind", "probe", "node", "nvml"]
+StepKind = Literal["load", "drivers", "override", "unbind", "probe", "power", "node", "nvml"]
 
 
 @dataclass(frozen=True, slots=True)

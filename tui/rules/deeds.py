@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.model import Direction, Gpu, GuestAction, HostView
 from tui.rules import domains, passthrough
-from tui.rules.viability import on_vfio
+from tui.rules.viability import already
 
 
 def why_not(direction: Direction, view: HostView) -> str | None:
@@ -22,12 +22,8 @@ def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
         return gpu.no_reading or "the card is stuck"
     if gpu.owner.startswith("guest:"):
         return f"“{gpu.owner.removeprefix('guest:')}” runs with the card: shut it down first"
-    there = [on_vfio(f.driver) for f in (gpu.function, *gpu.companions)]
-    if direction == "bind" and all(there):
-        return "the card is on vfio-pci already"
-    if direction == "unbind" and not any(there) and gpu.function.driver is not None:
-        return "the card is with the host already"
-    return None
+    where = already(gpu, direction)
+    return f"the card is {where} already" if where else None
 
 
 def _no_card(view: HostView) -> str | None:

@@ -16,10 +16,10 @@ from tui.model import (
     HostView,
     PciFunction,
     listed,
+    on_vfio,
 )
 from tui.rules.domains import with_cards
 from tui.rules.strays import Stray, strays
-from tui.rules.viability import on_vfio
 
 USB, STORAGE, MULTIMEDIA = "0c03", "01", "04"
 """PCI classes, by their first digits."""

@@ -56,13 +56,14 @@ from tui.model import (
     Unavailable,
     Verdict,
     listed,
+    on_vfio,
 )
 from tui.rules import passthrough, taken
 from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
 from tui.rules.holding import how_to_stop
-from tui.rules.viability import blocks, on_vfio, undecided
+from tui.rules.viability import blocks, undecided
 
 ID = "guest.devices"
 

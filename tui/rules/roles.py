@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import Domain, PciFunction, Removal, Role, by_uuid, meant
-from tui.rules.viability import on_vfio
+from tui.model import STUBS, Domain, PciFunction, Removal, Role, by_uuid, meant, on_vfio
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +73,7 @@ def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None
         return "stuck" if removal.stuck else "moving"
     if "driver" in gpu.unreadable:
         return "unknown"
-    if gpu.driver is None or gpu.driver == "pci-stub":
+    if gpu.driver is None or gpu.driver in STUBS:
         return "none"
     if not on_vfio(gpu.driver):
         return "host"

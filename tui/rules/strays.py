@@ -25,8 +25,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model import Domain, HostView, PciFunction, slot_of
-from tui.rules.viability import on_vfio
+from tui.model import Domain, HostView, PciFunction, on_vfio, slot_of
 
 NETWORK = "02"
 """PCI base class of network controllers."""

@@ -23,9 +23,9 @@ from tui.model import (
     PciFunction,
     Snapshot,
     Vitals,
+    on_vfio,
 )
 from tui.rules.roles import holder
-from tui.rules.viability import on_vfio
 
 VFIO = "/dev/vfio/"
 

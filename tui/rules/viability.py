@@ -9,18 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.model import Blocker, Inventory, PciFunction, Viability, listed
+from tui.model import (
+    STUBS,
+    Blocker,
+    Direction,
+    Gpu,
+    Inventory,
+    PciFunction,
+    Viability,
+    listed,
+    on_vfio,
+    with_host,
+)
 from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out
 
-HARMLESS_DRIVERS = ("pci-stub", "pcieport")
+HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
-
-
-def on_vfio(driver: str | None) -> bool:
-    """Whether the driver is VFIO's: vfio-pci, or a variant such as nvgrace-gpu-vfio-pci."""
-    return driver is not None and (
-        driver.startswith("vfio") or driver.endswith(("vfio-pci", "vfio_pci"))
-    )
 
 
 def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -36,6 +40,14 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
         and f.address != gpu.address
         and not f.is_bridge
     )
+
+
+def already(gpu: Gpu, direction: Direction) -> str | None:
+    """Where a card is that needs no move in that direction, as in "the card is … already"."""
+    on = [on_vfio(f.driver) for f in (gpu.function, *gpu.companions)]
+    if direction == "bind":
+        return f"on {gpu.function.driver}" if all(on) else None
+    return "with the host" if with_host(gpu.function.driver) and not any(on) else None
 
 
 def viability(gpu: PciFunction, inventory: Inventory) -> Viability:

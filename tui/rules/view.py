@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
 from tui.model import (
+    CLOCK,
     NOT_READ_YET,
     AgentReading,
     Blocker,
@@ -32,16 +33,20 @@ from tui.model import (
     Swap,
     Unavailable,
     Vitals,
+    on_vfio,
+    with_host,
 )
 from tui.rules import guest_readings, release, taken
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.standing import standing
-from tui.rules.viability import companions, on_vfio, undecided, viability
+from tui.rules.viability import companions, undecided, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
+
+UNKNOWN_SLEEP = "whether it is awake cannot be read, so it is not woken"
 
 READ_DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
 """The drivers whose cards can be read on the host."""
@@ -165,10 +170,10 @@ def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
 
 
 def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
-    """A companion without a driver is at home on both sides; the GPU is on neither."""
+    """A companion that nobody drives is at home on both sides; such a GPU is on neither."""
     away = [on_vfio(each.driver) for each in (function, *others)]
-    at_home = [each.driver is not None and not on_vfio(each.driver) for each in (function, *others)]
-    return any(away) and (any(at_home) or function.driver is None)
+    at_home = [with_host(each.driver) for each in (function, *others)]
+    return any(away) and (any(at_home) or not away[0])
 
 
 def _owner(
@@ -219,6 +224,7 @@ def _why_unread(
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
         (asleep, "asleep: it is not woken to be read"),
+        ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
         (spared, release.SPARED),
@@ -235,7 +241,7 @@ def _why_no_source(function: PciFunction) -> str:
 
 
 def _why_moved(swap: Swap) -> str:
-    since = f"since {swap.step_began_at.astimezone():%H:%M:%S}"
+    since = f"since {CLOCK.time_of_day(swap.step_began_at)}"
     if swap.stuck:
         return f"stuck {since}: {swap.message or swap.now}"
     if swap.state == "undoing":
@@ -244,7 +250,7 @@ def _why_moved(swap: Swap) -> str:
 
 
 def _why_removed(removal: Removal, source: NvmlReading | DrmReading | Unavailable) -> str:
-    since = f"{removal.since.astimezone():%H:%M:%S}"
+    since = CLOCK.time_of_day(removal.since)
     if not removal.stuck:
         return f"being unbound from {removal.driver} since {since}"
     held = f"stuck since {since}: {removal.driver} does not let go of the card"

@@ -1,12 +1,24 @@
-"""Has a swap begun, from whichever screen."""
+"""Begins a swap and follows it in the journal, for whichever screen asked."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from textual.app import App
 
 from tui.background import background
 from tui.host import Mover
+from tui.model import Swap, Unavailable
+from tui.swap.consent import Refused
 from tui.swap.request import Request
+
+if TYPE_CHECKING:
+    from tui.app import VfiotopApp
+
+
+class Lost(Refused):
+    """The journal no longer tells of a swap that was begun, so its end cannot be known."""
 
 
 async def begin(app: App[None], mover: Mover, request: Request) -> str:
@@ -27,3 +39,38 @@ async def begin(app: App[None], mover: Mover, request: Request) -> str:
     if isinstance(answer, Exception):
         raise answer
     return answer
+
+
+class Followed:
+    """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
+    the journal told until then is no news of it."""
+
+    def __init__(self, app: VfiotopApp) -> None:
+        self._app = app
+        before = app.live.view.swap
+        self._before = before.id if before is not None else None
+
+    async def until(self, identity: str, wanted: Callable[[Swap], bool]) -> Swap:
+        """Wait for an entry of the swap ``identity`` for which ``wanted`` holds. Raises
+        ``Lost`` when a reading that began after the swap did tells of something else."""
+        app = self._app
+        # One reading may have been under way when the swap began. One that hangs never ends,
+        # so it is never news.
+        old = app.finished["swap"] + 1
+        while True:
+            swap = app.live.view.swap
+            if swap is not None and swap.id == identity:
+                if wanted(swap):
+                    return swap
+                old = app.finished["swap"]
+            elif app.finished["swap"] > old or (swap is not None and swap.id != self._before):
+                raise Lost(self._why(swap))
+            await app.hear()
+
+    def _why(self, swap: Swap | None) -> str:
+        if swap is not None:
+            return "another swap has begun, and how this one ended was not seen: look at the card"
+        reading = self._app.live.snapshot.swap
+        if isinstance(reading, Unavailable) and not reading.calm:
+            return f"how it ended cannot be read: {reading.reason}"
+        return "its journal is gone, so how it ended is not known: look at the card"

@@ -14,7 +14,7 @@ from tui.background import background
 from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
-from tui.model import Gpu, Holders, Unavailable
+from tui.model import CLOCK, Gpu, Holders, Unavailable
 from tui.rules.users import addresses, listed, users
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
@@ -110,7 +110,7 @@ class DetailsScreen(HostScreen):
         since = self._looking_since
         if since is None or self.vfiotop.host.now() - since < LONG:
             return self._holders
-        reason = f"no answer since {since.astimezone():%H:%M:%S}: who uses the card is not known"
+        reason = f"no answer since {CLOCK.time_of_day(since)}: who uses the card is not known"
         return Unavailable(reason, since=since)
 
 

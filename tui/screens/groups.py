@@ -31,7 +31,7 @@ class GroupsScreen(HostScreen):
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
             yield GroupTree(id="groups")
-        yield Input(placeholder="address, name, driver, group or vendor:device", id="filter",
+        yield Input(placeholder="address, name, driver, group or id", id="filter",
                     max_length=80, compact=True)  # fmt: skip
 
     def on_mount(self) -> None:

@@ -26,7 +26,7 @@ from tui.rules import domains
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
-from tui.screens.begin import begin
+from tui.screens.begin import Followed, Lost, begin
 from tui.screens.swap import PLAN_S, SwapScreen
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from tui.swap.request import Request
@@ -203,19 +203,17 @@ class GuestScreen(HostScreen):
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
         request = Request(swap_plan.direction, swap_plan.address, consent=consent)
+        followed = Followed(self.vfiotop)
         self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
         self.show()
-        swap = await self._swap_ended()
+        try:
+            swap = await followed.until(self._swap_id, lambda swap: not swap.under_way)
+        except Lost as error:
+            raise Refused(f"{error}; {plan.name} was not started") from error
         if swap.state != "done":
             came_to = "was undone" if swap.state == "undone" else "did not come to its end"
             why = f": {swap.message}" if swap.message else ""
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
-
-    async def _swap_ended(self) -> Swap:
-        """The swap when it goes on no more."""
-        while (swap := self._swap) is None or swap.under_way:
-            await self.vfiotop.hear()
-        return swap
 
     async def _done(self, plan: GuestPlan) -> None:
         again, choice, consent = self.vfiotop.host.again, self.vfiotop.live.choice, self._consent

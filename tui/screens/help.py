@@ -12,8 +12,7 @@ from textual.widget import Widget
 from tui.commands import COMMANDS, bindings
 from tui.live import Live
 from tui.screens.base import HostScreen
-from widgets.canvas import Panel
-from widgets.lines import Line, Span, line, wrap
+from widgets.help_page import HelpPage
 
 MOVING = (
     ("tab", "The next panel; shift+tab the one before"),
@@ -36,25 +35,8 @@ class HelpScreen(HostScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            page = Panel(id="help", can_focus=True)
-            page.entitle("Help")
-            yield page
-
-    def on_resize(self) -> None:
-        self.show()
+            rows = [(each.key_label, f"{each.label}: {each.help}") for each in COMMANDS]
+            yield HelpPage(ABOUT, (*rows, *MOVING), id="help")
 
     def draw(self, live: Live) -> None:
-        page = self.query_one("#help", Panel)
-        if page.room.width > 0:
-            page.paint(help_lines(page.room.width))
-
-
-def help_lines(width: int) -> list[Line]:
-    """What vfiotop is, then a line a key."""
-    rows = [(command.key_label, f"{command.label}: {command.help}") for command in COMMANDS]
-    lines = [*wrap(ABOUT, width, "dim"), ()]
-    for key, text in (*rows, *MOVING):
-        first, *rest = wrap(text, max(width - 10, 10))
-        lines.append(line(Span(f"{key:<10}", "accent"), *first))
-        lines += [line(" " * 10, *more) for more in rest]
-    return lines
+        """The page draws itself: nothing on it changes with the host."""

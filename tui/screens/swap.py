@@ -18,7 +18,7 @@ from tui.model import Direction, Plan, Swap
 from tui.once import NoSuchCard, plan_once
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
-from tui.screens.begin import begin
+from tui.screens.begin import Followed, begin
 from tui.swap.consent import Consent, Doubtful, Refused, point, shown
 from tui.swap.preflight import for_recovery
 from tui.swap.request import Request
@@ -169,8 +169,11 @@ class SwapScreen(HostScreen):
 
     async def _launch(self, request: Request) -> None:
         error: Exception | None = None
+        followed = Followed(self.vfiotop)
         try:
-            await begin(self.app, self.vfiotop.host.mover, request)
+            identity = await begin(self.app, self.vfiotop.host.mover, request)
+            if self._way is None:
+                await followed.until(identity, lambda _: True)
         except Exception as raised:  # each is told below
             error = raised
         if error is None and self._way is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui.model import Direction, Gpu, Plan, Swap
+from tui.model import CLOCK, Direction, Gpu, Plan, Swap
 from tui.swap.consent import HANGS
 from widgets.figures import model_name, short
 from widgets.lines import Tone
@@ -61,7 +61,7 @@ def told(swap: Swap) -> tuple[str, Tone]:
     if swap.interrupted:
         return f"It was interrupted and goes on no more.{why} f finishes it, u undoes it.", "bad"
     if swap.stuck:
-        since = f"{swap.step_began_at.astimezone():%H:%M:%S}"
+        since = CLOCK.time_of_day(swap.step_began_at)
         what = why or " the kernel does not return."
         rest = "Nothing more is written; it goes on by itself when the kernel is done."
         return f"Stuck since {since}:{what} {rest}", "bad"

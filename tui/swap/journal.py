@@ -22,7 +22,7 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
-from tui.model import SWAP_ENDS, Direction, SwapState
+from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
 
 FOLDER = Path("/run/vfiotop")
 SCHEMA = 1
@@ -31,6 +31,9 @@ FUNCTIONS_LIMIT = 64
 TEXT_LIMIT = 2000
 PID_LIMIT = 1 << 22
 """PID_MAX_LIMIT of include/linux/threads.h."""
+
+SECONDS_LIMIT = 1e10
+"""Of a time since boot: three hundred years."""
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the lock is free."""
@@ -55,11 +58,13 @@ class Process:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a function was before: its driver and its override, ``None`` for none."""
+    """What a function was before: its driver and its override, ``None`` for none; its
+    power/control, ``None`` where that is not known."""
 
     address: str
     driver: str | None
     override: str | None
+    power: PowerControl | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,8 @@ class Entry:
     ``origins`` are in the order in which the functions move; ``home`` is what they were
     with the host, where that is known. ``step`` counts from 0 among
     ``steps``, whose words are for people. ``message`` says what it waits for or why it
-    ended. Times are RFC 3339.
+    ended. Times are RFC 3339; ``began_s`` and ``step_began_s`` are the same in seconds since
+    boot, which no setting of the clock changes, ``None`` where that is not known.
     """
 
     id: str
@@ -86,6 +92,8 @@ class Entry:
     runner: Process
     writer: Process | None = None
     message: str | None = None
+    began_s: float | None = None
+    step_began_s: float | None = None
 
     @property
     def ended(self) -> bool:
@@ -95,6 +103,11 @@ class Entry:
     def host_drivers(self) -> dict[str, str | None]:
         """The drivers of the functions on the host, by address."""
         return {origin.address: origin.driver for origin in self.home}
+
+    @property
+    def host_power(self) -> dict[str, PowerControl]:
+        """The power/control of the functions on the host, by address."""
+        return {origin.address: origin.power for origin in self.home if origin.power is not None}
 
 
 class Journal:
@@ -148,7 +161,13 @@ class Journal:
         would not believe."""
         path = self.folder / "swap.json"
         text = dump(entry)
-        parse(text.encode(), path)
+        try:
+            parse(text.encode(), path)
+        except JournalError as error:
+            raise JournalError(
+                f"vfiotop would not read again what it has to write to {path}, so it writes "
+                "nothing; please report it"
+            ) from error
         try:
             handle, name = tempfile.mkstemp(dir=self.folder, prefix=".swap.")
         except OSError as error:
@@ -241,12 +260,13 @@ def _not_ours(path: Path, why: str) -> JournalError:
     return JournalError(f"{path} is not vfiotop's: {why}; look at it and remove it as root")
 
 
-def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
-    """The entry with changes; a new step begins ``at``. A message is cut to its limit."""
+def updated(entry: Entry, at: datetime, at_s: float | None = None, **changes: Any) -> Entry:
+    """The entry with changes; a new step begins ``at``, ``at_s`` seconds after boot. A message
+    is cut to its limit."""
     if changes.get("message") is not None:
         changes["message"] = changes["message"][:TEXT_LIMIT]
     if "step" in changes and changes["step"] != entry.step:
-        changes["step_began_at"] = at.isoformat()
+        changes |= {"step_began_at": at.isoformat(), "step_began_s": at_s}
     return replace(entry, **changes)
 
 
@@ -254,8 +274,13 @@ def updated(entry: Entry, at: datetime, **changes: Any) -> Entry:
 
 
 def dump(entry: Entry) -> str:
-    """The entry as JSON."""
-    return json.dumps({"schema": SCHEMA, **asdict(entry)}, indent=1) + "\n"
+    """The entry as JSON. What is not known of the ``_LATER`` fields is left out."""
+    value = asdict(entry)
+    for part in (value, *value["origins"], *value["home"]):
+        for key in _LATER:
+            if key in part and part[key] is None:
+                del part[key]
+    return json.dumps({"schema": SCHEMA, **value}, indent=1) + "\n"
 
 
 def parse(data: bytes, path: Path = FOLDER / "swap.json") -> Entry:
@@ -291,14 +316,24 @@ def _entry(value: Any) -> Entry:
         runner=_process(value["runner"]),
         writer=None if writer is None else _process(writer),
         message=_text_or_none(value["message"]),
+        began_s=_seconds_or_none(value.get("began_s")),
+        step_began_s=_seconds_or_none(value.get("step_began_s")),
     )
 
+
+_LATER = ("power", "began_s", "step_began_s")
+"""Fields that an entry of an older version lacks."""
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _BOOT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _DRIVER = re.compile(r"(?!\.{1,2}$)[ -.0-~]{1,128}")
 """A name in /sys/bus/pci/drivers, and what driver_override holds: one part of a path."""
+
+
+def is_driver(name: str) -> bool:
+    """Whether an entry may hold this as the name of a driver."""
+    return _DRIVER.fullmatch(name) is not None
 
 
 def _origins(value: Any) -> tuple[Origin, ...]:
@@ -309,11 +344,12 @@ def _origins(value: Any) -> tuple[Origin, ...]:
 
 
 def _origin(value: Any) -> Origin:
-    driver, override = value["driver"], value["override"]
+    driver, override, power = value["driver"], value["override"], value.get("power")
     return Origin(
         _shaped(_ADDRESS, value["address"]),
         None if driver is None else _shaped(_DRIVER, driver),
         None if override is None else _shaped(_DRIVER, override),
+        None if power is None else _one_of(power, PowerControl),
     )
 
 
@@ -360,6 +396,14 @@ def _number(value: Any, most: int = (1 << 63) - 1, least: int = 0) -> int:
     if type(value) is not int or not least <= value <= most:
         raise ValueError("no number")
     return value
+
+
+def _seconds_or_none(value: Any) -> float | None:
+    if value is None:
+        return None
+    if type(value) not in (int, float) or not 0 <= value < SECONDS_LIMIT:  # NaN is not, either
+        raise ValueError("no time since boot")
+    return float(value)
 
 
 def _one_of(value: Any, kind: Any) -> Any:

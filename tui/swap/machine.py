@@ -14,10 +14,10 @@ from tui.host.device_nodes import Node, nodes
 from tui.host.holders import holders
 from tui.host.nvml_seen import unseen
 from tui.host.readiness import readiness
-from tui.model import Holders, NvidiaModule, Step, Unavailable
+from tui.model import Holders, NvidiaModule, PowerControl, Step, Unavailable
 from tui.privileged import SEARCHED
 from tui.swap.journal import Journal, JournalError, Process
-from tui.swap.plan import DEVICES
+from tui.swap.plan import DEVICES, power_path
 
 _WRITER = Path(__file__).with_name("writer.py")
 OVERRIDE_READ_S = 5.0
@@ -51,6 +51,10 @@ class Machine(Protocol):
 
     def override(self, address: str) -> str | None:
         """The override of a function. Raises ``HostError`` where that does not return."""
+        ...
+
+    def power(self, address: str) -> PowerControl | None:
+        """The power/control of a function, ``None`` where it cannot be read."""
         ...
 
     def removing(self, address: str) -> bool:
@@ -137,6 +141,14 @@ class RealMachine:
         if status:
             raise HostError(f"{path} cannot be read")
         return None if text in ("", "(null)") else text
+
+    def power(self, address: str) -> PowerControl | None:
+        """Takes no lock, unlike the write (kernel: drivers/base/power/sysfs.c)."""
+        try:
+            text = Path(power_path(address)).read_text(encoding="ascii").strip()
+        except (OSError, ValueError):
+            return None
+        return "auto" if text == "auto" else "on" if text == "on" else None
 
     def removing(self, address: str) -> bool:
         return self.driver(address) is None and (NVIDIA_CARDS / address).exists()

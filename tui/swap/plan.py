@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tui.model import Direction, Gpu, PciFunction, Step
+from tui.model import Direction, Gpu, PciFunction, PowerControl, Step, on_vfio, with_host
 
 VFIO = "vfio-pci"
+"""The driver that a bind gives a function to; others are VFIO's too (``on_vfio``)."""
+
 NVIDIA = "10de"
 
 DEVICES = "/sys/bus/pci/devices"
@@ -19,6 +21,7 @@ DRIVERS = "/sys/bus/pci/drivers"
 PROBE = "/sys/bus/pci/drivers_probe"
 
 OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S, NVML_S = 5.0, 15.0, 60.0, 5.0, 30.0, 20.0
+POWER_S = 10.0
 """Seconds that a step may take; a driver of the host may start its card in its probe."""
 
 UNBIND_S = {"03": 60.0, "0403": 10.0}
@@ -31,10 +34,25 @@ CLEAR = "\n"
 """What empties driver_override."""
 
 
-def steps(gpu: Gpu, direction: Direction) -> tuple[Step, ...]:
+NO_POWER: Mapping[str, PowerControl] = {}
+
+
+def steps(
+    gpu: Gpu, direction: Direction, home_power: Mapping[str, PowerControl] = NO_POWER
+) -> tuple[Step, ...]:
     """The steps that move ``gpu`` and its companions from where they are now. Functions
-    that are there already have none."""
-    return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu))
+    that are there already have none. ``home_power`` is what an unbind restores."""
+    return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu, home_power))
+
+
+def power(address: str, control: PowerControl) -> Step:
+    """The write that lets a function be suspended, or not."""
+    return Step("power", control, POWER_S, address, power_path(address))
+
+
+def power_path(address: str) -> str:
+    """kernel: Documentation/ABI/testing/sysfs-devices-power."""
+    return f"{DEVICES}/{address}/power/control"
 
 
 def unbind_path(driver: str) -> str:
@@ -59,22 +77,24 @@ def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
 
 
 def _bind(gpu: Gpu) -> Iterator[Step]:
-    """Companions first and the GPU last: what may hang comes when all else has gone well."""
+    """Companions first and the GPU last: what may hang comes when all else has gone well. A
+    function that a variant of vfio-pci has stays there: its guest may rely on that one."""
     yield Step("load", VFIO, LOAD_S)
     for function in (*gpu.companions, gpu.function):
-        if function.driver != VFIO:
+        if not on_vfio(function.driver):
             yield from _move(function, VFIO, VFIO, PROBE_S)
     group = gpu.function.iommu_group
     yield Step("node", "there", NODE_S, path=f"/dev/vfio/{group}")
 
 
-def _unbind(gpu: Gpu) -> Iterator[Step]:
+def _unbind(gpu: Gpu, home_power: Mapping[str, PowerControl]) -> Iterator[Step]:
     """The host's drivers are loaded as they are at boot, unless they are: a card that was
     on vfio-pci since then may have none. Then the GPU first: a guest cannot start any more
     once it is gone. What has no driver may be half way, and is probed as well; a companion
-    may have had none on the host."""
+    may have had none on the host. A stub gives up what it has, too. vfio-pci leaves
+    power/control on "on", so that a card which slept when idle would not any more."""
     everything = (gpu.function, *gpu.companions)
-    away = [f for f in everything if f.driver in (VFIO, None)]
+    away = [f for f in everything if not with_host(f.driver)]
     if away:
         yield Step("drivers", " ".join(f.modalias for f in away), LOAD_S)
     for function in everything:
@@ -84,6 +104,9 @@ def _unbind(gpu: Gpu) -> Iterator[Step]:
         else:  # an override that was left behind would take it away at the next start
             path = f"{DEVICES}/{function.address}/driver_override"
             yield Step("override", CLEAR, OVERRIDE_S, function.address, path)
+    for function in everything:
+        if function.address in home_power:
+            yield power(function.address, home_power[function.address])
     if gpu.function in away and gpu.function.vendor == NVIDIA:
         yield Step("nvml", "there", NVML_S, gpu.address)
 

@@ -21,7 +21,7 @@ from tui.model import (
 from tui.rules import condition, ground, holding, passthrough, release, taken
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
-from tui.rules.viability import on_vfio
+from tui.rules.viability import already
 from tui.swap.plan import moves, steps
 
 NEEDED = "swap.needed"
@@ -33,7 +33,8 @@ UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
     """The plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in moves(gpu))
-    plan = Plan(direction, gpu.address, moving, steps(gpu, direction))
+    todo = steps(gpu, direction, fresh.readiness.home_power)
+    plan = Plan(direction, gpu.address, moving, todo)
     found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(plan.unbinds)
     holders = tuple(replace(holder, stop=holding.how_to_stop(holder)) for holder in found)
     return replace(plan, checks=checks(gpu, plan, fresh), holders=holders)
@@ -82,10 +83,8 @@ def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
     """swap.needed: there is something to do."""
-    there = [on_vfio(f.driver) for f in moves(gpu)]
-    at_home = gpu.function.driver is not None and not any(there)
-    if all(there) if direction == "bind" else at_home:
-        where = "on vfio-pci" if direction == "bind" else "with the host"
+    where = already(gpu, direction)
+    if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
     return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
 

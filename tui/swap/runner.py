@@ -13,14 +13,27 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 
 from tui.host import HostError
-from tui.model import Direction, Holder, Holders, NvidiaModule, Plan, Step, SwapState, Unavailable
+from tui.model import (
+    CLOCK,
+    Direction,
+    Holder,
+    Holders,
+    NvidiaModule,
+    Plan,
+    Step,
+    SwapState,
+    Unavailable,
+    on_vfio,
+    with_host,
+)
+from tui.model.clock import since_boot
 from tui.rules import holding, release
-from tui.swap.journal import Entry, Journal, JournalError, Origin, updated
+from tui.swap.journal import Entry, Journal, JournalError, Origin, is_driver, updated
 from tui.swap.machine import Deed, Machine, myself
-from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, VFIO, unbind_path
+from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
 LOOK_S = 0.2
@@ -41,7 +54,7 @@ class StepFailed(Exception):
 
 class Runner:
     """Runs swaps on a machine. ``lock`` is the descriptor of the journal's lock, which is
-    held. ``now``, ``clock`` and ``pause`` are for tests."""
+    held. ``now``, ``since_boot``, ``clock`` and ``pause`` are for tests."""
 
     def __init__(
         self,
@@ -50,7 +63,8 @@ class Runner:
         lock: int,
         *,
         despite_doubts: bool = False,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime] = CLOCK.now,
+        since_boot: Callable[[], float] = since_boot,
         clock: Callable[[], float] = time.monotonic,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -59,10 +73,13 @@ class Runner:
         self._lock = lock
         self._despite_doubts = despite_doubts
         self._now = now
+        self._since_boot = since_boot
         self._clock = clock
         self._pause = pause
         self._undoing = False
         self._lost: JournalError | None = None
+        self._short: list[str] = []
+        """What was not restored, though the swap is done."""
         self.unheard = False
         """Whether something could not be journaled: then nobody can follow this run."""
 
@@ -75,7 +92,7 @@ class Runner:
         is known of functions on the host; a bind adds to it. ``identity`` is the entry's id.
         Raises ``HostError`` where a function does not tell, ``JournalError``."""
         order = self._order(plan)
-        at = self._now().isoformat()
+        at, at_s = self._now().isoformat(), self._since_boot()
         origins = tuple(self._origin(address) for address in order)
         if plan.direction == "bind":
             home = _homes(home, origins, plan.address)
@@ -92,6 +109,8 @@ class Runner:
             began_at=at,
             step_began_at=at,
             runner=myself(),
+            began_s=at_s,
+            step_began_s=at_s,
         )
         self._journal.write(entry)
         return entry
@@ -136,7 +155,7 @@ class Runner:
         if stray:
             return self.undo(entry, f"{stray[0]} is not where it should be in the end")
         self._undoing = True  # it is done, whether or not that can be written
-        return self._end(entry, "done", None)
+        return self._end(entry, "done", "; ".join(self._short) or None)
 
     def undo(self, entry: Entry, why: str) -> Entry:
         """Give every function back what it had, the last one that was moved first."""
@@ -146,6 +165,8 @@ class Runner:
         for origin in reversed(entry.origins):
             try:
                 entry = self._restore(entry, origin)
+                if origin.power is not None:
+                    entry = self._power(entry, power(origin.address, origin.power))
             except Exception as error:  # the other functions are given back all the same
                 faults.append(f"{origin.address}: {error}")
         if faults:
@@ -164,6 +185,8 @@ class Runner:
             return entry
         if step.kind == "drivers" and self._loaded(entry):
             return entry
+        if step.kind == "power":
+            return self._power(entry, step)
         address = step.address
         if address is not None and self._machine.removing(address):
             raise StepFailed(f"the driver of {address} has not let go of it yet")
@@ -180,6 +203,16 @@ class Runner:
             self._verify(address, step, direction, result)
         elif result and step.kind != "drivers":  # whether they sufficed the probes will tell
             raise StepFailed(_why(result))
+        return entry
+
+    def _power(self, entry: Entry, step: Step) -> Entry:
+        """The card has been moved and works: a failure here is told and undoes nothing."""
+        address = step.address or ""
+        if self._machine.power(address) in (step.value, None):  # None: it is off the bus
+            return entry
+        entry = self._write(entry, step)
+        if self._machine.power(address) != step.value:
+            self._short.append(f"{address} may not be suspended as before: {step.text} failed")
         return entry
 
     def _loaded(self, entry: Entry) -> bool:
@@ -245,7 +278,7 @@ class Runner:
         if wanted is not None and found != wanted:
             raise StepFailed(f"{address} is on {found or 'no driver'} and not {wanted}"
                              + (f" ({_why(result)})" if result else ""))  # fmt: skip
-        if direction == "unbind" and (found is None or found == VFIO):
+        if direction == "unbind" and not with_host(found):
             raise StepFailed(f"no driver of the host took {address}; it is on {found or 'none'}")
 
     # --- holders --------------------------------------------------------------------
@@ -285,7 +318,7 @@ class Runner:
             raise StepFailed(": ".join(part for part in doubt if part))
 
     def _is_there(self, address: str, direction: Direction) -> bool:
-        vfio = self._machine.driver(address) == VFIO
+        vfio = on_vfio(self._machine.driver(address))
         return vfio if direction == "bind" else not vfio
 
     # --- undo -----------------------------------------------------------------------
@@ -321,7 +354,7 @@ class Runner:
         return entry
 
     def _write(self, entry: Entry, step: Step) -> Entry:
-        """A write of an undo, whose result is seen afterwards."""
+        """A write whose result is seen afterwards."""
         entry, _ = self._finished(entry, self._machine.start(step, self._lock), step)
         return entry
 
@@ -330,13 +363,20 @@ class Runner:
     def _origin(self, address: str) -> Origin:
         if self._machine.removing(address):
             raise HostError(f"{address}: its driver has not let go of it yet")
-        return Origin(address, self._machine.driver(address), self._machine.override(address))
+        machine = self._machine
+        override = machine.override(address)
+        if override is not None and not is_driver(override):
+            raise HostError(
+                f"the driver_override of {address} names no driver, so it could not be given "
+                f"back: clear it first, with `echo > {DEVICES}/{address}/driver_override`"
+            )
+        return Origin(address, machine.driver(address), override, machine.power(address))
 
     def _note(self, entry: Entry, **changes: object) -> Entry:
         """Journal a change before what follows from it. An undo goes on where the journal
         cannot be written: it makes things better, whoever hears of it. What it leaves is
         whole, so that the old entry may make room for the last one."""
-        changed = updated(entry, self._now(), **changes)
+        changed = updated(entry, self._now(), self._since_boot(), **changes)
         try:
             self._journal.write(changed)
         except JournalError:
@@ -355,7 +395,7 @@ class Runner:
             return self._note(entry, **changes)
         except JournalError as error:
             self._lost = error
-            return updated(entry, self._now(), **changes)
+            return updated(entry, self._now(), self._since_boot(), **changes)
 
     def _end(self, entry: Entry, state: SwapState, message: str | None) -> Entry:
         return self._note(entry, state=state, message=message, writer=None)
@@ -377,10 +417,11 @@ def _readers(found: Holders | Unavailable) -> tuple[Holder, ...]:
 
 def _homes(known: tuple[Origin, ...], now: tuple[Origin, ...], gpu: str) -> tuple[Origin, ...]:
     """What functions were on the host. One without a driver may have been left so half way:
-    that is no news of it, and no home for the card itself."""
+    that is no news of it, and no home for the card itself; nor is VFIO or a stub one."""
     homes = {origin.address: origin for origin in known}
     for origin in now:
-        if origin.driver is not None or (origin.address not in homes and origin.address != gpu):
+        nowhere = origin.driver is None and origin.address not in homes and origin.address != gpu
+        if nowhere or with_host(origin.driver):
             homes[origin.address] = origin
     return tuple(homes.values())[-HOMES_LIMIT:]
 

@@ -1,0 +1,111 @@
+"""Screens lie over the overview, never over themselves, and esc goes down level by level."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from tests.ui.rig import NOON, Rig, until
+from tests.ui.test_swap import CARD, SOUND, STEPS
+from tui.model import Swap
+
+OPENERS = (
+    ("g",), ("down", "down", "enter"), ("slash", *"nvme", "enter"), ("enter",), ("e",), ("d",),
+    ("w",), ("c",), ("question_mark",), ("ctrl+p",), ("b",), ("s",), ("x",),
+)  # fmt: skip
+"""Keys that open a screen, from the overview or from another; "down" finds a device."""
+
+DEEPEST = ["overview", "groups", "details", "help"]
+
+
+def levels(rig: Rig) -> list[str]:
+    """What lies over what, the overview first."""
+    named = (
+        "palette" if isinstance(each, CommandPalette) else each.name
+        for each in rig.app.screen_stack
+    )
+    return [name or "?" for name in named]
+
+
+async def esc_leads_home(rig: Rig, pilot: Pilot[None], trail: object) -> None:
+    """Once a level, and without a detour."""
+    depth = len(rig.app.screen_stack)
+    while depth > 1:
+        await pilot.press("escape")
+        assert len(rig.app.screen_stack) == depth - 1, (trail, levels(rig))
+        depth -= 1
+    assert levels(rig) == ["overview"], trail
+
+
+def every_pair(first: int) -> list[int]:
+    """A walk over ``OPENERS`` in which each follows ``first``, and ``first`` each."""
+    count = len(OPENERS)
+    return [each for other in range(first, count) for each in (first, other)]
+
+
+@pytest.mark.parametrize("first", range(len(OPENERS)))
+async def test_one_screen_after_another(first: int) -> None:
+    rig = Rig()
+    rig.control.forbidden = rig.mover.forbidden = "nothing is done in this test"
+    async with rig.running() as pilot:
+        trail: list[tuple[str, ...]] = []
+        for each in every_pair(first):
+            trail.append(OPENERS[each])
+            await pilot.press(*OPENERS[each])
+            seen = levels(rig)
+            assert len(seen) <= len(DEEPEST), (trail, seen)
+            assert len(set(seen)) == len(seen), (trail, seen)
+            if seen[-1] == "palette":
+                await pilot.press("escape")
+                assert levels(rig) == seen[:-1]
+        await esc_leads_home(rig, pilot, trail)
+
+
+WALKS = (
+    "g down down enter g down enter g",
+    "g down down enter question_mark escape g down down enter g",
+    "g down down enter e enter g e", "g down down enter d g c g", "e g e g e g", "d d d e d g d",
+    "g down down enter b escape g down down enter w", "x x u x p",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("walk", WALKS)
+async def test_a_longer_way_and_back(walk: str) -> None:
+    rig = Rig()
+    rig.control.forbidden = rig.mover.forbidden = "nothing is done in this test"
+    async with rig.running() as pilot:
+        await pilot.press(*walk.split())
+        seen = levels(rig)
+        assert len(seen) <= len(DEEPEST), seen
+        assert len(set(seen)) == len(seen), seen
+        await esc_leads_home(rig, pilot, walk)
+
+
+async def test_the_same_key_twice_at_once_opens_one() -> None:
+    """Both are there before the first has opened a screen."""
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("g", "down", "down")
+        for name in ("details", "help"):
+            for _ in range(2):
+                await rig.app.run_action(f"app.{name}")
+        await asyncio.sleep(0)
+        assert levels(rig) == DEEPEST
+        await esc_leads_home(rig, pilot, "twice")
+
+
+@pytest.mark.parametrize(
+    "over", ["g", "g down down enter", "g question_mark", "ctrl+p", "d ctrl+p"]
+)
+async def test_a_swap_that_is_interrupted_opens_over_the_overview(over: str) -> None:
+    rig = Rig()
+    left = Swap("1", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON, runner=False)
+    async with rig.running() as pilot:
+        await pilot.press(*over.split())
+        rig.swap.put(left)
+        await until(pilot, lambda: rig.app.screen.name == "swap")
+        assert levels(rig) == ["overview", "swap"]
+        await esc_leads_home(rig, pilot, over)

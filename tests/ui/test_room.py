@@ -1,0 +1,113 @@
+"""No text under a scrollbar, and none cut without a sign of it: every screen at every size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+from textual.widgets._footer import FooterKey
+
+from tests.ui.rig import text_of, until
+from tui.app import VfiotopApp
+from tui.config import Config
+from tui.host.demo import HeldClock, demo_host
+from tui.model import NOT_READ_YET
+from widgets.canvas import Canvas, Panel
+from widgets.choice_list import ChoiceList
+from widgets.lines import width_of
+
+SIZES = ((80, 24), (200, 60), (45, 20), (120, 40), (60, 20), (37, 12))
+
+SCREENS = {
+    "overview": "", "help": "question_mark", "groups": "g", "filter": "slash",
+    "a GPU": "enter", "the guest": "tab tab enter", "a device": "g down down enter",
+    "doctor": "d", "events": "e", "calls": "c", "bind": "b", "start": "s", "stop": "x",
+    "roles": "w",
+}  # fmt: skip
+
+
+def app_on(scenario: str) -> VfiotopApp:
+    host = demo_host(scenario, clock=HeldClock())
+    return VfiotopApp(host, Config(theme="vfiotop-dark", interval=3600))
+
+
+def wrong(app: VfiotopApp) -> Iterator[str]:
+    """What cannot be read on the screen that is shown."""
+    drawn = text_of(app)
+    for canvas in app.screen.query(Canvas):
+        if not canvas.display or not canvas.region:
+            continue
+        for row in canvas.lines:
+            if width_of(row) > canvas.room.width:
+                yield f"{type(canvas).__name__}: {''.join(span.text for span in row)!r}"
+        if canvas.show_horizontal_scrollbar:
+            yield f"{type(canvas).__name__} scrolls sideways"
+        title = str(canvas.border_title or "")
+        shown = app.screen.region.contains_region(canvas.region)
+        if isinstance(canvas, Panel) and shown and title not in drawn and "…" not in drawn:
+            yield f"the title {title!r}"
+    for key in app.screen.query(FooterKey):
+        if key.display and not app.screen.region.contains_region(key.region):
+            yield f"the key {key.key_display} {key.description}"
+    for field in app.screen.query(Input):
+        if field.display and len(field.placeholder) > field.content_size.width:
+            yield f"the placeholder in {field.content_size.width} cells"
+    for choices in app.screen.query(ChoiceList):
+        if choices.styles.text_overflow != "ellipsis":
+            yield "a choice"
+
+
+async def settled(pilot: Pilot[None]) -> None:
+    """A scrollbar that comes has what is beside it drawn anew, after a refresh."""
+    for _ in range(4):
+        await pilot.pause()
+
+
+def all_read(app: VfiotopApp) -> bool:
+    snapshot = app.live.snapshot
+    return NOT_READ_YET not in (snapshot.pci, snapshot.nvml, snapshot.guests, snapshot.agent)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "keys"),
+    [("crowd", SCREENS["overview"]), ("crowd", SCREENS["groups"]), ("bad-acs", SCREENS["doctor"]),
+     *(("gaming", keys) for keys in SCREENS.values())],
+)  # fmt: skip
+async def test_all_text_can_be_read(scenario: str, keys: str) -> None:
+    app = app_on(scenario)
+    async with app.run_test(size=SIZES[-1]) as pilot:
+        await until(pilot, lambda: all_read(app))
+        for size, other in pairwise((*SIZES, SIZES[0])):
+            await pilot.resize_terminal(*size)
+            await pilot.press(*keys.split())
+            await settled(pilot)
+            assert list(wrong(app)) == [], f"opened at {size}"
+            await pilot.resize_terminal(*other)
+            await settled(pilot)
+            assert list(wrong(app)) == [], f"resized from {size} to {other}"
+            while len(app.screen_stack) > 1:
+                await pilot.press("escape")
+
+
+@pytest.mark.parametrize(("width", "keys"), [(45, "busx?"), (60, "busxg?"), (80, "busxgd?q")])
+async def test_keys_that_have_no_room_are_left_to_the_help(width: int, keys: str) -> None:
+    app = app_on("gaming")
+    async with app.run_test(size=(width, 24)) as pilot:
+        await until(pilot, lambda: all_read(app))
+        await settled(pilot)
+        shown = [key.key_display for key in app.screen.query(FooterKey) if key.region]
+        assert "".join(shown).startswith(keys)
+
+
+async def test_the_way_back_and_the_help_have_room_first() -> None:
+    app = app_on("gaming")
+    async with app.run_test(size=(45, 20)) as pilot:
+        await until(pilot, lambda: all_read(app))
+        await pilot.press("g")
+        await settled(pilot)
+        last = text_of(app).splitlines()[-1]
+        assert "esc Back" in last
+        assert last.rstrip().endswith("? Help")

@@ -1,0 +1,34 @@
+"""The help: what vfiotop is, then a line a key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from widgets.canvas import Panel
+from widgets.lines import Line, Span, line, wrap
+
+KEY = 10
+"""Cells of a key's name."""
+
+
+class HelpPage(Panel):
+    """One page that scrolls."""
+
+    def __init__(self, about: str, rows: Sequence[tuple[str, str]], *, id: str) -> None:
+        super().__init__(id=id, can_focus=True)
+        self._about, self._rows = about, rows
+        self.entitle("Help")
+
+    def _draw(self) -> None:
+        if self.room.width > 0:
+            self.paint(help_lines(self._about, self._rows, self.room.width))
+
+
+def help_lines(about: str, rows: Sequence[tuple[str, str]], width: int) -> list[Line]:
+    """The lines of the page; ``rows`` are keys with what they do."""
+    lines = [*wrap(about, width, "dim"), ()]
+    for key, text in rows:
+        first, *rest = wrap(text, max(width - KEY, 10))
+        lines.append(line(Span(f"{key:<{KEY}}", "accent"), *first))
+        lines += [line(" " * KEY, *more) for more in rest]
+    return lines
