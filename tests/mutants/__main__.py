@@ -76,6 +76,7 @@ class Hunt:
                 else:
                     self.unreached.append(mutant)
             self._reap(running)
+        self._tell()
         return True
 
     def _all(self) -> Iterator[Mutant]:
@@ -90,6 +91,17 @@ class Hunt:
         if status == 0:
             self.lived.append(mutant)
             say(f"{mutant.path}:{mutant.line} {mutant.deed} {mutant.was}")
+
+    def _tell(self) -> None:
+        known = tomllib.loads(KNOWN.read_text()) if KNOWN.exists() else {}
+        lived = [*self.lived, *self.unreached]
+        for mutant in sorted(lived, key=lambda m: (m.path, m.line)):
+            reason = known.get(mutant.name, mutant.function)
+            how = "no test comes by" if mutant in self.unreached else "lives"
+            print(f"{mutant.path}:{mutant.line} {how}: {mutant.deed} {mutant.was}\n    {reason}")
+        without = sum(mutant.name not in known for mutant in lived)
+        print(f"{self.count} mutants, {len(lived)} live ({100 * len(lived) / self.count:.1f} %), "
+              f"{without} without a reason", flush=True)  # fmt: skip
 
     # --- in children ---
 
@@ -177,16 +189,6 @@ def main() -> int:
     ended = pytest.main(["-q", "-p", "no:cacheprovider", "--capture=no", *given.tests], [hunt])
     if not hunt.count:
         return int(ended) or 1
-    known = tomllib.loads(KNOWN.read_text()) if KNOWN.exists() else {}
-    lived = [*hunt.lived, *hunt.unreached]
-    for mutant in sorted(lived, key=lambda m: (m.path, m.line)):
-        reason = known.get(mutant.name, "")
-        how = "no test comes by" if mutant in hunt.unreached else "lives"
-        print(f"{mutant.path}:{mutant.line} {how}: {mutant.deed} {mutant.was}")
-        print(f"    {reason or mutant.function}")
-    unexplained = [mutant for mutant in lived if mutant.name not in known]
-    print(f"{hunt.count} mutants, {len(lived)} live ({100 * len(lived) / hunt.count:.1f} %), "
-          f"{len(unexplained)} without a reason")  # fmt: skip
     return 0
 
 
