@@ -14,3 +14,24 @@ def thorough(*cases: Any) -> list[Any]:
     return [
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in cases
     ]
+
+
+# --- for a conftest ---------------------------------------------------------------
+
+
+def add_option(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--thorough", action="store_true", help="every member of a kind, and every kill of a swap"
+    )
+
+
+def add_marker(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "thorough: run with --thorough only")
+
+
+def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take what is thorough out of what runs, unless it is asked for."""
+    if not config.getoption("--thorough"):
+        left_out = [item for item in items if item.get_closest_marker("thorough")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import thorough
 from tests.lab.host import bind, modprobe, run, slot
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, drivers
 from tests.lab.topologies import TOPOLOGIES, Topology
@@ -18,15 +19,20 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    if INSIDE:  # where this is the only conftest
+        thorough.add_option(parser)
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    thorough.add_marker(config)
     config.addinivalue_line("markers", "only(*topologies): where a test of the lab is run")
     config.addinivalue_line("markers", "wreck: leaves a card that cannot be used any more; last")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if INSIDE:
+        thorough.leave_out(config, items)
     here = config.getoption("--topology")
     others = [item for item in items if not _belongs(item, here)]
     config.hook.pytest_deselected(items=others)
