@@ -71,3 +71,16 @@ def test_another_plan_is_refused() -> None:
         assert digest(other) != digest(made)
         with pytest.raises(Refused, match="another plan now"):
             refuse(other, shown(made))
+
+
+def test_what_is_told_is_whether_it_is_known_and_what_helps() -> None:
+    with pytest.raises(Doubtful, match=r"^not without a warning: about a"):
+        refuse(plan(a="warn"), replace(shown(plan(a="pass"))))
+    for made in (plan(a="unknown"), plan(a="warn", b="unknown")):
+        with pytest.raises(Doubtful, match=r"^not known whether it is safe: about "):
+            refuse(made, Consent(digest(made)))
+    helped = replace(plan(), checks=(Check("a", CARD, "fail", "it is so", "do this"),))
+    with pytest.raises(Refused, match=r"^it is so: do this \(a\)$"):
+        refuse(helped, Consent())
+    with pytest.raises(Refused, match=r"^about a \(a\)$"):
+        refuse(plan(a="fail"), Consent())

@@ -340,3 +340,86 @@ def test_a_full_file_system_leaves_the_old_one(journal: Journal) -> None:
         with pytest.raises(JournalError, match="cannot be written"):
             broken.write(ENTRY)
     assert journal.read() == ENTRY
+
+
+def test_an_entry_is_on_the_disk_before_it_takes_the_old_ones_place(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole, and after it the folder that names it."""
+    done: list[tuple[str, object]] = []
+    sync, put = os.fsync, Path.replace
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        done.append(("synced", path.stat().st_size if path.is_file() else path))
+        sync(descriptor)
+
+    def renamed(path: Path, target: Path) -> Path:
+        done.append(("renamed", target))
+        return put(path, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with journal.locked():
+        journal.write(ENTRY)
+    size = len(dump(ENTRY).encode())
+    assert done == [
+        ("synced", size), ("renamed", place(journal)), ("synced", journal.folder)
+    ]  # fmt: skip
+
+
+def test_no_descriptor_is_left(journal: Journal) -> None:
+    def count() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    with journal.locked():
+        journal.write(ENTRY)
+    before = count()
+    for _ in range(5):
+        with journal.locked():
+            journal.write(ENTRY)
+        journal.read()
+    assert count() == before
+
+
+def test_an_entry_is_removed_once(journal: Journal) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+        journal.clear()
+        assert journal.read() is None
+        journal.clear()
+
+
+def test_the_folder_is_for_everybody_to_read_whatever_the_umask(journal: Journal) -> None:
+    before = os.umask(0o077)
+    try:
+        with journal.locked():
+            journal.write(ENTRY)
+    finally:
+        os.umask(before)
+    assert journal.folder.stat().st_mode & 0o777 == 0o755
+    assert place(journal).stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("mode", [0o622, 0o660])
+def test_a_lock_that_others_may_write_is_refused(journal: Journal, mode: int) -> None:
+    with journal.locked():
+        pass
+    (journal.folder / "lock").chmod(mode)
+    with pytest.raises(JournalError, match="others may write"), journal.locked():
+        pass
+
+
+def test_a_folder_in_the_journals_place_is_called_none(journal: Journal) -> None:
+    with journal.locked():
+        place(journal).mkdir()
+    with pytest.raises(JournalError, match="it is no file"):
+        journal.read()
+
+
+@pytest.mark.parametrize("schema", [0, 2, "1", None])
+def test_another_schema_is_not_guessed_at(journal: Journal, schema: object) -> None:
+    told = json.loads(dump(ENTRY))
+    assert told["schema"] == 1
+    with pytest.raises(JournalError, match="makes no sense"):
+        parse(json.dumps({**told, "schema": schema}).encode(), place(journal))

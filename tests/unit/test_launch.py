@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 from dataclasses import replace
 from pathlib import Path
@@ -79,6 +80,16 @@ def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path
     assert asked[0] == "--"
     assert asked[2:7] == ["-I", "-B", "-m", "tui.swap", "launch"]
     assert parse(asked[7:]) == REQUEST
+
+
+def test_who_asks_for_the_password_is_told_and_ctrl_c_is_the_tools(
+    tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tool(tools, "doas", f'kill -INT {os.getpid()}; echo \'{{"id": "7"}}\'')
+    before = signal.getsignal(signal.SIGINT)
+    assert launch_elevated(REQUEST, "doas") == "7"
+    assert capfd.readouterr().err == f"doas for: vfiotop bind {REQUEST.address}\n"
+    assert signal.getsignal(signal.SIGINT) == before
 
 
 @pytest.mark.parametrize(

@@ -316,6 +316,31 @@ def test_every_reason_not_to_unbind(check: str, verdict: str, facts: dict[str, A
     assert verdicts(plan("unbind", **facts))[check] == verdict
 
 
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_a_guest_that_has_a_neighbour_of_the_card_is_in_the_way(direction: Direction) -> None:
+    """The group is had as a whole; what has no group is nobody's neighbour."""
+    driver = "nvidia" if direction == "bind" else "vfio-pci"
+    cards = two_cards(driver).functions
+    usb = function("03:00.0", USB, driver="vfio-pci", iommu_group=cards[-1].iommu_group)
+    has_it = domain("neighbour", "03:00.0", state="running")
+    shared = plan(direction, inventory(*cards, usb), (has_it,))
+    assert the(shared, "guest.inactive").verdict == "fail"
+    assert "neighbour" in the(shared, "guest.inactive").why
+    apart = replace(usb, iommu_group=9)
+    assert (
+        verdicts(plan(direction, inventory(*cards, apart), (has_it,)))["guest.inactive"] == "pass"
+    )
+    none = [replace(f, iommu_group=None) for f in (*cards, usb)]
+    assert verdicts(plan(direction, inventory(*none), (has_it,)))["guest.inactive"] == "pass"
+
+
+def test_where_the_card_is_already_is_told() -> None:
+    assert the(plan("bind", two_cards("vfio-pci")), "swap.needed").why.endswith("already")
+    assert "host" in the(plan("unbind", two_cards("nvidia")), "swap.needed").why
+    assert verdicts(plan("unbind", two_cards("vfio-pci")))["swap.needed"] == "pass"
+    assert verdicts(plan("bind", two_cards("nvidia")))["swap.needed"] == "pass"
+
+
 @pytest.mark.parametrize("stuck", [True, False])
 def test_a_card_that_the_kernel_is_busy_with(stuck: bool) -> None:
     vitals = Vitals((CardVitals(CARD, driver=None, removal=Removal("nvidia", NOON, stuck)),))
