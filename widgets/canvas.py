@@ -100,6 +100,8 @@ class Canvas(ScrollView):
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
             self.virtual_size = Size(self.room.width, len(self._lines))
+            # The layout that follows may keep a scrollbar for which there is no more need.
+            self._refresh_scrollbars()
         for y in range(max(len(before), len(self._lines))):
             old = before[y] if y < len(before) else ()
             new = self._lines[y] if y < len(self._lines) else ()

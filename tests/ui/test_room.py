@@ -10,6 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
+from tests.thorough import thorough
 from tests.ui.rig import text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -73,8 +74,12 @@ def all_read(app: VfiotopApp) -> bool:
 
 @pytest.mark.parametrize(
     ("scenario", "keys"),
-    [("crowd", SCREENS["overview"]), ("crowd", SCREENS["groups"]), ("bad-acs", SCREENS["doctor"]),
-     *(("gaming", keys) for keys in SCREENS.values())],
+    [("crowd", SCREENS["groups"]), ("bad-acs", SCREENS["doctor"]), ("gaming", SCREENS["help"]),
+     ("gaming", SCREENS["overview"]),
+     *thorough(
+         ("crowd", SCREENS["overview"]),
+         *(("gaming", keys) for name, keys in SCREENS.items()
+           if name not in ("help", "overview")))],
 )  # fmt: skip
 async def test_all_text_can_be_read(scenario: str, keys: str) -> None:
     app = app_on(scenario)

@@ -51,7 +51,7 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
         return Check(HALF_BOUND, gpu.address, "warn", f"half bound{_sides(gpu)}", _one_side(gpu))
     if gpu.owner == "moving":
         return Check(HALF_BOUND, gpu.address, "pass", "it is being moved")
-    return Check(HALF_BOUND, gpu.address, "pass", "its functions are on one side")
+    return Check(HALF_BOUND, gpu.address, "pass", "all its functions are on the same side")
 
 
 def _sides(gpu: Gpu) -> str:
@@ -94,7 +94,7 @@ def answers(gpu: Gpu) -> Check:
         return Check(ANSWERS, gpu.address, "warn", f"its power state is “{state}”",
                      "look at the kernel log for “Unable to change power state”; "
                      "a reboot frees it")  # fmt: skip
-    return Check(ANSWERS, gpu.address, "pass", "nothing tells that it has left the bus")
+    return Check(ANSWERS, gpu.address, "pass", "nothing shows that it has left the bus")
 
 
 def chosen(view: HostView) -> Check | None:

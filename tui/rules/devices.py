@@ -70,6 +70,9 @@ ID = "guest.devices"
 NAMED = 3
 """Devices that one sentence names."""
 
+LONG = 60
+"""Characters of a reason that is not said twice."""
+
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
 _ELEMENTS = {
@@ -86,9 +89,27 @@ def check(domain: Domain, fresh: Fresh) -> Check:
     bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
     if not bad:
         return Check(ID, domain.name, "pass", _all_well(found))
-    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    why = "; ".join(device.why for device in bad[:NAMED])
-    return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _mends(bad[:NAMED]))
+    alike = _alike(bad)[:NAMED]
+    named = [device for group in alike for device in group]
+    more = f" and {len(bad) - len(named)} more" if len(bad) > len(named) else ""
+    why = "; ".join(_why(group) for group in alike)
+    return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _mends(named))
+
+
+def _alike(found: Sequence[GuestDevice]) -> list[list[GuestDevice]]:
+    """The devices of which the same is to be said, together."""
+    groups: dict[str, list[GuestDevice]] = {}
+    for device in found:
+        why = device.why.removeprefix(device.address)
+        groups.setdefault(why if len(why) > LONG else device.why, []).append(device)
+    return list(groups.values())
+
+
+def _why(alike: Sequence[GuestDevice]) -> str:
+    first, *rest = alike
+    if not rest:
+        return first.why
+    return f"{first.why}; the same holds for {listed([device.address for device in rest])}"
 
 
 def of_interest(view: HostView) -> tuple[Domain, ...]:
