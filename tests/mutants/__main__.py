@@ -107,17 +107,21 @@ class Hunt:
 
     def _reached(self, session: pytest.Session) -> Reached:
         """Run all tests as they are, and see which lines of the modules each comes by."""
-        with tempfile.NamedTemporaryFile() as file:
-            pid = os.fork()
-            if pid == 0:
-                quiet()
-                Path(file.name).write_bytes(pickle.dumps(reach(session, self._paths)))
-                os._exit(0)
-            _, status = os.waitpid(pid, 0)
-            if status:
-                raise SystemExit("the tests did not run to their end")
-            reached: Reached = pickle.loads(file.read())
-            return reached
+        # A test may end a process that it forked, which then removes what tempfile would.
+        handle, name = tempfile.mkstemp()
+        os.close(handle)
+        file = Path(name)
+        pid = os.fork()
+        if pid == 0:
+            quiet()
+            file.write_bytes(pickle.dumps(reach(session, self._paths)))
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        if status:
+            raise SystemExit("the tests did not run to their end")
+        reached: Reached = pickle.loads(file.read_bytes())
+        file.unlink()
+        return reached
 
     def _start(self, session: pytest.Session, mutant: Mutant, tests: list[int]) -> int:
         pid = os.fork()
