@@ -97,7 +97,9 @@ class Machine:
                 self.powers[address] = "on"  # vfio_pci_core_unregister_device: pm_runtime_forbid
             self.drivers[address] = None
         elif step.path is not None and step.path.endswith("/bind"):
-            self.drivers[address] = step.path.split("/")[-2]
+            wanted = step.path.split("/")[-2]
+            if self.overrides.get(address) in (None, wanted):  # pci_match_device
+                self.drivers[address] = wanted
         elif self.drivers[address] is None:
             self.drivers[address] = self.overrides.get(address) or self.natural[address]
         if address in self.powers and on_vfio(self.drivers[address]):
@@ -481,6 +483,21 @@ def test_a_card_that_is_still_leaving_is_not_touched(bind: Rig) -> None:
     with bind.journal.locked() as lock, pytest.raises(HostError, match="has not let go"):
         bind.runner(lock).prepare(bind.plan)
     assert bind.machine.done == []
+
+
+@pytest.mark.parametrize("left", [{CARD: "vfio-pci"}, {SOUND: "vfio-pci"}, None])
+@pytest.mark.parametrize("deed", [("probe", CARD), ("unbind", CARD), ("probe", SOUND)])
+def test_an_override_that_was_left_behind_keeps_nobody_from_home(
+    bind: Rig, left: dict[str, str | None] | None, deed: tuple[str, str]
+) -> None:
+    """It says vfio-pci while the function is on its own driver; an undo gives back both."""
+    left = left or {CARD: "vfio-pci", SOUND: "vfio-pci"}
+    bind.machine.overrides = dict(left)
+    bind.machine.ignored = Once({deed})
+    entry = bind.run()
+    assert (entry.state, bind.machine.drivers) == ("undone", bind.before), entry.message
+    kept = {address: value for address, value in bind.machine.overrides.items() if value}
+    assert kept == left
 
 
 def test_an_undo_leaves_a_card_alone_that_is_leaving(bind: Rig) -> None:

@@ -39,7 +39,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.rules import holding
+from tui.rules import holding, passthrough
 from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -314,6 +314,31 @@ def test_what_cannot_be_read_does_not_pass(
 )
 def test_every_reason_not_to_unbind(check: str, verdict: str, facts: dict[str, Any]) -> None:
     assert verdicts(plan("unbind", **facts))[check] == verdict
+
+
+def two_displays(*, boot_vga: bool | None) -> Inventory:
+    """One card with two display functions, as old Radeons and Intel's graphics have."""
+    facts: dict[str, Any] = {"vendor": "1002", "driver": "radeon", "iommu_group": 2}
+    return inventory(
+        function("02:00.0", boot_vga=boot_vga, **facts),
+        function("02:00.1", "038000", boot_vga=None, **facts),
+    )
+
+
+@pytest.mark.parametrize("address", ["0000:02:00.0", "0000:02:00.1"])
+@pytest.mark.parametrize(("boot_vga", "verdict"), [(True, "fail"), (None, "unknown")])
+def test_the_hosts_display_is_not_taken_along(
+    address: str, boot_vga: bool | None, verdict: str
+) -> None:
+    host = snapshot(two_displays(boot_vga=boot_vga))
+    view = assess(host, Choice(address))
+    gpu = view.gpu(address)
+    assert gpu is not None
+    assert set(gpu.viability.moves) == {"0000:02:00.0", "0000:02:00.1"}
+    shared = passthrough.not_shared(gpu)
+    assert shared.verdict == verdict
+    assert ("0000:02:00.0" in shared.why) == (address != "0000:02:00.0")
+    assert passthrough.two_gpus(gpu, view).verdict == "fail"
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])

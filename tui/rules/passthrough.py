@@ -170,11 +170,11 @@ def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:
 
 def two_gpus(gpu: Gpu, view: HostView) -> Check:
     """host.two-gpus: another card stays with the host."""
-    rest = [other for other in view.gpus if other.address != gpu.address and other.owner == "host"]
+    others = [other for other in view.gpus if other.address not in gpu.viability.moves]
+    rest = [other for other in others if other.owner == "host"]
     if rest:
         return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
-    dark = [other for other in view.gpus if other.address != gpu.address and
-            other.owner == "unknown"]  # fmt: skip
+    dark = [other for other in others if other.owner == "unknown"]
     if dark:
         return Check(
             "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
@@ -186,15 +186,21 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
 
 
 def not_shared(gpu: Gpu) -> Check:
-    """host.not-shared: the card does not drive the host's display."""
-    function = gpu.function
-    if function.boot_vga:
+    """host.not-shared: neither the card nor a function that moves with it drives the host's
+    display."""
+    check, functions = "host.not-shared", (gpu.function, *gpu.companions)
+    display = next((f for f in functions if f.boot_vga), None)
+    if display is not None:
+        what = "it" if display is gpu.function else f"{display.address}, which moves with it,"
         return Check(
-            "host.not-shared", gpu.address, "fail", "it drives the host's display (boot VGA)",
+            check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
             "choose another card for the guest, or another primary display in the firmware",
         )  # fmt: skip
-    if function.boot_vga is None and function.class_code.startswith("0300"):
-        return Check(
-            "host.not-shared", gpu.address, "unknown", "whether it is the boot VGA cannot be read"
-        )
-    return Check("host.not-shared", gpu.address, "pass", "it is not the host's display")
+    dark = next(
+        (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
+    )
+    if dark is not None:
+        what = "it" if dark is gpu.function else f"{dark.address}, which moves with it,"
+        why = f"whether {what} is the boot VGA cannot be read"
+        return Check(check, gpu.address, "unknown", why)
+    return Check(check, gpu.address, "pass", "it is not the host's display")

@@ -324,16 +324,18 @@ class Runner:
     # --- undo -----------------------------------------------------------------------
 
     def _restore(self, entry: Entry, origin: Origin) -> Entry:
-        address, folder = origin.address, f"{DEVICES}/{origin.address}"
-        if not self._machine.exists(folder):
+        address = origin.address
+        if not self._machine.exists(f"{DEVICES}/{address}"):
             return entry  # it is off the bus: there is nothing to give back
         if self._machine.removing(address):
             raise StepFailed("its driver does not let go of it")
-        entry = self._write(
-            entry, Step("override", origin.override or CLEAR, OVERRIDE_S, address,
-                        f"{folder}/driver_override"),
-        )  # fmt: skip
         now = self._machine.driver(address)
+        # The kernel binds to no driver but that of the override, where there is one; it may have
+        # been another than the function was on (drivers/pci/pci-driver.c, pci_match_device).
+        moves = origin.driver not in (None, now)
+        bars = moves and origin.override not in (None, origin.driver)
+        meanwhile = origin.driver if bars else origin.override
+        entry = self._write(entry, _override(address, meanwhile))
         if now == origin.driver:
             return entry
         if now is not None:
@@ -348,6 +350,8 @@ class Runner:
                 entry, Step("probe", address, PROBE_S, address,
                             f"/sys/bus/pci/drivers/{origin.driver}/bind"),
             )  # fmt: skip
+        if meanwhile != origin.override:
+            entry = self._write(entry, _override(address, origin.override))
         if self._machine.driver(address) != origin.driver:
             found = self._machine.driver(address)
             raise StepFailed(f"on {found or 'no driver'} and not {origin.driver or 'none'}")
@@ -406,6 +410,11 @@ class Runner:
             if self._clock() > deadline:
                 raise StepFailed(why)
             self._pause(LOOK_S)
+
+
+def _override(address: str, driver: str | None) -> Step:
+    path = f"{DEVICES}/{address}/driver_override"
+    return Step("override", driver or CLEAR, OVERRIDE_S, address, path)
 
 
 def _readers(found: Holders | Unavailable) -> tuple[Holder, ...]:
