@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host.nvidia_smi import (
+    CUT_SHORT,
     FIELDS,
     Nonsense,
     arguments,
@@ -165,7 +166,7 @@ INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
 def test_a_remark_beside_a_row_is_told_and_the_row_counts(said: str) -> None:
     version, (card,) = parse(said, FIELDS)
     assert (version, card.metrics.util_pct) == ("572.83", 97)
-    (told,) = remarks(said)
+    (told,) = remarks(said, FIELDS)
     assert told.startswith(INFOROM)
     assert "the card's infoROM is corrupted" in told
 
@@ -173,11 +174,11 @@ def test_a_remark_beside_a_row_is_told_and_the_row_counts(said: str) -> None:
 def test_a_remark_between_two_rows() -> None:
     said = f"{output()}{INFOROM}\n{output(pci_device_id='0x220410DE')}"
     assert [card.device for card in parse(said, FIELDS)[1]] == ["2684", "2204"]
-    assert len(remarks(said)) == 1
+    assert len(remarks(said, FIELDS)) == 1
 
 
 def test_no_remark_is_none() -> None:
-    assert remarks(output() * 2) == ()
+    assert remarks(output() * 2, FIELDS) == ()
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_no_remark_is_none() -> None:
 def test_a_value_that_is_a_complaint_is_a_remark(word: str, words: str) -> None:
     said = output(utilization_gpu=word, power_draw=word)
     assert parse(said, FIELDS)[1][0].metrics.util_pct is None
-    (told,) = remarks(said)
+    (told,) = remarks(said, FIELDS)
     assert words in told
 
 
@@ -198,7 +199,7 @@ def test_a_value_that_is_a_complaint_is_a_remark(word: str, words: str) -> None:
 def test_a_value_that_is_not_there_is_no_remark(word: str) -> None:
     said = output(utilization_gpu=word)
     assert parse(said, FIELDS)[1][0].metrics.util_pct is None
-    assert remarks(said) == ()
+    assert remarks(said, FIELDS) == ()
 
 
 def test_a_card_that_is_lost_takes_no_other_with_it() -> None:
@@ -206,13 +207,8 @@ def test_a_card_that_is_lost_takes_no_other_with_it() -> None:
     said = f"{output()}{lost}\n"
     version, (card,) = parse(said, FIELDS)
     assert (version, card.device) == ("572.83", "2684")
-    (told,) = remarks(said)
+    (told,) = remarks(said, FIELDS)
     assert "fallen off the bus" in told
-
-
-def test_a_row_that_was_cut_off_makes_no_sense() -> None:
-    with pytest.raises(Nonsense, match="2 values"):
-        parse(f"{output()}0x220410DE, 0x16F310DE", FIELDS)
 
 
 def test_a_driver_that_one_row_does_not_tell_is_that_of_the_other() -> None:
@@ -222,7 +218,7 @@ def test_a_driver_that_one_row_does_not_tell_is_that_of_the_other() -> None:
 
 def test_remarks_are_bounded_and_safe_to_draw() -> None:
     noise = "".join(f"\x1b[31m{n}{'x' * 500}\u202e\n" for n in range(50))
-    told = remarks(noise + output())
+    told = remarks(noise + output(), FIELDS)
     assert len(told) == REMARKS_LIMIT
     assert all(len(each) <= REMARK_LIMIT and each.isprintable() for each in told)
 
@@ -263,7 +259,7 @@ def test_any_noise_beside_the_rows_leaves_them_as_they_are(
 ) -> None:
     rows = "".join(output(pci_device_id=device) for device in devices)
     assert parse(f"{before}\n{rows}{after}", FIELDS) == parse(rows, FIELDS)
-    for told in remarks(f"{before}\n{rows}{after}"):
+    for told in remarks(f"{before}\n{rows}{after}", FIELDS):
         assert told.isprintable()
         assert len(told) <= REMARK_LIMIT or meant(told) is not None
 
@@ -288,3 +284,19 @@ def test_no_value_of_a_field_makes_a_number_that_no_card_has(field: str, said: s
         if isinstance(value, (int, float)):
             assert math.isfinite(value)
             assert 0 <= value <= 1 << 30
+
+
+def test_a_row_that_is_cut_short_takes_no_other_with_it() -> None:
+    whole = output()
+    cut = f"{whole.rstrip()}\n0x220610DE, 0x38811462, 535.54.03, 12"
+    assert parse(cut, FIELDS) == parse(whole, FIELDS)
+    assert remarks(cut, FIELDS) == (CUT_SHORT,)
+    with pytest.raises(Nonsense, match="4 values where"):
+        parse("0x220610DE, 0x38811462, 535.54.03, 12", FIELDS)
+
+
+def test_a_name_that_is_empty_is_one() -> None:
+    row = output().rstrip().rpartition(", ")[0]
+    for end in (",", ", "):
+        _, (card,) = parse(f"{row}{end}", FIELDS)
+        assert not card.name

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.drm_host import ARC, B580, RX, Machine
 from tests.unit.test_nvidia_smi import metrics as of_guest
 from tui.host import drm_amdgpu, drm_intel
+from tui.host.drm_hwmon import CardPower, Channel
 from tui.host.nvml_reply import parse_reply
 from tui.host.tree import Plain
 from tui.model import Metrics
@@ -196,3 +197,27 @@ def test_the_power_of_a_b580_is_not_known_where_no_counter_moves(tmp_path: Path)
     for _ in range(10):
         assert source.read().cards[0].metrics.power_w is None
         machine.now += 1
+
+
+def watts(*both: tuple[int, int]) -> list[tuple[float | None, float | None]]:
+    """Power and limit, a second apart, of a card that tells these mJ, whole and package."""
+    meter = CardPower()
+    return [
+        meter.read(
+            float(at),
+            [Channel("card", card * 1000, 190.0), Channel("pkg", pkg * 1000, 150.0)],
+        )
+        for at, (card, pkg) in enumerate(both)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("step", [1, 12, 5000])
+def test_a_counter_that_moved_once_is_as_dead_as_one_that_never_did(step: int) -> None:
+    """The package's is shown, and its limit, as soon as the other has stood for a while."""
+    told = watts((0, 0), *((step, 30_000 * n) for n in range(1, 10)))
+    assert told[-1] == (30.0, 150.0)
+    assert 0.0 not in [power for power, _ in told]
+
+
+def test_next_to_nothing_is_no_power() -> None:
+    assert [power for power, _ in watts(*((0, n % 2) for n in range(4)))] == [None] * 4

@@ -8,7 +8,7 @@ read for less, and would outlive us. How long it took sets how soon the next one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from tui.host.agent_channel import Agent, AgentError, Outcome
 from tui.host.nvidia_smi import (
@@ -77,7 +77,7 @@ class Talk:
                 self._get_to_know(agent)
             ended, fields = self._query(agent)
             found = parse(ended.output, fields)
-            self.remarks = _remarks(ended)
+            self.remarks = _remarks(ended, fields)
         except Nonsense as error:
             self._failed(lasting=True)
             raise AgentError(f"nvidia-smi in the guest makes no sense: {error}") from error
@@ -177,9 +177,9 @@ def _bounded(ended: Outcome) -> Outcome:
     return ended
 
 
-def _remarks(ended: Outcome) -> tuple[str, ...]:
+def _remarks(ended: Outcome, fields: Sequence[str]) -> tuple[str, ...]:
     """What it said beside its rows; what its status adds to that comes last."""
-    said = remarks(ended.said)
+    said = remarks(ended.said, fields)
     status = after_rows(ended.status)
     if status is None or any(status in remark for remark in said):
         return said

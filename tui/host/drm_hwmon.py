@@ -108,7 +108,8 @@ def power(before: Energy, after: Energy) -> float | None:
 
 
 class PowerMeter:
-    """The power that one counter tells of, which is read in order. ``counts``: it has moved."""
+    """The power that one counter tells of, which is read in order. ``counts``: it moves, and
+    not by next to nothing."""
 
     def __init__(self) -> None:
         self.counts = False
@@ -124,10 +125,11 @@ class PowerMeter:
             if 0 <= age < SHORTEST:
                 return self._watts
             if age > 0 and now.microjoules == before.microjoules:
-                self._watts = self._watts if age < STILL else None
+                if age >= STILL:
+                    self._watts, self.counts = None, False
                 return self._watts
             self._watts = power(before, now)
-            self.counts = self.counts or self._watts is not None
+            self.counts = self.counts or bool(self._watts)
         self._before = now
         return self._watts
 
@@ -162,4 +164,4 @@ class CardPower:
         chosen = next(iter([*counting, *(c for c in told if c.name in read), *told]), None)
         if chosen is None:
             return None, None
-        return read[chosen.name] if counting else None, chosen.limit_w
+        return read[chosen.name] or None if counting else None, chosen.limit_w

@@ -82,14 +82,15 @@ def without_unknown(fields: tuple[str, ...], output: str) -> tuple[str, ...] | N
 
 def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCard, ...]]:
     """The driver's version and the cards, in the order in which they come. Raises
-    ``Nonsense``; a single value that makes none is ``None``. Lines that are no rows are left
-    out where there are rows (``remarks``)."""
+    ``Nonsense``; a single value that makes none is ``None``. Lines that are no rows, or cut short,
+    are left out where there are whole ones (``remarks``)."""
     lines = [line for line in output.splitlines() if line.strip()]
     if not lines:
         raise Nonsense("it says nothing")
-    rows = [_row(line, fields) for line in lines if _is_row(line)]
+    of_cards = [line for line in lines if _is_row(line)]
+    rows = [_row(line, fields) for line in of_cards if _is_whole(line, fields)]
     if not rows:
-        _row(lines[0], fields)
+        _row((of_cards or lines)[0], fields)
         raise Nonsense("it gives no PCI id")
     if len(rows) > CARDS_LIMIT:
         raise Nonsense(f"it tells of more than {CARDS_LIMIT} cards")
@@ -103,14 +104,19 @@ def has_rows(output: str) -> bool:
     return any(_is_row(line) for line in output.splitlines())
 
 
-def remarks(output: str) -> tuple[str, ...]:
+CUT_SHORT = "a card's row is cut short"
+
+
+def remarks(output: str, fields: Sequence[str]) -> tuple[str, ...]:
     """What nvidia-smi says beside its rows, in lines before, between or after them and in the
     values themselves, safe to draw; each once, and at most ``REMARKS_LIMIT`` of them."""
     found: dict[str, None] = {}
     for line in output.splitlines():
         if len(found) == REMARKS_LIMIT:
             break
-        words = _complaint(line) or ("" if _is_row(line) else line)
+        words = _complaint(line) or line
+        if words is line and _is_row(line):
+            words = "" if _is_whole(line, fields) else CUT_SHORT
         if told := remark(words):
             found[told] = None
     return tuple(found)
@@ -128,9 +134,18 @@ def _complaint(line: str) -> str | None:
     return next((word for word in told if word.lower() in _COMPLAINTS), None)
 
 
+def _columns(line: str, fields: Sequence[str]) -> list[str]:
+    """Columns end in a comma and a blank, so a decimal comma stays within its column. The last
+    one may be empty, and the blank before it be lost."""
+    return f"{line} ".split(", ", len(fields) - 1)
+
+
+def _is_whole(line: str, fields: Sequence[str]) -> bool:
+    return len(_columns(line, fields)) == len(fields)
+
+
 def _row(line: str, fields: Sequence[str]) -> dict[str, str]:
-    """Columns end in a comma and a blank, so a decimal comma stays within its column."""
-    columns = line.split(", ", len(fields) - 1)
+    columns = _columns(line, fields)
     if len(columns) != len(fields):
         raise Nonsense(f"it gives {len(columns)} values where {len(fields)} were asked for")
     return {field: column.strip() for field, column in zip(fields, columns, strict=True)}
