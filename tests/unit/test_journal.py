@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.swap.journal import (
+    SIZE_LIMIT,
     Entry,
     Journal,
     JournalError,
@@ -423,3 +425,61 @@ def test_another_schema_is_not_guessed_at(journal: Journal, schema: object) -> N
     assert told["schema"] == 1
     with pytest.raises(JournalError, match="makes no sense"):
         parse(json.dumps({**told, "schema": schema}).encode(), place(journal))
+
+
+def fail(*_: object, **__: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+def test_a_write_that_fails_half_way_leaves_the_old_entry_and_no_rest(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+        monkeypatch.setattr(Path, "replace", fail)
+        with pytest.raises(JournalError, match="cannot be written: No space left"):
+            journal.write(replace(ENTRY, state="done"))
+    assert journal.read() == ENTRY
+    assert sorted(path.name for path in journal.folder.iterdir()) == ["lock", "swap.json"]
+
+
+def test_what_cannot_be_read_or_removed_is_told(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with journal.locked():
+        journal.write(ENTRY)
+        monkeypatch.setattr(os, "read", fail)
+        with pytest.raises(JournalError, match="cannot be read: No space left"):
+            journal.read()
+        monkeypatch.setattr(Path, "unlink", fail)
+        with pytest.raises(JournalError, match="cannot be removed: No space left"):
+            journal.clear()
+
+
+def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    lost = Journal(tmp_path / "none" / "vfiotop", owner=os.geteuid())
+    with pytest.raises(JournalError, match="cannot be made: No such file"), lost.locked():
+        pass
+
+
+def test_more_than_an_entry_is_ever_long_is_not_read(journal: Journal) -> None:
+    padded = dump(ENTRY).encode() + b" " * SIZE_LIMIT
+    with pytest.raises(JournalError, match="makes no sense"):
+        parse(padded, place(journal))
+
+
+def test_a_lock_is_waited_for(journal: Journal) -> None:
+    held, free = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with journal.locked():
+            held.set()
+            free.wait(60)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    assert held.wait(60)
+    threading.Timer(0.1, free.set).start()
+    with journal.locked(60.0):
+        assert free.is_set()
+    holder.join()

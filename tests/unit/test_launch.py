@@ -7,8 +7,11 @@ import json
 import os
 import signal
 import stat
+import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -166,3 +169,80 @@ def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: J
     journal.write(replace(ENTRY, id=f"{2:032x}"))
     with pytest.raises(Unsettled, match="another swap has begun"):
         next(entries)
+
+
+# --- the runner itself --------------------------------------------------------------
+
+
+class Runner:
+    """A shell script in the runner's place, and the processes that it was."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.started: list[subprocess.Popen[bytes]] = []
+        self._script = ""
+        real = subprocess.Popen
+
+        def popen(*given: Any, **named: Any) -> subprocess.Popen[bytes]:
+            self.started.append(real(*given, **named))
+            return self.started[-1]
+
+        monkeypatch.setattr(launch, "_own_scope", tuple)
+        monkeypatch.setattr(launch, "_privileged", lambda way, request: self._command())
+        monkeypatch.setattr(subprocess, "Popen", popen)
+
+    def _command(self) -> list[str]:
+        return ["/bin/sh", "-c", self._script]
+
+    def __call__(self, script: str) -> None:
+        self._script = script
+
+    def end(self) -> None:
+        for process in self.started:
+            process.wait(60)
+
+
+@pytest.fixture
+def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
+    runner = Runner(monkeypatch)
+    yield runner
+    runner.end()
+
+
+def test_what_the_runner_says_is_the_answer(runner: Runner, journal: Journal) -> None:
+    runner('echo \'{"id": "7"}\'; exec sleep 0')
+    assert launch.launch(REQUEST, journal) == "7"
+    runner(f"echo '{json.dumps(refusal(Refused('held')))}'; exit 1")
+    with pytest.raises(Refused, match="held"):
+        launch.launch(REQUEST, journal)
+
+
+def test_a_runner_that_ends_without_a_word_began_nothing(runner: Runner, journal: Journal) -> None:
+    runner("exit 1")
+    with pytest.raises(Refused, match="ended before it began: nothing was touched"):
+        launch.launch(REQUEST, journal)
+
+
+def test_a_runner_that_ends_without_a_word_and_has_begun_is_found(
+    runner: Runner, journal: Journal, tmp_path: Path
+) -> None:
+    (tmp_path / "entry").write_text(dump(replace(ENTRY, id=REQUEST.identity)))
+    runner(f"/bin/cp {tmp_path}/entry {journal.folder}/swap.json; exit 1")
+    assert launch.launch(REQUEST, journal) == REQUEST.identity
+
+
+def test_a_runner_that_says_nothing_may_have_begun(
+    runner: Runner, journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(launch, "START_S", 0.0)
+    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    os.mkfifo(tmp_path / "fifo")
+    runner(f"read word <{tmp_path}/fifo")
+    with pytest.raises(Unsettled, match="no such swap yet"):
+        launch.launch(REQUEST, journal)
+    (tmp_path / "fifo").write_text("go on\n")
+    assert runner.started[0].wait(60) == 0
+
+
+def test_a_launcher_that_may_not_asks_nobody(tools: Path) -> None:
+    with pytest.raises(Refused, match="run it as root"):
+        Launcher().begin(REQUEST)
