@@ -127,6 +127,6 @@ def _stay(count: int) -> str:
 
 
 def _no_group(inventory: Inventory) -> str:
-    if inventory.groups or any(f.iommu_group is not None for f in inventory.functions):
+    if inventory.isolating:
         return "no IOMMU group: the IOMMU does not isolate this device"
     return "no IOMMU group: the IOMMU is off"

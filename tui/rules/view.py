@@ -70,7 +70,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         facts=_read(snapshot.facts),
         iommu_enabled=_iommu_enabled(inventory) if inventory else None,
         iommu_kind=inventory.iommu_kind if inventory else None,
-        iommu_groups=len(inventory.groups) if inventory else 0,
+        iommu_groups=len(inventory.isolating) if inventory else 0,
         gpus=gpus,
         groups=groups,
         guests=_guests(domains, gpus, choice, snapshot.agent),
@@ -86,7 +86,8 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
 
 
 def _iommu_enabled(inventory: Inventory) -> bool | None:
-    return bool(inventory.groups) if inventory.groups or inventory.groups_known else None
+    on = bool(inventory.isolating)
+    return on if on or inventory.groups_known else None
 
 
 def _read(reading: T | Unavailable) -> T | None:
