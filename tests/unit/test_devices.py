@@ -121,6 +121,28 @@ def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None
     assert check(both, mine).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [("running", "unknown"), ("paused", "unknown"), ("unknown", "unknown"), ("shut off", "pass")],
+)
+def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str) -> None:
+    other = replace(domain("nas", state=state), problem="not well-formed")
+    found = check((), takes(), other)
+    assert found.verdict == verdict
+    assert ("what “nas” has cannot be read" in found.why) == (verdict == "unknown")
+    gone = check((), takes("03:00.0"), other)
+    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
+    none = domain("debian")
+    assert check((), none, other).why == "it takes no device of the host"
+
+
+def test_where_the_other_guests_cannot_be_read_nothing_is_free() -> None:
+    guest = takes()
+    lost = replace(seen((), guest), guests=Unavailable("libvirtd does not answer"))
+    found = devices.check(guest, lost)
+    assert (found.verdict, found.why) == ("unknown", "libvirt: libvirtd does not answer")
+
+
 # --- by its driver ------------------------------------------------------------------------
 
 

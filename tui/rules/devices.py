@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.model import (
+    INACTIVE_STATES,
     Check,
     DeviceUses,
     Domain,
@@ -88,12 +89,23 @@ def check(domain: Domain, fresh: Fresh) -> Check:
         return Check(ID, domain.name, "unknown", domain.problem)
     bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
     if not bad:
-        return Check(ID, domain.name, "pass", _all_well(found))
+        doubt = _may_be_taken(domain, fresh.guests) if found else None
+        return Check(ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(found))
     alike = _alike(bad)[:NAMED]
     named = [device for group in alike for device in group]
     more = f" and {len(bad) - len(named)} more" if len(bad) > len(named) else ""
     why = "; ".join(_why(group) for group in alike)
     return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _mends(named))
+
+
+def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
+    """Why it is not known whether another guest has one of the devices."""
+    if isinstance(guests, Unavailable):
+        return f"libvirt: {guests.reason}"
+    for other in guests.domains:
+        if other.problem and other.state not in INACTIVE_STATES and other.uuid != domain.uuid:
+            return f"what “{other.name}” has cannot be read"
+    return None
 
 
 def _alike(found: Sequence[GuestDevice]) -> list[list[GuestDevice]]:
