@@ -361,6 +361,33 @@ def test_devices_are_judged_in_their_order_each_once() -> None:
     ]  # fmt: skip
 
 
+def test_each_mend_names_its_own_device() -> None:
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    functions = (
+        at("03:00.0", NVME, "nvme"), at("04:00.0", NIC, "iwlwifi", 4), at("05:00.0", NIC, None, 5),
+    )  # fmt: skip
+    guest = takes("03:00.0", "04:00.0", "05:00.0", managed=False)
+    found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
+    address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
+    assert found.mend == (
+        f"`virsh edit win11`: take out the <hostdev> with {address(3)} and set managed='yes' in "
+        f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
+        "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
+        "`virsh nodedev-detach pci_0000_05_00_0` before each start"
+    )
+    turned = takes("05:00.0", "04:00.0", "03:00.0", managed=False)
+    first, _, rest = (
+        check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).mend or ""
+    ).partition(" and ")
+    assert first == f"`virsh edit win11`: take out the <hostdev> with {address(3)}"
+    assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
+    alone = check(functions[1:2], takes("04:00.0", managed=False))
+    assert alone.mend == (
+        f"`virsh edit win11`: set managed='yes' in the <hostdev> with {address(4)}; instead of "
+        "managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start"
+    )
+
+
 @pytest.mark.parametrize(
     ("by", "element"),
     [("disk", "<disk type='nvme'>"), ("interface", "<interface type='hostdev'>")],

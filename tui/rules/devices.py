@@ -76,6 +76,9 @@ LONG = 60
 
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
+_TAKE_OUT = "take out "
+_INSTEAD = "; instead of managed='yes', "
+
 _ELEMENTS = {
     "hostdev": "<hostdev>", "disk": "<disk type='nvme'>", "interface": "<interface type='hostdev'>",
     "mdev": "<hostdev type='mdev'>", "command line": "<qemu:arg>",
@@ -187,14 +190,24 @@ def _all_well(found: Sequence[GuestDevice]) -> str:
 def _mends(bad: Sequence[GuestDevice]) -> str | None:
     """What to do, each once; what is to be done with one command is said in one go."""
     told: dict[str, list[str]] = {}
+    others: list[str] = []
     for mend in dict.fromkeys(device.mend for device in bad if device.mend):
-        command, _, rest = mend.partition(": ")
-        first = not told.setdefault(command, [])
-        told[command].append(rest if first else rest.removeprefix("take out "))
-    return "; ".join(
-        f"{command}: {' and '.join(rests)}" if any(rests) else command
+        edit, _, other = mend.partition(_INSTEAD)
+        command, _, rest = edit.partition(": ")
+        told.setdefault(command, []).append(rest)
+        others += [other] if other else []
+    mends = "; ".join(
+        f"{command}: {_in_one_go(rests)}" if any(rests) else command
         for command, rests in told.items()
-    ) or None  # fmt: skip
+    )
+    return f"{mends}{_INSTEAD}{', '.join(others)}" if others else mends or None
+
+
+def _in_one_go(rests: Sequence[str]) -> str:
+    """What is to be taken out, and then the rest."""
+    out = [rest for rest in rests if rest.startswith(_TAKE_OUT)]
+    shorter = [*out[:1], *(rest.removeprefix(_TAKE_OUT) for rest in out[1:])]
+    return " and ".join((*shorter, *(rest for rest in rests if rest not in out)))
 
 
 # --- one device, row by row of the table ----------------------------------------------
@@ -337,7 +350,7 @@ def _take_out(dev: HostDev, seen: Facts) -> str:
     stray = seen.strays.get(dev.address)
     ours = dev.by == "hostdev" and stray is not None and stray.certain and not seen.readonly
     which = dev.address if dev.by == "command line" else address_xml(dev.address)
-    edit = f"`virsh edit {seen.domain.word}`: take out the {_ELEMENTS[dev.by]} with {which}"
+    edit = f"`virsh edit {seen.domain.word}`: {_TAKE_OUT}the {_ELEMENTS[dev.by]} with {which}"
     return f"press w, or {edit}" if ours else edit
 
 
@@ -347,4 +360,5 @@ def _by_hand(dev: HostDev, seen: Facts) -> str:
     detach = f"`virsh nodedev-detach {node}` before each start"
     if dev.by == "command line":
         return detach
-    return f"`virsh edit {seen.domain.word}`: managed='yes' in its {_ELEMENTS[dev.by]}; or {detach}"
+    which = f"the {_ELEMENTS[dev.by]} with {address_xml(dev.address)}"
+    return f"`virsh edit {seen.domain.word}`: set managed='yes' in {which}{_INSTEAD}{detach}"
