@@ -320,6 +320,25 @@ def test_no_group_and_one_that_isolates_nothing() -> None:
         assert check(there, takes("03:00.0"), **noiommu).verdict == "fail"
 
 
+def test_a_capture_without_groups() -> None:
+    guest, there = takes("03:00.0"), at("03:00.0", NIC, "vfio-pci", None)
+    cards = (*card("01:00", None, boot_vga=True), *card("02:00", None, "vfio-pci"))
+    lost = snapshot(inventory(*cards, there, groups=(), groups_known=False), (guest,))
+    fresh = seen((there,), guest)
+    view = assess(lost, Choice("0000:02:00.0", "win11"))
+    found = devices.check(guest, replace(fresh, view=view))
+    assert found.verdict == "unknown"
+    assert "0000:03:00.0 has no IOMMU group in the capture" in found.why
+    assert found.mend == "capture /sys/kernel/iommu_groups as well"
+
+
+def test_one_device_without_a_group_does_not_mean_that_the_iommu_is_off() -> None:
+    found = check((at("03:00.0", NIC, "vfio-pci", None),), takes("03:00.0"))
+    assert found.verdict == "fail"
+    assert "turn the IOMMU on" not in (found.mend or "")
+    assert "another slot" in (found.mend or "")
+
+
 # --- functions of cards ---------------------------------------------------------------------
 
 
@@ -401,7 +420,9 @@ def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, ele
 def test_nothing_is_known() -> None:
     guest = takes("03:00.0")
     unread = replace(seen((), guest), view=assess(snapshot(inventory(), (guest,))))
-    assert devices.check(guest, unread).verdict == "unknown"
+    found = devices.check(guest, unread)
+    assert found.verdict == "unknown"
+    assert "0000:03:00.0 cannot be looked up: the PCI devices were not read" in found.why
     assert devices.check(replace(guest, problem="no XML"), unread).verdict == "unknown"
     assert devices.check(domain("debian"), seen((), guest)).why == "it takes no device of the host"
 

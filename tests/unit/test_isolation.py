@@ -136,6 +136,30 @@ def test_a_fix_is_no_copy_of_the_reason(pci: Inventory, words: str) -> None:
     assert words not in found.why
 
 
+@pytest.mark.parametrize(
+    ("gpu", "words", "never"),
+    [
+        (function("05:00.0", driver="nvidia"), ["another slot", "VMD"], ["igfx_off"]),
+        (function("00:02.0", vendor="8086", driver="i915"), ["igfx_off"], ["slot", "VMD"]),
+        (function("00:01.0", vendor="1002", driver="amdgpu"), ["dmesg"], ["slot", "igfx_off"]),
+        (function("03:00.0", vendor="8086", driver="xe"), ["another slot"], ["igfx_off"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("noiommu", [True, False])
+def test_a_card_that_the_iommu_leaves_out(
+    gpu: PciFunction, words: list[str], never: list[str], noiommu: bool
+) -> None:
+    left_out = replace(gpu, iommu_group=9 if noiommu else None, boot_vga=False)
+    pci = host(left_out, noiommu_groups=(9,) if noiommu else ())
+    shown = assess(snapshot(pci)).gpu(gpu.address)
+    assert shown is not None
+    found = ground.viable(shown)
+    mend = found.mend or ""
+    assert found.verdict == "fail"
+    assert [word for word in words if word not in mend] == []
+    assert [word for word in (*never, "iommu.enabled") if word in mend] == []
+
+
 def text(lines: list[Any]) -> str:
     return "\n".join("".join(span.text for span in line) for line in lines)
 

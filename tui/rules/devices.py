@@ -23,7 +23,7 @@ is on a host driver, managed='yes',
 shares a group with an endpoint on a host  fail      VFIO refuses the group
   driver, or is in none, or in a noiommu
 shares a group with one that cannot be     unknown
-  read
+  read, or the capture has no groups
 is on a VFIO driver                        pass      it is ready
 belongs to a GPU that the domain names     pass      our start binds it first
 has no driver, or pci-stub, managed='yes'  pass      libvirt binds it
@@ -64,6 +64,7 @@ from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
 from tui.rules.holding import how_to_stop
+from tui.rules.isolation import without_group
 from tui.rules.viability import blocks, undecided
 
 ID = "guest.devices"
@@ -75,6 +76,8 @@ LONG = 60
 """Characters of a reason that is not said twice."""
 
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
+
+IOMMU_ON = "turn the IOMMU on, in the firmware and for the kernel"
 
 _TAKE_OUT = "take out "
 _INSTEAD = "; instead of managed='yes', "
@@ -216,7 +219,7 @@ def _in_one_go(rests: Sequence[str]) -> str:
 def _device(dev: HostDev, seen: Facts) -> GuestDevice:
     if not seen.functions:
         why = seen.view.problem("pci") or "the PCI devices were not read"
-        return _found(dev, "unknown", why, "not read")
+        return _found(dev, "unknown", f"cannot be looked up: {why}", "not read")
     function = seen.functions.get(dev.address)
     if function is None:
         return _found(dev, "fail", "is not there", "gone", _take_out(dev, seen))
@@ -262,10 +265,14 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     """Where VFIO cannot have its group."""
     if "iommu_group" in function.unreadable:
         return _found(dev, "unknown", "has an IOMMU group that cannot be read", "group?")
+    if function.iommu_group is None and seen.view.iommu_enabled is None:
+        return _found(dev, "unknown", "has no IOMMU group in the capture", "group?",
+                      "capture /sys/kernel/iommu_groups as well")  # fmt: skip
     group = next((g for g in seen.view.groups if g.id == function.iommu_group), None)
     if group is None or group.id is None or group.noiommu:
-        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group",
-                      "turn the IOMMU on, in the firmware and for the kernel")  # fmt: skip
+        on = seen.view.iommu_enabled
+        mend = without_group(function) if on else IOMMU_ON
+        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", mend)
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:

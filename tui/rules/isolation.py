@@ -30,6 +30,8 @@ _KINDS = {
 _HOSTS_OWN = ("01", "02")
 """Classes of devices that the host may run from: disks and networks."""
 
+INTEL = "8086"
+
 _ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
 
@@ -37,6 +39,19 @@ _ON_BOARD = "00"
 def ways_out(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> str:
     """What frees the group of ``gpu`` from the functions that block it, as sentences."""
     return f"{'; or '.join(_ways(gpu, blocking, inventory))}. {OVERRIDE}"
+
+
+def without_group(function: PciFunction) -> str:
+    """What gets a group for a function where others have theirs, so that the IOMMU is on
+    (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
+    if _bus(function) != _ON_BOARD:
+        return "put it into another slot; or turn off VMD in the firmware, if it is behind that"
+    if function.vendor == INTEL:
+        return (
+            "take igfx_off out of intel_iommu= on the kernel's command line, if it is there: it "
+            "leaves the processor's graphics out"
+        )
+    return "see what the kernel's log says of it: `dmesg | grep -i iommu`"
 
 
 def _ways(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> Iterator[str]:

@@ -21,7 +21,7 @@ from tui.model import (
     on_vfio,
     with_host,
 )
-from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out
+from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out, without_group
 
 HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
@@ -61,11 +61,12 @@ def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
         return Viability(None, moves, reason=why, mend="capture /sys/kernel/iommu_groups as well")
+    mend = without_group(gpu) if inventory.isolating else IOMMU_FIRST
     if gpu.iommu_group is None:
-        return Viability(False, moves, reason=_no_group(inventory), mend=IOMMU_FIRST)
+        return Viability(False, moves, reason=_no_group(inventory), mend=mend)
     if gpu.iommu_group in inventory.noiommu_groups:
         why = "a noiommu group isolates nothing"
-        return Viability(False, moves, reason=why, mend=IOMMU_FIRST)
+        return Viability(False, moves, reason=why, mend=mend)
     return _of_group(gpu, moves, inventory)
 
 
