@@ -441,6 +441,23 @@ def test_a_start_is_refused_for_another_device_than_the_card() -> None:
     assert "guest.devices" not in {check.id for check in stop.checks}
 
 
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> None:
+    """libvirt detaches every managed device before QEMU opens the group
+    (src/hypervisor/virhostdev.c: virHostdevPreparePCIDevices)."""
+    serial = at("03:00.0", "070002", "serial", 2)
+    guest = takes("03:00.0", managed=managed)
+    plan = planned("start", guest, seen((serial,), guest))
+    (found,) = [check for check in plan.checks if check.id == "iommu.viable"]
+    assert found.verdict == ("pass" if managed else "fail")
+    assert ("0000:03:00.0" in found.why, found.mend is None) == (True, managed)
+    disk = at("04:00.0", NVME, "nvme", 2)
+    both = planned("start", guest, seen((serial, disk), guest))
+    (found,) = [check for check in both.checks if check.id == "iommu.viable"]
+    assert (found.verdict, "0000:04:00.0" in found.why) == ("fail", True)
+    assert ("0000:03:00.0" in found.why) is not managed
+
+
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
     nas = domain("nas", "03:00.0")
     plan = planned("start", nas, seen((at("03:00.0", SATA, "ahci"),), nas, choice=Choice()))

@@ -109,6 +109,25 @@ def test_the_ways_out_that_there_are(
     assert found.why not in mend
 
 
+@pytest.mark.parametrize("managed", [True, False])
+def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) -> None:
+    usb, serial = other("04:00.0", USB, "xhci_hcd"), other("05:00.0", "070002", "serial")
+    guest = domain("win11", "02:00.0", "02:00.1", "04:00.0", managed=managed)
+    nas = domain("nas", "05:00.0", managed=True)
+    gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
+    assert gpu is not None
+    mend = ground.viable(gpu).mend or ""
+    assert (
+        "`virsh nodedev-detach pci_0000_04_00_0` first, if the host can do without it: the guest "
+        "names it already"
+    ) in mend
+    assert "give 0000:05:00.0 (serial port) to the guest too" in mend
+    alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
+    assert alone is not None
+    mend = ground.viable(alone).mend or ""
+    assert ("to the guest too" in mend, "driver/unbind" in mend) == (False, False)
+
+
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
     pci = inventory(
         *card("01:00", 1, boot_vga=True),

@@ -64,7 +64,7 @@ from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
 from tui.rules.holding import how_to_stop
-from tui.rules.isolation import without_group
+from tui.rules.isolation import detach, without_group
 from tui.rules.viability import blocks, undecided
 
 ID = "guest.devices"
@@ -363,9 +363,8 @@ def _take_out(dev: HostDev, seen: Facts) -> str:
 
 def _by_hand(dev: HostDev, seen: Facts) -> str:
     """How it gets to vfio-pci."""
-    node = f"pci_{dev.address.replace(':', '_').replace('.', '_')}"
-    detach = f"`virsh nodedev-detach {node}` before each start"
+    command = f"{detach(dev.address)} before each start"
     if dev.by == "command line":
-        return detach
+        return command
     which = f"the {_ELEMENTS[dev.by]} with {address_xml(dev.address)}"
-    return f"`virsh edit {seen.domain.word}`: set managed='yes' in {which}{_INSTEAD}{detach}"
+    return f"`virsh edit {seen.domain.word}`: set managed='yes' in {which}{_INSTEAD}{command}"
