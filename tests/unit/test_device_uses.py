@@ -57,6 +57,11 @@ class Host:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text + "\n")
 
+    @staticmethod
+    def link(place: Path, target: Path) -> None:
+        """A link as the kernel makes them, which a copy of the tree keeps."""
+        place.symlink_to(os.path.relpath(target, place.parent))
+
     def proc(self, name: str, text: str) -> None:
         file = self.root / "proc" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +72,7 @@ class Host:
         folder = self.device / path
         self.write(folder / "dev", number)
         (folder / "holders").mkdir()
-        (self.root / "sys/class/block" / folder.name).symlink_to(folder)
+        self.link(self.root / "sys/class/block" / folder.name, folder)
         return folder
 
     def built(self, name: str, number: str, on: Path, mapped: str | None = None) -> Path:
@@ -77,8 +82,8 @@ class Host:
         (folder / "holders").mkdir()
         if mapped is not None:
             self.write(folder / "dm/name", mapped)
-        (self.root / "sys/class/block" / name).symlink_to(folder)
-        (on / "holders" / name).symlink_to(folder)
+        self.link(self.root / "sys/class/block" / name, folder)
+        self.link(on / "holders" / name, folder)
         return folder
 
     def mount(self, number: str, point: str, source: str, kind: str = "ext4") -> None:
@@ -330,6 +335,60 @@ def test_what_a_capture_has_not_is_not_known(host: Callable[[str], Host]) -> Non
     assert there.use(Machine) == DeviceUse(AT)
     there.write(there.device / "class", f"0x{SERIAL}")
     assert there.use(Confined) == DeviceUse(AT)
+
+
+@pytest.mark.parametrize(
+    ("code", "parent", "child"),
+    [
+        (NVME, "nvme/nvme0", "nvme0n1"), (SATA, "ata1/host0/target0:0:0/0:0:0:0/block", "sda"),
+        (NIC, "net", "enp3s0"), (USB, "", "usb1"),
+    ],
+)  # fmt: skip
+def test_a_capture_that_ends_at_the_controller(
+    host: Callable[[str], Host], code: str, parent: str, child: str
+) -> None:
+    there = host(code)
+    (there.device / "ptp_clock").mkdir()
+    (there.device / parent).mkdir(parents=True, exist_ok=True)
+    assert there.use(Confined).dark == (NOT_CAPTURED,)
+    assert there.use(Machine) == DeviceUse(AT)
+    (there.device / parent / child / "holders").mkdir(parents=True)
+    assert NOT_CAPTURED not in there.use(Confined).dark
+
+
+def test_a_capture_without_what_is_built_on_a_disk(host: Callable[[str], Host]) -> None:
+    there = host(NVME)
+    _, second = nvme(there)
+    (second / "holders").rmdir()
+    assert there.use(Confined).dark == ("what is built on it",)
+    assert texts(there.use(Machine)) == ["nvme0n1 is not in use"]
+    there.mount("259:2", "/", "/dev/nvme0n1p2")
+    assert texts(there.use(Confined)) == ["used: nvme0n1p2 is mounted at /"]
+
+
+@pytest.mark.parametrize("source", ["/dev/mapper/vg-root", "/dev/md0", "/dev/bcache0", "/dev/dm-0"])
+def test_what_is_mounted_and_on_no_disk_of_the_capture(
+    host: Callable[[str], Host], source: str
+) -> None:
+    there = host(NVME)
+    nvme(there)
+    there.mount("253:0", "/", source)
+    assert there.use(Confined).dark == (f"what {source} is built on",)
+    assert texts(there.use(Machine)) == ["nvme0n1 is not in use"]
+    other = there.root / "sys/devices/pci0000:00/0000:05:00.0/ata1/block/sda"
+    there.write(other / "dev", "8:0")
+    (other / "holders").mkdir()
+    there.link(there.root / "sys/class/block/sda", other)
+    known = {"/dev/mapper/vg-root": "dm-0"}.get(source, source.removeprefix("/dev/"))
+    there.built(known, "253:0", other, "vg-root" if known == "dm-0" else None)
+    assert texts(there.use(Confined)) == ["nvme0n1 is not in use"]
+
+
+def test_swap_on_what_is_on_no_disk_of_the_capture(host: Callable[[str], Host]) -> None:
+    there = host(NVME)
+    nvme(there)
+    there.proc("swaps", "Filename Type Size Used Priority\n/dev/dm-1 partition 1 0 -2\n")
+    assert there.use(Confined).dark == ("what /dev/dm-1 is built on",)
 
 
 def test_a_capture_that_has_the_links_of_a_class_alone(host: Callable[[str], Host]) -> None:

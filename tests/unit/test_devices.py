@@ -121,6 +121,28 @@ def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None
     assert check(both, mine).verdict == "pass"
 
 
+@pytest.mark.parametrize(
+    ("state", "verdict"),
+    [("running", "unknown"), ("paused", "unknown"), ("unknown", "unknown"), ("shut off", "pass")],
+)
+def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str) -> None:
+    other = replace(domain("nas", state=state), problem="not well-formed")
+    found = check((), takes(), other)
+    assert found.verdict == verdict
+    assert ("what “nas” has cannot be read" in found.why) == (verdict == "unknown")
+    gone = check((), takes("03:00.0"), other)
+    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
+    none = domain("debian")
+    assert check((), none, other).why == "it takes no device of the host"
+
+
+def test_where_the_other_guests_cannot_be_read_nothing_is_free() -> None:
+    guest = takes()
+    lost = replace(seen((), guest), guests=Unavailable("libvirtd does not answer"))
+    found = devices.check(guest, lost)
+    assert (found.verdict, found.why) == ("unknown", "libvirt: libvirtd does not answer")
+
+
 # --- by its driver ------------------------------------------------------------------------
 
 
@@ -298,6 +320,25 @@ def test_no_group_and_one_that_isolates_nothing() -> None:
         assert check(there, takes("03:00.0"), **noiommu).verdict == "fail"
 
 
+def test_a_capture_without_groups() -> None:
+    guest, there = takes("03:00.0"), at("03:00.0", NIC, "vfio-pci", None)
+    cards = (*card("01:00", None, boot_vga=True), *card("02:00", None, "vfio-pci"))
+    lost = snapshot(inventory(*cards, there, groups=(), groups_known=False), (guest,))
+    fresh = seen((there,), guest)
+    view = assess(lost, Choice("0000:02:00.0", "win11"))
+    found = devices.check(guest, replace(fresh, view=view))
+    assert found.verdict == "unknown"
+    assert "0000:03:00.0 has no IOMMU group in the capture" in found.why
+    assert found.mend == "capture /sys/kernel/iommu_groups as well"
+
+
+def test_one_device_without_a_group_does_not_mean_that_the_iommu_is_off() -> None:
+    found = check((at("03:00.0", NIC, "vfio-pci", None),), takes("03:00.0"))
+    assert found.verdict == "fail"
+    assert "turn the IOMMU on" not in (found.mend or "")
+    assert "another slot" in (found.mend or "")
+
+
 # --- functions of cards ---------------------------------------------------------------------
 
 
@@ -339,6 +380,33 @@ def test_devices_are_judged_in_their_order_each_once() -> None:
     ]  # fmt: skip
 
 
+def test_each_mend_names_its_own_device() -> None:
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    functions = (
+        at("03:00.0", NVME, "nvme"), at("04:00.0", NIC, "iwlwifi", 4), at("05:00.0", NIC, None, 5),
+    )  # fmt: skip
+    guest = takes("03:00.0", "04:00.0", "05:00.0", managed=False)
+    found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
+    address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
+    assert found.mend == (
+        f"`virsh edit win11`: take out the <hostdev> with {address(3)} and set managed='yes' in "
+        f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
+        "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
+        "`virsh nodedev-detach pci_0000_05_00_0` before each start"
+    )
+    turned = takes("05:00.0", "04:00.0", "03:00.0", managed=False)
+    first, _, rest = (
+        check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).mend or ""
+    ).partition(" and ")
+    assert first == f"`virsh edit win11`: take out the <hostdev> with {address(3)}"
+    assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
+    alone = check(functions[1:2], takes("04:00.0", managed=False))
+    assert alone.mend == (
+        f"`virsh edit win11`: set managed='yes' in the <hostdev> with {address(4)}; instead of "
+        "managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start"
+    )
+
+
 @pytest.mark.parametrize(
     ("by", "element"),
     [("disk", "<disk type='nvme'>"), ("interface", "<interface type='hostdev'>")],
@@ -352,7 +420,9 @@ def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, ele
 def test_nothing_is_known() -> None:
     guest = takes("03:00.0")
     unread = replace(seen((), guest), view=assess(snapshot(inventory(), (guest,))))
-    assert devices.check(guest, unread).verdict == "unknown"
+    found = devices.check(guest, unread)
+    assert found.verdict == "unknown"
+    assert "0000:03:00.0 cannot be looked up: the PCI devices were not read" in found.why
     assert devices.check(replace(guest, problem="no XML"), unread).verdict == "unknown"
     assert devices.check(domain("debian"), seen((), guest)).why == "it takes no device of the host"
 
@@ -369,6 +439,23 @@ def test_a_start_is_refused_for_another_device_than_the_card() -> None:
     assert not planned("start", guest, seen(there, guest)).refusals
     stop = planned("stop", replace(guest, state="running"), seen(there, guest))
     assert "guest.devices" not in {check.id for check in stop.checks}
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> None:
+    """libvirt detaches every managed device before QEMU opens the group
+    (src/hypervisor/virhostdev.c: virHostdevPreparePCIDevices)."""
+    serial = at("03:00.0", "070002", "serial", 2)
+    guest = takes("03:00.0", managed=managed)
+    plan = planned("start", guest, seen((serial,), guest))
+    (found,) = [check for check in plan.checks if check.id == "iommu.viable"]
+    assert found.verdict == ("pass" if managed else "fail")
+    assert ("0000:03:00.0" in found.why, found.mend is None) == (True, managed)
+    disk = at("04:00.0", NVME, "nvme", 2)
+    both = planned("start", guest, seen((serial, disk), guest))
+    (found,) = [check for check in both.checks if check.id == "iommu.viable"]
+    assert (found.verdict, "0000:04:00.0" in found.why) == ("fail", True)
+    assert ("0000:03:00.0" in found.why) is not managed
 
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:

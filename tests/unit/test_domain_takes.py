@@ -57,6 +57,32 @@ def test_disks_that_stay_with_the_host() -> None:
     assert definition(domain(disks)).hostdevs == ()
 
 
+ACTUAL = (
+    "<interface type='network'><source network='vfs'/><actual type='{}' {}>"
+    "<source><address type='{}' domain='0x0000' bus='0x05' slot='0x10' function='0x2'/></source>"
+    "</actual></interface>"
+)
+
+
+@pytest.mark.parametrize(
+    ("word", "managed"), [("managed='yes'", True), ("managed='no'", False), ("", False)]
+)
+def test_a_function_that_a_network_has_lent(word: str, managed: bool) -> None:
+    found = definition(domain(ACTUAL.format("hostdev", word, "pci"), runs=True))
+    assert found.hostdevs == (HostDev("0000:05:10.2", managed, "interface"),)
+
+
+def test_an_interface_of_a_network_that_lends_no_function() -> None:
+    for kind, bus in (("direct", "pci"), ("bridge", "pci"), ("hostdev", "usb")):
+        assert definition(domain(ACTUAL.format(kind, "", bus), runs=True)).hostdevs == ()
+
+
+def test_a_network_that_does_not_say_which_function_it_has_lent() -> None:
+    lent = "<interface type='network'><actual type='hostdev'><source/></actual></interface>"
+    with pytest.raises(DefinitionError, match="a PCI interface has no address"):
+        definition(domain(lent, runs=True))
+
+
 @pytest.mark.parametrize("prefix", ["qemu", "q", "ns0"])
 def test_arguments_for_qemu(prefix: str) -> None:
     found = definition(by_qemu("-device", "vfio-pci,host=27:00.0", prefix=prefix))

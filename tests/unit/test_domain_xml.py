@@ -135,6 +135,20 @@ def test_numbers_are_read_as_libvirt_reads_them() -> None:
     assert parsed.hostdevs == (HostDev("10000:c1:0a.7", managed=False),)
 
 
+@pytest.mark.parametrize(
+    ("address", "read"),
+    [
+        ({"bus": "1"}, "0000:01:00.0"),
+        ({"slot": "2", "function": "3"}, "0000:00:02.3"),
+        ({"domain": "0x1", "function": "0"}, "0001:00:00.0"),
+        ({}, "0000:00:00.0"),
+    ],
+)
+def test_what_an_address_leaves_out_is_zero(address: dict[str, str], read: str) -> None:
+    """As libvirt reads it (src/conf/device_conf.c: virPCIDeviceAddressParseXML)."""
+    assert definition(hostdev(**address)).hostdevs == (HostDev(read, managed=False),)
+
+
 def test_hostdevs_outside_of_devices_are_not_the_domains() -> None:
     inner = "<hostdev type='pci'><source><address bus='1' slot='0'/></source></hostdev>"
     assert definition(domain(f"<metadata><devices>{inner}</devices></metadata>")).hostdevs == ()
@@ -147,7 +161,7 @@ def test_hostdevs_outside_of_devices_are_not_the_domains() -> None:
         {"bus": "1", "slot": "32"},
         {"bus": "1", "slot": "0", "function": "8"},
         {"bus": "1", "slot": "0", "domain": "0x1ffffffff"},
-        {"bus": "1"},
+        {"slot": "32"},
         {"bus": "", "slot": "0"},
         {"bus": "-1", "slot": "0"},
         {"bus": "1_0", "slot": "0"},

@@ -109,6 +109,25 @@ def test_the_ways_out_that_there_are(
     assert found.why not in mend
 
 
+@pytest.mark.parametrize("managed", [True, False])
+def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) -> None:
+    usb, serial = other("04:00.0", USB, "xhci_hcd"), other("05:00.0", "070002", "serial")
+    guest = domain("win11", "02:00.0", "02:00.1", "04:00.0", managed=managed)
+    nas = domain("nas", "05:00.0", managed=True)
+    gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
+    assert gpu is not None
+    mend = ground.viable(gpu).mend or ""
+    assert (
+        "`virsh nodedev-detach pci_0000_04_00_0` first, if the host can do without it: the guest "
+        "names it already"
+    ) in mend
+    assert "give 0000:05:00.0 (serial port) to the guest too" in mend
+    alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
+    assert alone is not None
+    mend = ground.viable(alone).mend or ""
+    assert ("to the guest too" in mend, "driver/unbind" in mend) == (False, False)
+
+
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
     pci = inventory(
         *card("01:00", 1, boot_vga=True),
@@ -134,6 +153,30 @@ def test_a_fix_is_no_copy_of_the_reason(pci: Inventory, words: str) -> None:
     assert found.verdict != "pass"
     assert words in (found.mend or "")
     assert words not in found.why
+
+
+@pytest.mark.parametrize(
+    ("gpu", "words", "never"),
+    [
+        (function("05:00.0", driver="nvidia"), ["another slot", "VMD"], ["igfx_off"]),
+        (function("00:02.0", vendor="8086", driver="i915"), ["igfx_off"], ["slot", "VMD"]),
+        (function("00:01.0", vendor="1002", driver="amdgpu"), ["dmesg"], ["slot", "igfx_off"]),
+        (function("03:00.0", vendor="8086", driver="xe"), ["another slot"], ["igfx_off"]),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("noiommu", [True, False])
+def test_a_card_that_the_iommu_leaves_out(
+    gpu: PciFunction, words: list[str], never: list[str], noiommu: bool
+) -> None:
+    left_out = replace(gpu, iommu_group=9 if noiommu else None, boot_vga=False)
+    pci = host(left_out, noiommu_groups=(9,) if noiommu else ())
+    shown = assess(snapshot(pci)).gpu(gpu.address)
+    assert shown is not None
+    found = ground.viable(shown)
+    mend = found.mend or ""
+    assert found.verdict == "fail"
+    assert [word for word in words if word not in mend] == []
+    assert [word for word in (*never, "iommu.enabled") if word in mend] == []
 
 
 def text(lines: list[Any]) -> str:

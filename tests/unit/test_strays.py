@@ -47,10 +47,23 @@ def test_nothing_is_there() -> None:
     assert found(BOTH) == {OLD: True, OLD_SOUND: True}
 
 
-@pytest.mark.parametrize("kind", [NVME, NIC, USB])
+@pytest.mark.parametrize("kind", [NVME, USB])
 def test_another_device_stands_where_the_card_was(kind: tuple[str, str]) -> None:
     assert found(BOTH, there(*kind)) == {OLD: True, OLD_SOUND: True}
     assert found(BOTH, there(kind[0], None)) == {OLD: True, OLD_SOUND: True}
+
+
+@pytest.mark.parametrize("driver", ["igc", None])
+def test_a_network_card_where_the_card_was_may_be_meant(driver: str | None) -> None:
+    assert found(BOTH, there(NIC[0], driver)) == {OLD: False, OLD_SOUND: True}
+
+
+@pytest.mark.parametrize("driver", ["igbvf", "iavf", "mlx5_core", None])
+def test_virtual_functions_share_a_slot_and_go_one_by_one(driver: str | None) -> None:
+    router = domain("router", "0b:10.0", "0b:10.4", managed=True)
+    player = domain("win10", "0c:00.0", "0c:00.1", managed=True)
+    left = there(NIC[0], driver, place="0b:10.0")
+    assert found(router, left, others=(player,)) == {"0000:0b:10.4": True}
 
 
 def test_the_card_was_put_in_beside_the_stale_ones() -> None:

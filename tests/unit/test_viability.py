@@ -105,6 +105,12 @@ def test_a_noiommu_group_is_refused() -> None:
     assert "noiommu" in found.reason
 
 
+def test_a_noiommu_group_of_another_device_does_not_mean_that_the_iommu_is_on() -> None:
+    other = function("03:00.0", SATA, driver="vfio-pci", iommu_group=0)
+    host = inventory(*card("01:00", None), other, noiommu_groups=(0,))
+    assert viability(gpu_of(host), host).reason == "no IOMMU group: the IOMMU is off"
+
+
 def test_an_unreadable_driver_is_unknown_unless_something_blocks_anyway() -> None:
     dark = function("03:00.0", SATA, iommu_group=1, unreadable=("driver",))
     host = inventory(*card("01:00", 1), dark)

@@ -71,9 +71,20 @@ def test_the_choice_decides() -> None:
     assert [g.allowed for g in view.guests] == [True]
 
 
+@pytest.mark.parametrize("noiommu", [(), (1,), (1, 2)])
+def test_groups_that_isolate_nothing_are_not_an_iommu(noiommu: tuple[int, ...]) -> None:
+    """VFIO makes them where no IOMMU is on (drivers/vfio/group.c: enable_unsafe_noiommu_mode)."""
+    host = inventory(*card("01:00", 1), *card("02:00", 2, "vfio-pci"), noiommu_groups=noiommu)
+    view = assess(snapshot(host))
+    assert view.iommu_enabled is (len(noiommu) < 2)
+    assert view.iommu_groups == 2 - len(noiommu)
+
+
 def test_an_iommu_that_is_off_is_not_one_that_was_not_read() -> None:
     off = inventory(*card("01:00", None), groups=(), iommu_kind=None)
     assert assess(snapshot(off)).iommu_enabled is False
+    lost = inventory(*card("01:00", None), groups=(), groups_known=False)
+    assert assess(snapshot(lost)).iommu_enabled is None
     gone = replace(snapshot(off), pci=Unavailable("sysfs is not mounted"))
     assert assess(gone).iommu_enabled is None
     assert assess(gone).problem("pci") == "sysfs is not mounted"

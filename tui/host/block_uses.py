@@ -32,6 +32,7 @@ SHOWN = 60
 _NUMBER = re.compile(rb"[0-9]{1,9}:[0-9]{1,9}")
 _BLANKS = re.compile(rb"[ \t]+")
 _HIDDEN_NVME = re.compile(r"(nvme[0-9]{1,9})c[0-9]{1,9}(n[0-9]{1,9})")
+_BUILT = re.compile(r"/dev/(?:mapper/.|dm-[0-9]|md[0-9/_]|bcache[0-9])")
 _PARTITION = re.compile(r"p?[0-9]{1,9}")
 
 
@@ -117,6 +118,8 @@ class Blocks:
         ]
         if not used:
             self._note_dark(dark, names)
+            if not self._root.is_machine:
+                self._note_uncaptured(dark, names)
         return used or [Attachment("disk", clean(name, SHOWN), "is not in use")]
 
     def _use(self, name: str, at: Tree) -> str | None:
@@ -149,6 +152,26 @@ class Blocks:
             dark.append("what is swapped to")
         if self._zfs and not any(self._udev(at) for at in names.values()):
             dark.append("whether it is part of a ZFS pool")
+
+    def _note_uncaptured(self, dark: list[str], names: dict[str, Tree]) -> None:
+        """Every disk and partition has a folder of its holders (kernel: sysfs-block), and a
+        capture may be without it, or without the links in it."""
+        if any(self._listed(at, "holders") is None for at in names.values()):
+            dark.append("what is built on it")
+        dark += [f"what {clean(source, SHOWN)} is built on" for source in self._adrift[:1]]
+
+    @cached_property
+    def _adrift(self) -> list[str]:
+        """What is mounted or swapped to, is built on disks, and is a holder of none in sight."""
+        sources = sorted({*self._mounted.by_source, *self._swaps})
+        built = [source for source in sources if _BUILT.match(source)]
+        if not built:
+            return []
+        blocks = self._names(self._root, "sys/class/block")
+        held = {each for block in blocks for each in self._names(self._class(block), "holders")}
+        known = {f"/dev/{each}" for each in held}
+        known |= {path for each in held if (path := self._mapped(self._class(each))) is not None}
+        return [source for source in built if source not in known]
 
     # --- what is mounted ---
 
@@ -246,12 +269,16 @@ class Blocks:
         except OSError:
             return None
 
+    @classmethod
+    def _names(cls, at: Tree, name: str) -> list[str]:
+        return cls._listed(at, name) or []
+
     @staticmethod
-    def _names(at: Tree, name: str) -> list[str]:
+    def _listed(at: Tree, name: str) -> list[str] | None:
         try:
             return sorted(at.names(name, 1024))
         except OSError:
-            return []
+            return None
 
 
 def _is_partition(name: str, disk: str) -> bool:

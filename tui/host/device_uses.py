@@ -41,7 +41,7 @@ INPUTS_LIMIT = 1 << 18
 HANGS_ON = ("01", "02", "0c03")
 """Classes whose driver makes children, if anything is there: storage, network, USB."""
 
-NOT_CAPTURED = "what hangs on it is not in the capture"
+NOT_CAPTURED = "what hangs on it, which is not in the capture"
 
 _NO_DEVICES = frozenset({
     "firmware_node", "holders", "hwmon", "integrity", "iommu", "led", "leds", "mq", "msi_irqs",
@@ -50,6 +50,7 @@ _NO_DEVICES = frozenset({
 """Directories with nothing in them that is looked for."""
 
 _NVME_DISK = re.compile(r"nvme[0-9]{1,9}(?:c[0-9]{1,9})?n[0-9]{1,9}")
+_USB_BUS = re.compile(r"usb[0-9]{1,9}")
 _USB_INTERFACE = re.compile(r"([0-9]{1,9}-[0-9.]{1,32}):[0-9]{1,9}\.[0-9]{1,9}")
 _KBD = re.compile(rb"^H: Handlers=(?:.* )?kbd(?: |$)", re.MULTILINE)
 _HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
@@ -74,8 +75,6 @@ def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> De
     attached: list[Attachment] = []
     dark = [] if whole else ["all that hangs on it"]
     code = read_class(home) or ""
-    if not folders and not root.is_machine and code.startswith(HANGS_ON):
-        dark.append(NOT_CAPTURED)
     for folder in folders:
         above, _, name = folder.rpartition("/")
         parent = above.rpartition("/")[2]
@@ -86,7 +85,17 @@ def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> De
             attached.append(interfaces.interface(home / folder, name, dark))
         elif found := _USB_INTERFACE.fullmatch(name):
             attached += _input(home / folder, clean(found[1]))
+    if not root.is_machine and code.startswith(HANGS_ON) and not _is_whole(code, folders, attached):
+        dark.append(NOT_CAPTURED)
     return DeviceUse(address, tuple(dict.fromkeys(attached)), tuple(dict.fromkeys(dark)))
+
+
+def _is_whole(code: str, folders: list[str], attached: list[Attachment]) -> bool:
+    """Whether a capture goes further than to the controller: to a disk, to an interface, or to
+    the root hub of a USB controller, on which nothing else need hang."""
+    if code.startswith("0c03"):
+        return any(_USB_BUS.fullmatch(folder.rpartition("/")[2]) for folder in folders)
+    return bool(attached)
 
 
 def _beneath(home: Tree) -> tuple[list[str], bool]:

@@ -1,6 +1,6 @@
 """The PCI addresses of a domain's definition.
 
-Source: https://libvirt.org/formatdomain.html
+Source: https://libvirt.org/formatdomain.html; libvirt, src/conf/device_conf.c
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ class DefinitionError(ValueError):
 
 
 def pci_address(address: Mapping[str, str]) -> str:
-    """The PCI address that the attributes of an <address> tell. Raises ``DefinitionError``."""
-    domain = _part(address, "domain", 0xFFFFFFFF, missing="0")
+    """The PCI address that the attributes of an <address> tell; one that is left out is 0, as
+    in libvirt. Raises ``DefinitionError``."""
+    domain = _part(address, "domain", 0xFFFFFFFF)
     bus = _part(address, "bus", 0xFF)
     slot = _part(address, "slot", 0x1F)
-    function = _part(address, "function", 0x7, missing="0")
+    function = _part(address, "function", 0x7)
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
 
 
-def _part(address: Mapping[str, str], key: str, most: int, missing: str = "") -> int:
+def _part(address: Mapping[str, str], key: str, most: int) -> int:
     """A number as strtoul(3) with base 0 takes it, which is what libvirt calls:
     0x is hexadecimal, a leading 0 octal."""
-    text = address.get(key, missing)
+    text = address.get(key, "0")
     if not _C_NUMBER.fullmatch(text):
         raise DefinitionError(f"the {key} of a PCI hostdev is not a number")
     try:

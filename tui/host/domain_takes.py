@@ -6,10 +6,14 @@ type='hostdev'>, any <source> of a disk of type nvme, also in a <mirror>, a <bac
 may take anything, unseen by libvirt.
 
 The rest stays with a driver of the host: SCSI and USB devices, vDPA, disks on block devices,
-render nodes, TPMs, input devices. <hostdev mode='capabilities'> is of containers. In a running
-domain's definition an interface of a network that lends functions has the type hostdev.
+render nodes, TPMs, input devices. <hostdev mode='capabilities'> is of containers.
 
-Source: https://libvirt.org/formatdomain.html, https://libvirt.org/drvqemu.html
+An interface of a network that lends functions has the type hostdev in the definition of a running
+domain. In the state file of one (<domstatus>) it keeps the type network, and its <actual> has the
+type hostdev and the function.
+
+Source: https://libvirt.org/formatdomain.html, https://libvirt.org/drvqemu.html; libvirt,
+src/conf/domain_conf.c: virDomainActualNetDefParseXML
 """
 
 from __future__ import annotations
@@ -25,6 +29,8 @@ from tui.model import HostDev, HostDevBy
 
 _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
+
+_LEND = ("devices/interface[@type='hostdev']", "devices/interface/actual[@type='hostdev']")
 
 _HAVE_SOURCES = ("disk", "mirror", "backingStore", "dataStore")
 
@@ -57,9 +63,10 @@ def takes(domain: ElementTree.Element) -> Takes:
 def _elements(domain: ElementTree.Element) -> Iterator[HostDev]:
     for device in domain.iterfind("devices/hostdev[@type='pci']"):
         yield _one(device, device, "hostdev")
-    for device in domain.iterfind("devices/interface[@type='hostdev']"):
-        if device.find("source/address[@type='usb']") is None:
-            yield _one(device, device, "interface")
+    for path in _LEND:
+        for device in domain.iterfind(path):
+            if device.find("source/address[@type='usb']") is None:
+                yield _one(device, device, "interface")
     for disk in domain.iterfind("devices/disk"):
         for level in disk.iter():
             if level.get("type") == "nvme" and level.tag in _HAVE_SOURCES:

@@ -142,6 +142,12 @@ class Inventory:
     def gpus(self) -> tuple[PciFunction, ...]:
         return tuple(f for f in self.functions if f.is_gpu)
 
+    @property
+    def isolating(self) -> tuple[int, ...]:
+        """The groups that an IOMMU makes. VFIO makes noiommu groups where there is none (kernel:
+        drivers/vfio/group.c)."""
+        return tuple(group for group in self.groups if group not in self.noiommu_groups)
+
 
 @dataclass(frozen=True, slots=True)
 class Removal:

@@ -23,7 +23,7 @@ is on a host driver, managed='yes',
 shares a group with an endpoint on a host  fail      VFIO refuses the group
   driver, or is in none, or in a noiommu
 shares a group with one that cannot be     unknown
-  read
+  read, or the capture has no groups
 is on a VFIO driver                        pass      it is ready
 belongs to a GPU that the domain names     pass      our start binds it first
 has no driver, or pci-stub, managed='yes'  pass      libvirt binds it
@@ -45,6 +45,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tui.model import (
+    INACTIVE_STATES,
     Check,
     DeviceUses,
     Domain,
@@ -63,6 +64,7 @@ from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
 from tui.rules.holding import how_to_stop
+from tui.rules.isolation import detach, without_group
 from tui.rules.viability import blocks, undecided
 
 ID = "guest.devices"
@@ -74,6 +76,11 @@ LONG = 60
 """Characters of a reason that is not said twice."""
 
 ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
+
+IOMMU_ON = "turn the IOMMU on, in the firmware and for the kernel"
+
+_TAKE_OUT = "take out "
+_INSTEAD = "; instead of managed='yes', "
 
 _ELEMENTS = {
     "hostdev": "<hostdev>", "disk": "<disk type='nvme'>", "interface": "<interface type='hostdev'>",
@@ -88,12 +95,23 @@ def check(domain: Domain, fresh: Fresh) -> Check:
         return Check(ID, domain.name, "unknown", domain.problem)
     bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
     if not bad:
-        return Check(ID, domain.name, "pass", _all_well(found))
+        doubt = _may_be_taken(domain, fresh.guests) if found else None
+        return Check(ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(found))
     alike = _alike(bad)[:NAMED]
     named = [device for group in alike for device in group]
     more = f" and {len(bad) - len(named)} more" if len(bad) > len(named) else ""
     why = "; ".join(_why(group) for group in alike)
     return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _mends(named))
+
+
+def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
+    """Why it is not known whether another guest has one of the devices."""
+    if isinstance(guests, Unavailable):
+        return f"libvirt: {guests.reason}"
+    for other in guests.domains:
+        if other.problem and other.state not in INACTIVE_STATES and other.uuid != domain.uuid:
+            return f"what “{other.name}” has cannot be read"
+    return None
 
 
 def _alike(found: Sequence[GuestDevice]) -> list[list[GuestDevice]]:
@@ -175,14 +193,24 @@ def _all_well(found: Sequence[GuestDevice]) -> str:
 def _mends(bad: Sequence[GuestDevice]) -> str | None:
     """What to do, each once; what is to be done with one command is said in one go."""
     told: dict[str, list[str]] = {}
+    others: list[str] = []
     for mend in dict.fromkeys(device.mend for device in bad if device.mend):
-        command, _, rest = mend.partition(": ")
-        first = not told.setdefault(command, [])
-        told[command].append(rest if first else rest.removeprefix("take out "))
-    return "; ".join(
-        f"{command}: {' and '.join(rests)}" if any(rests) else command
+        edit, _, other = mend.partition(_INSTEAD)
+        command, _, rest = edit.partition(": ")
+        told.setdefault(command, []).append(rest)
+        others += [other] if other else []
+    mends = "; ".join(
+        f"{command}: {_in_one_go(rests)}" if any(rests) else command
         for command, rests in told.items()
-    ) or None  # fmt: skip
+    )
+    return f"{mends}{_INSTEAD}{', '.join(others)}" if others else mends or None
+
+
+def _in_one_go(rests: Sequence[str]) -> str:
+    """What is to be taken out, and then the rest."""
+    out = [rest for rest in rests if rest.startswith(_TAKE_OUT)]
+    shorter = [*out[:1], *(rest.removeprefix(_TAKE_OUT) for rest in out[1:])]
+    return " and ".join((*shorter, *(rest for rest in rests if rest not in out)))
 
 
 # --- one device, row by row of the table ----------------------------------------------
@@ -191,7 +219,7 @@ def _mends(bad: Sequence[GuestDevice]) -> str | None:
 def _device(dev: HostDev, seen: Facts) -> GuestDevice:
     if not seen.functions:
         why = seen.view.problem("pci") or "the PCI devices were not read"
-        return _found(dev, "unknown", why, "not read")
+        return _found(dev, "unknown", f"cannot be looked up: {why}", "not read")
     function = seen.functions.get(dev.address)
     if function is None:
         return _found(dev, "fail", "is not there", "gone", _take_out(dev, seen))
@@ -237,10 +265,14 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     """Where VFIO cannot have its group."""
     if "iommu_group" in function.unreadable:
         return _found(dev, "unknown", "has an IOMMU group that cannot be read", "group?")
+    if function.iommu_group is None and seen.view.iommu_enabled is None:
+        return _found(dev, "unknown", "has no IOMMU group in the capture", "group?",
+                      "capture /sys/kernel/iommu_groups as well")  # fmt: skip
     group = next((g for g in seen.view.groups if g.id == function.iommu_group), None)
     if group is None or group.id is None or group.noiommu:
-        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group",
-                      "turn the IOMMU on, in the firmware and for the kernel")  # fmt: skip
+        on = seen.view.iommu_enabled
+        mend = without_group(function) if on else IOMMU_ON
+        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", mend)
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
@@ -325,14 +357,14 @@ def _take_out(dev: HostDev, seen: Facts) -> str:
     stray = seen.strays.get(dev.address)
     ours = dev.by == "hostdev" and stray is not None and stray.certain and not seen.readonly
     which = dev.address if dev.by == "command line" else address_xml(dev.address)
-    edit = f"`virsh edit {seen.domain.word}`: take out the {_ELEMENTS[dev.by]} with {which}"
+    edit = f"`virsh edit {seen.domain.word}`: {_TAKE_OUT}the {_ELEMENTS[dev.by]} with {which}"
     return f"press w, or {edit}" if ours else edit
 
 
 def _by_hand(dev: HostDev, seen: Facts) -> str:
     """How it gets to vfio-pci."""
-    node = f"pci_{dev.address.replace(':', '_').replace('.', '_')}"
-    detach = f"`virsh nodedev-detach {node}` before each start"
+    command = f"{detach(dev.address)} before each start"
     if dev.by == "command line":
-        return detach
-    return f"`virsh edit {seen.domain.word}`: managed='yes' in its {_ELEMENTS[dev.by]}; or {detach}"
+        return command
+    which = f"the {_ELEMENTS[dev.by]} with {address_xml(dev.address)}"
+    return f"`virsh edit {seen.domain.word}`: set managed='yes' in {which}{_INSTEAD}{command}"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 
-from tui.model import Check, Gpu, Guests, HostView, Readiness, Unavailable, Verdict
+from tui.model import Check, Gpu, Guests, HostView, Readiness, Unavailable, Verdict, listed
 from tui.rules import mends
 from tui.rules.fresh import Fresh
 from tui.rules.iommu_mend import iommu as iommu_mend
@@ -88,14 +89,18 @@ def _remapping(on: Check, readiness: Readiness) -> Check:
     )  # fmt: skip
 
 
-def viable(gpu: Gpu) -> Check:
-    """iommu.viable: the card's group can be had as a whole."""
+def viable(gpu: Gpu, leaving: Collection[str] = ()) -> Check:
+    """iommu.viable: the card's group can be had as a whole. ``leaving`` are the functions that
+    libvirt moves before VFIO claims the group."""
     viability = gpu.viability
-    if viability.viable:
+    blockers = [each for each in viability.blockers if each.address not in leaving]
+    if viability.viable or (viability.blockers and not blockers):
         count = len(viability.moves)
+        rest = listed([each.address for each in viability.blockers])
         return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
-                     f"function{'s' if count > 1 else ''} that move")  # fmt: skip
-    why = named(viability.blockers) or viability.reason or "not viable"
+                     f"function{'s' if count > 1 else ''} that move"
+                     f"{f', and {rest}, which libvirt moves' if rest else ''}")  # fmt: skip
+    why = named(blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
     return Check("iommu.viable", gpu.address, verdict, why, viability.mend)
 

@@ -8,7 +8,7 @@ Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from tui.model import Inventory, PciFunction, listed
 
@@ -30,16 +30,47 @@ _KINDS = {
 _HOSTS_OWN = ("01", "02")
 """Classes of devices that the host may run from: disks and networks."""
 
+INTEL = "8086"
+
 _ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
 
 
-def ways_out(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> str:
-    """What frees the group of ``gpu`` from the functions that block it, as sentences."""
-    return f"{'; or '.join(_ways(gpu, blocking, inventory))}. {OVERRIDE}"
+def ways_out(
+    gpu: PciFunction,
+    blocking: Sequence[PciFunction],
+    inventory: Inventory,
+    named: Collection[str] = (),
+) -> str:
+    """What frees the group of ``gpu`` from the functions that block it, as sentences. ``named``
+    are those that the card's guest takes already."""
+    return f"{'; or '.join(_ways(gpu, blocking, inventory, named))}. {OVERRIDE}"
 
 
-def _ways(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventory) -> Iterator[str]:
+def detach(address: str) -> str:
+    """The command by which libvirt takes a function from its driver for a guest."""
+    return f"`virsh nodedev-detach pci_{address.replace(':', '_').replace('.', '_')}`"
+
+
+def without_group(function: PciFunction) -> str:
+    """What gets a group for a function where others have theirs, so that the IOMMU is on
+    (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
+    if _bus(function) != _ON_BOARD:
+        return "put it into another slot; or turn off VMD in the firmware, if it is behind that"
+    if function.vendor == INTEL:
+        return (
+            "take igfx_off out of intel_iommu= on the kernel's command line, if it is there: it "
+            "leaves the processor's graphics out"
+        )
+    return "see what the kernel's log says of it: `dmesg | grep -i iommu`"
+
+
+def _ways(
+    gpu: PciFunction,
+    blocking: Sequence[PciFunction],
+    inventory: Inventory,
+    named: Collection[str],
+) -> Iterator[str]:
     on_board = _bus(gpu) == _ON_BOARD
     if not on_board:
         yield "put the card into another slot"
@@ -49,7 +80,12 @@ def _ways(gpu: PciFunction, blocking: Sequence[PciFunction], inventory: Inventor
     }.get(inventory.iommu_kind or "", "")
     yield f"turn on ACS in the firmware{where}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    single = [f for f in blocking if f.slot not in gpu_slots]
+    given = [f.address for f in blocking if f.address in named]
+    if given:
+        them = "it" if len(given) == 1 else "them"
+        commands = listed([detach(address) for address in given])
+        yield f"{commands} first, if the host can do without {them}: the guest names {them} already"
+    single = [f for f in blocking if f.slot not in gpu_slots and f.address not in named]
     movable = [f"{f.address} ({kind})" for f in single if (kind := _kind(f)) is not None]
     if movable:
         them = "it" if len(movable) == 1 else "them"

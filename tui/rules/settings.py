@@ -16,8 +16,13 @@ Setting = KernelOption | ModuleRule
 VFIO = frozenset({"vfio_pci", "vfio_pci_core", "vfio", "vfio_iommu_type1", "vfio_virqfd"})
 """The modules without which no card is lent."""
 
-_NOTHING = re.compile(r"(?:/(?:usr/)?bin/)?(?:true|false)|:|exit(?: [0-9]+)?")
-"""Commands in place of modprobe that load nothing."""
+_NOTHING = re.compile(
+    r"(?:(?:(?:/usr)?/bin/)?env\s+)?(?:(?:/usr)?/bin/)?(?:true|false)|:|exit(?:\s+[0-9]+)?"
+)
+"""Commands that load nothing."""
+
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_THEN = re.compile(r"\s*(?:;|&&|\|\|)\s*")
 
 
 def says(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
@@ -80,9 +85,16 @@ def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
             found.append(option)
     found += [
         rule for rule in settings.modules
-        if rule.deed == "install" and rule.module in VFIO and _NOTHING.fullmatch(rule.rest.strip())
+        if rule.deed == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
     ]  # fmt: skip
     return tuple(found)
+
+
+def _loads_nothing(command: str) -> bool:
+    """Whether a shell that runs the command in modprobe's place loads no module for certain.
+    kmod runs it with system(3), and leaves out a rule without one (libkmod-config.c)."""
+    parts = _THEN.split(_COMMENT.sub("", command).strip())
+    return bool(command.strip()) and all(not part or _NOTHING.fullmatch(part) for part in parts)
 
 
 def skips_vfio(settings: KernelSettings) -> tuple[Setting, ...]:

@@ -8,8 +8,8 @@ device is gone is plain. That another one stands at its address is told by evide
 evidence                                              what it comes to
 ====================================================  ==========================================
 nothing is at the address                             certain
-the domain names another function of the same slot,   certain; of a network card only where the
-and that one is gone                                  domain names no GPU: ports come and go
+the domain names another function of the same slot,   certain, unless it is a network card: ports
+and that one is gone                                  and virtual functions go one by one
 it has a <rom> file, and the domain names no GPU      certain, unless it is a network card: these
                                                       have ROMs for booting
 the domain names no GPU, and no domain names the      possible: it is told, and for the user to
@@ -62,7 +62,7 @@ def _strays(domain: Domain, view: HostView, functions: dict[str, PciFunction]) -
         network = function.class_code.startswith(NETWORK)
         beside = next((a for a in gone if slot_of(a) == function.slot), None)
         now = f"is {function.name} now ({function.driver or 'no driver'})"
-        if beside is not None and (no_gpu or (function.driver and not network)):
+        if beside is not None and not network and (no_gpu or function.driver):
             yield Stray(function.address, f"{now}, and {beside} of its slot is gone")
         elif device.rom and no_gpu and not network:
             yield Stray(function.address, f"{now}, and has the <rom> of a card")

@@ -7,7 +7,7 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tui.model import (
     STUBS,
@@ -21,7 +21,7 @@ from tui.model import (
     on_vfio,
     with_host,
 )
-from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out
+from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out, without_group
 
 HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
@@ -50,9 +50,12 @@ def already(gpu: Gpu, direction: Direction) -> str | None:
     return "with the host" if with_host(gpu.function.driver) and not any(on) else None
 
 
-def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
+def viability(
+    gpu: PciFunction, inventory: Inventory, named_beside: Collection[str] = ()
+) -> Viability:
     """Whether VFIO could claim the GPU's group once the GPU and its companions are on
-    vfio-pci; with the functions that would keep it from that."""
+    vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
+    the card's guest takes already."""
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
@@ -61,12 +64,13 @@ def viability(gpu: PciFunction, inventory: Inventory) -> Viability:
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
         return Viability(None, moves, reason=why, mend="capture /sys/kernel/iommu_groups as well")
+    mend = without_group(gpu) if inventory.isolating else IOMMU_FIRST
     if gpu.iommu_group is None:
-        return Viability(False, moves, reason=_no_group(inventory), mend=IOMMU_FIRST)
+        return Viability(False, moves, reason=_no_group(inventory), mend=mend)
     if gpu.iommu_group in inventory.noiommu_groups:
         why = "a noiommu group isolates nothing"
-        return Viability(False, moves, reason=why, mend=IOMMU_FIRST)
-    return _of_group(gpu, moves, inventory)
+        return Viability(False, moves, reason=why, mend=mend)
+    return _of_group(gpu, moves, inventory, named_beside)
 
 
 def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -87,14 +91,16 @@ def undecided(function: PciFunction) -> bool:
     return "driver" in function.unreadable and not function.is_bridge
 
 
-def _of_group(gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory) -> Viability:
+def _of_group(
+    gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory, named_beside: Collection[str]
+) -> Viability:
     assert gpu.iommu_group is not None
     members = group_members(gpu.iommu_group, inventory)
     gpu_slots = {f.slot for f in members if f.is_gpu}
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
-        mend = ways_out(gpu, blocking, inventory)
+        mend = ways_out(gpu, blocking, inventory, named_beside)
         return Viability(False, moves, blockers, _stay(len(blockers)), mend)
     dark = [f.address for f in members if undecided(f)]
     if dark:
@@ -127,6 +133,6 @@ def _stay(count: int) -> str:
 
 
 def _no_group(inventory: Inventory) -> str:
-    if inventory.groups or any(f.iommu_group is not None for f in inventory.functions):
+    if inventory.isolating:
         return "no IOMMU group: the IOMMU does not isolate this device"
     return "no IOMMU group: the IOMMU is off"

@@ -70,7 +70,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         facts=_read(snapshot.facts),
         iommu_enabled=_iommu_enabled(inventory) if inventory else None,
         iommu_kind=inventory.iommu_kind if inventory else None,
-        iommu_groups=len(inventory.groups) if inventory else 0,
+        iommu_groups=len(inventory.isolating) if inventory else 0,
         gpus=gpus,
         groups=groups,
         guests=_guests(domains, gpus, choice, snapshot.agent),
@@ -86,7 +86,8 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
 
 
 def _iommu_enabled(inventory: Inventory) -> bool | None:
-    return bool(inventory.groups) if inventory.groups or inventory.groups_known else None
+    on = bool(inventory.isolating)
+    return on if on or inventory.groups_known else None
 
 
 def _read(reading: T | Unavailable) -> T | None:
@@ -121,8 +122,17 @@ def _gpus(
     functions = inventory.gpus
     role_of = roles(functions, domains, choice)
     had_by = taken.had_by(functions, domains, _read(snapshot.vitals))
+    beside = _named_beside(domains)
     gpus = (
-        _gpu(f, role_of[f.address], inventory, snapshot, domains, has_it=had_by.get(f.address))
+        _gpu(
+            f,
+            role_of[f.address],
+            inventory,
+            snapshot,
+            domains,
+            has_it=had_by.get(f.address),
+            beside=beside.get(f.address, ()),
+        )
         for f in functions
     )
     return tuple(sorted(gpus, key=lambda gpu: (ROLE_ORDER.index(gpu.role), gpu.address)))
@@ -136,6 +146,7 @@ def _gpu(
     domains: tuple[Domain, ...],
     *,
     has_it: Domain | Holder | None,
+    beside: Collection[str],
 ) -> Gpu:
     vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
@@ -152,7 +163,7 @@ def _gpu(
         companions=others,
         role=role,
         owner=whose,
-        viability=viability(function, inventory),
+        viability=viability(function, inventory, beside),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
         reading=None if moved_by else reading,
@@ -163,6 +174,15 @@ def _gpu(
         taken_by=has_it if isinstance(has_it, Holder) else None,
         may_be_taken=has_it is None and taken.may_be(function, card),
     )
+
+
+def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
+    """What the guests that take a function take whole, by that function."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for domain in domains:
+        for address in domain.functions:
+            found[address].update(domain.functions)
+    return found
 
 
 def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
