@@ -90,6 +90,8 @@ def test_mends_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: 
         ({"proc/driver/nvidia/version": NVIDIA.format("530.41.03"),
           "proc/modules": "nvidia_drm 1 0 - Live 0x0\n"}, "unknown", "modeset"),
         ({"sys/module/nvidia/version": "\x1b[2J\n"}, "unknown", "no version"),
+        *(({"proc/driver/nvidia/version": NVIDIA.format(f"for {machine}  580.105.08")}, "pass",
+           "driver 580.105.08") for machine in ("x86_64", "aarch64", "ppc64le")),
     ],
 )  # fmt: skip
 def test_the_driver_is_known_from_what_tells_it(

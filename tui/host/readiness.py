@@ -28,8 +28,8 @@ CPUINFO_LIMIT = 1 << 22
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
 
-_VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
-"""Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
+_VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
+"""Of /proc/driver/nvidia/version; the open modules name the machine in between, as "for x86_64"."""
 
 _PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 """Of /sys/module/nvidia/version."""
