@@ -7,11 +7,11 @@ of the GPUs on every tick.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 
 from tui.host import HostError, Wake
+from tui.host.pci_copy import bound, members, with_drivers, with_groups
 from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
 from tui.host.pci_names import Names
 from tui.host.pci_removal import Removals
@@ -49,6 +49,7 @@ class PciSource:
         self._fastest: dict[tuple[str, str, str], Link | None] = {}
         self._slept: frozenset[str] = frozenset()
         self._gpus: tuple[str, ...] | None = None
+        self._bound: dict[str, str] = {}
         self._wake: Wake = _nobody
         self._stop: Callable[[], None] = _nobody
 
@@ -58,7 +59,11 @@ class PciSource:
             read_function(self.directory(address), address, self._names, copied=copied)
             for address in self._addresses()
         )
-        inventory = self._grouped([function for function in read if function is not None])
+        functions = [function for function in read if function is not None]
+        if copied:
+            self._bound = bound(self._root)
+            functions = with_drivers(functions, self._bound, self._devices)
+        inventory = self._grouped(functions)
         inventory = self._with_fastest_links(inventory)
         self._gpus = tuple(gpu.address for gpu in inventory.gpus)
         return inventory
@@ -100,6 +105,11 @@ class PciSource:
     def copied(self) -> bool:
         """Whether sysfs is a copy, as in a captured host."""
         return self._root.is_copied
+
+    def listed_driver(self, address: str) -> str | None:
+        """The driver whose folder lists the function, as last read; only of a copy, which may
+        have lost the link."""
+        return self._bound.get(address)
 
     def note_awake(self, address: str) -> None:
         """Take note that a GPU is awake: one that slept at the last reading can now tell
@@ -151,7 +161,11 @@ class PciSource:
         listed = self._group_names(home)
         groups = {int(name) for name in listed or ()}
         if self.copied:
-            functions = self._with_listed_groups(functions, home, groups)
+            listed_by = members(home, groups)
+            named = {a: g for a, g in listed_by.items() if _ADDRESS.fullmatch(a)}
+            functions = with_groups(functions, named)
+            if len(functions) > FUNCTIONS_LIMIT:
+                raise HostError(f"no PCI devices: {home} lists more than {FUNCTIONS_LIMIT}")
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
         names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
@@ -165,25 +179,6 @@ class PciSource:
             ]
         known = listed is not None or bool(names)
         return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu, known)
-
-    def _with_listed_groups(
-        self, functions: list[PciFunction], home: Tree, groups: Collection[int]
-    ) -> list[PciFunction]:
-        """The functions with the groups that list them, where a copy has lost their links."""
-        if all(f.iommu_group is not None for f in functions):
-            return functions
-        listed: dict[str, int] = {}
-        for group in sorted(groups):
-            with suppress(OSError):
-                listed |= dict.fromkeys((home / str(group)).names("devices"), group)
-        return [
-            replace(
-                f, iommu_group=listed[f.address],
-                unreadable=tuple(name for name in f.unreadable if name != "iommu_group"),
-            )
-            if f.iommu_group is None and f.address in listed else f
-            for f in functions
-        ]  # fmt: skip
 
     def _group_names(self, home: Tree) -> list[str] | None:
         """``None`` where a capture does not have them."""
@@ -221,6 +216,8 @@ class VitalsSource:
         for address in self._pci.gpus():
             card = read_vitals(self._pci.directory(address), address, copied=copied)
             if card is not None:
+                if card.driver is None and copied:
+                    card = replace(card, driver=self._pci.listed_driver(address))
                 removal = self._removals.of(address, card.driver)
                 cards.append(replace(card, removal=removal) if removal else card)
                 if card.runtime_status == "active":
