@@ -237,3 +237,37 @@ def test_a_member_of_a_group_that_was_not_captured(vfiotop: Command, tmp_path: P
     assert found["guest.devices"]["verdict"] == "unknown"
     other = checks(vfiotop("plan", "bind", HOST_CARD, "--root", root))["iommu.viable"]
     assert other["verdict"] == "pass"
+
+
+def test_groups_that_have_lost_all_their_members(vfiotop: Command, tmp_path: Path) -> None:
+    root = tower(tmp_path / "tower", READY)
+    for link in (root / "sys/bus/pci/devices").glob("*/iommu_group"):
+        link.unlink()
+    assert function(root).iommu_group == 17
+    for folder in (root / "sys/kernel/iommu_groups").glob("*/devices"):
+        shutil.rmtree(folder)
+    inventory = PciSource(Confined(str(root))).read()
+    assert (inventory.groups, inventory.groups_known) == ((), False)
+    found = verdicts(vfiotop("doctor", "--root", root))
+    assert (found["iommu.enabled"], found["iommu.viable"]) == ("unknown", "unknown")
+
+
+def test_a_copy_of_a_host_without_groups_tells_that(tmp_path: Path) -> None:
+    inventory = PciSource(Confined(str(tower(tmp_path / "tower", groups=False)))).read()
+    assert (inventory.groups, inventory.groups_known) == ((), True)
+
+
+def test_one_group_that_has_lost_its_members(vfiotop: Command, tmp_path: Path) -> None:
+    """The card may be in it. A group of devices that are not PCI's has its members."""
+    root = tower(tmp_path / "tower", READY)
+    group, other = (root / f"sys/kernel/iommu_groups/{n}/devices" for n in (17, 3))
+    for address in (CARD, SOUND):
+        (root / "sys/bus/pci/devices" / address / "iommu_group").unlink()
+        (group / address).rename(tmp_path / address)
+    found = checks(vfiotop("plan", "bind", CARD, "--root", root))["iommu.viable"]
+    assert found["verdict"] == "unknown"
+    shutil.rmtree(group.parent)
+    other.mkdir(parents=True)
+    (other / "fd4a0000.ethernet").touch()
+    found = checks(vfiotop("plan", "bind", CARD, "--root", root))["iommu.viable"]
+    assert found["verdict"] == "fail"

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tui.host import HostError, Wake
-from tui.host.pci_copy import bound, members, with_drivers, with_groups
+from tui.host.pci_copy import bound, in_doubt, members, with_drivers, with_groups
 from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
 from tui.host.pci_names import Names
 from tui.host.pci_removal import Removals
@@ -33,6 +33,10 @@ IOMMU_PREFIXES: tuple[tuple[str, IommuKind], ...] = (
 
 _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _GROUP = re.compile(r"[0-9]{1,9}")
+
+
+def _is_pci(name: str) -> bool:
+    return _ADDRESS.fullmatch(name) is not None
 
 
 def _nobody() -> None:
@@ -128,7 +132,7 @@ class PciSource:
             raise HostError(missing) from error
         except OSError as error:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
-        return sorted(entry for entry in entries if _ADDRESS.fullmatch(entry))
+        return sorted(entry for entry in entries if _is_pci(entry))
 
     def _with_fastest_links(self, inventory: Inventory) -> Inventory:
         """The fastest link of each GPU; of a sleeping one, the one it told when awake."""
@@ -161,11 +165,15 @@ class PciSource:
         listed = self._group_names(home)
         groups = {int(name) for name in listed or ()}
         if self.copied:
-            listed_by = members(home, groups)
-            named = {a: g for a, g in listed_by.items() if _ADDRESS.fullmatch(a)}
-            functions = with_groups(functions, named)
+            in_group = members(home, groups)
+            functions = with_groups(functions, {a: g for a, g in in_group.items() if _is_pci(a)})
             if len(functions) > FUNCTIONS_LIMIT:
                 raise HostError(f"no PCI devices: {home} lists more than {FUNCTIONS_LIMIT}")
+            empty = groups - {*in_group.values(), *(f.iommu_group for f in functions)}
+            if empty and all(f.iommu_group is None for f in functions):
+                listed, groups = None, set()
+            elif empty:  # no kernel keeps such a group: the copy has lost who is in it
+                functions = in_doubt(functions)
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
         names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")

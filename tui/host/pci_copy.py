@@ -78,6 +78,16 @@ def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> 
     return sorted(found, key=lambda f: f.address)
 
 
+def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
+    """The functions, where those without a group may be in one that has lost its members."""
+    return [
+        replace(f, unreadable=(*_but("iommu_group", f), "iommu_group"))
+        if f.iommu_group is None
+        else f
+        for f in functions
+    ]
+
+
 def _lost(address: str, group: int) -> PciFunction:
     return PciFunction(
         address, NOTHING_ANSWERED, NOTHING_ANSWERED, f"{NOTHING_ANSWERED}ff",
