@@ -35,7 +35,8 @@ _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _GROUP = re.compile(r"[0-9]{1,9}")
 
 
-def _is_pci(name: str) -> bool:
+def is_address(name: str) -> bool:
+    """Whether a name is a PCI address as the kernel writes it."""
     return _ADDRESS.fullmatch(name) is not None
 
 
@@ -132,7 +133,7 @@ class PciSource:
             raise HostError(missing) from error
         except OSError as error:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
-        return sorted(entry for entry in entries if _is_pci(entry))
+        return sorted(entry for entry in entries if is_address(entry))
 
     def _with_fastest_links(self, inventory: Inventory) -> Inventory:
         """The fastest link of each GPU; of a sleeping one, the one it told when awake."""
@@ -166,7 +167,7 @@ class PciSource:
         groups = {int(name) for name in listed or ()}
         if self.copied:
             in_group = members(home, groups)
-            functions = with_groups(functions, {a: g for a, g in in_group.items() if _is_pci(a)})
+            functions = with_groups(functions, {a: g for a, g in in_group.items() if is_address(a)})
             if len(functions) > FUNCTIONS_LIMIT:
                 raise HostError(f"no PCI devices: {home} lists more than {FUNCTIONS_LIMIT}")
             empty = groups - {*in_group.values(), *(f.iommu_group for f in functions)}
