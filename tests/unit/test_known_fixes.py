@@ -121,6 +121,7 @@ def test_interrupts_that_are_not_remapped(
 
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}
 LOADABLE = {"lib/modules/6.12.0/modules.dep": "kernel/drivers/vfio/pci/vfio-pci.ko:\n"}
+BUILT_IN = {"lib/modules/6.12.0/modules.builtin": "kernel/drivers/vfio/pci/vfio-pci.ko\n"}
 NO = "etc/modprobe.d/no.conf"
 
 
@@ -154,6 +155,15 @@ NO = "etc/modprobe.d/no.conf"
         (LOADABLE | {"proc/sys/kernel/modules_disabled": "1\n"}, "fail",
          "kernel.modules_disabled is 1", "vfio-pci"),
         (LOADED | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there", None),
+        # what is built in is never loaded, so nothing can bar that
+        (BUILT_IN | {NO: "install vfio-pci /bin/false\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {NO: "blacklist vfio-pci\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {CMDLINE: "module_blacklist=vfio-pci\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | LOADABLE, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there",
+         None),
+        (LOADABLE | {"lib/modules/6.12.0/modules.builtin": "kernel/x/vfio-pci-core.ko\n",
+                     NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "take "),
         (LOADABLE | {CMDLINE: "vfio-pci.ids=10de:2482 iommu.passthrough=1 pci=noats\n",
                      NO: "blacklist nouveau\nblacklist nvidiafb\n"}, "pass", "vfio-pci is there",
          None),

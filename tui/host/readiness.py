@@ -17,7 +17,7 @@ from tui.host.boot import boot
 from tui.host.boot_files import written
 from tui.host.kernel_options import options
 from tui.host.modprobe import module_rules
-from tui.host.modules import is_loaded, is_there
+from tui.host.modules import is_built_in, is_loaded, is_there
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
@@ -45,7 +45,8 @@ def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     loaded, which loads nothing. Of a live host it reads no attribute that takes a device's
     lock: virtual functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci,
     virtfnN)."""
-    loaded = _vfio_loaded(root)
+    built_in = is_built_in(root, "vfio_pci")
+    loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
     booted = boot(root)
     try:
         vfs = _vfs(root, gpus)
@@ -60,6 +61,7 @@ def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
         boot=booted,
         cpu=_cpu(root),
         vfio_loaded=loaded,
+        vfio_built_in=built_in and loaded,
         unsafe_interrupts=text_of(root, _UNSAFE).strip() in ("Y", "1"),
         settings=_settings(root, booted),
         captured=not root.is_machine,
