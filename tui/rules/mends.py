@@ -68,7 +68,8 @@ def change_on(
     loader's own files. Where the files do not have them, they only have to be followed."""
     boot, settings = readiness.boot, readiness.settings
     texts = list(dict.fromkeys(option.text for option in drop))
-    if written or not settings.files or add:
+    by_command = _command(boot, add, texts) is not None
+    if by_command or written or not settings.files or add:
         return change(boot, add, texts, [option.place for option in written])
     files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
     follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
