@@ -80,6 +80,29 @@ def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                 "run/ostree-booted": ""},
          "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot"),
+        # an entry that is not the one that boots says nothing of the next start
+        *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
+                    "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",
+                    "boot/loader/entries/arch.conf": text},
+           "turn on VT-d in the firmware; then add intel_iommu=on to the options line of the entry "
+           "in /boot/loader/entries and reboot")
+          for text in ("options a\n", "options xintel_iommu=on intel_iommu=pt\n")),
+        (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
+                  "boot/loader/entries/arch-lts.conf": "options a\noptions intel_iommu=on\n",
+                  "boot/loader/entries/arch.conf": "options intel_iommu=on\n"},
+         "reboot: intel_iommu=on is in /boot/loader/entries/arch-lts.conf, line 2, and the kernel "
+         "was started without it; if that does not do, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", "boot/limine.conf": "cmdline: a\ncmdline: intel_iommu=on\n"},
+         "turn on VT-d in the firmware; then add intel_iommu=on to the cmdline line of the entry "
+         "in /boot/limine.conf and reboot"),
+        (INTEL | {CMDLINE: "quiet\n", "boot/refind_linux.conf":
+                  '"Standard" "ro intel_iommu=on"\n"Minimal" "ro"\n'},
+         "reboot: intel_iommu=on is in /boot/refind_linux.conf, line 1, and the kernel was started "
+         "without it; if that does not do, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", GRUB: "GRUB_CMDLINE_LINUX=intel_iommu=on\n"
+                  "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
+         "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
+         "kernel was started without it; if that does not do, turn on VT-d in the firmware"),
         # a host with a command for it needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                   "run/ostree-booted": "", name: text},
@@ -102,6 +125,29 @@ def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], mend
     found = checks(vfiotop("doctor", "--root", root))
     assert (found["iommu.enabled"]["verdict"], found["iommu.viable"]["verdict"]) == ("fail", "fail")
     assert found["iommu.enabled"]["mend"] == mend
+
+
+@pytest.mark.parametrize(
+    ("default", "stands"), [("default nixos-generation-10.conf\n", True),
+                            ("default nixos-generation-9.conf\n", False), ("", False)],
+)  # fmt: skip
+def test_only_the_generation_that_boots_counts(
+    vfiotop: Command, tmp_path: Path, default: str, *, stands: bool
+) -> None:
+    """Those before it are kept as they were."""
+    entries = "boot/loader/entries/nixos-generation-"
+    files = INTEL | {"etc/os-release": "ID=nixos\n", CMDLINE: "quiet\n",
+                     "boot/loader/loader.conf": default,
+                     f"{entries}9.conf": "options iommu=off\n",
+                     f"{entries}10.conf": "options intel_iommu=on\n",
+                     f"{entries}11.conf": "options quiet\n"}  # fmt: skip
+    if "generation-9" in default:  # a generation that was deleted
+        files.pop(f"{entries}9.conf")
+    root = tower(tmp_path / "tower", files, groups=False)
+    mend = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["mend"]
+    assert ("nixos-generation-10.conf, line 1" in mend) is stands
+    assert ('add "intel_iommu=on" to boot.kernelParams' in mend) is not stands
+    assert "iommu=off" not in mend
 
 
 def test_an_option_that_keeps_it_off_is_the_reason(vfiotop: Command, tmp_path: Path) -> None:
