@@ -80,6 +80,17 @@ def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                 "run/ostree-booted": ""},
          "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot"),
+        # what keeps it off is already out of the file
+        *((cpu | {CMDLINE: "intel_iommu=off\n", GRUB: DEFAULT.format("splash"),
+                  "etc/os-release": "ID=debian\n"},
+           "add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
+           "`update-grub` and reboot; /etc/default/grub does not have intel_iommu=off")
+          for cpu in (INTEL, {})),
+        (INTEL | {CMDLINE: "intel_iommu=off iommu=off\n", "boot/loader/loader.conf": "",
+                  **{f"boot/loader/entries/{n}.conf": "options a\n" for n in "abc"}},
+         "add intel_iommu=on to the options line of the entry in /boot/loader/entries and reboot; "
+         "/boot/loader/entries/a.conf and /boot/loader/entries/b.conf and others do not have "
+         "iommu=off and intel_iommu=off"),
         # an entry that is not the one that boots says nothing of the next start
         *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
                     "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",

@@ -75,7 +75,7 @@ def _sources(root: Tree, boot: Boot) -> Iterator[tuple[Sequence[str], Parse]]:
         yield ["boot/refind_linux.conf"], _each(_refind)
 
 
-def _generation(root: Tree, names: Sequence[str]) -> Sequence[str]:
+def _generation(root: Tree, names: list[str]) -> list[str]:
     """Of NixOS's entries the one that boots, by loader.conf (loader.conf(5)), else the newest:
     the others are kept as they were."""
     numbers = {name: int(found[1]) for name in names if (found := _GENERATION.search(name))}
