@@ -265,6 +265,16 @@ NVIDIA = {
         ({"etc/modprobe.d/nv.conf": "options nvidia-drm modeset=1\n"},
          "update the driver, or write modeset=0 in its place in /etc/modprobe.d/nv.conf, line 1 "
          "(options nvidia-drm modeset=1), and reboot"),
+        # a package's file would be written anew by its next version
+        *(({f"{folder}/modprobe.d/nv.conf": "# a\noptions nvidia-drm modeset=1 fbdev=1\n"},
+           f"update the driver, or copy /{folder}/modprobe.d/nv.conf to /etc/modprobe.d, where it "
+           "goes before the package's, write modeset=0 there in line 2 (options nvidia-drm "
+           "modeset=1 fbdev=1), and reboot") for folder in ("usr/lib", "lib", "usr/local/lib")),
+        *(({"etc/os-release": "ID=nixos\n"} | files,
+           "update the driver, or set hardware.nvidia.modesetting.enable to false, run "
+           "`nixos-rebuild boot` and reboot")
+          for files in ({}, {"etc/modprobe.d/nixos.conf": "options nvidia-drm modeset=1\n"},
+                        {CMDLINE: "nvidia-drm.modeset=1\n"})),
         ({"usr/lib/modprobe.d/nv.conf": "options nvidia_drm modeset=0\n"},
          "update the driver, or reboot: options nvidia_drm modeset=0 (/usr/lib/modprobe.d/nv.conf, "
          "line 1) counts from then on, once the initramfs has it, if nvidia_drm is loaded from "
