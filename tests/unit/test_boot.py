@@ -130,6 +130,39 @@ def test_the_firmware_knows_what_booted(
     assert boot(Plain(root)) == Boot(loader, "debian", file)
 
 
+ESP = "initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img-6.8.12-4-pve root=ZFS=rpool boot=zfs\n"
+IMAGE = "BOOT_IMAGE=/vmlinuz-6.12.0 root=/dev/sda2 ro quiet\n"
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "files", "loader", "file"),
+    [
+        # Proxmox on ZFS: the ESP is not mounted, and the package of GRUB is there as well
+        (ESP, ("etc/default/grub", "etc/kernel/cmdline"), "systemd-boot", "/etc/kernel/cmdline"),
+        (ESP, ("etc/default/grub", "boot/refind_linux.conf"), "refind", "/boot/refind_linux.conf"),
+        (f"quiet {ESP}", BOTH, "systemd-boot", "/boot/loader/entries"),
+        (ESP, ("etc/default/grub",), None, None),
+        (IMAGE, BOTH, "grub", "/etc/default/grub"),
+        (IMAGE, ("etc/default/grub", "etc/kernel/cmdline"), "grub", "/etc/default/grub"),
+        (IMAGE, (), None, None),
+        # neither tells anything
+        ("root=/dev/sda2 xBOOT_IMAGE=1 initrd=/a\n", BOTH, "systemd-boot",
+         "/boot/loader/entries"),
+        ("", BOTH, "systemd-boot", "/boot/loader/entries"),
+    ],
+)  # fmt: skip
+def test_the_command_line_shows_what_wrote_it(
+    tmp_path: Path, cmdline: str, files: tuple[str, ...], loader: BootLoader | None,
+    file: str | None,
+) -> None:  # fmt: skip
+    root = host(tmp_path, "ID=debian\n", *files)
+    (root / "proc").mkdir()
+    (root / "proc/cmdline").write_text(cmdline)
+    assert boot(Plain(root)) == Boot(loader, "debian", file)
+    firmware(root, b"\x06\0\0\0" + "Limine 9.3.1\0".encode("utf-16-le"))
+    assert boot(Plain(root)).loader == "limine"
+
+
 def test_a_firmware_that_says_too_much_is_not_listened_to(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n", *BOTH)
     firmware(root, b"\x06\0\0\0" + ("Limine " + "9" * 4096).encode("utf-16-le"))

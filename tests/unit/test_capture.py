@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,51 @@ def test_what_is_no_captured_host(tmp_path: Path, make: Any, says: str) -> None:
         captured_host(str(place))
     assert "--root takes a captured host, a directory with sys/bus/pci/devices" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def _as_texts(devices: Path) -> None:
+    for link in list(devices.iterdir()):
+        target = str(link.readlink())
+        link.unlink()
+        link.write_text(target)
+
+
+def _renamed(old: str, new: str) -> Callable[[Path], None]:
+    def make(devices: Path) -> None:
+        for link in list(devices.iterdir()):
+            link.rename(devices / link.name.replace(old, new))
+
+    return make
+
+
+def _without_links(devices: Path) -> None:
+    for link in list(devices.iterdir()):
+        link.unlink()
+
+
+@pytest.mark.parametrize(
+    ("lose", "says"),
+    [
+        (_as_texts, r"devices/0000:00:0.*\.0 is a file in .*, and no folder"),
+        (_renamed(":", "_"), r"no PCI address in .*devices/0000_00_01\.0"),
+        (_renamed(":", "\uf03a"), "no PCI address in"),
+        (_renamed(":", ""), "no PCI address in"),
+        (_without_links, "no device in sys/bus/pci/devices"),
+    ],
+)
+def test_an_archive_that_lost_its_links_or_names(
+    root: Path, lose: Callable[[Path], None], says: str
+) -> None:
+    lose(root / "sys/bus/pci/devices")
+    with pytest.raises(HostError, match=says) as caught:
+        captured_host(str(root))
+    assert str(caught.value).isprintable()
+    assert "unpack it on Linux" in str(caught.value)
+
+
+def test_files_of_other_systems_beside_the_devices(root: Path) -> None:
+    (root / "sys/bus/pci/devices/.DS_Store").touch()
+    assert len(captured_host(str(root)).pci.read().functions) == 67
 
 
 def test_a_place_of_any_name(tmp_path: Path) -> None:

@@ -90,6 +90,8 @@ def test_mends_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: 
         ({"proc/driver/nvidia/version": NVIDIA.format("530.41.03"),
           "proc/modules": "nvidia_drm 1 0 - Live 0x0\n"}, "unknown", "modeset"),
         ({"sys/module/nvidia/version": "\x1b[2J\n"}, "unknown", "no version"),
+        *(({"proc/driver/nvidia/version": NVIDIA.format(f"for {machine}  580.105.08")}, "pass",
+           "driver 580.105.08") for machine in ("x86_64", "aarch64", "ppc64le")),
     ],
 )  # fmt: skip
 def test_the_driver_is_known_from_what_tells_it(
@@ -136,6 +138,30 @@ def test_virtual_functions_of_a_captured_card(vfiotop: Command, tmp_path: Path) 
     root = tower(tmp_path / "tower")
     (root / f"sys/bus/pci/devices/{CARD}/virtfn0").symlink_to("../0000:0a:00.4")
     assert checks(vfiotop("doctor", "--root", root))["r465.sriov"]["verdict"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("files", "verdict"),
+    [
+        ({"sriov_totalvfs": "4\n", "sriov_numvfs": "4\n"}, "fail"),
+        ({"sriov_numvfs": "1"}, "fail"),
+        ({"sriov_totalvfs": "4\n", "sriov_numvfs": "0\n"}, "pass"),
+        ({"sriov_totalvfs": "4\n", "virtfn0": ""}, "fail"),
+        ({"sriov_totalvfs": "4\n"}, "unknown"),
+        ({"sriov_totalvfs": "4\n", "sriov_numvfs": ""}, "unknown"),
+        ({"sriov_totalvfs": "4\n", "sriov_numvfs": "many\n"}, "unknown"),
+        ({"sriov_totalvfs": "0\n"}, "pass"),
+    ],
+)
+def test_virtual_functions_of_which_the_links_are_lost(
+    vfiotop: Command, tmp_path: Path, files: dict[str, str], verdict: str
+) -> None:
+    root = tower(tmp_path / "tower", {f"sys/bus/pci/devices/{HOST_CARD}/boot_vga": "0\n"})
+    for name, text in files.items():
+        (root / f"sys/bus/pci/devices/{CARD}/{name}").write_text(text)
+    at = ("--root", root)
+    assert checks(vfiotop("plan", "bind", CARD, *at))["r465.sriov"]["verdict"] == verdict
+    assert checks(vfiotop("plan", "bind", HOST_CARD, *at))["r465.sriov"]["verdict"] == "pass"
 
 
 def test_what_was_not_captured_is_unknown(vfiotop: Command, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts_layout import hosts, lay_out
-from tests.unit.captured import CARD, Command, checks, command, tower
+from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, command, tower
 from tests.unit.test_captured_cases import READY
 from tui.host.boot import boot
 from tui.host.confined import Confined
 from tui.host.drm_amdgpu import metrics
 from tui.host.facts import FactsSource
-from tui.host.pci import PciSource
+from tui.host.pci import PciSource, VitalsSource
 from tui.host.tree import Plain, text
 from tui.model import Boot, PciFunction
 
@@ -163,3 +163,111 @@ def test_a_name_is_cut_at_the_first_nul(tmp_path: Path) -> None:
 def test_text_ends_at_the_first_nul(told: str, rest: bytes) -> None:
     assert text(told.encode() + b"\0" + rest) == told
     assert text(told.encode()) == told
+
+
+# --- what a copy has lost altogether ----------------------------------------------
+
+
+def without_driver_links(root: Path) -> None:
+    for link in (root / "sys/bus/pci/devices").glob("*/driver"):
+        link.unlink()
+
+
+def test_drivers_are_taken_from_the_folders_that_list_their_devices(
+    vfiotop: Command, tmp_path: Path
+) -> None:
+    root = tower(tmp_path / "tower", READY)
+    before = function(root), verdicts(vfiotop("doctor", "--root", root))
+    without_driver_links(root)
+    assert (function(root), verdicts(vfiotop("doctor", "--root", root))) == before
+    pci = PciSource(Confined(str(root)))
+    drivers = [f.driver for f in pci.read().gpus]
+    assert [card.driver for card in VitalsSource(pci).read().cards] == drivers == ["nvidia"] * 2
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "driver", "unreadable"),
+    [
+        (None, "", None, ("driver",)),
+        (f"sys/bus/pci/devices/{CARD}/uevent", "", None, ("driver",)),
+        (f"sys/bus/pci/devices/{CARD}/uevent", "PCI_ID=10DE:2482\n", None, ()),
+        (f"sys/bus/pci/devices/{HOST_CARD}/uevent", "DRIVER=nvidia\n", None, ()),
+        (f"sys/bus/pci/drivers/nvidia/{HOST_CARD}", "", None, ()),
+        (f"sys/bus/pci/drivers/nvidia/{CARD}", "", "nvidia", ()),
+        (f"sys/bus/pci/drivers/\x1b/{CARD}", "", None, ("driver",)),
+    ],
+)
+def test_a_copy_without_any_driver_does_not_tell_that_there_are_none(
+    vfiotop: Command, tmp_path: Path, file: str | None, text: str, driver: str | None,
+    unreadable: tuple[str, ...],
+) -> None:  # fmt: skip
+    root = tower(tmp_path / "tower", READY)
+    without_driver_links(root)
+    shutil.rmtree(root / "sys/bus/pci/drivers")
+    if file is not None:
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).write_text(text)
+    assert (function(root).driver, function(root).unreadable) == (driver, unreadable)
+    if unreadable:
+        found = verdicts(vfiotop("doctor", "--root", root))
+        assert (found["iommu.viable"], found["nvidia.release"]) == ("unknown", "unknown")
+
+
+def test_an_address_that_two_drivers_list(tmp_path: Path) -> None:
+    root = tower(tmp_path / "tower")
+    without_driver_links(root)
+    (root / "sys/bus/pci/drivers/vfio-pci").mkdir()
+    (root / "sys/bus/pci/drivers/vfio-pci" / CARD).touch()
+    assert function(root).driver is None
+
+
+LEFT_OUT = "0000:0b:00.0"
+
+
+def test_a_member_of_a_group_that_was_not_captured(vfiotop: Command, tmp_path: Path) -> None:
+    """It may be a bridge, and it may be on a driver of the host."""
+    root = tower(tmp_path / "tower", READY)
+    (root / "sys/kernel/iommu_groups/17/devices" / LEFT_OUT).touch()
+    (root / "sys/kernel/iommu_groups/17/devices/fd4a0000.ethernet").touch()
+    inventory = PciSource(Confined(str(root))).read()
+    assert [f.address for f in inventory.functions] == [HOST_CARD, CARD, SOUND, LEFT_OUT]
+    found = checks(vfiotop("doctor", "--root", root))
+    assert found["iommu.viable"]["verdict"] == "unknown"
+    assert LEFT_OUT in found["iommu.viable"]["why"]
+    assert found["guest.devices"]["verdict"] == "unknown"
+    other = checks(vfiotop("plan", "bind", HOST_CARD, "--root", root))["iommu.viable"]
+    assert other["verdict"] == "pass"
+
+
+def test_groups_that_have_lost_all_their_members(vfiotop: Command, tmp_path: Path) -> None:
+    root = tower(tmp_path / "tower", READY)
+    for link in (root / "sys/bus/pci/devices").glob("*/iommu_group"):
+        link.unlink()
+    assert function(root).iommu_group == 17
+    for folder in (root / "sys/kernel/iommu_groups").glob("*/devices"):
+        shutil.rmtree(folder)
+    inventory = PciSource(Confined(str(root))).read()
+    assert (inventory.groups, inventory.groups_known) == ((), False)
+    found = verdicts(vfiotop("doctor", "--root", root))
+    assert (found["iommu.enabled"], found["iommu.viable"]) == ("unknown", "unknown")
+
+
+def test_a_copy_of_a_host_without_groups_tells_that(tmp_path: Path) -> None:
+    inventory = PciSource(Confined(str(tower(tmp_path / "tower", groups=False)))).read()
+    assert (inventory.groups, inventory.groups_known) == ((), True)
+
+
+def test_one_group_that_has_lost_its_members(vfiotop: Command, tmp_path: Path) -> None:
+    """The card may be in it. A group of devices that are not PCI's has its members."""
+    root = tower(tmp_path / "tower", READY)
+    group, other = (root / f"sys/kernel/iommu_groups/{n}/devices" for n in (17, 3))
+    for address in (CARD, SOUND):
+        (root / "sys/bus/pci/devices" / address / "iommu_group").unlink()
+        (group / address).rename(tmp_path / address)
+    found = checks(vfiotop("plan", "bind", CARD, "--root", root))["iommu.viable"]
+    assert found["verdict"] == "unknown"
+    shutil.rmtree(group.parent)
+    other.mkdir(parents=True)
+    (other / "fd4a0000.ethernet").touch()
+    found = checks(vfiotop("plan", "bind", CARD, "--root", root))["iommu.viable"]
+    assert found["verdict"] == "fail"

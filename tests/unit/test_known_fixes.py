@@ -80,6 +80,53 @@ def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                 "run/ostree-booted": ""},
          "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot"),
+        # what keeps it off is already out of the file
+        *((cpu | {CMDLINE: "intel_iommu=off\n", GRUB: DEFAULT.format("splash"),
+                  "etc/os-release": "ID=debian\n"},
+           "add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
+           "`update-grub` and reboot; /etc/default/grub does not have intel_iommu=off")
+          for cpu in (INTEL, {})),
+        (INTEL | {CMDLINE: "intel_iommu=off iommu=off\n", "boot/loader/loader.conf": "",
+                  **{f"boot/loader/entries/{n}.conf": "options a\n" for n in "abc"}},
+         "add intel_iommu=on to the options line of the entry in /boot/loader/entries and reboot; "
+         "/boot/loader/entries/a.conf and /boot/loader/entries/b.conf and others do not have "
+         "iommu=off and intel_iommu=off"),
+        # an entry that is not the one that boots says nothing of the next start
+        *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
+                    "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",
+                    "boot/loader/entries/arch.conf": text},
+           "turn on VT-d in the firmware; then add intel_iommu=on to the options line of the entry "
+           "in /boot/loader/entries and reboot")
+          for text in ("options a\n", "options xintel_iommu=on intel_iommu=pt\n")),
+        (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
+                  "boot/loader/entries/arch-lts.conf": "options a\noptions intel_iommu=on\n",
+                  "boot/loader/entries/arch.conf": "options intel_iommu=on\n"},
+         "reboot: intel_iommu=on is in /boot/loader/entries/arch-lts.conf, line 2, and the kernel "
+         "was started without it; if that does not do, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", "boot/limine.conf": "cmdline: a\ncmdline: intel_iommu=on\n"},
+         "turn on VT-d in the firmware; then add intel_iommu=on to the cmdline line of the entry "
+         "in /boot/limine.conf and reboot"),
+        (INTEL | {CMDLINE: "quiet\n", "boot/refind_linux.conf":
+                  '"Standard" "ro intel_iommu=on"\n"Minimal" "ro"\n'},
+         "reboot: intel_iommu=on is in /boot/refind_linux.conf, line 1, and the kernel was started "
+         "without it; if that does not do, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", GRUB: "GRUB_CMDLINE_LINUX=intel_iommu=on\n"
+                  "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
+         "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
+         "kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+        # a host with a command for it needs no file, whatever the files say
+        *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
+                  "run/ostree-booted": "", name: text},
+           "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot")
+          for name, text in ((GRUB, DEFAULT.format("splash")),
+                             (GRUB, DEFAULT.format("amd_iommu=off")),
+                             ("boot/loader/entries/a.conf", "options ro\n"))),
+        *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n", GRUB: text},
+           "run `grubby --update-kernel=ALL --remove-args=amd_iommu=off` and reboot")
+          for text in ("x", DEFAULT.format("amd_iommu=off"))),
+        (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=pop\n",
+                "boot/efi/loader/loader.conf": "", "etc/kernel/cmdline": "quiet\n"},
+         "run `kernelstub -d amd_iommu=off` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=nixos\n"},
          'take "amd_iommu=off" out of boot.kernelParams, run `nixos-rebuild boot` and reboot'),
     ],
@@ -89,6 +136,29 @@ def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], mend
     found = checks(vfiotop("doctor", "--root", root))
     assert (found["iommu.enabled"]["verdict"], found["iommu.viable"]["verdict"]) == ("fail", "fail")
     assert found["iommu.enabled"]["mend"] == mend
+
+
+@pytest.mark.parametrize(
+    ("default", "stands"), [("default nixos-generation-10.conf\n", True),
+                            ("default nixos-generation-9.conf\n", False), ("", False)],
+)  # fmt: skip
+def test_only_the_generation_that_boots_counts(
+    vfiotop: Command, tmp_path: Path, default: str, *, stands: bool
+) -> None:
+    """Those before it are kept as they were."""
+    entries = "boot/loader/entries/nixos-generation-"
+    files = INTEL | {"etc/os-release": "ID=nixos\n", CMDLINE: "quiet\n",
+                     "boot/loader/loader.conf": default,
+                     f"{entries}9.conf": "options iommu=off\n",
+                     f"{entries}10.conf": "options intel_iommu=on\n",
+                     f"{entries}11.conf": "options quiet\n"}  # fmt: skip
+    if "generation-9" in default:  # a generation that was deleted
+        files.pop(f"{entries}9.conf")
+    root = tower(tmp_path / "tower", files, groups=False)
+    mend = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["mend"]
+    assert ("nixos-generation-10.conf, line 1" in mend) is stands
+    assert ('add "intel_iommu=on" to boot.kernelParams' in mend) is not stands
+    assert "iommu=off" not in mend
 
 
 def test_an_option_that_keeps_it_off_is_the_reason(vfiotop: Command, tmp_path: Path) -> None:
@@ -121,6 +191,7 @@ def test_interrupts_that_are_not_remapped(
 
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}
 LOADABLE = {"lib/modules/6.12.0/modules.dep": "kernel/drivers/vfio/pci/vfio-pci.ko:\n"}
+BUILT_IN = {"lib/modules/6.12.0/modules.builtin": "kernel/drivers/vfio/pci/vfio-pci.ko\n"}
 NO = "etc/modprobe.d/no.conf"
 
 
@@ -154,6 +225,15 @@ NO = "etc/modprobe.d/no.conf"
         (LOADABLE | {"proc/sys/kernel/modules_disabled": "1\n"}, "fail",
          "kernel.modules_disabled is 1", "vfio-pci"),
         (LOADED | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there", None),
+        # what is built in is never loaded, so nothing can bar that
+        (BUILT_IN | {NO: "install vfio-pci /bin/false\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {NO: "blacklist vfio-pci\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {CMDLINE: "module_blacklist=vfio-pci\n"}, "pass", "vfio-pci is there", None),
+        (BUILT_IN | LOADABLE, "pass", "vfio-pci is there", None),
+        (BUILT_IN | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there",
+         None),
+        (LOADABLE | {"lib/modules/6.12.0/modules.builtin": "kernel/x/vfio-pci-core.ko\n",
+                     NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "take "),
         (LOADABLE | {CMDLINE: "vfio-pci.ids=10de:2482 iommu.passthrough=1 pci=noats\n",
                      NO: "blacklist nouveau\nblacklist nvidiafb\n"}, "pass", "vfio-pci is there",
          None),
@@ -185,6 +265,16 @@ NVIDIA = {
         ({"etc/modprobe.d/nv.conf": "options nvidia-drm modeset=1\n"},
          "update the driver, or write modeset=0 in its place in /etc/modprobe.d/nv.conf, line 1 "
          "(options nvidia-drm modeset=1), and reboot"),
+        # a package's file would be written anew by its next version
+        *(({f"{folder}/modprobe.d/nv.conf": "# a\noptions nvidia-drm modeset=1 fbdev=1\n"},
+           f"update the driver, or copy /{folder}/modprobe.d/nv.conf to /etc/modprobe.d, where it "
+           "goes before the package's, write modeset=0 there in line 2 (options nvidia-drm "
+           "modeset=1 fbdev=1), and reboot") for folder in ("usr/lib", "lib", "usr/local/lib")),
+        *(({"etc/os-release": "ID=nixos\n"} | files,
+           "update the driver, or set hardware.nvidia.modesetting.enable to false, run "
+           "`nixos-rebuild boot` and reboot")
+          for files in ({}, {"etc/modprobe.d/nixos.conf": "options nvidia-drm modeset=1\n"},
+                        {CMDLINE: "nvidia-drm.modeset=1\n"})),
         ({"usr/lib/modprobe.d/nv.conf": "options nvidia_drm modeset=0\n"},
          "update the driver, or reboot: options nvidia_drm modeset=0 (/usr/lib/modprobe.d/nv.conf, "
          "line 1) counts from then on, once the initramfs has it, if nvidia_drm is loaded from "

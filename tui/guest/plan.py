@@ -114,7 +114,7 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
         yield passthrough.not_shared(gpu)
         yield passthrough.two_gpus(gpu, view)
         yield passthrough.family(gpu)
-        yield passthrough.sriov(gpu, fresh.readiness.with_vfs)
+        yield passthrough.sriov(gpu, fresh.readiness)
         yield ground.viable(gpu, leaving)
     away = _with_host(cards)
     if len(away) > 1:

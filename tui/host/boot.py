@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, BootLoader
@@ -50,10 +51,12 @@ _NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub",
 
 def boot(root: Tree = MACHINE) -> Boot:
     """The boot loader, the distribution's family and the file with the kernel's options. The
-    firmware's word on the loader goes before what packages left in files."""
+    firmware's word on the loader, and then the running command line, go before what packages
+    left in files."""
     distribution, named = _distribution(root), _named(root)
+    possible = (named,) if named is not None else _possible(root)
     for loader, shown_by, file in _PLACES:
-        if named in (None, loader) and exists(root, shown_by):
+        if loader in possible and exists(root, shown_by):
             return Boot(loader, distribution, _source(root, loader, distribution) or file)
     return Boot(named, distribution)
 
@@ -66,6 +69,18 @@ def _named(root: Tree) -> BootLoader | None:
     except OSError:
         return None
     return _NAMES.get(data[4:].decode("utf-16-le", "replace").partition(" ")[0])
+
+
+def _possible(root: Tree) -> tuple[BootLoader, ...]:
+    """The loaders that may have written the command line that runs. GRUB puts the kernel's file
+    first; a kernel that the firmware starts, as it does for the others, gets the initrd as a path
+    on the EFI partition (kernel: Documentation/admin-guide/efi-stub.rst)."""
+    running = text_of(root, "proc/cmdline").split()
+    if any(word.startswith("BOOT_IMAGE=") for word in running):
+        return ("grub",)
+    if any(word.startswith("initrd=\\") for word in running):
+        return ("systemd-boot", "refind")
+    return get_args(BootLoader)
 
 
 def _source(root: Tree, loader: BootLoader, distribution: str | None) -> str | None:

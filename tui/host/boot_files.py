@@ -35,6 +35,8 @@ _LIMINE = ("boot/limine.conf", "boot/limine/limine.conf", "boot/EFI/limine/limin
 
 _ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Z_]+)(?:\[[^\]]*\])?(\+?)=(.*)", re.DOTALL)
 _ENTRY = re.compile(r"options[ \t]+(.*)")
+_GENERATION = re.compile(r"/nixos-generation-([0-9]{1,9})\.conf$")
+_DEFAULT = re.compile(r"^default[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 _LIMINE_ENTRY = re.compile(r"\s*(?:kernel_)?cmdline\s*[:=]\s*(.*)", re.IGNORECASE)
 
 
@@ -63,12 +65,26 @@ def _sources(root: Tree, boot: Boot) -> Iterator[tuple[Sequence[str], Parse]]:
         yield ["etc/kernel/cmdline", *_in(root, "etc/cmdline.d", ".conf")], _each(_plain)
     if loader in ("systemd-boot", "grub"):  # Fedora has entries for GRUB
         names = [name for folder in _ENTRIES for name in _in(root, folder, ".conf")]
+        if boot.distribution == "nixos":
+            names = _generation(root, names)
         yield names, _each(_matching(_ENTRY))
     if loader == "limine":
         yield ["etc/default/limine"], _assignments("KERNEL_CMDLINE")
         yield _LIMINE, _each(_matching(_LIMINE_ENTRY))
     if loader == "refind":
         yield ["boot/refind_linux.conf"], _each(_refind)
+
+
+def _generation(root: Tree, names: list[str]) -> list[str]:
+    """Of NixOS's entries the one that boots, by loader.conf (loader.conf(5)), else the newest:
+    the others are kept as they were."""
+    numbers = {name: int(found[1]) for name in names if (found := _GENERATION.search(name))}
+    for name in numbers:
+        folder, _, entry = name.rpartition("/entries/")
+        told = _DEFAULT.findall(text_of(root, f"{folder}/loader.conf"))
+        if told and told[-1] in (entry, entry.removesuffix(".conf")):
+            return [name]
+    return [max(numbers, key=numbers.__getitem__)] if numbers else names
 
 
 def _in(root: Tree, folder: str, suffix: str) -> list[str]:

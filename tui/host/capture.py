@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import stat
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from tui.host import Host, HostError, NothingToRead, Silent, Wake
@@ -19,7 +19,7 @@ from tui.host.device_uses import device_uses
 from tui.host.domain_files import Read, identity, read, told_apart
 from tui.host.domain_xml import DefinitionError, definition, on_host
 from tui.host.facts import FactsSource
-from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource
+from tui.host.pci import FUNCTIONS_LIMIT, PciSource, VitalsSource, is_address
 from tui.host.readiness import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
@@ -28,6 +28,10 @@ from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 DEVICES = "sys/bus/pci/devices"
 
 NO_READINGS = "a captured host has no live readings"
+
+UNPACK = "pack it with tar and unpack it on Linux, which keeps its links and names"
+"""Zip, and tools on other systems, lose the links of sysfs or turn them into text files; Windows
+has no colon in names."""
 
 SUFFIX = ".xml"
 
@@ -187,12 +191,32 @@ def _opened(place: str) -> Confined:
         raise HostError(f"{shown} has no {DEVICES}: {expects}") from error
     except OSError as error:
         raise HostError(f"{shown} cannot be read ({_why(error)}): {expects}") from error
-    # A device that was left out of the capture would look as if the host had none there.
-    for device in sorted(devices):
-        if is_gone(root, f"{DEVICES}/{device}"):
-            link = clean(f"{DEVICES}/{device}")
-            raise HostError(f"{link} points to nothing in {shown}: capture that as well")
+    _look_over(root, devices, shown)
     return root
+
+
+def _look_over(root: Confined, devices: Sequence[str], shown: str) -> None:
+    """Raises ``HostError`` where the ``devices`` were not captured, or got lost in an archive:
+    it would look as if the host had none."""
+    if not devices:
+        raise HostError(f"{shown} has no device in {DEVICES}: {UNPACK}")
+    if not any(is_address(name) for name in devices):
+        example = clean(f"{DEVICES}/{min(devices)}")
+        raise HostError(f"{shown} has no PCI address in {DEVICES} ({example}): {UNPACK}")
+    for device in sorted(devices):
+        place = f"{DEVICES}/{device}"
+        if is_gone(root, place):
+            raise HostError(f"{clean(place)} points to nothing in {shown}: capture that as well")
+        if is_address(device) and _is_file(root, place):
+            raise HostError(f"{clean(place)} is a file in {shown}, and no folder: {UNPACK}")
+
+
+def _is_file(root: Confined, name: str) -> bool:
+    """Whether it is surely no folder; what we may not look at can be one."""
+    try:
+        return not stat.S_ISDIR(root.mode(name))
+    except OSError:
+        return False
 
 
 def _inside(root: Confined) -> Confined:

@@ -17,6 +17,7 @@ LOADED_LIMIT = 1 << 20
 """Bytes of proc/modules, some fifty a module."""
 
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
+_BUILT_IN = "modules.builtin"
 _FOLDERS = ("lib/modules", "usr/lib/modules")
 
 
@@ -35,16 +36,25 @@ def is_loaded(root: Tree, module: str) -> bool | None:
 def is_there(root: Tree, module: str) -> bool | None:
     """Whether depmod's lists for the running kernel have ``module``; ``None`` where there are
     none."""
-    wanted = re.compile(
-        rf"^[^\s:]*/{module.replace('_', '[_-]')}\.ko(?:\.(?:gz|xz|zst))?(?::|$)", re.MULTILINE
-    )
-    lists = [
-        listed
-        for folder in _kernels(root)
-        for name in ("modules.builtin", "modules.dep")
-        if (listed := text_of(root, f"{folder}/{name}", LIST_LIMIT)).strip()
-    ]
-    return any(wanted.search(listed) for listed in lists) if lists else None
+    lists = [listed for name in (_BUILT_IN, "modules.dep") for listed in _lists(root, name)]
+    return any(_has(listed, module) for listed in lists) if lists else None
+
+
+def is_built_in(root: Tree, module: str) -> bool:
+    """Whether depmod's lists tell that ``module`` is part of the running kernel: it is then
+    never loaded, and modprobe.d(5) and ``module_blacklist`` have no say over it."""
+    return any(_has(listed, module) for listed in _lists(root, _BUILT_IN))
+
+
+def _lists(root: Tree, name: str) -> list[str]:
+    texts = (text_of(root, f"{folder}/{name}", LIST_LIMIT) for folder in _kernels(root))
+    return [listed for listed in texts if listed.strip()]
+
+
+def _has(listed: str, module: str) -> bool:
+    name = module.replace("_", "[_-]")
+    wanted = rf"^[^\s:]*/{name}\.ko(?:\.(?:gz|xz|zst))?(?::|$)"
+    return re.search(wanted, listed, re.MULTILINE) is not None
 
 
 def _kernels(root: Tree) -> list[str]:

@@ -7,11 +7,11 @@ of the GPUs on every tick.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable
 from dataclasses import replace
 
 from tui.host import HostError, Wake
+from tui.host.pci_copy import bound, in_doubt, members, with_drivers, with_groups
 from tui.host.pci_function import read_class, read_fastest_link, read_function, read_vitals
 from tui.host.pci_names import Names
 from tui.host.pci_removal import Removals
@@ -35,6 +35,11 @@ _ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _GROUP = re.compile(r"[0-9]{1,9}")
 
 
+def is_address(name: str) -> bool:
+    """Whether a name is a PCI address as the kernel writes it."""
+    return _ADDRESS.fullmatch(name) is not None
+
+
 def _nobody() -> None:
     """Nobody listens."""
 
@@ -49,6 +54,7 @@ class PciSource:
         self._fastest: dict[tuple[str, str, str], Link | None] = {}
         self._slept: frozenset[str] = frozenset()
         self._gpus: tuple[str, ...] | None = None
+        self._bound: dict[str, str] = {}
         self._wake: Wake = _nobody
         self._stop: Callable[[], None] = _nobody
 
@@ -58,7 +64,11 @@ class PciSource:
             read_function(self.directory(address), address, self._names, copied=copied)
             for address in self._addresses()
         )
-        inventory = self._grouped([function for function in read if function is not None])
+        functions = [function for function in read if function is not None]
+        if copied:
+            self._bound = bound(self._root)
+            functions = with_drivers(functions, self._bound, self._devices)
+        inventory = self._grouped(functions)
         inventory = self._with_fastest_links(inventory)
         self._gpus = tuple(gpu.address for gpu in inventory.gpus)
         return inventory
@@ -101,6 +111,11 @@ class PciSource:
         """Whether sysfs is a copy, as in a captured host."""
         return self._root.is_copied
 
+    def listed_driver(self, address: str) -> str | None:
+        """The driver whose folder lists the function, as last read; only of a copy, which may
+        have lost the link."""
+        return self._bound.get(address)
+
     def note_awake(self, address: str) -> None:
         """Take note that a GPU is awake: one that slept at the last reading can now tell
         its fastest link."""
@@ -118,7 +133,7 @@ class PciSource:
             raise HostError(missing) from error
         except OSError as error:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
-        return sorted(entry for entry in entries if _ADDRESS.fullmatch(entry))
+        return sorted(entry for entry in entries if is_address(entry))
 
     def _with_fastest_links(self, inventory: Inventory) -> Inventory:
         """The fastest link of each GPU; of a sleeping one, the one it told when awake."""
@@ -151,7 +166,15 @@ class PciSource:
         listed = self._group_names(home)
         groups = {int(name) for name in listed or ()}
         if self.copied:
-            functions = self._with_listed_groups(functions, home, groups)
+            in_group = members(home, groups)
+            functions = with_groups(functions, {a: g for a, g in in_group.items() if is_address(a)})
+            if len(functions) > FUNCTIONS_LIMIT:
+                raise HostError(f"no PCI devices: {home} lists more than {FUNCTIONS_LIMIT}")
+            empty = groups - {*in_group.values(), *(f.iommu_group for f in functions)}
+            if empty and all(f.iommu_group is None for f in functions):
+                listed, groups = None, set()
+            elif empty:  # no kernel keeps such a group: the copy has lost who is in it
+                functions = in_doubt(functions)
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
         names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
@@ -165,25 +188,6 @@ class PciSource:
             ]
         known = listed is not None or bool(names)
         return Inventory(tuple(functions), self._iommu_kind(), tuple(names), noiommu, known)
-
-    def _with_listed_groups(
-        self, functions: list[PciFunction], home: Tree, groups: Collection[int]
-    ) -> list[PciFunction]:
-        """The functions with the groups that list them, where a copy has lost their links."""
-        if all(f.iommu_group is not None for f in functions):
-            return functions
-        listed: dict[str, int] = {}
-        for group in sorted(groups):
-            with suppress(OSError):
-                listed |= dict.fromkeys((home / str(group)).names("devices"), group)
-        return [
-            replace(
-                f, iommu_group=listed[f.address],
-                unreadable=tuple(name for name in f.unreadable if name != "iommu_group"),
-            )
-            if f.iommu_group is None and f.address in listed else f
-            for f in functions
-        ]  # fmt: skip
 
     def _group_names(self, home: Tree) -> list[str] | None:
         """``None`` where a capture does not have them."""
@@ -221,6 +225,8 @@ class VitalsSource:
         for address in self._pci.gpus():
             card = read_vitals(self._pci.directory(address), address, copied=copied)
             if card is not None:
+                if card.driver is None and copied:
+                    card = replace(card, driver=self._pci.listed_driver(address))
                 removal = self._removals.of(address, card.driver)
                 cards.append(replace(card, removal=removal) if removal else card)
                 if card.runtime_status == "active":

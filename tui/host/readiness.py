@@ -12,11 +12,13 @@ import subprocess
 from collections.abc import Iterable
 from typing import Literal
 
+from tui.host import sysfs
 from tui.host.boot import boot
 from tui.host.boot_files import written
 from tui.host.kernel_options import options
 from tui.host.modprobe import module_rules
-from tui.host.modules import is_loaded, is_there
+from tui.host.modules import is_built_in, is_loaded, is_there
+from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
 from tui.privileged import SEARCHED
@@ -28,8 +30,8 @@ CPUINFO_LIMIT = 1 << 22
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
 
-_VERSION = re.compile(r"Module\s+(?:for x86_64\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
-"""Of /proc/driver/nvidia/version; the open modules put "for x86_64" in between."""
+_VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
+"""Of /proc/driver/nvidia/version; the open modules name the machine in between, as "for x86_64"."""
 
 _PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 """Of /sys/module/nvidia/version."""
@@ -40,18 +42,26 @@ _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
-    loaded, which loads nothing. Reads no attribute that takes a device's lock: virtual
-    functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci, virtfnN)."""
-    loaded = _vfio_loaded(root)
+    loaded, which loads nothing. Of a live host it reads no attribute that takes a device's
+    lock: virtual functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci,
+    virtfnN)."""
+    built_in = is_built_in(root, "vfio_pci")
+    loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
     booted = boot(root)
+    try:
+        vfs = _vfs(root, gpus)
+    except OSError:
+        vfs = None
     return Readiness(
         root=os.geteuid() == 0 if root.is_machine else None,
         vfio_pci=True if loaded else _vfio_loadable(root),
         nvidia=nvidia_module(root),
-        with_vfs=_with_vfs(root, gpus),
+        with_vfs=None if vfs is None else tuple(a for a, has in vfs.items() if has),
+        dark_vfs=tuple(a for a, has in (vfs or {}).items() if has is None),
         boot=booted,
         cpu=_cpu(root),
         vfio_loaded=loaded,
+        vfio_built_in=built_in and loaded,
         unsafe_interrupts=text_of(root, _UNSAFE).strip() in ("Y", "1"),
         settings=_settings(root, booted),
         captured=not root.is_machine,
@@ -121,12 +131,21 @@ def _modeset(root: Tree) -> bool | None:
     return {"Y": True, "1": True, "N": False, "0": False}.get(told)
 
 
-def _with_vfs(root: Tree, gpus: Iterable[str]) -> tuple[str, ...] | None:
+def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
+    """Whether each function has virtual functions. Raises ``OSError``. A copy may have lost the
+    links to them; to read the number in it takes no lock."""
     devices = root / "sys/bus/pci/devices"
-    try:
-        return tuple(
-            address for address in gpus
-            if any(name.startswith("virtfn") for name in devices.names(address))
-        )  # fmt: skip
-    except OSError:
-        return None
+    found: dict[str, bool | None] = {}
+    for address in gpus:
+        linked = any(name.startswith("virtfn") for name in devices.names(address))
+        found[address] = linked or (_counted(devices / address) if root.is_copied else False)
+    return found
+
+
+def _counted(directory: Tree) -> bool | None:
+    """By sriov_numvfs; ``None`` where the function could have some and that is not there."""
+    at = Attributes(directory)
+    number = at.read("sriov_numvfs", sysfs.count)
+    if number is not None:
+        return number > 0
+    return None if at.read("sriov_totalvfs", sysfs.count) or at.unreadable else False

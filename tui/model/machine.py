@@ -390,11 +390,12 @@ class Readiness:
 
     ``root``: whether we are, None where nobody asks as what we are. ``vfio_pci``: whether the
     driver is there (``vfio_loaded``) or could be loaded; ``None`` where that could not
-    be found out. ``with_vfs`` are the functions that have virtual functions now, ``None``
-    where that could not be read. ``cpu`` is whose processor it is. ``unsafe_interrupts``: VFIO
-    does without interrupt remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``:
-    all of it is from a captured host. ``home_power`` is the power/control that functions had
-    with the host before a swap of this boot, by address.
+    be found out. ``vfio_built_in``: it is part of the kernel. ``with_vfs`` are the functions
+    that have virtual functions now, ``None`` where that could not be read; ``dark_vfs`` those
+    of which it is not known. ``cpu`` is whose processor it is. ``unsafe_interrupts``: VFIO does
+    without interrupt remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``: all of
+    it is from a captured host. ``home_power`` is the power/control that functions had with the
+    host before a swap of this boot, by address.
     """
 
     root: bool | None
@@ -404,7 +405,9 @@ class Readiness:
     boot: Boot = Boot()
     cpu: Literal["intel", "amd"] | None = None
     vfio_loaded: bool = False
+    vfio_built_in: bool = False
     unsafe_interrupts: bool = False
     settings: KernelSettings = field(default_factory=KernelSettings)
     captured: bool = False
+    dark_vfs: tuple[str, ...] = ()
     home_power: Mapping[str, PowerControl] = field(default_factory=dict)

@@ -88,7 +88,7 @@ def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield passthrough.not_shared(gpu)
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
-    yield passthrough.sriov(gpu, readiness.with_vfs)
+    yield passthrough.sriov(gpu, readiness)
     yield release.check(gpu, readiness, view.gpus)
     yield holding.check(
         gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner

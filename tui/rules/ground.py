@@ -128,7 +128,7 @@ def vfio(readiness: Readiness) -> Check:
             "the kernel has no vfio-pci, or may not load it",
             "install the kernel's extra modules, or see what `modprobe vfio-pci` says",
         )
-    if skipped or barred:
+    if (skipped or barred) and not readiness.vfio_built_in:
         why = "vfio-pci is there, but libvirt may not load it, nor is it loaded at boot: "
         return Check(check, None, "warn", f"{why}{placed((*barred, *skipped))}",
                      mends.lift((*barred, *skipped), readiness))  # fmt: skip

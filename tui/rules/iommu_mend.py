@@ -10,6 +10,9 @@ from tui.rules.settings import intel_on, iommu_off
 
 INTEL_ON = "intel_iommu=on"
 
+SOURCE = ""
+"""The entry of options that stand where all entries are made from."""
+
 
 def iommu(readiness: Readiness) -> str:
     """How the IOMMU is turned on: Intel's needs the option unless the kernel was built to do
@@ -47,7 +50,7 @@ def _with(readiness: Readiness) -> str:
     runs = intel_on(settings.running or ())
     if runs is not None:
         return f"{firmware}: {runs.text} is on the kernel's command line already"
-    stands = intel_on(settings.written)
+    stands = _at_next_start(readiness)
     if stands is not None:
         return (
             f"{apply(readiness.boot, stands)}: {stands.text} is in {stands.place}, and the kernel "
@@ -55,3 +58,24 @@ def _with(readiness: Readiness) -> str:
         )
     option = kernel_option(INTEL_ON, readiness.boot)
     return f"{firmware}; {'' if readiness.cpu else 'on Intel '}then {option}"
+
+
+def _at_next_start(readiness: Readiness) -> KernelOption | None:
+    """The option that asks for Intel's IOMMU, where the files have it for every boot entry:
+    which of them boots is not known. In rEFInd's file it is the first."""
+    entries: dict[str, list[KernelOption]] = {}
+    for option in readiness.settings.written:
+        entries.setdefault(_entry(option), []).append(option)
+    lines = list(entries.values())
+    asked = [intel_on(line) for line in (lines[:1] if readiness.boot.loader == "refind" else lines)]
+    if SOURCE in entries and (first := intel_on(entries[SOURCE])) is not None:
+        return first
+    return asked[0] if asked and None not in asked else None
+
+
+def _entry(option: KernelOption) -> str:
+    """What tells the command line that an option is in from others."""
+    if "/loader/entries/" in option.file:
+        return option.file
+    several = option.file.endswith(("/limine.conf", "/refind_linux.conf"))
+    return option.place if several else SOURCE

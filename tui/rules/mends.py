@@ -65,16 +65,20 @@ def change_on(
     add: Sequence[str] = (),
 ) -> str:
     """How the options in ``drop`` go from the command line; ``written`` are those in the boot
-    loader's own files. Where the files do not have them, they only have to be followed."""
+    loader's own files. Where the files do not have them, they only have to be followed. A command
+    of the host needs no file."""
     boot, settings = readiness.boot, readiness.settings
     texts = list(dict.fromkeys(option.text for option in drop))
-    if written or not settings.files or add:
+    by_command = _command(boot, add, texts) is not None
+    if by_command or written or not settings.files:
         return change(boot, add, texts, [option.place for option in written])
     files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
+    lacks = f"{files} {'does' if len(settings.files) == 1 else 'do'} not have"
+    if add:
+        return f"{change(boot, add)}; {lacks} {' and '.join(texts)}"
     follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
     return (
-        f"take {' and '.join(texts)} off the kernel's command line: {files} "
-        f"{'does' if len(settings.files) == 1 else 'do'} not have "
+        f"take {' and '.join(texts)} off the kernel's command line: {lacks} "
         f"{'it' if len(texts) == 1 else 'them'}, so {follow}"
     )
 

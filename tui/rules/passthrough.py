@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Unavailable
+from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Readiness, Unavailable
 from tui.rules import taken
 from tui.rules.family import NEWER_NAMES, family_mend, r465_family
 from tui.rules.holding import how_to_stop
@@ -155,9 +155,10 @@ def one_vm_for(
     return found
 
 
-def sriov(gpu: Gpu, with_vfs: Sequence[str] | None) -> Check:
+def sriov(gpu: Gpu, readiness: Readiness) -> Check:
     """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
-    if with_vfs is None:
+    with_vfs = readiness.with_vfs
+    if with_vfs is None or gpu.address in readiness.dark_vfs:
         return Check("r465.sriov", gpu.address, "unknown",
                      "whether the card has virtual functions cannot be read")  # fmt: skip
     if gpu.address in with_vfs:

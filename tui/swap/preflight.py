@@ -69,7 +69,7 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield ground.viable(gpu)
     yield passthrough.family(gpu)
     yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=gpu.guest_uuid)
-    yield passthrough.sriov(gpu, readiness.with_vfs)
+    yield passthrough.sriov(gpu, readiness)
     yield no_guest(gpu, view, fresh.here)
     yield ground.vfio(readiness)
     yield release.check(gpu, readiness, view.gpus)
