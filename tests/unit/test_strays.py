@@ -64,6 +64,10 @@ def test_virtual_functions_share_a_slot_and_go_one_by_one(driver: str | None) ->
     player = domain("win10", "0c:00.0", "0c:00.1", managed=True)
     left = there(NIC[0], driver, place="0b:10.0")
     assert found(router, left, others=(player,)) == {"0000:0b:10.4": True}
+    # With no card to any guest either: no card is at such an address.
+    assert found(router, left) == {"0000:0b:10.4": True}
+    port = domain("router", "0b:00.0", "0b:00.4", managed=True)
+    assert found(port, there(NIC[0], driver)) == {OLD: False, "0000:0b:00.4": True}
 
 
 def test_the_card_was_put_in_beside_the_stale_ones() -> None:

@@ -66,9 +66,17 @@ def _strays(domain: Domain, view: HostView, functions: dict[str, PciFunction]) -
             yield Stray(function.address, f"{now}, and {beside} of its slot is gone")
         elif device.rom and no_gpu and not network:
             yield Stray(function.address, f"{now}, and has the <rom> of a card")
-        elif wanted:
+        elif wanted and not (network and _is_virtual(function)):
             why = f"{now}, and the domain names no GPU: it may be the old address of its card"
             yield Stray(function.address, why, certain=False)
+
+
+def _is_virtual(function: PciFunction) -> bool:
+    """Whether no card can have been at its address: behind a PCI Express port a card has the
+    device number 0, and only virtual functions have others (PCI Express Base Specification,
+    7.3.1 on device numbers, chapter 9 on SR-IOV)."""
+    bus, _, device = function.slot.rpartition(":")
+    return not bus.endswith(":00") and device != "00"
 
 
 def _nobody_has_the_card(view: HostView) -> bool:
