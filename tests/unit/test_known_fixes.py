@@ -91,6 +91,13 @@ def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
          "add intel_iommu=on to the options line of the entry in /boot/loader/entries and reboot; "
          "/boot/loader/entries/a.conf and /boot/loader/entries/b.conf and others do not have "
          "iommu=off and intel_iommu=off"),
+        # what the shell would put there is not known, so neither is that it lacks the option
+        (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: DEFAULT.format("$(cat /etc/x)")},
+         "take amd_iommu=off out of GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
+         "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
+        (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: 'x="amd_iommu=off"\n' + DEFAULT.format("$x")},
+         "take amd_iommu=off out of /etc/default/grub, line 1, run `grub-mkconfig -o "
+         "/boot/grub/grub.cfg` and reboot"),
         # an entry that is not the one that boots says nothing of the next start
         *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
                     "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tui.host.kernel_options import options
 from tui.host.tree import Tree, text_of
@@ -33,7 +33,10 @@ _GRUB = ("GRUB_CMDLINE_LINUX", "GRUB_CMDLINE_LINUX_DEFAULT")
 _ENTRIES = ("boot/loader/entries", "efi/loader/entries", "boot/efi/loader/entries")
 _LIMINE = ("boot/limine.conf", "boot/limine/limine.conf", "boot/EFI/limine/limine.conf")
 
-_ASSIGNED = re.compile(r"\s*(?:export\s+)?([A-Z_]+)(?:\[[^\]]*\])?(\+?)=(.*)", re.DOTALL)
+_ASSIGNED = re.compile(
+    r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]]*\])?(\+?)=(.*)", re.DOTALL
+)
+_REFERENCE = re.compile(r"\$\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 _ENTRY = re.compile(r"options[ \t]+(.*)")
 _GENERATION = re.compile(r"/nixos-generation-([0-9]{1,9})\.conf$")
 _DEFAULT = re.compile(r"^default[ \t]+(\S+)[ \t]*$", re.MULTILINE)
@@ -131,21 +134,36 @@ def _assignments(*variables: str) -> Parse:
 
     def parse(files: Iterable[File]) -> Iterator[Found]:
         given: dict[str, list[Found]] = {name: [] for name in variables}
+        others: dict[str, Found] = {}
         for file, lines in files:
             for number, text in _statements(lines):
                 found = _ASSIGNED.fullmatch(text)
-                words = _words(found[3]) if found is not None and found[1] in given else None
+                words = _words(found[3]) if found is not None else None
                 if found is None or words is None:
                     continue
                 variable, value = found[1], words[0] if words else ""
+                if variable not in given:
+                    others[variable] = (file, number, value)
+                    continue
                 itself = re.compile(rf"\$(?:{variable}\b|{{{variable}}})")
                 if not found[2] and itself.search(value) is None:
                     given[variable].clear()
-                given[variable].append((file, number, itself.sub(" ", value)))
+                given[variable] += _expanded((file, number, itself.sub(" ", value)), others)
         for values in given.values():
             yield from values
 
     return parse
+
+
+def _expanded(found: Found, others: Mapping[str, Found]) -> Iterator[Found]:
+    """An option that is another variable as a whole is told with the line that assigns that."""
+    file, number, value = found
+    if "$" not in value:
+        yield found
+        return
+    for word in value.split():
+        named = _REFERENCE.fullmatch(word)
+        yield others.get(named[1], (file, number, word)) if named else (file, number, word)
 
 
 def _statements(lines: Sequence[str]) -> Iterator[tuple[int, str]]:

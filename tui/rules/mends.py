@@ -70,7 +70,8 @@ def change_on(
     boot, settings = readiness.boot, readiness.settings
     texts = list(dict.fromkeys(option.text for option in drop))
     by_command = _command(boot, add, texts) is not None
-    if by_command or written or not settings.files:
+    unclear = any("$" in option.text for option in settings.written)  # a shell's, not expanded
+    if by_command or written or unclear or not settings.files:
         return change(boot, add, texts, [option.place for option in written])
     files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
     lacks = f"{files} {'does' if len(settings.files) == 1 else 'do'} not have"
