@@ -366,7 +366,7 @@ def test_a_root_that_is_no_text(run: Run, value: bytes) -> None:
 
 def test_what_is_written_of_a_captured_host_does_not_act(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "captured\x1b[31m\u202e"
-    (root / "sys/bus/pci/devices").mkdir(parents=True)
+    (root / "sys/bus/pci/devices/0000:00:00.0").mkdir(parents=True)
     (root / "proc/sys/kernel").mkdir(parents=True)
     (root / "proc/sys/kernel/hostname").write_bytes(HOSTILE)
     for way in ((), ("--json",)):
