@@ -186,6 +186,22 @@ def test_an_override(function: Path, text: str, override: str | None) -> None:
     assert RealMachine().override(CARD) == override
 
 
+@pytest.mark.parametrize(
+    ("text", "power"), [("on\n", "on"), ("auto\n", "auto"), ("other\n", None), ("", None)]
+)
+def test_power_control_is_one_of_two_words(
+    function: Path, text: str, power: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(machine, "power_path", lambda address: function / "power/control")
+    (function / "power").mkdir()
+    (function / "power/control").write_text(text)
+    assert RealMachine().power(CARD) == power
+
+
+def test_a_function_that_is_gone_has_no_power_control(function: Path) -> None:
+    assert RealMachine().power(CARD) is None
+
+
 def test_an_override_that_cannot_be_read_is_not_none(function: Path) -> None:
     with pytest.raises(HostError, match="cannot be read"):
         RealMachine().override(CARD)

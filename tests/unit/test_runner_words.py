@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.test_runner import CARD, NOON, SOUND, Full, Once, Rig
-from tui.model import Holders, Step
+from tui.model import Holder, Holders, NvidiaModule, Step
 from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.runner import BETWEEN_SCANS_S, Runner
 
@@ -114,6 +114,18 @@ def test_an_unbind_whose_driver_never_lets_go_ends_after_its_time(bind: Rig) -> 
     entry = bind.run()
     assert entry.state == "failed"
     assert bind.time - before > 60.0
+
+
+def test_from_595_on_what_may_be_anybodys_is_in_the_way(bind: Rig) -> None:
+    """A node that all cards share tells not which one is used, and a hang would never end."""
+    shared = Holders((Holder(CARD, 9, "Xorg", "/dev/nvidiactl", shared=True),))
+    bind.machine.held = [shared] * 20
+    bind.machine.nvidia = NvidiaModule("595.45", modeset=False)
+    entry = bind.run()
+    assert "may be in use by Xorg" in (entry.message or "")
+    bind.machine.held = [shared] * 20
+    bind.machine.nvidia = NvidiaModule("580.105.08", modeset=False)
+    assert bind.run().state == "done"
 
 
 # --- when it waits ----------------------------------------------------------------
