@@ -1,5 +1,5 @@
-"""The screen where the shell has redirected some of the standard streams, and what is said where
-there is no terminal to draw it on."""
+"""Which terminal the screen opens on when the shell has redirected standard streams, and what it
+says when there is none."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Mutant:
 
     @property
     def name(self) -> str:
-        """What tells it from the others, also when lines move."""
+        """Identifies it, even when lines move."""
         return f"{self.path} {self.function}: {self.deed} {self.was}"
 
 

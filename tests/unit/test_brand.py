@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from tests.hosts_layout import lay_out
 from tests.unit.made import card, domain, guests, inventory, snapshot
+from tests.unit.test_family import PCI_IDS, nvidia_entries
 from tui.model import Gpu
 from tui.rules import passthrough
 from tui.rules.brand import brand_by_id, brand_by_name
@@ -23,7 +24,6 @@ from tui.rules.family import nvidia_model
 from tui.rules.view import assess
 
 LIST = Path(__file__).parent.parent / "data/nvidia-brands.txt"
-PCI_IDS = [Path("/usr/share/misc/pci.ids"), Path("/usr/share/hwdata/pci.ids")]
 FIRST_MAXWELL = 0x1340
 
 NO_CARD = {"2e12"}
@@ -222,13 +222,4 @@ def test_a_captured_host_whose_pci_ids_is_older_than_its_card(
 
 
 def _named_gpus() -> list[tuple[str, str]]:
-    path = next(path for path in PCI_IDS if path.exists())
-    entries, vendor = [], ""
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        if line.startswith("C "):
-            break
-        if re.match(r"[0-9a-f]{4} ", line):
-            vendor = line[:4]
-        elif vendor == "10de" and (match := re.match(r"\t([0-9a-f]{4})\s+(.*)", line)):
-            entries.append((match[1], match[2]))
-    return [(d, name) for d, name in entries if int(d, 16) >= FIRST_MAXWELL]
+    return [(d, name) for d, name in nvidia_entries() if int(d, 16) >= FIRST_MAXWELL]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts_layout import hosts, lay_out
-from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, command, domain, tower
+from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, domain, tower
 from tui.cli import main
 from tui.host.capture import captured_host
 from tui.host.demo import SCENARIOS
@@ -27,15 +27,6 @@ READY = {
 AMD = {"proc/cpuinfo": "processor\t: 0\nvendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
 NOT_HERE = ("sudo", "usermod", "systemctl start libvirtd", "run this as root", "press ", "with w")
 """What is done on the machine that vfiotop runs on."""
-
-
-@pytest.fixture
-def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-            tmp_path: Path) -> Command:  # fmt: skip
-    """The command line without the user's configuration."""
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    return command(capfd)
 
 
 def without(files: dict[str, str], *names: str) -> dict[str, str]:

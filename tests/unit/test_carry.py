@@ -1,5 +1,5 @@
-"""What is done to a guest once the user has agreed: what is looked at anew, and who may not be
-started even after that look."""
+"""What happens to a guest once the user has agreed: what is checked again, and which guest may
+not start even after that check."""
 
 from __future__ import annotations
 

@@ -164,7 +164,7 @@ def test_a_bind_and_the_way_back(bench: Bench) -> None:
 def test_a_card_that_comes_home_to_another_driver_is_not_home(
     bench: Bench, interrupted: bool
 ) -> None:
-    """What it was on is in the journal of the bind, also where the way back was interrupted."""
+    """The journal of the bind knows the driver, even when the way back was interrupted."""
     there = bench.run(Request("bind", CARD))
     bench.machine.natural[CARD] = "nouveau"
     request = Request("unbind", CARD)

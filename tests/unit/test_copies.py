@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts_layout import hosts, lay_out
-from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, command, tower
+from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, tower
 from tests.unit.test_captured_cases import READY
 from tui.host.boot import boot
 from tui.host.confined import Confined
@@ -42,14 +42,6 @@ def copied(place: Path, copy: Copy, folder: str = "") -> None:
     for file in sorted((place / folder).rglob("*")):
         if file.is_file() and not file.is_symlink() and file.name != "config":
             file.write_bytes(copy(file.read_bytes()))
-
-
-@pytest.fixture
-def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-            tmp_path: Path) -> Command:  # fmt: skip
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    return command(capfd)
 
 
 @pytest.mark.parametrize("copy", COPIES)

@@ -113,7 +113,7 @@ def test_what_nvidia_allows(model: NvidiaModel, verdict: str, words: str) -> Non
 @pytest.mark.skipif(not any(path.exists() for path in PCI_IDS), reason="no pci.ids here")
 def test_ranges_agree_with_the_chips_that_pci_ids_names() -> None:
     seen, wrong = 0, []
-    for device, name in _nvidia_entries():
+    for device, name in nvidia_entries():
         chip = re.match(r"(MCP|NV|G[FKMPVAHBT]|TU|AD|G|C)\d", name)
         if chip is None or re.search(r"Audio|USB|Bridge|Memory|Tegra|NVSwitch|MCP", name):
             continue
@@ -124,7 +124,7 @@ def test_ranges_agree_with_the_chips_that_pci_ids_names() -> None:
     assert len(wrong) <= 8, wrong
 
 
-def _nvidia_entries() -> list[tuple[str, str]]:
+def nvidia_entries() -> list[tuple[str, str]]:
     path = next(path for path in PCI_IDS if path.exists())
     entries, vendor = [], ""
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.captured import Command, checks, command, tower
+from tests.unit.captured import Command, checks, tower
 from tui.host.boot import boot
 from tui.host.boot_files import written
 from tui.host.tree import Plain
@@ -18,14 +18,6 @@ INTEL = {"proc/cpuinfo": "vendor_id\t: GenuineIntel\n", "etc/os-release": "ID=de
 AMD = {"proc/cpuinfo": "vendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
 CMDLINE, GRUB = "proc/cmdline", "etc/default/grub"
 DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
-
-
-@pytest.fixture
-def vfiotop(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
-            tmp_path: Path) -> Command:  # fmt: skip
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    return command(capfd)
 
 
 @pytest.mark.parametrize(
