@@ -165,7 +165,7 @@ def put(path: str, function: str, code: CodeType) -> None:
     found: Any = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     for name in function.split("."):
         found = vars(found)[name]
-    for way in ("fget", "__func__"):
+    for way in ("fget", "func", "__func__"):
         found = getattr(found, way, found)
     while hasattr(found, "__wrapped__"):
         found = found.__wrapped__
