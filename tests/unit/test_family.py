@@ -10,8 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.made import domain, function, inventory, snapshot
 from tui.model import NvidiaModel
-from tui.rules.family import family_mend, nvidia_model, r465_family
+from tui.rules import passthrough
+from tui.rules.family import family_mend, newer_names, nvidia_model, r465_family
+from tui.rules.view import assess
 
 DATA = Path(__file__).parent.parent / "data"
 CASES = list(csv.DictReader((DATA / "families.csv").read_text().splitlines()))
@@ -108,6 +111,94 @@ def test_what_nvidia_allows(model: NvidiaModel, verdict: str, words: str) -> Non
     found, why = r465_family(model)
     assert found == verdict
     assert words in why
+
+
+NAMES = ("GK104 [GeForce GTX 680]", "GK104M [GeForce GTX 680M]", "GF100GL [Quadro 4000]")
+
+
+def mend_of(device: str, name: str) -> tuple[str, str | None]:
+    """The verdict on a card, and what is to be done."""
+    card = function("02:00.0", device=device, name=name)
+    gpu = assess(snapshot(inventory(card, function("01:00.0", boot_vga=True)))).gpu(card.address)
+    assert gpu is not None
+    found = passthrough.family(gpu)
+    return found.verdict, found.mend
+
+
+def test_a_mend_can_change_the_verdict() -> None:
+    """Of every device id, without a name: newer names where a name would settle it."""
+    for number in range(0x10000):
+        device = f"{number:04x}"
+        model = nvidia_model(device, f"10de:{device}")
+        if r465_family(model)[0] != "unknown":
+            continue
+        card = function("02:00.0", device=device, name=f"10de:{device}")
+        mend = family_mend(model, newer_names(card))
+        named = {r465_family(nvidia_model(device, name))[0] for name in NAMES}
+        if model.family is None:
+            assert named == {"unknown"}
+            assert mend == "update vfiotop: this card is newer than it"
+        elif mend is not None:
+            assert "update-pciids" in mend
+            assert "unknown" not in named
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "words"),
+    [
+        ("0fda", "10de:0fda", "update-pciids"),
+        ("2ffe", "10de:2ffe", "update-pciids"),
+        # a name that is there and does not tell it
+        ("0fda", "GK107 [GK107-ES-A1]", None),
+        ("12a0", "GK208", None),
+        ("1e3e", "TU102GL", None),
+        # what no name tells
+        ("2e12", "10de:2e12", None),
+        ("2e12", "GB20B [GB10]", None),
+        ("2b00", "10de:2b00", None),
+        ("1c07", "10de:1c07", None),
+        ("3fff", "10de:3fff", "update vfiotop"),
+        ("3fff", "GX100 [GeForce RTX 9090]", "update vfiotop"),
+        ("1900", "10de:1900", "update vfiotop"),
+        ("3fff", "GX100", "update vfiotop"),
+    ],
+)
+def test_what_settles_an_unknown_family(device: str, name: str, words: str | None) -> None:
+    verdict, mend = mend_of(device, name)
+    assert verdict == "unknown"
+    assert (mend or "").startswith(words or "") if words != "update-pciids" else words in str(mend)
+    assert (mend is None) is (words is None)
+
+
+@pytest.mark.parametrize(
+    ("device", "name", "mended"),
+    [("3fff", "10de:3fff", True), ("2ffe", "10de:2ffe", True), ("2e12", "10de:2e12", False),
+     ("0fda", "GK107 [GK107-ES-A1]", False), ("1c07", "GP106 [P106-100]", False)],
+)  # fmt: skip
+def test_a_second_card_that_may_be_a_geforce(device: str, name: str, mended: bool) -> None:
+    """Whose guests are one too many only if it is: a name tells that, where there is none."""
+    other = function("02:00.0", device=device, name=name, driver="vfio-pci", iommu_group=2)
+    pci = inventory(function("01:00.0", driver="vfio-pci", iommu_group=1), other)
+    run = [domain("a", "01:00.0", state="running"), domain("b", "02:00.0", state="running")]
+    (found,) = [c for c in assess(snapshot(pci, run)).checks if c.id == "r465.one-vm"]
+    assert found.verdict == "unknown"
+    assert ("update-pciids" in (found.mend or "")) is mended
+
+
+def test_a_card_whose_id_cannot_be_read_is_not_newer_than_vfiotop() -> None:
+    card = function("02:00.0", device="ffff", name="10de:ffff", unreadable=("device",))
+    gpu = assess(snapshot(inventory(card))).gpus[0]
+    found = passthrough.family(gpu)
+    assert (found.verdict, found.why, found.mend) == (
+        "unknown", "its device id cannot be read", None,
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not any(path.exists() for path in PCI_IDS), reason="no pci.ids here")
+def test_a_card_with_a_name_is_not_to_be_given_one() -> None:
+    for device, name in nvidia_entries():
+        named = function("02:00.0", device=device, name=name)
+        assert newer_names(named) is None
 
 
 @pytest.mark.skipif(not any(path.exists() for path in PCI_IDS), reason="no pci.ids here")

@@ -71,8 +71,10 @@ _BLOCKS = (
     (0x2680, 0x28FF),  # Ada
     (0x2B80, 0x2DFF), (0x2F00, 0x2F7F),  # Blackwell
 )  # fmt: skip
-"""Ids of the chips that both GeForce and professional cards have. Between them are systems on
-a chip (GB10, Thor), which are no cards."""
+"""Ids of the chips that both GeForce and professional cards have."""
+
+_SYSTEMS = ((0x2B00, 0x2B7F), (0x2E00, 0x2EFF))
+"""Ids of systems on a chip, which are no cards: Thor, GB10. Their names tell no brand."""
 
 
 def brand_by_name(title: str) -> Brand:
@@ -101,6 +103,14 @@ def brand_by_id(device: str, name: str = "") -> Brand:
         known = _within(number, (*_BLOCKS, *_SERVERS_AND_OTHERS)) and number & 0x3F not in _SAMPLES
         return "pro" if known else "unknown"
     return "geforce" if _within(number, _BLOCKS) and not _CHIP_GL.search(name) else "unknown"
+
+
+def is_system(device: str) -> bool:
+    """Whether a device id (four hex digits) is a system on a chip's."""
+    try:
+        return _within(int(device, 16), _SYSTEMS)
+    except ValueError:
+        return False
 
 
 def _within(number: int, ranges: tuple[tuple[int, int], ...]) -> bool:

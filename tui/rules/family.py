@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from tui.model import Brand, Family, Form, NvidiaModel, Verdict
-from tui.rules.brand import brand_by_id, brand_by_name
+from tui.model import Brand, Family, Form, NvidiaModel, PciFunction, Verdict
+from tui.rules.brand import brand_by_id, brand_by_name, is_system
 
 NVIDIA = "10de"
 """PCI vendor id of NVIDIA."""
@@ -21,7 +21,9 @@ PRE_KEPLER: tuple[Family, ...] = ("before Fermi", "Fermi")
 """Families that no driver from R465 on supports."""
 
 NEWER_NAMES = "get newer names of PCI devices: run `update-pciids`, or update the package hwdata"
-"""What settles a brand or form that neither the name nor the id tells."""
+"""What may settle a brand or form that neither the name nor the id tells."""
+
+NEWER_VFIOTOP = "update vfiotop: this card is newer than it"
 
 _RANGES: tuple[tuple[int, int, Family], ...] = (
     (0x0000, 0x06BF, "before Fermi"),
@@ -92,14 +94,22 @@ def r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
     return verdict, f"{why}{by_id}"
 
 
-def family_mend(model: NvidiaModel) -> str | None:
-    """What settles an ``unknown`` verdict, where something can."""
+def newer_names(function: PciFunction) -> str | None:
+    """What may give an NVIDIA card a name, where it has none: a name that is there and tells no
+    brand does not change, and that of a system on a chip tells none."""
+    nameless = function.name == f"{function.vendor}:{function.device}"
+    return NEWER_NAMES if nameless and not is_system(function.device) else None
+
+
+def family_mend(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | None:
+    """What settles an ``unknown`` verdict, where something can. ``names`` is what may give the
+    card a name. No name tells the family."""
     if model.brand == "mining":
         return None
-    if model.family is None and model.brand != "unknown":
-        return "update vfiotop: this card is newer than it"
+    if model.family is None:
+        return NEWER_VFIOTOP
     if model.brand == "unknown" or (model.family == "Kepler" and model.form is None):
-        return NEWER_NAMES
+        return names
     return None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Readiness, Unavailable
 from tui.rules import taken
-from tui.rules.family import NEWER_NAMES, family_mend, r465_family
+from tui.rules.family import family_mend, newer_names, r465_family
 from tui.rules.holding import how_to_stop
 
 ONE_VM = "r465.one-vm"
@@ -42,8 +42,10 @@ def family(gpu: Gpu) -> Check:
         return Check("r465.family", gpu.address, "unknown", MAKER)
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
+    if "device" in gpu.function.unreadable:
+        return Check("r465.family", gpu.address, "unknown", "its device id cannot be read")
     verdict, why = r465_family(gpu.nvidia)
-    mend = family_mend(gpu.nvidia) if verdict == "unknown" else None
+    mend = family_mend(gpu.nvidia, newer_names(gpu.function)) if verdict == "unknown" else None
     return Check("r465.family", gpu.address, verdict, why, mend)
 
 
@@ -120,7 +122,9 @@ def _doubt(
     unclear = [user for user in _users(unnamed, domains) if user not in runs]
     if unclear and len(runs) + len(unclear) > others:
         name = min(user.words for user in unclear)
-        return f"whether the card of {name} is a GeForce is not known", NEWER_NAMES
+        mends = (newer_names(gpu.function) for gpu in unnamed)
+        return (f"whether the card of {name} is a GeForce is not known",
+                next((mend for mend in mends if mend), None))  # fmt: skip
     unread = [d.name for d in domains if d.problem or d.state == "unknown"]
     if unread:
         return f"what “{unread[0]}” has cannot be read", None
