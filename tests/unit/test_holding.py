@@ -54,6 +54,32 @@ def test_why_there_may_be_more(reading: Holders, why: str, mend: str | None) -> 
     assert (check.verdict, check.why, check.mend) == ("unknown", why, mend)
 
 
+def held(*processes: tuple[int, str, str | None]) -> Holders:
+    return Holders(tuple(
+        Holder(CARD, pid, name, "/dev/nvidia0", unit=unit) for pid, name, unit in processes
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("processes", "mend"),
+    [
+        ([(7, "obs", None)], "close obs, or kill 7"),
+        ([(7, "obs", None), (8, "sway", None), (9, "mpv", "app-mpv.scope"), (10, "mpv", None)],
+         "close obs, mpv, or kill 7 9 10; log out of the desktop, or move it to the other card"),
+        ([(n, f"p{n}", None) for n in range(1, 41)],
+         "close p1, p2, p3, p4 and 36 more, or kill 1 2 3 4"),
+        ([(n, "a", f"a{n}.service") for n in range(1, 7)],
+         "systemctl stop a1.service; systemctl stop a2.service; systemctl stop a3.service; "
+         "systemctl stop a4.service; and 2 more"),
+    ],
+)  # fmt: skip
+def test_as_many_are_to_be_ended_as_are_named(
+    processes: list[tuple[int, str, str | None]], mend: str
+) -> None:
+    found = holding.check(CARD, [CARD], held(*processes))
+    assert (found.verdict, found.mend) == ("fail", mend)
+
+
 def test_whoever_is_seen_is_in_the_way_whoever_is_not() -> None:
     game = Holder(CARD, 7, "game", "/dev/nvidia1")
     check = holding.check(CARD, [CARD], Holders((game,), blind="processes are hidden"))

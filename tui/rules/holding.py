@@ -43,8 +43,7 @@ def check(
     found = reading.of(moves)
     own = tuple(holder for holder in found if not holder.shared and not holder.ours)
     if own:
-        mends = dict.fromkeys(how_to_stop(holder) for holder in own)
-        return Check(ID, address, "fail", f"in use by {names(own)}", "; ".join(mends))
+        return Check(ID, address, "fail", f"in use by {names(own)}", _mends(own))
     unclear = doubt(reading)
     if unclear is not None:
         return Check(ID, address, "unknown", *unclear)
@@ -101,6 +100,21 @@ def with_processes(reading: Holders, gpu: Gpu) -> Holders:
 
 def how_to_stop(holder: Holder) -> str:
     """What ends the holder's hold, as a command or a short sentence."""
+    return _by_its_unit(holder) or f"close {holder.name}, or kill {holder.pid}"
+
+
+def _mends(found: Sequence[Holder]) -> str:
+    """What ends the holds of as many as one sentence names; those that are closed together."""
+    closed = {holder.pid: holder.name for holder in found if _by_its_unit(holder) is None}
+    names, pids = dict.fromkeys(closed.values()), [str(pid) for pid in closed]
+    together = f"close {_first([*names])}, or kill {' '.join(pids[:NAMED])}"
+    mends = [*dict.fromkeys(_by_its_unit(holder) or together for holder in found)]
+    more = len(mends) - NAMED
+    return "; ".join(mends[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _by_its_unit(holder: Holder) -> str | None:
+    """What ends it without closing the process by hand; ``None`` where nothing else does."""
     if holder.ours:
         return LEAVES
     if holder.pid is None:
@@ -113,13 +127,13 @@ def how_to_stop(holder: Holder) -> str:
         return f"systemctl --user stop {socket} {unit}"
     if unit and unit.endswith(".service"):
         return f"systemctl {'--user ' if holder.of_user else ''}stop {unit}"
-    return f"close {holder.name}, or kill {holder.pid}"
+    return None
 
 
 def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
     """What these have belongs to all cards on the driver: it may be this one that they use."""
     why = f"may be in use by {names(shared)}, through nodes of all NVIDIA cards"
-    mends = "; ".join(dict.fromkeys(how_to_stop(holder) for holder in shared))
+    mends = _mends(shared)
     verdict = never_recovers(module)
     if verdict is None:
         return Check(ID, address, "unknown", why, mends)
