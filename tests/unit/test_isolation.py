@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from textual.geometry import Size
 
 from tests.hosts_layout import lay_out
@@ -25,8 +27,22 @@ from tests.unit.made import (
     inventory,
     snapshot,
 )
-from tui.model import CardReading, Check, Gpu, HostView, Inventory, Metrics, PciFunction, listed
-from tui.rules import ground
+from tui.model import (
+    CardReading,
+    Check,
+    Gpu,
+    Holders,
+    HostFacts,
+    HostView,
+    Inventory,
+    Metrics,
+    PciFunction,
+    Readiness,
+    listed,
+)
+from tui.rules import devices, ground, isolation
+from tui.rules.fresh import Fresh
+from tui.rules.viability import viability
 from tui.rules.view import assess
 from widgets.details import details_lines
 from widgets.gpu_panel import gpu_lines
@@ -72,30 +88,31 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
     [
         (
             [other("04:00.0", USB, "xhci_hcd")], {"iommu_kind": "amd"},
-            ["another slot", "“ACS Enable”", "give 0000:04:00.0 (USB controller) to the guest",
-             "do without it", "unbind its driver: `echo 0000:04:00.0 > /sys/bus/pci/devices/"],
-            [],
+            ["try another slot, or “ACS Enable” in the firmware", "give it to the guest",
+             "if the host can spare it"],
+            ["unbind"],
         ),
         (
             [other("04:00.0", NVME, "nvme"), other("05:00.0", NIC, "igb")], {},
-            ["0000:04:00.0 (NVMe disk), 0000:05:00.0 (network card)", "do without them"],
-            ["“ACS Enable”"],
+            ["give the guest these", "spare them"], ["“ACS Enable”", "nodedev-detach", "unbind"],
         ),
         (
             [other("00:00.0", HOST_BRIDGE, "skl_uncore"), other("00:1f.4", SMBUS, "i801_smbus")],
             {},
-            ["unbind the driver of each one that the host can spare: `echo ADDRESS >"],
-            ["to the guest too"],
+            ["unbind all of these, if the host can spare them"],
+            ["to the guest", "the guest these"],
         ),
+        ([other("00:1f.4", SMBUS, "i801_smbus")], {}, ["unbind its driver, if"], ["to the guest"]),
         (
             list(card("03:00", 2)), {}, ["another slot", "ACS"],
-            ["to the guest too", "unbind"],
+            ["to the guest", "unbind"],
         ),
-        (
-            [other("04:00.0", SATA, "ahci")], {},
-            ["(SATA controller)", "unbind its driver: `echo ADDRESS >"], ["echo 0000:04:00.0"],
-        ),
-        ([other("04:00.0", AUDIO, "snd_hda_intel")], {}, ["(audio device)"], []),
+        # to spare the disk helps nobody while the other card is there
+        ([*card("03:00", 2), other("04:00.0", NVME, "nvme")], {}, ["another slot", "ACS"],
+         ["the guest these", "to the guest", "unbind", "spare"]),
+        ([other("04:00.0", SATA, "ahci")], {"iommu_kind": "intel"},
+         ["ACS in the firmware, if it has that", "to the guest"], ["“ACS Enable”"]),
+        ([other("04:00.0", AUDIO, "snd_hda_intel")], {}, ["give it to the guest"], []),
     ],
 )  # fmt: skip
 def test_the_ways_out_that_there_are(
@@ -105,8 +122,9 @@ def test_the_ways_out_that_there_are(
     mend = found.mend or ""
     assert [word for word in words if word not in mend] == []
     assert [word for word in never if word in mend] == []
-    assert "the guest may reach its neighbours' memory" in mend
+    assert "An ACS override isolates nothing: the guest can reach its neighbours" in mend
     assert found.why not in mend
+    assert not [f.address for f in others if f.address in mend], "the reason names them"
 
 
 @pytest.mark.parametrize("managed", [True, False])
@@ -117,15 +135,18 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
     assert gpu is not None
     mend = ground.viable(gpu).mend or ""
-    assert (
-        "`virsh nodedev-detach pci_0000_04_00_0` first, if the host can do without it: the guest "
-        "names it already"
-    ) in mend
-    assert "give 0000:05:00.0 (serial port) to the guest too" in mend
+    assert "give the guest these" in mend
     alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
     assert alone is not None
     mend = ground.viable(alone).mend or ""
-    assert ("to the guest too" in mend, "driver/unbind" in mend) == (False, False)
+    first = "`virsh nodedev-detach pci_0000_04_00_0`"
+    assert mend == f"{first} first, if the host can spare it: the guest names it already"
+    both = domain("win11", "02:00.0", "02:00.1", "04:00.0", "05:00.0", managed=managed)
+    gpu = assess(snapshot(host(usb, serial), [both])).gpu(CARD)
+    assert gpu is not None
+    assert ground.viable(gpu).mend == (
+        f"{first}, and so on, first, if the host can spare them: the guest names them already"
+    )
 
 
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
@@ -137,6 +158,108 @@ def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
     gpu = assess(snapshot(pci)).gpu("0000:00:02.0")
     assert gpu is not None
     assert "slot" not in (ground.viable(gpu).mend or "slot")
+
+
+APU = function("66:00.0", vendor="1002", device="1900", name="Phoenix3", driver="amdgpu",
+               iommu_group=2, boot_vga=False)  # fmt: skip
+PSP = function("66:00.2", "108000", vendor="1022", device="15c7", name="CCP", iommu_group=5)
+FIXED = [
+    (APU, [PSP], None),
+    (function("02:00.0", name="GA106M [GeForce RTX 3060 Mobile / Max-Q]"), [], None),
+    (function("02:00.0", device="25fb", name="GA107 [RTX A500 Embedded GPU]"), [], None),
+    (function("02:00.0", device="24df", name="GA104M"), [], None),
+    (function("02:00.0", device="1db1", name="GV100GL [Tesla V100 SXM2 16GB]"), [], None),
+    (function("02:00.0", device="20b3", name="GA100 [A100-SXM-64GB]"), [], None),
+    (function("05:00.0", device="2e12", name="GB20B [GB10]"), [], None),
+    (function("02:00.0", device="2b00", name="10de:2b00"), [], None),
+    (function("02:00.0", vendor="1a03", device="2000", name="ASPEED Graphics Family"), [], None),
+    (function("02:00.0", vendor="102b", device="0536", name="MGA G200EW"), [], None),
+    (function("02:00.0", vendor="19e5", device="1711", name="Hi171x"), [], None),
+    (function("02:00.0", vendor="1002", device="74a1", name="[Instinct MI300X OAM]"), [], None),
+    (function("00:02.0", vendor="8086", name="UHD Graphics 630"), [], 3),
+    *((function("02:00.0", vendor="1002", name="Navi 23 [Radeon RX 6600M]"), [], chassis)
+      for chassis in (8, 9, 10, 11, 12, 13, 14, 30, 31, 32, 36)),
+    (function("02:00.0"), [], 10),  # the names are not always right
+]  # fmt: skip
+UNKNOWN = [
+    (function("02:00.0", vendor="1002", device="73ff", name="Navi 23 [Radeon RX 6600]"), [], None),
+    (function("02:00.0", vendor="8086", device="56a0", name="DG2 [Arc A770]"), [], 3),
+    (function("02:00.0", device="2783", name="10de:2783"), [], None),
+    (function("02:00.0", vendor="102b", device="0525", name="MGA G400"), [], 35),
+    (function("02:00.0", NVME, vendor="144d", device="a808", name="SM981"), [], 2),
+    # the PSP of another slot, whose address only begins alike
+    (function("66:00.0", vendor="1002", name="Navi 23"),
+     [replace(PSP, address="0000:66:000.2")], None),
+]  # fmt: skip
+IN_A_SLOT = [
+    (function("02:00.0"), [], None),
+    (function("02:00.0"), [], 3),
+    (function("02:00.0", device="1db4", name="GV100GL [Tesla V100 PCIe 16GB]"), [PSP], 23),
+]
+
+
+@pytest.mark.parametrize(
+    ("device", "beside", "chassis", "there"),
+    [*((*each, False) for each in FIXED), *((*each, None) for each in UNKNOWN),
+     *((*each, True) for each in IN_A_SLOT)],
+)  # fmt: skip
+def test_only_what_is_in_a_slot_can_be_put_into_another(
+    device: PciFunction, beside: list[PciFunction], chassis: int | None, there: bool | None
+) -> None:
+    facts = HostFacts("atlas", "6.12", chassis=chassis)
+    assert isolation.in_slot(device, [device, *beside], facts) is there
+    advice = isolation.another_slot(device, [device, *beside], facts)
+    assert advice == {True: "try another slot", None: "try another slot, if it is in one",
+                      False: None}[there]  # fmt: skip
+    left_out = isolation.without_group(device, [device, *beside], facts)
+    assert ("slot" in left_out) is (there is not False)
+    if device.is_gpu:
+        blocked = replace(device, iommu_group=2, driver="nvidia", boot_vga=False)
+        pci = host(blocked, *beside, other("04:00.0", NVME, "nvme"))
+        pci = replace(pci, functions=tuple(f for f in pci.functions if "02:00" not in f.address
+                                           or f is blocked))  # fmt: skip
+        gpu = assess(snapshot(pci, facts=facts)).gpu(device.address)
+        assert gpu is not None
+        mend = ground.viable(gpu).mend or ""
+        assert ("slot" in mend) is (there is not False)
+        assert "ACS" in mend
+
+
+@pytest.mark.parametrize(("chassis", "slot"), [(10, False), (3, True), (None, True)])
+def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
+    chassis: int | None, slot: bool
+) -> None:
+    disks = (other("04:00.0", NVME, "nvme"), other("05:00.0", NIC, "igb"))
+    pci = inventory(*card("01:00", 1, boot_vga=True), *disks)
+    guest = domain("win11", "05:00.0", managed=True)
+    found = snapshot(pci, [guest], facts=HostFacts("atlas", "6.12", chassis=chassis))
+    fresh = Fresh(assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True))
+    mend = devices.check(guest, fresh).mend or ""
+    assert "give the guest all of the group" in mend
+    assert ("slot" in mend) is slot
+
+
+CODES = st.sampled_from([NVME, NIC, SMBUS, USB, AUDIO, HOST_BRIDGE, SATA, "070002", "030000"])
+
+
+@given(
+    st.lists(CODES, min_size=1, max_size=8), st.sampled_from(["amd", "intel", "smmu", None]),
+    st.sampled_from([None, 3, 10]), st.sampled_from(["1002", "10de"]), st.booleans(),
+)  # fmt: skip
+def test_what_can_be_done_is_said_in_two_sentences_and_names_nothing_twice(
+    codes: list[str], kind: Any, chassis: int | None, maker: str, taken: bool
+) -> None:
+    gpu = function("02:00.0", vendor=maker, iommu_group=2, driver="x", boot_vga=False)
+    others = [other(f"{n:02x}:00.0", code, "x") for n, code in enumerate(codes, 4)]
+    pci = inventory(gpu, *others, iommu_kind=kind)
+    named = {f.address for f in others} if taken else set()
+    facts = HostFacts("atlas", "6.12", chassis=chassis)
+    found = viability(gpu, pci, named, facts)
+    mend = found.mend or ""
+    assert found.viable is False
+    assert 0 < len(mend) <= 200
+    assert mend.count(". ") <= 1
+    assert not [f.address for f in others if f.address in mend]
 
 
 @pytest.mark.parametrize(

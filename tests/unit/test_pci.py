@@ -460,3 +460,17 @@ def test_the_facts_of_a_captured_host(tmp_path: Path) -> None:
     link(kernel / "hostname", kernel)
     (kernel / "osrelease").write_text("6.12.0\n")
     assert source.read() == HostFacts("tower[2J\ufffd", "6.12.0")
+
+
+@pytest.mark.parametrize(
+    ("text", "chassis"),
+    [("10\n", 10), ("3", 3), ("35\n\0\0", 35), ("", None), ("laptop\n", None), ("-1\n", None)],
+)
+def test_the_case_of_a_host(tmp_path: Path, text: str, chassis: int | None) -> None:
+    place = tmp_path / "sys/class/dmi/id"
+    place.mkdir(parents=True)
+    assert FactsSource(Plain(tmp_path)).read().chassis is None
+    (place / "chassis_type").write_text(text)
+    found = FactsSource(Plain(tmp_path)).read()
+    assert (found.chassis, found.captured) == (chassis, True)
+    assert FactsSource().read().captured is False

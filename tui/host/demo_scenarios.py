@@ -123,7 +123,7 @@ def laptop(seed: int) -> Machine:
     )  # fmt: skip
     board = functions(NOTEBOOK, boot_vga="0000:00:02.0")
     tenants = (_win11(False, seed, memory_mib=8192), _debian_build())
-    facts = HostFacts("dash", "6.16.8-arch1-1")
+    facts = HostFacts("dash", "6.16.8-arch1-1", chassis=10)
     return Machine(board, (_graphics(seed), geforce), tenants, "intel", facts)
 
 

@@ -38,10 +38,16 @@ class Unavailable:
 
 @dataclass(frozen=True, slots=True)
 class HostFacts:
-    """uname(2): the host's name and its kernel release."""
+    """uname(2): the host's name and its kernel release.
+
+    What a host keeps is not compared: ``chassis``, the type that its firmware tells (SMBIOS,
+    DSP0134, 7.4.1), and ``captured``, whether it is a captured host.
+    """
 
     name: str
     kernel: str
+    chassis: int | None = field(default=None, compare=False)
+    captured: bool = field(default=False, compare=False)
 
 
 # --- readings: PCI and IOMMU --------------------------------------------------

@@ -64,7 +64,7 @@ from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
 from tui.rules.holding import how_to_stop
-from tui.rules.isolation import detach, without_group
+from tui.rules.isolation import NOWHERE, another_slot, detach, without_group
 from tui.rules.viability import blocks, undecided
 
 ID = "guest.devices"
@@ -270,15 +270,16 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
                       "capture /sys/kernel/iommu_groups as well")  # fmt: skip
     group = next((g for g in seen.view.groups if g.id == function.iommu_group), None)
     if group is None or group.id is None or group.noiommu:
-        on = seen.view.iommu_enabled
-        mend = without_group(function) if on else IOMMU_ON
+        on, facts = seen.view.iommu_enabled, seen.view.facts or NOWHERE
+        mend = without_group(function, seen.functions.values(), facts) if on else IOMMU_ON
         return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", mend)
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
         why = f"shares IOMMU group {group.id} with {listed(staying)}, on drivers of the host"
-        return _found(dev, "fail", why, "group not viable",
-                      "try another slot, or give the guest all of the group")  # fmt: skip
+        slot = another_slot(function, seen.functions.values(), seen.view.facts or NOWHERE)
+        mend = f"{f'{slot}; or ' if slot else ''}give the guest all of the group"
+        return _found(dev, "fail", why, "group not viable", mend)
     dark = [f.address for f in rest if undecided(f)]
     if dark:
         why = f"shares IOMMU group {group.id} with {dark[0]}, whose driver cannot be read"

@@ -7,33 +7,46 @@ Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Sequence
 
-from tui.model import Inventory, PciFunction, listed
+from tui.model import HostFacts, Inventory, PciFunction
+from tui.rules.brand import is_system
+from tui.rules.family import NVIDIA, nvidia_model
 
 IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
-UNREADABLE = "run vfiotop as root, and see whether the kernel's log tells of this device"
+UNREADABLE = "run vfiotop as root; if it is, see what the kernel's log tells of this device"
 
-OVERRIDE = (
-    "The ACS override patch (pcie_acs_override=) isolates nothing: the kernel then trusts an "
-    "isolation that the hardware does not give, and the guest may reach its neighbours' memory"
-)
+OVERRIDE = "An ACS override isolates nothing: the guest can reach its neighbours"
+"""What pcie_acs_override= of a patched kernel comes to: the kernel then trusts an isolation that
+the hardware does not give."""
 
-_KINDS = {
-    "0c03": "USB controller", "0108": "NVMe disk", "0106": "SATA controller",
-    "01": "disk controller", "02": "network card", "04": "audio device", "07": "serial port",
-}  # fmt: skip
-"""Classes of devices that a guest can use as well as the host; the longer prefix first."""
+_OF_USE = ("01", "02", "04", "0700", "0c03")
+"""Classes of devices that a guest can use as well as the host: disks, networks, sound, serial
+ports, USB."""
 
-_HOSTS_OWN = ("01", "02")
-"""Classes of devices that the host may run from: disks and networks."""
-
-INTEL = "8086"
+INTEL, AMD = "8086", "1022"
+"""Makers of processors and chipsets; AMD's graphics cards are 1002's."""
 
 _ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
+
+_OF_A_SERVER = ("1a03", "19e5")
+"""Makers of the graphics that servers are managed by: ASPEED, HiSilicon."""
+
+_MATROX, _G200E = "102b", re.compile(r"052[24]|053[0-9a-f]")
+"""Matrox's for the same; others of theirs are cards (drivers/gpu/drm/mgag200)."""
+
+_NO_SLOTS = frozenset({8, 9, 10, 11, 12, 13, 14, 30, 31, 32, 36})
+"""Types of chassis whose graphics are soldered, or modules: portables, notebooks and hand helds,
+the docking station that one is in, all-in-ones, tablets and their like, sticks."""
+
+_MODULE = re.compile(r"\b(?:SXM\d?|OAM|Embedded)\b")
+"""Names of what is put into a socket of its own, or soldered."""
+
+NOWHERE = HostFacts("unknown", "unknown")
+"""A host of which nothing is known."""
 
 
 def ways_out(
@@ -41,10 +54,23 @@ def ways_out(
     blocking: Sequence[PciFunction],
     inventory: Inventory,
     named: Collection[str] = (),
+    facts: HostFacts = NOWHERE,
 ) -> str:
-    """What frees the group of ``gpu`` from the functions that block it, as sentences. ``named``
-    are those that the card's guest takes already."""
-    return f"{'; or '.join(_ways(gpu, blocking, inventory, named))}. {OVERRIDE}"
+    """What frees the group of ``gpu`` from the functions that block it, in two sentences at most.
+    ``named`` are those that the card's guest takes already: nothing else is in its way then."""
+    if all(f.address in named for f in blocking):
+        more, them = (", and so on,", "them") if len(blocking) > 1 else ("", "it")
+        first = f"{detach(blocking[0].address)}{more} first, if the host can spare {them}"
+        return f"{first}: the guest names {them} already"
+    slot = another_slot(gpu, inventory.functions, facts)
+    acs = {
+        "amd": "“ACS Enable” in the firmware (AMD CBS)",
+        "intel": "ACS in the firmware, if it has that",
+    }.get(inventory.iommu_kind or "", "ACS in the firmware")
+    first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
+    gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
+    spare = "" if any(f.slot in gpu_slots for f in blocking) else f"; or {_spare(blocking)}"
+    return f"{first}{spare}. {OVERRIDE}"
 
 
 def detach(address: str) -> str:
@@ -52,12 +78,15 @@ def detach(address: str) -> str:
     return f"`virsh nodedev-detach pci_{address.replace(':', '_').replace('.', '_')}`"
 
 
-def without_group(function: PciFunction) -> str:
+def without_group(
+    function: PciFunction, beside: Iterable[PciFunction] = (), facts: HostFacts = NOWHERE
+) -> str:
     """What gets a group for a function where others have theirs, so that the IOMMU is on
     (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
-    if _bus(function) != _ON_BOARD:
-        return "put it into another slot; or turn off VMD in the firmware, if it is behind that"
-    if function.vendor == INTEL:
+    slot = another_slot(function, beside, facts)
+    if slot is not None:
+        return f"{slot}; or turn off VMD in the firmware, if it is behind that"
+    if _bus(function) == _ON_BOARD and function.vendor == INTEL:
         return (
             "take igfx_off out of intel_iommu= on the kernel's command line, if it is there: it "
             "leaves the processor's graphics out"
@@ -65,46 +94,56 @@ def without_group(function: PciFunction) -> str:
     return "see what the kernel's log says of it: `dmesg | grep -i iommu`"
 
 
-def _ways(
-    gpu: PciFunction,
-    blocking: Sequence[PciFunction],
-    inventory: Inventory,
-    named: Collection[str],
-) -> Iterator[str]:
-    on_board = _bus(gpu) == _ON_BOARD
-    if not on_board:
-        yield "put the card into another slot"
-    where = {
-        "amd": " (“ACS Enable” and “AER Cap” under AMD CBS, NBIO)",
-        "intel": " (“ACS Control” or “PCIe ACS”, on boards that have it)",
-    }.get(inventory.iommu_kind or "", "")
-    yield f"turn on ACS in the firmware{where}"
-    gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    given = [f.address for f in blocking if f.address in named]
-    if given:
-        them = "it" if len(given) == 1 else "them"
-        commands = listed([detach(address) for address in given])
-        yield f"{commands} first, if the host can do without {them}: the guest names {them} already"
-    single = [f for f in blocking if f.slot not in gpu_slots and f.address not in named]
-    movable = [f"{f.address} ({kind})" for f in single if (kind := _kind(f)) is not None]
-    if movable:
-        them = "it" if len(movable) == 1 else "them"
-        yield f"give {listed(movable)} to the guest too, if the host can do without {them}"
-    if single:
-        yield _unbind(single, alone=len(blocking) == 1)
+def another_slot(
+    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts
+) -> str | None:
+    """The advice to move a device; ``None`` where it cannot be moved."""
+    there = in_slot(function, beside, facts)
+    if there is None:
+        return "try another slot, if it is in one"
+    return "try another slot" if there else None
 
 
-def _unbind(single: Sequence[PciFunction], *, alone: bool) -> str:
-    """To the letter only for what takes no disk and no network from under the host."""
-    harmless = alone and single[0].class_code[:2] not in _HOSTS_OWN
-    address = shlex.quote(single[0].address) if harmless else "ADDRESS"
-    whose = "its driver" if alone else "the driver of each one that the host can spare"
-    return f"unbind {whose}: `echo {address} > /sys/bus/pci/devices/{address}/driver/unbind`"
+def in_slot(
+    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts = NOWHERE
+) -> bool | None:
+    """Whether a device can be put into another slot; ``None`` where that is not known.
+
+    ``beside`` are functions of the host, among them all of the device's own slot: an APU's
+    graphics, which may be on any bus, have parts of the processor there.
+    """
+    slot = f"{function.slot}."
+    parts = [function, *(f for f in beside if f.address[: len(slot)] == slot)]
+    cards = [f for f in parts if f.is_gpu]
+    if (
+        _bus(function) == _ON_BOARD
+        or facts.chassis in _NO_SLOTS
+        or any(f.vendor == AMD for f in parts)
+        or any(_fixed(f) for f in cards)
+    ):
+        return False
+    models = [nvidia_model(f.device, f.name) for f in cards if f.vendor == NVIDIA]
+    return True if any(model.form == "desktop" for model in models) else None
 
 
-def _kind(function: PciFunction) -> str | None:
-    code = function.class_code
-    return _KINDS.get(code[:4]) or _KINDS.get(code[:2])
+def _fixed(gpu: PciFunction) -> bool:
+    """Whether graphics are known to be no card that is in a slot."""
+    if gpu.vendor == _MATROX:
+        return _G200E.fullmatch(gpu.device) is not None
+    if gpu.vendor != NVIDIA:
+        return gpu.vendor in _OF_A_SERVER or _MODULE.search(gpu.name) is not None
+    notebook = nvidia_model(gpu.device, gpu.name).form == "notebook"
+    return notebook or is_system(gpu.device) or _MODULE.search(gpu.name) is not None
+
+
+def _spare(blocking: Sequence[PciFunction]) -> str:
+    """How the host does without what blocks the group, which helps where it spares all of it."""
+    of_use = all(f.class_code.startswith(_OF_USE) for f in blocking)
+    if len(blocking) == 1:
+        deed = "give it to the guest" if of_use else "unbind its driver"
+        return f"{deed}, if the host can spare it"
+    deed = "give the guest these" if of_use else "unbind all of these"
+    return f"{deed}, if the host can spare them"
 
 
 def _bus(function: PciFunction) -> str:

@@ -14,6 +14,7 @@ from tui.model import (
     Blocker,
     Direction,
     Gpu,
+    HostFacts,
     Inventory,
     PciFunction,
     Viability,
@@ -21,7 +22,7 @@ from tui.model import (
     on_vfio,
     with_host,
 )
-from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out, without_group
+from tui.rules.isolation import IOMMU_FIRST, NOWHERE, UNREADABLE, ways_out, without_group
 
 HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
@@ -51,7 +52,10 @@ def already(gpu: Gpu, direction: Direction) -> str | None:
 
 
 def viability(
-    gpu: PciFunction, inventory: Inventory, named_beside: Collection[str] = ()
+    gpu: PciFunction,
+    inventory: Inventory,
+    named_beside: Collection[str] = (),
+    facts: HostFacts = NOWHERE,
 ) -> Viability:
     """Whether VFIO could claim the GPU's group once the GPU and its companions are on
     vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
@@ -64,13 +68,15 @@ def viability(
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
         return Viability(None, moves, reason=why, mend="capture /sys/kernel/iommu_groups as well")
-    mend = without_group(gpu) if inventory.isolating else IOMMU_FIRST
+    mend = IOMMU_FIRST
+    if inventory.isolating:
+        mend = without_group(gpu, inventory.functions, facts)
     if gpu.iommu_group is None:
         return Viability(False, moves, reason=_no_group(inventory), mend=mend)
     if gpu.iommu_group in inventory.noiommu_groups:
         why = "a noiommu group isolates nothing"
         return Viability(False, moves, reason=why, mend=mend)
-    return _of_group(gpu, moves, inventory, named_beside)
+    return _of_group(gpu, moves, inventory, named_beside, facts)
 
 
 def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -92,7 +98,11 @@ def undecided(function: PciFunction) -> bool:
 
 
 def _of_group(
-    gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory, named_beside: Collection[str]
+    gpu: PciFunction,
+    moves: tuple[str, ...],
+    inventory: Inventory,
+    named_beside: Collection[str],
+    facts: HostFacts,
 ) -> Viability:
     assert gpu.iommu_group is not None
     members = group_members(gpu.iommu_group, inventory)
@@ -100,7 +110,7 @@ def _of_group(
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
-        mend = ways_out(gpu, blocking, inventory, named_beside)
+        mend = ways_out(gpu, blocking, inventory, named_beside, facts)
         return Viability(False, moves, blockers, _stay(len(blockers)), mend)
     dark = [f.address for f in members if undecided(f)]
     if dark:

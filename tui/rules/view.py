@@ -32,12 +32,14 @@ from tui.model import (
     SourceName,
     Swap,
     Unavailable,
+    Viability,
     Vitals,
     on_vfio,
     with_host,
 )
 from tui.rules import guest_readings, release, taken
 from tui.rules.family import NVIDIA, nvidia_model
+from tui.rules.isolation import NOWHERE
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.standing import standing
@@ -163,7 +165,7 @@ def _gpu(
         companions=others,
         role=role,
         owner=whose,
-        viability=viability(function, inventory, beside),
+        viability=_viability(function, inventory, snapshot, beside),
         nvidia=nvidia_model(function.device, function.name) if nvidia else None,
         vitals=card,
         reading=None if moved_by else reading,
@@ -174,6 +176,12 @@ def _gpu(
         taken_by=has_it if isinstance(has_it, Holder) else None,
         may_be_taken=has_it is None and taken.may_be(function, card),
     )
+
+
+def _viability(
+    function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Collection[str]
+) -> Viability:
+    return viability(function, inventory, beside, _read(snapshot.facts) or NOWHERE)
 
 
 def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
