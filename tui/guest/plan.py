@@ -32,7 +32,7 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     return GuestPlan(
         action, domain.name, domain.raw_name, domain.uuid, domain.word, _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap,
-        of_its_owner(_once(found, swap), fresh.readiness),
+        of_its_owner(_once(found, swap), captured=fresh.readiness.captured),
     )  # fmt: skip
 
 

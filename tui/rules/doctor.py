@@ -32,7 +32,8 @@ def examine(fresh: Fresh) -> tuple[Ward, ...]:
         *(_cards(fresh) if gpu is None else _guest_card(gpu, fresh)),
         Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
-    return tuple(Ward(w.title, of_its_owner(w.checks, fresh.readiness)) for w in wards)
+    captured = fresh.readiness.captured
+    return tuple(Ward(w.title, of_its_owner(w.checks, captured=captured)) for w in wards)
 
 
 def every(wards: tuple[Ward, ...]) -> tuple[Check, ...]:

@@ -6,22 +6,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tui.model import Check, Readiness
+from tui.model import Check
+from tui.rules.family import NEWER_NAMES
+from tui.rules.isolation import UNREADABLE
 
-_BY_KEY = re.compile(r"\b(?:press|choose it with|change that with) [a-z], or ")
+_BY_KEY = re.compile(r"\b(?:press|choose it(?: again)? with|change that with) [a-z], or ")
 _BY_ROOT = re.compile(r"\brun (?:vfiotop|this) as root\b")
-_OF_THIS_MACHINE = "in the configuration"
-_OF_ITS_OWN = "in a configuration for this host (--config FILE)"
+_THERE = {
+    UNREADABLE: "capture it again, as root and with all of its links",
+    NEWER_NAMES: "capture it with a newer list of PCI names (/usr/share/misc/pci.ids)",
+    "in the configuration": "in a configuration for this host (--config FILE)",
+}
 
 
-def of_its_owner(checks: Iterable[Check], readiness: Readiness) -> tuple[Check, ...]:
+def of_its_owner(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
     """The checks, on a captured host with those mends that its owner can apply."""
-    if not readiness.captured:
+    if not captured:
         return tuple(checks)
-    return tuple(check if check.mend is None else _told(check, check.mend) for check in checks)
+    return tuple(replace(check, mend=by_its_owner(check.mend)) for check in checks)
 
 
-def _told(check: Check, mend: str) -> Check:
-    mend = _BY_ROOT.sub("capture it as root", _BY_KEY.sub("", mend))
-    mend = mend.replace(_OF_THIS_MACHINE, _OF_ITS_OWN)
-    return replace(check, mend=mend)
+def by_its_owner(mend: str | None) -> str | None:
+    """What the owner of a captured host does in place of somebody who is on it."""
+    if mend is None:
+        return None
+    for here, there in _THERE.items():
+        mend = mend.replace(here, there)
+    return _BY_ROOT.sub("capture it as root", _BY_KEY.sub("", mend))

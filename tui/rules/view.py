@@ -38,6 +38,7 @@ from tui.model import (
     with_host,
 )
 from tui.rules import guest_readings, release, taken
+from tui.rules.elsewhere import by_its_owner, of_its_owner
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.isolation import NOWHERE
 from tui.rules.release import never_recovers
@@ -84,7 +85,13 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
-    return replace(view, checks=standing(view, snapshot.guests))
+    checks = of_its_owner(standing(view, snapshot.guests), captured=_is_captured(snapshot))
+    return replace(view, checks=checks)
+
+
+def _is_captured(snapshot: Snapshot) -> bool:
+    facts = _read(snapshot.facts)
+    return facts is not None and facts.captured
 
 
 def _iommu_enabled(inventory: Inventory) -> bool | None:
@@ -181,7 +188,9 @@ def _gpu(
 def _viability(
     function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Collection[str]
 ) -> Viability:
-    return viability(function, inventory, beside, _read(snapshot.facts) or NOWHERE)
+    facts = _read(snapshot.facts) or NOWHERE
+    found = viability(function, inventory, beside, facts)
+    return replace(found, mend=by_its_owner(found.mend)) if facts.captured else found
 
 
 def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
@@ -228,6 +237,8 @@ def _reading(
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none."""
     if on_vfio(function.driver):
+        if isinstance(has_it, Domain) and _is_captured(snapshot):
+            return None, snapshot.agent.reason if isinstance(snapshot.agent, Unavailable) else None
         if isinstance(has_it, Domain):
             return guest_readings.reading(function, has_it, inventory.gpus, snapshot.agent)
         if has_it is not None:

@@ -58,7 +58,7 @@ def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
     moves_whole = (condition.movable(gpu), _needed(gpu, plan.direction))
     every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
-    return of_its_owner(every, fresh.readiness)
+    return of_its_owner(every, captured=fresh.readiness.captured)
 
 
 def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
