@@ -58,6 +58,7 @@ from tui.model import (
     Verdict,
     listed,
     on_vfio,
+    with_host,
 )
 from tui.rules import passthrough, taken
 from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
@@ -304,7 +305,8 @@ def _of_card(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     """A function of a card that our start binds, by the same checks as that."""
     gpu = seen.by_us[dev.address]
     checks = (passthrough.not_shared(gpu), passthrough.two_gpus(gpu, seen.view))
-    refused = next((c for c in checks if c.verdict == "fail"), None) if on_host(function) else None
+    home = with_host(function.driver)
+    refused = next((c for c in checks if c.verdict == "fail"), None) if home else None
     if refused is None:
         return _found(dev, "pass", "is bound before the start")
     why = f"is on {function.driver}: {refused.why}"

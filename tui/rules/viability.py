@@ -19,7 +19,7 @@ from tui.model import (
     Viability,
     listed,
     on_vfio,
-    with_host,
+    side,
 )
 from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out, without_group
 
@@ -44,10 +44,10 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
 
 def already(gpu: Gpu, direction: Direction) -> str | None:
     """Where a card is that needs no move in that direction, as in "the card is … already"."""
-    on = [on_vfio(f.driver) for f in (gpu.function, *gpu.companions)]
+    own, others = side(gpu.function.driver), {side(f.driver) for f in gpu.companions}
     if direction == "bind":
-        return f"on {gpu.function.driver}" if all(on) else None
-    return "with the host" if with_host(gpu.function.driver) and not any(on) else None
+        return f"on {gpu.function.driver}" if own == "vfio" and others <= {"vfio"} else None
+    return "with the host" if own == "host" and others <= {"host", None} else None
 
 
 def viability(

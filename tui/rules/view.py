@@ -208,7 +208,8 @@ def _owner(
         return "stuck" if moved_by.stuck else "moving"
     found = owner(function, domains, card.removal if card else None)
     lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
-    return "unknown" if found == "none" and lost and function.vendor == NVIDIA else found
+    leaving = function.driver is None and lost and function.vendor == NVIDIA
+    return "unknown" if found == "none" and leaving else found
 
 
 def _reading(
