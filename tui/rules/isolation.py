@@ -32,7 +32,7 @@ _HOSTS_OWN = ("01", "02")
 
 INTEL = "8086"
 
-_ON_BOARD = "00"
+ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
 
 
@@ -49,13 +49,22 @@ def ways_out(
 
 def detach(address: str) -> str:
     """The command by which libvirt takes a function from its driver for a guest."""
-    return f"`virsh nodedev-detach pci_{address.replace(':', '_').replace('.', '_')}`"
+    return f"`virsh nodedev-detach {_node(address)}`"
+
+
+def attach_again(address: str) -> str:
+    """The command by which libvirt gives it back to its driver."""
+    return f"`virsh nodedev-reattach {_node(address)}`"
+
+
+def _node(address: str) -> str:
+    return f"pci_{address.replace(':', '_').replace('.', '_')}"
 
 
 def without_group(function: PciFunction) -> str:
     """What gets a group for a function where others have theirs, so that the IOMMU is on
     (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
-    if _bus(function) != _ON_BOARD:
+    if _bus(function) != ON_BOARD:
         return "put it into another slot; or turn off VMD in the firmware, if it is behind that"
     if function.vendor == INTEL:
         return (
@@ -71,7 +80,7 @@ def _ways(
     inventory: Inventory,
     named: Collection[str],
 ) -> Iterator[str]:
-    on_board = _bus(gpu) == _ON_BOARD
+    on_board = _bus(gpu) == ON_BOARD
     if not on_board:
         yield "put the card into another slot"
     where = {

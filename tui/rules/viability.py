@@ -7,7 +7,7 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from tui.model import (
     STUBS,
@@ -48,6 +48,16 @@ def already(gpu: Gpu, direction: Direction) -> str | None:
     if direction == "bind":
         return f"on {gpu.function.driver}" if own == "vfio" and others <= {"vfio"} else None
     return "with the host" if own == "host" and others <= {"host", None} else None
+
+
+def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
+    """Whether the functions of a card are with different sides: the host, VFIO, or nobody. A
+    function without a driver is in nobody's way; but a GPU without one is not with VFIO where
+    the rest is. What cannot be read tells nothing."""
+    seen = [f for f in (gpu, *others) if "driver" not in f.unreadable]
+    sides = {side(f.driver) for f in seen} - {None}
+    alone = gpu in seen and gpu.driver is None
+    return len(sides) > 1 or (alone and "vfio" in sides)
 
 
 def viability(

@@ -34,14 +34,13 @@ from tui.model import (
     Unavailable,
     Vitals,
     on_vfio,
-    with_host,
 )
 from tui.rules import guest_readings, release, taken
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.standing import standing
-from tui.rules.viability import companions, undecided, viability
+from tui.rules.viability import apart, companions, undecided, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
@@ -169,7 +168,7 @@ def _gpu(
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
-        half_bound=moved_by is None and _half_bound(function, others),
+        half_bound=moved_by is None and apart(function, others),
         guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
         taken_by=has_it if isinstance(has_it, Holder) else None,
         may_be_taken=has_it is None and taken.may_be(function, card),
@@ -187,13 +186,6 @@ def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
 
 def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
     return isinstance(nvml, NvmlReading) and function.address in (*nvml.spared, *nvml.resting)
-
-
-def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
-    """A companion that nobody drives is at home on both sides; such a GPU is on neither."""
-    away = [on_vfio(each.driver) for each in (function, *others)]
-    at_home = [with_host(each.driver) for each in (function, *others)]
-    return any(away) and (any(at_home) or not away[0])
 
 
 def _owner(
