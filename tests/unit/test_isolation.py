@@ -25,7 +25,17 @@ from tests.unit.made import (
     inventory,
     snapshot,
 )
-from tui.model import CardReading, Check, Gpu, HostView, Inventory, Metrics, PciFunction, listed
+from tui.model import (
+    CardReading,
+    Check,
+    Gpu,
+    HostDev,
+    HostView,
+    Inventory,
+    Metrics,
+    PciFunction,
+    listed,
+)
 from tui.rules import ground
 from tui.rules.view import assess
 from widgets.details import details_lines
@@ -117,15 +127,37 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
     assert gpu is not None
     mend = ground.viable(gpu).mend or ""
-    assert (
+    first = (
         "`virsh nodedev-detach pci_0000_04_00_0` first, if the host can do without it: the guest "
-        "names it already"
-    ) in mend
+        "names it already; or set managed='yes' for 0000:04:00.0, so that libvirt moves it"
+    )
+    # What libvirt moves by itself has to be moved by nobody.
+    assert (first in mend, "nodedev-detach" in mend) == (not managed, not managed)
     assert "give 0000:05:00.0 (serial port) to the guest too" in mend
     alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
     assert alone is not None
     mend = ground.viable(alone).mend or ""
     assert ("to the guest too" in mend, "driver/unbind" in mend) == (False, False)
+
+
+def test_of_what_two_guests_name_the_one_that_needs_advice_gets_it() -> None:
+    usb = other("04:00.0", USB, "xhci_hcd")
+    one = domain("a", "02:00.0", "04:00.0", managed=True)
+    two = domain("b", "02:00.0", "04:00.0", managed=False)
+    for pair in ([one, two], [two, one]):
+        gpu = assess(snapshot(host(usb), pair)).gpu(CARD)
+        assert gpu is not None
+        assert "nodedev-detach pci_0000_04_00_0" in (gpu.viability.mend or "")
+
+
+def test_libvirt_moves_nothing_that_a_command_line_names() -> None:
+    usb = other("04:00.0", USB, "xhci_hcd")
+    guest = domain("win11", "02:00.0")
+    raw = HostDev("0000:04:00.0", managed=False, by="command line")
+    gpu = assess(snapshot(host(usb), [replace(guest, hostdevs=(*guest.hostdevs, raw))])).gpu(CARD)
+    assert gpu is not None
+    mend = gpu.viability.mend or ""
+    assert ("nodedev-detach pci_0000_04_00_0" in mend, "managed=" in mend) == (True, False)
 
 
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:

@@ -49,6 +49,7 @@ from tui.model import (
     Check,
     DeviceUses,
     Domain,
+    Gpu,
     GuestDevice,
     Guests,
     HostDev,
@@ -60,7 +61,7 @@ from tui.model import (
     on_vfio,
     with_host,
 )
-from tui.rules import passthrough, taken
+from tui.rules import ground, passthrough, taken
 from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
@@ -131,6 +132,35 @@ def _why(alike: Sequence[GuestDevice]) -> str:
     return f"{first.why}; the same holds for {listed([device.address for device in rest])}"
 
 
+def viable(gpu: Gpu, fresh: Fresh, domain: Domain | None = None) -> Check:
+    """iommu.viable for the start of ``domain``, or of whichever guest the card is for: what that
+    start moves itself, and not from under the host, is in nobody's way."""
+    starts = [domain] if domain is not None else beside(gpu, fresh.view)
+    found = [ground.viable(gpu, _leaving(each, fresh), f"“{each.name}”") for each in starts]
+    passed = (check for check in found if check.verdict == "pass")
+    return next(passed, found[0] if found else ground.viable(gpu))
+
+
+def beside(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
+    """The domains that a card could be bound for, where its group has more in it than the card:
+    the allowed guest; where that is not known, each that names the card."""
+    if not gpu.viability.blockers:
+        return ()
+    moves = set(gpu.viability.moves)
+    naming = [guest for guest in view.guests if moves & set(guest.domain.functions)]
+    allowed = [guest for guest in naming if guest.allowed and gpu.role == "guest"]
+    return tuple(guest.domain for guest in allowed or naming)
+
+
+def _leaving(domain: Domain, fresh: Fresh) -> set[str]:
+    seen = _facts(domain, fresh)
+    there = [seen.functions[address] for address in seen.moving if address in seen.functions]
+    return {
+        f.address for f in there
+        if _by_driver(HostDev(f.address, managed=True), f, seen).verdict != "fail"
+    }  # fmt: skip
+
+
 def of_interest(view: HostView) -> tuple[Domain, ...]:
     """The domains whose devices the doctor judges: the allowed guest; where none is known, each
     that takes a device of the host."""
@@ -163,9 +193,13 @@ def held_at(domain: Domain, view: HostView) -> tuple[str, ...]:
 
 def judged(domain: Domain, fresh: Fresh) -> tuple[GuestDevice, ...]:
     """Each device that the domain names, in its order, each once."""
+    return _judged(_facts(domain, fresh))
+
+
+def _facts(domain: Domain, fresh: Fresh) -> Facts:
     holders = None if isinstance(fresh.holders, Unavailable) else fresh.holders
     guests = None if isinstance(fresh.guests, Unavailable) else fresh.guests
-    return _judged(Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly))
+    return Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
 
 
 def standing(
@@ -278,8 +312,9 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
         why = f"shares IOMMU group {group.id} with {listed(staying)}, on drivers of the host"
-        return _found(dev, "fail", why, "group not viable",
-                      "try another slot, or give the guest all of the group")  # fmt: skip
+        named = all(f.address in seen.domain.functions for f in rest if blocks(f))
+        more = None if named else "try another slot, or give the guest all of the group"
+        return _found(dev, "fail", why, "group not viable", more)
     dark = [f.address for f in rest if undecided(f)]
     if dark:
         why = f"shares IOMMU group {group.id} with {dark[0]}, whose driver cannot be read"

@@ -8,9 +8,9 @@ Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-from tui.model import Inventory, PciFunction, listed
+from tui.model import HostDev, Inventory, PciFunction, listed
 
 IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
@@ -40,10 +40,11 @@ def ways_out(
     gpu: PciFunction,
     blocking: Sequence[PciFunction],
     inventory: Inventory,
-    named: Collection[str] = (),
+    named: Mapping[str, HostDev],
 ) -> str:
     """What frees the group of ``gpu`` from the functions that block it, as sentences. ``named``
-    are those that the card's guest takes already."""
+    are those that the card's guest takes already: what
+    libvirt moves at its start (managed='yes') has to be moved by nobody else."""
     return f"{'; or '.join(_ways(gpu, blocking, inventory, named))}. {OVERRIDE}"
 
 
@@ -78,7 +79,7 @@ def _ways(
     gpu: PciFunction,
     blocking: Sequence[PciFunction],
     inventory: Inventory,
-    named: Collection[str],
+    named: Mapping[str, HostDev],
 ) -> Iterator[str]:
     on_board = _bus(gpu) == ON_BOARD
     if not on_board:
@@ -89,11 +90,15 @@ def _ways(
     }.get(inventory.iommu_kind or "", "")
     yield f"turn on ACS in the firmware{where}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    given = [f.address for f in blocking if f.address in named]
+    given = [dev for f in blocking if (dev := named.get(f.address)) and not dev.managed]
     if given:
         them = "it" if len(given) == 1 else "them"
-        commands = listed([detach(address) for address in given])
+        commands = listed([detach(dev.address) for dev in given])
         yield f"{commands} first, if the host can do without {them}: the guest names {them} already"
+    by_libvirt = [dev.address for dev in given if dev.by != "command line"]
+    if by_libvirt:  # which knows nothing of QEMU's command line
+        them = "it" if len(by_libvirt) == 1 else "them"
+        yield f"set managed='yes' for {listed(by_libvirt)}, so that libvirt moves {them}"
     single = [f for f in blocking if f.slot not in gpu_slots and f.address not in named]
     movable = [f"{f.address} ({kind})" for f in single if (kind := _kind(f)) is not None]
     if movable:

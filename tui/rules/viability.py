@@ -7,13 +7,14 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
     STUBS,
     Blocker,
     Direction,
     Gpu,
+    HostDev,
     Inventory,
     PciFunction,
     Viability,
@@ -25,6 +26,8 @@ from tui.rules.isolation import IOMMU_FIRST, UNREADABLE, ways_out, without_group
 
 HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
+
+NOTHING: Mapping[str, HostDev] = {}
 
 
 def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -61,11 +64,11 @@ def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
 
 
 def viability(
-    gpu: PciFunction, inventory: Inventory, named_beside: Collection[str] = ()
+    gpu: PciFunction, inventory: Inventory, named_beside: Mapping[str, HostDev] = NOTHING
 ) -> Viability:
     """Whether VFIO could claim the GPU's group once the GPU and its companions are on
     vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
-    the card's guest takes already."""
+    the card's guest takes already, by address."""
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
@@ -102,7 +105,10 @@ def undecided(function: PciFunction) -> bool:
 
 
 def _of_group(
-    gpu: PciFunction, moves: tuple[str, ...], inventory: Inventory, named_beside: Collection[str]
+    gpu: PciFunction,
+    moves: tuple[str, ...],
+    inventory: Inventory,
+    named_beside: Mapping[str, HostDev],
 ) -> Viability:
     assert gpu.iommu_group is not None
     members = group_members(gpu.iommu_group, inventory)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
@@ -20,6 +20,7 @@ from tui.model import (
     Group,
     Guest,
     Holder,
+    HostDev,
     HostView,
     Inventory,
     NvidiaModule,
@@ -130,7 +131,7 @@ def _gpus(
             snapshot,
             domains,
             has_it=had_by.get(f.address),
-            beside=beside.get(f.address, ()),
+            beside=beside.get(f.address, {}),
         )
         for f in functions
     )
@@ -145,7 +146,7 @@ def _gpu(
     domains: tuple[Domain, ...],
     *,
     has_it: Domain | Holder | None,
-    beside: Collection[str],
+    beside: Mapping[str, HostDev],
 ) -> Gpu:
     vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
@@ -175,12 +176,16 @@ def _gpu(
     )
 
 
-def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
-    """What the guests that take a function take whole, by that function."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
+    """What the guests that take a function take whole, by that function and by address. Of
+    several guests the one that does not have libvirt move it counts: it needs the advice."""
+    found: dict[str, dict[str, HostDev]] = defaultdict(dict)
     for domain in domains:
+        whole = [dev for dev in domain.hostdevs if dev.by != "mdev"]
         for address in domain.functions:
-            found[address].update(domain.functions)
+            for dev in whole:
+                if not dev.managed or dev.address not in found[address]:
+                    found[address][dev.address] = dev
     return found
 
 
