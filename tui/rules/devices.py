@@ -34,7 +34,8 @@ is on a host driver, managed='yes',
 
 The host uses a function on which a disk hangs that is mounted, swap or part of something else,
 a network interface with an address or in a bridge, the last USB controller, the last keyboard, or
-whose sound or disk a process has open. A QEMU command line is managed='no' to libvirt, which does
+whose sound or disk a process has open. A driver that lends it to a program, as uio does, counts
+as one of the host here. A QEMU command line is managed='no' to libvirt, which does
 not know of it: QEMU then refuses to start.
 
 Source: libvirt, src/hypervisor/virhostdev.c; kernel, Documentation/driver-api/vfio.rst.
