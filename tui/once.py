@@ -72,7 +72,11 @@ def plan_once(
             raise NoSuchCard(_no_such_card(view, address))
         return gpu
 
-    seen = _look(host, choice, patience, lambda view: ([meant_card(view)], ()))
+    def scope(view: HostView) -> Scope:
+        gpu = meant_card(view)
+        return [gpu], devices.beside(gpu, view) if direction == "bind" else ()
+
+    seen = _look(host, choice, patience, scope)
     return planned(meant_card(seen.view), direction, seen)
 
 

@@ -18,7 +18,7 @@ from tests.ui.rig import Rig as Sources
 from tests.ui.test_swap import at_home
 from tests.unit.test_runner import Deed, Full, Machine
 from tui.host import HostError
-from tui.model import Holder, Holders, Inventory, Readiness, Step
+from tui.model import Guests, Holder, Holders, HostDev, Inventory, PciFunction, Readiness, Step
 from tui.swap import command
 from tui.swap.command import NobodyAsks
 from tui.swap.consent import Consent, Doubtful, Refused, Unfinished
@@ -158,6 +158,32 @@ def test_a_bind_and_the_way_back(bench: Bench) -> None:
     assert bench.run(back).state == "done"
     assert bench.machine.drivers == HOME
     assert bench.heard == [there.identity, back.identity]
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_a_neighbour_that_libvirt_moves_is_not_in_the_way_of_a_start(
+    bench: Bench, managed: bool
+) -> None:
+    """The runner sees who names the neighbour, as the plan of the start did. It leaves it alone:
+    libvirt takes it at the start, and nobody does where it is not managed."""
+    beside = PciFunction(
+        "0000:03:00.0", "1912", "0014", "070002", "Serial controller", driver="serial",
+        iommu_group=14,
+    )  # fmt: skip
+    found = bench.inventory
+    functions = tuple(sorted((*found.functions, beside), key=lambda f: f.address))
+    bench.sources.pci.reading = replace(found, functions=functions)
+    guests = bench.sources.guests.reading
+    assert isinstance(guests, Guests)
+    names = HostDev(beside.address, managed=managed)
+    domains = tuple(replace(d, hostdevs=(*d.hostdevs, names)) for d in guests.domains)
+    bench.sources.guests.reading = replace(guests, domains=domains)
+    if not managed:
+        refused(bench, Request("bind", CARD), "0000:03:00.0 is used by the host \\(serial\\)")
+        return
+    assert bench.run(Request("bind", CARD)).state == "done"
+    assert bench.machine.drivers == LENT
+    assert not [done for done in bench.machine.done if beside.address in str(done)]
 
 
 @pytest.mark.parametrize("interrupted", [False, True])

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.made import NOON, USB, card, domain, function, inventory, snapshot
+from tests.unit.made import AUDIO, NOON, USB, card, domain, function, inventory, snapshot
 from tui.model import (
     CardReading,
     CardVitals,
     Check,
+    Direction,
     Holders,
     HostView,
     NvmlReading,
@@ -27,6 +28,8 @@ from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.status_text import as_text
+from tui.swap.plan import steps
+from tui.swap.preflight import NEEDED, planned
 
 CARD, HOST_CARD = "0000:02:00.0", "0000:01:00.0"
 READY = Readiness(root=True, vfio_pci=True)
@@ -82,6 +85,206 @@ def test_one_function_of_four() -> None:
     assert checks(seen(*functions))["swap.half-bound", CARD].verdict == "warn"
     functions[2] = replace(functions[2], driver=None, unreadable=("driver",))
     assert checks(seen(*functions))["swap.half-bound", CARD].verdict == "unknown"
+
+
+VFIO, VARIANT, STUB, UIO = "vfio-pci", "nvgrace-gpu-vfio-pci", "pci-stub", "uio_pci_generic"
+DRIVERS = ("host", VFIO, VARIANT, STUB, UIO, None)
+
+OF_A_PAIR = {
+    # The host plays sound through its card. What VFIO, a stub or uio has of the card it has not;
+    # a function that nobody drives is probed by its driver whenever that is loaded.
+    "host": ("pass", "warn", "warn", "warn", "warn", "pass"),
+    # A companion on a host driver or on uio keeps VFIO from the group (driver_managed_dma is not
+    # set), and one on a stub is refused by libvirt where managed='no'. One without a driver may
+    # have none on the host either, as UCSI functions do, and is nobody's loss.
+    VFIO: ("warn", "pass", "pass", "warn", "warn", "pass"),
+    # VFIO's drivers share a group.
+    VARIANT: ("warn", "pass", "pass", "warn", "warn", "pass"),
+    # Nobody has the GPU: whoever has its sound has half a card. Where a stub or uio has both, or
+    # the other has no driver, neither side has any of it.
+    STUB: ("warn", "warn", "warn", "pass", "pass", "pass"),
+    UIO: ("warn", "warn", "warn", "pass", "pass", "pass"),
+    # No driver is loaded for the GPU: nothing was taken from the host, unless VFIO has the rest.
+    None: ("pass", "warn", "warn", "pass", "pass", "pass"),
+}
+"""The GPU's driver, and the verdict for each of ``DRIVERS`` that its sound may be on."""
+
+CELLS = [
+    (gpu, sound, verdict)
+    for gpu, row in OF_A_PAIR.items()
+    for sound, verdict in zip(DRIVERS, row, strict=True)
+]
+
+
+def pair(gpu: str | None, sound: str | None, sound_group: int = 2) -> tuple[PciFunction, ...]:
+    return (
+        function("02:00.0", driver="nvidia" if gpu == "host" else gpu, iommu_group=2,
+                 boot_vga=False),
+        function("02:00.1", AUDIO, driver="snd_hda_intel" if sound == "host" else sound,
+                 iommu_group=sound_group),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("gpu", "sound", "verdict"), CELLS)
+def test_each_mix_of_two_functions(gpu: str | None, sound: str | None, verdict: str) -> None:
+    found = seen(*pair(gpu, sound))
+    check = checks(found)["swap.half-bound", CARD]
+    assert check.verdict == verdict, check
+    assert ("half bound" in as_text(assess(found))) is (verdict == "warn")
+
+
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+@pytest.mark.parametrize(("gpu", "sound", "verdict"), CELLS)
+def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
+    gpu: str | None, sound: str | None, verdict: str, direction: Direction
+) -> None:
+    found = seen(*pair(gpu, sound))
+    fresh = Fresh(assess(found), found.guests, Holders(()), READY)
+    (mixed,) = (each for each in fresh.view.gpus if each.address == CARD)
+    plan = planned(mixed, direction, fresh)
+    (needed,) = (check for check in plan.checks if check.id == NEEDED)
+    if verdict == "warn":
+        assert f"`vfiotop {direction} {CARD}`" in (
+            checks(found)["swap.half-bound", CARD].mend or ""
+        )
+        assert needed.verdict == "pass"
+        assert not plan.refusals
+    homes = {CARD: "nvidia", "0000:02:00.1": "snd_hda_intel"}
+    drivers = {f.address: f.driver for f in (mixed.function, *mixed.companions)}
+    for step in steps(mixed, direction):
+        if step.kind == "unbind" and step.address:
+            assert drivers[step.address] in (step.path or "").split("/")
+            drivers[step.address] = None
+        if step.kind == "probe" and step.address:
+            drivers[step.address] = step.driver or homes[step.address]
+    moved = [replace(f, driver=drivers[f.address]) for f in (mixed.function, *mixed.companions)]
+    if direction == "bind":
+        assert {f.driver for f in moved} <= {VFIO, VARIANT}
+    else:
+        assert {f.driver for f in moved} <= {"nvidia", "snd_hda_intel"}
+    assert checks(seen(*moved))["swap.half-bound", CARD].verdict == "pass"
+
+
+@pytest.mark.parametrize("odd", [1, 2, 3])
+@pytest.mark.parametrize(("gpu", "other", "verdict"), CELLS)
+def test_one_of_three_companions_is_enough(
+    gpu: str | None, other: str | None, verdict: str, odd: int
+) -> None:
+    """The other two are without a driver, which is no side."""
+    functions = [replace(f, driver=None) for f in four(None, None)]
+    functions[0] = replace(functions[0], driver="nvidia" if gpu == "host" else gpu)
+    functions[odd] = replace(functions[odd], driver="xhci_hcd" if other == "host" else other)
+    assert checks(seen(*functions))["swap.half-bound", CARD].verdict == verdict
+
+
+@pytest.mark.parametrize("driver", ["igb_uio", "pciback", "xen-pciback", "pci-pf-stub"])
+def test_other_drivers_with_which_nobody_here_has_a_function(driver: str) -> None:
+    for gpu, sound in (("host", driver), (driver, "host"), (VFIO, driver), (driver, VFIO)):
+        assert checks(seen(*pair(gpu, sound)))["swap.half-bound", CARD].verdict == "warn"
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2])
+def test_what_cannot_be_read_hides_no_mix_and_makes_none(lost: int) -> None:
+    mixed = list(four(VFIO, "host"))
+    mixed[3] = replace(mixed[3], driver=VFIO)
+    mixed[lost] = replace(mixed[lost], driver=None, unreadable=("driver",))
+    check = checks(seen(*mixed))["swap.half-bound", CARD]
+    assert check.verdict == "warn"
+    assert f"0000:02:00.{lost} on a driver that cannot be read" in check.why
+    whole = list(four(VFIO, VFIO))
+    whole[lost] = replace(whole[lost], driver=None, unreadable=("driver",))
+    found = seen(*whole)
+    assert checks(found)["swap.half-bound", CARD].verdict == "unknown"
+    assert "half bound" not in as_text(assess(found))
+
+
+@pytest.mark.parametrize("never", ["no other card", "another card on uio"])
+def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
+    others = card("01:00", 1, UIO, boot_vga=False) if "uio" in never else ()
+    found = snapshot(inventory(*others, *pair(STUB, "host")))
+    assert checks(found, Choice(CARD))["swap.half-bound", CARD].mend == (
+        f"`vfiotop unbind {CARD}` gives it back to the host"
+    )
+
+
+@pytest.mark.parametrize("stuck", [True, False])
+def test_while_a_driver_does_not_let_go_no_move_is_advised(stuck: bool) -> None:
+    found = seen(
+        *pair(None, VFIO),
+        vitals=Vitals((CardVitals(CARD, removal=Removal("nvidia", NOON, stuck=stuck)),)),
+    )
+    check = checks(found)["swap.half-bound", CARD]
+    assert check.verdict == ("warn" if stuck else "pass")
+    assert "vfiotop bind" not in (check.mend or "")
+
+
+# --- sound in a group of its own --------------------------------------------------------
+
+
+@pytest.mark.parametrize(("gpu", "sound", "verdict"), CELLS)
+def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str) -> None:
+    """It does not move with the card, and a guest starts without it; but it is missed."""
+    found = seen(*pair(gpu, sound, 9))
+    check = checks(found)["swap.half-bound", CARD]
+    assert check.verdict == verdict, check
+    assert "half bound" not in as_text(assess(found))
+    if verdict == "warn":
+        assert "0000:02:00.1" in check.why
+        assert check.mend
+
+
+NODE = "pci_0000_02_00_1"
+BROUGHT = [
+    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it, and a <hostdev>"),
+    (VARIANT, STUB, f"`virsh nodedev-detach {NODE}`"),
+    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` gives it back to the host"),
+    ("host", UIO, "`echo 0000:02:00.1 > /sys/bus/pci/drivers/uio_pci_generic/unbind`, then"),
+    (STUB, "host", f"`vfiotop unbind {CARD}` gives the card back"),
+    (UIO, VFIO, f"`vfiotop bind {CARD}` takes the card"),
+    (None, VFIO, f"`vfiotop bind {CARD}` takes the card"),
+]
+
+
+@pytest.mark.parametrize(("gpu", "sound", "words"), BROUGHT)
+def test_what_brings_the_sound_and_the_card_together(
+    gpu: str | None, sound: str | None, words: str
+) -> None:
+    mend = checks(seen(*pair(gpu, sound, 9)))["swap.half-bound", CARD].mend or ""
+    assert mend.startswith(words)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "sound", "managed", "state", "verdict"),
+    [
+        # libvirt takes the sound at the start, and gives it back at the end.
+        (VFIO, "host", True, "shut off", "pass"), (VFIO, "host", False, "shut off", "warn"),
+        # What a guest runs with is where it should be.
+        ("host", VFIO, False, "running", "pass"), (VFIO, "host", True, "running", "pass"),
+        # libvirt leaves on VFIO what was there before the start.
+        ("host", VFIO, True, "shut off", "warn"),
+    ],
+)  # fmt: skip
+def test_a_guest_that_names_the_sound(
+    gpu: str, sound: str, managed: bool, state: Any, verdict: str
+) -> None:
+    guest = domain("win11", "02:00.0", "02:00.1", managed=managed, state=state)
+    pci = inventory(*card("01:00", 1, boot_vga=True), *pair(gpu, sound, 9))
+    check = checks(snapshot(pci, (guest,)))["swap.half-bound", CARD]
+    assert check.verdict == verdict, check
+    assert "<hostdev>" not in (check.mend or "")
+
+
+def test_a_function_in_another_group_that_is_no_sound_of_a_card_is_left_alone() -> None:
+    gpu, sound = pair(VFIO, "host", 9)
+    port = replace(sound, class_code=USB)
+    processor = function("02:00.2", "108000", vendor="1022", driver="ccp", iommu_group=10)
+    own = function("02:00.6", AUDIO, vendor="1022", driver="snd_hda_intel", iommu_group=11)
+    for functions in ((gpu, port), (gpu, sound, processor), (gpu, own)):
+        assert checks(seen(*functions))["swap.half-bound", CARD].verdict == "pass"
+    dark = replace(sound, driver=None, unreadable=("driver",))
+    assert checks(seen(gpu, dark))["swap.half-bound", CARD].verdict == "unknown"
+    lost = replace(sound, iommu_group=None, unreadable=("iommu_group",))
+    assert checks(seen(gpu, lost))["swap.half-bound", CARD].verdict == "pass"
 
 
 def test_every_card_and_not_the_guests_alone() -> None:

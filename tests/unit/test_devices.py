@@ -23,9 +23,11 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import devices
+from tui.rules.doctor import every, examine
 from tui.rules.fresh import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
+from tui.swap import preflight
 
 NVME, NIC, SOUND = "010802", "020000", "040300"
 AT = "0000:03:00.0"
@@ -456,6 +458,138 @@ def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> Non
     (found,) = [check for check in both.checks if check.id == "iommu.viable"]
     assert (found.verdict, "0000:04:00.0" in found.why) == ("fail", True)
     assert ("0000:03:00.0" in found.why) is not managed
+
+
+# --- what is in the card's group, for a card that is still with the host --------------------
+
+
+NEIGHBOUR = at("03:00.0", NVME, "nvme", 2)
+HOMED = (*card("01:00", 1, boot_vga=True), *card("02:00", 2, boot_vga=False))
+
+
+def with_host(
+    guest: Domain, *others: Domain, functions: tuple[PciFunction, ...] = (NEIGHBOUR,), **facts: Any
+) -> Fresh:
+    found = snapshot(inventory(*HOMED, *functions), (guest, *others))
+    view = assess(found, facts.get("choice", Choice("0000:02:00.0")))
+    return Fresh(view, found.guests, NOBODY, READY, DeviceUses(facts.get("uses", (IDLE,))))
+
+
+def everywhere(guest: Domain, fresh: Fresh) -> list[Check]:
+    """iommu.viable of the start, of its bind as the runner plans it, and of the doctor."""
+    (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
+    start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
+    assert start.swap is not None
+    told = (start.checks, bind.checks, every(examine(fresh)))
+    return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
+
+
+CARD = "0000:02:00.0"
+USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", used=True),)),)
+
+
+@pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])
+@pytest.mark.parametrize("managed", [True, False])
+@pytest.mark.parametrize("driver", ["nvme", "pci-stub", "vfio-pci", "uio_pci_generic", None])
+def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: str | None) -> None:
+    """libvirt moves what is managed before QEMU opens the group (virhostdev.c); VFIO refuses a
+    group with an endpoint on a driver that does DMA of its own, and pci-stub does none."""
+    guest = takes("03:00.0", managed=managed and by != "command line", by=by)
+    fresh = with_host(guest, functions=(replace(NEIGHBOUR, driver=driver),))
+    moved = managed and by != "command line"
+    blocked = driver in ("nvme", "uio_pci_generic") and not moved
+    found = everywhere(guest, fresh)
+    assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
+    start = planned("start", guest, fresh)
+    # libvirt and QEMU refuse what is not on VFIO's driver and is not moved.
+    assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
+    if blocked:
+        for each in found:
+            assert f"0000:03:00.0 is used by the host ({driver})" in each.why
+            mend = each.mend or ""
+            assert "`virsh nodedev-detach pci_0000_03_00_0` first" in mend
+            assert ("set managed='yes' for it" in mend) is (by != "command line")
+            assert "give 0000:03:00.0" not in mend
+    elif driver in ("nvme", "uio_pci_generic"):
+        assert "and 0000:03:00.0, which the start of “win11” moves" in found[0].why
+        # It is not taken without a word.
+        (told,) = (check for check in start.checks if check.id == "guest.devices")
+        assert (told.verdict, "libvirt takes it from the host" in told.why) == ("warn", True)
+
+
+def test_a_neighbour_is_not_taken_from_under_the_host() -> None:
+    guest = takes("03:00.0")
+    for found in everywhere(guest, with_host(guest, uses=USED_BY_HOST)):
+        assert (found.verdict, "0000:03:00.0" in found.why) == ("fail", True)
+        assert "nodedev-detach" not in (found.mend or "")
+    refusals = planned("start", guest, with_host(guest, uses=USED_BY_HOST)).refusals
+    assert {check.id for check in refusals} == {"guest.devices", "iommu.viable"}
+
+
+def test_a_neighbour_of_which_nothing_is_known_is_left_to_the_start_to_ask_for() -> None:
+    guest = takes("03:00.0")
+    fresh = with_host(guest, uses=())
+    assert [each.verdict for each in everywhere(guest, fresh)] == ["pass"] * 3
+    doubts = planned("start", guest, fresh).doubts
+    assert "guest.devices" in {check.id for check in doubts}
+
+
+def test_one_neighbour_that_is_moved_and_one_that_is_not() -> None:
+    usb = at("04:00.0", USB, "xhci_hcd", 2)
+    spare = at("05:00.0", USB, "xhci_hcd", 5)
+    guest = takes("03:00.0")
+    for found in everywhere(guest, with_host(guest, functions=(NEIGHBOUR, usb, spare))):
+        assert (found.verdict, found.why) == ("fail", "0000:04:00.0 is used by the host (xhci_hcd)")
+        assert "give the guest the rest, if the host can spare it" in (found.mend or "")
+        assert "03:00.0" not in (found.mend or "").replace("03_00_0", "03:00.0")
+
+
+def test_what_another_guest_takes_does_not_leave_for_this_one() -> None:
+    guest, nas = takes(), domain("nas", "03:00.0", managed=True)
+    for found in everywhere(guest, with_host(guest, nas, choice=Choice(CARD, "win11"))):
+        assert (found.verdict, "0000:03:00.0" in found.why) == ("fail", True)
+
+
+def test_which_guest_counts() -> None:
+    """The allowed one; where that is not known, a bind is of use where one could start."""
+    able, not_able = takes("03:00.0"), replace(takes(), name="linux", uuid="uuid-linux")
+    (gpu,) = (
+        each for each in with_host(able, not_able).view.gpus if each.address == CARD
+    )  # fmt: skip
+    for allowed, verdict in (("win11", "pass"), ("linux", "fail"), (None, "pass")):
+        fresh = with_host(able, not_able, choice=Choice(CARD, allowed))
+        bind = preflight.planned(gpu, "bind", fresh)
+        made = next(check for check in bind.checks if check.id == "iommu.viable")
+        assert made.verdict == (verdict if allowed else "pass")
+    # A start is judged by the guest that is started.
+    fresh = with_host(able, not_able)
+    for domain_, verdict in ((able, "pass"), (not_able, "fail")):
+        start = planned("start", domain_, fresh)
+        made = next(check for check in start.checks if check.id == "iommu.viable")
+        assert made.verdict == verdict
+
+
+def test_two_cards_of_one_group_for_one_guest_are_bound_one_after_the_other() -> None:
+    second = card("03:00", 2, "nouveau", boot_vga=False)
+    both = takes("03:00.0", "03:00.1", managed=False)
+    assert [each.verdict for each in everywhere(both, with_host(both, functions=second))] == (
+        ["pass"] * 3
+    )
+    # But the host's display does not come along.
+    display = tuple(replace(f, boot_vga=True) if f.is_gpu else f for f in second)
+    for found in everywhere(both, with_host(both, functions=display)):
+        assert (found.verdict, "0000:03:00.0 is another GPU" in found.why) == ("fail", True)
+
+
+def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
+    guest = takes("03:00.0", managed=False)
+    found = devices.check(guest, with_host(guest))
+    assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why
+    assert "give the guest all of the group" not in (found.mend or "")
+    assert "set managed='yes' in the <hostdev> with <address" in (found.mend or "")
+    alone = takes()
+    found = devices.check(alone, with_host(alone))
+    assert "give the guest all of the group" in (found.mend or "")
 
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:

@@ -32,6 +32,7 @@ from tui.model import (
     Check,
     Gpu,
     Holders,
+    HostDev,
     HostFacts,
     HostView,
     Inventory,
@@ -135,18 +136,46 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
     assert gpu is not None
     mend = ground.viable(gpu).mend or ""
-    assert "give the guest these" in mend
+    assert "give the guest the rest, if the host can spare it" in mend
     alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
     assert alone is not None
     mend = ground.viable(alone).mend or ""
-    first = "`virsh nodedev-detach pci_0000_04_00_0`"
-    assert mend == f"{first} first, if the host can spare it: the guest names it already"
+    command = "`virsh nodedev-detach pci_0000_04_00_0`"
+    # What libvirt moves by itself has to be moved by nobody.
+    assert mend == (
+        "start the guest: libvirt then moves it, unless the host needs it"
+        if managed
+        else f"{command} first, if the host can spare it: the guest names it already; or set "
+        "managed='yes' for it, so that libvirt does it"
+    )
     both = domain("win11", "02:00.0", "02:00.1", "04:00.0", "05:00.0", managed=managed)
     gpu = assess(snapshot(host(usb, serial), [both])).gpu(CARD)
     assert gpu is not None
-    assert ground.viable(gpu).mend == (
-        f"{first}, and so on, first, if the host can spare them: the guest names them already"
+    mend = ground.viable(gpu).mend or ""
+    assert (f"{command}, and so on, first" in mend, "libvirt then moves them" in mend) == (
+        not managed,
+        managed,
     )
+
+
+def test_of_what_two_guests_name_the_one_that_needs_advice_gets_it() -> None:
+    usb = other("04:00.0", USB, "xhci_hcd")
+    one = domain("a", "02:00.0", "04:00.0", managed=True)
+    two = domain("b", "02:00.0", "04:00.0", managed=False)
+    for pair in ([one, two], [two, one]):
+        gpu = assess(snapshot(host(usb), pair)).gpu(CARD)
+        assert gpu is not None
+        assert "nodedev-detach pci_0000_04_00_0" in (gpu.viability.mend or "")
+
+
+def test_libvirt_moves_nothing_that_a_command_line_names() -> None:
+    usb = other("04:00.0", USB, "xhci_hcd")
+    guest = domain("win11", "02:00.0")
+    raw = HostDev("0000:04:00.0", managed=False, by="command line")
+    gpu = assess(snapshot(host(usb), [replace(guest, hostdevs=(*guest.hostdevs, raw))])).gpu(CARD)
+    assert gpu is not None
+    mend = gpu.viability.mend or ""
+    assert ("nodedev-detach pci_0000_04_00_0" in mend, "managed=" in mend) == (True, False)
 
 
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
@@ -252,7 +281,7 @@ def test_what_can_be_done_is_said_in_two_sentences_and_names_nothing_twice(
     gpu = function("02:00.0", vendor=maker, iommu_group=2, driver="x", boot_vga=False)
     others = [other(f"{n:02x}:00.0", code, "x") for n, code in enumerate(codes, 4)]
     pci = inventory(gpu, *others, iommu_kind=kind)
-    named = {f.address for f in others} if taken else set()
+    named = {f.address: HostDev(f.address, managed=False) for f in others} if taken else {}
     facts = HostFacts("atlas", "6.12", chassis=chassis)
     found = viability(gpu, pci, named, facts)
     mend = found.mend or ""

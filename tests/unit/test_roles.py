@@ -11,6 +11,10 @@ from tui.rules.roles import Choice, allowed_guest, guest_gpu, owner, roles
 ONE, TWO, THREE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 NOTHING = Choice()
 
+NOBODYS = ("pci-stub", "uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
+"""Drivers with which the host can do nothing with a card (kernel: drivers/pci/pci-stub.c,
+pci-pf-stub.c, drivers/uio, drivers/xen/xen-pciback; DPDK: igb_uio)."""
+
 
 def cards(*boot: bool | None) -> tuple[PciFunction, ...]:
     """GPUs at 01:00.0, 02:00.0, ... with these boot_vga values."""
@@ -123,6 +127,24 @@ def test_the_console_card_is_the_host_gpu_whatever_its_driver() -> None:
     assert roles(gpus, (), NOTHING) == {ONE: "host", TWO: "guest"}
 
 
+@pytest.mark.parametrize("driver", NOBODYS)
+def test_a_card_that_the_host_can_do_nothing_with_is_not_its(driver: str) -> None:
+    gpus = on("vfio-pci", driver, "nouveau")
+    assert roles(gpus, (domain("win11", "01:00.0"),), NOTHING) == {
+        ONE: "guest", TWO: "other", THREE: "host",
+    }  # fmt: skip
+    assert roles(on("vfio-pci", driver), (domain("win11", "01:00.0"),), NOTHING)[TWO] == "other"
+
+
+@pytest.mark.parametrize(
+    "driver",
+    ["nvidia", "nouveau", "amdgpu", "radeon", "i915", "xe", "ast", "mgag200", "virtio-pci", "qxl"],
+)
+def test_a_card_on_any_other_driver_is_the_hosts(driver: str) -> None:
+    assert roles(on("vfio-pci", driver), (domain("win11", "01:00.0"),), NOTHING)[TWO] == "host"
+    assert owner(on(driver)[0], ()) == "host"
+
+
 def test_a_card_alone_is_the_host_gpu() -> None:
     assert roles(cards(True), (), NOTHING) == {ONE: "host"}
 
@@ -168,7 +190,8 @@ def test_no_guest_gpu_no_guest() -> None:
         ("vfio-pci", (domain("win11", "02:00.0", state="paused"),), "guest:win11"),
         ("vfio-pci", (domain("win11", "02:00.0", state="unknown"),), "vfio"),
         (None, (), "none"),
-        ("pci-stub", (), "none"),
+        *((driver, (), "none") for driver in NOBODYS),
+        *((driver, (domain("win11", "02:00.0", state="running"),), "none") for driver in NOBODYS),
     ],
 )
 def test_the_owner(driver: str | None, domains: tuple[Domain, ...], expected: str) -> None:

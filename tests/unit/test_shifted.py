@@ -167,3 +167,28 @@ def test_a_card_on_both_sides(
         needed = one(plan["checks"], "swap.needed")["verdict"]
         there = ("vfio-pci", "vfio-pci") if direction == "bind" else ("nvidia", "snd_hda_intel")
         assert needed == ("fail" if (gpu, sound) == there else "pass")
+
+
+# --- beside the card ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("managed", ["yes", "no"])
+def test_all_commands_say_the_same_of_a_neighbour(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], managed: str
+) -> None:
+    """A serial card shares the group of a card that is with the host; the guest takes both."""
+    serial = function("0000:0d:00.0", "0700", "1912", "0014", "serial")
+    groups = {"14": list(RX_6800), "21": [*RTX_3060, serial]}
+    root = lay_out({"boot_vga": "0000:08:00.0", "groups": groups}, tmp_path / "beside")
+    (root / "domains").mkdir()
+    devices = [HOSTDEV.format("no", "0c", 0), HOSTDEV.format("no", "0c", 1)]
+    xml = XML.format("".join((*devices, HOSTDEV.format(managed, "0d", 0))))
+    (root / "domains/win10.xml").write_text(xml)
+    told = []
+    for command in (["doctor"], ["plan", "bind"], ["status"]):
+        main([*command, "--json", "--root", str(root)])
+        told += [one(json.loads(capfd.readouterr().out)["checks"], "iommu.viable")]
+    assert {check["verdict"] for check in told} == {"pass" if managed == "yes" else "fail"}
+    assert len({check["why"] for check in told}) == 1
+    main(["start", "win10", "--dry-run", "--root", str(root)])
+    assert told[0]["why"] in capfd.readouterr().out

@@ -341,6 +341,37 @@ def test_the_hosts_display_is_not_taken_along(
     assert passthrough.two_gpus(gpu, view).verdict == "fail"
 
 
+@pytest.mark.parametrize(
+    ("driver", "verdict"),
+    [("nouveau", "pass"), ("amdgpu", "pass"), ("ast", "pass"), ("vfio-pci", "fail"),
+     ("nvgrace-gpu-vfio-pci", "fail"), ("pci-stub", "fail"), ("uio_pci_generic", "fail"),
+     ("igb_uio", "fail"), ("pciback", "fail"), ("pci-pf-stub", "fail"), (None, "fail")],
+)  # fmt: skip
+@pytest.mark.parametrize("boot_vga", [True, False])
+def test_only_a_card_that_the_host_can_use_stays_with_it(
+    driver: str | None, verdict: str, boot_vga: bool
+) -> None:
+    other = function("01:00.0", driver=driver, iommu_group=1, boot_vga=boot_vga)
+    view = assess(snapshot(inventory(other, *card("02:00", 2, boot_vga=False))), Choice(CARD))
+    gpu = view.gpu(CARD)
+    assert gpu is not None
+    check = passthrough.two_gpus(gpu, view)
+    assert check.verdict == verdict
+    named = f"0000:01:00.0 is on {driver}" in check.why
+    assert named is (verdict == "fail" and driver is not None)
+    assert ("`vfiotop unbind 0000:01:00.0`" in (check.mend or "")) is named
+
+
+@pytest.mark.parametrize("state", ["running", "paused"])
+def test_a_card_that_another_guest_has_is_not_advised_for_the_host(state: Any) -> None:
+    pair = inventory(*card("01:00", 1, "vfio-pci"), *card("02:00", 2, boot_vga=False))
+    view = assess(snapshot(pair, (domain("nas", "01:00.0", state=state),)), Choice(CARD))
+    gpu = view.gpu(CARD)
+    assert gpu is not None
+    check = passthrough.two_gpus(gpu, view)
+    assert (check.verdict, "vfiotop unbind" in (check.mend or "")) == ("fail", False)
+
+
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_guest_that_has_a_neighbour_of_the_card_is_in_the_way(direction: Direction) -> None:
     """The group is had as a whole; what has no group is nobody's neighbour."""

@@ -10,8 +10,7 @@ import shlex
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, on_vfio
-from tui.rules import condition, devices, domains, ground, holding, passthrough, release
-from tui.rules.device_facts import Facts
+from tui.rules import condition, devices, domains, holding, passthrough, release
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.swap import preflight
@@ -103,7 +102,6 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
         yield devices.check(domain, fresh)
     view = fresh.view
     guest = view.guest.domain if view.guest else None
-    leaving = Facts(domain, view).moving
     for gpu in cards:
         yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=domain.uuid)
         yield domains.allowed(domain, gpu, guest)
@@ -115,7 +113,7 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
         yield passthrough.two_gpus(gpu, view)
         yield passthrough.family(gpu)
         yield passthrough.sriov(gpu, fresh.readiness)
-        yield ground.viable(gpu, leaving)
+        yield devices.viable(gpu, fresh, domain)
     away = _with_host(cards)
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)

@@ -20,7 +20,7 @@ from tui.model.devices import (
     DeviceUses,
     GuestDevice,
 )
-from tui.model.drivers import STUBS, on_vfio, with_host
+from tui.model.drivers import STUBS, on_vfio, side, with_host
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -182,6 +182,7 @@ __all__ = [
     "meant",
     "on_vfio",
     "shell_word",
+    "side",
     "slot_of",
     "with_host",
 ]

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+Side = Literal["host", "vfio", "nobody"]
+
 STUBS = ("pci-stub",)
-"""Drivers that only keep a function from all others (kernel: drivers/pci/pci-stub.c)."""
+"""Drivers that only keep a function from all others, and leave its group to VFIO (kernel:
+drivers/pci/pci-stub.c, driver_managed_dma)."""
+
+LENT = ("uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
+"""Drivers that lend a function to programs, to guests of Xen or to virtual functions. The host
+itself can do nothing with it, and VFIO takes no group with one of these (kernel:
+drivers/uio/uio_pci_generic.c, drivers/xen/xen-pciback, drivers/pci/pci-pf-stub.c)."""
 
 
 def on_vfio(driver: str | None) -> bool:
@@ -14,6 +24,15 @@ def on_vfio(driver: str | None) -> bool:
     )
 
 
+def side(driver: str | None) -> Side | None:
+    """Whose a function on the driver is; ``None`` without one: then it is free for either."""
+    if driver is None:
+        return None
+    if on_vfio(driver):
+        return "vfio"
+    return "nobody" if driver in (*STUBS, *LENT) else "host"
+
+
 def with_host(driver: str | None) -> bool:
     """Whether the driver is one that the host uses the function with."""
-    return driver is not None and driver not in STUBS and not on_vfio(driver)
+    return side(driver) == "host"

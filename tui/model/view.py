@@ -114,7 +114,7 @@ class Gpu:
     ``stuck`` or, where the driver could not be read, ``unknown``; the name is for the eye, and
     ``guest_uuid`` tells which guest it is.
     ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
-    or leave. ``half_bound``: some of its functions are on VFIO's driver and some are not, and
+    or leave. ``half_bound``: its functions are with different sides (host, VFIO, nobody), and
     no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it,
     and is no domain of this libvirt. ``may_be_taken``: the card is on VFIO's driver or has shares,
     nobody is known to have it, and that nobody has it cannot be seen.

@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import shlex
 
-from tui.model import Check, Gpu, HostView
+from tui.model import Check, Gpu, HostView, PciFunction, side
 from tui.rules import passthrough
+from tui.rules.isolation import ON_BOARD, attach_again, detach
+from tui.rules.viability import apart
+
+SOUND = "0403"
+"""The class of a card's sound, by its first digits."""
 
 MOVABLE, HALF_BOUND, ANSWERS = "swap.movable", "swap.half-bound", "gpu.answers"
 
@@ -36,7 +41,8 @@ def _when_busy(gpu: Gpu) -> str:
 
 def half_bound(gpu: Gpu, view: HostView) -> Check:
     """swap.half-bound: all functions of a card are on one side. One that is on both is of use to
-    neither: its guest cannot start, and the host cannot use it."""
+    neither: its guest cannot start, and the host cannot use it. Its sound in another group does
+    not move with it, and nothing fails without it; but whoever has the card wants it too."""
     swap, functions = view.swap, (gpu.function, *gpu.companions)
     if swap is not None and swap.interrupted and gpu.address in swap.moves:
         return Check(
@@ -44,34 +50,102 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
             f"its {swap.direction} was interrupted{_sides(gpu) if gpu.half_bound else ''}",
             "`vfiotop recover --finish` or `vfiotop recover --undo`",
         )  # fmt: skip
-    dark = [f.address for f in functions if "driver" in f.unreadable]
-    if dark:
-        return Check(HALF_BOUND, gpu.address, "unknown", f"the driver of {dark[0]} cannot be read")
-    if gpu.half_bound:
-        return Check(HALF_BOUND, gpu.address, "warn", f"half bound{_sides(gpu)}", _one_side(gpu))
     if gpu.owner == "moving":
         return Check(HALF_BOUND, gpu.address, "pass", "it is being moved")
+    if gpu.half_bound:
+        return Check(
+            HALF_BOUND, gpu.address, "warn", f"half bound{_sides(gpu)}", _one_side(gpu, view)
+        )
+    sound = _sound_elsewhere(gpu, view)
+    each = (*functions, *((sound,) if sound else ()))
+    dark = [f.address for f in each if "driver" in f.unreadable]
+    if dark:
+        return Check(HALF_BOUND, gpu.address, "unknown", f"the driver of {dark[0]} cannot be read")
+    if sound is not None and apart(gpu.function, (*gpu.companions, sound)):
+        return _left_behind(gpu, sound, view)
     return Check(HALF_BOUND, gpu.address, "pass", "all its functions are on the same side")
 
 
 def _sides(gpu: Gpu) -> str:
     """Which function is where."""
-    each = ", ".join(
-        f"{f.address} on {f.driver or 'no driver'}" for f in (gpu.function, *gpu.companions)
-    )
-    return f": {each}"
+    return f": {', '.join(_where(f) for f in (gpu.function, *gpu.companions))}"
 
 
-def _one_side(gpu: Gpu) -> str:
-    """What brings it together. A card that drives the display goes nowhere but home."""
+def _where(function: PciFunction) -> str:
+    if "driver" in function.unreadable:
+        return f"{function.address} on a driver that cannot be read"
+    return f"{function.address} on {function.driver or 'no driver'}"
+
+
+def _one_side(gpu: Gpu, view: HostView) -> str:
+    """What brings it together. A card that no guest may have goes nowhere but home."""
     word = shlex.quote(gpu.address)
     home = f"`vfiotop unbind {word}` gives it back to the host"
-    if passthrough.not_shared(gpu).verdict == "fail":
+    if gpu.owner == "stuck":
+        return _when_busy(gpu)
+    if _goes_home_only(gpu, view):
         return home
     first = ""
     if gpu.owner.startswith("guest:"):
         first = f"shut down {gpu.owner.removeprefix('guest:')} first; then "
     return f"{first}`vfiotop bind {word}` finishes it, {home}"
+
+
+def _goes_home_only(gpu: Gpu, view: HostView) -> bool:
+    """Whether no guest may have it, so that a bind is refused."""
+    never = (passthrough.not_shared(gpu), passthrough.two_gpus(gpu, view), passthrough.family(gpu))
+    return any(check.verdict == "fail" for check in never)
+
+
+def _sound_elsewhere(gpu: Gpu, view: HostView) -> PciFunction | None:
+    """The sound of a discrete card that is in another group than the card. A slot with functions
+    of another maker is a part of a processor: that has the host's own sound, too."""
+    own = gpu.function
+    slot = [f for group in view.groups for f in group.functions if f.slot == own.slot]
+    if own.address.split(":")[1] == ON_BOARD or any(f.vendor != own.vendor for f in slot):
+        return None
+    mine = {own.address, *(f.address for f in gpu.companions)}
+    return next(
+        (f for f in slot if f.class_code.startswith(SOUND) and f.address not in mine
+         and "iommu_group" not in f.unreadable), None,
+    )  # fmt: skip
+
+
+def _left_behind(gpu: Gpu, sound: PciFunction, view: HostView) -> Check:
+    """Its sound in another group is not where the card is."""
+    takers = [guest.domain for guest in view.guests if sound.address in guest.domain.functions]
+    user = next((domain for domain in takers if domain.active), None)
+    if user is not None:
+        return Check(HALF_BOUND, gpu.address, "pass", f"“{user.name}” runs with its sound")
+    by_libvirt = next(
+        (d for d in takers for dev in d.hostdevs if dev.address == sound.address and dev.managed),
+        None,
+    )
+    if side(gpu.function.driver) == "vfio" and by_libvirt is not None:
+        why = f"its sound, {sound.address}, is moved by the start of “{by_libvirt.name}”"
+        return Check(HALF_BOUND, gpu.address, "pass", why)
+    why = (f"its sound is in another IOMMU group, and does not move with it: {_where(gpu.function)}"
+           f", {_where(sound)}")  # fmt: skip
+    return Check(HALF_BOUND, gpu.address, "warn", why, _bring(gpu, sound, view, named=bool(takers)))
+
+
+def _bring(gpu: Gpu, sound: PciFunction, view: HostView, *, named: bool) -> str:
+    """What brings both together: the sound to where the card is, or a card that is nowhere to
+    where its sound is."""
+    card = shlex.quote(gpu.address)
+    whose = side(gpu.function.driver)
+    if whose == "vfio":
+        more = "" if named else ", and a <hostdev> with it gives it to the guest"
+        return f"{detach(sound.address)} once nothing plays through it{more}"
+    if whose != "host" and side(sound.driver) == "host":
+        return f"`vfiotop unbind {card}` gives the card back to the host"
+    if whose != "host" and not _goes_home_only(gpu, view):
+        return f"`vfiotop bind {card}` takes the card to where its sound is"
+    if side(sound.driver) == "vfio":
+        return f"{attach_again(sound.address)} gives it back to the host"
+    word, driver = shlex.quote(sound.address), shlex.quote(sound.driver or "")
+    return (f"`echo {word} > /sys/bus/pci/drivers/{driver}/unbind`, then `echo {word} > "
+            "/sys/bus/pci/drivers_probe`, gives it back to the host")  # fmt: skip
 
 
 def answers(gpu: Gpu) -> Check:

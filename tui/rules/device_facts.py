@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tui.model import (
+    STUBS,
     DeviceUse,
     DeviceUses,
     Domain,
@@ -17,6 +18,7 @@ from tui.model import (
     PciFunction,
     listed,
     on_vfio,
+    with_host,
 )
 from tui.rules.domains import with_cards
 from tui.rules.strays import Stray, strays
@@ -29,8 +31,9 @@ _IN_THE_WAY = re.compile(r"/dev/(snd/|vfio/|nvme[0-9]+n|sd|vd)")
 
 
 def on_host(function: PciFunction) -> bool:
-    """Whether a driver of the host has it."""
-    return function.driver not in (None, "pci-stub") and not on_vfio(function.driver)
+    """Whether a driver has it that it is to be taken from: one that the host uses it with, or one
+    that lends it to a program."""
+    return function.driver not in (None, *STUBS) and not on_vfio(function.driver)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Facts:
         slots = {gpu.function.slot for gpu in self.view.gpus}
         return [
             f for f in self.functions.values()
-            if f.class_code.startswith(USB) and on_host(f) and f.slot not in slots
+            if f.class_code.startswith(USB) and with_host(f.driver) and f.slot not in slots
         ]  # fmt: skip
 
     @cached_property

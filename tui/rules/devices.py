@@ -34,7 +34,8 @@ is on a host driver, managed='yes',
 
 The host uses a function on which a disk hangs that is mounted, swap or part of something else,
 a network interface with an address or in a bridge, the last USB controller, the last keyboard, or
-whose sound or disk a process has open. A QEMU command line is managed='no' to libvirt, which does
+whose sound or disk a process has open. A driver that lends it to a program, as uio does, counts
+as one of the host here. A QEMU command line is managed='no' to libvirt, which does
 not know of it: QEMU then refuses to start.
 
 Source: libvirt, src/hypervisor/virhostdev.c; kernel, Documentation/driver-api/vfio.rst.
@@ -49,6 +50,7 @@ from tui.model import (
     Check,
     DeviceUses,
     Domain,
+    Gpu,
     GuestDevice,
     Guests,
     HostDev,
@@ -58,8 +60,9 @@ from tui.model import (
     Verdict,
     listed,
     on_vfio,
+    with_host,
 )
-from tui.rules import passthrough, taken
+from tui.rules import ground, passthrough, taken
 from tui.rules.device_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
 from tui.rules.domains import address_xml
 from tui.rules.fresh import Fresh
@@ -130,6 +133,35 @@ def _why(alike: Sequence[GuestDevice]) -> str:
     return f"{first.why}; the same holds for {listed([device.address for device in rest])}"
 
 
+def viable(gpu: Gpu, fresh: Fresh, domain: Domain | None = None) -> Check:
+    """iommu.viable for the start of ``domain``, or of whichever guest the card is for: what that
+    start moves itself, and not from under the host, is in nobody's way."""
+    starts = [domain] if domain is not None else beside(gpu, fresh.view)
+    found = [ground.viable(gpu, _leaving(each, fresh), f"“{each.name}”") for each in starts]
+    passed = (check for check in found if check.verdict == "pass")
+    return next(passed, found[0] if found else ground.viable(gpu))
+
+
+def beside(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
+    """The domains that a card could be bound for, where its group has more in it than the card:
+    the allowed guest; where that is not known, each that names the card."""
+    if not gpu.viability.blockers:
+        return ()
+    moves = set(gpu.viability.moves)
+    naming = [guest for guest in view.guests if moves & set(guest.domain.functions)]
+    allowed = [guest for guest in naming if guest.allowed and gpu.role == "guest"]
+    return tuple(guest.domain for guest in allowed or naming)
+
+
+def _leaving(domain: Domain, fresh: Fresh) -> set[str]:
+    seen = _facts(domain, fresh)
+    there = [seen.functions[address] for address in seen.moving if address in seen.functions]
+    return {
+        f.address for f in there
+        if _by_driver(HostDev(f.address, managed=True), f, seen).verdict != "fail"
+    }  # fmt: skip
+
+
 def of_interest(view: HostView) -> tuple[Domain, ...]:
     """The domains whose devices the doctor judges: the allowed guest; where none is known, each
     that takes a device of the host."""
@@ -162,9 +194,13 @@ def held_at(domain: Domain, view: HostView) -> tuple[str, ...]:
 
 def judged(domain: Domain, fresh: Fresh) -> tuple[GuestDevice, ...]:
     """Each device that the domain names, in its order, each once."""
+    return _judged(_facts(domain, fresh))
+
+
+def _facts(domain: Domain, fresh: Fresh) -> Facts:
     holders = None if isinstance(fresh.holders, Unavailable) else fresh.holders
     guests = None if isinstance(fresh.guests, Unavailable) else fresh.guests
-    return _judged(Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly))
+    return Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
 
 
 def standing(
@@ -277,14 +313,20 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
         why = f"shares IOMMU group {group.id} with {listed(staying)}, on drivers of the host"
-        slot = another_slot(function, seen.functions.values(), seen.view.facts or NOWHERE)
-        mend = f"{f'{slot}; or ' if slot else ''}give the guest all of the group"
-        return _found(dev, "fail", why, "group not viable", mend)
+        return _found(dev, "fail", why, "group not viable", _apart(function, rest, seen))
     dark = [f.address for f in rest if undecided(f)]
     if dark:
         why = f"shares IOMMU group {group.id} with {dark[0]}, whose driver cannot be read"
         return _found(dev, "unknown", why, "group?")
     return None
+
+
+def _apart(function: PciFunction, rest: Sequence[PciFunction], seen: Facts) -> str | None:
+    """What frees its group of the ``rest``; what the guest takes too has a fix of its own."""
+    if all(f.address in seen.domain.functions for f in rest if blocks(f)):
+        return None
+    slot = another_slot(function, seen.functions.values(), seen.view.facts or NOWHERE)
+    return f"{f'{slot}; or ' if slot else ''}give the guest all of the group"
 
 
 def _by_driver(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
@@ -305,7 +347,8 @@ def _of_card(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     """A function of a card that our start binds, by the same checks as that."""
     gpu = seen.by_us[dev.address]
     checks = (passthrough.not_shared(gpu), passthrough.two_gpus(gpu, seen.view))
-    refused = next((c for c in checks if c.verdict == "fail"), None) if on_host(function) else None
+    home = with_host(function.driver)
+    refused = next((c for c in checks if c.verdict == "fail"), None) if home else None
     if refused is None:
         return _found(dev, "pass", "is bound before the start")
     why = f"is on {function.driver}: {refused.why}"

@@ -87,7 +87,7 @@ def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield from _condition(gpu, fresh)
     yield passthrough.two_gpus(gpu, view)
     yield passthrough.not_shared(gpu)
-    yield ground.viable(gpu)
+    yield devices.viable(gpu, fresh)
     yield passthrough.family(gpu)
     yield passthrough.sriov(gpu, readiness)
     yield release.check(gpu, readiness, view.gpus)

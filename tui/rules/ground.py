@@ -89,17 +89,17 @@ def _remapping(on: Check, readiness: Readiness) -> Check:
     )  # fmt: skip
 
 
-def viable(gpu: Gpu, leaving: Collection[str] = ()) -> Check:
+def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") -> Check:
     """iommu.viable: the card's group can be had as a whole. ``leaving`` are the functions that
-    libvirt moves before VFIO claims the group."""
+    the ``start`` of a guest moves before VFIO claims the group."""
     viability = gpu.viability
     blockers = [each for each in viability.blockers if each.address not in leaving]
     if viability.viable or (viability.blockers and not blockers):
         count = len(viability.moves)
         rest = listed([each.address for each in viability.blockers])
+        more = f", and {rest}, which the start of {start} moves" if rest else ""
         return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
-                     f"function{'s' if count > 1 else ''} that move"
-                     f"{f', and {rest}, which libvirt moves' if rest else ''}")  # fmt: skip
+                     f"function{'s' if count > 1 else ''} that move{more}")  # fmt: skip
     why = named(blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
     return Check("iommu.viable", gpu.address, verdict, why, viability.mend)

@@ -8,9 +8,9 @@ Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from tui.model import HostFacts, Inventory, PciFunction
+from tui.model import HostDev, HostFacts, Inventory, PciFunction
 from tui.rules.brand import is_system
 from tui.rules.family import NVIDIA, nvidia_model
 
@@ -29,7 +29,7 @@ ports, USB."""
 INTEL, AMD = "8086", "1022"
 """Makers of processors and chipsets; AMD's graphics cards are 1002's."""
 
-_ON_BOARD = "00"
+ON_BOARD = "00"
 """The bus of what is part of the processor or the chipset."""
 
 _OF_A_SERVER = ("1a03", "19e5")
@@ -53,15 +53,14 @@ def ways_out(
     gpu: PciFunction,
     blocking: Sequence[PciFunction],
     inventory: Inventory,
-    named: Collection[str] = (),
+    named: Mapping[str, HostDev],
     facts: HostFacts = NOWHERE,
 ) -> str:
     """What frees the group of ``gpu`` from the functions that block it, in two sentences at most.
-    ``named`` are those that the card's guest takes already: nothing else is in its way then."""
-    if all(f.address in named for f in blocking):
-        more, them = (", and so on,", "them") if len(blocking) > 1 else ("", "it")
-        first = f"{detach(blocking[0].address)}{more} first, if the host can spare {them}"
-        return f"{first}: the guest names {them} already"
+    ``named`` are those that the card's guest takes already, by address."""
+    taken = [named[f.address] for f in blocking if f.address in named]
+    if len(taken) == len(blocking):
+        return _by_its_guest(taken)
     slot = another_slot(gpu, inventory.functions, facts)
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
@@ -69,13 +68,39 @@ def ways_out(
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
     first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    spare = "" if any(f.slot in gpu_slots for f in blocking) else f"; or {_spare(blocking)}"
+    rest = [f for f in blocking if f.address not in named]
+    way = _spare(rest) if not taken else "give the guest the rest, if the host can spare it"
+    spare = "" if any(f.slot in gpu_slots for f in rest) else f"; or {way}"
     return f"{first}{spare}. {OVERRIDE}"
+
+
+def _by_its_guest(taken: Sequence[HostDev]) -> str:
+    """What is left to do where the card's guest takes all that blocks its group. What libvirt
+    moves at its start (managed='yes') has to be moved by nobody else, and of QEMU's command line
+    libvirt knows nothing."""
+    unmoved = [dev for dev in taken if not dev.managed]
+    them = "it" if len(unmoved or taken) == 1 else "them"
+    if not unmoved:
+        return f"start the guest: libvirt then moves {them}, unless the host needs {them}"
+    more = ", and so on," if len(unmoved) > 1 else ""
+    first = f"{detach(unmoved[0].address)}{more} first, if the host can spare {them}: "
+    by_libvirt = all(dev.by != "command line" for dev in unmoved)
+    managed = f"; or set managed='yes' for {them}, so that libvirt does it" if by_libvirt else ""
+    return f"{first}the guest names {them} already{managed}"
 
 
 def detach(address: str) -> str:
     """The command by which libvirt takes a function from its driver for a guest."""
-    return f"`virsh nodedev-detach pci_{address.replace(':', '_').replace('.', '_')}`"
+    return f"`virsh nodedev-detach {_node(address)}`"
+
+
+def attach_again(address: str) -> str:
+    """The command by which libvirt gives it back to its driver."""
+    return f"`virsh nodedev-reattach {_node(address)}`"
+
+
+def _node(address: str) -> str:
+    return f"pci_{address.replace(':', '_').replace('.', '_')}"
 
 
 def without_group(
@@ -86,7 +111,7 @@ def without_group(
     slot = another_slot(function, beside, facts)
     if slot is not None:
         return f"{slot}; or turn off VMD in the firmware, if it is behind that"
-    if _bus(function) == _ON_BOARD and function.vendor == INTEL:
+    if _bus(function) == ON_BOARD and function.vendor == INTEL:
         return (
             "take igfx_off out of intel_iommu= on the kernel's command line, if it is there: it "
             "leaves the processor's graphics out"
@@ -116,7 +141,7 @@ def in_slot(
     parts = [function, *(f for f in beside if f.address[: len(slot)] == slot)]
     cards = [f for f in parts if f.is_gpu]
     if (
-        _bus(function) == _ON_BOARD
+        _bus(function) == ON_BOARD
         or facts.chassis in _NO_SLOTS
         or any(f.vendor == AMD for f in parts)
         or any(_fixed(f) for f in cards)

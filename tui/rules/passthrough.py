@@ -184,9 +184,12 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
         return Check(
             "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
         )
+    idle = [o for o in others if o.function.driver is not None and o.owner in ("vfio", "none")]
+    where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
+    home = f", as `vfiotop unbind {shlex.quote(idle[0].address)}` does" if idle else ""
     return Check(
-        "host.two-gpus", gpu.address, "fail", "no other card would stay with the host",
-        "a card is never shared: give the host a GPU of its own",
+        "host.two-gpus", gpu.address, "fail", f"no other card would stay with the host{where}",
+        f"a card is never shared: give the host a GPU of its own{home}",
     )  # fmt: skip
 
 

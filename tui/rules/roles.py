@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import STUBS, Domain, PciFunction, Removal, Role, by_uuid, meant, on_vfio
+from tui.model import Domain, PciFunction, Removal, Role, by_uuid, meant, on_vfio, side
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,17 +66,16 @@ def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
 
 
 def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
-    """Who has a card: ``host``, ``vfio``, ``guest:<name>``, ``none`` (pci-stub too: it
-    keeps a card from everybody), ``moving`` or ``stuck`` while its driver lets go of it,
-    or ``unknown`` where the driver cannot be read."""
+    """Who has a card: ``host``, ``vfio``, ``guest:<name>``, ``none`` (pci-stub and uio
+    too: the host can do nothing with a card on these), ``moving`` or ``stuck`` while its driver
+    lets go of it, or ``unknown`` where the driver cannot be read."""
     if removal is not None:
         return "stuck" if removal.stuck else "moving"
     if "driver" in gpu.unreadable:
         return "unknown"
-    if gpu.driver is None or gpu.driver in STUBS:
-        return "none"
-    if not on_vfio(gpu.driver):
-        return "host"
+    whose = side(gpu.driver)
+    if whose != "vfio":
+        return "host" if whose == "host" else "none"
     guest = holder(gpu, domains)
     return "vfio" if guest is None else f"guest:{guest.name}"
 

@@ -7,25 +7,28 @@ driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
     STUBS,
     Blocker,
     Direction,
     Gpu,
+    HostDev,
     HostFacts,
     Inventory,
     PciFunction,
     Viability,
     listed,
     on_vfio,
-    with_host,
+    side,
 )
 from tui.rules.isolation import IOMMU_FIRST, NOWHERE, UNREADABLE, ways_out, without_group
 
 HARMLESS_DRIVERS = (*STUBS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
+
+NOTHING: Mapping[str, HostDev] = {}
 
 
 def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -45,21 +48,31 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
 
 def already(gpu: Gpu, direction: Direction) -> str | None:
     """Where a card is that needs no move in that direction, as in "the card is … already"."""
-    on = [on_vfio(f.driver) for f in (gpu.function, *gpu.companions)]
+    own, others = side(gpu.function.driver), {side(f.driver) for f in gpu.companions}
     if direction == "bind":
-        return f"on {gpu.function.driver}" if all(on) else None
-    return "with the host" if with_host(gpu.function.driver) and not any(on) else None
+        return f"on {gpu.function.driver}" if own == "vfio" and others <= {"vfio"} else None
+    return "with the host" if own == "host" and others <= {"host", None} else None
+
+
+def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
+    """Whether the functions of a card are with different sides: the host, VFIO, or nobody. A
+    function without a driver is in nobody's way; but a GPU without one is not with VFIO where
+    the rest is. What cannot be read tells nothing."""
+    seen = [f for f in (gpu, *others) if "driver" not in f.unreadable]
+    sides = {side(f.driver) for f in seen} - {None}
+    alone = gpu in seen and gpu.driver is None
+    return len(sides) > 1 or (alone and "vfio" in sides)
 
 
 def viability(
     gpu: PciFunction,
     inventory: Inventory,
-    named_beside: Collection[str] = (),
+    named_beside: Mapping[str, HostDev] = NOTHING,
     facts: HostFacts = NOWHERE,
 ) -> Viability:
     """Whether VFIO could claim the GPU's group once the GPU and its companions are on
     vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
-    the card's guest takes already."""
+    the card's guest takes already, by address."""
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
@@ -101,7 +114,7 @@ def _of_group(
     gpu: PciFunction,
     moves: tuple[str, ...],
     inventory: Inventory,
-    named_beside: Collection[str],
+    named_beside: Mapping[str, HostDev],
     facts: HostFacts,
 ) -> Viability:
     assert gpu.iommu_group is not None

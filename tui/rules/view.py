@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Literal, TypeVar, get_args
 
@@ -20,6 +20,7 @@ from tui.model import (
     Group,
     Guest,
     Holder,
+    HostDev,
     HostView,
     Inventory,
     NvidiaModule,
@@ -35,7 +36,6 @@ from tui.model import (
     Viability,
     Vitals,
     on_vfio,
-    with_host,
 )
 from tui.rules import guest_readings, release, taken
 from tui.rules.elsewhere import by_its_owner, of_its_owner
@@ -44,7 +44,7 @@ from tui.rules.isolation import NOWHERE
 from tui.rules.release import never_recovers
 from tui.rules.roles import Choice, allowed_guest, owner, roles
 from tui.rules.standing import standing
-from tui.rules.viability import companions, undecided, viability
+from tui.rules.viability import apart, companions, undecided, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
@@ -140,7 +140,7 @@ def _gpus(
             snapshot,
             domains,
             has_it=had_by.get(f.address),
-            beside=beside.get(f.address, ()),
+            beside=beside.get(f.address, {}),
         )
         for f in functions
     )
@@ -155,7 +155,7 @@ def _gpu(
     domains: tuple[Domain, ...],
     *,
     has_it: Domain | Holder | None,
-    beside: Collection[str],
+    beside: Mapping[str, HostDev],
 ) -> Gpu:
     vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
     card = vitals.of(function.address) if vitals else None
@@ -178,7 +178,7 @@ def _gpu(
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
-        half_bound=moved_by is None and _half_bound(function, others),
+        half_bound=moved_by is None and apart(function, others),
         guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
         taken_by=has_it if isinstance(has_it, Holder) else None,
         may_be_taken=has_it is None and taken.may_be(function, card),
@@ -186,31 +186,28 @@ def _gpu(
 
 
 def _viability(
-    function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Collection[str]
+    function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Mapping[str, HostDev]
 ) -> Viability:
     facts = _read(snapshot.facts) or NOWHERE
     found = viability(function, inventory, beside, facts)
     return replace(found, mend=by_its_owner(found.mend)) if facts.captured else found
 
 
-def _named_beside(domains: tuple[Domain, ...]) -> dict[str, set[str]]:
-    """What the guests that take a function take whole, by that function."""
-    found: dict[str, set[str]] = defaultdict(set)
+def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
+    """What the guests that take a function take whole, by that function and by address. Of
+    several guests the one that does not have libvirt move it counts: it needs the advice."""
+    found: dict[str, dict[str, HostDev]] = defaultdict(dict)
     for domain in domains:
+        whole = [dev for dev in domain.hostdevs if dev.by != "mdev"]
         for address in domain.functions:
-            found[address].update(domain.functions)
+            for dev in whole:
+                if not dev.managed or dev.address not in found[address]:
+                    found[address][dev.address] = dev
     return found
 
 
 def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
     return isinstance(nvml, NvmlReading) and function.address in (*nvml.spared, *nvml.resting)
-
-
-def _half_bound(function: PciFunction, others: tuple[PciFunction, ...]) -> bool:
-    """A companion that nobody drives is at home on both sides; such a GPU is on neither."""
-    away = [on_vfio(each.driver) for each in (function, *others)]
-    at_home = [with_host(each.driver) for each in (function, *others)]
-    return any(away) and (any(at_home) or not away[0])
 
 
 def _owner(
@@ -225,7 +222,8 @@ def _owner(
         return "stuck" if moved_by.stuck else "moving"
     found = owner(function, domains, card.removal if card else None)
     lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
-    return "unknown" if found == "none" and lost and function.vendor == NVIDIA else found
+    leaving = function.driver is None and lost and function.vendor == NVIDIA
+    return "unknown" if found == "none" and leaving else found
 
 
 def _reading(

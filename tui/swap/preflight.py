@@ -18,7 +18,7 @@ from tui.model import (
     Plan,
     Unavailable,
 )
-from tui.rules import condition, ground, holding, passthrough, release, taken
+from tui.rules import condition, devices, ground, holding, passthrough, release, taken
 from tui.rules.elsewhere import of_its_owner
 from tui.rules.fresh import Fresh
 from tui.rules.viability import already
@@ -66,7 +66,7 @@ def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
     yield passthrough.not_shared(gpu)
     yield passthrough.two_gpus(gpu, view)
     yield ground.iommu(view, readiness)
-    yield ground.viable(gpu)
+    yield devices.viable(gpu, fresh)
     yield passthrough.family(gpu)
     yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=gpu.guest_uuid)
     yield passthrough.sriov(gpu, readiness)

@@ -26,7 +26,7 @@ from tui.model import (
     Step,
     SwapState,
     Unavailable,
-    on_vfio,
+    side,
     with_host,
 )
 from tui.model.clock import since_boot
@@ -318,8 +318,8 @@ class Runner:
             raise StepFailed(": ".join(part for part in doubt if part))
 
     def _is_there(self, address: str, direction: Direction) -> bool:
-        vfio = on_vfio(self._machine.driver(address))
-        return vfio if direction == "bind" else not vfio
+        whose = side(self._machine.driver(address))
+        return whose == "vfio" if direction == "bind" else whose in ("host", None)
 
     # --- undo -----------------------------------------------------------------------
 
