@@ -78,6 +78,74 @@ def test_a_load_that_cannot_be_is_none(value: object) -> None:
     assert parsed(util=value).util_pct is None
 
 
+NVML_UNITS = {
+    "util": 1, "mem_util": 1, "mem_used": 1 << 20, "mem_total": 1 << 20, "temp": 1, "fan": 1,
+    "power": 1000, "power_limit": 1000, "clock": 1, "mem_clock": 1, "gen": 1, "gen_max": 1,
+    "width": 1, "width_max": 1, "enc": 1, "dec": 1,
+}  # fmt: skip
+"""The keys of a card and how many of their units are one of ``Metrics``."""
+
+
+@pytest.mark.parametrize("mark", [2**32 - 1, 2**64 - 1])
+@pytest.mark.parametrize("key", [*NVML_UNITS, "throttle"])
+def test_the_mark_for_what_is_not_available_is_no_value(key: str, mark: int) -> None:
+    assert parsed(**{key: mark}) == Metrics()
+
+
+SAID = st.dictionaries(
+    st.sampled_from([*NVML_UNITS, "throttle"]),
+    st.integers(-1, 300) | st.integers() | st.sampled_from([2**n - 1 for n in range(8, 66)]) | ANY,
+)
+
+
+@given(SAID)
+def test_each_number_is_what_was_told_or_none(said: dict[str, object]) -> None:
+    """Whatever else is told beside it: no value takes another one's place."""
+    found = parsed(**said)
+    told = {
+        value / NVML_UNITS[key] for key, value in said.items()
+        if key in NVML_UNITS and type(value) is int and abs(value) < 2**64
+    }  # fmt: skip
+    for name in Metrics.names():
+        value = getattr(found, name)
+        assert name == "throttle" or value is None or value in told
+    for name in ("util_pct", "mem_util_pct", "enc_pct", "dec_pct"):
+        assert 0 <= (getattr(found, name) or 0) <= 100
+    assert found.temp_c is None or 0 < found.temp_c < 126
+    assert (found.pcie_gen, found.pcie_width) != (0, 0)
+    assert found.throttle is None or len(set(found.throttle)) == len(found.throttle)
+
+
+PIDS = st.integers(-1, 5) | st.sampled_from([2**31 - 1, 2**31, 2**32 - 1, 2**63])
+LISTED = st.lists(
+    st.tuples(PIDS, st.none() | st.integers(-1, 2**64), st.none() | st.text(max_size=9)),
+    max_size=6,
+)
+
+
+@given(LISTED, st.none() | LISTED)
+def test_no_process_takes_a_card_away(
+    graphics: list[tuple[int, int | None, str | None]],
+    compute: list[tuple[int, int | None, str | None]] | None,
+) -> None:
+    cards = [
+        {"address": "0000:01:00.0", "temp": 50, "graphics": graphics, "compute": compute},
+        {"address": "0000:02:00.0", "temp": 60},
+    ]
+    one, two = parse_reply(json.dumps({"driver": "580", "cards": cards}).encode(), NOW).cards
+    assert (one.metrics.temp_c, two.metrics.temp_c) == (50, 60)
+    listed = [pid for pid, _, _ in (*graphics, *(compute or ()))]
+    real = {pid for pid in listed if 0 < pid < 2**31}
+    named = [process for process in one.processes or () if process.pid is not None]
+    assert {process.pid for process in named} == real
+    assert len(named) == len(real)
+    assert all(0 <= (process.memory_mib or 0) <= 1 << 30 for process in named)
+    left = len([pid for pid in listed if pid not in real])
+    assert [p.name for p in one.processes or () if p.pid is None] == (
+        [f"and {left} more" if real else f"{left} not named"] if left else []
+    )
+
+
 def test_used_memory_is_within_the_total() -> None:
     assert parsed(mem_used=3 << 30, mem_total=2 << 30).mem_used_mib is None
     assert parsed(mem_used=1 << 30, mem_total=2 << 30).mem_used_mib == 1024

@@ -22,7 +22,7 @@ from tui.host.nvml import RELEASED
 from tui.host.nvml_reply import CARD_LEFT
 from tui.host.nvml_seen import unseen
 from tui.host.rest import FALL_ASLEEP, IDLE
-from tui.model import Attention, GpuProcess
+from tui.model import Attention, GpuProcess, Metrics
 from tui.rules.release import SPARED
 
 
@@ -118,6 +118,50 @@ def test_processes_of_a_card(machine: Machine) -> None:
         GpuProcess(4194303, "process 4194303", "compute", None, 12),
     )
     assert card(reading, TWO).processes == ()
+
+
+@pytest.mark.parametrize("pid", [0, 4294967295, 2147483648])
+def test_a_process_with_a_pid_that_none_can_have_takes_no_card_away(
+    machine: Machine, pid: int
+) -> None:
+    machine.control(
+        f"{ONE} process none", f"{ONE} process graphics {pid} 5", f"{ONE} process compute 77 5"
+    )
+    reading = machine.source().read()
+    assert card(reading, TWO).metrics.temp_c is not None
+    first, more = card(reading).processes or ()
+    assert (first.pid, more) == (77, GpuProcess(None, "and 1 more", "not listed"))
+
+
+def test_a_load_of_processes_that_is_not_told_takes_no_card_away(machine: Machine) -> None:
+    """NVML's call for it may end with an error that no other call has."""
+    machine.control(
+        f"{ONE} util unknown", f"{ONE} process none", f"{ONE} process graphics 77 5",
+    )  # fmt: skip
+    found = card(machine.source().read())
+    assert (found.lost, found.metrics.util_pct) == (None, None)
+    assert found.metrics.temp_c is not None
+    assert [process.util_pct for process in found.processes or ()] == [None]
+
+
+ALL = (
+    "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit", "clock", "mem_clock",
+    "gen", "gen_max", "width", "width_max", "enc", "dec", "throttle",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("error", ["unknown", "denied", "unsupported", "na"])
+def test_an_error_of_one_call_takes_nothing_else_away(machine: Machine, error: str) -> None:
+    source = machine.source()
+    machine.control()
+    whole = {name for name in Metrics.names() if getattr(card(source.read()).metrics, name) is None}
+    assert whole == set()
+    for word in ALL:
+        machine.control(f"{ONE} {word} {error}", f"{ONE} process none")
+        found = card(machine.source().read())
+        missing = [name for name in Metrics.names() if getattr(found.metrics, name) is None]
+        assert found.lost is None
+        assert 1 <= len(missing) <= 2, (word, missing)
 
 
 def test_hostile_strings_are_made_safe(machine: Machine) -> None:

@@ -190,6 +190,22 @@ def test_a_status_after_complete_rows_is_a_remark(
     assert words in remark
 
 
+def test_what_a_card_says_itself_is_not_said_again(talk: Talk, guest: FakeGuest) -> None:
+    guest.says = [(15, output(temperature_gpu="[GPU is lost]"))]
+    _, (card,) = talk.ask(Agent(guest.send))
+    assert "fallen off the bus" in card.remarks[0]
+    assert talk.remarks == ()
+
+
+def test_a_card_that_does_not_answer_is_not_one_that_is_not_there(
+    talk: Talk, guest: FakeGuest
+) -> None:
+    said = "Unable to determine the device handle for GPU0000:01:00.0: Unknown Error\n"
+    guest.says = [(6, f"{said}No devices were found\n")]
+    with pytest.raises(AgentError, match="does not reach the card"):
+        talk.ask(Agent(guest.send))
+
+
 def test_a_remark_is_gone_with_what_it_told_of(talk: Talk, guest: FakeGuest) -> None:
     guest.says = [(14, output() + INFOROM), (0, output())]
     talk.ask(Agent(guest.send))

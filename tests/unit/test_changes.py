@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -34,6 +35,7 @@ from tui.model import (
     Vitals,
 )
 from tui.rules.changes import changes
+from tui.rules.condition import SLEEP_FAILED
 from tui.rules.view import assess
 
 HOST, GUEST, SOUND = "0000:01:00.0", "0000:02:00.0", "0000:02:00.1"
@@ -254,6 +256,33 @@ def test_sleep() -> None:
     assert told(awake, asleep) == [(HOST, "asleep", "info")]
     assert told(asleep, awake) == [(HOST, "awake", "info")]
     assert told(asleep, replace(awake, vitals=vitals(None))) == []
+
+
+def sleeps(*statuses: str) -> list[tuple[str, str, str]]:
+    """What is told of a card on nvidia that goes through these states, read while awake."""
+    taken = [
+        snapshot(
+            inventory(*card("01:00", 1), *card("02:00", 2)),
+            vitals=Vitals((CardVitals(HOST, status),)),
+            nvml=nvml(HOST, GUEST) if status == "active" else nvml(GUEST),
+        )
+        for status in statuses
+    ]
+    return [each for one, two in pairwise(taken) for each in told(one, two)]
+
+
+def test_what_lies_between_awake_and_asleep_is_no_event() -> None:
+    asleep, awake = (HOST, "asleep", "info"), (HOST, "awake", "info")
+    assert sleeps("active", "suspending", "suspended") == [asleep]
+    assert sleeps("suspended", "resuming", "active") == [awake]
+    assert sleeps("active", "suspending", "active") == []
+    assert sleeps("active", "unsupported", "active") == []
+
+
+def test_a_card_whose_power_management_fails_is_not_awake() -> None:
+    (failed,) = sleeps("suspended", "error")
+    assert failed == (HOST, SLEEP_FAILED, "bad")
+    assert sleeps("active", "suspending", "error", "active") == [failed, (HOST, "awake", "info")]
 
 
 def test_a_card_that_is_left_alone_is_not_lost() -> None:

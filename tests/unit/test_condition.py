@@ -386,6 +386,19 @@ def test_its_power_state(state: str | None, verdict: str) -> None:
     assert checks(found)["gpu.answers", CARD].verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [("error", "warn"), ("suspended", "pass"), ("unsupported", "pass"), (None, "pass")],
+)
+@pytest.mark.parametrize("driver", ["vfio-pci", "nvidia"])
+def test_its_runtime_status(status: str | None, verdict: str, driver: str) -> None:
+    vitals = Vitals((CardVitals(CARD, status, driver=driver),))
+    found = seen(*card("02:00", 2, driver, boot_vga=False), vitals=vitals)
+    check = checks(found)["gpu.answers", CARD]
+    assert check.verdict == verdict
+    assert ("kernel log" in (check.mend or "")) == (verdict == "warn")
+
+
 def test_a_chosen_card_that_is_somewhere_else_now() -> None:
     found = seen(*card("02:00", 2, boot_vga=False))
     check = checks(found, Choice("0000:0b:00.0"))["guest.gpu", "0000:0b:00.0"]

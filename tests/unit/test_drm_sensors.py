@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
@@ -148,6 +149,79 @@ def test_labels_tell_which_channel_is_which(device: Path) -> None:
     metrics, channels = drm_intel.xe(written(device, B580, swapped))
     assert metrics.temp_c == 61
     assert channels == (Channel("card", 3_000_000, 150), Channel("pkg", 5_000_000, 190))
+
+
+@pytest.mark.parametrize(
+    ("sensors", "told"),
+    [
+        ({"energy1_input": 7, "energy1_label": "pkg", "power1_max": 9_000_000},
+         [(None, None), (7, 9)]),
+        ({"energy2_input": 7, "energy2_label": "pkg", "power2_cap": 9_000_000},
+         [(None, None), (7, 9)]),
+        ({"energy1_input": 5, "energy2_input": 7, "energy2_label": "pkg"}, [(5, None), (7, None)]),
+        ({"energy1_input": 5, "energy1_label": "vram", "energy2_input": 7},
+         [(None, None), (7, None)]),
+        ({"energy1_input": 5, "energy1_label": "vram", "energy2_input": 7, "energy2_label": "sys"},
+         [(None, None), (None, None)]),
+        ({"energy1_input": 5, "energy1_label": "card", "energy3_input": 7, "energy3_label": "pkg",
+          "power2_label": "pkg", "power2_max": 8_000_000, "power3_max": 9_000_000},
+         [(5, None), (7, 8)]),
+        ({"energy1_input": 5, "energy2_input": 7, "power1_label": "pkg", "power1_max": 9_000_000},
+         [(5, None), (7, 9)]),
+        ({"energy1_input": 5, "energy1_label": "pkg", "energy2_input": 7, "energy2_label": "card",
+          "power1_label": "card", "power1_cap": 8_000_000}, [(7, 8), (5, None)]),
+        ({"energy1_label": "card", "energy2_label": "pkg", "energy2_input": 7},
+         [(None, None), (7, None)]),
+        ({"energy1_label": "Card", "energy1_input": 5}, [(None, None), (None, None)]),
+    ],
+)  # fmt: skip
+def test_no_counter_is_taken_for_that_of_another_part(
+    device: Path, sensors: dict[str, int | str],
+    told: list[tuple[int | None, float | None]],
+) -> None:  # fmt: skip
+    files = {f"hwmon/hwmon5/{name}": str(value) for name, value in sensors.items()}
+    _, found = drm_intel.xe(written(device, {"hwmon/hwmon5/name": "xe"}, files))
+    assert [channel.name for channel in found] == ["card", "pkg"]
+    assert [(channel.microjoules, channel.limit_w) for channel in found] == told
+
+
+def test_the_temperature_of_another_part_is_not_that_of_the_package(device: Path) -> None:
+    labels = {"hwmon/hwmon5/temp2_label": "vram", "hwmon/hwmon5/temp3_label": "mctrl"}
+    assert drm_intel.xe(written(device, B580, labels))[0].temp_c is None
+
+
+LABELS = st.none() | st.sampled_from(["card", "pkg", "vram", "", "card pkg"])
+
+
+@given(st.lists(LABELS, min_size=4, max_size=4), st.lists(LABELS, min_size=4, max_size=4))
+def test_each_sensor_is_of_one_part_at_most(
+    energies: list[str | None], powers: list[str | None]
+) -> None:
+    with TemporaryDirectory() as folder:
+        files = {"hwmon/hwmon5/name": "xe"}
+        for n, (energy, power) in enumerate(zip(energies, powers, strict=True), start=1):
+            files |= {f"hwmon/hwmon5/energy{n}_input": str(n)}
+            files |= {f"hwmon/hwmon5/power{n}_max": str(n * 1_000_000)}
+            files |= {f"hwmon/hwmon5/energy{n}_label": energy} if energy is not None else {}
+            files |= {f"hwmon/hwmon5/power{n}_label": power} if power is not None else {}
+        (Path(folder) / "hwmon").mkdir()
+        _, found = drm_intel.xe(written(Path(folder), files))
+    for channel in found:
+        if channel.microjoules is not None:
+            assert energies[channel.microjoules - 1] in (None, channel.name)
+        if channel.limit_w is not None:
+            assert powers[int(channel.limit_w) - 1] in (None, channel.name)
+    used = [channel.microjoules for channel in found if channel.microjoules is not None]
+    assert len(set(used)) == len(used)
+
+
+def test_the_sensors_of_another_driver_beside_are_not_the_cards(device: Path) -> None:
+    others = {"hwmon/hwmon10/name": "nvme", "hwmon/hwmon10/energy1_input": "9",
+              "hwmon/hwmon3/name": "i915", "hwmon/hwmon3/energy1_input": "8",
+              "hwmon/hwmon4/energy1_input": "7", "hwmon/hwmon11/name": "xe_gt0",
+              "hwmon/hwmon11/energy1_input": "6"}  # fmt: skip
+    _, found = drm_intel.xe(written(device, others, B580))
+    assert [channel.microjoules for channel in found] == [5_000_000, 3_000_000]
 
 
 def test_the_memory_of_a_card_on_xe_is_unknown_or_that_of_its_tiles(device: Path) -> None:

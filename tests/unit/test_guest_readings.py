@@ -200,3 +200,26 @@ def test_a_driver_that_is_too_old_breaks_a_rule_on_every_view() -> None:
     assert next(c for c in new if c.id == "r465.guest-driver").verdict == "pass"
     unknown = assess(gaming(Unavailable("quiet", calm=True))).checks
     assert not any(check.id == "r465.guest-driver" for check in unknown)
+
+
+# --- what cannot be read ------------------------------------------------------------
+
+
+def test_what_is_told_of_a_card_is_shown_with_it_before_what_is_told_of_all() -> None:
+    told = says(replace(CARD, remarks=("[GPU is lost]",)), remarks=("WARNING",))
+    reading = guest_gpu(gaming(told)).reading
+    assert reading is not None
+    assert reading.remarks == ("[GPU is lost]", "WARNING")
+
+
+def test_what_is_told_of_another_card_is_not_shown_with_this_one() -> None:
+    other = replace(CARD, device="2206", remarks=("[GPU is lost]",))
+    reading = guest_gpu(gaming(says(CARD, other))).reading
+    assert reading is not None
+    assert reading.remarks == ()
+
+
+def test_a_card_that_is_missing_comes_with_what_the_guest_says_of_that() -> None:
+    gpu = guest_gpu(gaming(says(replace(CARD, device="2206"), remarks=("it is gone",))))
+    assert gpu.reading is None
+    assert gpu.no_reading == "the guest does not list this card: it is gone"

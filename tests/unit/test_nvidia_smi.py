@@ -151,6 +151,9 @@ def test_fields_do_not_run_out_in_a_loop() -> None:
     assert turns < 30
 
 
+UNREACHED = "Unable to determine the device handle for GPU0000:01:00.0"
+"""What nvidia-smi writes of a card that fell off the bus, before or without rows of others."""
+
 # --- remarks ----------------------------------------------------------------------
 
 INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
@@ -181,25 +184,81 @@ def test_no_remark_is_none() -> None:
     assert remarks(output() * 2, FIELDS) == ()
 
 
+def card_remarks(said: str) -> list[tuple[str, ...]]:
+    return [card.remarks for card in parse(said, FIELDS)[1]]
+
+
 @pytest.mark.parametrize(
     ("word", "words"),
     [
-        ("[GPU requires reset]", "needs a reset"), ("[GPU is lost]", "fallen off the bus"),
-        ("[Insufficient Permissions]", "as root"),
+        ("[GPU requires reset]", "needs a reset"), ("[GPU requires restart]", "needs a reset"),
+        ("[GPU is lost]", "fallen off the bus"), ("[Insufficient Permissions]", "as root"),
+        ("[Unknown Error]", "does not say why"), ("ERR!", "does not say why"),
+        ("[Insufficient External Power]", "power cables"), ("[Corrupted infoROM]", "infoROM"),
+        ("[Interrupt Request Issue]", "interrupts"), ("[Timeout]", "[Timeout]"),
+        ("[RM has detected an NVML/RM version mismatch.]", "restart the guest"),
+        ("[The operating system has blocked the request.]", "blocked the request"),
     ],
 )  # fmt: skip
-def test_a_value_that_is_a_complaint_is_a_remark(word: str, words: str) -> None:
+def test_an_error_in_the_place_of_a_value_is_told_of_its_card(word: str, words: str) -> None:
     said = output(utilization_gpu=word, power_draw=word)
-    assert parse(said, FIELDS)[1][0].metrics.util_pct is None
-    (told,) = remarks(said, FIELDS)
+    metrics = parse(said, FIELDS)[1][0].metrics
+    assert (metrics.util_pct, metrics.power_w, metrics.temp_c) == (None, None, 67)
+    ((told,),) = card_remarks(said)
+    assert told.startswith(f"{word} for utilization.gpu, power.draw")
     assert words in told
+    assert remarks(said, FIELDS) == ()
 
 
-@pytest.mark.parametrize("word", ["[N/A]", "N/A", "[Not Supported]", "[Unknown Error]", "ERR!"])
+@pytest.mark.parametrize(
+    "word",
+    ["[N/A]", "N/A", "[Not Supported]", "[Not Available]", "[Function Not Found]", "[Not Found]",
+     "[No Data]", "[Requested functionality has been deprecated]", "[n/a]", "Unknown", "37 %", ""],
+)  # fmt: skip
 def test_a_value_that_is_not_there_is_no_remark(word: str) -> None:
     said = output(utilization_gpu=word)
     assert parse(said, FIELDS)[1][0].metrics.util_pct is None
     assert remarks(said, FIELDS) == ()
+    assert card_remarks(said) == [()]
+
+
+def test_an_error_of_one_card_is_not_told_of_another() -> None:
+    said = output() + output(pci_device_id="0x220410DE", temperature_gpu="[GPU requires reset]")
+    fine, broken = card_remarks(said)
+    assert (fine, len(broken)) == ((), 1)
+
+
+def test_a_card_that_tells_errors_only_is_still_there() -> None:
+    """All but its ids and its name, which the driver has without asking the card."""
+    errors = {field.replace(".", "_"): "[GPU is lost]" for field in FIELDS[3:-1]}
+    ((told,),) = card_remarks(output(**errors))
+    assert told.startswith(f"[GPU is lost] for {len(errors)} of {len(FIELDS)} values (the card has")
+    assert parse(output(**errors), FIELDS)[1][0].metrics == Metrics()
+
+
+def test_more_errors_than_are_named() -> None:
+    fields = ("temperature_gpu", "fan_speed", "power_draw", "power_limit", "clocks_gr")
+    ((told,),) = card_remarks(output(**dict.fromkeys(fields, "[Timeout]")))
+    assert told == "[Timeout] for temperature.gpu, fan.speed, power.draw, 2 more"
+
+
+@pytest.mark.parametrize("word", ["[N/A]", "[Unknown Error]", "[GPU is lost]"])
+def test_an_error_is_no_name(word: str) -> None:
+    assert parse(output(name=word), FIELDS)[1][0].name is None
+
+
+@pytest.mark.parametrize("word", ["[GPU is lost]", "[Unknown Error]", "[N/A]"])
+@pytest.mark.parametrize("field", ["pci_sub_device_id", "driver_version"])
+def test_a_card_whose_other_ids_are_not_told_is_there(word: str, field: str) -> None:
+    (card,) = parse(output(**{field: word}), FIELDS)[1]
+    assert (card.device, card.metrics.util_pct) == ("2684", 97)
+
+
+def test_a_card_that_does_not_tell_its_id_is_a_remark_beside_the_others() -> None:
+    said = output() + output(pci_device_id="[Unknown Error]")
+    assert [card.device for card in parse(said, FIELDS)[1]] == ["2684"]
+    (told,) = remarks(said, FIELDS)
+    assert told.startswith("[Unknown Error] for pci.device_id (")
 
 
 def test_a_card_that_is_lost_takes_no_other_with_it() -> None:
@@ -234,6 +293,10 @@ def test_remarks_are_bounded_and_safe_to_draw() -> None:
         (255, "", "failed with exit status 255"),
         (255, "Failed to initialize NVML: Driver/library version mismatch", "restart the guest"),
         (0, "No devices were found", "finds no card"),
+        (6, f"{UNREACHED}: Unknown Error\nNo devices were found", "does not reach the card"),
+        (6, f"{UNREACHED}: GPU is lost.  Reboot the system", "fallen off the bus"),
+        (255, f"{UNREACHED}: Unknown Error", "does not reach the card"),
+        (255, "Failed to initialize NVML: Unknown Error", "Failed to initialize NVML"),
         (1, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make "
             "sure that the latest NVIDIA driver is installed and running.", "does not reach"),
         (0xC0000005, "", "failed with exit status 3221225477"), (None, "", "was ended"),
@@ -247,6 +310,24 @@ def test_each_status_has_a_sentence_of_its_own(status: int | None, said: str, wo
 def test_no_two_statuses_are_told_alike() -> None:
     told = [why_ended(status, "")[0] for status in (2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 255)]
     assert len(set(told)) == len(told)
+
+
+ERRORS = st.sampled_from(
+    ["[N/A]", "[Unknown Error]", "[GPU is lost]", "ERR!", "[x]", "[]", "[[", "", "7"]
+) | st.text(max_size=30).map(lambda text: f"[{text}]")
+
+
+@given(st.dictionaries(st.sampled_from(FIELDS[1:-1]), ERRORS))
+def test_no_error_takes_a_card_or_what_else_it_tells(errors: dict[str, str]) -> None:
+    said = output(**{field.replace(".", "_"): word for field, word in errors.items()})
+    if len(said.splitlines()) > 1 or any(", " in word for word in errors.values()):
+        return
+    _, (card,) = parse(said, FIELDS)
+    assert card.device == "2684"
+    assert "utilization.gpu" in errors or card.metrics.util_pct == 97
+    assert "temperature.gpu" in errors or card.metrics.temp_c == 67
+    assert len(card.remarks) <= REMARKS_LIMIT
+    assert all(told.isprintable() for told in card.remarks)
 
 
 ROWS = st.lists(st.sampled_from(["0x268410DE", "0x220410DE"]), min_size=1, max_size=3)

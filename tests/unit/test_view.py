@@ -171,6 +171,11 @@ def test_a_stale_reading_is_not_shown_for_a_card_on_vfio() -> None:
 
 AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST, "suspended"),))
 RESTING = NvmlReading("580", (), resting=(GUEST,))
+STATUSES = (
+    ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
+    ("unsupported", "it may be asleep"), ("weird", "cannot be read"),
+)  # fmt: skip
+"""What else power/runtime_status may say: none of it is a card that nobody lists, or is fine."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
 
 
@@ -187,6 +192,15 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": "nvidia"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP, "nvml": DEAD}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": AWAKE, "nvml": DEAD}, "libnvidia-ml"),
+        *(
+            (
+                {"driver": driver, "vendor": vendor},
+                {"vitals": Vitals((CardVitals(GUEST, status),)), "nvml": NvmlReading("580", ())},
+                words,
+            )
+            for driver, vendor in (("nvidia", "10de"), ("amdgpu", "1002"), ("xe", "8086"))
+            for status, words in STATUSES
+        ),
     ],
 )
 def test_why_a_card_has_no_reading(

@@ -77,7 +77,7 @@ class Talk:
                 self._get_to_know(agent)
             ended, fields = self._query(agent)
             found = parse(ended.output, fields)
-            self.remarks = _remarks(ended, fields)
+            self.remarks = _remarks(ended, fields, found[1])
         except Nonsense as error:
             self._failed(lasting=True)
             raise AgentError(f"nvidia-smi in the guest makes no sense: {error}") from error
@@ -177,11 +177,12 @@ def _bounded(ended: Outcome) -> Outcome:
     return ended
 
 
-def _remarks(ended: Outcome, fields: Sequence[str]) -> tuple[str, ...]:
-    """What it said beside its rows; what its status adds to that comes last."""
+def _remarks(ended: Outcome, fields: Sequence[str], cards: Sequence[GuestCard]) -> tuple[str, ...]:
+    """What it said beside its rows; what its status adds to that, and to them, comes last."""
     said = remarks(ended.said, fields)
     status = after_rows(ended.status)
-    if status is None or any(status in remark for remark in said):
+    known = [*said, *(remark for card in cards for remark in card.remarks)]
+    if status is None or any(status in remark for remark in known):
         return said
     return (*said[: REMARKS_LIMIT - 1], status)
 

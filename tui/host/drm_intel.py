@@ -54,7 +54,8 @@ def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """The same of a card on xe.
 
     Of hwmon ``xe``, one channel is the card and one its package, which stands in where the
-    card's energy does not count, as on Battlemage; labels tell which is which. temp2 is the
+    card's energy does not count, as on Battlemage (amdgpu, too, tells that of its package, and
+    users know the figure as the card's); labels tell which is which. temp2 is the
     package, power<n>_max the sustained limit (PL1), power<n>_cap the one for bursts (PL2).
     The clock, 0 in its sleep state C6, is tile0/gt0/freq0/act_freq. Only some kernels of
     Intel's own tell the memory, tile<n>/physical_vram_size_bytes.
@@ -63,26 +64,40 @@ def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     tiles = (scaled(at, f"tile{n}/physical_vram_size_bytes", MIB) for n in range(TILES))
     found = judged(
         mem_total_mib=_sum(tiles),
-        temp_c=hwmon.temperature(sensors, _labelled(sensors, "temp").get("pkg", 2)),
+        temp_c=_package_temperature(sensors),
         fan_pct=hwmon.fan(sensors),
         clock_mhz=_clock(at, "tile0/gt0/freq0/act_freq"),
     )
     return found, tuple(_channels(sensors))
 
 
+def _package_temperature(sensors: Attributes) -> Number:
+    number = _number_of("pkg", _labels(sensors, "temp"), 2)
+    return number and hwmon.temperature(sensors, number)
+
+
 def _channels(sensors: Attributes) -> Iterator[Channel]:
-    """The card's before that of its package."""
-    by_label = _labelled(sensors, "energy")
+    """The card's before that of its package, each with its own limit."""
+    energies, powers = _labels(sensors, "energy"), _labels(sensors, "power")
     for number, label in CHANNELS.items():
-        at = by_label.get(label, number)
-        limit = hwmon.limit(sensors, f"power{at}_max", f"power{at}_cap")
-        yield Channel(label, sensors.read(f"energy{at}_input", whole), limit)
+        energy = _number_of(label, energies, number)
+        power = _number_of(label, powers, energy)
+        limit = power and hwmon.limit(sensors, f"power{power}_max", f"power{power}_cap")
+        used = energy and sensors.read(f"energy{energy}_input", whole)
+        yield Channel(label, used, limit)
 
 
-def _labelled(sensors: Attributes, kind: str) -> dict[str, int]:
-    """The numbers of a kind of sensor by their labels (``energy2_label``: pkg)."""
-    told = ((sensors.read(f"{kind}{n}_label", str), n) for n in range(1, SENSORS + 1))
-    return {label: n for label, n in told if label is not None}
+def _number_of(label: str, labels: dict[int, str], number: int | None) -> int | None:
+    """The number of the sensor with this label, else ``number`` where that has none;
+    ``None`` where it is another one's."""
+    usual = None if number in labels else number
+    return next((n for n, told in labels.items() if told == label), usual)
+
+
+def _labels(sensors: Attributes, kind: str) -> dict[int, str]:
+    """The labels of a kind of sensor by their numbers (``energy2_label``: pkg)."""
+    told = ((n, sensors.read(f"{kind}{n}_label", str)) for n in range(1, SENSORS + 1))
+    return {n: label for n, label in told if label is not None}
 
 
 def _clock(at: Attributes, *names: str) -> Number:

@@ -7,9 +7,9 @@ is taken only where a card can have it. Fields: `nvidia-smi --help-query-gpu`.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from tui.host.nvidia_smi_words import REMARKS_LIMIT, remark
+from tui.host.nvidia_smi_words import REMARKS_LIMIT, complaint, in_brackets, remark
 from tui.host.nvml_reply import throttle_words
 from tui.host.untrusted import clean
 from tui.model import GuestCard
@@ -56,7 +56,6 @@ _ID = re.compile(r"0x([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,2}))?")
 _BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
-_COMPLAINTS = frozenset({"[gpu requires reset]", "[gpu is lost]", "[insufficient permissions]"})
 _UNKNOWN_FIELD = re.compile(r'Field "([a-z_.]{1,40})" is not a valid field to query')
 
 
@@ -106,20 +105,28 @@ def has_rows(output: str) -> bool:
 
 CUT_SHORT = "a card's row is cut short"
 
+FIELDS_NAMED = 3
+"""Fields that a remark on them names; of more it gives the number."""
+
 
 def remarks(output: str, fields: Sequence[str]) -> tuple[str, ...]:
-    """What nvidia-smi says beside its rows, in lines before, between or after them and in the
-    values themselves, safe to draw; each once, and at most ``REMARKS_LIMIT`` of them."""
+    """What nvidia-smi says beside its whole rows, in lines before, between or after them, safe
+    to draw; each once, and at most ``REMARKS_LIMIT`` of them. What stands in a row is its
+    card's."""
     found: dict[str, None] = {}
     for line in output.splitlines():
         if len(found) == REMARKS_LIMIT:
             break
-        words = _complaint(line) or line
-        if words is line and _is_row(line):
-            words = "" if _is_whole(line, fields) else CUT_SHORT
-        if told := remark(words):
-            found[told] = None
-    return tuple(found)
+        found.update(dict.fromkeys(each for each in _said_in(line, fields) if each))
+    return tuple(found)[:REMARKS_LIMIT]
+
+
+def _said_in(line: str, fields: Sequence[str]) -> tuple[str, ...]:
+    if _is_row(line):
+        return () if _is_whole(line, fields) else (CUT_SHORT,)
+    # A card that tells nothing any more has a row in which even its id is none.
+    told = _complaints(_row(line, fields)) if _is_whole(line, fields) else ()
+    return told or (remark(line),)
 
 
 def _is_row(line: str) -> bool:
@@ -127,11 +134,22 @@ def _is_row(line: str) -> bool:
     return _ID.match(line.lstrip()) is not None
 
 
-def _complaint(line: str) -> str | None:
-    """What stands in brackets for values of a card that cannot be read, but for ``[N/A]`` and
-    the like, which only say that it does not have them."""
-    told = (column.strip() for column in line.split(", "))
-    return next((word for word in told if word.lower() in _COMPLAINTS), None)
+def _complaints(row: Mapping[str, str]) -> tuple[str, ...]:
+    """What stands in a row for values that cannot be read, each with the fields that it is for."""
+    found: dict[str, list[str]] = {}
+    for field, value in row.items():
+        if (words := complaint(value)) is not None:
+            found.setdefault(words, []).append(field)
+    return tuple(
+        remark(f"{words} for {_some(of, row)}") for words, of in [*found.items()][:REMARKS_LIMIT]
+    )
+
+
+def _some(fields: Sequence[str], row: Mapping[str, str]) -> str:
+    if len(fields) > len(row) // 2:
+        return f"{len(fields)} of {len(row)} values"
+    more = [f"{len(fields) - FIELDS_NAMED} more"] if len(fields) > FIELDS_NAMED else []
+    return ", ".join((*fields[:FIELDS_NAMED], *more))
 
 
 def _columns(line: str, fields: Sequence[str]) -> list[str]:
@@ -165,11 +183,12 @@ def _card(row: dict[str, str]) -> GuestCard:
         vendor=ids[2].lower(),
         device=ids[1].lower(),
         subsystem=f"{subsystem[2]}:{subsystem[1]}".lower() if subsystem else None,
-        name=clean(row["name"]) or None,
+        name=None if in_brackets(row["name"]) else clean(row["name"]) or None,
         metrics=judged(
             **values,
             throttle=throttle_words(int(reasons, 16)) if _BITS.fullmatch(reasons) else None,
         ),
+        remarks=_complaints(row),
     )
 
 

@@ -100,14 +100,15 @@ def _processes(kind: str, function: str) -> Call:
 
 def _loads(handle: object) -> list[tuple[int, int]]:
     """The load of each process in percent, of late, where the driver tells: (pid, percent).
-    Of a process that does nothing there may be no sample."""
+    Of a process that does nothing there may be no sample. An error here is none of the card's,
+    unless it is lost."""
     since = time.time_ns() // 1000 - LOADS_OF_US
     try:
         samples = pynvml.nvmlDeviceGetProcessUtilization(handle, since)
     except pynvml.NVMLError as error:
-        if error.value in UNSUPPORTED or error.value == pynvml.NVML_ERROR_NOT_FOUND:
-            return []
-        raise
+        if error.value in LOST or error.value in NVML_IS_DOWN:
+            raise
+        return []
     latest = {sample.pid: sample.smUtil for sample in sorted(samples, key=_taken_at)}
     return list(latest.items())[:PROCESS_LIMIT]
 

@@ -9,12 +9,11 @@ import json
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import cast
 
 from tui.host import HostError
 from tui.host.untrusted import clean
 from tui.model import CardReading, GpuProcess, Metrics, NvmlReading
-from tui.model.plausible import judged
+from tui.model.plausible import judged, plausible
 
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is read."""
@@ -123,8 +122,8 @@ def _card(card: object, taken_at: datetime) -> CardReading:
 
 def _metrics(card: dict[str, object]) -> Metrics:
     def number(key: str, unit: int = 1) -> float | None:
-        value = _number(card.get(key), (1 << 64) - 1)
-        return value if value is None or unit == 1 else value / unit
+        value = _told(card.get(key))
+        return value if unit == 1 else _scaled(value, unit)
 
     reasons = _number(card.get("throttle"), (1 << 64) - 1)
     return judged(
@@ -159,20 +158,25 @@ def throttle_words(reasons: int) -> tuple[str, ...] | None:
 
 
 def _processes(card: dict[str, object]) -> tuple[GpuProcess, ...] | None:
-    """The processes by pid; one that does graphics and computes is one process."""
+    """The processes by pid; one that does graphics and computes is one process. Those with a
+    pid that none can have, as some drivers tell them, are counted only."""
     lists = [(kind, card.get(kind)) for kind in ("graphics", "compute")]
     if all(found is None for _, found in lists):
         return None
     loads = _loads(card.get("loads"))
     merged: dict[int, GpuProcess] = {}
+    more = _number(card.get("unnamed"), 1 << 31) or 0
     for kind, found in lists:
         for process in _process_list(found, kind):
-            pid = cast(int, process.pid)
+            pid = process.pid
+            if pid is None:
+                more += 1
+                continue
             other = merged.get(pid)
             merged[pid] = _both(other, process) if other else process
     named = tuple(replace(merged[pid], util_pct=loads.get(pid)) for pid in sorted(merged))
-    more = _number(card.get("unnamed"), 1 << 31)
-    return (*named, GpuProcess(None, f"and {more} more", "not listed")) if more else named
+    rest = f"and {more} more" if named else f"{more} not named"
+    return (*named, GpuProcess(None, rest, "not listed")) if more else named
 
 
 def _loads(found: object) -> dict[int, int]:
@@ -197,10 +201,10 @@ def _process_list(found: object, kind: str) -> list[GpuProcess]:
 def _process(entry: object, kind: str) -> GpuProcess:
     if not isinstance(entry, list) or len(entry) != 3:
         raise Malformed("no process")
-    pid = _number(entry[0], (1 << 31) - 1, low=1)
-    if pid is None:
+    if type(entry[0]) is not int:
         raise Malformed("no process id")
-    size = _scaled(_number(entry[1], 1 << 50), MIB)
+    pid = _number(entry[0], (1 << 31) - 1, low=1)
+    size = plausible("mem_used_mib", _scaled(_told(entry[1]), MIB))
     return GpuProcess(pid, _string(entry[2]) or f"process {pid}", kind, size)
 
 
@@ -225,6 +229,12 @@ def _failure(value: object) -> tuple[int, str] | None:
 def _number(value: object, high: int, low: int = 0) -> int | None:
     """``value`` where it is a whole number from ``low`` to ``high``."""
     return value if type(value) is int and low <= value <= high else None
+
+
+def _told(value: object) -> int | None:
+    """``value`` where it is a whole number of 64 bits and not NVML's mark for none."""
+    number = _number(value, (1 << 64) - 1)
+    return None if number in _NOT_TOLD else number
 
 
 def _scaled(value: int | None, unit: int) -> float | None:

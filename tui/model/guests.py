@@ -114,13 +114,15 @@ class Guests:
 @dataclass(frozen=True, slots=True)
 class GuestCard:
     """A card as its guest sees it. The ids are those of ``PciFunction``: they are the same on
-    both sides, while the address is the guest's own and tells nothing here."""
+    both sides, while the address is the guest's own and tells nothing here. ``remarks``: what
+    cannot be read of it, and why, as warnings."""
 
     vendor: str
     device: str
     subsystem: str | None = None
     name: str | None = None
     metrics: Metrics = field(default_factory=Metrics)
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from tui.model import (
     SourceName,
     Swap,
 )
+from tui.rules.condition import SLEEP_FAILED
 
 Tone = Literal["info", "good", "warn", "bad"]
 
@@ -206,8 +207,20 @@ def _cards(before: HostView, after: HostView) -> Iterator[Change]:
         stays = not {was.owner, now.owner} & {"moving", "stuck"}
         if nvml and stays and was.function.driver == now.function.driver:
             yield from _reading(was, now)
-        if _status(was) and _status(now) and was.asleep != now.asleep:
-            yield Change(now.address, "asleep" if now.asleep else "awake", "info")
+        yield from _sleep(_status(was), now)
+
+
+def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:
+    """That it fell asleep, woke, or could do neither; not what lies between."""
+    status = _status(now)
+    if before is None or before == status:
+        return
+    if status == "suspended":
+        yield Change(now.address, "asleep", "info")
+    elif status == "active" and before in ("suspended", "resuming", "error"):
+        yield Change(now.address, "awake", "info")
+    elif status == "error":
+        yield Change(now.address, SLEEP_FAILED, "bad")
 
 
 def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
@@ -245,7 +258,8 @@ def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 def _fault(gpu: Gpu) -> str | None:
     """Why NVML does not read a card that it should: awake, on its driver, and not left alone."""
-    if gpu.function.driver != "nvidia" or gpu.asleep or gpu.left_alone:
+    awake = _status(gpu) in (None, "active")
+    if gpu.function.driver != "nvidia" or not awake or gpu.left_alone:
         return None
     if gpu.reading is None:
         return gpu.no_reading

@@ -17,6 +17,9 @@ SOUND = "0403"
 
 MOVABLE, HALF_BOUND, ANSWERS = "swap.movable", "swap.half-bound", "gpu.answers"
 
+SLEEP_FAILED = "its runtime power management failed: it may be asleep, so it is left alone"
+"""What power/runtime_status says of a card with ``error``."""
+
 
 def movable(gpu: Gpu) -> Check:
     """swap.movable: the kernel is not busy with the card."""
@@ -167,6 +170,10 @@ def answers(gpu: Gpu) -> Check:
     if state in ("error", "unknown"):
         return Check(ANSWERS, gpu.address, "warn", f"its power state is “{state}”",
                      "look at the kernel log for “Unable to change power state”; "
+                     "a reboot frees it")  # fmt: skip
+    if gpu.vitals is not None and gpu.vitals.runtime_status == "error":
+        return Check(ANSWERS, gpu.address, "warn", SLEEP_FAILED,
+                     "look at the kernel log for what its driver could not do; "
                      "a reboot frees it")  # fmt: skip
     return Check(ANSWERS, gpu.address, "pass", "nothing shows that it has left the bus")
 

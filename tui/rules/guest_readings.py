@@ -42,13 +42,14 @@ def reading(
     mine = [gpu for gpu in gpus if gpu.address in domain.functions and _alike(gpu, function)]
     found = [card for card in says.cards if _is(card, function)]
     if not found:
-        return None, "the guest does not list this card: look whether its driver has it"
+        why = says.remarks[0] if says.remarks else "look whether its driver has it"
+        return None, f"the guest does not list this card: {why}"
     if len(mine) > 1 or len(found) > 1:
         return None, "two alike cards are in the guest: which is which is not known"
     card = found[0]
     return CardReading(
         function.address, "guest-agent", card.metrics, card.name,
-        taken_at=says.taken_at, remarks=says.remarks,
+        taken_at=says.taken_at, remarks=(*card.remarks, *says.remarks),
     ), None  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from tui.model import (
     on_vfio,
 )
 from tui.rules import guest_readings, release, taken
+from tui.rules.condition import SLEEP_FAILED
 from tui.rules.elsewhere import by_its_owner, of_its_owner
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.isolation import NOWHERE
@@ -50,6 +51,15 @@ T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
 
 UNKNOWN_SLEEP = "whether it is awake cannot be read, so it is not woken"
+
+NOT_WOKEN = {
+    "suspended": "asleep: it is not woken to be read",
+    "suspending": "falling asleep: it is not woken to be read",
+    "resuming": "waking up: it is read once it is awake",
+    "error": SLEEP_FAILED,
+    "unsupported": "its runtime power management is off, so that it may be asleep: it is not woken",
+}
+"""By power/runtime_status (kernel: drivers/base/power/sysfs.c)."""
 
 READ_DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
 """The drivers whose cards can be read on the host."""
@@ -252,7 +262,7 @@ def _why_unread(
     vitals: CardVitals | None,
     source: NvmlReading | DrmReading | Unavailable,
 ) -> str:
-    asleep = vitals is not None and vitals.runtime_status == "suspended"
+    not_woken = _why_not_woken(vitals.runtime_status if vitals else None)
     removal = vitals.removal if vitals else None
     spared = isinstance(source, NvmlReading) and function.address in source.spared
     resting = isinstance(source, NvmlReading) and function.address in source.resting
@@ -260,7 +270,7 @@ def _why_unread(
         (removal is not None, _why_removed(removal, source) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
-        (asleep, "asleep: it is not woken to be read"),
+        (not_woken is not None, not_woken or ""),
         ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
@@ -269,6 +279,11 @@ def _why_unread(
         (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
     )
     return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
+
+
+def _why_not_woken(status: str | None) -> str | None:
+    """Why a card with this power/runtime_status is not read, as ``tui.host.power`` decides it."""
+    return None if status in (None, "active") else NOT_WOKEN.get(status, UNKNOWN_SLEEP)
 
 
 def _why_no_source(function: PciFunction) -> str:
