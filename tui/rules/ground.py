@@ -96,10 +96,11 @@ def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") ->
     blockers = [each for each in viability.blockers if each.address not in leaving]
     if viability.viable or (viability.blockers and not blockers):
         count = len(viability.moves)
+        moving = "1 function that moves" if count == 1 else f"{count} functions that move"
         rest = listed([each.address for each in viability.blockers])
         more = f", and {rest}, which the start of {start} moves" if rest else ""
-        return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
-                     f"function{'s' if count > 1 else ''} that move{more}")  # fmt: skip
+        return Check("iommu.viable", gpu.address, "pass",
+                     f"the group is free but for {moving}{more}")  # fmt: skip
     why = named(blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
     return Check("iommu.viable", gpu.address, verdict, why, viability.mend)
