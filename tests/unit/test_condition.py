@@ -331,6 +331,23 @@ def test_a_swap_that_was_interrupted() -> None:
         assert found["swap.half-bound", CARD].verdict == "pass"
 
 
+def test_an_interrupted_swap_tells_which_function_is_where() -> None:
+    left = replace(SWAP, runner=False)
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    whole = checks(seen(gpu, sound, swap=left))["swap.half-bound", CARD]
+    assert whole.why == "its bind was interrupted"
+    half = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=left))["swap.half-bound", CARD]
+    assert half.why == f"its bind was interrupted: {CARD} on nvidia, 0000:02:00.1 on vfio-pci"
+
+
+def test_a_card_is_on_no_side_while_it_is_moved() -> None:
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    moving = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=SWAP))
+    assert moving["swap.half-bound", CARD].why == "it is being moved"
+    still = checks(seen(gpu, sound))["swap.half-bound", CARD]
+    assert still.why == "all its functions are on the same side"
+
+
 @pytest.mark.parametrize("stuck", [True, False])
 def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
     removal = Removal("nvidia", NOON, stuck=stuck)

@@ -113,6 +113,22 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                   "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
          "kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+        # what the entries are made from has it, and they do not yet
+        (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "", "etc/os-release": "ID=arch\n",
+                  "etc/kernel/cmdline": "quiet intel_iommu=on\n",
+                  "boot/loader/entries/arch.conf": "options quiet\n"},
+         "run `mkinitcpio -P` and reboot: intel_iommu=on is in /etc/kernel/cmdline, line 1, and "
+         "the kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+        # an entry counts by itself, and Fedora's entries are made by a command
+        (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n", GRUB: "x",
+                  "boot/loader/entries/a.conf": "options ro intel_iommu=on\n"},
+         "reboot: intel_iommu=on is in /boot/loader/entries/a.conf, line 1, and the kernel was "
+         "started without it; if that does not do, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n",
+                  GRUB: DEFAULT.format("intel_iommu=on")},
+         "run `grubby --update-kernel=ALL --args=intel_iommu=on` and reboot: intel_iommu=on is in "
+         "/etc/default/grub, line 2, and the kernel was started without it; if that does not do, "
+         "turn on VT-d in the firmware"),
         # a host with a command for it needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                   "run/ostree-booted": "", name: text},
@@ -188,6 +204,21 @@ def test_interrupts_that_are_not_remapped(
     assert ("intremap=off" in (found["mend"] or "")) is (verdict == "warn")
 
 
+@pytest.mark.parametrize(
+    ("grub", "mend"),
+    [
+        ("splash", "take intremap=off off the kernel's command line: /etc/default/grub does not "
+                   "have it, so run `update-grub` and reboot"),
+        ("intremap=off", "take intremap=off out of /etc/default/grub, line 2, run `update-grub` "
+                         "and reboot"),
+    ],
+)  # fmt: skip
+def test_where_their_option_stands(vfiotop: Command, tmp_path: Path, grub: str, mend: str) -> None:
+    files = INTEL | {CMDLINE: "intremap=off\n", GRUB: DEFAULT.format(grub)}
+    found = checks(vfiotop("doctor", "--root", tower(tmp_path / "tower", files)))["iommu.enabled"]
+    assert (found["verdict"], found["mend"]) == ("warn", mend)
+
+
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}
 LOADABLE = {"lib/modules/6.12.0/modules.dep": "kernel/drivers/vfio/pci/vfio-pci.ko:\n"}
 BUILT_IN = {"lib/modules/6.12.0/modules.builtin": "kernel/drivers/vfio/pci/vfio-pci.ko\n"}
@@ -207,6 +238,10 @@ NO = "etc/modprobe.d/no.conf"
          "take module_blacklist=nouveau,vfio_pci,x out of /etc/default/grub, line 2, add "
          "module_blacklist=nouveau,x to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
          "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
+        (LOADABLE | {CMDLINE: "module_blacklist=vfio-pci\n", GRUB:
+                     DEFAULT.format("splash")}, "fail", "module_blacklist=vfio-pci (/proc/cmdline)",
+         "take module_blacklist=vfio-pci off the kernel's command line: /etc/default/grub does not "
+         "have it, so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (LOADED | {CMDLINE: "module_blacklist=vfio-pci\n"}, "warn", "module_blacklist", "take "),
         (LOADABLE | {NO: "# no\nblacklist vfio-pci\n"}, "warn",
          "blacklist vfio-pci (/etc/modprobe.d/no.conf, line 2)",
@@ -281,6 +316,9 @@ NVIDIA = {
         ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("nvidia-drm.modeset=1")},
          "update the driver, or take nvidia-drm.modeset=1 out of /etc/default/grub, line 2, run "
          "`update-grub` and reboot"),
+        ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("splash")},
+         "update the driver, or take nvidia-drm.modeset=1 off the kernel's command line: "
+         "/etc/default/grub does not have it, so run `update-grub` and reboot"),
         ({CMDLINE: "nvidia_drm.modeset=1\n", "etc/modprobe.d/nv.conf":
           "options nvidia_drm modeset=0\n"},
          "update the driver, or take nvidia_drm.modeset=1 out of the kernel's command line in the "

@@ -108,7 +108,9 @@ def test_a_part_of_the_kernel() -> None:
     found = (held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True))
     sure, maybe = seen(the_card(), *found)
     assert (sure.pid, sure.name, sure.stop) == (None, "nvidia_drm", "unload nvidia_drm")
-    assert (maybe.use, maybe.note) == ("may use", MAY_USE)
+    assert (sure.use, sure.has) == ("uses", ("modeset",))
+    assert (maybe.name, maybe.use, maybe.note) == ("nvidia_uvm", "may use", MAY_USE)
+    assert maybe.has == ("p2p",)
 
 
 def test_processes_that_the_driver_counts_only() -> None:
