@@ -27,11 +27,7 @@ from textual.widgets import Input
 from tui import state
 from tui.commands import keys_of, of_screen
 from tui.config import Config
-from tui.driver import TerminalDriver
-from tui.ending import Ending
 from tui.host import Host
-from tui.keys import Keys
-from tui.link import Link
 from tui.live import Live
 from tui.messages import CaughtUp, Sampled
 from tui.model import (
@@ -45,8 +41,9 @@ from tui.model import (
     SourceState,
     Vitals,
 )
-from tui.rules import changes, guest_readings
-from tui.rules.deeds import pauses, stops, why_not, why_not_guest
+from tui.rules import events as changes
+from tui.rules import guest_readings
+from tui.rules.availability import pauses, stops, why_not, why_not_guest
 from tui.sampler import Readers, Sampler
 from tui.screens.base import HostScreen
 from tui.screens.calls import CallsScreen
@@ -59,6 +56,10 @@ from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.roles import RolesScreen
 from tui.screens.swap import SwapScreen
+from tui.terminal.driver import TerminalDriver
+from tui.terminal.ending import Ending
+from tui.terminal.flow import Link
+from tui.terminal.queue import Keys
 from tui.theme import THEMES, default_theme, next_theme
 from widgets.graph import PLAIN, RICH
 

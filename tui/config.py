@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from unicodedata import category
 
-from tui.files import read_file
-from tui.output import short
-from tui.places import config_folder
-from tui.privileged import is_roots_own
+from tui.process.files import read_file
+from tui.process.folders import config_folder
+from tui.process.output import short
+from tui.process.privileges import is_roots_own
 from tui.rules.libvirt_uri import why_not_as_root
 
 DEFAULT_URI = "qemu:///system"

@@ -28,9 +28,9 @@ from tui.model import (
     by_uuid,
     meant,
 )
-from tui.rules import devices, holding, taken
-from tui.rules.domains import with_cards
-from tui.rules.fresh import Fresh
+from tui.rules import holder_checks, hostdev_checks, vfio_users
+from tui.rules.check_input import Fresh
+from tui.rules.guest_checks import with_cards
 from tui.rules.guest_readings import attention
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -74,7 +74,7 @@ def plan_once(
 
     def scope(view: HostView) -> Scope:
         gpu = meant_card(view)
-        return [gpu], devices.beside(gpu, view) if direction == "bind" else ()
+        return [gpu], hostdev_checks.beside(gpu, view) if direction == "bind" else ()
 
     seen = _look(host, choice, patience, scope)
     return planned(meant_card(seen.view), direction, seen)
@@ -155,7 +155,7 @@ def examine_once(
     for who prints them. Raises ``HostError``."""
 
     def everything(view: HostView) -> Scope:
-        return view.gpus, devices.of_interest(view)
+        return view.gpus, hostdev_checks.of_interest(view)
 
     needless = () if with_readings else _HOLDS_CARDS
     return _look(host, choice, patience, everything, without=(), needless=needless)
@@ -163,10 +163,10 @@ def examine_once(
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     """The snapshot with the processes that have a card of which libvirt does not tell."""
-    addresses, vitals = taken.to_look_at(snapshot), snapshot.vitals
+    addresses, vitals = vfio_users.to_look_at(snapshot), snapshot.vitals
     found = _holders(host, list(addresses)) if addresses else None
     if isinstance(found, Holders) and isinstance(vitals, Vitals):
-        return replace(snapshot, vitals=taken.with_users(vitals, found, addresses))
+        return replace(snapshot, vitals=vfio_users.with_users(vitals, found, addresses))
     return snapshot
 
 
@@ -198,12 +198,14 @@ def _look(
     gpus, domains = scope(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
     asked = [function.address for gpu in gpus for function in moves(gpu)]
-    asked += [address for domain in domains for address in devices.held_at(domain, view)]
+    asked += [address for domain in domains for address in hostdev_checks.held_at(domain, view)]
     holders = _holders(host, list(dict.fromkeys(asked)))
     if isinstance(holders, Holders) and not holders.complete and not root:
         for gpu in gpus:
-            holders = holding.with_processes(holders, gpu)
-    looked_at = [address for domain in domains for address in devices.looked_at(domain, view)]
+            holders = holder_checks.with_processes(holders, gpu)
+    looked_at = [
+        address for domain in domains for address in hostdev_checks.looked_at(domain, view)
+    ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
     return Fresh(view, snapshot.guests, holders, readiness, uses)
 

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tui.config import MAX_BYTES, Config, address, name, write_atomically
-from tui.files import read_file
 from tui.host import Host
 from tui.model import looks_like_uuid
-from tui.places import state_folder
+from tui.process.files import read_file
+from tui.process.folders import state_folder
 from tui.rules.roles import Choice
 
 

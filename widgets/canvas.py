@@ -1,5 +1,5 @@
 """The one widget that puts lines on the terminal: it draws anew the rows that differ. Which of
-their cells reach the terminal is no widget's business (``tui.tight``).
+their cells reach the terminal is no widget's business (``tui.terminal.diff``).
 """
 
 from __future__ import annotations

@@ -16,11 +16,11 @@ from typing import Any
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home
 from tui import __main__ as entry
-from tui import cli
+from tui.cli import main as cli
 from tui.config import Config
 from tui.swap import launch
 from tui.swap.request import Request
-from tui.typed import Typed
+from tui.terminal.input import Typed
 
 FOR_EVER = 600.0
 
@@ -106,7 +106,7 @@ def main(what: str, *arguments: str) -> int:
     elif what == "failing":
         changed("tui.app:VfiotopApp.action_help", instead(fail))
     elif what == "deaf":
-        changed("tui.typed:Typed.feed", feed_that_fails)
+        changed("tui.terminal.input:Typed.feed", feed_that_fails)
     sys.argv = ["vfiotop", "--demo"]
     return entry.main()
 

@@ -18,13 +18,15 @@ import pytest
 
 from tests.attack.fuse import Silent
 from tests.attack.holding import CARD, NOBODY, NODES, PROJECT, SOUND, asked_in, holding
-from tui.host import HostError, drm_files, scanner
-from tui.host.heartbeat import Beat
-from tui.host.holders import who_has
-from tui.host.nvml_reader import DRIVER, JOURNAL, PROGRAM, command
-from tui.host.processes import Scan
+from tui.host import HostError
+from tui.host.drm import files as drm_files
+from tui.host.nvml.command import DRIVER, JOURNAL, PROGRAM, command
+from tui.host.proc import scanner
+from tui.host.proc.heartbeat import Beat
+from tui.host.proc.holders import who_has
+from tui.host.proc.processes import Scan
 from tui.model import Holder, Holders, Unseen
-from tui.rules import holding as rule
+from tui.rules import holder_checks as rule
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do this")
 needs_fuse = pytest.mark.skipif(
@@ -279,7 +281,7 @@ def test_whoever_waits_for_the_scan_can_be_ended(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     ask = (
         "import sys; from pathlib import Path; from tests.attack.holding import NODES;"
-        "from tui.host.holders import who_has; print('begins', flush=True);"
+        "from tui.host.proc.holders import who_has; print('begins', flush=True);"
         "who_has(NODES, Path(sys.argv[1]), silent=3600)"
     )
     with silent(tmp_path / "proc/7/fd") as server:
@@ -464,7 +466,7 @@ def test_our_own_reader() -> None:
         [sys.executable, "-c", "input()", *READER[3:]],
         [*READER[:3], "-c", "input()", *READER[3:]],
         [*READER, "more"],
-        [*READER[:3], "/tmp/tui/host/nvml_child.py", *READER[4:]],
+        [*READER[:3], "/tmp/tui/host/nvml/child.py", *READER[4:]],
     ],
     ids=["tail", "sleep", "python -c", "-I -S -c", "more", "elsewhere"],
 )

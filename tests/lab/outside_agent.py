@@ -17,7 +17,7 @@ from tests.lab.guest import definition, make
 from tests.lab.kernel import kernel
 from tests.libvirt.daemon import Daemon, daemon, operator
 from tui.host import NothingToRead
-from tui.host.agent import AgentSource
+from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
 from tui.model import Attention, GuestSays
 

@@ -16,12 +16,12 @@ import pytest
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.thorough import thorough
-from tui.host.pci import PciSource
+from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.pci.source import PciSource
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.command import WRITE_S, deafen
-from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import RealMachine, alive
 from tui.swap.plan import homeward, moves, steps
 from tui.swap.runner import Runner

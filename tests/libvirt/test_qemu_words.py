@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.libvirt.daemon import SEARCHED
-from tui.host.qemu_args import taken
+from tui.host.libvirt.qemu_args import taken
 
 QEMU = shutil.which("qemu-system-x86_64", path=SEARCHED)
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host import HostError
-from tui.host.nvml_reply import Malformed, NvmlFailed, parse_reply
+from tui.host.nvml.reply import Malformed, NvmlFailed, parse_reply
 from tui.model import Metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

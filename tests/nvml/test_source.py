@@ -18,12 +18,12 @@ from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
-from tui.host.nvml import RELEASED
-from tui.host.nvml_reply import CARD_LEFT
-from tui.host.nvml_seen import unseen
-from tui.host.rest import FALL_ASLEEP, IDLE
+from tui.host.idle import FALL_ASLEEP, IDLE
+from tui.host.nvml.probe import unseen
+from tui.host.nvml.reply import CARD_LEFT
+from tui.host.nvml.source import RELEASED
 from tui.model import Attention, GpuProcess, Metrics
-from tui.rules.release import SPARED
+from tui.rules.driver_gates import SPARED
 
 
 def test_reads_every_metric_of_every_card(machine: Machine) -> None:
@@ -371,7 +371,7 @@ def test_a_swap_that_begins_as_the_child_is_started(machine: Machine) -> None:
 _SCREEN = """
 import json, sys
 from pathlib import Path
-from tui.host.nvml import NvmlSource
+from tui.host.nvml.source import NvmlSource
 root, journal = map(Path, sys.argv[1:3])
 source = NvmlSource(root, journal=journal, environment=json.loads(sys.argv[3]))
 source.read()
@@ -614,7 +614,7 @@ def test_before_595_it_is(machine: Machine) -> None:
 def test_what_nobody_looks_at_is_let_go_of(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.host.nvml.UNSEEN_S", 0.05)
+    monkeypatch.setattr("tui.host.nvml.source.UNSEEN_S", 0.05)
     source = machine.source()
     source.read()
     pid = source.pid

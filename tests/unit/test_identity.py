@@ -11,7 +11,7 @@ from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import NOON, card, domain, guests, inventory, snapshot, two_cards
 from tui import state
 from tui.config import Config
-from tui.guest.carry import carry_out
+from tui.guest.execute import carry_out
 from tui.guest.hostdevs import give
 from tui.host import Host, HostError, Unsettled
 from tui.host.untrusted import shown_name, visible
@@ -28,12 +28,12 @@ from tui.model import (
     Vitals,
 )
 from tui.once import NoSuchGuest, guest_plan_once
-from tui.rules import guest_readings, passthrough
-from tui.rules.changes import changes
-from tui.rules.fresh import here
+from tui.report.status_json import as_json
+from tui.rules import guest_readings, r465
+from tui.rules.check_input import here
+from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.status import as_json
 from tui.swap.consent import Consent, Refused, shown
 
 ONE = "11111111-1111-1111-1111-111111111111"
@@ -172,7 +172,7 @@ def test_two_of_one_name_are_two_for_the_rule() -> None:
     pair = (domain("vm", "02:00.0", state="running", uuid=ONE),
             domain("vm", "03:00.0", state="running", uuid=TWO))  # fmt: skip
     view = assess(snapshot(odd, pair, vitals=Vitals(())))
-    assert passthrough.one_vm(view.gpus, guests(*pair)).verdict == "unknown"
+    assert r465.one_vm(view.gpus, guests(*pair)).verdict == "unknown"
 
 
 @pytest.mark.parametrize("uri", ["qemu:///system\u200b", "qemu:///system ", "qemu:///syst\u0435m"])

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from tui.config import write_atomically
 from tui.host import GuestControl, HostError, Unsettled
-from tui.host.domain_edit import with_functions
-from tui.host.domain_xml import DefinitionError
+from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_xml import DefinitionError
 from tui.model import Domain, Gpu, HostView
-from tui.rules.strays import strays
+from tui.rules.stale_hostdevs import strays
 
 
 @dataclass(frozen=True, slots=True)

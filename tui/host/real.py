@@ -6,19 +6,19 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from tui.host import Host, Mover, OnlyLookedAt, Silent, Source, Still
-from tui.host.agent import AgentSource
+from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
-from tui.host.device_uses import device_uses
-from tui.host.drm import DrmSource
+from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
-from tui.host.guest_control import LibvirtControl
-from tui.host.guests import GuestsSource
-from tui.host.holders import holders
-from tui.host.nvml import NvmlSource
-from tui.host.pci import PciSource, VitalsSource
-from tui.host.readiness import readiness
-from tui.host.swaps import SwapSource, home_power
-from tui.host.vfio_users import VfioUsers
+from tui.host.journal.source import SwapSource, home_power
+from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.source import GuestsSource
+from tui.host.nvml.source import NvmlSource
+from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.vfio_users import VfioUsers
+from tui.host.proc.holders import holders
+from tui.host.readiness.source import readiness
+from tui.host.uses.device import device_uses
 from tui.model import AgentReading, Attention, Holders, Readiness
 from tui.swap.machine import under_way
 

@@ -16,13 +16,13 @@ from textual.widget import Widget
 
 from tui.background import Deed, background
 from tui.commands import bindings
-from tui.guest.carry import carry_out
+from tui.guest.execute import carry_out
 from tui.guest.plan import STOP_S, own_doubts
 from tui.host import HostError, Unsettled
 from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
 from tui.once import guest_plan_once
-from tui.rules import domains
+from tui.rules import guest_checks
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
@@ -110,7 +110,7 @@ class GuestScreen(HostScreen):
             return "it was not asked to shut down yet, or has time left for it"
         if action == "resume":
             problem = self.vfiotop.live.view.problem("guests")
-            return problem or domains.why_not(self._now or self._domain, "resume")
+            return problem or guest_checks.why_not(self._now or self._domain, "resume")
         if action == "give_back":
             return self.vfiotop.why_not("unbind")
         return super().why_not(action)

@@ -14,7 +14,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
-from tui.rules.devices import looked_at, standing
+from tui.rules.hostdev_checks import looked_at, standing
 from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList

@@ -16,7 +16,7 @@ from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
 from tui.model import Domain, Gpu, meant
-from tui.rules.passthrough import not_shared
+from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect

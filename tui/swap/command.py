@@ -14,12 +14,12 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import Host, HostError
+from tui.host.journal.file import Entry, Journal, JournalError
 from tui.model import Direction, Plan
 from tui.once import NoSuchCard, plan_once
-from tui.rules import holding
+from tui.rules import holder_checks
 from tui.rules.roles import Choice
 from tui.swap.consent import Consent, Refused, Unfinished, refuse
-from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.launch import Told, refusal, unfinished
 from tui.swap.machine import Machine, RealMachine
 from tui.swap.plan import DEVICES, homeward
@@ -27,7 +27,7 @@ from tui.swap.preflight import for_recovery
 from tui.swap.request import Request
 from tui.swap.runner import Runner
 
-UNSEEN = f"{holding.ID}:unknown"
+UNSEEN = f"{holder_checks.ID}:unknown"
 
 WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
@@ -125,7 +125,7 @@ def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Ent
 
 def _takes_the_risk(plan: Plan, consent: Consent) -> bool:
     """Whether it was known, and accepted, that not all holders can be seen."""
-    unseen = any(doubt.id == holding.ID for doubt in plan.doubts)
+    unseen = any(doubt.id == holder_checks.ID for doubt in plan.doubts)
     return consent.everything or (unseen and UNSEEN in consent.accepted)
 
 

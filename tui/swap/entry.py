@@ -6,11 +6,12 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from tui import config, output
+from tui import config
 from tui.host import Host, HostError
+from tui.host.journal.file import Entry
+from tui.process import output
 from tui.swap import command, launch
 from tui.swap.consent import Refused
-from tui.swap.journal import Entry
 from tui.swap.request import Request, parse
 
 DONE, FAILED = 0, 1

@@ -19,11 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from tui import output
 from tui.host import Unsettled
-from tui.privileged import SEARCHED
+from tui.host.journal.file import Entry, Journal, JournalError
+from tui.process import output
+from tui.process.privileges import SEARCHED
 from tui.swap.consent import Doubtful, Refused
-from tui.swap.journal import Entry, Journal, JournalError
 from tui.swap.machine import alive
 from tui.swap.request import Request
 

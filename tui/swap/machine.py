@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.device_nodes import Node, nodes
-from tui.host.holders import holders
-from tui.host.nvml_seen import unseen
-from tui.host.readiness import readiness
+from tui.host.journal.file import Journal, JournalError, Process
+from tui.host.nvml.probe import unseen
+from tui.host.proc.device_nodes import Node, nodes
+from tui.host.proc.holders import holders
+from tui.host.readiness.source import readiness
 from tui.model import Holders, NvidiaModule, PowerControl, Step, Unavailable
-from tui.privileged import SEARCHED
-from tui.swap.journal import Journal, JournalError, Process
+from tui.process.privileges import SEARCHED
 from tui.swap.plan import DEVICES, power_path
 
 _WRITER = Path(__file__).with_name("writer.py")

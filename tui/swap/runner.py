@@ -16,6 +16,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError
+from tui.host.journal.file import Entry, Journal, JournalError, Origin, is_driver, updated
 from tui.model import (
     CLOCK,
     Direction,
@@ -30,8 +31,7 @@ from tui.model import (
     with_host,
 )
 from tui.model.clock import since_boot
-from tui.rules import holding, release
-from tui.swap.journal import Entry, Journal, JournalError, Origin, is_driver, updated
+from tui.rules import driver_gates, holder_checks
 from tui.swap.machine import Deed, Machine, myself
 from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
@@ -258,9 +258,13 @@ class Runner:
         if isinstance(found, Holders) and found.holders:
             first = found.holders[0]
             who = f"the kernel waits for {first.name} ({first.pid}, {first.what})"
-            if release.never_recovers(self._module_of(step)):
+            if driver_gates.never_recovers(self._module_of(step)):
                 return f"{who}, and this driver does not hear when that ends: only a reboot helps"
-            return holding.stays([first]) if first.ours else f"{who}: {holding.how_to_stop(first)}"
+            return (
+                holder_checks.stays([first])
+                if first.ours
+                else f"{who}: {holder_checks.how_to_stop(first)}"
+            )
         return "the kernel does not return; its log may tell what it waits for"
 
     def _module_of(self, step: Step) -> NvidiaModule | None:
@@ -307,13 +311,13 @@ class Runner:
             return
         own = tuple(holder for holder in found.holders if not holder.shared and not holder.ours)
         if own:
-            raise StepFailed(f"in use by {holding.names(own)}")
+            raise StepFailed(f"in use by {holder_checks.names(own)}")
         readers = _readers(found)
         if readers:
-            raise StepFailed(holding.stays(readers))
-        if found.holders and release.never_recovers(self._machine.module()):
-            raise StepFailed(f"may be in use by {holding.names(found.holders)}")
-        doubt = holding.doubt(found)
+            raise StepFailed(holder_checks.stays(readers))
+        if found.holders and driver_gates.never_recovers(self._machine.module()):
+            raise StepFailed(f"may be in use by {holder_checks.names(found.holders)}")
+        doubt = holder_checks.doubt(found)
         if doubt is not None and not self._despite_doubts:
             raise StepFailed(": ".join(part for part in doubt if part))
 
@@ -339,7 +343,7 @@ class Runner:
         if now == origin.driver:
             return entry
         if now is not None:
-            if now == "nvidia" and release.holds_by_itself(self._machine.module()):
+            if now == "nvidia" and driver_gates.holds_by_itself(self._machine.module()):
                 raise StepFailed("nvidia_drm modeset would not let go of it")
             self._settle([address])
             entry = self._write(
