@@ -18,8 +18,8 @@ from tests.ui.test_swap import at_home
 from tui import __main__ as entry
 from tui.cli import main as cli
 from tui.config import Config
+from tui.model.requests import SwapRequest
 from tui.swap import launch
-from tui.swap.request import Request
 from tui.terminal.input import Typed
 
 FOR_EVER = 600.0
@@ -66,7 +66,7 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 class AskingMover(FakeMover):
     """Asks on the terminal before it begins, as the real one does."""
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
         return launch.launch_elevated(request, "sudo")
 

@@ -13,15 +13,17 @@ import pytest
 
 from tests.attack.sandbox import HOME, ROOT, ROOTS_HOME, Sandbox, files_below, sandbox
 from tests.unit.host.journal.test_file import ENTRY
-from tui.host.journal.file import Origin, Process, dump
-from tui.swap.request import Request
+from tui.host.journal.file import Origin, dump
+from tui.host.proc.process import Process
+from tui.model.requests import SwapRequest
+from tui.swap.request import words as request_words
 
 __all__ = ["sandbox"]
 
 ABSENT = "0000:fe:1f.7"
 """A function that no machine of the tests has."""
 
-REQUEST = Request("bind", ABSENT).words()
+REQUEST = request_words(SwapRequest("bind", ABSENT))
 PRIVILEGED = [sys.executable, "-I", "-B", "-m", "tui.swap"]
 
 MARK = HOME / "ran-as-root"

@@ -37,7 +37,7 @@ from tui.model import (
     Swap,
     Vitals,
 )
-from tui.swap.request import Request
+from tui.model.requests import SwapRequest
 
 T = TypeVar("T")
 
@@ -111,10 +111,10 @@ class FakeMover:
     def __init__(self) -> None:
         self.forbidden: str | None = None
         self.asks = False
-        self.requests: list[Request] = []
+        self.requests: list[SwapRequest] = []
         self.answer: str | Exception = "first"
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer

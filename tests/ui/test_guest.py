@@ -24,8 +24,8 @@ from tui.model import (
     SwapState,
     Unavailable,
 )
+from tui.model.errors import Refused
 from tui.rules.roles import Choice
-from tui.swap.consent import Refused
 
 OTHER = Domain("other", "0e7e", "shut off")
 SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON)
@@ -76,7 +76,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         assert "modprobe vfio-pci" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        assert (rig.mover.requests[0].deed, rig.mover.requests[0].address) == ("bind", CARD)
+        assert (rig.mover.requests[0].action, rig.mover.requests[0].address) == ("bind", CARD)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "●  echo 0000:01:00.0" in rig.text()
@@ -86,7 +86,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         rig.vitals.put(fresh.vitals.reading)
         rig.swap.put(replace(SWAP, state="done"))
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
-    assert [request.deed for request in rig.mover.requests] == ["bind"]
+    assert [request.action for request in rig.mover.requests] == ["bind"]
 
 
 ENDS: tuple[tuple[SwapState, str], ...] = (("undone", "undone"), ("failed", "end"))

@@ -13,6 +13,7 @@ from tui import state
 from tui.config import Config
 from tui.guest.execute import carry_out
 from tui.guest.hostdevs import give
+from tui.guest.planning import NoSuchGuest, guest_plan_once
 from tui.host import Host, HostError, Unsettled
 from tui.host.untrusted import shown_name, visible
 from tui.model import (
@@ -27,14 +28,15 @@ from tui.model import (
     NvmlReading,
     Vitals,
 )
-from tui.once import NoSuchGuest, guest_plan_once
+from tui.model.errors import Refused
+from tui.model.requests import Consent
 from tui.report.status_json import as_json
 from tui.rules import guest_readings, r465
 from tui.rules.check_input import here
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.consent import Consent, Refused, shown
+from tui.swap.consent import shown
 
 ONE = "11111111-1111-1111-1111-111111111111"
 TWO = "22222222-2222-2222-2222-222222222222"

@@ -18,14 +18,16 @@ from tui.cli.main import DONE, FAILED, STUCK, fail
 from tui.guest.execute import carry_out
 from tui.guest.offers import command, offers
 from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.planning import guest_plan_once
 from tui.host import Host, HostError, Unsettled
 from tui.model import Domain, GuestAction, GuestPlan, HostView
-from tui.once import guest_plan_once
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent
 from tui.process.crash import may_have_begun
 from tui.process.output import say
 from tui.report.plan import as_text
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Doubtful, Refused, point, refuse, shown
+from tui.swap.consent import point, refuse, shown
 
 LOOK_S = 0.5
 """Seconds between two looks at whether a guest is off."""

@@ -22,7 +22,9 @@ from typing import Any, TypeVar
 from tui import __version__, config
 from tui.host import Host, HostError, Unsettled
 from tui.model import Inventory, Unavailable
+from tui.model.errors import VfiotopError
 from tui.process import output
+from tui.rules import libvirt_uri
 
 T = TypeVar("T")
 
@@ -116,7 +118,7 @@ def _run(arguments: argparse.Namespace) -> int:
         host.close()
 
 
-class UsageError(Exception):
+class UsageError(VfiotopError):
     """What was asked for makes no sense; the sentence says what does."""
 
 
@@ -225,7 +227,7 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
     )
     parser.add_argument(
         "--connect", metavar="URI", default=default(None),
-        help=f"libvirt's URI (default {config.DEFAULT_URI})",
+        help=f"libvirt's URI (default {libvirt_uri.SYSTEM})",
     )  # fmt: skip
     parser.add_argument(
         "--config", type=Path, metavar="FILE", default=default(None), help="the configuration"

@@ -12,17 +12,19 @@ from tui.cli.main import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError, HostKind, Unsettled
 from tui.host.journal.file import Entry, Journal, JournalError
 from tui.model import Check, Direction, Plan, SourceName, SwapState
-from tui.once import NoSuchCard, plan_once, read_once
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent, SwapAction, SwapRequest
+from tui.once import read_once
 from tui.process.crash import may_have_begun
 from tui.process.output import ask, say, say_json, say_line
 from tui.report import plan as words
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import launch
-from tui.swap.consent import HANGS, Consent, Doubtful, Refused, refuse, shown
+from tui.swap.consent import HANGS, refuse, shown
 from tui.swap.machine import RealMachine
+from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from tui.swap.request import Deed, Request
 
 ANSWER_LIMIT = 4096
 """Bytes of an answer to a question; a terminal gives no longer line (termios(3))."""
@@ -64,7 +66,7 @@ def carry_out(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     consent = Consent(everything=everything)
     if not arguments.yes:
         consent = replace(shown(plan, doubts=True), everything=everything)
-    request = Request(plan.direction, plan.address, consent=consent)
+    request = SwapRequest(plan.direction, plan.address, consent=consent)
     return _followed(host, request, arguments)
 
 
@@ -133,7 +135,7 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
 
 def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.Namespace) -> int:
     consent = Consent(everything=arguments.despite_doubts)
-    way: Deed = "finish" if arguments.finish else "undo"
+    way: SwapAction = "finish" if arguments.finish else "undo"
     if not arguments.yes:
         doubts: tuple[Check, ...] = ()
         if arguments.finish:
@@ -149,7 +151,7 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
             say(words.origins(left))
         if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
             return fail("nothing was touched", STUCK)
-    request = Request(way, swap=left.id, consent=consent)
+    request = SwapRequest(way, swap=left.id, consent=consent)
     wanted: SwapState = "done" if arguments.finish else "undone"
     return _followed(host, request, arguments, wanted=wanted, refused=STUCK)
 
@@ -192,7 +194,7 @@ def yes(question: str) -> bool:
         return False
 
 
-def _begun(host: Host, request: Request, arguments: argparse.Namespace) -> str:
+def _begun(host: Host, request: SwapRequest, arguments: argparse.Namespace) -> str:
     """Have it begun. What a runner knows beyond what was shown is asked for once more."""
     while True:
         try:
@@ -208,7 +210,7 @@ def _begun(host: Host, request: Request, arguments: argparse.Namespace) -> str:
 
 def _followed(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     arguments: argparse.Namespace,
     *,
     wanted: SwapState = "done",

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from tui.guest.planning import guest_plan_once
 from tui.host import Forbids, Host, HostError, Unsettled
 from tui.model import Gpu, GuestPlan, Guests, Unavailable
-from tui.once import guest_plan_once
+from tui.model.errors import Refused
+from tui.model.requests import Consent
 from tui.rules import r465
 from tui.rules.check_input import here
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Refused, point, refuse
+from tui.swap.consent import point, refuse
 
 
 def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:

@@ -14,7 +14,6 @@ from tui.rules import card_checks, driver_gates, guest_checks, holder_checks, ho
 from tui.rules.captured_fixes import of_its_owner
 from tui.rules.check_input import Fresh
 from tui.swap import preflight
-from tui.swap.plan import moves
 
 ROOT_SEES = frozenset({holder_checks.ID, driver_gates.ID})
 """Checks that an ordinary user cannot make, and the runner of a swap can."""
@@ -48,7 +47,7 @@ def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
 
 
 def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
-    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in moves(gpu))]
+    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in gpu.functions)]
 
 
 def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:

@@ -35,7 +35,8 @@ from tui.model import (
     Swap,
     Vitals,
 )
-from tui.swap.request import Request
+from tui.model.errors import VfiotopError
+from tui.model.requests import SwapRequest
 
 Wake = Callable[[], None]
 """Called from any thread, at any time, any number of times; returns at once."""
@@ -43,7 +44,7 @@ Wake = Callable[[], None]
 T_co = TypeVar("T_co", covariant=True)
 
 
-class HostError(Exception):
+class HostError(VfiotopError):
     """A reading that could not be taken: what happened, why, what to do, in a sentence."""
 
 
@@ -112,9 +113,9 @@ class Mover(Protocol):
         """Whether ``begin`` may ask for a password, for which it needs the terminal."""
         ...
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         """Begin what is asked for: the id of the swap. Blocks until that has begun. Raises
-        ``tui.swap.consent.Refused``, and ``Unsettled`` where that is not known."""
+        ``tui.model.errors.Refused``, and ``Unsettled`` where that is not known."""
         ...
 
 
@@ -124,7 +125,7 @@ class Still:
     forbidden = "this host is only looked at: no card is moved"
     asks = False
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         raise HostError(self.forbidden)
 
 

@@ -11,6 +11,7 @@ from tui.host.calls import CallLog
 from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.journal.source import SwapSource, home_power
+from tui.host.journal.state import under_way
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
@@ -20,7 +21,6 @@ from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.uses.device import device_uses
 from tui.model import AgentReading, Attention, Holders, Readiness
-from tui.swap.machine import under_way
 
 
 class RealInspector:

@@ -147,6 +147,11 @@ class Gpu:
         return given if given and self.function.name == ids else self.function.name
 
     @property
+    def functions(self) -> tuple[PciFunction, ...]:
+        """The GPU and its companions, which move together, by address."""
+        return tuple(sorted((self.function, *self.companions), key=lambda f: f.address))
+
+    @property
     def asleep(self) -> bool:
         return self.vitals is not None and self.vitals.runtime_status == "suspended"
 

@@ -1,10 +1,13 @@
-"""Files of an ordinary user's, which may be anything: a FIFO, a device, a link to /proc."""
+"""Reads files that an ordinary user may have replaced by anything, such as a FIFO, a device
+or a link into /proc; writes files atomically."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 _NULL = os.makedev(1, 3)
@@ -39,3 +42,30 @@ def read_file(path: Path, limit: int) -> bytes:
     if len(data) > limit:
         raise OSError(errno.EFBIG, f"larger than {limit // 1024} KiB", str(path))
     return bytes(data)
+
+
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Replace ``path`` by a file with ``text``: a reader sees the old file or the new one,
+    never half of one, and so does the next boot. Raises ``OSError``."""
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fchmod(file.fileno(), mode)
+            os.fsync(file.fileno())
+        Path(name).replace(path)
+        _sync(path.parent)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            Path(name).unlink()
+        raise
+
+
+def _sync(folder: Path) -> None:
+    """Make a rename in ``folder`` durable (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -5,13 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, Unavailable
-
-SYSTEM = "qemu:///system"
-"""The libvirt that knows which guests of this machine have its devices."""
-
-
-SYSTEM_BY_SOCKET = "qemu+unix:///system"
-"""The same, with its transport named."""
+from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from tui.rules import fixes
 from tui.rules.check_input import Fresh
 from tui.rules.iommu_fix import iommu as iommu_mend
 from tui.rules.kernel_settings import forbids_vfio, interrupts_off, iommu_off, placed, skips_vfio
-from tui.rules.libvirt_uri import JOIN, START, beyond
+from tui.rules.libvirt_uri import JOIN, START, SYSTEM, beyond
 from tui.rules.viability import named
 
-ASK_HERE = "use qemu:///system, which knows who has the devices of this machine"
+ASK_HERE = f"use {SYSTEM}, which knows who has the devices of this machine"
 
 
 def linux(view: HostView) -> Check:

@@ -282,7 +282,7 @@ def _why_unread(
 
 
 def _why_not_woken(status: str | None) -> str | None:
-    """Why a card with this power/runtime_status is not read, as decided in ``tui.host.pci.power``."""
+    """Why a card with this power/runtime_status is not read."""
     return None if status in (None, "active") else NOT_WOKEN.get(status, UNKNOWN_SLEEP)
 
 

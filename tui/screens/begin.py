@@ -10,8 +10,8 @@ from textual.app import App
 from tui.background import background
 from tui.host import Mover
 from tui.model import Swap, Unavailable
-from tui.swap.consent import Refused
-from tui.swap.request import Request
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
 
 if TYPE_CHECKING:
     from tui.app import VfiotopApp
@@ -21,7 +21,7 @@ class Lost(Refused):
     """The journal no longer tells of a swap that was begun, so its end cannot be known."""
 
 
-async def begin(app: App[None], mover: Mover, request: Request) -> str:
+async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
     """The id of the swap that ``mover`` has begun. Raises what it raises."""
 
     def attempt() -> str | Exception:

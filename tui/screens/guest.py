@@ -18,18 +18,19 @@ from tui.background import Deed, background
 from tui.commands import bindings
 from tui.guest.execute import carry_out
 from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
 from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
-from tui.once import guest_plan_once
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent, SwapRequest
 from tui.rules import guest_checks
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
 from tui.screens.begin import Followed, Lost, begin
 from tui.screens.swap import PLAN_S, SwapScreen
-from tui.swap.consent import Consent, Doubtful, Refused, point, shown
-from tui.swap.request import Request
+from tui.swap.consent import point, shown
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
 
@@ -202,7 +203,7 @@ class GuestScreen(HostScreen):
     async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
-        request = Request(swap_plan.direction, swap_plan.address, consent=consent)
+        request = SwapRequest(swap_plan.direction, swap_plan.address, consent=consent)
         followed = Followed(self.vfiotop)
         self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
         self.show()

@@ -15,13 +15,14 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.model import Direction, Plan, Swap
-from tui.once import NoSuchCard, plan_once
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent, SwapRequest
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
 from tui.screens.begin import Followed, begin
-from tui.swap.consent import Consent, Doubtful, Refused, point, shown
+from tui.swap.consent import point, shown
+from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from tui.swap.request import Request
 from widgets.lines import Tone
 from widgets.swap_panel import Shown, SwapPanel
 
@@ -158,16 +159,16 @@ class SwapScreen(HostScreen):
         self._consent = consent
         swap, plan = self._swap, self._plan
         if self._way is not None and swap is not None:
-            request = Request(self._way, swap=swap.id, consent=consent)
+            request = SwapRequest(self._way, swap=swap.id, consent=consent)
         elif plan is not None:
-            request = Request(plan.direction, plan.address, consent=consent)
+            request = SwapRequest(plan.direction, plan.address, consent=consent)
         else:
             return
         self._beginning, self._risk, self._refusal = True, None, None
         self.show()
         self.run_worker(self._launch(request))
 
-    async def _launch(self, request: Request) -> None:
+    async def _launch(self, request: SwapRequest) -> None:
         error: Exception | None = None
         followed = Followed(self.vfiotop)
         try:

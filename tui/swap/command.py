@@ -16,15 +16,16 @@ from dataclasses import replace
 from tui.host import Host, HostError
 from tui.host.journal.file import Entry, Journal, JournalError
 from tui.model import Direction, Plan
-from tui.once import NoSuchCard, plan_once
+from tui.model.errors import Refused, Unfinished
+from tui.model.requests import Consent, SwapRequest
 from tui.rules import holder_checks
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Refused, Unfinished, refuse
+from tui.swap.consent import refuse
 from tui.swap.launch import Told, refusal, unfinished
 from tui.swap.machine import Machine, RealMachine
 from tui.swap.plan import DEVICES, homeward
+from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from tui.swap.request import Request
 from tui.swap.runner import Runner
 
 UNSEEN = f"{holder_checks.ID}:unknown"
@@ -39,7 +40,7 @@ class NobodyAsks(Exception):
 
 def run(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal | None = None,
     machine: Machine | None = None,
@@ -53,13 +54,13 @@ def run(
 
 def _swap(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
     address, consent = request.address or "", request.consent
-    direction: Direction = "bind" if request.deed == "bind" else "unbind"
+    direction: Direction = "bind" if request.action == "bind" else "unbind"
     with journal.locked() as lock:
         last = journal.read()
         if last is not None and not last.ended:
@@ -82,13 +83,13 @@ def _swap(
 
 def _recover(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
     """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
-    finish, consent = request.deed == "finish", request.consent
+    finish, consent = request.action == "finish", request.consent
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
         if last is None or last.ended or request.swap != last.id:

@@ -9,10 +9,11 @@ from contextlib import suppress
 from tui import config
 from tui.host import Host, HostError
 from tui.host.journal.file import Entry
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
 from tui.process import output
 from tui.swap import command, launch
-from tui.swap.consent import Refused
-from tui.swap.request import Request, parse
+from tui.swap.request import parse
 
 DONE, FAILED = 0, 1
 
@@ -42,7 +43,7 @@ def served(words: Sequence[str]) -> int:
     return command.serve(carry_out)
 
 
-def _request(words: Sequence[str]) -> Request:
+def _request(words: Sequence[str]) -> SwapRequest:
     if os.geteuid() != 0:
         raise Refused("only root may move a card")
     return parse(words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -10,10 +9,10 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.journal.file import Journal, JournalError, Process
 from tui.host.nvml.probe import unseen
 from tui.host.proc.device_nodes import Node, nodes
 from tui.host.proc.holders import holders
+from tui.host.proc.process import Process, process_of
 from tui.host.readiness.source import readiness
 from tui.model import Holders, NvidiaModule, PowerControl, Step, Unavailable
 from tui.process.privileges import SEARCHED
@@ -174,49 +173,3 @@ class RealMachine:
 
     def unseen(self, address: str, seconds: float) -> str | None:
         return unseen(address, seconds)
-
-
-def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
-    """A process with its start; start 0 where it has ended."""
-    try:
-        fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-        return Process(pid, int(fields[19]))
-    except (OSError, IndexError, ValueError):
-        return Process(pid, 0)
-
-
-def alive(process: Process) -> bool:
-    """Whether the process is still there, and no later one of its number; a zombie is not.
-    One that may not be looked at, as under a /proc with hidepid, is taken for it."""
-    try:
-        fields = Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return int(fields[19]) == process.start != 0 and fields[0] != b"Z"
-    except (OSError, IndexError, ValueError):
-        return _is_there(process.pid)
-
-
-def _is_there(pid: int) -> bool:
-    """kill(2) without a signal: whose process may not be signalled is there."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def under_way(journal: Journal | None = None) -> bool:
-    """Whether a swap goes on now: its runner lives, or a write of it has not returned."""
-    try:
-        entry = (journal or Journal()).read()
-    except (JournalError, OSError):  # what cannot be told is no leave to hold a card
-        return True
-    if entry is None or entry.ended:
-        return False
-    return alive(entry.runner) or (entry.writer is not None and alive(entry.writer))
-
-
-def myself() -> Process:
-    """The process that this is."""
-    return process_of(os.getpid())

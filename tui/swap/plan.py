@@ -71,11 +71,6 @@ def homeward(steps: tuple[Step, ...], drivers: Mapping[str, str | None]) -> tupl
     )
 
 
-def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
-    """The functions that move, by address."""
-    return tuple(sorted((gpu.function, *gpu.companions), key=lambda f: f.address))
-
-
 def _bind(gpu: Gpu) -> Iterator[Step]:
     """Companions first and the GPU last: what may hang comes when all else has gone well. A
     function that a variant of vfio-pci has stays there: its guest may rely on that one."""

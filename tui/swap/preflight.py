@@ -30,7 +30,7 @@ from tui.rules import (
 from tui.rules.captured_fixes import of_its_owner
 from tui.rules.check_input import Fresh
 from tui.rules.viability import already
-from tui.swap.plan import moves, steps
+from tui.swap.plan import steps
 
 NEEDED = "swap.needed"
 """The check that a swap which was interrupted at its end fails, and may."""
@@ -40,7 +40,7 @@ UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 
 def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
     """The plan of a swap with its checks and holders."""
-    moving = tuple(function.address for function in moves(gpu))
+    moving = tuple(function.address for function in gpu.functions)
     todo = steps(gpu, direction, fresh.readiness.home_power)
     plan = Plan(direction, gpu.address, moving, todo)
     found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(plan.unbinds)
@@ -103,7 +103,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     group = next((g for g in view.groups if g.id == gpu.function.iommu_group and g.id is not None),
                  None)  # fmt: skip
     members = {f.address for f in group.functions} if group else set()
-    members |= {f.address for f in moves(gpu)}
+    members |= {f.address for f in gpu.functions}
     for other in view.gpus:
         process = other.taken_by
         if process is not None and other.address in members:
@@ -119,7 +119,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     if users:
         return Check(check, gpu.address, "fail", f"“{users[0]}” runs and has the card's group",
                      f"shut down {users[0]} first")  # fmt: skip
-    lost = [f.address for f in moves(gpu) if "iommu_group" in f.unreadable]
+    lost = [f.address for f in gpu.functions if "iommu_group" in f.unreadable]
     if lost:
         return Check(check, gpu.address, "unknown", f"the IOMMU group of {lost[0]} cannot be read")
     unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]

@@ -17,6 +17,7 @@ from datetime import datetime
 
 from tui.host import HostError
 from tui.host.journal.file import Entry, Journal, JournalError, Origin, is_driver, updated
+from tui.host.proc.process import this_process
 from tui.model import (
     CLOCK,
     Direction,
@@ -32,7 +33,7 @@ from tui.model import (
 )
 from tui.model.clock import since_boot
 from tui.rules import driver_gates, holder_checks
-from tui.swap.machine import Deed, Machine, myself
+from tui.swap.machine import Deed, Machine
 from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
@@ -108,7 +109,7 @@ class Runner:
             step=0,
             began_at=at,
             step_began_at=at,
-            runner=myself(),
+            runner=this_process(),
             began_s=at_s,
             step_began_s=at_s,
         )
@@ -126,7 +127,7 @@ class Runner:
         known = {origin.address for origin in entry.origins}
         more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
         return self._note(
-            entry, state="running", step=0, message=None, writer=None, runner=myself(),
+            entry, state="running", step=0, message=None, writer=None, runner=this_process(),
             origins=entry.origins + more, steps=tuple(step.text for step in plan.steps),
         )  # fmt: skip
 

@@ -14,6 +14,8 @@ import termios
 import threading
 from typing import Any
 
+from tui.model.errors import VfiotopError
+
 MOUSE = ("1000", "1003", "1015", "1006")
 """Private modes of xterm: buttons, all movements, and two ways of telling large coordinates."""
 
@@ -66,7 +68,7 @@ CANCEL = "\x18"
 """Ends a sequence that was written in part (CAN, ECMA-48)."""
 
 
-class NoTerminal(Exception):
+class NoTerminal(VfiotopError):
     """There is none for the screen: why, as in "the screen needs one, and …"."""
 
 

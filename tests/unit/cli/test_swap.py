@@ -15,11 +15,11 @@ from tui.host import Host
 from tui.host.demo.host import demo_host
 from tui.host.journal.file import Entry
 from tui.model import Plan
+from tui.model.requests import SwapRequest
 from tui.process import output
 from tui.process.crash import OutcomeUnknown
 from tui.process.output import Channel
 from tui.swap import launch
-from tui.swap.request import Request
 
 PLAN = Plan("bind", ENTRY.address, (), ())
 YES = argparse.Namespace(yes=True, despite_doubts=False)
@@ -32,9 +32,9 @@ class Begins:
 
     asks: bool = False
     forbidden: str | None = None
-    begun: list[Request] = field(default_factory=list)
+    begun: list[SwapRequest] = field(default_factory=list)
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         self.begun.append(request)
         return request.identity
 

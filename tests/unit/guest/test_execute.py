@@ -11,11 +11,13 @@ import pytest
 from tests.ui.rig import GUESTS, WIN11, FakeControl, Rig
 from tests.ui.test_swap import at_home
 from tui.guest.execute import carry_out, forbids
+from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
 from tui.model import Domain, GuestAction, GuestPlan, Guests
-from tui.once import guest_plan_once
+from tui.model.errors import Refused
+from tui.model.requests import Consent
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Refused, shown
+from tui.swap.consent import shown
 
 OFF = replace(WIN11, state="shut off")
 SECOND = replace(WIN11, name="second", uuid="77aa", state="shut off")

@@ -25,11 +25,13 @@ from tui.model import (
     Readiness,
     Unavailable,
 )
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent
 from tui.rules.check_input import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.screens.guest_words import hint
-from tui.swap.consent import Consent, Doubtful, Refused, refuse, shown
+from tui.swap.consent import refuse, shown
 
 CARD, SOUND, OTHER_CARD = "0000:02:00.0", "0000:02:00.1", "0000:03:00.0"
 WIN11 = domain("win11", "02:00.0", "02:00.1")

@@ -15,11 +15,11 @@ from tests.unit.host.journal.test_file import ENTRY
 from tests.unit.made import card, inventory
 from tui.host.journal.file import JournalError, dump, parse, updated
 from tui.host.journal.source import reading
+from tui.host.proc.process import this_process
 from tui.live import Live, util_key
 from tui.model import CLOCK, CardReading, Clock, Metrics, NvmlReading, Sample
 from tui.model.clock import since_boot
 from tui.rules.roles import Choice
-from tui.swap.machine import myself
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 CARD = "0000:01:00.0"
@@ -87,7 +87,7 @@ def test_graphs_and_ages_go_on_when_the_clock_is_set(watch: Watch, step: timedel
 def test_a_swap_takes_as_long_as_it_does(watch: Watch) -> None:
     """Its runner and this program were started on either side of a change of the clock."""
     boot = since_boot()
-    entry = replace(ENTRY, runner=myself(), began_s=boot - 9.0, step_began_s=boot - 4.0)
+    entry = replace(ENTRY, runner=this_process(), began_s=boot - 9.0, step_began_s=boot - 4.0)
     swap = reading(entry)
     assert swap.step_began_at - swap.began_at == timedelta(seconds=5)
     age, since = CLOCK.now() - swap.step_began_at, timedelta(seconds=since_boot() - boot)

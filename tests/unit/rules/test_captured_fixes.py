@@ -11,12 +11,14 @@ import pytest
 
 from tests.hosts_layout import hosts, lay_out
 from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, domain, tower
+from tui.guest.planning import guest_plan_once
 from tui.host.captured import captured_host
 from tui.model import Check
-from tui.once import examine_once, guest_plan_once, plan_once
+from tui.once import examine_once
 from tui.report.status_text import as_text
 from tui.rules import doctor
 from tui.rules.roles import Choice
+from tui.swap.planning import plan_once
 
 ON_THIS_MACHINE = re.compile(
     r"(?<!capture it )(?<!capture it again, )as root|sudo|doas|run0|usermod|systemctl|\bkill\b"

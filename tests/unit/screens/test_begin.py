@@ -12,11 +12,11 @@ import pytest
 
 from tests.ui.rig import FakeMover
 from tui.background import background
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
 from tui.screens.begin import begin
-from tui.swap.consent import Refused
-from tui.swap.request import Request
 
-REQUEST = Request("bind", "0000:02:00.0")
+REQUEST = SwapRequest("bind", "0000:02:00.0")
 
 
 class Terminal:

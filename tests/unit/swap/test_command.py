@@ -18,12 +18,13 @@ from tests.ui.rig import Rig as Sources
 from tests.ui.test_swap import at_home
 from tests.unit.swap.test_runner import Deed, Full, Machine
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError, Process
+from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.proc.process import Process
 from tui.model import Guests, Holder, Holders, HostDev, Inventory, PciFunction, Readiness, Step
+from tui.model.errors import Doubtful, Refused, Unfinished
+from tui.model.requests import Consent, SwapRequest
 from tui.swap import command
 from tui.swap.command import NobodyAsks
-from tui.swap.consent import Consent, Doubtful, Refused, Unfinished
-from tui.swap.request import Request
 from tui.swap.runner import StepFailed
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -79,7 +80,7 @@ class Bench:
         assert isinstance(found, Inventory)
         return found
 
-    def run(self, request: Request, journal: Journal | None = None) -> Entry:
+    def run(self, request: SwapRequest, journal: Journal | None = None) -> Entry:
         self.moved()
         self.closed = False
         host = self.sources.again()
@@ -117,7 +118,7 @@ class Bench:
 
         self.machine.start = until_then  # type: ignore[method-assign]
         with pytest.raises(Killed):
-            self.run(Request("bind", CARD))
+            self.run(SwapRequest("bind", CARD))
         del self.machine.start
         entry = self.journal.read()
         assert entry is not None
@@ -137,7 +138,9 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     bench.sources.free()
 
 
-def refused(bench: Bench, request: Request, words: str, kind: type[Exception] = Refused) -> None:
+def refused(
+    bench: Bench, request: SwapRequest, words: str, kind: type[Exception] = Refused
+) -> None:
     before = (dict(bench.machine.drivers), bench.journal.read())
     with pytest.raises(kind, match=words):
         bench.run(request)
@@ -149,12 +152,12 @@ def refused(bench: Bench, request: Request, words: str, kind: type[Exception] = 
 
 
 def test_a_bind_and_the_way_back(bench: Bench) -> None:
-    there = Request("bind", CARD)
+    there = SwapRequest("bind", CARD)
     entry = bench.run(there)
     assert (entry.state, entry.id, bench.heard) == ("done", there.identity, [there.identity])
     assert bench.machine.drivers == LENT
     assert bench.journal.read() == entry
-    back = Request("unbind", CARD)
+    back = SwapRequest("unbind", CARD)
     assert bench.run(back).state == "done"
     assert bench.machine.drivers == HOME
     assert bench.heard == [there.identity, back.identity]
@@ -179,9 +182,9 @@ def test_a_neighbour_that_libvirt_moves_is_not_in_the_way_of_a_start(
     domains = tuple(replace(d, hostdevs=(*d.hostdevs, names)) for d in guests.domains)
     bench.sources.guests.reading = replace(guests, domains=domains)
     if not managed:
-        refused(bench, Request("bind", CARD), "0000:03:00.0 is used by the host \\(serial\\)")
+        refused(bench, SwapRequest("bind", CARD), "0000:03:00.0 is used by the host \\(serial\\)")
         return
-    assert bench.run(Request("bind", CARD)).state == "done"
+    assert bench.run(SwapRequest("bind", CARD)).state == "done"
     assert bench.machine.drivers == LENT
     assert not [done for done in bench.machine.done if beside.address in str(done)]
 
@@ -191,9 +194,9 @@ def test_a_card_that_comes_home_to_another_driver_is_not_home(
     bench: Bench, interrupted: bool
 ) -> None:
     """The journal of the bind knows the driver, even when the way back was interrupted."""
-    there = bench.run(Request("bind", CARD))
+    there = bench.run(SwapRequest("bind", CARD))
     bench.machine.natural[CARD] = "nouveau"
-    request = Request("unbind", CARD)
+    request = SwapRequest("unbind", CARD)
     if interrupted:
         on_vfio = tuple(replace(o, driver="vfio-pci", override="vfio-pci") for o in there.origins)
         half = replace(
@@ -201,7 +204,7 @@ def test_a_card_that_comes_home_to_another_driver_is_not_home(
         )
         with bench.journal.locked():
             bench.journal.write(half)
-        request = Request("finish", swap=half.id)
+        request = SwapRequest("finish", swap=half.id)
     entry = bench.run(request)
     assert (entry.state, bench.machine.drivers) == ("undone", LENT)
     assert "nouveau" in (entry.message or "")
@@ -209,20 +212,20 @@ def test_a_card_that_comes_home_to_another_driver_is_not_home(
 
 def test_what_may_not_be_done_is_not_begun(bench: Bench) -> None:
     bench.sources.inspector.found = Holders((Holder(CARD, 812, "game", "/dev/nvidia1"),))
-    refused(bench, Request("bind", CARD), "game")
+    refused(bench, SwapRequest("bind", CARD), "game")
 
 
 def test_a_card_that_is_not_there(bench: Bench) -> None:
-    refused(bench, Request("bind", "0000:07:00.0"), "0000:07:00.0|07:00.0")
+    refused(bench, SwapRequest("bind", "0000:07:00.0"), "0000:07:00.0|07:00.0")
 
 
 def test_another_plan_than_the_one_that_was_shown(bench: Bench) -> None:
-    request = Request("bind", CARD, consent=Consent(plan="0" * 16))
+    request = SwapRequest("bind", CARD, consent=Consent(plan="0" * 16))
     refused(bench, request, "look at it again")
 
 
 def test_a_request_is_carried_out_once(bench: Bench) -> None:
-    request = Request("bind", CARD)
+    request = SwapRequest("bind", CARD)
     bench.run(request)
     bench.machine.done.clear()
     bench.heard.clear()
@@ -232,12 +235,12 @@ def test_a_request_is_carried_out_once(bench: Bench) -> None:
 
 def test_before_a_swap_that_was_interrupted_nothing_else_is_begun(bench: Bench) -> None:
     bench.interrupted()
-    refused(bench, Request("unbind", CARD), "recover", Unfinished)
+    refused(bench, SwapRequest("unbind", CARD), "recover", Unfinished)
 
 
 def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
     bench.deaf = True
-    entry = bench.run(Request("bind", CARD))
+    entry = bench.run(SwapRequest("bind", CARD))
     assert (entry.state, entry.message, bench.deeds) == (
         "undone", "whoever asked had given up", [],
     )  # fmt: skip
@@ -250,7 +253,7 @@ def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
 )
 def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], words: str) -> None:
     host = replace(bench.sources.again(), **change)  # type: ignore[arg-type]
-    for request in (Request("bind", CARD), Request("undo", swap="0" * 32)):
+    for request in (SwapRequest("bind", CARD), SwapRequest("undo", swap="0" * 32)):
         with pytest.raises(Refused, match=words):
             command.run(host, request, bench.begun, bench.journal, bench.machine)
     assert bench.deeds == []
@@ -259,7 +262,7 @@ def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], w
 def test_only_root_moves_a_card(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = Readiness(root=False, vfio_pci=True, nvidia=None)
     monkeypatch.setattr(bench.sources.inspector, "readiness", lambda gpus: nobody)
-    refused(bench, Request("bind", CARD), "only root")
+    refused(bench, SwapRequest("bind", CARD), "only root")
 
 
 # --- doubts -----------------------------------------------------------------------
@@ -269,22 +272,22 @@ RISK = frozenset({command.UNSEEN})
 
 def test_a_doubt_is_asked_about_and_nothing_is_begun(bench: Bench) -> None:
     bench.sources.inspector.found = UNSEEN
-    refused(bench, Request("bind", CARD), "holders", Doubtful)
+    refused(bench, SwapRequest("bind", CARD), "holders", Doubtful)
     other = Consent(accepted=frozenset({"nvidia.release:unknown"}))
-    refused(bench, Request("bind", CARD, consent=other), "holders", Doubtful)
+    refused(bench, SwapRequest("bind", CARD, consent=other), "holders", Doubtful)
 
 
 @pytest.mark.parametrize("consent", [Consent(accepted=RISK), Consent(everything=True)])
 def test_a_doubt_that_was_accepted_counts_in_the_scans_too(bench: Bench, consent: Consent) -> None:
     bench.sources.inspector.found = UNSEEN
     bench.machine.held = [UNSEEN] * 20
-    assert bench.run(Request("bind", CARD, consent=consent)).state == "done"
+    assert bench.run(SwapRequest("bind", CARD, consent=consent)).state == "done"
 
 
 def test_a_doubt_that_comes_later_was_not_accepted(bench: Bench) -> None:
     """All holders could be seen when the plan was made, and what was accepted is then none."""
     bench.machine.held = [UNSEEN] * 20
-    entry = bench.run(Request("bind", CARD, consent=Consent(accepted=RISK)))
+    entry = bench.run(SwapRequest("bind", CARD, consent=Consent(accepted=RISK)))
     assert (entry.state, bench.machine.drivers) == ("undone", HOME)
 
 
@@ -293,31 +296,31 @@ def test_a_doubt_that_comes_later_was_not_accepted(bench: Bench) -> None:
 
 def test_what_was_interrupted_is_finished(bench: Bench) -> None:
     left = bench.interrupted()
-    entry = bench.run(Request("finish", swap=left.id))
+    entry = bench.run(SwapRequest("finish", swap=left.id))
     assert (entry.state, entry.id, bench.heard) == ("done", left.id, [left.id])
     assert bench.machine.drivers == LENT
 
 
 def test_what_was_interrupted_is_undone(bench: Bench) -> None:
     left = bench.interrupted()
-    entry = bench.run(Request("undo", swap=left.id))
+    entry = bench.run(SwapRequest("undo", swap=left.id))
     assert (entry.state, entry.message, bench.heard) == ("undone", "undone by recover", [left.id])
     assert bench.machine.drivers == HOME
 
 
 @pytest.mark.parametrize("deed", ["finish", "undo"])
 def test_only_the_swap_that_was_meant_is_recovered(bench: Bench, deed: str) -> None:
-    request = Request(deed, swap="0" * 32)  # type: ignore[arg-type]
+    request = SwapRequest(deed, swap="0" * 32)  # type: ignore[arg-type]
     refused(bench, request, "nothing to recover")
     bench.interrupted()
     refused(bench, request, "nothing to recover")
 
 
 def test_what_has_ended_is_not_recovered(bench: Bench) -> None:
-    done = bench.run(Request("bind", CARD))
+    done = bench.run(SwapRequest("bind", CARD))
     bench.machine.done.clear()
     bench.heard.clear()
-    refused(bench, Request("undo", swap=done.id), "nothing to recover")
+    refused(bench, SwapRequest("undo", swap=done.id), "nothing to recover")
 
 
 def lost(bench: Bench) -> None:
@@ -330,21 +333,21 @@ def test_a_card_that_is_gone_cannot_be_finished_and_is_undone(bench: Bench) -> N
     left = bench.interrupted()
     lost(bench)
     bench.machine.gone = {CARD}
-    refused(bench, Request("finish", swap=left.id), "01:00.0")
-    assert bench.run(Request("undo", swap=left.id)).state in ("undone", "failed")
+    refused(bench, SwapRequest("finish", swap=left.id), "01:00.0")
+    assert bench.run(SwapRequest("undo", swap=left.id)).state in ("undone", "failed")
     assert bench.heard == [left.id]
 
 
 def test_one_that_is_only_not_read_is_left_alone(bench: Bench) -> None:
     left = bench.interrupted()
     lost(bench)
-    refused(bench, Request("undo", swap=left.id), "01:00.0")
+    refused(bench, SwapRequest("undo", swap=left.id), "01:00.0")
 
 
 def test_a_doubt_stops_a_recovery_too(bench: Bench) -> None:
     left = bench.interrupted()
     bench.sources.inspector.found = UNSEEN
-    refused(bench, Request("finish", swap=left.id), "holders", Doubtful)
+    refused(bench, SwapRequest("finish", swap=left.id), "holders", Doubtful)
 
 
 def test_an_undo_without_room_tells_in_the_end(bench: Bench) -> None:
@@ -357,7 +360,7 @@ def test_an_undo_without_room_tells_in_the_end(bench: Bench) -> None:
         heard(entry)
 
     bench.begun = begun
-    bench.run(Request("undo", swap=left.id), Full(bench.journal, 0))
+    bench.run(SwapRequest("undo", swap=left.id), Full(bench.journal, 0))
     assert told == [True]
 
 
@@ -369,7 +372,7 @@ def test_an_undo_that_is_followed_tells_first(bench: Bench) -> None:
         told.append(bench.machine.drivers == HOME)
 
     bench.begun = begun
-    bench.run(Request("undo", swap=left.id))
+    bench.run(SwapRequest("undo", swap=left.id))
     assert told == [False]
 
 
@@ -402,7 +405,7 @@ def served(
 def test_the_begin_is_told_in_one_line_while_the_swap_goes_on(bench: Bench) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
-        entry = bench.run(Request("bind", CARD))
+        entry = bench.run(SwapRequest("bind", CARD))
         assert sys.stdout.closed  # whoever reads has the line, and its end
         assert signal.getsignal(signal.SIGHUP) == signal.getsignal(signal.SIGINT) == signal.SIG_IGN
         return entry
@@ -436,7 +439,7 @@ def test_why_nothing_began_is_told_in_one_line(error: Exception, words: str) -> 
 def test_a_defect_after_the_begin_is_told_to_nobody(bench: Bench) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
-        bench.run(Request("bind", CARD))
+        bench.run(SwapRequest("bind", CARD))
         raise ZeroDivisionError
 
     status, told = served(carry_out)
@@ -446,7 +449,7 @@ def test_a_defect_after_the_begin_is_told_to_nobody(bench: Bench) -> None:
 def test_nothing_begins_where_nobody_reads(bench: Bench) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
-        entry = bench.run(Request("bind", CARD))
+        entry = bench.run(SwapRequest("bind", CARD))
         assert entry.state == "undone"
         return entry
 
@@ -459,7 +462,7 @@ def test_a_recovery_of_which_nobody_hears_is_still_to_be_made(bench: Bench) -> N
 
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
-        return bench.run(Request("finish", swap=left.id))
+        return bench.run(SwapRequest("finish", swap=left.id))
 
     assert served(carry_out, listens=False) == (1, "")
     found = bench.journal.read()

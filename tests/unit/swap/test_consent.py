@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tui.model import Check, Plan, Step, Verdict
-from tui.swap.consent import Consent, Doubtful, Refused, digest, refuse, shown
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent
+from tui.swap.consent import digest, refuse, shown
 
 CARD = "0000:02:00.0"
 

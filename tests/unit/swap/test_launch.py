@@ -17,16 +17,18 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, Unsettled
-from tui.host.journal.file import Journal, Process, dump
+from tui.host.journal.file import Journal, dump
+from tui.host.proc.process import Process
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import SwapRequest
 from tui.swap import launch
-from tui.swap.consent import Doubtful, Refused
 from tui.swap.launch import (
     Launcher,
     elevation,
     launch_elevated,
     refusal,
 )
-from tui.swap.request import Request, parse
+from tui.swap.request import parse
 
 
 @pytest.fixture
@@ -66,7 +68,7 @@ def test_no_tool_is_a_refusal(tools: Path, configured: str | None, words: str) -
     assert words in (Launcher(configured).forbidden or "")
 
 
-REQUEST = Request("bind", "0000:02:00.0")
+REQUEST = SwapRequest("bind", "0000:02:00.0")
 
 
 @pytest.fixture
@@ -152,7 +154,7 @@ def test_a_recovery_that_was_taken_up_has_another_runner(
 ) -> None:
     monkeypatch.setattr(launch, "SETTLE_S", 0.0)
     journal.write(ENTRY)
-    request = Request("undo", swap=ENTRY.id)
+    request = SwapRequest("undo", swap=ENTRY.id)
     tool(tools, "doas", "exit 0")
     with pytest.raises(Unsettled):
         launch_elevated(request, "doas", journal)

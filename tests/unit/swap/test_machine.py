@@ -5,22 +5,18 @@ from __future__ import annotations
 import errno
 import json
 import os
-import subprocess
 import sys
-import threading
 from collections.abc import Collection, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, Process
 from tui.host.proc.device_nodes import Node
+from tui.host.proc.process import Process, process_of
 from tui.model import Holders, Step, Unavailable
 from tui.swap import machine
-from tui.swap.machine import Deed, RealMachine, myself, process_of, under_way
+from tui.swap.machine import Deed, RealMachine
 
 PATIENCE = 60.0
 CARD = "0000:02:00.0"
@@ -222,55 +218,3 @@ def test_an_override_whose_reading_does_not_return(
 
 
 # --- whether a swap goes on -------------------------------------------------------
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "vfiotop", owner=os.geteuid())
-
-
-def left(journal: Journal, entry: Entry) -> None:
-    with journal.locked():
-        journal.write(entry)
-
-
-@pytest.mark.parametrize("state", ["done", "undone"])
-def test_one_that_has_ended_is_not_under_way(journal: Journal, state: str) -> None:
-    assert not under_way(journal)
-    left(journal, replace(ENTRY, state=state, runner=myself()))  # type: ignore[arg-type]
-    assert not under_way(journal)
-
-
-def test_one_whose_runner_lives_is_under_way(journal: Journal) -> None:
-    left(journal, replace(ENTRY, runner=myself(), writer=None))
-    assert under_way(journal)
-
-
-@pytest.mark.parametrize(("writer", "goes_on"), [(None, False), (PAST, False), (myself(), True)])
-def test_a_write_that_has_not_returned_is_under_way(
-    journal: Journal, writer: Process | None, goes_on: bool
-) -> None:
-    left(journal, replace(ENTRY, runner=PAST, writer=writer))
-    assert under_way(journal) is goes_on
-
-
-def test_what_cannot_be_told_is_under_way(journal: Journal) -> None:
-    journal.folder.mkdir(mode=0o755)
-    (journal.folder / "swap.json").write_text("no journal")
-    assert under_way(journal)
-
-
-def test_a_zombie_has_ended() -> None:
-    child = subprocess.Popen([sys.executable, "-c", ""])
-    was = process_of(child.pid)
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
-    assert not machine.alive(was)
-    child.wait()
-    assert not machine.alive(was)
-    assert process_of(child.pid) == Process(child.pid, 0)
-
-
-def test_one_that_is_no_process() -> None:
-    assert not machine.alive(Process(1 << 60, 5))
-    ours = threading.get_native_id()
-    assert process_of(ours).start == myself().start

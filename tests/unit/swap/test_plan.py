@@ -43,7 +43,7 @@ from tui.rules import holder_checks, r465
 from tui.rules.check_input import Fresh
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.plan import moves, steps
+from tui.swap.plan import steps
 from tui.swap.preflight import NEEDED, for_recovery, planned
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -114,7 +114,7 @@ def test_the_writes_of_an_unbind() -> None:
         ("override", SOUND), ("unbind", SOUND), ("probe", SOUND),
         ("nvml", CARD),
     ]  # fmt: skip
-    assert made[0].value.split() == [f.modalias for f in moves(the_card(two_cards("vfio-pci")))]
+    assert made[0].value.split() == [f.modalias for f in the_card(two_cards("vfio-pci")).functions]
     assert {s.value for s in made if s.kind == "override"} == {"\n"}
     assert {s.driver for s in made} == {None}
 
@@ -154,7 +154,7 @@ def test_every_function_has_the_time_that_it_needs() -> None:
     assert limits == {SOUND: 10, "0000:02:00.2": 300, "0000:02:00.3": 300, CARD: 60}
     assert [s.address for s in made if s.kind == "unbind"][-1] == CARD
     assert {s.driver for s in made if s.kind == "probe"} == {"vfio-pci"}
-    assert [f.address for f in moves(the_card(four))] == sorted(map(str, limits))
+    assert [f.address for f in the_card(four).functions] == sorted(map(str, limits))
 
 
 def test_an_unbind_restores_what_the_bind_recorded() -> None:

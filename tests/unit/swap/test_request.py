@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.swap.consent import Consent, Refused
-from tui.swap.request import ACCEPTED_LIMIT, BadRequest, Request, new_identity, parse
+from tui.model.errors import Refused
+from tui.model.requests import Consent, SwapRequest, new_identity
+from tui.swap.request import ACCEPTED_LIMIT, BadRequest, parse, words
 
 CARD = "0000:02:00.0"
 ID = "0" * 32
@@ -26,21 +27,21 @@ CONSENTS = st.builds(
 )  # fmt: skip
 REQUESTS = st.one_of(
     st.builds(
-        Request, st.sampled_from(["bind", "unbind"]), st.just(CARD), st.none(), CONSENTS, IDS
+        SwapRequest, st.sampled_from(["bind", "unbind"]), st.just(CARD), st.none(), CONSENTS, IDS
     ),
-    st.builds(Request, st.sampled_from(["finish", "undo"]), st.none(), IDS, CONSENTS, IDS),
+    st.builds(SwapRequest, st.sampled_from(["finish", "undo"]), st.none(), IDS, CONSENTS, IDS),
 )
 
 
 @given(REQUESTS)
-def test_it_is_read_back(request_: Request) -> None:
-    assert parse(request_.words()) == request_
+def test_it_is_read_back(request_: SwapRequest) -> None:
+    assert parse(words(request_)) == request_
 
 
 @given(REQUESTS)
-def test_it_needs_no_quotes(request_: Request) -> None:
+def test_it_needs_no_quotes(request_: SwapRequest) -> None:
     """sudo logs it, a rule in sudoers names it, and no shell makes another thing of it."""
-    assert shlex.join(request_.words()) == " ".join(request_.words())
+    assert shlex.join(words(request_)) == " ".join(words(request_))
 
 
 @given(st.lists(st.text(max_size=40), max_size=10))
@@ -86,8 +87,8 @@ def test_nobody_accepts_more_than_there_is() -> None:
 
 
 def test_each_has_a_name_of_its_own() -> None:
-    first = Request("bind", CARD)
+    first = SwapRequest("bind", CARD)
     more = first.accepting(["holders:unknown"])
     assert len({first.identity, more.identity, new_identity()}) == 3
     assert more.consent.accepted == {"holders:unknown"}
-    assert (first.text, Request("undo", swap=ID).text) == (f"bind {CARD}", "recover --undo")
+    assert (first.text, SwapRequest("undo", swap=ID).text) == (f"bind {CARD}", "recover --undo")

@@ -14,7 +14,8 @@ import pytest
 
 from tests.unit.made import card, inventory, snapshot, two_cards
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError, Origin, Process
+from tui.host.journal.file import Entry, Journal, JournalError, Origin
+from tui.host.proc.process import Process
 from tui.model import (
     Direction,
     Holder,
@@ -29,7 +30,7 @@ from tui.model import (
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.plan import homeward, moves, steps
+from tui.swap.plan import homeward, steps
 from tui.swap.runner import SETTLE_S, Runner
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -166,7 +167,7 @@ class Rig:
         )
         gpu = assess(snapshot(inventory(*functions)), Choice(CARD)).gpu(CARD)
         assert gpu is not None
-        moving = tuple(f.address for f in moves(gpu))
+        moving = tuple(f.address for f in gpu.functions)
         last = self.journal.read()
         todo = steps(gpu, direction, last.host_power if last is not None else {})
         return Plan(direction, CARD, moving, todo)

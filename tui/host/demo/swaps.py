@@ -27,9 +27,9 @@ from tui.model import (
     StepKind,
     Swap,
 )
+from tui.model.requests import SwapRequest
 from tui.rules.view import assess
-from tui.swap.plan import moves, steps
-from tui.swap.request import Request
+from tui.swap.plan import steps
 
 STEP_S: dict[StepKind, float] = {
     "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "power": 0.1,
@@ -128,8 +128,8 @@ class DemoSwaps:
     forbidden = None
     asks = False
 
-    def begin(self, request: Request) -> str:
-        direction, address = request.deed, request.address or ""
+    def begin(self, request: SwapRequest) -> str:
+        direction, address = request.action, request.address or ""
         at = self._clock.seconds()
         inventory: Inventory = self.machine(at).inventory(at)
         gpu = assess(Snapshot(pci=inventory)).gpu(address)
@@ -142,7 +142,7 @@ class DemoSwaps:
         with self._lock:
             move = _Move(
                 len(self._moves) + 1, "bind" if direction == "bind" else "unbind", address,
-                moves(gpu), todo, at, tuple(ends),
+                gpu.functions, todo, at, tuple(ends),
             )  # fmt: skip
             self._moves.append(move)
         for end in ends:

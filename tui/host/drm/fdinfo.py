@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tui.host.drm.hwmon import SHORTEST
+from tui.model.address import is_address
 
 KEYS_LIMIT = 64
 """Engines and memory regions of a client that are looked at; real ones have about ten."""
@@ -17,7 +18,6 @@ KEYS_LIMIT = 64
 _LINE = re.compile(
     r"^drm-([a-z0-9_-]{1,64}):[ \t]*([!-~]{1,64}(?: [A-Za-z]{1,3})?)[ \t]*$", re.MULTILINE
 )
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _VALUE = re.compile(r"([0-9]{1,20})(?: (ns|KiB|MiB))?")
 _BYTES = {None: 1, "KiB": 1024, "MiB": 1024 * 1024}
 
@@ -70,7 +70,7 @@ def parse(data: bytes, at: float) -> Client | None:
     number, address = _number(keys.get("client-id")), keys.get("pdev")
     if "driver" not in keys or number is None:
         return None
-    if address is not None and not _ADDRESS.fullmatch(address):
+    if address is not None and not is_address(address):
         return None
     return Client(at, address, number, _engines(keys), _memory(keys))
 

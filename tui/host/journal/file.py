@@ -7,13 +7,11 @@ or folder of somebody else in its place is never followed and never believed.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import json
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +20,11 @@ from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
 
+from tui.host.proc.process import Process
 from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
+from tui.model.address import ADDRESS
+from tui.model.errors import VfiotopError
+from tui.process.files import write_atomically
 
 FOLDER = Path("/run/vfiotop")
 SCHEMA = 1
@@ -39,21 +41,12 @@ LOOK_S = 0.1
 """Seconds between two looks at whether the lock is free."""
 
 
-class JournalError(Exception):
+class JournalError(VfiotopError):
     """The journal cannot be used: what happened, why, what to do, in a sentence."""
 
 
 class Locked(JournalError):
     """Somebody else swaps, or a write of theirs has not returned."""
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """A process that cannot be mistaken for a later one of the same number: with its start,
-    in clock ticks since boot (field 22 of /proc/<pid>/stat)."""
-
-    pid: int
-    start: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +162,8 @@ class Journal:
                 "nothing; please report it"
             ) from error
         try:
-            handle, name = tempfile.mkstemp(dir=self.folder, prefix=".swap.")
+            write_atomically(path, text, mode=0o644)
         except OSError as error:
-            raise JournalError(f"{path} cannot be written: {error.strerror}") from error
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
-            Path(name).replace(path)
-            self._sync_folder()
-        except OSError as error:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
             raise JournalError(f"{path} cannot be written: {error.strerror}") from error
 
     def clear(self) -> None:
@@ -231,13 +212,6 @@ class Journal:
             raise _not_ours(path, "it is no file")
         if status.st_uid != self._owner or status.st_mode & 0o022 or status.st_nlink > 1:
             raise _not_ours(path, "it belongs to somebody else, or others may write to it")
-
-    def _sync_folder(self) -> None:
-        descriptor = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _take(descriptor: int, patience: float) -> None:
@@ -305,7 +279,7 @@ def _entry(value: Any) -> Entry:
         id=_shaped(_ID, value["id"]),
         boot_id=_shaped(_BOOT_ID, value["boot_id"]),
         direction=_one_of(value["direction"], Direction),
-        address=_shaped(_ADDRESS, value["address"]),
+        address=_shaped(ADDRESS, value["address"]),
         state=_one_of(value["state"], SwapState),
         origins=_origins(value["origins"]),
         home=_origins(value["home"]),
@@ -326,7 +300,6 @@ _LATER = ("power", "began_s", "step_began_s")
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _BOOT_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _DRIVER = re.compile(r"(?!\.{1,2}$)[ -.0-~]{1,128}")
 """A name in /sys/bus/pci/drivers, and what driver_override holds: one part of a path."""
 
@@ -346,7 +319,7 @@ def _origins(value: Any) -> tuple[Origin, ...]:
 def _origin(value: Any) -> Origin:
     driver, override, power = value["driver"], value["override"], value.get("power")
     return Origin(
-        _shaped(_ADDRESS, value["address"]),
+        _shaped(ADDRESS, value["address"]),
         None if driver is None else _shaped(_DRIVER, driver),
         None if override is None else _shaped(_DRIVER, override),
         None if power is None else _one_of(power, PowerControl),

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.proc.process import is_alive
 from tui.host.untrusted import clean
 from tui.model import CLOCK, PowerControl, Swap
-from tui.swap.machine import alive
 
 LOOK_S = 0.1
 """Seconds between two looks at whether the journal is another one; a look is one stat(2)."""
@@ -65,8 +65,8 @@ class SwapSource:
         entry = self._lives
         if entry is None:
             return self._journal.mark()
-        writer = entry.writer is not None and alive(entry.writer)
-        return self._journal.mark(), alive(entry.runner), writer
+        writer = entry.writer is not None and is_alive(entry.writer)
+        return self._journal.mark(), is_alive(entry.runner), writer
 
 
 def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
@@ -97,6 +97,6 @@ def reading(entry: Entry) -> Swap:
         began_at=began_at,
         step_began_at=step_began_at,
         message=None if entry.message is None else clean(entry.message, MESSAGE_LIMIT),
-        runner=entry.ended or alive(entry.runner),
-        writer=not entry.ended and entry.writer is not None and alive(entry.writer),
+        runner=entry.ended or is_alive(entry.runner),
+        writer=not entry.ended and entry.writer is not None and is_alive(entry.writer),
     )

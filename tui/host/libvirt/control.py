@@ -22,9 +22,9 @@ from tui.host.libvirt.errors import AGENT_FAILED
 from tui.host.libvirt.operation import Lost, OneDomain, Patience, Seen
 from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.start import Start
+from tui.host.proc.process import is_alive
 from tui.host.timeout import within
 from tui.model import GuestAction, Guests, HostDev
-from tui.swap.machine import alive
 
 LOCK_S = 5.0
 """Seconds that a start waits for a swap to end."""
@@ -146,7 +146,7 @@ class LibvirtControl:
         except JournalError as error:
             raise HostError(str(error)) from error
         if entry is not None and not entry.ended:
-            state = "under way" if alive(entry.runner) else "interrupted: `vfiotop recover`"
+            state = "under way" if is_alive(entry.runner) else "interrupted: `vfiotop recover`"
             raise HostError(f"a swap of {entry.address} is {state}")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tui.host.libvirt.qemu_opts import Opts, levels, read
+from tui.model.address import is_address
 
 _DEVICES = frozenset({
     "vfio-pci", "vfio-pci-nohotplug", "pci-assign", "kvm-pci-assign", "xen-pci-passthrough",
@@ -35,7 +36,6 @@ _NUMBER = r"[ \t\n\v\f\r]*\+?(?:0[xX])?([0-9a-fA-F]+)"
 _HOST = re.compile(
     rf"(?:{_NUMBER}:)?{_NUMBER}:{_NUMBER}(?:\.[ \t\n\v\f\r]*\+?([0-9]+))?[ \t\n\v\f\r]*"
 )
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NVME = re.compile(r"nvme://([^/,\"'\s]*)")
 _OPTION = re.compile(r"--?([A-Za-z][\w-]*)(?:(=|\s+)(.*))?", re.DOTALL)
@@ -71,10 +71,10 @@ class Taken:
         last, above = ["", "", *parts][-1], ["", "", *parts][-2]
         if ".." in parts or not parts:
             self.unclear("names a host device by a path that cannot be read")
-        elif _ADDRESS.fullmatch(last):
+        elif is_address(last):
             self.functions.append(last)
         elif _UUID.fullmatch(last):
-            self.mdevs.append((last, above if _ADDRESS.fullmatch(above) else None))
+            self.mdevs.append((last, above if is_address(above) else None))
         else:
             self.unclear("names a host device by a path that is no PCI address")
 

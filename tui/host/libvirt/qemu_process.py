@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from tui.host.proc.stat import Stat
 from tui.model import CLOCK
 
 CMDLINE_LIMIT = 64 * 1024
@@ -68,11 +69,8 @@ def _uuid(process: Path) -> str | None:
 
 
 def _began(process: Path) -> datetime | None:
-    """Field 22 of stat: clock ticks since boot. Fields are counted from the closing
-    parenthesis, because the name before it may hold blanks and parentheses."""
     try:
-        fields = (process / "stat").read_bytes()[:4096].rpartition(b")")[2].split()
-        ticks = int(fields[19])
+        ticks = Stat(str(process)).start
     except (OSError, IndexError, ValueError):
         return None
     return CLOCK.at(ticks / os.sysconf("SC_CLK_TCK"))

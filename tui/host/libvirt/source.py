@@ -34,8 +34,7 @@ from tui.host.libvirt.rates import Meter, counters, number
 from tui.host.tree import Plain, Tree
 from tui.host.untrusted import shown_name, visible
 from tui.model import Domain, DomainState, Guests
-
-DEFAULT_URI = "qemu:///system"
+from tui.rules.libvirt_uri import SYSTEM
 
 STATES: Mapping[int | None, DomainState] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
@@ -72,7 +71,7 @@ class GuestsSource:
 
     def __init__(
         self,
-        uri: str = DEFAULT_URI,
+        uri: str = SYSTEM,
         readonly: bool = False,
         proc: Path = Path("/proc"),
         calls: CallLog | None = None,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tui.host import HostError
 from tui.host.journal.file import FOLDER
+from tui.model.address import is_address
 
 PROGRAM = Path(__file__).with_name("child.py")
 JOURNAL = FOLDER / "swap.json"
@@ -21,13 +22,7 @@ NO_JOURNAL = "-"
 Mark = tuple[int, int] | None
 """``Journal.mark``: inode and time of the last change, in ns."""
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _MARK = re.compile(r"-|[0-9]{1,20}:[0-9]{1,20}")
-
-
-def is_address(word: str) -> bool:
-    """Whether it is the address of a PCI function, as the kernel writes it."""
-    return _ADDRESS.fullmatch(word) is not None
 
 
 def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -> list[str]:

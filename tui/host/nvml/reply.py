@@ -6,13 +6,13 @@ string made safe to draw. A number that is not is None; a reply of another shape
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from datetime import datetime
 
 from tui.host import HostError
 from tui.host.untrusted import clean
 from tui.model import CardReading, GpuProcess, Metrics, NvmlReading
+from tui.model.address import is_address
 from tui.model.plausible import judged, plausible
 
 REPLY_LIMIT = 256 * 1024
@@ -24,7 +24,6 @@ CARD_LEFT = 3
 MIB = 1024 * 1024
 LIBRARY_NOT_FOUND, VERSION_MISMATCH, DRIVER_NOT_LOADED, NO_PERMISSION = 12, 18, 9, 4
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 _THROTTLE = {
     0x2: "application clocks",
@@ -106,7 +105,7 @@ def _card(card: object, taken_at: datetime) -> CardReading:
     if not isinstance(card, dict):
         raise Malformed("no card")
     address = card.get("address")
-    if not isinstance(address, str) or not _ADDRESS.fullmatch(address):
+    if not isinstance(address, str) or not is_address(address):
         raise Malformed("no PCI address")
     lost = _failure(card.get("lost"))
     return CardReading(

@@ -22,13 +22,14 @@ from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
 from tui.host.idle import Power, Rest
 from tui.host.journal.file import Journal
-from tui.host.nvml.command import JOURNAL, Mark, command, is_address
+from tui.host.nvml.command import JOURNAL, Mark, command
 from tui.host.nvml.process import NvmlProcess
 from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
 from tui.host.readiness.source import nvidia_module
 from tui.host.tree import Plain
 from tui.model import CLOCK, Attention, NvmlReading
+from tui.model.address import is_address
 from tui.rules.driver_gates import SPARED, never_recovers
 
 TIMEOUT = 3.0

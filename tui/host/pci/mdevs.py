@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 
 from tui.host.tree import Tree, exists
+from tui.model.address import is_address
 
 DEVICES = "sys/bus/pci/devices"
 FUNCTIONS_LIMIT = 16384
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How the kernel names a mediated device."""
-
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 
 
 def shares(directory: Tree) -> tuple[str, ...]:
@@ -31,7 +30,7 @@ def parent(root: Tree, uuid: str) -> str | None:
     PCI function. ``uuid`` is in lower case. Raises ``LookupError`` where it is not there."""
     try:
         path = root.target(f"sys/bus/mdev/devices/{uuid}").split("/")[:-1]
-        return next((part for part in reversed(path) if _ADDRESS.fullmatch(part)), None)
+        return next((part for part in reversed(path) if is_address(part)), None)
     except OSError:  # a copy of sysfs may have lost the link
         pass
     try:
@@ -39,6 +38,6 @@ def parent(root: Tree, uuid: str) -> str | None:
     except OSError as error:
         raise LookupError(uuid) from error
     for address in sorted(addresses):
-        if _ADDRESS.fullmatch(address) and exists(root, f"{DEVICES}/{address}/{uuid}"):
+        if is_address(address) and exists(root, f"{DEVICES}/{address}/{uuid}"):
             return address
     raise LookupError(uuid)

@@ -19,6 +19,7 @@ from tui.host.pci.vfio_users import VfioUsers
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree
 from tui.model import GPU_CLASSES, CardVitals, Inventory, IommuKind, Link, PciFunction, Vitals
+from tui.model.address import is_address
 
 FUNCTIONS_LIMIT = 16384
 """PCI functions of one host; a machine full of virtual functions has some thousand."""
@@ -31,13 +32,7 @@ IOMMU_PREFIXES: tuple[tuple[str, IommuKind], ...] = (
 )
 """How the drivers name their entries of /sys/class/iommu."""
 
-_ADDRESS = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 _GROUP = re.compile(r"[0-9]{1,9}")
-
-
-def is_address(name: str) -> bool:
-    """Whether a name is a PCI address as the kernel writes it."""
-    return _ADDRESS.fullmatch(name) is not None
 
 
 def _nobody() -> None:

@@ -12,7 +12,8 @@ from tui.host.proc.file_numbers import Files, Number, Unasked
 from tui.host.proc.heartbeat import Beat, TooMuch
 from tui.host.proc.mounts import Types, lines
 from tui.host.proc.own_files import File, in_dev, interpreter, learn_memory, link
-from tui.host.proc.visibility import Stat, look
+from tui.host.proc.stat import Stat
+from tui.host.proc.visibility import look
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:

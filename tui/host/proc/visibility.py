@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 
 from tui.host.proc.mounts import Mount, mounts
+from tui.host.proc.stat import Stat
 
 _INITIAL = {"pid": "pid:[4026531836]", "user": "user:[4026531837]"}
 """The first namespaces (include/linux/proc_ns.h)."""
 
-_PF_KTHREAD = 0x00200000  # include/linux/sched.h
 _CAP_SYS_PTRACE = 19  # include/uapi/linux/capability.h
 _KTHREADD = 2
 
@@ -21,24 +21,6 @@ CONTAINER = "run vfiotop on the host itself, outside of containers and with all 
 
 Blind = tuple[str, str | None]
 """Why processes may be hidden, and what to do about it."""
-
-
-class Stat:
-    """/proc/<pid>/stat (proc_pid_stat(5)). The name may hold blanks and parentheses."""
-
-    def __init__(self, process: str) -> None:
-        """Raises ``OSError``, ``ValueError`` and ``IndexError``."""
-        descriptor = os.open(f"{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            head, _, tail = os.read(descriptor, 4096).rpartition(b")")
-        finally:
-            os.close(descriptor)
-        fields = tail.split()
-        self.name = head.partition(b"(")[2]
-        self.ended = fields[0] == b"Z"
-        self.of_the_kernel = bool(int(fields[6]) & _PF_KTHREAD)
-        self.threads = int(fields[17]) if len(fields) > 17 else 1
-        self.start = int(fields[19]) if len(fields) > 19 else 0
 
 
 def is_of_the_kernel(process: str) -> bool:

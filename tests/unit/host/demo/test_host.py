@@ -22,8 +22,8 @@ from tui.host.demo.host import (
     demo_host,
 )
 from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, SourceName, Vitals
+from tui.model.requests import SwapRequest
 from tui.rules.view import assess
-from tui.swap.request import Request
 
 PATIENCE = 60.0
 GUEST_CARD, HOST_CARD = "0000:01:00.0", "0000:0a:00.0"
@@ -460,7 +460,7 @@ def test_a_card_moves_there_and_back_step_by_step() -> None:
     home = drivers(host)
     woken: list[float] = []
     host.swap.watch(lambda: woken.append(clock.seconds()))
-    host.mover.begin(Request("bind", GUEST_CARD))
+    host.mover.begin(SwapRequest("bind", GUEST_CARD))
     assert (host.swap.read().state, host.swap.read().step) == ("running", 0)
     seen = []
     while not host.swap.read().ended:
@@ -471,7 +471,7 @@ def test_a_card_moves_there_and_back_step_by_step() -> None:
     assert set(drivers(host).values()) == {"vfio-pci"}
     assert any(None in each.values() for each in seen)
     assert card(host, GUEST_CARD) is None
-    host.mover.begin(Request("unbind", GUEST_CARD))
+    host.mover.begin(SwapRequest("unbind", GUEST_CARD))
     clock.advance(10)
     assert (host.swap.read().direction, host.swap.read().state) == ("unbind", "done")
     assert drivers(host) == home
@@ -486,7 +486,7 @@ def test_another_reading_of_the_same_host_sees_its_swaps() -> None:
     woken: list[float] = []
     host.swap.watch(lambda: woken.append(clock.seconds()))
     other.close()
-    host.mover.begin(Request("bind", GUEST_CARD))
+    host.mover.begin(SwapRequest("bind", GUEST_CARD))
     clock.advance(10)
     assert drivers(other) == drivers(host)
     assert woken != []
@@ -500,4 +500,4 @@ def test_who_uses_a_card_with_the_host_is_a_holder() -> None:
 
 def test_it_moves_no_card_that_is_not_there() -> None:
     with pytest.raises(HostError, match="its own cards only"):
-        demo_host("desk", clock=HeldClock()).mover.begin(Request("bind", "0000:ff:00.0"))
+        demo_host("desk", clock=HeldClock()).mover.begin(SwapRequest("bind", "0000:ff:00.0"))

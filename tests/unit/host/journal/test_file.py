@@ -22,11 +22,11 @@ from tui.host.journal.file import (
     JournalError,
     Locked,
     Origin,
-    Process,
     dump,
     parse,
     updated,
 )
+from tui.host.proc.process import Process
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 ENTRY = Entry(

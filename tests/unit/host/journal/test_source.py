@@ -15,12 +15,12 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, NothingToRead
-from tui.host.journal.file import Entry, Journal, Origin, Process
+from tui.host.journal.file import Entry, Journal, Origin
 from tui.host.journal.source import SwapSource, home_power
-from tui.swap.machine import alive, myself, process_of
+from tui.host.proc.process import Process, is_alive, process_of, this_process
 
 PATIENCE = 60.0
-RUNS = replace(ENTRY, runner=myself())
+RUNS = replace(ENTRY, runner=this_process())
 GONE = Process(1, 2)
 """Process 1 began, but not at that time."""
 
@@ -123,13 +123,13 @@ def test_a_runner_that_ends_wakes(journal: Journal) -> None:
 def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
     """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
     asks = (
-        "from tui.swap.machine import alive; from tui.host.journal.file import Process;"
+        "from tui.host.proc.process import Process, is_alive;"
         "import pathlib; read = pathlib.Path.read_bytes\n"
         "def hidden(self, *a, **k):\n"
         "    if str(self).startswith('/proc/'): raise PermissionError\n"
         "    return read(self, *a, **k)\n"
         "pathlib.Path.read_bytes = hidden\n"
-        "print(alive(Process(1, 5)), alive(Process(4194303, 5)))"
+        "print(is_alive(Process(1, 5)), is_alive(Process(4194303, 5)))"
     )
     told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)
     assert told.stdout.split() == ["True", "False"]
@@ -142,8 +142,8 @@ def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
     with subprocess.Popen([program], stdin=subprocess.PIPE) as process:
         found = process_of(process.pid)
         assert found.start != 0
-        assert alive(found)
-        assert not alive(replace(found, start=found.start + 1))
+        assert is_alive(found)
+        assert not is_alive(replace(found, start=found.start + 1))
         assert process.stdin is not None
         process.stdin.close()
 

@@ -9,7 +9,8 @@ import pytest
 
 from tui.host.proc import visibility
 from tui.host.proc.mounts import Mount
-from tui.host.proc.visibility import Stat, is_of_the_kernel, look
+from tui.host.proc.stat import Stat
+from tui.host.proc.visibility import is_of_the_kernel, look
 
 PROC = b"22 1 0:21 / /proc rw - proc proc rw"
 
