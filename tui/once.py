@@ -21,8 +21,8 @@ from tui.model import (
     Vitals,
 )
 from tui.rules import holder_checks, hostdev_checks, vfio_users
-from tui.rules.check_input import Fresh
-from tui.rules.guest_readings import attention
+from tui.rules.check_input import CheckInput
+from tui.rules.guest_readings import demand
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
@@ -39,7 +39,7 @@ _MINDFUL: tuple[SourceName, ...] = ("nvml", "agent")
 
 def examine_once(
     host: Host, choice: Choice, patience: float = PATIENCE, *, with_readings: bool = False
-) -> Fresh:
+) -> CheckInput:
     """What the doctor looks at, all of it read now; ``with_readings``: those of the cards too,
     for who prints them. Raises ``HostError``."""
 
@@ -76,7 +76,7 @@ def look(
     *,
     without: Sequence[SourceName] = ("agent",),
     needless: Sequence[SourceName] = _HOLDS_CARDS,
-) -> Fresh:
+) -> CheckInput:
     """What all verdicts rest on, whoever tells them. For root no card is held: NVML, which is
     ``needless`` then, is asked only who uses a card where that cannot be seen otherwise. For a
     plan no program is started in a guest."""
@@ -96,7 +96,7 @@ def look(
         address for domain in domains for address in hostdev_checks.looked_at(domain, view)
     ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
-    return Fresh(view, snapshot.guests, holders, readiness, uses)
+    return CheckInput(view, snapshot.guests, holders, readiness, uses)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
@@ -119,7 +119,7 @@ def read_once(
     snapshot = _read(host, Snapshot(), [n for n in names if n not in _MINDFUL], patience)
     last = [name for name in names if name in _MINDFUL]
     if last:
-        host.attend(attention(assess(snapshot, choice)))
+        host.set_demand(demand(assess(snapshot, choice)))
         snapshot = _read(host, snapshot, last, patience)
     return snapshot
 

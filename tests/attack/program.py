@@ -20,7 +20,7 @@ from tui.cli import main as cli
 from tui.config import Config
 from tui.model.requests import SwapRequest
 from tui.swap import launch
-from tui.terminal.input import Typed
+from tui.terminal.input import InputParser
 
 FOR_EVER = 600.0
 
@@ -76,7 +76,7 @@ def asking() -> int:
     rig = Rig()
     at_home(rig)
     rig.mover = AskingMover()
-    rig.mover.asks = True
+    rig.mover.needs_terminal = True
     return cli._screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
 
 
@@ -88,8 +88,8 @@ def fail(*_: object) -> None:
     raise ZeroDivisionError("on purpose")
 
 
-def feed_that_fails(feed: Callable[[Typed, str], Any]) -> Callable[[Typed, str], Any]:
-    def instead(typed: Typed, text: str) -> Any:
+def feed_that_fails(feed: Callable[[InputParser, str], Any]) -> Callable[[InputParser, str], Any]:
+    def instead(typed: InputParser, text: str) -> Any:
         return fail() if "!" in text else feed(typed, text)
 
     return instead

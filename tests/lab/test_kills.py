@@ -22,9 +22,9 @@ from tui.host.proc.process import is_alive
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.command import WRITE_S, deafen
+from tui.swap.command import WRITE_S, ignore_hangup
 from tui.swap.machine import RealMachine
-from tui.swap.plan import homeward, steps
+from tui.swap.plan import steps, with_host_drivers
 from tui.swap.runner import Runner
 
 pytestmark = pytest.mark.only("two-slots-2")
@@ -38,7 +38,7 @@ def planned(direction: Direction) -> Plan:
     gpu = assess(Snapshot(pci=PciSource().read()), Choice(CARD)).gpu(CARD)
     assert gpu is not None
     left = steps(gpu, direction)
-    known = homeward(left, HOST) if direction == "unbind" else left
+    known = with_host_drivers(left, HOST) if direction == "unbind" else left
     return Plan(direction, CARD, tuple(f.address for f in gpu.functions), known)
 
 
@@ -54,7 +54,7 @@ def started(plan: Plan) -> int:
         return pid
     with suppress(BaseException):
         os.setsid()
-        deafen()
+        ignore_hangup()
         journal = Journal()
         with journal.locked() as lock:
             runner = Runner(RealMachine(), journal, lock)

@@ -23,13 +23,13 @@ from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.domain_edit import with_functions
 from tui.host.libvirt.domain_xml import definition
-from tui.host.libvirt.operation import Patience
+from tui.host.libvirt.operation import Timeouts
 from tui.model import GuestAction, Guests
 
-SHORT = Patience(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
+SHORT = Timeouts(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
 """For a libvirt that answers again: what is lost is found out long before the end."""
 
-BRIEF = Patience(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
+BRIEF = Timeouts(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")
@@ -61,7 +61,7 @@ def vm(libvirtd: Daemon, virsh: libvirt.virConnect) -> Iterator[libvirt.virDomai
         time.sleep(0.02)
 
 
-def control(proxy: Proxy, tmp_path: Path, patience: Patience = SHORT) -> LibvirtControl:
+def control(proxy: Proxy, tmp_path: Path, patience: Timeouts = SHORT) -> LibvirtControl:
     return LibvirtControl(proxy.uri, Journal(tmp_path / "journal"), patience)
 
 

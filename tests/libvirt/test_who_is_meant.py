@@ -22,7 +22,7 @@ from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt import connection
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.operation import Patience
+from tui.host.libvirt.operation import Timeouts
 
 LOOK_ALIKE = "gaming\u200b"
 
@@ -44,7 +44,7 @@ def proxy(libvirtd: Daemon) -> Iterator[Proxy]:
         yield made
 
 
-def patient(monkeypatch: pytest.MonkeyPatch, patience: Patience) -> None:
+def patient(monkeypatch: pytest.MonkeyPatch, patience: Timeouts) -> None:
     monkeypatch.setattr("tui.host.libvirt.control.Patience", lambda: patience)
 
 

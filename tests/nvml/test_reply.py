@@ -156,7 +156,7 @@ def test_deep_nesting_is_no_answer() -> None:
         parse_reply(b"[" * 200_000, NOW)
 
 
-def test_an_error_of_nvml_has_its_mend() -> None:
+def test_an_error_of_nvml_has_its_fix() -> None:
     with pytest.raises(NvmlFailed, match="install the package") as caught:
         parse_reply(b'{"error": [12, "NVML Shared Library Not Found"]}', NOW)
     assert caught.value.code == 12

@@ -19,7 +19,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.terminal.diff import PLAIN, Colours, Shown, Stroke, change, colours, strokes
+from tui.terminal.diff import PLAIN, CellBuffer, Colours, Run, change, colours, runs
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -42,44 +42,44 @@ def part(y: int, start: int, end: int, *segments: Segment) -> ChopsUpdate:
     return ChopsUpdate(chops, [(y, start, end)], [[WIDTH]] * HEIGHT)
 
 
-def write(shown: Shown, update: CompositorUpdate) -> str:
+def write(shown: CellBuffer, update: CompositorUpdate) -> str:
     return shown.write(update, SIZE, ColorSystem.STANDARD)
 
 
 @pytest.fixture
-def shown() -> Shown:
-    shown = Shown()
+def shown() -> CellBuffer:
+    shown = CellBuffer()
     write(shown, whole([Segment("0123456789abcdefghij")]))
     return shown
 
 
-def test_what_is_shown_already_is_not_written(shown: Shown) -> None:
+def test_what_is_shown_already_is_not_written(shown: CellBuffer) -> None:
     assert write(shown, whole([Segment("0123456789abcdefghij")])) == ""
 
 
-def test_only_what_differs_is_written(shown: Shown) -> None:
+def test_only_what_differs_is_written(shown: CellBuffer) -> None:
     assert write(shown, whole([Segment("0123X56789abcdefghij")])) == "\x1b[1;5HX"
     assert write(shown, part(0, 0, WIDTH, Segment("0123Y56789abcdefghij"))) == "\x1b[1;5HY"
 
 
-def test_what_is_outside_of_a_span_is_not_touched(shown: Shown) -> None:
+def test_what_is_outside_of_a_span_is_not_touched(shown: CellBuffer) -> None:
     assert write(shown, part(0, 2, 4, Segment("XXXXXXXX"))) == "\x1b[1;3HXX"
 
 
-def test_near_changes_are_written_as_one_and_far_ones_jumped_to(shown: Shown) -> None:
+def test_near_changes_are_written_as_one_and_far_ones_jumped_to(shown: CellBuffer) -> None:
     assert write(shown, whole([Segment("X12Y456789abcdefghij")])) == "\x1b[1;1HX12Y"
     assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[20GZ"
 
 
 def test_of_the_colours_only_what_changes_is_written() -> None:
-    shown = Shown()
+    shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
     assert "\x1b[31ma\x1b[1mb\x1b[0;31;44mc" in written
     assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
 
 
 def test_a_blank_has_no_colour_but_that_behind_it() -> None:
-    shown = Shown()
+    shown = CellBuffer()
     write(shown, whole([Segment("a b", RED)]))
     assert write(shown, whole([Segment("a", RED), Segment(" ", BOLD), Segment("b", RED)])) == ""
     assert (
@@ -91,19 +91,19 @@ def test_a_blank_has_no_colour_but_that_behind_it() -> None:
     )
 
 
-def test_what_others_may_have_written_over_is_written_again(shown: Shown) -> None:
+def test_what_others_may_have_written_over_is_written_again(shown: CellBuffer) -> None:
     shown.forget()
     assert "0123456789abcdefghij" in write(shown, whole([Segment("0123456789abcdefghij")]))
 
 
-def test_another_size_is_drawn_whole(shown: Shown) -> None:
+def test_another_size_is_drawn_whole(shown: CellBuffer) -> None:
     update = whole([Segment("0123456789abcdefghij")])
     assert "0123456789" in shown.write(update, Size(WIDTH, HEIGHT + 1), ColorSystem.STANDARD)
 
 
 def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again() -> None:
     budget: list[int | None] = [1]
-    shown = Shown(lambda: budget[0])
+    shown = CellBuffer(lambda: budget[0])
     update = whole(*[[Segment(letter * WIDTH)] for letter in "abcd"])
     first = write(shown, update)
     assert ("a" * WIDTH in first, "b" in first, shown.unfinished) == (True, False, True)
@@ -114,17 +114,17 @@ def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again(
 
 def test_a_wide_character_is_written_whole() -> None:
     cells = [("語", ""), ("", ""), ("x", "")]
-    assert list(strokes(3, 5, [("語", ""), ("", "31"), ("x", "")], cells)) == [
-        Stroke(3, 5, 7, "語", PLAIN)
+    assert list(runs(3, 5, [("語", ""), ("", "31"), ("x", "")], cells)) == [
+        Run(3, 5, 7, "語", PLAIN)
     ]
 
 
-def test_all_that_has_a_colour_is_written_at_once(shown: Shown) -> None:
+def test_all_that_has_a_colour_is_written_at_once(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
 
 
-def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: Shown) -> None:
+def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: CellBuffer) -> None:
     chops: list[dict[int, Strip | None]] = [
         {0: Strip([Segment("X" * 9)]), 30: Strip([Segment("Y" * 9)])}
     ]
@@ -137,18 +137,18 @@ def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: Shown) -> None:
 
 def test_a_character_of_several_is_as_wide_as_it_is_drawn() -> None:
     family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
-    written = write(Shown(), whole([Segment(f"a{family}b")]))
+    written = write(CellBuffer(), whole([Segment(f"a{family}b")]))
     assert f"a{family}b" in written
 
 
 def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
-    shown = Shown()
+    shown = CellBuffer()
     red, blue = Style(color="red", reverse=True), Style(color="blue", reverse=True)
     write(shown, whole([Segment(" ", red)]))
     assert write(shown, whole([Segment(" ", blue)])) != ""
 
 
-def test_an_update_of_another_kind_is_not_guessed_at(shown: Shown) -> None:
+def test_an_update_of_another_kind_is_not_guessed_at(shown: CellBuffer) -> None:
     with pytest.raises(TypeError, match="not known here"):
         write(shown, CompositorUpdate())
 
@@ -239,7 +239,7 @@ def laid_out(rows: list[Strip]) -> LayoutUpdate:
 @settings(max_examples=300, deadline=None)
 @given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
 def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
-    shown, rows = Shown(), list(first)
+    shown, rows = CellBuffer(), list(first)
     update: LayoutUpdate | ChopsUpdate = laid_out(rows)
     ours, theirs = [write(shown, update)], [by_textual(update)]
     for step in then:
@@ -255,13 +255,13 @@ def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[An
 
 def test_a_layout_is_drawn_where_it_is() -> None:
     update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
-    assert drawn([write(Shown(), update)]) == drawn([by_textual(update)])
+    assert drawn([write(CellBuffer(), update)]) == drawn([by_textual(update)])
 
 
 @settings(max_examples=60, deadline=None)
 @given(FIRST, st.integers(1, 60))
 def test_a_screen_drawn_in_pieces_is_whole_in_the_end(rows: list[Strip], least: int) -> None:
-    shown, texts = Shown(lambda: least), []
+    shown, texts = CellBuffer(lambda: least), []
     while True:
         texts.append(write(shown, laid_out(rows)))
         if not shown.unfinished:
@@ -272,5 +272,5 @@ def test_a_screen_drawn_in_pieces_is_whole_in_the_end(rows: list[Strip], least: 
 def test_our_colours_are_those_that_rich_writes() -> None:
     strip = Strip([Segment("a", BLUE_BACK), Segment("b", BOLD)]).adjust_cell_length(WIDTH)
     update = LayoutUpdate([[strip]], Region(0, 0, WIDTH, 1))
-    ours = write(Shown(), update)
+    ours = write(CellBuffer(), update)
     assert drawn([ours]) == drawn([by_textual(update)])

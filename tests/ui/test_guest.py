@@ -160,7 +160,7 @@ async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> 
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         silent = Unavailable("no answer since 12:00:00")
-        rig.app._take(Sample("swap", silent, NOON))
+        rig.app._apply(Sample("swap", silent, NOON))
         await until(pilot, lambda: "no answer since" in str(rig.app.live.view.problem("swap")))
         rig.swap.put(replace(SWAP, step=0))
         await until(pilot, lambda: "then win11 is started" in rig.text())
@@ -370,7 +370,7 @@ async def test_keys_that_do_nothing_now_say_why() -> None:
 
 async def test_only_looking() -> None:
     rig = Rig()
-    rig.control.forbidden = "this host is only looked at"
+    rig.control.unavailable_reason = "this host is only looked at"
     async with pressed(rig, "x", "This is what would be done") as pilot:
         await pilot.press("y")
         await until(pilot, lambda: "only looked at" in said(rig))

@@ -32,7 +32,7 @@ from tui.model.errors import Refused
 from tui.model.requests import Consent
 from tui.report.status_json import as_json
 from tui.rules import guest_readings, r465
-from tui.rules.check_input import here
+from tui.rules.check_input import local_guests
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -133,7 +133,7 @@ def test_a_card_is_told_with_the_uuid_of_its_guest() -> None:
     view = view_of(*pair)
     (gpu,) = (each for each in as_json(view, NOON)["gpus"] if each["role"] == "guest")
     assert (gpu["owner"], gpu["guest_uuid"]) == (r"guest:gaming\u200b", TWO)
-    assert guest_readings.attention(view).guests == ()  # it has no agent, and no other is asked
+    assert guest_readings.demand(view).guests == ()  # it has no agent, and no other is asked
 
 
 def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() -> None:
@@ -179,8 +179,8 @@ def test_two_of_one_name_are_two_for_the_rule() -> None:
 
 @pytest.mark.parametrize("uri", ["qemu:///system\u200b", "qemu:///system ", "qemu:///syst\u0435m"])
 def test_a_libvirt_that_looks_like_the_systems_is_not(uri: str) -> None:
-    assert isinstance(here(Guests("qemu:///system", None, ())), Guests)
-    assert not isinstance(here(Guests(visible(uri), None, ())), Guests)
+    assert isinstance(local_guests(Guests("qemu:///system", None, ())), Guests)
+    assert not isinstance(local_guests(Guests(visible(uri), None, ())), Guests)
 
 
 # --- between the plan and the deed ----------------------------------------------------

@@ -1,4 +1,4 @@
-"""``vfiotop doctor``: every check with its verdict and mend."""
+"""``vfiotop doctor``: every check with its verdict and fix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tui.cli.main import DONE, FAILED
 from tui.host import Host
 from tui.once import examine_once
 from tui.process import output
-from tui.rules.doctor import Ward, every, examine, summary
+from tui.rules.doctor import CheckGroup, every, examine, summary
 from tui.state import choice
 
 SCHEMA = 1
@@ -27,7 +27,7 @@ def run(host: Host, settings: config.Config, *, as_json: bool) -> int:
     return FAILED if any(check.verdict == "fail" for check in every(wards)) else DONE
 
 
-def to_json(wards: tuple[Ward, ...], host: Host) -> dict[str, Any]:
+def to_json(wards: tuple[CheckGroup, ...], host: Host) -> dict[str, Any]:
     """The checks as JSON values; keys may be added to a schema."""
     return {
         "schema": SCHEMA,
@@ -36,14 +36,14 @@ def to_json(wards: tuple[Ward, ...], host: Host) -> dict[str, Any]:
     }
 
 
-def to_text(wards: tuple[Ward, ...]) -> str:
-    """A block a group; beneath a check that does not pass what mends it."""
+def to_text(wards: tuple[CheckGroup, ...]) -> str:
+    """A block a group; beneath a check that does not pass what fixes it."""
     blocks = ["\n".join((ward.title, *_lines(ward))) for ward in wards]
     return "\n\n".join([*blocks, summary(wards)])
 
 
-def _lines(ward: Ward) -> Iterator[str]:
+def _lines(ward: CheckGroup) -> Iterator[str]:
     for check in ward.checks:
         yield f"  {check.verdict:<7}  {check.id:<23}  {check.why}"
-        if check.mend and check.verdict != "pass":
-            yield f"  {'':<7}  {'':<23}  → {check.mend}"
+        if check.fix and check.verdict != "pass":
+            yield f"  {'':<7}  {'':<23}  → {check.fix}"

@@ -49,7 +49,7 @@ class Asked:
     @property
     def anew(self) -> Host:
         """The host for readings beside those taken already."""
-        return self.host.again() if self.host.again is not None else self.host
+        return self.host.reopen() if self.host.reopen is not None else self.host
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
@@ -61,12 +61,12 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.dry_run:
         say(as_text(plan))
         return FAILED if plan.refusals else DONE
-    left = {point(doubt) for doubt in own_doubts(plan, asks=host.mover.asks)}
+    left = {point(doubt) for doubt in own_doubts(plan, asks=host.mover.needs_terminal)}
     by_others = frozenset(point(doubt) for doubt in plan.doubts) - left
     consent = Consent(None, by_others, everything=arguments.despite_doubts)
     try:
-        if host.control.forbidden is not None:
-            raise Refused(host.control.forbidden)
+        if host.control.unavailable_reason is not None:
+            raise Refused(host.control.unavailable_reason)
         if plan.swap is not None:
             cli_swap.must_be_here(host)
         refuse(plan, replace(consent, everything=consent.everything or not arguments.yes))

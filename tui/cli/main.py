@@ -164,7 +164,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     status.add_argument("--json", action="store_true", help="as JSON, schema 1")
     doctor = commands.add_parser(
-        "doctor", parents=[common], help="every check with its verdict and mend"
+        "doctor", parents=[common], help="every check with its verdict and fix"
     )
     doctor.add_argument("--json", action="store_true", help="as JSON, schema 1")
     plan = commands.add_parser(
@@ -275,12 +275,12 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
         return captured_host(str(arguments.root))
     if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < FILES:
         raise HostError(f"too few files may be open: raise the limit (`ulimit -n {FILES}`)")
-    from tui.host.real import Asking, real_host  # noqa: PLC0415
+    from tui.host.real import AgentSettings, real_host  # noqa: PLC0415
     from tui.swap.launch import Launcher  # noqa: PLC0415
 
     mover = Launcher(settings.elevation)
     wish = settings.guest_readings
-    asking = Asking(wish != "off", wish == "on", settings.guest_interval)
+    asking = AgentSettings(wish != "off", wish == "on", settings.guest_interval)
     host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()

@@ -83,7 +83,7 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
         if left is not None and not left.ended:
             return fail(launch.unfinished(left), STUCK)
         # What an ordinary user cannot see the runner looks at again, as root.
-        refuse(plan, replace(consent, everything=consent.everything or host.mover.asks))
+        refuse(plan, replace(consent, everything=consent.everything or host.mover.needs_terminal))
     except (Refused, JournalError) as error:
         return fail(_told(error), FAILED)
     if not arguments.yes:
@@ -113,8 +113,8 @@ def must_be_here(host: Host) -> None:
 
 
 def _may_begin(host: Host) -> None:
-    if host.mover.forbidden is not None:
-        raise Refused(host.mover.forbidden)
+    if host.mover.unavailable_reason is not None:
+        raise Refused(host.mover.unavailable_reason)
 
 
 def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
@@ -173,7 +173,7 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
             STUCK,
         )
     direction: Direction = "bind" if arguments.finish else "unbind"
-    fresh = host.again() if host.again is not None else host
+    fresh = host.reopen() if host.reopen is not None else host
     return _swap(host, plan_once(fresh, choice, direction, gpu.address), arguments)
 
 

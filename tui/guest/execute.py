@@ -10,7 +10,7 @@ from tui.model import Gpu, GuestPlan, Guests, Unavailable
 from tui.model.errors import Refused
 from tui.model.requests import Consent
 from tui.rules import r465
-from tui.rules.check_input import here
+from tui.rules.check_input import local_guests
 from tui.rules.roles import Choice
 from tui.swap.consent import point, refuse
 
@@ -18,8 +18,8 @@ from tui.swap.consent import point, refuse
 def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
     """Do what ``plan`` says, after all was looked at anew; the swap before it has been. Blocks
     as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``."""
-    if host.control.forbidden is not None:
-        raise Refused(host.control.forbidden)
+    if host.control.unavailable_reason is not None:
+        raise Refused(host.control.unavailable_reason)
     now, view = guest_plan_once(host, choice, plan.action, uuid=plan.uuid)
     if now.raw_name != plan.raw_name:
         raise Refused(
@@ -47,13 +47,13 @@ def forbids(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> 
     cards = [gpu for gpu in gpus if gpu.address in plan.cards]
 
     def rule(guests: Guests) -> str | None:
-        seen: Guests | Unavailable = here(guests)
+        seen: Guests | Unavailable = local_guests(guests)
         for gpu in cards:
             check = r465.one_vm_for(gpu, gpus, seen, coming=plan.uuid)
             if check.verdict == "fail" or (
                 check.verdict == "unknown" and point(check) not in accepted
             ):
-                return f"{check.why}{f': {check.mend}' if check.mend else ''} ({check.id})"
+                return f"{check.why}{f': {check.fix}' if check.fix else ''} ({check.id})"
         return next(
             (
                 f"“{domain.name}” has the card of “{plan.name}” (guest.inactive)"

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, on_vfio
 from tui.rules import card_checks, driver_gates, guest_checks, holder_checks, hostdev_checks, r465
 from tui.rules.captured_fixes import of_its_owner
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.swap import preflight
 
 ROOT_SEES = frozenset({holder_checks.ID, driver_gates.ID})
@@ -22,7 +22,7 @@ STOP_S = 60.0
 """Seconds that a guest gets to shut down before it is offered to force it off."""
 
 
-def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
+def planned(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
     """The plan of an action on ``domain``, one of those in ``fresh``."""
     cards = guest_checks.with_cards(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
@@ -34,7 +34,7 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     )  # fmt: skip
 
 
-def _swap(cards: tuple[Gpu, ...], fresh: Fresh) -> Plan | None:
+def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
     away = _with_host(cards)
     return preflight.planned(away[0], "bind", fresh) if away else None
 
@@ -77,24 +77,24 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
 # --- checks ---------------------------------------------------------------------
 
 
-def _always(action: GuestAction, domain: Domain, fresh: Fresh) -> Iterator[Check]:
+def _always(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
     yield guest_checks.ready(domain, action)
     yield guest_checks.may_act(fresh)
 
 
 def _more(
-    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh
+    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput
 ) -> Iterator[Check]:
     if action == "start":
         yield from _start(domain, cards, fresh)
     if action == "resume":
         for gpu in cards:
-            yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.here, coming=domain.uuid)
+            yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
     if action == "force-off":
         yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
 
 
-def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Check]:
+def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
     if domain.hostdevs:
@@ -102,12 +102,12 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Che
     view = fresh.view
     guest = view.guest.domain if view.guest else None
     for gpu in cards:
-        yield r465.one_vm_for(gpu, view.gpus, fresh.here, coming=domain.uuid)
+        yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=domain.uuid)
         yield guest_checks.allowed(domain, gpu, guest)
         yield guest_checks.complete(domain, gpu)
         yield guest_checks.managed(domain, gpu)
         yield card_checks.movable(gpu)
-        yield preflight.no_guest(gpu, view, fresh.here)
+        yield preflight.no_guest(gpu, view, fresh.local_guests)
         yield r465.not_shared(gpu)
         yield r465.two_gpus(gpu, view)
         yield r465.family(gpu)

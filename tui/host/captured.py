@@ -13,7 +13,7 @@ import threading
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
-from tui.host import Host, HostError, NothingToRead, Silent, Wake
+from tui.host import EmptySource, Host, HostError, NothingToRead, Wake
 from tui.host.confined import Confined
 from tui.host.facts import FactsSource
 from tui.host.libvirt.domain_files import Read, identity, read, told_apart
@@ -56,14 +56,14 @@ def _host(root: Confined) -> Host:
         pci=pci,
         vitals=VitalsSource(pci),
         nvml=_NoNvml(),
-        drm=Silent(NO_READINGS),
-        agent=Silent(NO_READINGS),
+        drm=EmptySource(NO_READINGS),
+        agent=EmptySource(NO_READINGS),
         guests=CapturedGuests(root / "domains", root),
         kind="captured",
         banner=f"Captured host: {root.label}",
         readonly=True,
         inspector=CapturedInspector(root),
-        again=lambda: _host(root),
+        reopen=lambda: _host(root),
         uses=lambda addresses: device_uses(addresses, root),
     )
 

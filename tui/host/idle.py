@@ -42,7 +42,7 @@ class Cards(Protocol):
         ...
 
 
-class Rest:
+class IdlePolicy:
     """Decides from what each reading says. ``clock`` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
@@ -52,11 +52,11 @@ class Rest:
         self._slept: set[str] = set()
         self._sleepless_until: dict[str, float] = {}
 
-    def wanted(self, cards: Iterable[Power]) -> tuple[str, ...]:
+    def readable(self, cards: Iterable[Power]) -> tuple[str, ...]:
         """The addresses of the cards that may be held now."""
         return tuple(card.address for card in cards if self._may_hold(card))
 
-    def saw(self, reading: Cards, cards: Iterable[Power]) -> None:
+    def observe(self, reading: Cards, cards: Iterable[Power]) -> None:
         """Take note of which of the ``cards`` are idle."""
         now = self._clock()
         for card in cards:

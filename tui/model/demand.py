@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-Asked = Literal["nvml", "libvirt", "agent"]
+CountedService = Literal["nvml", "libvirt", "agent"]
 """Who is asked for readings, and is not the kernel: each call costs somebody something."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attention:
+class Demand:
     """What readings are for.
 
     ``kept`` are the addresses of the GPUs that are for a guest, ``None`` where that is not
@@ -22,7 +22,7 @@ class Attention:
     screen. ``quiet``: as few calls as can be.
     """
 
-    kept: tuple[str, ...] | None = ()
+    reserved: tuple[str, ...] | None = ()
     guests: tuple[str, ...] = ()
     shown: bool = True
     quiet: bool = False
@@ -47,5 +47,5 @@ class Cost:
     """What watching costs: the calls of the last minute by whom they asked, and how each
     source does."""
 
-    calls: Mapping[Asked, int]
+    calls: Mapping[CountedService, int]
     sources: tuple[SourceState, ...]

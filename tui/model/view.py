@@ -96,14 +96,14 @@ class Viability:
     """Whether VFIO could claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` where it cannot be known; ``reason`` says why it is not
-    ``True``, and ``mend`` what can be done about it.
+    ``True``, and ``fix`` what can be done about it.
     """
 
     viable: bool | None
     moves: tuple[str, ...]
     blockers: tuple[Blocker, ...] = ()
     reason: str | None = None
-    mend: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ class Check:
     subject: str | None
     verdict: Verdict
     why: str
-    mend: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ class HostView:
     swap: Swap | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
-    calm: tuple[SourceName, ...] = ()
+    expected: tuple[SourceName, ...] = ()
     absent_card: str | None = None
 
     def problem(self, source: SourceName) -> str | None:

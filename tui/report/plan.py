@@ -67,8 +67,8 @@ def outcome(plan: Plan | GuestPlan) -> str:
 
 def _check(check: Check) -> Iterator[str]:
     yield f"  {check.verdict:<7}  {check.id:<23}  {check.why}"
-    if check.mend and check.verdict != "pass":
-        yield f"  {'':<7}  {'':<23}  → {check.mend}"
+    if check.fix and check.verdict != "pass":
+        yield f"  {'':<7}  {'':<23}  → {check.fix}"
 
 
 def _holder(holder: Holder) -> Iterator[str]:

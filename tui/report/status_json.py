@@ -47,7 +47,7 @@ def as_json(
         "viability": {gpu.address: _viability(gpu.viability) for gpu in view.gpus},
         "guests": [_guest(guest) for guest in view.guests],
         "checks": [
-            {"id": c.id, "subject": c.subject, "verdict": c.verdict, "why": c.why, "mend": c.mend}
+            {"id": c.id, "subject": c.subject, "verdict": c.verdict, "why": c.why, "fix": c.fix}
             for c in view.checks
         ],
         "swap": _swap(view.swap) if view.swap else None,

@@ -20,16 +20,16 @@ _THERE = {
 
 
 def of_its_owner(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
-    """The checks, on a captured host with those mends that its owner can apply."""
+    """The checks, on a captured host with those fixes that its owner can apply."""
     if not captured:
         return tuple(checks)
-    return tuple(replace(check, mend=by_its_owner(check.mend)) for check in checks)
+    return tuple(replace(check, fix=by_its_owner(check.fix)) for check in checks)
 
 
-def by_its_owner(mend: str | None) -> str | None:
+def by_its_owner(fix: str | None) -> str | None:
     """What the owner of a captured host does in place of somebody who is on it."""
-    if mend is None:
+    if fix is None:
         return None
     for here, there in _THERE.items():
-        mend = mend.replace(here, there)
-    return _BY_ROOT.sub("capture it as root", _BY_KEY.sub("", mend))
+        fix = fix.replace(here, there)
+    return _BY_ROOT.sub("capture it as root", _BY_KEY.sub("", fix))

@@ -9,7 +9,7 @@ from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
 @dataclass(frozen=True, slots=True)
-class Fresh:
+class CheckInput:
     """All of it read after the user asked. Domains of another libvirt than the system's tell
     nothing of who has a card. ``uses`` tells what hangs on the guests' devices."""
 
@@ -25,11 +25,11 @@ class Fresh:
         return isinstance(self.guests, Guests) and self.guests.readonly
 
     @property
-    def here(self) -> Guests | Unavailable:
-        return here(self.guests)
+    def local_guests(self) -> Guests | Unavailable:
+        return local_guests(self.guests)
 
 
-def here(guests: Guests | Unavailable) -> Guests | Unavailable:
+def local_guests(guests: Guests | Unavailable) -> Guests | Unavailable:
     """The domains that may have devices of this machine."""
     if isinstance(guests, Unavailable) or guests.captured:
         return guests

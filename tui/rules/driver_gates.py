@@ -20,7 +20,7 @@ MODESET_LETS_GO = (580, 105, 8)
 NEVER_RECOVERS = (595,)
 """From here on a removal that found the card in use never ends, whoever leaves."""
 
-SPARED = (
+RESERVED = (
     "not read while the host has it: from driver 595 on, a card that is read when somebody "
     "else takes it away is lost until the next boot"
 )

@@ -102,7 +102,7 @@ def _sources(before: HostView, after: HostView) -> Iterator[Change]:
     for source, name in SOURCE_NAMES.items():
         was, now = before.problem(source), after.problem(source)
         first = was == NOT_READ_YET.reason or before == HostView()
-        if first or was == now or source in before.calm or source in after.calm:
+        if first or was == now or source in before.expected or source in after.expected:
             continue
         if now is None:
             yield Change(name, "answers again", "good")
@@ -136,7 +136,7 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
 # --- devices ------------------------------------------------------------------
 
 
-class Deed(NamedTuple):
+class FunctionChange(NamedTuple):
     """What a function did: ``outcome`` is equal for functions that did the same."""
 
     function: PciFunction
@@ -149,14 +149,18 @@ def _devices(before: HostView, after: HostView) -> Iterator[Change]:
     old, new = _functions(before), _functions(after)
     stayed = [(old[f.address], f) for f in new.values() if f.address in old]
     moved = [
-        Deed(
+        FunctionChange(
             now, f"{_driver(was)} → {_driver(now)}", _driver(now), "info" if now.driver else "warn"
         )
         for was, now in stayed
         if _driver(was) != _driver(now)
     ]
-    gone = [Deed(f, f"gone: {f.name}", "gone", "warn") for a, f in old.items() if a not in new]
-    came = [Deed(f, f"appeared: {f.name}", "came") for a, f in new.items() if a not in old]
+    gone = [
+        FunctionChange(f, f"gone: {f.name}", "gone", "warn") for a, f in old.items() if a not in new
+    ]
+    came = [
+        FunctionChange(f, f"appeared: {f.name}", "came") for a, f in new.items() if a not in old
+    ]
     yield from _folded(gone, before.gpus)
     yield from _folded([*came, *moved], after.gpus)
 
@@ -171,14 +175,14 @@ def _driver(function: PciFunction) -> str:
     return function.driver or "no driver"
 
 
-def _folded(deeds: list[Deed], gpus: tuple[Gpu, ...]) -> Iterator[Change]:
+def _folded(deeds: list[FunctionChange], gpus: tuple[Gpu, ...]) -> Iterator[Change]:
     """One change per deed, but companions that did what their GPU did are counted there."""
     if not deeds:
         return
     did = {deed.function.address: deed for deed in deeds}
     head_of = {f.address: gpu.address for gpu in gpus for f in gpu.companions if not f.is_gpu}
     followers: Counter[str] = Counter()
-    told: list[Deed] = []
+    told: list[FunctionChange] = []
     for deed in deeds:
         head = did.get(head_of.get(deed.function.address, ""))
         if head is not None and head.outcome == deed.outcome:

@@ -1,4 +1,4 @@
-"""What a person does to mend a check, to the letter where the host is known well enough."""
+"""What a person does to fix a check, to the letter where the host is known well enough."""
 
 from __future__ import annotations
 

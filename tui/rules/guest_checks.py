@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.model import Check, Domain, Gpu, GuestAction, Unavailable
 from tui.rules import driver_gates
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 
 GUEST_DRIVER = (465,)
 """From here on NVIDIA's driver works in a guest as it is; before, it gives up (code 43) where
@@ -28,10 +28,10 @@ def ready(domain: Domain, action: GuestAction) -> Check:
         return Check(check, domain.name, "pass", f"it is {state}")
     if state == "unknown":
         return Check(check, domain.name, "unknown", "libvirt does not tell its state")
-    mends = {"paused": "resume it first, or force it off"}
+    fixes = {"paused": "resume it first, or force it off"}
     why = f"it is {state}{' already' if state in _ENDS.get(action, ()) else ''}"
-    mend = mends.get(state) if action != "start" else None
-    return Check(check, domain.name, "fail", why, mend)
+    fix = fixes.get(state) if action != "start" else None
+    return Check(check, domain.name, "fail", why, fix)
 
 
 _ENDS: dict[GuestAction, tuple[str, ...]] = {
@@ -40,7 +40,7 @@ _ENDS: dict[GuestAction, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def may_act(fresh: Fresh) -> Check:
+def may_act(fresh: CheckInput) -> Check:
     """libvirt.reachable: it answers, and lets us act and not only look."""
     check = "libvirt.reachable"
     if isinstance(fresh.guests, Unavailable):
@@ -58,8 +58,8 @@ def why_not(domain: Domain, action: GuestAction) -> str | None:
     found = ready(domain, action)
     if found.verdict != "fail":
         return None
-    mend = f": {found.mend}" if found.mend else ""
-    return f"“{domain.name}” {found.why.removeprefix('it ')}{mend}"
+    fix = f": {found.fix}" if found.fix else ""
+    return f"“{domain.name}” {found.why.removeprefix('it ')}{fix}"
 
 
 def complete(domain: Domain, gpu: Gpu) -> Check:

@@ -43,7 +43,7 @@ def check(
     found = reading.of(moves)
     own = tuple(holder for holder in found if not holder.shared and not holder.ours)
     if own:
-        return Check(ID, address, "fail", f"in use by {names(own)}", _mends(own))
+        return Check(ID, address, "fail", f"in use by {names(own)}", _fixes(own))
     unclear = doubt(reading)
     if unclear is not None:
         return Check(ID, address, "unknown", *unclear)
@@ -62,16 +62,16 @@ def doubt(reading: Holders) -> tuple[str, str | None] | None:
     others = tuple(process for process in reading.named if process.why is None)
     count = reading.unseen - len(odd)
     whys = [reading.blind] if reading.blind else []
-    mends = [reading.mend] if reading.blind else []
+    fixes = [reading.fix] if reading.blind else []
     if odd:
         told = [f"{each.name} ({each.pid}) could not be looked into: it {each.why}" for each in odd]
         whys.append(_first(told))
-        mends.append(f"end {_first([str(process.pid) for process in odd])}, or what it waits for")
+        fixes.append(f"end {_first([str(process.pid) for process in odd])}, or what it waits for")
     if count > 0:
         plural = "processes" if count > 1 else "process"
         whys.append(f"{count} {plural} of other users could not be looked into{_who(others)}")
-        mends.append(reading.mend or "run this as root")
-    return "; ".join(whys), "; ".join(dict.fromkeys(mend for mend in mends if mend)) or None
+        fixes.append(reading.fix or "run this as root")
+    return "; ".join(whys), "; ".join(dict.fromkeys(fix for fix in fixes if fix)) or None
 
 
 def _who(others: tuple[Unseen, ...]) -> str:
@@ -103,14 +103,14 @@ def how_to_stop(holder: Holder) -> str:
     return _by_its_unit(holder) or f"close {holder.name}, or kill {holder.pid}"
 
 
-def _mends(found: Sequence[Holder]) -> str:
+def _fixes(found: Sequence[Holder]) -> str:
     """What ends the holds of as many as one sentence names; those that are closed together."""
     closed = {holder.pid: holder.name for holder in found if _by_its_unit(holder) is None}
     names, pids = dict.fromkeys(closed.values()), [str(pid) for pid in closed]
     together = f"close {_first([*names])}, or kill {' '.join(pids[:NAMED])}"
-    mends = [*dict.fromkeys(_by_its_unit(holder) or together for holder in found)]
-    more = len(mends) - NAMED
-    return "; ".join(mends[:NAMED]) + (f"; and {more} more" if more > 0 else "")
+    fixes = [*dict.fromkeys(_by_its_unit(holder) or together for holder in found)]
+    more = len(fixes) - NAMED
+    return "; ".join(fixes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _by_its_unit(holder: Holder) -> str | None:
@@ -133,11 +133,11 @@ def _by_its_unit(holder: Holder) -> str | None:
 def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
     """What these have belongs to all cards on the driver: it may be this one that they use."""
     why = f"may be in use by {names(shared)}, through nodes of all NVIDIA cards"
-    mends = _mends(shared)
+    fixes = _fixes(shared)
     verdict = never_recovers(module)
     if verdict is None:
-        return Check(ID, address, "unknown", why, mends)
-    return Check(ID, address, "fail" if verdict else "warn", why, mends)
+        return Check(ID, address, "unknown", why, fixes)
+    return Check(ID, address, "fail" if verdict else "warn", why, fixes)
 
 
 def _free(address: str, readers: tuple[Holder, ...]) -> Check:

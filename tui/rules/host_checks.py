@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from tui.model import Check, Gpu, Guests, HostView, Readiness, Unavailable, Verdict, listed
 from tui.rules import fixes
-from tui.rules.check_input import Fresh
-from tui.rules.iommu_fix import iommu as iommu_mend
+from tui.rules.check_input import CheckInput
+from tui.rules.iommu_fix import iommu as iommu_fix
 from tui.rules.kernel_settings import forbids_vfio, interrupts_off, iommu_off, placed, skips_vfio
 from tui.rules.libvirt_uri import JOIN, START, SYSTEM, beyond
 from tui.rules.viability import named
@@ -23,7 +23,7 @@ def linux(view: HostView) -> Check:
     return Check("host.linux", None, "pass", f"Linux {view.facts.kernel}")
 
 
-def libvirt(fresh: Fresh) -> Check:
+def libvirt(fresh: CheckInput) -> Check:
     """libvirt.reachable: who has which device is known from it, and guests are run by it."""
     check, view = "libvirt.reachable", fresh.view
     problem = view.problem("guests")
@@ -31,7 +31,7 @@ def libvirt(fresh: Fresh) -> Check:
         count = len(fresh.guests.domains)
         return Check(check, None, "pass", f"the capture has the domains of libvirt: {count}")
     unread = fresh.guests if isinstance(fresh.guests, Unavailable) else None
-    if unread is not None and (unread.calm or fresh.readiness.captured):
+    if unread is not None and (unread.expected or fresh.readiness.captured):
         return Check(check, None, "unknown", unread.reason)
     strange = beyond(view.libvirt_uri) if view.libvirt_uri else None
     if strange is not None:
@@ -73,7 +73,7 @@ def iommu(view: HostView, readiness: Readiness) -> Check:
         return Check(check, None, "unknown", view.problem("pci") or why)
     by = f": the kernel was started with {' '.join(option.text for option in off)}" if off else ""
     return Check(check, None, "fail", f"the IOMMU is off{by or ', or without groups'}",
-                 iommu_mend(readiness))  # fmt: skip
+                 iommu_fix(readiness))  # fmt: skip
 
 
 def _remapping(on: Check, readiness: Readiness) -> Check:
@@ -85,7 +85,7 @@ def _remapping(on: Check, readiness: Readiness) -> Check:
     written = [each for each in readiness.settings.written if each.text == option.text]
     return replace(
         on, verdict="warn", why=f"{on.why}; but {option.text} turns interrupt remapping off, and "
-        "VFIO takes no card then", mend=fixes.change_on(readiness, [option], written),
+        "VFIO takes no card then", fix=fixes.change_on(readiness, [option], written),
     )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") ->
                      f"function{'s' if count > 1 else ''} that move{more}")  # fmt: skip
     why = named(blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
-    return Check("iommu.viable", gpu.address, verdict, why, viability.mend)
+    return Check("iommu.viable", gpu.address, verdict, why, viability.fix)
 
 
 def vfio(readiness: Readiness) -> Check:

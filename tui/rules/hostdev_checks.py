@@ -63,7 +63,7 @@ from tui.model import (
     with_host,
 )
 from tui.rules import host_checks, r465, vfio_users
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.guest_checks import address_xml
 from tui.rules.holder_checks import how_to_stop
 from tui.rules.hostdev_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
@@ -91,7 +91,7 @@ _ELEMENTS = {
 }  # fmt: skip
 
 
-def check(domain: Domain, fresh: Fresh) -> Check:
+def check(domain: Domain, fresh: CheckInput) -> Check:
     """The worst of a domain's devices, and what to do about each of the first few."""
     found = judged(domain, fresh)
     if domain.problem is not None and all(device.verdict != "fail" for device in found):
@@ -104,7 +104,7 @@ def check(domain: Domain, fresh: Fresh) -> Check:
     named = [device for group in alike for device in group]
     more = f" and {len(bad) - len(named)} more" if len(bad) > len(named) else ""
     why = "; ".join(_why(group) for group in alike)
-    return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _mends(named))
+    return Check(ID, domain.name, bad[0].verdict, f"{why}{more}", _fixes(named))
 
 
 def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
@@ -133,7 +133,7 @@ def _why(alike: Sequence[GuestDevice]) -> str:
     return f"{first.why}; the same holds for {listed([device.address for device in rest])}"
 
 
-def viable(gpu: Gpu, fresh: Fresh, domain: Domain | None = None) -> Check:
+def viable(gpu: Gpu, fresh: CheckInput, domain: Domain | None = None) -> Check:
     """iommu.viable for the start of ``domain``, or of whichever guest the card is for: what that
     start moves itself, and not from under the host, is in nobody's way."""
     starts = [domain] if domain is not None else beside(gpu, fresh.view)
@@ -153,7 +153,7 @@ def beside(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
     return tuple(guest.domain for guest in allowed or naming)
 
 
-def _leaving(domain: Domain, fresh: Fresh) -> set[str]:
+def _leaving(domain: Domain, fresh: CheckInput) -> set[str]:
     seen = _facts(domain, fresh)
     there = [seen.functions[address] for address in seen.moving if address in seen.functions]
     return {
@@ -192,12 +192,12 @@ def held_at(domain: Domain, view: HostView) -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def judged(domain: Domain, fresh: Fresh) -> tuple[GuestDevice, ...]:
+def judged(domain: Domain, fresh: CheckInput) -> tuple[GuestDevice, ...]:
     """Each device that the domain names, in its order, each once."""
     return _judged(_facts(domain, fresh))
 
 
-def _facts(domain: Domain, fresh: Fresh) -> Facts:
+def _facts(domain: Domain, fresh: CheckInput) -> Facts:
     holders = None if isinstance(fresh.holders, Unavailable) else fresh.holders
     guests = None if isinstance(fresh.guests, Unavailable) else fresh.guests
     return Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
@@ -226,20 +226,20 @@ def _all_well(found: Sequence[GuestDevice]) -> str:
     return f"all {len(found)} devices are there and free for it"
 
 
-def _mends(bad: Sequence[GuestDevice]) -> str | None:
+def _fixes(bad: Sequence[GuestDevice]) -> str | None:
     """What to do, each once; what is to be done with one command is said in one go."""
     told: dict[str, list[str]] = {}
     others: list[str] = []
-    for mend in dict.fromkeys(device.mend for device in bad if device.mend):
-        edit, _, other = mend.partition(_INSTEAD)
+    for fix in dict.fromkeys(device.fix for device in bad if device.fix):
+        edit, _, other = fix.partition(_INSTEAD)
         command, _, rest = edit.partition(": ")
         told.setdefault(command, []).append(rest)
         others += [other] if other else []
-    mends = "; ".join(
+    fixes = "; ".join(
         f"{command}: {_in_one_go(rests)}" if any(rests) else command
         for command, rests in told.items()
     )
-    return f"{mends}{_INSTEAD}{', '.join(others)}" if others else mends or None
+    return f"{fixes}{_INSTEAD}{', '.join(others)}" if others else fixes or None
 
 
 def _in_one_go(rests: Sequence[str]) -> str:
@@ -307,8 +307,8 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
     group = next((g for g in seen.view.groups if g.id == function.iommu_group), None)
     if group is None or group.id is None or group.noiommu:
         on, facts = seen.view.iommu_enabled, seen.view.facts or NOWHERE
-        mend = without_group(function, seen.functions.values(), facts) if on else IOMMU_ON
-        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", mend)
+        fix = without_group(function, seen.functions.values(), facts) if on else IOMMU_ON
+        return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", fix)
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
@@ -352,7 +352,7 @@ def _of_card(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     if refused is None:
         return _found(dev, "pass", "is bound before the start")
     why = f"is on {function.driver}: {refused.why}"
-    return _found(dev, "fail", why, "the host's", refused.mend)
+    return _found(dev, "fail", why, "the host's", refused.fix)
 
 
 def _left(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
@@ -360,13 +360,13 @@ def _left(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     use = seen.used(function)
     why = f"is on {function.driver}, {_not_moved(dev)}{f': {use}' if use else ''}"
     keeps = use is not None or dev.address in seen.strays
-    mend = _take_out(dev, seen) if keeps else _by_hand(dev, seen)
-    return _found(dev, "fail", why, f"on {function.driver}", mend)
+    fix = _take_out(dev, seen) if keeps else _by_hand(dev, seen)
+    return _found(dev, "fail", why, f"on {function.driver}", fix)
 
 
 def _moved(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     """On a host driver, from which libvirt moves it."""
-    use, dark, stray = seen.used(function), seen.dark(function), seen.strays.get(dev.address)
+    use, dark, stray = seen.used(function), seen.unreadable(function), seen.strays.get(dev.address)
     if use is None and stray is not None and (stray.certain or dark):
         use = f"it {stray.why}"
     why = f"is on {function.driver}, and libvirt takes it from the host at the start"
@@ -385,9 +385,9 @@ def _moved(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
 
 
 def _found(
-    dev: HostDev, verdict: Verdict, why: str, short: str = "", mend: str | None = None
+    dev: HostDev, verdict: Verdict, why: str, short: str = "", fix: str | None = None
 ) -> GuestDevice:
-    return GuestDevice(dev.address, verdict, f"{dev.address} {why}", short, mend)
+    return GuestDevice(dev.address, verdict, f"{dev.address} {why}", short, fix)
 
 
 def _not_moved(dev: HostDev) -> str:

@@ -91,7 +91,7 @@ class Facts:
 
     def use(self, function: PciFunction) -> DeviceUse:
         return self.uses.of(function.address) or DeviceUse(
-            function.address, dark=("what hangs on it",)
+            function.address, unreadable=("what hangs on it",)
         )
 
     def used(self, function: PciFunction) -> str | None:
@@ -110,16 +110,16 @@ class Facts:
                 return "the host's last keyboard is on it"
         return None
 
-    def dark(self, function: PciFunction) -> tuple[str, ...]:
+    def unreadable(self, function: PciFunction) -> tuple[str, ...]:
         """What could not be read of that, each completing "cannot tell …"."""
         use = self.use(function)
-        dark = list(use.dark)
+        dark = list(use.unreadable)
         if function.class_code.startswith(MULTIMEDIA) and not (
             self.holders and self.holders.complete
         ):
             dark.append("which program has it open")
         keyboard = any(each.kind == "keyboard" for each in use.attached)
-        others_dark = any(self.use(f).dark for f in self._left)
+        others_dark = any(self.use(f).unreadable for f in self._left)
         if keyboard and not self._another_keyboard and others_dark:
             dark.append("whether the host has another keyboard")
         return tuple(dark)
@@ -137,5 +137,5 @@ class Facts:
 
     def _last_keyboard(self, function: PciFunction) -> bool:
         here = any(each.kind == "keyboard" for each in self.use(function).attached)
-        dark = any(self.use(f).dark for f in self._left)
+        dark = any(self.use(f).unreadable for f in self._left)
         return here and not self._another_keyboard and not dark

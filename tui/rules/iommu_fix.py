@@ -22,8 +22,8 @@ def iommu(readiness: Readiness) -> str:
     written = _written_off(readiness)
     if running or (written and readiness.settings.running is None):
         return _without((*running, *written), written, readiness)
-    mend = _with(readiness)
-    return f"{mend}; and {_without(written, written, readiness)}" if written else mend
+    fix = _with(readiness)
+    return f"{fix}; and {_without(written, written, readiness)}" if written else fix
 
 
 def _written_off(readiness: Readiness) -> tuple[KernelOption, ...]:

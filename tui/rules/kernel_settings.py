@@ -85,7 +85,7 @@ def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
             found.append(option)
     found += [
         rule for rule in settings.modules
-        if rule.deed == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
+        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
     ]  # fmt: skip
     return tuple(found)
 
@@ -105,7 +105,7 @@ def skips_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
         option for option in settings.in_force
         if option.name in ("modprobe.blacklist", "rd.driver.blacklist") and _lists(option, name)
     ]  # fmt: skip
-    found += [r for r in settings.modules if r.deed == "blacklist" and r.module in name]
+    found += [r for r in settings.modules if r.directive == "blacklist" and r.module in name]
     return tuple(found)
 
 
@@ -130,7 +130,8 @@ def parameter(settings: KernelSettings, module: str, name: str) -> Setting | Non
     given = [o for o in settings.in_force if o.name == f"{module}.{name}"]
     rules = [
         rule for rule in settings.modules
-        if rule.deed == "options" and rule.module == module and value_in(rule, name) is not None
+        if rule.directive == "options" and rule.module == module
+        and value_in(rule, name) is not None
     ]  # fmt: skip
     return given[-1] if given else rules[-1] if rules else None
 

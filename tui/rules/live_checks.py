@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from tui.model import Check, Guests, HostView, Unavailable
 from tui.rules import guest_checks, r465
-from tui.rules.check_input import here
+from tui.rules.check_input import local_guests
 
 
 def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
@@ -17,7 +17,7 @@ def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
 
 def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
     # The one that somebody else can break at any time comes first.
-    yield r465.one_vm(view.gpus, here(guests))
+    yield r465.one_vm(view.gpus, local_guests(guests))
     gpu = view.guest_gpu
     if gpu is not None:
         yield r465.family(gpu)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Readiness, Unavailable
 from tui.rules import vfio_users
-from tui.rules.family import family_mend, newer_names, r465_family
+from tui.rules.family import family_fix, newer_names, r465_family
 from tui.rules.holder_checks import how_to_stop
 
 ONE_VM = "r465.one-vm"
@@ -45,8 +45,8 @@ def family(gpu: Gpu) -> Check:
     if "device" in gpu.function.unreadable:
         return Check("r465.family", gpu.address, "unknown", "its device id cannot be read")
     verdict, why = r465_family(gpu.nvidia)
-    mend = family_mend(gpu.nvidia, newer_names(gpu.function)) if verdict == "unknown" else None
-    return Check("r465.family", gpu.address, verdict, why, mend)
+    fix = family_fix(gpu.nvidia, newer_names(gpu.function)) if verdict == "unknown" else None
+    return Check("r465.family", gpu.address, verdict, why, fix)
 
 
 def one_vm(
@@ -125,9 +125,9 @@ def _doubt(
     unclear = [user for user in _users(unnamed, domains) if user not in runs]
     if unclear and len(runs) + len(unclear) > others:
         name = min(user.words for user in unclear)
-        mends = (newer_names(gpu.function) for gpu in unnamed)
+        fixes = (newer_names(gpu.function) for gpu in unnamed)
         return (f"whether the card of {name} is a GeForce is not known",
-                next((mend for mend in mends if mend), None))  # fmt: skip
+                next((fix for fix in fixes if fix), None))  # fmt: skip
     unread = [d.name for d in domains if d.problem or d.state == "unknown"]
     if unread:
         return f"what “{unread[0]}” has cannot be read", None
@@ -137,7 +137,7 @@ def _doubt(
     told = [f"{user.words} runs with a GeForce card" for user in runs]
     told.append(f"whether a guest has {' or '.join(gpu.address for gpu in dark[:4])} is not seen")
     seen = [gpu.vitals.users for gpu in dark if gpu.vitals is not None]
-    return ", and ".join(told), next((users.mend for users in seen if users is not None), None)
+    return ", and ".join(told), next((users.fix for users in seen if users is not None), None)
 
 
 def _without_domains(gpus: Sequence[Gpu], guests: Unavailable, subject: str | None) -> Check:
@@ -165,7 +165,7 @@ def one_vm_for(
 def sriov(gpu: Gpu, readiness: Readiness) -> Check:
     """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
     with_vfs = readiness.with_vfs
-    if with_vfs is None or gpu.address in readiness.dark_vfs:
+    if with_vfs is None or gpu.address in readiness.unreadable_vfs:
         return Check("r465.sriov", gpu.address, "unknown",
                      "whether the card has virtual functions cannot be read")  # fmt: skip
     if gpu.address in with_vfs:

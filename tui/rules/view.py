@@ -92,7 +92,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         nvidia_driver=nvml.driver_version if nvml else None,
         swap=_read(snapshot.swap),
         problems=_problems(snapshot),
-        calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
+        expected=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
     checks = of_its_owner(standing(view, snapshot.guests), captured=_is_captured(snapshot))
@@ -118,7 +118,7 @@ def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
     found = ((name, r) for name, r in readings if isinstance(r, Unavailable))
     # That there was no swap, or that there is no such card or guest, is how it should be, and
     # no panel is empty for it.
-    return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.calm))
+    return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.expected))
 
 
 def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
@@ -129,7 +129,7 @@ def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
 
 
 def _is_calm(reading: Reading) -> bool:
-    return isinstance(reading, Unavailable) and reading.calm
+    return isinstance(reading, Unavailable) and reading.expected
 
 
 # --- GPUs ---------------------------------------------------------------------
@@ -200,7 +200,7 @@ def _viability(
 ) -> Viability:
     facts = _read(snapshot.facts) or NOWHERE
     found = viability(function, inventory, beside, facts)
-    return replace(found, mend=by_its_owner(found.mend)) if facts.captured else found
+    return replace(found, fix=by_its_owner(found.fix)) if facts.captured else found
 
 
 def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
@@ -217,7 +217,10 @@ def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
 
 
 def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
-    return isinstance(nvml, NvmlReading) and function.address in (*nvml.spared, *nvml.resting)
+    return isinstance(nvml, NvmlReading) and function.address in (
+        *nvml.reserved_for_guest,
+        *nvml.released_idle,
+    )
 
 
 def _owner(
@@ -264,8 +267,8 @@ def _why_unread(
 ) -> str:
     not_woken = _why_not_woken(vitals.runtime_status if vitals else None)
     removal = vitals.removal if vitals else None
-    spared = isinstance(source, NvmlReading) and function.address in source.spared
-    resting = isinstance(source, NvmlReading) and function.address in source.resting
+    spared = isinstance(source, NvmlReading) and function.address in source.reserved_for_guest
+    resting = isinstance(source, NvmlReading) and function.address in source.released_idle
     reasons = (
         (removal is not None, _why_removed(removal, source) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
@@ -274,7 +277,7 @@ def _why_unread(
         ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
-        (spared, driver_gates.SPARED),
+        (spared, driver_gates.RESERVED),
         (resting, "idle: NVML has let go of it, so that it can sleep"),
         (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
     )

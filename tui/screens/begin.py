@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tui.app import VfiotopApp
 
 
-class Lost(Refused):
+class SwapLost(Refused):
     """The journal no longer tells of a swap that was begun, so its end cannot be known."""
 
 
@@ -30,7 +30,7 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
         except Exception as error:  # raised below: none may leave the terminal lent
             return error
 
-    if mover.asks:
+    if mover.needs_terminal:
         # The terminal is the tool's while it asks; nothing else could be done on it.
         with app.suspend():
             answer = attempt()
@@ -41,7 +41,7 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
     return answer
 
 
-class Followed:
+class SwapFollower:
     """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
     the journal told until then is no news of it."""
 
@@ -64,13 +64,13 @@ class Followed:
                     return swap
                 old = app.finished["swap"]
             elif app.finished["swap"] > old or (swap is not None and swap.id != self._before):
-                raise Lost(self._why(swap))
-            await app.hear()
+                raise SwapLost(self._why(swap))
+            await app.next_change()
 
     def _why(self, swap: Swap | None) -> str:
         if swap is not None:
             return "another swap has begun, and how this one ended was not seen: look at the card"
         reading = self._app.live.snapshot.swap
-        if isinstance(reading, Unavailable) and not reading.calm:
+        if isinstance(reading, Unavailable) and not reading.expected:
             return f"how it ended cannot be read: {reading.reason}"
         return "its journal is gone, so how it ended is not known: look at the card"

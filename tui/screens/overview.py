@@ -84,7 +84,7 @@ class OverviewScreen(HostScreen):
             view.guests, view.problem("guests"), past, at, self._devices(live)
         )
         groups = self.query_one(GroupTree)
-        groups.entitle("IOMMU groups" if view.iommu_enabled else "PCI devices")
+        groups.set_titles("IOMMU groups" if view.iommu_enabled else "PCI devices")
         groups.show(view.groups, view.problem("pci"))
         self.query_one(EventList).show(live.events)
 

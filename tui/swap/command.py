@@ -21,9 +21,9 @@ from tui.model.requests import Consent, SwapRequest
 from tui.rules import holder_checks
 from tui.rules.roles import Choice
 from tui.swap.consent import refuse
-from tui.swap.launch import Told, refusal, unfinished
+from tui.swap.launch import RunnerReply, refusal, unfinished
 from tui.swap.machine import Machine, RealMachine
-from tui.swap.plan import DEVICES, homeward
+from tui.swap.plan import DEVICES, with_host_drivers
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
 from tui.swap.runner import Runner
@@ -34,7 +34,7 @@ WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
 
 
-class NobodyAsks(Exception):
+class CallerGone(Exception):
     """Whoever asked for the swap is gone before it began."""
 
 
@@ -137,7 +137,7 @@ def _unless_alone(
     nothing has begun, and so it is."""
     try:
         begun(entry)
-    except NobodyAsks as error:
+    except CallerGone as error:
         return runner.cancel(entry, str(error))
     return go_on()
 
@@ -154,10 +154,10 @@ def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
     """An unbind has to give each function the driver that the bind before took from it."""
     if plan.direction == "bind":
         return plan
-    return replace(plan, steps=homeward(plan.steps, home))
+    return replace(plan, steps=with_host_drivers(plan.steps, home))
 
 
-def deafen() -> None:
+def ignore_hangup() -> None:
     """What a terminal sends that goes away is not for the runner, nor for its writers."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -166,13 +166,13 @@ def deafen() -> None:
 def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
     """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
     did. What happens after that is in the journal."""
-    deafen()
+    ignore_hangup()
 
     def begun(entry: Entry) -> None:
         try:
             _tell({"id": entry.id})
         except OSError as error:
-            raise NobodyAsks("whoever asked for it had given up before it began") from error
+            raise CallerGone("whoever asked for it had given up before it began") from error
 
     try:
         carry_out(begun)
@@ -180,7 +180,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
         with suppress(OSError):
             _tell(refusal(error))
         return 1
-    except NobodyAsks:  # a recovery that was not begun is still to be made
+    except CallerGone:  # a recovery that was not begun is still to be made
         return 1
     except Exception as error:  # nobody reads our stderr
         with suppress(OSError, ValueError):  # closed since it was told that it began
@@ -189,7 +189,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
     return 0
 
 
-def _tell(what: Told) -> None:
+def _tell(what: RunnerReply) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
     sys.stdout.close()

@@ -38,7 +38,7 @@ def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
     may still agree to it."""
     if plan.refusals:
         worst = plan.refusals[0]
-        raise Refused(f"{worst.why}{f': {worst.mend}' if worst.mend else ''} ({worst.id})")
+        raise Refused(f"{worst.why}{f': {worst.fix}' if worst.fix else ''} ({worst.id})")
     if consent.plan not in (None, digest(plan)):
         raise Refused("the host has changed, and it would be another plan now: look at it again")
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)

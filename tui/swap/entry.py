@@ -22,7 +22,7 @@ def launched(words: Sequence[str]) -> int:
     """Start a runner for an ordinary user; tell in JSON what it says."""
     try:
         request = _request(words)
-        told = launch.Told(id=launch.launch(request))
+        told = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
         told = launch.refusal(error)
     except KeyboardInterrupt:

@@ -50,7 +50,7 @@ ELEVATIONS: dict[str, tuple[str, ...]] = {
 terminal for what it needs to know."""
 
 
-class Told(TypedDict, total=False):
+class RunnerReply(TypedDict, total=False):
     """What a runner says: the id of the swap that it has begun, or why it has not, with the
     ids of the checks that the user may still accept."""
 
@@ -59,10 +59,10 @@ class Told(TypedDict, total=False):
     doubts: list[str]
 
 
-def refusal(error: Exception) -> Told:
+def refusal(error: Exception) -> RunnerReply:
     """A refusal as it is told."""
     doubts = list(error.checks) if isinstance(error, Doubtful) else []
-    return Told(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
+    return RunnerReply(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
 
 
 def unfinished(entry: Entry) -> str:
@@ -225,20 +225,20 @@ class Launcher:
     chose."""
 
     def __init__(self, configured: str | None = None) -> None:
-        self.forbidden: str | None = None
+        self.unavailable_reason: str | None = None
         self._tool: str | None = None
         try:  # once: a PATH may lead to a file system that does not answer
             self._tool = elevation(configured)
         except Refused as error:
-            self.forbidden = str(error)
+            self.unavailable_reason = str(error)
 
     @property
-    def asks(self) -> bool:
+    def needs_terminal(self) -> bool:
         return self._tool is not None
 
     def begin(self, request: SwapRequest) -> str:
-        if self.forbidden is not None:
-            raise Refused(self.forbidden)
+        if self.unavailable_reason is not None:
+            raise Refused(self.unavailable_reason)
         if self._tool is None:
             return launch(request)
         return launch_elevated(request, self._tool)

@@ -25,7 +25,7 @@ NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
 """The nvidia driver's folder of each card that it has."""
 
 
-class Deed(Protocol):
+class RunningStep(Protocol):
     """Something that a process of its own is doing to the machine."""
 
     @property
@@ -40,7 +40,7 @@ class Deed(Protocol):
 class Machine(Protocol):
     """A host, as far as a swap goes."""
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> RunningStep:
         """Begin a write, or to load a module, in a process that holds the lock too."""
         ...
 
@@ -74,7 +74,7 @@ class Machine(Protocol):
         ...
 
 
-class RealDeed:
+class RealRunningStep:
     """A child process. It is not killed: that would not end a write that hangs."""
 
     def __init__(self, command: Sequence[str], lock: int) -> None:
@@ -105,13 +105,15 @@ class RealMachine:
         self.unanswered: list[subprocess.Popen[bytes]] = []
         """Reads that have not returned; they may never end, and are left alone."""
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> RunningStep:
         if step.kind == "load":
-            return RealDeed(["modprobe", step.value], lock)
+            return RealRunningStep(["modprobe", step.value], lock)
         if step.kind == "drivers":
-            return RealDeed(["modprobe", "-abq", *step.value.split()], lock)
+            return RealRunningStep(["modprobe", "-abq", *step.value.split()], lock)
         assert step.path is not None
-        return RealDeed([sys.executable, "-I", "-S", str(_WRITER), step.path, step.value], lock)
+        return RealRunningStep(
+            [sys.executable, "-I", "-S", str(_WRITER), step.path, step.value], lock
+        )
 
     def driver(self, address: str) -> str | None:
         try:

@@ -28,7 +28,7 @@ from tui.rules import (
     vfio_users,
 )
 from tui.rules.captured_fixes import of_its_owner
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.viability import already
 from tui.swap.plan import steps
 
@@ -38,7 +38,7 @@ NEEDED = "swap.needed"
 UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 
 
-def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
+def planned(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
     """The plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in gpu.functions)
     todo = steps(gpu, direction, fresh.readiness.home_power)
@@ -61,7 +61,7 @@ def _matters_to_undo(check: Check) -> bool:
     return check.id in UNDO_NEEDS or (check.id == holder_checks.ID and check.verdict == "unknown")
 
 
-def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
+def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
@@ -69,23 +69,23 @@ def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
     return of_its_owner(every, captured=fresh.readiness.captured)
 
 
-def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
     yield r465.not_shared(gpu)
     yield r465.two_gpus(gpu, view)
     yield host_checks.iommu(view, readiness)
     yield hostdev_checks.viable(gpu, fresh)
     yield r465.family(gpu)
-    yield r465.one_vm_for(gpu, view.gpus, fresh.here, coming=gpu.guest_uuid)
+    yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=gpu.guest_uuid)
     yield r465.sriov(gpu, readiness)
-    yield no_guest(gpu, view, fresh.here)
+    yield no_guest(gpu, view, fresh.local_guests)
     yield host_checks.vfio(readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
     yield host_checks.privilege(readiness)
 
 
-def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
-    yield no_guest(gpu, fresh.view, fresh.here)
+def _unbind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+    yield no_guest(gpu, fresh.view, fresh.local_guests)
     yield host_checks.privilege(fresh.readiness)
 
 
@@ -128,7 +128,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holders(gpu: Gpu, plan: Plan, fresh: Fresh) -> Iterator[Check]:
+def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
     if plan.unbinds:
         yield holder_checks.check(

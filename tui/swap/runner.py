@@ -33,7 +33,7 @@ from tui.model import (
 )
 from tui.model.clock import since_boot
 from tui.rules import driver_gates, holder_checks
-from tui.swap.machine import Deed, Machine
+from tui.swap.machine import Machine, RunningStep
 from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
@@ -233,7 +233,7 @@ class Runner:
             if why is not None:
                 raise StepFailed(f"nvidia has the card, but {why}")
 
-    def _finished(self, entry: Entry, deed: Deed, step: Step) -> tuple[Entry, int]:
+    def _finished(self, entry: Entry, deed: RunningStep, step: Step) -> tuple[Entry, int]:
         """Wait for the deed: for as long as it takes, but stuck after its time. Nothing is
         raised before it has ended: an undo beside it would write to what it still moves."""
         entry = self._remark(entry, writer=deed.process)

@@ -38,7 +38,7 @@ class Colours(NamedTuple):
     back: str = ""
 
 
-class Stroke(NamedTuple):
+class Run(NamedTuple):
     """Cells of a row that are written in the same colours, from the column ``x`` up to ``end``."""
 
     y: int
@@ -56,7 +56,7 @@ class Piece(NamedTuple):
     segments: Iterable[Segment]
 
 
-class Shown:
+class CellBuffer:
     """The cells of the terminal as they were last written. ``budget`` tells how many bytes
     may be written now; ``None``: any number."""
 
@@ -77,8 +77,8 @@ class Shown:
         if size != self._size:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
-        budget, pen = self._budget(), Pen()
-        by_colours: dict[Colours, list[Stroke]] = {}
+        budget, pen = self._budget(), SgrWriter()
+        by_colours: dict[Colours, list[Run]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
         for piece in _pieces(update):
@@ -90,7 +90,7 @@ class Shown:
             end = piece.x + len(cells)
             if row[piece.x : end] == cells:
                 continue
-            for stroke in strokes(piece.y, piece.x, row[piece.x : end], cells):
+            for stroke in runs(piece.y, piece.x, row[piece.x : end], cells):
                 if budget is not None and pen.size >= budget:
                     self.unfinished = True
                     return pen.lift()
@@ -152,14 +152,14 @@ def _codes(style: Style, colors: ColorSystem) -> str:
     return Strip.render_ansi(style, colors)
 
 
-def strokes(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Stroke]:
+def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
     """What is to be written so that a row, from the column ``left`` on, shows ``new`` in place
     of ``old``: cells that differ, with those between that are cheaper to write than to jump
     over. A wide character is written whole."""
 
-    def stroke() -> Stroke:
+    def stroke() -> Run:
         text = "".join(text for text, _ in new[start : last + 1])
-        return Stroke(y, left + start, left + last + 1, text, inks)
+        return Run(y, left + start, left + last + 1, text, inks)
 
     start = last = -1
     inks = PLAIN
@@ -233,7 +233,7 @@ def change(before: Colours, after: Colours) -> str:
     return f"\x1b[{';'.join(part for part in parts if part)}m"
 
 
-class Pen:
+class SgrWriter:
     """Collects control sequences."""
 
     def __init__(self) -> None:
@@ -243,7 +243,7 @@ class Pen:
         self.size = 0
         """Bytes so far."""
 
-    def write(self, stroke: Stroke) -> None:
+    def write(self, stroke: Run) -> None:
         """Write it in its place; the screen's first cell is 0, 0."""
         self._move(stroke.x, stroke.y)
         if stroke.colours != self._colours:

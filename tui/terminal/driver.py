@@ -23,8 +23,8 @@ from textual.message import Message
 from tui.messages import CaughtUp
 from tui.process.signals import stop_by
 from tui.terminal.delivery import Delivery
-from tui.terminal.diff import Shown
-from tui.terminal.flow import QUESTION, Link
+from tui.terminal.diff import CellBuffer
+from tui.terminal.flow import QUESTION, FlowControl
 from tui.terminal.reader import Reader
 from tui.terminal.tty import LEAVE, enter
 from tui.terminal.writer import Writer
@@ -69,8 +69,8 @@ class TerminalDriver(Driver):
         self._delivery = Delivery(self._vfiotop, self._later, self.process_message)
         self._writer = Writer(self._tty)
         self._reader: Reader | None = None
-        self.link = Link()
-        self.shown = Shown(self.link.room)
+        self.link = FlowControl()
+        self.shown = CellBuffer(self.link.room)
         self._ending.on(signal.SIGWINCH, self._once(self._measure))
         self._ending.on(signal.SIGTSTP, self._once(self._vfiotop.stop_here))
         self._ending.on(signal.SIGCONT, self._once(self._continued))

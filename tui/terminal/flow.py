@@ -37,7 +37,7 @@ LEAST, ENOUGH = 200, 32768
 """Bytes of the smallest frame that is cut, and of one that needs not be."""
 
 
-class Link:
+class FlowControl:
     """What is known of the way to the terminal. ``clock`` gives monotonic seconds. Frames are
     written on one thread and answers come on another: all of it may be called from both."""
 

@@ -50,7 +50,7 @@ OLD_MOUSE = 3
 Take = Callable[[str], None]
 
 
-class Typed:
+class InputParser:
     """Takes text as it comes, in pieces of any length. ``clock`` gives monotonic seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

@@ -28,7 +28,7 @@ REPEATS = 3
 TYPED = 32
 
 
-class Keys:
+class KeyQueue:
     """What was typed and is not yet delivered. Put in on one thread, taken on another."""
 
     def __init__(self, first: Collection[str] = (), opens: Collection[str] = ()) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from textual.message import Message
 
-from tui.terminal.input import Typed
+from tui.terminal.input import InputParser
 from tui.terminal.tty import Tty
 
 READ_SIZE = 4096
@@ -65,7 +65,7 @@ class Reader:
             os.close(self._wake)
 
     def _read(self) -> None:
-        typed, keys = Typed(), self._tty.keys
+        typed, keys = InputParser(), self._tty.keys
         decode = getincrementaldecoder("utf-8")("replace").decode
         poll = select.poll()
         poll.register(keys, select.POLLIN)

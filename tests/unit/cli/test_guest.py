@@ -62,7 +62,7 @@ def run(
         return Host(
             Held(HostFacts("atlas", "6.12")), Held(two_cards()), Held(Vitals(())),
             Held(NvmlReading("580.95", ())), Held(reading), inspector=FakeInspector(),
-            control=control, again=host,
+            control=control, reopen=host,
         )  # fmt: skip
 
     words = argparse.Namespace(

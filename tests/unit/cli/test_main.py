@@ -167,6 +167,6 @@ def test_doctor(home: dict[str, str], scenario: str, code: int) -> None:
     result = vfiotop("doctor", "--json", "--demo", scenario, env=home)
     told = json.loads(result.stdout)
     assert (result.returncode, told["schema"]) == (code, 1)
-    assert {"group", "id", "subject", "verdict", "why", "mend"} <= set(told["checks"][0])
+    assert {"group", "id", "subject", "verdict", "why", "fix"} <= set(told["checks"][0])
     status = json.loads(vfiotop("status", "--json", "--demo", scenario, env=home).stdout)
     assert [c["id"] for c in status["checks"]] == [c["id"] for c in told["checks"]]

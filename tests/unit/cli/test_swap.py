@@ -30,8 +30,8 @@ RUNNING = replace(ENTRY, state="running", message="a\x1b[31m\nb")
 class Begins:
     """Begins whatever it is asked for."""
 
-    asks: bool = False
-    forbidden: str | None = None
+    needs_terminal: bool = False
+    unavailable_reason: str | None = None
     begun: list[SwapRequest] = field(default_factory=list)
 
     def begin(self, request: SwapRequest) -> str:

@@ -56,7 +56,7 @@ def test_a_start_is_a_start_and_the_rest_is_what_it_is_called() -> None:
 def test_where_guests_may_not_be_run_none_is() -> None:
     bench = Bench(OFF)
     plan = bench.planned("start")
-    bench.control.forbidden = "a captured host cannot be changed"
+    bench.control.unavailable_reason = "a captured host cannot be changed"
     with pytest.raises(Refused, match="captured host"):
         bench.carry_out(plan)
     assert bench.control.asked == []

@@ -26,7 +26,7 @@ CARD = "0000:02:00.0"
 class Libvirt:
     """Has one definition. ``fails`` is raised instead of an answer, by call."""
 
-    forbidden: str | None = None
+    unavailable_reason: str | None = None
 
     def __init__(self, xml: str = XML, fails: dict[str, Exception] | None = None) -> None:
         self.xml, self.fails, self.reads = xml, fails or {}, 0

@@ -27,7 +27,7 @@ from tui.model import (
 )
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.screens.guest_words import hint
@@ -62,7 +62,7 @@ def plan(
     )
     reading: Guests | Unavailable = facts.pop("guests", guests(guest, *others))
     holders = facts.pop("holders", Holders(()))
-    return planned(action, guest, Fresh(view, reading, holders, replace(READY, **facts)))
+    return planned(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
 
 
 def verdicts(made: GuestPlan) -> Mapping[str, str]:

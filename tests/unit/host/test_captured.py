@@ -245,7 +245,7 @@ def test_all_of_it_is_read_beneath_one_descriptor(root: Path, domains: Path) -> 
         for _, source in host.sources():
             with contextlib.suppress(HostError):
                 source.read()
-        again = host.again
+        again = host.reopen
         assert again is not None
         again().pci.read()
         opened = [each for each in _opened if str(root) in each]
@@ -259,7 +259,7 @@ def test_what_is_replaced_meanwhile_is_not_read(root: Path, tmp_path: Path) -> N
     before = host.pci.read()
     root.rename(tmp_path / "moved")
     root.symlink_to("/")
-    again = host.again
+    again = host.reopen
     assert again is not None
     assert host.pci.read() == again().pci.read() == before
 

@@ -53,7 +53,7 @@ def test_what_was_captured_is_judged_as_on_a_live_host(vfiotop: Command, tmp_pat
     assert "modeset" in found["nvidia.release"]["why"]
 
 
-def test_mends_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: Path) -> None:
+def test_fixes_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: Path) -> None:
     full = tower(tmp_path / "full", READY)
     bare = tower(
         tmp_path / "bare", {"domains/a.xml": domain("a"), "domains/b.xml": domain("b", None)}
@@ -62,8 +62,8 @@ def test_mends_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: 
     for root in (full, bare, none):
         for arguments in (("doctor",), ("status",), ("plan", "bind", CARD)):
             for check in vfiotop(*arguments, "--root", root)["checks"]:
-                mend = check["mend"] or ""
-                assert not [words for words in NOT_HERE if words in mend], check
+                fix = check["fix"] or ""
+                assert not [words for words in NOT_HERE if words in fix], check
 
 
 @pytest.mark.parametrize(
@@ -233,9 +233,9 @@ def _hosts() -> list[Callable[[Path], list[str]]]:
 
 
 def _is_a_copy(check: dict[str, str | None]) -> bool:
-    """Whether a mend says again what the reason says."""
-    mend, why = check["mend"], check["why"] or ""
-    return mend is not None and (mend in why or why in mend)
+    """Whether a fix says again what the reason says."""
+    fix, why = check["fix"], check["why"] or ""
+    return fix is not None and (fix in why or why in fix)
 
 
 @pytest.mark.parametrize("make", _hosts())
@@ -245,7 +245,7 @@ def test_plan_doctor_and_status_never_differ(
     at = make(tmp_path)
     doctor, status = vfiotop("doctor", *at), vfiotop("status", *at)
     assert status["checks"] == [
-        {key: check[key] for key in ("id", "subject", "verdict", "why", "mend")}
+        {key: check[key] for key in ("id", "subject", "verdict", "why", "fix")}
         for check in doctor["checks"]
     ]
     assert not [check for check in doctor["checks"] if _is_a_copy(check)]

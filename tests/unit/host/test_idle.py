@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tui.host.idle import FALL_ASLEEP, IDLE, SLEEPLESS, Power, Rest
+from tui.host.idle import FALL_ASLEEP, IDLE, SLEEPLESS, IdlePolicy, Power
 from tui.model import CardReading, DrmReading, GpuProcess, Metrics
 
 CARD = "0000:03:00.0"
@@ -28,38 +28,38 @@ def clock() -> Clock:
     return Clock()
 
 
-def idled(clock: Clock, power: Power = AWAKE, reading: DrmReading = IDLE_READING) -> Rest:
+def idled(clock: Clock, power: Power = AWAKE, reading: DrmReading = IDLE_READING) -> IdlePolicy:
     """Having seen the card idle for long enough."""
-    rest = Rest(clock)
-    rest.saw(reading, [power])
+    rest = IdlePolicy(clock)
+    rest.observe(reading, [power])
     clock.now += IDLE
-    rest.saw(reading, [power])
+    rest.observe(reading, [power])
     return rest
 
 
 def test_a_sleeping_card_is_never_wanted(clock: Clock) -> None:
-    assert Rest(clock).wanted([ASLEEP]) == ()
+    assert IdlePolicy(clock).readable([ASLEEP]) == ()
 
 
 def test_an_idle_card_is_let_go_of_until_something_wakes_it(clock: Clock) -> None:
     rest = idled(clock)
-    assert rest.wanted([AWAKE]) == ()
+    assert rest.readable([AWAKE]) == ()
     clock.now += 1
-    assert rest.wanted([ASLEEP]) == ()
+    assert rest.readable([ASLEEP]) == ()
     clock.now += 1
-    assert rest.wanted([AWAKE]) == (CARD,)
+    assert rest.readable([AWAKE]) == (CARD,)
 
 
 def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock) -> None:
     rest = idled(clock)
     clock.now += FALL_ASLEEP - 1
-    assert rest.wanted([AWAKE]) == ()
+    assert rest.readable([AWAKE]) == ()
     clock.now += 1
-    assert rest.wanted([AWAKE]) == (CARD,)
-    rest.saw(IDLE_READING, [AWAKE])
+    assert rest.readable([AWAKE]) == (CARD,)
+    rest.observe(IDLE_READING, [AWAKE])
     clock.now += SLEEPLESS - 1
-    rest.saw(IDLE_READING, [AWAKE])
-    assert rest.wanted([AWAKE]) == (CARD,)
+    rest.observe(IDLE_READING, [AWAKE])
+    assert rest.readable([AWAKE]) == (CARD,)
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock)
 def test_a_card_that_may_be_in_use_is_not_let_go_of(
     clock: Clock, power: Power, card: CardReading
 ) -> None:
-    assert idled(clock, power, DrmReading((card,))).wanted([power]) == (CARD,)
+    assert idled(clock, power, DrmReading((card,))).readable([power]) == (CARD,)

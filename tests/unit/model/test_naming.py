@@ -24,7 +24,7 @@ from tui.model import (
     shell_word,
 )
 from tui.rules import guest_checks
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
@@ -73,11 +73,11 @@ def test_a_word_is_one_word_and_means_the_domain(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_every_command_that_names_a_domain(name: str) -> None:
-    """In the steps of each plan, and in each mend."""
+    """In the steps of each plan, and in each fix."""
     guest = domain("shown", "02:00.1", "02:00.0", unshown_name=name, uuid=UUID, managed=True)
     other = domain("other", "02:00.1", unshown_name=name, uuid=UUID, state="running")
     view = assess(snapshot(two_cards("vfio-pci"), (guest,), vitals=Vitals(())))
-    fresh = Fresh(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
+    fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
     commands = [
         text for action in ACTIONS for text in planned(action, guest, fresh).steps
         if text.startswith("virsh")
@@ -99,8 +99,8 @@ def test_every_command_that_names_a_domain(name: str) -> None:
 
 def _commands(check: Check) -> list[str]:
     """What stands between backticks."""
-    assert check.mend is not None
-    found = check.mend.split("`")[1::2]
+    assert check.fix is not None
+    found = check.fix.split("`")[1::2]
     assert found
     return found
 
@@ -118,7 +118,7 @@ def test_two_cards_to_be_moved_first() -> None:
     pair = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *card("03:00", 3))
     guest = domain("win11", "02:00.0", "03:00.0")
     view = assess(snapshot(pair, (guest,), vitals=Vitals(())))
-    fresh = Fresh(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
+    fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
     (check,) = (c for c in planned("start", guest, fresh).checks if c.id == "guest.cards")
     assert _commands(check) == ["vfiotop bind 0000:02:00.0"]
 

@@ -18,7 +18,7 @@ GAME = Holder(CARD, 812, "game", "/dev/nvidia1", "ann", "game --fast", "game.ser
 
 def checked(*verdicts: Verdict) -> Plan:
     return replace(PLAN, checks=tuple(
-        Check(f"c{n}", CARD, verdict, f"reason {n}", f"mend {n}")
+        Check(f"c{n}", CARD, verdict, f"reason {n}", f"fix {n}")
         for n, verdict in enumerate(verdicts)
     ))  # fmt: skip
 
@@ -55,7 +55,7 @@ def test_the_text_in_its_blocks() -> None:
         "Checks\n"
         f"  pass     {'c0':<23}  reason 0\n"
         f"  warn     {'c1':<23}  reason 1\n"
-        f"  {'':<7}  {'':<23}  → mend 1",
+        f"  {'':<7}  {'':<23}  → fix 1",
         "In use by\n"
         "     812  ann  game  /dev/nvidia1  game.service  game --fast\n"
         "          → kill\n"

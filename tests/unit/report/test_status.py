@@ -110,7 +110,7 @@ SHAPE: dict[str, Any] = {
         "vcpus": (int, None), "cpu_pct": (float, None), "memory_mib": (float, None),
     }],
     "checks": [{
-        "id": str, "subject": (str, None), "verdict": str, "why": str, "mend": (str, None),
+        "id": str, "subject": (str, None), "verdict": str, "why": str, "fix": (str, None),
     }],
     "swap": (None,),
 }  # fmt: skip

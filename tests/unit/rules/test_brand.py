@@ -213,7 +213,7 @@ def test_a_captured_host_whose_pci_ids_is_older_than_its_card(
     (check,) = [c for c in told["checks"] if c["id"] == "r465.family"]
     assert (check["subject"], check["verdict"]) == ("0000:0a:00.0", verdict)
     if brand == "unknown":
-        assert "a newer list of PCI names" in check["mend"]
+        assert "a newer list of PCI names" in check["fix"]
     else:
         assert "the PCI id does" in check["why"]
     if command == "status":

@@ -38,13 +38,13 @@ def said(place: Path, choice: Choice | None = None) -> Iterator[str]:
     for gpu in fresh.view.gpus:
         for direction in ("bind", "unbind"):
             found += plan_once(host, choice, direction, gpu.address).checks
-        yield from (gpu.viability.reason or "", gpu.viability.mend or "", gpu.no_reading or "")
+        yield from (gpu.viability.reason or "", gpu.viability.fix or "", gpu.no_reading or "")
     for guest in fresh.view.guests:
         for action in ("start", "stop", "resume"):
             plan, _ = guest_plan_once(host, choice, action, uuid=guest.domain.uuid)
             found += plan.checks
     for check in found:
-        yield from (check.why, check.mend or "")
+        yield from (check.why, check.fix or "")
     yield from (why for _, why in fresh.view.problems)
     yield as_text(fresh.view)
 
@@ -126,7 +126,7 @@ def test_what_a_capture_has_lost_is_to_be_captured_again(
     found = checks(vfiotop("plan", "bind", CARD, "--root", root))["iommu.viable"]
     assert found["verdict"] == "unknown"
     assert "cannot be read" in found["why"]
-    assert found["mend"] == "capture it again, as root and with all of its links"
+    assert found["fix"] == "capture it again, as root and with all of its links"
 
 
 def test_a_card_without_a_name_is_to_be_captured_with_newer_names(
@@ -136,13 +136,13 @@ def test_a_card_without_a_name_is_to_be_captured_with_newer_names(
     root = tower(tmp_path / "tower")
     without_pci_ids("0fda")(root)
     found = checks(vfiotop("doctor", "--root", root))["r465.family"]
-    assert (found["verdict"], found["mend"]) == (
+    assert (found["verdict"], found["fix"]) == (
         "unknown", "capture it with a newer list of PCI names (/usr/share/misc/pci.ids)",
     )  # fmt: skip
     ids = root / "usr/share/misc/pci.ids"
     ids.write_text("10de  NVIDIA Corporation\n\t0fda  GK107 [GeForce GT 640]\n")
     found = checks(vfiotop("doctor", "--root", root))["r465.family"]
-    assert (found["verdict"], found["mend"]) == ("pass", None)
+    assert (found["verdict"], found["fix"]) == ("pass", None)
 
 
 def test_the_notebook_that_was_captured_has_no_other_slot(vfiotop: Command, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_the_notebook_that_was_captured_has_no_other_slot(vfiotop: Command, tmp_
         check for check in vfiotop("doctor", "--root", root)["checks"]
         if check["id"] == "iommu.viable" and check["verdict"] == "fail"
     )  # fmt: skip
-    assert "slot" in gpu["mend"]
+    assert "slot" in gpu["fix"]
     board = root / "sys/devices/virtual/dmi/id"
     board.mkdir(parents=True)
     (board / "chassis_type").write_bytes(b"10\n" + b"\0" * 4093)  # as copies of /sys are padded
@@ -163,7 +163,7 @@ def test_the_notebook_that_was_captured_has_no_other_slot(vfiotop: Command, tmp_
         if (check["id"], check["subject"]) == ("iommu.viable", gpu["subject"])
     ]  # fmt: skip
     assert [check["verdict"] for check in again] == ["fail"]
-    assert not [check for check in again if "slot" in check["mend"]]
+    assert not [check for check in again if "slot" in check["fix"]]
 
 
 def test_no_agent_is_wanted_in_the_guest_of_a_capture(vfiotop: Command, tmp_path: Path) -> None:

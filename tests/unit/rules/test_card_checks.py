@@ -24,7 +24,7 @@ from tui.model import (
     Vitals,
 )
 from tui.report.status_text import as_text
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.doctor import every, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -37,7 +37,7 @@ READY = Readiness(root=True, vfio_pci=True)
 
 def checks(seen: Snapshot, choice: Choice | None = None) -> dict[tuple[str, str | None], Check]:
     view = assess(seen, choice)
-    wards = examine(Fresh(view, seen.guests, Holders(()), READY))
+    wards = examine(CheckInput(view, seen.guests, Holders(()), READY))
     return {(check.id, check.subject): check for check in every(wards)}
 
 
@@ -74,7 +74,7 @@ def test_half_bound(gpu: str | None, rest: str | None, verdict: str) -> None:
     assert ("half bound" in text) is (verdict == "warn")
     if verdict == "warn":
         assert "0000:02:00.3" in check.why
-        assert check.mend == (
+        assert check.fix == (
             f"`vfiotop bind {CARD}` finishes it, `vfiotop unbind {CARD}` gives it back to the host"
         )
 
@@ -139,14 +139,12 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
     gpu: str | None, sound: str | None, verdict: str, direction: Direction
 ) -> None:
     found = seen(*pair(gpu, sound))
-    fresh = Fresh(assess(found), found.guests, Holders(()), READY)
+    fresh = CheckInput(assess(found), found.guests, Holders(()), READY)
     (mixed,) = (each for each in fresh.view.gpus if each.address == CARD)
     plan = planned(mixed, direction, fresh)
     (needed,) = (check for check in plan.checks if check.id == NEEDED)
     if verdict == "warn":
-        assert f"`vfiotop {direction} {CARD}`" in (
-            checks(found)["swap.half-bound", CARD].mend or ""
-        )
+        assert f"`vfiotop {direction} {CARD}`" in (checks(found)["swap.half-bound", CARD].fix or "")
         assert needed.verdict == "pass"
         assert not plan.refusals
     homes = {CARD: "nvidia", "0000:02:00.1": "snd_hda_intel"}
@@ -202,7 +200,7 @@ def test_what_cannot_be_read_hides_no_mix_and_makes_none(lost: int) -> None:
 def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
     others = card("01:00", 1, UIO, boot_vga=False) if "uio" in never else ()
     found = snapshot(inventory(*others, *pair(STUB, "host")))
-    assert checks(found, Choice(CARD))["swap.half-bound", CARD].mend == (
+    assert checks(found, Choice(CARD))["swap.half-bound", CARD].fix == (
         f"`vfiotop unbind {CARD}` gives it back to the host"
     )
 
@@ -215,7 +213,7 @@ def test_while_a_driver_does_not_let_go_no_move_is_advised(stuck: bool) -> None:
     )
     check = checks(found)["swap.half-bound", CARD]
     assert check.verdict == ("warn" if stuck else "pass")
-    assert "vfiotop bind" not in (check.mend or "")
+    assert "vfiotop bind" not in (check.fix or "")
 
 
 # --- sound in a group of its own --------------------------------------------------------
@@ -230,7 +228,7 @@ def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str
     assert "half bound" not in as_text(assess(found))
     if verdict == "warn":
         assert "0000:02:00.1" in check.why
-        assert check.mend
+        assert check.fix
 
 
 NODE = "pci_0000_02_00_1"
@@ -249,8 +247,8 @@ BROUGHT = [
 def test_what_brings_the_sound_and_the_card_together(
     gpu: str | None, sound: str | None, words: str
 ) -> None:
-    mend = checks(seen(*pair(gpu, sound, 9)))["swap.half-bound", CARD].mend or ""
-    assert mend.startswith(words)
+    fix = checks(seen(*pair(gpu, sound, 9)))["swap.half-bound", CARD].fix or ""
+    assert fix.startswith(words)
 
 
 @pytest.mark.parametrize(
@@ -271,7 +269,7 @@ def test_a_guest_that_names_the_sound(
     pci = inventory(*card("01:00", 1, boot_vga=True), *pair(gpu, sound, 9))
     check = checks(snapshot(pci, (guest,)))["swap.half-bound", CARD]
     assert check.verdict == verdict, check
-    assert "<hostdev>" not in (check.mend or "")
+    assert "<hostdev>" not in (check.fix or "")
 
 
 def test_a_function_in_another_group_that_is_no_sound_of_a_card_is_left_alone() -> None:
@@ -298,7 +296,7 @@ def test_every_card_and_not_the_guests_alone() -> None:
     assert made["swap.half-bound", CARD].verdict == "pass"
     assert made["swap.half-bound", "0000:03:00.0"].verdict == "warn"
     # The card that drives the display goes nowhere but home.
-    assert made["swap.half-bound", HOST_CARD].mend == (
+    assert made["swap.half-bound", HOST_CARD].fix == (
         f"`vfiotop unbind {HOST_CARD}` gives it back to the host"
     )
     assert "`vfiotop bind 0000:03:00.0` finishes it" in as_text(assess(found, Choice(CARD)))
@@ -311,8 +309,8 @@ def test_one_that_a_guest_runs_with() -> None:
         inventory(*card("01:00", 1, boot_vga=True), *functions),
         (domain("win11", "02:00.0", state="running"),),
     )
-    mend = checks(running)["swap.half-bound", CARD].mend
-    assert (mend or "").startswith(f"shut down win11 first; then `vfiotop bind {CARD}`")
+    fix = checks(running)["swap.half-bound", CARD].fix
+    assert (fix or "").startswith(f"shut down win11 first; then `vfiotop bind {CARD}`")
 
 
 SWAP = Swap(
@@ -325,7 +323,7 @@ def test_a_swap_that_was_interrupted() -> None:
     for functions in (card("02:00", 2, boot_vga=False), four("vfio-pci", "host")):
         check = checks(seen(*functions, swap=left))["swap.half-bound", CARD]
         assert (check.verdict, "its bind was interrupted" in check.why) == ("fail", True)
-        assert check.mend == "`vfiotop recover --finish` or `vfiotop recover --undo`"
+        assert check.fix == "`vfiotop recover --finish` or `vfiotop recover --undo`"
     for ended in (SWAP, replace(left, state="done"), replace(left, state="undone")):
         found = checks(seen(*card("02:00", 2, boot_vga=False), swap=ended))
         assert found["swap.half-bound", CARD].verdict == "pass"
@@ -339,8 +337,8 @@ def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
     )
     check = checks(found)["swap.movable", CARD]
     assert check.verdict == "fail"
-    assert check.mend is not None
-    assert ("reboot" in check.mend) is stuck
+    assert check.fix is not None
+    assert ("reboot" in check.fix) is stuck
     view: HostView = assess(found)
     assert [gpu.owner for gpu in view.gpus if gpu.address == CARD] == [
         "stuck" if stuck else "moving"
@@ -360,7 +358,7 @@ def test_a_card_that_has_left_the_bus() -> None:
     found = checks(seen(*card("02:00", 2, "vfio-pci", boot_vga=False), nvml=lost), Choice(CARD))
     check = found["gpu.answers", HOST_CARD]
     assert (check.verdict, check.why) == ("fail", "it has fallen off the bus")
-    assert check.mend
+    assert check.fix
     assert found["gpu.answers", CARD].verdict == "pass"
 
 
@@ -396,7 +394,7 @@ def test_its_runtime_status(status: str | None, verdict: str, driver: str) -> No
     found = seen(*card("02:00", 2, driver, boot_vga=False), vitals=vitals)
     check = checks(found)["gpu.answers", CARD]
     assert check.verdict == verdict
-    assert ("kernel log" in (check.mend or "")) == (verdict == "warn")
+    assert ("kernel log" in (check.fix or "")) == (verdict == "warn")
 
 
 def test_a_chosen_card_that_is_somewhere_else_now() -> None:

@@ -20,8 +20,8 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import host_checks
-from tui.rules.check_input import Fresh
-from tui.rules.doctor import Ward, every, examine, summary
+from tui.rules.check_input import CheckInput
+from tui.rules.doctor import CheckGroup, every, examine, summary
 from tui.rules.view import assess
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -36,7 +36,7 @@ WIN11 = domain("win11", "02:00.0", "02:00.1")
 
 def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
     given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY} | facts
-    wards = examine(Fresh(assess(seen), **given))
+    wards = examine(CheckInput(assess(seen), **given))
     checks = {check.id: check for check in every(wards)}
     assert set(checks) >= MUST
     assert len(checks) == len(every(wards))
@@ -68,7 +68,7 @@ def test_no_card_is_no_pass() -> None:
 
 def test_every_card_that_could_be_the_guests_is_looked_at() -> None:
     pci = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *card("03:00", 3))
-    wards = examine(Fresh(assess(snapshot(pci)), guests(), Holders(()), READY))
+    wards = examine(CheckInput(assess(snapshot(pci)), guests(), Holders(()), READY))
     told = {ward.title.split()[0]: {c.id: c.verdict for c in ward.checks} for ward in wards}
     assert set(told) == {"Host", "Guest", "0000:02:00.0", "0000:03:00.0"}
     assert set(told["0000:03:00.0"].values()) <= {"pass", "unknown"}
@@ -91,7 +91,7 @@ def test_a_guest_names_every_function(hostdevs: tuple[str, ...], verdict: str, w
 def test_libvirt_that_moves_the_card_by_itself() -> None:
     guest = replace(WIN11, hostdevs=(HostDev(CARD, managed=True), HostDev(SOUND, managed=False)))
     check = examined(snapshot(two_cards(), (guest,)))["guest.managed"]
-    assert (check.verdict, "managed='no'" in (check.mend or "")) == ("warn", True)
+    assert (check.verdict, "managed='no'" in (check.fix or "")) == ("warn", True)
     assert CARD in check.why
     assert SOUND not in check.why
 
@@ -130,8 +130,8 @@ def test_a_connection_that_may_only_read() -> None:
 
 
 def test_a_summary() -> None:
-    def ward(*verdicts: Any) -> tuple[Ward, ...]:
-        return (Ward("Host", tuple(Check("a", None, verdict, "") for verdict in verdicts)),)
+    def ward(*verdicts: Any) -> tuple[CheckGroup, ...]:
+        return (CheckGroup("Host", tuple(Check("a", None, verdict, "") for verdict in verdicts)),)
 
     assert summary(ward("pass", "pass")) == "All 2 checks passed."
     told = summary(ward("fail", "warn", "unknown", "unknown"))
@@ -142,5 +142,5 @@ def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> N
     uri = "qemu+ext:///system?command=/srv/evil.sh"
     for seen in (Guests(uri, "9.0.0", ()), Guests("qemu+ssh://host/system", "9.0.0", ())):
         check = examined(replace(snapshot(two_cards()), guests=seen))["libvirt.reachable"]
-        assert (check.verdict, check.mend) == ("warn", host_checks.ASK_HERE)
+        assert (check.verdict, check.fix) == ("warn", host_checks.ASK_HERE)
         assert "runs the program /srv/evil.sh" in check.why or "host by ssh" in check.why

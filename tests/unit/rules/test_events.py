@@ -251,7 +251,7 @@ def test_sleep() -> None:
         return Vitals((CardVitals(HOST, status),))
 
     awake = snapshot(inventory(*card("01:00", 1)), vitals=vitals("active"), nvml=nvml(HOST))
-    let_go = Unavailable("let go of idle cards", calm=True)
+    let_go = Unavailable("let go of idle cards", expected=True)
     asleep = replace(awake, vitals=vitals("suspended"), nvml=let_go)
     assert told(awake, asleep) == [(HOST, "asleep", "info")]
     assert told(asleep, awake) == [(HOST, "awake", "info")]
@@ -287,7 +287,10 @@ def test_a_card_whose_power_management_fails_is_not_awake() -> None:
 
 def test_a_card_that_is_left_alone_is_not_lost() -> None:
     read = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
-    for alone in (replace(nvml(), resting=(HOST,)), replace(nvml(), spared=(HOST,))):
+    for alone in (
+        replace(nvml(), released_idle=(HOST,)),
+        replace(nvml(), reserved_for_guest=(HOST,)),
+    ):
         assert told(read, replace(read, nvml=alone)) == []
         assert told(replace(read, nvml=alone), read) == []
 

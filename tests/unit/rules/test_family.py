@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.made import domain, function, inventory, snapshot
 from tui.model import NvidiaModel
 from tui.rules import r465
-from tui.rules.family import family_mend, newer_names, nvidia_model, r465_family
+from tui.rules.family import family_fix, newer_names, nvidia_model, r465_family
 from tui.rules.view import assess
 
 DATA = Path(__file__).parents[2] / "data"
@@ -45,7 +45,7 @@ def test_no_verdict_hangs_on_the_age_of_the_names(case: dict[str, str], names: s
     verdict, why = r465_family(model)
     if model.family in ("Fermi", "Kepler") and name == "-":
         assert (model.brand, verdict) == ("unknown", "unknown")
-        assert "update-pciids" in (family_mend(model) or "")
+        assert "update-pciids" in (family_fix(model) or "")
         return
     assert (model.brand, verdict) == (case["brand"], case["r465_family"])
     assert ("PCI id" in why) == model.brand_by_id
@@ -116,16 +116,16 @@ def test_what_nvidia_allows(model: NvidiaModel, verdict: str, words: str) -> Non
 NAMES = ("GK104 [GeForce GTX 680]", "GK104M [GeForce GTX 680M]", "GF100GL [Quadro 4000]")
 
 
-def mend_of(device: str, name: str) -> tuple[str, str | None]:
+def fix_of(device: str, name: str) -> tuple[str, str | None]:
     """The verdict on a card, and what is to be done."""
     card = function("02:00.0", device=device, name=name)
     gpu = assess(snapshot(inventory(card, function("01:00.0", boot_vga=True)))).gpu(card.address)
     assert gpu is not None
     found = r465.family(gpu)
-    return found.verdict, found.mend
+    return found.verdict, found.fix
 
 
-def test_a_mend_can_change_the_verdict() -> None:
+def test_a_fix_can_change_the_verdict() -> None:
     """Of every device id, without a name: newer names where a name would settle it."""
     for number in range(0x10000):
         device = f"{number:04x}"
@@ -133,13 +133,13 @@ def test_a_mend_can_change_the_verdict() -> None:
         if r465_family(model)[0] != "unknown":
             continue
         card = function("02:00.0", device=device, name=f"10de:{device}")
-        mend = family_mend(model, newer_names(card))
+        fix = family_fix(model, newer_names(card))
         named = {r465_family(nvidia_model(device, name))[0] for name in NAMES}
         if model.family is None:
             assert named == {"unknown"}
-            assert mend == "update vfiotop: this card is newer than it"
-        elif mend is not None:
-            assert "update-pciids" in mend
+            assert fix == "update vfiotop: this card is newer than it"
+        elif fix is not None:
+            assert "update-pciids" in fix
             assert "unknown" not in named
 
 
@@ -164,32 +164,32 @@ def test_a_mend_can_change_the_verdict() -> None:
     ],
 )
 def test_what_settles_an_unknown_family(device: str, name: str, words: str | None) -> None:
-    verdict, mend = mend_of(device, name)
+    verdict, fix = fix_of(device, name)
     assert verdict == "unknown"
-    assert (mend or "").startswith(words or "") if words != "update-pciids" else words in str(mend)
-    assert (mend is None) is (words is None)
+    assert (fix or "").startswith(words or "") if words != "update-pciids" else words in str(fix)
+    assert (fix is None) is (words is None)
 
 
 @pytest.mark.parametrize(
-    ("device", "name", "mended"),
+    ("device", "name", "fixed"),
     [("3fff", "10de:3fff", True), ("2ffe", "10de:2ffe", True), ("2e12", "10de:2e12", False),
      ("0fda", "GK107 [GK107-ES-A1]", False), ("1c07", "GP106 [P106-100]", False)],
 )  # fmt: skip
-def test_a_second_card_that_may_be_a_geforce(device: str, name: str, mended: bool) -> None:
+def test_a_second_card_that_may_be_a_geforce(device: str, name: str, fixed: bool) -> None:
     """Whose guests are one too many only if it is: a name tells that, where there is none."""
     other = function("02:00.0", device=device, name=name, driver="vfio-pci", iommu_group=2)
     pci = inventory(function("01:00.0", driver="vfio-pci", iommu_group=1), other)
     run = [domain("a", "01:00.0", state="running"), domain("b", "02:00.0", state="running")]
     (found,) = [c for c in assess(snapshot(pci, run)).checks if c.id == "r465.one-vm"]
     assert found.verdict == "unknown"
-    assert ("update-pciids" in (found.mend or "")) is mended
+    assert ("update-pciids" in (found.fix or "")) is fixed
 
 
 def test_a_card_whose_id_cannot_be_read_is_not_newer_than_vfiotop() -> None:
     card = function("02:00.0", device="ffff", name="10de:ffff", unreadable=("device",))
     gpu = assess(snapshot(inventory(card))).gpus[0]
     found = r465.family(gpu)
-    assert (found.verdict, found.why, found.mend) == (
+    assert (found.verdict, found.why, found.fix) == (
         "unknown", "its device id cannot be read", None,
     )  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The mends of the doctor: to the letter where the host is known, and a sentence always."""
+"""The fixes of the doctor: to the letter where the host is known, and a sentence always."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ FILES = (
 
 @pytest.mark.parametrize("boot", [Boot(*known) for known in product(LOADERS, DISTRIBUTIONS, FILES)])
 def test_every_host_is_told_a_whole_sentence(boot: Boot) -> None:
-    mend = kernel_option("intel_iommu=on", boot)
-    assert mend.count("intel_iommu=on") == 1
-    assert mend.endswith(" and reboot")
-    assert mend.isprintable()
-    assert "None" not in mend
-    assert mend.count("`") in (0, 2)
+    fix = kernel_option("intel_iommu=on", boot)
+    assert fix.count("intel_iommu=on") == 1
+    assert fix.endswith(" and reboot")
+    assert fix.isprintable()
+    assert "None" not in fix
+    assert fix.count("`") in (0, 2)
 
 
 @pytest.mark.parametrize(
-    ("boot", "mend"),
+    ("boot", "fix"),
     [
         (Boot("grub", "debian"),
          "add X to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run `update-grub` and reboot"),
@@ -49,8 +49,8 @@ def test_every_host_is_told_a_whole_sentence(boot: Boot) -> None:
         (Boot(), "add X to the kernel's command line in the boot loader's settings and reboot"),
     ],
 )  # fmt: skip
-def test_what_could_not_be_seen_is_told_in_general(boot: Boot, mend: str) -> None:
-    assert kernel_option("X", boot) == mend
+def test_what_could_not_be_seen_is_told_in_general(boot: Boot, fix: str) -> None:
+    assert kernel_option("X", boot) == fix
 
 
 def test_a_module_is_there_at_each_start() -> None:
@@ -59,9 +59,9 @@ def test_a_module_is_there_at_each_start() -> None:
     assert nixos == 'add "vfio-pci" to boot.kernelModules and run `nixos-rebuild switch`'
 
 
-def test_the_checks_say_what_mends_them() -> None:
+def test_the_checks_say_what_fixes_them() -> None:
     ready = Readiness(root=False, vfio_pci=None, boot=Boot("grub", "nixos"), cpu="intel")
     off = host_checks.iommu(assess(snapshot(inventory())), ready)
-    assert (off.verdict, off.mend) == ("fail", iommu(ready))
-    assert "boot.kernelParams" in (off.mend or "")
-    assert host_checks.vfio(ready).mend == module_at_boot("vfio-pci", ready.boot)
+    assert (off.verdict, off.fix) == ("fail", iommu(ready))
+    assert "boot.kernelParams" in (off.fix or "")
+    assert host_checks.vfio(ready).fix == module_at_boot("vfio-pci", ready.boot)

@@ -16,7 +16,7 @@ WIN11 = domain("win11", "02:00.0", "02:00.1", state="running")
 
 
 @pytest.mark.parametrize(
-    ("version", "hidden", "verdict", "mend"),
+    ("version", "hidden", "verdict", "fix"),
     [
         (None, False, "unknown", "look in the guest"),
         ("", False, "unknown", "look in the guest"),
@@ -29,13 +29,13 @@ WIN11 = domain("win11", "02:00.0", "02:00.1", state="running")
     ],
 )
 def test_to_hide_kvm_is_advice_for_old_drivers_only(
-    version: str | None, hidden: bool, verdict: str, mend: str | None
+    version: str | None, hidden: bool, verdict: str, fix: str | None
 ) -> None:
     check = guest_checks.driver(replace(WIN11, kvm_hidden=hidden), version)
     assert (check.id, check.subject, check.verdict) == ("r465.guest-driver", "win11", verdict)
-    assert (mend in (check.mend or "")) if mend else check.mend is None
+    assert (fix in (check.fix or "")) if fix else check.fix is None
     assert ("code 43" in check.why) == (verdict == "fail" and not hidden)
-    assert ("hidden" in (check.mend or "")) == (verdict == "fail" and not hidden)
+    assert ("hidden" in (check.fix or "")) == (verdict == "fail" and not hidden)
 
 
 def test_an_address_as_libvirt_writes_it() -> None:

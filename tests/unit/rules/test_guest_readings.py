@@ -12,7 +12,7 @@ from tests.unit.made import NOON, card, domain, function, inventory, snapshot, t
 from tui.model import (
     NOT_READ_YET,
     AgentReading,
-    Attention,
+    Demand,
     Gpu,
     GuestCard,
     GuestSays,
@@ -21,7 +21,7 @@ from tui.model import (
     Snapshot,
     Unavailable,
 )
-from tui.rules.guest_readings import attention
+from tui.rules.guest_readings import demand
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 
@@ -120,29 +120,29 @@ def test_for_other_makers_it_is_said_plainly_that_nothing_tells(vendor: str, mak
     assert (
         guest_gpu(taken).no_reading == f"nothing in a guest tells of {maker} card through its agent"
     )
-    assert attention(assess(taken)).guests == ()
+    assert demand(assess(taken)).guests == ()
 
 
 # --- what the sources are to mind ---------------------------------------------------
 
 
 def view(**facts: Any) -> HostView:
-    return assess(gaming(Unavailable("-", calm=True), **facts))
+    return assess(gaming(Unavailable("-", expected=True), **facts))
 
 
 def test_a_guest_that_has_its_card_is_asked() -> None:
-    assert attention(view()) == Attention(kept=(GUEST,), guests=(UUID,))
+    assert demand(view()) == Demand(reserved=(GUEST,), guests=(UUID,))
 
 
 @pytest.mark.parametrize(
     "facts", [{"agent": None}, {"agent": False}, {"state": "paused"}, {"state": "shut off"}]
 )
 def test_no_other_is(facts: dict[str, Any]) -> None:
-    assert attention(view(**facts)).guests == ()
+    assert demand(view(**facts)).guests == ()
 
 
 def test_nor_is_one_whose_card_nobody_looks_at() -> None:
-    assert attention(view(), shown=False) == Attention(kept=(GUEST,), shown=False)
+    assert demand(view(), shown=False) == Demand(reserved=(GUEST,), shown=False)
 
 
 # --- which cards are for a guest: with a driver from 595 on these are not held ---------------
@@ -152,8 +152,8 @@ CHOSEN = Choice(guest_gpu=GUEST)
 DOWN = Unavailable("libvirtd is not running")
 
 
-def told(taken: Snapshot, choice: Choice | None = None, before: Attention | None = None) -> object:
-    return attention(assess(taken, choice), before=before).kept
+def told(taken: Snapshot, choice: Choice | None = None, before: Demand | None = None) -> object:
+    return demand(assess(taken, choice), before=before).reserved
 
 
 def desk(*names: str, **readings: Any) -> Snapshot:
@@ -177,7 +177,7 @@ def test_every_card_that_a_domain_names_is_for_a_guest() -> None:
 
 
 def test_while_libvirt_is_away_what_it_told_before_holds() -> None:
-    before = Attention(kept=(HOST,))
+    before = Demand(reserved=(HOST,))
     assert told(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
     assert told(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
     assert told(desk(guests=DOWN), CHOSEN) == (GUEST,)
@@ -198,7 +198,7 @@ def test_a_driver_that_is_too_old_breaks_a_rule_on_every_view() -> None:
     assert check.verdict == "fail"
     new = assess(gaming(says(CARD))).checks
     assert next(c for c in new if c.id == "r465.guest-driver").verdict == "pass"
-    unknown = assess(gaming(Unavailable("quiet", calm=True))).checks
+    unknown = assess(gaming(Unavailable("quiet", expected=True))).checks
     assert not any(check.id == "r465.guest-driver" for check in unknown)
 
 

@@ -14,7 +14,7 @@ OTHERS = tuple(Unseen(pid, f"p{pid}") for pid in range(1, 7))
 
 
 @pytest.mark.parametrize(
-    ("reading", "why", "mend"),
+    ("reading", "why", "fix"),
     [
         (Holders((), 1), "1 process of other users could not be looked into", "run this as root"),
         (
@@ -24,7 +24,7 @@ OTHERS = tuple(Unseen(pid, f"p{pid}") for pid in range(1, 7))
             "run this as root",
         ),
         (
-            Holders((), 3, OTHERS[:3], mend="run it elsewhere"),
+            Holders((), 3, OTHERS[:3], fix="run it elsewhere"),
             "3 processes of other users could not be looked into, such as p1 (1), p2 (2), p3 (3)",
             "run it elsewhere",
         ),
@@ -41,17 +41,17 @@ OTHERS = tuple(Unseen(pid, f"p{pid}") for pid in range(1, 7))
             "end 812, 33, or what it waits for; run this as root",
         ),
         (
-            Holders((), blind="/proc is mounted with hidepid=2", mend="run this as root"),
+            Holders((), blind="/proc is mounted with hidepid=2", fix="run this as root"),
             "/proc is mounted with hidepid=2",
             "run this as root",
         ),
         (Holders((), blind="/proc is no /proc"), "/proc is no /proc", None),
     ],
 )
-def test_why_there_may_be_more(reading: Holders, why: str, mend: str | None) -> None:
-    assert holder_checks.doubt(reading) == (why, mend)
+def test_why_there_may_be_more(reading: Holders, why: str, fix: str | None) -> None:
+    assert holder_checks.doubt(reading) == (why, fix)
     check = holder_checks.check(CARD, [CARD], reading)
-    assert (check.verdict, check.why, check.mend) == ("unknown", why, mend)
+    assert (check.verdict, check.why, check.fix) == ("unknown", why, fix)
 
 
 def held(*processes: tuple[int, str, str | None]) -> Holders:
@@ -61,7 +61,7 @@ def held(*processes: tuple[int, str, str | None]) -> Holders:
 
 
 @pytest.mark.parametrize(
-    ("processes", "mend"),
+    ("processes", "fix"),
     [
         ([(7, "obs", None)], "close obs, or kill 7"),
         ([(7, "obs", None), (8, "sway", None), (9, "mpv", "app-mpv.scope"), (10, "mpv", None)],
@@ -74,10 +74,10 @@ def held(*processes: tuple[int, str, str | None]) -> Holders:
     ],
 )  # fmt: skip
 def test_as_many_are_to_be_ended_as_are_named(
-    processes: list[tuple[int, str, str | None]], mend: str
+    processes: list[tuple[int, str, str | None]], fix: str
 ) -> None:
     found = holder_checks.check(CARD, [CARD], held(*processes))
-    assert (found.verdict, found.mend) == ("fail", mend)
+    assert (found.verdict, found.fix) == ("fail", fix)
 
 
 def test_whoever_is_seen_is_in_the_way_whoever_is_not() -> None:

@@ -23,7 +23,7 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules import hostdev_checks
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.doctor import every, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -59,11 +59,11 @@ def seen(
     holders: Holders | Unavailable = NOBODY,
     choice: Choice | None = None,
     **pci: Any,
-) -> Fresh:
+) -> CheckInput:
     cards = (*card("01:00", 1, boot_vga=True), *card("02:00", 2, "vfio-pci", boot_vga=False))
     found = snapshot(inventory(*cards, *functions, **pci), (guest, *others))
     view = assess(found, choice or Choice("0000:02:00.0", "win11"))
-    return Fresh(view, found.guests, holders, READY, DeviceUses(uses, keyboard))
+    return CheckInput(view, found.guests, holders, READY, DeviceUses(uses, keyboard))
 
 
 def check(
@@ -83,7 +83,7 @@ def test_a_guest_with_nothing_but_its_card() -> None:
 def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
     assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
-    assert found.mend == (
+    assert found.fix == (
         "press w, or `virsh edit win11`: take out the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
     )
@@ -117,7 +117,7 @@ def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None
     other = domain("nas", theirs, state=state)
     found = check(both, takes("03:00.0"), other)
     assert (found.verdict, words in found.why) == ("fail", True)
-    assert found.mend == "shut down nas first"
+    assert found.fix == "shut down nas first"
     assert check(both, takes("03:00.0"), replace(other, state="shut off")).verdict == "pass"
     mine = takes("03:00.0", state=state)
     assert check(both, mine).verdict == "pass"
@@ -161,7 +161,7 @@ def test_one_without_a_driver_of_the_host(driver: str | None) -> None:
     assert check(there, takes("03:00.0")).verdict == "pass"
     found = check(there, takes("03:00.0", managed=False))
     assert (found.verdict, "managed='no'" in found.why) == ("fail", True)
-    assert "`virsh nodedev-detach pci_0000_03_00_0`" in (found.mend or "")
+    assert "`virsh nodedev-detach pci_0000_03_00_0`" in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -171,14 +171,14 @@ def test_one_that_libvirt_does_not_move(code: str, driver: str) -> None:
     found = check((at("03:00.0", code, driver),), takes("03:00.0", managed=False))
     assert found.verdict == "fail"
     assert found.why.startswith(f"0000:03:00.0 is on {driver}, and libvirt does not move it")
-    assert "managed='yes'" in (found.mend or "")
+    assert "managed='yes'" in (found.fix or "")
 
 
 def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
     guest = takes("03:00.0", managed=False, by="command line")
     found = check((at("03:00.0", NVME, "nvme"),), guest)
     assert (found.verdict, "QEMU cannot have it" in found.why) == ("fail", True)
-    assert found.mend == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
+    assert found.fix == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
 
 
 USED = (
@@ -199,7 +199,7 @@ def test_one_that_the_host_uses(code: str, driver: str, use: Attachment, managed
     assert found.verdict == "fail"
     for words in ("0000:03:00.0", f"is on {driver}", use.text):
         assert words in found.why
-    assert "take out the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.mend or "")
+    assert "take out the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_the_last_keyboard() -> None:
     assert check(both, guest, uses=(here, other), keyboard=True).verdict == "warn"
     typed = (here, replace(other, attached=(KEYBOARD,)))
     assert check(both, guest, uses=typed).verdict == "warn"
-    dark = (here, replace(other, dark=("all that hangs on it",)))
+    dark = (here, replace(other, unreadable=("all that hangs on it",)))
     assert check(both, guest, uses=dark).verdict == "unknown"
 
 
@@ -331,14 +331,14 @@ def test_a_capture_without_groups() -> None:
     found = hostdev_checks.check(guest, replace(fresh, view=view))
     assert found.verdict == "unknown"
     assert "0000:03:00.0 has no IOMMU group in the capture" in found.why
-    assert found.mend == "capture /sys/kernel/iommu_groups as well"
+    assert found.fix == "capture /sys/kernel/iommu_groups as well"
 
 
 def test_one_device_without_a_group_does_not_mean_that_the_iommu_is_off() -> None:
     found = check((at("03:00.0", NIC, "vfio-pci", None),), takes("03:00.0"))
     assert found.verdict == "fail"
-    assert "turn the IOMMU on" not in (found.mend or "")
-    assert "another slot" in (found.mend or "")
+    assert "turn the IOMMU on" not in (found.fix or "")
+    assert "another slot" in (found.fix or "")
 
 
 # --- functions of cards ---------------------------------------------------------------------
@@ -369,8 +369,8 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
     assert found.why == (
         "0000:04:00.0 is not there; 0000:05:00.0 is not there; 0000:06:00.0 is not there and 3 more"
     )
-    assert (found.mend or "").count("virsh edit") == 1
-    assert (found.mend or "").count("<address") == 3
+    assert (found.fix or "").count("virsh edit") == 1
+    assert (found.fix or "").count("<address") == 3
 
 
 def test_devices_are_judged_in_their_order_each_once() -> None:
@@ -382,7 +382,7 @@ def test_devices_are_judged_in_their_order_each_once() -> None:
     ]  # fmt: skip
 
 
-def test_each_mend_names_its_own_device() -> None:
+def test_each_fix_names_its_own_device() -> None:
     disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
     functions = (
         at("03:00.0", NVME, "nvme"), at("04:00.0", NIC, "iwlwifi", 4), at("05:00.0", NIC, None, 5),
@@ -390,20 +390,20 @@ def test_each_mend_names_its_own_device() -> None:
     guest = takes("03:00.0", "04:00.0", "05:00.0", managed=False)
     found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
     address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
-    assert found.mend == (
+    assert found.fix == (
         f"`virsh edit win11`: take out the <hostdev> with {address(3)} and set managed='yes' in "
         f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
         "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
         "`virsh nodedev-detach pci_0000_05_00_0` before each start"
     )
     turned = takes("05:00.0", "04:00.0", "03:00.0", managed=False)
-    first, _, rest = (
-        check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).mend or ""
-    ).partition(" and ")
+    first, _, rest = (check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).fix or "").partition(
+        " and "
+    )
     assert first == f"`virsh edit win11`: take out the <hostdev> with {address(3)}"
     assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
     alone = check(functions[1:2], takes("04:00.0", managed=False))
-    assert alone.mend == (
+    assert alone.fix == (
         f"`virsh edit win11`: set managed='yes' in the <hostdev> with {address(4)}; instead of "
         "managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start"
     )
@@ -415,8 +415,8 @@ def test_each_mend_names_its_own_device() -> None:
 )
 def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, element: str) -> None:
     found = check((), takes("03:00.0", by=by))
-    assert f"take out the {element} with" in (found.mend or "")
-    assert "press w" not in (found.mend or "")
+    assert f"take out the {element} with" in (found.fix or "")
+    assert "press w" not in (found.fix or "")
 
 
 def test_nothing_is_known() -> None:
@@ -455,7 +455,7 @@ def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> Non
     plan = planned("start", guest, seen((serial,), guest))
     (found,) = [check for check in plan.checks if check.id == "iommu.viable"]
     assert found.verdict == ("pass" if managed else "fail")
-    assert ("0000:03:00.0" in found.why, found.mend is None) == (True, managed)
+    assert ("0000:03:00.0" in found.why, found.fix is None) == (True, managed)
     disk = at("04:00.0", NVME, "nvme", 2)
     both = planned("start", guest, seen((serial, disk), guest))
     (found,) = [check for check in both.checks if check.id == "iommu.viable"]
@@ -472,13 +472,13 @@ HOMED = (*card("01:00", 1, boot_vga=True), *card("02:00", 2, boot_vga=False))
 
 def with_host(
     guest: Domain, *others: Domain, functions: tuple[PciFunction, ...] = (NEIGHBOUR,), **facts: Any
-) -> Fresh:
+) -> CheckInput:
     found = snapshot(inventory(*HOMED, *functions), (guest, *others))
     view = assess(found, facts.get("choice", Choice("0000:02:00.0")))
-    return Fresh(view, found.guests, NOBODY, READY, DeviceUses(facts.get("uses", (IDLE,))))
+    return CheckInput(view, found.guests, NOBODY, READY, DeviceUses(facts.get("uses", (IDLE,))))
 
 
-def everywhere(guest: Domain, fresh: Fresh) -> list[Check]:
+def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
     """iommu.viable of the start, of its bind as the runner plans it, and of the doctor."""
     (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
     start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
@@ -509,10 +509,10 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     if blocked:
         for each in found:
             assert f"0000:03:00.0 is used by the host ({driver})" in each.why
-            mend = each.mend or ""
-            assert "`virsh nodedev-detach pci_0000_03_00_0` first" in mend
-            assert ("set managed='yes' for it" in mend) is (by != "command line")
-            assert "give 0000:03:00.0" not in mend
+            fix = each.fix or ""
+            assert "`virsh nodedev-detach pci_0000_03_00_0` first" in fix
+            assert ("set managed='yes' for it" in fix) is (by != "command line")
+            assert "give 0000:03:00.0" not in fix
     elif driver in ("nvme", "uio_pci_generic"):
         assert "and 0000:03:00.0, which the start of “win11” moves" in found[0].why
         # It is not taken without a word.
@@ -524,7 +524,7 @@ def test_a_neighbour_is_not_taken_from_under_the_host() -> None:
     guest = takes("03:00.0")
     for found in everywhere(guest, with_host(guest, uses=USED_BY_HOST)):
         assert (found.verdict, "0000:03:00.0" in found.why) == ("fail", True)
-        assert "nodedev-detach" not in (found.mend or "")
+        assert "nodedev-detach" not in (found.fix or "")
     refusals = planned("start", guest, with_host(guest, uses=USED_BY_HOST)).refusals
     assert {check.id for check in refusals} == {"guest.devices", "iommu.viable"}
 
@@ -543,8 +543,8 @@ def test_one_neighbour_that_is_moved_and_one_that_is_not() -> None:
     guest = takes("03:00.0")
     for found in everywhere(guest, with_host(guest, functions=(NEIGHBOUR, usb, spare))):
         assert (found.verdict, found.why) == ("fail", "0000:04:00.0 is used by the host (xhci_hcd)")
-        assert "give the guest the rest, if the host can spare it" in (found.mend or "")
-        assert "03:00.0" not in (found.mend or "").replace("03_00_0", "03:00.0")
+        assert "give the guest the rest, if the host can spare it" in (found.fix or "")
+        assert "03:00.0" not in (found.fix or "").replace("03_00_0", "03:00.0")
 
 
 def test_what_another_guest_takes_does_not_leave_for_this_one() -> None:
@@ -588,11 +588,11 @@ def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
     guest = takes("03:00.0", managed=False)
     found = hostdev_checks.check(guest, with_host(guest))
     assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why
-    assert "give the guest all of the group" not in (found.mend or "")
-    assert "set managed='yes' in the <hostdev> with <address" in (found.mend or "")
+    assert "give the guest all of the group" not in (found.fix or "")
+    assert "set managed='yes' in the <hostdev> with <address" in (found.fix or "")
     alone = takes()
     found = hostdev_checks.check(alone, with_host(alone))
-    assert "give the guest all of the group" in (found.mend or "")
+    assert "give the guest all of the group" in (found.fix or "")
 
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:

@@ -42,7 +42,7 @@ from tui.model import (
     listed,
 )
 from tui.rules import host_checks, hostdev_checks, isolation
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.viability import viability
 from tui.rules.view import assess
 from widgets.details import details_lines
@@ -120,12 +120,12 @@ def test_the_ways_out_that_there_are(
     others: list[PciFunction], facts: dict[str, Any], words: list[str], never: list[str]
 ) -> None:
     found = check(*others, **facts)
-    mend = found.mend or ""
-    assert [word for word in words if word not in mend] == []
-    assert [word for word in never if word in mend] == []
-    assert "An ACS override isolates nothing: the guest can reach its neighbours" in mend
-    assert found.why not in mend
-    assert not [f.address for f in others if f.address in mend], "the reason names them"
+    fix = found.fix or ""
+    assert [word for word in words if word not in fix] == []
+    assert [word for word in never if word in fix] == []
+    assert "An ACS override isolates nothing: the guest can reach its neighbours" in fix
+    assert found.why not in fix
+    assert not [f.address for f in others if f.address in fix], "the reason names them"
 
 
 @pytest.mark.parametrize("managed", [True, False])
@@ -135,14 +135,14 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     nas = domain("nas", "05:00.0", managed=True)
     gpu = assess(snapshot(host(usb, serial), [guest, nas])).gpu(CARD)
     assert gpu is not None
-    mend = host_checks.viable(gpu).mend or ""
-    assert "give the guest the rest, if the host can spare it" in mend
+    fix = host_checks.viable(gpu).fix or ""
+    assert "give the guest the rest, if the host can spare it" in fix
     alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
     assert alone is not None
-    mend = host_checks.viable(alone).mend or ""
+    fix = host_checks.viable(alone).fix or ""
     command = "`virsh nodedev-detach pci_0000_04_00_0`"
     # What libvirt moves by itself has to be moved by nobody.
-    assert mend == (
+    assert fix == (
         "start the guest: libvirt then moves it, unless the host needs it"
         if managed
         else f"{command} first, if the host can spare it: the guest names it already; or set "
@@ -151,8 +151,8 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     both = domain("win11", "02:00.0", "02:00.1", "04:00.0", "05:00.0", managed=managed)
     gpu = assess(snapshot(host(usb, serial), [both])).gpu(CARD)
     assert gpu is not None
-    mend = host_checks.viable(gpu).mend or ""
-    assert (f"{command}, and so on, first" in mend, "libvirt then moves them" in mend) == (
+    fix = host_checks.viable(gpu).fix or ""
+    assert (f"{command}, and so on, first" in fix, "libvirt then moves them" in fix) == (
         not managed,
         managed,
     )
@@ -165,7 +165,7 @@ def test_of_what_two_guests_name_the_one_that_needs_advice_gets_it() -> None:
     for pair in ([one, two], [two, one]):
         gpu = assess(snapshot(host(usb), pair)).gpu(CARD)
         assert gpu is not None
-        assert "nodedev-detach pci_0000_04_00_0" in (gpu.viability.mend or "")
+        assert "nodedev-detach pci_0000_04_00_0" in (gpu.viability.fix or "")
 
 
 def test_libvirt_moves_nothing_that_a_command_line_names() -> None:
@@ -174,8 +174,8 @@ def test_libvirt_moves_nothing_that_a_command_line_names() -> None:
     raw = HostDev("0000:04:00.0", managed=False, by="command line")
     gpu = assess(snapshot(host(usb), [replace(guest, hostdevs=(*guest.hostdevs, raw))])).gpu(CARD)
     assert gpu is not None
-    mend = gpu.viability.mend or ""
-    assert ("nodedev-detach pci_0000_04_00_0" in mend, "managed=" in mend) == (True, False)
+    fix = gpu.viability.fix or ""
+    assert ("nodedev-detach pci_0000_04_00_0" in fix, "managed=" in fix) == (True, False)
 
 
 def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
@@ -186,7 +186,7 @@ def test_what_is_on_the_board_cannot_be_put_into_another_slot() -> None:
     )
     gpu = assess(snapshot(pci)).gpu("0000:00:02.0")
     assert gpu is not None
-    assert "slot" not in (host_checks.viable(gpu).mend or "slot")
+    assert "slot" not in (host_checks.viable(gpu).fix or "slot")
 
 
 APU = function("66:00.0", vendor="1002", device="1900", name="Phoenix3", driver="amdgpu",
@@ -249,9 +249,9 @@ def test_only_what_is_in_a_slot_can_be_put_into_another(
                                            or f is blocked))  # fmt: skip
         gpu = assess(snapshot(pci, facts=facts)).gpu(device.address)
         assert gpu is not None
-        mend = host_checks.viable(gpu).mend or ""
-        assert ("slot" in mend) is (there is not False)
-        assert "ACS" in mend
+        fix = host_checks.viable(gpu).fix or ""
+        assert ("slot" in fix) is (there is not False)
+        assert "ACS" in fix
 
 
 @pytest.mark.parametrize(("chassis", "slot"), [(10, False), (3, True), (None, True)])
@@ -262,10 +262,12 @@ def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
     pci = inventory(*card("01:00", 1, boot_vga=True), *disks)
     guest = domain("win11", "05:00.0", managed=True)
     found = snapshot(pci, [guest], facts=HostFacts("atlas", "6.12", chassis=chassis))
-    fresh = Fresh(assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True))
-    mend = hostdev_checks.check(guest, fresh).mend or ""
-    assert "give the guest all of the group" in mend
-    assert ("slot" in mend) is slot
+    fresh = CheckInput(
+        assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
+    )
+    fix = hostdev_checks.check(guest, fresh).fix or ""
+    assert "give the guest all of the group" in fix
+    assert ("slot" in fix) is slot
 
 
 CODES = st.sampled_from([NVME, NIC, SMBUS, USB, AUDIO, HOST_BRIDGE, SATA, "070002", "030000"])
@@ -284,11 +286,11 @@ def test_what_can_be_done_is_said_in_two_sentences_and_names_nothing_twice(
     named = {f.address: HostDev(f.address, managed=False) for f in others} if taken else {}
     facts = HostFacts("atlas", "6.12", chassis=chassis)
     found = viability(gpu, pci, named, facts)
-    mend = found.mend or ""
+    fix = found.fix or ""
     assert found.viable is False
-    assert 0 < len(mend) <= 200
-    assert mend.count(". ") <= 1
-    assert not [f.address for f in others if f.address in mend]
+    assert 0 < len(fix) <= 200
+    assert fix.count(". ") <= 1
+    assert not [f.address for f in others if f.address in fix]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +305,7 @@ def test_what_can_be_done_is_said_in_two_sentences_and_names_nothing_twice(
 def test_a_fix_is_no_copy_of_the_reason(pci: Inventory, words: str) -> None:
     found = host_checks.viable(seen(pci)[1])
     assert found.verdict != "pass"
-    assert words in (found.mend or "")
+    assert words in (found.fix or "")
     assert words not in found.why
 
 
@@ -325,10 +327,10 @@ def test_a_card_that_the_iommu_leaves_out(
     shown = assess(snapshot(pci)).gpu(gpu.address)
     assert shown is not None
     found = host_checks.viable(shown)
-    mend = found.mend or ""
+    fix = found.fix or ""
     assert found.verdict == "fail"
-    assert [word for word in words if word not in mend] == []
-    assert [word for word in (*never, "iommu.enabled") if word in mend] == []
+    assert [word for word in words if word not in fix] == []
+    assert [word for word in (*never, "iommu.enabled") if word in fix] == []
 
 
 def text(lines: list[Any]) -> str:
@@ -395,4 +397,4 @@ def test_doctor_and_plan_of_a_captured_host(tmp_path: Path, command: tuple[str, 
         "0000:04:00.0 is used by the host (nvme), 0000:05:00.0 is used by the host (nvme), "
         "0000:06:00.0 is used by the host (nvme) and 2 more"
     )
-    assert "“ACS Enable”" in found["mend"]
+    assert "“ACS Enable”" in found["fix"]

@@ -1,4 +1,4 @@
-"""Mends that know what was done already, on captured hosts, by the command line: what is there is
+"""Fixes that know what was done already, on captured hosts, by the command line: what is there is
 not advised again, and what contradicts is named with the line where it stands."""
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
 
 
 @pytest.mark.parametrize(
-    ("files", "mend"),
+    ("files", "fix"),
     [
         # the case from the field: its /etc/default/grub has one letter
         (AMD | {CMDLINE: "quiet amd_iommu=off\n", GRUB: "x"},
@@ -130,11 +130,11 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
          'take "amd_iommu=off" out of boot.kernelParams, run `nixos-rebuild boot` and reboot'),
     ],
 )  # fmt: skip
-def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], mend: str) -> None:
+def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], fix: str) -> None:
     root = tower(tmp_path / "tower", files, groups=False)
     found = checks(vfiotop("doctor", "--root", root))
     assert (found["iommu.enabled"]["verdict"], found["iommu.viable"]["verdict"]) == ("fail", "fail")
-    assert found["iommu.enabled"]["mend"] == mend
+    assert found["iommu.enabled"]["fix"] == fix
 
 
 @pytest.mark.parametrize(
@@ -154,10 +154,10 @@ def test_only_the_generation_that_boots_counts(
     if "generation-9" in default:  # a generation that was deleted
         files.pop(f"{entries}9.conf")
     root = tower(tmp_path / "tower", files, groups=False)
-    mend = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["mend"]
-    assert ("nixos-generation-10.conf, line 1" in mend) is stands
-    assert ('add "intel_iommu=on" to boot.kernelParams' in mend) is not stands
-    assert "iommu=off" not in mend
+    fix = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["fix"]
+    assert ("nixos-generation-10.conf, line 1" in fix) is stands
+    assert ('add "intel_iommu=on" to boot.kernelParams' in fix) is not stands
+    assert "iommu=off" not in fix
 
 
 def test_an_option_that_keeps_it_off_is_the_reason(vfiotop: Command, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_interrupts_that_are_not_remapped(
     files |= {f"{parameters}/allow_unsafe_interrupts": unsafe}
     found = checks(vfiotop("doctor", "--root", tower(tmp_path / "tower", files)))["iommu.enabled"]
     assert found["verdict"] == verdict
-    assert ("intremap=off" in (found["mend"] or "")) is (verdict == "warn")
+    assert ("intremap=off" in (found["fix"] or "")) is (verdict == "warn")
 
 
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}
@@ -195,7 +195,7 @@ NO = "etc/modprobe.d/no.conf"
 
 
 @pytest.mark.parametrize(
-    ("files", "verdict", "why", "mend"),
+    ("files", "verdict", "why", "fix"),
     [
         (LOADABLE | {CMDLINE: "module_blacklist=vfio-pci\n"}, "fail",
          "module_blacklist=vfio-pci (/proc/cmdline)",
@@ -240,13 +240,13 @@ NO = "etc/modprobe.d/no.conf"
 )  # fmt: skip
 def test_vfio_pci(
     vfiotop: Command, tmp_path: Path, files: dict[str, str], verdict: str, why: str,
-    mend: str | None,
+    fix: str | None,
 ) -> None:  # fmt: skip
     found = checks(vfiotop("doctor", "--root", tower(tmp_path / "tower", files)))["vfio.available"]
     assert found["verdict"] == verdict, found
     assert why in found["why"]
-    assert (found["mend"] is None) is (mend is None)
-    assert (found["mend"] or "").startswith(mend or "") or mend == "vfio-pci"
+    assert (found["fix"] is None) is (fix is None)
+    assert (found["fix"] or "").startswith(fix or "") or fix == "vfio-pci"
 
 
 NVIDIA = {
@@ -257,7 +257,7 @@ NVIDIA = {
 
 
 @pytest.mark.parametrize(
-    ("files", "mend"),
+    ("files", "fix"),
     [
         ({}, "update the driver, or set `options nvidia_drm modeset=0` in /etc/modprobe.d and "
              "reboot, since the host GPU needs nvidia_drm"),
@@ -287,12 +287,10 @@ NVIDIA = {
          "boot loader's settings and reboot"),
     ],
 )  # fmt: skip
-def test_nvidias_modeset(
-    vfiotop: Command, tmp_path: Path, files: dict[str, str], mend: str
-) -> None:
+def test_nvidias_modeset(vfiotop: Command, tmp_path: Path, files: dict[str, str], fix: str) -> None:
     root = tower(tmp_path / "tower", NVIDIA | files)
     found = checks(vfiotop("doctor", "--root", root))["nvidia.release"]
-    assert (found["verdict"], found["mend"]) == ("fail", mend)
+    assert (found["verdict"], found["fix"]) == ("fail", fix)
 
 
 def test_what_a_file_has_is_shown_and_never_run(vfiotop: Command, tmp_path: Path) -> None:
@@ -300,9 +298,9 @@ def test_what_a_file_has_is_shown_and_never_run(vfiotop: Command, tmp_path: Path
     files = AMD | {CMDLINE: "amd_iommu=off,`reboot`\x1b[2J\n",
                    GRUB: "GRUB_CMDLINE_LINUX='amd_iommu=off,`reboot`\x1b[2J'\n"}  # fmt: skip
     root = tower(tmp_path / "tower", files | {"etc/os-release": "ID=fedora\n"}, groups=False)
-    mend = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["mend"]
-    assert mend.isprintable()
-    assert "'--remove-args=amd_iommu=off,`reboot`" in mend
+    fix = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]["fix"]
+    assert fix.isprintable()
+    assert "'--remove-args=amd_iommu=off,`reboot`" in fix
 
 
 def test_a_change_of_any_host_is_a_whole_sentence(tmp_path: Path) -> None:
@@ -313,9 +311,9 @@ def test_a_change_of_any_host_is_a_whole_sentence(tmp_path: Path) -> None:
     ):  # fmt: skip
         root = Plain(tower(tmp_path / str(n), files))
         booted = boot(root)
-        mend = change(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
-        assert mend.endswith("and reboot")
-        assert "b=1" in mend
+        fix = change(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
+        assert fix.endswith("and reboot")
+        assert "b=1" in fix
 
 
 def test_nothing_is_known_of_a_host_by_default() -> None:

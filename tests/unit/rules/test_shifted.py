@@ -72,11 +72,11 @@ def test_a_card_that_was_moved(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert (code, check["verdict"], check["subject"]) == (1, "fail", "win10")
     assert f"{OLD} is on nvme, and libvirt takes it from the host" in check["why"]
     assert f"{OLD_SOUND} is not there" in check["why"]
-    assert check["mend"].startswith("`virsh edit win10`: take out the <hostdev> with <address ")
+    assert check["fix"].startswith("`virsh edit win10`: take out the <hostdev> with <address ")
     assert main(["start", "win10", "--dry-run", "--root", str(root)]) == 1
     plan = capfd.readouterr().out
     assert check["why"] in plan
-    assert check["mend"] in plan
+    assert check["fix"] in plan
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_card_on_both_sides(
     assert shown["0000:01:00.0"] is (verdict == "warn")
     if verdict == "warn":
         assert f"0000:01:00.0 on {gpu}, 0000:01:00.1 on {sound}" in check["why"]
-        assert "`vfiotop bind 0000:01:00.0`" in check["mend"]
-        assert "`vfiotop unbind 0000:01:00.0`" in check["mend"]
+        assert "`vfiotop bind 0000:01:00.0`" in check["fix"]
+        assert "`vfiotop unbind 0000:01:00.0`" in check["fix"]
     for direction in ("bind", "unbind"):
         main(["plan", direction, "--json", "--root", str(root)])
         plan = json.loads(capfd.readouterr().out)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tests.unit.made import card, domain, guests, inventory, snapshot
-from tui.host import Blind, Host, HostError
+from tui.host import Host, HostError, NoInspector
 from tui.host.demo.host import demo_host
 from tui.model import (
     CardVitals,
@@ -27,7 +27,7 @@ from tui.model import (
 )
 from tui.once import examine_once
 from tui.rules import r465, vfio_users
-from tui.rules.check_input import Fresh, here
+from tui.rules.check_input import CheckInput, local_guests
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -107,7 +107,7 @@ def test_a_second_guest_is_refused_and_the_process_named() -> None:
     found = rule(coming=True, at=vitals(users=SEEN))
     assert found.verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711) runs with a GeForce card" in found.why
-    assert found.mend == "close qemu-system-x86, or kill 4711 first"
+    assert found.fix == "close qemu-system-x86, or kill 4711 first"
     both = rule(WIN11, at=vitals(users=SEEN))
     assert both.verdict == "fail"
     assert "“win11”, “plain”" in both.why
@@ -148,7 +148,7 @@ def test_a_process_that_has_a_domains_card_is_that_domain() -> None:
         (1, None, "unknown"),
         (None, None, "unknown"),
         (1, Holders(()), "pass"),  # all processes were seen
-        (1, Holders((), unseen=3, mend="run this as root"), "unknown"),
+        (1, Holders((), unseen=3, fix="run this as root"), "unknown"),
         (None, Holders((), blind="hidepid"), "unknown"),
         (0, Holders((), unseen=3), "pass"),
     ],
@@ -163,10 +163,10 @@ def test_a_card_that_nobody_is_known_to_have(
 
 
 def test_what_is_not_seen_is_told_with_a_way_to_see_it() -> None:
-    found = rule(WIN11, at=vitals(users=Holders((), unseen=3, mend="run this as root")))
+    found = rule(WIN11, at=vitals(users=Holders((), unseen=3, fix="run this as root")))
     assert "“win11” runs with a GeForce card" in found.why
     assert f"whether a guest has {SECOND} is not seen" in found.why
-    assert found.mend == "run this as root"
+    assert found.fix == "run this as root"
 
 
 def test_cards_of_the_same_guest_are_not_anothers() -> None:
@@ -188,7 +188,7 @@ def test_a_card_that_a_process_has_is_not_moved(libvirt: Guests | Unavailable) -
     seen = view(at=vitals(users=SEEN))
     gpu = seen.gpu(SECOND)
     assert gpu is not None
-    fresh = Fresh(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
+    fresh = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
     found = {check.id: check for check in preflight.planned(gpu, "unbind", fresh).checks}
     assert found["guest.inactive"].verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711)" in found["guest.inactive"].why
@@ -246,8 +246,8 @@ def test_that_a_process_takes_a_card_and_leaves_it_is_an_event() -> None:
 
 def test_a_captured_hosts_domains_are_those_of_its_devices() -> None:
     captured = Guests("/srv/tower/domains", None, (WIN11,), readonly=True, captured=True)
-    assert here(captured) is captured
-    assert isinstance(here(replace(captured, captured=False)), Unavailable)
+    assert local_guests(captured) is captured
+    assert isinstance(local_guests(replace(captured, captured=False)), Unavailable)
 
 
 # --- once ---------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ class Fixed:
         """Nothing is held."""
 
 
-class Looks(Blind):
+class Looks(NoInspector):
     """Sees one process, and remembers what it was asked for."""
 
     def __init__(self, found: Holders) -> None:
@@ -282,7 +282,7 @@ class Looks(Blind):
         return self.found
 
 
-def host(at: Vitals, looks: Looks | Blind, *domains: Domain) -> Host:
+def host(at: Vitals, looks: Looks | NoInspector, *domains: Domain) -> Host:
     fixed = {"pci": cards(), "vitals": at, "guests": guests(*domains)}
     sources = {name: Fixed(reading) for name, reading in fixed.items()}
     return replace(demo_host(), inspector=looks, **sources)  # type: ignore[arg-type]
@@ -306,8 +306,8 @@ def test_it_does_not_where_all_is_known() -> None:
 
 def test_where_nobody_can_look_it_is_not_known() -> None:
     with pytest.raises(HostError):
-        Blind().holders([])
-    second = examine_once(host(vitals(), Blind()), Choice(FIRST)).view.gpu(SECOND)
+        NoInspector().holders([])
+    second = examine_once(host(vitals(), NoInspector()), Choice(FIRST)).view.gpu(SECOND)
     assert second is not None
     assert (second.owner, second.may_be_taken) == ("vfio", True)
 

@@ -170,7 +170,7 @@ def test_a_stale_reading_is_not_shown_for_a_card_on_vfio() -> None:
 
 
 AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST, "suspended"),))
-RESTING = NvmlReading("580", (), resting=(GUEST,))
+RESTING = NvmlReading("580", (), released_idle=(GUEST,))
 STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
     ("unsupported", "it may be asleep"), ("weird", "cannot be read"),

@@ -38,7 +38,7 @@ async def test_the_terminal_comes_back_whatever_the_answer(
     asks: bool, answer: str | Exception
 ) -> None:
     mover, terminal = FakeMover(), Terminal()
-    mover.asks, mover.answer = asks, answer
+    mover.needs_terminal, mover.answer = asks, answer
     app: Any = terminal
     if isinstance(answer, Exception):
         with pytest.raises(type(answer)):

@@ -24,7 +24,7 @@ from tui.model import Guests, Holder, Holders, HostDev, Inventory, PciFunction, 
 from tui.model.errors import Doubtful, Refused, Unfinished
 from tui.model.requests import Consent, SwapRequest
 from tui.swap import command
-from tui.swap.command import NobodyAsks
+from tui.swap.command import CallerGone
 from tui.swap.runner import StepFailed
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -95,7 +95,7 @@ class Bench:
 
     def hear(self, entry: Entry) -> None:
         if self.deaf:
-            raise NobodyAsks("whoever asked had given up")
+            raise CallerGone("whoever asked had given up")
         self.heard.append(entry.id)
 
     @property

@@ -48,8 +48,8 @@ def tool(folder: Path, name: str, script: str = "") -> None:
 def test_root_needs_no_elevation(tools: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     assert elevation(None) is None
-    assert not Launcher().asks
-    assert Launcher().forbidden is None
+    assert not Launcher().needs_terminal
+    assert Launcher().unavailable_reason is None
 
 
 def test_the_first_tool_that_is_there(tools: Path) -> None:
@@ -58,14 +58,14 @@ def test_the_first_tool_that_is_there(tools: Path) -> None:
     tool(tools, "doas")
     assert elevation(None) == "doas"
     assert elevation("run0") == "run0"
-    assert Launcher().asks
+    assert Launcher().needs_terminal
 
 
 @pytest.mark.parametrize(("configured", "words"), [(None, "sudo, doas or run0"), ("doas", "doas")])
 def test_no_tool_is_a_refusal(tools: Path, configured: str | None, words: str) -> None:
     with pytest.raises(Refused, match=f"there is no {words}: run it as root"):
         elevation(configured)
-    assert words in (Launcher(configured).forbidden or "")
+    assert words in (Launcher(configured).unavailable_reason or "")
 
 
 REQUEST = SwapRequest("bind", "0000:02:00.0")

@@ -16,7 +16,7 @@ from tui.host.proc.device_nodes import Node
 from tui.host.proc.process import Process, process_of
 from tui.model import Holders, Step, Unavailable
 from tui.swap import machine
-from tui.swap.machine import Deed, RealMachine
+from tui.swap.machine import RealMachine, RunningStep
 
 PATIENCE = 60.0
 CARD = "0000:02:00.0"
@@ -32,7 +32,7 @@ def lock() -> Iterator[int]:
     os.close(writes)
 
 
-def ended(deed: Deed) -> int:
+def ended(deed: RunningStep) -> int:
     result = deed.result(PATIENCE)
     assert result is not None
     return result

@@ -40,7 +40,7 @@ from tui.model import (
     Vitals,
 )
 from tui.rules import holder_checks, r465
-from tui.rules.check_input import Fresh
+from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
@@ -63,7 +63,7 @@ def plan(
     vitals = facts.pop("vitals", Vitals(()))
     view = assess(snapshot(pci, domains, vitals=vitals), Choice(CARD))
     reading: Guests | Unavailable = facts.pop("guests", guests(*domains))
-    fresh = Fresh(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
+    fresh = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
     gpu = view.gpu(CARD)
     assert gpu is not None
     return planned(gpu, direction, fresh)
@@ -359,7 +359,7 @@ def test_only_a_card_that_the_host_can_use_stays_with_it(
     assert check.verdict == verdict
     named = f"0000:01:00.0 is on {driver}" in check.why
     assert named is (verdict == "fail" and driver is not None)
-    assert ("`vfiotop unbind 0000:01:00.0`" in (check.mend or "")) is named
+    assert ("`vfiotop unbind 0000:01:00.0`" in (check.fix or "")) is named
 
 
 @pytest.mark.parametrize("state", ["running", "paused"])
@@ -369,7 +369,7 @@ def test_a_card_that_another_guest_has_is_not_advised_for_the_host(state: Any) -
     gpu = view.gpu(CARD)
     assert gpu is not None
     check = r465.two_gpus(gpu, view)
-    assert (check.verdict, "vfiotop unbind" in (check.mend or "")) == ("fail", False)
+    assert (check.verdict, "vfiotop unbind" in (check.fix or "")) == ("fail", False)
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
@@ -423,12 +423,12 @@ def test_a_holder_is_named_with_how_to_stop_it() -> None:
     seen = the(made, "holders")
     assert seen.verdict == "fail"
     assert "nvidia-persiste (812, /dev/nvidia1)" in seen.why
-    assert seen.mend == "systemctl stop nvidia-persistenced.service"
-    assert [(h.pid, h.what, h.stop) for h in made.holders] == [(812, "/dev/nvidia1", seen.mend)]
+    assert seen.fix == "systemctl stop nvidia-persistenced.service"
+    assert [(h.pid, h.what, h.stop) for h in made.holders] == [(812, "/dev/nvidia1", seen.fix)]
 
 
 @pytest.mark.parametrize(
-    ("facts", "mend"),
+    ("facts", "fix"),
     [
         ({"name": "Xorg", "unit": "session-2.scope"}, "log out of the desktop"),
         ({"name": "pipewire", "unit": "pipewire.service", "of_user": True},
@@ -439,8 +439,8 @@ def test_a_holder_is_named_with_how_to_stop_it() -> None:
         ({"name": "game"}, "close game, or kill 812"),
     ],
 )  # fmt: skip
-def test_how_a_holder_is_stopped(facts: dict[str, Any], mend: str) -> None:
-    assert (the(plan(holders=held(**facts)), "holders").mend or "").startswith(mend)
+def test_how_a_holder_is_stopped(facts: dict[str, Any], fix: str) -> None:
+    assert (the(plan(holders=held(**facts)), "holders").fix or "").startswith(fix)
 
 
 def test_a_holder_of_the_sound_counts_and_one_of_another_card_does_not() -> None:

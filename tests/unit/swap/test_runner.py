@@ -30,7 +30,7 @@ from tui.model import (
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.plan import homeward, steps
+from tui.swap.plan import steps, with_host_drivers
 from tui.swap.runner import SETTLE_S, Runner
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -157,7 +157,7 @@ class Rig:
         self.plan = self.planned(direction)
         self.unknown = self.plan.steps
         if direction == "unbind":
-            self.plan = replace(self.plan, steps=homeward(self.unknown, HOST))
+            self.plan = replace(self.plan, steps=with_host_drivers(self.unknown, HOST))
 
     def planned(self, direction: Direction) -> Plan:
         """The plan from where the functions are now."""
@@ -234,7 +234,9 @@ def test_an_unbind_clears_what_the_bind_set(unbind: Rig) -> None:
 
 def test_a_function_that_had_no_driver_has_none_again(unbind: Rig) -> None:
     unbind.machine.ignored = {("probe", SOUND)}
-    unbind.plan = replace(unbind.plan, steps=homeward(unbind.plan.steps, {**HOST, SOUND: None}))
+    unbind.plan = replace(
+        unbind.plan, steps=with_host_drivers(unbind.plan.steps, {**HOST, SOUND: None})
+    )
     assert unbind.run().state == "done"
 
 
@@ -613,7 +615,10 @@ def seen_now(rig: Rig) -> Plan:
     direction = rig.plan.direction
     left = steps(seen, direction)
     return Plan(
-        direction, CARD, rig.plan.moves, homeward(left, HOST) if direction == "unbind" else left
+        direction,
+        CARD,
+        rig.plan.moves,
+        with_host_drivers(left, HOST) if direction == "unbind" else left,
     )
 
 
@@ -727,7 +732,7 @@ def test_a_stub_is_left_for_the_host_and_is_no_home(tmp_path: Path) -> None:
     assert (entry.state, back.machine.drivers) == ("done", VFIO)
     assert entry.host_drivers == {CARD: "nvidia"}
     back.plan = back.planned("unbind")
-    back.plan = replace(back.plan, steps=homeward(back.plan.steps, entry.host_drivers))
+    back.plan = replace(back.plan, steps=with_host_drivers(back.plan.steps, entry.host_drivers))
     assert back.run(home=entry.home).state == "done"
     assert back.machine.drivers == HOST
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from tui.terminal.input import ESCAPE_S, LONGEST, PASTE_LIMIT, PASTE_PAUSE_S, PAUSE_S, Typed
+from tui.terminal.input import ESCAPE_S, LONGEST, PASTE_LIMIT, PASTE_PAUSE_S, PAUSE_S, InputParser
 from tui.terminal.sequences import FARTHEST
 
 NINES = "9" * 5000
@@ -38,7 +38,7 @@ def words(found: list[Message]) -> list[str]:
 def told(*pieces: str | float) -> list[str]:
     """What comes of texts and of pauses, in seconds, between them."""
     clock = Clock()
-    typed, found = Typed(clock), list[Message]()
+    typed, found = InputParser(clock), list[Message]()
     for piece in pieces:
         if isinstance(piece, float):
             clock.now += piece
@@ -126,7 +126,7 @@ def test_what_does_not_end_is_given_up(pieces: tuple[str | float, ...], keys: li
 
 def test_it_says_when_a_pause_means_something() -> None:
     clock = Clock()
-    typed = Typed(clock)
+    typed = InputParser(clock)
     assert typed.due_s is None
     typed.feed("\x1b")
     clock.now += ESCAPE_S / 2
@@ -137,7 +137,7 @@ def test_it_says_when_a_pause_means_something() -> None:
     assert typed.due_s is None
 
 
-def held(typed: Typed) -> int:
+def held(typed: InputParser) -> int:
     return len(typed._held) + len(typed._tail)
 
 
@@ -152,7 +152,7 @@ def held(typed: Typed) -> int:
     ],
 )
 def test_what_never_ends_takes_no_memory(begins: str, most: int) -> None:
-    typed = Typed(Clock())
+    typed = InputParser(Clock())
     typed.feed(begins)
     for _ in range(20):
         assert typed.feed("1" * 1000) == []
@@ -195,7 +195,7 @@ def is_sane(event: Message) -> bool:
 @example([("\x1b[0;1;0:0u", 0.0), ("\x1b[;;u\x1b[u\x1b[~\x1b[;~", 0.0)])
 def test_anything_gives_events_that_make_sense(stream: list[tuple[str, float]]) -> None:
     clock = Clock()
-    typed = Typed(clock)
+    typed = InputParser(clock)
     for text, pause in stream:
         found = typed.feed(text)
         clock.now += pause

@@ -59,7 +59,7 @@ _BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
 _UNKNOWN_FIELD = re.compile(r'Field "([a-z_.]{1,40})" is not a valid field to query')
 
 
-class Nonsense(ValueError):
+class MalformedOutput(ValueError):
     """An answer that nvidia-smi does not give, and what is wrong with it."""
 
 
@@ -85,14 +85,14 @@ def parse(output: str, fields: Sequence[str]) -> tuple[str | None, tuple[GuestCa
     are left out where there are whole ones (``remarks``)."""
     lines = [line for line in output.splitlines() if line.strip()]
     if not lines:
-        raise Nonsense("it says nothing")
+        raise MalformedOutput("it says nothing")
     of_cards = [line for line in lines if _is_row(line)]
     rows = [_row(line, fields) for line in of_cards if _is_whole(line, fields)]
     if not rows:
         _row((of_cards or lines)[0], fields)
-        raise Nonsense("it gives no PCI id")
+        raise MalformedOutput("it gives no PCI id")
     if len(rows) > CARDS_LIMIT:
-        raise Nonsense(f"it tells of more than {CARDS_LIMIT} cards")
+        raise MalformedOutput(f"it tells of more than {CARDS_LIMIT} cards")
     told = {row["driver_version"] for row in rows if _VERSION.fullmatch(row["driver_version"])}
     version = told.pop() if len(told) == 1 else None
     return version, tuple(_card(row) for row in rows)
@@ -165,14 +165,14 @@ def _is_whole(line: str, fields: Sequence[str]) -> bool:
 def _row(line: str, fields: Sequence[str]) -> dict[str, str]:
     columns = _columns(line, fields)
     if len(columns) != len(fields):
-        raise Nonsense(f"it gives {len(columns)} values where {len(fields)} were asked for")
+        raise MalformedOutput(f"it gives {len(columns)} values where {len(fields)} were asked for")
     return {field: column.strip() for field, column in zip(fields, columns, strict=True)}
 
 
 def _card(row: dict[str, str]) -> GuestCard:
     ids = _ID.fullmatch(row["pci.device_id"])
     if ids is None:
-        raise Nonsense("it gives no PCI id")
+        raise MalformedOutput("it gives no PCI id")
     subsystem = _ID.fullmatch(row["pci.sub_device_id"])
     values = {
         metric: _value(row.get(field, ""), whole=metric in _WHOLE)

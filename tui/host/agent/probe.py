@@ -15,7 +15,7 @@ from tui.host.agent.nvidia_smi import (
     FIELDS,
     OUTPUT_LIMIT,
     PATHS,
-    Nonsense,
+    MalformedOutput,
     arguments,
     has_rows,
     parse,
@@ -41,7 +41,7 @@ RETRIES = (10.0, 30.0, 60.0, 300.0)
 """Seconds until a guest is asked again, after one, two, ... failures in a row."""
 
 
-class Talk:
+class GuestProbe:
     """What is known of one run of a guest. ``every`` is the shortest time between readings
     in seconds; ``clock`` gives monotonic seconds, ``wait`` lets some of them go by."""
 
@@ -62,7 +62,7 @@ class Talk:
         self.remarks: tuple[str, ...] = ()
         """What nvidia-smi said beside its last answer, safe to draw."""
 
-    def welcome_back(self) -> None:
+    def reset_backoff(self) -> None:
         """It was not asked for a while: what kept it from answering may have changed."""
         self._failures = 0
         if self._asked_at is not None:
@@ -78,7 +78,7 @@ class Talk:
             ended, fields = self._query(agent)
             found = parse(ended.output, fields)
             self.remarks = _remarks(ended, fields, found[1])
-        except Nonsense as error:
+        except MalformedOutput as error:
             self._failed(lasting=True)
             raise AgentError(f"nvidia-smi in the guest makes no sense: {error}") from error
         except AgentError as error:
@@ -173,7 +173,7 @@ class Talk:
 
 def _bounded(ended: Outcome) -> Outcome:
     if max(len(ended.output), len(ended.errors)) > OUTPUT_LIMIT:
-        raise Nonsense("it says far more than was asked")
+        raise MalformedOutput("it says far more than was asked")
     return ended
 
 

@@ -17,7 +17,7 @@ import libvirt_qemu
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.agent.channel import Agent, AgentError
-from tui.host.agent.probe import Talk
+from tui.host.agent.probe import GuestProbe
 from tui.host.calls import CallLog
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.errors import (
@@ -29,7 +29,7 @@ from tui.host.libvirt.errors import (
     why_lost,
     why_not_open,
 )
-from tui.model import CLOCK, AgentReading, Attention, GuestSays
+from tui.model import CLOCK, AgentReading, Demand, GuestSays
 
 ANSWER_S = 2
 """Whole seconds that an agent gets for one answer; others who ask it wait as long."""
@@ -62,16 +62,16 @@ class AgentSource:
         self._clock = clock
         self._now = now
         self._wake: Wake = lambda: None
-        self._attention = Attention()
+        self._attention = Demand()
         self._seen: tuple[str, ...] = ()
         self._connection: Connection | None = None
-        self._talks: dict[str, tuple[int, Talk]] = {}
+        self._talks: dict[str, tuple[int, GuestProbe]] = {}
         self._says: dict[str, GuestSays] = {}
         self._timer: threading.Timer | None = None
         self._closing = threading.Event()
         self._busy = threading.Lock()
 
-    def attend(self, attention: Attention) -> None:
+    def set_demand(self, attention: Demand) -> None:
         """From now on these guests are asked, and no other."""
         if attention != self._attention:
             self._attention = attention
@@ -122,7 +122,7 @@ class AgentSource:
     def _welcome(self, guests: tuple[str, ...]) -> None:
         for uuid in guests:
             if uuid not in self._seen and uuid in self._talks:
-                self._talks[uuid][1].welcome_back()
+                self._talks[uuid][1].reset_backoff()
         self._seen = guests
 
     def _guest(self, connection: Connection, uuid: str) -> GuestSays:
@@ -143,11 +143,11 @@ class AgentSource:
         self._says[uuid] = says
         return says
 
-    def _talk(self, uuid: str, run: int) -> Talk:
+    def _talk(self, uuid: str, run: int) -> GuestProbe:
         """The one of this run of the guest: another run may be another system."""
         known = self._talks.get(uuid)
         if known is None or known[0] != run:
-            known = self._talks[uuid] = run, Talk(self._every, self._clock, self._wait)
+            known = self._talks[uuid] = run, GuestProbe(self._every, self._clock, self._wait)
             self._says.pop(uuid, None)
         return known[1]
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol
 
 from tui.host import Forbids, HostError, Wake
-from tui.host.demo.machine import Machine, Tenant
+from tui.host.demo.machine import DemoDomain, Machine
 from tui.host.demo.traces import States
 from tui.model import GuestAction, Guests
 
@@ -50,7 +50,7 @@ class _Life:
 class DemoGuests:
     """What the user did to the domains of a ``machine``; from any thread."""
 
-    forbidden = None
+    unavailable_reason = None
 
     def __init__(self, machine: Machine, clock: Clock, began: datetime) -> None:
         self._machine, self._clock, self._began = machine, clock, began
@@ -98,7 +98,7 @@ class DemoGuests:
     def define(self, uuid: str, before: str, after: str) -> None:
         raise HostError("the guests of a simulated host have no definition to be changed")
 
-    def _tenant(self, uuid: str) -> Tenant:
+    def _tenant(self, uuid: str) -> DemoDomain:
         names = {d.uuid: d.name for d in self.guests(self._clock.seconds()).domains}
         found = next((t for t in self._machine.tenants if t.name == names.get(uuid)), None)
         if found is None:
@@ -106,7 +106,7 @@ class DemoGuests:
         return found
 
     def _live(
-        self, tenant: Tenant, *steps: tuple[float, str], booted_s: float | None = None
+        self, tenant: DemoDomain, *steps: tuple[float, str], booted_s: float | None = None
     ) -> None:
         with self._lock:
             before = self._lives.get(tenant.name)

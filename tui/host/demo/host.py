@@ -21,7 +21,7 @@ from tui.host.demo.machine import Machine, next_asked
 from tui.host.demo.scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo.swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
-from tui.model import CLOCK, AgentReading, Attention, SourceName
+from tui.model import CLOCK, AgentReading, Demand, SourceName
 
 T = TypeVar("T")
 
@@ -203,7 +203,7 @@ def demo_host(
     guests: DemoGuests | None = None,
 ) -> Host:
     """The simulated host of a scenario. ``faults`` is looked into on every reading, so
-    that a source may break and mend while the host is in use; ``swaps`` and ``guests`` are
+    that a source may break and fix while the host is in use; ``swaps`` and ``guests`` are
     those of another host that is to be the same machine. Raises ``UnknownScenario``."""
     if scenario not in _SCENARIOS:
         raise UnknownScenario(scenario)
@@ -214,7 +214,7 @@ def demo_host(
     swaps = swaps or DemoSwaps(machine, time_, time_.now)
     lives = guests or DemoGuests(machine, time_, began)
 
-    attention = [Attention()]
+    attention = [Demand()]
     asks: set[Wake] = set()
 
     def now_on(at: float) -> Machine:
@@ -225,7 +225,7 @@ def demo_host(
             raise NothingToRead("quiet: the guest is not asked")
         return now_on(at).agent(lives.guests(at), at, began)
 
-    def attend(to: Attention) -> None:
+    def attend(to: Demand) -> None:
         attention[0] = to
         for wake in asks:
             wake()
@@ -254,8 +254,8 @@ def demo_host(
         mover=swaps,
         control=lives,
         now=time_.now,
-        attend=attend,
-        again=lambda: demo_host(
+        set_demand=attend,
+        reopen=lambda: demo_host(
             scenario, seed=seed, clock=time_, faults=faults, swaps=swaps, guests=lives
         ),
     )

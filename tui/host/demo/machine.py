@@ -44,7 +44,7 @@ SHUT_OFF = Cycle.always("shut off")
 
 
 @dataclass(frozen=True)
-class Tenant:
+class DemoDomain:
     """A domain, and what it does over time. Its peaks are bytes per second: of disk reads
     and writes while ``disk`` is 1, of the network in and out while ``load`` is 1.
     ``uptime_s`` is how long it has run already when the simulation begins."""
@@ -101,7 +101,7 @@ class Machine:
 
     functions: tuple[PciFunction, ...]
     cards: tuple[DemoCard, ...]
-    tenants: tuple[Tenant, ...] = ()
+    tenants: tuple[DemoDomain, ...] = ()
     iommu: IommuKind = "amd"
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"

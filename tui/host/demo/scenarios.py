@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, crowd, functions
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
-from tui.host.demo.machine import RUNNING, SHUT_OFF, Machine, Tenant
+from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.model import HostFacts, PciFunction
 
@@ -149,7 +149,7 @@ def many(seed: int) -> Machine:
         for n, gpu in enumerate(gpus)
     ]  # fmt: skip
     tenants = [
-        Tenant(
+        DemoDomain(
             f"node-{n:02}", RUNNING if n < 60 else SHUT_OFF, 4, 8192, seed=seed + n,
             hostdevs=(gpus[4], audio[4]) if n == 0 else (),
             load=Scenes(((50, 0.2), (30, 0.7)), seed + n, 0.3),
@@ -199,7 +199,7 @@ def _resting(seed: int, states: Cycle = UP) -> DemoCard:
     return DemoCard(FIRST, RTX_4090, states=states, seed=seed + 1)
 
 
-def _at_rest(seed: int) -> tuple[Tenant, ...]:
+def _at_rest(seed: int) -> tuple[DemoDomain, ...]:
     return (_win11(False, seed), _debian_build(), _fedora_ci(seed))
 
 
@@ -208,20 +208,20 @@ def _win11(
     seed: int,
     hostdevs: tuple[str, ...] = (FIRST, FIRST_AUDIO),
     memory_mib: int = 16384,
-) -> Tenant:
-    return Tenant(
+) -> DemoDomain:
+    return DemoDomain(
         "win11", RUNNING if plays else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
     )  # fmt: skip
 
 
-def _debian_build() -> Tenant:
-    return Tenant("debian-build", SHUT_OFF, 12, 8192)
+def _debian_build() -> DemoDomain:
+    return DemoDomain("debian-build", SHUT_OFF, 12, 8192)
 
 
-def _fedora_ci(seed: int) -> Tenant:
+def _fedora_ci(seed: int) -> DemoDomain:
     """A domain that starts for a while, again and again, by somebody else's hand."""
-    return Tenant(
+    return DemoDomain(
         "fedora-ci", Cycle((45, "shut off"), (90, "running"), (105, "shut off")), 4, 4096,
         load=Scenes(((45, 0.0), (20, 0.35), (60, 0.94), (115, 0.0)), seed + 5),
         disk=Scenes(((45, 0.0), (20, 0.5), (60, 0.12), (115, 0.0)), seed + 6, 0.4),

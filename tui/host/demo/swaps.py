@@ -125,8 +125,8 @@ class DemoSwaps:
 
     # --- who asks for one ---
 
-    forbidden = None
-    asks = False
+    unavailable_reason = None
+    needs_terminal = False
 
     def begin(self, request: SwapRequest) -> str:
         direction, address = request.action, request.address or ""

@@ -20,7 +20,7 @@ from tui.host.drm.clients import Clients
 from tui.host.drm.hwmon import CardPower
 from tui.host.drm.power import read_power
 from tui.host.drm.usage import Use
-from tui.host.idle import Power, Rest
+from tui.host.idle import IdlePolicy, Power
 from tui.host.pci.source import PciSource
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -59,13 +59,13 @@ class DrmSource:
         self._now = now
         self._clients = Clients(proc, clock)
         self._meters: dict[str, CardPower] = {}
-        self._rest = Rest(clock)
+        self._rest = IdlePolicy(clock)
 
     def read(self) -> DrmReading:
         """One reading, ordered by address. Raises ``NothingToRead``: no such card, or none
         that may be read now; ``HostError`` where there are no PCI devices."""
         cards = [card for address in self._pci.gpus() if (card := self._card(address))]
-        wanted = frozenset(self._rest.wanted(card.power for card in cards))
+        wanted = frozenset(self._rest.readable(card.power for card in cards))
         awake = [card for card in cards if card.address in wanted]
         self._meters = {a: meter for a, meter in self._meters.items() if a in wanted}
         if not awake:
@@ -75,7 +75,7 @@ class DrmSource:
         uses = self._clients.read({card.address: card.directory for card in awake})
         read = [self._read(card, uses[card.address], taken_at) for card in awake]
         reading = DrmReading(tuple(sorted(read, key=lambda card: card.address)))
-        self._rest.saw(_as_loads(reading), [card.power for card in awake])
+        self._rest.observe(_as_loads(reading), [card.power for card in awake])
         return reading
 
     def watch(self, wake: Wake) -> None:

@@ -11,7 +11,7 @@ from tui.host.libvirt.connection import Connection
 T = TypeVar("T")
 
 
-class Line:
+class AbandonableConnection:
     """A connection that may be given up in the middle of a call. libvirt would free it under
     that call, so it is closed when the last has returned."""
 

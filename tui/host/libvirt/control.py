@@ -19,9 +19,9 @@ from tui.host import Forbids, HostError, Unsettled
 from tui.host.journal.file import Journal, JournalError
 from tui.host.libvirt.domain_xml import DefinitionError, definition
 from tui.host.libvirt.errors import AGENT_FAILED
-from tui.host.libvirt.operation import Lost, OneDomain, Patience, Seen
+from tui.host.libvirt.operation import AnswerLost, DomainOperation, DomainStatus, Timeouts
 from tui.host.libvirt.source import GuestsSource
-from tui.host.libvirt.start import Start
+from tui.host.libvirt.start import PausedStart
 from tui.host.proc.process import is_alive
 from tui.host.timeout import within
 from tui.model import GuestAction, Guests, HostDev
@@ -36,20 +36,20 @@ VERBS = {"stop": "shut down", "force-off": "force off"}
 class LibvirtControl:
     """The domains of a libvirt URI, for whoever may act through it."""
 
-    forbidden: str | None = None
+    unavailable_reason: str | None = None
 
     def __init__(
-        self, uri: str, journal: Journal | None = None, patience: Patience | None = None
+        self, uri: str, journal: Journal | None = None, patience: Timeouts | None = None
     ) -> None:
         self._uri = uri
         self._journal = journal or Journal()
-        self._patience = patience or Patience()
+        self._patience = patience or Timeouts()
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         with self._guest(action, uuid, name) as guest:
             try:
                 guest.ask(_DEEDS[action])
-            except Lost:
+            except AnswerLost:
                 _unanswered(action, guest)
             except libvirt.libvirtError as error:
                 if action not in ("stop", "force-off") or not _is_off(guest):
@@ -60,15 +60,15 @@ class LibvirtControl:
             reason = forbids(self._all_guests())
             if reason is not None:
                 raise HostError(reason)
-            begun = Start(guest, self._patience)
+            begun = PausedStart(guest, self._patience)
             begun.create()
             # Somebody else may have started one between the look and the start. Ours has not
             # run yet: nothing is lost when it is ended.
             reason = self._why_not_run(forbids)
             if reason is not None:
-                begun.take_back(reason)
+                begun.undo(reason)
                 raise HostError(reason)
-            begun.let_run()
+            begun.resume()
 
     def definition(self, uuid: str) -> str:
         with self._guest("read", uuid) as guest:
@@ -80,7 +80,7 @@ class LibvirtControl:
                 raise HostError("somebody has changed the guest meanwhile: look at it again")
             try:
                 guest.ask(lambda domain: domain.connect().defineXML(after))
-            except Lost:
+            except AnswerLost:
                 _redefined(guest, before, after)
             except libvirt.libvirtError as error:
                 raise guest.refused(error) from error
@@ -88,8 +88,8 @@ class LibvirtControl:
     # --- what each needs ---
 
     @contextmanager
-    def _guest(self, what: str, uuid: str, name: str | None = None) -> Iterator[OneDomain]:
-        guest = OneDomain(self._uri, uuid, VERBS.get(what, what), name, self._patience)
+    def _guest(self, what: str, uuid: str, name: str | None = None) -> Iterator[DomainOperation]:
+        guest = DomainOperation(self._uri, uuid, VERBS.get(what, what), name, self._patience)
         try:
             yield guest
         finally:
@@ -180,7 +180,7 @@ _DEEDS: dict[GuestAction, Callable[[libvirt.virDomain], object]] = {
 }  # fmt: skip
 
 
-_WANTED: dict[GuestAction, tuple[str, Callable[[Seen], bool]]] = {
+_WANTED: dict[GuestAction, tuple[str, Callable[[DomainStatus], bool]]] = {
     "pause": ("paused", lambda seen: seen.state == "paused"),
     "resume": ("resumed", lambda seen: seen.runs),
     "force-off": ("forced off", lambda seen: seen.off),
@@ -188,7 +188,7 @@ _WANTED: dict[GuestAction, tuple[str, Callable[[Seen], bool]]] = {
 """What becomes of a domain, and whether it has."""
 
 
-def _unanswered(action: GuestAction, guest: OneDomain) -> None:
+def _unanswered(action: GuestAction, guest: DomainOperation) -> None:
     """Find out what became of a request. Of a stop that is for whoever waits for its end."""
     if action == "stop":
         return
@@ -210,20 +210,20 @@ def _unanswered(action: GuestAction, guest: OneDomain) -> None:
         )
 
 
-def _is_off(guest: OneDomain) -> bool:
+def _is_off(guest: DomainOperation) -> bool:
     """Whether a deed failed because there is nothing left to stop."""
     try:
         return guest.seen().off
-    except (libvirt.libvirtError, Lost):
+    except (libvirt.libvirtError, AnswerLost):
         return False
 
 
-def _read(guest: OneDomain) -> str:
+def _read(guest: DomainOperation) -> str:
     try:
         return guest.ask(_inactive_xml)
     except libvirt.libvirtError as error:
         raise guest.refused(error) from error
-    except Lost as error:
+    except AnswerLost as error:
         raise HostError(f"libvirt did not answer: “{guest.shown}” was left alone") from error
 
 
@@ -231,7 +231,7 @@ def _inactive_xml(domain: libvirt.virDomain) -> str:
     return str(domain.XMLDesc(_INACTIVE))
 
 
-def _redefined(guest: OneDomain, before: str, after: str) -> None:
+def _redefined(guest: DomainOperation, before: str, after: str) -> None:
     """Find out what became of a definition whose answer was lost. libvirt writes it in its
     own way, so it is what it says that is compared."""
     xml = guest.settled(lambda: guest.ask(_inactive_xml), lambda xml: xml != before)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from xml.etree import ElementTree  # nosec B405  # only elements that were parsed are looked at
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
-from tui.host.libvirt.qemu_args import Taken, overridden, taken
+from tui.host.libvirt.qemu_args import HostArguments, host_arguments, overridden
 from tui.model import HostDev, HostDevBy
 
 _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
@@ -36,7 +36,7 @@ _HAVE_SOURCES = ("disk", "mirror", "backingStore", "dataStore")
 
 
 @dataclass(frozen=True, slots=True)
-class Takes:
+class HostDevices:
     """The PCI functions, and the mediated devices by UUID. ``unclear``: why there may be more."""
 
     hostdevs: tuple[HostDev, ...]
@@ -44,7 +44,7 @@ class Takes:
     unclear: str | None
 
 
-def takes(domain: ElementTree.Element) -> Takes:
+def host_devices(domain: ElementTree.Element) -> HostDevices:
     """What a <domain> takes. Raises ``DefinitionError`` where an element does not say it."""
     found = list(_elements(domain))
     mdevs = [_mdev(dev) for dev in domain.iterfind("devices/hostdev[@type='mdev']")]
@@ -57,7 +57,7 @@ def takes(domain: ElementTree.Element) -> Takes:
             else:
                 found.append(HostDev(of, managed=False, by="mdev"))
         unclear = unclear or by_qemu.doubt
-    return Takes(tuple(found), tuple(dict.fromkeys(mdevs)), unclear)
+    return HostDevices(tuple(found), tuple(dict.fromkeys(mdevs)), unclear)
 
 
 def _elements(domain: ElementTree.Element) -> Iterator[HostDev]:
@@ -96,10 +96,10 @@ def _mdev(device: ElementTree.Element) -> str:
         raise DefinitionError("an mdev has no valid UUID") from invalid
 
 
-def _by_qemu(domain: ElementTree.Element) -> Iterator[Taken]:
+def _by_qemu(domain: ElementTree.Element) -> Iterator[HostArguments]:
     for space in (_QEMU, _XEN):
         for line in domain.iterfind(f"{space}commandline"):
-            yield taken([arg.get("value", "") for arg in line.iterfind(f"{space}arg")])
+            yield host_arguments([arg.get("value", "") for arg in line.iterfind(f"{space}arg")])
     for frontend in domain.iterfind(f"{_QEMU}override/{_QEMU}device/{_QEMU}frontend"):
         yield overridden({
             each.get("name", ""): each.get("value", "")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
-from tui.host.libvirt.domain_takes import takes
+from tui.host.libvirt.domain_takes import host_devices
 from tui.host.pci.mdevs import parent
 from tui.host.tree import Tree
 from tui.model import HostDev
@@ -67,7 +67,7 @@ def definition(xml: str, file: str | None = None) -> Definition:
     it has no valid UUID, and there may be libvirt's own <domstatus> or <domainsnapshot> around
     it. Raises ``DefinitionError``."""
     domain = _parse(xml, wrapped=file is not None)
-    taken = takes(domain)
+    taken = host_devices(domain)
     return Definition(
         name=_name(domain),
         uuid=_uuid(domain, file),

@@ -16,7 +16,7 @@ from typing import TypeVar
 import libvirt
 
 from tui.host import HostError
-from tui.host.libvirt.abandonable import Line
+from tui.host.libvirt.abandonable import AbandonableConnection
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.errors import NO_DOMAIN, is_lost, why_not_done, why_not_open
 from tui.host.libvirt.source import STATES
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Timeouts:
     """Seconds: ``open`` that libvirt gets to accept a connection, ``answer`` and ``start`` to
     answer a request and the one that starts a guest, which may wait for much memory; ``look``
     to tell of all domains. After a lost answer the domain is looked at for ``settle``; where
@@ -45,12 +45,12 @@ class Patience:
     pause: float = 0.25
 
 
-class Lost(Exception):
+class AnswerLost(Exception):
     """libvirt's answer to a request never came."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class DomainStatus:
     """A domain at one time. ``state`` is ``None`` where it is gone; ``busy``: libvirt is at
     work on it, be it that its QEMU comes up or that a request is not done yet; ``run`` is
     libvirt's id of the run that it is in, -1 while it is off."""
@@ -72,12 +72,12 @@ class Seen:
         return "it is not defined any more" if self.state is None else f"it is {self.state}"
 
 
-class OneDomain:
+class DomainOperation:
     """A domain by UUID, called ``name`` where that is not ``None``, to do ``what`` to it.
     Raises ``HostError`` where it cannot be reached, or is called otherwise."""
 
     def __init__(
-        self, uri: str, uuid: str, what: str, name: str | None, patience: Patience
+        self, uri: str, uuid: str, what: str, name: str | None, patience: Timeouts
     ) -> None:
         self._uri, self._uuid, self._what, self._patience = uri, uuid, what, patience
         self._line = self._connected()
@@ -88,7 +88,7 @@ class OneDomain:
         except libvirt.libvirtError as error:
             self.close()
             raise HostError(why_not_done(error, what, name or uuid)) from error
-        except Lost as error:
+        except AnswerLost as error:
             self.close()
             raise HostError(_silent(uri)) from error
         if name is not None and self.name != name:
@@ -119,11 +119,11 @@ class OneDomain:
             return within(seconds or self._patience.answer, lambda: line.used(call))
         except TimeoutError as error:
             line.close()
-            raise Lost from error
+            raise AnswerLost from error
         except libvirt.libvirtError as error:
             if is_lost(error) or not line.alive:
                 line.close()
-                raise Lost from error
+                raise AnswerLost from error
             raise
 
     def _looked_up(self, connection: Connection) -> libvirt.virDomain:
@@ -133,20 +133,20 @@ class OneDomain:
         """libvirt's refusal in a sentence."""
         return HostError(why_not_done(error, self._what, self.name))
 
-    def seen(self) -> Seen:
+    def seen(self) -> DomainStatus:
         """The domain as it is now. Raises ``Lost`` and ``libvirtError``."""
         try:
             domain = self._ask(self._looked_up)
             if domain.name() != self.name:
-                return Seen(None)
+                return DomainStatus(None)
             self._domain = domain
             state, reason = self.ask(lambda domain: domain.state())
         except libvirt.libvirtError as error:
             if error.get_error_code() != NO_DOMAIN:
                 raise
-            return Seen(None)
+            return DomainStatus(None)
         busy = (state, reason) == _STARTING or (domain.ID() >= 0 and self._at_work())
-        return Seen(STATES.get(state, "unknown"), busy, domain.ID())
+        return DomainStatus(STATES.get(state, "unknown"), busy, domain.ID())
 
     def _at_work(self) -> bool:
         """virDomainGetControlInfo: whether a request on the running domain is not done yet."""
@@ -178,13 +178,13 @@ class OneDomain:
             try:
                 self._connect_anew()
                 seen = look()
-            except (HostError, libvirt.libvirtError, Lost):
+            except (HostError, libvirt.libvirtError, AnswerLost):
                 last = None
             else:
                 if done(seen):
                     return seen
                 now = time.monotonic()
-                if seen != last or (isinstance(seen, Seen) and seen.busy):
+                if seen != last or (isinstance(seen, DomainStatus) and seen.busy):
                     last, since = seen, now
                 elif now - since >= self._patience.steady:
                     return seen
@@ -198,7 +198,7 @@ class OneDomain:
             self._line = self._connected()
             self._domain = self._ask(self._looked_up)
 
-    def _connected(self) -> Line:
+    def _connected(self) -> AbandonableConnection:
         def opened() -> Connection:
             return Connection(self._uri, readonly=False, changed=lambda _: None)
 
@@ -214,7 +214,7 @@ class OneDomain:
                 f"{visible(self._uri)} lets you only look: join the group libvirt, or run this "
                 "as root"
             )
-        return Line(connection)
+        return AbandonableConnection(connection)
 
 
 def _silent(uri: str) -> str:

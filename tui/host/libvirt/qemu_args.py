@@ -43,7 +43,7 @@ _SPEAKS_OF_IT = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")
 
 
 @dataclass(slots=True)
-class Taken:
+class HostArguments:
     """What is taken. ``doubt`` is why there may be more, in a few words."""
 
     functions: list[str] = field(default_factory=list)
@@ -93,9 +93,9 @@ def host_address(text: str) -> str | None:
     return f"{domain:04x}:{bus:02x}:{slot:02x}.{function}"
 
 
-def taken(words: Sequence[str]) -> Taken:
+def host_arguments(words: Sequence[str]) -> HostArguments:
     """What the words of a command line take, the program's own name left out or not."""
-    found = Taken()
+    found = HostArguments()
     for option, argument in _options(words):
         try:
             _note(found, option, argument)
@@ -122,7 +122,7 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield match[1], ""
 
 
-def _note(found: Taken, option: str, argument: str) -> None:
+def _note(found: HostArguments, option: str, argument: str) -> None:
     if option == "device":
         _device(found, read(argument, "driver"))
     elif option in _DRIVES or (not option and argument.startswith("nvme://")):
@@ -140,7 +140,7 @@ def _note(found: Taken, option: str, argument: str) -> None:
 # --- options ------------------------------------------------------------------------
 
 
-def _device(found: Taken, opts: Opts) -> None:
+def _device(found: HostArguments, opts: Opts) -> None:
     driver = str(opts.get("driver", "")).strip()
     if driver in _DEVICES:
         _vfio(found, opts)
@@ -148,7 +148,7 @@ def _device(found: Taken, opts: Opts) -> None:
         found.unclear("has a VFIO device of a kind that is not known here")
 
 
-def _vfio(found: Taken, opts: Opts) -> None:
+def _vfio(found: HostArguments, opts: Opts) -> None:
     """QEMU uses ``sysfsdev`` where there are both (hw/vfio/pci.c)."""
     hosts = [str(opts[key]) for key in _HOSTS if key in opts]
     if "sysfsdev" in opts:
@@ -159,7 +159,7 @@ def _vfio(found: Taken, opts: Opts) -> None:
         found.unclear("has a VFIO device without an address")
 
 
-def _drive(found: Taken, argument: str, opts: Opts) -> None:
+def _drive(found: HostArguments, argument: str, opts: Opts) -> None:
     """QEMU's own NVMe driver takes the function from the host (block/nvme.c), and so does
     libblkio's (block/blkio.c)."""
     for address in _NVME.findall(argument):
@@ -175,14 +175,14 @@ def _drive(found: Taken, argument: str, opts: Opts) -> None:
                 found.by_path(str(level.get(f"{prefix}path", "")))
 
 
-def _set(found: Taken, argument: str) -> None:
+def _set(found: HostArguments, argument: str) -> None:
     """-set device.ID.host=ADDRESS changes a device that is made elsewhere."""
     key, _, value = argument.partition("=")
     if key.startswith("device."):
         _property(found, key.rpartition(".")[2], value)
 
 
-def _global(found: Taken, argument: str) -> None:
+def _global(found: HostArguments, argument: str) -> None:
     """-global vfio-pci.host=ADDRESS, or with driver=, property= and value=."""
     opts = read(argument, "")
     if "driver" in opts:
@@ -194,7 +194,7 @@ def _global(found: Taken, argument: str) -> None:
         _property(found, key, value)
 
 
-def _property(found: Taken, key: str, value: str) -> None:
+def _property(found: HostArguments, key: str, value: str) -> None:
     """``hostaddr`` is a number of other devices."""
     if key == "host" or (key == "hostaddr" and ":" in value):
         found.by_address(value)
@@ -202,9 +202,9 @@ def _property(found: Taken, key: str, value: str) -> None:
         found.by_path(value)
 
 
-def overridden(properties: Mapping[str, str]) -> Taken:
+def overridden(properties: Mapping[str, str]) -> HostArguments:
     """What a device takes whose properties libvirt's <qemu:override> changes."""
-    found = Taken()
+    found = HostArguments()
     for key, value in properties.items():
         _property(found, key, value)
         if key == "fd":

@@ -11,13 +11,13 @@ from collections.abc import Callable
 import libvirt
 
 from tui.host import HostError, Unsettled
-from tui.host.libvirt.operation import Lost, OneDomain, Patience, Seen
+from tui.host.libvirt.operation import AnswerLost, DomainOperation, DomainStatus, Timeouts
 
 
-class Start:
+class PausedStart:
     """The start of one guest."""
 
-    def __init__(self, guest: OneDomain, patience: Patience) -> None:
+    def __init__(self, guest: DomainOperation, patience: Timeouts) -> None:
         self._guest, self._patience = guest, patience
         self._run = -1
         """libvirt's id of the run that was begun."""
@@ -34,7 +34,7 @@ class Start:
             self._run = guest.ask(deed, self._patience.start)
         except libvirt.libvirtError as error:
             raise guest.refused(error) from error
-        except Lost:
+        except AnswerLost:
             seen = guest.settled(guest.seen, lambda seen: not seen.off and not seen.busy)
             if seen is None:
                 raise Unsettled(
@@ -47,7 +47,7 @@ class Start:
                 ) from None
             self._run = seen.run
 
-    def take_back(self, reason: str) -> None:
+    def undo(self, reason: str) -> None:
         """End it for ``reason``: it has not run yet. Raises ``Unsettled`` where it is not off
         then."""
         guest = self._guest
@@ -68,7 +68,7 @@ class Start:
         why = "libvirt's answer was lost"
         try:
             guest.ask(lambda domain: domain.destroy())
-        except Lost:
+        except AnswerLost:
             seen = guest.settled(guest.seen, _off)
         except libvirt.libvirtError as error:
             why, seen = str(guest.refused(error)), self._now()
@@ -77,14 +77,14 @@ class Start:
         if seen is None or not seen.off:
             raise self._half_way(f"{reason}. It could not be ended: {why}", seen)
 
-    def let_run(self) -> None:
+    def resume(self) -> None:
         """Let it run. Raises ``HostError`` where it is off then, ``Unsettled`` where it is
         anything else but running."""
         guest = self._guest
         why = "libvirt's answer was lost"
         try:
             guest.ask(lambda domain: domain.resume())
-        except Lost:
+        except AnswerLost:
             seen = guest.settled(guest.seen, _runs)
         except libvirt.libvirtError as error:
             why, seen = str(guest.refused(error)), self._now()
@@ -96,11 +96,11 @@ class Start:
             raise HostError(f"“{guest.shown}” was started and has ended: {why}, and {seen.words}")
         raise self._half_way(why, seen)
 
-    def _now(self) -> Seen | None:
-        any_will_do: Callable[[Seen], bool] = lambda _: True  # noqa: E731
+    def _now(self) -> DomainStatus | None:
+        any_will_do: Callable[[DomainStatus], bool] = lambda _: True  # noqa: E731
         return self._guest.settled(self._guest.seen, any_will_do)
 
-    def _half_way(self, why: str, seen: Seen | None) -> Unsettled:
+    def _half_way(self, why: str, seen: DomainStatus | None) -> Unsettled:
         name = self._guest.shown
         if seen is None:
             return Unsettled(
@@ -110,9 +110,9 @@ class Start:
         return Unsettled(f"“{name}” was started and is left {seen.state}: {why}", seen.state)
 
 
-def _off(seen: Seen) -> bool:
+def _off(seen: DomainStatus) -> bool:
     return seen.off
 
 
-def _runs(seen: Seen) -> bool:
+def _runs(seen: DomainStatus) -> bool:
     return seen.runs

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
-from tui.host.idle import Power, Rest
+from tui.host.idle import IdlePolicy, Power
 from tui.host.journal.file import Journal
 from tui.host.nvml.command import JOURNAL, Mark, command
 from tui.host.nvml.process import NvmlProcess
@@ -28,9 +28,9 @@ from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
 from tui.host.readiness.source import nvidia_module
 from tui.host.tree import Plain
-from tui.model import CLOCK, Attention, NvmlReading
+from tui.model import CLOCK, Demand, NvmlReading
 from tui.model.address import is_address
-from tui.rules.driver_gates import SPARED, never_recovers
+from tui.rules.driver_gates import RESERVED, never_recovers
 
 TIMEOUT = 3.0
 """Seconds for one answer; one reading of a busy card takes a few milliseconds."""
@@ -83,7 +83,7 @@ class NvmlSource:
         self._kept: tuple[str, ...] | None = None
         self._unseen: threading.Timer | None = None
         self._wake: Wake = lambda: None
-        self._rest = Rest(clock)
+        self._rest = IdlePolicy(clock)
         self._lock = threading.Lock()
         self._process: NvmlProcess | None = None
         self._held: tuple[str, ...] = ()
@@ -110,10 +110,10 @@ class NvmlSource:
             bound = self._bound()
             spared = self._spared(bound)
             cards = tuple(self._power(address) for address in bound if address not in spared)
-            wanted = self._rest.wanted(cards)
+            wanted = self._rest.readable(cards)
             process = self._process_for(wanted, mark)
             if process is None:
-                raise NothingToRead(SPARED) if spared and not cards else _nothing_to_read(cards)
+                raise NothingToRead(RESERVED) if spared and not cards else _nothing_to_read(cards)
         except HostError:
             self._end()
             raise
@@ -128,7 +128,9 @@ class NvmlSource:
                 ),
             )
             resting = tuple(card.address for card in cards if card.address not in wanted)
-            reading = replace(parse_reply(line, taken_at), spared=spared, resting=resting)
+            reading = replace(
+                parse_reply(line, taken_at), reserved_for_guest=spared, released_idle=resting
+            )
         except NothingToRead:
             self._end()
             raise
@@ -136,11 +138,11 @@ class NvmlSource:
             raise self._failed(error) from error
         self._answered = True
         self._failures, self._failure = 0, None
-        self._rest.saw(reading, cards)
+        self._rest.observe(reading, cards)
         self._calls.count("nvml", reading.asked)
         return reading
 
-    def attend(self, attention: Attention) -> None:
+    def set_demand(self, attention: Demand) -> None:
         """Take note of which cards are for a guest, and of whether somebody looks: a card that
         nobody looks at is let go of, so that it can sleep and leave."""
         if self._unseen is not None:
@@ -150,8 +152,8 @@ class NvmlSource:
             self._unseen = threading.Timer(UNSEEN_S, self._end)
             self._unseen.daemon = True
             self._unseen.start()
-        if attention.kept != self._kept:
-            self._kept = attention.kept
+        if attention.reserved != self._kept:
+            self._kept = attention.reserved
             self._wake()
 
     def watch(self, wake: Wake) -> None:
@@ -207,7 +209,7 @@ class NvmlSource:
             raise self._failure
 
     def _pause(self) -> float:
-        """Seconds from the last failure to the next start. What only the user can mend
+        """Seconds from the last failure to the next start. What only the user can fix
         is not tried often."""
         if isinstance(self._failure, NvmlFailed):
             return BACKOFF[-1]

@@ -11,7 +11,7 @@ from tui.host import sysfs
 from tui.host.pci.mdevs import shares
 from tui.host.pci.names import Names
 from tui.host.pci.power import read_status
-from tui.host.pci.uevent import told
+from tui.host.pci.uevent import parse
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, on_vfio
@@ -29,7 +29,7 @@ def read_function(
     code = at.read("class", sysfs.class_code)
     driver = at.link("driver", sysfs.driver_name)
     if copied and None in (vendor, device, code, driver):
-        again = told(at)
+        again = parse(at)
         vendor, device = vendor or again.vendor, device or again.device
         code, driver = code or again.class_code, driver or again.driver
     found = {"vendor": vendor, "device": device, "class": code, "driver": driver}
@@ -78,7 +78,7 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if driver is None and copied:
-        driver = told(at).driver
+        driver = parse(at).driver
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if awake else None  # its attributes resume a sleeping device

@@ -18,7 +18,7 @@ _IDS = re.compile(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Uevent:
     """As in ``PciFunction``; ``None`` is what it does not tell."""
 
     vendor: str | None = None
@@ -27,17 +27,17 @@ class Told:
     driver: str | None = None
 
 
-def told(at: Attributes) -> Told:
+def parse(at: Attributes) -> Uevent:
     """What the function's ``uevent`` tells; nothing where there is none that can be read."""
-    return at.read("uevent", _parsed) or Told()
+    return at.read("uevent", _parsed) or Uevent()
 
 
-def _parsed(text: str) -> Told:
+def _parsed(text: str) -> Uevent:
     found = dict(_LINE.findall(text))
     ids = _IDS.fullmatch(found.get("PCI_ID", ""))
     code = found.get("PCI_CLASS", "")
     driver = found.get("DRIVER")
-    return Told(
+    return Uevent(
         vendor=ids[1].lower() if ids else None,
         device=ids[2].lower() if ids else None,
         class_code=code.lower().zfill(6) if _CLASS.fullmatch(code) else None,

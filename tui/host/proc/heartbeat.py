@@ -15,11 +15,11 @@ LOOK = 0.2
 """Seconds between two signs of life within a process."""
 
 
-class TooMuch(Exception):
+class OutOfTime(Exception):
     """The time for one process is over."""
 
 
-class Beat:
+class Heartbeat:
     """Tells in a file which process is looked into: ``COUNT PID STAGE START NAME``."""
 
     def __init__(self, file: int, seconds: float) -> None:
@@ -42,7 +42,7 @@ class Beat:
         """There is progress. Raises ``TooMuch``; ends where nobody waits any more."""
         now = time.monotonic()
         if self._at[0] and now - self._began > self._seconds:
-            raise TooMuch
+            raise OutOfTime
         if now - self._told > LOOK:
             self._told = now
             self._tell()

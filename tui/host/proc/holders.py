@@ -21,7 +21,7 @@ from tui.host.nvml.command import is_reader
 from tui.host.proc.device_nodes import VFIO, Node, find
 from tui.host.proc.file_numbers import Number
 from tui.host.proc.scanner import PROCESS_S, SILENT_S, scan
-from tui.host.proc.visibility import mend
+from tui.host.proc.visibility import fix
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders, Unseen
 
@@ -76,7 +76,7 @@ def told(
         found["unseen"],
         tuple(sorted(named, key=lambda u: (u.why is None, u.pid))),
         why or blind,
-        help_ if why else mend() if found["unseen"] else None,
+        help_ if why else fix() if found["unseen"] else None,
     )
 
 

@@ -9,7 +9,7 @@ import os
 import time
 
 from tui.host.proc.file_numbers import Files, Number, Unasked
-from tui.host.proc.heartbeat import Beat, TooMuch
+from tui.host.proc.heartbeat import Heartbeat, OutOfTime
 from tui.host.proc.mounts import Types, lines
 from tui.host.proc.own_files import File, in_dev, interpreter, learn_memory, link
 from tui.host.proc.stat import Stat
@@ -64,7 +64,7 @@ class Scan:
     processes the stage from which on nothing is done, and their start."""
 
     def __init__(
-        self, proc: str, dev: str, wanted: Mapping[Number, str], beat: Beat,
+        self, proc: str, dev: str, wanted: Mapping[Number, str], beat: Heartbeat,
         left_out: Mapping[int, tuple[int, int]],
     ) -> None:  # fmt: skip
         self._proc, self._wanted, self._beat, self._left_out = proc, wanted, beat, left_out
@@ -128,7 +128,7 @@ class Scan:
             raise
         except PermissionError:
             found.fault(OTHERS)
-        except TooMuch:
+        except OutOfTime:
             found.fault(f"has more open or mapped than {self._beat.spent:.0f} s suffice for")
         except (OSError, MemoryError) as error:
             found.fault(f"gives an error: {getattr(error, 'strerror', None) or 'no memory'}")
@@ -274,7 +274,7 @@ def _text(path: str) -> bytes:
 
 
 def scan(
-    proc: str, dev: str, wanted: Mapping[Number, str], beat: Beat,
+    proc: str, dev: str, wanted: Mapping[Number, str], beat: Heartbeat,
     left_out: Mapping[int, tuple[int, int]],
 ) -> dict[str, object]:  # fmt: skip
     """Who has the nodes. ``held``: (pid, name, [(kind, major, minor, mapped)], uid, command

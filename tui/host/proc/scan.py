@@ -20,7 +20,7 @@ if __name__ == "__main__":  # bare packages: to load the whole model takes longe
         sys.modules[_name] = type(sys)(_name)
         sys.modules[_name].__path__ = [os.path.normpath(os.path.join(_HERE, _up))]
 
-from tui.host.proc.heartbeat import Beat
+from tui.host.proc.heartbeat import Heartbeat
 from tui.host.proc.processes import scan
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
@@ -40,7 +40,7 @@ def main() -> int:
         pid, stage, start = each.split(":")
         skipped[int(pid)] = int(stage), int(start)
     try:
-        found = scan(proc, dev, wanted, Beat(int(beat), float(seconds)), skipped)
+        found = scan(proc, dev, wanted, Heartbeat(int(beat), float(seconds)), skipped)
     except OSError as error:
         found = {"error": error.strerror or str(error)}
     sys.stdout.write(ascii(found))

@@ -41,7 +41,7 @@ def privileged() -> bool:
         return False
 
 
-def mend() -> str:
+def fix() -> str:
     """What lets us look into more processes."""
     return CONTAINER if os.geteuid() == 0 else "run this as root"
 
@@ -63,7 +63,7 @@ def _blind(proc: str, mount: Mount, here: list[Mount]) -> Blind | None:
     hides = next((each for each in mount.options if each.startswith(b"hidepid=")), None)
     if hides not in (None, b"hidepid=0", b"hidepid=off") and not privileged():
         words = hides.decode("ascii", "replace")
-        return f"{proc} is mounted with {words}: processes of other users are hidden", mend()
+        return f"{proc} is mounted with {words}: processes of other users are hidden", fix()
     if b"subset=pid" in mount.options:
         return f"{proc} is mounted with subset=pid: what drivers tell there is hidden", None
     if mount.root != b"/" or any(_is_over_a_process(other, mount) for other in here):

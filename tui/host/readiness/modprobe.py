@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from tui.host.tree import Tree, text_of
 from tui.host.untrusted import visible
-from tui.model import ModuleDeed, ModuleRule
+from tui.model import ModuleDirective, ModuleRule
 
 FOLDERS = (
     "etc/modprobe.d", "run/modprobe.d", "usr/local/lib/modprobe.d", "usr/lib/modprobe.d",
@@ -23,7 +23,7 @@ LINES_LIMIT = 4096
 TEXT_LIMIT = 96
 """Characters of a line that are shown."""
 
-_DEEDS: dict[str, ModuleDeed] = {
+_DEEDS: dict[str, ModuleDirective] = {
     "blacklist": "blacklist", "install": "install", "options": "options",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t]+")

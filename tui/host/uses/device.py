@@ -62,7 +62,7 @@ def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
     blocks, interfaces = Blocks(root), Interfaces(root)
     asked = list(dict.fromkeys(addresses))
     uses = [_use(root, address, blocks, interfaces) for address in asked[:FUNCTIONS_LIMIT]]
-    uses += [DeviceUse(address, dark=("too many were asked for",))
+    uses += [DeviceUse(address, unreadable=("too many were asked for",))
              for address in asked[FUNCTIONS_LIMIT:]]  # fmt: skip
     return DeviceUses(tuple(uses), _has_own_keyboard(root))
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tui.host.agent.nvidia_smi import (
     CUT_SHORT,
     FIELDS,
-    Nonsense,
+    MalformedOutput,
     arguments,
     has_rows,
     parse,
@@ -107,7 +107,7 @@ def test_a_version_that_is_none_is_not_known() -> None:
     ],
 )  # fmt: skip
 def test_nonsense(said: str, why: str) -> None:
-    with pytest.raises(Nonsense, match=why):
+    with pytest.raises(MalformedOutput, match=why):
         parse(said, FIELDS)
 
 
@@ -349,7 +349,7 @@ def test_any_noise_beside_the_rows_leaves_them_as_they_are(
 def test_any_text_is_a_reading_or_nonsense(said: str) -> None:
     try:
         _, cards = parse(said, FIELDS)
-    except Nonsense:
+    except MalformedOutput:
         return
     assert all(card.vendor for card in cards)
 
@@ -359,7 +359,7 @@ def test_no_value_of_a_field_makes_a_number_that_no_card_has(field: str, said: s
     line = ", ".join((VALUES | {field: said})[f] for f in FIELDS)
     try:
         _, cards = parse(line, FIELDS)
-    except Nonsense:
+    except MalformedOutput:
         return
     for value in (v for card in cards for v in astuple(card.metrics)):
         if isinstance(value, (int, float)):
@@ -372,7 +372,7 @@ def test_a_row_that_is_cut_short_takes_no_other_with_it() -> None:
     cut = f"{whole.rstrip()}\n0x220610DE, 0x38811462, 535.54.03, 12"
     assert parse(cut, FIELDS) == parse(whole, FIELDS)
     assert remarks(cut, FIELDS) == (CUT_SHORT,)
-    with pytest.raises(Nonsense, match="4 values where"):
+    with pytest.raises(MalformedOutput, match="4 values where"):
         parse("0x220610DE, 0x38811462, 535.54.03, 12", FIELDS)
 
 

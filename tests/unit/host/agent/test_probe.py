@@ -10,7 +10,7 @@ import pytest
 
 from tests.unit.host.agent.test_nvidia_smi import output, unknown
 from tui.host.agent.channel import REPLY_LIMIT, Agent, AgentError
-from tui.host.agent.probe import LONGEST, PATIENCE, RETRIES, Talk
+from tui.host.agent.probe import LONGEST, PATIENCE, RETRIES, GuestProbe
 
 EVERY = 5.0
 
@@ -76,18 +76,18 @@ def guest() -> FakeGuest:
 
 
 @pytest.fixture
-def talk(guest: FakeGuest) -> Talk:
-    return Talk(EVERY, lambda: guest.now, guest.wait)
+def talk(guest: FakeGuest) -> GuestProbe:
+    return GuestProbe(EVERY, lambda: guest.now, guest.wait)
 
 
-def failure(talk: Talk, guest: FakeGuest) -> str:
+def failure(talk: GuestProbe, guest: FakeGuest) -> str:
     with pytest.raises(AgentError) as caught:
         talk.ask(Agent(guest.send))
     return str(caught.value)
 
 
 def test_the_first_reading_gets_to_know_the_guest_and_the_next_costs_two_calls(
-    talk: Talk, guest: FakeGuest
+    talk: GuestProbe, guest: FakeGuest
 ) -> None:
     version, (card,) = talk.ask(Agent(guest.send))
     assert (version, card.metrics.util_pct) == ("572.83", 97)
@@ -103,13 +103,13 @@ def test_the_first_reading_gets_to_know_the_guest_and_the_next_costs_two_calls(
     ("system", "path"),
     [("mswindows", r"C:\Windows\System32\nvidia-smi.exe"), ("debian", "nvidia-smi")],
 )
-def test_where_nvidia_smi_is(talk: Talk, guest: FakeGuest, system: str, path: str) -> None:
+def test_where_nvidia_smi_is(talk: GuestProbe, guest: FakeGuest, system: str, path: str) -> None:
     guest.system = system
     talk.ask(Agent(guest.send))
     assert guest.started[0][0] == path
 
 
-def test_the_path_that_was_found_is_kept(talk: Talk, guest: FakeGuest) -> None:
+def test_the_path_that_was_found_is_kept(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.there = lambda path: "NVSMI" in path
     for _ in range(2):
         talk.ask(Agent(guest.send))
@@ -117,21 +117,25 @@ def test_the_path_that_was_found_is_kept(talk: Talk, guest: FakeGuest) -> None:
 
 
 def test_no_nvidia_smi_is_said_and_not_looked_for_all_the_time(
-    talk: Talk, guest: FakeGuest
+    talk: GuestProbe, guest: FakeGuest
 ) -> None:
     guest.there = lambda path: False
     assert failure(talk, guest).startswith("nvidia-smi cannot be started in the guest: install")
     assert talk.due == guest.now + RETRIES[-1]
 
 
-def test_an_agent_that_may_not_start_programs_is_told_of(talk: Talk, guest: FakeGuest) -> None:
+def test_an_agent_that_may_not_start_programs_is_told_of(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     guest.enabled = False
     assert "allow guest-exec" in failure(talk, guest)
     assert guest.started == []
     assert talk.due == guest.now + RETRIES[-1]
 
 
-def test_an_agent_too_old_to_tell_its_system_is_on_linux(talk: Talk, guest: FakeGuest) -> None:
+def test_an_agent_too_old_to_tell_its_system_is_on_linux(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     def send(text: str) -> str:
         if "osinfo" in text:
             raise AgentError("no such command", refused=True)
@@ -141,7 +145,9 @@ def test_an_agent_too_old_to_tell_its_system_is_on_linux(talk: Talk, guest: Fake
     assert guest.started[0][0] == "nvidia-smi"
 
 
-def test_an_older_nvidia_smi_is_asked_for_less_from_then_on(talk: Talk, guest: FakeGuest) -> None:
+def test_an_older_nvidia_smi_is_asked_for_less_from_then_on(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     from tui.host.agent.nvidia_smi import FIELDS
 
     fields = tuple(field for field in FIELDS if field != "utilization.encoder")
@@ -163,7 +169,7 @@ INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0\n"
 @pytest.mark.parametrize("status", [0, 14])
 @pytest.mark.parametrize("where", ["before", "after", "stderr"])
 def test_a_corrupted_inforom_is_told_and_the_rows_count(
-    talk: Talk, guest: FakeGuest, status: int, where: str
+    talk: GuestProbe, guest: FakeGuest, status: int, where: str
 ) -> None:
     said = {"before": INFOROM + output(), "after": output() + INFOROM, "stderr": output()}
     guest.says = [(status, said[where])]
@@ -181,7 +187,7 @@ def test_a_corrupted_inforom_is_told_and_the_rows_count(
      (255, "failed with exit status 255")],
 )  # fmt: skip
 def test_a_status_after_complete_rows_is_a_remark(
-    talk: Talk, guest: FakeGuest, status: int, words: str
+    talk: GuestProbe, guest: FakeGuest, status: int, words: str
 ) -> None:
     guest.says = [(status, output())]
     _, (card,) = talk.ask(Agent(guest.send))
@@ -190,7 +196,7 @@ def test_a_status_after_complete_rows_is_a_remark(
     assert words in remark
 
 
-def test_what_a_card_says_itself_is_not_said_again(talk: Talk, guest: FakeGuest) -> None:
+def test_what_a_card_says_itself_is_not_said_again(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(15, output(temperature_gpu="[GPU is lost]"))]
     _, (card,) = talk.ask(Agent(guest.send))
     assert "fallen off the bus" in card.remarks[0]
@@ -198,7 +204,7 @@ def test_what_a_card_says_itself_is_not_said_again(talk: Talk, guest: FakeGuest)
 
 
 def test_a_card_that_does_not_answer_is_not_one_that_is_not_there(
-    talk: Talk, guest: FakeGuest
+    talk: GuestProbe, guest: FakeGuest
 ) -> None:
     said = "Unable to determine the device handle for GPU0000:01:00.0: Unknown Error\n"
     guest.says = [(6, f"{said}No devices were found\n")]
@@ -206,7 +212,7 @@ def test_a_card_that_does_not_answer_is_not_one_that_is_not_there(
         talk.ask(Agent(guest.send))
 
 
-def test_a_remark_is_gone_with_what_it_told_of(talk: Talk, guest: FakeGuest) -> None:
+def test_a_remark_is_gone_with_what_it_told_of(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(14, output() + INFOROM), (0, output())]
     talk.ask(Agent(guest.send))
     assert talk.remarks
@@ -214,7 +220,7 @@ def test_a_remark_is_gone_with_what_it_told_of(talk: Talk, guest: FakeGuest) -> 
     assert talk.remarks == ()
 
 
-def test_rows_of_a_program_that_was_killed_do_not_count(talk: Talk, guest: FakeGuest) -> None:
+def test_rows_of_a_program_that_was_killed_do_not_count(talk: GuestProbe, guest: FakeGuest) -> None:
     data = base64.b64encode(output().encode()).decode()
     guest.replies["guest-exec-status"] = json.dumps(
         {"return": {"exited": True, "signal": 9, "out-data": data}}
@@ -225,14 +231,14 @@ def test_rows_of_a_program_that_was_killed_do_not_count(talk: Talk, guest: FakeG
 # --- how often ----------------------------------------------------------------
 
 
-def test_a_quick_guest_is_asked_at_the_interval(talk: Talk, guest: FakeGuest) -> None:
+def test_a_quick_guest_is_asked_at_the_interval(talk: GuestProbe, guest: FakeGuest) -> None:
     asked_at = guest.now
     talk.ask(Agent(guest.send))
     assert talk.due == pytest.approx(asked_at + EVERY)
 
 
 def test_a_slow_one_is_asked_so_seldom_that_the_game_does_not_feel_it(
-    talk: Talk, guest: FakeGuest
+    talk: GuestProbe, guest: FakeGuest
 ) -> None:
     guest.ends_after = 0.55
     asked_at = guest.now
@@ -243,7 +249,7 @@ def test_a_slow_one_is_asked_so_seldom_that_the_game_does_not_feel_it(
     assert talk.due <= guest.now + LONGEST
 
 
-def test_the_end_is_looked_for_when_it_should_have_come(talk: Talk, guest: FakeGuest) -> None:
+def test_the_end_is_looked_for_when_it_should_have_come(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.ends_after = 1.0
     talk.ask(Agent(guest.send))
     guest.commands.clear()
@@ -251,7 +257,7 @@ def test_the_end_is_looked_for_when_it_should_have_come(talk: Talk, guest: FakeG
     assert guest.commands == ["guest-exec", "guest-exec-status"]
 
 
-def test_failures_in_a_row_are_tried_less_and_less(talk: Talk, guest: FakeGuest) -> None:
+def test_failures_in_a_row_are_tried_less_and_less(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(9, "")]
     pauses = []
     for _ in range(6):
@@ -260,11 +266,13 @@ def test_failures_in_a_row_are_tried_less_and_less(talk: Talk, guest: FakeGuest)
     assert pauses == pytest.approx([*RETRIES, RETRIES[-1], RETRIES[-1]])
 
 
-def test_one_that_was_not_asked_for_a_while_is_tried_again(talk: Talk, guest: FakeGuest) -> None:
+def test_one_that_was_not_asked_for_a_while_is_tried_again(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     guest.enabled = False
     failure(talk, guest)
     guest.now += 20
-    talk.welcome_back()
+    talk.reset_backoff()
     assert talk.due == guest.now
 
 
@@ -272,7 +280,7 @@ def test_one_that_was_not_asked_for_a_while_is_tried_again(talk: Talk, guest: Fa
 
 
 def test_one_that_does_not_end_is_waited_for_before_another_is_started(
-    talk: Talk, guest: FakeGuest
+    talk: GuestProbe, guest: FakeGuest
 ) -> None:
     guest.ends_after = 60.0
     began = guest.now
@@ -286,7 +294,7 @@ def test_one_that_does_not_end_is_waited_for_before_another_is_started(
     assert len(guest.started) == 2
 
 
-def test_an_agent_that_forgot_the_program_is_asked_anew(talk: Talk, guest: FakeGuest) -> None:
+def test_an_agent_that_forgot_the_program_is_asked_anew(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.ends_after = 60.0
     failure(talk, guest)
 
@@ -300,7 +308,9 @@ def test_an_agent_that_forgot_the_program_is_asked_anew(talk: Talk, guest: FakeG
     assert len(guest.started) == 2
 
 
-def test_programs_do_not_pile_up_where_the_agent_falls_silent(talk: Talk, guest: FakeGuest) -> None:
+def test_programs_do_not_pile_up_where_the_agent_falls_silent(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     guest.ends_after = 1000.0
 
     def send(text: str) -> str:
@@ -314,7 +324,7 @@ def test_programs_do_not_pile_up_where_the_agent_falls_silent(talk: Talk, guest:
     assert len(guest.started) == 1
 
 
-def test_an_exit_status_that_is_none_is_not_believed(talk: Talk, guest: FakeGuest) -> None:
+def test_an_exit_status_that_is_none_is_not_believed(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.replies["guest-exec-status"] = (
         '{"return": {"exited": true, "exitcode": ' + "9" * 400 + "}}"
     )
@@ -340,14 +350,14 @@ def test_an_exit_status_that_is_none_is_not_believed(talk: Talk, guest: FakeGues
     ],
 )  # fmt: skip
 def test_an_agent_that_lies_costs_a_sentence(
-    talk: Talk, guest: FakeGuest, command: str, reply: str
+    talk: GuestProbe, guest: FakeGuest, command: str, reply: str
 ) -> None:
     guest.replies[command] = reply
     assert len(failure(talk, guest)) < 200
     assert talk.due > guest.now
 
 
-def test_an_answer_that_is_far_too_long(talk: Talk, guest: FakeGuest) -> None:
+def test_an_answer_that_is_far_too_long(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(0, output() * 150)]
     assert "far more than was asked" in failure(talk, guest)
 
@@ -364,7 +374,7 @@ def test_an_answer_that_is_far_too_long(talk: Talk, guest: FakeGuest) -> None:
     ],
 )
 def test_why_there_is_no_reading(
-    talk: Talk, guest: FakeGuest, status: int, said: str, words: str
+    talk: GuestProbe, guest: FakeGuest, status: int, said: str, words: str
 ) -> None:
     guest.says = [(status, said)]
     assert words in failure(talk, guest)

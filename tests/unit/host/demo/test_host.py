@@ -421,7 +421,7 @@ def test_unknown_scenario_names_those_that_there_are() -> None:
     assert [name for name in SCENARIOS if name not in sentence] == []
 
 
-def test_a_fault_breaks_its_own_source_and_mends() -> None:
+def test_a_fault_breaks_its_own_source_and_fixes() -> None:
     faults: dict[SourceName, Fault] = {"guests": Unreachable("libvirtd does not run; start it")}
     host = demo_host("gaming", clock=HeldClock(), faults=faults)
     with pytest.raises(HostError, match=r"^libvirtd does not run; start it$"):
@@ -481,8 +481,8 @@ def test_a_card_moves_there_and_back_step_by_step() -> None:
 def test_another_reading_of_the_same_host_sees_its_swaps() -> None:
     clock = HeldClock()
     host = demo_host("desk", clock=clock)
-    assert host.again is not None
-    other = host.again()
+    assert host.reopen is not None
+    other = host.reopen()
     woken: list[float] = []
     host.swap.watch(lambda: woken.append(clock.seconds()))
     other.close()

@@ -124,11 +124,11 @@ def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
     """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
     asks = (
         "from tui.host.proc.process import Process, is_alive;"
-        "import pathlib; read = pathlib.Path.read_bytes\n"
-        "def hidden(self, *a, **k):\n"
-        "    if str(self).startswith('/proc/'): raise PermissionError\n"
-        "    return read(self, *a, **k)\n"
-        "pathlib.Path.read_bytes = hidden\n"
+        "import os; opened = os.open\n"
+        "def hidden(path, *a, **k):\n"
+        "    if str(path).startswith('/proc/'): raise PermissionError\n"
+        "    return opened(path, *a, **k)\n"
+        "os.open = hidden\n"
         "print(is_alive(Process(1, 5)), is_alive(Process(4194303, 5)))"
     )
     told = subprocess.run([sys.executable, "-c", asks], capture_output=True, text=True, check=True)

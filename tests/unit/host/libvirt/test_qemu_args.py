@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.libvirt.qemu_args import Taken, host_address, overridden, taken
+from tui.host.libvirt.qemu_args import HostArguments, host_address, host_arguments, overridden
 
 UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 
@@ -67,13 +67,13 @@ def lines(draw: st.DrawFn) -> tuple[list[str], str]:
 @given(lines())
 def test_every_spelling_of_a_device(line: tuple[list[str], str]) -> None:
     words, name = line
-    found = taken(words)
+    found = host_arguments(words)
     assert (found.functions, found.doubt) == ([name], None)
 
 
 @given(st.lists(st.text(st.characters(exclude_characters="\0"), max_size=40), max_size=6))
 def test_no_words_are_too_odd(words: list[str]) -> None:
-    assert isinstance(taken(["-device", *words]), Taken)
+    assert isinstance(host_arguments(["-device", *words]), HostArguments)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_an_address_as_qemu_reads_it(text: str, address: str | None) -> None:
     ],
 )  # fmt: skip
 def test_other_ways_to_take_a_function(words: list[str], functions: list[str]) -> None:
-    found = taken(words)
+    found = host_arguments(words)
     assert (found.functions, found.doubt) == (functions, None)
 
 
@@ -132,7 +132,7 @@ def test_other_ways_to_take_a_function(words: list[str], functions: list[str]) -
     ],
 )  # fmt: skip
 def test_what_takes_nothing(words: list[str]) -> None:
-    assert taken(words) == Taken()
+    assert host_arguments(words) == HostArguments()
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def test_what_takes_nothing(words: list[str]) -> None:
 )  # fmt: skip
 def test_what_may_take_anything(words: list[str]) -> None:
     """What can be read counts beside it."""
-    found = taken([*words, "-device", "vfio-pci,host=05:00.0"])
+    found = host_arguments([*words, "-device", "vfio-pci,host=05:00.0"])
     assert found.doubt is not None
     assert found.functions == ["0000:05:00.0"]
 
@@ -164,7 +164,7 @@ def test_what_may_take_anything(words: list[str]) -> None:
     ],
 )
 def test_an_mdev(path: str, of: str | None) -> None:
-    found = taken(["-device", f"vfio-pci,sysfsdev={path},display=on"])
+    found = host_arguments(["-device", f"vfio-pci,sysfsdev={path},display=on"])
     assert (found.functions, found.mdevs, found.doubt) == ([], [(UUID, of)], None)
 
 
@@ -174,4 +174,4 @@ def test_properties_that_libvirt_is_told_to_override() -> None:
         "0000:02:00.0"
     ]  # fmt: skip
     assert overridden({"fd": "9"}).doubt is not None
-    assert overridden({"hostaddr": "3"}) == Taken()
+    assert overridden({"hostaddr": "3"}) == HostArguments()

@@ -54,7 +54,7 @@ def test_a_copied_host_is_judged_as_the_host(vfiotop: Command, tmp_path: Path, c
     copied(root, copy)
     after = vfiotop("doctor", "--root", root)
     assert verdicts(after) == before
-    assert "line 2" in checks(after)["vfio.available"]["mend"]
+    assert "line 2" in checks(after)["vfio.available"]["fix"]
 
 
 @pytest.mark.parametrize("copy", COPIES)

@@ -17,7 +17,7 @@ from tests.hosts_layout import add_function, add_group, lay_out, link
 from tui.host import HostError
 from tui.host.proc import scanner
 from tui.host.proc.device_nodes import Node, find, nodes
-from tui.host.proc.heartbeat import Beat
+from tui.host.proc.heartbeat import Heartbeat
 from tui.host.proc.holders import _unit, holders, told
 from tui.host.proc.processes import scan
 from tui.model import Holder, Holders, Unseen
@@ -229,7 +229,7 @@ def test_processes_of_others_are_counted(open_root: Path) -> None:
     with ThreadPoolExecutor(1) as ordinary:
         found = ordinary.submit(as_nobody, root).result()
     assert (found.unseen, found.named) == (1, (Unseen(4711, "X Y"),))
-    assert (found.mend == "run this as root") is (os.geteuid() != 0)
+    assert (found.fix == "run this as root") is (os.geteuid() != 0)
 
 
 def as_nobody(root: Path) -> Holders:
@@ -239,7 +239,7 @@ def as_nobody(root: Path) -> Holders:
         ctypes.CDLL(None).setfsuid(54321)
     beat = os.memfd_create("beat")
     try:
-        return told(scan(f"{root}/proc", "/dev", {}, Beat(beat, 60), {}), {})
+        return told(scan(f"{root}/proc", "/dev", {}, Heartbeat(beat, 60), {}), {})
     finally:
         os.close(beat)
 

@@ -7,7 +7,7 @@ from typing import Any
 from tui.host.nvml.command import DRIVER, JOURNAL, command
 from tui.host.proc.device_nodes import Node
 from tui.host.proc.holders import told
-from tui.host.proc.visibility import mend
+from tui.host.proc.visibility import fix
 from tui.model import Unseen
 
 CARD = "0000:02:00.0"
@@ -50,18 +50,18 @@ def test_those_with_a_reason_of_their_own_come_first() -> None:
         found(unseen=3, named=[(3, b"c", ""), (2, b"b", "is silent"), (1, b"a", "")]), NODES
     )
     assert seen.named == (Unseen(2, "b", "is silent"), Unseen(1, "a"), Unseen(3, "c"))
-    assert (seen.unseen, seen.blind, seen.mend) == (3, None, mend())
+    assert (seen.unseen, seen.blind, seen.fix) == (3, None, fix())
 
 
 def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
-    assert told(found(), NODES).mend is None
+    assert told(found(), NODES).fix is None
     hidden = told(found(blind=("processes are hidden", "mount /proc without hidepid")), NODES)
-    assert (hidden.blind, hidden.mend) == ("processes are hidden", "mount /proc without hidepid")
+    assert (hidden.blind, hidden.fix) == ("processes are hidden", "mount /proc without hidepid")
     late = told(found(left=(5, b"slow"), blind=("hidden", "help"), unseen=2), NODES)
     assert late.blind == (
         "not all processes could be looked into in time; slow (5) took longest"
     )  # fmt: skip
-    assert late.mend is None
+    assert late.fix is None
 
 
 def test_a_capture_without_a_real_proc_hides_nothing() -> None:

@@ -1,4 +1,4 @@
-"""How a host is booted, from the files that it has; and the mends that rest on it."""
+"""How a host is booted, from the files that it has; and the fixes that rest on it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ HOSTS: tuple[tuple[str, tuple[str, ...], BootLoader | None, str | None, str], ..
 
 
 @pytest.mark.parametrize(("release", "files", "loader", "distribution", "words"), HOSTS)
-def test_a_boot_loader_and_what_mends_it(
+def test_a_boot_loader_and_what_fixes_it(
     tmp_path: Path,
     release: str,
     files: tuple[str, ...],
@@ -192,9 +192,9 @@ def test_an_iommu_is_turned_on_by_the_processors_maker(
     (root / "proc").mkdir()
     processor = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: {'x ' * 700}\n\n"
     (root / "proc/cpuinfo").write_text(processor * 64)
-    mend = iommu(readiness([], Plain(root)))
-    assert words in mend
-    assert without not in mend
+    fix = iommu(readiness([], Plain(root)))
+    assert words in fix
+    assert without not in fix
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

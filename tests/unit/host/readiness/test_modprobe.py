@@ -34,7 +34,7 @@ def put(root: Path, name: str, text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_files_say(text: str, found: list[tuple[str, str, str, int]]) -> None:
-    told = [(r.deed, r.module, r.rest.strip("\t"), r.line) for r in rules(text, "/f")]
+    told = [(r.directive, r.module, r.rest.strip("\t"), r.line) for r in rules(text, "/f")]
     assert [(d, m, " ".join(r.split()), n) for d, m, r, n in told] == [
         (d, m, " ".join(r.split()), n) for d, m, r, n in found
     ]
@@ -52,7 +52,7 @@ def test_any_text_is_rules_that_can_be_drawn(text: str) -> None:
 def test_lines_are_counted_as_an_editor_does(lines: list[str]) -> None:
     text = "\n".join(lines)
     for rule in rules(text, "/f"):
-        assert lines[rule.line - 1].strip().startswith(rule.deed)
+        assert lines[rule.line - 1].strip().startswith(rule.directive)
 
 
 def test_a_file_of_etc_hides_one_of_the_same_name(tmp_path: Path) -> None:

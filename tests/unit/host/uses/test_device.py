@@ -101,7 +101,7 @@ def host(tmp_path: Path) -> Callable[[str], Host]:
 
 
 def texts(use: DeviceUse) -> list[str]:
-    assert use.dark == ()
+    assert use.unreadable == ()
     return [f"{'used: ' if each.used else ''}{each.text}" for each in use.attached]
 
 
@@ -188,7 +188,7 @@ def test_a_zfs_pool_is_known_to_udev_alone(host: Callable[[str], Host]) -> None:
     there = host(NVME)
     nvme(there)
     there.mount("0:50", "/tank", "tank", "zfs")
-    assert there.use().dark == ("whether it is part of a ZFS pool",)
+    assert there.use().unreadable == ("whether it is part of a ZFS pool",)
     there.write(there.root / "run/udev/data/b259:2", "S:disk/by-id/x\nE:ID_FS_TYPE=zfs_member")
     assert texts(there.use()) == ["used: nvme0n1p2 is part of a ZFS pool"]
     there.write(there.root / "run/udev/data/b259:2", "S:disk/by-id/x\nE:ID_FS_TYPE=ext4")
@@ -211,7 +211,7 @@ def test_where_nothing_tells_of_mounts(host: Callable[[str], Host]) -> None:
     nvme(there)
     (there.root / "proc/self/mountinfo").unlink()
     (there.root / "proc/swaps").unlink()
-    assert there.use().dark == ("what is mounted", "what is swapped to")
+    assert there.use().unreadable == ("what is mounted", "what is swapped to")
     there.proc("mounts", "/dev/nvme0n1p2 / ext4 rw 0 0\n")
     assert texts(there.use()) == ["used: nvme0n1p2 is mounted at /"]
 
@@ -290,7 +290,7 @@ def test_where_nothing_tells_of_addresses(host: Callable[[str], Host]) -> None:
     there = host(NIC)
     interface(there)
     (there.root / "proc/net/route").unlink()
-    assert there.use().dark == ("the addresses of enp3s0",)
+    assert there.use().unreadable == ("the addresses of enp3s0",)
 
 
 # --- USB ------------------------------------------------------------------------------------
@@ -331,7 +331,7 @@ def test_a_keyboard_of_the_host_besides_usb(host: Callable[[str], Host]) -> None
 
 def test_what_a_capture_has_not_is_not_known(host: Callable[[str], Host]) -> None:
     there = host(NVME)
-    assert there.use(Confined).dark == (NOT_CAPTURED,)
+    assert there.use(Confined).unreadable == (NOT_CAPTURED,)
     assert there.use(Machine) == DeviceUse(AT)
     there.write(there.device / "class", f"0x{SERIAL}")
     assert there.use(Confined) == DeviceUse(AT)
@@ -350,17 +350,17 @@ def test_a_capture_that_ends_at_the_controller(
     there = host(code)
     (there.device / "ptp_clock").mkdir()
     (there.device / parent).mkdir(parents=True, exist_ok=True)
-    assert there.use(Confined).dark == (NOT_CAPTURED,)
+    assert there.use(Confined).unreadable == (NOT_CAPTURED,)
     assert there.use(Machine) == DeviceUse(AT)
     (there.device / parent / child / "holders").mkdir(parents=True)
-    assert NOT_CAPTURED not in there.use(Confined).dark
+    assert NOT_CAPTURED not in there.use(Confined).unreadable
 
 
 def test_a_capture_without_what_is_built_on_a_disk(host: Callable[[str], Host]) -> None:
     there = host(NVME)
     _, second = nvme(there)
     (second / "holders").rmdir()
-    assert there.use(Confined).dark == ("what is built on it",)
+    assert there.use(Confined).unreadable == ("what is built on it",)
     assert texts(there.use(Machine)) == ["nvme0n1 is not in use"]
     there.mount("259:2", "/", "/dev/nvme0n1p2")
     assert texts(there.use(Confined)) == ["used: nvme0n1p2 is mounted at /"]
@@ -373,7 +373,7 @@ def test_what_is_mounted_and_on_no_disk_of_the_capture(
     there = host(NVME)
     nvme(there)
     there.mount("253:0", "/", source)
-    assert there.use(Confined).dark == (f"what {source} is built on",)
+    assert there.use(Confined).unreadable == (f"what {source} is built on",)
     assert texts(there.use(Machine)) == ["nvme0n1 is not in use"]
     other = there.root / "sys/devices/pci0000:00/0000:05:00.0/ata1/block/sda"
     there.write(other / "dev", "8:0")
@@ -388,7 +388,7 @@ def test_swap_on_what_is_on_no_disk_of_the_capture(host: Callable[[str], Host]) 
     there = host(NVME)
     nvme(there)
     there.proc("swaps", "Filename Type Size Used Priority\n/dev/dm-1 partition 1 0 -2\n")
-    assert there.use(Confined).dark == ("what /dev/dm-1 is built on",)
+    assert there.use(Confined).unreadable == ("what /dev/dm-1 is built on",)
 
 
 def test_a_capture_that_has_the_links_of_a_class_alone(host: Callable[[str], Host]) -> None:
@@ -422,7 +422,7 @@ def test_a_tree_without_an_end(host: Callable[[str], Host]) -> None:
     for first in range(70):
         for second in range(70):
             (there.device / f"{first}/{second}").mkdir(parents=True)
-    assert there.use().dark == ("all that hangs on it",)
+    assert there.use().unreadable == ("all that hangs on it",)
     assert FOLDERS_LIMIT < 70 * 70
 
 
