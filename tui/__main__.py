@@ -1,6 +1,6 @@
 """``vfiotop``, and ``python -m tui``: the program from its first moment to its last.
 
-What can go wrong before and around ``tui.cli`` is dealt with here: Ctrl-C, missing standard
+What can go wrong before and around ``tui.cli.main`` is dealt with here: Ctrl-C, missing standard
 streams, and whatever nobody expected. Until Ctrl-C is taken care of, nothing is imported that
 takes time.
 """
@@ -20,18 +20,18 @@ def main() -> int:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if os.geteuid() == 0:  # root leaves no compiled files in a user's checkout
         sys.dont_write_bytecode = True
-    from tui import lastresort, output, privileged  # noqa: PLC0415
+    from tui.process import crash, output, privileges  # noqa: PLC0415
 
     output.open_missing()
     # Who started this may have it ignored: then every child seems to have ended with 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.geteuid() == 0:
-        privileged.shed_for_the_screen()
+        privileges.shed_for_the_screen()
     else:
-        privileged.have_a_home()
-    lastresort.hush()
+        privileges.have_a_home()
+    crash.hush()
     try:
-        from tui import cli  # noqa: PLC0415 - a tenth of a second, in which much can fail
+        from tui.cli import main as cli  # noqa: PLC0415 - a tenth of a second, in which much can fail
 
         if interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,7 +39,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return _end_by_interrupt()
     except Exception as error:
-        return lastresort.excuse(error)
+        return crash.excuse(error)
     finally:
         if interrupts:  # Python's own end is no place for a KeyboardInterrupt either
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -27,16 +27,12 @@ from textual.widgets import Input
 from tui import state
 from tui.commands import keys_of, of_screen
 from tui.config import Config
-from tui.driver import TerminalDriver
-from tui.ending import Ending
 from tui.host import Host
-from tui.keys import Keys
-from tui.link import Link
 from tui.live import Live
 from tui.messages import CaughtUp, Sampled
 from tui.model import (
-    Attention,
     Cost,
+    Demand,
     Direction,
     GuestAction,
     Inventory,
@@ -45,8 +41,9 @@ from tui.model import (
     SourceState,
     Vitals,
 )
-from tui.rules import changes, guest_readings
-from tui.rules.deeds import pauses, stops, why_not, why_not_guest
+from tui.rules import events as changes
+from tui.rules import guest_readings
+from tui.rules.availability import pauses, stops, why_not, why_not_guest
 from tui.sampler import Readers, Sampler
 from tui.screens.base import HostScreen
 from tui.screens.calls import CallsScreen
@@ -59,6 +56,10 @@ from tui.screens.help import HelpScreen
 from tui.screens.overview import OverviewScreen
 from tui.screens.roles import RolesScreen
 from tui.screens.swap import SwapScreen
+from tui.terminal.driver import TerminalDriver
+from tui.terminal.ending import Ending
+from tui.terminal.flow import FlowControl
+from tui.terminal.queue import KeyQueue
 from tui.theme import THEMES, default_theme, next_theme
 from widgets.graph import PLAIN, RICH
 
@@ -68,7 +69,7 @@ STALL_CHECK = 0.5
 STALL_AFTER = 3.0
 """Seconds after which a reading under way counts as not answering."""
 
-TOGETHER_S = 0.015
+COALESCE_S = 0.015
 """Seconds for which a reading waits for others to be drawn with."""
 
 QUIET = 5.0
@@ -125,7 +126,9 @@ class VfiotopApp(App[None]):
         program ends, where somebody listens for that."""
         super().__init__(driver_class=TerminalDriver)
         self.ending = ending or Ending()
-        self.keys = Keys(first=keys_of("quit", "back") | {"ctrl+c"}, opens=keys_of(*OPEN_FIELDS))
+        self.keys = KeyQueue(
+            first=keys_of("quit", "back") | {"ctrl+c"}, opens=keys_of(*OPEN_FIELDS)
+        )
         self.host = host
         self.config = config
         self.live = Live(state.choice(config, host))
@@ -140,9 +143,9 @@ class VfiotopApp(App[None]):
         self.finished: Counter[SourceName] = Counter()
         """Readings that each source has come back with."""
         self._offered: set[str] = set()
-        self._attention: Attention | None = None
+        self._attention: Demand | None = None
         self.quiet = False
-        self._no_link = Link()
+        self._no_link = FlowControl()
         self._drawing = False
         self.stops: dict[str, datetime] = {}
         """When guests, by UUID, were asked to shut down that have not done so yet."""
@@ -172,17 +175,17 @@ class VfiotopApp(App[None]):
     def on_sampled(self, message: Sampled) -> None:
         # One that comes while the application ends finds no screen any more.
         with contextlib.suppress(ScreenStackError):
-            self._take(message.sample)
+            self._apply(message.sample)
         self.finished[message.sample.source] += 1
         self._heard.set()
         self._heard = asyncio.Event()
 
-    def _take(self, sample: Sample, *, finished: bool = True) -> None:
+    def _apply(self, sample: Sample, *, finished: bool = True) -> None:
         before = self.live.snapshot
         self.live.take(sample, finished=finished)
         if self.live.snapshot is not before:
             self._follow_up(sample)
-            self.mind()
+            self.update_demand()
             self._forget_stops()
             self._offer_to_recover()
         self._draw_soon()
@@ -192,7 +195,7 @@ class VfiotopApp(App[None]):
         if not self._drawing:
             self._drawing = True
             loop = asyncio.get_running_loop()
-            loop.call_later(TOGETHER_S, lambda: self.call_next(self._draw))
+            loop.call_later(COALESCE_S, lambda: self.call_next(self._draw))
 
     def _draw(self) -> None:
         """Draw what was read, unless the terminal has not drawn the last of it yet."""
@@ -218,8 +221,8 @@ class VfiotopApp(App[None]):
         if not isinstance(driver, TerminalDriver) or not isinstance(renderable, CompositorUpdate):
             super()._display(screen, renderable)
             return
-        veiled = isinstance(screen, HostScreen) and screen.veiled
-        if self._running and not self._closed and not self._batch_count and not veiled:
+        pending = isinstance(screen, HostScreen) and screen.first_frame_pending
+        if self._running and not self._closed and not self._batch_count and not pending:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
             # Where text is typed the terminal's cursor is, for input methods.
             cursor = self.cursor_position if isinstance(self.focused, Input) else None
@@ -250,11 +253,11 @@ class VfiotopApp(App[None]):
         self.screen.refresh()
 
     @property
-    def link(self) -> Link:
+    def link(self) -> FlowControl:
         """The way to the terminal; without one, as in tests, it is never behind."""
         return self._driver.link if isinstance(self._driver, TerminalDriver) else self._no_link
 
-    async def hear(self) -> None:
+    async def next_change(self) -> None:
         """Wait for the next reading that a source comes back with, equal to the last or not."""
         await self._heard.wait()
 
@@ -272,7 +275,7 @@ class VfiotopApp(App[None]):
                 self._poke("pci")
 
     @property
-    def marks(self) -> tuple[str, ...]:
+    def notices(self) -> tuple[str, ...]:
         """What is not as usual with all readings, in a word or two. Over a slow link one is
         drawn when the one before it has arrived, and is then on its way as long."""
         interval = self.config.interval * (QUIET if self.quiet else 1)
@@ -286,17 +289,17 @@ class VfiotopApp(App[None]):
         """Seconds from which on a reading is older than it should be: two intervals."""
         return 2 * self.config.interval * (QUIET if self.quiet else 1)
 
-    def mind(self) -> None:
+    def update_demand(self) -> None:
         """Tell the sources what is looked at, and how often."""
         screen = self.screen
         shown = isinstance(screen, HostScreen) and screen.shows_cards
-        attention = guest_readings.attention(
+        attention = guest_readings.demand(
             self.live.view, quiet=self.quiet, shown=shown, before=self._attention
         )
         if attention == self._attention:
             return
         self._attention = attention
-        self.host.attend(attention)
+        self.host.set_demand(attention)
         for name, sampler in self._samplers.items():
             sampler.pace(QUIET if self.quiet else 1.0, resting=name in OF_CARDS and not shown)
 
@@ -339,7 +342,7 @@ class VfiotopApp(App[None]):
         for sampler in self._samplers.values():
             sample = sampler.stalled(self._stall_after)
             if sample is not None:
-                self._take(sample, finished=False)
+                self._apply(sample, finished=False)
 
     @property
     def failure(self) -> Exception | None:
@@ -484,7 +487,7 @@ class VfiotopApp(App[None]):
 
     def action_quiet(self) -> None:
         self.quiet = not self.quiet
-        self.mind()
+        self.update_demand()
         alone = ", the guest is left alone" if self.config.guest_readings == "auto" else ""
         self.notify(
             f"Quiet: a reading every {self.config.interval * QUIET:g} s{alone}"

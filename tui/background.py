@@ -14,7 +14,7 @@ from tui.host import HostError
 T = TypeVar("T")
 
 
-async def background(call: Callable[[], T], deed: Deed | None = None) -> T:
+async def background(call: Callable[[], T], deed: BackgroundAction | None = None) -> T:
     """The result of ``call``, or what it raises. It runs on a daemon thread of its own: one
     that never returns keeps nobody waiting who does not await it, nor the program's end. With
     ``deed`` it is something that must not be left half way, and ``finish`` waits for it. Raises
@@ -59,7 +59,7 @@ async def background(call: Callable[[], T], deed: Deed | None = None) -> T:
 
 
 @dataclass(eq=False)
-class Deed:
+class BackgroundAction:
     """``words`` say what is done; ``error`` is what it came to, where it failed."""
 
     words: str
@@ -68,7 +68,7 @@ class Deed:
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-_under_way: list[Deed] = []
+_under_way: list[BackgroundAction] = []
 
 
 def finish(tell: Callable[[str], object]) -> Exception | None:

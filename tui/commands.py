@@ -83,7 +83,7 @@ COMMANDS = (
             "The IOMMU groups on the whole screen",
             screens=("overview", "events", "details")),
     Command("doctor", "d", "app.doctor", "Doctor",
-            "Every check of the host with its verdict and mend; the same key looks again",
+            "Every check of the host with its verdict and fix; the same key looks again",
             screens=(*ANYWHERE, "doctor")),
     Command("events", "e", "app.events", "Events",
             "What changed since the start, newest first",

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import tempfile
 import tomllib
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from unicodedata import category
 
-from tui.files import read_file
-from tui.output import short
-from tui.places import config_folder
-from tui.privileged import is_roots_own
-from tui.rules.libvirt_uri import why_not_as_root
+from tui.model.address import is_address
+from tui.model.errors import VfiotopError
+from tui.process.files import read_file
+from tui.process.folders import config_folder
+from tui.process.output import short
+from tui.process.privileges import is_roots_own
+from tui.rules.libvirt_uri import SYSTEM, why_not_as_root
 
-DEFAULT_URI = "qemu:///system"
 DEFAULT_INTERVAL = 1.0
 INTERVALS = (0.2, 3600.0)
 """Seconds between readings that make sense; below, reading costs more than it tells."""
@@ -42,11 +41,10 @@ WHY_LIMIT, PLACE_LIMIT = 300, 200
 MAX_TEXT = 1024
 """Characters of a value that is a text. No name and no URI that works is longer."""
 
-_ADDRESS = re.compile(r"(?:[0-9a-f]{4}:)?[0-9a-f]{2}:[0-1][0-9a-f]\.[0-7]", re.IGNORECASE)
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
-class ConfigError(Exception):
+class ConfigError(VfiotopError):
     """A configuration that cannot be used: which file, what is wrong, what to write."""
 
 
@@ -54,7 +52,7 @@ class ConfigError(Exception):
 class Config:
     """What the user fixed, in ``file``. ``None``: not said, vfiotop finds it out."""
 
-    connect: str = DEFAULT_URI
+    connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
     guest_gpu: str | None = None
     guest: str | None = None
@@ -67,10 +65,10 @@ class Config:
 
 def address(text: str) -> str:
     """A PCI address in full, lower case: ``01:00.0`` is ``0000:01:00.0``. ``ValueError`` if not."""
-    if not _ADDRESS.fullmatch(text):
-        raise ValueError(f"“{short(text)}” is not a PCI address such as 01:00.0")
-    text = text.lower()
-    return text if text.count(":") == 2 else f"0000:{text}"
+    for full in (text.lower(), f"0000:{text.lower()}"):
+        if is_address(full):
+            return full
+    raise ValueError(f"“{short(text)}” is not a PCI address such as 01:00.0")
 
 
 def interval(value: object) -> float:
@@ -98,7 +96,7 @@ def libvirt_uri(text: str) -> str:
     if refusal is not None:
         raise ValueError(refusal)
     if not text.isprintable() or not 0 < len(text) <= MAX_TEXT:
-        raise ValueError(f"“{short(text)}” is not a URI such as {DEFAULT_URI}")
+        raise ValueError(f"“{short(text)}” is not a URI such as {SYSTEM}")
     return text
 
 
@@ -150,7 +148,7 @@ def parse(table: dict[str, object]) -> Config:
         if key in texts and texts[key] not in choices:
             raise ValueError(f"{key} must be one of {', '.join(choices)}")
     return Config(
-        connect=texts.get("connect", DEFAULT_URI),
+        connect=texts.get("connect", SYSTEM),
         interval=interval(table.get("interval", DEFAULT_INTERVAL)),
         guest_gpu=texts.get("guest_gpu"),
         guest=texts.get("guest"),
@@ -159,19 +157,3 @@ def parse(table: dict[str, object]) -> Config:
         guest_readings=texts.get("guest_readings", "auto"),
         guest_interval=interval(table.get("guest_interval", DEFAULT_GUEST_INTERVAL)),
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by a file with ``text``: a reader sees the old or the new, never half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            Path(name).unlink()
-        raise

@@ -15,7 +15,7 @@ from tui.model import (
     Snapshot,
     SourceName,
 )
-from tui.rules.changes import changes
+from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 

@@ -13,8 +13,8 @@ from datetime import datetime
 
 from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
-from tui.lastresort import limit
 from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
+from tui.process.crash import limit
 
 SHORTEST_GAP = 0.05
 """Seconds between two readings of a source at least, however many events ask for one."""

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from tui.config import MAX_BYTES, Config, address, name, write_atomically
-from tui.files import read_file
+from tui.config import MAX_BYTES, Config, address, name
 from tui.host import Host
 from tui.model import looks_like_uuid
-from tui.places import state_folder
+from tui.process.files import read_file, write_atomically
+from tui.process.folders import state_folder
 from tui.rules.roles import Choice
 
 
@@ -58,6 +58,7 @@ def _kept(value: object, check: Callable[[str], str]) -> str | None:
 
 def save(**changes: str | None) -> None:
     """Keep some of it for the next start. Raises ``OSError``."""
+    folder().mkdir(parents=True, exist_ok=True)
     write_atomically(_file(), json.dumps(asdict(replace(load(), **changes))))
 
 

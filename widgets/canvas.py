@@ -1,5 +1,5 @@
 """The one widget that puts lines on the terminal: it draws anew the rows that differ. Which of
-their cells reach the terminal is no widget's business (``tui.tight``).
+their cells reach the terminal is no widget's business (``tui.terminal.diff``).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from textual.strip import Strip
 
 from widgets.lines import Line, Tone, fit, joined
 
-INKS: set[str] = {
+TONE_CLASSES: set[str] = {
     "ink--text", "ink--strong", "ink--label", "ink--dim", "ink--good", "ink--warn", "ink--bad",
     "ink--accent", "ink--graph", "ink--rest", "ink--cursor",
 }  # fmt: skip
 """The component classes of the tones. The screen has them, for all canvases on it: Textual
 styles each component of each widget again and again."""
 
-INKS_RULES = """
+TONE_RULES = """
     & .ink--text { color: $foreground; }
     & .ink--strong { color: $foreground; text-style: bold; }
     & .ink--label { color: $text-muted; }
@@ -67,7 +67,7 @@ class Canvas(ScrollView):
         self._cursor: int | None = None
         self._titles = ("", "", "")
 
-    def entitle(self, title: str, subtitle: str = "", tone: str = "") -> None:
+    def set_titles(self, title: str, subtitle: str = "", tone: str = "") -> None:
         """Write the border's titles, as text and not as markup, the lower one in the style
         ``tone``. Setting them repaints the whole widget, so an equal title is left alone."""
         if (title, subtitle, tone) != self._titles:

@@ -27,8 +27,8 @@ def check_lines(check: Check, width: int) -> Iterator[Line]:
                 Span(f"{check.id:<{NAME}}", "label"))  # fmt: skip
     indent = WORD if width < NARROW else WORD + NAME
     rows = wrap(check.why, max(width - indent, 8))
-    if check.mend and check.verdict != "pass":
-        rows += wrap(f"→ {check.mend}", max(width - indent, 8), "strong")
+    if check.fix and check.verdict != "pass":
+        rows += wrap(f"→ {check.fix}", max(width - indent, 8), "strong")
     if width < NARROW:
         yield head
     elif rows:

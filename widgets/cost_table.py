@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.model import Asked, Cost, SourceState
+from tui.model import Cost, CountedService, SourceState
 from widgets.canvas import Panel
 from widgets.figures import ago
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 
-ASKED: dict[Asked, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
+ASKED: dict[CountedService, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
 
 NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
 """Cells of the columns."""
@@ -24,7 +24,7 @@ class CostTable(Panel):
     def __init__(self) -> None:
         super().__init__(can_focus=True)
         self._shown: tuple[Cost, datetime] | None = None
-        self.entitle("Calls")
+        self.set_titles("Calls")
 
     def show(self, cost: Cost, at: datetime) -> None:
         """Draw ``cost`` as of ``at``."""

@@ -31,7 +31,7 @@ class DetailsPanel(Panel):
         if guest is not None:
             self._name = guest.domain.name
         self._shown = (subject, view, at, users)
-        self.entitle(self._name or short(subject))
+        self.set_titles(self._name or short(subject))
         self._draw()
 
     def _draw(self) -> None:
@@ -100,8 +100,8 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
         lines += _row(
             "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
         )
-    if viability.mend:
-        lines += _row("Ways out", viability.mend, width)
+    if viability.fix:
+        lines += _row("Ways out", viability.fix, width)
     return lines
 
 

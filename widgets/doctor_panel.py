@@ -23,7 +23,7 @@ class DoctorPanel(Panel):
     def __init__(self) -> None:
         super().__init__(id="doctor", can_focus=True)
         self._shown: tuple[str, Tone, Groups] = ("", "text", ())
-        self.entitle("Doctor")
+        self.set_titles("Doctor")
 
     def show(self, say: str, tone: Tone, groups: Groups = ()) -> None:
         """Draw a sentence and the checks."""

@@ -18,7 +18,7 @@ class EventList(Panel):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, can_focus=True)
         self._events: Sequence[Event] = ()
-        self.entitle("Events")
+        self.set_titles("Events")
 
     def show(self, events: Sequence[Event]) -> None:
         """Draw ``events``, newest first."""

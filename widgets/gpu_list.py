@@ -16,7 +16,7 @@ class GpuList(Panel):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._gpus: tuple[tuple[Gpu, Span], ...] = ()
-        self.entitle("Further GPUs")
+        self.set_titles("Further GPUs")
 
     def show(self, gpus: Sequence[Gpu], ages: Sequence[float | None], late_s: float) -> None:
         """Draw ``gpus``; ``ages`` are those of their readings in seconds, and ``late_s`` when

@@ -70,7 +70,7 @@ class GpuPanel(Panel):
         which is said from ``late_s`` on."""
         title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
         words, tone = rules(checks) if gpu.role == "guest" else ("", "")
-        self.entitle(
+        self.set_titles(
             title, f"{words} · {short(gpu.address)}" if words else short(gpu.address), tone
         )
         where = origin(gpu.reading, age_s, late_s)

@@ -59,7 +59,7 @@ class GuestPanel(Panel):
         self._guests, self._problem, self._series, self._at = guests, problem, series, at
         self._devices = devices
         allowed = next((g.domain.name for g in guests if g.allowed), None)
-        self.entitle(f"Guest · {allowed}" if allowed else "Guests")
+        self.set_titles(f"Guest · {allowed}" if allowed else "Guests")
         self._draw()
 
     def _draw(self) -> None:

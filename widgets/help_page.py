@@ -17,7 +17,7 @@ class HelpPage(Panel):
     def __init__(self, about: str, rows: Sequence[tuple[str, str]], *, id: str) -> None:
         super().__init__(id=id, can_focus=True)
         self._about, self._rows = about, rows
-        self.entitle("Help")
+        self.set_titles("Help")
 
     def _draw(self) -> None:
         if self.room.width > 0:

@@ -19,7 +19,7 @@ NUMBER = 4
 
 
 @dataclass(frozen=True)
-class Shown:
+class SwapPanelState:
     """What is on the panel: a plan before it is carried out; a swap that goes on, waits or
     has ended, as of ``at``; and a sentence on top that tells or asks the user something."""
 
@@ -41,20 +41,20 @@ class SwapPanel(Panel):
     def __init__(self, glyphs: Glyphs = RICH) -> None:
         super().__init__(id="swap", can_focus=True)
         self._glyphs = glyphs
-        self._shown: Shown | None = None
+        self._shown: SwapPanelState | None = None
 
-    def show(self, shown: Shown) -> None:
+    def show(self, shown: SwapPanelState) -> None:
         """Draw ``shown``."""
         self._shown = shown
         self._draw()
 
     def _draw(self) -> None:
         if self._shown is not None and self.room.width > 0:
-            self.entitle(self._shown.title)
+            self.set_titles(self._shown.title)
             self.paint(swap_lines(self._shown, self.room.width, self._glyphs))
 
 
-def swap_lines(shown: Shown, width: int, glyphs: Glyphs = RICH) -> list[Line]:
+def swap_lines(shown: SwapPanelState, width: int, glyphs: Glyphs = RICH) -> list[Line]:
     """What is said, then the swap's steps, or the plan: who is in the way, the checks that
     matter, the steps, the checks that passed."""
     lines = wrap(shown.say, width, shown.tone)

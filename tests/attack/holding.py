@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tui.host.device_nodes import Node
+from tui.host.proc.device_nodes import Node
 
 PROJECT = Path(__file__).parents[2]
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -33,8 +33,8 @@ ASK = f"""
 import json, os, sys
 from dataclasses import asdict
 sys.path.insert(0, {str(PROJECT)!r})
-from tui.host.device_nodes import Node
-from tui.host.holders import who_has
+from tui.host.proc.device_nodes import Node
+from tui.host.proc.holders import who_has
 print(json.dumps(asdict(who_has([Node(("c", 1, 7), "/dev/dri/card1", "{CARD}")]))))
 """
 
@@ -133,7 +133,7 @@ def asked_in(*prepare: str, user: int = 0, by: Sequence[str] = ("unshare", "--mo
 def ordinary_python() -> str:
     """A Python that every user may run, and that can load the project."""
     for found in (sys.executable, shutil.which("python3", path="/usr/bin:/usr/local/bin")):
-        test = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import tui.host.holders"
+        test = f"import sys; sys.path.insert(0, {str(PROJECT)!r}); import tui.host.proc.holders"
         tried = found and subprocess.run(
             [found, "-c", test], user=NOBODY, group=NOBODY, extra_groups=[], cwd="/",
             capture_output=True, check=False,

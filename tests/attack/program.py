@@ -16,11 +16,11 @@ from typing import Any
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home
 from tui import __main__ as entry
-from tui import cli
+from tui.cli import main as cli
 from tui.config import Config
+from tui.model.requests import SwapRequest
 from tui.swap import launch
-from tui.swap.request import Request
-from tui.typed import Typed
+from tui.terminal.input import InputParser
 
 FOR_EVER = 600.0
 
@@ -66,7 +66,7 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 class AskingMover(FakeMover):
     """Asks on the terminal before it begins, as the real one does."""
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
         return launch.launch_elevated(request, "sudo")
 
@@ -76,7 +76,7 @@ def asking() -> int:
     rig = Rig()
     at_home(rig)
     rig.mover = AskingMover()
-    rig.mover.asks = True
+    rig.mover.needs_terminal = True
     return cli._screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
 
 
@@ -88,8 +88,8 @@ def fail(*_: object) -> None:
     raise ZeroDivisionError("on purpose")
 
 
-def feed_that_fails(feed: Callable[[Typed, str], Any]) -> Callable[[Typed, str], Any]:
-    def instead(typed: Typed, text: str) -> Any:
+def feed_that_fails(feed: Callable[[InputParser, str], Any]) -> Callable[[InputParser, str], Any]:
+    def instead(typed: InputParser, text: str) -> Any:
         return fail() if "!" in text else feed(typed, text)
 
     return instead
@@ -106,7 +106,7 @@ def main(what: str, *arguments: str) -> int:
     elif what == "failing":
         changed("tui.app:VfiotopApp.action_help", instead(fail))
     elif what == "deaf":
-        changed("tui.typed:Typed.feed", feed_that_fails)
+        changed("tui.terminal.input:Typed.feed", feed_that_fails)
     sys.argv = ["vfiotop", "--demo"]
     return entry.main()
 

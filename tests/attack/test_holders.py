@@ -18,13 +18,15 @@ import pytest
 
 from tests.attack.fuse import Silent
 from tests.attack.holding import CARD, NOBODY, NODES, PROJECT, SOUND, asked_in, holding
-from tui.host import HostError, drm_files, scanner
-from tui.host.heartbeat import Beat
-from tui.host.holders import who_has
-from tui.host.nvml_reader import DRIVER, JOURNAL, PROGRAM, command
-from tui.host.processes import Scan
+from tui.host import HostError
+from tui.host.drm import files as drm_files
+from tui.host.nvml.command import DRIVER, JOURNAL, PROGRAM, command
+from tui.host.proc import scanner
+from tui.host.proc.heartbeat import Heartbeat
+from tui.host.proc.holders import who_has
+from tui.host.proc.processes import Scan
 from tui.model import Holder, Holders, Unseen
-from tui.rules import holding as rule
+from tui.rules import holder_checks as rule
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do this")
 needs_fuse = pytest.mark.skipif(
@@ -54,7 +56,7 @@ def test_an_ordinary_user_under_hidepid(option: str) -> None:
     mount = f"mount -t proc -o {option} proc /proc"
     seen = asked_in(mount, user=NOBODY)
     assert "is mounted with hidepid=" in seen["blind"]
-    assert seen["mend"] == "run this as root"
+    assert seen["fix"] == "run this as root"
     assert verdict(seen) == "unknown"
 
 
@@ -90,7 +92,7 @@ def test_what_lies_over_proc(prepare: list[str], words: str) -> None:
 def test_a_pid_namespace(own_proc: str) -> None:
     seen = asked_in(by=("unshare", "--mount", "--pid", "--fork", own_proc))
     assert "only processes of this container are seen" in seen["blind"]
-    assert "on the host itself" in seen["mend"]
+    assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
 
@@ -99,7 +101,7 @@ def test_root_without_the_right_to_look() -> None:
     """As in a container: it may be root, and look into nobody who has more rights."""
     seen = asked_in(by=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"))
     assert seen["unseen"] > 0
-    assert "on the host itself" in seen["mend"]
+    assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
 
@@ -111,9 +113,9 @@ def test_an_ordinary_user_is_told_whom_he_cannot_see() -> None:
     assert seen["holders"] == []
     assert {each["why"] for each in seen["named"]} == {None}
     assert pid not in {each["pid"] for each in seen["holders"]}
-    why, mend = rule.doubt(holders(seen)) or ("", "")
+    why, fix = rule.doubt(holders(seen)) or ("", "")
     assert "of other users could not be looked into, such as " in why
-    assert mend == "run this as root"
+    assert fix == "run this as root"
 
 
 def verdict(seen: dict[str, object]) -> str:
@@ -279,7 +281,7 @@ def test_whoever_waits_for_the_scan_can_be_ended(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     ask = (
         "import sys; from pathlib import Path; from tests.attack.holding import NODES;"
-        "from tui.host.holders import who_has; print('begins', flush=True);"
+        "from tui.host.proc.holders import who_has; print('begins', flush=True);"
         "who_has(NODES, Path(sys.argv[1]), silent=3600)"
     )
     with silent(tmp_path / "proc/7/fd") as server:
@@ -346,7 +348,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
     made_proc(tmp_path, 7)
     beat = os.memfd_create("beat")
     try:
-        scan = Scan(f"{tmp_path}/proc", "/dev", {}, Beat(beat, 0), {})
+        scan = Scan(f"{tmp_path}/proc", "/dev", {}, Heartbeat(beat, 0), {})
         scan.look_into(7)
     finally:
         os.close(beat)
@@ -464,7 +466,7 @@ def test_our_own_reader() -> None:
         [sys.executable, "-c", "input()", *READER[3:]],
         [*READER[:3], "-c", "input()", *READER[3:]],
         [*READER, "more"],
-        [*READER[:3], "/tmp/tui/host/nvml_child.py", *READER[4:]],
+        [*READER[:3], "/tmp/tui/host/nvml/child.py", *READER[4:]],
     ],
     ids=["tail", "sleep", "python -c", "-I -S -c", "more", "elsewhere"],
 )

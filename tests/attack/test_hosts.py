@@ -11,7 +11,7 @@ import pytest
 
 from tests.attack.test_command_line import VFIOTOP, Run, complaint, env, run
 from tests.hosts_layout import lay_out
-from tests.unit.test_cli import HOSTS
+from tests.unit.cli.test_main import HOSTS
 
 __all__ = ["env", "run"]
 

@@ -12,16 +12,18 @@ from shutil import ignore_patterns
 import pytest
 
 from tests.attack.sandbox import HOME, ROOT, ROOTS_HOME, Sandbox, files_below, sandbox
-from tests.unit.test_journal import ENTRY
-from tui.swap.journal import Origin, Process, dump
-from tui.swap.request import Request
+from tests.unit.host.journal.test_file import ENTRY
+from tui.host.journal.file import Origin, dump
+from tui.host.proc.process import Process
+from tui.model.requests import SwapRequest
+from tui.swap.request import words as request_words
 
 __all__ = ["sandbox"]
 
 ABSENT = "0000:fe:1f.7"
 """A function that no machine of the tests has."""
 
-REQUEST = Request("bind", ABSENT).words()
+REQUEST = request_words(SwapRequest("bind", ABSENT))
 PRIVILEGED = [sys.executable, "-I", "-B", "-m", "tui.swap"]
 
 MARK = HOME / "ran-as-root"
@@ -184,7 +186,7 @@ def test_it_is_not_the_first_to_be_killed_when_memory_ends(
 ) -> None:
     worst = "echo 1000 >/proc/self/oom_score_adj"
     code = (
-        "from tui import privileged; privileged.shed_everything()\n"
+        "from tui.process import privileges; privileges.shed_everything()\n"
         "print(open('/proc/self/oom_score_adj').read())"
     )
     done = sandbox.run(*tool, "--", sys.executable, "-I", "-c", code, shell=worst)
@@ -199,8 +201,9 @@ def test_root_leaves_no_compiled_files_in_a_users_checkout(sandbox: Sandbox) -> 
     code = (
         f"import sys; sys.path.insert(0, '{HOME}/checkout'); sys.argv = ['vfiotop', 'doctor']\n"
         "from tui.__main__ import main; main()\n"
-        f"from tui.host import holders, nvml_seen; assert '{HOME}' in holders.__file__\n"
-        "print(holders.holders(['0000:00:00.0'])); nvml_seen.unseen('0000:00:00.0', 5)"
+        "from tui.host.proc import holders; from tui.host.nvml import probe\n"
+        f"assert '{HOME}' in holders.__file__\n"
+        "print(holders.holders(['0000:00:00.0'])); probe.unseen('0000:00:00.0', 5)"
     )
     done = sandbox.run("sudo", "-n", "--", sys.executable, "-I", "-c", code)
     assert "Holders(" in done.stdout, done

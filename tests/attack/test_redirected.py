@@ -67,7 +67,7 @@ def test_a_terminal_that_nothing_can_be_read_from(tmp_path: Path) -> None:
         "import os, sys; w = os.open('/dev/tty', os.O_WRONLY); n = os.open('/dev/null', os.O_RDWR);"
         "log = os.open('log', os.O_CREAT | os.O_RDWR);"
         "os.dup2(n, 0); os.dup2(w, 1); os.dup2(log, 2); os.ttyname = lambda _: '/nowhere';"
-        "sys.argv = ['vfiotop', '--demo']; from tui.cli import main; sys.exit(main())"
+        "sys.argv = ['vfiotop', '--demo']; from tui.cli.main import main; sys.exit(main())"
     )
     with opened((sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {script}")) as it:
         assert it.end() == 2

@@ -68,13 +68,13 @@ def test_after_a_signal_the_terminal_is_given_back(name: str) -> None:
 
 MOMENTS = (
     "tui.sampler:Readers.start",
-    "tui.tty:Tty.take",
+    "tui.terminal.tty:Tty.take",
     "tui.app:VfiotopApp.on_mount",
     "tui.app:VfiotopApp.on_unmount",
     *thorough(
         "tui.app:VfiotopApp.__init__",
         "tui.app:VfiotopApp.on_load",
-        "tui.driver:TerminalDriver.start_application_mode",
+        "tui.terminal.driver:TerminalDriver.start_application_mode",
     ),
 )
 

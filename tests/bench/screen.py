@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.places import CONFIG, DOMAINS, root
-from tui import cli
+from tui.cli import main as cli
 from tui.host import Host, Source, Wake, real
-from tui.host.guests import GuestsSource
-from tui.host.nvml import NvmlSource
-from tui.host.pci import PciSource
+from tui.host.libvirt.source import GuestsSource
+from tui.host.nvml.source import NvmlSource
+from tui.host.pci.source import PciSource
 from tui.host.tree import Plain
 from tui.model import Domain, Guests
 from tui.rules import libvirt_uri
@@ -38,7 +38,7 @@ class EventfulPci(PciSource):
 
     def watch(self, wake: Wake) -> None:
         super().watch(wake)
-        from tui.host.udev import listen  # as late as the program itself
+        from tui.host.pci.udev import listen  # as late as the program itself
 
         try:
             self._stop = listen(wake)

@@ -30,13 +30,13 @@ from tests.bench.terminal import Terminal
 from tests.bench.usage import memory, processes
 from tests.libvirt.daemon import daemon, missing, operator, tiny
 from tests.nvml.machine import CARDS, bring, open_host
-from tui import cli
+from tui.cli import main as cli
 from tui.config import Config
 from tui.host import Host
-from tui.host.agent import AgentSource
-from tui.host.drm import DrmSource
-from tui.host.pci import PciSource, VitalsSource
-from tui.host.swaps import SwapSource
+from tui.host.agent.source import AgentSource
+from tui.host.drm.source import DrmSource
+from tui.host.journal.source import SwapSource
+from tui.host.pci.source import PciSource, VitalsSource
 from tui.host.tree import Plain
 
 INTERVAL_S = 0.2

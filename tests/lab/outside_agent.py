@@ -17,9 +17,9 @@ from tests.lab.guest import definition, make
 from tests.lab.kernel import kernel
 from tests.libvirt.daemon import Daemon, daemon, operator
 from tui.host import NothingToRead
-from tui.host.agent import AgentSource
+from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
-from tui.model import Attention, GuestSays
+from tui.model import Demand, GuestSays
 
 BOOT_S = 90.0
 
@@ -46,7 +46,7 @@ class Play:
         self.source = AgentSource(
             self.uri, every=EVERY, calls=self.calls, clock=lambda: self.now + time.monotonic()
         )
-        self.source.attend(Attention(guests=(self.uuid,)))
+        self.source.set_demand(Demand(guests=(self.uuid,)))
         return self.source
 
     def says(self) -> GuestSays:
@@ -194,7 +194,7 @@ def test_an_agent_that_hangs_holds_up_one_reading_and_no_more(play: Play) -> Non
 
 
 def test_in_quiet_mode_it_is_left_alone(play: Play) -> None:
-    play.source.attend(Attention(guests=(play.uuid,), quiet=True))
+    play.source.set_demand(Demand(guests=(play.uuid,), quiet=True))
     with pytest.raises(NothingToRead, match="quiet"):
         play.says()
     assert play.calls.last_minute()["agent"] == 0

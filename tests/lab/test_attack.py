@@ -68,7 +68,7 @@ def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
 
 def test_whoever_names_our_reader_is_left_alone() -> None:
     """An editor, or what looks just like our reader, but holds nothing."""
-    reader = Path(sys.modules["tui.host"].__file__ or "").with_name("nvml_child.py")
+    reader = Path(sys.modules["tui.host.nvml"].__file__ or "").with_name("child.py")
     others = [
         subprocess.Popen(["tail", "-f", str(reader)], stdout=subprocess.DEVNULL),
         subprocess.Popen(["sleep", "1000"], env={"X": str(reader)}),

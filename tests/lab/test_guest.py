@@ -16,12 +16,12 @@ from tests.lab.host import URI, bind, defined, held, node, run, slot, virsh
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.lab.terminal import terminal
 from tests.thorough import thorough
-from tui.guest.carry import forbids
+from tui.guest.execute import forbids
+from tui.guest.planning import guest_plan_once
 from tui.host import HostError
-from tui.host.guest_control import LibvirtControl
+from tui.host.libvirt.control import LibvirtControl
 from tui.host.real import real_host
 from tui.model import Guests
-from tui.once import guest_plan_once
 from tui.rules.roles import Choice
 
 pytestmark = pytest.mark.only("two-slots-2")

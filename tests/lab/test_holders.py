@@ -24,7 +24,7 @@ from tests.lab.host import (
     until,
 )
 from tests.lab.terminal import terminal
-from tui.host.holders import holders
+from tui.host.proc.holders import holders
 from tui.model import Holder
 
 pytestmark = pytest.mark.only("two-slots")
@@ -95,7 +95,7 @@ def test_a_screen_that_is_stopped_keeps_no_card() -> None:
 
 def test_an_ordinary_user_does_not_see_all() -> None:
     asks = (
-        "import json, sys; from tui.host.holders import holders;"
+        "import json, sys; from tui.host.proc.holders import holders;"
         "found = holders(sys.argv[1:]); print(json.dumps([len(found.holders), found.unseen]))"
     )
     with held(node(CARD)):

@@ -16,14 +16,15 @@ import pytest
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.thorough import thorough
-from tui.host.pci import PciSource
+from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.pci.source import PciSource
+from tui.host.proc.process import is_alive
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.command import WRITE_S, deafen
-from tui.swap.journal import Entry, Journal, JournalError
-from tui.swap.machine import RealMachine, alive
-from tui.swap.plan import homeward, moves, steps
+from tui.swap.command import WRITE_S, ignore_hangup
+from tui.swap.machine import RealMachine
+from tui.swap.plan import steps, with_host_drivers
 from tui.swap.runner import Runner
 
 pytestmark = pytest.mark.only("two-slots-2")
@@ -37,8 +38,8 @@ def planned(direction: Direction) -> Plan:
     gpu = assess(Snapshot(pci=PciSource().read()), Choice(CARD)).gpu(CARD)
     assert gpu is not None
     left = steps(gpu, direction)
-    known = homeward(left, HOST) if direction == "unbind" else left
-    return Plan(direction, CARD, tuple(f.address for f in moves(gpu)), known)
+    known = with_host_drivers(left, HOST) if direction == "unbind" else left
+    return Plan(direction, CARD, tuple(f.address for f in gpu.functions), known)
 
 
 RUNNERS: set[int] = set()
@@ -53,7 +54,7 @@ def started(plan: Plan) -> int:
         return pid
     with suppress(BaseException):
         os.setsid()
-        deafen()
+        ignore_hangup()
         journal = Journal()
         with journal.locked() as lock:
             runner = Runner(RealMachine(), journal, lock)
@@ -276,7 +277,7 @@ def test_a_card_that_never_comes_free() -> None:
     left = entry()
     assert left is not None
     assert left.writer is not None
-    assert alive(left.writer)
+    assert is_alive(left.writer)
     with pytest.raises(JournalError, match="write of it has not returned"), Journal().locked():
         pass
     assert "interrupted (stuck)" in vfiotop("recover", code=3)

@@ -13,11 +13,11 @@ from tests.libvirt.daemon import LOGIN, Daemon, operator, tiny
 from tests.libvirt.test_guests import HOSTDEV
 from tests.libvirt.watching import is_in, state, watched
 from tui.host import HostError
-from tui.host.domain_edit import with_functions
-from tui.host.domain_xml import definition
-from tui.host.guest_control import LibvirtControl
+from tui.host.journal.file import Journal
+from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_xml import definition
 from tui.model import GuestAction, Guests
-from tui.swap.journal import Journal
 
 
 def nothing(_: Guests) -> str | None:
@@ -106,7 +106,7 @@ def test_what_speaks_against_it_before_starts_nothing(
 def test_no_guest_is_started_while_a_card_moves(
     control: LibvirtControl, vm: libvirt.virDomain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.host.guest_control.LOCK_S", 0.0)
+    monkeypatch.setattr("tui.host.libvirt.control.LOCK_S", 0.0)
     monkeypatch.setattr("os.geteuid", lambda: 0)
     owner = tmp_path.stat().st_uid
     journal = Journal(tmp_path / "journal", owner)

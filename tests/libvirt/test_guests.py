@@ -16,8 +16,9 @@ import pytest
 
 from tests.libvirt.daemon import LOGIN, Daemon, operator, tiny
 from tests.libvirt.watching import domain, is_in, state, watched
-from tui.host import HostError, libvirt_connection
-from tui.host.guests import GuestsSource
+from tui.host import HostError
+from tui.host.libvirt import connection
+from tui.host.libvirt.source import GuestsSource
 from tui.model import Guests, HostDev
 
 SOON = 0.2
@@ -188,8 +189,8 @@ def test_a_daemon_that_is_restarted_comes_back_by_itself(libvirtd: Daemon) -> No
 
 
 def test_a_daemon_that_hangs_is_given_up(libvirtd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_SECONDS", 1)
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_COUNT", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
     source = GuestsSource(libvirtd.uri)
     source.read()
     with libvirtd.frozen(), pytest.raises(HostError, match="was lost"):

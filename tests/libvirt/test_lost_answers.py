@@ -16,19 +16,20 @@ from tests.libvirt import proxy as wire
 from tests.libvirt.daemon import Daemon, operator, tiny
 from tests.libvirt.proxy import Proxy, Way, proxied
 from tests.libvirt.test_guests import HOSTDEV
-from tui.host import HostError, Unsettled, libvirt_connection
-from tui.host.domain_edit import with_functions
-from tui.host.domain_xml import definition
-from tui.host.guest_control import LibvirtControl
-from tui.host.libvirt_connection import Connection
-from tui.host.one_domain import Patience
+from tui.host import HostError, Unsettled
+from tui.host.journal.file import Journal
+from tui.host.libvirt import connection
+from tui.host.libvirt.connection import Connection
+from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_xml import definition
+from tui.host.libvirt.operation import Timeouts
 from tui.model import GuestAction, Guests
-from tui.swap.journal import Journal
 
-SHORT = Patience(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
+SHORT = Timeouts(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
 """For a libvirt that answers again: what is lost is found out long before the end."""
 
-BRIEF = Patience(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
+BRIEF = Timeouts(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")
@@ -40,8 +41,8 @@ RUNNING, PAUSED, OFF = (
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that is silent is given up after two seconds and not after twenty."""
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_SECONDS", 1)
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_COUNT", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def vm(libvirtd: Daemon, virsh: libvirt.virConnect) -> Iterator[libvirt.virDomai
         time.sleep(0.02)
 
 
-def control(proxy: Proxy, tmp_path: Path, patience: Patience = SHORT) -> LibvirtControl:
+def control(proxy: Proxy, tmp_path: Path, patience: Timeouts = SHORT) -> LibvirtControl:
     return LibvirtControl(proxy.uri, Journal(tmp_path / "journal"), patience)
 
 
@@ -382,7 +383,7 @@ def test_a_daemon_that_is_silent_in_the_middle_of_a_start(
         connected.wait(60)
         daemon.close()
 
-    monkeypatch.setattr("tui.host.one_domain.Connection", Noticed)
+    monkeypatch.setattr("tui.host.libvirt.operation.Connection", Noticed)
     control(proxy, tmp_path).start(vm.UUIDString(), Look(then=then))
     assert connected.is_set()
     assert state_of(vm) == RUNNING

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from tests.libvirt.daemon import SEARCHED
-from tui.host.qemu_args import taken
+from tui.host.libvirt.qemu_args import host_arguments
 
 QEMU = shutil.which("qemu-system-x86_64", path=SEARCHED)
 
@@ -46,7 +46,7 @@ def by_qemu(*words: str) -> str:
     ],
 )
 def test_it_is_read_as_qemu_reads_it(words: list[str]) -> None:
-    assert taken(words).functions == [by_qemu(*words)]
+    assert host_arguments(words).functions == [by_qemu(*words)]
 
 
 @pytest.mark.parametrize(
@@ -59,6 +59,6 @@ def test_it_is_read_as_qemu_reads_it(words: list[str]) -> None:
 )  # fmt: skip
 def test_what_qemu_refuses_is_a_doubt(words: list[str]) -> None:
     assert by_qemu(*words) == "refused"
-    found = taken(words)
+    found = host_arguments(words)
     assert found.functions == []
     assert found.doubt is not None

@@ -15,12 +15,14 @@ from tests.libvirt import proxy as wire
 from tests.libvirt.daemon import Daemon, tiny
 from tests.libvirt.proxy import Proxy, proxied
 from tests.libvirt.test_lost_answers import BRIEF, OFF, PAUSED, RUNNING, SHORT, state_of
-from tui import cli, config
-from tui.cli import DONE, FAILED, STUCK
-from tui.host import HostError, libvirt_connection
-from tui.host.guest_control import LibvirtControl
-from tui.host.one_domain import Patience
-from tui.swap.journal import Journal
+from tui import config
+from tui.cli import main as cli
+from tui.cli.main import DONE, FAILED, STUCK
+from tui.host import HostError
+from tui.host.journal.file import Journal
+from tui.host.libvirt import connection
+from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.operation import Timeouts
 
 LOOK_ALIKE = "gaming\u200b"
 
@@ -30,8 +32,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No configuration of the user's, and patience for a test."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_SECONDS", 1)
-    monkeypatch.setattr(libvirt_connection, "KEEPALIVE_COUNT", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
     # The daemon of the tests has a socket of its own, which root does not use.
     monkeypatch.setattr(config, "why_not_as_root", lambda _uri: None)
 
@@ -42,8 +44,8 @@ def proxy(libvirtd: Daemon) -> Iterator[Proxy]:
         yield made
 
 
-def patient(monkeypatch: pytest.MonkeyPatch, patience: Patience) -> None:
-    monkeypatch.setattr("tui.host.guest_control.Patience", lambda: patience)
+def patient(monkeypatch: pytest.MonkeyPatch, patience: Timeouts) -> None:
+    monkeypatch.setattr("tui.host.libvirt.control.Patience", lambda: patience)
 
 
 def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
@@ -193,8 +195,8 @@ def test_a_libvirt_that_goes_away_while_a_stop_is_waited_for(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli_guest.STOP_S", 3.0)
-    monkeypatch.setattr("tui.cli_guest.SILENT_S", 1.0)
+    monkeypatch.setattr("tui.cli.guest.STOP_S", 3.0)
+    monkeypatch.setattr("tui.cli.guest.SILENT_S", 1.0)
     vm = virsh.createXML(tiny("vm"))
     proxy.lose(wire.SHUTDOWN, "close")
     proxy.deaf_after = True
@@ -207,7 +209,7 @@ def test_a_guest_that_does_not_shut_down(
     libvirtd: Daemon, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli_guest.STOP_S", 1.0)
+    monkeypatch.setattr("tui.cli.guest.STOP_S", 1.0)
     virsh.createXML(tiny("my vm"))
     assert cli.main(["stop", "my vm", "--yes", "--connect", libvirtd.uri]) == FAILED
     (command,) = capfd.readouterr().err.split("`")[1::2]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from tui.host.guests import GuestsSource
+from tui.host.libvirt.source import GuestsSource
 from tui.model import Domain, Guests, Sample, Unavailable
 from tui.sampler import Sampler
 

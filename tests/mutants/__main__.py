@@ -31,7 +31,7 @@ from _pytest.runner import runtestprotocol
 from tests.mutants.made import REACHED, Mutant, marked, mutants
 
 HERE = Path(__file__).parents[2]
-TARGETS = ("swap", "guest", "rules", "host/holders.py", "host/domain_edit.py")
+TARGETS = ("swap", "guest", "rules", "host/proc/holders.py", "host/libvirt/domain_edit.py")
 TESTS = ("tests/unit", "tests/ui")
 KNOWN = Path(__file__).with_name("survivors.toml")
 """Why a mutant may live: its name, and the reason."""

@@ -12,7 +12,7 @@ import pytest
 from tests.nvml.build import build
 from tui.host import HostError
 from tui.host.calls import CallLog
-from tui.host.nvml import NvmlSource
+from tui.host.nvml.source import NvmlSource
 from tui.model import CardReading, NvmlReading
 
 ONE, TWO = "0000:01:00.0", "0000:02:00.0"

@@ -16,9 +16,9 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import Host
 from tui.host.facts import FactsSource
-from tui.host.guests import GuestsSource
-from tui.host.nvml import NvmlSource
-from tui.host.pci import PciSource, VitalsSource
+from tui.host.libvirt.source import GuestsSource
+from tui.host.nvml.source import NvmlSource
+from tui.host.pci.source import PciSource, VitalsSource
 from tui.host.tree import Plain
 
 HOST = "19-x570-1080ti-gt710"

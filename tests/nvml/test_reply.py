@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host import HostError
-from tui.host.nvml_reply import Malformed, NvmlFailed, parse_reply
+from tui.host.nvml.reply import Malformed, NvmlFailed, parse_reply
 from tui.model import Metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -156,7 +156,7 @@ def test_deep_nesting_is_no_answer() -> None:
         parse_reply(b"[" * 200_000, NOW)
 
 
-def test_an_error_of_nvml_has_its_mend() -> None:
+def test_an_error_of_nvml_has_its_fix() -> None:
     with pytest.raises(NvmlFailed, match="install the package") as caught:
         parse_reply(b'{"error": [12, "NVML Shared Library Not Found"]}', NOW)
     assert caught.value.code == 12

@@ -18,12 +18,12 @@ from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
-from tui.host.nvml import RELEASED
-from tui.host.nvml_reply import CARD_LEFT
-from tui.host.nvml_seen import unseen
-from tui.host.rest import FALL_ASLEEP, IDLE
-from tui.model import Attention, GpuProcess, Metrics
-from tui.rules.release import SPARED
+from tui.host.idle import FALL_ASLEEP, IDLE
+from tui.host.nvml.probe import unseen
+from tui.host.nvml.reply import CARD_LEFT
+from tui.host.nvml.source import RELEASED
+from tui.model import Demand, GpuProcess, Metrics
+from tui.rules.driver_gates import RESERVED
 
 
 def test_reads_every_metric_of_every_card(machine: Machine) -> None:
@@ -283,9 +283,9 @@ def test_an_idle_card_beside_another_is_let_go_of_alone(machine: Machine) -> Non
     source = machine.source()
     source.read()
     machine.now += IDLE
-    assert source.read().resting == ()
+    assert source.read().released_idle == ()
     reading = source.read()
-    assert ([c.address for c in reading.cards], reading.resting) == ([ONE], (TWO,))
+    assert ([c.address for c in reading.cards], reading.released_idle) == ([ONE], (TWO,))
     assert held_by(source.pid) == {"nvidiactl", "nvidia0"}
 
 
@@ -371,7 +371,7 @@ def test_a_swap_that_begins_as_the_child_is_started(machine: Machine) -> None:
 _SCREEN = """
 import json, sys
 from pathlib import Path
-from tui.host.nvml import NvmlSource
+from tui.host.nvml.source import NvmlSource
 root, journal = map(Path, sys.argv[1:3])
 source = NvmlSource(root, journal=journal, environment=json.loads(sys.argv[3]))
 source.read()
@@ -594,36 +594,36 @@ def with_driver(machine: Machine, version: str) -> None:
 def test_from_595_on_the_card_that_is_for_a_guest_is_not_held(machine: Machine) -> None:
     with_driver(machine, "595.45.04")
     source = machine.source()
-    assert failure(source) == SPARED
+    assert failure(source) == RESERVED
     assert source.pid is None
-    source.attend(Attention(kept=(TWO,)))
+    source.set_demand(Demand(reserved=(TWO,)))
     reading = source.read()
     assert [c.address for c in reading.cards] == [ONE]
-    assert reading.spared == (TWO,)
+    assert reading.reserved_for_guest == (TWO,)
     assert held_by(source.pid) == {"nvidiactl", "nvidia0"}
 
 
 def test_before_595_it_is(machine: Machine) -> None:
     with_driver(machine, "580.105.08")
     source = machine.source()
-    source.attend(Attention(kept=(TWO,)))
+    source.set_demand(Demand(reserved=(TWO,)))
     reading = source.read()
-    assert ([c.address for c in reading.cards], reading.spared) == ([ONE, TWO], ())
+    assert ([c.address for c in reading.cards], reading.reserved_for_guest) == ([ONE, TWO], ())
 
 
 def test_what_nobody_looks_at_is_let_go_of(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.host.nvml.UNSEEN_S", 0.05)
+    monkeypatch.setattr("tui.host.nvml.source.UNSEEN_S", 0.05)
     source = machine.source()
     source.read()
     pid = source.pid
     assert pid is not None
-    source.attend(Attention(shown=False))
+    source.set_demand(Demand(shown=False))
     deadline = time.monotonic() + 60
     while not is_gone(pid):
         assert time.monotonic() < deadline
-    source.attend(Attention(shown=True))
+    source.set_demand(Demand(shown=True))
     assert len(source.read().cards) == 2
     assert source.pid != pid
 
@@ -632,7 +632,7 @@ def test_who_looks_again_in_time_finds_the_same_child(machine: Machine) -> None:
     source = machine.source()
     source.read()
     pid = source.pid
-    source.attend(Attention(shown=False))
-    source.attend(Attention(shown=True))
+    source.set_demand(Demand(shown=False))
+    source.set_demand(Demand(shown=True))
     source.read()
     assert source.pid == pid

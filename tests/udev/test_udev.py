@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 import pyudev
 
-from tui.host.pci import PciSource
-from tui.host.udev import listen
+from tui.host.pci.source import PciSource
+from tui.host.pci.udev import listen
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 HAS_TESTBED = (

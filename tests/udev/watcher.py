@@ -14,8 +14,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tui.host import udev
-from tui.host.pci import PciSource
+from tui.host.pci import udev
+from tui.host.pci.source import PciSource
 from tui.model import Inventory, Sample
 from tui.sampler import Sampler
 

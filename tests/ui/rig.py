@@ -17,9 +17,9 @@ from tui.host import Forbids, Host, HostError, NothingToRead, Wake
 from tui.model import (
     NOT_READ_YET,
     AgentReading,
-    Attention,
     CardReading,
     CardVitals,
+    Demand,
     Domain,
     DrmReading,
     GuestAction,
@@ -37,7 +37,7 @@ from tui.model import (
     Swap,
     Vitals,
 )
-from tui.swap.request import Request
+from tui.model.requests import SwapRequest
 
 T = TypeVar("T")
 
@@ -109,12 +109,12 @@ class FakeMover:
     """Takes requests; ``answer`` is the swap's id, or what is raised in its place."""
 
     def __init__(self) -> None:
-        self.forbidden: str | None = None
-        self.asks = False
-        self.requests: list[Request] = []
+        self.unavailable_reason: str | None = None
+        self.needs_terminal = False
+        self.requests: list[SwapRequest] = []
         self.answer: str | Exception = "first"
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         self.requests.append(request)
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -124,7 +124,7 @@ class FakeMover:
 class FakeControl:
     """Takes what is asked of domains; ``answer`` is raised in its place."""
 
-    forbidden: str | None = None
+    unavailable_reason: str | None = None
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str]] = []
@@ -189,12 +189,12 @@ class Rig:
         self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.drm: Held[DrmReading] = Held(NothingToRead("none"))
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
-        self.attended: list[Attention] = []
+        self.attended: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
-            drm=self.drm, agent=self.agent, attend=self.attended.append,
+            drm=self.drm, agent=self.agent, set_demand=self.attended.append,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
-            again=self.again,
+            reopen=self.again,
         )  # fmt: skip
         self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
 

@@ -18,7 +18,7 @@ def told(rig: Rig) -> str:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_check_and_its_mend(size: tuple[int, int]) -> None:
+async def test_every_check_and_its_fix(size: tuple[int, int]) -> None:
     rig = Rig()
     at_home(rig)
     rig.inspector.found = Holders((Holder("0000:01:00.0", 5, "game", "/dev/nvidia0"),))

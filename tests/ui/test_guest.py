@@ -24,8 +24,8 @@ from tui.model import (
     SwapState,
     Unavailable,
 )
+from tui.model.errors import Refused
 from tui.rules.roles import Choice
-from tui.swap.consent import Refused
 
 OTHER = Domain("other", "0e7e", "shut off")
 SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON)
@@ -76,7 +76,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         assert "modprobe vfio-pci" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        assert (rig.mover.requests[0].deed, rig.mover.requests[0].address) == ("bind", CARD)
+        assert (rig.mover.requests[0].action, rig.mover.requests[0].address) == ("bind", CARD)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "●  echo 0000:01:00.0" in rig.text()
@@ -86,7 +86,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         rig.vitals.put(fresh.vitals.reading)
         rig.swap.put(replace(SWAP, state="done"))
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
-    assert [request.deed for request in rig.mover.requests] == ["bind"]
+    assert [request.action for request in rig.mover.requests] == ["bind"]
 
 
 ENDS: tuple[tuple[SwapState, str], ...] = (("undone", "undone"), ("failed", "end"))
@@ -160,7 +160,7 @@ async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> 
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         silent = Unavailable("no answer since 12:00:00")
-        rig.app._take(Sample("swap", silent, NOON))
+        rig.app._apply(Sample("swap", silent, NOON))
         await until(pilot, lambda: "no answer since" in str(rig.app.live.view.problem("swap")))
         rig.swap.put(replace(SWAP, step=0))
         await until(pilot, lambda: "then win11 is started" in rig.text())
@@ -370,7 +370,7 @@ async def test_keys_that_do_nothing_now_say_why() -> None:
 
 async def test_only_looking() -> None:
     rig = Rig()
-    rig.control.forbidden = "this host is only looked at"
+    rig.control.unavailable_reason = "this host is only looked at"
     async with pressed(rig, "x", "This is what would be done") as pilot:
         await pilot.press("y")
         await until(pilot, lambda: "only looked at" in said(rig))

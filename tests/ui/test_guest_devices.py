@@ -84,7 +84,7 @@ def _shows(rig: Rig, domain: Domain) -> bool:
 
 def with_uses(rig: Rig, *uses: DeviceUse) -> Uses:
     found = Uses(*uses)
-    rig.host = replace(rig.host, uses=found, again=lambda: replace(rig.again(), uses=found))
+    rig.host = replace(rig.host, uses=found, reopen=lambda: replace(rig.again(), uses=found))
     rig.app.host = rig.host
     return found
 

@@ -14,8 +14,8 @@ from textual.widgets import Input
 from tests.ui.rig import NVML, Held, Rig, until
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.driver import TerminalDriver
 from tui.model import NvmlReading
+from tui.terminal.driver import TerminalDriver
 
 
 class Typist:

@@ -49,7 +49,7 @@ def every_pair(first: int) -> list[int]:
 @pytest.mark.parametrize("first", range(len(OPENERS)))
 async def test_one_screen_after_another(first: int) -> None:
     rig = Rig()
-    rig.control.forbidden = rig.mover.forbidden = "nothing is done in this test"
+    rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"
     async with rig.running() as pilot:
         trail: list[tuple[str, ...]] = []
         for each in every_pair(first):
@@ -75,7 +75,7 @@ WALKS = (
 @pytest.mark.parametrize("walk", WALKS)
 async def test_a_longer_way_and_back(walk: str) -> None:
     rig = Rig()
-    rig.control.forbidden = rig.mover.forbidden = "nothing is done in this test"
+    rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"
     async with rig.running() as pilot:
         await pilot.press(*walk.split())
         seen = levels(rig)

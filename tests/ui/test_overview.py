@@ -23,7 +23,7 @@ from tests.ui.rig import (
 )
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 from tui.host import HostError
-from tui.host.demo import HeldClock
+from tui.host.demo.host import HeldClock
 from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
 
 

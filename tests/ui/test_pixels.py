@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 
 from tests.ui.rig import SIZES
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
-from tui.host.demo import HeldClock
+from tui.host.demo.host import HeldClock
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24", "45x20"])

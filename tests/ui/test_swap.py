@@ -14,7 +14,7 @@ from textual.widgets._footer import FooterKey
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
 from tui.host import HostError, NothingToRead
 from tui.model import Holder, Holders, Swap
-from tui.swap.consent import Doubtful, Refused
+from tui.model.errors import Doubtful, Refused
 from widgets.swap_panel import SwapPanel
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -74,7 +74,7 @@ async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> Non
         await pilot.press("y", "y")
         await until(pilot, lambda: "it is being begun" in said(rig))
         (request,) = rig.mover.requests
-        assert (request.deed, request.address) == ("bind", CARD)
+        assert (request.action, request.address) == ("bind", CARD)
         assert request.consent.plan is not None
         rig.swap.put(SWAP)
         await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
@@ -155,7 +155,7 @@ async def test_a_runner_that_refuses(error: Exception) -> None:
 
 async def test_a_host_that_is_only_looked_at_shows_the_plan() -> None:
     rig = Rig()
-    rig.mover.forbidden = "this host is only looked at: no card is moved"
+    rig.mover.unavailable_reason = "this host is only looked at: no card is moved"
     async with planned(rig) as pilot:
         assert "This is what would be done. This host is only looked at" in rig.text()
         assert dim(rig, "y")
@@ -227,7 +227,7 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
         await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
     (request,) = rig.mover.requests
-    assert (request.deed, request.swap) == (way, "first")
+    assert (request.action, request.swap) == (way, "first")
 
 
 async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
@@ -342,7 +342,7 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         await until(pilot, lambda: "y gives 01:00.0" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
-    assert rig.mover.requests[0].deed == "undo"
+    assert rig.mover.requests[0].action == "undo"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tui.app import OF_CARDS, QUIET
 from tui.host import NothingToRead
 from tui.model import (
     AgentReading,
-    Attention,
+    Demand,
     GuestCard,
     GuestSays,
     Metrics,
@@ -98,7 +98,7 @@ async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
 async def test_the_guest_that_plays_is_asked() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
-        wanted = Attention(kept=(GUEST_GPU,), guests=(WIN11.uuid,))
+        wanted = Demand(reserved=(GUEST_GPU,), guests=(WIN11.uuid,))
         await until(pilot, lambda: rig.attended[-1:] == [wanted])
 
 

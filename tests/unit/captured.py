@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hosts_layout import lay_out
-from tui.cli import main
+from tui.cli.main import main
 
 HOST_CARD, CARD, SOUND = "0000:08:00.0", "0000:0a:00.0", "0000:0a:00.1"
 

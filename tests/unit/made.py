@@ -89,8 +89,8 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         vitals=Vitals(idle(pci)),
         nvml=NvmlReading("580.95", ()),
         guests=guests(*domains),
-        drm=Unavailable("no card is on amdgpu, i915 or xe", calm=True),
-        agent=Unavailable("no guest is there to be asked", calm=True),
-        swap=Unavailable("no card was moved", calm=True),
+        drm=Unavailable("no card is on amdgpu, i915 or xe", expected=True),
+        agent=Unavailable("no guest is there to be asked", expected=True),
+        swap=Unavailable("no card was moved", expected=True),
     )
     return replace(read, **readings)

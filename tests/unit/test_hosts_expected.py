@@ -11,7 +11,7 @@ import pytest
 
 from tests.hosts_layout import expected, hosts, lay_out
 from tui.host.confined import Confined
-from tui.host.pci import PciSource
+from tui.host.pci.source import PciSource
 from tui.model import Gpu, HostView, Inventory, Snapshot
 from tui.rules.family import r465_family
 from tui.rules.view import assess

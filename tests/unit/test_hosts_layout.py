@@ -9,7 +9,7 @@ import pytest
 
 from tests.hosts_layout import bind, driver_of, hosts, lay_out
 from tui.host.facts import FactsSource
-from tui.host.pci import PciSource
+from tui.host.pci.source import PciSource
 from tui.host.tree import Plain
 from tui.model import HostFacts
 

@@ -11,8 +11,9 @@ from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import NOON, card, domain, guests, inventory, snapshot, two_cards
 from tui import state
 from tui.config import Config
-from tui.guest.carry import carry_out
+from tui.guest.execute import carry_out
 from tui.guest.hostdevs import give
+from tui.guest.planning import NoSuchGuest, guest_plan_once
 from tui.host import Host, HostError, Unsettled
 from tui.host.untrusted import shown_name, visible
 from tui.model import (
@@ -27,14 +28,15 @@ from tui.model import (
     NvmlReading,
     Vitals,
 )
-from tui.once import NoSuchGuest, guest_plan_once
-from tui.rules import guest_readings, passthrough
-from tui.rules.changes import changes
-from tui.rules.fresh import here
+from tui.model.errors import Refused
+from tui.model.requests import Consent
+from tui.report.status_json import as_json
+from tui.rules import guest_readings, r465
+from tui.rules.check_input import local_guests
+from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.status import as_json
-from tui.swap.consent import Consent, Refused, shown
+from tui.swap.consent import shown
 
 ONE = "11111111-1111-1111-1111-111111111111"
 TWO = "22222222-2222-2222-2222-222222222222"
@@ -131,7 +133,7 @@ def test_a_card_is_told_with_the_uuid_of_its_guest() -> None:
     view = view_of(*pair)
     (gpu,) = (each for each in as_json(view, NOON)["gpus"] if each["role"] == "guest")
     assert (gpu["owner"], gpu["guest_uuid"]) == (r"guest:gaming\u200b", TWO)
-    assert guest_readings.attention(view).guests == ()  # it has no agent, and no other is asked
+    assert guest_readings.demand(view).guests == ()  # it has no agent, and no other is asked
 
 
 def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() -> None:
@@ -172,13 +174,13 @@ def test_two_of_one_name_are_two_for_the_rule() -> None:
     pair = (domain("vm", "02:00.0", state="running", uuid=ONE),
             domain("vm", "03:00.0", state="running", uuid=TWO))  # fmt: skip
     view = assess(snapshot(odd, pair, vitals=Vitals(())))
-    assert passthrough.one_vm(view.gpus, guests(*pair)).verdict == "unknown"
+    assert r465.one_vm(view.gpus, guests(*pair)).verdict == "unknown"
 
 
 @pytest.mark.parametrize("uri", ["qemu:///system\u200b", "qemu:///system ", "qemu:///syst\u0435m"])
 def test_a_libvirt_that_looks_like_the_systems_is_not(uri: str) -> None:
-    assert isinstance(here(Guests("qemu:///system", None, ())), Guests)
-    assert not isinstance(here(Guests(visible(uri), None, ())), Guests)
+    assert isinstance(local_guests(Guests("qemu:///system", None, ())), Guests)
+    assert not isinstance(local_guests(Guests(visible(uri), None, ())), Guests)
 
 
 # --- between the plan and the deed ----------------------------------------------------

@@ -94,8 +94,8 @@ def test_the_lock_has_what_the_program_and_its_build_need() -> None:
     [
         ("tui.model", "textual libvirt pyudev pynvml"),
         ("tui.rules.view", "textual libvirt pyudev pynvml"),
-        ("tui.host.nvml_child", "textual libvirt pyudev asyncio"),
-        ("tui.__main__", "tui.cli tui.output argparse json threading platformdirs"),
+        ("tui.host.nvml.child", "textual libvirt pyudev asyncio"),
+        ("tui.__main__", "tui.cli.main tui.process.output argparse json threading platformdirs"),
     ],
 )
 def test_importing_it_loads_nothing_heavy(module: str, kept_out: str) -> None:

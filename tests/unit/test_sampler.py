@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tui.host import Host, HostError, Silent, Wake
+from tui.host import EmptySource, Host, HostError, Wake
 from tui.model import HostFacts, Sample, Unavailable
 from tui.sampler import SHORTEST_GAP, Readers, Sampler
 
@@ -181,7 +181,7 @@ def test_a_slower_pace_is_slower_and_its_end_reads_at_once() -> None:
 
 def test_what_was_read_before_anybody_had_it_is_handed_over_first() -> None:
     source = FakeSource()
-    silent = Silent("none")
+    silent = EmptySource("none")
     host = Host(source, silent, silent, silent, silent)
     readers = Readers(host, 3600)
     readers.start()

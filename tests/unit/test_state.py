@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tui import state
 from tui.config import MAX_BYTES, MAX_TEXT, Config
-from tui.host.demo import demo_host
+from tui.host.demo.host import demo_host
 from tui.rules.roles import Choice
 
 CARD = "0000:0a:00.0"

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from tui.config import write_atomically
 from tui.host import GuestControl, HostError, Unsettled
-from tui.host.domain_edit import with_functions
-from tui.host.domain_xml import DefinitionError
+from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_xml import DefinitionError
 from tui.model import Domain, Gpu, HostView
-from tui.rules.strays import strays
+from tui.process.files import write_atomically
+from tui.rules.stale_hostdevs import strays
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,7 @@ def give(
         raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
     kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
     try:
+        kept.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(kept, before)
     except OSError as error:
         raise HostError(

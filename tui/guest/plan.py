@@ -10,22 +10,21 @@ import shlex
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, on_vfio
-from tui.rules import condition, devices, domains, holding, passthrough, release
-from tui.rules.elsewhere import of_its_owner
-from tui.rules.fresh import Fresh
+from tui.rules import card_checks, driver_gates, guest_checks, holder_checks, hostdev_checks, r465
+from tui.rules.captured_fixes import of_its_owner
+from tui.rules.check_input import CheckInput
 from tui.swap import preflight
-from tui.swap.plan import moves
 
-ROOT_SEES = frozenset({holding.ID, release.ID})
+ROOT_SEES = frozenset({holder_checks.ID, driver_gates.ID})
 """Checks that an ordinary user cannot make, and the runner of a swap can."""
 
 STOP_S = 60.0
 """Seconds that a guest gets to shut down before it is offered to force it off."""
 
 
-def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
+def planned(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
     """The plan of an action on ``domain``, one of those in ``fresh``."""
-    cards = domains.with_cards(domain, fresh.view.gpus)
+    cards = guest_checks.with_cards(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
     found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
     return GuestPlan(
@@ -35,7 +34,7 @@ def planned(action: GuestAction, domain: Domain, fresh: Fresh) -> GuestPlan:
     )  # fmt: skip
 
 
-def _swap(cards: tuple[Gpu, ...], fresh: Fresh) -> Plan | None:
+def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
     away = _with_host(cards)
     return preflight.planned(away[0], "bind", fresh) if away else None
 
@@ -48,7 +47,7 @@ def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
 
 
 def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
-    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in moves(gpu))]
+    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in gpu.functions)]
 
 
 def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
@@ -78,42 +77,42 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
 # --- checks ---------------------------------------------------------------------
 
 
-def _always(action: GuestAction, domain: Domain, fresh: Fresh) -> Iterator[Check]:
-    yield domains.ready(domain, action)
-    yield domains.may_act(fresh)
+def _always(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
+    yield guest_checks.ready(domain, action)
+    yield guest_checks.may_act(fresh)
 
 
 def _more(
-    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh
+    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput
 ) -> Iterator[Check]:
     if action == "start":
         yield from _start(domain, cards, fresh)
     if action == "resume":
         for gpu in cards:
-            yield passthrough.one_vm_for(gpu, fresh.view.gpus, fresh.here, coming=domain.uuid)
+            yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
     if action == "force-off":
         yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
 
 
-def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: Fresh) -> Iterator[Check]:
+def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
     if domain.hostdevs:
-        yield devices.check(domain, fresh)
+        yield hostdev_checks.check(domain, fresh)
     view = fresh.view
     guest = view.guest.domain if view.guest else None
     for gpu in cards:
-        yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=domain.uuid)
-        yield domains.allowed(domain, gpu, guest)
-        yield domains.complete(domain, gpu)
-        yield domains.managed(domain, gpu)
-        yield condition.movable(gpu)
-        yield preflight.no_guest(gpu, view, fresh.here)
-        yield passthrough.not_shared(gpu)
-        yield passthrough.two_gpus(gpu, view)
-        yield passthrough.family(gpu)
-        yield passthrough.sriov(gpu, fresh.readiness)
-        yield devices.viable(gpu, fresh, domain)
+        yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=domain.uuid)
+        yield guest_checks.allowed(domain, gpu, guest)
+        yield guest_checks.complete(domain, gpu)
+        yield guest_checks.managed(domain, gpu)
+        yield card_checks.movable(gpu)
+        yield preflight.no_guest(gpu, view, fresh.local_guests)
+        yield r465.not_shared(gpu)
+        yield r465.two_gpus(gpu, view)
+        yield r465.family(gpu)
+        yield r465.sriov(gpu, fresh.readiness)
+        yield hostdev_checks.viable(gpu, fresh, domain)
     away = _with_host(cards)
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)

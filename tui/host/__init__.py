@@ -19,7 +19,7 @@ from tui.host.calls import CallLog
 from tui.model import (
     CLOCK,
     AgentReading,
-    Attention,
+    Demand,
     DeviceUses,
     DomainState,
     DrmReading,
@@ -35,7 +35,8 @@ from tui.model import (
     Swap,
     Vitals,
 )
-from tui.swap.request import Request
+from tui.model.errors import VfiotopError
+from tui.model.requests import SwapRequest
 
 Wake = Callable[[], None]
 """Called from any thread, at any time, any number of times; returns at once."""
@@ -43,7 +44,7 @@ Wake = Callable[[], None]
 T_co = TypeVar("T_co", covariant=True)
 
 
-class HostError(Exception):
+class HostError(VfiotopError):
     """A reading that could not be taken: what happened, why, what to do, in a sentence."""
 
 
@@ -89,7 +90,7 @@ class Inspector(Protocol):
         ...
 
 
-class Blind:
+class NoInspector:
     """Inspects nothing, on hosts of which there is only what their sources tell."""
 
     def holders(self, addresses: Collection[str]) -> Holders:
@@ -103,29 +104,29 @@ class Mover(Protocol):
     """Has cards moved by a process of its own, which then writes the journal."""
 
     @property
-    def forbidden(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         """Why nothing can be moved at all, in a sentence."""
         ...
 
     @property
-    def asks(self) -> bool:
+    def needs_terminal(self) -> bool:
         """Whether ``begin`` may ask for a password, for which it needs the terminal."""
         ...
 
-    def begin(self, request: Request) -> str:
+    def begin(self, request: SwapRequest) -> str:
         """Begin what is asked for: the id of the swap. Blocks until that has begun. Raises
-        ``tui.swap.consent.Refused``, and ``Unsettled`` where that is not known."""
+        ``tui.model.errors.Refused``, and ``Unsettled`` where that is not known."""
         ...
 
 
-class Still:
+class NoMover:
     """Moves nothing, on hosts that are only looked at."""
 
-    forbidden = "this host is only looked at: no card is moved"
-    asks = False
+    unavailable_reason = "this host is only looked at: no card is moved"
+    needs_terminal = False
 
-    def begin(self, request: Request) -> str:
-        raise HostError(self.forbidden)
+    def begin(self, request: SwapRequest) -> str:
+        raise HostError(self.unavailable_reason)
 
 
 Forbids = Callable[[Guests], str | None]
@@ -139,7 +140,7 @@ class GuestControl(Protocol):
     was shown, and a domain that is called otherwise is left alone."""
 
     @property
-    def forbidden(self) -> str | None:
+    def unavailable_reason(self) -> str | None:
         """Why nothing can be done at all, in a sentence."""
         ...
 
@@ -162,25 +163,25 @@ class GuestControl(Protocol):
         ...
 
 
-class OnlyLookedAt:
+class ReadOnlyControl:
     """Does nothing to domains, on hosts that are only looked at."""
 
-    forbidden = "this host is only looked at: no guest is started or stopped"
+    unavailable_reason = "this host is only looked at: no guest is started or stopped"
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        raise HostError(self.forbidden)
+        raise HostError(self.unavailable_reason)
 
     def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
-        raise HostError(self.forbidden)
+        raise HostError(self.unavailable_reason)
 
     def definition(self, uuid: str) -> str:
-        raise HostError(self.forbidden)
+        raise HostError(self.unavailable_reason)
 
     def define(self, uuid: str, before: str, after: str) -> None:
-        raise HostError(self.forbidden)
+        raise HostError(self.unavailable_reason)
 
 
-class Silent:
+class EmptySource:
     """A source of what a host has none of; ``sentence`` says so."""
 
     def __init__(self, sentence: str) -> None:
@@ -197,15 +198,15 @@ class Silent:
 
 
 def _no_swaps() -> Source[Swap]:
-    return Silent("no card is moved on this host")
+    return EmptySource("no card is moved on this host")
 
 
 def _no_drm() -> Source[DrmReading]:
-    return Silent("no card is on amdgpu, i915 or xe")
+    return EmptySource("no card is on amdgpu, i915 or xe")
 
 
 def _no_agent() -> Source[AgentReading]:
-    return Silent("no guest is asked on this host")
+    return EmptySource("no guest is asked on this host")
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -237,21 +238,21 @@ class Host:
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
-    inspector: Inspector = field(default_factory=Blind)
-    mover: Mover = field(default_factory=Still)
-    control: GuestControl = field(default_factory=OnlyLookedAt)
-    again: Callable[[], Host] | None = None
+    inspector: Inspector = field(default_factory=NoInspector)
+    mover: Mover = field(default_factory=NoMover)
+    control: GuestControl = field(default_factory=ReadOnlyControl)
+    reopen: Callable[[], Host] | None = None
     uses: Callable[[Collection[str]], DeviceUses] = _no_uses
-    attend: Callable[[Attention], None] = lambda _: None
+    set_demand: Callable[[Demand], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
     now: Callable[[], datetime] = CLOCK.now
 
     def only_shown(self) -> Host:
         """The same host, on which no action can be taken."""
-        again = self.again
+        again = self.reopen
         return replace(
-            self, readonly=True, mover=Still(), control=OnlyLookedAt(),
-            again=None if again is None else lambda: again().only_shown(),
+            self, readonly=True, mover=NoMover(), control=ReadOnlyControl(),
+            reopen=None if again is None else lambda: again().only_shown(),
         )  # fmt: skip
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:

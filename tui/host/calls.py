@@ -8,9 +8,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 
-from tui.model import Asked
+from tui.model import CountedService
 
-ASKED: tuple[Asked, ...] = ("nvml", "libvirt", "agent")
+ASKED: tuple[CountedService, ...] = ("nvml", "libvirt", "agent")
 
 MINUTE = 60
 
@@ -21,9 +21,9 @@ class CallLog:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._seconds: deque[tuple[int, Counter[Asked]]] = deque()
+        self._seconds: deque[tuple[int, Counter[CountedService]]] = deque()
 
-    def count(self, asked: Asked, calls: int = 1) -> None:
+    def count(self, asked: CountedService, calls: int = 1) -> None:
         """Take note of some calls that were made just now."""
         second = int(self._clock())
         with self._lock:
@@ -32,11 +32,11 @@ class CallLog:
                 self._forget(second)
             self._seconds[-1][1][asked] += calls
 
-    def last_minute(self) -> Mapping[Asked, int]:
+    def last_minute(self) -> Mapping[CountedService, int]:
         """The calls of the last 60 seconds, by whom they asked."""
         with self._lock:
             self._forget(int(self._clock()))
-            total: Counter[Asked] = Counter()
+            total: Counter[CountedService] = Counter()
             for _, calls in self._seconds:
                 total += calls
         return {asked: total[asked] for asked in ASKED}

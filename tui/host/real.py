@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from tui.host import Host, Mover, OnlyLookedAt, Silent, Source, Still
-from tui.host.agent import AgentSource
+from tui.host import EmptySource, Host, Mover, NoMover, ReadOnlyControl, Source
+from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
-from tui.host.device_uses import device_uses
-from tui.host.drm import DrmSource
+from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
-from tui.host.guest_control import LibvirtControl
-from tui.host.guests import GuestsSource
-from tui.host.holders import holders
-from tui.host.nvml import NvmlSource
-from tui.host.pci import PciSource, VitalsSource
-from tui.host.readiness import readiness
-from tui.host.swaps import SwapSource, home_power
-from tui.host.vfio_users import VfioUsers
-from tui.model import AgentReading, Attention, Holders, Readiness
-from tui.swap.machine import under_way
+from tui.host.journal.source import SwapSource, home_power
+from tui.host.journal.state import under_way
+from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.source import GuestsSource
+from tui.host.nvml.source import NvmlSource
+from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.vfio_users import VfioUsers
+from tui.host.proc.holders import holders
+from tui.host.readiness.source import readiness
+from tui.host.uses.device import device_uses
+from tui.model import AgentReading, Demand, Holders, Readiness
 
 
 class RealInspector:
@@ -34,7 +34,7 @@ class RealInspector:
 
 
 @dataclass(frozen=True)
-class Asking:
+class AgentSettings:
     """Whether running guests are asked for their cards, in quiet mode too, and how many
     seconds apart at least."""
 
@@ -44,18 +44,22 @@ class Asking:
 
 
 def real_host(
-    uri: str, *, readonly: bool = False, mover: Mover | None = None, asking: Asking | None = None
+    uri: str,
+    *,
+    readonly: bool = False,
+    mover: Mover | None = None,
+    asking: AgentSettings | None = None,
 ) -> Host:
     """The machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
     calls = CallLog()
     pci = PciSource()
     nvml = NvmlSource(swapping=under_way, calls=calls)
-    agent = _agent(uri, calls, asking or Asking(), readonly=readonly)
+    agent = _agent(uri, calls, asking or AgentSettings(), readonly=readonly)
 
-    def attend(attention: Attention) -> None:
-        nvml.attend(attention)
+    def attend(attention: Demand) -> None:
+        nvml.set_demand(attention)
         if isinstance(agent, AgentSource):
-            agent.attend(attention)
+            agent.set_demand(attention)
 
     return Host(
         facts=FactsSource(),
@@ -68,19 +72,21 @@ def real_host(
         swap=SwapSource(),
         readonly=readonly,
         inspector=RealInspector(),
-        control=OnlyLookedAt() if readonly else LibvirtControl(uri),
-        mover=Still() if readonly or mover is None else mover,
-        again=lambda: real_host(uri, readonly=readonly, asking=asking),
+        control=ReadOnlyControl() if readonly else LibvirtControl(uri),
+        mover=NoMover() if readonly or mover is None else mover,
+        reopen=lambda: real_host(uri, readonly=readonly, asking=asking),
         uses=device_uses,
-        attend=attend,
+        set_demand=attend,
         calls=calls,
     )
 
 
-def _agent(uri: str, calls: CallLog, asking: Asking, *, readonly: bool) -> Source[AgentReading]:
+def _agent(
+    uri: str, calls: CallLog, asking: AgentSettings, *, readonly: bool
+) -> Source[AgentReading]:
     """To start a program in a guest is something done to it."""
     if readonly:
-        return Silent("with --readonly nothing is started in a guest, so it is not asked")
+        return EmptySource("with --readonly nothing is started in a guest, so it is not asked")
     if not asking.guests:
-        return Silent("guest_readings is off in the configuration: the guest is not asked")
+        return EmptySource("guest_readings is off in the configuration: the guest is not asked")
     return AgentSource(uri, every=asking.every, even_quiet=asking.even_quiet, calls=calls)

@@ -11,8 +11,8 @@ case hex digits without ``0x``.
 
 from __future__ import annotations
 
-from tui.model.attention import Asked, Attention, Cost, SourceState
 from tui.model.clock import CLOCK, Clock
+from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import (
     Attachment,
     AttachmentKind,
@@ -33,7 +33,6 @@ from tui.model.guests import (
     HostDev,
     HostDevBy,
 )
-from tui.model.listing import listed
 from tui.model.machine import (
     BRIDGE_CLASS,
     GPU_CLASSES,
@@ -66,7 +65,8 @@ from tui.model.machine import (
 )
 from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
-from tui.model.settings import KernelOption, KernelSettings, ModuleDeed, ModuleRule
+from tui.model.sentences import listed
+from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
@@ -101,10 +101,8 @@ __all__ = [
     "STUBS",
     "SWAP_ENDS",
     "AgentReading",
-    "Asked",
     "Attachment",
     "AttachmentKind",
-    "Attention",
     "Bar",
     "Blocker",
     "Boot",
@@ -119,6 +117,8 @@ __all__ = [
     "Checked",
     "Clock",
     "Cost",
+    "CountedService",
+    "Demand",
     "DeviceUse",
     "DeviceUses",
     "Direction",
@@ -151,7 +151,7 @@ __all__ = [
     "Link",
     "Metrics",
     "MetricsSource",
-    "ModuleDeed",
+    "ModuleDirective",
     "ModuleRule",
     "NvidiaModel",
     "NvidiaModule",

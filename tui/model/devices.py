@@ -34,7 +34,7 @@ class DeviceUse:
 
     address: str
     attached: tuple[Attachment, ...] = ()
-    dark: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     @property
     def used(self) -> tuple[Attachment, ...]:
@@ -57,10 +57,10 @@ class DeviceUses:
 @dataclass(frozen=True, slots=True)
 class GuestDevice:
     """A device of a guest, judged. ``short`` is for a panel, two or three words, empty where
-    the device is fine; ``why`` is a clause that names it, ``mend`` what to do."""
+    the device is fine; ``why`` is a clause that names it, ``fix`` what to do."""
 
     address: str
     verdict: Verdict
     why: str
     short: str = ""
-    mend: str | None = None
+    fix: str | None = None

@@ -29,7 +29,7 @@ class Unavailable:
     """
 
     reason: str
-    calm: bool = False
+    expected: bool = False
     since: datetime | None = field(default=None, compare=False)
 
 
@@ -275,8 +275,8 @@ class NvmlReading:
 
     driver_version: str | None
     cards: tuple[CardReading, ...]
-    spared: tuple[str, ...] = ()
-    resting: tuple[str, ...] = ()
+    reserved_for_guest: tuple[str, ...] = ()
+    released_idle: tuple[str, ...] = ()
     asked: int = field(default=0, compare=False)
 
     def of(self, address: str) -> CardReading | None:
@@ -339,7 +339,7 @@ class Holders:
 
     ``unseen`` is the number of processes that could not be looked into: what they hold is
     unknown. ``named`` are some of them, those with a reason of their own first. ``blind`` is
-    why there may be processes or nodes that are not even listed; ``mend`` what lets us see
+    why there may be processes or nodes that are not even listed; ``fix`` what lets us see
     more.
     """
 
@@ -347,7 +347,7 @@ class Holders:
     unseen: int = 0
     named: tuple[Unseen, ...] = ()
     blind: str | None = None
-    mend: str | None = None
+    fix: str | None = None
 
     @property
     def complete(self) -> bool:
@@ -415,5 +415,5 @@ class Readiness:
     unsafe_interrupts: bool = False
     settings: KernelSettings = field(default_factory=KernelSettings)
     captured: bool = False
-    dark_vfs: tuple[str, ...] = ()
+    unreadable_vfs: tuple[str, ...] = ()
     home_power: Mapping[str, PowerControl] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-ModuleDeed = Literal["blacklist", "install", "options"]
+ModuleDirective = Literal["blacklist", "install", "options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ModuleRule:
     """A line of modprobe.d(5): what is done (``deed``) when ``module``, with underscores, is to
     be loaded. ``rest`` is what follows the module's name."""
 
-    deed: ModuleDeed
+    directive: ModuleDirective
     module: str
     rest: str
     text: str

@@ -96,14 +96,14 @@ class Viability:
     """Whether VFIO could claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` where it cannot be known; ``reason`` says why it is not
-    ``True``, and ``mend`` what can be done about it.
+    ``True``, and ``fix`` what can be done about it.
     """
 
     viable: bool | None
     moves: tuple[str, ...]
     blockers: tuple[Blocker, ...] = ()
     reason: str | None = None
-    mend: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +145,11 @@ class Gpu:
         ids = f"{self.function.vendor}:{self.function.device}"
         given = self.reading.name if self.reading is not None else None
         return given if given and self.function.name == ids else self.function.name
+
+    @property
+    def functions(self) -> tuple[PciFunction, ...]:
+        """The GPU and its companions, which move together, by address."""
+        return tuple(sorted((self.function, *self.companions), key=lambda f: f.address))
 
     @property
     def asleep(self) -> bool:
@@ -189,7 +194,7 @@ class Check:
     subject: str | None
     verdict: Verdict
     why: str
-    mend: str | None = None
+    fix: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +231,7 @@ class HostView:
     swap: Swap | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
-    calm: tuple[SourceName, ...] = ()
+    expected: tuple[SourceName, ...] = ()
     absent_card: str | None = None
 
     def problem(self, source: SourceName) -> str | None:

@@ -10,38 +10,46 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tui.model import Check, Gpu, Guest
-from tui.rules import condition, devices, domains, ground, holding, passthrough, release
-from tui.rules.elsewhere import of_its_owner
-from tui.rules.fresh import Fresh
+from tui.rules import (
+    card_checks,
+    driver_gates,
+    guest_checks,
+    holder_checks,
+    host_checks,
+    hostdev_checks,
+    r465,
+)
+from tui.rules.captured_fixes import of_its_owner
+from tui.rules.check_input import CheckInput
 
 
 @dataclass(frozen=True, slots=True)
-class Ward:
+class CheckGroup:
     """Checks on one subject, under a heading."""
 
     title: str
     checks: tuple[Check, ...]
 
 
-def examine(fresh: Fresh) -> tuple[Ward, ...]:
-    """All checks, in the order in which they are mended: the host, the card, the guest."""
+def examine(fresh: CheckInput) -> tuple[CheckGroup, ...]:
+    """All checks, in the order in which they are fixed: the host, the card, the guest."""
     view = fresh.view
     gpu = view.guest_gpu
     wards = (
-        Ward("Host", tuple(_host(fresh))),
+        CheckGroup("Host", tuple(_host(fresh))),
         *(_cards(fresh) if gpu is None else _guest_card(gpu, fresh)),
-        Ward("Guest", tuple(_guest(view.guest, gpu, fresh))),
+        CheckGroup("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
     captured = fresh.readiness.captured
-    return tuple(Ward(w.title, of_its_owner(w.checks, captured=captured)) for w in wards)
+    return tuple(CheckGroup(w.title, of_its_owner(w.checks, captured=captured)) for w in wards)
 
 
-def every(wards: tuple[Ward, ...]) -> tuple[Check, ...]:
+def every(wards: tuple[CheckGroup, ...]) -> tuple[Check, ...]:
     """The checks of all of them in one list."""
     return tuple(check for ward in wards for check in ward.checks)
 
 
-def summary(wards: tuple[Ward, ...]) -> str:
+def summary(wards: tuple[CheckGroup, ...]) -> str:
     """How many checks came to what, in a sentence."""
     checks = every(wards)
     words = {"fail": "failed", "warn": "passed with a warning", "unknown": "could not be made"}
@@ -52,93 +60,97 @@ def summary(wards: tuple[Ward, ...]) -> str:
     return f"Of {len(checks)} checks {told}."
 
 
-def _host(fresh: Fresh) -> Iterator[Check]:
-    yield ground.linux(fresh.view)
-    yield ground.iommu(fresh.view, fresh.readiness)
-    yield ground.vfio(fresh.readiness)
-    yield ground.libvirt(fresh)
-    yield ground.privilege(fresh.readiness)
+def _host(fresh: CheckInput) -> Iterator[Check]:
+    yield host_checks.linux(fresh.view)
+    yield host_checks.iommu(fresh.view, fresh.readiness)
+    yield host_checks.vfio(fresh.readiness)
+    yield host_checks.libvirt(fresh)
+    yield host_checks.privilege(fresh.readiness)
 
 
-def _guest_card(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
+def _guest_card(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
     """The guest's card in full, and what is wrong with another."""
-    yield Ward("Guest GPU", tuple(_card(gpu, fresh)))
+    yield CheckGroup("Guest GPU", tuple(_card(gpu, fresh)))
     for other in fresh.view.gpus:
         if other.address != gpu.address:
             yield from _wrong(other, fresh)
 
 
-def _wrong(gpu: Gpu, fresh: Fresh) -> Iterator[Ward]:
+def _wrong(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
     """What is wrong with a card that is not the guest's."""
     checks = tuple(check for check in _condition(gpu, fresh) if check.verdict != "pass")
     if checks:
-        yield Ward(f"{gpu.address} {gpu.name}", checks)
+        yield CheckGroup(f"{gpu.address} {gpu.name}", checks)
 
 
-def _condition(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+def _condition(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     """Whether a card is whole and answers, whosever it is."""
-    yield condition.answers(gpu)
-    yield condition.movable(gpu)
-    yield condition.half_bound(gpu, fresh.view)
+    yield card_checks.answers(gpu)
+    yield card_checks.movable(gpu)
+    yield card_checks.half_bound(gpu, fresh.view)
 
 
-def _card(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+def _card(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
     yield from _condition(gpu, fresh)
-    yield passthrough.two_gpus(gpu, view)
-    yield passthrough.not_shared(gpu)
-    yield devices.viable(gpu, fresh)
-    yield passthrough.family(gpu)
-    yield passthrough.sriov(gpu, readiness)
-    yield release.check(gpu, readiness, view.gpus)
-    yield holding.check(
+    yield r465.two_gpus(gpu, view)
+    yield r465.not_shared(gpu)
+    yield hostdev_checks.viable(gpu, fresh)
+    yield r465.family(gpu)
+    yield r465.sriov(gpu, readiness)
+    yield driver_gates.check(gpu, readiness, view.gpus)
+    yield holder_checks.check(
         gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner
     )
 
 
-def _cards(fresh: Fresh) -> Iterator[Ward]:
+def _cards(fresh: CheckInput) -> Iterator[CheckGroup]:
     """Where the guest's card is not known yet: every card that could be it."""
     view = fresh.view
     if not view.gpus:
         why = view.problem("pci") or "this host has no GPU"
-        yield Ward("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _OF_A_CARD))
+        yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _OF_A_CARD))
         return
     unknown = Check("guest.gpu", None, "unknown", "which card is the guest's is not known",
                     "choose it with w, or set guest_gpu in the configuration")  # fmt: skip
-    yield Ward("Guest GPU", (condition.chosen(view) or unknown,))
-    free = [gpu for gpu in view.gpus if passthrough.not_shared(gpu).verdict != "fail"]
+    yield CheckGroup("Guest GPU", (card_checks.chosen(view) or unknown,))
+    free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
     for gpu in view.gpus:
         if gpu in (free or view.gpus):
-            yield Ward(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+            yield CheckGroup(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
         else:
             yield from _wrong(gpu, fresh)
 
 
 _OF_A_CARD = (
-    condition.ANSWERS, condition.MOVABLE, condition.HALF_BOUND, "host.two-gpus",
-    "host.not-shared", "iommu.viable", "r465.family", "r465.sriov", "nvidia.release", holding.ID,
+    card_checks.ANSWERS, card_checks.MOVABLE, card_checks.HALF_BOUND, "host.two-gpus",
+    "host.not-shared", "iommu.viable", "r465.family", "r465.sriov", "nvidia.release",
+    holder_checks.ID,
 )  # fmt: skip
 
 
-def _guest(guest: Guest | None, gpu: Gpu | None, fresh: Fresh) -> Iterator[Check]:
+def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[Check]:
     view = fresh.view
-    yield passthrough.one_vm(view.gpus, fresh.here)
+    yield r465.one_vm(view.gpus, fresh.local_guests)
     yield from _devices(fresh)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", "which guest may have the card is not known",
                         "choose it with w, or set guest in the configuration")  # fmt: skip
         return
-    yield domains.complete(guest.domain, gpu)
-    yield domains.managed(guest.domain, gpu)
-    yield domains.driver(guest.domain, guest.driver_version, gpu.no_reading)
+    yield guest_checks.complete(guest.domain, gpu)
+    yield guest_checks.managed(guest.domain, gpu)
+    yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
 
 
-def _devices(fresh: Fresh) -> Iterator[Check]:
+def _devices(fresh: CheckInput) -> Iterator[Check]:
     """Of the guest. Where it is not known, what is wrong with each domain that may be it."""
-    found = [devices.check(domain, fresh) for domain in devices.of_interest(fresh.view)]
+    found = [
+        hostdev_checks.check(domain, fresh) for domain in hostdev_checks.of_interest(fresh.view)
+    ]
     wrong = [check for check in found if check.verdict != "pass"]
     yield from wrong or found[:1]
     if not found:
-        yield Check(devices.ID, None, "unknown", "which guest may have the card is not known",
+        yield Check(hostdev_checks.ID, None, "unknown",
+                    "which guest may have the card is not known",
                     "choose it with w, or set guest in the configuration")  # fmt: skip

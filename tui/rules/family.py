@@ -101,7 +101,7 @@ def newer_names(function: PciFunction) -> str | None:
     return NEWER_NAMES if nameless and not is_system(function.device) else None
 
 
-def family_mend(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | None:
+def family_fix(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | None:
     """What settles an ``unknown`` verdict, where something can. ``names`` is what may give the
     card a name. No name tells the family."""
     if model.brand == "mining":

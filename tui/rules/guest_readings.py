@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from tui.model import (
     NOT_READ_YET,
     AgentReading,
-    Attention,
     CardReading,
+    Demand,
     Domain,
     GuestCard,
     HostView,
@@ -59,17 +59,17 @@ def driver_version(domain: Domain, agent: AgentReading | Unavailable) -> str | N
     return says.driver_version if says else None
 
 
-def attention(
+def demand(
     view: HostView,
     *,
     quiet: bool = False,
     shown: bool = True,
-    before: Attention | None = None,
-) -> Attention:
+    before: Demand | None = None,
+) -> Demand:
     """What the sources are to mind. ``shown``: readings of the cards are on the screen; where
     they are not, no guest is asked. ``before`` is what they were told last."""
-    return Attention(
-        kept=_kept(view, before.kept if before else None),
+    return Demand(
+        reserved=_kept(view, before.reserved if before else None),
         guests=tuple(sorted(set(_askable(view)))) if shown else (),
         shown=shown,
         quiet=quiet,

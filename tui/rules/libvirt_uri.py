@@ -9,8 +9,14 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
+SYSTEM = "qemu:///system"
+"""The libvirt that knows which guests of this machine have its devices; the default."""
+
+SYSTEM_BY_SOCKET = "qemu+unix:///system"
+"""The same, with its transport named."""
+
 LOCAL = frozenset({
-    "qemu:///system", "qemu:///session", "qemu+unix:///system", "qemu+unix:///session",
+    SYSTEM, "qemu:///session", SYSTEM_BY_SOCKET, "qemu+unix:///session",
     "test:///default",
 })  # fmt: skip
 """The daemons of this machine at the sockets that libvirt was built with, and libvirt's own

@@ -77,18 +77,18 @@ def viability(
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
         why = "its IOMMU group cannot be read"
-        return Viability(None, moves, reason=why, mend=UNREADABLE)
+        return Viability(None, moves, reason=why, fix=UNREADABLE)
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
-        return Viability(None, moves, reason=why, mend="capture /sys/kernel/iommu_groups as well")
-    mend = IOMMU_FIRST
+        return Viability(None, moves, reason=why, fix="capture /sys/kernel/iommu_groups as well")
+    fix = IOMMU_FIRST
     if inventory.isolating:
-        mend = without_group(gpu, inventory.functions, facts)
+        fix = without_group(gpu, inventory.functions, facts)
     if gpu.iommu_group is None:
-        return Viability(False, moves, reason=_no_group(inventory), mend=mend)
+        return Viability(False, moves, reason=_no_group(inventory), fix=fix)
     if gpu.iommu_group in inventory.noiommu_groups:
         why = "a noiommu group isolates nothing"
-        return Viability(False, moves, reason=why, mend=mend)
+        return Viability(False, moves, reason=why, fix=fix)
     return _of_group(gpu, moves, inventory, named_beside, facts)
 
 
@@ -123,16 +123,16 @@ def _of_group(
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
-        mend = ways_out(gpu, blocking, inventory, named_beside, facts)
-        return Viability(False, moves, blockers, _stay(len(blockers)), mend)
+        fix = ways_out(gpu, blocking, inventory, named_beside, facts)
+        return Viability(False, moves, blockers, _stay(len(blockers)), fix)
     dark = [f.address for f in members if undecided(f)]
     if dark:
         why = f"the driver of {listed(dark)} cannot be read"
-        return Viability(None, moves, reason=why, mend=UNREADABLE)
+        return Viability(None, moves, reason=why, fix=UNREADABLE)
     lost = [f.address for f in inventory.functions if "iommu_group" in f.unreadable]
     if lost:
         why = f"the IOMMU group of {listed(lost)} cannot be read"
-        return Viability(None, moves, reason=why, mend=UNREADABLE)
+        return Viability(None, moves, reason=why, fix=UNREADABLE)
     return Viability(True, moves)
 
 

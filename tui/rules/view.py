@@ -37,14 +37,14 @@ from tui.model import (
     Vitals,
     on_vfio,
 )
-from tui.rules import guest_readings, release, taken
-from tui.rules.condition import SLEEP_FAILED
-from tui.rules.elsewhere import by_its_owner, of_its_owner
+from tui.rules import driver_gates, guest_readings, vfio_users
+from tui.rules.captured_fixes import by_its_owner, of_its_owner
+from tui.rules.card_checks import SLEEP_FAILED
+from tui.rules.driver_gates import never_recovers
 from tui.rules.family import NVIDIA, nvidia_model
 from tui.rules.isolation import NOWHERE
-from tui.rules.release import never_recovers
+from tui.rules.live_checks import standing
 from tui.rules.roles import Choice, allowed_guest, owner, roles
-from tui.rules.standing import standing
 from tui.rules.viability import apart, companions, undecided, viability
 
 T = TypeVar("T")
@@ -92,7 +92,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         nvidia_driver=nvml.driver_version if nvml else None,
         swap=_read(snapshot.swap),
         problems=_problems(snapshot),
-        calm=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
+        expected=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
     checks = of_its_owner(standing(view, snapshot.guests), captured=_is_captured(snapshot))
@@ -118,7 +118,7 @@ def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
     found = ((name, r) for name, r in readings if isinstance(r, Unavailable))
     # That there was no swap, or that there is no such card or guest, is how it should be, and
     # no panel is empty for it.
-    return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.calm))
+    return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.expected))
 
 
 def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
@@ -129,7 +129,7 @@ def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
 
 
 def _is_calm(reading: Reading) -> bool:
-    return isinstance(reading, Unavailable) and reading.calm
+    return isinstance(reading, Unavailable) and reading.expected
 
 
 # --- GPUs ---------------------------------------------------------------------
@@ -140,7 +140,7 @@ def _gpus(
 ) -> tuple[Gpu, ...]:
     functions = inventory.gpus
     role_of = roles(functions, domains, choice)
-    had_by = taken.had_by(functions, domains, _read(snapshot.vitals))
+    had_by = vfio_users.had_by(functions, domains, _read(snapshot.vitals))
     beside = _named_beside(domains)
     gpus = (
         _gpu(
@@ -175,7 +175,7 @@ def _gpu(
     others = companions(function, inventory)
     whose = _owner(function, domains, card, snapshot.vitals, moved_by)
     if whose == "vfio" and has_it is not None:
-        whose = f"guest:{has_it.name if isinstance(has_it, Domain) else taken.by_name(has_it)}"
+        whose = f"guest:{has_it.name if isinstance(has_it, Domain) else vfio_users.by_name(has_it)}"
     is_its = whose.startswith("guest:")
     return Gpu(
         function=function,
@@ -191,7 +191,7 @@ def _gpu(
         half_bound=moved_by is None and apart(function, others),
         guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
         taken_by=has_it if isinstance(has_it, Holder) else None,
-        may_be_taken=has_it is None and taken.may_be(function, card),
+        may_be_taken=has_it is None and vfio_users.may_be(function, card),
     )
 
 
@@ -200,7 +200,7 @@ def _viability(
 ) -> Viability:
     facts = _read(snapshot.facts) or NOWHERE
     found = viability(function, inventory, beside, facts)
-    return replace(found, mend=by_its_owner(found.mend)) if facts.captured else found
+    return replace(found, fix=by_its_owner(found.fix)) if facts.captured else found
 
 
 def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
@@ -217,7 +217,10 @@ def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
 
 
 def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
-    return isinstance(nvml, NvmlReading) and function.address in (*nvml.spared, *nvml.resting)
+    return isinstance(nvml, NvmlReading) and function.address in (
+        *nvml.reserved_for_guest,
+        *nvml.released_idle,
+    )
 
 
 def _owner(
@@ -250,7 +253,7 @@ def _reading(
         if isinstance(has_it, Domain):
             return guest_readings.reading(function, has_it, inventory.gpus, snapshot.agent)
         if has_it is not None:
-            return None, f"in use by {taken.words(has_it)}, of which libvirt does not know"
+            return None, f"in use by {vfio_users.words(has_it)}, of which libvirt does not know"
         return None, f"on {function.driver}: the host cannot read it"
     source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
     listed = None if isinstance(source, Unavailable) else source.of(function.address)
@@ -264,8 +267,8 @@ def _why_unread(
 ) -> str:
     not_woken = _why_not_woken(vitals.runtime_status if vitals else None)
     removal = vitals.removal if vitals else None
-    spared = isinstance(source, NvmlReading) and function.address in source.spared
-    resting = isinstance(source, NvmlReading) and function.address in source.resting
+    spared = isinstance(source, NvmlReading) and function.address in source.reserved_for_guest
+    resting = isinstance(source, NvmlReading) and function.address in source.released_idle
     reasons = (
         (removal is not None, _why_removed(removal, source) if removal else ""),
         ("driver" in function.unreadable, "its driver cannot be read"),
@@ -274,7 +277,7 @@ def _why_unread(
         ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
         (function.driver not in READ_DRIVERS, _why_no_source(function)),
         (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
-        (spared, release.SPARED),
+        (spared, driver_gates.RESERVED),
         (resting, "idle: NVML has let go of it, so that it can sleep"),
         (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
     )
@@ -282,7 +285,7 @@ def _why_unread(
 
 
 def _why_not_woken(status: str | None) -> str | None:
-    """Why a card with this power/runtime_status is not read, as ``tui.host.power`` decides it."""
+    """Why a card with this power/runtime_status is not read."""
     return None if status in (None, "active") else NOT_WOKEN.get(status, UNKNOWN_SLEEP)
 
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 from tui.live import Live
-from widgets.canvas import INKS, INKS_RULES
+from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.footer import KeyFooter
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
@@ -26,8 +26,8 @@ class HostScreen(Screen[None]):
     ``show`` is called after each sample; drawing what has not changed costs nothing.
     """
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = INKS
-    DEFAULT_CSS = f"HostScreen {{ {INKS_RULES} }}"
+    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
+    DEFAULT_CSS = f"HostScreen {{ {TONE_RULES} }}"
 
     NAME: ClassVar[str]
     """The screen's name in the table of commands."""
@@ -35,7 +35,7 @@ class HostScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__(name=self.NAME)
         self._working: dict[str, bool] = {}
-        self.veiled = True
+        self.first_frame_pending = True
         """Whether it has not been drawn yet: an empty screen is not worth to be written."""
         self.set_class(self.vfiotop.glyphs is PLAIN, "-plain")
 
@@ -82,7 +82,7 @@ class HostScreen(Screen[None]):
         nothing to draw on."""
         if self.is_mounted and self.query(HostHeader):
             with self.app.batch_update():
-                self.query_one(HostHeader).show(self.vfiotop.live.view, self.vfiotop.marks)
+                self.query_one(HostHeader).show(self.vfiotop.live.view, self.vfiotop.notices)
                 self.draw(self.vfiotop.live)
                 self._dim_keys()
 
@@ -98,9 +98,9 @@ class HostScreen(Screen[None]):
         self.call_after_refresh(self._unveil)
 
     def _unveil(self) -> None:
-        self.veiled = False
+        self.first_frame_pending = False
         self.refresh()
 
     def on_screen_resume(self) -> None:
-        self.vfiotop.mind()
+        self.vfiotop.update_demand()
         self.show()

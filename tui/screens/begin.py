@@ -10,18 +10,18 @@ from textual.app import App
 from tui.background import background
 from tui.host import Mover
 from tui.model import Swap, Unavailable
-from tui.swap.consent import Refused
-from tui.swap.request import Request
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
 
 if TYPE_CHECKING:
     from tui.app import VfiotopApp
 
 
-class Lost(Refused):
+class SwapLost(Refused):
     """The journal no longer tells of a swap that was begun, so its end cannot be known."""
 
 
-async def begin(app: App[None], mover: Mover, request: Request) -> str:
+async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
     """The id of the swap that ``mover`` has begun. Raises what it raises."""
 
     def attempt() -> str | Exception:
@@ -30,7 +30,7 @@ async def begin(app: App[None], mover: Mover, request: Request) -> str:
         except Exception as error:  # raised below: none may leave the terminal lent
             return error
 
-    if mover.asks:
+    if mover.needs_terminal:
         # The terminal is the tool's while it asks; nothing else could be done on it.
         with app.suspend():
             answer = attempt()
@@ -41,7 +41,7 @@ async def begin(app: App[None], mover: Mover, request: Request) -> str:
     return answer
 
 
-class Followed:
+class SwapFollower:
     """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
     the journal told until then is no news of it."""
 
@@ -64,13 +64,13 @@ class Followed:
                     return swap
                 old = app.finished["swap"]
             elif app.finished["swap"] > old or (swap is not None and swap.id != self._before):
-                raise Lost(self._why(swap))
-            await app.hear()
+                raise SwapLost(self._why(swap))
+            await app.next_change()
 
     def _why(self, swap: Swap | None) -> str:
         if swap is not None:
             return "another swap has begun, and how this one ended was not seen: look at the card"
         reading = self._app.live.snapshot.swap
-        if isinstance(reading, Unavailable) and not reading.calm:
+        if isinstance(reading, Unavailable) and not reading.expected:
             return f"how it ended cannot be read: {reading.reason}"
         return "its journal is gone, so how it ended is not known: look at the card"

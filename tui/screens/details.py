@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.model import CLOCK, Gpu, Holders, Unavailable
-from tui.rules.users import addresses, listed, users
+from tui.rules.card_users import addresses, listed, users
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
 from widgets.details import DetailsPanel

@@ -1,4 +1,4 @@
-"""Every check of the host with its verdict and mend, on readings taken when it is opened."""
+"""Every check of the host with its verdict and fix, on readings taken when it is opened."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
-from tui.rules.doctor import Ward, every, examine, summary
+from tui.rules.doctor import CheckGroup, every, examine, summary
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
 from widgets.doctor_panel import DoctorPanel
@@ -36,7 +36,7 @@ class DoctorScreen(HostScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self._wards: tuple[Ward, ...] = ()
+        self._wards: tuple[CheckGroup, ...] = ()
         self._say: tuple[str, Tone] = (LOOKING, "dim")
 
     def body(self) -> Iterable[Widget]:
@@ -54,7 +54,7 @@ class DoctorScreen(HostScreen):
         self.run_worker(self._examine(), exclusive=True)
 
     async def _examine(self) -> None:
-        again, choice = self.vfiotop.host.again, self.vfiotop.live.choice
+        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
         if again is None:
             return
         try:
@@ -77,7 +77,7 @@ class DoctorScreen(HostScreen):
         self.query_one(DoctorPanel).show(*self._say, groups)
 
 
-def _tone(wards: tuple[Ward, ...]) -> Tone:
+def _tone(wards: tuple[CheckGroup, ...]) -> Tone:
     """That of the worst; what is not known is not well."""
     verdicts = {check.verdict for check in every(wards)}
     return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"

@@ -65,5 +65,5 @@ class GroupsScreen(HostScreen):
 
     def draw(self, live: Live) -> None:
         view, tree = live.view, self.query_one(GroupTree)
-        tree.entitle("IOMMU groups" if view.iommu_enabled else "PCI devices, no IOMMU group")
+        tree.set_titles("IOMMU groups" if view.iommu_enabled else "PCI devices, no IOMMU group")
         tree.show(view.groups, view.problem("pci"), self.query_one("#filter", Input).value)

@@ -14,24 +14,25 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
 
-from tui.background import Deed, background
+from tui.background import BackgroundAction, background
 from tui.commands import bindings
-from tui.guest.carry import carry_out
+from tui.guest.execute import carry_out
 from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
 from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
-from tui.once import guest_plan_once
-from tui.rules import domains
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent, SwapRequest
+from tui.rules import guest_checks
 from tui.screens import guest_words as words
 from tui.screens import swap_words
 from tui.screens.base import HostScreen
-from tui.screens.begin import Followed, Lost, begin
+from tui.screens.begin import SwapFollower, SwapLost, begin
 from tui.screens.swap import PLAN_S, SwapScreen
-from tui.swap.consent import Consent, Doubtful, Refused, point, shown
-from tui.swap.request import Request
+from tui.swap.consent import point, shown
 from widgets.lines import Tone
-from widgets.swap_panel import Shown, SwapPanel
+from widgets.swap_panel import SwapPanel, SwapPanelState
 
 DONE_S = 10.0
 """Seconds in which what a domain does is what was asked of it."""
@@ -85,7 +86,7 @@ class GuestScreen(HostScreen):
         self.run_worker(self._make_plan(), exclusive=True)
 
     async def _make_plan(self) -> None:
-        again, choice = self.vfiotop.host.again, self.vfiotop.live.choice
+        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
         if again is None:
             return
         action, uuid = self._action, self._domain.uuid
@@ -110,7 +111,7 @@ class GuestScreen(HostScreen):
             return "it was not asked to shut down yet, or has time left for it"
         if action == "resume":
             problem = self.vfiotop.live.view.problem("guests")
-            return problem or domains.why_not(self._now or self._domain, "resume")
+            return problem or guest_checks.why_not(self._now or self._domain, "resume")
         if action == "give_back":
             return self.vfiotop.why_not("unbind")
         return super().why_not(action)
@@ -122,7 +123,7 @@ class GuestScreen(HostScreen):
             return self._refusal or "the plan is not made yet"
         if self._plan.refusals:
             return f"refused: {self._plan.refusals[0].why}"
-        return self._refusal or self.vfiotop.host.control.forbidden
+        return self._refusal or self.vfiotop.host.control.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment."""
@@ -140,7 +141,7 @@ class GuestScreen(HostScreen):
         if plan is None:
             return
         self._consent = shown(plan)
-        doubts = own_doubts(plan, asks=self.vfiotop.host.mover.asks)
+        doubts = own_doubts(plan, asks=self.vfiotop.host.mover.needs_terminal)
         if doubts:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
@@ -202,13 +203,13 @@ class GuestScreen(HostScreen):
     async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
-        request = Request(swap_plan.direction, swap_plan.address, consent=consent)
-        followed = Followed(self.vfiotop)
+        request = SwapRequest(swap_plan.direction, swap_plan.address, consent=consent)
+        followed = SwapFollower(self.vfiotop)
         self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
         self.show()
         try:
             swap = await followed.until(self._swap_id, lambda swap: not swap.under_way)
-        except Lost as error:
+        except SwapLost as error:
             raise Refused(f"{error}; {plan.name} was not started") from error
         if swap.state != "done":
             came_to = "was undone" if swap.state == "undone" else "did not come to its end"
@@ -216,7 +217,7 @@ class GuestScreen(HostScreen):
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
 
     async def _done(self, plan: GuestPlan) -> None:
-        again, choice, consent = self.vfiotop.host.again, self.vfiotop.live.choice, self._consent
+        again, choice, consent = self.vfiotop.host.reopen, self.vfiotop.live.choice, self._consent
         if again is None:
             return
         patience = STOP_S if plan.action == "stop" else DONE_S
@@ -228,7 +229,9 @@ class GuestScreen(HostScreen):
             self.show()
         try:
             at = self.vfiotop.config.connect
-            deed = Deed(f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at))
+            deed = BackgroundAction(
+                f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at)
+            )
             await background(lambda: carry_out(again(), choice, plan, consent), deed)
         except (Refused, HostError):
             self.vfiotop.stops.pop(plan.uuid, None)
@@ -279,7 +282,9 @@ class GuestScreen(HostScreen):
         title = words.title(self._action, self._domain.name)
         swap = self._swap if self._beginning or (self._swap and self._swap.under_way) else None
         plan = None if swap or self._asked else self._plan
-        self.query_one(SwapPanel).show(Shown(title, say, tone, plan, swap, self.vfiotop.host.now()))
+        self.query_one(SwapPanel).show(
+            SwapPanelState(title, say, tone, plan, swap, self.vfiotop.host.now())
+        )
 
     def _say(self) -> tuple[str, Tone]:
         if self._risk is not None:
@@ -291,7 +296,9 @@ class GuestScreen(HostScreen):
         if self._plan is None:
             return words.LOOKING, "dim"
         host = self.vfiotop.host
-        return words.question(self._plan, host.control.forbidden, asks=host.mover.asks)
+        return words.question(
+            self._plan, host.control.unavailable_reason, asks=host.mover.needs_terminal
+        )
 
     def _going_on(self) -> tuple[str, Tone]:
         name, at = self._domain.name, self.vfiotop.host.now()

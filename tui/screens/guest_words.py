@@ -40,8 +40,8 @@ def question(plan: GuestPlan, forbidden: str | None, *, asks: bool) -> tuple[str
     """Whether the plan may be carried out, and the key that does it."""
     if plan.refusals:
         first = plan.refusals[0]
-        mend = f" {first.mend.capitalize()}." if first.mend else ""
-        return f"Refused: {first.why} ({first.id}).{mend}", "bad"
+        fix = f" {first.fix.capitalize()}." if first.fix else ""
+        return f"Refused: {first.why} ({first.id}).{fix}", "bad"
     if forbidden is not None:
         return f"This is what would be done. {forbidden.capitalize()}.", "strong"
     doubts = own_doubts(plan, asks=asks)

@@ -14,7 +14,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
-from tui.rules.devices import looked_at, standing
+from tui.rules.hostdev_checks import looked_at, standing
 from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
@@ -84,7 +84,7 @@ class OverviewScreen(HostScreen):
             view.guests, view.problem("guests"), past, at, self._devices(live)
         )
         groups = self.query_one(GroupTree)
-        groups.entitle("IOMMU groups" if view.iommu_enabled else "PCI devices")
+        groups.set_titles("IOMMU groups" if view.iommu_enabled else "PCI devices")
         groups.show(view.groups, view.problem("pci"))
         self.query_one(EventList).show(live.events)
 

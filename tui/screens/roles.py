@@ -16,14 +16,14 @@ from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
 from tui.model import Domain, Gpu, meant
-from tui.rules.passthrough import not_shared
+from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
 from widgets.choice_list import Candidate, ChoiceList
 from widgets.figures import model_name, short
 from widgets.lines import Tone
-from widgets.swap_panel import Shown, SwapPanel
+from widgets.swap_panel import SwapPanel, SwapPanelState
 
 CARD, GUEST = "card", "guest"
 
@@ -120,7 +120,7 @@ class RolesScreen(HostScreen):
             return "it is being changed"
         if not self._wants_change:
             return "there is nothing left to do"
-        return self.vfiotop.host.control.forbidden
+        return self.vfiotop.host.control.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the key that is for another moment."""
@@ -196,7 +196,7 @@ class RolesScreen(HostScreen):
             self._guest,
         )
         say, tone = self._say()
-        self.query_one(SwapPanel).show(Shown("Who has what", say, tone))
+        self.query_one(SwapPanel).show(SwapPanelState("Who has what", say, tone))
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain

@@ -15,15 +15,16 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.model import Direction, Plan, Swap
-from tui.once import NoSuchCard, plan_once
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent, SwapRequest
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
-from tui.screens.begin import Followed, begin
-from tui.swap.consent import Consent, Doubtful, Refused, point, shown
+from tui.screens.begin import SwapFollower, begin
+from tui.swap.consent import point, shown
+from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from tui.swap.request import Request
 from widgets.lines import Tone
-from widgets.swap_panel import Shown, SwapPanel
+from widgets.swap_panel import SwapPanel, SwapPanelState
 
 UNSEEN = object()
 """Stands for what the journal said before the screen was there."""
@@ -68,7 +69,7 @@ class SwapScreen(HostScreen):
         self.run_worker(self._make_plan(direction, address), exclusive=True)
 
     async def _make_plan(self, direction: Direction, address: str) -> None:
-        fresh, choice = self.vfiotop.host.again, self.vfiotop.live.choice
+        fresh, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
         if fresh is None:
             return
         look = background(lambda: plan_once(fresh(), choice, direction, address))
@@ -105,7 +106,7 @@ class SwapScreen(HostScreen):
                 return self._refusal or "the plan is not made yet"
             if plan.refusals:
                 return f"refused: {plan.refusals[0].why}"
-        return self._refusal or self.vfiotop.host.mover.forbidden
+        return self._refusal or self.vfiotop.host.mover.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment of a swap."""
@@ -137,7 +138,7 @@ class SwapScreen(HostScreen):
     def action_carry_out(self) -> None:
         # What an ordinary user could not look at, the runner does, as root.
         doubts = self._plan.doubts if self._plan and self._way != "undo" else ()
-        if doubts and not self.vfiotop.host.mover.asks:
+        if doubts and not self.vfiotop.host.mover.needs_terminal:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._consent = self._shown_now()
             self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
@@ -158,18 +159,18 @@ class SwapScreen(HostScreen):
         self._consent = consent
         swap, plan = self._swap, self._plan
         if self._way is not None and swap is not None:
-            request = Request(self._way, swap=swap.id, consent=consent)
+            request = SwapRequest(self._way, swap=swap.id, consent=consent)
         elif plan is not None:
-            request = Request(plan.direction, plan.address, consent=consent)
+            request = SwapRequest(plan.direction, plan.address, consent=consent)
         else:
             return
         self._beginning, self._risk, self._refusal = True, None, None
         self.show()
         self.run_worker(self._launch(request))
 
-    async def _launch(self, request: Request) -> None:
+    async def _launch(self, request: SwapRequest) -> None:
         error: Exception | None = None
-        followed = Followed(self.vfiotop)
+        followed = SwapFollower(self.vfiotop)
         try:
             identity = await begin(self.app, self.vfiotop.host.mover, request)
             if self._way is None:
@@ -214,13 +215,13 @@ class SwapScreen(HostScreen):
                 self._followed.add(swap.id)
         self._mark = mark
 
-    def _shown(self) -> Shown:
+    def _shown(self) -> SwapPanelState:
         swap, at = self._swap, self.vfiotop.host.now()
         say, tone = self._say(swap)
         if swap is not None:
             plan = self._plan if self._way == "finish" else None
-            return Shown(words.title(swap), say, tone, plan, None if plan else swap, at)
-        return Shown(self._title(), say, tone, self._plan)
+            return SwapPanelState(words.title(swap), say, tone, plan, None if plan else swap, at)
+        return SwapPanelState(self._title(), say, tone, self._plan)
 
     def _title(self) -> str:
         view = self.vfiotop.live.view
@@ -239,7 +240,7 @@ class SwapScreen(HostScreen):
     def _ask(self, swap: Swap | None) -> tuple[str, Tone]:
         mover = self.vfiotop.host.mover
         if swap is not None and self._way == "undo":
-            return words.undo(swap, mover.forbidden)
+            return words.undo(swap, mover.unavailable_reason)
         if self._plan is None:
             return words.LOOKING, "dim"
-        return words.question(self._plan, mover.forbidden, asks=mover.asks)
+        return words.question(self._plan, mover.unavailable_reason, asks=mover.needs_terminal)

@@ -16,7 +16,7 @@ the interpreter, this code, its libraries    root, or whoever may write the chec
                                              decide what root runs, see SECURITY.md
 ``config.toml`` in root's own home           root; believed only if nobody else can change
                                              it, and only its ``connect`` is used
-``/run/vfiotop``: journal and lock           root; read strictly by ``tui.swap.journal``
+``/run/vfiotop``: journal and lock           root; read strictly by ``tui.host.journal.file``
 ``/sys``, ``/proc``                          the kernel; names, maps and command lines in
                                              /proc are the processes' own: bounded, cleaned
 libvirt's local socket                       root's daemon; the definitions that it hands
@@ -38,10 +38,10 @@ from collections.abc import Sequence
 
 def main(arguments: Sequence[str]) -> int:
     """Be the launcher or the runner; the exit code."""
-    from tui import lastresort, output, privileged  # noqa: PLC0415 - not before it is isolated
+    from tui.process import crash, output, privileges  # noqa: PLC0415 - not before it is isolated
 
     output.open_missing()
-    privileged.shed_everything()
+    privileges.shed_everything()
     try:
         from tui.swap.entry import launched, served  # noqa: PLC0415
 
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> int:
             return 2
         return ways[arguments[0]](arguments[1:])
     except Exception as error:
-        return lastresort.excuse(error)
+        return crash.excuse(error)
 
 
 if __name__ == "__main__":

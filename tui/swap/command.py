@@ -14,32 +14,33 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import Host, HostError
+from tui.host.journal.file import Entry, Journal, JournalError
 from tui.model import Direction, Plan
-from tui.once import NoSuchCard, plan_once
-from tui.rules import holding
+from tui.model.errors import Refused, Unfinished
+from tui.model.requests import Consent, SwapRequest
+from tui.rules import holder_checks
 from tui.rules.roles import Choice
-from tui.swap.consent import Consent, Refused, Unfinished, refuse
-from tui.swap.journal import Entry, Journal, JournalError
-from tui.swap.launch import Told, refusal, unfinished
+from tui.swap.consent import refuse
+from tui.swap.launch import RunnerReply, refusal, unfinished
 from tui.swap.machine import Machine, RealMachine
-from tui.swap.plan import DEVICES, homeward
+from tui.swap.plan import DEVICES, with_host_drivers
+from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from tui.swap.request import Request
 from tui.swap.runner import Runner
 
-UNSEEN = f"{holding.ID}:unknown"
+UNSEEN = f"{holder_checks.ID}:unknown"
 
 WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
 
 
-class NobodyAsks(Exception):
+class CallerGone(Exception):
     """Whoever asked for the swap is gone before it began."""
 
 
 def run(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal | None = None,
     machine: Machine | None = None,
@@ -53,13 +54,13 @@ def run(
 
 def _swap(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
     address, consent = request.address or "", request.consent
-    direction: Direction = "bind" if request.deed == "bind" else "unbind"
+    direction: Direction = "bind" if request.action == "bind" else "unbind"
     with journal.locked() as lock:
         last = journal.read()
         if last is not None and not last.ended:
@@ -82,13 +83,13 @@ def _swap(
 
 def _recover(
     host: Host,
-    request: Request,
+    request: SwapRequest,
     begun: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
     """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
-    finish, consent = request.deed == "finish", request.consent
+    finish, consent = request.action == "finish", request.consent
     with journal.locked(WRITE_S) as lock:
         last = journal.read()
         if last is None or last.ended or request.swap != last.id:
@@ -125,7 +126,7 @@ def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Ent
 
 def _takes_the_risk(plan: Plan, consent: Consent) -> bool:
     """Whether it was known, and accepted, that not all holders can be seen."""
-    unseen = any(doubt.id == holding.ID for doubt in plan.doubts)
+    unseen = any(doubt.id == holder_checks.ID for doubt in plan.doubts)
     return consent.everything or (unseen and UNSEEN in consent.accepted)
 
 
@@ -136,7 +137,7 @@ def _unless_alone(
     nothing has begun, and so it is."""
     try:
         begun(entry)
-    except NobodyAsks as error:
+    except CallerGone as error:
         return runner.cancel(entry, str(error))
     return go_on()
 
@@ -153,10 +154,10 @@ def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
     """An unbind has to give each function the driver that the bind before took from it."""
     if plan.direction == "bind":
         return plan
-    return replace(plan, steps=homeward(plan.steps, home))
+    return replace(plan, steps=with_host_drivers(plan.steps, home))
 
 
-def deafen() -> None:
+def ignore_hangup() -> None:
     """What a terminal sends that goes away is not for the runner, nor for its writers."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
@@ -165,13 +166,13 @@ def deafen() -> None:
 def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
     """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
     did. What happens after that is in the journal."""
-    deafen()
+    ignore_hangup()
 
     def begun(entry: Entry) -> None:
         try:
             _tell({"id": entry.id})
         except OSError as error:
-            raise NobodyAsks("whoever asked for it had given up before it began") from error
+            raise CallerGone("whoever asked for it had given up before it began") from error
 
     try:
         carry_out(begun)
@@ -179,7 +180,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
         with suppress(OSError):
             _tell(refusal(error))
         return 1
-    except NobodyAsks:  # a recovery that was not begun is still to be made
+    except CallerGone:  # a recovery that was not begun is still to be made
         return 1
     except Exception as error:  # nobody reads our stderr
         with suppress(OSError, ValueError):  # closed since it was told that it began
@@ -188,7 +189,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
     return 0
 
 
-def _tell(what: Told) -> None:
+def _tell(what: RunnerReply) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
     sys.stdout.close()

@@ -8,43 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from tui.model import Check, GuestPlan, Plan
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import Consent
 
 HANGS = "a card that is in use may hang until the host is rebooted"
-
-
-class Refused(Exception):
-    """It was not begun, and nothing was touched: why and what to do."""
-
-
-class Doubtful(Refused):
-    """There are checks that did not pass, and of which the user was not told or has not said
-    that they will do: the ``point`` of each."""
-
-    def __init__(self, sentence: str, checks: Collection[str] = ()) -> None:
-        super().__init__(sentence)
-        self.checks = tuple(checks)
-
-
-class Unfinished(Refused):
-    """There is a swap of this boot that has to be finished or undone first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Consent:
-    """``plan`` is the ``digest`` of the plan that was shown, and ``accepted`` are the points
-    of the checks that did not pass and were named; without a plan nothing was shown, and
-    warnings are no question. ``everything``: whatever is not forbidden will do."""
-
-    plan: str | None = None
-    accepted: frozenset[str] = frozenset()
-    everything: bool = False
-
-    def and_also(self, points: Collection[str]) -> Consent:
-        """The consent to these too."""
-        return Consent(self.plan, self.accepted | set(points), self.everything)
 
 
 def point(check: Check) -> str:
@@ -69,7 +38,7 @@ def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
     may still agree to it."""
     if plan.refusals:
         worst = plan.refusals[0]
-        raise Refused(f"{worst.why}{f': {worst.mend}' if worst.mend else ''} ({worst.id})")
+        raise Refused(f"{worst.why}{f': {worst.fix}' if worst.fix else ''} ({worst.id})")
     if consent.plan not in (None, digest(plan)):
         raise Refused("the host has changed, and it would be another plan now: look at it again")
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)

@@ -6,12 +6,14 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from tui import config, output
+from tui import config
 from tui.host import Host, HostError
+from tui.host.journal.file import Entry
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
+from tui.process import output
 from tui.swap import command, launch
-from tui.swap.consent import Refused
-from tui.swap.journal import Entry
-from tui.swap.request import Request, parse
+from tui.swap.request import parse
 
 DONE, FAILED = 0, 1
 
@@ -20,7 +22,7 @@ def launched(words: Sequence[str]) -> int:
     """Start a runner for an ordinary user; tell in JSON what it says."""
     try:
         request = _request(words)
-        told = launch.Told(id=launch.launch(request))
+        told = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
         told = launch.refusal(error)
     except KeyboardInterrupt:
@@ -41,7 +43,7 @@ def served(words: Sequence[str]) -> int:
     return command.serve(carry_out)
 
 
-def _request(words: Sequence[str]) -> Request:
+def _request(words: Sequence[str]) -> SwapRequest:
     if os.geteuid() != 0:
         raise Refused("only root may move a card")
     return parse(words)

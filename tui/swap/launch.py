@@ -19,13 +19,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
-from tui import output
 from tui.host import Unsettled
-from tui.privileged import SEARCHED
-from tui.swap.consent import Doubtful, Refused
-from tui.swap.journal import Entry, Journal, JournalError
-from tui.swap.machine import alive
-from tui.swap.request import Request
+from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.proc.process import is_alive
+from tui.model.errors import Doubtful, Refused
+from tui.model.requests import SwapRequest
+from tui.process import output
+from tui.process.privileges import SEARCHED
+from tui.swap.request import words
 
 FOLLOW_S = 0.1
 """Seconds between two looks into the journal."""
@@ -49,7 +50,7 @@ ELEVATIONS: dict[str, tuple[str, ...]] = {
 terminal for what it needs to know."""
 
 
-class Told(TypedDict, total=False):
+class RunnerReply(TypedDict, total=False):
     """What a runner says: the id of the swap that it has begun, or why it has not, with the
     ids of the checks that the user may still accept."""
 
@@ -58,15 +59,15 @@ class Told(TypedDict, total=False):
     doubts: list[str]
 
 
-def refusal(error: Exception) -> Told:
+def refusal(error: Exception) -> RunnerReply:
     """A refusal as it is told."""
     doubts = list(error.checks) if isinstance(error, Doubtful) else []
-    return Told(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
+    return RunnerReply(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
 
 
 def unfinished(entry: Entry) -> str:
     """What to do about a swap that has not come to its end."""
-    if alive(entry.runner):
+    if is_alive(entry.runner):
         return f"a swap of {entry.address} is under way ({entry.state})"
     return (
         f"the {entry.direction} of {entry.address} was interrupted ({entry.state}): "
@@ -77,7 +78,7 @@ def unfinished(entry: Entry) -> str:
 # --- as root --------------------------------------------------------------------
 
 
-def launch(request: Request, journal: Journal | None = None) -> str:
+def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     """Start a runner; the id of the swap that it began. Only for root. Raises ``Refused``,
     and ``Unsettled`` where it is not known whether one began."""
     before = _entry(journal)
@@ -120,14 +121,14 @@ def _own_scope() -> tuple[str, ...]:
     return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
 
-def _privileged(way: str, request: Request) -> list[str]:
+def _privileged(way: str, request: SwapRequest) -> list[str]:
     """The privileged half, as a command. -I: neither the environment nor the current folder
     says where code comes from. -B: root leaves no compiled files in a user's checkout."""
-    return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *request.words()]
+    return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *words(request)]
 
 
 def _told(
-    line: bytes, request: Request, before: Entry | None, journal: Journal | None = None
+    line: bytes, request: SwapRequest, before: Entry | None, journal: Journal | None = None
 ) -> str:
     """The id that a runner tells of. Raises what it tells in its place. An answer that was
     lost is looked up in the journal."""
@@ -141,7 +142,7 @@ def _told(
         return _looked_up(request, before, journal)
 
 
-def _looked_up(request: Request, before: Entry | None, journal: Journal | None) -> str:
+def _looked_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:
     """The id of the swap that the request began. Raises ``Unsettled``."""
     deadline = time.monotonic() + SETTLE_S
     while True:
@@ -156,7 +157,7 @@ def _looked_up(request: Request, before: Entry | None, journal: Journal | None) 
         time.sleep(FOLLOW_S)
 
 
-def _began(request: Request, before: Entry | None, now: Entry) -> bool:
+def _began(request: SwapRequest, before: Entry | None, now: Entry) -> bool:
     """Whether the journal tells that a request was taken up. A recovery goes on with the
     swap that it is of, in another process."""
     if not request.recovers:
@@ -186,7 +187,7 @@ def elevation(configured: str | None) -> str | None:
     raise Refused(f"only root may move a card, and there is no {wanted}: run it as root")
 
 
-def launch_elevated(request: Request, tool: str, journal: Journal | None = None) -> str:
+def launch_elevated(request: SwapRequest, tool: str, journal: Journal | None = None) -> str:
     """The same through ``tool``, which may ask for a password on this terminal; Ctrl-C is
     its, meanwhile. Raises as ``launch``."""
     command = [*ELEVATIONS[tool], *_privileged("launch", request)]
@@ -204,7 +205,7 @@ def launch_elevated(request: Request, tool: str, journal: Journal | None = None)
     return _told(line, request, before, journal)
 
 
-def _taken_up(request: Request, before: Entry | None, journal: Journal | None) -> bool:
+def _taken_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> bool:
     entry = _entry(journal)
     return entry is not None and _began(request, before, entry)
 
@@ -224,20 +225,20 @@ class Launcher:
     chose."""
 
     def __init__(self, configured: str | None = None) -> None:
-        self.forbidden: str | None = None
+        self.unavailable_reason: str | None = None
         self._tool: str | None = None
         try:  # once: a PATH may lead to a file system that does not answer
             self._tool = elevation(configured)
         except Refused as error:
-            self.forbidden = str(error)
+            self.unavailable_reason = str(error)
 
     @property
-    def asks(self) -> bool:
+    def needs_terminal(self) -> bool:
         return self._tool is not None
 
-    def begin(self, request: Request) -> str:
-        if self.forbidden is not None:
-            raise Refused(self.forbidden)
+    def begin(self, request: SwapRequest) -> str:
+        if self.unavailable_reason is not None:
+            raise Refused(self.unavailable_reason)
         if self._tool is None:
             return launch(request)
         return launch_elevated(request, self._tool)
@@ -265,6 +266,6 @@ def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
             last = entry
         if entry.ended or entry.state in ("failed", "stuck"):
             return
-        if not alive(entry.runner) and journal.read() == entry:
+        if not is_alive(entry.runner) and journal.read() == entry:
             return
         time.sleep(FOLLOW_S)

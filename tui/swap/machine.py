@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Collection, Sequence
@@ -10,13 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.device_nodes import Node, nodes
-from tui.host.holders import holders
-from tui.host.nvml_seen import unseen
-from tui.host.readiness import readiness
+from tui.host.nvml.probe import unseen
+from tui.host.proc.device_nodes import Node, nodes
+from tui.host.proc.holders import holders
+from tui.host.proc.process import Process, process_of
+from tui.host.readiness.source import readiness
 from tui.model import Holders, NvidiaModule, PowerControl, Step, Unavailable
-from tui.privileged import SEARCHED
-from tui.swap.journal import Journal, JournalError, Process
+from tui.process.privileges import SEARCHED
 from tui.swap.plan import DEVICES, power_path
 
 _WRITER = Path(__file__).with_name("writer.py")
@@ -26,7 +25,7 @@ NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
 """The nvidia driver's folder of each card that it has."""
 
 
-class Deed(Protocol):
+class RunningStep(Protocol):
     """Something that a process of its own is doing to the machine."""
 
     @property
@@ -41,7 +40,7 @@ class Deed(Protocol):
 class Machine(Protocol):
     """A host, as far as a swap goes."""
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> RunningStep:
         """Begin a write, or to load a module, in a process that holds the lock too."""
         ...
 
@@ -75,7 +74,7 @@ class Machine(Protocol):
         ...
 
 
-class RealDeed:
+class RealRunningStep:
     """A child process. It is not killed: that would not end a write that hangs."""
 
     def __init__(self, command: Sequence[str], lock: int) -> None:
@@ -106,13 +105,15 @@ class RealMachine:
         self.unanswered: list[subprocess.Popen[bytes]] = []
         """Reads that have not returned; they may never end, and are left alone."""
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> RunningStep:
         if step.kind == "load":
-            return RealDeed(["modprobe", step.value], lock)
+            return RealRunningStep(["modprobe", step.value], lock)
         if step.kind == "drivers":
-            return RealDeed(["modprobe", "-abq", *step.value.split()], lock)
+            return RealRunningStep(["modprobe", "-abq", *step.value.split()], lock)
         assert step.path is not None
-        return RealDeed([sys.executable, "-I", "-S", str(_WRITER), step.path, step.value], lock)
+        return RealRunningStep(
+            [sys.executable, "-I", "-S", str(_WRITER), step.path, step.value], lock
+        )
 
     def driver(self, address: str) -> str | None:
         try:
@@ -174,49 +175,3 @@ class RealMachine:
 
     def unseen(self, address: str, seconds: float) -> str | None:
         return unseen(address, seconds)
-
-
-def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
-    """A process with its start; start 0 where it has ended."""
-    try:
-        fields = (proc / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
-        return Process(pid, int(fields[19]))
-    except (OSError, IndexError, ValueError):
-        return Process(pid, 0)
-
-
-def alive(process: Process) -> bool:
-    """Whether the process is still there, and no later one of its number; a zombie is not.
-    One that may not be looked at, as under a /proc with hidepid, is taken for it."""
-    try:
-        fields = Path(f"/proc/{process.pid}/stat").read_bytes().rpartition(b")")[2].split()
-        return int(fields[19]) == process.start != 0 and fields[0] != b"Z"
-    except (OSError, IndexError, ValueError):
-        return _is_there(process.pid)
-
-
-def _is_there(pid: int) -> bool:
-    """kill(2) without a signal: whose process may not be signalled is there."""
-    try:
-        os.kill(pid, 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
-
-
-def under_way(journal: Journal | None = None) -> bool:
-    """Whether a swap goes on now: its runner lives, or a write of it has not returned."""
-    try:
-        entry = (journal or Journal()).read()
-    except (JournalError, OSError):  # what cannot be told is no leave to hold a card
-        return True
-    if entry is None or entry.ended:
-        return False
-    return alive(entry.runner) or (entry.writer is not None and alive(entry.writer))
-
-
-def myself() -> Process:
-    """The process that this is."""
-    return process_of(os.getpid())

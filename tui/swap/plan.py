@@ -60,7 +60,9 @@ def unbind_path(driver: str) -> str:
     return f"{DRIVERS}/{driver}/unbind"
 
 
-def homeward(steps: tuple[Step, ...], drivers: Mapping[str, str | None]) -> tuple[Step, ...]:
+def with_host_drivers(
+    steps: tuple[Step, ...], drivers: Mapping[str, str | None]
+) -> tuple[Step, ...]:
     """The steps of an unbind, with the drivers that a function had on the host where they
     are known: it has to be on that one again, and on none where it had none."""
     return tuple(
@@ -69,11 +71,6 @@ def homeward(steps: tuple[Step, ...], drivers: Mapping[str, str | None]) -> tupl
         else step
         for step in steps
     )
-
-
-def moves(gpu: Gpu) -> tuple[PciFunction, ...]:
-    """The functions that move, by address."""
-    return tuple(sorted((gpu.function, *gpu.companions), key=lambda f: f.address))
 
 
 def _bind(gpu: Gpu) -> Iterator[Step]:

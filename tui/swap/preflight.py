@@ -18,11 +18,19 @@ from tui.model import (
     Plan,
     Unavailable,
 )
-from tui.rules import condition, devices, ground, holding, passthrough, release, taken
-from tui.rules.elsewhere import of_its_owner
-from tui.rules.fresh import Fresh
+from tui.rules import (
+    card_checks,
+    driver_gates,
+    holder_checks,
+    host_checks,
+    hostdev_checks,
+    r465,
+    vfio_users,
+)
+from tui.rules.captured_fixes import of_its_owner
+from tui.rules.check_input import CheckInput
 from tui.rules.viability import already
-from tui.swap.plan import moves, steps
+from tui.swap.plan import steps
 
 NEEDED = "swap.needed"
 """The check that a swap which was interrupted at its end fails, and may."""
@@ -30,13 +38,13 @@ NEEDED = "swap.needed"
 UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 
 
-def planned(gpu: Gpu, direction: Direction, fresh: Fresh) -> Plan:
+def planned(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
     """The plan of a swap with its checks and holders."""
-    moving = tuple(function.address for function in moves(gpu))
+    moving = tuple(function.address for function in gpu.functions)
     todo = steps(gpu, direction, fresh.readiness.home_power)
     plan = Plan(direction, gpu.address, moving, todo)
     found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(plan.unbinds)
-    holders = tuple(replace(holder, stop=holding.how_to_stop(holder)) for holder in found)
+    holders = tuple(replace(holder, stop=holder_checks.how_to_stop(holder)) for holder in found)
     return replace(plan, checks=checks(gpu, plan, fresh), holders=holders)
 
 
@@ -50,35 +58,35 @@ def for_recovery(plan: Plan, *, finish: bool) -> Plan:
 def _matters_to_undo(check: Check) -> bool:
     """Who holds a function is looked at right before it is moved; but that it cannot be seen
     is for the user to say something to."""
-    return check.id in UNDO_NEEDS or (check.id == holding.ID and check.verdict == "unknown")
+    return check.id in UNDO_NEEDS or (check.id == holder_checks.ID and check.verdict == "unknown")
 
 
-def checks(gpu: Gpu, plan: Plan, fresh: Fresh) -> tuple[Check, ...]:
+def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
-    moves_whole = (condition.movable(gpu), _needed(gpu, plan.direction))
+    moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
     every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
     return of_its_owner(every, captured=fresh.readiness.captured)
 
 
-def _bind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
+def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
-    yield passthrough.not_shared(gpu)
-    yield passthrough.two_gpus(gpu, view)
-    yield ground.iommu(view, readiness)
-    yield devices.viable(gpu, fresh)
-    yield passthrough.family(gpu)
-    yield passthrough.one_vm_for(gpu, view.gpus, fresh.here, coming=gpu.guest_uuid)
-    yield passthrough.sriov(gpu, readiness)
-    yield no_guest(gpu, view, fresh.here)
-    yield ground.vfio(readiness)
-    yield release.check(gpu, readiness, view.gpus)
-    yield ground.privilege(readiness)
+    yield r465.not_shared(gpu)
+    yield r465.two_gpus(gpu, view)
+    yield host_checks.iommu(view, readiness)
+    yield hostdev_checks.viable(gpu, fresh)
+    yield r465.family(gpu)
+    yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=gpu.guest_uuid)
+    yield r465.sriov(gpu, readiness)
+    yield no_guest(gpu, view, fresh.local_guests)
+    yield host_checks.vfio(readiness)
+    yield driver_gates.check(gpu, readiness, view.gpus)
+    yield host_checks.privilege(readiness)
 
 
-def _unbind(gpu: Gpu, fresh: Fresh) -> Iterator[Check]:
-    yield no_guest(gpu, fresh.view, fresh.here)
-    yield ground.privilege(fresh.readiness)
+def _unbind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+    yield no_guest(gpu, fresh.view, fresh.local_guests)
+    yield host_checks.privilege(fresh.readiness)
 
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
@@ -95,14 +103,15 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     group = next((g for g in view.groups if g.id == gpu.function.iommu_group and g.id is not None),
                  None)  # fmt: skip
     members = {f.address for f in group.functions} if group else set()
-    members |= {f.address for f in moves(gpu)}
+    members |= {f.address for f in gpu.functions}
     for other in view.gpus:
         process = other.taken_by
         if process is not None and other.address in members:
             return Check(
                 check, gpu.address, "fail",
-                f"{taken.words(process)} has the card's group, and libvirt does not know of it",
-                holding.how_to_stop(process),
+                f"{vfio_users.words(process)} has the card's group, "
+                "and libvirt does not know of it",
+                holder_checks.how_to_stop(process),
             )  # fmt: skip
     if isinstance(guests, Unavailable):
         return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
@@ -110,7 +119,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     if users:
         return Check(check, gpu.address, "fail", f"“{users[0]}” runs and has the card's group",
                      f"shut down {users[0]} first")  # fmt: skip
-    lost = [f.address for f in moves(gpu) if "iommu_group" in f.unreadable]
+    lost = [f.address for f in gpu.functions if "iommu_group" in f.unreadable]
     if lost:
         return Check(check, gpu.address, "unknown", f"the IOMMU group of {lost[0]} cannot be read")
     unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
@@ -119,9 +128,9 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holders(gpu: Gpu, plan: Plan, fresh: Fresh) -> Iterator[Check]:
+def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
     if plan.unbinds:
-        yield holding.check(
+        yield holder_checks.check(
             gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner
         )

@@ -16,6 +16,8 @@ from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError
+from tui.host.journal.file import Entry, Journal, JournalError, Origin, is_driver, updated
+from tui.host.proc.process import this_process
 from tui.model import (
     CLOCK,
     Direction,
@@ -30,9 +32,8 @@ from tui.model import (
     with_host,
 )
 from tui.model.clock import since_boot
-from tui.rules import holding, release
-from tui.swap.journal import Entry, Journal, JournalError, Origin, is_driver, updated
-from tui.swap.machine import Deed, Machine, myself
+from tui.rules import driver_gates, holder_checks
+from tui.swap.machine import Machine, RunningStep
 from tui.swap.plan import CLEAR, DEVICES, DRIVERS, OVERRIDE_S, PROBE_S, power, unbind_path
 
 SCANS, BETWEEN_SCANS_S = 2, 0.5
@@ -108,7 +109,7 @@ class Runner:
             step=0,
             began_at=at,
             step_began_at=at,
-            runner=myself(),
+            runner=this_process(),
             began_s=at_s,
             step_began_s=at_s,
         )
@@ -126,7 +127,7 @@ class Runner:
         known = {origin.address for origin in entry.origins}
         more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
         return self._note(
-            entry, state="running", step=0, message=None, writer=None, runner=myself(),
+            entry, state="running", step=0, message=None, writer=None, runner=this_process(),
             origins=entry.origins + more, steps=tuple(step.text for step in plan.steps),
         )  # fmt: skip
 
@@ -232,7 +233,7 @@ class Runner:
             if why is not None:
                 raise StepFailed(f"nvidia has the card, but {why}")
 
-    def _finished(self, entry: Entry, deed: Deed, step: Step) -> tuple[Entry, int]:
+    def _finished(self, entry: Entry, deed: RunningStep, step: Step) -> tuple[Entry, int]:
         """Wait for the deed: for as long as it takes, but stuck after its time. Nothing is
         raised before it has ended: an undo beside it would write to what it still moves."""
         entry = self._remark(entry, writer=deed.process)
@@ -258,9 +259,13 @@ class Runner:
         if isinstance(found, Holders) and found.holders:
             first = found.holders[0]
             who = f"the kernel waits for {first.name} ({first.pid}, {first.what})"
-            if release.never_recovers(self._module_of(step)):
+            if driver_gates.never_recovers(self._module_of(step)):
                 return f"{who}, and this driver does not hear when that ends: only a reboot helps"
-            return holding.stays([first]) if first.ours else f"{who}: {holding.how_to_stop(first)}"
+            return (
+                holder_checks.stays([first])
+                if first.ours
+                else f"{who}: {holder_checks.how_to_stop(first)}"
+            )
         return "the kernel does not return; its log may tell what it waits for"
 
     def _module_of(self, step: Step) -> NvidiaModule | None:
@@ -307,13 +312,13 @@ class Runner:
             return
         own = tuple(holder for holder in found.holders if not holder.shared and not holder.ours)
         if own:
-            raise StepFailed(f"in use by {holding.names(own)}")
+            raise StepFailed(f"in use by {holder_checks.names(own)}")
         readers = _readers(found)
         if readers:
-            raise StepFailed(holding.stays(readers))
-        if found.holders and release.never_recovers(self._machine.module()):
-            raise StepFailed(f"may be in use by {holding.names(found.holders)}")
-        doubt = holding.doubt(found)
+            raise StepFailed(holder_checks.stays(readers))
+        if found.holders and driver_gates.never_recovers(self._machine.module()):
+            raise StepFailed(f"may be in use by {holder_checks.names(found.holders)}")
+        doubt = holder_checks.doubt(found)
         if doubt is not None and not self._despite_doubts:
             raise StepFailed(": ".join(part for part in doubt if part))
 
@@ -339,7 +344,7 @@ class Runner:
         if now == origin.driver:
             return entry
         if now is not None:
-            if now == "nvidia" and release.holds_by_itself(self._machine.module()):
+            if now == "nvidia" and driver_gates.holds_by_itself(self._machine.module()):
                 raise StepFailed("nvidia_drm modeset would not let go of it")
             self._settle([address])
             entry = self._write(

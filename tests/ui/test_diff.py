@@ -1,0 +1,276 @@
+"""What reaches the terminal: the cells that changed, nothing when nothing did, and in the end
+just what Textual would have drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyte
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual.geometry import Region, Size
+from textual.strip import Strip
+
+from tui.terminal.diff import PLAIN, CellBuffer, Colours, Run, change, colours, runs
+
+WIDTH, HEIGHT = 20, 4
+SIZE = Size(WIDTH, HEIGHT)
+
+RED, BOLD = Style(color="red"), Style(color="red", bold=True)
+BLUE_BACK = Style(color="red", bgcolor="blue")
+
+
+def whole(*rows: list[Segment]) -> LayoutUpdate:
+    """A full update of these rows."""
+    filled = [*rows, *([],) * (HEIGHT - len(rows))]
+    strips: list[Iterable[Strip]] = [[Strip(row).adjust_cell_length(WIDTH)] for row in filled]
+    return LayoutUpdate(strips, Region(0, 0, WIDTH, HEIGHT))
+
+
+def part(y: int, start: int, end: int, *segments: Segment) -> ChopsUpdate:
+    """A row's cells from ``start`` to ``end`` of a widget as wide as the screen."""
+    chops: list[dict[int, Strip | None]] = [{0: None} for _ in range(HEIGHT)]
+    chops[y] = {0: Strip(segments).adjust_cell_length(WIDTH)}
+    return ChopsUpdate(chops, [(y, start, end)], [[WIDTH]] * HEIGHT)
+
+
+def write(shown: CellBuffer, update: CompositorUpdate) -> str:
+    return shown.write(update, SIZE, ColorSystem.STANDARD)
+
+
+@pytest.fixture
+def shown() -> CellBuffer:
+    shown = CellBuffer()
+    write(shown, whole([Segment("0123456789abcdefghij")]))
+    return shown
+
+
+def test_what_is_shown_already_is_not_written(shown: CellBuffer) -> None:
+    assert write(shown, whole([Segment("0123456789abcdefghij")])) == ""
+
+
+def test_only_what_differs_is_written(shown: CellBuffer) -> None:
+    assert write(shown, whole([Segment("0123X56789abcdefghij")])) == "\x1b[1;5HX"
+    assert write(shown, part(0, 0, WIDTH, Segment("0123Y56789abcdefghij"))) == "\x1b[1;5HY"
+
+
+def test_what_is_outside_of_a_span_is_not_touched(shown: CellBuffer) -> None:
+    assert write(shown, part(0, 2, 4, Segment("XXXXXXXX"))) == "\x1b[1;3HXX"
+
+
+def test_near_changes_are_written_as_one_and_far_ones_jumped_to(shown: CellBuffer) -> None:
+    assert write(shown, whole([Segment("X12Y456789abcdefghij")])) == "\x1b[1;1HX12Y"
+    assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[20GZ"
+
+
+def test_of_the_colours_only_what_changes_is_written() -> None:
+    shown = CellBuffer()
+    written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
+    assert "\x1b[31ma\x1b[1mb\x1b[0;31;44mc" in written
+    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
+
+
+def test_a_blank_has_no_colour_but_that_behind_it() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment("a b", RED)]))
+    assert write(shown, whole([Segment("a", RED), Segment(" ", BOLD), Segment("b", RED)])) == ""
+    assert (
+        write(shown, whole([Segment("a", RED), Segment(" ", BLUE_BACK), Segment("b", RED)])) != ""
+    )
+    underlined = Style(underline=True)
+    assert (
+        write(shown, whole([Segment("a", RED), Segment(" ", underlined), Segment("b", RED)])) != ""
+    )
+
+
+def test_what_others_may_have_written_over_is_written_again(shown: CellBuffer) -> None:
+    shown.forget()
+    assert "0123456789abcdefghij" in write(shown, whole([Segment("0123456789abcdefghij")]))
+
+
+def test_another_size_is_drawn_whole(shown: CellBuffer) -> None:
+    update = whole([Segment("0123456789abcdefghij")])
+    assert "0123456789" in shown.write(update, Size(WIDTH, HEIGHT + 1), ColorSystem.STANDARD)
+
+
+def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again() -> None:
+    budget: list[int | None] = [1]
+    shown = CellBuffer(lambda: budget[0])
+    update = whole(*[[Segment(letter * WIDTH)] for letter in "abcd"])
+    first = write(shown, update)
+    assert ("a" * WIDTH in first, "b" in first, shown.unfinished) == (True, False, True)
+    budget[0] = None
+    rest = write(shown, whole(*[[Segment(letter * WIDTH)] for letter in "abcd"]))
+    assert ("a" in rest, "b" * WIDTH in rest, shown.unfinished) == (False, True, False)
+
+
+def test_a_wide_character_is_written_whole() -> None:
+    cells = [("語", ""), ("", ""), ("x", "")]
+    assert list(runs(3, 5, [("語", ""), ("", "31"), ("x", "")], cells)) == [
+        Run(3, 5, 7, "語", PLAIN)
+    ]
+
+
+def test_all_that_has_a_colour_is_written_at_once(shown: CellBuffer) -> None:
+    red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
+    assert write(shown, whole(red, bold)).count("31") == 1
+
+
+def test_what_textual_draws_for_a_larger_terminal_is_cut(shown: CellBuffer) -> None:
+    chops: list[dict[int, Strip | None]] = [
+        {0: Strip([Segment("X" * 9)]), 30: Strip([Segment("Y" * 9)])}
+    ]
+    for end in (12, 39):
+        update = ChopsUpdate(
+            chops * (HEIGHT + 2), [(HEIGHT + 1, 0, end), (0, 5, end)], [[30, 39]] * 9
+        )
+        write(shown, update)
+
+
+def test_a_character_of_several_is_as_wide_as_it_is_drawn() -> None:
+    family = "\U0001f468\u200d\U0001f469\u200d\U0001f467"
+    written = write(CellBuffer(), whole([Segment(f"a{family}b")]))
+    assert f"a{family}b" in written
+
+
+def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
+    shown = CellBuffer()
+    red, blue = Style(color="red", reverse=True), Style(color="blue", reverse=True)
+    write(shown, whole([Segment(" ", red)]))
+    assert write(shown, whole([Segment(" ", blue)])) != ""
+
+
+def test_an_update_of_another_kind_is_not_guessed_at(shown: CellBuffer) -> None:
+    with pytest.raises(TypeError, match="not known here"):
+        write(shown, CompositorUpdate())
+
+
+def test_codes_are_taken_apart() -> None:
+    assert colours("") == PLAIN
+    assert colours("1;4;38;2;1;2;3;48;5;7") == Colours(frozenset("14"), "38;2;1;2;3", "48;5;7")
+    assert colours("91;107") == Colours(frozenset(), "91", "107")
+    assert colours("3;9;39") == Colours(frozenset("39"), "39", "")
+
+
+def test_the_way_back_from_a_colour_is_the_terminals_own() -> None:
+    assert change(colours("31;44"), colours("44")) == "\x1b[39m"
+    assert change(colours("1;31;44"), colours("31")) == "\x1b[0;31m"
+    assert change(colours("31"), PLAIN) == "\x1b[39m"
+
+
+STYLES = st.sampled_from([
+    None, RED, BOLD, BLUE_BACK, Style(underline=True), Style(reverse=True), Style(bgcolor="green"),
+    Style(color="bright_white", bgcolor="bright_black", italic=True),
+])  # fmt: skip
+SEGMENTS = st.tuples(st.text("ab 語é─", min_size=1, max_size=8), STYLES).map(
+    lambda parts: Segment(*parts)
+)
+ROWS = st.lists(SEGMENTS, max_size=5).map(lambda row: Strip(row).adjust_cell_length(WIDTH))
+FIRST = st.lists(ROWS, min_size=HEIGHT, max_size=HEIGHT)
+SPANS = st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH)).map(
+    lambda span: (span[0], min(WIDTH, span[0] + span[1]))
+)
+CHANGES = st.tuples(
+    st.integers(0, HEIGHT - 1), SPANS, ROWS, st.sets(st.integers(1, WIDTH - 1), max_size=3)
+)
+"""A row, the columns of it that change, what they are then, and where widgets begin."""
+
+
+def edges(strip: Strip) -> list[int]:
+    """The columns at which a character begins, and the row's end."""
+    found = [0]
+    for text, _, _ in strip:
+        for character in text:
+            found.append(found[-1] + cell_len(character))
+    return found
+
+
+def changed(rows: list[Strip], change: tuple[int, tuple[int, int], Strip, set[int]]) -> ChopsUpdate:
+    """Change a part of a row, and tell it as Textual does: with all that widgets have in the
+    row, cut to none of the columns that did not change. No span begins within a character."""
+    y, (start, end), new, widgets = change
+    was = rows[y]
+    rows[y] = Strip.join([was.crop(0, start), new.crop(start, end), was.crop(end, WIDTH)])
+    whole_characters = sorted(set(edges(was)) & set(edges(rows[y])))
+    start = max(edge for edge in whole_characters if edge <= max(0, start - 1))
+    end = min(edge for edge in whole_characters if edge >= min(WIDTH, end + 1))
+    starts = [0, *sorted(widgets & set(edges(rows[y])))]
+    ends = [*starts[1:], WIDTH]
+    chops: list[dict[int, Strip | None]] = [{} for _ in rows]
+    chops[y] = {x: rows[y].crop(x, end) for x, end in zip(starts, ends, strict=True)}
+    return ChopsUpdate(chops, [(y, start, end)], [ends] * HEIGHT)
+
+
+def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
+    """What a terminal shows after these writes, a blank without the colour of its text."""
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    stream = pyte.Stream(screen)
+    for text in texts:
+        stream.feed(text)
+    rows = []
+    for y in range(HEIGHT):
+        row: list[tuple[object, ...]] = []
+        for x in range(WIDTH):
+            cell = screen.buffer[y][x]
+            front = cell.fg if cell.data.strip() or cell.reverse or cell.underscore else ""
+            weight = (cell.bold, cell.italics) if cell.data.strip() else ()
+            row.append((cell.data, front, cell.bg, cell.underscore, cell.reverse, *weight))
+        rows.append(row)
+    return rows
+
+
+def by_textual(update: LayoutUpdate | ChopsUpdate) -> str:
+    console = Console(color_system="standard", force_terminal=True, width=WIDTH)
+    return update.render_segments(console)
+
+
+def laid_out(rows: list[Strip]) -> LayoutUpdate:
+    return LayoutUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
+
+
+@settings(max_examples=300, deadline=None)
+@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
+def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    shown, rows = CellBuffer(), list(first)
+    update: LayoutUpdate | ChopsUpdate = laid_out(rows)
+    ours, theirs = [write(shown, update)], [by_textual(update)]
+    for step in then:
+        if isinstance(step, tuple):
+            update = changed(rows, step)
+        else:
+            rows = list(step)
+            update = laid_out(rows)
+        ours.append(write(shown, update))
+        theirs.append(by_textual(update))
+        assert drawn(ours) == drawn(theirs)
+
+
+def test_a_layout_is_drawn_where_it_is() -> None:
+    update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
+    assert drawn([write(CellBuffer(), update)]) == drawn([by_textual(update)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(FIRST, st.integers(1, 60))
+def test_a_screen_drawn_in_pieces_is_whole_in_the_end(rows: list[Strip], least: int) -> None:
+    shown, texts = CellBuffer(lambda: least), []
+    while True:
+        texts.append(write(shown, laid_out(rows)))
+        if not shown.unfinished:
+            break
+    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
+
+
+def test_our_colours_are_those_that_rich_writes() -> None:
+    strip = Strip([Segment("a", BLUE_BACK), Segment("b", BOLD)]).adjust_cell_length(WIDTH)
+    update = LayoutUpdate([[strip]], Region(0, 0, WIDTH, 1))
+    ours = write(CellBuffer(), update)
+    assert drawn([ours]) == drawn([by_textual(update)])

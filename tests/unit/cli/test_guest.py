@@ -1,0 +1,177 @@
+"""The commands for the guest: what they say and how they end when it does not go as planned."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.ui.rig import FakeControl, FakeInspector, Held
+from tests.unit.made import domain, guests, two_cards
+from tui.cli import guest as cli_guest
+from tui.cli.main import DONE, FAILED, STUCK
+from tui.config import Config
+from tui.host import Host, HostError, Unsettled
+from tui.model import (
+    Domain,
+    DomainState,
+    GuestAction,
+    Guests,
+    HostFacts,
+    NvmlReading,
+    Vitals,
+)
+
+VM = domain("my vm", state="running", uuid="4dea22b3-1d52-d8f3-2516-782e98ab3fa0")
+
+
+class Control(FakeControl):
+    """Shows that a deed has begun, which ends when ``free`` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun = threading.Event()
+
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
+        self.begun.set()
+        super().act(action, uuid)
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    made = Control()
+    yield made
+    made.free.set()
+
+
+def run(
+    action: GuestAction,
+    control: FakeControl,
+    vm: Domain = VM,
+    then: Guests | HostError | None = None,
+) -> int:
+    """The command on ``vm``, with another reading of libvirt once the deed is done."""
+
+    def host() -> Host:
+        reading = then if then is not None and control.asked else guests(vm)
+        return Host(
+            Held(HostFacts("atlas", "6.12")), Held(two_cards()), Held(Vitals(())),
+            Held(NvmlReading("580.95", ())), Held(reading), inspector=FakeInspector(),
+            control=control, reopen=host,
+        )  # fmt: skip
+
+    words = argparse.Namespace(
+        command=action, domain="my vm", yes=True, dry_run=False, despite_doubts=True, connect=None
+    )
+    return cli_guest.run(host(), Config(), words)
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("action", "was", "left", "offers"),
+    [
+        ("pause", "running", None, ["status", "resume 'my vm'", "force-off 'my vm'"]),
+        ("resume", "paused", "paused", ["resume 'my vm'", "force-off 'my vm'"]),
+        ("force-off", "running", None, ["status"]),
+        ("reboot", "running", None, ["status"]),
+        ("resume", "paused", "running", ["status", "stop 'my vm'"]),
+    ],
+)
+def test_a_deed_that_is_not_settled_ends_with_3_and_says_what_to_do(
+    control: Control, capfd: pytest.CaptureFixture[str],
+    action: GuestAction, was: DomainState, left: DomainState | None, offers: list[str],
+) -> None:  # fmt: skip
+    control.answer = Unsettled("libvirt's answer was lost", left)
+    vm = domain("my vm", state=was, uuid=VM.uuid)
+    assert run(action, control, vm) == STUCK
+    told = capfd.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("vfiotop: libvirt's answer was lost. ")
+    assert told.err.count("\n") == 1
+    assert told.err.split("`")[1::2] == [f"vfiotop {offer}" for offer in offers]
+
+
+def test_a_refusal_is_still_one(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
+    control.answer = HostError("libvirt could not pause it")
+    assert run("pause", control) == FAILED
+    assert "could not pause" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_one_signal_waits_for_the_end_of_a_deed(
+    control: Control, capfd: pytest.CaptureFixture[str], number: signal.Signals
+) -> None:
+    control.free.clear()
+    before = signal.getsignal(number)
+
+    def interrupt() -> None:
+        control.begun.wait(60)
+        os.kill(os.getpid(), number)
+
+    def free(message: str, code: int) -> int:
+        said.append(message)
+        control.free.set()
+        return code
+
+    said: list[str] = []
+    threading.Thread(target=interrupt).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tui.cli.guest.fail", free)
+        assert run("pause", control) == DONE
+    assert said == ["my vm: waiting for libvirt; Ctrl-C again does not wait"]
+    assert capfd.readouterr().out == "my vm: it is paused\n"
+    assert signal.getsignal(number) == before
+
+
+def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
+    control.free.clear()
+
+    def interrupt() -> None:
+        control.begun.wait(60)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def again(message: str, code: int) -> int:
+        said.append(message)
+        if len(said) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+        return code
+
+    said: list[str] = []
+    threading.Thread(target=interrupt).start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tui.cli.guest.fail", again)
+        assert run("pause", control) == STUCK
+    assert "not known yet what came of the pause" in said[1]
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("reading", "code", "words"),
+    [
+        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: it is off\n"),
+        (guests(), DONE, "my vm: it is off\n"),
+        (guests(VM), FAILED, "still runs after 1 s"),
+        (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "not known yet"),
+        (HostError("libvirtd is not running"), STUCK, "not known yet"),
+        # One that looks like it, or has taken its name, is another.
+        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: it is off\n"),
+    ],
+)
+def test_the_end_of_a_stop(
+    control: Control, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
+    reading: Guests | HostError, code: int, words: str,
+) -> None:  # fmt: skip
+    monkeypatch.setattr("tui.cli.guest.STOP_S", 20 if code == DONE else 1)
+    monkeypatch.setattr("tui.cli.guest.LOOK_S", 0.01)
+    assert run("stop", control, then=reading) == code
+    told = capfd.readouterr()
+    assert words in told.out + told.err

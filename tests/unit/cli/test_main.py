@@ -1,0 +1,172 @@
+"""The command line as a shell sees it: output, errors in one line, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.hosts_layout import lay_out
+
+HOSTS = Path(__file__).parents[2] / "hosts"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> dict[str, str]:
+    """An environment without the user's configuration."""
+    return {**os.environ, "XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+
+
+def vfiotop(*arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tui", *arguments],
+        capture_output=True, text=True, stdin=subprocess.DEVNULL, env=env, timeout=60, check=False,
+    )  # fmt: skip
+
+
+def captured(tmp_path: Path, name: str) -> str:
+    return str(lay_out(json.loads((HOSTS / f"{name}.json").read_text()), tmp_path / name))
+
+
+def test_help_names_the_commands_and_options(home: dict[str, str]) -> None:
+    result = vfiotop("--help", env=home)
+    assert result.returncode == 0
+    for word in ("status", "--demo", "--root", "--readonly", "--connect", "--interval"):
+        assert word in result.stdout
+
+
+def test_version(home: dict[str, str]) -> None:
+    assert vfiotop("--version", env=home).stdout.startswith("vfiotop 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        ([], 2, "`vfiotop status` prints one reading"),
+        (["--demo"], 2, "needs a terminal"),
+        (["fly"], 2, "fly"),
+        (["--demo", "nowhere"], 2, "gaming"),
+        (["--demo", "gaming", "--root", "x"], 2, "cannot be used together"),
+        (["status", "--interval", "0"], 2, "--interval: the interval must be"),
+        (["status", "--interval", "soon"], 2, "--interval: the interval must be"),
+        (["status", "--config", "missing.toml"], 2, "missing.toml: there is no such file"),
+        (["status", "--root", "missing"], 1, "missing"),
+        (["status", "--root", __file__], 1, "test_main.py"),
+        (["plan"], 2, "direction"),
+        (["plan", "fly"], 2, "fly"),
+        (["plan", "bind", "01:00", "--demo", "idle"], 2, "01:00"),
+        (["plan", "bind", "99:00.0", "--demo", "idle"], 1, "the GPUs are 0000:01:00.0"),
+    ],
+)
+def test_errors_are_one_line_that_says_what_to_do(
+    arguments: list[str], code: int, words: str, home: dict[str, str]
+) -> None:
+    result = vfiotop(*arguments, env=home)
+    assert result.returncode == code
+    assert result.stdout == ""
+    assert result.stderr.startswith("vfiotop: ")
+    assert result.stderr.count("\n") == 1
+    assert words in result.stderr
+
+
+def test_the_scenarios_are_listed(home: dict[str, str]) -> None:
+    result = vfiotop("--demo", "list", env=home)
+    assert result.returncode == 0
+    names = [line.split()[0] for line in result.stdout.splitlines()]
+    for name in ("gaming", "desk", "idle", "bad-acs", "identical", "laptop", "lost"):
+        assert name in names
+
+
+def test_status_of_a_captured_host(tmp_path: Path, home: dict[str, str]) -> None:
+    root = captured(tmp_path, "21-z390-rtx2070-uhd630")
+    result = vfiotop("status", "--json", "--root", root, env=home)
+    assert result.returncode == 0
+    assert result.stderr == ""
+    status = json.loads(result.stdout)
+    assert status["schema"] == 1
+    assert status["viability"]["0000:01:00.0"]["viable"] is True
+    assert {gpu["address"] for gpu in status["gpus"]} == {"0000:00:02.0", "0000:01:00.0"}
+
+
+def test_status_of_a_demo_in_words(home: dict[str, str]) -> None:
+    result = vfiotop("status", "--demo", "gaming", env=home)
+    assert result.returncode == 0
+    assert "guest:win11" in result.stdout
+
+
+def test_options_stand_before_or_after_the_command(home: dict[str, str]) -> None:
+    before = vfiotop("--demo", "idle", "status", "--json", env=home)
+    after = vfiotop("status", "--json", "--demo", "idle", env=home)
+    owners = [[gpu["owner"] for gpu in json.loads(r.stdout)["gpus"]] for r in (before, after)]
+    assert owners[0] == owners[1]
+    assert "vfio" in owners[0]
+
+
+def test_a_libvirt_that_is_not_there_is_an_error_in_its_place(home: dict[str, str]) -> None:
+    """For root another URI than a local one is wrong usage."""
+    result = vfiotop("status", "--json", "--connect", "nonsense:///", env=home)
+    if os.geteuid() == 0:
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr.startswith("vfiotop: --connect: nonsense:/// is not a local libvirt")
+        return
+    assert result.returncode == 0
+    libvirt = json.loads(result.stdout)["host"]["libvirt"]
+    assert libvirt["uri"] == "nonsense:///"
+    assert libvirt["version"] is None
+    assert libvirt["error"]
+
+
+def test_a_reader_that_goes_away_is_no_traceback(home: dict[str, str]) -> None:
+    script = f"{sys.executable} -m tui status --json --demo gaming | head -c 10"
+    result = subprocess.run(
+        ["bash", "-c", script], capture_output=True, text=True, env=home, timeout=60, check=False
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_rules_and_model_load_neither_the_screen_nor_the_backends() -> None:
+    script = (
+        "import sys, tui.model, tui.rules.view, tui.report.status_json;"
+        "print([m for m in ('textual', 'libvirt', 'pyudev', 'pynvml') if m in sys.modules])"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert result.stdout.strip() == "[]"
+
+
+def test_a_plan_touches_nothing_and_says_what_it_would_write(home: dict[str, str]) -> None:
+    result = vfiotop("plan", "unbind", "--demo", "idle", env=home)
+    assert "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override" in result.stdout
+    assert "It may be done" in result.stdout
+    assert result.returncode == 0
+
+
+def test_a_plan_that_is_refused(home: dict[str, str], tmp_path: Path) -> None:
+    root = captured(tmp_path, "15-fujitsu-c236-matrox-pilot")  # its only card
+    nobody = vfiotop("plan", "bind", "--root", root, env=home)
+    assert nobody.returncode == 1
+    assert "which card is the guest's is not known: name one of" in nobody.stderr
+    result = vfiotop("plan", "bind", "02:00.0", "--root", root, "--json", env=home)
+    plan = json.loads(result.stdout)
+    assert result.returncode == 1
+    assert (plan["schema"], plan["direction"], plan["allowed"]) == (1, "bind", False)
+    assert {"kind", "value", "path", "limit_s", "text"} <= set(plan["steps"][0])
+    assert "fail" in {check["verdict"] for check in plan["checks"]}
+
+
+@pytest.mark.parametrize(("scenario", "code"), [("desk", 0), ("bad-acs", 1)])
+def test_doctor(home: dict[str, str], scenario: str, code: int) -> None:
+    text = vfiotop("doctor", "--demo", scenario, env=home)
+    assert (text.returncode, text.stderr) == (code, "")
+    assert "r465.family" in text.stdout
+    result = vfiotop("doctor", "--json", "--demo", scenario, env=home)
+    told = json.loads(result.stdout)
+    assert (result.returncode, told["schema"]) == (code, 1)
+    assert {"group", "id", "subject", "verdict", "why", "fix"} <= set(told["checks"][0])
+    status = json.loads(vfiotop("status", "--json", "--demo", scenario, env=home).stdout)
+    assert [c["id"] for c in status["checks"]] == [c["id"] for c in told["checks"]]

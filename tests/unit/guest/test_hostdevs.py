@@ -1,0 +1,112 @@
+"""A guest gets another card: what is left alone where something fails, and what is kept."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.unit.made import domain, snapshot, two_cards
+from tui.guest.hostdevs import Change, give, undo
+from tui.host import HostError, Unsettled
+from tui.rules.roles import Choice
+from tui.rules.view import assess
+
+NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+VM = domain("vm", "01:00.0")
+XML = (
+    "<domain type='kvm'><name>vm</name><uuid>5f0c0000-0000-4000-8000-000000000001</uuid>"
+    "<devices></devices></domain>"
+)
+CARD = "0000:02:00.0"
+
+
+class Libvirt:
+    """Has one definition. ``fails`` is raised instead of an answer, by call."""
+
+    unavailable_reason: str | None = None
+
+    def __init__(self, xml: str = XML, fails: dict[str, Exception] | None = None) -> None:
+        self.xml, self.fails, self.reads = xml, fails or {}, 0
+
+    def definition(self, uuid: str) -> str:
+        self.reads += 1
+        if self.reads > 1 and "read_back" in self.fails:
+            raise self.fails["read_back"]
+        return self.xml
+
+    def define(self, uuid: str, before: str, after: str) -> None:
+        if "define" in self.fails:
+            raise self.fails["define"]
+        assert before == self.xml
+        self.xml = after
+
+    def act(self, *_: object) -> None:
+        raise AssertionError("nothing is done to the guest itself")
+
+    start = act
+
+
+def given(libvirt: Libvirt, folder: Path) -> Change:
+    view = assess(snapshot(two_cards()), Choice(CARD))
+    card = view.gpu(CARD)
+    assert card is not None
+    return give(libvirt, VM, card, view.gpus, folder=folder, at=NOON)
+
+
+def test_the_definition_before_is_kept_and_can_be_put_back(tmp_path: Path) -> None:
+    libvirt = Libvirt()
+    change = given(libvirt, tmp_path)
+    assert libvirt.xml == change.after != XML
+    assert change.kept.read_text() == XML == change.before
+    undo(libvirt, change)
+    assert libvirt.xml == XML
+
+
+def test_a_definition_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
+    libvirt = Libvirt("<domain><name>vm</name>")
+    with pytest.raises(HostError, match="of vm was left alone: its definition is not well-formed"):
+        given(libvirt, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    libvirt = Libvirt()
+    with pytest.raises(HostError, match=r"left alone: it could not be kept in .*Not a"):
+        given(libvirt, tmp_path / "file" / "kept")
+    assert libvirt.xml == XML
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        ("define", Unsettled("the answer was lost"), "the answer was lost. The definition before"),
+        (
+            "read_back",
+            HostError("libvirt is gone"),
+            "names the card now, but it cannot be read back",
+        ),
+    ],
+)
+def test_what_is_not_known_names_the_way_back(
+    tmp_path: Path, call: str, error: Exception, words: str
+) -> None:
+    with pytest.raises(Unsettled, match=words) as raised:
+        given(Libvirt(fails={call: error}), tmp_path)
+    (kept,) = tmp_path.iterdir()
+    assert f"`virsh define {kept}` restores it" in str(raised.value)
+
+
+def test_a_refusal_of_libvirt_is_one(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="no such guest") as raised:
+        given(Libvirt(fails={"define": HostError("no such guest")}), tmp_path)
+    assert not isinstance(raised.value, Unsettled)
+
+
+def test_two_guests_whose_names_look_alike_in_a_file_are_kept_apart(tmp_path: Path) -> None:
+    first = given(Libvirt(), tmp_path).kept
+    assert first.name.startswith(f"vm-{VM.uuid}-")
+    assert replace(VM, uuid="other").uuid not in first.name

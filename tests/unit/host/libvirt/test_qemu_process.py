@@ -1,0 +1,82 @@
+"""The start of a domain, from a /proc of plain files."""
+
+from __future__ import annotations
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tui.host.libvirt.qemu_process import guest_name, started
+
+ONE = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
+TWO = "8e65f9be-d089-4734-8b06-6da6ae8a5576"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def qemu(uuid: str, name: str = "win11") -> list[str]:
+    guest = f"guest={name},debug-threads=on"
+    return ["/usr/bin/qemu-system-x86_64", "-name", guest, "-S", "-uuid", uuid, "-display", "none"]
+
+
+def process(
+    proc: Path, pid: int, argv: list[str], age: float = 0.0, comm: str = "qemu-system-x86"
+) -> None:
+    ticks = int((time.clock_gettime(time.CLOCK_BOOTTIME) - age) * TICKS)
+    folder = proc / str(pid)
+    folder.mkdir()
+    (folder / "cmdline").write_bytes("".join(f"{word}\0" for word in argv).encode())
+    (folder / "stat").write_text(f"{pid} ({comm}) S {'0 ' * 18}{ticks} 0 0\n")
+
+
+def age(moment: datetime) -> float:
+    return (datetime.now(UTC) - moment).total_seconds()
+
+
+def test_every_domain_by_its_uuid(tmp_path: Path) -> None:
+    process(tmp_path, 10, qemu(ONE), age=3600)
+    process(tmp_path, 11, qemu(TWO, name="a) b (\nc"), age=60, comm="x) S 1 (y")
+    process(tmp_path, 12, ["bash", "-c", f"-uuid {ONE}"])
+    (tmp_path / "self").mkdir()
+    found = started(tmp_path)
+    assert {uuid: age(moment) for uuid, moment in found.items()} == {
+        ONE: pytest.approx(3600, abs=1),
+        TWO: pytest.approx(60, abs=1),
+    }
+
+
+def test_two_processes_with_one_uuid_are_not_believed(tmp_path: Path) -> None:
+    for pid in (10, 11, 12):
+        process(tmp_path, pid, qemu(ONE))
+    assert started(tmp_path) == {}
+
+
+def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
+    process(tmp_path, 10, qemu(ONE))
+    (tmp_path / "10" / "stat").unlink()
+    process(tmp_path, 11, qemu(TWO))
+    (tmp_path / "11" / "stat").write_text("11 (qemu) S")
+    (tmp_path / "12").mkdir()
+    assert started(tmp_path) == {}
+
+
+def test_without_proc_no_start_is_known(tmp_path: Path) -> None:
+    assert started(tmp_path / "proc") == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (["qemu", "-name", "guest=win11,debug-threads=on"], "win11"),
+        (["qemu", "-name", "debug-threads=on,guest=a,,b"], "a,b"),
+        (["kvm", "-id", "100", "--name", "vm,debug-threads=on"], "vm"),
+        (["qemu", "-name", "debug-threads=on"], None),
+        (["qemu", "-name", ""], None),
+        (["qemu", "-name"], None),
+        ([], None),
+    ],
+)
+def test_the_name_that_qemu_gives_its_guest(words: list[str], name: str | None) -> None:
+    assert guest_name(words) == name

@@ -1,0 +1,51 @@
+"""Which process is our own reader: word by word what we start, and nothing like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tui.host.nvml.command import DRIVER, JOURNAL, command, is_reader
+
+CARDS = ("0000:01:00.0", "0000:02:00.0")
+
+
+def started(
+    driver: Path = DRIVER, journal: Path = JOURNAL, cards: tuple[str, ...] = CARDS
+) -> list[str]:
+    return command(driver, journal, (12, 1700000000123456789), cards)
+
+
+def test_what_is_started_is_recognised() -> None:
+    assert is_reader(started())
+    assert is_reader(command(DRIVER, JOURNAL, None, CARDS[:1]))
+
+
+@pytest.mark.parametrize("place", range(len(started())))
+def test_another_word_in_any_place(place: int) -> None:
+    words = started()
+    words[place] += "x"
+    pynvml = 4  # lies in another folder for another user
+    assert is_reader(words) is (place == pynvml)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["vim", *started()],
+        ["tail", "-f", started()[3]],
+        [*started()[:3], "-c", "pass", *started()[3:]],
+        [started()[0], *started()[3:]],
+        [*started(), "--more"],
+        [*started(), ""],
+        started()[:8],
+        [*started()[:4], "relative", *started()[5:]],
+        started(driver=Path("/tmp/nvidia")),
+        started(journal=Path("/tmp/swap.json")),
+        started(cards=("01:00.0",)),
+        [],
+    ],
+)  # fmt: skip
+def test_what_looks_like_it(words: list[str]) -> None:
+    assert not is_reader(words)

@@ -1,0 +1,94 @@
+"""What nobody expected: one line, and the exit code that tells whether something was begun."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from tui.process import crash
+from tui.process.crash import OutcomeUnknown, excuse, may_have_begun, sentence
+
+
+@pytest.fixture(autouse=True)
+def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("VFIOTOP_DEBUG", raising=False)
+
+
+def raised(error: Exception) -> Exception:
+    """The error, as it comes out of a deed."""
+    with pytest.raises(Exception) as caught, may_have_begun(KeyError):
+        raise error
+    return caught.value
+
+
+def test_before_a_deed_it_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert excuse(ValueError("no\nway\x1b[31m")) == 1
+    told = capfd.readouterr().err
+    assert told.startswith(r"vfiotop: an unexpected error (ValueError: no way\x1b[31m); please")
+    assert told.count("\n") == 1
+
+
+def test_after_a_deed_has_begun_its_outcome_is_open(capfd: pytest.CaptureFixture[str]) -> None:
+    error = raised(ValueError("no way"))
+    assert isinstance(error, OutcomeUnknown)
+    assert excuse(error) == 3
+    told = capfd.readouterr().err
+    assert "ValueError: no way" in told
+    assert "vfiotop recover" in told
+    assert told.count("\n") == 1
+
+
+def test_what_a_deed_may_raise_stays_what_it_is() -> None:
+    assert isinstance(raised(KeyError("x")), KeyError)
+
+
+@pytest.mark.parametrize("value", ["1", "yes", "\x1b[31m"])
+def test_a_traceback_on_demand(
+    value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VFIOTOP_DEBUG", value)
+    assert excuse(raised(ValueError("no\x1bway"))) == 3
+    told = capfd.readouterr().err
+    assert "Traceback" in told
+    assert "raise error" in told
+    assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("value", ["", "0"])
+def test_no_traceback_without_demand(
+    value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VFIOTOP_DEBUG", value)
+    excuse(ValueError("no way"))
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (MemoryError(), "not enough memory"),
+        (OSError(12, "Cannot allocate memory"), "not enough memory"),
+        (OSError(24, "Too many open files"), "ulimit -n"),
+        (BlockingIOError(11, "Resource temporarily unavailable"), "ulimit -u"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
+        (ImportError("libvirt.so.0: cannot open shared object file"), "install it again"),
+        (ImportError("libz.so: failed to map segment from shared object"), "not enough memory"),
+        (KeyError("x"), "please report it"),
+    ],
+)
+def test_what_the_system_refuses_has_its_own_words(error: Exception, words: str) -> None:
+    assert words in sentence(error)
+
+
+def test_a_thread_that_dies_prints_nothing(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", threading.excepthook)
+    monkeypatch.setattr("sys.unraisablehook", lambda _: None)
+    crash.hush()
+    thread = threading.Thread(target=lambda: 1 // 0)
+    thread.start()
+    thread.join()
+    assert capfd.readouterr().err == ""

@@ -1,0 +1,386 @@
+"""What ``vfiotop status`` prints."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.geometry import Size
+
+from tests.unit.made import (
+    NOON,
+    SATA,
+    card,
+    domain,
+    function,
+    inventory,
+    snapshot,
+    two_cards,
+)
+from tui.model import (
+    AgentReading,
+    CardReading,
+    CardVitals,
+    Check,
+    GpuProcess,
+    GuestCard,
+    GuestSays,
+    Holder,
+    Holders,
+    HostView,
+    Inventory,
+    Link,
+    Metrics,
+    NvmlReading,
+    Snapshot,
+    Swap,
+    Unavailable,
+    Vitals,
+)
+from tui.report.status_json import as_json, as_text
+from tui.rules.view import assess
+from widgets.details import details_lines
+from widgets.gpu_panel import gpu_lines
+from widgets.lines import Line
+
+HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
+
+READING = CardReading(
+    HOST,
+    "nvml",
+    Metrics(util_pct=12, mem_used_mib=1024, mem_total_mib=24576, temp_c=54, throttle=("power",)),
+    processes=(GpuProcess(7, "Xorg", "graphics", 120.0),),
+    taken_at=NOON - timedelta(seconds=1.5),
+)
+
+
+@pytest.fixture
+def gaming() -> HostView:
+    """The guest plays: its card is on vfio-pci, the host's is read by NVML."""
+    return assess(
+        snapshot(
+            two_cards("vfio-pci"),
+            (
+                domain("win11", "02:00.0", "02:00.1", state="running", cpu_pct=34.0, agent=True),
+                domain("nas"),
+            ),
+            vitals=Vitals((
+                CardVitals(HOST, "active", "D0", Link(16.0, 16), "nvidia"),
+                CardVitals(GUEST, "suspended", "D3cold", None, "vfio-pci"),
+            )),
+            nvml=NvmlReading("580.95", (READING,)),
+        )
+    )  # fmt: skip
+
+
+METRICS = dict.fromkeys(
+    (
+        "util_pct", "mem_used_mib", "mem_total_mib", "temp_c", "fan_pct", "power_w",
+        "power_limit_w", "clock_mhz", "mem_clock_mhz", "pcie_gen", "pcie_width",
+        "enc_pct", "dec_pct",
+    ),
+    (int, float, None),
+)  # fmt: skip
+
+SHAPE: dict[str, Any] = {
+    "schema": int,
+    "taken_at": str,
+    "host": {
+        "name": (str, None),
+        "kernel": (str, None),
+        "iommu": {"enabled": (bool, None), "kind": (str, None), "groups": int},
+        "libvirt": {"uri": (str, None), "version": (str, None), "error": (str, None)},
+    },
+    "gpus": [{
+        "address": str, "vendor": str, "device": str, "name": str, "role": str, "owner": str,
+        "driver": (str, None), "iommu_group": (int, None), "companions": [str],
+        "boot_vga": (bool, None), "runtime_status": (str, None),
+        "nvidia": ({"family": (str, None), "brand": str, "form": (str, None)}, None),
+        "source": (str, None), "age_s": (float, None),
+        "metrics": (METRICS, None),
+        "holders": ([{"pid": (int, None), "name": str, "what": str}], None),
+    }],
+    "groups": [{"id": int, "devices": [str]}],
+    "viability": {},
+    "guests": [{
+        "name": str, "state": str, "allowed": bool, "hostdevs": ([str], None),
+        "vcpus": (int, None), "cpu_pct": (float, None), "memory_mib": (float, None),
+    }],
+    "checks": [{
+        "id": str, "subject": (str, None), "verdict": str, "why": str, "fix": (str, None),
+    }],
+    "swap": (None,),
+}  # fmt: skip
+"""Schema 1: the keys that a program may rely on. Tuples are alternatives."""
+
+VIABILITY: dict[str, Any] = {
+    "viable": (bool, None), "moves": [str], "blockers": [{"address": str, "reason": str}],
+}  # fmt: skip
+
+
+def fits(value: Any, shape: Any) -> bool:
+    if isinstance(shape, tuple):
+        return any(fits(value, one) for one in shape)
+    if shape is None:
+        return value is None
+    if isinstance(shape, dict):
+        return isinstance(value, dict) and all(
+            key in value and fits(value[key], inner) for key, inner in shape.items()
+        )
+    if isinstance(shape, list):
+        return isinstance(value, list) and all(fits(item, shape[0]) for item in value)
+    return type(value) is shape
+
+
+def test_the_shape_is_checked_for_real() -> None:
+    assert not fits({"a": 1}, {"a": str})
+    assert not fits({}, {"a": (str, None)})
+    assert not fits([1, "x"], [int])
+    assert not fits(True, int)
+
+
+def views() -> list[HostView]:
+    off: Inventory = inventory(*card("01:00", None), groups=(), iommu_kind=None)
+    dark = function("02:00.0", vendor="1002", name="Navi", unreadable=("driver", "iommu_group"))
+    return [
+        HostView(),
+        assess(Snapshot()),
+        assess(snapshot(off)),
+        assess(snapshot(inventory(dark, function("00:00.0", SATA)))),
+        assess(snapshot(two_cards(), (domain("vm", problem="unreadable"),))),
+        assess(snapshot(two_cards(), nvml=NvmlReading(None, (replace(READING, lost="gone"),)))),
+        replace(assess(Snapshot()), checks=(Check("host.linux", None, "pass", "Linux"),)),
+    ]
+
+
+def test_every_view_fits_schema_1(gaming: HostView) -> None:
+    for view in (gaming, *views()):
+        found = json.loads(json.dumps(as_json(view, NOON), allow_nan=False))
+        for key, shape in SHAPE.items():
+            assert fits(found[key], shape), (key, found[key])
+        assert all(fits(one, VIABILITY) for one in found["viability"].values())
+        assert set(found["viability"]) == {gpu["address"] for gpu in found["gpus"]}
+        assert as_text(view)
+
+
+def test_what_the_guest_has(gaming: HostView) -> None:
+    found = as_json(gaming, NOON)
+    gpu = found["gpus"][0]
+    assert (gpu["address"], gpu["role"], gpu["owner"]) == (GUEST, "guest", "guest:win11")
+    assert gpu["companions"] == ["0000:02:00.1"]
+    assert (gpu["runtime_status"], gpu["power_state"]) == ("suspended", "D3cold")
+    assert gpu["nvidia"] == {"family": "Ada", "brand": "geforce", "form": "desktop"}
+    assert (gpu["source"], gpu["age_s"], gpu["metrics"], gpu["holders"]) == (None,) * 4
+    assert gpu["no_reading"] == "no guest is there to be asked"
+    assert found["viability"][GUEST] == {
+        "viable": True, "moves": [GUEST, "0000:02:00.1"], "blockers": [], "reason": None,
+    }  # fmt: skip
+    assert found["guests"][0]["hostdevs"] == [GUEST, "0000:02:00.1"]
+    assert [g["allowed"] for g in found["guests"]] == [True, False]
+
+
+def test_what_nvml_says(gaming: HostView) -> None:
+    gpu = as_json(gaming, NOON)["gpus"][1]
+    assert (gpu["source"], gpu["age_s"]) == ("nvml", 1.5)
+    assert gpu["metrics"]["util_pct"] == 12
+    assert gpu["metrics"]["fan_pct"] is None
+    assert set(gpu["metrics"]) == set(Metrics.names()) - {"throttle"}
+    assert gpu["throttle"] == ["power"]
+    assert gpu["processes"] == [
+        {"pid": 7, "name": "Xorg", "what": "graphics", "memory_mib": 120.0, "util_pct": None}
+    ]
+
+
+def test_a_reading_from_the_future_has_no_negative_age() -> None:
+    ahead = replace(READING, taken_at=NOON + timedelta(seconds=9))
+    view = assess(snapshot(two_cards(), nvml=NvmlReading(None, (ahead,))))
+    assert [gpu["age_s"] for gpu in as_json(view, NOON)["gpus"]] == [None, 0.0]
+
+
+def test_host_and_groups(gaming: HostView) -> None:
+    found = as_json(gaming, NOON)
+    assert found["taken_at"] == "2026-01-02T12:00:00+00:00"
+    assert found["host"] == {
+        "name": "atlas",
+        "kernel": "6.12.1",
+        "iommu": {"enabled": True, "kind": "intel", "groups": 3},
+        "libvirt": {"uri": "qemu:///system", "version": "11.3.0", "error": None},
+        "nvidia_driver": "580.95",
+    }
+    assert [group["id"] for group in found["groups"]] == [1, 2, 3]
+    assert found["groups"][0]["devices"] == [HOST, "0000:01:00.1"]
+
+
+def test_blockers_and_functions_without_a_group() -> None:
+    host = inventory(
+        *card("01:00", 1),
+        function("02:00.0", SATA, driver="ahci", iommu_group=1),
+        function("03:00.0", SATA),
+    )
+    found = as_json(assess(snapshot(host)), NOON)
+    assert found["viability"][HOST]["viable"] is False
+    assert found["viability"][HOST]["blockers"] == [
+        {"address": "0000:02:00.0", "reason": "used by the host (ahci)"}
+    ]
+    assert found["ungrouped"] == ["0000:03:00.0"]
+
+
+def test_libvirt_that_does_not_answer() -> None:
+    view = assess(snapshot(two_cards(), guests=Unavailable("refused")))
+    assert as_json(view, NOON, "qemu:///system")["host"]["libvirt"] == {
+        "uri": "qemu:///system", "version": None, "error": "refused",
+    }  # fmt: skip
+    assert as_json(view, NOON)["problems"] == [{"source": "guests", "why": "refused"}]
+
+
+def test_a_card_newer_than_pci_ids_has_the_name_its_driver_gives() -> None:
+    new = inventory(function("01:00.0", driver="nvidia", device="2bb1", name="10de:2bb1"))
+    named = NvmlReading("590", (replace(READING, name="NVIDIA RTX PRO 6000"),))
+    gpu = as_json(assess(snapshot(new, nvml=named)), NOON)["gpus"][0]
+    assert gpu["name"] == "NVIDIA RTX PRO 6000"
+    assert as_json(assess(snapshot(new)), NOON)["gpus"][0]["name"] == "10de:2bb1"
+
+
+GAMING = """\
+Host       atlas   Linux 6.12.1
+IOMMU      on (intel), 3 groups
+libvirt    qemu:///system   11.3.0
+NVIDIA     driver 580.95
+
+Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
+  owner    guest:win11   driver vfio-pci   suspended D3cold
+  readings –   no guest is there to be asked
+  link     PCIe –   at most –
+  group    2   viable: moves as 0000:02:00.0 .1
+
+Host GPU   0000:01:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
+  owner    host   driver nvidia   active D0
+  load     12 %   memory 1.0 of 24.0 GiB   encoder –   decoder –
+  state    54 °C   fan –   – of – W   – MHz   memory – MHz   held back: power
+  used by  Xorg (7)
+  link     PCIe 4.0 x16   at most –
+  group    1   viable: moves as 0000:01:00.0 .1
+
+Guests     state     vCPUs  CPU   memory    agent    PCI devices
+* win11    running   8      34 %  16.0 GiB  answers  0000:02:00.0 .1
+  nas      shut off  8      –     16.0 GiB  –        none
+* may have the guest GPU"""
+
+
+def test_the_text(gaming: HostView) -> None:
+    assert as_text(gaming) == GAMING
+
+
+def test_the_text_names_blockers_and_what_cannot_be_read() -> None:
+    host = inventory(*card("01:00", 1), function("02:00.0", SATA, driver="ahci", iommu_group=1))
+    view = assess(snapshot(host, guests=Unavailable("libvirtd does not answer")))
+    text = as_text(view)
+    assert "group    1   not viable: a device of the group stays with the host" in text
+    assert "\n           0000:02:00.0   used by the host (ahci)\n" in text + "\n"
+    assert "libvirt    libvirtd does not answer" in text
+    assert "Guests" not in text
+
+
+def test_the_text_of_a_lost_card() -> None:
+    lost = NvmlReading("580", (replace(READING, lost="fell off the bus"),))
+    text = as_text(assess(snapshot(two_cards(), nvml=lost)))
+    assert "readings –   lost: fell off the bus" in text
+    assert "12 %" not in text
+
+
+def test_the_text_of_an_empty_host() -> None:
+    text = as_text(assess(snapshot(inventory(groups=(), iommu_kind=None))))
+    assert "No GPU was found." in text
+    assert "IOMMU      off, or without groups" in text
+    assert "No domain is defined." in text
+
+
+def test_the_text_of_many_guests_is_cut() -> None:
+    domains = [domain(f"vm{n:02}") for n in range(30)]
+    text = as_text(assess(snapshot(two_cards(), domains)))
+    assert "vm11" in text
+    assert "vm12" not in text
+    assert "and 18 more" in text
+
+
+# --- holders and swaps ----------------------------------------------------------
+
+
+def test_who_holds_a_card() -> None:
+    xorg = Holder(GUEST, 911, "Xorg", "/dev/nvidia1", "root")
+    ours = Holder(GUEST, 912, "python3", "/dev/nvidia1", ours=True)
+
+    def told(holders: Holders | None) -> Any:
+        view = assess(snapshot(two_cards()))
+        return as_json(view, NOON, holders=holders)["gpus"][0]["holders"]
+
+    assert [(h["pid"], h["name"], h["what"]) for h in told(Holders((xorg, ours)))] == [
+        (911, "Xorg", "/dev/nvidia1")
+    ]
+    assert told(Holders((ours,))) == []
+    assert told(Holders((), unseen=3)) is None  # nobody that could be seen is not nobody
+    assert told(Holders((), blind="processes are hidden")) is None
+    assert told(Holders((ours,), blind="processes are hidden")) is None
+    assert len(told(Holders((xorg,), blind="processes are hidden"))) == 1
+    assert len(told(Holders((xorg,), unseen=3))) == 1
+    assert told(None) is None
+
+
+def test_a_swap() -> None:
+    swap = Swap("7", "bind", GUEST, (GUEST,), "running", ("modprobe", "echo"), 1, NOON, NOON)
+    view = assess(snapshot(two_cards(), swap=swap))
+    told = as_json(view, NOON)
+    assert told["swap"] == {
+        "id": "7", "address": GUEST, "moves": [GUEST], "direction": "bind", "state": "running",
+        "step": 1, "steps": ["modprobe", "echo"], "message": None, "interrupted": False,
+        "began_at": NOON.isoformat(), "step_began_at": NOON.isoformat(),
+    }  # fmt: skip
+    assert told["gpus"][0]["owner"] == "moving"
+    assert "Swap       bind 0000:02:00.0   running   step 2 of 2: echo" in as_text(view)
+    gone = assess(snapshot(two_cards(), swap=replace(swap, runner=False)))
+    assert as_json(gone, NOON)["swap"]["interrupted"] is True
+    assert "interrupted: `vfiotop recover`" in as_text(gone)
+    assert as_json(assess(snapshot(two_cards())), NOON)["swap"] is None
+
+
+def test_a_card_that_is_half_bound() -> None:
+    gpu, sound = card("02:00", 2, "vfio-pci", boot_vga=False)
+    half = (gpu, replace(sound, driver="snd_hda_intel"))
+    view = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True), *half)))
+    assert [g["half_bound"] for g in as_json(view, NOON)["gpus"]] == [True, False]
+    assert "half bound: `vfiotop bind` finishes it" in as_text(view)
+
+
+def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:
+    card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
+    win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
+    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON - timedelta(seconds=4))
+    view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
+    gpu = as_json(view, NOON)["gpus"][0]
+    assert (gpu["source"], gpu["age_s"], gpu["no_reading"]) == ("guest-agent", 4.0, None)
+    assert (gpu["metrics"]["util_pct"], gpu["metrics"]["fan_pct"]) == (97, None)
+    assert as_json(view, NOON)["guests"][0]["gpu_driver"] == "572.83"
+    assert "97 %" in as_text(view) and "from guest" in as_text(view)
+
+
+def test_what_the_guests_tools_remark_is_told_of_its_card() -> None:
+    card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
+    win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
+    told = ("WARNING: infoROM is corrupted", "another one")
+    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON, remarks=told)
+    view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
+    gpus = as_json(view, NOON)["gpus"]
+    assert (gpus[0]["remarks"], gpus[1]["remarks"]) == (list(told), None)
+    for remark in told:
+        assert f"from guest: {remark}" in as_text(view)
+    panel = drawn(gpu_lines(view.gpus[0], (), Size(70, 16)))
+    assert "from guest (+1): WARNING: infoROM is corrupted" in panel
+    details = drawn(details_lines(view.gpus[0].address, view, NOON, None, 80))
+    assert all(remark in details for remark in told)
+
+
+def drawn(lines: list[Line]) -> str:
+    return "\n".join("".join(span.text for span in line) for line in lines)

@@ -1,0 +1,167 @@
+"""The doctor: every check is there on every host, and what is not known does not pass."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.made import (
+    SATA,
+    card,
+    domain,
+    function,
+    guests,
+    inventory,
+    snapshot,
+    two_cards,
+)
+from tui.model import (
+    Check,
+    Guests,
+    Holder,
+    Holders,
+    HostDev,
+    NvidiaModule,
+    Readiness,
+    Snapshot,
+    Unavailable,
+)
+from tui.rules import host_checks
+from tui.rules.check_input import CheckInput
+from tui.rules.doctor import CheckGroup, every, examine, summary
+from tui.rules.view import assess
+
+CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
+MUST = {
+    "host.linux", "host.two-gpus", "host.not-shared", "iommu.enabled", "iommu.viable",
+    "r465.family", "r465.one-vm", "r465.sriov", "r465.guest-driver", "guest.hostdevs-complete",
+    "libvirt.reachable", "privilege", "vfio.available", "holders", "nvidia.release",
+}  # fmt: skip
+READY = Readiness(root=True, vfio_pci=True, nvidia=NvidiaModule("580.105.08", modeset=False))
+WIN11 = domain("win11", "02:00.0", "02:00.1")
+
+
+def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
+    given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY} | facts
+    wards = examine(CheckInput(assess(seen), **given))
+    checks = {check.id: check for check in every(wards)}
+    assert set(checks) >= MUST
+    assert len(checks) == len(every(wards))
+    return checks
+
+
+def test_a_host_where_all_is_well() -> None:
+    checks = examined(snapshot(two_cards(), (WIN11,)))
+    left = {check.id for check in checks.values() if check.verdict != "pass"}
+    assert left == {"r465.guest-driver"}  # nobody asks the guest yet
+
+
+def test_nothing_is_known_of_a_host_that_was_not_read() -> None:
+    unread = Unavailable("not read yet")
+    blind = Readiness(root=False, vfio_pci=None, with_vfs=None)
+    checks = examined(Snapshot(), guests=unread, holders=unread, readiness=blind)
+    assert "pass" not in {check.verdict for check in checks.values()}
+    assert checks["libvirt.reachable"].verdict == "fail"
+    assert checks["iommu.viable"].why == "not read yet"
+
+
+def test_no_card_is_no_pass() -> None:
+    one = examined(snapshot(inventory(*card("01:00", 1, boot_vga=True))))
+    assert (one["guest.gpu"].verdict, one["host.not-shared"].verdict) == ("unknown", "fail")
+    none = examined(snapshot(inventory()))
+    assert none["iommu.viable"].why == "this host has no GPU"
+    assert none["guest.managed"].verdict == "unknown"
+
+
+def test_every_card_that_could_be_the_guests_is_looked_at() -> None:
+    pci = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *card("03:00", 3))
+    wards = examine(CheckInput(assess(snapshot(pci)), guests(), Holders(()), READY))
+    told = {ward.title.split()[0]: {c.id: c.verdict for c in ward.checks} for ward in wards}
+    assert set(told) == {"Host", "Guest", "0000:02:00.0", "0000:03:00.0"}
+    assert set(told["0000:03:00.0"].values()) <= {"pass", "unknown"}
+    assert told["0000:03:00.0"]["iommu.viable"] == "pass"
+
+
+@pytest.mark.parametrize(
+    ("hostdevs", "verdict", "words"),
+    [
+        ((CARD, SOUND), "pass", f"it names {CARD} {SOUND}"),
+        ((CARD,), "warn", f"it does not name {SOUND}"),
+    ],
+)
+def test_a_guest_names_every_function(hostdevs: tuple[str, ...], verdict: str, words: str) -> None:
+    guest = replace(WIN11, hostdevs=tuple(HostDev(a, managed=False) for a in hostdevs))
+    check = examined(snapshot(two_cards(), (guest,)))["guest.hostdevs-complete"]
+    assert (check.subject, check.verdict, check.why) == ("win11", verdict, words)
+
+
+def test_where_the_guest_is_not_known_the_devices_of_those_with_a_fault_are_told() -> None:
+    disk = function("03:00.0", SATA, vendor="144d", driver="vfio-pci", iommu_group=4)
+    pci = inventory(*two_cards().functions, disk)
+    well, also_well = domain("backup", "03:00.0"), domain("nas", "03:00.0")
+    lacking = domain("nas", "05:00.0")
+    for taken, subject, verdict in (
+        ((well, lacking), "nas", "fail"), ((well, also_well), "backup", "pass"),
+    ):  # fmt: skip
+        check = examined(snapshot(pci, taken))["guest.devices"]  # and it is there once
+        assert (check.subject, check.verdict) == (subject, verdict)
+
+
+def test_libvirt_that_moves_the_card_by_itself() -> None:
+    guest = replace(WIN11, hostdevs=(HostDev(CARD, managed=True), HostDev(SOUND, managed=False)))
+    check = examined(snapshot(two_cards(), (guest,)))["guest.managed"]
+    assert (check.verdict, "managed='no'" in (check.fix or "")) == ("warn", True)
+    assert CARD in check.why
+    assert SOUND not in check.why
+
+
+def test_two_guests_with_geforce_cards() -> None:
+    running = (
+        domain("win11", "02:00.0", state="running"), domain("other", "01:00.0", state="running"),
+    )  # fmt: skip
+    check = examined(snapshot(two_cards("vfio-pci"), running))["r465.one-vm"]
+    assert check.verdict == "fail"
+    assert "“other”, “win11” run with a GeForce card" in check.why
+    alone = examined(snapshot(two_cards("vfio-pci"), running[:1]))["r465.one-vm"]
+    assert (alone.verdict, alone.why) == ("pass", "“win11” alone runs with a GeForce card")
+
+
+@pytest.mark.parametrize("uri", ["test:///default", "qemu:///session"])
+def test_a_libvirt_that_does_not_know_this_machines_guests_says_nothing_of_them(uri: str) -> None:
+    seen = replace(snapshot(two_cards()), guests=Guests(uri, "9.0.0", ()))
+    assert examined(seen)["r465.one-vm"].verdict == "unknown"
+
+
+def test_the_guest_that_runs_holds_its_card_rightly() -> None:
+    qemu = Holders((Holder(CARD, 4, "qemu-system-x86", "/dev/vfio/2"),))
+    runs = domain("win11", "02:00.0", "02:00.1", state="running")
+    with_it = examined(snapshot(two_cards("vfio-pci"), (runs,)), holders=qemu)
+    assert with_it["holders"].verdict == "pass"
+    without = examined(snapshot(two_cards("vfio-pci"), (WIN11,)), holders=qemu)
+    assert without["holders"].verdict == "fail"
+
+
+def test_a_connection_that_may_only_read() -> None:
+    seen = replace(guests(WIN11), readonly=True)
+    assert isinstance(seen, Guests)
+    check = examined(replace(snapshot(two_cards()), guests=seen))["libvirt.reachable"]
+    assert (check.verdict, "read-only" in check.why) == ("warn", True)
+
+
+def test_a_summary() -> None:
+    def ward(*verdicts: Any) -> tuple[CheckGroup, ...]:
+        return (CheckGroup("Host", tuple(Check("a", None, verdict, "") for verdict in verdicts)),)
+
+    assert summary(ward("pass", "pass")) == "All 2 checks passed."
+    told = summary(ward("fail", "warn", "unknown", "unknown"))
+    assert told == "Of 4 checks 1 failed, 1 passed with a warning, 2 could not be made."
+
+
+def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> None:
+    uri = "qemu+ext:///system?command=/srv/evil.sh"
+    for seen in (Guests(uri, "9.0.0", ()), Guests("qemu+ssh://host/system", "9.0.0", ())):
+        check = examined(replace(snapshot(two_cards()), guests=seen))["libvirt.reachable"]
+        assert (check.verdict, check.fix) == ("warn", host_checks.ASK_HERE)
+        assert "runs the program /srv/evil.sh" in check.why or "host by ssh" in check.why

@@ -1,0 +1,63 @@
+"""A swap that is begun from a screen, and a call beside the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.ui.rig import FakeMover
+from tui.background import background
+from tui.model.errors import Refused
+from tui.model.requests import SwapRequest
+from tui.screens.begin import begin
+
+REQUEST = SwapRequest("bind", "0000:02:00.0")
+
+
+class Terminal:
+    """Lends itself as the application does: who raises meanwhile keeps it."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    @contextmanager
+    def suspend(self) -> Iterator[None]:
+        self.told.append("lent")
+        yield
+        self.told.append("back")
+
+
+@pytest.mark.parametrize("asks", [True, False])
+@pytest.mark.parametrize("answer", ["first", Refused("sudo did not run it"), ValueError("ours")])
+async def test_the_terminal_comes_back_whatever_the_answer(
+    asks: bool, answer: str | Exception
+) -> None:
+    mover, terminal = FakeMover(), Terminal()
+    mover.needs_terminal, mover.answer = asks, answer
+    app: Any = terminal
+    if isinstance(answer, Exception):
+        with pytest.raises(type(answer)):
+            await begin(app, mover, REQUEST)
+    else:
+        assert await begin(app, mover, REQUEST) == answer
+    assert terminal.told == (["lent", "back"] if asks else [])
+    assert mover.requests == [REQUEST]
+
+
+async def test_a_call_beside_the_loop_returns_or_raises() -> None:
+    assert await background(threading.get_ident) != threading.get_ident()
+    with pytest.raises(ZeroDivisionError):
+        await background(lambda: 1 / 0)
+
+
+async def test_one_that_hangs_keeps_nobody() -> None:
+    free = threading.Event()
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(background(free.wait), 0.05)
+    free.set()  # what it returns after that goes nowhere
+    await asyncio.sleep(0)

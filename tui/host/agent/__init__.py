@@ -1,0 +1,1 @@
+"""Cards inside a running guest, read through its QEMU guest agent."""

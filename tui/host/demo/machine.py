@@ -1,0 +1,192 @@
+"""One simulated host as a whole: what each of its sources reads at a time. Times are
+seconds since the simulation began.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import cast
+
+from tui.host import NothingToRead
+from tui.host.demo.cards import DemoCard
+from tui.host.demo.traces import Cycle, Load, States, idle, noise
+from tui.model import (
+    AgentReading,
+    Domain,
+    DomainState,
+    DrmReading,
+    GuestCard,
+    Guests,
+    GuestSays,
+    HostDev,
+    HostFacts,
+    Inventory,
+    IommuKind,
+    NvmlReading,
+    PciFunction,
+    Vitals,
+    slot_of,
+)
+
+GUEST_DRIVER = "572.83"
+
+GUEST_STEP_S = 5.0
+"""Seconds between two times that the guests are asked."""
+
+_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
+
+RUNNING = Cycle.always("running")
+SHUT_OFF = Cycle.always("shut off")
+
+
+@dataclass(frozen=True)
+class DemoDomain:
+    """A domain, and what it does over time. Its peaks are bytes per second: of disk reads
+    and writes while ``disk`` is 1, of the network in and out while ``load`` is 1.
+    ``uptime_s`` is how long it has run already when the simulation begins."""
+
+    name: str
+    states: States
+    vcpus: int
+    memory_mib: int
+    hostdevs: tuple[str, ...] = ()
+    load: Load = idle
+    disk: Load = idle
+    disk_peak: tuple[float, float] = (600e6, 90e6)
+    net_peak: tuple[float, float] = (90e3, 60e3)
+    uptime_s: float = 7200
+    agent: bool | None = True
+    seed: int = 0
+
+    def domain(self, at: float, began: datetime) -> Domain:
+        """The domain as libvirt tells it; ``began`` is when the simulation began."""
+        domain = replace(self._defined, state=cast(DomainState, self.states.state(at)))
+        if not domain.active:
+            return domain
+        load, disk = self.load(at), self.disk(at)
+        started = self.states.began(at)
+        in_use = 0.42 + 0.14 * noise(self.seed, at / 60)
+        return replace(
+            domain,
+            memory_used_mib=round(self.memory_mib * in_use),
+            cpu_pct=round(100 * load, 1),
+            disk_read_bps=round(self.disk_peak[0] * disk, -3),
+            disk_write_bps=round(self.disk_peak[1] * disk, -3),
+            net_rx_bps=round(self.net_peak[0] * load, -2),
+            net_tx_bps=round(self.net_peak[1] * load, -2),
+            started_at=began + timedelta(seconds=started if started else -self.uptime_s),
+            agent=self.agent,
+        )
+
+    @cached_property
+    def _defined(self) -> Domain:
+        return Domain(
+            name=self.name,
+            uuid=str(uuid.uuid5(uuid.NAMESPACE_DNS, self.name)),
+            state="shut off",
+            hostdevs=tuple(HostDev(address, managed=False) for address in self.hostdevs),
+            vcpus=self.vcpus,
+            memory_mib=self.memory_mib,
+        )
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A host whose readings are functions of time. ``cards`` are all of its GPUs;
+    ``functions`` are the PCI functions that are there while no card is gone."""
+
+    functions: tuple[PciFunction, ...]
+    cards: tuple[DemoCard, ...]
+    tenants: tuple[DemoDomain, ...] = ()
+    iommu: IommuKind = "amd"
+    facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
+    driver_version: str = "580.95.05"
+
+    def inventory(self, at: float) -> Inventory:
+        """A card that is gone has taken the functions of its slot with it."""
+        gone = {slot_of(card.address) for card in self.cards if card.state(at) == "gone"}
+        there = self.functions
+        if gone:
+            there = tuple(f for f in there if f.slot not in gone)
+        groups = {f.iommu_group for f in there if f.iommu_group is not None}
+        return Inventory(there, self.iommu, tuple(sorted(groups)))
+
+    def vitals(self, at: float) -> Vitals:
+        there = (card for card in self.cards if card.state(at) != "gone")
+        return Vitals(tuple(card.vitals(self._function[card.address], at) for card in there))
+
+    def nvml(self, at: float, began: datetime) -> NvmlReading:
+        """The cards on ``nvidia`` that are awake. Raises ``NothingToRead`` where there is none."""
+        bound = [c for c in self.cards if self._function[c.address].driver == "nvidia"]
+        bound = [c for c in bound if c.state(at) != "gone"]
+        awake = [c for c in bound if c.state(at) != "asleep"]
+        if not bound:
+            raise NothingToRead("no card is on the nvidia driver")
+        if not awake:
+            raise NothingToRead("asleep: the cards on the nvidia driver are not woken to be read")
+        taken_at = began + timedelta(seconds=at)
+        return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
+
+    def drm(self, at: float, began: datetime) -> DrmReading:
+        """The cards on i915. Raises ``NothingToRead`` where there is none."""
+        cards = [c for c in self.cards if self._function[c.address].driver == "i915" and c.model]
+        if not cards:
+            raise NothingToRead("no card is on amdgpu, i915 or xe")
+        taken_at = began + timedelta(seconds=at)
+        return DrmReading(tuple(card.shared_reading(at, taken_at) for card in cards))
+
+    def agent(self, guests: Guests, at: float, began: datetime) -> AgentReading:
+        """What the guests that run said when they were asked last. Raises ``NothingToRead``
+        where there is none to ask."""
+        asked_at = GUEST_STEP_S * (at // GUEST_STEP_S)
+        taken_at = began + timedelta(seconds=asked_at)
+        says = tuple(
+            GuestSays(domain.uuid, GUEST_DRIVER, self._in(domain, asked_at), taken_at=taken_at)
+            for domain in guests.domains
+            if domain.active and domain.agent and self._in(domain, asked_at)
+        )
+        if not says:
+            raise NothingToRead("no guest is there to be asked for its card")
+        return AgentReading(tuple(sorted(says, key=lambda each: each.uuid)))
+
+    def _in(self, domain: Domain, at: float) -> tuple[GuestCard, ...]:
+        """The NVIDIA cards in a domain, as it sees them."""
+        found = (
+            (self._function[card.address], card) for card in self.cards
+            if card.address in domain.addresses and card.model is not None
+        )  # fmt: skip
+        return tuple(
+            GuestCard(f.vendor, f.device, f.subsystem, f"NVIDIA {card.model.name}", metrics)
+            for f, card in found
+            if card.model is not None and (metrics := card.reading(at, _NEVER).metrics)
+        )
+
+    def guests(self, at: float, began: datetime) -> Guests:
+        domains = (tenant.domain(at, began) for tenant in self.tenants)
+        return Guests("qemu:///system", "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def next_bus_event(self, after: float) -> float | None:
+        """When a card may next go or come back, after the time ``after``."""
+        return _first((card.states for card in self.cards), after)
+
+    def next_domain_event(self, after: float) -> float | None:
+        """When a domain may next start or stop, after the time ``after``."""
+        return _first((tenant.states for tenant in self.tenants), after)
+
+    @cached_property
+    def _function(self) -> dict[str, PciFunction]:
+        return {function.address: function for function in self.functions}
+
+
+def next_asked(after: float) -> float:
+    """When the guests are asked next, after a time."""
+    return GUEST_STEP_S * (after // GUEST_STEP_S + 1)
+
+
+def _first(cycles: Iterable[States], after: float) -> float | None:
+    changes = (cycle.next_change(after) for cycle in cycles)
+    return min((at for at in changes if at is not None), default=None)

@@ -1,0 +1,1 @@
+"""Cards on amdgpu, i915 and xe, read from sysfs and /proc."""

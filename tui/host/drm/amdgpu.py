@@ -1,0 +1,39 @@
+"""What amdgpu tells of a card (kernel: Documentation/gpu/amdgpu/thermal.rst and
+driver-misc.rst, which quote drivers/gpu/drm/amd/pm/amdgpu_pm.c and amdgpu_vram_mgr.c).
+
+All of it resumes a sleeping card, and puts off the sleep of one that is awake.
+"""
+
+from __future__ import annotations
+
+from tui.host.drm import hwmon
+from tui.host.drm.hwmon import MIB, scaled
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
+from tui.model import Metrics
+from tui.model.plausible import judged
+
+HZ = 1_000_000
+
+
+def metrics(directory: Tree) -> Metrics:
+    """The metrics of the card in ``directory``. An APU has no fan and no power limit; the
+    memory of its own is what the firmware set aside.
+
+    gpu_busy_percent and mem_busy_percent are 0-100; mem_info_vram_* are bytes; of hwmon
+    ``amdgpu``, temp1 is the edge, freq1 the shader clock and freq2 that of memory, in Hz.
+    What encoders and decoders do, the driver tells only together (vcn_busy_percent).
+    """
+    at, sensors = Attributes(directory), hwmon.sensors(directory, "amdgpu")
+    return judged(
+        util_pct=scaled(at, "gpu_busy_percent"),
+        mem_util_pct=scaled(at, "mem_busy_percent"),
+        mem_used_mib=scaled(at, "mem_info_vram_used", MIB),
+        mem_total_mib=scaled(at, "mem_info_vram_total", MIB),
+        temp_c=hwmon.temperature(sensors, 1),
+        fan_pct=hwmon.fan(sensors),
+        power_w=hwmon.watts(sensors, "power1_average", "power1_input"),
+        power_limit_w=hwmon.limit(sensors, "power1_cap"),
+        clock_mhz=scaled(sensors, "freq1_input", HZ),
+        mem_clock_mhz=scaled(sensors, "freq2_input", HZ),
+    )

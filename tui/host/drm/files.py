@@ -1,0 +1,160 @@
+"""Where the DRM clients of cards are open: the files of processes that are a card's nodes, in
+/proc/<pid>/fd (proc(5)).
+
+By device number, for a container may have other names for the nodes: what a file of fdinfo
+says is found out by the driver, and that of a card which sleeps may be woken for it. As
+another user than root most processes cannot be looked into; they are counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.host.proc.file_numbers import Files, Number, Unasked
+from tui.host.proc.mounts import Types
+from tui.host.proc.visibility import is_of_the_kernel
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
+
+PROCESSES_LIMIT = 65_536
+FILES_LIMIT = 65_536
+"""Processes that are looked into, and files of one of them."""
+
+CLIENTS_LIMIT = 1024
+"""Open clients of all cards together that are listed."""
+
+_NODE = re.compile(r"(?:card|renderD)[0-9]{1,5}")
+_DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
+_DEVICES, _NODES = "/dev/", "/dev/dri/"
+
+_GONE = (FileNotFoundError, ProcessLookupError, NotADirectoryError)
+
+_INITIAL = "pid:[4026531836]"  # PROC_PID_INIT_INO of include/linux/proc_ns.h
+
+
+@dataclass(frozen=True, slots=True)
+class OpenFile:
+    """A node of the card at ``address`` that a process has open, and its file of fdinfo."""
+
+    pid: int
+    address: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The open files by process id. ``unseen`` processes could not be looked into;
+    ``hidden``: there may be others that are not even listed. ``unknown`` are the cards whose
+    nodes are not known."""
+
+    files: tuple[OpenFile, ...]
+    unseen: int = 0
+    hidden: bool = False
+    unknown: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Nodes:
+    """The addresses of cards by the numbers of their nodes and by their usual names."""
+
+    by_number: Mapping[Number, str]
+    by_name: Mapping[str, str]
+
+
+def nodes(cards: Mapping[str, Tree]) -> Nodes:
+    """The nodes of the cards, of which ``cards`` gives the directory by address: the ``dev``
+    files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev)."""
+    by_number: dict[Number, str] = {}
+    by_name: dict[str, str] = {}
+    for address, directory in cards.items():
+        try:
+            names = [name for name in directory.names("drm") if _NODE.fullmatch(name)]
+        except OSError:  # its driver has just come, or is leaving it
+            continue
+        for name in names:
+            by_name[_NODES + name] = address
+            if number := Attributes(directory / "drm" / name).read("dev", _dev):
+                by_number[number] = address
+    return Nodes(by_number, by_name)
+
+
+def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
+    """The open files of all processes; ``None`` where there is no ``proc``. Takes tens of
+    milliseconds on a busy host."""
+    try:
+        pids = sorted(int(name) for name in os.listdir(proc) if _is_pid(name))  # noqa: PTH208
+    except OSError:
+        return None
+    wanted = nodes(cards)
+    asked = Files(Types())
+    files: list[OpenFile] = []
+    unseen = 0
+    for pid in pids[:PROCESSES_LIMIT]:
+        process = f"{proc}/{pid}"
+        try:
+            files += _files(process, pid, wanted, asked)
+        except _GONE:
+            continue
+        except OSError:
+            unseen += not is_of_the_kernel(process)
+    hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
+    unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
+    return Found(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
+
+
+def _files(process: str, pid: int, wanted: Nodes, asked: Files) -> list[OpenFile]:
+    """Those of one process. Raises ``OSError`` where it cannot be looked into: it is
+    somebody else's, or has too many."""
+    with os.scandir(f"{process}/fd") as entries:
+        found = list(_nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, asked))
+        if next(entries, None) is not None:
+            raise OSError(errno.EFBIG, "too many files", process)
+    return [OpenFile(pid, address, f"{process}/fdinfo/{fd}") for fd, address in found]
+
+
+def _nodes_among(
+    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: Files
+) -> Iterator[tuple[str, str]]:
+    for entry in entries:
+        try:
+            target = os.readlink(entry.path)  # noqa: PTH115 - thousands
+        except _GONE:
+            continue
+        if not target.startswith(_DEVICES):
+            continue
+        try:
+            number = asked.opened(process, entry.name)
+        except (OSError, Unasked):  # of a captured host, which has no nodes, by name
+            address = wanted.by_name.get(target)
+        else:
+            address = wanted.by_number.get(number) if number is not None else None
+        if address is not None:
+            yield entry.name, address
+
+
+def _hides(proc: Path, pids: list[int]) -> bool:
+    """Whether processes are not listed: those of others under the mount option ``hidepid``
+    (proc(5)), of which the first one is, or all outside our own PID namespace."""
+    if not pids or pids[0] != 1:
+        return True
+    try:
+        return os.readlink(proc / "self/ns/pid") != _INITIAL  # noqa: PTH115 - no path
+    except OSError:
+        return False
+
+
+def _is_pid(name: str) -> bool:
+    return name.isdecimal() and name.isascii() and len(name) < 10
+
+
+def _dev(text: str) -> Number:
+    found = _DEV.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return "c", int(found[1]), int(found[2])

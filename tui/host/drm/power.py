@@ -1,0 +1,49 @@
+"""Whether a card on amdgpu, i915 or xe may fall asleep: one that drives a screen may not."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from tui.host.idle import Power
+from tui.host.pci import power
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
+
+CONNECTORS_LIMIT = 64
+
+_CARD = re.compile(r"card[0-9]{1,5}")
+_CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
+
+
+def read_power(directory: Tree, address: str) -> Power:
+    """Of the card in ``directory``."""
+    found = power.read_power(directory, address)
+    return replace(found, may_sleep=found.may_sleep and not _has_screen(directory))
+
+
+def primary(directory: Tree) -> Tree | None:
+    """The folder of the card's primary DRM node, ``drm/card<n>``."""
+    home = directory / "drm"
+    try:
+        names = sorted(name for name in home.names() if _CARD.fullmatch(name))
+    except OSError:
+        return None
+    return home / names[0] if names else None
+
+
+def _has_screen(directory: Tree) -> bool:
+    """Whether a connector shows a picture: ``enabled`` and ``dpms`` of its folder (kernel:
+    drivers/gpu/drm/drm_sysfs.c), which tell what the kernel knows and ask no hardware."""
+    card = primary(directory)
+    if card is None:
+        return False
+    try:
+        names = [name for name in card.names() if _CONNECTOR.fullmatch(name)]
+    except OSError:
+        return False
+    at = Attributes(card)
+    return any(
+        at.read(f"{name}/enabled", str) == "enabled" and at.read(f"{name}/dpms", str) == "On"
+        for name in names[:CONNECTORS_LIMIT]
+    )

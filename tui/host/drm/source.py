@@ -1,0 +1,132 @@
+"""Cards on amdgpu, i915 and xe, from what their drivers tell in sysfs and of their clients.
+
+No card is woken: it is first seen whether it is awake (``tui.host.drm.power``), and one that
+is not is left out. Each read of a sensor puts off a card's sleep, so an idle one that may
+sleep is let go of in time (``tui.host.idle``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from tui.host import NothingToRead, Wake, sysfs
+from tui.host.drm import amdgpu, intel
+from tui.host.drm.clients import Clients
+from tui.host.drm.hwmon import CardPower
+from tui.host.drm.power import read_power
+from tui.host.drm.usage import Use
+from tui.host.idle import IdlePolicy, Power
+from tui.host.pci.source import PciSource
+from tui.host.sysfs import Attributes
+from tui.host.tree import Tree
+from tui.model import CLOCK, CardReading, DrmReading, Metrics
+
+Driver = Literal["amdgpu", "i915", "xe"]
+
+DRIVERS: Mapping[str, Driver] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
+
+NO_CARD = "no card is on amdgpu, i915 or xe"
+ASLEEP = "asleep: the cards on amdgpu, i915 or xe are not woken to be read"
+IDLE = "idle: the cards on amdgpu, i915 or xe are let go of, so they can sleep"
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    address: str
+    directory: Tree
+    driver: Driver
+    power: Power
+
+
+class DrmSource:
+    """Readings of the GPUs of ``pci`` on these drivers that are awake. ``proc`` is where the
+    processes are, ``clock`` gives monotonic seconds, ``now`` stamps the readings."""
+
+    def __init__(
+        self,
+        pci: PciSource,
+        proc: Path = Path("/proc"),
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = CLOCK.now,
+    ) -> None:
+        self._pci = pci
+        self._clock = clock
+        self._now = now
+        self._clients = Clients(proc, clock)
+        self._meters: dict[str, CardPower] = {}
+        self._rest = IdlePolicy(clock)
+
+    def read(self) -> DrmReading:
+        """One reading, ordered by address. Raises ``NothingToRead``: no such card, or none
+        that may be read now; ``HostError`` where there are no PCI devices."""
+        cards = [card for address in self._pci.gpus() if (card := self._card(address))]
+        wanted = frozenset(self._rest.readable(card.power for card in cards))
+        awake = [card for card in cards if card.address in wanted]
+        self._meters = {a: meter for a, meter in self._meters.items() if a in wanted}
+        if not awake:
+            self._clients.forget()
+            raise _nothing_to_read(cards)
+        taken_at = self._now()
+        uses = self._clients.read({card.address: card.directory for card in awake})
+        read = [self._read(card, uses[card.address], taken_at) for card in awake]
+        reading = DrmReading(tuple(sorted(read, key=lambda card: card.address)))
+        self._rest.observe(_as_loads(reading), [card.power for card in awake])
+        return reading
+
+    def watch(self, wake: Wake) -> None:
+        """Nothing tells of these; they are read on every tick."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def _card(self, address: str) -> _Card | None:
+        """A GPU on one of the drivers."""
+        directory = self._pci.directory(address)
+        driver = DRIVERS.get(Attributes(directory).link("driver", sysfs.driver_name) or "")
+        if driver is None:
+            return None
+        return _Card(address, directory, driver, read_power(directory, address))
+
+    def _read(self, card: _Card, use: Use, taken_at: datetime) -> CardReading:
+        if card.driver == "amdgpu":
+            metrics = amdgpu.metrics(card.directory)
+        else:
+            told = intel.i915 if card.driver == "i915" else intel.xe
+            metrics, channels = told(card.directory)
+            meter = self._meters.setdefault(card.address, CardPower())
+            watts, limit = meter.read(self._clock(), channels)
+            metrics = replace(metrics, util_pct=_util(use), power_w=watts, power_limit_w=limit)
+        return CardReading(
+            card.address, card.driver, metrics, processes=use.processes, taken_at=taken_at
+        )
+
+
+def _util(use: Use) -> float | None:
+    """The load of the busiest engine; 0 where all is seen and there is no client."""
+    if use.loads is None:
+        return None
+    return max(use.loads.values(), default=0.0)
+
+
+def _as_loads(reading: DrmReading) -> DrmReading:
+    """The reading as ``Rest`` judges it. These drivers put a card to sleep whoever has it
+    open, so only work counts; where it is not known whether there is any, the card is
+    tried: one that does not fall asleep is read on."""
+    return DrmReading(tuple(_as_load(card) for card in reading.cards))
+
+
+def _as_load(card: CardReading) -> CardReading:
+    shares = [process.util_pct or 0.0 for process in card.processes or ()]
+    load = max([card.metrics.util_pct or 0.0, *shares])
+    return replace(card, metrics=Metrics(util_pct=load), processes=())
+
+
+def _nothing_to_read(cards: list[_Card]) -> NothingToRead:
+    if not cards:
+        return NothingToRead(NO_CARD)
+    return NothingToRead(ASLEEP if all(card.power.asleep for card in cards) else IDLE)

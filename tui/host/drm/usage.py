@@ -1,0 +1,116 @@
+"""What the clients of a card come to: how busy its engines are, and its processes. Pure."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+
+from tui.host.drm.fdinfo import WORDS, Client
+from tui.host.drm.hwmon import MIB
+from tui.model import NOT_SEEN, GpuProcess
+
+PROCESSES_LISTED = 256
+"""Processes of a card that are named; the others are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A client of a process: its latest sample, and how busy it keeps each engine, 0-100,
+    ``None`` until that is known."""
+
+    pid: int
+    name: str
+    client: Client
+    loads: Mapping[str, float] | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether it tells of its engines: i915 does not before Broadwell, nor where the
+        GuC schedules, and xe does not while the card cannot be reached."""
+        engines = self.client.engines
+        return bool(engines) and (self.loads is None or self.loads.keys() >= engines.keys())
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """Of one card. ``processes`` is ``None`` where none can be seen at all. ``loads`` is how
+    busy each engine is, 0-100; ``None`` where that is not known, as when some process could
+    not be looked into: what is seen is then less than what there is."""
+
+    processes: tuple[GpuProcess, ...] | None = None
+    loads: Mapping[str, float] | None = None
+
+
+def use(clients: Collection[Used], untold: Mapping[int, str], unseen: int, hidden: bool) -> Use:
+    """Of the card that has the ``clients``. ``untold`` are the names of processes that have
+    the card open and of whose use nothing is told; ``unseen`` processes could not be looked
+    into, with ``hidden`` there may be others."""
+    seen = engine_loads(clients)
+    known = not clients or (bool(seen) and all(used.tells for used in clients))
+    processes = {pid: GpuProcess(pid, name, "open") for pid, name in untold.items()}
+    processes |= _processes(clients, seen)
+    return Use(
+        (*_listed([processes[pid] for pid in sorted(processes)]), *_not_seen(unseen, hidden)),
+        seen if known and not untold and not unseen and not hidden else None,
+    )
+
+
+def engine_loads(clients: Iterable[Used]) -> dict[str, float]:
+    """How busy each engine is, 0-100, from what the clients use of it."""
+    total: defaultdict[str, float] = defaultdict(float)
+    for used in clients:
+        for engine, load in (used.loads or {}).items():
+            total[engine] += load
+    return {engine: round(min(100.0, load), 1) for engine, load in total.items()}
+
+
+def _processes(clients: Iterable[Used], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
+    """One entry for all clients of a process, with its share of the engine that is the
+    busiest one as far as is seen."""
+    busiest = max(seen, key=lambda engine: seen[engine], default=None)
+    by_pid: defaultdict[int, list[Used]] = defaultdict(list)
+    for used in clients:
+        by_pid[used.pid].append(used)
+    return {
+        pid: GpuProcess(pid, mine[0].name, _what(mine), _memory(mine), _share(mine, busiest))
+        for pid, mine in by_pid.items()
+    }
+
+
+def _what(clients: Iterable[Used]) -> str:
+    """What the engines that the clients have used so far are for; ``open`` if none."""
+    engines = [item for used in clients for item in used.client.engines.items()]
+    words = {WORDS.get(name, name) for name, engine in engines if engine.busy}
+    order = dict.fromkeys([*WORDS.values(), *sorted(words)])
+    return ", ".join(word for word in order if word in words) or "open"
+
+
+def _memory(clients: Iterable[Used]) -> float | None:
+    sizes = [used.client.memory for used in clients if used.client.memory is not None]
+    return sum(sizes) / MIB if sizes else None
+
+
+def _share(clients: Iterable[Used], engine: str | None) -> float | None:
+    """What the clients use of an engine together. amdgpu lists no engine that a client has
+    never used: it uses 0 of it."""
+    if engine is None:
+        return None
+    known = [used.loads.get(engine, 0.0) for used in clients if used.loads is not None]
+    return round(min(100.0, sum(known)), 1) if known else None
+
+
+def _listed(processes: list[GpuProcess]) -> list[GpuProcess]:
+    more = len(processes) - PROCESSES_LISTED
+    if more <= 0:
+        return processes
+    return [*processes[:PROCESSES_LISTED], GpuProcess(None, f"and {more} more", "not listed")]
+
+
+def _not_seen(unseen: int, hidden: bool) -> Collection[GpuProcess]:
+    if hidden:
+        return (GpuProcess(None, "other processes", NOT_SEEN),)
+    if not unseen:
+        return ()
+    whose = "process of another user" if unseen == 1 else "processes of other users"
+    return (GpuProcess(None, f"{unseen} {whose}", NOT_SEEN),)

@@ -1,0 +1,1 @@
+"""The journal of a swap: the file, and the source that reads it."""

@@ -1,0 +1,1 @@
+"""Domains: read, started, stopped and edited through libvirt."""

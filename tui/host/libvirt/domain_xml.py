@@ -1,0 +1,167 @@
+"""What a domain's XML says of it. The XML is text that anybody who may define a domain
+wrote, so nothing in it is trusted: it is bounded, it has no DTD, and an address that
+cannot be read is an error, for a hostdev that is missed is a GPU thought to be free.
+
+Source: https://libvirt.org/formatdomain.html
+"""
+
+from __future__ import annotations
+
+import re
+import uuid as uuids
+from dataclasses import dataclass, replace
+from xml.etree import ElementTree  # nosec B405  # _parse bounds it
+
+from tui.host.libvirt.domain_address import DefinitionError, pci_address
+from tui.host.libvirt.domain_takes import host_devices
+from tui.host.pci.mdevs import parent
+from tui.host.tree import Tree
+from tui.model import HostDev
+
+__all__ = ["Definition", "DefinitionError", "definition", "on_host", "pci_address"]
+
+TEXT_LIMIT = 1 << 20
+"""Characters of a definition that are read; real ones have some ten thousand."""
+
+AGENT_CHANNEL = "org.qemu.guest_agent.0"
+"""The name of the virtio channel on which the QEMU guest agent listens."""
+
+WRAPS = ("domstatus", "domainsnapshot")
+"""What libvirt keeps with a <domain> inside: its state, and a snapshot."""
+
+_COUNT = re.compile(r"[0-9]{1,18}")
+_BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
+    unit: base**power
+    for power, letter in enumerate("kmgtpe", start=1)
+    for unit, base in ((letter, 1024), (f"{letter}ib", 1024), (f"{letter}b", 1000))
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A domain as its XML defines it. ``name`` is raw.
+
+    ``hostdevs`` are the PCI functions that it takes, those with a <hostdev> first; ``mdevs`` the
+    UUIDs of its mediated devices, of which it does not say whose they are; ``unclear`` is why it
+    may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` where that
+    is not a number.
+    ``agent``: whether the guest agent's channel is connected, ``None`` without a
+    channel. ``kvm_hidden``: the guest is not told that it runs under KVM.
+    ``active_id`` is the id that libvirt gives to a running domain.
+    """
+
+    name: str
+    uuid: str
+    hostdevs: tuple[HostDev, ...] = ()
+    mdevs: tuple[str, ...] = ()
+    unclear: str | None = None
+    vcpus: int | None = None
+    memory_mib: float | None = None
+    agent: bool | None = None
+    kvm_hidden: bool = False
+    active_id: int | None = None
+
+
+def definition(xml: str, file: str | None = None) -> Definition:
+    """Read a <domain>. Of what somebody has kept in a file, ``file`` is what identifies it where
+    it has no valid UUID, and there may be libvirt's own <domstatus> or <domainsnapshot> around
+    it. Raises ``DefinitionError``."""
+    domain = _parse(xml, wrapped=file is not None)
+    taken = host_devices(domain)
+    return Definition(
+        name=_name(domain),
+        uuid=_uuid(domain, file),
+        hostdevs=taken.hostdevs,
+        mdevs=taken.mdevs,
+        unclear=taken.unclear,
+        vcpus=_vcpus(domain),
+        memory_mib=_memory(domain),
+        agent=_agent(domain),
+        kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
+        active_id=_count(domain.get("id")),
+    )
+
+
+def on_host(found: Definition, root: Tree | None) -> Definition:
+    """The definition with the functions whose shares its mdevs are, looked up on the host at
+    ``root``, ``None`` where that is another machine. An mdev is made for a start at the latest:
+    one that is not there makes a running domain unclear."""
+    shares, unclear = [], found.unclear
+    for uuid in found.mdevs:
+        try:
+            address = parent(root, uuid) if root is not None else _nowhere(uuid)
+        except LookupError:
+            if found.active_id is not None:
+                unclear = unclear or f"whose share its mdev {uuid} is cannot be found"
+            continue
+        if address is not None:
+            shares.append(HostDev(address, managed=False, by="mdev"))
+    return replace(found, hostdevs=(*found.hostdevs, *shares), unclear=unclear)
+
+
+def _nowhere(uuid: str) -> str:
+    raise LookupError(uuid)
+
+
+def _parse(xml: str, *, wrapped: bool = False) -> ElementTree.Element:
+    if len(xml) > TEXT_LIMIT:
+        raise DefinitionError("its definition is longer than 1 MiB")
+    if "<!DOCTYPE" in xml:
+        raise DefinitionError("its definition has a DTD")
+    try:
+        root = ElementTree.fromstring(xml)  # noqa: S314  # nosec B314  # bounded, no DTD
+    except (ElementTree.ParseError, UnicodeEncodeError) as error:
+        raise DefinitionError("its definition is not well-formed XML") from error
+    inner = root.find("domain") if wrapped and root.tag in WRAPS else None
+    if root.tag != "domain" and inner is None:
+        raise DefinitionError("its definition is not a <domain>")
+    return root if inner is None else inner
+
+
+def _name(domain: ElementTree.Element) -> str:
+    name = domain.findtext("name") or ""
+    if not name.strip():
+        raise DefinitionError("its definition has no name")
+    return name
+
+
+def _uuid(domain: ElementTree.Element, otherwise: str | None) -> str:
+    try:
+        return str(uuids.UUID(domain.findtext("uuid") or ""))
+    except ValueError as error:
+        if otherwise is not None:
+            return otherwise
+        raise DefinitionError("its definition has no valid UUID") from error
+
+
+# --- the rest -----------------------------------------------------------------
+
+
+def _count(text: str | None) -> int | None:
+    text = (text or "").strip()
+    return int(text) if _COUNT.fullmatch(text) else None
+
+
+def _vcpus(domain: ElementTree.Element) -> int | None:
+    """<vcpu current='2'>4</vcpu>: four may be plugged, two are there."""
+    vcpu = domain.find("vcpu")
+    return None if vcpu is None else _count(vcpu.get("current", vcpu.text))
+
+
+def _memory(domain: ElementTree.Element) -> float | None:
+    """<currentMemory>, else <memory>, in MiB; the unit is KiB where none is named."""
+    for tag in ("currentMemory", "memory"):
+        memory = domain.find(tag)
+        if memory is None:
+            continue
+        amount = _count(memory.text)
+        scale = _BYTES_PER_UNIT.get(memory.get("unit", "KiB").lower())
+        return None if amount is None or scale is None else amount * scale / (1 << 20)
+    return None
+
+
+def _agent(domain: ElementTree.Element) -> bool | None:
+    for target in domain.iterfind("devices/channel/target"):
+        if target.get("name") == AGENT_CHANNEL:
+            return target.get("state") == "connected"
+    return None

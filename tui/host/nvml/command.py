@@ -1,0 +1,60 @@
+"""The command of the process that holds NVML: how it is started, and recognised."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tui.host import HostError
+from tui.host.journal.file import FOLDER
+from tui.model.address import is_address
+
+PROGRAM = Path(__file__).with_name("child.py")
+JOURNAL = FOLDER / "swap.json"
+DRIVER = Path("/sys/bus/pci/drivers/nvidia")
+
+NO_JOURNAL = "-"
+"""The mark of a journal that is not there."""
+
+Mark = tuple[int, int] | None
+"""``Journal.mark``: inode and time of the last change, in ns."""
+
+_MARK = re.compile(r"-|[0-9]{1,20}:[0-9]{1,20}")
+
+
+def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -> list[str]:
+    """What starts it for the cards at ``addresses``. ``mark`` is the journal's, before it was
+    found that no swap is under way. Raises ``HostError`` where pynvml is missing."""
+    # -I and -S: nothing of the user's surroundings is loaded, and 4 MiB are saved; so
+    # the child is told where pynvml is.
+    found = importlib.util.find_spec("pynvml")
+    if found is None or found.origin is None:
+        raise HostError("the Python module pynvml is missing; install nvidia-ml-py")
+    pynvml = Path(found.origin).parent
+    seen = NO_JOURNAL if mark is None else f"{mark[0]}:{mark[1]}"
+    return [*_head(), str(pynvml), str(driver), str(journal), seen, *addresses]
+
+
+def is_reader(words: Sequence[str]) -> bool:
+    """Whether a command line is that of this installation's reader of this machine, word by
+    word. Where pynvml lies differs between users."""
+    head = _head()
+    fixed = [*head, str(DRIVER), str(JOURNAL)]
+    size = len(head)
+    if len(words) < size + 5:
+        return False
+    found = [*words[:size], *words[size + 1 : size + 3]]
+    mark, addresses = words[size + 3], words[size + 4 :]
+    return (
+        found == fixed
+        and words[size].startswith("/")
+        and _MARK.fullmatch(mark) is not None
+        and all(is_address(word) for word in addresses)
+    )
+
+
+def _head() -> list[str]:
+    return [sys.executable, "-I", "-S", str(PROGRAM)]

@@ -1,0 +1,54 @@
+"""Whether NVML sees a card, asked by a process that holds nothing afterwards."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from tui.host.nvml.probe_child import UNSEEN
+
+END_S, PAUSE_S = 1.0, 0.5
+
+_PROGRAM = Path(__file__).with_name("probe_child.py")
+
+
+def unseen(
+    address: str, seconds: float, environment: Mapping[str, str] | None = None
+) -> str | None:
+    """Why NVML does not see the card at ``address`` within ``seconds``; ``None`` where it
+    does, or where there is no NVML to ask (nvmlDeviceGetHandleByPciBusId_v2)."""
+    found = importlib.util.find_spec("pynvml")
+    if found is None or found.origin is None:
+        return None
+    pynvml = str(Path(found.origin).parent)
+    command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), pynvml, address]
+    deadline = time.monotonic() + seconds
+    while True:
+        status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
+        if status is None:
+            return f"NVML has not answered within {seconds:.0f} s"
+        if status != UNSEEN:
+            return None
+        if time.monotonic() + PAUSE_S > deadline:
+            return f"NVML does not see it after {seconds:.0f} s"
+        time.sleep(PAUSE_S)
+
+
+def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
+    """The exit status of a process that asks; ``None`` where it does not end."""
+    child = subprocess.Popen(  # noqa: S603
+        command, cwd="/", env=environment, stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    try:
+        return child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        with suppress(subprocess.TimeoutExpired):  # inside the driver it does not hear of it
+            child.wait(END_S)
+        return None

@@ -1,0 +1,1 @@
+"""PCI functions, from sysfs and from the kernel events about them."""

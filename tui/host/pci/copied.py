@@ -1,0 +1,99 @@
+"""What a copy of sysfs still tells of PCI functions whose links or folders it has lost.
+
+Archives for other systems lose links, and a copier leaves out what it could not read: what is
+not in a copy need not be missing on its host.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from tui.host import sysfs
+from tui.host.pci.function import NOTHING_ANSWERED
+from tui.host.tree import Tree, text_of
+from tui.model import PciFunction
+
+LOST = ("vendor", "device", "class", "driver")
+"""What is not known of a function of which only a group tells."""
+
+
+def bound(root: Tree) -> dict[str, str]:
+    """The drivers by the addresses that their folders list (kernel: sysfs-bus-pci). An address
+    that two of them list has neither."""
+    home = root / "sys/bus/pci/drivers"
+    found: dict[str, list[str]] = defaultdict(list)
+    with suppress(OSError):
+        for folder in home.names():
+            with suppress(OSError, ValueError):
+                driver = sysfs.driver_name(folder)
+                for name in (home / folder).names():
+                    found[name].append(driver)
+    return {name: drivers[0] for name, drivers in found.items() if len(drivers) == 1}
+
+
+def with_drivers(
+    functions: Sequence[PciFunction], drivers: Mapping[str, str], devices: Tree
+) -> list[PciFunction]:
+    """The functions with the ``drivers`` whose folders list them. Where the copy shows no
+    driver of any function, one without a uevent may have had one."""
+    found = [
+        replace(f, driver=drivers[f.address], unreadable=_but("driver", f))
+        if f.driver is None and f.address in drivers
+        else f
+        for f in functions
+    ]
+    if any(f.driver is not None for f in found):
+        return found
+    return [
+        f
+        if "driver" in f.unreadable or text_of(devices / f.address, "uevent").strip()
+        else replace(f, unreadable=(*f.unreadable, "driver"))
+        for f in found
+    ]
+
+
+def members(home: Tree, groups: Collection[int]) -> dict[str, int]:
+    """The groups by the names that their folders below ``home`` list."""
+    found: dict[str, int] = {}
+    for group in sorted(groups):
+        with suppress(OSError):
+            found |= dict.fromkeys((home / str(group)).names("devices"), group)
+    return found
+
+
+def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> list[PciFunction]:
+    """The functions with the groups that list them, where the copy has lost their links; and
+    those that only a group lists, of which nothing else is known."""
+    there = {f.address for f in functions}
+    found = [
+        replace(f, iommu_group=listed[f.address], unreadable=_but("iommu_group", f))
+        if f.iommu_group is None and f.address in listed
+        else f
+        for f in functions
+    ]
+    found += [_lost(address, group) for address, group in listed.items() if address not in there]
+    return sorted(found, key=lambda f: f.address)
+
+
+def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
+    """The functions, where those without a group may be in one that has lost its members."""
+    return [
+        replace(f, unreadable=(*_but("iommu_group", f), "iommu_group"))
+        if f.iommu_group is None
+        else f
+        for f in functions
+    ]
+
+
+def _lost(address: str, group: int) -> PciFunction:
+    return PciFunction(
+        address, NOTHING_ANSWERED, NOTHING_ANSWERED, f"{NOTHING_ANSWERED}ff",
+        "not in the capture", iommu_group=group, unreadable=LOST,
+    )  # fmt: skip
+
+
+def _but(name: str, function: PciFunction) -> tuple[str, ...]:
+    return tuple(each for each in function.unreadable if each != name)

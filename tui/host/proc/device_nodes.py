@@ -1,0 +1,191 @@
+"""The device nodes through which a PCI function can be held, by device number.
+
+Numbers, not names: a container has its own ``/dev``. Nodes that a driver made are found as
+the ``dev`` attributes beneath the function (kernel: Documentation/ABI/testing/sysfs-dev):
+DRM, sound, I2C, USB and what is plugged into it, VFIO devices. The nodes of the nvidia
+driver and of IOMMU groups lie elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.host import sysfs
+from tui.host.pci.mdevs import UUID
+from tui.host.proc.file_numbers import Number
+from tui.host.sysfs import Attributes, read_file
+from tui.host.tree import Plain, is_gone
+from tui.host.untrusted import clean
+from tui.model import on_vfio
+
+DEPTH = 24
+"""Folders beneath a function that are searched; a partition of a disk behind five USB hubs, and
+there are no more (USB 2.0, 4.1.1), lies 15 deep."""
+
+NODES_LIMIT = 4096
+
+_DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
+_MINOR = re.compile(r"^Device Minor:\s*([0-9]{1,9})$", re.MULTILINE)
+_NVIDIA_MAJOR = 195  # kernel-open/common/inc/nv-chardev-numbers.h
+_NVIDIACTL, _NVIDIA_MODESET = 255, 254
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A node: its number, its name, the function that it leads to. ``shared``: it belongs
+    to all cards of its driver."""
+
+    number: Number
+    name: str
+    address: str
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The nodes of functions. ``unknown``: why there may be others, in a sentence."""
+
+    nodes: tuple[Node, ...]
+    unknown: str | None = None
+
+
+def nodes(root: Path, addresses: list[str]) -> tuple[Node, ...]:
+    """The nodes of PCI functions, as far as they are known."""
+    return find(root, addresses).nodes
+
+
+def find(root: Path, addresses: list[str]) -> Found:
+    """The nodes of PCI functions. Reads no attribute that takes a device's lock."""
+    majors = _majors(root)
+    found: list[Node] = []
+    unknown = None
+    for address in addresses:
+        directory = root / "sys/bus/pci/devices" / address
+        beneath, whole = _beneath(directory, address)
+        nvidia, group = list(_nvidia(root, address, majors)), list(_group(root, directory, address))
+        found += [*beneath, *group, *_mdevs(root, directory, address), *nvidia]
+        driver = _driver(directory)
+        if not whole:
+            unknown = f"not all devices of {address} can be seen in /sys"
+        elif on_vfio(driver) and not group and not any(n.name.startswith(VFIO) for n in beneath):
+            unknown = f"which node of VFIO leads to {address} cannot be seen in /sys"
+        elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
+            unknown = f"the nvidia driver does not tell which node {address} has"
+    if len(found) > NODES_LIMIT:
+        unknown = f"the functions have more than {NODES_LIMIT} device nodes"
+    return Found(tuple(found[:NODES_LIMIT]), unknown)
+
+
+def _driver(directory: Path) -> str | None:
+    return Attributes(Plain(directory)).link("driver", str)
+
+
+def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
+    """The nodes that the function's driver made, and whether these are all."""
+    found: list[Node] = []
+    whole = True
+    pending = [(str(directory), 0)]
+    while pending:
+        folder, depth = pending.pop()
+        try:
+            entries = list(os.scandir(folder))
+        except (FileNotFoundError, NotADirectoryError):  # it went away meanwhile
+            continue
+        except OSError:
+            whole = False
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if depth < DEPTH:
+                    pending.append((entry.path, depth + 1))
+                else:
+                    whole = False
+            elif entry.name == "dev":
+                node = _node(folder, address)
+                whole = whole and (node is not None or is_gone(Plain(folder), "dev"))
+                found += [node] if node is not None else []
+    return found, whole
+
+
+def _node(folder: str, address: str) -> Node | None:
+    at = Attributes(Plain(folder))
+    number = at.read("dev", _dev)
+    if number is None:
+        return None
+    subsystem = at.link("subsystem", str)
+    name = clean(Path(folder).name)
+    kind = "b" if subsystem == "block" else "c"
+    return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
+
+
+VFIO = "/dev/vfio/"
+_FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
+"""Where udev puts the nodes of a subsystem below /dev."""
+
+
+def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
+    """/dev/vfio/<group>, through which a guest has all of its functions (kernel:
+    Documentation/driver-api/vfio.rst). Its number only: to open it takes it from a guest."""
+    group = Attributes(Plain(directory)).link("iommu_group", sysfs.count)
+    if group is None:
+        return
+    number = Attributes(Plain(root / "sys/class/vfio" / str(group))).read("dev", _dev)
+    if number is not None:
+        yield Node(("c", *number), f"/dev/vfio/{group}", address)
+
+
+def _mdevs(root: Path, directory: Path, address: str) -> Iterator[Node]:
+    """/dev/vfio/<group> of each mediated device that is a share of the function, and lies in
+    its folder (kernel: Documentation/driver-api/vfio-mediated-device.rst)."""
+    for name in _entries(directory):
+        if UUID.fullmatch(name):
+            yield from _group(root, directory / name, address)
+
+
+def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:
+    """/dev/nvidiaN by the "Device Minor" that the driver tells, and what all its cards share."""
+    information = _text(root / "proc/driver/nvidia/gpus" / address / "information")
+    minor = _MINOR.search(information)
+    if not information:
+        return
+    # A single card is the one that whoever has these uses.
+    shared = len(_entries(root / "proc/driver/nvidia/gpus")) > 1
+    major = majors.get("nvidia", majors.get("nvidia-frontend", _NVIDIA_MAJOR))
+    if minor is not None:
+        yield Node(("c", major, int(minor[1])), f"/dev/nvidia{int(minor[1])}", address)
+    yield Node(("c", major, _NVIDIACTL), "/dev/nvidiactl", address, shared)
+    yield Node(("c", major, _NVIDIA_MODESET), "/dev/nvidia-modeset", address, shared)
+    if "nvidia-uvm" in majors:
+        yield Node(("c", majors["nvidia-uvm"], 0), "/dev/nvidia-uvm", address, shared)
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+    except OSError:
+        return []
+
+
+def _majors(root: Path) -> dict[str, int]:
+    """Major numbers of character devices by driver, from /proc/devices (proc(5))."""
+    characters = _text(root / "proc/devices").partition("Block devices:")[0]
+    lines = (line.split() for line in characters.splitlines())
+    return {words[1]: int(words[0]) for words in lines if len(words) == 2 and words[0].isdecimal()}
+
+
+def _text(path: Path) -> str:
+    try:
+        return (read_file(str(path), 1 << 16) or b"").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def _dev(text: str) -> tuple[int, int]:
+    found = _DEV.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    return int(found[1]), int(found[2])

@@ -1,0 +1,128 @@
+"""The device number of a file that another process has, without waiting for a server.
+
+Light: the scan's own process loads it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import sys
+
+from tui.host.proc.mounts import LOCAL, LOST, STACKED, Types, mount_of
+
+TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+Number = tuple[str, int, int]
+"""``c`` or ``b`` (character, block), major, minor."""
+
+_AT_FDCWD, _DONT_SYNC, _TYPE = -100, 0x4000, 1  # include/uapi/linux/fcntl.h, stat.h
+_STATX_SIZE, _MODE, _MAJOR, _MINOR = 256, 28, 128, 132
+"""Of struct statx: its size, and where these begin."""
+
+_DELETED = " (deleted)"
+
+
+class Unasked(Exception):
+    """A file that is named like a node of a card, and is not asked what it is: the sentence
+    without its subject."""
+
+
+def number_of(status: os.stat_result) -> Number | None:
+    """The number of the device that a file is a node of."""
+    return _number(status.st_mode, os.major(status.st_rdev), os.minor(status.st_rdev))
+
+
+def _number(mode: int, major: int, minor: int) -> Number | None:
+    if stat.S_ISCHR(mode):
+        return "c", major, minor
+    if stat.S_ISBLK(mode):
+        return "b", major, minor
+    return None
+
+
+class Files:
+    """Asks files. ``names`` are those of nodes, for files of which nothing else is known."""
+
+    def __init__(self, types: Types, names: Collection[str] = ()) -> None:
+        self._types = types
+        self._names = names
+
+    def opened(self, process: str, descriptor: str) -> Number | None:
+        """An open file of a process; ``None`` where it is no device. Raises ``Unasked``,
+        ``OSError``."""
+        path = f"{process}/fd/{descriptor}"
+        try:
+            target = os.readlink(path)
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            target = ""
+        if target and not target.startswith("/"):
+            return None  # a socket, a pipe
+        if not target or target.startswith("/dev/"):
+            return self._pinned(process, path, target)
+        kind = self._types.of_file(process, mount_of(f"{process}/fdinfo/{descriptor}"))
+        return self._ask(path, kind, target)
+
+    def mapped(self, process: str, area: str, device: bytes, path: str) -> Number | None:
+        """A mapped file, by its entry of map_files, which only root may follow. Raises as
+        ``opened``."""
+        kind = self._types.of_mapping(process, device)
+        try:
+            return self._ask(f"{process}/map_files/{area}", kind, path)
+        except PermissionError:
+            self._doubt(path, kind)
+            return None
+
+    def _pinned(self, process: str, path: str, target: str) -> Number | None:
+        """The same by a descriptor of our own: fdinfo of a card's node asks its driver, which
+        may wake the card for that; O_PATH asks nobody (open(2))."""
+        descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            kind = self._types.of_file(process, mount_of(f"/proc/self/fdinfo/{descriptor}"))
+            return self._ask(f"/proc/self/fd/{descriptor}", kind, target)
+        finally:
+            os.close(descriptor)
+
+    def _ask(self, path: str, kind: bytes, target: str) -> Number | None:
+        if kind in LOCAL:
+            return number_of(os.stat(path))
+        if kind in STACKED or kind == LOST:
+            try:
+                return _without_server(path)
+            except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
+                raise
+            except (ImportError, AttributeError, OSError):  # no statx, or its server has died
+                pass
+        self._doubt(target, kind)
+        return None
+
+    def is_named(self, target: str) -> bool:
+        """Whether it is named like one of the nodes."""
+        return target.removesuffix(_DELETED).rpartition("/")[2] in self._names
+
+    def _doubt(self, target: str, kind: bytes) -> None:
+        if self.is_named(target):
+            where = kind.decode("ascii", "replace")
+            raise Unasked(f"has {target[-200:]} on {where}, where it cannot be asked what it is")
+
+
+def _without_server(path: str) -> Number | None:
+    """What is known of a file without asking its server (statx(2), AT_STATX_DONT_SYNC).
+    Raises ``ImportError`` and ``AttributeError`` where there is no statx, ``OSError``."""
+    import ctypes  # noqa: PLC0415 - slow to load, and rarely needed
+
+    buffer = ctypes.create_string_buffer(_STATX_SIZE)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.statx(_AT_FDCWD, os.fsencode(path), _DONT_SYNC, _TYPE, buffer):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), path)
+    mode, major, minor = (
+        int.from_bytes(buffer.raw[at : at + size], sys.byteorder)
+        for at, size in ((_MODE, 2), (_MAJOR, 4), (_MINOR, 4))
+    )
+    return _number(mode, major, minor)

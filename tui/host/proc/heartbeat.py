@@ -1,0 +1,64 @@
+"""The scan's sign of life, and its time limits.
+
+Light: the scan's own process loads it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+IN_ALL = 3
+"""Times the limit for one process that all of them together may take."""
+
+LOOK = 0.2
+"""Seconds between two signs of life within a process."""
+
+
+class OutOfTime(Exception):
+    """The time for one process is over."""
+
+
+class Heartbeat:
+    """Tells in a file which process is looked into: ``COUNT PID STAGE START NAME``."""
+
+    def __init__(self, file: int, seconds: float) -> None:
+        self._file = file
+        self._seconds = seconds
+        self._count = 0
+        self._at: tuple[int, int, int, bytes] = (0, 0, 0, b"")
+        self._began = self._told = time.monotonic()
+        self._ends = self._began + IN_ALL * seconds
+        self._parent = os.getppid()
+
+    def at(self, pid: int, stage: int, start: int = 0, name: bytes = b"") -> None:
+        """What follows is done to this process."""
+        if pid != self._at[0]:
+            self._began = time.monotonic()
+        self._at = pid, stage, start, name
+        self._tell()
+
+    def tick(self) -> None:
+        """There is progress. Raises ``TooMuch``; ends where nobody waits any more."""
+        now = time.monotonic()
+        if self._at[0] and now - self._began > self._seconds:
+            raise OutOfTime
+        if now - self._told > LOOK:
+            self._told = now
+            self._tell()
+            if os.getppid() != self._parent:
+                os._exit(1)
+
+    @property
+    def spent(self) -> float:
+        """Seconds that this process took so far."""
+        return time.monotonic() - self._began
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time for all processes is over."""
+        return time.monotonic() > self._ends
+
+    def _tell(self) -> None:
+        self._count += 1
+        os.pwrite(self._file, b"%d %d %d %d %s\n" % (self._count, *self._at), 0)

@@ -1,0 +1,89 @@
+"""What our own process tells of files, so that others need not be asked.
+
+Light: the scan's own process loads it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from tui.host.proc.file_numbers import Number, number_of
+from tui.host.proc.mounts import Types, lines, mount_of, mounts
+
+TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+File = tuple[bytes, bytes]
+"""The device of a file's file system and its inode, as maps tell them (proc_pid_maps(5))."""
+
+
+def link(path: str) -> str:
+    """Where a symlink points; empty where that cannot be read."""
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def learn_memory(types: Types) -> None:
+    """Shared memory without a name lies on a tmpfs that is mounted nowhere (memfd_create(2))."""
+    try:
+        descriptor = os.memfd_create("vfiotop")
+    except OSError:
+        return
+    try:
+        number = os.fstat(descriptor).st_dev
+        device = b"%02x:%02x" % (os.major(number), os.minor(number))
+        types.add(mount_of(f"/proc/self/fdinfo/{descriptor}"), device, b"tmpfs")
+    except OSError:
+        pass
+    finally:
+        os.close(descriptor)
+
+
+def _mount_points() -> frozenset[bytes]:
+    try:
+        return frozenset(mount.point for mount in mounts("/proc/self/mountinfo"))
+    except OSError:
+        return frozenset()
+
+
+def in_dev(dev: str, wanted: Mapping[Number, str]) -> Iterator[tuple[File, Number]]:
+    """The wanted nodes in our own /dev by what maps tell of a file: its file system's device
+    and its inode. What is mounted below it has no nodes of cards, and is not entered."""
+    mounted = _mount_points()
+    folders = [dev]
+    while folders:
+        try:
+            entries = list(os.scandir(folders.pop()))
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.is_symlink() or entry.is_file(follow_symlinks=False):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if os.fsencode(entry.path) not in mounted:
+                    folders.append(entry.path)
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:
+                continue
+            number = number_of(status)
+            if number is not None and number in wanted:
+                at = b"%02x:%02x" % (os.major(status.st_dev), os.minor(status.st_dev))
+                yield (at, b"%d" % status.st_ino), number
+
+
+def interpreter() -> tuple[File, bytes]:
+    """The Python that runs this: its file, its path."""
+    path = os.fsencode(link("/proc/self/exe"))
+    try:
+        for line in lines("/proc/self/maps", lambda: None):
+            fields = line.split(None, 5)
+            if path and fields[5:] == [path]:
+                return (fields[3], fields[4]), path
+    except OSError:
+        pass
+    return (b"", b""), b"?"

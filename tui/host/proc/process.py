@@ -1,0 +1,52 @@
+"""A process that cannot be mistaken for a later one with the same number."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tui.host.proc.stat import Stat
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A process by its number and its start, in clock ticks since boot (field 22 of
+    proc_pid_stat(5)). A start of 0 is that of a process that had ended already."""
+
+    pid: int
+    start: int
+
+
+def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
+    """The process that has the number ``pid`` now."""
+    try:
+        return Process(pid, Stat(f"{proc}/{pid}").start)
+    except (OSError, ValueError, IndexError):
+        return Process(pid, 0)
+
+
+def this_process() -> Process:
+    """The process that this is."""
+    return process_of(os.getpid())
+
+
+def is_alive(process: Process) -> bool:
+    """Whether the process still runs; a zombie does not. One that cannot be read, as under a
+    /proc with hidepid, counts as alive while its number is taken."""
+    try:
+        found = Stat(f"/proc/{process.pid}")
+    except (OSError, ValueError, IndexError):
+        return _exists(process.pid)
+    return found.start == process.start != 0 and not found.ended
+
+
+def _exists(pid: int) -> bool:
+    """kill(2) with signal 0; a process that may not be signalled exists."""
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True

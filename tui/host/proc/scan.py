@@ -1,0 +1,51 @@
+"""The process that looks into all others for who has a device, so that nothing of vfiotop
+hangs with it.
+
+    python -I -S -B scan.py PROC DEV BEAT SECONDS [PID:STAGE:START]...
+
+Its stdin has the nodes, ``c 226 1 card1`` a line. Its answer is one Python literal, that of
+``tui.host.proc.processes.scan``. It writes where it is to the file BEAT, so that whoever waits for
+it knows which process keeps it. It takes up to SECONDS for one process; what is done from
+STAGE on is left out for the process PID that was started at START.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+if __name__ == "__main__":  # bare packages: to load the whole model takes longer than a scan
+    _HERE = os.path.dirname(os.path.abspath(__file__))
+    for _name, _up in (("tui", "../.."), ("tui.host", ".."), ("tui.host.proc", ".")):
+        sys.modules[_name] = type(sys)(_name)
+        sys.modules[_name].__path__ = [os.path.normpath(os.path.join(_HERE, _up))]
+
+from tui.host.proc.heartbeat import Heartbeat
+from tui.host.proc.processes import scan
+
+TYPE_CHECKING = False  # typing takes longer to load than all of this
+if TYPE_CHECKING:
+    from tui.host.proc.file_numbers import Number
+
+
+def main() -> int:
+    """Answer what stdin asks."""
+    proc, dev, beat, seconds, *left_out = sys.argv[1:]
+    wanted: dict[Number, str] = {}
+    for line in sys.stdin.read().splitlines():
+        kind, major, minor, name = line.split(" ", 3)
+        wanted[kind, int(major), int(minor)] = name
+    skipped: dict[int, tuple[int, int]] = {}
+    for each in left_out:
+        pid, stage, start = each.split(":")
+        skipped[int(pid)] = int(stage), int(start)
+    try:
+        found = scan(proc, dev, wanted, Heartbeat(int(beat), float(seconds)), skipped)
+    except OSError as error:
+        found = {"error": error.strerror or str(error)}
+    sys.stdout.write(ascii(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

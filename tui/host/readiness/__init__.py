@@ -1,0 +1,1 @@
+"""What the host offers for passthrough: boot, kernel options, modules, VFIO."""

@@ -1,0 +1,151 @@
+"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module.
+
+Of a captured host it is read from what was captured; nothing of this machine is put in the
+place of what was not.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Iterable
+from typing import Literal
+
+from tui.host import sysfs
+from tui.host.readiness.boot import boot
+from tui.host.readiness.boot_files import written
+from tui.host.readiness.kernel_options import options
+from tui.host.readiness.modprobe import module_rules
+from tui.host.readiness.modules import is_built_in, is_loaded, is_there
+from tui.host.sysfs import Attributes
+from tui.host.tree import MACHINE, Tree, exists, text_of
+from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
+from tui.process.privileges import SEARCHED
+
+MODPROBE_S = 10.0
+
+CPUINFO_LIMIT = 1 << 22
+"""Bytes of /proc/cpuinfo: some 1500 a processor."""
+
+_VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
+
+_VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
+"""Of /proc/driver/nvidia/version; the open modules name the machine in between, as "for x86_64"."""
+
+_PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
+"""Of /sys/module/nvidia/version."""
+
+_CMDLINE = "proc/cmdline"
+_UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
+
+
+def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
+    """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
+    loaded, which loads nothing. Of a live host it reads no attribute that takes a device's
+    lock: virtual functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci,
+    virtfnN)."""
+    built_in = is_built_in(root, "vfio_pci")
+    loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
+    booted = boot(root)
+    try:
+        vfs = _vfs(root, gpus)
+    except OSError:
+        vfs = None
+    return Readiness(
+        root=os.geteuid() == 0 if root.is_machine else None,
+        vfio_pci=True if loaded else _vfio_loadable(root),
+        nvidia=nvidia_module(root),
+        with_vfs=None if vfs is None else tuple(a for a, has in vfs.items() if has),
+        unreadable_vfs=tuple(a for a, has in (vfs or {}).items() if has is None),
+        boot=booted,
+        cpu=_cpu(root),
+        vfio_loaded=loaded,
+        vfio_built_in=built_in and loaded,
+        unsafe_interrupts=text_of(root, _UNSAFE).strip() in ("Y", "1"),
+        settings=_settings(root, booted),
+        captured=not root.is_machine,
+    )
+
+
+def _vfio_loaded(root: Tree) -> bool:
+    return exists(root, "sys/bus/pci/drivers/vfio-pci") or (
+        not root.is_machine and is_loaded(root, "vfio_pci") is True
+    )
+
+
+def _vfio_loadable(root: Tree) -> bool | None:
+    if not root.is_machine:
+        return is_there(root, "vfio_pci")
+    try:
+        asked = subprocess.run(
+            ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
+            env={"PATH": SEARCHED},  # neither the user's folders nor their MODPROBE_OPTIONS
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=MODPROBE_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return asked.returncode == 0
+
+
+def _settings(root: Tree, booted: Boot) -> KernelSettings:
+    """An empty command line is one that was not copied: /proc tells no sizes, by which some
+    archivers go."""
+    running = text_of(root, _CMDLINE)
+    options_written, files = written(root, booted)
+    return KernelSettings(
+        running=options(running, f"/{_CMDLINE}") if running.strip() else None,
+        written=options_written,
+        files=files,
+        modules=module_rules(root),
+        modules_disabled=text_of(root, "proc/sys/kernel/modules_disabled").strip() == "1",
+    )
+
+
+def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
+    """vendor_id of the first processor (proc(5), cpuinfo); Hygon's are AMD's."""
+    vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
+    if vendor is None:
+        return None
+    return "intel" if vendor[1] == "GenuineIntel" else "amd"
+
+
+def nvidia_module(root: Tree) -> NvidiaModule | None:
+    """The loaded module, by what /proc and /sys tell of it; ``None`` where it is not loaded."""
+    told = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
+    if told is None and not exists(root, "sys/module/nvidia"):
+        return None
+    version = told[1] if told else text_of(root, "sys/module/nvidia/version").strip()
+    known = version if _PLAIN_VERSION.fullmatch(version) else None
+    return NvidiaModule(known, _modeset(root))
+
+
+def _modeset(root: Tree) -> bool | None:
+    """The parameter modeset of nvidia_drm, which only root may read."""
+    if is_loaded(root, "nvidia_drm") is False:
+        return False
+    told = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
+    return {"Y": True, "1": True, "N": False, "0": False}.get(told)
+
+
+def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
+    """Whether each function has virtual functions. Raises ``OSError``. A copy may have lost the
+    links to them; to read the number in it takes no lock."""
+    devices = root / "sys/bus/pci/devices"
+    found: dict[str, bool | None] = {}
+    for address in gpus:
+        linked = any(name.startswith("virtfn") for name in devices.names(address))
+        found[address] = linked or (_counted(devices / address) if root.is_copied else False)
+    return found
+
+
+def _counted(directory: Tree) -> bool | None:
+    """By sriov_numvfs; ``None`` where the function could have some and that is not there."""
+    at = Attributes(directory)
+    number = at.read("sriov_numvfs", sysfs.count)
+    if number is not None:
+        return number > 0
+    return None if at.read("sriov_totalvfs", sysfs.count) or at.unreadable else False

@@ -1,0 +1,1 @@
+"""What the host uses a PCI function for: disks, networks, input devices."""

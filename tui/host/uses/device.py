@@ -1,0 +1,171 @@
+"""What of the host hangs on a PCI function: disks, network interfaces, input devices.
+
+Read when somebody asks, never while sampling. Directories are listed and attributes read that
+the kernel answers from memory: none takes the device's lock, none waits for the device, and
+none wakes one that sleeps. So ``carrier`` and ``speed`` of an interface (they take the network
+lock) and the strings of a USB device (they take its lock) are not among them.
+
+Source: kernel, Documentation/ABI/testing/sysfs-bus-pci, sysfs-block, sysfs-class-net,
+sysfs-bus-usb.
+"""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterable, Iterator
+
+from tui.host.pci.function import read_class
+from tui.host.sysfs import Attributes
+from tui.host.tree import GONE, MACHINE, Tree
+from tui.host.untrusted import clean
+from tui.host.uses.disks import Blocks
+from tui.host.uses.network import Interfaces
+from tui.model import Attachment, DeviceUse, DeviceUses
+
+FUNCTIONS_LIMIT = 256
+"""Functions that are looked at for one question; a guest has some ten at most."""
+
+FOLDERS_LIMIT = 4096
+"""Directories beneath one function that are visited."""
+
+ENTRIES_LIMIT = 1024
+"""Entries of one of these directories."""
+
+DEPTH_LIMIT = 24
+"""How deep they lie: a partition of a disk behind five USB hubs lies 15 deep."""
+
+INPUTS_LIMIT = 1 << 18
+"""Bytes of the list of input devices: some 300 each."""
+
+HANGS_ON = ("01", "02", "0c03")
+"""Classes whose driver makes children, if anything is there: storage, network, USB."""
+
+NOT_CAPTURED = "what hangs on it, which is not in the capture"
+
+_NO_DEVICES = frozenset({
+    "firmware_node", "holders", "hwmon", "integrity", "iommu", "led", "leds", "mq", "msi_irqs",
+    "power", "ptp", "queue", "queues", "slaves", "statistics", "thermal", "trace", "wakeup",
+})  # fmt: skip
+"""Directories with nothing in them that is looked for."""
+
+_NVME_DISK = re.compile(r"nvme[0-9]{1,9}(?:c[0-9]{1,9})?n[0-9]{1,9}")
+_USB_BUS = re.compile(r"usb[0-9]{1,9}")
+_USB_INTERFACE = re.compile(r"([0-9]{1,9}-[0-9.]{1,32}):[0-9]{1,9}\.[0-9]{1,9}")
+_KBD = re.compile(rb"^H: Handlers=(?:.* )?kbd(?: |$)", re.MULTILINE)
+_HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
+
+
+def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
+    """What hangs on each of the functions that are there. Never raises: what cannot be read is
+    dark."""
+    blocks, interfaces = Blocks(root), Interfaces(root)
+    asked = list(dict.fromkeys(addresses))
+    uses = [_use(root, address, blocks, interfaces) for address in asked[:FUNCTIONS_LIMIT]]
+    uses += [DeviceUse(address, unreadable=("too many were asked for",))
+             for address in asked[FUNCTIONS_LIMIT:]]  # fmt: skip
+    return DeviceUses(tuple(uses), _has_own_keyboard(root))
+
+
+def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> DeviceUse:
+    home = root / "sys/bus/pci/devices" / address
+    folders, whole = _beneath(home)
+    if not root.is_machine:
+        folders = list(dict.fromkeys((*folders, *_linked(root, address))))
+    attached: list[Attachment] = []
+    dark = [] if whole else ["all that hangs on it"]
+    code = read_class(home) or ""
+    for folder in folders:
+        above, _, name = folder.rpartition("/")
+        parent = above.rpartition("/")[2]
+        if parent == "block" or _NVME_DISK.fullmatch(name):
+            partitions = [f for f in folders if f.rpartition("/")[0] == folder]
+            attached += blocks.disk(home, folder, partitions, dark)
+        elif parent == "net":
+            attached.append(interfaces.interface(home / folder, name, dark))
+        elif found := _USB_INTERFACE.fullmatch(name):
+            attached += _input(home / folder, clean(found[1]))
+    if not root.is_machine and code.startswith(HANGS_ON) and not _is_whole(code, folders, attached):
+        dark.append(NOT_CAPTURED)
+    return DeviceUse(address, tuple(dict.fromkeys(attached)), tuple(dict.fromkeys(dark)))
+
+
+def _is_whole(code: str, folders: list[str], attached: list[Attachment]) -> bool:
+    """Whether a capture goes further than to the controller: to a disk, to an interface, or to
+    the root hub of a USB controller, on which nothing else need hang."""
+    if code.startswith("0c03"):
+        return any(_USB_BUS.fullmatch(folder.rpartition("/")[2]) for folder in folders)
+    return bool(attached)
+
+
+def _beneath(home: Tree) -> tuple[list[str], bool]:
+    """The directories beneath one, by path, and whether these are all. No link is followed:
+    they lead to other devices."""
+    found: list[str] = []
+    whole, pending = True, [""]
+    while pending:
+        folder = pending.pop()
+        try:
+            names = sorted(home.names(folder, ENTRIES_LIMIT))
+        except OSError as error:
+            whole = whole and error.errno in GONE
+            continue
+        for name in names:
+            path = f"{folder}/{name}" if folder else name
+            if name in _NO_DEVICES or not _is_folder(home, path):
+                continue
+            if len(found) >= FOLDERS_LIMIT or path.count("/") >= DEPTH_LIMIT:
+                return found, False
+            found.append(path)
+            pending.append(path)
+    return found, whole
+
+
+def _linked(root: Tree, address: str) -> Iterator[str]:
+    """Where the links of a class lead to beneath a function: a capture may have these alone."""
+    for place in ("sys/class/block", "sys/block", "sys/class/net"):
+        try:
+            names = root.names(place, ENTRIES_LIMIT)
+        except OSError:
+            continue
+        for name in sorted(names):
+            try:
+                _, found, below = root.target(f"{place}/{name}").partition(f"/{address}/")
+            except OSError:
+                continue
+            if found:
+                yield below
+
+
+def _is_folder(home: Tree, path: str) -> bool:
+    try:
+        home.target(path)
+    except OSError:  # no link
+        try:
+            return stat.S_ISDIR(home.mode(path))
+        except OSError:
+            return False
+    return False
+
+
+def _has_own_keyboard(root: Tree) -> bool:
+    """Whether a keyboard answers on the i8042, in /proc/bus/input/devices (kernel:
+    drivers/input/input.c): a block with that place and the handler of keyboards."""
+    try:
+        data = root.read("proc/bus/input/devices", INPUTS_LIMIT) or b""
+    except OSError:
+        return False
+    blocks = data.split(b"\n\n")
+    return any(b"Phys=isa0060/serio" in block and _KBD.search(block) for block in blocks)
+
+
+def _input(folder: Tree, name: str) -> list[Attachment]:
+    """A keyboard or another input device, by what its USB interface says of itself."""
+    at = Attributes(folder)
+    if at.read("bInterfaceClass", str) != _HID:
+        return []
+    protocol = at.read("bInterfaceProtocol", str)
+    if protocol == _KEYBOARD:
+        return [Attachment("keyboard", name, "is a keyboard")]
+    kind = "a mouse" if protocol == _MOUSE else "an input device"
+    return [Attachment("input", name, f"is {kind}")]

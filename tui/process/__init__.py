@@ -1,0 +1,1 @@
+"""This process: its output, files, privileges, signals, and how it reports a defect."""

@@ -1,0 +1,93 @@
+"""The last resort: an exception that nobody expected, as one line and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tui.process import output
+
+FAILED, STUCK = 1, 3
+
+LOOK = "It may have been done all the same: `vfiotop status` and `vfiotop recover` tell"
+
+_LIMITS = {
+    errno.EMFILE: "too many files are open: raise the limit (`ulimit -n`)",
+    errno.ENFILE: "too many files are open on this machine",
+    errno.ENOMEM: "not enough memory: raise the limit (`ulimit -v`), or free some",
+    errno.EAGAIN: "no further process or thread may start: raise the limit (`ulimit -u`, "
+    "`ulimit -v`, or pids.max of the control group)",
+}
+"""What the system refuses to anybody, by errno."""
+
+
+class OutcomeUnknown(Exception):
+    """Something failed, as its cause tells, after a deed may have begun."""
+
+
+@contextmanager
+def may_have_begun(*expected: type[Exception]) -> Iterator[None]:
+    """Within it a deed begins. What fails there unexpectedly leaves its outcome open."""
+    try:
+        yield
+    except expected:
+        raise
+    except Exception as error:
+        raise OutcomeUnknown from error
+
+
+def excuse(error: Exception) -> int:
+    """Tell an unexpected ``error`` in one line, or with VFIOTOP_DEBUG=1 as a traceback; the
+    exit code."""
+    cause = error.__cause__ if isinstance(error, OutcomeUnknown) and error.__cause__ else error
+    if debugging():
+        import traceback  # noqa: PLC0415
+
+        for line in "".join(traceback.format_exception(cause)).splitlines():
+            output.note(line)
+    if isinstance(error, OutcomeUnknown):
+        output.complain(f"{sentence(cause)}. {LOOK}")
+        return STUCK
+    output.complain(sentence(cause))
+    return FAILED
+
+
+def debugging() -> bool:
+    """Whether tracebacks are wanted."""
+    return os.environ.get("VFIOTOP_DEBUG", "0") not in ("", "0")
+
+
+def sentence(error: BaseException) -> str:
+    """What failed, and what to do."""
+    reached = limit(error)
+    if reached is not None:
+        return reached
+    if isinstance(error, RecursionError):
+        return "something that was read is nested too deeply; VFIOTOP_DEBUG=1 shows where"
+    if isinstance(error, ImportError):
+        return f"a part of vfiotop cannot be loaded ({error}); install it again"
+    what = f"{type(error).__name__}: {output.short(str(error), 200)}"
+    return f"an unexpected error ({what}); please report it with what VFIOTOP_DEBUG=1 shows"
+
+
+def hush() -> None:
+    """Keep Python from printing tracebacks by itself, of a thread that dies or of an object
+    that is deleted, unless they are wanted: on the screen they would be in the way."""
+    if not debugging():
+        sys.unraisablehook = lambda _unraisable: None
+        threading.excepthook = lambda _arguments: None
+
+
+def limit(error: BaseException) -> str | None:
+    """The sentence for a limit of the system that was reached; ``None`` for other errors."""
+    if isinstance(error, MemoryError) or "failed to map segment" in str(error):  # ld.so(8)
+        return _LIMITS[errno.ENOMEM]
+    if isinstance(error, OSError):
+        return _LIMITS.get(error.errno or 0)
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return _LIMITS[errno.EAGAIN]
+    return None

@@ -1,0 +1,31 @@
+"""Where vfiotop keeps what is the user's: configuration and state, by the XDG rules.
+
+Root's are in root's own home: HOME and XDG_* may still be those of whoever called sudo, who
+could put links where root writes.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_config_path, user_state_path
+
+from tui.process.privileges import home, is_roots_own
+
+
+def config_folder() -> Path:
+    """XDG_CONFIG_HOME/vfiotop."""
+    return _own(user_config_path("vfiotop"), ".config")
+
+
+def state_folder() -> Path:
+    """XDG_STATE_HOME/vfiotop."""
+    return _own(user_state_path("vfiotop"), ".local/state")
+
+
+def _own(folder: Path, usual: str) -> Path:
+    """XDG's rules have a relative path ignored (basedir-spec)."""
+    if os.geteuid() == 0 and not (folder.is_absolute() and is_roots_own(folder)):
+        return Path(home(), usual, "vfiotop")
+    return folder if folder.is_absolute() else Path.home() / usual / "vfiotop"

@@ -1,0 +1,1 @@
+"""Readings and plans as JSON for programs and as text for people."""

@@ -1,0 +1,203 @@
+"""What ``vfiotop status`` prints: one view of the host, as JSON for programs and as
+text (``tui.report.status_text``) for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from tui.model import (
+    CardReading,
+    Gpu,
+    Guest,
+    Holders,
+    HostView,
+    Metrics,
+    NvidiaModel,
+    Swap,
+    Viability,
+)
+from tui.report.status_text import as_text
+
+__all__ = ["SCHEMA", "as_json", "as_text"]
+
+SCHEMA = 1
+"""Of the JSON. Keys may be added to a schema; none is renamed or dropped."""
+
+
+def as_json(
+    view: HostView,
+    taken_at: datetime,
+    libvirt_uri: str | None = None,
+    holders: Holders | None = None,
+) -> dict[str, Any]:
+    """The view as JSON values, schema 1. What is not known is null, never 0.
+
+    ``libvirt_uri`` is named where libvirt itself could not be reached; ``holders`` are of
+    all functions of the GPUs, where that was looked at.
+    """
+    return {
+        "schema": SCHEMA,
+        "taken_at": taken_at.isoformat(),
+        "host": _host(view, libvirt_uri),
+        "gpus": [_gpu(gpu, taken_at, holders) for gpu in view.gpus],
+        "groups": _groups(view),
+        "ungrouped": [f.address for g in view.groups if g.id is None for f in g.functions],
+        "viability": {gpu.address: _viability(gpu.viability) for gpu in view.gpus},
+        "guests": [_guest(guest) for guest in view.guests],
+        "checks": [
+            {"id": c.id, "subject": c.subject, "verdict": c.verdict, "why": c.why, "fix": c.fix}
+            for c in view.checks
+        ],
+        "swap": _swap(view.swap) if view.swap else None,
+        "problems": [{"source": source, "why": why} for source, why in view.problems],
+    }
+
+
+def _host(view: HostView, uri: str | None) -> dict[str, Any]:
+    return {
+        "name": view.facts.name if view.facts else None,
+        "kernel": view.facts.kernel if view.facts else None,
+        "iommu": {
+            "enabled": view.iommu_enabled,
+            "kind": view.iommu_kind,
+            "groups": view.iommu_groups,
+        },
+        "libvirt": {
+            "uri": view.libvirt_uri or uri,
+            "version": view.libvirt_version,
+            "error": view.problem("guests"),
+        },
+        "nvidia_driver": view.nvidia_driver,
+    }
+
+
+def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any]:
+    function, vitals, reading = gpu.function, gpu.vitals, gpu.reading
+    return {
+        "address": function.address,
+        "vendor": function.vendor,
+        "device": function.device,
+        "name": gpu.name,
+        "role": gpu.role,
+        "owner": gpu.owner,
+        "guest_uuid": gpu.guest_uuid,
+        "taken_by": asdict(gpu.taken_by) if gpu.taken_by is not None else None,
+        "may_be_taken": gpu.may_be_taken,
+        "driver": function.driver,
+        "iommu_group": function.iommu_group,
+        "companions": [f.address for f in gpu.companions],
+        "boot_vga": function.boot_vga,
+        "runtime_status": vitals.runtime_status if vitals else None,
+        "power_state": vitals.power_state if vitals else None,
+        "nvidia": _nvidia(gpu.nvidia) if gpu.nvidia else None,
+        "source": reading.source if reading else None,
+        "age_s": _age(reading, taken_at),
+        "metrics": _metrics(reading),
+        "throttle": _throttle(reading),
+        "processes": _processes(reading),
+        "holders": _holders(gpu, holders),
+        "lost": reading.lost if reading else None,
+        "remarks": list(reading.remarks) if reading else None,
+        "no_reading": gpu.no_reading,
+        "half_bound": gpu.half_bound,
+    }
+
+
+def _nvidia(model: NvidiaModel) -> dict[str, str | None]:
+    return {"family": model.family, "brand": model.brand, "form": model.form}
+
+
+def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
+    """Null where nobody was found and not everybody could be seen. What lets go by itself is
+    none."""
+    if holders is None:
+        return None
+    found = holders.of([f.address for f in (gpu.function, *gpu.companions)])
+    others = [asdict(holder) for holder in found if not holder.ours]
+    return others if others or holders.complete else None
+
+
+def _age(reading: CardReading | None, now: datetime) -> float | None:
+    """Seconds since the reading was taken."""
+    if reading is None or reading.taken_at is None:
+        return None
+    return max(0.0, round((now - reading.taken_at).total_seconds(), 3))
+
+
+def _metrics(reading: CardReading | None) -> dict[str, float | int | None] | None:
+    """All numbers by the names of ``Metrics``; null where there is no reading."""
+    if reading is None:
+        return None
+    return {name: getattr(reading.metrics, name) for name in Metrics.names() if name != "throttle"}
+
+
+def _throttle(reading: CardReading | None) -> list[str] | None:
+    """What holds the card back; empty: nothing does; null: not known."""
+    causes = reading.metrics.throttle if reading else None
+    return None if causes is None else list(causes)
+
+
+def _processes(reading: CardReading | None) -> list[dict[str, Any]] | None:
+    if reading is None or reading.processes is None:
+        return None
+    return [asdict(process) for process in reading.processes]
+
+
+def _swap(swap: Swap) -> dict[str, Any]:
+    """``step`` counts from 0 among ``steps``; ``interrupted``: it waits for `recover`."""
+    return {
+        "id": swap.id,
+        "address": swap.address,
+        "moves": list(swap.moves),
+        "direction": swap.direction,
+        "state": swap.state,
+        "step": swap.step,
+        "steps": list(swap.steps),
+        "message": swap.message,
+        "began_at": swap.began_at.isoformat(),
+        "step_began_at": swap.step_began_at.isoformat(),
+        "interrupted": swap.interrupted,
+    }
+
+
+def _groups(view: HostView) -> list[dict[str, Any]]:
+    groups = ((g.id, [f.address for f in g.functions]) for g in view.groups if g.id is not None)
+    return [{"id": number, "devices": devices} for number, devices in sorted(groups)]
+
+
+def _viability(viability: Viability) -> dict[str, Any]:
+    return {
+        "viable": viability.viable,
+        "moves": list(viability.moves),
+        "blockers": [asdict(blocker) for blocker in viability.blockers],
+        "reason": viability.reason,
+    }
+
+
+def _guest(guest: Guest) -> dict[str, Any]:
+    """``hostdevs`` is null where the definition could not be read: unknown, not none. Beside a
+    ``problem`` there may be more than are listed."""
+    domain = guest.domain
+    known = domain.addresses or domain.problem is None
+    return {
+        "name": domain.name,
+        "uuid": domain.uuid,
+        "state": domain.state,
+        "allowed": guest.allowed,
+        "persistent": domain.persistent,
+        "hostdevs": list(domain.addresses) if known else None,
+        "vcpus": domain.vcpus,
+        "cpu_pct": domain.cpu_pct,
+        "memory_mib": domain.memory_mib,
+        "memory_used_mib": domain.memory_used_mib,
+        "disk_read_bps": domain.disk_read_bps,
+        "disk_write_bps": domain.disk_write_bps,
+        "net_rx_bps": domain.net_rx_bps,
+        "net_tx_bps": domain.net_tx_bps,
+        "started_at": domain.started_at.isoformat() if domain.started_at else None,
+        "agent": domain.agent,
+        "gpu_driver": guest.driver_version,
+        "problem": domain.problem,
+    }

@@ -1,0 +1,35 @@
+"""What can be done about a captured host: by its owner, on it, and not by a key pressed here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from tui.model import Check
+from tui.rules.family import NEWER_NAMES
+from tui.rules.isolation import UNREADABLE
+
+_BY_KEY = re.compile(r"\b(?:press|choose it(?: again)? with|change that with) [a-z], or ")
+_BY_ROOT = re.compile(r"\brun (?:vfiotop|this) as root\b")
+_THERE = {
+    UNREADABLE: "capture it again, as root and with all of its links",
+    NEWER_NAMES: "capture it with a newer list of PCI names (/usr/share/misc/pci.ids)",
+    "in the configuration": "in a configuration for this host (--config FILE)",
+}
+
+
+def of_its_owner(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
+    """The checks, on a captured host with those fixes that its owner can apply."""
+    if not captured:
+        return tuple(checks)
+    return tuple(replace(check, fix=by_its_owner(check.fix)) for check in checks)
+
+
+def by_its_owner(fix: str | None) -> str | None:
+    """What the owner of a captured host does in place of somebody who is on it."""
+    if fix is None:
+        return None
+    for here, there in _THERE.items():
+        fix = fix.replace(here, there)
+    return _BY_ROOT.sub("capture it as root", _BY_KEY.sub("", fix))

@@ -1,0 +1,175 @@
+"""What a person does to fix a check, to the letter where the host is known well enough."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from tui.model import Boot, KernelOption, ModuleRule, Readiness
+from tui.rules.kernel_settings import VFIO, Setting, without
+
+_GRUB = {
+    "debian": "update-grub", "proxmox": "update-grub",
+    "suse": "grub2-mkconfig -o /boot/grub2/grub.cfg",
+}  # fmt: skip
+"""What makes GRUB's menu anew (grub-mkconfig(8)); where no other is known, the plain tool."""
+
+_IMAGES = {
+    "arch": "mkinitcpio -P", "endeavouros": "reinstall-kernels",
+    "proxmox": "proxmox-boot-tool refresh", "suse": "sdbootutil update-all-entries",
+    "debian": "kernel-install add $(uname -r) /boot/vmlinuz-$(uname -r)",
+}  # fmt: skip
+"""What takes over /etc/kernel/cmdline; else kernel-install(8) for all kernels, which it finds
+where Debian has none: below /usr/lib/modules."""
+
+
+def kernel_option(option: str, boot: Boot) -> str:
+    """How the kernel gets an ``option`` at its next start."""
+    return change(boot, add=(option,))
+
+
+def change(
+    boot: Boot, add: Sequence[str] = (), drop: Sequence[str] = (), places: Sequence[str] = ()
+) -> str:
+    """How the kernel gets options at its next start, and others no more; ``places`` are where
+    the latter stand."""
+    command = _command(boot, add, drop)
+    if command is not None:
+        return f"run `{command}` and reboot"
+    place, tool = _place(boot)
+    there = " and ".join(dict.fromkeys(places)) or place
+    if boot.distribution == "nixos":
+        place = there = "boot.kernelParams"
+        add, drop = [f'"{word}"' for word in add], [f'"{word}"' for word in drop]
+    deeds = []
+    if drop:
+        deeds.append(f"take {' and '.join(drop)} out of {there}")
+    if add:
+        deeds.append(f"add {' and '.join(add)} to {place}")
+    return f"{', '.join(deeds)}{_then(tool)}"
+
+
+def apply(boot: Boot, option: KernelOption) -> str:
+    """What makes an option count that stands in one of the boot loader's files."""
+    command = _command(boot, (option.text,), ())
+    if command is not None and "/loader/entries/" not in option.file:
+        return f"run `{command}` and reboot"
+    tool = None if "/loader/entries/" in option.file else _place(boot)[1]
+    return _then(tool).removeprefix(", ").removeprefix(" and ")
+
+
+def change_on(
+    readiness: Readiness,
+    drop: Sequence[KernelOption],
+    written: Sequence[KernelOption],
+    add: Sequence[str] = (),
+) -> str:
+    """How the options in ``drop`` go from the command line; ``written`` are those in the boot
+    loader's own files. Where the files do not have them, they only have to be followed. A command
+    of the host needs no file."""
+    boot, settings = readiness.boot, readiness.settings
+    texts = list(dict.fromkeys(option.text for option in drop))
+    by_command = _command(boot, add, texts) is not None
+    unclear = any("$" in option.text for option in settings.written)  # a shell's, not expanded
+    if by_command or written or unclear or not settings.files:
+        return change(boot, add, texts, [option.place for option in written])
+    files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
+    lacks = f"{files} {'does' if len(settings.files) == 1 else 'do'} not have"
+    if add:
+        return f"{change(boot, add)}; {lacks} {' and '.join(texts)}"
+    follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
+    return (
+        f"take {' and '.join(texts)} off the kernel's command line: {lacks} "
+        f"{'it' if len(texts) == 1 else 'them'}, so {follow}"
+    )
+
+
+def lift(found: Sequence[Setting], readiness: Readiness) -> str:
+    """What takes back settings that keep vfio-pci from being loaded; other modules that they
+    name stay named."""
+    deeds = [
+        f"take `{rule.text}` out of {rule.place}" for rule in found if isinstance(rule, ModuleRule)
+    ]
+    options = [option for option in found if isinstance(option, KernelOption)]
+    if options:
+        texts = {option.text for option in options}
+        written = [option for option in readiness.settings.written if option.text in texts]
+        rest = [without(option, VFIO) for option in options]
+        add = list(dict.fromkeys(text for text in rest if text))
+        deeds.append(change_on(readiness, options, written, add))
+    return "; ".join(deeds)
+
+
+def _then(tool: str | None) -> str:
+    return " and reboot" if tool is None else f", run `{tool}` and reboot"
+
+
+def _command(boot: Boot, add: Sequence[str], drop: Sequence[str]) -> str | None:
+    """The command that changes the options by itself, where the host has one."""
+    if boot.distribution == "ostree":
+        words = [f"--append-if-missing={word}" for word in add]
+        words += [f"--delete-if-present={word}" for word in drop]
+        return shlex.join(["rpm-ostree", "kargs", *words])
+    if (boot.loader, boot.distribution) == ("grub", "fedora"):
+        words = [f"--args={' '.join(add)}"] if add else []
+        words += [f"--remove-args={' '.join(drop)}"] if drop else []
+        return shlex.join(["grubby", "--update-kernel=ALL", *words])
+    if (boot.loader, boot.distribution) == ("systemd-boot", "pop"):
+        words = [word for each in drop for word in ("-d", each)]
+        words += [word for each in add for word in ("-a", each)]
+        return shlex.join(["kernelstub", *words])
+    return None
+
+
+def _place(boot: Boot) -> tuple[str, str | None]:
+    """Where a person writes an option, and what takes it over from there."""
+    if boot.distribution == "nixos":
+        return "boot.kernelParams", "nixos-rebuild boot"
+    find = {
+        "grub": _grub, "systemd-boot": _systemd_boot, "limine": _limine, "refind": _refind,
+    }.get(boot.loader or "", _general)  # fmt: skip
+    return find(boot)
+
+
+def _general(_: Boot) -> tuple[str, str | None]:
+    return "the kernel's command line in the boot loader's settings", None
+
+
+def _grub(boot: Boot) -> tuple[str, str | None]:
+    if boot.file == "/etc/kernel/cmdline":
+        return _cmdline(boot)
+    tool = _GRUB.get(boot.distribution or "", "grub-mkconfig -o /boot/grub/grub.cfg")
+    return f"GRUB_CMDLINE_LINUX_DEFAULT in {boot.file or '/etc/default/grub'}", tool
+
+
+def _systemd_boot(boot: Boot) -> tuple[str, str | None]:
+    if boot.file == "/etc/sdboot-manage.conf":
+        return f"LINUX_OPTIONS in {boot.file}", "sdboot-manage gen"
+    if boot.file == "/etc/kernel/cmdline":
+        return _cmdline(boot)
+    where = boot.file or "loader/entries on the EFI partition"
+    return f"the options line of the entry in {where}", None
+
+
+def _cmdline(boot: Boot) -> tuple[str, str | None]:
+    tool = _IMAGES.get(boot.distribution or "", "kernel-install add-all")
+    return boot.file or "/etc/kernel/cmdline", tool
+
+
+def _limine(boot: Boot) -> tuple[str, str | None]:
+    if boot.file == "/etc/default/limine":
+        return f"KERNEL_CMDLINE[default] in {boot.file}", "limine-update"
+    where = boot.file or "limine.conf on the EFI partition"
+    return f"the cmdline line of the entry in {where}", None
+
+
+def _refind(boot: Boot) -> tuple[str, str | None]:
+    return f"the options in quotes in {boot.file or '/boot/refind_linux.conf'}", None
+
+
+def module_at_boot(name: str, boot: Boot) -> str:
+    """How a module is loaded now and at each start: modules-load.d(5), which NixOS writes."""
+    if boot.distribution == "nixos":
+        return f'add "{name}" to boot.kernelModules and run `nixos-rebuild switch`'
+    word, file = shlex.quote(name), shlex.quote(f"/etc/modules-load.d/{name}.conf")
+    return f"`modprobe {word}`, and at each start: `echo {word} > {file}`"

@@ -1,0 +1,159 @@
+"""What the kernel's command line and modprobe.d say against passthrough, and what they already
+ask for. The last of several options counts where the kernel lets a later one take it back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from tui.model import KernelOption, KernelSettings, ModuleRule
+
+Cpu = Literal["intel", "amd"] | None
+
+Setting = KernelOption | ModuleRule
+
+VFIO = frozenset({"vfio_pci", "vfio_pci_core", "vfio", "vfio_iommu_type1", "vfio_virqfd"})
+"""The modules without which no card is lent."""
+
+_NOTHING = re.compile(
+    r"(?:(?:(?:/usr)?/bin/)?env\s+)?(?:(?:/usr)?/bin/)?(?:true|false)|:|exit(?:\s+[0-9]+)?"
+)
+"""Commands that load nothing."""
+
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_THEN = re.compile(r"\s*(?:;|&&|\|\|)\s*")
+
+
+def says(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
+    """Each part between commas of each option of that name."""
+    return [
+        (option, part)
+        for option in options
+        if option.name == name
+        for part in (option.value or "").split(",")
+    ]
+
+
+def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOption | None:
+    """The last option of that name with one of the ``parts``, where that one is the first of
+    them; the others take it back. The kernel compares beginnings (drivers/iommu)."""
+    last = None
+    for option, part in says(options, name):
+        found = next((each for each in parts if part.startswith(each)), None)
+        if found is not None:
+            last = option if found == parts[0] else None
+    return last
+
+
+def iommu_off(options: Sequence[KernelOption], cpu: Cpu) -> tuple[KernelOption, ...]:
+    """The options that keep the IOMMU off (kernel-parameters.txt). ``amd_iommu`` and ``iommu``
+    know nothing that takes ``off`` back."""
+    found = [option for option, part in says(options, "iommu") if part.startswith("off")]
+    if cpu != "intel":
+        found += [option for option, part in says(options, "amd_iommu") if part.startswith("off")]
+    if cpu != "amd" and (intel := _last(options, "intel_iommu", "off", "on")) is not None:
+        found.append(intel)
+    if (acpi := _last(options, "acpi", "off", "force", "on")) is not None:
+        found.append(acpi)  # the firmware's tables tell where the IOMMU is
+    return tuple(dict.fromkeys(found))
+
+
+def intel_on(options: Sequence[KernelOption]) -> KernelOption | None:
+    """The option that asks for Intel's IOMMU."""
+    return _last(options, "intel_iommu", "on", "off")
+
+
+def interrupts_off(options: Sequence[KernelOption]) -> KernelOption | None:
+    """The option that turns interrupt remapping off, without which VFIO refuses a group."""
+    last = None
+    for option in options:
+        if option.name == "nointremap":
+            last = option
+        elif option.name == "intremap":
+            parts = (option.value or "").split(",")
+            last = option if "off" in parts else None if "on" in parts else last
+    return last
+
+
+def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
+    """What keeps the kernel or modprobe from loading vfio-pci at all."""
+    found: list[Setting] = []
+    for option in settings.in_force:
+        listed = option.name == "module_blacklist" and _lists(option, VFIO)
+        if listed or (option.name == "nomodule" and option.value not in ("0", "n", "N")):
+            found.append(option)
+    found += [
+        rule for rule in settings.modules
+        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
+    ]  # fmt: skip
+    return tuple(found)
+
+
+def _loads_nothing(command: str) -> bool:
+    """Whether a shell that runs the command in modprobe's place loads no module for certain.
+    kmod runs it with system(3), and leaves out a rule without one (libkmod-config.c)."""
+    parts = _THEN.split(_COMMENT.sub("", command).strip())
+    return bool(command.strip()) and all(not part or _NOTHING.fullmatch(part) for part in parts)
+
+
+def skips_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
+    """What keeps vfio-pci from being loaded by itself: it can still be loaded by its name, but
+    not by libvirt, which heeds blacklists (``modprobe -b``)."""
+    name = frozenset({"vfio_pci"})
+    found: list[Setting] = [
+        option for option in settings.in_force
+        if option.name in ("modprobe.blacklist", "rd.driver.blacklist") and _lists(option, name)
+    ]  # fmt: skip
+    found += [r for r in settings.modules if r.directive == "blacklist" and r.module in name]
+    return tuple(found)
+
+
+def _lists(option: KernelOption, modules: frozenset[str]) -> bool:
+    listed = (option.value or "").split(",")
+    return any(name.replace("-", "_") in modules for name in listed)
+
+
+def without(option: KernelOption, modules: frozenset[str]) -> str | None:
+    """The option with none of the ``modules`` in its list; None where nothing is left."""
+    left = [
+        name for name in (option.value or "").split(",")
+        if name and name.replace("-", "_") not in modules
+    ]  # fmt: skip
+    head = option.text.partition("=")[0]
+    return f"{head}={','.join(left)}" if left else None
+
+
+def parameter(settings: KernelSettings, module: str, name: str) -> Setting | None:
+    """Where a module gets a parameter from: the last of the command line, which goes before
+    modprobe.d, else the last of modprobe.d (kmod: libkmod-config.c)."""
+    given = [o for o in settings.in_force if o.name == f"{module}.{name}"]
+    rules = [
+        rule for rule in settings.modules
+        if rule.directive == "options" and rule.module == module
+        and value_in(rule, name) is not None
+    ]  # fmt: skip
+    return given[-1] if given else rules[-1] if rules else None
+
+
+def value_in(setting: Setting, name: str) -> str | None:
+    """The value that a setting gives to a parameter; a flag's is ``1``."""
+    if isinstance(setting, KernelOption):
+        return "1" if setting.value is None else setting.value
+    values = [
+        value if equals else "1"
+        for word in setting.rest.split()
+        for key, equals, value in [word.partition("=")]
+        if key.replace("-", "_") == name
+    ]
+    return values[-1] if values else None
+
+
+def is_true(value: str | None) -> bool:
+    """A flag as the kernel reads it (lib/kstrtox.c: kstrtobool)."""
+    return value is not None and value.lower().startswith(("1", "y", "t", "on"))
+
+
+def placed(settings: Iterable[Setting]) -> str:
+    """Settings with where they stand."""
+    return ", ".join(f"{each.text} ({each.place})" for each in settings)

@@ -1,0 +1,29 @@
+"""The rules of GeForce passthrough that are looked at all the time, on the last readings and
+without a closer look at the host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Check, Guests, HostView, Unavailable
+from tui.rules import guest_checks, r465
+from tui.rules.check_input import local_guests
+
+
+def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
+    """Their checks; none where there is no GPU."""
+    return tuple(_checks(view, guests)) if view.gpus else ()
+
+
+def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
+    # The one that somebody else can break at any time comes first.
+    yield r465.one_vm(view.gpus, local_guests(guests))
+    gpu = view.guest_gpu
+    if gpu is not None:
+        yield r465.family(gpu)
+        yield r465.not_shared(gpu)
+        yield r465.two_gpus(gpu, view)
+        for guest in view.guests:
+            # A driver that is not known is told of in the panel, where the guest's readings are.
+            if guest.driver_version is not None and gpu.guest_uuid == guest.domain.uuid:
+                yield guest_checks.driver(guest.domain, guest.driver_version)

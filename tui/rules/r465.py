@@ -1,0 +1,217 @@
+"""NVIDIA's rules of GeForce passthrough (R465), on a card and on all guests of a host."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Readiness, Unavailable
+from tui.rules import vfio_users
+from tui.rules.family import family_fix, newer_names, r465_family
+from tui.rules.holder_checks import how_to_stop
+
+ONE_VM = "r465.one-vm"
+
+MAKER = "who made the card cannot be read"
+
+CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
+"""Brands that the rules are for. Professional cards are exempt."""
+
+UNSURE: tuple[Brand, ...] = ("unknown", "mining")
+"""Brands of which it is not known whether the rules are for them."""
+
+
+def restricted(gpu: Gpu) -> bool:
+    """Whether the rules of GeForce passthrough are for this card."""
+    return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
+
+
+def unsure(gpu: Gpu) -> bool:
+    """Whether that is not known."""
+    return gpu.nvidia is not None and gpu.nvidia.brand in UNSURE
+
+
+def _may_be_restricted(gpu: Gpu) -> bool:
+    return restricted(gpu) or unsure(gpu) or "vendor" in gpu.function.unreadable
+
+
+def family(gpu: Gpu) -> Check:
+    """r465.family: whether NVIDIA supports the card in a guest."""
+    if "vendor" in gpu.function.unreadable:
+        return Check("r465.family", gpu.address, "unknown", MAKER)
+    if gpu.nvidia is None:
+        return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
+    if "device" in gpu.function.unreadable:
+        return Check("r465.family", gpu.address, "unknown", "its device id cannot be read")
+    verdict, why = r465_family(gpu.nvidia)
+    fix = family_fix(gpu.nvidia, newer_names(gpu.function)) if verdict == "unknown" else None
+    return Check("r465.family", gpu.address, verdict, why, fix)
+
+
+def one_vm(
+    gpus: Sequence[Gpu],
+    guests: Guests | Unavailable,
+    *,
+    coming: str | None = None,
+    others: int = 1,
+    subject: str | None = None,
+) -> Check:
+    """r465.one-vm: at most ``others`` guests with a GeForce card run beside the one
+    whose UUID is ``coming``, over all domains, transient ones and those of any name too, and
+    over those of which libvirt does not know."""
+    every = () if isinstance(guests, Unavailable) else guests.domains
+    domains = [d for d in every if d.uuid != coming]
+    runs = _users([gpu for gpu in gpus if restricted(gpu)], domains)
+    if len(runs) > others:
+        few = ", ".join(user.words for user in runs[:4])
+        return Check(
+            ONE_VM, subject, "fail",
+            f"{few} {'runs' if len(runs) == 1 else 'run'} with a GeForce card: NVIDIA allows "
+            "one such guest on a host",
+            f"{_ends(runs[others:][:4])} first",
+        )  # fmt: skip
+    if isinstance(guests, Unavailable):
+        return _without_domains(gpus, guests, subject)
+    own = {a for d in every if d.uuid == coming for a in d.functions} | {subject}
+    rest = [gpu for gpu in gpus if gpu.address not in own]
+    doubt = _doubt(gpus, rest, domains, runs, others)
+    if doubt is not None:
+        return Check(ONE_VM, subject, "unknown", *doubt)
+    if runs:
+        return Check(ONE_VM, subject, "pass", f"{runs[0].words} alone runs with a GeForce card")
+    return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest with a GeForce "
+                 "card runs")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    """A guest that runs with a card: its UUID or pid, it in a sentence, and what ends it.
+    ``domain`` is its name where libvirt knows it."""
+
+    key: str | int | None
+    words: str
+    end: str
+    domain: str | None = None
+
+
+def _users(gpus: Iterable[Gpu], domains: Iterable[Domain]) -> list[_User]:
+    """Who runs with one of the cards: domains, and processes of which libvirt does not know."""
+    cards = {gpu.address: gpu for gpu in gpus}
+    running = [d for d in domains if d.active and cards.keys() & set(d.addresses)]
+    processes = {gpu.taken_by.pid: gpu.taken_by for gpu in cards.values() if gpu.taken_by}
+    return [
+        *(_User(d.uuid, f"“{d.name}”", f"shut down {d.name}", d.name) for d in running),
+        *(
+            _User(each.pid, vfio_users.words(each), how_to_stop(each))
+            for each in processes.values()
+        ),
+    ]
+
+
+def _ends(users: Sequence[_User]) -> str:
+    names = [user.domain for user in users if user.domain is not None]
+    ends = [f"shut down {', '.join(names)}"] if names else []
+    return "; ".join([*ends, *(user.end for user in users if user.domain is None)])
+
+
+def _doubt(
+    gpus: Sequence[Gpu], rest: Sequence[Gpu], domains: Sequence[Domain], runs: Sequence[_User],
+    others: int,
+) -> tuple[str, str | None] | None:  # fmt: skip
+    """Why more than ``others`` guests may run with a GeForce card beside those that do, and
+    what to do about that. ``rest`` are the cards that somebody else may have."""
+    unnamed = [gpu for gpu in gpus if unsure(gpu)]
+    unclear = [user for user in _users(unnamed, domains) if user not in runs]
+    if unclear and len(runs) + len(unclear) > others:
+        name = min(user.words for user in unclear)
+        fixes = (newer_names(gpu.function) for gpu in unnamed)
+        return (f"whether the card of {name} is a GeForce is not known",
+                next((fix for fix in fixes if fix), None))  # fmt: skip
+    unread = [d.name for d in domains if d.problem or d.state == "unknown"]
+    if unread:
+        return f"what “{unread[0]}” has cannot be read", None
+    dark = [gpu for gpu in rest if gpu.may_be_taken and (restricted(gpu) or gpu in unnamed)]
+    if not dark or len(runs) + len(unclear) + len(dark) <= others:
+        return None
+    told = [f"{user.words} runs with a GeForce card" for user in runs]
+    told.append(f"whether a guest has {' or '.join(gpu.address for gpu in dark[:4])} is not seen")
+    seen = [gpu.vitals.users for gpu in dark if gpu.vitals is not None]
+    return ", and ".join(told), next((users.fix for users in seen if users is not None), None)
+
+
+def _without_domains(gpus: Sequence[Gpu], guests: Unavailable, subject: str | None) -> Check:
+    if gpus and not any(_may_be_restricted(gpu) for gpu in gpus):
+        return Check(ONE_VM, subject, "pass", "no card of the host is a GeForce")
+    return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
+
+
+def one_vm_for(
+    gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable, coming: str | None = None
+) -> Check:
+    """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
+    if "vendor" in gpu.function.unreadable:
+        return Check(ONE_VM, gpu.address, "unknown", MAKER)
+    unclear = unsure(gpu)
+    if not restricted(gpu) and not unclear:
+        return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
+    found = one_vm(gpus, guests, coming=coming, others=0, subject=gpu.address)
+    if unclear and found.verdict == "fail":
+        why = f"whether it is a GeForce card is not known, and {found.why}"
+        return replace(found, verdict="unknown", why=why)
+    return found
+
+
+def sriov(gpu: Gpu, readiness: Readiness) -> Check:
+    """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
+    with_vfs = readiness.with_vfs
+    if with_vfs is None or gpu.address in readiness.unreadable_vfs:
+        return Check("r465.sriov", gpu.address, "unknown",
+                     "whether the card has virtual functions cannot be read")  # fmt: skip
+    if gpu.address in with_vfs:
+        return Check(
+            "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
+            f"echo 0 > {shlex.quote(f'/sys/bus/pci/devices/{gpu.address}/sriov_numvfs')}",
+        )  # fmt: skip
+    return Check("r465.sriov", gpu.address, "pass", "the card has no virtual functions")
+
+
+def two_gpus(gpu: Gpu, view: HostView) -> Check:
+    """host.two-gpus: another card stays with the host."""
+    others = [other for other in view.gpus if other.address not in gpu.viability.moves]
+    rest = [other for other in others if other.owner == "host"]
+    if rest:
+        return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
+    dark = [other for other in others if other.owner == "unknown"]
+    if dark:
+        return Check(
+            "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
+        )
+    idle = [o for o in others if o.function.driver is not None and o.owner in ("vfio", "none")]
+    where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
+    home = f", as `vfiotop unbind {shlex.quote(idle[0].address)}` does" if idle else ""
+    return Check(
+        "host.two-gpus", gpu.address, "fail", f"no other card would stay with the host{where}",
+        f"a card is never shared: give the host a GPU of its own{home}",
+    )  # fmt: skip
+
+
+def not_shared(gpu: Gpu) -> Check:
+    """host.not-shared: neither the card nor a function that moves with it drives the host's
+    display."""
+    check, functions = "host.not-shared", (gpu.function, *gpu.companions)
+    display = next((f for f in functions if f.boot_vga), None)
+    if display is not None:
+        what = "it" if display is gpu.function else f"{display.address}, which moves with it,"
+        return Check(
+            check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
+            "choose another card for the guest, or another primary display in the firmware",
+        )  # fmt: skip
+    dark = next(
+        (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
+    )
+    if dark is not None:
+        what = "it" if dark is gpu.function else f"{dark.address}, which moves with it,"
+        why = f"whether {what} is the boot VGA cannot be read"
+        return Check(check, gpu.address, "unknown", why)
+    return Check(check, gpu.address, "pass", "it is not the host's display")
