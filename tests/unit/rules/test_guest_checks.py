@@ -54,11 +54,11 @@ def test_a_hostdev_is_written_out_for_the_first_function_that_is_missing(
 ) -> None:
     card = assess(snapshot(two_cards())).gpu("0000:02:00.0")
     assert card is not None
-    check = domains.complete(domain("win11", *named), card)
+    check = guest_checks.complete(domain("win11", *named), card)
     assert (check.verdict, check.why) == (verdict, f"it does not name {missing}")
-    assert domains.address_xml(missing.partition(" ")[0]) in (check.mend or "")
-    assert (check.mend or "").count("<hostdev ") == 1
-    assert (check.mend or "").endswith("</hostdev> and so on" if more else "</hostdev>")
+    assert guest_checks.address_xml(missing.partition(" ")[0]) in (check.fix or "")
+    assert (check.fix or "").count("<hostdev ") == 1
+    assert (check.fix or "").endswith("</hostdev> and so on" if more else "</hostdev>")
 
 
 def test_a_transient_domain_that_takes_the_card_behind_our_back() -> None:

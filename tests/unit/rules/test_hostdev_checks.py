@@ -606,9 +606,11 @@ def test_the_last_readings_tell_which_guest_has_a_device() -> None:
     """As the panel of a guest shows it, without a look at the processes."""
     guest, other = takes("03:00.0"), domain("nas", "03:00.0", state="running")
     known = seen((at("03:00.0", USB, "vfio-pci"),), guest, other)
-    *_, found = devices.standing(guest, known.view, known.guests, DeviceUses())
+    *_, found = hostdev_checks.standing(guest, known.view, known.guests, DeviceUses())
     assert (found.verdict, found.short) == ("fail", "in nas")
-    *_, found = devices.standing(guest, known.view, Unavailable("libvirtd is away"), DeviceUses())
+    *_, found = hostdev_checks.standing(
+        guest, known.view, Unavailable("libvirtd is away"), DeviceUses()
+    )
     assert found.why == "0000:03:00.0 is on vfio-pci"
 
 

@@ -205,7 +205,7 @@ def test_interrupts_that_are_not_remapped(
 
 
 @pytest.mark.parametrize(
-    ("grub", "mend"),
+    ("grub", "fix"),
     [
         ("splash", "take intremap=off off the kernel's command line: /etc/default/grub does not "
                    "have it, so run `update-grub` and reboot"),
@@ -213,10 +213,10 @@ def test_interrupts_that_are_not_remapped(
                          "and reboot"),
     ],
 )  # fmt: skip
-def test_where_their_option_stands(vfiotop: Command, tmp_path: Path, grub: str, mend: str) -> None:
+def test_where_their_option_stands(vfiotop: Command, tmp_path: Path, grub: str, fix: str) -> None:
     files = INTEL | {CMDLINE: "intremap=off\n", GRUB: DEFAULT.format(grub)}
     found = checks(vfiotop("doctor", "--root", tower(tmp_path / "tower", files)))["iommu.enabled"]
-    assert (found["verdict"], found["mend"]) == ("warn", mend)
+    assert (found["verdict"], found["fix"]) == ("warn", fix)
 
 
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}

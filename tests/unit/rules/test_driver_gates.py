@@ -8,22 +8,22 @@ import pytest
 
 from tests.unit.made import card, inventory, snapshot
 from tui.model import NvidiaModule, Readiness
-from tui.rules import release
+from tui.rules import driver_gates
 from tui.rules.view import assess
 
 CARD = "0000:02:00.0"
 READY = Readiness(root=True, vfio_pci=True)
 
 
-def mend(module: NvidiaModule, *, host: str = "nvidia", captured: bool = False) -> tuple[str, str]:
+def said(module: NvidiaModule, *, host: str = "nvidia", captured: bool = False) -> tuple[str, str]:
     """What is said of the guest's card, beside a card of the host on the driver ``host``, and what
     to do."""
     pci = inventory(*card("01:00", 1, host, boot_vga=True), *card("02:00", 2, boot_vga=False))
     gpus = assess(snapshot(pci)).gpus
     (gpu,) = [gpu for gpu in gpus if gpu.address == CARD]
-    check = release.check(gpu, replace(READY, nvidia=module, captured=captured), gpus)
+    check = driver_gates.check(gpu, replace(READY, nvidia=module, captured=captured), gpus)
     assert check.verdict == ("fail" if module.modeset else "unknown")
-    return check.why, check.mend or ""
+    return check.why, check.fix or ""
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def mend(module: NvidiaModule, *, host: str = "nvidia", captured: bool = False) 
     ],
 )  # fmt: skip
 def test_a_module_that_a_card_of_the_host_needs_is_not_unloaded(host: str, words: str) -> None:
-    why, how = mend(NvidiaModule("535.1.01", modeset=True), host=host)
+    why, how = said(NvidiaModule("535.1.01", modeset=True), host=host)
     assert "nvidia_drm modeset holds the card" in why
     assert how == f"update the driver, or {words}"
 
@@ -45,7 +45,7 @@ def test_a_module_that_a_card_of_the_host_needs_is_not_unloaded(host: str, words
     [(False, "only root may read", "run this as root"),
      (True, "the capture does not have", "capture it as root")],
 )  # fmt: skip
-def test_whether_modeset_is_on_is_root_s_to_read(*, captured: bool, who: str, what: str) -> None:
-    why, how = mend(NvidiaModule("535.1.01", modeset=None), captured=captured)
+def test_whether_modeset_is_on_only_root_can_read(*, captured: bool, who: str, what: str) -> None:
+    why, how = said(NvidiaModule("535.1.01", modeset=None), captured=captured)
     assert why.endswith(f"without nvidia_drm modeset, which {who}")
     assert how == f"{what}: /sys/module/nvidia_drm/parameters/modeset"

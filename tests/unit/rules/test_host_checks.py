@@ -6,12 +6,12 @@ import errno
 
 import pytest
 
+from tests.unit.host.libvirt.test_errors import Error
 from tests.unit.made import card, function, inventory, snapshot, two_cards
-from tests.unit.test_libvirt_words import Error
-from tui.host.libvirt_words import why_not_open
+from tui.host.libvirt.errors import why_not_open
 from tui.model import Holders, Readiness, Unavailable
-from tui.rules import ground
-from tui.rules.fresh import Fresh
+from tui.rules import host_checks
+from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
 
 READY = Readiness(root=True, vfio_pci=True)
@@ -21,7 +21,7 @@ JOIN_IT = "join its users with `usermod -aG libvirt $USER` and log in again"
 
 
 @pytest.mark.parametrize(
-    ("error", "why", "mend"),
+    ("error", "why", "fix"),
     [
         (Error(38, errno.ENOENT), "libvirtd is not running, or not for qemu:///system", RUN_IT),
         (Error(38, errno.EACCES), "you may not use qemu:///system (it said)", JOIN_IT),
@@ -30,23 +30,23 @@ JOIN_IT = "join its users with `usermod -aG libvirt $USER` and log in again"
     ],
 )  # fmt: skip
 def test_why_libvirt_does_not_answer_and_what_to_do_are_told_apart(
-    error: Error, why: str, mend: str
+    error: Error, why: str, fix: str
 ) -> None:
     lost = Unavailable(why_not_open(error, "qemu:///system"))
     view = assess(snapshot(two_cards(), guests=lost))
-    check = ground.libvirt(Fresh(view, lost, Holders(()), READY))
-    assert (check.verdict, check.why, check.mend) == ("fail", why, mend)
+    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), READY))
+    assert (check.verdict, check.why, check.fix) == ("fail", why, fix)
 
 
 @pytest.mark.parametrize(("kind", "why"), [("amd", "on (amd), 3 groups"), (None, "on, 3 groups")])
 def test_whose_iommu_is_on_is_told_where_it_is_known(kind: str | None, why: str) -> None:
     host = inventory(*two_cards().functions, iommu_kind=kind)
-    check = ground.iommu(assess(snapshot(host)), READY)
+    check = host_checks.iommu(assess(snapshot(host)), READY)
     assert (check.verdict, check.why) == ("pass", why)
 
 
 def test_how_many_functions_move() -> None:
     alone = assess(snapshot(inventory(function("02:00.0", iommu_group=2)))).gpus[0]
-    assert ground.viable(alone).why == "the group is free but for 1 function that moves"
+    assert host_checks.viable(alone).why == "the group is free but for 1 function that moves"
     both = assess(snapshot(inventory(*card("02:00", 2)))).gpus[0]
-    assert ground.viable(both).why == "the group is free but for 2 functions that move"
+    assert host_checks.viable(both).why == "the group is free but for 2 functions that move"
