@@ -105,8 +105,11 @@ def test_our_own_process() -> None:
 
 
 def test_a_part_of_the_kernel() -> None:
-    found = (held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True))
-    sure, maybe = seen(the_card(), *found)
+    found = (
+        held(), held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True)
+    )  # fmt: skip
+    sure, game, maybe = seen(the_card(), *found)
+    assert (game.pid, game.has) == (812, ("/dev/nvidia1",))
     assert (sure.pid, sure.name, sure.stop) == (None, "nvidia_drm", "unload nvidia_drm")
     assert (sure.use, sure.has) == ("uses", ("modeset",))
     assert (maybe.name, maybe.use, maybe.note) == ("nvidia_uvm", "may use", MAY_USE)
