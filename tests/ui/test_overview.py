@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.demo import HeldClock
 from tests.ui.rig import (
     GUEST_AUDIO,
     GUEST_CARD,
@@ -23,7 +24,6 @@ from tests.ui.rig import (
 )
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 from tui.host import HostError
-from tui.host.demo.host import HeldClock
 from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
 
 

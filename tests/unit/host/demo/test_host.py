@@ -1,4 +1,4 @@
-"""The simulated host: believable, the same for the same clock, and breakable on purpose."""
+"""The simulated host is believable, and reads the same for the same clock."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.demo import HeldClock
 from tui.host import Host, HostError
-from tui.host.demo.host import (
-    SCENARIOS,
-    Fault,
-    Hang,
-    HeldClock,
-    RealClock,
-    UnknownScenario,
-    Unreachable,
-    demo_host,
-)
-from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, SourceName, Vitals
+from tui.host.demo.clock import RealClock
+from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
+from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Vitals
 from tui.model.requests import SwapRequest
 from tui.rules.view import assess
 
@@ -419,32 +412,6 @@ def test_unknown_scenario_names_those_that_there_are() -> None:
     sentence = str(caught.value)
     assert "raining" in sentence and "\x1b" not in sentence
     assert [name for name in SCENARIOS if name not in sentence] == []
-
-
-def test_a_fault_breaks_its_own_source_and_fixes() -> None:
-    faults: dict[SourceName, Fault] = {"guests": Unreachable("libvirtd does not run; start it")}
-    host = demo_host("gaming", clock=HeldClock(), faults=faults)
-    with pytest.raises(HostError, match=r"^libvirtd does not run; start it$"):
-        host.guests.read()
-    assert host.pci.read().gpus
-    del faults["guests"]
-    assert host.guests.read().domains
-
-
-def test_a_source_hangs_until_its_event_is_set() -> None:
-    release, done = threading.Event(), threading.Event()
-    host = demo_host("gaming", clock=HeldClock(), faults={"nvml": Hang(release)})
-
-    def read() -> None:
-        host.nvml.read()
-        done.set()
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    assert not done.wait(0.05)
-    release.set()
-    assert done.wait(PATIENCE)
-    reader.join(PATIENCE)
 
 
 # --- swaps --------------------------------------------------------------------
