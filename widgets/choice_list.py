@@ -93,3 +93,18 @@ class ChoiceList(OptionList):
         candidates = self._shown[0] if self._shown else ()
         if self.id is not None and event.option_index < len(candidates):
             self.post_message(self.Chosen(self.id, candidates[event.option_index].id))
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(
+        ChoiceList("Guest GPU", id="card"),
+        lambda widget: widget.show(
+            (
+                Candidate("0000:01:00.0", "GeForce RTX 4090", "01:00.0, on vfio-pci"),
+                Candidate("0000:0a:00.0", "GeForce RTX 3060", "0a:00.0", "it drives the display"),
+            ),
+            "0000:01:00.0",
+        ),
+    )

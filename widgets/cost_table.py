@@ -72,3 +72,10 @@ def _row(name: str, every: str, took: str, age: str, *, heading: bool = True) ->
         *pad(line(Span(every, tone)), EVERY),
         Span(f"{took:>{TOOK}}{age:>{AGE}}", tone),
     )
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, COST
+
+    preview(CostTable(), lambda widget: widget.show(COST, AT))

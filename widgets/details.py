@@ -197,3 +197,10 @@ def _guest(guest: Guest, at: datetime, width: int) -> list[Line]:
     if domain.problem:
         lines += _row("Problem", Span(domain.problem, "warn"), width)
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, USERS, VIEW
+
+    preview(DetailsPanel(), lambda widget: widget.show(VIEW.gpus[0].address, VIEW, AT, users=USERS))

@@ -42,3 +42,13 @@ def doctor_lines(say: str, tone: Tone, groups: Groups, width: int) -> list[Line]
         lines += heading(title)
         lines += [row for check in checks for row in check_lines(check, width)]
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import CHECKS
+
+    preview(
+        DoctorPanel(),
+        lambda widget: widget.show("Of 4 checks, 1 fails.", "bad", [("Samples", CHECKS)]),
+    )

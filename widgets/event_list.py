@@ -47,3 +47,10 @@ def event_lines(events: Sequence[Event], width: int) -> list[Line]:
         )
         for event in events
     ]
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import EVENTS
+
+    preview(EventList(), lambda widget: widget.show(EVENTS))

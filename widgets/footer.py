@@ -60,3 +60,9 @@ def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
 
 def _width(key: FooterKey) -> int:
     return len(key.key_display) + len(key.description) + AROUND
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(KeyFooter())

@@ -29,3 +29,10 @@ class GpuList(Panel):
     def _draw(self) -> None:
         if self.room.width > 0:
             self.paint([compact_line(gpu, self.room.width, where) for gpu, where in self._gpus])
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import VIEW
+
+    preview(GpuList(), lambda widget: widget.show(VIEW.gpus, (None, None), late_s=2.0))

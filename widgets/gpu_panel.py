@@ -282,3 +282,10 @@ def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
         temperature(metrics.temp_c),
     )  # fmt: skip
     return spread(left, right, width)
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import CHECKS, GUEST_GPU, LOAD
+
+    preview(GpuPanel(), lambda widget: widget.show(GUEST_GPU, LOAD, CHECKS, age_s=3.0))

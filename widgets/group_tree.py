@@ -172,3 +172,10 @@ def _searchable(group: Group, function: PciFunction) -> str:
         f"group {group.id}", function.address, function.name, function.vendor_name or "",
         function.driver or "no driver", f"{function.vendor}:{function.device}",
     )).casefold()  # fmt: skip
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import GROUPS
+
+    preview(GroupTree(), lambda widget: widget.show(GROUPS))

@@ -183,3 +183,10 @@ def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
         line(Span(f"{domain.state}{' ' if load else ''}", tone), load),
         width,
     )
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, GUESTS, LOAD
+
+    preview(GuestPanel(), lambda widget: widget.show(GUESTS, None, LOAD, AT))

@@ -61,3 +61,10 @@ def _iommu(view: HostView) -> str:
         return "IOMMU off"
     kind = f" {view.iommu_kind}" if view.iommu_kind else ""
     return f"IOMMU{kind}, {view.iommu_groups} groups"
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import VIEW
+
+    preview(HostHeader("Sample host"), lambda widget: widget.show(VIEW))

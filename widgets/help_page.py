@@ -32,3 +32,9 @@ def help_lines(about: str, rows: Sequence[tuple[str, str]], width: int) -> list[
         lines.append(line(Span(f"{key:<{KEY}}", "accent"), *first))
         lines += [line(" " * KEY, *more) for more in rest]
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(HelpPage("Top for GPU passthrough.", [("b", "bind"), ("u", "unbind")], id="help"))

@@ -132,3 +132,11 @@ def _progress(swap: Swap, at: datetime | None, width: int, glyphs: Glyphs) -> It
             time = f" ({seconds} s)" if swap.under_way and seconds > 0 else ""
             tone: Tone = "bad" if waits else "strong"
             yield from _step(f" {glyphs.running}", text + time, width, tone)
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, SWAP
+
+    state = SwapPanelState("Bind", "Moving the card to vfio-pci.", swap=SWAP, at=AT)
+    preview(SwapPanel(), lambda widget: widget.show(state))
