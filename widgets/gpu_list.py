@@ -11,7 +11,7 @@ from widgets.lines import Span
 
 
 class GpuList(Panel):
-    """Further GPUs in short."""
+    """One line per GPU that has no panel."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -19,8 +19,8 @@ class GpuList(Panel):
         self.set_titles("Further GPUs")
 
     def show(self, gpus: Sequence[Gpu], ages: Sequence[float | None], late_s: float) -> None:
-        """Draw ``gpus``; ``ages`` are those of their readings in seconds, and ``late_s`` when
-        one is old."""
+        """Draw ``gpus``; ``ages`` are the ages of their readings in seconds, ``late_s`` is the
+        age from which one is marked."""
         self._gpus = tuple(
             (gpu, origin(gpu.reading, age, late_s)) for gpu, age in zip(gpus, ages, strict=True)
         )
