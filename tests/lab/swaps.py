@@ -1,4 +1,4 @@
-"""The swap of the lab's second card, as a user asks for it and as everybody sees it."""
+"""Swaps of the lab's second card: how a user requests one, and what everybody sees."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A swap in every machine: both ways where it may be, and refused by name where not."""
+"""A swap in every machine: in both directions if allowed, else refused with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``vfiotop status --json`` tells the truth of every machine of the lab."""
+"""``vfiotop status --json`` is correct for every machine of the lab."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.lab.host import DEVICES, attribute, bind, driver, link, run, slot
 from tests.lab.topologies import Topology
 
 FUNCTIONS = {"usb-c": {2: 4}}
-"""Functions of a slot's card where they are not two."""
+"""The number of functions of a slot's card, if it is not two."""
 
 
 def status() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The swap by its commands: both ways, refused, and while others are in the way."""
+"""The swap by commands: in both directions, refused, and with a holder in the way."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def bare_writes(name: str | None) -> float:
 
 
 def swap_seconds() -> float:
-    """From the journal's first entry to its last."""
+    """Seconds from the journal's first entry to its last."""
     told = journal()
     assert told["state"] == "done"
     began = datetime.fromisoformat(told["began_at"]).timestamp()
@@ -89,7 +89,7 @@ def control(address: str) -> Path:
 
 
 def test_a_card_whose_driver_was_never_loaded_comes_home() -> None:
-    """As after a boot with vfio-pci.ids=: no journal knows what it was on."""
+    """A card as after a boot with vfio-pci.ids=: no journal knows its driver."""
     for address in (SOUND, CARD):
         bind(address, "vfio-pci")
     modprobe("-r", "nvidia")
@@ -128,7 +128,7 @@ def test_an_ordinary_user_whom_nobody_lets_be_root() -> None:
 
 
 def test_where_systemd_is_the_swap_belongs_to_no_login() -> None:
-    """A program in its place tells what it was asked for, and does as it does."""
+    """A stand-in records its arguments and does the same."""
     stand_in, told = Path("/usr/sbin/systemd-run"), Path("/run/lab/scope")
     stand_in.write_text(
         f'#!/bin/sh\necho "$@" >{told}\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
@@ -159,9 +159,9 @@ def test_a_kernel_that_may_not_load_vfio_pci() -> None:
 
 
 def test_a_probe_that_binds_nothing_and_says_that_it_worked() -> None:
-    """The sound has no driver to come home to: the card stays whole, on vfio-pci."""
+    """The audio function has no driver to return to: the whole card stays on vfio-pci."""
     vfiotop("bind", "--yes")
-    modprobe("-r", "snd_hda_intel")  # the kernel's command line forbids to load it by itself
+    modprobe("-r", "snd_hda_intel")  # the kernel's command line keeps it from loading automatically
     try:
         said = vfiotop("unbind", "--yes", code=1)
     finally:
@@ -225,7 +225,7 @@ def test_a_terminal_that_goes_away_in_the_middle() -> None:
 
 @pytest.mark.thorough
 def test_an_open_screen_is_not_in_the_way() -> None:
-    """Its readings let go before the first write, and come back when the card does."""
+    """The reader releases the card before the first write, and returns when the card does."""
     with terminal("vfiotop") as screen:
         screen.until(lambda text: text.count("VRAM") == 2)
         vfiotop("bind", "--yes")
