@@ -44,9 +44,7 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
     )  # fmt: skip
     assert (done.returncode, drivers()) == (0, VFIO), done.stderr
     ran = home / "ran-as"
-    assert set(ran.read_text().split()) == {
-        str(UID)
-    }  # only the user's vfiotop asked it
+    assert set(ran.read_text().split()) == {str(UID)}  # only the user's vfiotop asked it
     vfiotop("unbind", "--yes")
     assert drivers() == HOST
 

@@ -246,9 +246,7 @@ def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free(address: str)
         assert f"({os.getpid()}, {name})" in (stuck.message or "")
         said = vfiotop("bind", "--yes", code=3)
         assert "under way (stuck)" in said
-        assert (
-            vfiotop("recover", code=3) == said
-        )  # the swap continues on its own
+        assert vfiotop("recover", code=3) == said  # the swap continues on its own
     ended(runner)
     end = entry()
     assert end is not None

@@ -98,9 +98,7 @@ class MutantRun:
         for mutant in sorted(survivors, key=lambda m: (m.path, m.line)):
             reason = known.get(mutant.name, mutant.function)
             how = "no test reaches it" if mutant in self.unreached else "survives"
-            print(
-                f"{mutant.path}:{mutant.line} {how}: {mutant.change} {mutant.original}\n    {reason}"
-            )
+            print(f"{place(mutant)} {how}: {mutant.change} {mutant.original}\n    {reason}")
         without = sum(mutant.name not in known for mutant in survivors)
         share = 100 * len(survivors) / self.count
         print(f"{self.count} mutants, {len(survivors)} survive ({share:.1f} %), "
