@@ -156,9 +156,7 @@ def _prepare(folder: Path, layout: Layout) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=3, help="runs of each figure (3)")
-    parser.add_argument(
-        "--seconds", type=float, default=20, help="seconds per program (20)"
-    )
+    parser.add_argument("--seconds", type=float, default=20, help="seconds per program (20)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the values to FILE")
     parser.add_argument(
         "--only", action="append", choices=GROUPS, metavar="FIGURE", help=", ".join(GROUPS)

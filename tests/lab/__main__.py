@@ -111,8 +111,8 @@ def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
 
     pool, codes = ThreadPoolExecutor(AT_ONCE), []
     try:
-        for code, told in pool.map(whole, names):
-            to_stdout(told)
+        for code, output in pool.map(whole, names):
+            to_stdout(output)
             codes.append(code)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

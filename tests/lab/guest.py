@@ -138,5 +138,5 @@ def _program(name: str) -> Path:
 
 def _libraries(program: Path) -> list[Path]:
     """The libraries and the loader of a program, from ldd(1)."""
-    told = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", told)]
+    output = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", output)]

@@ -68,8 +68,8 @@ class Play:
 
     def _tell(self, command: str, arguments: dict[str, object]) -> dict[str, object]:
         text = json.dumps({"execute": command, "arguments": arguments})
-        told = json.loads(libvirt_qemu.qemuAgentCommand(self.domain, text, 20, 0))
-        found = told["return"]
+        answer = json.loads(libvirt_qemu.qemuAgentCommand(self.domain, text, 20, 0))
+        found = answer["return"]
         assert isinstance(found, dict)
         return found
 

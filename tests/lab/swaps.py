@@ -25,8 +25,8 @@ def vfiotop(*arguments: str, code: int = 0) -> str:
 
 
 def journal() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(JOURNAL.read_text())
-    return told
+    record: dict[str, Any] = json.loads(JOURNAL.read_text())
+    return record
 
 
 def drivers() -> dict[str, str | None]:

@@ -55,7 +55,7 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
         "| head -n 1", ">/dev/full", *thorough("| true", ">&-"),
     ],
 )  # fmt: skip
-def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
+def test_a_swap_continues_when_its_messages_cannot_be_read(sink: str) -> None:
     script = f"set -o pipefail; vfiotop bind --yes {sink}"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -66,7 +66,7 @@ def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
     assert drivers() == HOST
 
 
-def test_whoever_names_our_reader_is_left_alone() -> None:
+def test_a_process_that_names_our_reader_is_left_alone() -> None:
     """An editor, or a process that looks like our reader but holds nothing."""
     reader = Path(sys.modules["tui.host.nvml"].__file__ or "").with_name("child.py")
     others = [

@@ -39,7 +39,7 @@ def state(name: str) -> str:
 
 @pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize("managed", ["yes", *thorough("no")])
-def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, managed: str) -> None:
+def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: str) -> None:
     with defined(tmp_path, CARD, SOUND, managed=managed) as name:
         with held(node(CARD)) as process:
             assert f"({process.pid}, " in vfiotop("start", "--yes", code=1)

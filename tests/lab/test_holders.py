@@ -76,7 +76,7 @@ def test_root_sees_all() -> None:
 
 
 @pytest.mark.usefixtures("with_the_host")
-def test_a_screen_that_is_stopped_keeps_no_card() -> None:
+def test_a_stopped_screen_holds_no_card() -> None:
     """Its reader exits for a swap on its own; nothing kills it."""
     with terminal("vfiotop") as screen:
         screen.until(lambda text: text.count("VRAM") == 2)

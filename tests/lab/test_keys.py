@@ -83,7 +83,7 @@ def test_one_key_each_way(screen: Terminal) -> None:
     recording.write("lab-keys.txt")
 
 
-def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
+def test_the_holder_of_a_card_is_on_the_screen(screen: Terminal) -> None:
     with held(node(CARD)) as process:
         screen.press("b")
         screen.until(lambda text: "Refused: in use by python" in text)
@@ -158,7 +158,7 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     assert drivers() == ends
 
 
-def test_a_card_that_somebody_left_half_way(screen: Terminal) -> None:
+def test_a_half_bound_card(screen: Terminal) -> None:
     bind(SOUND, "vfio-pci")
     screen.until(lambda text: "half bound" in text)
     ask(screen, "u")
@@ -167,7 +167,7 @@ def test_a_card_that_somebody_left_half_way(screen: Terminal) -> None:
     assert drivers() == HOST
 
 
-def test_what_cannot_be_known_is_asked_for_twice() -> None:
+def test_an_unknown_check_needs_a_second_confirmation() -> None:
     """A libvirt other than the system's does not know who has the card."""
     with terminal("vfiotop", "--connect", "test:///default", size=(100, 30)) as screen:
         screen.until(lambda text: text.count("● host") == 2)

@@ -141,7 +141,7 @@ def moments(direction: Direction, way: str) -> Iterator[tuple[int, bool, bool]]:
     ["in turn", *thorough("finish", "undo")],
 )
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
-def test_a_runner_that_is_killed_at_any_step(
+def test_a_runner_killed_at_any_step(
     direction: Direction, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows: list[str] = []
@@ -168,7 +168,7 @@ def test_a_runner_that_is_killed_at_any_step(
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
-def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction) -> None:
+def test_signals_of_a_lost_terminal_stop_nothing(direction: Direction) -> None:
     """SIGHUP and SIGINT to the runner and each writer, at every step."""
     begin(direction)
     runner = started(planned(direction))
@@ -190,7 +190,7 @@ def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction
 
 
 @pytest.mark.parametrize("direction", ["bind", *thorough("unbind")])
-def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
+def test_a_writer_killed_at_any_step(direction: Direction) -> None:
     """The kernel finishes what it began, or nothing began; the runner reads which."""
     for index in range(STEPS[direction]):
         before = begin(direction)
@@ -237,7 +237,7 @@ def waits(entry: Entry) -> bool:
 
 
 @pytest.mark.parametrize("address", [CARD, SOUND], ids=["card", "sound"])
-def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free(address: str) -> None:
+def test_a_grabbed_card_is_stuck_until_it_is_released(address: str) -> None:
     name = node(CARD) if address == CARD else sound_node(SOUND)
     runner = started(impatient(planned("bind")))
     with taken(runner, address, name):

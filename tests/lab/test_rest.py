@@ -120,7 +120,7 @@ def awake_ms() -> int:
 
 
 @pytest.mark.usefixtures("may_sleep")
-def test_an_idle_card_is_let_go_of_and_left_asleep(
+def test_an_idle_card_is_released_and_left_asleep(
     screen: Terminal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     falls_asleep(screen)
@@ -223,11 +223,11 @@ def test_without_a_card_no_nvml_runs(screen: Terminal) -> None:
 
 
 @pytest.mark.usefixtures("with_cards")
-def test_from_driver_595_on_the_guests_card_is_free_to_leave(screen: Terminal) -> None:
+def test_from_driver_595_on_the_guests_card_is_not_held(screen: Terminal) -> None:
     without_cards()
     modprobe("-r", "nvidia")
     modprobe("nvidia", "version=595.45.04")
-    screen.until(spares_the_guests_card)
+    screen.until(leaves_the_guests_card_alone)
     ours = {"/dev/nvidiactl", node(OTHER)}
     assert list(holds(family(screen.process.pid)).values()) == [ours]
 
@@ -237,16 +237,16 @@ def test_from_driver_595_on_the_guests_card_is_free_to_leave(screen: Terminal) -
     assert told[CARD]["no_reading"].startswith("not read while the host has it")
 
     said = len(kernel_log())
-    with whoever_holds_a_card_loses_it():
+    with unrecoverable_driver():
         assert unbinding(CARD).wait() == 0
     assert not [line for line in kernel_log()[said:] if IN_THE_WAY in line]
     screen.until(lambda text: "○ no driver" in text)
     bind(CARD, None)
-    screen.until(spares_the_guests_card)
+    screen.until(leaves_the_guests_card_alone)
 
 
 @contextmanager
-def whoever_holds_a_card_loses_it() -> Iterator[None]:
+def unrecoverable_driver() -> Iterator[None]:
     """A driver as from 595 on. The screen holds the host's card, so this must end before the
     screen does."""
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
@@ -257,5 +257,5 @@ def whoever_holds_a_card_loses_it() -> Iterator[None]:
         parameter.write_text("0")
 
 
-def spares_the_guests_card(text: str) -> bool:
+def leaves_the_guests_card_alone(text: str) -> bool:
     return reads(1)(text) and "not read while the host has it" in text

@@ -90,7 +90,7 @@ def by_driverctl(name: str | None) -> None:
 
 
 @pytest.mark.parametrize("move", [by_hand, by_virsh, by_driverctl])
-def test_a_bind_by_anybody_is_soon_on_the_screen(
+def test_an_external_bind_is_soon_on_the_screen(
     screen: Terminal, move: Move, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delays = []
@@ -113,7 +113,7 @@ def test_a_bind_by_anybody_is_soon_on_the_screen(
 
 
 @pytest.mark.usefixtures("with_the_host")
-def test_a_guest_that_runs_has_the_card(screen: Terminal, tmp_path: Path) -> None:
+def test_a_running_guest_has_the_card(screen: Terminal, tmp_path: Path) -> None:
     by_hand("vfio-pci")
     screen.until(shows("free for a guest"))
     with guest_with(tmp_path, CARD, SOUND) as guest:
@@ -128,8 +128,8 @@ def test_a_guest_that_runs_has_the_card(screen: Terminal, tmp_path: Path) -> Non
 
 
 def status() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
-    return told
+    report: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
+    return report
 
 
 # --- a card that is held ----------------------------------------------------------

@@ -93,7 +93,7 @@ def test_plain_qemu_is_a_guest_with_the_card() -> None:
 
 
 @pytest.mark.usefixtures("on_vfio")
-def test_an_ordinary_user_is_not_told_that_nobody_has_it() -> None:
+def test_an_ordinary_user_does_not_see_the_card_as_free() -> None:
     def rules() -> tuple[str, bool]:
         program = (
             "import json, sys; from tui.once import examine_once; from tui.host.real import "

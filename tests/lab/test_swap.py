@@ -88,7 +88,7 @@ def control(address: str) -> Path:
     return Path("/sys/bus/pci/devices", address, "power/control")
 
 
-def test_a_card_whose_driver_was_never_loaded_comes_home() -> None:
+def test_a_card_whose_driver_was_never_loaded_returns_to_the_host() -> None:
     """A card as after a boot with vfio-pci.ids=: no journal knows its driver."""
     for address in (SOUND, CARD):
         bind(address, "vfio-pci")
@@ -111,14 +111,14 @@ def test_a_holder_is_refused_by_name(by: str) -> None:
     assert not JOURNAL.exists()
 
 
-def test_who_uses_the_sound_is_in_the_way_too() -> None:
+def test_a_holder_of_the_audio_blocks_too() -> None:
     control = sound_node(SOUND)
     with held(control) as process:
         assert f"({process.pid}, {control})" in vfiotop("bind", "--yes", code=1)
     assert drivers() == HOST
 
 
-def test_an_ordinary_user_whom_nobody_lets_be_root() -> None:
+def test_an_ordinary_user_without_elevation() -> None:
     done = subprocess.run(
         ["vfiotop", "bind", "--yes", "--despite-doubts"], user="nobody", capture_output=True,
         text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
@@ -127,7 +127,7 @@ def test_an_ordinary_user_whom_nobody_lets_be_root() -> None:
     assert drivers() == HOST
 
 
-def test_where_systemd_is_the_swap_belongs_to_no_login() -> None:
+def test_with_systemd_the_swap_leaves_the_login_session() -> None:
     """A stand-in records its arguments and does the same."""
     stand_in, told = Path("/usr/sbin/systemd-run"), Path("/run/lab/scope")
     stand_in.write_text(
@@ -170,7 +170,7 @@ def test_a_probe_that_binds_nothing_and_says_that_it_worked() -> None:
     assert (journal()["state"], drivers()) == ("undone", VFIO)
 
 
-def test_a_place_for_the_journal_that_is_full() -> None:
+def test_a_full_journal_directory() -> None:
     folder = JOURNAL.parent
     folder.mkdir(mode=0o755, exist_ok=True)
     run("mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(folder))
@@ -184,7 +184,7 @@ def test_a_place_for_the_journal_that_is_full() -> None:
     assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
 
 
-def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
+def test_a_running_guest_keeps_its_card(tmp_path: Path) -> None:
     vfiotop("bind", "--yes")
     with guest_with(tmp_path, CARD, SOUND) as name:
         said = vfiotop("unbind", "--yes", code=1)
@@ -196,7 +196,7 @@ def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("deed", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)])
-def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
+def test_the_caller_may_go_away(deed: str, end: signal.Signals) -> None:
     if deed == "unbind":
         vfiotop("bind", "--yes")
         JOURNAL.unlink()
@@ -234,7 +234,7 @@ def test_an_open_screen_is_not_in_the_way() -> None:
         screen.until(lambda text: text.count("VRAM") == 2)
 
 
-def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
+def test_a_card_half_bound_by_a_script_is_recovered_too() -> None:
     bind(CARD, "vfio-pci")
     assert f"{CARD} is half bound" in vfiotop("recover", code=3)
     vfiotop("recover", "--finish", "--yes")
