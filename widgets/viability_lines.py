@@ -19,14 +19,14 @@ def viability_lines(gpu: Gpu, width: int, rows: int) -> list[Line]:
     if gpu.role != "guest":
         return []
     if gpu.half_bound:
-        return [line(Span("half bound: b finishes the bind, u undoes it", "warn"))]
+        return [line(Span("half bound: b finishes it, u undoes it", "warn"))]
     group = gpu.function.iommu_group
     label = Span(f"{'IOMMU':<{LABEL}}", "label")
     where = "no group" if group is None else f"group {group}"
     viability = gpu.viability
     if viability.viable:
         moves = len(viability.moves)
-        moving = "1 function moves" if moves == 1 else f"{moves} functions move together"
+        moving = "1 function moves" if moves == 1 else f"{moves} functions move"
         return [line(label, f"{where}, ", Span(f"viable: {moving}", "good"))]
     tone: Tone = "warn" if viability.viable is None else "bad"
     word = "unknown" if viability.viable is None else "not viable"
