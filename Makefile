@@ -1,4 +1,4 @@
-# The commands of this checkout. Each prepares .venv first, when that is needed.
+# The commands of this checkout. Each one prepares .venv first if needed.
 
 ARGS ?=
 TOPOLOGY ?=
@@ -8,10 +8,10 @@ BIN := .venv/bin
 .PHONY: help setup run test lab bench soak mutants check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
-help: ## this list
+help: ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 18
 
-setup: ## install what is missing on this machine and make .venv
+setup: ## install what is missing on this machine and create .venv
 	@.ci/setup
 
 run: setup ## open the screen: make run ARGS="--demo gaming"
@@ -21,34 +21,34 @@ test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests
 	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
 
-lab: ## run the tests in the lab; or a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
+lab: ## run the tests in the lab, or open a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
 	@.ci/setup --lab
 	@$(BIN)/python -m tests.lab $(if $(TOPOLOGY),--topology $(TOPOLOGY) --open '$(RUN)') $(ARGS)
 
-bench: ## measure beside nvitop and nvtop: make bench ARGS="--runs 1 --only keys"
+bench: ## measure next to nvitop and nvtop: make bench ARGS="--runs 1 --only keys"
 	@.ci/setup --bench
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-soak: ## an hour of the screen, every 0.2 s: memory, descriptors, threads: make soak ARGS="--seconds 240"
+soak: ## watch the screen for an hour, for leaks of memory, descriptors, threads: make soak ARGS="--seconds 240"
 	@.ci/setup --tests
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
-mutants: ## which mistakes the tests outside the lab do not see: make mutants ARGS="swap/command.py"
+mutants: ## list mistakes that no test outside the lab notices: make mutants ARGS="swap/command.py"
 	@.ci/setup --tests
 	@$(BIN)/python -m tests.mutants $(ARGS)
 
-check: setup ## lint, format, types, weaknesses, import contracts
+check: setup ## check lint, format, types, security, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive tui widgets
 	@$(BIN)/lint-imports --no-logo
 
-screenshots: setup ## draw screenshots/ anew
+screenshots: setup ## draw screenshots/ again
 	@find screenshots -name '*.svg' ! -name 'lab-*' -delete
 	@$(BIN)/python -m tests.ui.screenshots screenshots
 
-lab-screenshots: ## make the pictures and recordings of the lab's tests anew
+lab-screenshots: ## make the lab's pictures and recordings again
 	@.ci/setup --lab
 	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots \
 		-k "unbind_that_hangs or one_key or goes_away_in_the_middle"
@@ -58,7 +58,7 @@ lock: ## pin the newest versions in requirements.lock (needs uv)
 		--python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--no-annotate --output-file requirements.lock
 
-clean: ## remove .venv and everything that tools left
+clean: ## remove .venv and everything the tools left behind
 	@rm -rf .venv .lab .bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache snapshot_report.html
 	@find tui widgets tests -name __pycache__ -exec rm -rf {} +

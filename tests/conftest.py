@@ -1,5 +1,5 @@
-"""For all tests: hypothesis draws the same examples on every run of CI, and what is thorough
-rather than needed waits for its flag."""
+"""Settings for all tests: in CI, Hypothesis draws the same examples in every run; thorough tests
+need their flag."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     thorough.add_marker(config)
-    # A shell without job control has what it starts in the background ignore them.
+    # A shell without job control starts background jobs with these ignored.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 

@@ -1,7 +1,7 @@
-"""Lays out a host of ``tests/hosts`` as the kernel does, so that a captured host can be read
-from it: attributes below sys/devices, symlinks everywhere else.
+"""Lays out a host of ``tests/hosts`` as a captured host, in the kernel's layout: attributes below
+sys/devices, symlinks everywhere else.
 
-The files of ``tests/hosts`` list functions, groups and, where their source tells, drivers;
+The files of ``tests/hosts`` list functions, groups and, if their source has them, drivers;
 ``tests/hosts/README.md`` says how an unknown driver is laid out.
 """
 
@@ -21,7 +21,7 @@ USUAL_DRIVER = {
     "0c00": "firewire_ohci", "0c03": "xhci_hcd", "0c05": "i801_smbus", "0c80": "intel-lpss",
     "1080": "ccp", "1180": "intel_pch_thermal",
 }  # fmt: skip
-"""The driver that Linux usually binds to a class of PCI functions; to others, none."""
+"""The driver that Linux usually binds to a PCI class; other classes get none."""
 
 GPU_DRIVER = {"1002": "amdgpu", "10de": "nouveau", "8086": "i915", "102b": "mgag200"}
 
@@ -29,23 +29,23 @@ IOMMU = {"8086": "dmar0", "1022": "ivhd0"}
 """The first entry of /sys/class/iommu by the vendor of the host bridge."""
 
 UNKNOWN_ID = "ffff"
-"""An id that the source of a host does not tell; PCI answers so where nothing does."""
+"""Stands for an id that a host's source lacks; PCI reads so if no device answers."""
 
 
 def hosts() -> dict[str, dict[str, Any]]:
-    """Every host by the name of its file."""
+    """Every host, by the name of its file."""
     files = sorted(HOSTS.glob("[0-9]*.json"))
     return {file.stem: json.loads(file.read_text()) for file in files}
 
 
 def expected() -> dict[str, dict[str, Any]]:
-    """Per host and GPU what is to be found there."""
+    """The expected findings, by host and GPU."""
     found: dict[str, dict[str, Any]] = json.loads((HOSTS / "EXPECTED.json").read_text())
     return found
 
 
 def driver_of(function: Mapping[str, Any]) -> str | None:
-    """The driver a function is laid out with."""
+    """The driver that a function is laid out with."""
     driver: str | None = function["driver"]
     if driver != "unknown":
         return driver
@@ -55,7 +55,7 @@ def driver_of(function: Mapping[str, Any]) -> str | None:
 
 
 def lay_out(host: Mapping[str, Any], target: Path) -> Path:
-    """Write ``host`` below ``target``, which it returns."""
+    """Write ``host`` below ``target``, and return ``target``."""
     sys = target / "sys"
     for made in ("bus/pci/devices", "bus/pci/drivers", "kernel/iommu_groups", "class/iommu"):
         (sys / made).mkdir(parents=True)
@@ -74,7 +74,7 @@ def lay_out(host: Mapping[str, Any], target: Path) -> Path:
 
 
 def add_function(sys: Path, function: Mapping[str, Any], boot_vga: str | None = None) -> Path:
-    """Add one function, its driver bound, and return its directory."""
+    """Add one function, bound to its driver, and return its directory."""
     address: str = function["addr"]
     device = sys / f"devices/pci{address[:7]}" / address
     device.mkdir(parents=True)
@@ -100,7 +100,7 @@ def add_function(sys: Path, function: Mapping[str, Any], boot_vga: str | None = 
 
 
 def bind(sys: Path, device: Path, driver: str | None) -> None:
-    """Bind ``device`` to ``driver``, or with ``None`` only unbind it."""
+    """Bind ``device`` to ``driver``, or with ``None`` unbind it."""
     bound = device / "driver"
     if bound.is_symlink():
         (bound.resolve() / device.name).unlink()
@@ -113,7 +113,7 @@ def bind(sys: Path, device: Path, driver: str | None) -> None:
 
 
 def add_group(sys: Path, group: str, device: Path, name: str | None = None) -> None:
-    """Put ``device`` into an IOMMU group, which may be named."""
+    """Put ``device`` into an IOMMU group, which may have a name."""
     home = sys / "kernel/iommu_groups" / group
     (home / "devices").mkdir(parents=True, exist_ok=True)
     if name is not None:
@@ -123,13 +123,13 @@ def add_group(sys: Path, group: str, device: Path, name: str | None = None) -> N
 
 
 def link(place: Path, destination: Path) -> None:
-    """A relative symlink, as sysfs has them."""
+    """Create a relative symlink, as in sysfs."""
     place.symlink_to(os.path.relpath(destination, place.parent))
 
 
 def _add_iommu(sys: Path, host: Mapping[str, Any]) -> None:
-    """Intel's or AMD's IOMMU, after the first host bridge or, where the list has none, the
-    first function of theirs."""
+    """Add Intel's or AMD's IOMMU, by the vendor of the first host bridge or, without one, of the
+    first function of either vendor."""
     functions = [f for group in host["groups"].values() for f in group]
     functions.sort(key=lambda f: (f["class"] != "0600", f["addr"]))
     vendor = next((f["vendor"] for f in functions if f["vendor"] in IOMMU), None)

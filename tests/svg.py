@@ -1,4 +1,4 @@
-"""Pictures of a terminal as they are kept in the repository."""
+"""Pictures of a terminal, as stored in the repository."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import re
 
 
 def with_own_fonts(svg: str) -> str:
-    """The picture without the fonts of somebody else's server."""
+    """The picture without fonts from an external server."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
     return svg.replace("Fira Code", "DejaVu Sans Mono")

@@ -1,4 +1,4 @@
-"""Members of a kind for which another one stands: run with ``--thorough`` only."""
+"""Test cases that another case stands for: they run only with ``--thorough``."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import pytest
 
 
 def thorough(*cases: Any) -> list[Any]:
-    """For ``parametrize``, after those that always run: ``[one, *thorough(another, third)]``. A
-    tuple is the arguments of a case."""
+    """Mark cases for ``parametrize``: ``[one, *thorough(another, third)]``.
+
+    A tuple is the arguments of one case.
+    """
     mark = pytest.mark.thorough
     return [
         pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in cases
@@ -21,7 +23,7 @@ def thorough(*cases: Any) -> list[Any]:
 
 def add_option(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--thorough", action="store_true", help="every member of a kind, and every kill of a swap"
+        "--thorough", action="store_true", help="run every case of a kind, and every kill of a swap"
     )
 
 
@@ -30,7 +32,7 @@ def add_marker(config: pytest.Config) -> None:
 
 
 def leave_out(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Take what is thorough out of what runs, unless it is asked for."""
+    """Deselect thorough tests unless ``--thorough`` is given."""
     if not config.getoption("--thorough"):
         left_out = [item for item in items if item.get_closest_marker("thorough")]
         config.hook.pytest_deselected(items=left_out)

@@ -1,8 +1,7 @@
-"""Files that remember whether anybody has opened them, however shortly, and for whoever asks
-without root: a FIFO, and the slave of a pseudo terminal. To look at them (O_PATH, stat) does
-not count.
+"""Files that record whether they were opened, however briefly, without root: a FIFO and the slave
+of a pseudo terminal. O_PATH and stat do not count.
 
-Neither needs a program that waits: the kernel keeps the trace until it is asked for.
+Neither needs a program that waits: the kernel keeps the trace until it is read.
 """
 
 from __future__ import annotations
@@ -19,20 +18,20 @@ _UNLOCK, _NUMBER = 0x40045431, 0x80045430  # TIOCSPTLCK, TIOCGPTN of asm-generic
 
 
 class Trap(Protocol):
-    """Something at ``place`` that nobody is to open."""
+    """A file at ``place`` that nothing should open."""
 
     place: Path
 
     def touched(self) -> bool:
-        """Whether somebody has opened it since it was last asked."""
+        """Whether it was opened since the last call."""
         ...
 
     def close(self) -> None: ...
 
 
 class Fifo:
-    """A FIFO, made at ``place``. Its only reader was this one, and went: each that comes and
-    goes after it makes another edge (epoll(7))."""
+    """A FIFO, created at ``place``. Its own reader is closed, so each later one that opens and
+    closes it causes an edge (epoll(7))."""
 
     def __init__(self, place: Path) -> None:
         os.mkfifo(place)
@@ -53,8 +52,8 @@ class Fifo:
 
 
 class Terminal:
-    """The slave of a pseudo terminal; ``place`` is its character device, made by the kernel.
-    Once it was open and is not any more, its master reads EIO (pty(7))."""
+    """The slave of a pseudo terminal; ``place`` is its character device, created by the kernel.
+    After it was opened and closed, its master reads EIO (pty(7))."""
 
     def __init__(self) -> None:
         self._master = os.open("/dev/ptmx", os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
@@ -74,5 +73,5 @@ class Terminal:
 
 
 def spring(trap: Trap) -> None:
-    """Open it as a careless reader does."""
+    """Open it as a careless reader would."""
     os.close(os.open(trap.place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))

@@ -1,1 +1,1 @@
-"""What is drawn. Widgets know tui.model and Textual, nothing else of ours."""
+"""Everything that draws. Widgets import tui.model and Textual, nothing else of ours."""

@@ -1,5 +1,6 @@
-"""The one widget that puts lines on the terminal: it draws anew the rows that differ. Which of
-their cells reach the terminal is no widget's business (``tui.terminal.diff``).
+"""The base of all panels: a widget that draws lines, and redraws only the rows that changed.
+
+``tui.terminal.diff`` decides which of their cells reach the terminal.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.lines import Line, Tone, fit, joined
+from widgets.lines import Line, Tone, fit, merge_spans
 
 TONE_CLASSES: set[str] = {
     "ink--text", "ink--strong", "ink--label", "ink--dim", "ink--good", "ink--warn", "ink--bad",
     "ink--accent", "ink--graph", "ink--rest", "ink--cursor",
 }  # fmt: skip
-"""The component classes of the tones. The screen has them, for all canvases on it: Textual
-styles each component of each widget again and again."""
+"""The component classes of the tones. The screen declares them for all its canvases, because
+Textual restyles every component class of every widget."""
 
 TONE_RULES = """
     & .ink--text { color: $foreground; }
@@ -38,11 +39,11 @@ TONE_RULES = """
     &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--rest { text-style: dim; }
     & .ink--cursor { background: $panel; }
 """
-"""Their style, to be nested in the CSS of the screen."""
+"""Their styles, to nest in the CSS of the screen."""
 
 
 class Canvas(ScrollView):
-    """Draws lines; scrolls when there are more than fit. ``cursor`` marks one of them."""
+    """Draws lines, one of them under the cursor; scrolls if they do not fit."""
 
     DEFAULT_CSS = """
     Canvas {
@@ -68,8 +69,10 @@ class Canvas(ScrollView):
         self._titles = ("", "", "")
 
     def set_titles(self, title: str, subtitle: str = "", tone: str = "") -> None:
-        """Write the border's titles, as text and not as markup, the lower one in the style
-        ``tone``. Setting them repaints the whole widget, so an equal title is left alone."""
+        """Set the border's titles as text, not markup; the subtitle gets the style ``tone``.
+
+        Textual repaints the whole widget for a new title, so equal ones are not set again.
+        """
         if (title, subtitle, tone) != self._titles:
             self._titles = (title, subtitle, tone)
             self.border_title = Content(title)
@@ -79,15 +82,15 @@ class Canvas(ScrollView):
         self._draw()
 
     def watch_show_vertical_scrollbar(self) -> None:
-        """A scrollbar that comes takes a column of what was drawn without it."""
+        """Redraw: a scrollbar takes its columns from the lines."""
         self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
-        """Paint what is shown into the room that there is now; for those who know it."""
+        """Paint the current content into ``room``; for subclasses to override."""
 
     @property
     def room(self) -> Size:
-        """Cells that lines can use: the content without border and scrollbar."""
+        """The cells that lines can use: the content area without border and scrollbar."""
         return self.scrollable_content_region.size
 
     @property
@@ -95,12 +98,15 @@ class Canvas(ScrollView):
         return self._lines
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
-        """Show ``lines``; draws only the rows that differ from what is shown."""
-        before, self._lines = self._lines, [joined(fit(line, self.room.width)) for line in lines]
+        """Show ``lines``, redrawing only the rows that changed."""
+        before, self._lines = (
+            self._lines,
+            [merge_spans(fit(line, self.room.width)) for line in lines],
+        )
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
             self.virtual_size = Size(self.room.width, len(self._lines))
-            # The layout that follows may keep a scrollbar for which there is no more need.
+            # Otherwise the next layout may keep a scrollbar that is no longer needed.
             self._refresh_scrollbars()
         for y in range(max(len(before), len(self._lines))):
             old = before[y] if y < len(before) else ()
@@ -123,7 +129,7 @@ class Canvas(ScrollView):
         styles = [Segment(span.text, base + self._ink(span.tone)) for span in self._lines[index]]
         strip = Strip(styles).adjust_cell_length(self.room.width, base)
         if index == self._cursor and self.has_focus:
-            # Its background comes on top of the segments' own, not beneath it.
+            # The cursor's background must override that of the segments.
             cursor = self._ink("cursor")
             row = [Segment(text, (style or base) + cursor) for text, style, _ in strip]
             strip = Strip(row, strip.cell_length)
@@ -134,7 +140,7 @@ class Canvas(ScrollView):
 
 
 class Panel(Canvas):
-    """A canvas with a border, which carries its titles and shows the focus."""
+    """A canvas with a border that carries titles and shows the focus."""
 
     DEFAULT_CSS = """
     Panel { border: round $border-blurred; padding: 0 1; }

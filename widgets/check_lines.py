@@ -1,4 +1,4 @@
-"""A check as lines, and headings between them."""
+"""Checks and headings as lines."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ NAME, WORD = 24, 9
 """Cells of a check's id and of its verdict."""
 
 NARROW = 60
-"""Cells below which a check's reason goes beneath its id."""
+"""Cells below which a check's reason goes under its id."""
 
 
 def heading(text: str) -> Iterator[Line]:
-    """A blank line and the heading."""
+    """A blank line, then the heading."""
     yield ()
     yield line(Span(text, "accent"))
 
 
 def check_lines(check: Check, width: int) -> Iterator[Line]:
-    """The verdict in a word, so that it is told without colours too."""
+    """A check: its verdict as a word, so it reads without colour; its id, reason and fix."""
     head = line(Span(f"{check.verdict:<{WORD}}", TONES[check.verdict]),
                 Span(f"{check.id:<{NAME}}", "label"))  # fmt: skip
     indent = WORD if width < NARROW else WORD + NAME

@@ -1,4 +1,4 @@
-"""A few things of which one is chosen."""
+"""A list to choose one thing from."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from widgets.graph import RICH, Glyphs
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What can be chosen, in two lines, and why it cannot be."""
+    """Something to choose, in two lines. ``why_not``: why it cannot be chosen."""
 
     id: str
     name: str
@@ -25,7 +25,7 @@ class Candidate:
 
 
 class ChoiceList(OptionList):
-    """Candidates in a border; enter and space choose the one under the cursor."""
+    """A list of candidates; enter or space chooses the one under the cursor."""
 
     BINDINGS = [Binding("space", "select", show=False)]  # noqa: RUF012
 
@@ -53,7 +53,7 @@ class ChoiceList(OptionList):
     """
 
     class Chosen(Message):
-        """One was chosen in the list with the id ``kind``."""
+        """The user chose ``chosen`` in the list with the id ``kind``."""
 
         def __init__(self, kind: str, chosen: str) -> None:
             super().__init__()
@@ -66,14 +66,14 @@ class ChoiceList(OptionList):
         self._shown: tuple[tuple[Candidate, ...], str | None] | None = None
 
     def show(self, candidates: Sequence[Candidate], chosen: str | None) -> None:
-        """Draw ``candidates`` with a mark at the one whose id is ``chosen``."""
+        """Draw ``candidates``, marking the one with the id ``chosen``."""
         shown = (tuple(candidates), chosen)
         if shown == self._shown:
             return
         self._shown = shown
         at = self.highlighted
         self.clear_options()
-        # Without ids of their own: two domains of a captured host may be one by their UUIDs.
+        # No option ids: two domains of a captured host may have the same UUID.
         self.add_options([self._option(each, each.id == chosen) for each in candidates])
         first = next((n for n, each in enumerate(candidates) if each.id == chosen), 0)
         if candidates:
@@ -88,8 +88,23 @@ class ChoiceList(OptionList):
         return Option(text, disabled=each.why_not is not None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        """Tell in our own words."""
+        """Turn Textual's message into ``Chosen``."""
         event.stop()
         candidates = self._shown[0] if self._shown else ()
         if self.id is not None and event.option_index < len(candidates):
             self.post_message(self.Chosen(self.id, candidates[event.option_index].id))
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(
+        ChoiceList("Guest GPU", id="card"),
+        lambda widget: widget.show(
+            (
+                Candidate("0000:01:00.0", "GeForce RTX 4090", "01:00.0, on vfio-pci"),
+                Candidate("0000:0a:00.0", "GeForce RTX 3060", "0a:00.0", "it drives the display"),
+            ),
+            "0000:01:00.0",
+        ),
+    )

@@ -1,4 +1,4 @@
-"""Who is asked how often, and how each source of readings does."""
+"""What watching costs: calls in the last minute, and the state of each source."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from widgets.canvas import Panel
 from widgets.figures import ago
 from widgets.lines import DASH, Line, Span, Tone, line, pad, wrap
 
-ASKED: dict[CountedService, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
+SERVICES: dict[CountedService, str] = {"nvml": "NVML", "libvirt": "libvirt", "agent": "Guest agent"}
 
 NAME, EVERY, TOOK, AGE = 12, 10, 10, 8
-"""Cells of the columns."""
+"""Cells of each column."""
 
-HANGS_S = 1.0
-"""Seconds after which a reading that is under way is told; most take milliseconds."""
+SLOW_S = 1.0
+"""Seconds after which a reading in progress is reported; most take milliseconds."""
 
 
 class CostTable(Panel):
-    """Calls of the last minute, then a row a source."""
+    """Calls in the last minute, then one row per source."""
 
     def __init__(self) -> None:
         super().__init__(can_focus=True)
@@ -39,9 +39,9 @@ class CostTable(Panel):
 def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
     """The lines of the table."""
     lines = [line(Span("Calls in the last minute", "accent"))]
-    for asked, name in ASKED.items():
+    for service, name in SERVICES.items():
         lines.append(
-            (*pad(line(Span(name, "label")), NAME), Span(f"{cost.calls.get(asked, 0):>6}"))
+            (*pad(line(Span(name, "label")), NAME), Span(f"{cost.calls.get(service, 0):>6}"))
         )
     lines += [(), line(Span("Sources", "accent")), _row("", "read", "took", "ago")]
     for source in cost.sources:
@@ -53,8 +53,8 @@ def cost_lines(cost: Cost, at: datetime, width: int) -> list[Line]:
 
 
 def _source(source: SourceState, at: datetime) -> Line:
-    """One that hangs was read some time ago, and says for how long it has been read now."""
-    if source.reading_s is not None and source.reading_s >= HANGS_S:
+    """A source's row; for a slow one, how long the current reading has been taking."""
+    if source.reading_s is not None and source.reading_s >= SLOW_S:
         return (
             *pad(line(Span(source.name, "label")), NAME),
             *pad(line(Span(source.when, "text")), EVERY),
@@ -72,3 +72,10 @@ def _row(name: str, every: str, took: str, age: str, *, heading: bool = True) ->
         *pad(line(Span(every, tone)), EVERY),
         Span(f"{took:>{TOOK}}{age:>{AGE}}", tone),
     )
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, COST
+
+    preview(CostTable(), lambda widget: widget.show(COST, AT))

@@ -1,4 +1,4 @@
-"""All that is known of one subject, as lines of label and value."""
+"""Everything known about one device or guest, as labels and values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LABEL = 18
 
 
 class DetailsPanel(Panel):
-    """Scrolls when there is more than fits."""
+    """The details of one subject; scrolls."""
 
     def __init__(self) -> None:
         super().__init__(can_focus=True)
@@ -25,8 +25,8 @@ class DetailsPanel(Panel):
     def show(
         self, subject: str, view: HostView, at: datetime, users: CardUsers | None = None
     ) -> None:
-        """Draw what ``view`` has on ``subject``, an address or a domain's UUID, as of ``at``,
-        and the ``users`` of a GPU."""
+        """Draw what ``view`` knows about ``subject`` (an address or a domain's UUID) as of
+        ``at``, and the ``users`` of a GPU."""
         guest = _guest_of(subject, view)
         if guest is not None:
             self._name = guest.domain.name
@@ -48,8 +48,10 @@ def details_lines(
     *,
     name: str | None = None,
 ) -> list[Line]:
-    """The lines for an address or a domain's UUID; one sentence where it is not there any
-    more, with the ``name`` that a domain had."""
+    """The lines for an address or a domain's UUID.
+
+    If the subject is gone, one sentence says so; ``name`` is the name that a domain had.
+    """
     gpu = view.gpu(subject)
     function = next((f for g in view.groups for f in g.functions if f.address == subject), None)
     guest = _guest_of(subject, view)
@@ -61,7 +63,7 @@ def details_lines(
         return _function(function, width)
     if guest is not None:
         return _guest(guest, at, width)
-    return wrap(f"{name or short(subject)} is not there any more.", width, "warn")
+    return wrap(f"{name or short(subject)} no longer exists.", width, "warn")
 
 
 def _guest_of(subject: str, view: HostView) -> Guest | None:
@@ -69,7 +71,7 @@ def _guest_of(subject: str, view: HostView) -> Guest | None:
 
 
 def _row(label: str, value: str | Span | None, width: int) -> list[Line]:
-    """A label and its value, which wraps beneath itself."""
+    """A label and its value, which wraps in its own column."""
     if value is None or value == "":
         value = Span(DASH, "dim")
     span = value if isinstance(value, Span) else Span(value)
@@ -87,12 +89,12 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
     lines = [_heading("GPU"), *_row("Role", gpu.role, width), *_row("Owner", gpu.owner, width)]
     if nvidia is not None:
         lines += _row("Family", nvidia.family or "unknown", width)
-        by_id = " (by the PCI id; the name tells none)" if nvidia.brand_by_id else ""
+        by_id = " (from the PCI id; the name has none)" if nvidia.brand_by_id else ""
         lines += _row("Brand", f"{nvidia.brand}{by_id}", width)
         lines += _row("Form", nvidia.form or "unknown", width)
     viability = gpu.viability
     tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.viable]  # type: ignore[assignment]
-    words = {True: "viable", False: "not viable", None: "unknown whether viable"}
+    words = {True: "viable", False: "not viable", None: "viability unknown"}
     why = f": {viability.reason}" if viability.reason else ""
     lines += _row("Passthrough", Span(words[viability.viable] + why, tone), width)
     lines += _row("Moves", " ".join(short(a) for a in viability.moves), width)
@@ -117,8 +119,8 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
     else:
         where = f"({reading.source})"
     rows = [_row("Remark", Span(remark, "warn"), width) for remark in reading.remarks]
-    told = [each for row in rows for each in row]
-    return [_heading(f"Readings {where}"), *told, *_metrics(reading.metrics, width)]
+    remarks = [each for row in rows for each in row]
+    return [_heading(f"Readings {where}"), *remarks, *_metrics(reading.metrics, width)]
 
 
 def _metrics(metrics: Metrics, width: int) -> list[Line]:
@@ -133,10 +135,10 @@ def _metrics(metrics: Metrics, width: int) -> list[Line]:
         ("Clock", number(metrics.clock_mhz, "MHz")),
         ("Memory clock", number(metrics.mem_clock_mhz, "MHz")),
         ("PCIe now", pcie(metrics.pcie_gen, metrics.pcie_width)),
-        ("PCIe most", pcie(metrics.pcie_gen_max, metrics.pcie_width_max)),
+        ("PCIe max", pcie(metrics.pcie_gen_max, metrics.pcie_width_max)),
         ("Encoder", number(metrics.enc_pct, "%")),
         ("Decoder", number(metrics.dec_pct, "%")),
-        ("Held back by", DASH if throttle is None else ", ".join(throttle) or "nothing"),
+        ("Throttled by", DASH if throttle is None else ", ".join(throttle) or "nothing"),
     ]
     return [each for label, value in rows for each in _row(label, value, width)]
 
@@ -155,15 +157,15 @@ def _function(function: PciFunction, width: int) -> list[Line]:
         ("IOMMU group", "none" if group is None else str(group)),
         ("Boot VGA", vga),
         ("Reset", None if resets is None else ", ".join(resets) or "none"),
-        ("Link at most", link(function.link_max)),
+        ("Link max", link(function.link_max)),
         ("BARs", ", ".join(f"{bar.index}: {size(bar.size)}" for bar in function.bars)),
-        ("SR-IOV", _optional(function.sriov_total_vfs, "{} virtual functions at most")),
+        ("SR-IOV", _optional(function.sriov_total_vfs, "up to {} virtual functions")),
         ("NUMA node", _optional(function.numa_node, "{}")),
     ]
     lines = [_heading("PCI function")]
     lines += [each for label, value in rows for each in _row(label, value, width)]
     if function.unreadable:
-        lines += _row("Not readable", Span(", ".join(function.unreadable), "warn"), width)
+        lines += _row("Unreadable", Span(", ".join(function.unreadable), "warn"), width)
     return lines
 
 
@@ -178,7 +180,7 @@ def _guest(guest: Guest, at: datetime, width: int) -> list[Line]:
         ("UUID", domain.uuid),
         ("State", domain.state),
         ("Up", uptime(domain.started_at, at) if domain.active else None),
-        ("May have the GPU", "yes" if guest.allowed else "no"),
+        ("May use the GPU", "yes" if guest.allowed else "no"),
         ("Definition", "persistent" if domain.persistent else "transient"),
         ("Agent", agent(domain) if domain.active else None),
         ("vCPUs", _optional(domain.vcpus, "{}")),
@@ -197,3 +199,10 @@ def _guest(guest: Guest, at: datetime, width: int) -> list[Line]:
     if domain.problem:
         lines += _row("Problem", Span(domain.problem, "warn"), width)
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, USERS, VIEW
+
+    preview(DetailsPanel(), lambda widget: widget.show(VIEW.gpus[0].address, VIEW, AT, users=USERS))

@@ -14,7 +14,7 @@ Groups = Sequence[tuple[str, Sequence[Check]]]
 
 
 class DoctorPanel(Panel):
-    """Scrolls when there is more than fits."""
+    """A summary and the checks; scrolls."""
 
     DEFAULT_CSS = """
     DoctorPanel { scrollbar-gutter: stable; }
@@ -25,9 +25,9 @@ class DoctorPanel(Panel):
         self._shown: tuple[str, Tone, Groups] = ("", "text", ())
         self.set_titles("Doctor")
 
-    def show(self, say: str, tone: Tone, groups: Groups = ()) -> None:
-        """Draw a sentence and the checks."""
-        self._shown = (say, tone, groups)
+    def show(self, summary: str, tone: Tone, groups: Groups = ()) -> None:
+        """Draw the sentence ``summary`` and the checks."""
+        self._shown = (summary, tone, groups)
         self._draw()
 
     def _draw(self) -> None:
@@ -35,10 +35,20 @@ class DoctorPanel(Panel):
             self.paint(doctor_lines(*self._shown, self.room.width))
 
 
-def doctor_lines(say: str, tone: Tone, groups: Groups, width: int) -> list[Line]:
-    """The sentence, then a block a group."""
-    lines = wrap(say, width, tone)
+def doctor_lines(summary: str, tone: Tone, groups: Groups, width: int) -> list[Line]:
+    """The summary, then one block per group."""
+    lines = wrap(summary, width, tone)
     for title, checks in groups:
         lines += heading(title)
         lines += [row for check in checks for row in check_lines(check, width)]
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import CHECKS
+
+    preview(
+        DoctorPanel(),
+        lambda widget: widget.show("Of 4 checks, 1 fails.", "bad", [("Samples", CHECKS)]),
+    )

@@ -1,4 +1,4 @@
-"""What changed, when and by whom, newest first."""
+"""What changed, when and by whom."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EventList(Panel):
 
 
 def event_lines(events: Sequence[Event], width: int) -> list[Line]:
-    """One line an event: local time, subject, what happened, and by whom."""
+    """One line per event: local time, subject, what happened, and by whom."""
     if not events:
         return [line(Span("Nothing has changed since the start.", "dim"))]
     return [
@@ -42,8 +42,15 @@ def event_lines(events: Sequence[Event], width: int) -> list[Line]:
                 Span(f"{short(event.subject)}  ", "label"),
                 Span(event.text, TONES[event.tone]),
             ),
-            line(Span("by us" if event.by == "us" else "elsewhere", "dim")) if width >= 60 else (),
+            line(Span("by us" if event.by == "us" else "external", "dim")) if width >= 60 else (),
             width,
         )
         for event in events
     ]
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import EVENTS
+
+    preview(EventList(), lambda widget: widget.show(EVENTS))

@@ -1,4 +1,4 @@
-"""Numbers as a person reads them: short, of steady width, a dash where there is none."""
+"""Numbers as a person reads them: short, of steady width, a dash for a missing one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from tui.model import Link
 from widgets.lines import DASH, Span, Tone
 
 WARM, HOT = 80, 90
-"""Degrees Celsius from which a card's temperature is marked; GeForce cards slow down
-between 83 and 90."""
+"""Degrees Celsius from which a temperature is marked. GeForce cards throttle between 83 and
+90."""
 
 
 def number(value: float | None, unit: str, digits: int = 0) -> Span:
@@ -18,12 +18,12 @@ def number(value: float | None, unit: str, digits: int = 0) -> Span:
 
 
 def percent(value: float | None) -> str:
-    """Four cells: `` 37%``."""
+    """`` 37%``, always four cells."""
     return f"{DASH:>4}" if value is None else f"{min(value, 999):3.0f}%"
 
 
 def temperature(value: float | None) -> Span:
-    """Degrees Celsius, marked from ``WARM`` and ``HOT`` on."""
+    """``54 °C``, marked from ``WARM`` and from ``HOT``."""
     if value is None:
         return Span(DASH, "dim")
     tone: Tone = "bad" if value >= HOT else "warn" if value >= WARM else "text"
@@ -31,7 +31,7 @@ def temperature(value: float | None) -> Span:
 
 
 def ratio(value: float | None, limit: float | None, unit: str) -> Span:
-    """``35/200 W``: a value against its limit, either may be missing."""
+    """``35/200 W``: a value and its limit; either may be missing."""
     if value is None and limit is None:
         return Span(DASH, "dim")
     first = DASH if value is None else f"{value:.0f}"
@@ -47,7 +47,7 @@ def memory(used: float | None, total: float | None) -> str:
 
 
 def size(count: int | None) -> str:
-    """Bytes in binary units, without decimals: ``256 MiB``."""
+    """Bytes in whole binary units: ``256 MiB``."""
     if count is None:
         return DASH
     for unit in ("B", "KiB", "MiB", "GiB"):
@@ -58,7 +58,7 @@ def size(count: int | None) -> str:
 
 
 def rate(value: float | None) -> str:
-    """Bytes a second in decimal units, at most eight cells: ``1.2 MB/s``."""
+    """Bytes per second in decimal units, at most eight cells: ``1.2 MB/s``."""
     if value is None:
         return DASH
     for unit in ("B", "kB", "MB"):
@@ -71,24 +71,24 @@ def rate(value: float | None) -> str:
 
 
 def pcie(gen: int | None, width: int | None) -> str:
-    """``4.0 x16``."""
+    """A PCIe link: ``4.0 x16``."""
     if gen is None and width is None:
         return DASH
     return f"{DASH if gen is None else f'{gen}.0'} x{DASH if width is None else width}"
 
 
 def lanes(gen: int | None, width: int | None) -> str:
-    """``4x16``: the same in the least room."""
+    """A PCIe link in the fewest cells: ``4x16``."""
     return f"{DASH if gen is None else gen}x{DASH if width is None else width}"
 
 
 def link(value: Link | None) -> str:
-    """A link as ``pcie`` writes it."""
+    """A link in the form of ``pcie``."""
     return DASH if value is None else pcie(value.generation, value.width)
 
 
 def uptime(since: datetime | None, at: datetime) -> str:
-    """Whole minutes: it changes once a minute, not on every tick."""
+    """``2 h 05 min``: whole minutes, so it changes once a minute and not on every tick."""
     if since is None:
         return DASH
     minutes = max(0, (at - since) // timedelta(minutes=1))
@@ -100,7 +100,7 @@ def uptime(since: datetime | None, at: datetime) -> str:
 
 
 def ago(seconds: float) -> str:
-    """How long ago: ``3 s``, ``2 min``, ``5 h``; whole units, as they change seldom."""
+    """An age: ``3 s``, ``2 min``, ``5 h``; whole units, so it rarely changes."""
     whole = max(0, int(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -108,12 +108,12 @@ def ago(seconds: float) -> str:
 
 
 def short(address: str) -> str:
-    """A PCI address as people write it: without the domain where that is 0000."""
+    """A PCI address as people write it: without the domain 0000."""
     return address.removeprefix("0000:")
 
 
 def model_name(name: str) -> str:
-    """The marketing name of a card: ``AD102 [GeForce RTX 4090]`` is a GeForce RTX 4090."""
+    """The marketing name in a name of pci.ids: ``AD102 [GeForce RTX 4090]``."""
     _, bracket, rest = name.partition("[")
     inner, closing, _ = rest.partition("]")
     return inner.strip() if bracket and closing and inner.strip() else name

@@ -7,30 +7,32 @@ from textual.events import Resize
 from textual.widgets import Footer
 from textual.widgets._footer import FooterKey
 
-AROUND = 3
-"""Cells around the two words of a key."""
+PADDING = 3
+"""Cells around a key and its description."""
 
 FIRST = ("escape", "question_mark")
-"""The keys that have room before all others: the way back, and the page with the rest."""
+"""The keys placed before all others: the way back, and the help with the rest."""
 
 
 class KeyFooter(Footer):
-    """Textual's footer with as many keys as fit whole, and without what it keeps: each key that
-    it ever showed watches ``compact``, and is let go of only when that changes, which it never
-    does [Textual 8.2.8]."""
+    """Textual's footer with only the keys that fit, and without its leak.
+
+    Each key that the footer ever showed stays registered as a watcher of ``compact`` until
+    that changes, which it never does [Textual 8.2.8].
+    """
 
     _drawn_for = 0
 
     def compose(self) -> ComposeResult:
         getattr(self, "__watchers", {}).pop("compact", None)
         self._drawn_for = self.app.size.width
-        made = [each for each in super().compose() if isinstance(each, FooterKey)]
-        palette = [key for key in made if "-command-palette" in key.classes]
-        keys = [key for key in made if key not in palette]
-        beside = self._drawn_for >= WIDE and bool(palette)
-        kept = fitting(keys, self._drawn_for - (_width(palette[0]) + 1 if beside else 0))
-        yield from kept
-        if beside:
+        composed = [each for each in super().compose() if isinstance(each, FooterKey)]
+        palette = [key for key in composed if "-command-palette" in key.classes]
+        keys = [key for key in composed if key not in palette]
+        with_palette = self._drawn_for >= WIDE and bool(palette)
+        shown = fitting(keys, self._drawn_for - (_width(palette[0]) + 1 if with_palette else 0))
+        yield from shown
+        if with_palette:
             yield from palette
 
     def on_resize(self, _: Resize) -> None:
@@ -39,11 +41,11 @@ class KeyFooter(Footer):
 
 
 WIDE = 110
-"""Cells from which on the palette's key is shown, too."""
+"""Cells from which the palette's key is shown, too."""
 
 
 def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
-    """The keys that fit whole, in their order; the last ones give way first."""
+    """The keys that fit, in their order; the last ones are dropped first."""
     left = width - sum(_width(key) for key in keys if key.key in FIRST)
     kept = []
     full = False
@@ -59,4 +61,10 @@ def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
 
 
 def _width(key: FooterKey) -> int:
-    return len(key.key_display) + len(key.description) + AROUND
+    return len(key.key_display) + len(key.description) + PADDING
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(KeyFooter())

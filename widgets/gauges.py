@@ -8,13 +8,13 @@ from widgets.graph import STEPS_PER_CELL, Glyphs, graph, meter
 from widgets.lines import Line, Span, line
 
 TEXT = 16
-"""Cells for a meter's figure: ``12.0/24.0 GiB`` and some room."""
+"""Cells for a meter's figure, such as ``12.0/24.0 GiB``."""
 
 
 def meter_line(
     label: str, value: float | None, text: str, width: int, glyphs: Glyphs, *, label_cells: int
 ) -> Line:
-    """A label, a figure and a meter for 0-100 in what is left of ``width`` cells."""
+    """A label, a figure, and a meter for 0-100 in the rest of ``width`` cells."""
     room = max(0, width - label_cells - TEXT - 1)
     filled, rest = meter(value, room, glyphs)
     return line(
@@ -28,12 +28,14 @@ def meter_line(
 def graph_lines(
     series: Sequence[float | None], rows: int, width: int, glyphs: Glyphs
 ) -> list[Line]:
-    """``series`` in percent, newest at the right edge, as ``rows`` lines; no line where
-    nothing was ever measured."""
+    """``series`` in percent as ``rows`` lines, newest at the right edge.
+
+    Empty if nothing was ever measured.
+    """
     if rows <= 0 or all(value is None for value in series):
         return []
-    # A series begins with a cell, so a graph moves by whole cells: half as often, and a
-    # level that stays draws the same cells.
+    # Aligned to whole cells: the graph moves half as often, and a steady level draws the same
+    # cells.
     even = (*series, *(None,) * (-len(series) % STEPS_PER_CELL))
     steps = width * STEPS_PER_CELL
     shown = even[-steps:]
@@ -55,8 +57,8 @@ def history_line(
     *,
     label_cells: int,
 ) -> Line:
-    """As ``meter_line`` with the history in place of the meter, for a panel without room
-    for a graph of its own."""
+    """A ``meter_line`` with the history in place of the meter, for a panel too small for a
+    graph."""
     room = max(0, width - label_cells - TEXT - 1)
     drawn = graph_lines(series, 1, room, glyphs) or [()]
     return line(

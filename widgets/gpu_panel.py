@@ -1,4 +1,4 @@
-"""One GPU: what it is, who has it, how it is doing."""
+"""One GPU: what it is, who owns it, how busy it is."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ COLUMN = 18
 """Cells of a label-and-value pair."""
 
 LATE_S = 2.0
-"""Seconds from which on a reading is marked as old, unless told otherwise."""
+"""Seconds from which a reading is marked as old, unless the caller overrides it."""
 
 GUEST_LATE_S = 30.0
-"""The same for a guest's, which is asked seldom."""
+"""The same for readings from a guest, which come less often."""
 
 AGE_STEP_S = 10
-"""Seconds of a step in which a guest's age is told."""
+"""The step in seconds in which the age of a guest's reading is shown."""
 
 NO_ORIGIN = Span("")
 
@@ -47,7 +47,7 @@ OWNER_TONES: dict[str, Tone] = {"host": "good", "vfio": "accent", "none": "warn"
 
 
 class GpuPanel(Panel):
-    """A panel for one GPU; ``show`` may be called as often as one likes."""
+    """The panel of one GPU; showing equal values redraws nothing."""
 
     def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
         super().__init__(id=id, can_focus=True)
@@ -65,11 +65,15 @@ class GpuPanel(Panel):
         age_s: float | None = None,
         late_s: float = LATE_S,
     ) -> None:
-        """Draw ``gpu``; ``series`` is its utilisation in percent, newest last; ``checks``
-        are the rules that are looked at all the time. ``age_s`` is how old its reading is,
-        which is said from ``late_s`` on."""
+        """Draw ``gpu``.
+
+        ``series`` is its utilisation in percent, newest last; ``checks`` are the live checks of
+        NVIDIA's rules. ``age_s`` is the age of its reading, shown from ``late_s``.
+        """
         title = f"{ROLE_TITLES[gpu.role]} · {model_name(gpu.function.name)}"
-        words, tone = rules(checks) if gpu.role == "guest" else ("", "")
+        words, tone = ("", "")
+        if gpu.role == "guest":
+            words, tone = rules_summary(checks, self._glyphs)
         self.set_titles(
             title, f"{words} · {short(gpu.address)}" if words else short(gpu.address), tone
         )
@@ -85,8 +89,11 @@ class GpuPanel(Panel):
 
 
 def origin(reading: CardReading | None, age_s: float | None, late_s: float) -> Span:
-    """Where a reading comes from, where that is not the host, and how old it is. A guest's age
-    is told in steps, as it is read anew all the time: it does not change while all is well."""
+    """The source and age of a reading, if it is from a guest or old.
+
+    The age of a guest's reading is shown in steps, so it does not change while readings keep
+    coming.
+    """
     if reading is None or reading.lost is not None or age_s is None:
         return NO_ORIGIN
     if reading.source == "guest-agent":
@@ -96,15 +103,15 @@ def origin(reading: CardReading | None, age_s: float | None, late_s: float) -> S
     return Span(f"{ago(age_s)} old", "warn") if age_s >= late_s else NO_ORIGIN
 
 
-def rules(checks: Sequence[Check]) -> tuple[str, str]:
-    """Whether NVIDIA's rules are kept, in a few words and their style: the worst tells."""
+def rules_summary(checks: Sequence[Check], glyphs: Glyphs = RICH) -> tuple[str, str]:
+    """NVIDIA's rules in a few words and their style: the worst verdict counts."""
     for verdict, word, tone in (
         ("fail", "fails", "bold $text-error"), ("unknown", "unknown", "$text-warning")
     ):  # fmt: skip
         worst = next((check for check in checks if check.verdict == verdict), None)
         if worst is not None:
             return f"{worst.id} {word}", tone
-    return ("rules kept", "") if checks else ("", "")
+    return (f"R465 rules {glyphs.done}", "") if checks else ("", "")
 
 
 def gpu_lines(
@@ -114,8 +121,10 @@ def gpu_lines(
     glyphs: Glyphs = RICH,
     where: Span = NO_ORIGIN,
 ) -> list[Line]:
-    """The panel's lines: the owner, the readings or what sysfs knows, and a graph in
-    whatever room is left. ``where`` is the readings' ``origin``."""
+    """The panel's lines: the owner, the readings or what sysfs knows, and a graph in the rest.
+
+    ``where`` is the ``origin`` of the readings.
+    """
     width, height = room
     lines = [owner_line(gpu, width, glyphs, where)]
     reading = gpu.reading
@@ -125,7 +134,7 @@ def gpu_lines(
         tail = [*_remark_lines(reading, width), *_process_lines(reading, width)]
     else:
         verdict = viability_lines(gpu, width, height // 4)
-        lines += _quiet_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
+        lines += _static_lines(gpu, width, height - len(lines) - max(1, len(verdict)))
         tail = []
     tail = [*verdict, *tail]
     lines, tail = lines[:height], tail[: max(0, height - len(lines))]
@@ -139,8 +148,8 @@ def gpu_lines(
 
 
 def owner_line(gpu: Gpu, width: int, glyphs: Glyphs, where: Span = NO_ORIGIN) -> Line:
-    """Who has the card and by which driver on the left; on the right where its readings come
-    from, else its power state."""
+    """The card's owner and driver on the left; the origin of its readings or its power state on
+    the right."""
     kind, _, name = gpu.owner.partition(":")
     tone: Tone = "accent" if kind == "guest" else OWNER_TONES.get(kind, "text")
     words = {
@@ -191,7 +200,7 @@ def _metric_lines(metrics: Metrics, width: int, glyphs: Glyphs) -> list[Line]:
 
 
 def _pcie(metrics: Metrics) -> Line:
-    """The link now and at most: ``1x16/4x16`` are lanes of generation 1 and 4."""
+    """The current and the maximum link: ``1x16/4x16`` is PCIe 1.0 x16 of 4.0 x16."""
     now = lanes(metrics.pcie_gen, metrics.pcie_width)
     most = lanes(metrics.pcie_gen_max, metrics.pcie_width_max)
     return line(now, Span(f"/{most}", "dim"))
@@ -218,7 +227,7 @@ def _process_lines(reading: CardReading, width: int) -> list[Line]:
 
 
 def _remark_lines(reading: CardReading, width: int) -> list[Line]:
-    """The first remark, in one line; the details have all of them whole."""
+    """The first remark on one line; the details show all of them in full."""
     if not reading.remarks:
         return []
     more = len(reading.remarks) - 1
@@ -226,8 +235,8 @@ def _remark_lines(reading: CardReading, width: int) -> list[Line]:
     return [fit(line(Span(f"{'Note':<{LABEL}}", "label"), Span(text, "warn")), width)]
 
 
-def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
-    """A card without readings: why, and all that sysfs still knows that ``height`` has room for."""
+def _static_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
+    """A card without readings: the reason, then what sysfs knows, in ``height`` lines."""
     lost = gpu.reading.lost if gpu.reading else None
     tone: Tone = "bad" if lost or gpu.owner == "stuck" else "dim"
     lines = wrap(lost or gpu.no_reading or "", width, tone)
@@ -257,7 +266,7 @@ def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
 
 
 def _model(gpu: Gpu) -> str:
-    """What the ids tell of the card: family, brand and form, or the bare ids."""
+    """Family, brand and form by the card's ids, or the bare ids."""
     nvidia = gpu.nvidia
     if nvidia is None:
         return f"{gpu.function.vendor}:{gpu.function.device}"
@@ -267,7 +276,7 @@ def _model(gpu: Gpu) -> str:
 
 
 def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
-    """A further GPU on one line; ``where`` is its readings' ``origin``."""
+    """A GPU on one line; ``where`` is the ``origin`` of its readings."""
     reading = gpu.reading
     metrics = reading.metrics if reading and reading.lost is None else Metrics()
     left = line(
@@ -282,3 +291,10 @@ def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
         temperature(metrics.temp_c),
     )  # fmt: skip
     return spread(left, right, width)
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import CHECKS, GUEST_GPU, LOAD
+
+    preview(GpuPanel(), lambda widget: widget.show(GUEST_GPU, LOAD, CHECKS, age_s=3.0))

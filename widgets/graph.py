@@ -1,4 +1,4 @@
-"""History graphs as rows of characters: braille where the terminal has it, else blocks."""
+"""History graphs as rows of characters: braille if the terminal has it, else blocks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 _LEFT = (0x40, 0x04, 0x02, 0x01)
 _RIGHT = (0x80, 0x20, 0x10, 0x08)
-"""Braille dots of one cell, bottom to top (Unicode block U+2800)."""
+"""The braille dots of one cell, bottom to top (Unicode block U+2800)."""
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters that a terminal can draw. The Linux console's fonts have neither
-    braille nor eighth blocks nor check marks."""
+    """The characters that a terminal can draw.
+
+    The fonts of the Linux console lack braille, eighth blocks and check marks.
+    """
 
     braille: bool = True
     full: str = "━"
@@ -27,16 +29,16 @@ RICH = Glyphs()
 PLAIN = Glyphs(braille=False, full="█", rest="░", running="*", stopped="-", done="+")
 
 STEPS_PER_CELL = 2
-"""Values that one character cell of a graph shows side by side."""
+"""Values per character cell, side by side."""
 
 
 def graph(
     series: Sequence[float | None], rows: int, top: float = 100, glyphs: Glyphs = RICH
 ) -> list[str]:
-    """``series`` (newest last, two values a cell) as ``rows`` strings, top row first.
+    """``series`` (newest last, two values per cell) as ``rows`` strings, top row first.
 
-    A value that was not measured leaves its place empty; a measured zero draws the
-    base line, so that "idle" and "unknown" differ.
+    A missing value is a gap; a measured zero draws the base line, so "idle" and "unknown"
+    differ.
     """
     draw = _braille if glyphs.braille else _blocks
     heights = [None if value is None else max(0.0, min(value / top, 1.0)) for value in series]
@@ -65,6 +67,6 @@ def _blocks(pair: tuple[float | None, float | None], row: int, rows: int) -> str
 
 
 def meter(value: float | None, width: int, glyphs: Glyphs = RICH) -> tuple[str, str]:
-    """A meter of ``width`` cells for 0-100: its filled and its empty part."""
+    """A meter of ``width`` cells for 0-100, as its filled and its empty part."""
     filled = 0 if value is None else round(max(0.0, min(value / 100, 1.0)) * width)
     return glyphs.full * filled, glyphs.rest * (width - filled)

@@ -1,4 +1,4 @@
-"""The IOMMU groups as a tree: every device, its driver, and what keeps a card from a guest."""
+"""The IOMMU groups as a tree: every device, its driver, and what blocks passthrough."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ GROUP_ROLES = {"guest": "guest GPU", "host": "host GPU", "other": "GPU"}
 
 
 class GroupTree(Panel):
-    """All groups, the guest GPU's on top; the cursor walks over the devices."""
+    """All groups, the guest GPU's first; the cursor moves over the devices."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
@@ -57,7 +57,7 @@ class GroupTree(Panel):
         return self._selected
 
     def show(self, groups: tuple[Group, ...], problem: str | None = None, text: str = "") -> None:
-        """Draw the groups that contain ``text`` in a device's line."""
+        """Draw the groups with a device whose line contains ``text``, or ``problem``."""
         if (groups, problem, text) != (self._groups, self._problem, self._filter):
             self._groups, self._problem, self._filter = groups, problem, text
             self._draw()
@@ -76,7 +76,7 @@ class GroupTree(Panel):
         at = 0 if at < 0 else max(0, min(at + steps, len(addresses) - 1))
         self._selected = addresses[at]
         self._draw()
-        # The heading of the first device's group stays in view with it.
+        # At the first device, scroll to the top so that its group's heading is visible.
         y = 0 if at == 0 else self._rows.index(self._selected)
         if y < self.scroll_offset.y:
             self.scroll_to(y=y, animate=False)
@@ -114,8 +114,11 @@ class GroupTree(Panel):
 def tree_rows(
     groups: tuple[Group, ...], width: int, text: str = ""
 ) -> list[tuple[str | None, Line]]:
-    """The tree's lines with the address of each device line. ``text`` filters devices by
-    what their line says, regardless of case; a group is shown while it has one."""
+    """The tree's lines, each device's with its address.
+
+    ``text`` filters devices by their line, regardless of case; groups without a match are
+    hidden.
+    """
     wanted = text.casefold().strip()
     rows: list[tuple[str | None, Line]] = []
     for group in groups:
@@ -135,14 +138,14 @@ def tree_rows(
 
 
 def heading(group: Group) -> Line:
-    """The group's own line: its number, whose card is in it, and whether it is blocked."""
+    """The group's own line: its number, the role of its GPU, and whether it is viable."""
     name = "No IOMMU group" if group.id is None else f"Group {group.id}"
     spans = [Span(f"{name} ", "strong" if group.role else "label")]
     if group.role:
         spans.append(Span(f"· {GROUP_ROLES[group.role]} ", "accent"))
         blockers = group.marks.count("blocks")
         if "unknown" in group.marks:
-            spans.append(Span("· not known whether viable", "warn"))
+            spans.append(Span("· viability unknown", "warn"))
         elif blockers:
             spans.append(Span(f"· blocked by {blockers}", "bad"))
         elif group.id is not None:
@@ -172,3 +175,10 @@ def _searchable(group: Group, function: PciFunction) -> str:
         f"group {group.id}", function.address, function.name, function.vendor_name or "",
         function.driver or "no driver", f"{function.vendor}:{function.device}",
     )).casefold()  # fmt: skip
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import GROUPS
+
+    preview(GroupTree(), lambda widget: widget.show(GROUPS))

@@ -1,4 +1,4 @@
-"""The guest that may have the card, and the other domains in short."""
+"""The allowed guest in detail, and the other domains in one line each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STATE_TONES: dict[str, Tone] = {
 DEVICE_TONES: dict[Verdict, Tone] = {
     "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
 }  # fmt: skip
-"""What speaks against a start comes first: there may be no room for the rest."""
+"""Worst first: the line may be too short for all of them."""
 
 
 class GuestPanel(Panel):
@@ -48,9 +48,11 @@ class GuestPanel(Panel):
         at: datetime,
         devices: tuple[GuestDevice, ...] = (),
     ) -> None:
-        """Draw ``guests`` (the allowed one first) as of ``at``; ``problem`` is why they
-        cannot be read; ``series`` is the allowed guest's CPU load in percent, ``devices`` what
-        it takes of the host, judged."""
+        """Draw ``guests`` (the allowed one first) as of ``at``.
+
+        ``problem`` is why they cannot be read; ``series`` is the allowed guest's CPU load in
+        percent; ``devices`` are the host devices that it takes, with their verdicts.
+        """
         allowed_up = [uptime(g.domain.started_at, at) for g in guests if g.allowed]
         shown = (guests, problem, series, allowed_up, devices)
         if shown == self._shown:
@@ -89,7 +91,7 @@ def guest_lines(
     *,
     devices: Sequence[GuestDevice] = (),
 ) -> list[Line]:
-    """The panel's lines. Where no guest is allowed yet, all domains are listed."""
+    """The panel's lines; if no guest is allowed yet, all domains are listed."""
     width, height = room
     if not guests:
         return wrap("No domain is defined in libvirt.", width, "dim")
@@ -103,7 +105,7 @@ def guest_lines(
     if allowed:
         rows = max(0, spare - len(tail))
         lines += graph_lines(series, rows, width, glyphs) or [()] * rows
-        # What does not fit is in the details; a guest that may not have the card gives way.
+        # The details have what does not fit; the other domains are cut first.
         return [*lines, *tail][:height]
     return tail
 
@@ -130,15 +132,15 @@ def _domain_lines(
     ]
     lines += fields(pairs, width, 34, LABEL)
     pci = line(Span(f"{'PCI':<{LABEL}}", "label"), *_devices(domain, devices))
-    # What forbids a start is not cut off where there is room for little.
+    # Near the top, a device that forbids the start is not cut off in a small panel.
     forbids = any(device.verdict == "fail" for device in devices)
     lines.insert(1 if forbids else len(lines), pci)
     return lines
 
 
 def _devices(domain: Domain, judged: Sequence[GuestDevice]) -> Line:
-    """The PCI functions that a domain takes, those that speak against a start with the reason
-    and first."""
+    """The PCI functions that a domain takes; those with a reason against a start come first,
+    with it."""
     reasons = {dev.address: dev for dev in judged if dev.short}
     order = list(DEVICE_TONES)
     worst = sorted(reasons.values(), key=lambda dev: order.index(dev.verdict))
@@ -183,3 +185,10 @@ def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
         line(Span(f"{domain.state}{' ' if load else ''}", tone), load),
         width,
     )
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, GUESTS, LOAD
+
+    preview(GuestPanel(), lambda widget: widget.show(GUESTS, None, LOAD, AT))

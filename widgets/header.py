@@ -1,4 +1,4 @@
-"""The line on top: where this is, and whether it is real."""
+"""The line at the top: which host this is, and whether it is the real one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from widgets.lines import Line, Span, Tone, line, spread, width_of
 
 
 class HostHeader(Canvas):
-    """The host's name, kernel, IOMMU and libvirt; a banner for a host that is not the real one."""
+    """The host's name, IOMMU, kernel and libvirt; a banner on simulated and captured hosts."""
 
     DEFAULT_CSS = """
     HostHeader { height: 1; dock: top; padding: 0 1; background: $footer-background; }
@@ -20,25 +20,27 @@ class HostHeader(Canvas):
         super().__init__()
         self._banner = banner
         self._view = HostView()
-        self._marks: tuple[str, ...] = ()
+        self._notices: tuple[str, ...] = ()
 
-    def show(self, view: HostView, marks: tuple[str, ...] = ()) -> None:
-        """Draw the header of ``view``; ``marks`` say what is not as usual with its readings."""
-        if view is not self._view or marks != self._marks:
-            self._view, self._marks = view, marks
+    def show(self, view: HostView, notices: tuple[str, ...] = ()) -> None:
+        """Draw the header of ``view``; ``notices`` say what is unusual about its readings."""
+        if view is not self._view or notices != self._notices:
+            self._view, self._notices = view, notices
             self._draw()
 
     def _draw(self) -> None:
         if self.room.width > 0:
-            self.paint([header_line(self._view, self._banner, self.room.width, self._marks)])
+            self.paint([header_line(self._view, self._banner, self.room.width, self._notices)])
 
 
 def header_line(
-    view: HostView, banner: str | None, width: int, marks: tuple[str, ...] = ()
+    view: HostView, banner: str | None, width: int, notices: tuple[str, ...] = ()
 ) -> Line:
-    """The banner and the marks keep their room; of what the host is, as much as fits whole."""
-    said = [Span(mark, "accent") for mark in marks] + ([Span(banner, "warn")] if banner else [])
-    right = line(*[part for span in said for part in (Span("  "), span)][1:])
+    """The banner and the notices in full; of the host's facts, those that fit."""
+    shown = [Span(notice, "accent") for notice in notices] + (
+        [Span(banner, "warn")] if banner else []
+    )
+    right = line(*[part for span in shown for part in (Span("  "), span)][1:])
     room = width - width_of(right) - 1
     left = line(Span("vfiotop  ", "accent"))
     facts = view.facts
@@ -61,3 +63,10 @@ def _iommu(view: HostView) -> str:
         return "IOMMU off"
     kind = f" {view.iommu_kind}" if view.iommu_kind else ""
     return f"IOMMU{kind}, {view.iommu_groups} groups"
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import VIEW
+
+    preview(HostHeader("Sample host"), lambda widget: widget.show(VIEW))

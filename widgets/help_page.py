@@ -1,4 +1,4 @@
-"""The help: what vfiotop is, then a line a key."""
+"""The help: what vfiotop is, then one line per key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ KEY = 10
 
 
 class HelpPage(Panel):
-    """One page that scrolls."""
+    """The help on one page; scrolls."""
 
     def __init__(self, about: str, rows: Sequence[tuple[str, str]], *, id: str) -> None:
         super().__init__(id=id, can_focus=True)
@@ -25,10 +25,16 @@ class HelpPage(Panel):
 
 
 def help_lines(about: str, rows: Sequence[tuple[str, str]], width: int) -> list[Line]:
-    """The lines of the page; ``rows`` are keys with what they do."""
+    """The lines of the page; ``rows`` are pairs of a key and what it does."""
     lines = [*wrap(about, width, "dim"), ()]
     for key, text in rows:
         first, *rest = wrap(text, max(width - KEY, 10))
         lines.append(line(Span(f"{key:<{KEY}}", "accent"), *first))
         lines += [line(" " * KEY, *more) for more in rest]
     return lines
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(HelpPage("Top for GPU passthrough.", [("b", "bind"), ("u", "unbind")], id="help"))

@@ -1,7 +1,7 @@
-"""Lines of toned text: what panels are made of before they meet a terminal.
+"""Lines of text in tones: what panels draw.
 
-A panel is a pure function from the model to lines; tones become colours only in
-the canvas, so that every theme works and tests can read what a person reads.
+A panel is a pure function from the model to lines. Only the canvas turns tones into colours,
+so every theme works, and tests read what a person reads.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from rich.cells import cell_len, set_cell_size
 Tone = Literal["text", "strong", "label", "dim", "good", "warn", "bad", "accent", "graph", "rest"]
 
 DASH = "–"
-"""Stands for what a source does not give; never a zero."""
+"""Stands for a value that a source does not give; never shown as zero."""
 
 
 class Span(NamedTuple):
@@ -28,17 +28,17 @@ Line = tuple[Span, ...]
 
 
 def line(*parts: Span | str) -> Line:
-    """A line of spans; plain strings are of tone ``text``."""
+    """A line of spans; plain strings get the tone ``text``."""
     return tuple(part if isinstance(part, Span) else Span(part) for part in parts)
 
 
 def width_of(spans: Iterable[Span]) -> int:
-    """Terminal cells that the spans take."""
+    """The terminal cells that the spans occupy."""
     return sum(cell_len(span.text) for span in spans)
 
 
 def fit(spans: Line, width: int) -> Line:
-    """The line in at most ``width`` cells; an ellipsis marks what was cut."""
+    """The line cut to at most ``width`` cells; an ellipsis marks the cut."""
     if width_of(spans) <= width:
         return spans
     kept: list[Span] = []
@@ -55,14 +55,14 @@ def fit(spans: Line, width: int) -> Line:
 
 
 def pad(spans: Line, width: int) -> Line:
-    """The line in exactly ``width`` cells."""
+    """The line cut or padded to exactly ``width`` cells."""
     fitted = fit(spans, width)
     missing = width - width_of(fitted)
     return (*fitted, Span(" " * missing)) if missing else fitted
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
-    """``left`` and ``right`` at the two ends of ``width`` cells; ``right`` keeps its room."""
+    """``left`` and ``right`` at the ends of ``width`` cells; ``left`` is cut first."""
     right = fit(right, width)
     room = width - width_of(right)
     if not right:
@@ -71,9 +71,9 @@ def spread(left: Line, right: Line, width: int) -> Line:
 
 
 def fields(pairs: Sequence[tuple[str, Line]], width: int, column: int, label: int) -> list[Line]:
-    """Label and value pairs on a grid, so that a value's length moves nothing else.
+    """Label and value pairs on a grid, so a value's length moves nothing else.
 
-    ``column`` is the least width of a column, ``label`` the width of its labels.
+    ``column`` is the minimum width of a column, ``label`` the width of its labels.
     """
     count = max(1, min(width // column, len(pairs)))
     room = width // count
@@ -88,9 +88,11 @@ def fields(pairs: Sequence[tuple[str, Line]], width: int, column: int, label: in
     return rows
 
 
-def joined(spans: Line) -> Line:
-    """The line in as few spans as it can be: blanks go to the span before them. Every span
-    costs a full set of colours on the terminal."""
+def merge_spans(spans: Line) -> Line:
+    """The line in as few spans as possible; blanks join the span before them.
+
+    Each span costs a full set of colour sequences on the terminal.
+    """
     merged: list[Span] = []
     for span in spans:
         if not span.text:
@@ -105,8 +107,10 @@ def joined(spans: Line) -> Line:
 
 
 def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
-    """``text`` broken at blanks into lines of at most ``width`` cells; a word that is longer,
-    as a path on a phone is, is broken behind a slash if it can be."""
+    """``text`` broken at blanks into lines of at most ``width`` cells.
+
+    A longer word, such as a path on a phone, is broken after a slash if it has one.
+    """
     rows: list[str] = []
     for word in text.split():
         pieces = _pieces(word, max(width, 2))

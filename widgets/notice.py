@@ -19,3 +19,9 @@ class Notice(Panel):
     def _draw(self) -> None:
         if self.room.width > 0:
             self.paint(wrap(self._text, self.room.width, "dim"))
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+
+    preview(Notice(), lambda widget: widget.show("No GPU found on this host."))

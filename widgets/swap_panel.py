@@ -1,4 +1,4 @@
-"""A swap on the screen: its plan before, its steps while it goes on, its end."""
+"""A swap or an action on a guest: its plan, then its progress and its end."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ NUMBER = 4
 
 @dataclass(frozen=True)
 class SwapPanelState:
-    """What is on the panel: a plan before it is carried out; a swap that goes on, waits or
-    has ended, as of ``at``; and a sentence on top that tells or asks the user something."""
+    """What the panel shows: ``message``, a sentence or question, above a ``plan``, or above a
+    ``swap`` as of ``at``."""
 
     title: str
-    say: str
+    message: str
     tone: Tone = "text"
     plan: Plan | GuestPlan | None = None
     swap: Swap | None = None
@@ -32,7 +32,7 @@ class SwapPanelState:
 
 
 class SwapPanel(Panel):
-    """Scrolls when there is more than fits."""
+    """A plan or a swap; scrolls."""
 
     DEFAULT_CSS = """
     SwapPanel { scrollbar-gutter: stable; }
@@ -55,9 +55,9 @@ class SwapPanel(Panel):
 
 
 def swap_lines(shown: SwapPanelState, width: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """What is said, then the swap's steps, or the plan: who is in the way, the checks that
-    matter, the steps, the checks that passed."""
-    lines = wrap(shown.say, width, shown.tone)
+    """The message, then the swap's steps or the plan: the holders, the checks that need
+    attention, the steps, the checks that passed."""
+    lines = wrap(shown.message, width, shown.tone)
     if shown.swap is not None:
         return [*lines, (), *_progress(shown.swap, shown.at, width, glyphs)]
     if shown.plan is None:
@@ -75,28 +75,28 @@ def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
         for holder in others:
             yield from _holder(holder, width)
     checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
-    open_ones = [check for check in checks if check.verdict != "pass"]
-    if open_ones:
-        yield from heading("To be looked at")
-        for check in open_ones:
+    open_checks = [check for check in checks if check.verdict != "pass"]
+    if open_checks:
+        yield from heading("Needs attention")
+        for check in open_checks:
             yield from check_lines(check, width)
     yield from heading("Steps")
     for number, text in enumerate(plan.texts, start=1):
         yield from _step(f"{number:>2}", text, width, "text")
     readers = {holder.pid: holder for holder in plan.holders if holder.ours}
     if readers:
-        yield from heading("Leaves by itself")
+        yield from heading("Exits on its own")
         for holder in readers.values():
             yield from wrap(f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}), "
-                            "which reads NVML for vfiotop", width, "text")  # fmt: skip
-    yield from heading("Checked")
+                            "vfiotop's NVML reader", width, "text")  # fmt: skip
+    yield from heading("Passed")
     for check in checks:
         if check.verdict == "pass":
             yield from check_lines(check, width)
 
 
 def _holder(holder: Holder, width: int) -> Iterator[Line]:
-    who = f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}) has {holder.what}"
+    who = f"{holder.name} ({holder.pid or DASH}, {holder.user or DASH}) holds {holder.what}"
     yield from wrap(who, width, "bad")
     for label, value in (("unit", holder.unit), ("command", holder.command)):
         if value:
@@ -119,8 +119,10 @@ def _step(mark: str, text: str, width: int, tone: Tone) -> Iterator[Line]:
 
 
 def _progress(swap: Swap, at: datetime | None, width: int, glyphs: Glyphs) -> Iterator[Line]:
-    """The steps that were done, the one that is at work with its time, those to come. Of an
-    undo only is known that it goes on: its writes are not the steps'."""
+    """The steps done, the current one with its time, and those to come.
+
+    During an undo no step is current: its writes are not those of the steps.
+    """
     for number, text in enumerate(swap.steps):
         if swap.state == "done" or number < swap.step:
             yield from _step(f" {glyphs.done}", text, width, "good")
@@ -132,3 +134,11 @@ def _progress(swap: Swap, at: datetime | None, width: int, glyphs: Glyphs) -> It
             time = f" ({seconds} s)" if swap.under_way and seconds > 0 else ""
             tone: Tone = "bad" if waits else "strong"
             yield from _step(f" {glyphs.running}", text + time, width, tone)
+
+
+if __name__ == "__main__":
+    from widgets.preview import preview
+    from widgets.samples import AT, SWAP
+
+    state = SwapPanelState("Bind", "Moving the card to vfio-pci.", swap=SWAP, at=AT)
+    preview(SwapPanel(), lambda widget: widget.show(state))

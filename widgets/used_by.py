@@ -1,5 +1,5 @@
-"""Who uses a card, as a table: beside each user how to end its use, or beneath it where the
-width does not allow for that."""
+"""The users of a card as a table, with how to stop each one: next to it, or under it on a narrow
+screen."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from widgets.figures import percent
 from widgets.lines import DASH, Line, Span, Tone, fit, line, pad, wrap
 
 WIDE, NORMAL = 100, 70
-"""Cells from which on the way to end a use is beside it; what somebody has is beside it."""
+"""Cells from which how to stop a user, or what it holds, has a column of its own."""
 
 GAP = 2
 NAME, NAME_WIDE, LOGIN = 15, 24, 12
-"""Cells that a name and a user's name get at most."""
+"""Maximum cells of a process name and of a user name."""
 
-LOOKING = "looking who uses the card …"
+HOLDS = "Holds"
+LOOKING = "checking who uses the card …"
 NOBODY = "no process uses the card"
 
 TONES: dict[CardUse, Tone] = {"guest": "accent", "uses": "strong", "may use": "text", "ours": "dim"}
@@ -30,7 +31,7 @@ Rows = list[Line]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and width; numbers stand at its right."""
+    """A column's heading and width; numbers are aligned ``right``."""
 
     title: str
     width: int
@@ -43,7 +44,7 @@ class Column:
 
 
 def used_by_lines(users: CardUsers, width: int) -> Rows:
-    """The heading, a row for each user, and what is not known."""
+    """The heading, the rows of each user, and what is not known."""
     lines = [line(Span("Used by", "accent")), *(_table(users.rows, width) if users.rows else ())]
     if users.looking:
         lines += wrap(LOOKING, width, "dim")
@@ -55,21 +56,26 @@ def used_by_lines(users: CardUsers, width: int) -> Rows:
 
 
 def _table(rows: Sequence[CardUser], width: int) -> Iterator[Line]:
-    columns, end = _columns(rows, width)
-    titles = _beside(columns, [line(Span(column.title, "label")) for column in columns])
-    yield from _two([titles], [line(Span("To end it", "label"))], width - end) if end else [titles]
+    columns, stop_width = _columns(rows, width)
+    stop_at = width - stop_width
+    titles = _table_row(columns, [line(Span(column.title, "label")) for column in columns])
+    if not stop_width:
+        yield titles
+    else:
+        yield from _side_by_side([titles], [line(Span("To stop it", "label"))], stop_at)
     for user in rows:
-        left = _user(user, columns, width - end - GAP if end else width)
-        if end:
-            yield from _two(left, list(_end(user, end, "")), width - end)
+        if stop_width:
+            stop = list(_how_to_stop(user, stop_width, ""))
+            yield from _side_by_side(_user(user, columns, stop_at - GAP), stop, stop_at)
         else:
             indent = columns[0].width + GAP
-            yield from left
-            yield from (line(" " * indent, *row) for row in _end(user, width - indent, "→ "))
+            yield from _user(user, columns, width)
+            stop = list(_how_to_stop(user, width - indent, "→ "))
+            yield from (line(" " * indent, *row) for row in stop)
 
 
 def _columns(rows: Sequence[CardUser], width: int) -> tuple[list[Column], int]:
-    """The columns, and how many cells at the right of a wide screen are left for the end."""
+    """The columns, and the cells to their right for how to stop a user; 0 if there are none."""
     pid = Column("PID", _longest(map(_pid, rows), 3, 10), right=True)
     figures = [Column("Memory", 8, right=True), Column("Load", 4, right=True)]
     if width < NORMAL:
@@ -79,19 +85,19 @@ def _columns(rows: Sequence[CardUser], width: int) -> tuple[list[Column], int]:
     columns = [pid, Column("Name", name), Column("User", login), *figures]
     rest = width - _taken(columns)
     if width < WIDE:
-        return [*columns, Column("Has", rest)], 0
-    has = _longest(map(_has, rows), 4, (rest - GAP) * 2 // 5)
-    return [*columns, Column("Has", has)], rest - has - GAP
+        return [*columns, Column(HOLDS, rest)], 0
+    holds = _longest(map(_holds, rows), len(HOLDS), (rest - GAP) * 2 // 5)
+    return [*columns, Column(HOLDS, holds)], rest - holds - GAP
 
 
 def _taken(columns: Sequence[Column]) -> int:
-    """Cells of the columns, each with the gap behind it."""
+    """The cells of the columns, each with the gap after it."""
     return sum(column.width + GAP for column in columns)
 
 
 def _user(user: CardUser, columns: Sequence[Column], width: int) -> Rows:
-    """The row of a user, and beneath it what has no column: on a narrow screen what it has,
-    on others its command."""
+    """The row of a user, and under it what has no column: what it holds on a narrow screen,
+    else its command."""
     plain: Tone = "dim" if user.use == "ours" else "text"
     room = columns[-1].width
     cells: dict[str, Rows] = {
@@ -100,23 +106,23 @@ def _user(user: CardUser, columns: Sequence[Column], width: int) -> Rows:
         "User": [line(Span(user.login or DASH, plain if user.login else "dim"))],
         "Memory": [_memory(user.memory_mib, plain)],
         "Load": [line(Span(percent(user.util_pct), "dim" if user.util_pct is None else plain))],
-        "Has": wrap(_has(user), room, plain),
+        HOLDS: wrap(_holds(user), room, plain),
     }
     rows = [
-        _beside(columns, row)
+        _table_row(columns, row)
         for row in zip_longest(*(cells[column.title] for column in columns), fillvalue=())
     ]
     indent = columns[0].width + GAP
-    if columns[-1].title != "Has":
-        words = f"{user.login} · {_has(user)}" if user.login else _has(user)
-        beneath = wrap(words, max(width - indent, 8), plain)
+    if columns[-1].title != HOLDS:
+        words = f"{user.login} · {_holds(user)}" if user.login else _holds(user)
+        under = wrap(words, max(width - indent, 8), plain)
     else:
-        beneath = _command(user, width - indent)
-    return rows + [line(" " * indent, *row) for row in beneath]
+        under = _command(user, width - indent)
+    return rows + [line(" " * indent, *row) for row in under]
 
 
-def _end(user: CardUser, width: int, mark: str) -> Iterator[Line]:
-    """What is said of a user, how its use is ended, and its unit where that does not name it."""
+def _how_to_stop(user: CardUser, width: int, mark: str) -> Iterator[Line]:
+    """The note on a user, how to stop it, and its unit if that does not name it."""
     if user.note:
         yield from wrap(user.note, width, "warn" if user.use == "may use" else "dim")
     if user.stop:
@@ -128,12 +134,12 @@ def _end(user: CardUser, width: int, mark: str) -> Iterator[Line]:
 
 
 def _command(user: CardUser, width: int) -> Rows:
-    """The command, where it tells more than the name: one line of it."""
+    """One line of the command, if it says more than the name."""
     words = user.command or ""
     return [fit(line(Span(words, "dim")), width)] if " " in words else []
 
 
-def _beside(columns: Sequence[Column], cells: Sequence[Line]) -> Line:
+def _table_row(columns: Sequence[Column], cells: Sequence[Line]) -> Line:
     gap = Span(" " * GAP)
     spans: list[Span] = []
     for column, cell in zip(columns, cells, strict=True):
@@ -141,8 +147,8 @@ def _beside(columns: Sequence[Column], cells: Sequence[Line]) -> Line:
     return tuple(spans[:-1])
 
 
-def _two(left: Rows, right: Rows, at: int) -> Iterator[Line]:
-    """Two blocks, the second from the cell ``at`` on."""
+def _side_by_side(left: Rows, right: Rows, at: int) -> Iterator[Line]:
+    """Two blocks side by side, the second from the cell ``at``."""
     for one, other in zip_longest(left, right, fillvalue=()):
         yield (*pad(one, at), *other)
 
@@ -155,12 +161,12 @@ def _pid(user: CardUser) -> str:
     return DASH if user.pid is None else str(user.pid)
 
 
-def _has(user: CardUser) -> str:
+def _holds(user: CardUser) -> str:
     return ", ".join(user.has) or DASH
 
 
 def _memory(mib: float | None, tone: Tone) -> Line:
-    """``284 MiB``, ``1.4 GiB``: what one process has may be little."""
+    """``284 MiB`` or ``1.4 GiB``: a single process may use little."""
     if mib is None:
         return line(Span(DASH, "dim"))
     return line(Span(f"{mib:.0f} MiB" if mib < 999.5 else f"{mib / 1024:.1f} GiB", tone))

@@ -1,5 +1,5 @@
-"""``python -m tests.bench``: the figures of the design in one run, as medians of several,
-beside nvitop's and nvtop's on the same stand-in for NVML.
+"""``python -m tests.bench``: measure what vfiotop costs next to nvitop and nvtop, on the same
+stand-in for NVML, and print medians of several runs.
 
 It is a report: nothing here fails for being slow.
 """
@@ -23,17 +23,17 @@ from tests.bench.subjects import Absent, Subject
 from tests.nvml.build import build
 
 STARTS = 5
-"""Starts of each program in a run: they are quick, and vary."""
+"""Starts of each program per run: they are quick, and vary."""
 
 KEYS = 60
-"""Keys that are pressed in a run."""
+"""Keys pressed per run."""
 
 BUSY_PCT = 10.0
-"""Percent of a core that everybody else may take before a warning."""
+"""Percent of a core that other programs may use before a warning."""
 
 
 class Bench:
-    """Collects the values of the runs. ``seconds`` is how long each program is watched."""
+    """Collects the values of the runs; watches each program for ``seconds``."""
 
     def __init__(self, places: Mapping[str, Path], seconds: float) -> None:
         self._usual_host, self._large_host = places["usual"], places["large"]
@@ -47,7 +47,7 @@ class Bench:
             NVITOP: subjects.nvitop(),
             NVTOP: subjects.nvtop(self._usual_host),
         }
-        for subject in self.present():  # so that what is compiled and cached once, is
+        for subject in self.present():  # compiles and caches before the first measurement
             measure.start(subject, self._usual_host)
 
     def present(self, *names: str) -> list[Subject]:
@@ -56,7 +56,7 @@ class Bench:
         return [subject for subject in found if isinstance(subject, Subject)]
 
     def run(self, groups: list[str]) -> None:
-        """Every figure once."""
+        """Measure every figure once."""
         for group in groups:
             getattr(self, f"_{group}")()
 
@@ -99,7 +99,7 @@ class Bench:
             self.keys[each.key].append(each)
 
     def _large(self) -> None:
-        """Against the same program on the usual host, watched right before."""
+        """Compare with the same program on the usual host, watched right before."""
         for name, folder in ((USUAL, self._usual_host), (OURS, self._large_host)):
             _say(f"vfiotop for {self._seconds:g} s on the {folder.name} host")
             seen = measure.steady(subjects.vfiotop(folder), folder, self._seconds)
@@ -107,19 +107,19 @@ class Bench:
             self.values["large"][name].append(seen.cpu_pct)
 
     def notes(self) -> list[str]:
-        """What a reader of the table has to know."""
-        told = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
+        """Remarks that a reader of the table needs."""
+        notes = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
                 if isinstance(each, Absent)]  # fmt: skip
         if self.keys:
-            told.append("Keys, medians until the first and the last frame is whole, and bytes:")
-            told += [_key_line(key, pressed) for key, pressed in self.keys.items()]
+            notes.append("Keys, medians until the first and the last frame is whole, and bytes:")
+            notes += [_key_line(key, pressed) for key, pressed in self.keys.items()]
         worst = max(self.others, default=0.0)
         if worst > BUSY_PCT:
-            told.append(
-                f"WARNING: other programs took up to {worst:.0f} % of a core meanwhile; "
-                "run it again when the machine is calm."
+            notes.append(
+                f"WARNING: other programs used up to {worst:.0f} % of a core; "
+                "run it again when the machine is idle."
             )
-        return told
+        return notes
 
 
 def _known(pressed: Sequence[measure.Pressed], name: str) -> list[float]:
@@ -155,9 +155,9 @@ def _prepare(folder: Path, layout: Layout) -> Path:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--runs", type=int, default=3, help="of each figure (3)")
-    parser.add_argument("--seconds", type=float, default=20, help="a program is watched (20)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the values there, too")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each figure (3)")
+    parser.add_argument("--seconds", type=float, default=20, help="seconds per program (20)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the values to FILE")
     parser.add_argument(
         "--only", action="append", choices=GROUPS, metavar="FIGURE", help=", ".join(GROUPS)
     )
@@ -165,7 +165,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Measure and print the table."""
     given = _arguments()
     layouts = {"usual": usual(), "large": large()}
     began = _load()

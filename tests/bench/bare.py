@@ -1,6 +1,6 @@
-"""``python -m tests.bench.bare``: the least that a Textual program can be, a word on a screen.
+"""``python -m tests.bench.bare``: the smallest Textual program, one word on a screen.
 
-What starts no faster than this is as fast as Textual lets it be.
+No Textual program starts faster than this.
 """
 
 from __future__ import annotations

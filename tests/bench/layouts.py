@@ -1,4 +1,4 @@
-"""The hosts on which is measured: one as most users have it, and one of the largest."""
+"""The hosts to measure on: a usual one and a very large one."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ USUAL = "19-x570-1080ti-gt710"
 FIRST_BUS = 0x10
 
 RUNNING, SHUT_OFF = 1, 5
-"""virDomainState."""
+"""libvirt's virDomainState."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A host's PCI functions, and its domains: of them the first ``running`` ones run."""
+    """A host's PCI functions and its domains, of which the first ``running`` run."""
 
     pci: dict[str, Any]
     domains: int
@@ -51,7 +51,7 @@ def usual() -> Layout:
 
 
 def large() -> Layout:
-    """8 GPUs, 256 PCI functions, 96 groups, 100 domains of which 25 run."""
+    """8 GPUs, 256 PCI functions, 96 groups, and 100 domains, 25 of them running."""
     groups = {str(number): list(_slot(number, gpu=number < 8)) for number in range(64)}
     groups |= {str(number): [_bridge(number)] for number in range(64, 96)}
     spare = 256 - sum(len(functions) for functions in groups.values())
@@ -63,7 +63,7 @@ def large() -> Layout:
 
 
 def _slot(number: int, gpu: bool) -> Iterator[dict[str, Any]]:
-    """A card with its sound, or a network card with two ports."""
+    """A card with its audio, or a network card with two ports."""
     bus = FIRST_BUS + number
     if gpu:
         yield _function(bus, 0, "0300", "10de", "2684", "AD102 [GeForce RTX 4090]")
@@ -88,8 +88,8 @@ def _function(
 
 
 def lay_out_all(layout: Layout, folder: Path) -> None:
-    """Write the host into ``folder``: all its GPUs are on ``nvidia``, so that all of them
-    have readings, and the user has chosen a guest, so that it is on the screen."""
+    """Write the host to ``folder``, with all GPUs on ``nvidia``, so they have readings, and a
+    chosen guest, so it is on the screen."""
     sys = lay_out(layout.pci, root(folder)) / "sys"
     for address in layout.gpus:
         bind(sys, (sys / "bus/pci/devices" / address).resolve(), "nvidia")
@@ -99,7 +99,7 @@ def lay_out_all(layout: Layout, folder: Path) -> None:
 
 
 def _domains(layout: Layout) -> str:
-    """A host of libvirt's test driver."""
+    """The XML of a host for libvirt's test driver."""
     made = (
         _domain(f"guest-{number:02}", RUNNING if number < layout.running else SHUT_OFF)
         for number in range(layout.domains)

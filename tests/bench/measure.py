@@ -1,4 +1,4 @@
-"""How each figure is measured: one visit to a program gives its values."""
+"""How each figure is measured; one run of a program gives its values."""
 
 from __future__ import annotations
 
@@ -16,30 +16,30 @@ from tests.bench.subjects import Subject
 from tests.bench.terminal import PATIENCE, Piece, Seen, Terminal
 
 SETTLE = 4.0
-"""Seconds from the first values to the begin of a measurement."""
+"""Seconds from the first values to the start of a measurement."""
 
 QUIET = 0.015
-"""Seconds without output after which a frame is whole."""
+"""Seconds without output after which a frame is complete."""
 
 ANSWERED = 0.25
-"""Seconds without output after which nothing more comes of a key. A lone escape is waited on
-for longer than a frame: what follows it soon is another key."""
+"""Seconds without output after which the answer to a key is complete. Programs wait longer than
+a frame after a lone escape, because it may begin another key."""
 
 NO_ANSWER = 2.0
-"""Seconds after which a key is taken to change nothing."""
+"""Seconds after which a key counts as changing nothing."""
 
 UNSEEN = re.compile(rb"\x1b\][^\x07\x1b]*\x07|\x1b\[[?>][0-9;]*[a-z]|\x1b\[6n")
-"""Commands that change no cell: the pointer's shape, modes, the question for the cursor."""
+"""Sequences that change no cell: the pointer's shape, modes, the cursor query."""
 
 KEYS = {"tab": "\t", "g": "g", "esc": "\x1b", "?": "?", "down": "\x1b[B"}
 
 ROUND = ("tab", "tab", "tab", "g", "down", "down", "esc", "tab", "?", "esc")
-"""A walk: through the panels, to the groups and back, to the help and back."""
+"""A walk through the panels, to the groups and back, to the help and back."""
 
 
 class Steady(NamedTuple):
-    """A program that runs and shows readings: bytes per second to its terminal, percent of a
-    core, MiB; and how much of a core everybody else took meanwhile, in percent."""
+    """A running program that shows readings: bytes per second to its terminal, percent of a
+    core, MiB, and the percent of a core that other programs used in the meantime."""
 
     bytes_per_s: float
     cpu_pct: float
@@ -49,8 +49,8 @@ class Steady(NamedTuple):
 
 
 class Pressed(NamedTuple):
-    """A key: milliseconds until the first byte of what it changes, until the first frame is
-    whole and until the last one is, ``None`` if it changed nothing; and the bytes of all."""
+    """A key press: milliseconds to the first byte of its answer, to the first complete frame and
+    to the last one, ``None`` if it changed nothing; and the bytes of the answer."""
 
     key: str
     first_ms: float | None
@@ -60,8 +60,10 @@ class Pressed(NamedTuple):
 
 
 def first_shown(terminal: Terminal, seen: Seen) -> float:
-    """Milliseconds from the start until the screen shows something. It is looked at only
-    between the outputs, so that looking does not slow down what is measured."""
+    """Milliseconds from the start until the screen shows something.
+
+    Reads the screen only between outputs, so that reading does not slow the program down.
+    """
     deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         last = terminal.quiet(0.25, since=time.monotonic() - 0.01)
@@ -75,7 +77,7 @@ def first_shown(terminal: Terminal, seen: Seen) -> float:
 
 
 def start(subject: Subject, folder: Path) -> tuple[float, float]:
-    """Milliseconds from the start to the first reading on the screen, and to NVML's."""
+    """Milliseconds from the start to the first reading on the screen, and to NVML's values."""
     with subject.open(folder) as terminal:
         values = first_shown(terminal, subject.values)
         reading = terminal.shown(subject.reading)
@@ -84,7 +86,7 @@ def start(subject: Subject, folder: Path) -> tuple[float, float]:
 
 
 def steady(subject: Subject, folder: Path, seconds: float, *, still: bool = False) -> Steady:
-    """What a program takes while it shows readings, over ``seconds``."""
+    """What a program uses while it shows readings, over ``seconds``."""
     with subject.open(folder, still=still) as terminal:
         first_shown(terminal, subject.values)
         _let_pass(SETTLE)
@@ -103,8 +105,8 @@ def steady(subject: Subject, folder: Path, seconds: float, *, still: bool = Fals
 
 
 def keys(subject: Subject, folder: Path, count: int, seed: int = 1) -> Iterator[Pressed]:
-    """Press ``count`` keys of a program on a still host: its readings go on, and whatever it
-    writes is the answer to a key."""
+    """Press ``count`` keys on a host where nothing changes: readings continue, and everything
+    written is the answer to a key."""
     moments = random.Random(seed)
     with subject.open(folder, still=True) as terminal:
         first_shown(terminal, subject.values)
@@ -121,7 +123,7 @@ def keys(subject: Subject, folder: Path, count: int, seed: int = 1) -> Iterator[
 
 
 def _answer(terminal: Terminal, at: float) -> list[Piece]:
-    """What a key made the program write, without what nobody sees; nothing, if it changes
+    """The output that a key causes, without invisible sequences; empty if it changes
     nothing."""
     last, deadline = at, at + NO_ANSWER
     while not any(shows(piece.data) for piece in terminal.pieces(at)):
@@ -134,12 +136,12 @@ def _answer(terminal: Terminal, at: float) -> list[Piece]:
 
 
 def shows(data: bytes) -> bool:
-    """Whether there is more in it than questions and settings, which nobody sees."""
+    """Whether output has more than queries and settings, which are invisible."""
     return bool(UNSEEN.sub(b"", data))
 
 
 def pressed(key: str, at: float, pieces: Sequence[Piece]) -> Pressed:
-    """When, after a key at a time, its answer was there."""
+    """The times of the answer to a key pressed at ``at``."""
     frame = pieces[0].at
     for piece in pieces:
         if piece.at - frame > QUIET:
@@ -150,5 +152,5 @@ def pressed(key: str, at: float, pieces: Sequence[Piece]) -> Pressed:
 
 
 def _let_pass(seconds: float) -> None:
-    """Time in which the program is left alone."""
+    """Wait, leaving the program alone."""
     threading.Event().wait(seconds)

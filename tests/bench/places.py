@@ -1,4 +1,4 @@
-"""Where the parts of a laid-out host are, for those who lay it out and those who read it."""
+"""The paths of a laid-out host, for the code that writes it and the code that reads it."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ CONTROL = "control"
 
 
 def root(folder: Path) -> Path:
-    """What stands for ``/``."""
+    """The directory that stands for ``/``."""
     return folder / "host"

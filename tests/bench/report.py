@@ -1,4 +1,4 @@
-"""From the values of several runs to medians, ratios and a table. Pure."""
+"""Medians, ratios and a table from the values of several runs. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from typing import Any
 OURS, BARE, NVITOP, NVTOP, USUAL = "vfiotop", "bare Textual", "nvitop", "nvtop", "two GPUs"
 
 OTHERS = (NVITOP, NVTOP)
-"""Programs with a column of their own."""
+"""The programs with a column of their own."""
 
 Runs = Mapping[str, Mapping[str, Sequence[float]]]
-"""For each figure and each program its values, one a run."""
+"""The values by figure and program, one per run."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. The goal is at most ``limit``: times what ``against`` takes, or
-    without that in the figure's own ``unit``; ``None``: told for information."""
+    """One line of the table.
+
+    The goal is at most ``limit`` times the value of ``against``, or without that, ``limit`` in
+    the figure's own ``unit``. With ``limit`` None, the figure is for information.
+    """
 
     key: str
     group: str
@@ -56,7 +59,7 @@ FIGURES = (
 )
 
 GROUPS = tuple(dict.fromkeys(figure.group for figure in FIGURES))
-"""What is measured together, in one visit to a program."""
+"""Figures measured together, in one run of a program."""
 
 SWAP = (
     "A swap (at most 2 s on top of the bare kernel writes) is measured in the lab: `make lab`, "
@@ -66,8 +69,8 @@ SWAP = (
 
 @dataclass(frozen=True)
 class Row:
-    """A figure with the medians of its programs; ``reached`` is ``None`` where there is no
-    goal, or not all to judge it by."""
+    """A figure with the medians of its programs; ``reached`` is ``None`` without a goal, or if
+    a value is missing to judge it."""
 
     figure: Figure
     medians: Mapping[str, float]
@@ -79,7 +82,7 @@ class Row:
 
 @dataclass
 class Report:
-    """What one run of the bench found. ``notes`` are sentences beneath the table."""
+    """The result of one bench; ``notes`` are sentences below the table."""
 
     runs: Runs
     notes: list[str] = field(default_factory=list)
@@ -90,11 +93,11 @@ class Report:
         return [row(figure, self.runs[figure.key]) for figure in FIGURES if figure.key in self.runs]
 
     def text(self) -> str:
-        """The table for people."""
+        """The table as text."""
         head = ("", "vfiotop", "from-to", *OTHERS, "against", "ratio", "goal", "")
         lines = [head, *(_cells(each) for each in self.rows)]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        # Words stand at the left of their column, numbers at the right.
+        # Words are aligned left, numbers right.
         words = (0, 7, 8)
         table = [
             "  ".join(
@@ -106,7 +109,7 @@ class Report:
         return "\n".join([*table, "", *self.notes, SWAP, self.surroundings])
 
     def json(self) -> dict[str, Any]:
-        """The same for programs, schema 1, with the values of each run."""
+        """The report as JSON, schema 1, with the values of each run."""
         return {
             "schema": 1,
             "surroundings": self.surroundings,
@@ -128,7 +131,7 @@ class Report:
 
 
 def row(figure: Figure, runs: Mapping[str, Sequence[float]]) -> Row:
-    """The medians of a figure's runs, and whether ours reaches the goal."""
+    """The medians of a figure's runs, and whether vfiotop reaches the goal."""
     medians = {name: median(values) for name, values in runs.items() if values}
     ours = medians.get(OURS)
     mine = runs.get(OURS) or ()
@@ -162,7 +165,7 @@ def _number(value: float | None, figure: Figure) -> str:
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The least of ``values`` that is not below ``share`` (0 to 1) of them: nearest rank."""
+    """The percentile ``share`` (0 to 1) of ``values``, by nearest rank."""
     ordered = sorted(values)
     if not ordered:
         raise ValueError("there is no percentile of nothing")

@@ -1,9 +1,8 @@
-"""``python -m tests.bench.screen FOLDER``: vfiotop as it is started by its users, on a host that
-is laid out in FOLDER.
+"""``python -m tests.bench.screen FOLDER``: vfiotop as users start it, on a host laid out in FOLDER.
 
-The command line, the backends and the wiring are the program's own. PCI is read from FOLDER,
-NVML from the library that the environment names. libvirt is its test driver, which knows no
-loads: they are added. With ``--still`` nothing changes, the clock included.
+The command line, the backends and the wiring are the program's own. PCI comes from FOLDER, NVML
+from the library that the environment names. libvirt is its test driver; the loads that it lacks
+are added. With ``--still`` nothing changes, not even the clock.
 """
 
 from __future__ import annotations
@@ -34,20 +33,20 @@ Seconds = Callable[[], float]
 
 
 class EventfulPci(PciSource):
-    """Listens to this machine's events, as on a live host."""
+    """A source that listens to this machine's events, as on a live host."""
 
     def watch(self, wake: Wake) -> None:
         super().watch(wake)
-        from tui.host.pci.udev import listen  # as late as the program itself
+        from tui.host.pci.udev import listen  # imported as late as in the program
 
         try:
             self._stop = listen(wake)
-        except OSError:  # in a container there are none
+        except OSError:  # a container has no events
             return
 
 
 class Busy:
-    """The domains of another source with loads that change from second to second."""
+    """The domains of another source, with loads that change every second."""
 
     def __init__(self, source: Source[Guests], seconds: Seconds) -> None:
         self._source, self._seconds = source, seconds
@@ -77,7 +76,7 @@ class Busy:
 
 
 def lay_under(folder: Path, still: bool) -> None:
-    """Put what lies in ``folder`` under the sources of ``real_host``, and leave the rest."""
+    """Make the sources of ``real_host`` read from ``folder``; leave the rest unchanged."""
     seconds: Seconds = (lambda: 0.0) if still else time.monotonic
 
     def guests(*given: Any, **named: Any) -> Busy:
@@ -108,7 +107,7 @@ def main() -> int:
     given = parser.parse_args()
     lay_under(given.folder, given.still)
     uri = f"test://{given.folder / DOMAINS}"
-    # Root opens the daemons of this machine only; the bench has domains of its own.
+    # Root opens only this machine's daemons; the bench has domains of its own.
     libvirt_uri.LOCAL |= {uri}
     return cli.main(["--connect", uri, "--config", str(given.folder / CONFIG)])
 

@@ -1,14 +1,14 @@
-"""``python -m tests.bench.soak --seconds 3600``: does the screen take more and more?
+"""``python -m tests.bench.soak --seconds 3600``: does the screen leak?
 
 Two screens run for that long, each on a terminal of its own, with a reading every 0.2 s: one on
-the simulated host, one with the real backends, NVML's stand-in and a libvirtd of the tests' own.
-Keys are pressed, windows resized, guests started and ended, a card moved between drivers. In the
-end memory (PSS), file descriptors and threads of each screen with all its children are judged.
+the simulated host, one with the real backends, the stand-in for NVML and a libvirtd of the tests'
+own. The soak presses keys, resizes windows, starts and ends guests and moves a card between
+drivers. At the end it judges memory (PSS), file descriptors and threads of each screen with all
+its children.
 
-The rule: after a warm-up of a third of the time, at most five minutes (caches have filled by
-then), the rest is divided into three. A screen that grows uses more in all
-of the last third than ever in the first: that, by more than ``SLACK``, fails. What only goes up
-and down, such as NVML's process, does not.
+The rule: after a warm-up of a third of the time, at most five minutes, so that caches fill, the
+rest is divided into three. A screen fails if it uses more during all of the last third than ever
+in the first, by more than ``SLACK``. What only goes up and down, such as NVML's process, passes.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ INTERVAL_S = 0.2
 ACT_S = 1.0
 WARM_UP_S = 300.0
 SAMPLES = 12
-"""Samples that are taken at least, so that a third has some; in a long run one a minute."""
+"""Minimum number of samples, so that each third has some; a long run takes one per minute."""
 
 KEYS = ("g", "\x1b", "d", "\x1b", "e", "\x1b", "c", "\x1b", "?", "\x1b", "\t", "\t", "\r", "\x1b",
         "t", "z", "z", "/", "nvidia", "\x1b", "\x10", "\x1b", "jjjkkk", "\x0c")  # fmt: skip
-"""Every screen, the filter, the palette, and back; nothing that moves a card or ends a guest."""
+"""To every screen, the filter and the palette, and back; moves no card and ends no guest."""
 
 SIZES = ((120, 40), (80, 24), (45, 20), (200, 60))
 
 
 class Used(NamedTuple):
-    """What a screen and its children use: KiB, and numbers."""
+    """What a screen and its children use: PSS in KiB, and counts."""
 
     pss: int
     fds: int
@@ -61,8 +61,7 @@ class Used(NamedTuple):
 
 
 SLACK = Used(4096, 0, 0)
-"""What may come on top without being growth: memory that is free in fragments, and cycles that
-wait to be collected."""
+"""Growth that is tolerated: fragmented free memory, and reference cycles not yet collected."""
 
 
 @dataclass
@@ -74,7 +73,7 @@ class Screen:
     used: list[tuple[float, Used]] = field(default_factory=list)
 
     def look(self, at: float) -> Used:
-        """Take a sample; an error where the program has ended."""
+        """Take a sample; raises an error if the program has ended."""
         if self.terminal.process.poll() is not None:
             raise SystemExit(f"{self.name} has ended:\n{self.terminal.text()}")
         found = used(self.terminal.process.pid)
@@ -85,14 +84,14 @@ class Screen:
 def used(root: int) -> Used:
     fds = threads = 0
     for process in processes(root):
-        with contextlib.suppress(OSError):  # it has ended meanwhile
+        with contextlib.suppress(OSError):  # the process has ended
             fds += len([*Path(f"/proc/{process.pid}/fd").iterdir()])
             threads += len([*Path(f"/proc/{process.pid}/task").iterdir()])
     return Used(memory(root).pss, fds, threads)
 
 
 def growth(samples: Sequence[Used]) -> list[str]:
-    """What grows, by the rule above, in samples from after the warm-up."""
+    """What grows by the rule above, in samples taken after the warm-up."""
     third = max(1, len(samples) // 3)
     found = []
     for name in Used._fields:
@@ -107,7 +106,7 @@ def growth(samples: Sequence[Used]) -> list[str]:
 
 
 def real(folder: Path, uri: str) -> int:
-    """The screen on the laid-out host, with every source that this machine can have."""
+    """Run the screen on the laid-out host, with every source that this machine supports."""
     host: Host = open_host(folder, uri)
     pci = PciSource(Plain(folder / "host"))
     host = replace(
@@ -131,7 +130,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 @contextlib.contextmanager
 def screens(folder: Path) -> Iterator[tuple[list[Screen], Callable[[int], None]]]:
-    """Both screens, and what happens around them: a call with 0, 1, 2, …."""
+    """Both screens, and a function that changes their hosts: call it with 0, 1, 2, …"""
     with contextlib.ExitStack() as stack:
         libvirtd = stack.enter_context(daemon())
         virsh = stack.enter_context(operator(libvirtd.uri))
@@ -166,14 +165,14 @@ def screens(folder: Path) -> Iterator[tuple[list[Screen], Callable[[int], None]]
                 bring(host / "host", CARDS[0], "vfio-pci" if turn % 40 == 10 else "nvidia")
             if turn % 30 == 15:
                 size = next(sizes)
-                for screen in opened:  # which also forgets what it has written
+                for screen in opened:  # discards the output so far
                     screen.terminal.resize(*size)
 
         yield opened, act
 
 
 def soak(seconds: float) -> int:
-    """Run for so long and report; 1 where something grows."""
+    """Run for ``seconds`` and report; returns 1 if something grows."""
     began = time.monotonic()
     every = min(60.0, seconds / (SAMPLES * 3 / 2))
     with contextlib.ExitStack() as stack:
@@ -198,7 +197,7 @@ def soak(seconds: float) -> int:
 
 
 def report(opened: Sequence[Screen], warm_up: float) -> int:
-    """Tell first and last of each screen, and what grows."""
+    """Print the first and last sample of each screen, and what grows."""
     grows = False
     for screen in opened:
         samples = [found for at, found in screen.used if at >= warm_up]
@@ -209,7 +208,7 @@ def report(opened: Sequence[Screen], warm_up: float) -> int:
 
 
 def main() -> int:
-    """Soak, or with ``--screen`` be one of its screens."""
+    """Run the soak, or with ``--screen`` one of its screens."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--screen", nargs=2, metavar=("FOLDER", "URI"), help=argparse.SUPPRESS)

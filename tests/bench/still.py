@@ -1,9 +1,8 @@
-"""``python -m tests.bench.still ROUNDS``: a screen on which nothing changes, and then one thing.
+"""``python -m tests.bench.still ROUNDS``: a screen on which nothing changes, then one thing does.
 
-All sources are read again in each round, with a clock that stands still, and give what they
-gave before; in a last round one of them gives something else. The terminal's bell rings before
-the first round and after each: it goes the way of all output, so that what was written in
-a round is what lies between two bells.
+In each round all sources are read again, with a clock that stands still, and give equal readings;
+in the last round one of them differs. The terminal's bell rings before the first round and after
+each. It takes the same path as all output, so a round's output lies between two bells.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ OTHER = NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=38))
 
 
 class Rounds(VfiotopApp):
-    """Begins a round when all samples of the one before are drawn."""
+    """Begins a round when all samples of the previous one are drawn."""
 
     CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
 
@@ -34,18 +33,18 @@ class Rounds(VfiotopApp):
         self._begun = False
 
     def on_sampled(self, message: Sampled) -> None:
-        """Called before the application takes the sample itself."""
+        """Runs before the application takes the sample."""
         self._due.discard(message.sample.source)
 
     def _draw(self) -> None:
-        """Called some time after samples came, and again when the terminal has caught up."""
+        """Runs some time after samples came, and again when the terminal has caught up."""
         super()._draw()
         if not self._due and not self.link.behind:
             self._due = set(self._samplers)
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 
     def _drawn(self) -> None:
-        # The first readings wake further ones, until what is read is what was read.
+        # The first readings wake further ones, until nothing changes any more.
         if not self._begun and not all_read(self.live.snapshot):
             return
         self._begun = True
@@ -61,7 +60,7 @@ class Rounds(VfiotopApp):
 
 
 def main(rounds: int) -> int:
-    """Draw the rounds, and leave."""
+    """Draw the rounds and exit."""
     rig = Rig()
     screen = Rounds(rig, rounds)
     screen.run()

@@ -1,4 +1,4 @@
-"""What is measured: vfiotop, what it is measured against, and how each is started."""
+"""The programs to measure: vfiotop and those it is compared with, and how to start them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ NVITOP = HERE / ".bench/nvitop/bin/nvitop"
 
 HIDDEN = ("PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED", "PYTHONPATH", "LINES", "COLUMNS",
           "SSH_CONNECTION", "NO_COLOR")  # fmt: skip
-"""Variables of the surroundings under which a program would be another one than its users'."""
+"""Environment variables that would make a program behave differently than for its users."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A program that is measured. ``reading`` is how its screen looks once it shows the
-    first reading, ``values`` once it shows what NVML says."""
+    """A program to measure. ``reading`` recognises its screen with the first reading, ``values``
+    with NVML's values."""
 
     name: str
     command: tuple[str, ...]
@@ -35,21 +35,21 @@ class Subject:
     version: str = ""
 
     def open(self, folder: Path, *, still: bool = False) -> Terminal:
-        """Start it on the host that is laid out in ``folder``, in a terminal of 120x40."""
+        """Start it on the host laid out in ``folder``, in a terminal of 120x40."""
         return Terminal(self.command, environment(folder, still=still))
 
 
 @dataclass(frozen=True)
 class Absent:
-    """A program that cannot be measured here, and why."""
+    """A program that cannot be measured here, with the reason."""
 
     name: str
     why: str
 
 
 def environment(folder: Path, *, still: bool = False) -> dict[str, str]:
-    """The stand-in is NVML's library, and the home is empty. Values move with the clock, or,
-    if all is to be still, not at all."""
+    """The environment: the stand-in as NVML's library and an empty home. Values change with the
+    clock, or with ``still`` not at all."""
     kept = {name: value for name, value in os.environ.items() if name not in HIDDEN}
     return {
         **kept,
@@ -64,7 +64,7 @@ def environment(folder: Path, *, still: bool = False) -> dict[str, str]:
 
 
 def vfiotop(folder: Path, *, still: bool = False) -> Subject:
-    """The program of this checkout, on the host in ``folder``."""
+    """vfiotop from this checkout, on the host in ``folder``."""
     arguments = (str(folder), "--still") if still else (str(folder),)
     return Subject(
         "vfiotop",
@@ -75,7 +75,7 @@ def vfiotop(folder: Path, *, still: bool = False) -> Subject:
 
 
 def bare_textual() -> Subject:
-    """The least that a Textual program can be."""
+    """The smallest Textual program."""
 
     def seen(text: str) -> bool:
         return bare.WORD in text
@@ -84,7 +84,7 @@ def bare_textual() -> Subject:
 
 
 def nvitop() -> Subject | Absent:
-    """nvitop from PyPI, in the environment that ``.ci/setup --bench`` makes for it."""
+    """nvitop from PyPI, in the environment that ``.ci/setup --bench`` creates for it."""
     if not NVITOP.exists():
         return Absent("nvitop", "it is not installed: run .ci/setup --bench")
 
@@ -96,7 +96,7 @@ def nvitop() -> Subject | Absent:
 
 
 def nvtop(folder: Path) -> Subject | Absent:
-    """Debian's nvtop. ``folder`` has a laid-out host, to see whether it finds the cards."""
+    """Debian's nvtop, if it finds the cards of the host in ``folder``."""
     program = shutil.which("nvtop")
     if program is None:
         return Absent("nvtop", "it is not installed: run .ci/setup --bench")
@@ -116,11 +116,11 @@ def nvtop(folder: Path) -> Subject | Absent:
 
 
 def _version(program: str) -> str:
-    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
-    return told.stdout.strip().rpartition(" ")[2]
+    done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.strip().rpartition(" ")[2]
 
 
 def surroundings(subjects: Mapping[str, Subject | Absent]) -> str:
-    """The versions of what was measured."""
+    """The versions of the programs and of the machine."""
     found = [f"{s.name} {s.version}" for s in subjects.values() if isinstance(s, Subject)]
     return ", ".join(each.strip() for each in found)

@@ -1,8 +1,8 @@
-"""A terminal for measuring: a program on a pty that is read all the time, every piece of its
-output with the time at which it came.
+"""A terminal for measuring: a program on a pty that is always read, with the arrival time of every
+piece of output.
 
-The picture is drawn (by pyte) only when somebody asks for it, so that looking costs the
-program nothing. With a ``rate`` it is a slow link: the program waits, as it does over SSH.
+pyte draws the screen only on request, so it does not slow the program down. With a ``rate`` the
+terminal is a slow link: the program waits, as over SSH.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ from typing import NamedTuple, Self
 import pyte
 
 PATIENCE = 30.0
-"""Seconds after which what was waited for is taken not to come."""
+"""Seconds after which waiting fails."""
 
 READ_SIZE = 1 << 16
 
 ANSWERS: Mapping[bytes, bytes] = {
-    b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # synchronized output: known, and off
-    b"\x1b[?2048$p": b"\x1b[?2048;0$y",  # sizes told in band: unknown
+    b"\x1b[?2026$p": b"\x1b[?2026;2$y",  # synchronized output: supported, off
+    b"\x1b[?2048$p": b"\x1b[?2048;0$y",  # in-band size reports: unsupported
     b"\x1b[5n": b"\x1b[0n",
     b"\x1b[6n": b"\x1b[1;1R",
     b"\x1b[c": b"\x1b[?62;22c",
 }
-"""What programs ask a terminal, and what this one answers (ECMA-48, xterm's control
-sequences): a program that waits for an answer must not wait for a time limit."""
+"""Terminal queries and the answers to them (ECMA-48, xterm's control sequences), so that no
+program waits for a timeout."""
 
 _QUERY = re.compile(b"|".join(re.escape(query) for query in ANSWERS))
 _LONGEST = max(map(len, ANSWERS))
@@ -45,17 +45,17 @@ Seen = Callable[[str], bool]
 
 
 class Piece(NamedTuple):
-    """Output that was read at once, and when: monotonic seconds."""
+    """The output of one read, and its time in monotonic seconds."""
 
     at: float
     data: bytes
 
 
 class Terminal:
-    """``command`` on a terminal of its own, which it controls.
+    """``command`` on a controlling terminal of its own.
 
-    ``env`` is its whole environment but for TERM and COLORTERM, which are those of a terminal
-    with 24-bit colours. ``rate`` is how many bytes per second are read at most.
+    ``env`` is its whole environment except TERM and COLORTERM, which are those of a terminal
+    with 24-bit colours. ``rate`` is the maximum of bytes read per second.
     """
 
     def __init__(
@@ -72,15 +72,15 @@ class Terminal:
         self._tail = b""
         self._written = 0
         self.answers = True
-        """Whether it answers what it is asked."""
+        """Whether the terminal answers queries."""
         self._ended = False
         self._came = threading.Condition()
         self._stop = threading.Event()
         self._pty, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.began = time.monotonic()
-        """When the program was started: monotonic seconds."""
-        # setsid becomes the program: the process has its id.
+        """When the program started, in monotonic seconds."""
+        # setsid execs the program, so the process id is the program's.
         self.process = subprocess.Popen(
             ["setsid", "--ctty", *command], stdin=end, stdout=end, stderr=end,
             env={**env, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
@@ -99,12 +99,12 @@ class Terminal:
 
     @property
     def written(self) -> int:
-        """Bytes that the program has written so far."""
+        """The number of bytes written so far."""
         with self._came:
             return self._written
 
     def pieces(self, since: float = 0.0) -> list[Piece]:
-        """What came after a time, in order."""
+        """The output after ``since``, in order."""
         with self._came:
             return [piece for piece in self._pieces if piece.at > since]
 
@@ -112,13 +112,13 @@ class Terminal:
         return b"".join(piece.data for piece in self.pieces(since))
 
     def next_piece(self, since: float, patience: float = PATIENCE) -> float:
-        """Wait for output after ``since``: when the first of it came."""
+        """Wait for output after ``since``; returns when the first of it came."""
         return self._wait(lambda: next((p.at for p in self._pieces if p.at > since), None),
                           patience, "more output")  # fmt: skip
 
     def quiet(self, seconds: float, since: float = 0.0, patience: float = PATIENCE) -> float:
-        """Wait until nothing has come for ``seconds``: when the last piece came, or ``since``
-        where none did."""
+        """Wait until nothing has come for ``seconds``; returns when the last piece came, or
+        ``since`` if none did."""
         deadline = time.monotonic() + patience
         with self._came:
             while True:
@@ -131,7 +131,7 @@ class Terminal:
                 self._came.wait(left)
 
     def end(self, patience: float = PATIENCE) -> int:
-        """Wait until the program has ended and all its output is here: its exit status."""
+        """Wait for the program's end and all its output; returns the exit status."""
         self._wait(lambda: time.monotonic() if self._ended else None, patience, "the end")
         return self.process.wait(patience)
 
@@ -148,18 +148,17 @@ class Terminal:
     # --- what the terminal shows ---
 
     def screen(self) -> pyte.Screen:
-        """The screen as it is now, drawn afresh."""
+        """The screen as it is now, drawn from all output."""
         with self._came:
             return self._draw(self._pieces)
 
     def text(self) -> str:
-        """The screen, a line a row."""
+        """The screen, one line per row."""
         with self._came:
             return self._text()
 
     def shown(self, seen: Seen) -> float | None:
-        """When the screen first was such that ``seen`` says yes, if it was so far: when the
-        piece of output came that made it so."""
+        """When the piece of output came that first made ``seen`` true; ``None`` if none has."""
         screen = pyte.Screen(*self._size)
         stream = pyte.ByteStream(screen)
         for piece in self.pieces():
@@ -169,8 +168,10 @@ class Terminal:
         return None
 
     def until(self, seen: Seen, patience: float = PATIENCE, since: float = 0.0) -> float:
-        """Wait until the screen shows something after a time: when it first did. It is looked
-        at whenever the program has written."""
+        """Wait until the screen shows something after ``since``; returns when it first did.
+
+        Checks the screen whenever the program has written.
+        """
         screen = pyte.Screen(*self._size)
         stream = pyte.ByteStream(screen)
         drawn = 0
@@ -200,20 +201,20 @@ class Terminal:
     # --- what the user does ---
 
     def press(self, keys: str) -> float:
-        """Type ``keys``: when that was."""
+        """Type ``keys``; returns when."""
         at = time.monotonic()
         os.write(self._pty, keys.encode())
         return at
 
     def resize(self, columns: int, rows: int) -> None:
-        """Make the window another size; what was drawn before is then not known any more."""
+        """Resize the window; what was drawn before is then unknown."""
         with self._came:
             self._size = (columns, rows)
             self._pieces.clear()
         fcntl.ioctl(self._pty, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def close(self) -> None:
-        """End the program, if it has not ended, and let go of the terminal."""
+        """End the program if it still runs, and close the terminal."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
@@ -238,7 +239,7 @@ class Terminal:
                 continue
             try:
                 data = os.read(self._pty, size)
-            except OSError:  # nobody has the other end open any more
+            except OSError:  # the other end is closed
                 break
             self._take(data)
             if self._rate is not None:
@@ -248,9 +249,9 @@ class Terminal:
             self._came.notify_all()
 
     def _take(self, data: bytes) -> None:
-        """Answer what is asked, then show it: what is typed after a look comes after the answer."""
+        """Answer queries, then record the output: keys typed later follow the answers."""
         at = time.monotonic()
-        # A query may be cut in two; the tail is shorter than any, so none is answered twice.
+        # A query may be split; the tail is shorter than any query, so none is answered twice.
         asked = self._tail + data
         last = 0
         for query in _QUERY.finditer(asked):

@@ -1,4 +1,4 @@
-"""What the bench makes of its runs, and how it reads what processes use."""
+"""The bench's report, and its readings of what processes use."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ SwapPss:               0 kB
 
 
 def test_a_figure_is_judged_by_its_medians() -> None:
-    told = row(FIGURE["bytes"], {OURS: [900, 600, 700], NVITOP: [800, 780, 100]})
-    assert told.medians == {OURS: 700, NVITOP: 780}
-    assert (told.lowest, told.highest) == (600, 900)
-    assert told.ratio == pytest.approx(700 / 780)
-    assert told.reached is True
+    found = row(FIGURE["bytes"], {OURS: [900, 600, 700], NVITOP: [800, 780, 100]})
+    assert found.medians == {OURS: 700, NVITOP: 780}
+    assert (found.lowest, found.highest) == (600, 900)
+    assert found.ratio == pytest.approx(700 / 780)
+    assert found.reached is True
 
 
 def test_a_limit_may_be_a_multiple_of_another_figure() -> None:
@@ -47,8 +47,8 @@ def test_a_limit_of_nothing_is_kept_by_nothing_only() -> None:
 
 
 def test_without_the_program_to_be_compared_with_nothing_is_judged() -> None:
-    told = row(FIGURE["cpu"], {OURS: [1.0], NVITOP: []})
-    assert (told.ratio, told.reached) == (None, None)
+    found = row(FIGURE["cpu"], {OURS: [1.0], NVITOP: []})
+    assert (found.ratio, found.reached) == (None, None)
     assert "not known" in Report({"cpu": {OURS: [1.0]}}).text()
 
 
@@ -63,9 +63,9 @@ def test_the_table_and_its_values() -> None:
     assert pss.split()[-6:] == ["64.0-64.0", "at", "most", "80", "MiB", "reached"]
     assert (note, surroundings) == (report.notes[0], "load 0.10")
     assert "tests/lab/test_swap.py" in swap
-    told = report.json()["figures"][0]
-    assert (told["figure"], told["ratio"], told["reached"]) == ("cpu", 1.5, False)
-    assert told["runs"] == {OURS: [1.5, 1.0, 2.0], NVITOP: [1.0, 1.0, 1.0]}
+    found = report.json()["figures"][0]
+    assert (found["figure"], found["ratio"], found["reached"]) == ("cpu", 1.5, False)
+    assert found["runs"] == {OURS: [1.5, 1.0, 2.0], NVITOP: [1.0, 1.0, 1.0]}
 
 
 def test_figures_that_were_not_measured_have_no_line() -> None:
@@ -112,7 +112,7 @@ def test_an_answer_is_what_changes_a_cell() -> None:
 
 def test_the_first_frame_of_an_answer_ends_with_a_pause() -> None:
     pieces = [Piece(10.02, b"ab"), Piece(10.03, b"c"), Piece(10.05, b"de"), Piece(10.06, b"f")]
-    told = pressed("tab", 10.0, pieces)
-    times = (told.first_ms, told.frame_ms, told.last_ms)
+    found = pressed("tab", 10.0, pieces)
+    times = (found.first_ms, found.frame_ms, found.last_ms)
     assert times == pytest.approx((20, 30, 60))
-    assert told.written == 6
+    assert found.written == 6

@@ -1,5 +1,5 @@
-"""Over a link that takes 2 kB a second a key is answered at once, and what is shown is of now
-or says that it is not. The screen is whole on a pty that is read no faster."""
+"""Over a link of 2 kB per second, keys are answered at once, readings are current or marked as
+late, and the screen is complete in the end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ANSWER_S = 0.3
 """Seconds within which a key is answered."""
 
 SLACK_S = 0.9
-"""Seconds that a busy machine may take on top. It is a limit for the worst of several keys."""
+"""Additional seconds for a busy machine, for the slowest of several keys."""
 
 PROGRAM = [sys.executable, "-m", "tui", "--demo", "gaming"]
 
@@ -34,14 +34,14 @@ def environment() -> dict[str, str]:
 def opened() -> Iterator[Terminal]:
     with Terminal(PROGRAM, environment(), rate=RATE) as terminal:
         terminal.until(lambda text: "^p palette" in text, 60)
-        # The first frame tells how slow the link is: those after it are cut to that.
+        # The first frame shows how slow the link is; later frames are cut to that.
         terminal.quiet(0.25)
         yield terminal
 
 
 @pytest.fixture
 def slow(opened: Terminal) -> Iterator[Terminal]:
-    """The overview, whole; to start takes seconds, so it is one for all tests."""
+    """The complete overview, shared by all tests because a start takes seconds."""
     yield opened
     if "esc Back" in opened.text():
         opened.press("\x1b")
@@ -49,27 +49,27 @@ def slow(opened: Terminal) -> Iterator[Terminal]:
 
 
 def is_whole(terminal: Terminal) -> None:
-    """Wait until the overview is there, and nothing of it is on its way."""
+    """Wait until the overview is complete and none of it is in transit."""
     terminal.until(lambda text: text.count("╯") == 5 and "Quit" in text, since=time.monotonic())
     terminal.quiet(0.25)
 
 
 def answered(terminal: Terminal, key: str, seen: str) -> float:
-    """Seconds from a key until ``seen``, which is not on the screen yet, is."""
+    """Seconds from a key until ``seen`` appears on the screen."""
     assert seen not in terminal.text()
     at = terminal.press(key)
     return max(0.0, terminal.until(lambda text: seen in text, since=at) - at)
 
 
 def test_keys_are_answered_also_in_the_middle_of_a_screen_that_is_drawn(slow: Terminal) -> None:
-    # Each key comes while what the one before it opened is on its way: a screen takes seconds.
+    # Each key comes while the screen of the previous one is in transit, which takes seconds.
     waits = []
     for _ in range(2):
         for key, seen in (
             ("g", "\n╭─ IOMMU groups"), ("\x1b", "─ Guest GPU ·"), ("?", "─ Help ──"),
             ("\x1b", "─ Guest GPU ·"),
         ):  # fmt: skip
-            escape = 0.1 if key == "\x1b" else 0.0  # other keys of a terminal begin with it
+            escape = 0.1 if key == "\x1b" else 0.0  # other keys begin with an escape, too
             waits.append(answered(slow, key, seen) - escape)
     assert sorted(waits)[len(waits) // 2] < ANSWER_S, waits
     assert max(waits) < ANSWER_S + SLACK_S, waits
@@ -87,12 +87,12 @@ def test_what_is_drawn_in_pieces_is_whole_in_the_end(slow: Terminal) -> None:
 
 
 def below_the_header(text: str) -> list[str]:
-    """The header says that the link is slow."""
+    """The screen without the header, which reports the slow link."""
     return text.splitlines()[1:]
 
 
 def test_readings_keep_their_pace_and_do_not_pile_up(slow: Terminal) -> None:
-    """Once the screen is there the link has room left: nothing waits in it."""
+    """Once the screen is drawn, the link has room left and nothing waits in it."""
     is_whole(slow)
     began, written = time.monotonic(), slow.written
     slow.quiet(0.15, began)

@@ -1,4 +1,4 @@
-"""When the soak says that something grows."""
+"""When the soak reports growth."""
 
 from __future__ import annotations
 

@@ -11,10 +11,10 @@ from tests.bench.terminal import Terminal
 
 ROUNDS = 12
 STILL = 4
-"""Rounds at the end in which nothing may be written."""
+"""Rounds at the end that must write nothing."""
 BELL = b"\x07"
 COMMAND = re.compile(rb"\x1b\][^\x07]*\x07")
-"""A command to the terminal that ends with a bell, such as the shape of the pointer."""
+"""A sequence that ends with a bell, such as the shape of the pointer."""
 
 
 def test_equal_readings_write_nothing(tmp_path: Path) -> None:
@@ -22,8 +22,8 @@ def test_equal_readings_write_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.still", str(ROUNDS)]
     with Terminal(command, {**os.environ, **home}) as terminal:
         assert terminal.end() == 0, terminal.text()
-        # The first rounds may still catch up with the start: keys that work since there is a focus,
-        # and what was read in the background.
+        # The first rounds may still finish the start: keys enabled by the focus, and background
+        # readings.
         _start, *rounds, change, _end = COMMAND.sub(b"", terminal.output()).split(BELL)
     assert len(rounds) == ROUNDS
     assert rounds[-STILL:] == [b""] * STILL

@@ -1,4 +1,4 @@
-"""What processes use, as the kernel tells it in /proc (proc(5)). Parsing is apart from reading."""
+"""What processes use, from /proc (proc(5)). Parsing is separate from reading."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Stat(NamedTuple):
-    """A process: ``ticks`` is its CPU time and that of the children that it has awaited."""
+    """A process; ``ticks`` is its CPU time and that of the children it has waited for."""
 
     pid: int
     parent: int
@@ -21,29 +21,29 @@ class Stat(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """KiB: pages that several processes share count in part in ``pss``, in full in ``rss``."""
+    """Memory in KiB; shared pages count in part in ``pss``, in full in ``rss``."""
 
     pss: int
     rss: int
 
 
 def parse_stat(text: str) -> Stat:
-    """/proc/PID/stat. The name, between parentheses, may hold anything."""
+    """Parse /proc/PID/stat; the name in parentheses may contain anything."""
     pid, _, rest = text.partition(" (")
     fields = rest.rpartition(") ")[2].split()
-    # Fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime), the first here being 3.
+    # Fields 4 (ppid) and 14 to 17 (utime, stime, cutime, cstime); the first one here is 3.
     return Stat(int(pid), int(fields[1]), sum(int(field) for field in fields[11:15]))
 
 
 def parse_rollup(text: str) -> Memory:
-    """/proc/PID/smaps_rollup."""
+    """Parse /proc/PID/smaps_rollup."""
     rows = dict(line.partition(":")[::2] for line in text.splitlines()[1:])
     return Memory(*(int(rows[name].removesuffix("kB")) for name in ("Pss", "Rss")))
 
 
 def parse_busy(text: str) -> int:
-    """/proc/stat: ticks in which a CPU did something, over all CPUs. Time of guests is in
-    that of the users already."""
+    """Parse /proc/stat: the busy ticks of all CPUs. User time already includes that of
+    guests."""
     user, nice, system, _idle, _iowait, irq, softirq, steal = (
         int(field) for field in text.split(maxsplit=9)[1:9]
     )
@@ -51,7 +51,7 @@ def parse_busy(text: str) -> int:
 
 
 def tree(root: int, stats: Iterable[Stat]) -> list[Stat]:
-    """The process ``root`` and all that descend from it."""
+    """The process ``root`` and all its descendants."""
     by_pid: dict[int, Stat] = {}
     children: dict[int, list[int]] = defaultdict(list)
     for stat in stats:
@@ -70,17 +70,17 @@ def tree(root: int, stats: Iterable[Stat]) -> list[Stat]:
 
 
 def processes(root: int) -> list[Stat]:
-    """The process ``root`` and all that descend from it, now."""
+    """The process ``root`` and all its descendants, now."""
     stats = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
-            with contextlib.suppress(OSError):  # it has ended since it was listed
+            with contextlib.suppress(OSError):  # the process has ended
                 stats.append(parse_stat((folder / "stat").read_text(errors="replace")))
     return tree(root, stats)
 
 
 def cpu_seconds(root: int) -> float:
-    """CPU time so far of ``root`` and its descendants, those that have ended included."""
+    """CPU time so far of ``root`` and its descendants, including those that have ended."""
     return sum(stat.ticks for stat in processes(root)) / TICKS_PER_SECOND
 
 
@@ -90,7 +90,7 @@ def busy_seconds() -> float:
 
 
 def memory(root: int) -> Memory:
-    """What ``root`` and its descendants take together."""
+    """Memory of ``root`` and its descendants together."""
     parts = []
     for stat in processes(root):
         with contextlib.suppress(OSError):

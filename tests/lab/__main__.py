@@ -1,7 +1,7 @@
-"""``make lab``: the tests that need a kernel with IOMMU groups, in a machine of each
-topology; or, with ``--open``, one of the machines for a person.
+"""``make lab``: run the tests that need a kernel with IOMMU groups, in one machine per topology;
+with ``--open``, open one machine for a person.
 
-Words that are not options of the lab are handed to pytest.
+Arguments that are not options of the lab go to pytest.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from tests.lab.topologies import TOPOLOGIES, Topology
 from tests.lab.vm import PROJECT, RESULTS, Machine, Tell, end_all, make_image, to_stdout
 
 LIMIT = 2700
-"""Seconds for one topology; two-slots needs half of it, the others a minute."""
+"""Time limit in seconds per topology; two-slots needs half of it, the others a minute."""
 
 AT_ONCE = 2
-"""Machines that run at the same time, each with one processor; the longest come first."""
+"""Machines that run in parallel, each with one CPU; the longest start first."""
 
 SLOW = 300
-"""Seconds after which a test that still runs is told with where it is."""
+"""Seconds after which a running test is reported with its stack."""
 
 SHOWN_LINES = 120
-"""Lines of a log that are shown after a failure."""
+"""Lines of a log shown after a failure."""
 
 OUTSIDE = ("tests/lab/outside.py", "tests/lab/outside_agent.py")
 
 NO_TESTS = 5
-"""pytest's exit code where none was chosen, as by -k for another topology."""
+"""pytest's exit code when no test was selected, for example by -k for another topology."""
 
 KEPT = PROJECT / ".lab"
-"""Where the results of the last run are."""
+"""The results of the last run."""
 
 
 def main() -> int:
-    """Run the suite or open a machine. The exit code."""
+    """Run the suite or open a machine; returns the exit code."""
     given, rest = _parser().parse_known_args()
-    for end in (signal.SIGTERM, signal.SIGHUP):  # so that all is put away then, too
+    for end in (signal.SIGTERM, signal.SIGHUP):  # cleans up on these, too
         signal.signal(end, lambda number, _: sys.exit(128 + number))
     try:
         return _open(given) if given.open else _suite(given, rest)
@@ -103,7 +103,7 @@ def _suite(given: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
-    """Run the machines of some topologies, a few at a time, and tell of each as a whole."""
+    """Run the machines of some topologies, a few at a time, and report each one as a whole."""
 
     def whole(name: str) -> tuple[int, bytes]:
         lines: list[bytes] = []
@@ -111,8 +111,8 @@ def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
 
     pool, codes = ThreadPoolExecutor(AT_ONCE), []
     try:
-        for code, told in pool.map(whole, names):
-            to_stdout(told)
+        for code, output in pool.map(whole, names):
+            to_stdout(output)
             codes.append(code)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
@@ -122,7 +122,7 @@ def _at_once(names: list[str], run: Callable[[str, Tell], int]) -> list[int]:
 
 
 def _tested(machine: Machine, command: list[str], limit: int, rest: list[str], tell: Tell) -> int:
-    """The tests in one machine, and what it leaves where they fail."""
+    """Run the tests in one machine; if they fail, show the ends of its logs."""
 
     def say(*lines: str) -> None:
         tell(("\n".join(lines) + "\n").encode())
@@ -158,7 +158,7 @@ def _end_of(what: str, file: Path) -> list[str]:
 
 
 def _pytest(topology: str, native: float, rest: list[str]) -> list[str]:
-    # Only what the lab's tests use is loaded: the rest takes ten seconds.
+    # Load only the plugins that the lab's tests use: the rest takes ten seconds.
     return [
         "env", "PYTEST_DISABLE_PLUGIN_AUTOLOAD=1", f"{NATIVE}={native}", "pytest", "tests/lab",
         "--confcutdir=tests/lab", "-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider",

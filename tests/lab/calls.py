@@ -1,4 +1,4 @@
-"""What files processes touch, by their system calls: strace follows them for a while."""
+"""The files that processes touch, from their system calls, which strace records for a while."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from pathlib import Path
 from tests.lab.host import PATIENCE, until
 
 _CALL = re.compile(r'^\d+ +(\w+)\((?:(?:AT_FDCWD|\d+)(?:<([^>]*)>)?, )?"([^"]+)"')
-"""A call as strace writes it: its name, the folder that a path is relative to, the path. One
-without a path is about a file that is open."""
+"""A call in strace's output: its name, the directory of a relative path, the path. A call
+without a path concerns an open file."""
 
 
 @contextmanager
 def traced(pids: Sequence[int], log: Path) -> Iterator[None]:
-    """Write every call of these processes, and of those that they start, that names a file."""
+    """Record every call that names a file, of these processes and of those they start."""
     each = (word for pid in pids for word in ("-p", str(pid)))
     strace = subprocess.Popen(
         ["strace", "-f", "-qq", "-y", "-e", "trace=%file", "-o", str(log), *each]
@@ -29,21 +29,21 @@ def traced(pids: Sequence[int], log: Path) -> Iterator[None]:
         until(lambda: all(_is_traced(pid) for pid in pids))
         yield
     finally:
-        strace.send_signal(signal.SIGINT)  # it lets go of them and ends
+        strace.send_signal(signal.SIGINT)  # it detaches and ends
         strace.wait(PATIENCE)
 
 
 def _is_traced(pid: int) -> bool:
-    """TracerPid of every thread (proc(5))."""
+    """The TracerPid of every thread (proc(5))."""
     statuses = Path(f"/proc/{pid}/task").glob("*/status")
     try:
         return all("TracerPid:\t0\n" not in status.read_text() for status in statuses)
-    except (FileNotFoundError, ProcessLookupError):  # a thread has ended: look again
+    except (FileNotFoundError, ProcessLookupError):  # a thread has ended: read again
         return False
 
 
 def touched(lines: Iterable[str], what: str) -> Counter[tuple[str, str]]:
-    """How often which call named which file, of the files whose path has ``what`` in it."""
+    """The number of times each call named each file, for paths that contain ``what``."""
     found: Counter[tuple[str, str]] = Counter()
     for line in lines:
         call = _CALL.match(line)

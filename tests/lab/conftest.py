@@ -1,4 +1,4 @@
-"""The lab's tests run inside of it only; each says for which topologies it is."""
+"""The lab's tests run only inside it; each one names its topologies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    if INSIDE:  # where this is the only conftest
+    if INSIDE:  # here this is the only conftest
         thorough.add_option(parser)
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
 
@@ -52,13 +52,13 @@ def topology(pytestconfig: pytest.Config) -> Topology:
 
 @pytest.fixture(scope="session", autouse=INSIDE)
 def libvirtd() -> None:
-    """It answers; on a slow machine its first answer takes a while."""
+    """A libvirtd that answers; on a slow machine its first answer takes a while."""
     run("virsh", "--connect", "qemu:///system", "version")
 
 
 @pytest.fixture
 def with_the_host() -> Iterator[None]:
-    """Also a test that fails leaves the card of slot 2 with the host."""
+    """Leave the card of slot 2 with the host, even after a failure."""
     yield
     for function in (1, 0):
         bind(slot(2, function), None)
@@ -66,7 +66,7 @@ def with_the_host() -> Iterator[None]:
 
 @pytest.fixture
 def reset_cards(topology: Topology) -> Iterator[Callable[[str], None]]:
-    """Makes other models of the cards; in the end they are what they were."""
+    """Change the models of the cards, and restore them at the end."""
 
     def reset(models: str) -> None:
         modprobe("-r", "nvidia", "snd_hda_intel", "lab_cards")
@@ -81,7 +81,7 @@ def reset_cards(topology: Topology) -> Iterator[Callable[[str], None]]:
 
 @pytest.fixture
 def whole() -> Iterator[None]:
-    """Also a test that fails leaves the card with the host and nothing to recover."""
+    """Leave the card with the host and nothing to recover, even after a failure."""
     assert drivers() == HOST
     yield
     for address in (SOUND, CARD):

@@ -1,5 +1,5 @@
-"""A guest as small as can be, with a real qemu-ga in it and a script for nvidia-smi: Debian's
-kernel, and an initramfs of busybox and the agent, made of what is installed here."""
+"""A minimal guest with a real qemu-ga and a script as nvidia-smi: Debian's kernel, and an
+initramfs of the installed busybox and agent."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MODULES = (
     "virtio_ring", "virtio", "virtio_pci_modern_dev", "virtio_pci_legacy_dev", "virtio_pci",
     "virtio_console",
 )  # fmt: skip
-"""In the order in which they need each other; a kernel that has one built in has no file."""
+"""In load order; a module that is built into the kernel has no file."""
 
 PORT = "/dev/vport0p1"
-"""The node of the only channel."""
+"""The device node of the only channel."""
 
 INIT = f"""\
 #!/bin/sh
@@ -71,11 +71,11 @@ for field in $(echo "$fields" | tr , ' '); do
 done
 echo "$line"
 """
-"""It knows the older name of one field only, as one of some years ago."""
+"""An older nvidia-smi, which knows one field only by its former name."""
 
 
 def make(kernel: Kernel, folder: Path) -> tuple[Path, Path]:
-    """The kernel's image and an initramfs, in ``folder``."""
+    """Write the kernel image and an initramfs to ``folder``, and return them."""
     root = folder / "root"
     for name in ("bin", "dev", "lib", "lib64", "modules", "proc", "sys", "tmp"):
         (root / name).mkdir(parents=True)
@@ -137,6 +137,6 @@ def _program(name: str) -> Path:
 
 
 def _libraries(program: Path) -> list[Path]:
-    """The libraries that a program is linked to, and the loader, as ldd(1) tells."""
-    told = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
-    return [Path(path) for path in re.findall(r"(/\S+) \(0x", told)]
+    """The libraries and the loader of a program, from ldd(1)."""
+    output = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    return [Path(path) for path in re.findall(r"(/\S+) \(0x", output)]

@@ -1,5 +1,5 @@
-"""The lab's host from inside, as an operator sees and changes it: with the kernel's files,
-and with none of the code that is tested."""
+"""The lab's host from inside, as an operator reads and changes it: through the kernel's files,
+with none of the code under test."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from tui.host.nvml.command import PROGRAM
 
 DEVICES = Path("/sys/bus/pci/devices")
 PATIENCE = 120.0
-"""Seconds after which something that does not happen is a failure; the lab is slow."""
+"""Seconds after which waiting fails; the lab is slow."""
 
 LOOK = 0.05
-"""Seconds between two looks at what no event tells."""
+"""Seconds between polls of what has no event."""
 
 
 def slot(number: int, function: int = 0) -> str:
-    """The address of a function of the card in slot 1, 2, ..."""
+    """The address of a function of the card in slot 1, 2, …"""
     return f"0000:{number:02x}:00.{function}"
 
 
@@ -33,7 +33,7 @@ def attribute(address: str, name: str) -> str:
 
 
 def link(address: str, name: str) -> str | None:
-    """What a link of a function points to: ``driver``, ``iommu_group``."""
+    """The name that a link of a function points to: ``driver``, ``iommu_group``."""
     try:
         return (DEVICES / address / name).readlink().name
     except FileNotFoundError:
@@ -45,13 +45,13 @@ def driver(address: str) -> str | None:
 
 
 def write(path: Path, text: str) -> None:
-    """In a process of its own: one that never returns costs a test and not the whole run."""
+    """Write to a file of sysfs in a process of its own: a hang fails one test, not the run."""
     writer = Writer(path, text)
     assert writer.wait() == 0, f"{text!r} was not taken by {path}"
 
 
 def unbind(address: str) -> None:
-    """Returns when the driver has let go."""
+    """Unbind a function; returns when the driver has released it."""
     write(DEVICES / address / "driver/unbind", address)
 
 
@@ -65,7 +65,7 @@ def override_of(address: str) -> str | None:
 
 
 def bind(address: str, name: str | None) -> None:
-    """Bind a function to a driver, or with ``None`` to the one that it would get by itself."""
+    """Bind a function to a driver, or with ``None`` to the kernel's choice."""
     override(address, name)
     if driver(address) is not None:
         unbind(address)
@@ -78,7 +78,7 @@ def modprobe(*arguments: str) -> None:
 
 
 def run(*command: str, limit: float = PATIENCE) -> str:
-    """Run a tool and return what it says. Fails with it."""
+    """Run a tool and return its output; fails if the tool does."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
     assert done.returncode == 0, f"{command}: {done.stderr or done.stdout}"
     return done.stdout
@@ -89,7 +89,7 @@ def kernel_log() -> list[str]:
 
 
 def until(wanted: Callable[[], bool], patience: float = PATIENCE) -> None:
-    """Wait for something that no event tells."""
+    """Poll until a condition holds."""
     deadline = time.monotonic() + patience
     while not wanted():
         assert time.monotonic() < deadline
@@ -97,7 +97,7 @@ def until(wanted: Callable[[], bool], patience: float = PATIENCE) -> None:
 
 
 class Writer:
-    """A process that writes to a file of sysfs, and may hang in it."""
+    """A process that writes to a file of sysfs and may hang there."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._process = subprocess.Popen(
@@ -105,24 +105,24 @@ class Writer:
         )
 
     def hangs(self) -> bool:
-        """Whether it waits in the kernel for a driver to let go, where no signal reaches it."""
+        """Whether it waits in the kernel for a driver to release, where no signal reaches it."""
         return waits_in("unbind_store", self._process.pid)
 
     def kill(self) -> None:
-        """It ends when the kernel is done with it."""
+        """Kill the process; it ends when the kernel lets it."""
         self._process.kill()
 
     def abandon(self) -> None:
-        """It will never end; nothing here waits for it any more."""
+        """Stop waiting for a process that will never end."""
         self._process.returncode = 0
 
     def wait(self) -> int:
-        """Its exit status, once it has ended."""
+        """Wait for the process to end, and return its exit status."""
         return self._process.wait(PATIENCE)
 
 
 def unbinding(address: str) -> Writer:
-    """Somebody unbinds a function and waits for it."""
+    """An external process that unbinds a function and waits for it."""
     return Writer(DEVICES / address / "driver/unbind", address)
 
 
@@ -142,7 +142,7 @@ def virsh(*words: str) -> str:
 
 @contextmanager
 def defined(folder: Path, *addresses: str, name: str = "vm", managed: str = "no") -> Iterator[str]:
-    """A domain with PCI functions passed through; it does not outlive the test."""
+    """Define a domain with PCI functions passed through, for the duration of the test."""
     parts = (re.split("[:.]", address) for address in addresses)
     devices = "".join(_HOSTDEV.format(managed, *part[1:]) for part in parts)
     definition = folder / f"{name}.xml"
@@ -158,7 +158,7 @@ def defined(folder: Path, *addresses: str, name: str = "vm", managed: str = "no"
 
 @contextmanager
 def guest_with(folder: Path, *addresses: str) -> Iterator[str]:
-    """The same, running."""
+    """The same, and start it."""
     with defined(folder, *addresses) as name:
         virsh("start", name)
         try:
@@ -167,19 +167,19 @@ def guest_with(folder: Path, *addresses: str) -> Iterator[str]:
             virsh("destroy", name)
 
 
-# --- who holds a card -----------------------------------------------------------
+# --- holders of a card -----------------------------------------------------------
 
 
 def node(address: str) -> str:
-    """The node of a card on nvidia, by its minor number."""
+    """The device node of a card on nvidia, by its minor number."""
     text = Path(f"/proc/driver/nvidia/gpus/{address}/information").read_text()
     found = re.search(r"^Device Minor: *\t? *(\d+)$", text, re.MULTILINE)
     assert found is not None
     return f"/dev/nvidia{found[1]}"
 
 
-# Python's own mmap keeps a descriptor of the file; with the C library's nothing but the
-# mapping is left.
+# Python's mmap duplicates the file's descriptor; with the C library's mmap, only the
+# mapping remains.
 _HOLD = """
 import ctypes, os, sys
 fd = os.open(sys.argv[1], os.O_RDWR)
@@ -196,7 +196,7 @@ sys.stdin.read()
 
 @contextmanager
 def held(path: str, by: str = "fd") -> Iterator[subprocess.Popen[str]]:
-    """A process holds a device node open, or with ``mapping`` maps it and closes it."""
+    """A process that holds a device node open, or with ``mapping`` only maps it."""
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", _HOLD, path, by],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
@@ -213,14 +213,14 @@ def held(path: str, by: str = "fd") -> Iterator[subprocess.Popen[str]]:
 
 
 def sound_node(address: str) -> str:
-    """The control node of a sound function; its driver makes it after its probe."""
+    """The control node of an audio function; its driver creates it after the probe."""
     folder = DEVICES / address / "sound"
     until(lambda: any(folder.glob("card*/controlC*")))
     return f"/dev/snd/{next(folder.glob('card*/controlC*')).name}"
 
 
 def family(pid: int) -> list[int]:
-    """A process and all that descend from it."""
+    """A process and all its descendants."""
     parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -234,7 +234,7 @@ def family(pid: int) -> list[int]:
 
 
 def waits_in(function: str, pid: int) -> bool:
-    """Whether a process waits in a function of the kernel (/proc/<pid>/stack)."""
+    """Whether a process waits in a kernel function (/proc/<pid>/stack)."""
     try:
         return function in Path(f"/proc/{pid}/stack").read_text()
     except (FileNotFoundError, ProcessLookupError):
@@ -242,7 +242,7 @@ def waits_in(function: str, pid: int) -> bool:
 
 
 def thread_states(pids: list[int]) -> Mapping[str, str]:
-    """The state of every thread (proc(5)): D is one that cannot be ended."""
+    """The state of every thread (proc(5)); D cannot be killed."""
     states = {}
     for pid in pids:
         with suppress(FileNotFoundError):  # it has ended
@@ -254,7 +254,7 @@ def thread_states(pids: list[int]) -> Mapping[str, str]:
 
 
 def _stat(process: Path) -> list[str]:
-    """The fields of stat after the name; none where it has ended."""
+    """The fields of /proc/<pid>/stat after the name; empty if the process has ended."""
     try:
         return (process / "stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -262,7 +262,7 @@ def _stat(process: Path) -> list[str]:
 
 
 def holds(pids: list[int]) -> dict[int, set[str]]:
-    """The nodes of cards that processes have open or mapped: of NVIDIA, DRM, sound, VFIO."""
+    """The NVIDIA, DRM, sound and VFIO nodes that processes have open or mapped."""
     found: dict[int, set[str]] = {}
     for pid in pids:
         files: list[str] = []
@@ -276,10 +276,10 @@ def holds(pids: list[int]) -> dict[int, set[str]]:
 
 def _open_files(pid: int) -> Iterator[str]:
     for entry in Path(f"/proc/{pid}/fd").iterdir():
-        with suppress(FileNotFoundError):  # closed since it was listed
+        with suppress(FileNotFoundError):  # closed in the meantime
             yield str(entry.readlink())
 
 
 def is_nvml(pid: int) -> bool:
-    """Whether a process is the one of ours that holds NVML."""
+    """Whether a process is vfiotop's NVML child."""
     return os.fsencode(PROGRAM) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The first program of the lab: makes a host of the booted machine, runs what the folder of
-# results holds as `command`, and ends the machine at once. Nothing of it is run outside.
+# The first program in the lab: turns the booted machine into a host, runs `command` from the
+# directory of results, and ends the machine at once. It never runs outside the lab.
 set -u
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 
@@ -9,7 +9,7 @@ parameter() { sed -n "s/.*\blab\.$1=\([^ ]*\).*/\1/p" /proc/cmdline; }
 finish() {
   echo "$1" >$results/exit-code
   sync
-  # A shutdown would wait for ever for a device whose driver does not let go of it.
+  # A shutdown would wait forever for a device whose driver does not release it.
   echo 1 >/proc/sys/kernel/sysrq
   echo b >/proc/sysrq-trigger
 }
@@ -18,7 +18,7 @@ fail() {
   finish 1
 }
 
-# What everything waits for, should the machine still be there when its time is nearly up.
+# Record what every process waits for, if the machine still runs near its time limit.
 (
   sleep "$(parameter watch)" || exit
   for task in /proc/[0-9]*/task/*; do
@@ -30,7 +30,7 @@ fail() {
   done >$results/waiting 2>&1
 ) </dev/null >/dev/null 2>&1 &
 
-# --- what Python reads, from the image ------------------------------------------
+# --- Python's files, from the image ------------------------------------------
 
 project=$(parameter project)
 mkdir -p /run/lab/image /run/lab/upper /run/lab/work
@@ -43,7 +43,7 @@ done
 cd "$project" || fail 'no project'
 export PATH=$project/.venv/bin:$PATH PYTHONPATH=$project
 export XDG_STATE_HOME=/run/lab/state XDG_CONFIG_HOME=/run/lab/config
-# In its usual place: what is run as root takes no library from its environment.
+# In its usual place: programs that run as root take no library from the environment.
 ln -s "$(parameter nvml)/libnvidia-ml.so.1" /usr/lib/x86_64-linux-gnu/
 
 # --- cards ----------------------------------------------------------------------
@@ -51,17 +51,17 @@ ln -s "$(parameter nvml)/libnvidia-ml.so.1" /usr/lib/x86_64-linux-gnu/
 modprobe lab_cards "models=$(parameter models)" || fail 'no cards'
 modprobe nvidia || fail 'no nvidia driver'
 modprobe snd_hda_intel
-modprobe vfio-pci || true # without an IOMMU it has nothing to do
+modprobe vfio-pci || true # fails without an IOMMU
 udevadm settle
 
-# --- libvirt: its own settings, and no domain of the machine that this runs on ----
+# --- libvirt: settings of its own, and no domain of the outer machine -------------
 
 for place in /etc/libvirt /var/lib/libvirt /var/log/libvirt /var/cache/libvirt /run/libvirt; do
   mkdir -p $place
   mount -t tmpfs -o mode=755 tmpfs $place
 done
 mkdir -p /run/lock /var/log/libvirt/qemu /var/lib/libvirt/qemu /run/dbus
-# The user that libvirt's package makes where it sets up the daemon: it has to exist.
+# libvirt's package creates this user when it sets up the daemon; it must exist.
 getent passwd libvirt-qemu >/dev/null || {
   echo 'libvirt-qemu:x:64055:' >>/etc/group
   echo 'libvirt-qemu:x:64055:64055::/var/lib/libvirt:/usr/sbin/nologin' >>/etc/passwd
@@ -79,7 +79,7 @@ SETTINGS
 dbus-daemon --system --fork
 virtlogd --daemon
 libvirtd --daemon
-# The first request makes it look at QEMU, for ten seconds: meanwhile the command begins.
+# The first request makes it probe QEMU for ten seconds; the command starts meanwhile.
 virsh --connect qemu:///system version >/dev/null &
 
 # --- the command ----------------------------------------------------------------

@@ -1,7 +1,7 @@
-"""The lab's kernel: Debian's own, fetched by apt, unpacked beside the system and never
-installed; and the lab's modules, built against its headers.
+"""The lab's kernel: Debian's, fetched by apt, unpacked next to the system and never installed;
+and the lab's modules, built against its headers.
 
-All of it is kept in the user's cache, so that only the first run downloads.
+All of it stays in the user's cache, so only the first run downloads.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ META_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
 
 
 class LabError(Exception):
-    """The lab cannot be built or run: what happened and what to do, in a sentence."""
+    """The lab cannot be built or run; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """An unpacked kernel with the lab's modules in it, and the NVML library beside it."""
+    """An unpacked kernel with the lab's modules, and the NVML library."""
 
     release: str
     root: Path
@@ -46,10 +46,10 @@ class Kernel:
 
 
 def kernel() -> Kernel:
-    """The newest kernel that apt knows, made ready to boot. Raises ``LabError``."""
+    """The newest kernel that apt knows, ready to boot. Raises ``LabError``."""
     try:
         packages = _packages()
-    except LabError:  # no lists yet, or those of yesterday
+    except LabError:  # no package lists yet, or outdated ones
         _update()
         packages = _packages()
     image = packages[0]
@@ -65,7 +65,7 @@ def kernel() -> Kernel:
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """Two runs at a time must not make the same thing."""
+    """Hold the cache's lock: two runs must not build the same thing."""
     with (CACHE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -76,14 +76,14 @@ def _alone() -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Package:
-    """A Debian package in the version that apt would install."""
+    """A Debian package, in the version that apt would install."""
 
     name: str
     version: str
 
 
 def _packages() -> list[Package]:
-    """The kernel, then what its modules are built with: its headers and their tools."""
+    """The kernel, then what its modules need to build: headers and tools."""
     image, headers = (_depended(name, name.removesuffix("amd64")) for name in META_PACKAGES)
     if image.removeprefix("linux-image-") != headers.removeprefix("linux-headers-"):
         raise LabError(f"apt knows {image} and {headers}, which do not fit; run `apt-get update`")
@@ -94,7 +94,7 @@ def _packages() -> list[Package]:
 
 
 def _depended(package: str, prefix: str) -> str:
-    """The package among the dependencies of another that has such a name."""
+    """The dependency of a package with a matching name."""
     for dependency in _shown(package, "Depends").split(","):
         name = dependency.split()[0]
         if name.startswith(prefix):
@@ -103,7 +103,7 @@ def _depended(package: str, prefix: str) -> str:
 
 
 def _shown(package: str, field: str) -> str:
-    """A field of what apt would install."""
+    """A field of the version that apt would install."""
     text = _run(["apt-cache", "--no-all-versions", "show", package]).stdout
     found = re.search(rf"^{field}: (.*)$", text, re.MULTILINE)
     if found is None:
@@ -112,7 +112,7 @@ def _shown(package: str, field: str) -> str:
 
 
 def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
-    """Download, which checks what apt's signed lists say of them, and unpack below ``root``."""
+    """Download, checked against apt's signed lists, and unpack below ``root``."""
     print(f"lab: fetching {packages[0].name} {packages[0].version}", flush=True)
     with tempfile.TemporaryDirectory(dir=CACHE) as made:
         downloads, unpacked = Path(made, "downloads"), Path(made, "root")
@@ -120,10 +120,10 @@ def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
         _download([f"{package.name}={package.version}" for package in packages], downloads)
         for package in sorted(downloads.glob("*.deb")):
             _run(["dpkg-deb", "--extract", str(package), str(unpacked)])
-        # The headers name their other half by its installed place.
+        # The headers refer to their other half by its installed path.
         makefile = unpacked / "usr/src" / f"linux-headers-{release}" / "Makefile"
         makefile.write_text(makefile.read_text().replace("/usr/src", f"{root}/usr/src"))
-        if not (unpacked / "lib").exists():  # newer releases have it all in /usr
+        if not (unpacked / "lib").exists():  # newer releases have everything in /usr
             (unpacked / "lib").symlink_to("usr/lib")
         for old in CACHE.glob("linux-image-*"):
             shutil.rmtree(old)
@@ -131,11 +131,11 @@ def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
 
 
 def _download(packages: Sequence[str], folder: Path) -> None:
-    """apt's sandbox user cannot write to a folder of ours."""
+    """Download as root: apt's sandbox user cannot write to our directory."""
     command = ["apt-get", "download", "-o", "APT::Sandbox::User=root", *packages]
     try:
         _run(command, cwd=folder)
-    except LabError:  # a list of yesterday names what the archive no longer has
+    except LabError:  # an outdated list names what the archive no longer has
         _update()
         _run(command, cwd=folder)
 
@@ -149,7 +149,7 @@ def _update() -> None:
 
 
 def _add_modules(root: Path, release: str) -> None:
-    """Build the lab's modules into the tree of the kernel's, where modprobe finds them."""
+    """Build the lab's modules into the kernel's module tree, where modprobe finds them."""
     sources = sorted(path for path in MODULES.iterdir() if path.name == "Kbuild" or
                      path.suffix in (".c", ".h"))  # fmt: skip
     built_of = _digest(sources)
@@ -171,7 +171,7 @@ def _add_modules(root: Path, release: str) -> None:
 
 
 def _nvml() -> Path:
-    """The folder with the stand-in for NVML."""
+    """The directory of the stand-in for NVML."""
     folder = CACHE / f"nvml-{_digest([NVML_SOURCE])}"
     if not folder.exists():
         with tempfile.TemporaryDirectory(dir=CACHE) as made:
@@ -190,7 +190,7 @@ def _digest(files: Sequence[Path]) -> str:
 
 
 def _run(command: Sequence[str], cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run a tool whose output only matters when it fails. Raises ``LabError``."""
+    """Run a tool whose output matters only if it fails. Raises ``LabError``."""
     environment = {
         **os.environ,
         "LC_ALL": "C.UTF-8",

@@ -1,5 +1,5 @@
-"""What holds outside of the machine: named by ``python -m tests.lab``, collected by nobody
-else, for it boots one."""
+"""What holds outside the machine. ``python -m tests.lab`` names this file; nothing else collects
+it, because it boots a machine."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_machine_that_hangs_is_ended_and_nothing_stays_behind(tmp_path: Path) 
 
 
 def processes_that_name(words: str) -> list[str]:
-    """The command lines that contain some words."""
+    """The command lines that contain the given words."""
     found = []
     for process in Path("/proc").glob("[0-9]*/cmdline"):
         try:

@@ -1,5 +1,5 @@
-"""A real guest with a real qemu-ga, asked for its card through a real libvirtd: named by
-``python -m tests.lab``, for it boots the lab's kernel."""
+"""A real guest with a real qemu-ga, queried through a real libvirtd. ``python -m tests.lab``
+names this file, because it boots the lab's kernel."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ KILL = (
     "for each in /proc/[0-9]*; do read -r _ name _ <$each/stat; case $name in '(yes)' | '(sleep)')"
     " kill -9 ${each#/proc/} ;; esac; done"
 )
-"""Ends what a bad nvidia-smi has left in the guest."""
+"""Kills what a bad nvidia-smi left behind in the guest."""
 
 
 class Play:
-    """The guest, the source that asks it, and somebody who has it do things."""
+    """The guest, the source that queries it, and a way to run commands in it."""
 
     def __init__(self, uri: str, domain: libvirt.virDomain) -> None:
         self.domain, self.uuid = domain, domain.UUIDString()
@@ -41,8 +41,8 @@ class Play:
         self.source = self.fresh()
 
     def fresh(self) -> AgentSource:
-        """A source that knows nothing of the guest yet. Its clock is ours, and so what was
-        read is due when we say so."""
+        """A source that knows nothing about the guest yet. The test holds its clock, and so
+        decides when a reading is due."""
         self.source = AgentSource(
             self.uri, every=EVERY, calls=self.calls, clock=lambda: self.now + time.monotonic()
         )
@@ -59,7 +59,7 @@ class Play:
         return self.says()
 
     def run(self, script: str) -> str:
-        """Have the agent run a shell script to its end; what it writes."""
+        """Run a shell script through the agent, and return its output."""
         words = {"path": "/bin/sh", "arg": ["-c", script], "capture-output": True}
         pid = self._tell("guest-exec", words)["pid"]
         while not (ended := self._tell("guest-exec-status", {"pid": pid}))["exited"]:
@@ -68,8 +68,8 @@ class Play:
 
     def _tell(self, command: str, arguments: dict[str, object]) -> dict[str, object]:
         text = json.dumps({"execute": command, "arguments": arguments})
-        told = json.loads(libvirt_qemu.qemuAgentCommand(self.domain, text, 20, 0))
-        found = told["return"]
+        answer = json.loads(libvirt_qemu.qemuAgentCommand(self.domain, text, 20, 0))
+        found = answer["return"]
         assert isinstance(found, dict)
         return found
 
@@ -101,7 +101,7 @@ def _await_agent(domain: libvirt.virDomain) -> None:
             libvirt_qemu.qemuAgentCommand(domain, '{"execute": "guest-ping"}', 5, 0)
         except libvirt.libvirtError:
             assert time.monotonic() < deadline, "the guest's agent does not answer"
-            time.sleep(0.2)  # nothing tells of it: libvirt's event comes before it answers
+            time.sleep(0.2)  # no event for it: libvirt's comes before the agent answers
         else:
             return
 
@@ -125,7 +125,7 @@ def test_a_guest_tells_of_its_card(play: Play) -> None:
     assert (metrics.util_pct, metrics.power_w, metrics.fan_pct) == (97, 386.41, None)
     assert (metrics.mem_used_mib, metrics.mem_total_mib) == (9120, 24564)
     assert metrics.throttle == ("power cap",)
-    # The field that this one does not know costs a process, once.
+    # The field that this nvidia-smi does not know costs one process, once.
     assert len(play.run("cat /tmp/asked").splitlines()) == 2
 
 
@@ -138,7 +138,7 @@ def test_what_it_costs(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
     began = time.monotonic()
     play.later()
     took = time.monotonic() - began
-    # A start, and a look when it should have ended; a busy machine needs some looks more.
+    # A start, and a poll when it should have ended; a busy machine needs more polls.
     assert play.calls.last_minute()["agent"] - before <= 8
     assert len(play.run("cat /tmp/asked").splitlines()) == len(asked.splitlines()) + 1
     assert "nvidia" not in play.run("echo /tmp/* /proc/[0-9]*/cmdline"), "something was left"
@@ -201,7 +201,7 @@ def test_in_quiet_mode_it_is_left_alone(play: Play) -> None:
 
 
 def test_a_gigabyte_and_more_is_never_read(play: Play) -> None:
-    """The last, for libvirt itself then gives the agent up, until the guest is started anew."""
+    """Runs last: libvirt itself then gives up on the agent until the guest is started again."""
     play.mode("flood")
     before = resident_mib()
     assert "does not end within 5 s" in (play.says().problem or "")
@@ -213,6 +213,6 @@ def test_a_gigabyte_and_more_is_never_read(play: Play) -> None:
 
 
 def resident_mib() -> float:
-    """What this process has of memory, from /proc/self/statm (proc(5)): its libvirt takes up
-    to 10 MiB from an agent."""
+    """This process's memory, from /proc/self/statm (proc(5)): libvirt accepts up to 10 MiB from
+    an agent."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / (1 << 20)

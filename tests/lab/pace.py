@@ -1,6 +1,6 @@
-"""How much slower than the machine that it runs on a machine of the lab is, here and now: an
-emulated processor, and others that run beside it. Times that users are promised are for a
-machine that is not emulated; what is measured in the lab is judged by its pace."""
+"""How much slower a machine of the lab is than the machine it runs on, now: its CPU is emulated,
+and others run in parallel. Promised times hold for real machines, so the lab scales what it
+measures by its pace."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from statistics import median
 
 NATIVE = "LAB_NATIVE_PACE"
-"""The environment's variable that tells ``stride`` of the machine outside, in seconds."""
+"""The environment variable with the ``stride`` of the outer machine, in seconds."""
 
 ROUNDS, STRIDES = 40, 7
 
@@ -18,7 +18,7 @@ _PLAIN = [{"address": f"0000:{n:02x}:00.0", "size": n, "names": ["a", "b"]} for 
 
 
 def stride() -> float:
-    """The seconds of a piece of Python as a reading is made of; the middle of some."""
+    """The median time in seconds of a piece of Python typical of a reading."""
     return median(_one() for _ in range(STRIDES))
 
 
@@ -31,5 +31,5 @@ def _one() -> float:
 
 
 def slowness() -> float:
-    """How many times as long as outside everything takes now."""
+    """How many times slower than the outer machine this one is now."""
     return max(1.0, stride() / float(os.environ[NATIVE]))

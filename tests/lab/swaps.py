@@ -1,4 +1,4 @@
-"""The swap of the lab's second card, as a user asks for it and as everybody sees it."""
+"""Swaps of the lab's second card: how a user requests one, and what everybody sees."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def vfiotop(*arguments: str, code: int = 0) -> str:
 
 
 def journal() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(JOURNAL.read_text())
-    return told
+    record: dict[str, Any] = json.loads(JOURNAL.read_text())
+    return record
 
 
 def drivers() -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""A terminal of the lab: a program on a pty, what its screen shows, and when it did."""
+"""A terminal of the lab: a program on a pty, what its screen shows, and when."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Seen = Callable[[str], bool]
 
 
 class Terminal:
-    """A program on a pty of its own. The screen is followed by a thread."""
+    """A program on a pty of its own; a thread follows its screen."""
 
     def __init__(
         self, command: Sequence[str], size: tuple[int, int], user: str | None = None
@@ -43,8 +43,8 @@ class Terminal:
         self._pty, end = pty.openpty()
         fcntl.ioctl(end, termios.TIOCSWINSZ, struct.pack("HHHH", height, width, 0, 0))
         self.process = subprocess.Popen(
-            # It is the terminal of a session: who asks for a password opens /dev/tty, and when
-            # it is gone everybody on it hears of that.
+            # The controlling terminal of a session: password prompts open /dev/tty, and when
+            # it closes, every process on it gets SIGHUP.
             ["setsid", "--ctty", *command], stdin=end, stdout=end, stderr=end, user=user,
             env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **_home(user)},
         )  # fmt: skip
@@ -66,7 +66,7 @@ class Terminal:
                 self._changed.notify_all()
 
     def text(self) -> str:
-        """The screen, a line a row."""
+        """The screen, one line per row."""
         with self._changed:
             return self._text()
 
@@ -74,8 +74,8 @@ class Terminal:
         return "\n".join(row.rstrip() for row in self.screen.display)
 
     def until(self, seen: Seen, patience: float = PATIENCE) -> float:
-        """Wait until the screen shows something: the monotonic time at which the bytes came
-        that made it do so."""
+        """Wait until the screen shows something; returns the monotonic time at which the
+        decisive bytes came."""
         deadline = time.monotonic() + patience
         with self._changed:
             while not seen(self._text()):
@@ -84,7 +84,7 @@ class Terminal:
             return self._at
 
     def picture(self, title: str, below: Sequence[str] = ()) -> str:
-        """The screen as SVG, with lines of text beneath it."""
+        """The screen as SVG, with lines of text below it."""
         width = self.screen.columns
         console = Console(
             width=width, height=self.screen.lines + len(below), file=io.StringIO(),
@@ -105,7 +105,7 @@ class Terminal:
         os.write(self._pty, keys.encode())
 
     def hang_up(self) -> None:
-        """The terminal is gone, as when an SSH connection is lost."""
+        """Close the terminal, as when an SSH connection is lost."""
         os.close(self._pty)
         self._pty = -1
 
@@ -133,7 +133,7 @@ def _style(cell: pyte.screens.Char) -> Style:
 
 
 def _colour(value: str) -> str:
-    """pyte's colours are six hex digits or one of a few names."""
+    """A CSS colour: pyte's are six hex digits or one of a few names."""
     return f"#{value}" if re.fullmatch("[0-9a-f]{6}", value) else value
 
 

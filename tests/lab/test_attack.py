@@ -1,4 +1,4 @@
-"""What a user tries beside a real swap, and what becomes of a swap that nobody can hear."""
+"""Attacks by a user during a real swap, and a swap whose messages nobody can read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 
 
 def test_a_users_configuration_runs_nothing_as_root() -> None:
-    """His libvirt is a program of his; root asks its own, and the swap is the one shown."""
+    """The user's libvirt is a program of theirs; root asks its own, and runs the swap shown."""
     add_user("mover", "letmein", UID)
     home = Path("/run/lab/mover")
     Path("/etc/sudoers.d/mover").write_text(
@@ -44,7 +44,7 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
     )  # fmt: skip
     assert (done.returncode, drivers()) == (0, VFIO), done.stderr
     ran = home / "ran-as"
-    assert set(ran.read_text().split()) == {str(UID)}  # his own vfiotop asked it, and only that
+    assert set(ran.read_text().split()) == {str(UID)}  # only the user's vfiotop asked it
     vfiotop("unbind", "--yes")
     assert drivers() == HOST
 
@@ -55,7 +55,7 @@ def test_a_users_configuration_runs_nothing_as_root() -> None:
         "| head -n 1", ">/dev/full", *thorough("| true", ">&-"),
     ],
 )  # fmt: skip
-def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
+def test_a_swap_continues_when_its_messages_cannot_be_read(sink: str) -> None:
     script = f"set -o pipefail; vfiotop bind --yes {sink}"
     done = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, timeout=PATIENCE, check=False
@@ -66,8 +66,8 @@ def test_who_cannot_hear_of_it_has_it_done_all_the_same(sink: str) -> None:
     assert drivers() == HOST
 
 
-def test_whoever_names_our_reader_is_left_alone() -> None:
-    """An editor, or what looks just like our reader, but holds nothing."""
+def test_a_process_that_names_our_reader_is_left_alone() -> None:
+    """An editor, or a process that looks like our reader but holds nothing."""
     reader = Path(sys.modules["tui.host.nvml"].__file__ or "").with_name("child.py")
     others = [
         subprocess.Popen(["tail", "-f", str(reader)], stdout=subprocess.DEVNULL),

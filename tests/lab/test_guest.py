@@ -1,5 +1,5 @@
-"""The guest by its commands and keys: started with its card, and never beside another one
-with a GeForce card."""
+"""The guest by commands and keys: started with its card, and never while another guest with a
+GeForce card runs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def state(name: str) -> str:
 
 @pytest.mark.usefixtures("whole")
 @pytest.mark.parametrize("managed", ["yes", *thorough("no")])
-def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, managed: str) -> None:
+def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: str) -> None:
     with defined(tmp_path, CARD, SOUND, managed=managed) as name:
         with held(node(CARD)) as process:
             assert f"({process.pid}, " in vfiotop("start", "--yes", code=1)
@@ -54,7 +54,7 @@ def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, mana
         assert state(name) == "paused"
         vfiotop("resume", "--yes")
         vfiotop("force-off", "--yes")
-        # libvirt leaves a card where it was before the start, be it managed or not.
+        # libvirt leaves a card where it was before the start, whether managed or not.
         assert (drivers(), state(name)) == (VFIO, "shut off")
         vfiotop("unbind", "--yes")
         assert drivers() == HOST
@@ -97,7 +97,7 @@ A, B = (slot(2), slot(2, 1)), (slot(3), slot(3, 1))
 
 @contextmanager
 def two_guests(folder: Path) -> Iterator[None]:
-    """Two domains with a card each, which both are on vfio-pci."""
+    """Two domains with a card each, both cards on vfio-pci."""
     for address in (*A, *B):
         bind(address, "vfio-pci")
     try:
@@ -129,7 +129,7 @@ def test_a_second_guest_with_a_geforce_card(
         assert state("b") == "shut off"
         virsh("suspend", "a")
         assert "(r465.one-vm)" in vfiotop("start", "b", "--yes", code=1)
-        # A transient domain of another name counts as any other.
+        # A transient domain of another name counts like any other.
         transient = tmp_path / "transient.xml"
         transient.write_text(virsh("dumpxml", "--inactive", "a").replace(">a<", ">z; rm -rf<"))
         text = transient.read_text()
@@ -147,7 +147,7 @@ def test_a_second_guest_with_a_geforce_card(
 
 
 def started_between(folder: Path) -> None:
-    """Somebody starts a between our look and our start of b, whose guest then never runs."""
+    """An external start of a, between our check and our start of b; b then never runs."""
     plan, view = guest_plan_once(real_host(URI), Choice(), "start", "b")
     rule = forbids(plan, view.gpus, ())
     looks = 0

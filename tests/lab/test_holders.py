@@ -1,4 +1,4 @@
-"""Who holds a card, asked of a real kernel."""
+"""The holders of a card, on a real kernel."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_process_that_uses_all_cards() -> None:
 
 
 def test_a_node_of_another_name(tmp_path: Path) -> None:
-    """As a container has it: the number is what counts."""
+    """A node as in a container: only its number counts."""
     status = Path(node(CARD)).stat()
     other = Path("/run/lab/other")
     os.mknod(other, status.st_mode, status.st_rdev)
@@ -71,13 +71,13 @@ def test_a_node_of_another_name(tmp_path: Path) -> None:
 
 
 def test_root_sees_all() -> None:
-    """So that nobody is found says that nobody is there."""
+    """So an empty result means that nobody holds the card."""
     assert holders([CARD, SOUND]).complete
 
 
 @pytest.mark.usefixtures("with_the_host")
-def test_a_screen_that_is_stopped_keeps_no_card() -> None:
-    """Its reader leaves for a swap by itself: nobody ends it."""
+def test_a_stopped_screen_holds_no_card() -> None:
+    """Its reader exits for a swap on its own; nothing kills it."""
     with terminal("vfiotop") as screen:
         screen.until(lambda text: text.count("VRAM") == 2)
         (reader,) = filter(is_nvml, family(screen.process.pid))

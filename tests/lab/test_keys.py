@@ -1,4 +1,4 @@
-"""The keys that move a card, on a pty, against a kernel that does it."""
+"""The keys that move a card, on a pty, with a real kernel."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ask(screen: Terminal, key: str) -> None:
 
 
 def back(screen: Terminal) -> None:
-    """To the overview; a key that followed at once would be one with Alt."""
+    """Return to the overview; a key right after escape would read as Alt and that key."""
     screen.press("\x1b")
     screen.until(lambda text: "Guest GPU ·" in text)
 
@@ -43,7 +43,7 @@ def ended() -> bool:
 
 
 class Recording:
-    """What a screen showed, as text: a frame whenever it was asked for."""
+    """A recording of a screen as text, one frame per request."""
 
     def __init__(self, screen: Terminal) -> None:
         self._screen, self._began = screen, time.monotonic()
@@ -59,7 +59,7 @@ class Recording:
 
 
 def test_one_key_each_way(screen: Terminal) -> None:
-    """And another screen shows the same swap."""
+    """A second screen shows the same swap."""
     recording = Recording(screen)
     with terminal("vfiotop") as other:
         other.until(lambda text: text.count("● host") == 2)
@@ -77,13 +77,13 @@ def test_one_key_each_way(screen: Terminal) -> None:
             assert drivers() == ends
             other.until(lambda text, o=owner: "moving" not in text and o in text)  # type: ignore[misc]
             back(screen)
-        screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads it again
+        screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads the card again
         screen.until(lambda text: "by us" in text)
         recording.frame("home")
     recording.write("lab-keys.txt")
 
 
-def test_who_uses_the_card_is_on_the_screen(screen: Terminal) -> None:
+def test_the_holder_of_a_card_is_on_the_screen(screen: Terminal) -> None:
     with held(node(CARD)) as process:
         screen.press("b")
         screen.until(lambda text: "Refused: in use by python" in text)
@@ -158,7 +158,7 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     assert drivers() == ends
 
 
-def test_a_card_that_somebody_left_half_way(screen: Terminal) -> None:
+def test_a_half_bound_card(screen: Terminal) -> None:
     bind(SOUND, "vfio-pci")
     screen.until(lambda text: "half bound" in text)
     ask(screen, "u")
@@ -167,8 +167,8 @@ def test_a_card_that_somebody_left_half_way(screen: Terminal) -> None:
     assert drivers() == HOST
 
 
-def test_what_cannot_be_known_is_asked_for_twice() -> None:
-    """Another libvirt than the system's does not know who has the card."""
+def test_an_unknown_check_needs_a_second_confirmation() -> None:
+    """A libvirt other than the system's does not know who has the card."""
     with terminal("vfiotop", "--connect", "test:///default", size=(100, 30)) as screen:
         screen.until(lambda text: text.count("● host") == 2)
         screen.press("b")
@@ -182,7 +182,7 @@ def test_what_cannot_be_known_is_asked_for_twice() -> None:
 
 
 def add_user(name: str, password: str, uid: int = 1234) -> None:
-    """One who may be root by sudo. useradd cannot replace files of the lab's /etc."""
+    """A user with sudo. useradd cannot replace files in the lab's /etc."""
     hashed = run("perl", "-e", "print crypt($ARGV[0], '$6$vfiotop$')", password)
     home = Path("/run/lab", name)
     home.mkdir()
@@ -218,7 +218,7 @@ def test_an_ordinary_user_gives_a_password() -> None:
         assert drivers() == VFIO
         back(screen)
         ask(screen, "u")
-        screen.press("y")  # sudo remembers
+        screen.press("y")  # sudo caches the password
         screen.until(lambda text: "Done after" in text)
     assert drivers() == HOST
     assert driver(slot(1)) == "nvidia"

@@ -1,5 +1,5 @@
-"""SIGKILL to the runner and to the writer at every step of a swap: after each the host is
-whole, or made whole by one recovery. And a card that somebody takes at the last moment."""
+"""SIGKILL to the runner and the writer at every step of a swap: afterwards the host is
+consistent, or one recovery makes it so. And a card that is grabbed at the last moment."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STEPS = {"bind": 8, "unbind": 8}
 
 
 def planned(direction: Direction) -> Plan:
-    """The plan for what is left to do, from the kernel's files as they are now."""
+    """The plan for the rest, from the kernel's files as they are now."""
     gpu = assess(Snapshot(pci=PciSource().read()), Choice(CARD)).gpu(CARD)
     assert gpu is not None
     left = steps(gpu, direction)
@@ -43,11 +43,11 @@ def planned(direction: Direction) -> Plan:
 
 
 RUNNERS: set[int] = set()
-"""Those that a test has started and not seen to end."""
+"""Runners that a test started and has not seen end."""
 
 
 def started(plan: Plan) -> int:
-    """A runner in a process of its own; its pid."""
+    """Start a runner in a process of its own; returns its pid."""
     pid = os.fork()
     if pid:
         RUNNERS.add(pid)
@@ -69,7 +69,7 @@ def entry() -> Entry | None:
 
 
 def awaited(runner: int, seen: Callable[[Entry], bool]) -> Entry | None:
-    """The first entry of which ``seen`` is true; ``None`` where the runner ends without."""
+    """The first journal entry with ``seen`` true; ``None`` if the runner ends without one."""
     deadline = time.monotonic() + PATIENCE
     while True:
         assert time.monotonic() < deadline, entry()
@@ -89,7 +89,7 @@ def ended(pid: int) -> None:
 @pytest.fixture(autouse=True)
 def whole(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
-    for runner in tuple(RUNNERS):  # of a test that failed
+    for runner in tuple(RUNNERS):  # left by a test that failed
         os.kill(runner, signal.SIGKILL)
         ended(runner)
     if request.node.get_closest_marker("wreck"):
@@ -108,7 +108,7 @@ def begin(direction: Direction) -> dict[str, str | None]:
 
 
 def recovered(finish: bool, before: dict[str, str | None]) -> str:
-    """One recovery, as the command does it; what it came to."""
+    """Run one recovery as the command does; returns its outcome."""
     journal = Journal()
     left = entry()
     if left is None or left.ended:
@@ -127,8 +127,8 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
 
 
 def moments(direction: Direction, way: str) -> Iterator[tuple[int, bool, bool]]:
-    """The step, whether in its write or before it, whether the swap is then finished or
-    undone: all of it, or ``in turn`` each step once."""
+    """(step, in its write or before it, finish or undo): every combination, or ``in turn``
+    each step once."""
     for index in range(STEPS[direction]):
         if way == "in turn":
             yield index, index % 2 == 1, index // 2 % 2 == 0
@@ -141,7 +141,7 @@ def moments(direction: Direction, way: str) -> Iterator[tuple[int, bool, bool]]:
     ["in turn", *thorough("finish", "undo")],
 )
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
-def test_a_runner_that_is_killed_at_any_step(
+def test_a_runner_killed_at_any_step(
     direction: Direction, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows: list[str] = []
@@ -168,8 +168,8 @@ def test_a_runner_that_is_killed_at_any_step(
 
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
-def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction) -> None:
-    """SIGHUP and SIGINT, to the runner and to each writer, at every step."""
+def test_signals_of_a_lost_terminal_stop_nothing(direction: Direction) -> None:
+    """SIGHUP and SIGINT to the runner and each writer, at every step."""
     begin(direction)
     runner = started(planned(direction))
     seen: set[int] = set()
@@ -190,8 +190,8 @@ def test_what_a_terminal_sends_that_goes_away_stops_nothing(direction: Direction
 
 
 @pytest.mark.parametrize("direction", ["bind", *thorough("unbind")])
-def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
-    """The kernel finishes what it began, or nothing was begun; the runner sees which."""
+def test_a_writer_killed_at_any_step(direction: Direction) -> None:
+    """The kernel finishes what it began, or nothing began; the runner reads which."""
     for index in range(STEPS[direction]):
         before = begin(direction)
         runner = started(planned(direction))
@@ -209,18 +209,18 @@ def test_a_writer_that_is_killed_at_any_step(direction: Direction) -> None:
         (Journal().folder / "swap.json").unlink(missing_ok=True)
 
 
-# --- a card that is taken at the last moment ----------------------------------------
+# --- a card that is grabbed at the last moment ----------------------------------------
 
 
 def impatient(plan: Plan) -> Plan:
-    """Stuck after two seconds."""
+    """A swap that counts as stuck after two seconds."""
     return replace(plan, steps=tuple(replace(s, limit_s=2.0) if s.kind == "unbind" else s
                                      for s in plan.steps))  # fmt: skip
 
 
 @contextmanager
 def taken(runner: int, address: str, name: str) -> Iterator[None]:
-    """A node is opened when nobody looks any more and before the kernel is asked."""
+    """A node is opened after the last check and before the write."""
     at = awaited(runner, lambda e: e.steps[e.step].startswith(f"echo {address} >")
                  and "/unbind" in e.steps[e.step] and e.writer is not None)  # fmt: skip
     assert at is not None
@@ -232,12 +232,12 @@ def taken(runner: int, address: str, name: str) -> Iterator[None]:
 
 
 def waits(entry: Entry) -> bool:
-    """Whether it is stuck and has found out for whom."""
+    """Whether the swap is stuck and names the holder."""
     return entry.state == "stuck" and "waits for" in (entry.message or "")
 
 
 @pytest.mark.parametrize("address", [CARD, SOUND], ids=["card", "sound"])
-def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free(address: str) -> None:
+def test_a_grabbed_card_is_stuck_until_it_is_released(address: str) -> None:
     name = node(CARD) if address == CARD else sound_node(SOUND)
     runner = started(impatient(planned("bind")))
     with taken(runner, address, name):
@@ -246,7 +246,7 @@ def test_a_card_that_is_taken_is_stuck_and_goes_on_when_it_is_free(address: str)
         assert f"({os.getpid()}, {name})" in (stuck.message or "")
         said = vfiotop("bind", "--yes", code=3)
         assert "under way (stuck)" in said
-        assert vfiotop("recover", code=3) == said  # nothing is touched: it goes on by itself
+        assert vfiotop("recover", code=3) == said  # the swap continues on its own
     ended(runner)
     end = entry()
     assert end is not None
@@ -266,7 +266,7 @@ def test_two_swaps_at_once() -> None:
 @pytest.mark.only("eight-gpus")
 @pytest.mark.wreck
 def test_a_card_that_never_comes_free() -> None:
-    """As from driver 595 on: nothing more is written, and everybody is told."""
+    """As from driver 595 on: nothing more is written, and every screen says so."""
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
     parameter.write_text("1")
     runner = started(impatient(planned("bind")))

@@ -1,4 +1,4 @@
-"""A swap in every machine: both ways where it may be, and refused by name where not."""
+"""A swap in every machine: in both directions if allowed, else refused with the reason."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def test_one_of_eight() -> None:
 
 
 @pytest.mark.only("two-slots")
-def test_one_of_two_that_are_alike(reset_cards: Callable[[str], None]) -> None:
+def test_one_of_two_identical_cards(reset_cards: Callable[[str], None]) -> None:
     reset_cards("rtx4090,rtx4090")
     there_and_back(slot(2), slot(2, 1))
 
 
 @pytest.mark.only("bad-acs", "no-iommu", "one-gpu")
-def test_where_it_may_not_be(topology: Topology) -> None:
+def test_a_refused_swap(topology: Topology) -> None:
     card, why = {
         "bad-acs": (slot(2), "iommu.viable"),
         "no-iommu": (slot(2), "iommu.enabled"),

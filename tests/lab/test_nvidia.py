@@ -43,7 +43,7 @@ def test_a_free_card_leaves_at_once() -> None:
 
 
 @pytest.mark.parametrize("by", ["fd", "mapping"])
-def test_whoever_uses_the_card_keeps_it(by: str) -> None:
+def test_a_card_in_use_is_not_released(by: str) -> None:
     said = len(kernel_log())
     with held(node(CARD), by):
         writer = unbinding(CARD)

@@ -1,5 +1,5 @@
-"""Never in the way: an idle card is let go of and left asleep, without a card no NVML runs, and
-from driver 595 on the guest's card is not held at all."""
+"""Never in the way: an idle card is released and left asleep, NVML does not run without a card,
+and from driver 595 on the guest's card is not held at all."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ pytestmark = pytest.mark.only("usb-c")
 CARD, OTHER = slot(2), slot(1)
 FUNCTIONS = [slot(2, number) for number in range(4)]
 COMPANIONS = FUNCTIONS[1:3]
-"""Those that have a driver."""
+"""The functions that have a driver."""
 
 MINUTE = 60.0
 TICKS = 20
-"""Readings of a minute at least, in which everybody takes 60; the lab is slow."""
+"""Minimum readings per minute; a real machine takes 60, the lab is slow."""
 
 QUIET = 3.0
 """Seconds in which several readings would have started NVML."""
@@ -54,15 +54,15 @@ QUIET = 3.0
 NO_LOAD = f"{CARD} util 0\n{CARD} enc 0\n{CARD} dec 0\n{CARD} process none\n"
 
 HARMLESS = {"power/runtime_status", "power/control", "power_state", "driver"}
-"""What a sleeping card may be asked: the kernel answers from what it knows, and wakes no card
-for that (drivers/base/power/sysfs.c, drivers/pci/pci-sysfs.c)."""
+"""Attributes that may be read of a sleeping card: the kernel answers them from memory, without
+waking the card (drivers/base/power/sysfs.c, drivers/pci/pci-sysfs.c)."""
 
 IN_THE_WAY = "non-zero usage count"
 
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Terminal]:
-    """The screen as everybody has it, where NVML says that nothing uses the guest's card."""
+    """The usual screen; NVML reports that nothing uses the guest's card."""
     control = Path("/run/lab/nvml")  # of nvml_stand_in.c
     control.write_text(NO_LOAD)
     with terminal("vfiotop") as opened:
@@ -80,7 +80,7 @@ def sleeps_on_the_screen(text: str) -> bool:
 
 
 def status() -> dict[str, dict[str, Any]]:
-    """What ``vfiotop status`` says of each card."""
+    """What ``vfiotop status`` reports for each card."""
     return {
         card["address"]: card for card in json.loads(run("vfiotop", "status", "--json"))["gpus"]
     }
@@ -91,9 +91,9 @@ def status() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def may_sleep() -> Iterator[None]:
-    """Runtime power management of the card is on, and its companions have nothing to do: one
-    that is awake keeps its GPU awake (the kernel's drivers/pci/quirks.c, quirk_gpu_hda). On all
-    functions it may be off: vfio-pci leaves it so."""
+    """Turn on runtime power management for the card and idle its companions: an awake one keeps
+    its GPU awake (the kernel's drivers/pci/quirks.c, quirk_gpu_hda). It may be off on all
+    functions, because vfio-pci leaves it off."""
     for address in COMPANIONS:
         unbind(address)
     before = {address: attribute(address, "power/control") for address in FUNCTIONS}
@@ -120,7 +120,7 @@ def awake_ms() -> int:
 
 
 @pytest.mark.usefixtures("may_sleep")
-def test_an_idle_card_is_let_go_of_and_left_asleep(
+def test_an_idle_card_is_released_and_left_asleep(
     screen: Terminal, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     falls_asleep(screen)
@@ -134,11 +134,11 @@ def test_an_idle_card_is_let_go_of_and_left_asleep(
     assert looked_at <= HARMLESS
     assert calls["openat", f"/sys/bus/pci/devices/{CARD}/power/runtime_status"] >= TICKS
 
-    told = status()[CARD]  # a program that starts meanwhile does not wake it either
+    told = status()[CARD]  # a program that starts now does not wake the card either
     assert (told["runtime_status"], told["metrics"]) == ("suspended", None)
     assert (awake_ms(), sleeps()) == (awake, True)
 
-    # What does wake a card wakes this one: so nothing of the above did it.
+    # The card does wake if something wakes it, so none of the above did.
     (DEVICES / CARD / "config").read_bytes()
     until(lambda: awake_ms() > awake)
     with held(node(CARD)):
@@ -147,7 +147,7 @@ def test_an_idle_card_is_let_go_of_and_left_asleep(
 
 
 def falls_asleep(screen: Terminal) -> None:
-    """NVML lets go of the card, the kernel suspends it, and the screen says so."""
+    """NVML releases the card, the kernel suspends it, and the screen says so."""
     until(sleeps)
     screen.until(sleeps_on_the_screen)
     screen.until(reads(1))
@@ -157,8 +157,8 @@ def falls_asleep(screen: Terminal) -> None:
 
 
 def calls_of_a_minute(screen: Terminal, log: Path) -> Counter[tuple[str, str]]:
-    """The calls of all of ours that name the card, its functions or its node; the card never
-    wakes meanwhile."""
+    """The calls of all our processes that name the card, its functions or its node; the card
+    must not wake in the meantime."""
     states = set()
     with traced(family(screen.process.pid), log):
         ends = time.monotonic() + MINUTE
@@ -171,18 +171,18 @@ def calls_of_a_minute(screen: Terminal, log: Path) -> Counter[tuple[str, str]]:
 
 
 def tell(calls: Counter[tuple[str, str]]) -> str:
-    """The calls as a list, which is kept."""
+    """The calls as a list, which is also saved."""
     lines = [f"{count:5}  {call:10}  {path}" for (call, path), count in sorted(calls.items())]
     text = "\n".join((f"calls that name {CARD} in {MINUTE:.0f} s while it sleeps:", *lines, ""))
     Path(RESULTS, "lab-idle-calls.txt").write_text(text, encoding="utf-8")
     return text
 
 
-# --- no card, and cards that are not to be held ------------------------------------
+# --- no card, and cards that must not be held ------------------------------------
 
 
 def nvml_processes() -> set[int]:
-    """Those of any vfiotop."""
+    """The NVML children of every vfiotop."""
     found = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
@@ -193,7 +193,7 @@ def nvml_processes() -> set[int]:
 
 
 def without_cards() -> None:
-    """Both leave their driver, and who reads them ends."""
+    """Unbind both cards, so that their reader ends."""
     for address in (CARD, OTHER):
         if driver(address) is not None:
             unbind(address)
@@ -202,7 +202,7 @@ def without_cards() -> None:
 
 @pytest.fixture
 def with_cards() -> Iterator[None]:
-    """In the end both are with the host, on the driver that it had."""
+    """Return both cards to the host, on the driver they had."""
     yield
     without_cards()
     modprobe("-r", "nvidia")
@@ -223,11 +223,11 @@ def test_without_a_card_no_nvml_runs(screen: Terminal) -> None:
 
 
 @pytest.mark.usefixtures("with_cards")
-def test_from_driver_595_on_the_guests_card_is_free_to_leave(screen: Terminal) -> None:
+def test_from_driver_595_on_the_guests_card_is_not_held(screen: Terminal) -> None:
     without_cards()
     modprobe("-r", "nvidia")
     modprobe("nvidia", "version=595.45.04")
-    screen.until(spares_the_guests_card)
+    screen.until(leaves_the_guests_card_alone)
     ours = {"/dev/nvidiactl", node(OTHER)}
     assert list(holds(family(screen.process.pid)).values()) == [ours]
 
@@ -237,18 +237,18 @@ def test_from_driver_595_on_the_guests_card_is_free_to_leave(screen: Terminal) -
     assert told[CARD]["no_reading"].startswith("not read while the host has it")
 
     said = len(kernel_log())
-    with whoever_holds_a_card_loses_it():
+    with unrecoverable_driver():
         assert unbinding(CARD).wait() == 0
     assert not [line for line in kernel_log()[said:] if IN_THE_WAY in line]
     screen.until(lambda text: "○ no driver" in text)
     bind(CARD, None)
-    screen.until(spares_the_guests_card)
+    screen.until(leaves_the_guests_card_alone)
 
 
 @contextmanager
-def whoever_holds_a_card_loses_it() -> Iterator[None]:
-    """As from driver 595 on. The host's card is one that the screen holds, so this may not last
-    until it leaves."""
+def unrecoverable_driver() -> Iterator[None]:
+    """A driver as from 595 on. The screen holds the host's card, so this must end before the
+    screen does."""
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
     parameter.write_text("1")
     try:
@@ -257,5 +257,5 @@ def whoever_holds_a_card_loses_it() -> Iterator[None]:
         parameter.write_text("0")
 
 
-def spares_the_guests_card(text: str) -> bool:
+def leaves_the_guests_card_alone(text: str) -> bool:
     return reads(1)(text) and "not read while the host has it" in text

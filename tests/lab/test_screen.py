@@ -1,4 +1,4 @@
-"""The screen, on a pty in the lab, while somebody else changes the host."""
+"""The screen, on a pty in the lab, while something external changes the host."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ pytestmark = pytest.mark.only("two-slots")
 CARD, SOUND = slot(2), slot(2, 1)
 
 Move = Callable[[str | None], None]
-"""Binds both functions of the card, or with ``None`` gives them back to the host."""
+"""Bind both functions of the card, or with ``None`` return them to the host."""
 
 
 @pytest.fixture(scope="module")
 def screen() -> Iterator[Terminal]:
-    """The screen, which here hears of changes by events alone: the next reading that it
-    would take by itself is an hour away."""
+    """A screen that learns of changes from events only: its next regular reading is an hour
+    away."""
     with terminal("vfiotop", "--interval", "3600") as opened:
         opened.until(nvml_reads_both)
         yield opened
@@ -51,7 +51,7 @@ def screen() -> Iterator[Terminal]:
 
 @pytest.fixture
 def ticking() -> Iterator[Terminal]:
-    """The screen as everybody has it."""
+    """The usual screen."""
     with terminal("vfiotop") as opened:
         opened.until(nvml_reads_both)
         yield opened
@@ -69,7 +69,7 @@ def shows(words: str) -> Callable[[str], bool]:
     return lambda text: words in text
 
 
-# --- whoever binds --------------------------------------------------------------
+# --- external binds --------------------------------------------------------------
 
 
 def by_hand(name: str | None) -> None:
@@ -90,7 +90,7 @@ def by_driverctl(name: str | None) -> None:
 
 
 @pytest.mark.parametrize("move", [by_hand, by_virsh, by_driverctl])
-def test_a_bind_by_anybody_is_soon_on_the_screen(
+def test_an_external_bind_is_soon_on_the_screen(
     screen: Terminal, move: Move, capsys: pytest.CaptureFixture[str]
 ) -> None:
     delays = []
@@ -113,7 +113,7 @@ def test_a_bind_by_anybody_is_soon_on_the_screen(
 
 
 @pytest.mark.usefixtures("with_the_host")
-def test_a_guest_that_runs_has_the_card(screen: Terminal, tmp_path: Path) -> None:
+def test_a_running_guest_has_the_card(screen: Terminal, tmp_path: Path) -> None:
     by_hand("vfio-pci")
     screen.until(shows("free for a guest"))
     with guest_with(tmp_path, CARD, SOUND) as guest:
@@ -128,8 +128,8 @@ def test_a_guest_that_runs_has_the_card(screen: Terminal, tmp_path: Path) -> Non
 
 
 def status() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
-    return told
+    report: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
+    return report
 
 
 # --- a card that is held ----------------------------------------------------------
@@ -169,7 +169,7 @@ def test_a_foreign_unbind_that_hangs(ticking: Terminal) -> None:
 
 
 def is_alive(screen: Terminal) -> None:
-    """It answers keys, and no thread of it is where no signal reaches it."""
+    """It answers keys, and none of its threads is in uninterruptible sleep."""
     screen.press("g")
     screen.until(lambda text: "Guest GPU ·" not in text)
     screen.press("\x1b")
@@ -182,7 +182,7 @@ def is_alive(screen: Terminal) -> None:
 
 @pytest.mark.wreck
 def test_a_hang_that_does_not_end(ticking: Terminal) -> None:
-    """As from driver 595 on. libvirt's detach is what hangs: its other answers come."""
+    """As from driver 595 on: libvirt's detach hangs, its other calls answer."""
     Path("/sys/module/nvidia/parameters/unrecoverable").write_text("1")
     with held(node(CARD)):
         writer = unbinding(CARD)

@@ -1,4 +1,4 @@
-"""``vfiotop status --json`` tells the truth of every machine of the lab."""
+"""``vfiotop status --json`` is correct for every machine of the lab."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from tests.lab.host import DEVICES, attribute, bind, driver, link, run, slot
 from tests.lab.topologies import Topology
 
 FUNCTIONS = {"usb-c": {2: 4}}
-"""Functions of a slot's card where they are not two."""
+"""The number of functions of a slot's card, if it is not two."""
 
 
 def status() -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
-    assert told["problems"] == []
-    return told
+    report: dict[str, Any] = json.loads(run("vfiotop", "status", "--json"))
+    assert report["problems"] == []
+    return report
 
 
-def gpu(told: dict[str, Any], address: str) -> dict[str, Any]:
+def gpu(report: dict[str, Any], address: str) -> dict[str, Any]:
     found: dict[str, Any]
-    (found,) = [gpu for gpu in told["gpus"] if gpu["address"] == address]
+    (found,) = [gpu for gpu in report["gpus"] if gpu["address"] == address]
     return found
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, Any]:
+def report() -> dict[str, Any]:
     return status()
 
 
@@ -39,11 +39,11 @@ def slots(topology: Topology) -> dict[int, int]:
 
 
 def test_every_card_is_there_with_its_companions(
-    told: dict[str, Any], slots: dict[int, int]
+    report: dict[str, Any], slots: dict[int, int]
 ) -> None:
-    assert {card["address"] for card in told["gpus"]} == {slot(number) for number in slots}
+    assert {card["address"] for card in report["gpus"]} == {slot(number) for number in slots}
     for number, functions in slots.items():
-        seen = gpu(told, slot(number))
+        seen = gpu(report, slot(number))
         assert seen["vendor"] == "10de"
         assert f"0x{seen['device']}" == attribute(slot(number), "device")
         assert seen["companions"] == [slot(number, n) for n in range(1, functions)]
@@ -53,44 +53,44 @@ def test_every_card_is_there_with_its_companions(
         assert seen["metrics"]["temp_c"] > 0
 
 
-def test_groups_are_those_of_the_kernel(told: dict[str, Any]) -> None:
+def test_groups_are_those_of_the_kernel(report: dict[str, Any]) -> None:
     groups: dict[int, list[str]] = {}
     for device in sorted(DEVICES.iterdir()):
         number = link(device.name, "iommu_group")
         if number is not None:
             groups.setdefault(int(number), []).append(device.name)
-    assert {group["id"]: group["devices"] for group in told["groups"]} == groups
-    assert told["host"]["iommu"]["groups"] == len(groups)
-    assert told["host"]["libvirt"]["error"] is None
+    assert {group["id"]: group["devices"] for group in report["groups"]} == groups
+    assert report["host"]["iommu"]["groups"] == len(groups)
+    assert report["host"]["libvirt"]["error"] is None
 
 
 @pytest.mark.only("two-slots", "bad-acs", "usb-c", "no-iommu")
-def test_roles_of_two_cards(told: dict[str, Any]) -> None:
-    assert gpu(told, slot(1))["role"] == "host"
-    assert gpu(told, slot(2))["role"] == "guest"
+def test_roles_of_two_cards(report: dict[str, Any]) -> None:
+    assert gpu(report, slot(1))["role"] == "host"
+    assert gpu(report, slot(2))["role"] == "guest"
 
 
 @pytest.mark.only("one-gpu")
-def test_a_card_alone_is_the_hosts(told: dict[str, Any]) -> None:
-    assert gpu(told, slot(1))["role"] == "host"
+def test_a_card_alone_is_the_hosts(report: dict[str, Any]) -> None:
+    assert gpu(report, slot(1))["role"] == "host"
 
 
 @pytest.mark.only("eight-gpus")
-def test_nobody_guesses_among_eight(told: dict[str, Any]) -> None:
-    assert [card["role"] for card in told["gpus"]] == ["host"] + ["other"] * 7
+def test_nobody_guesses_among_eight(report: dict[str, Any]) -> None:
+    assert [card["role"] for card in report["gpus"]] == ["host"] + ["other"] * 7
 
 
 @pytest.mark.only("two-slots", "usb-c", "one-gpu", "eight-gpus")
-def test_a_group_of_its_own_is_viable(told: dict[str, Any], slots: dict[int, int]) -> None:
+def test_a_group_of_its_own_is_viable(report: dict[str, Any], slots: dict[int, int]) -> None:
     for number, functions in slots.items():
-        verdict = told["viability"][slot(number)]
+        verdict = report["viability"][slot(number)]
         assert verdict["viable"] is True
         assert verdict["moves"] == [slot(number, n) for n in range(functions)]
 
 
 @pytest.mark.only("bad-acs")
-def test_who_shares_the_group_blocks_it(told: dict[str, Any]) -> None:
-    verdict = told["viability"][slot(2)]
+def test_a_device_in_the_group_blocks_it(report: dict[str, Any]) -> None:
+    verdict = report["viability"][slot(2)]
     assert verdict["viable"] is False
     blockers = {blocker["address"]: blocker["reason"] for blocker in verdict["blockers"]}
     assert set(blockers) == {slot(1), slot(1, 1), slot(3)}
@@ -99,9 +99,9 @@ def test_who_shares_the_group_blocks_it(told: dict[str, Any]) -> None:
 
 
 @pytest.mark.only("no-iommu")
-def test_without_an_iommu_nothing_is_viable(told: dict[str, Any]) -> None:
-    assert told["host"]["iommu"] == {"enabled": False, "kind": None, "groups": 0}
-    for verdict in told["viability"].values():
+def test_without_an_iommu_nothing_is_viable(report: dict[str, Any]) -> None:
+    assert report["host"]["iommu"] == {"enabled": False, "kind": None, "groups": 0}
+    for verdict in report["viability"].values():
         assert verdict["viable"] is False
         assert "IOMMU is off" in verdict["reason"]
 
@@ -134,6 +134,6 @@ def test_other_models(
     models: str, expected: list[tuple[str, str]], topology: Topology, reset_cards: Any
 ) -> None:
     reset_cards(models)
-    told = status()
-    seen = [gpu(told, slot(number))["nvidia"] for number in (1, 2)]
+    report = status()
+    seen = [gpu(report, slot(number))["nvidia"] for number in (1, 2)]
     assert [(model["family"], model["brand"]) for model in seen] == expected

@@ -1,4 +1,4 @@
-"""A virtual machine that libvirt does not know, asked of a real kernel."""
+"""A virtual machine that libvirt does not know, on a real kernel."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def card(told: str) -> dict[str, Any]:
 
 @contextmanager
 def plain_qemu() -> Iterator[int]:
-    """A QEMU with the card that nobody but its user started: its pid."""
+    """Start a QEMU with the card, without libvirt; returns its pid."""
     qemu = shutil.which("qemu-system-x86_64", path=SEARCHED)
     assert qemu is not None
     process = subprocess.Popen(
@@ -63,7 +63,7 @@ def plain_qemu() -> Iterator[int]:
 
 @pytest.mark.usefixtures("on_vfio")
 def test_an_idle_card_is_not_enabled_and_one_in_use_is(tmp_path: Path) -> None:
-    """What lets an ordinary user tell one from the other."""
+    """What an ordinary user can tell them apart by."""
     assert enabled() == 0
     with guest_with(tmp_path, CARD, SOUND):
         assert enabled() > 0
@@ -72,7 +72,7 @@ def test_an_idle_card_is_not_enabled_and_one_in_use_is(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("on_vfio")
 def test_a_group_that_is_open_does_not_enable_its_card() -> None:
-    """The holders see it all the same."""
+    """The scan for holders finds it anyway."""
     with held(f"/dev/vfio/{link(CARD, 'iommu_group')}") as process:
         assert enabled() == 0
         assert f"({process.pid}, /dev/vfio/" in vfiotop("unbind", "--yes", code=1)
@@ -93,7 +93,7 @@ def test_plain_qemu_is_a_guest_with_the_card() -> None:
 
 
 @pytest.mark.usefixtures("on_vfio")
-def test_an_ordinary_user_is_not_told_that_nobody_has_it() -> None:
+def test_an_ordinary_user_does_not_see_the_card_as_free() -> None:
     def rules() -> tuple[str, bool]:
         program = (
             "import json, sys; from tui.once import examine_once; from tui.host.real import "

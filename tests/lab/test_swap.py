@@ -1,4 +1,4 @@
-"""The swap by its commands: both ways, refused, and while others are in the way."""
+"""The swap by commands: in both directions, refused, and with a holder in the way."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def bare_writes(name: str | None) -> float:
 
 
 def swap_seconds() -> float:
-    """From the journal's first entry to its last."""
+    """Seconds from the journal's first entry to its last."""
     told = journal()
     assert told["state"] == "done"
     began = datetime.fromisoformat(told["began_at"]).timestamp()
@@ -90,8 +90,8 @@ def control(address: str) -> Path:
     return Path("/sys/bus/pci/devices", address, "power/control")
 
 
-def test_a_card_whose_driver_was_never_loaded_comes_home() -> None:
-    """As after a boot with vfio-pci.ids=: no journal knows what it was on."""
+def test_a_card_whose_driver_was_never_loaded_returns_to_the_host() -> None:
+    """A card as after a boot with vfio-pci.ids=: no journal knows its driver."""
     for address in (SOUND, CARD):
         bind(address, "vfio-pci")
     modprobe("-r", "nvidia")
@@ -113,14 +113,14 @@ def test_a_holder_is_refused_by_name(by: str) -> None:
     assert not JOURNAL.exists()
 
 
-def test_who_uses_the_sound_is_in_the_way_too() -> None:
+def test_a_holder_of_the_audio_blocks_too() -> None:
     control = sound_node(SOUND)
     with held(control) as process:
         assert f"({process.pid}, {control})" in vfiotop("bind", "--yes", code=1)
     assert drivers() == HOST
 
 
-def test_an_ordinary_user_whom_nobody_lets_be_root() -> None:
+def test_an_ordinary_user_without_elevation() -> None:
     done = subprocess.run(
         ["vfiotop", "bind", "--yes", "--despite-doubts"], user="nobody", capture_output=True,
         text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL,
@@ -129,8 +129,8 @@ def test_an_ordinary_user_whom_nobody_lets_be_root() -> None:
     assert drivers() == HOST
 
 
-def test_where_systemd_is_the_swap_belongs_to_no_login() -> None:
-    """A program in its place tells what it was asked for, and does as it does."""
+def test_with_systemd_the_swap_leaves_the_login_session() -> None:
+    """A stand-in records its arguments and does the same."""
     stand_in, told = Path("/usr/sbin/systemd-run"), Path("/run/lab/scope")
     stand_in.write_text(
         f'#!/bin/sh\necho "$@" >{told}\nwhile [ "$1" != -- ]; do shift; done\nshift\nexec "$@"\n'
@@ -161,9 +161,9 @@ def test_a_kernel_that_may_not_load_vfio_pci() -> None:
 
 
 def test_a_probe_that_binds_nothing_and_says_that_it_worked() -> None:
-    """The sound has no driver to come home to: the card stays whole, on vfio-pci."""
+    """The audio function has no driver to return to: the whole card stays on vfio-pci."""
     vfiotop("bind", "--yes")
-    modprobe("-r", "snd_hda_intel")  # the kernel's command line forbids to load it by itself
+    modprobe("-r", "snd_hda_intel")  # the kernel's command line keeps it from loading automatically
     try:
         said = vfiotop("unbind", "--yes", code=1)
     finally:
@@ -172,7 +172,7 @@ def test_a_probe_that_binds_nothing_and_says_that_it_worked() -> None:
     assert (journal()["state"], drivers()) == ("undone", VFIO)
 
 
-def test_a_place_for_the_journal_that_is_full() -> None:
+def test_a_full_journal_directory() -> None:
     folder = JOURNAL.parent
     folder.mkdir(mode=0o755, exist_ok=True)
     run("mount", "-t", "tmpfs", "-o", "size=64k,mode=755", "tmpfs", str(folder))
@@ -186,7 +186,7 @@ def test_a_place_for_the_journal_that_is_full() -> None:
     assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
 
 
-def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
+def test_a_running_guest_keeps_its_card(tmp_path: Path) -> None:
     vfiotop("bind", "--yes")
     with guest_with(tmp_path, CARD, SOUND) as name:
         said = vfiotop("unbind", "--yes", code=1)
@@ -198,7 +198,7 @@ def test_a_guest_that_runs_keeps_its_card(tmp_path: Path) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize(("deed", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)])
-def test_whoever_asked_may_go_away(deed: str, end: signal.Signals) -> None:
+def test_the_caller_may_go_away(deed: str, end: signal.Signals) -> None:
     if deed == "unbind":
         vfiotop("bind", "--yes")
         JOURNAL.unlink()
@@ -227,7 +227,7 @@ def test_a_terminal_that_goes_away_in_the_middle() -> None:
 
 @pytest.mark.thorough
 def test_an_open_screen_is_not_in_the_way() -> None:
-    """Its readings let go before the first write, and come back when the card does."""
+    """The reader releases the card before the first write, and returns when the card does."""
     with terminal("vfiotop") as screen:
         screen.until(lambda text: text.count("VRAM") == 2)
         vfiotop("bind", "--yes")
@@ -236,7 +236,7 @@ def test_an_open_screen_is_not_in_the_way() -> None:
         screen.until(lambda text: text.count("VRAM") == 2)
 
 
-def test_a_card_that_a_script_left_half_way_is_recovered_too() -> None:
+def test_a_card_half_bound_by_a_script_is_recovered_too() -> None:
     bind(CARD, "vfio-pci")
     assert f"{CARD} is half bound" in vfiotop("recover", code=3)
     vfiotop("recover", "--finish", "--yes")

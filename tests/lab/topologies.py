@@ -1,8 +1,8 @@
 """The machines of the lab: which cards sit where, as options of QEMU.
 
-A card is an emulated display with an audio function, which has a codec, so that its driver
-makes a sound device; ``lab_cards.ko`` gives both the ids of a model. Bus numbers follow the
-order of the root ports: the first slot is 01:00, the second 02:00.
+A card is an emulated display with an audio function. The audio function has a codec, so its
+driver creates a sound device. ``lab_cards.ko`` gives both the ids of a model. Bus numbers
+follow the order of the root ports: the first slot is 01:00, the second 02:00.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 BLACKLIST = ("bochs", "snd_hda_intel", "nouveau")
-"""Drivers that must not take a card before it is one of NVIDIA's; nouveau never."""
+"""Drivers that must not bind a card before it has NVIDIA's ids; nouveau never may."""
 
 
 @dataclass(frozen=True)
 class Topology:
-    """A machine: its devices, and the models of its cards in the order of their slots."""
+    """A machine: its devices, and the models of its cards by slot."""
 
     name: str
     text: str
@@ -26,8 +26,8 @@ class Topology:
 
     @property
     def qemu(self) -> tuple[str, ...]:
-        """QEMU's options. caching-mode lets VFIO work with the emulated IOMMU; a reboot is
-        how the machine ends."""
+        """QEMU's options. caching-mode lets VFIO work with the emulated IOMMU; the machine
+        ends by rebooting."""
         iommu = ("-device intel-iommu,caching-mode=on",) if self.iommu else ()
         base = ("-machine q35,kernel-irqchip=off", "-no-reboot", "-audiodev none,id=silence")
         return (*base, *iommu, *self.devices)
@@ -40,13 +40,13 @@ class Topology:
 
 
 class Card(Protocol):
-    """The devices of a card in the slot of a bus."""
+    """The devices of a card in a slot of a bus."""
 
     def __call__(self, bus: str, slot: int = 0) -> tuple[str, ...]: ...
 
 
 def card(bus: str, slot: int = 0) -> tuple[str, ...]:
-    """Display and audio. Both say that the slot has several functions, as real cards do."""
+    """Display and audio, both marked multifunction, as on real cards."""
     sound = f"{bus}-sound"
     return (
         f"-device bochs-display,bus={bus},addr={slot:x}.0,multifunction=on",
@@ -56,7 +56,7 @@ def card(bus: str, slot: int = 0) -> tuple[str, ...]:
 
 
 def usb_c_card(bus: str, slot: int = 0) -> tuple[str, ...]:
-    """A card with a USB-C port: a USB and a UCSI function beside display and audio."""
+    """A card with a USB-C port: also a USB and a UCSI function."""
     return (
         *card(bus, slot),
         f"-device qemu-xhci,bus={bus},addr={slot:x}.2,multifunction=on",
@@ -79,7 +79,7 @@ def slots(*cards: Card) -> tuple[str, ...]:
 
 
 def _without_acs() -> tuple[str, ...]:
-    """Three ports of one slot that do not isolate what lies behind them, as on many boards."""
+    """Three ports of one slot that do not isolate the devices behind them, as on many boards."""
     return (
         port("slot1", 1, "addr=10.0", "multifunction=on", "disable-acs=on"),
         port("slot2", 2, "addr=10.1", "multifunction=on", "disable-acs=on"),

@@ -1,7 +1,7 @@
 """Boots a topology: the kernel over this machine's own root file system, copy-on-write.
 
-virtme-ng does the booting. What Python reads is handed in as a disk image, because the
-shared root file system takes its time over each of those thousands of small files.
+virtme-ng does the booting. Python's files come as a disk image, because the shared root file
+system is slow for thousands of small files.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from tests.lab.topologies import Topology
 PROJECT = Path(__file__).parents[2]
 INIT = Path(__file__).with_name("init.sh")
 OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml")
-"""What of the project is in the image."""
+"""The parts of the project in the image."""
 
 WRITABLE = ("/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/var")
-"""What may be written to inside; it is forgotten at the end."""
+"""Directories that are writable inside; changes are lost at the end."""
 
 NOT_READ = ("site-packages", "dist-packages", "test", "idlelib")
-"""What of the interpreter's own modules nobody needs inside."""
+"""Modules of the standard library that nothing needs inside."""
 
 RESULTS = "/run/lab/results"
-"""Where the folder of results is, inside."""
+"""The directory of results, inside."""
 
 MEMORY, CPUS = "3G", "1"
-"""With two, QEMU's emulation comes to a standstill on a busy machine now and then: one waits
-for a spin lock and takes QEMU's own lock again and again, and the other, which has the spin
-lock, gets that so seldom that a timer's interrupt is due whenever it has handled the last."""
+"""With two CPUs, QEMU's emulation sometimes stalls on a busy machine: one CPU spins on a lock and
+keeps taking QEMU's own lock. The other, which holds the spin lock, then runs so rarely that the
+next timer interrupt is due whenever it has handled the last."""
 
 WATCH = 30
-"""Seconds before a machine's time is up in which it writes down what everything waits for."""
+"""Seconds before the time limit at which a machine records what every process waits for."""
 
 KILL_AFTER = 10
-"""Seconds that a machine gets to end when its time is up."""
+"""Seconds that a machine has to end after its time limit."""
 
 TIMED_OUT = (124, 137)
-"""What timeout(1) returns."""
+"""The exit code of timeout(1)."""
 
 
 def make_image(target: Path) -> None:
-    """Put what Python reads into a squashfs at ``target``, under its own paths."""
+    """Pack Python's files into a squashfs at ``target``, under their own paths."""
     sources = [*(str(PROJECT / name) for name in OF_PROJECT), _stdlib()]
     compileall = [sys.executable, "-m", "compileall", "-q", "tui", "widgets", "tests"]
     uncompressed = ("-noI", "-noD", "-noF", "-noX")
@@ -63,7 +63,7 @@ def make_image(target: Path) -> None:
 
 
 def _stdlib() -> str:
-    """The folder of the interpreter's own modules."""
+    """The directory of the standard library."""
     return sysconfig.get_path("stdlib")
 
 
@@ -71,14 +71,14 @@ Tell = Callable[[bytes], None]
 
 
 def to_stdout(line: bytes) -> None:
-    """A machine's output is ours."""
+    """Pass a line of a machine's output on."""
     sys.stdout.buffer.write(line)
     sys.stdout.buffer.flush()
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What can be booted: a topology with its cards' models."""
+    """A bootable machine: a topology with the models of its cards."""
 
     kernel: Kernel
     image: Path
@@ -86,10 +86,12 @@ class Machine:
     models: tuple[str, ...]
 
     def run(self, command: Sequence[str], results: Path, limit: int, tell: Tell = to_stdout) -> int:
-        """Run ``command`` inside and return its exit code. Its output is told line by line;
-        what it leaves in the folder ``results``, and the kernel's log, lie there. Raises
-        ``LabError`` where it has not come to an end after ``limit`` seconds."""
-        # The limit holds even where this process is killed: nothing stays behind.
+        """Run ``command`` inside and return its exit code.
+
+        Passes its output on line by line. ``results`` receives what the command writes there,
+        and the kernel's log. Raises ``LabError`` if it runs longer than ``limit`` seconds.
+        """
+        # The limit holds even if this process is killed: no machine stays behind.
         watch = ["timeout", f"--kill-after={KILL_AFTER}", str(limit)]
         virtme = [
             *watch,
@@ -115,12 +117,12 @@ class Machine:
         return int(code.read_text()) if code.exists() else 1
 
     def _prepared(self, command: Sequence[str], results: Path) -> dict[str, str]:
-        """Write the command where init.sh finds it. The environment for virtme."""
+        """Write the command for init.sh; returns virtme's environment."""
         results.mkdir(parents=True, exist_ok=True)
         for old in results.iterdir():
             old.unlink()
         (results / "command").write_text(shlex.join(command) + "\n")
-        # virtme leaves temporary files; those beside the image go with it.
+        # virtme leaves temporary files; those next to the image go with it.
         return {
             **os.environ, "PATH": f"{os.environ['PATH']}:/usr/sbin:/sbin",
             "TMPDIR": str(self.image.parent),
@@ -154,11 +156,11 @@ class Machine:
 
 
 _running: set[int] = set()
-"""The process groups of machines, for who has to end them all."""
+"""The process groups of the running machines, for ``end_all``."""
 
 
 def end_all() -> None:
-    """End every machine; whoever runs one gets a ``LabError``."""
+    """End every machine; the code that runs one gets a ``LabError``."""
     for group in tuple(_running):
         with suppress(ProcessLookupError):
             os.killpg(group, signal.SIGKILL)
@@ -168,7 +170,7 @@ def end_all() -> None:
 def _ended(
     command: Sequence[str], environment: dict[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that is ended with all that it started."""
+    """A process that is ended together with everything it started."""
     process = subprocess.Popen(
         command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, start_new_session=True,

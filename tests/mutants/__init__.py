@@ -1,2 +1,2 @@
-"""What the tests outside the lab do not see: the program with one thing wrong in it, at every
-place where it decides, calls or refuses. ``make mutants`` runs it; a report, and no test."""
+"""Mutation testing, ``make mutants``: the program with one mistake at a time, wherever it decides,
+calls or refuses, and the mistakes that no test outside the lab notices. A report, not a test."""

@@ -1,10 +1,10 @@
-"""``python -m tests.mutants [PATH …] [--tests PATH …]``: how many mutants live through the tests
-outside the lab, and which; below tui/, without paths in what a swap and a start rest on.
+"""``python -m tests.mutants [PATH …] [--tests PATH …]``: list the mutants that survive the tests
+outside the lab. Paths are below tui/; the default is everything that a swap or a start needs.
 
-The tests are collected once, and each mutant runs in a child of that process, with the changed
-code in the function's place: only the tests that come by the changed line, the fastest first, to
-the first that fails. What a test starts as another program has no mutant in it, and a mutant of
-what runs at import is not made.
+The tests are collected once. Each mutant runs in a child of that process, with the changed code
+in place of the function's. Only the tests that reach the changed line run, the fastest first, up
+to the first failure. Programs that a test starts have no mutant in them, and code that runs at
+import is not mutated.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ HERE = Path(__file__).parents[2]
 TARGETS = ("swap", "guest", "rules", "host/proc/holders.py", "host/libvirt/domain_edit.py")
 TESTS = ("tests/unit", "tests/ui")
 KNOWN = Path(__file__).with_name("survivors.toml")
-"""Why a mutant may live: its name, and the reason."""
+"""Accepted survivors: name to reason."""
 
 PATIENCE = 60
-"""Seconds after which a mutant that ends nothing counts as noticed: a test would hang."""
+"""Seconds after which a mutant counts as noticed, because a test would hang."""
 
 Reached = dict[tuple[str, int], list[tuple[float, int]]]
-"""Of each line the tests that come by it: seconds, and the index among all."""
+"""For each line, the tests that reach it: seconds, and the index of the test."""
 
 
 def modules(paths: list[str]) -> list[Path]:
     found = []
     for path in paths:
-        place = HERE / "tui" / path
-        found += sorted(place.rglob("*.py")) if place.is_dir() else [place]
+        target = HERE / "tui" / path
+        found += sorted(target.rglob("*.py")) if target.is_dir() else [target]
     return found
 
 
-class Hunt:
-    """The plugin that runs mutants in place of the tests."""
+class MutantRun:
+    """The pytest plugin that runs mutants instead of the tests."""
 
     def __init__(self, paths: list[Path], jobs: int) -> None:
         self._paths, self._jobs = paths, jobs
-        self.lived: list[Mutant] = []
+        self.survived: list[Mutant] = []
         self.unreached: list[Mutant] = []
         self.count = 0
 
@@ -76,7 +76,7 @@ class Hunt:
                 else:
                     self.unreached.append(mutant)
             self._reap(running)
-        self._tell()
+        self._report()
         return True
 
     def _all(self) -> Iterator[Mutant]:
@@ -89,25 +89,26 @@ class Hunt:
         pid, status = os.waitpid(-1, 0)
         mutant, _ = running.pop(pid)
         if status == 0:
-            self.lived.append(mutant)
-            say(f"{mutant.path}:{mutant.line} {mutant.deed} {mutant.was}")
+            self.survived.append(mutant)
+            say(f"{place(mutant)} {mutant.change} {mutant.original}")
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         known = tomllib.loads(KNOWN.read_text()) if KNOWN.exists() else {}
-        lived = [*self.lived, *self.unreached]
-        for mutant in sorted(lived, key=lambda m: (m.path, m.line)):
+        survivors = [*self.survived, *self.unreached]
+        for mutant in sorted(survivors, key=lambda m: (m.path, m.line)):
             reason = known.get(mutant.name, mutant.function)
-            how = "no test comes by" if mutant in self.unreached else "lives"
-            print(f"{mutant.path}:{mutant.line} {how}: {mutant.deed} {mutant.was}\n    {reason}")
-        without = sum(mutant.name not in known for mutant in lived)
-        print(f"{self.count} mutants, {len(lived)} live ({100 * len(lived) / self.count:.1f} %), "
+            how = "no test reaches it" if mutant in self.unreached else "survives"
+            print(f"{place(mutant)} {how}: {mutant.change} {mutant.original}\n    {reason}")
+        without = sum(mutant.name not in known for mutant in survivors)
+        share = 100 * len(survivors) / self.count
+        print(f"{self.count} mutants, {len(survivors)} survive ({share:.1f} %), "
               f"{without} without a reason", flush=True)  # fmt: skip
 
     # --- in children ---
 
     def _reached(self, session: pytest.Session) -> Reached:
-        """Run all tests as they are, and see which lines of the modules each comes by."""
-        # A test may end a process that it forked, which then removes what tempfile would.
+        """Run all tests unchanged, and record which lines of the modules each one reaches."""
+        # A test may end a process that it forked, and that would remove tempfile's files.
         handle, name = tempfile.mkstemp()
         os.close(handle)
         file = Path(name)
@@ -118,7 +119,7 @@ class Hunt:
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         if status:
-            raise SystemExit("the tests did not run to their end")
+            raise SystemExit("the tests did not finish; run them without mutants first")
         reached: Reached = pickle.loads(file.read_bytes())
         file.unlink()
         return reached
@@ -139,7 +140,7 @@ class Hunt:
 
 
 def reach(session: pytest.Session, paths: list[Path]) -> Reached:
-    """Run all tests, with marks in the modules' functions."""
+    """Run all tests with markers in the modules' functions."""
     reached: Reached = defaultdict(list)
     seen: set[tuple[str, int]] = set()
     setattr(builtins, REACHED, lambda path, line: seen.add((path, line)))
@@ -152,16 +153,16 @@ def reach(session: pytest.Session, paths: list[Path]) -> Reached:
         began = time.monotonic()
         reports = runtestprotocol(item, log=False, nextitem=None)
         if any(report.failed for report in reports):
-            say(f"left out, for it fails without a mutant: {item.nodeid}")
+            say(f"skipped, fails without a mutant: {item.nodeid}")
             continue
         took = time.monotonic() - began
-        for place in set(seen):
-            reached[place].append((took, number))
+        for statement in set(seen):
+            reached[statement].append((took, number))
     return dict(reached)
 
 
 def put(path: str, function: str, code: CodeType) -> None:
-    """Give a function of a module another code."""
+    """Replace the code of a module's function."""
     found: Any = importlib.import_module(path.removesuffix(".py").replace("/", "."))
     for name in function.split("."):
         found = vars(found)[name]
@@ -171,6 +172,10 @@ def put(path: str, function: str, code: CodeType) -> None:
         found = found.__wrapped__
     assert isinstance(found, FunctionType)
     found.__code__ = code
+
+
+def place(mutant: Mutant) -> str:
+    return f"{mutant.path}:{mutant.line}"
 
 
 def quiet() -> None:
@@ -189,9 +194,9 @@ def main() -> int:
     parser.add_argument("--tests", nargs="+", default=[*TESTS], metavar="PATH")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args()
-    hunt = Hunt(modules(given.paths), given.jobs)
-    ended = pytest.main(["-q", "-p", "no:cacheprovider", "--capture=no", *given.tests], [hunt])
-    if not hunt.count:
+    run = MutantRun(modules(given.paths), given.jobs)
+    ended = pytest.main(["-q", "-p", "no:cacheprovider", "--capture=no", *given.tests], [run])
+    if not run.count:
         return int(ended) or 1
     return 0
 

@@ -16,50 +16,52 @@ FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }  # fmt: skip
 
 REACHED = "__reached__"
-"""What is called, of the built-in names, where a statement is reached."""
+"""The built-in name that is called when a statement is reached."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change. ``function`` is where, as ``Class.method``; ``was`` is the code before it, on one
-    line; ``code`` is that of the changed function. ``statement`` is the line of the statement
-    that it is in, ``line`` its own."""
+    """One change to a function, named ``Class.method``.
+
+    ``change`` is what was done, ``original`` the code before on one line, ``code`` the changed
+    function's. ``line`` is where, ``statement`` the line of the statement around it.
+    """
 
     path: str
     line: int
     statement: int
     function: str
-    deed: str
-    was: str
+    change: str
+    original: str
     code: CodeType
 
     @property
     def name(self) -> str:
-        """Identifies it, even when lines move."""
-        return f"{self.path} {self.function}: {self.deed} {self.was}"
+        """An identity that survives moved lines."""
+        return f"{self.path} {self.function}: {self.change} {self.original}"
 
 
 def mutants(path: str, source: str) -> Iterator[Mutant]:
-    """Every mutant of the functions of a module, nested ones as a part of the outer."""
+    """Every mutant of a module's functions; nested functions belong to the outer one."""
     tree = ast.parse(source)
     for name, function in _functions(tree, ""):
         statements = dict(_statements(function, function.lineno))
-        for number, (deed, site) in enumerate(_sites(function)):
-            changed = copy.deepcopy(tree)
-            twin = next(f for n, f in _functions(changed, "") if f.lineno == function.lineno)
+        for number, (change, site) in enumerate(_sites(function)):
+            mutated = copy.deepcopy(tree)
+            twin = next(f for n, f in _functions(mutated, "") if f.lineno == function.lineno)
             _, there = list(_sites(twin))[number]
-            _change(twin, deed, there)
-            ast.fix_missing_locations(changed)
-            code = _code_of(compile(changed, path, "exec"), name, function)
-            was = " ".join(ast.unparse(site).split())
-            yield Mutant(path, site.lineno, statements[id(site)], name, deed, was, code)
+            _apply(twin, change, there)
+            ast.fix_missing_locations(mutated)
+            code = _code_of(compile(mutated, path, "exec"), name, function)
+            original = " ".join(ast.unparse(site).split())
+            yield Mutant(path, site.lineno, statements[id(site)], name, change, original, code)
 
 
 def marked(path: str, source: str) -> Iterator[tuple[str, CodeType]]:
-    """Every function of a module, by name, with a call of ``REACHED`` before each statement, of
-    the path and the statement's line."""
+    """Every function of a module, by name, with a call of ``REACHED(path, line)`` before each
+    statement."""
     tree = ast.parse(source)
     for _, function in list(_functions(tree, "")):
         _mark(function, path)
@@ -88,7 +90,7 @@ def _marker(path: str, line: int) -> ast.stmt:
 
 
 def _statements(node: ast.AST, line: int) -> Iterator[tuple[int, int]]:
-    """For each part of a function, by identity, the line of the statement that it is in."""
+    """(id, line) of each part of a function: the line of the statement around it."""
     for child in ast.iter_child_nodes(node):
         at = child.lineno if isinstance(child, ast.stmt) else line
         yield id(child), at
@@ -106,7 +108,7 @@ def _functions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Function]]:
 
 
 def _sites(function: Function) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
-    """Where something may be changed, in the order of the tree."""
+    """The places that can be mutated, in the order of the tree."""
     whole_tests = set()
     for node in ast.walk(function):
         if isinstance(node, ast.If | ast.While | ast.IfExp):
@@ -117,7 +119,7 @@ def _sites(function: Function) -> Iterator[tuple[str, ast.expr | ast.stmt]]:
                 whole_tests.add(id(test))
                 yield "negate", test
         elif isinstance(node, ast.Compare):
-            # One that is all of a condition is negated already.
+            # A comparison that is a whole condition is negated already.
             if id(node) not in whole_tests and type(node.ops[0]) in FLIPPED:
                 yield "flip", node
         elif isinstance(node, ast.Raise) or _is_call(node):
@@ -128,25 +130,25 @@ def _is_call(node: ast.AST) -> TypeGuard[ast.Expr]:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await)
 
 
-def _change(function: Function, deed: str, site: ast.AST) -> None:
-    class Change(ast.NodeTransformer):
+def _apply(function: Function, change: str, site: ast.AST) -> None:
+    class Mutation(ast.NodeTransformer):
         def visit(self, node: ast.AST) -> ast.AST:
             if node is not site:
                 return self.generic_visit(node)
-            if deed == "negate":
+            if change == "negate":
                 assert isinstance(node, ast.expr)
                 return ast.UnaryOp(ast.Not(), node)
-            if deed == "flip":
+            if change == "flip":
                 assert isinstance(node, ast.Compare)
                 node.ops[0] = FLIPPED[type(node.ops[0])]()
                 return node
             return ast.Pass()
 
-    Change().visit(function)
+    Mutation().visit(function)
 
 
 def _code_of(module: CodeType, name: str, function: Function) -> CodeType:
-    """The code of a function of a module: its first line is that of its first decorator."""
+    """The compiled code of a module's function; it starts at the first decorator."""
     line = min([function.lineno, *(d.lineno for d in function.decorator_list)])
     waiting = [module]
     while waiting:

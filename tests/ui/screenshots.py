@@ -15,12 +15,13 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
+from tests.demo import HeldClock
 from tests.svg import with_own_fonts
 from tests.ui.rig import SIZES, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
-from tui.host.demo.host import SCENARIOS, HeldClock, demo_host
+from tui.host.demo.host import SCENARIOS, demo_host
 from tui.model import Reading, Sample, Unavailable
 from tui.theme import DARK, LIGHT
 

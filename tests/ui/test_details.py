@@ -176,7 +176,7 @@ async def test_a_change_during_a_look_is_looked_at_after_it() -> None:
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         rig.nvml.put(listing(GpuProcess(5, "game", "graphics", 84)))
-        await shows(pilot, rig, "5 game", "looking who uses the card …")
+        await shows(pilot, rig, "5 game", "checking who uses the card …")
         assert len(lookout.asked) == 1
         lookout.free.set()
         await until(pilot, lambda: len(lookout.asked) == 2)
@@ -245,7 +245,7 @@ async def test_a_card_that_goes_away_takes_its_users_along() -> None:
         await shows(pilot, rig, "guest win11 libvirt-qemu")
         left = tuple(f for f in INVENTORY.functions if f.address not in (GUEST, AUDIO))
         rig.pci.put(replace(INVENTORY, functions=left))
-        await shows(pilot, rig, "is not there any more")
+        await shows(pilot, rig, "no longer exists")
 
 
 # --- one that hangs -------------------------------------------------------------
@@ -260,7 +260,7 @@ async def test_a_look_that_hangs_costs_only_itself(monkeypatch: pytest.MonkeyPat
     try:
         async with rig.running() as pilot:
             await pilot.press("tab", "enter")
-            await shows(pilot, rig, "893 Xorg", "looking who uses the card …")
+            await shows(pilot, rig, "893 Xorg", "checking who uses the card …")
             rig.at += timedelta(seconds=11)
             await shows(pilot, rig, "no answer since 12:00:00: who uses the card is not known")
             await pilot.press("t")

@@ -469,7 +469,7 @@ async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
 async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
     rig = Rig()
     async with rig.running() as pilot:
-        assert "rules kept · 01:00.0" in rig.text()
+        assert "R465 rules ✓ · 01:00.0" in rig.text()
         rig.app.live.choose(Choice(CARD, "win11"))
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))

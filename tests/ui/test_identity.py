@@ -144,6 +144,6 @@ async def test_the_details_are_of_the_guest_and_of_no_card_that_it_is_called_lik
             if rig.app.screen.focused is rig.app.screen.query_one("#guest"):
                 break
         await pilot.press("enter")
-        await until(pilot, lambda: "May have the GPU" in rig.text())
+        await until(pilot, lambda: "May use the GPU" in rig.text())
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: "0000:0a:00.0 is not there any more." in rig.text())
+        await until(pilot, lambda: "0000:0a:00.0 no longer exists." in rig.text())

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from tests.demo import HeldClock
 from tests.ui.rig import (
     GUEST_AUDIO,
     GUEST_CARD,
@@ -23,7 +24,6 @@ from tests.ui.rig import (
 )
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 from tui.host import HostError
-from tui.host.demo.host import HeldClock
 from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
 
 
@@ -197,5 +197,5 @@ async def test_a_scrollbar_that_comes_cuts_nothing_off() -> None:
     async with app.run_test(size=picture.size) as pilot:
         await reach(pilot, app, picture, clock)
         text = text_of(app)
-    assert " elsewhere " in text
+    assert " external " in text
     assert " vfio-pci  │" in text

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 from textual.pilot import Pilot
 
+from tests.demo import HeldClock
 from tests.ui.rig import SIZES
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
-from tui.host.demo.host import HeldClock
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24", "45x20"])

@@ -10,11 +10,12 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 from textual.widgets._footer import FooterKey
 
+from tests.demo import HeldClock
 from tests.thorough import thorough
 from tests.ui.rig import text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host.demo.host import HeldClock, demo_host
+from tui.host.demo.host import demo_host
 from tui.model import NOT_READ_YET
 from widgets.canvas import Canvas, Panel
 from widgets.choice_list import ChoiceList

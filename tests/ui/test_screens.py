@@ -68,9 +68,9 @@ async def test_details_of_the_guest_and_of_one_that_goes_away() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         await pilot.press("tab", "tab", "enter")
-        assert "May have the GPU" in rig.text()
+        assert "May use the GPU" in rig.text()
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: "win11 is not there any more." in rig.text())
+        await until(pilot, lambda: "win11 no longer exists." in rig.text())
 
 
 async def test_details_of_a_device_in_the_tree() -> None:

@@ -107,8 +107,8 @@ async def test_readers_of_ours_are_named_and_are_in_nobodys_way() -> None:
     rig.inspector.found = Holders((reader, replace(reader, what="/dev/nvidiactl", shared=True)))
     async with planned(rig) as pilot:
         text = rig.text()
-        assert text.count("python3 (77, anna), which reads NVML for vfiotop") == 1
-        assert text.index("driver_override") < text.index("Leaves by itself")
+        assert text.count("python3 (77, anna), vfiotop's NVML reader") == 1
+        assert text.index("driver_override") < text.index("Exits on its own")
         assert "In use by" not in text
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)

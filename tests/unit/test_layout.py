@@ -1,4 +1,5 @@
-"""The house rules that no linter knows: what lies where, and what loads what."""
+"""The rules of the layout that no linter checks: where files go, how long they are, what an
+import loads."""
 
 from __future__ import annotations
 
@@ -26,6 +27,32 @@ FILES = {
     "requirements.lock",
 }
 
+PACKAGES = {
+    "tui/cli", "tui/guest", "tui/host", "tui/model", "tui/process", "tui/report", "tui/rules",
+    "tui/screens", "tui/swap", "tui/terminal",
+    "tui/host/agent", "tui/host/demo", "tui/host/drm", "tui/host/journal", "tui/host/libvirt",
+    "tui/host/nvml", "tui/host/pci", "tui/host/proc", "tui/host/readiness", "tui/host/uses",
+}  # fmt: skip
+"""The folders of the program; CONTRIBUTING.md says what each one holds."""
+
+LINES = 300
+LONGER = {
+    "tui/app.py": "the wiring and the session in one; to be split",
+    "tui/cli/main.py": "the whole command line's parser and help texts",
+    "tui/host/demo/boards.py": "tables of PCI functions",
+    "tui/host/journal/file.py": "one file format: reading, checking and writing it",
+    "tui/host/libvirt/domain_edit.py": "edits of one XML document, byte by byte",
+    "tui/host/nvml/child.py": "the NVML child's process: more modules would slow its start",
+    "tui/host/proc/processes.py": "runs in the process of the scan, which loads few modules",
+    "tui/model/machine.py": "what every source reads; definitions only",
+    "tui/rules/events.py": "one function per kind of change",
+    "tui/rules/hostdev_checks.py": "one check per kind of device that a guest takes",
+    "tui/rules/view.py": "the one place where readings become a view",
+    "tui/screens/guest.py": "one screen with all its states",
+    "tui/swap/runner.py": "one transaction: its steps, its verification and its undo",
+}
+"""Modules that may have more than ``LINES`` lines, each with the reason."""
+
 ADDRESS = re.compile(r"://|--(?:extra-)?index-url|--find-links|\s@\s")
 MACHINE_PATH = re.compile(r"(?<![\w.}-])/(?:home|root|work|Users)/[\w.-]+")
 
@@ -45,6 +72,37 @@ def files() -> list[Path]:
 def test_the_top_level_holds_nothing_else(files: list[Path]) -> None:
     assert {path.parts[0] for path in files if len(path.parts) > 1} <= FOLDERS
     assert {path.name for path in files if len(path.parts) == 1} <= FILES
+
+
+def modules(files: list[Path]) -> list[Path]:
+    return [
+        path
+        for path in files
+        if path.suffix == ".py" and path.parts[0] in ("tui", "widgets") and (ROOT / path).is_file()
+    ]
+
+
+def test_the_program_has_the_folders_of_the_plan(files: list[Path]) -> None:
+    folders = {path.parent.as_posix() for path in modules(files)}
+    assert folders == {"tui", "widgets", *PACKAGES}
+
+
+def test_contributing_lists_each_folder_of_the_program() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    assert [folder for folder in PACKAGES if f"{Path(folder).name}/" not in text] == []
+
+
+def test_modules_are_short_or_have_a_reason(files: list[Path]) -> None:
+    counts = {p.as_posix(): len((ROOT / p).read_text().splitlines()) for p in modules(files)}
+    assert {name for name, count in counts.items() if count > LINES} <= set(LONGER)
+    assert set(LONGER) <= set(counts)
+
+
+def test_unit_tests_mirror_the_program(files: list[Path]) -> None:
+    unit = Path("tests/unit")
+    tested = {path.parent.relative_to(unit) for path in files if path.is_relative_to(unit)}
+    known = {Path(), Path("widgets"), *(Path(each).relative_to("tui") for each in PACKAGES)}
+    assert tested <= known
 
 
 def test_no_file_names_a_path_of_one_machine(files: list[Path]) -> None:

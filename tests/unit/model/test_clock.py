@@ -114,7 +114,7 @@ def test_what_is_no_time_since_boot_is_not_believed(value: str) -> None:
 
 HOURS = """
 from datetime import datetime
-from tui.host.demo.host import RealClock
+from tui.host.demo.clock import RealClock
 from tui.model import CLOCK
 print((datetime.now().astimezone() - CLOCK.now()).total_seconds())
 print((RealClock().now() - CLOCK.now()).total_seconds())

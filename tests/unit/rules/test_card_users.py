@@ -235,7 +235,7 @@ def test_numbers_stand_in_columns(width: int) -> None:
 
 def test_how_to_end_it_is_beside_where_there_is_room() -> None:
     wide = drawn(CardUsers(ROWS[1:2]), 116)
-    assert "To end it" in wide[1]
+    assert "To stop it" in wide[1]
     assert "Xorg" in wide[2]
     assert "log out" in wide[2]
     normal = drawn(CardUsers(ROWS[1:2]), 75)

@@ -1,4 +1,4 @@
-"""Figures: what a person reads for a number, and for none."""
+"""Figures: what a person reads for a number, and for a missing one."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -1,4 +1,4 @@
-"""Graphs: rows of the right size; an unmeasured value and a zero look different."""
+"""Graphs have rows of the right size; a gap and a zero look different."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ def test_full_zero_and_unmeasured() -> None:
     assert graph([100, 100, 0, 0, None, None], 2, glyphs=PLAIN) == ["█  ", "█▄ "]
 
 
-def test_newest_value_stands_at_the_right_edge() -> None:
+def test_the_newest_value_is_at_the_right_edge() -> None:
     (row,) = graph_lines([None, 100.0], 1, 10, RICH)
     assert width_of(row) == 10
     assert "".join(span.text for span in row) == " " * 9 + "⢸"

@@ -1,10 +1,10 @@
-"""Lines: whatever the text, a line fits its width."""
+"""Lines fit their width, whatever the text."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from widgets.lines import Line, Span, fields, fit, joined, line, pad, spread, width_of, wrap
+from widgets.lines import Line, Span, fields, fit, line, merge_spans, pad, spread, width_of, wrap
 
 TEXTS = st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=30)
 LINES = st.lists(TEXTS.map(Span), max_size=5).map(tuple)
@@ -58,17 +58,17 @@ def test_wrap_keeps_every_character(text: str, width: int) -> None:
 
 
 @given(LINES)
-def test_joined_says_the_same_in_no_more_spans(spans: Line) -> None:
-    fewer = joined(spans)
+def test_merging_spans_keeps_the_text(spans: Line) -> None:
+    fewer = merge_spans(spans)
     assert "".join(s.text for s in fewer) == "".join(s.text for s in spans)
     assert len(fewer) <= len(spans)
 
 
-def test_joined_gives_blanks_to_the_span_before() -> None:
+def test_merging_spans_joins_blanks_to_the_span_before() -> None:
     spans = line(Span("Temp  ", "label"), "54 °C", "   ", Span("Fan", "label"), Span("30", "label"))
-    assert joined(spans) == line(Span("Temp  ", "label"), "54 °C   ", Span("Fan30", "label"))
+    assert merge_spans(spans) == line(Span("Temp  ", "label"), "54 °C   ", Span("Fan30", "label"))
 
 
-def test_a_path_is_broken_behind_a_slash() -> None:
+def test_a_path_is_broken_after_a_slash() -> None:
     rows = ["".join(s.text for s in row) for row in wrap("echo x > /sys/bus/pci/drivers_probe", 16)]
     assert rows == ["echo x >", "/sys/bus/pci/", "drivers_probe"]

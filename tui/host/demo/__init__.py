@@ -1,1 +1,1 @@
-"""A simulated host."""
+"""The simulated host behind ``vfiotop --demo``."""

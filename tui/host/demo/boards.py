@@ -1,5 +1,6 @@
-"""The simulated host's PCI functions, as tables: where they sit, their IOMMU groups, the
-drivers they are bound to. Names are those of pci.ids.
+"""The simulated host's PCI functions as tables: address, IOMMU group, driver and ids.
+
+Names are those of pci.ids.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ VENDORS = {
     "8086": "Intel Corporation",
 }
 
-# ids, class code, name
+# vendor:device, class code, name
 _CATALOGUE = """
 1022:1480 060000 Starship/Matisse Root Complex
 1022:1481 080600 Starship/Matisse IOMMU
@@ -91,9 +92,9 @@ _CATALOGUE = """
 8086:a360 078000 Cannon Lake PCH HECI Controller
 8086:a36d 0c0330 Cannon Lake PCH USB 3.1 xHCI Host Controller
 8086:a36f 050000 Cannon Lake PCH Shared SRAM
-"""  # noqa: E501  # a name is as long as it is
+"""  # noqa: E501  # names from pci.ids
 
-# address, IOMMU group, driver, ids; a dash where there is none
+# address without domain, IOMMU group, driver, vendor:device; a dash for none
 RYZEN = """
 00:00.0 -  -             1022:1480
 00:00.2 -  -             1022:1481
@@ -144,7 +145,7 @@ RYZEN = """
 0f:00.3 30 xhci_hcd      1022:149c
 0f:00.4 31 snd_hda_intel 1022:1487
 """
-"""A desktop with a slot at the processor and one at the chipset, well isolated."""
+"""A desktop with one slot on the CPU and one on the chipset, well isolated."""
 
 PLX = """
 00:00.0 0  skl_uncore    8086:3e30
@@ -170,7 +171,7 @@ PLX = """
 05:00.0 1  nvme          144d:a808
 06:00.0 1  ixgbe         8086:1563
 """
-"""A board that puts all slots behind one switch, under a root port without ACS."""
+"""A board with all slots behind one switch, under a root port without ACS."""
 
 NOTEBOOK = """
 00:00.0 1  igen6_edac    8086:9a14
@@ -196,8 +197,8 @@ NOTEBOOK = """
 """
 
 
-def crowd() -> str:
-    """A server's table: 8 GPUs, 256 functions in 96 groups. GPUs from 01:00 to 08:00."""
+def server() -> str:
+    """The table of a server: 8 GPUs at 01:00 to 08:00, 256 functions in 96 groups."""
     rows = [f"00:{slot:02x}.0 {slot - 1} pcieport 1022:1483" for slot in range(1, 9)]
     for bus in range(1, 9):
         rows += [f"{bus:02x}:00.0 {bus - 1} nvidia 10de:2230"]
@@ -208,8 +209,8 @@ def crowd() -> str:
     for node in range(8):
         rows += [f"40:{node:02x}.{f} {32 + node} - 1022:144{f}" for f in range(8)]
     for port in range(24):
-        what = "ixgbe 8086:1563" if port < 2 else "ixgbevf 8086:1565"
-        rows += [f"50:{port // 8:02x}.{port % 8} {40 + port} {what}"]
+        nic = "ixgbe 8086:1563" if port < 2 else "ixgbevf 8086:1565"
+        rows += [f"50:{port // 8:02x}.{port % 8} {40 + port} {nic}"]
     for hub in range(32):
         rows += [f"60:{hub:02x}.0 {64 + hub} pcieport 1022:1484"]
         rows += [f"{0x61 + hub:02x}:00.0 {64 + hub} - 1022:1485"]
@@ -218,29 +219,29 @@ def crowd() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kind:
-    """What functions of a class have in common."""
+class _ClassFacts:
+    """What the functions of a PCI class have in common."""
 
     resets: tuple[str, ...] | None = None
     link: Link | None = None
     bars: tuple[Bar, ...] = ()
 
 
-_KINDS = {
-    "0106": _Kind(("pm",), Link(16.0, 16), (Bar(5, 2 * KIB),)),
-    "0108": _Kind(("flr", "bus"), Link(16.0, 4), (Bar(0, 16 * KIB),)),
-    "0200": _Kind(("flr", "pm"), Link(5.0, 1), (Bar(0, MIB), Bar(3, 16 * KIB))),
-    "0280": _Kind(("flr", "bus"), Link(5.0, 1), (Bar(0, 16 * KIB),)),
-    "0403": _Kind(("bus",), Link(16.0, 16), (Bar(0, 16 * KIB),)),
-    "0604": _Kind(("pm",), Link(16.0, 16)),
-    "0c03": _Kind(("pm",), Link(16.0, 16), (Bar(0, MIB),)),
+_BY_CLASS = {
+    "0106": _ClassFacts(("pm",), Link(16.0, 16), (Bar(5, 2 * KIB),)),
+    "0108": _ClassFacts(("flr", "bus"), Link(16.0, 4), (Bar(0, 16 * KIB),)),
+    "0200": _ClassFacts(("flr", "pm"), Link(5.0, 1), (Bar(0, MIB), Bar(3, 16 * KIB))),
+    "0280": _ClassFacts(("flr", "bus"), Link(5.0, 1), (Bar(0, 16 * KIB),)),
+    "0403": _ClassFacts(("bus",), Link(16.0, 16), (Bar(0, 16 * KIB),)),
+    "0604": _ClassFacts(("pm",), Link(16.0, 16)),
+    "0c03": _ClassFacts(("pm",), Link(16.0, 16), (Bar(0, MIB),)),
 }
 
 _MEMORY_BARS = {
     "10de:2230": 64 * GIB, "10de:2484": 256 * MIB, "10de:2504": 256 * MIB,
     "10de:2520": 8 * GIB, "10de:2684": 32 * GIB,
 }  # fmt: skip
-"""What the second window of a card maps: all of its memory where the BAR was resized."""
+"""Size of a card's BAR 1: all of its memory where Resizable BAR is on."""
 
 _SLOWER_LINKS = {
     "10b5:8747": Link(8.0, 16), "144d:a808": Link(8.0, 4), "8086:1563": Link(8.0, 4),
@@ -249,7 +250,7 @@ _SLOWER_LINKS = {
 
 _VIRTUAL_FUNCTIONS = {"8086:1563": 63}
 
-_INTEGRATED = _Kind(
+_INTEGRATED = _ClassFacts(
     ("flr", "pm"), None,
     (Bar(0, 16 * MIB), Bar(2, 256 * MIB, prefetchable=True), Bar(4, 64, io=True)),
 )  # fmt: skip
@@ -262,8 +263,11 @@ def functions(
     drivers: Mapping[str, str | None] | None = None,
     models: Mapping[str, str] | None = None,
 ) -> tuple[PciFunction, ...]:
-    """The functions of a table, ordered by address. ``drivers`` and ``models`` (ids) stand
-    in place of the table's, by address; addresses are full ones, with domain 0000."""
+    """The functions of a table, ordered by address.
+
+    ``drivers`` and ``models`` (vendor:device) override the table by full address; the
+    domain is 0000.
+    """
     catalogue = {ids: (code, name) for ids, code, name in _rows(_CATALOGUE, 3)}
     made = []
     for short, group, driver, table_ids in _rows(table, 4):
@@ -271,7 +275,7 @@ def functions(
         ids = (models or {}).get(address, table_ids)
         code, name = catalogue[ids]
         vendor, device = ids.split(":")
-        kind = _kind(ids, code)
+        facts = _class_facts(ids, code)
         on_root_bus = address.startswith("0000:00:") and code[:4] != "0604"
         made.append(
             PciFunction(
@@ -279,9 +283,9 @@ def functions(
                 driver=(drivers or {}).get(address, None if driver == "-" else driver),
                 iommu_group=None if group == "-" else int(group),
                 boot_vga=address == boot_vga if code.startswith("0300") else None,
-                reset_methods=kind.resets,
-                link_max=None if on_root_bus else _SLOWER_LINKS.get(ids, kind.link),
-                bars=kind.bars,
+                reset_methods=facts.resets,
+                link_max=None if on_root_bus else _SLOWER_LINKS.get(ids, facts.link),
+                bars=facts.bars,
                 sriov_total_vfs=_VIRTUAL_FUNCTIONS.get(ids),
             )
         )  # fmt: skip
@@ -292,9 +296,9 @@ def _rows(table: str, columns: int) -> list[list[str]]:
     return [row.split(maxsplit=columns - 1) for row in table.strip().splitlines()]
 
 
-def _kind(ids: str, code: str) -> _Kind:
+def _class_facts(ids: str, code: str) -> _ClassFacts:
     if code[:4] != "0300":
-        return _KINDS.get(code[:4], _Kind())
+        return _BY_CLASS.get(code[:4], _ClassFacts())
     if ids not in _MEMORY_BARS:
         return _INTEGRATED
     bars = (
@@ -303,4 +307,4 @@ def _kind(ids: str, code: str) -> _Kind:
         Bar(3, 32 * MIB, prefetchable=True),
         Bar(5, 128, io=True),
     )
-    return _Kind(("flr", "bus"), Link(16.0, 16), bars)
+    return _ClassFacts(("flr", "bus"), Link(16.0, 16), bars)

@@ -1,4 +1,4 @@
-"""The simulated host's graphics cards: what NVML and sysfs would say of them at a time."""
+"""The simulated host's graphics cards: what NVML and sysfs report about them at a given time."""
 
 from __future__ import annotations
 
@@ -10,24 +10,26 @@ from tui.host.demo.traces import Cycle, Load, idle, lagged, noise
 from tui.model import CardReading, CardVitals, GpuProcess, Link, Metrics, PciFunction
 
 CardState = Literal["up", "asleep", "lost", "gone"]
-"""``lost``: still on the bus' list, but it does not answer. ``gone``: off the list."""
+"""``lost``: still listed on the bus, but not answering. ``gone``: no longer listed."""
 
 UP = Cycle.always("up")
 ASLEEP = Cycle.always("asleep")
 
 LOST = (
-    "the card is lost: it has fallen off the bus or does not answer; look into the kernel log, "
+    "the card is lost: it has fallen off the bus or does not answer; check the kernel log, "
     "a reboot may be needed"
 )
 
-AT_WORK = 0.03
-"""The lagged load from which on a card leaves its idle clocks and its idle link speed."""
+BUSY_FROM = 0.03
+"""The lagged load from which a card leaves its idle clocks and its idle link speed."""
 
 
 @dataclass(frozen=True, slots=True)
 class GpuModel:
-    """A card's limits: MiB, watts, MHz, degrees Celsius idle and at full load.
-    ``fan``: whether NVML reads its fan."""
+    """A card's limits: MiB, watts, MHz, and degrees Celsius when idle and at full load.
+
+    ``fan``: whether NVML can read its fan.
+    """
 
     name: str
     memory_mib: int
@@ -42,7 +44,7 @@ class GpuModel:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A process that has ``mib`` of a card while ``runs`` says ``up``."""
+    """A process that uses ``mib`` MiB of a card while ``runs`` is ``up``."""
 
     pid: int
     name: str
@@ -53,8 +55,10 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class DemoCard:
-    """A card that is in a slot, and what it does over time. ``lanes`` and ``pcie_gen``
-    are the slot's."""
+    """A card in a slot, and its load over time.
+
+    ``lanes`` and ``pcie_gen`` are those of the slot.
+    """
 
     address: str
     model: GpuModel | None = None
@@ -71,7 +75,7 @@ class DemoCard:
         return cast(CardState, self.states.state(at))
 
     def vitals(self, function: PciFunction, at: float) -> CardVitals:
-        """What sysfs says; a card that does not answer has no link to read."""
+        """What sysfs reports; the link of a card that does not answer cannot be read."""
         state = self.state(at)
         if state == "asleep":
             depth = "D3cold" if function.driver == "nvidia" else "D3hot"
@@ -80,9 +84,9 @@ class DemoCard:
         return CardVitals(self.address, "active", "D0", link, function.driver, enabled=0)
 
     def reading(self, at: float, taken_at: datetime) -> CardReading:
-        """What NVML says of a card that is not asleep."""
+        """What NVML reports about a card that is awake. Raises ``ValueError`` for other cards."""
         if self.model is None:
-            raise ValueError(f"{self.address} is no card that NVML reads")
+            raise ValueError(f"NVML does not read {self.address}")
         name = f"NVIDIA {self.model.name}"
         if self.state(at) == "lost":
             return CardReading(self.address, "nvml", name=name, lost=LOST, taken_at=taken_at)
@@ -90,30 +94,27 @@ class DemoCard:
         metrics = self._metrics(self.model, programs, at)
         return CardReading(self.address, "nvml", metrics, name, programs, taken_at=taken_at)
 
-    def shared_reading(self, at: float, taken_at: datetime) -> CardReading:
-        """What i915 says of graphics that share the host's memory: load, clock, power."""
+    def shared_memory_reading(self, at: float, taken_at: datetime) -> CardReading:
+        """What i915 reports about integrated graphics: load, clock and power."""
         if self.model is None:
-            raise ValueError(f"{self.address} is no card that is read")
+            raise ValueError(f"{self.address} has no readings")
         metrics = self._metrics(self.model, (), at)
-        told = Metrics(
+        shared = Metrics(
             util_pct=metrics.util_pct, clock_mhz=metrics.clock_mhz, power_w=metrics.power_w
         )
-        return CardReading(self.address, "i915", told, taken_at=taken_at)
+        return CardReading(self.address, "i915", shared, taken_at=taken_at)
 
     def _link(self, at: float) -> Link | None:
         if self.model is None:
             return None
         fast = {3: 8.0, 4: 16.0}[self.pcie_gen]
-        return Link(fast if self._at_work(lagged(self.load, at)) else 2.5, self.lanes)
-
-    def _at_work(self, heat: float) -> bool:
-        return heat > AT_WORK
+        return Link(fast if lagged(self.load, at) > BUSY_FROM else 2.5, self.lanes)
 
     def _metrics(self, model: GpuModel, programs: tuple[GpuProcess, ...], at: float) -> Metrics:
         load, heat = self.load(at), lagged(self.load, at)
-        at_work = self._at_work(heat)
+        busy = heat > BUSY_FROM
         temp = model.idle_c + (model.hot_c - model.idle_c) * heat
-        held_back = load > 0.965
+        power_capped = load > 0.965
         power = model.idle_w * (0.96 + 0.08 * noise(self.seed, at / 9))
         power += (0.97 * model.limit_w - model.idle_w) * load**0.85
         used = 310 + sum(p.memory_mib or 0 for p in programs)
@@ -126,41 +127,41 @@ class DemoCard:
             fan_pct=_fan(temp) if model.fan else None,
             power_w=round(min(power, model.limit_w), 1),
             power_limit_w=model.limit_w,
-            clock_mhz=_clock(model, heat) if at_work else 210,
-            mem_clock_mhz=model.mem_clock_mhz if at_work else 405,
-            pcie_gen=self.pcie_gen if at_work else 1,
+            clock_mhz=_clock(model, heat) if busy else 210,
+            mem_clock_mhz=model.mem_clock_mhz if busy else 405,
+            pcie_gen=self.pcie_gen if busy else 1,
             pcie_gen_max=self.pcie_gen,
             pcie_width=self.lanes,
             pcie_width_max=16,
             enc_pct=round(100 * self.encode(at)),
             dec_pct=round(100 * self.decode(at)),
-            throttle=("power cap",) if held_back else (),
+            throttle=("power cap",) if power_capped else (),
         )
 
     def _share(self, program: Program, at: float) -> int:
-        """Of the card's load, by how much of its memory in use a program has."""
+        """A program's part of the card's load in percent, in proportion to its memory."""
         whole = sum(each.mib for each in self.programs)
         return round(100 * self.load(at) * program.mib / whole)
 
     def _processes(self, at: float) -> tuple[GpuProcess, ...]:
         return tuple(
-            GpuProcess(p.pid, p.name, p.what, _breathing(p, at), self._share(p, at))
+            GpuProcess(p.pid, p.name, p.what, _memory_in_use(p, at), self._share(p, at))
             for p in self.programs
             if p.runs.state(at) == "up"
         )
 
 
-def _breathing(program: Program, at: float) -> int:
-    """A program's memory, which grows and shrinks by a few percent over minutes."""
+def _memory_in_use(program: Program, at: float) -> int:
+    """A program's memory in MiB, which grows and shrinks by a few percent over minutes."""
     return round(program.mib * (0.95 + 0.1 * noise(program.pid, at / 45)))
 
 
 def _fan(temp_c: float) -> int:
-    """In percent: the fan rests below 50 degrees, and follows from there on."""
+    """The fan's speed in percent: it stands still below 50 °C and follows from there."""
     return 0 if temp_c < 50 else round(30 + 2.1 * (temp_c - 50))
 
 
 def _clock(model: GpuModel, heat: float) -> int:
-    """In the steps of 15 MHz that these cards have; a hot card clocks a little lower."""
+    """The core clock in MHz, in these cards' steps of 15; a hot card clocks a little lower."""
     share = min(1.0, 0.5 + 2 * heat) - 0.04 * heat
     return int(model.clock_mhz * share) // 15 * 15

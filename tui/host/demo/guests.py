@@ -1,6 +1,6 @@
-"""The guests of the simulated host that the user has started and stopped.
+"""The simulated host's control over guests: start, stop, pause, resume, reboot.
 
-They do what they are asked, after the time that a guest takes for it.
+Guests always obey, after the time that a real one takes.
 """
 
 from __future__ import annotations
@@ -8,110 +8,100 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from tui.host import Forbids, HostError, Wake
+from tui.host.demo.clock import Clock
 from tui.host.demo.machine import DemoDomain, Machine
 from tui.host.demo.traces import States
 from tui.model import GuestAction, Guests
 
 STOP_S, REBOOT_S = 3.0, 4.0
-"""Seconds that a guest takes to shut down, and to boot again."""
+"""Seconds that a guest takes to shut down and to reboot."""
 
-
-class Clock(Protocol):
-    """The part of the simulation's clock that is needed here."""
-
-    def seconds(self) -> float: ...
-
-    def call_at(self, seconds: float, call: Wake) -> object: ...
+_NO_DEFINITION = "the guests of the simulated host have no definition to change"
 
 
 @dataclass(frozen=True, slots=True)
-class _Life:
-    """States that a domain is in from a time on, in the order of time."""
+class _Timeline:
+    """The states that an action puts a domain into, in order of time; before the first one,
+    the scenario decides."""
 
     steps: tuple[tuple[float, str], ...]
-    before: States
+    scenario: States
     booted_s: float | None
 
     def state(self, at: float) -> str:
         past = [state for since, state in self.steps if since <= at]
-        return past[-1] if past else self.before.state(at)
+        return past[-1] if past else self.scenario.state(at)
 
     def began(self, at: float) -> float:
-        """When its run began."""
-        return self.booted_s if self.booted_s is not None else self.before.began(at)
+        """When the domain last booted."""
+        return self.booted_s if self.booted_s is not None else self.scenario.began(at)
 
     def next_change(self, after: float) -> float | None:
         return next((since for since, _ in self.steps if since > after), None)
 
 
 class DemoGuests:
-    """What the user did to the domains of a ``machine``; from any thread."""
+    """The domains of a ``machine`` with the user's actions applied; safe from any thread."""
 
     unavailable_reason = None
 
     def __init__(self, machine: Machine, clock: Clock, began: datetime) -> None:
         self._machine, self._clock, self._began = machine, clock, began
         self._lock = threading.Lock()
-        self._lives: dict[str, _Life] = {}
+        self._timelines: dict[str, _Timeline] = {}
         self.wakes: set[Wake] = set()
 
-    def machine(self, machine: Machine) -> Machine:
-        """The machine with its domains as they are after that."""
+    def read(self, at: float) -> Guests:
+        """What libvirt reports at a time."""
         with self._lock:
-            lives = dict(self._lives)
-        if not lives:
-            return machine
-        tenants = (
-            replace(each, states=lives[each.name]) if each.name in lives else each
-            for each in machine.tenants
+            timelines = dict(self._timelines)
+        domains = (
+            replace(each, states=timelines[each.name]) if each.name in timelines else each
+            for each in self._machine.domains
         )
-        return replace(machine, tenants=tuple(tenants))
+        return replace(self._machine, domains=tuple(domains)).guests(at, self._began)
 
-    def guests(self, at: float) -> Guests:
-        return self.machine(self._machine).guests(at, self._began)
-
-    # --- what is asked for ---
+    # --- the control protocol ---
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        at, tenant = self._clock.seconds(), self._tenant(uuid)
+        at, domain = self._clock.seconds(), self._domain(uuid)
         if action == "stop":
-            self._live(tenant, (at, "in shutdown"), (at + STOP_S, "shut off"))
+            self._schedule(domain, (at, "in shutdown"), (at + STOP_S, "shut off"))
         elif action == "reboot":
-            self._live(tenant, (at, "running"), booted_s=at + REBOOT_S)
+            self._schedule(domain, (at, "running"), booted_s=at + REBOOT_S)
         else:
             state = {"pause": "paused", "resume": "running", "force-off": "shut off"}[action]
-            self._live(tenant, (at, state))
+            self._schedule(domain, (at, state))
 
     def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         at = self._clock.seconds()
-        reason = forbids(self.guests(at))
+        reason = forbids(self.read(at))
         if reason is not None:
             raise HostError(reason)
-        self._live(self._tenant(uuid), (at, "running"), booted_s=at)
+        self._schedule(self._domain(uuid), (at, "running"), booted_s=at)
 
     def definition(self, uuid: str) -> str:
-        raise HostError("the guests of a simulated host have no definition to be changed")
+        raise HostError(_NO_DEFINITION)
 
     def define(self, uuid: str, before: str, after: str) -> None:
-        raise HostError("the guests of a simulated host have no definition to be changed")
+        raise HostError(_NO_DEFINITION)
 
-    def _tenant(self, uuid: str) -> DemoDomain:
-        names = {d.uuid: d.name for d in self.guests(self._clock.seconds()).domains}
-        found = next((t for t in self._machine.tenants if t.name == names.get(uuid)), None)
+    def _domain(self, uuid: str) -> DemoDomain:
+        names = {d.uuid: d.name for d in self.read(self._clock.seconds()).domains}
+        found = next((d for d in self._machine.domains if d.name == names.get(uuid)), None)
         if found is None:
             raise HostError("the simulated host has no such domain")
         return found
 
-    def _live(
-        self, tenant: DemoDomain, *steps: tuple[float, str], booted_s: float | None = None
+    def _schedule(
+        self, domain: DemoDomain, *steps: tuple[float, str], booted_s: float | None = None
     ) -> None:
         with self._lock:
-            before = self._lives.get(tenant.name)
+            before = self._timelines.get(domain.name)
             booted = booted_s if booted_s is not None else before.booted_s if before else None
-            self._lives[tenant.name] = _Life(steps, tenant.states, booted)
+            self._timelines[domain.name] = _Timeline(steps, domain.states, booted)
         for since, _ in steps:
             self._clock.call_at(since, self._wake)
         self._wake()

@@ -1,5 +1,6 @@
-"""One simulated host as a whole: what each of its sources reads at a time. Times are
-seconds since the simulation began.
+"""A whole simulated host: what each of its sources reads at a given time.
+
+Times are seconds since the simulation began.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ from tui.model import (
 
 GUEST_DRIVER = "572.83"
 
-GUEST_STEP_S = 5.0
-"""Seconds between two times that the guests are asked."""
+AGENT_STEP_S = 5.0
+"""Seconds between two queries of the guest agents."""
 
 _NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -45,9 +46,12 @@ SHUT_OFF = Cycle.always("shut off")
 
 @dataclass(frozen=True)
 class DemoDomain:
-    """A domain, and what it does over time. Its peaks are bytes per second: of disk reads
-    and writes while ``disk`` is 1, of the network in and out while ``load`` is 1.
-    ``uptime_s`` is how long it has run already when the simulation begins."""
+    """A domain and its load over time.
+
+    ``disk_peak`` is bytes per second read and written while ``disk`` is 1, ``net_peak`` bytes
+    per second received and sent while ``load`` is 1. ``uptime_s`` is how long the domain has
+    been running when the simulation begins.
+    """
 
     name: str
     states: States
@@ -62,8 +66,8 @@ class DemoDomain:
     agent: bool | None = True
     seed: int = 0
 
-    def domain(self, at: float, began: datetime) -> Domain:
-        """The domain as libvirt tells it; ``began`` is when the simulation began."""
+    def reading(self, at: float, began: datetime) -> Domain:
+        """The domain as libvirt reports it; ``began`` is when the simulation began."""
         domain = replace(self._defined, state=cast(DomainState, self.states.state(at)))
         if not domain.active:
             return domain
@@ -96,31 +100,33 @@ class DemoDomain:
 
 @dataclass(frozen=True)
 class Machine:
-    """A host whose readings are functions of time. ``cards`` are all of its GPUs;
-    ``functions`` are the PCI functions that are there while no card is gone."""
+    """A host whose readings are functions of time.
+
+    ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
+    """
 
     functions: tuple[PciFunction, ...]
     cards: tuple[DemoCard, ...]
-    tenants: tuple[DemoDomain, ...] = ()
+    domains: tuple[DemoDomain, ...] = ()
     iommu: IommuKind = "amd"
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
 
     def inventory(self, at: float) -> Inventory:
-        """A card that is gone has taken the functions of its slot with it."""
+        """The PCI devices; a card that is gone takes all functions of its slot with it."""
         gone = {slot_of(card.address) for card in self.cards if card.state(at) == "gone"}
-        there = self.functions
+        present = self.functions
         if gone:
-            there = tuple(f for f in there if f.slot not in gone)
-        groups = {f.iommu_group for f in there if f.iommu_group is not None}
-        return Inventory(there, self.iommu, tuple(sorted(groups)))
+            present = tuple(f for f in present if f.slot not in gone)
+        groups = {f.iommu_group for f in present if f.iommu_group is not None}
+        return Inventory(present, self.iommu, tuple(sorted(groups)))
 
     def vitals(self, at: float) -> Vitals:
-        there = (card for card in self.cards if card.state(at) != "gone")
-        return Vitals(tuple(card.vitals(self._function[card.address], at) for card in there))
+        present = (card for card in self.cards if card.state(at) != "gone")
+        return Vitals(tuple(card.vitals(self._function[card.address], at) for card in present))
 
     def nvml(self, at: float, began: datetime) -> NvmlReading:
-        """The cards on ``nvidia`` that are awake. Raises ``NothingToRead`` where there is none."""
+        """The awake cards on ``nvidia``. Raises ``NothingToRead`` if there are none."""
         bound = [c for c in self.cards if self._function[c.address].driver == "nvidia"]
         bound = [c for c in bound if c.state(at) != "gone"]
         awake = [c for c in bound if c.state(at) != "asleep"]
@@ -132,29 +138,29 @@ class Machine:
         return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
 
     def drm(self, at: float, began: datetime) -> DrmReading:
-        """The cards on i915. Raises ``NothingToRead`` where there is none."""
+        """The cards on i915. Raises ``NothingToRead`` if there are none."""
         cards = [c for c in self.cards if self._function[c.address].driver == "i915" and c.model]
         if not cards:
             raise NothingToRead("no card is on amdgpu, i915 or xe")
         taken_at = began + timedelta(seconds=at)
-        return DrmReading(tuple(card.shared_reading(at, taken_at) for card in cards))
+        return DrmReading(tuple(card.shared_memory_reading(at, taken_at) for card in cards))
 
     def agent(self, guests: Guests, at: float, began: datetime) -> AgentReading:
-        """What the guests that run said when they were asked last. Raises ``NothingToRead``
-        where there is none to ask."""
-        asked_at = GUEST_STEP_S * (at // GUEST_STEP_S)
+        """What the running guests answered at the last query. Raises ``NothingToRead`` if no
+        guest can be asked."""
+        asked_at = AGENT_STEP_S * (at // AGENT_STEP_S)
         taken_at = began + timedelta(seconds=asked_at)
         says = tuple(
-            GuestSays(domain.uuid, GUEST_DRIVER, self._in(domain, asked_at), taken_at=taken_at)
+            GuestSays(domain.uuid, GUEST_DRIVER, cards, taken_at=taken_at)
             for domain in guests.domains
-            if domain.active and domain.agent and self._in(domain, asked_at)
+            if domain.active and domain.agent and (cards := self._guest_cards(domain, asked_at))
         )
         if not says:
-            raise NothingToRead("no guest is there to be asked for its card")
+            raise NothingToRead("no running guest can be asked about its card")
         return AgentReading(tuple(sorted(says, key=lambda each: each.uuid)))
 
-    def _in(self, domain: Domain, at: float) -> tuple[GuestCard, ...]:
-        """The NVIDIA cards in a domain, as it sees them."""
+    def _guest_cards(self, domain: Domain, at: float) -> tuple[GuestCard, ...]:
+        """The NVIDIA cards in a domain, as the guest sees them."""
         found = (
             (self._function[card.address], card) for card in self.cards
             if card.address in domain.addresses and card.model is not None
@@ -166,25 +172,25 @@ class Machine:
         )
 
     def guests(self, at: float, began: datetime) -> Guests:
-        domains = (tenant.domain(at, began) for tenant in self.tenants)
+        domains = (domain.reading(at, began) for domain in self.domains)
         return Guests("qemu:///system", "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
 
     def next_bus_event(self, after: float) -> float | None:
-        """When a card may next go or come back, after the time ``after``."""
+        """The first time after ``after`` at which a card may disappear or come back."""
         return _first((card.states for card in self.cards), after)
 
     def next_domain_event(self, after: float) -> float | None:
-        """When a domain may next start or stop, after the time ``after``."""
-        return _first((tenant.states for tenant in self.tenants), after)
+        """The first time after ``after`` at which a domain may start or stop."""
+        return _first((domain.states for domain in self.domains), after)
 
     @cached_property
     def _function(self) -> dict[str, PciFunction]:
         return {function.address: function for function in self.functions}
 
 
-def next_asked(after: float) -> float:
-    """When the guests are asked next, after a time."""
-    return GUEST_STEP_S * (after // GUEST_STEP_S + 1)
+def next_agent_query(after: float) -> float:
+    """The time of the first query of the guest agents after ``after``."""
+    return AGENT_STEP_S * (after // AGENT_STEP_S + 1)
 
 
 def _first(cycles: Iterable[States], after: float) -> float | None:

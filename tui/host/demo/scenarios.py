@@ -1,6 +1,6 @@
-"""The simulated hosts: which machine, which cards, which guests, and what happens there.
+"""The scenarios: which machine, cards and guests each one has, and what happens on it.
 
-Scenes and cycles repeat; those that end as they begin start in the middle of something.
+Scenes and cycles repeat. One that starts and ends alike begins in the middle of an activity.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, crowd, functions
+from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
@@ -29,11 +29,11 @@ RTX_A6000 = GpuModel("RTX A6000", 49140, 24, 300, 1935, 8001, 38, 84)
 FIRST, FIRST_AUDIO = "0000:01:00.0", "0000:01:00.1"
 SECOND, SECOND_AUDIO = "0000:0a:00.0", "0000:0a:00.1"
 SECOND_LANES = 4
-"""The second slot hangs at the chipset, which has no more for it."""
+"""The second slot is on the chipset, which has only four lanes for it."""
 
 ON_VFIO: dict[str, str | None] = {FIRST: "vfio-pci", FIRST_AUDIO: "vfio-pci"}
 
-# seconds, GPU, CPU, disk: exploring, a fight, a loading screen, the menu
+# seconds, GPU, CPU, disk: exploring, fighting, a loading screen, the menu
 _GAME = (
     (40, 0.88, 0.46, 0.02), (35, 0.98, 0.63, 0.01), (40, 0.85, 0.44, 0.02),
     (14, 0.18, 0.81, 0.92), (60, 0.90, 0.48, 0.03), (45, 0.98, 0.66, 0.01),
@@ -41,9 +41,9 @@ _GAME = (
 )  # fmt: skip
 
 _DESKTOP = ((25, 0.06), (40, 0.13), (15, 0.29), (50, 0.08), (20, 0.19))
-_SHOWING = ((25, 0.24), (40, 0.33), (15, 0.47), (50, 0.27), (20, 0.38))
-_STREAM = Cycle((140, "up"), (160, "down"), (60, "up"))
-_LIVE = ((140, 0.24), (160, 0.0), (60, 0.24))
+_DISPLAY = ((25, 0.24), (40, 0.33), (15, 0.47), (50, 0.27), (20, 0.38))
+_STREAMING = Cycle((140, "up"), (160, "down"), (60, "up"))
+_ENCODE = ((140, 0.24), (160, 0.0), (60, 0.24))
 
 DESKTOP_PROGRAMS = (
     Program(1893, "Xorg", "graphics", 284),
@@ -52,41 +52,41 @@ DESKTOP_PROGRAMS = (
 )
 GAME = Program(4711, "game.exe", "graphics", 6850)
 LOOKING_GLASS = Program(6032, "looking-glass-client", "graphics", 148)
-OBS = Program(7718, "obs", "graphics", 402, _STREAM)
+OBS = Program(7718, "obs", "graphics", 402, _STREAMING)
 
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A simulated host: a line on what it shows, and the machine for a seed."""
+    """A scenario: a one-line summary, and the machine for a seed."""
 
     summary: str
     machine: Callable[[int], Machine]
 
 
 def gaming(seed: int) -> Machine:
-    """The guest card plays in ``win11``; the host's card shows and streams it."""
+    """The guest GPU runs a game in ``win11``; the host GPU displays and streams it."""
     host = DemoCard(
-        SECOND, RTX_3060, Scenes(_SHOWING, seed, 0.2), encode=Scenes(_LIVE, seed + 1, 0.15),
+        SECOND, RTX_3060, Scenes(_DISPLAY, seed, 0.2), encode=Scenes(_ENCODE, seed + 1, 0.15),
         programs=(*DESKTOP_PROGRAMS, LOOKING_GLASS, OBS), lanes=SECOND_LANES, seed=seed,
     )  # fmt: skip
     guest = DemoCard(FIRST, RTX_4090, _game(1, seed), programs=(GAME,))
-    tenants = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
-    return Machine(_ryzen(ON_VFIO), (guest, host), tenants)
+    domains = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
+    return Machine(_ryzen(ON_VFIO), (guest, host), domains)
 
 
 def desk(seed: int) -> Machine:
-    """Both cards on the host's driver, the guest's card idle and the guest shut off."""
-    return Machine(_ryzen(), (_resting(seed), _desktop_card(seed)), _at_rest(seed))
+    """Both cards on host drivers, the guest GPU idle, the guest shut off."""
+    return Machine(_ryzen(), (_idle_card(seed), _desktop_card(seed)), _idle_domains(seed))
 
 
-def on_vfio(seed: int) -> Machine:
-    """The guest's card waits on vfio-pci, asleep."""
+def idle_on_vfio(seed: int) -> Machine:
+    """The guest GPU sleeps on vfio-pci."""
     cards = (DemoCard(FIRST, RTX_4090, states=ASLEEP), _desktop_card(seed))
-    return Machine(_ryzen(ON_VFIO), cards, _at_rest(seed))
+    return Machine(_ryzen(ON_VFIO), cards, _idle_domains(seed))
 
 
 def bad_acs(seed: int) -> Machine:
-    """The guest's card in one group with the host's, a disk and a network card."""
+    """The guest GPU shares its group with the host GPU, a disk and a network card."""
     board = functions(PLX, boot_vga="0000:03:00.0")
     host = DemoCard(
         "0000:03:00.0", RTX_3060, Scenes(_DESKTOP, seed, 0.3), programs=DESKTOP_PROGRAMS,
@@ -98,7 +98,7 @@ def bad_acs(seed: int) -> Machine:
 
 
 def identical(seed: int) -> Machine:
-    """Two cards that only their addresses tell apart; one plays in the guest."""
+    """Two cards of one model, told apart only by address; one runs a game in the guest."""
     models = {
         FIRST: "10de:2484", FIRST_AUDIO: "10de:228b",
         SECOND: "10de:2484", SECOND_AUDIO: "10de:228b",
@@ -107,12 +107,12 @@ def identical(seed: int) -> Machine:
         DemoCard(FIRST, RTX_3070, _game(1, seed), programs=(GAME,)),
         _desktop_card(seed, RTX_3070),
     )
-    tenants = (_win11(True, seed), _debian_build())
-    return Machine(_ryzen(ON_VFIO, models), cards, tenants)
+    domains = (_win11(True, seed), _debian_build())
+    return Machine(_ryzen(ON_VFIO, models), cards, domains)
 
 
 def laptop(seed: int) -> Machine:
-    """The Intel GPU drives the display; the GeForce works, rests and falls asleep."""
+    """The Intel GPU drives the display; the GeForce works, idles and falls asleep."""
     states = Cycle((35, "up"), (40, "asleep"), (15, "up"))
     work = ((17, 0.62), (58, 0.0), (15, 0.62))
     runs = Cycle((20, "up"), (55, "down"), (15, "up"))
@@ -122,23 +122,23 @@ def laptop(seed: int) -> Machine:
         lanes=4, seed=seed,
     )  # fmt: skip
     board = functions(NOTEBOOK, boot_vga="0000:00:02.0")
-    tenants = (_win11(False, seed, memory_mib=8192), _debian_build())
+    domains = (_win11(False, seed, memory_mib=8192), _debian_build())
     facts = HostFacts("dash", "6.16.8-arch1-1", chassis=10)
-    return Machine(board, (_graphics(seed), geforce), tenants, "intel", facts)
+    return Machine(board, (_integrated_graphics(seed), geforce), domains, "intel", facts)
 
 
 def lost(seed: int) -> Machine:
-    """Like ``desk``, but the guest's card falls off the bus, and comes back."""
+    """Like ``desk``, but the guest GPU falls off the bus and comes back."""
     states = Cycle((20, "up"), (20, "lost"), (30, "gone"), (30, "up"))
-    return Machine(_ryzen(), (_resting(seed, states), _desktop_card(seed)), _at_rest(seed))
+    return Machine(_ryzen(), (_idle_card(seed, states), _desktop_card(seed)), _idle_domains(seed))
 
 
-def many(seed: int) -> Machine:
-    """8 GPUs, 256 functions in 96 groups, 100 domains: to measure with."""
+def crowd(seed: int) -> Machine:
+    """8 GPUs, 256 functions in 96 groups, 100 domains: for measuring."""
     gpus = [f"0000:{bus:02x}:00.0" for bus in range(1, 9)]
     audio = [f"0000:{bus:02x}:00.1" for bus in range(1, 9)]
-    lent: dict[str, str | None] = dict.fromkeys((*gpus[4:], *audio[4:]), "vfio-pci")
-    board = functions(crowd(), boot_vga=gpus[0], drivers=lent)
+    on_vfio: dict[str, str | None] = dict.fromkeys((*gpus[4:], *audio[4:]), "vfio-pci")
+    board = functions(server(), boot_vga=gpus[0], drivers=on_vfio)
     computing = ((60, 0.93), (12, 0.2), (70, 0.97), (8, 0.05), (30, 0.93))
     cards = [
         DemoCard(
@@ -148,7 +148,7 @@ def many(seed: int) -> Machine:
         )
         for n, gpu in enumerate(gpus)
     ]  # fmt: skip
-    tenants = [
+    domains = [
         DemoDomain(
             f"node-{n:02}", RUNNING if n < 60 else SHUT_OFF, 4, 8192, seed=seed + n,
             hostdevs=(gpus[4], audio[4]) if n == 0 else (),
@@ -157,18 +157,18 @@ def many(seed: int) -> Machine:
         )
         for n in range(100)
     ]  # fmt: skip
-    return Machine(board, tuple(cards), tuple(tenants), facts=HostFacts("rack", "6.12.48-amd64"))
+    return Machine(board, tuple(cards), tuple(domains), facts=HostFacts("rack", "6.12.48-amd64"))
 
 
 SCENARIOS = {
-    "gaming": Scenario("the guest has its card and plays", gaming),
-    "desk": Scenario("both cards on host drivers, the guest shut off", desk),
-    "idle": Scenario("the guest card waits on vfio-pci, no guest runs", on_vfio),
-    "bad-acs": Scenario("the guest card shares its IOMMU group with the host's devices", bad_acs),
+    "gaming": Scenario("a game runs in the guest, which has its card", gaming),
+    "desk": Scenario("both cards are on host drivers, the guest is shut off", desk),
+    "idle": Scenario("the guest GPU is on vfio-pci, no guest runs", idle_on_vfio),
+    "bad-acs": Scenario("the guest GPU shares its IOMMU group with devices of the host", bad_acs),
     "identical": Scenario("two cards of one model, one of them in the guest", identical),
-    "laptop": Scenario("Intel graphics, and a notebook GeForce that sleeps at times", laptop),
-    "lost": Scenario("a card falls off the bus, and comes back", lost),
-    "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", many),
+    "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),
+    "lost": Scenario("a card falls off the bus and comes back", lost),
+    "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
 }
 
 
@@ -180,7 +180,7 @@ def _ryzen(
 
 def _game(column: int, seed: int) -> Load:
     scenes = tuple((scene[0], scene[column]) for scene in _GAME)
-    return Scenes(scenes, seed + column, waver=0.05 if column == 1 else 0.15)
+    return Scenes(scenes, seed + column, jitter=0.05 if column == 1 else 0.15)
 
 
 def _desktop_card(seed: int, model: GpuModel = RTX_3060) -> DemoCard:
@@ -190,27 +190,27 @@ def _desktop_card(seed: int, model: GpuModel = RTX_3060) -> DemoCard:
     )  # fmt: skip
 
 
-def _graphics(seed: int) -> DemoCard:
-    """The processor's own graphics, which show the desktop."""
+def _integrated_graphics(seed: int) -> DemoCard:
+    """The CPU's own graphics, which drive the display."""
     return DemoCard("0000:00:02.0", IRIS_XE, Scenes(_DESKTOP, seed, 0.3), seed=seed + 2)
 
 
-def _resting(seed: int, states: Cycle = UP) -> DemoCard:
+def _idle_card(seed: int, states: Cycle = UP) -> DemoCard:
     return DemoCard(FIRST, RTX_4090, states=states, seed=seed + 1)
 
 
-def _at_rest(seed: int) -> tuple[DemoDomain, ...]:
+def _idle_domains(seed: int) -> tuple[DemoDomain, ...]:
     return (_win11(False, seed), _debian_build(), _fedora_ci(seed))
 
 
 def _win11(
-    plays: bool,
+    playing: bool,
     seed: int,
     hostdevs: tuple[str, ...] = (FIRST, FIRST_AUDIO),
     memory_mib: int = 16384,
 ) -> DemoDomain:
     return DemoDomain(
-        "win11", RUNNING if plays else SHUT_OFF, 8, memory_mib, hostdevs,
+        "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
     )  # fmt: skip
 
@@ -220,7 +220,7 @@ def _debian_build() -> DemoDomain:
 
 
 def _fedora_ci(seed: int) -> DemoDomain:
-    """A domain that starts for a while, again and again, by somebody else's hand."""
+    """A domain that something external starts and stops, again and again."""
     return DemoDomain(
         "fedora-ci", Cycle((45, "shut off"), (90, "running"), (105, "shut off")), 4, 4096,
         load=Scenes(((45, 0.0), (20, 0.35), (60, 0.94), (115, 0.0)), seed + 5),

@@ -1,18 +1,18 @@
-"""Swaps of the simulated host: who holds a card there, and how one moves, step by step.
+"""Swaps on the simulated host: its cards move step by step, as on a real one.
 
-The kernel of it takes its time for each step, as a real one does, and nothing goes wrong.
+Each step takes its time, and none fails.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
-from typing import Protocol
 
 from tui.host import HostError, NothingToRead, Wake
+from tui.host.demo.clock import Clock
 from tui.host.demo.holders import holders
 from tui.host.demo.machine import Machine
 from tui.model import (
@@ -35,20 +35,12 @@ STEP_S: dict[StepKind, float] = {
     "load": 0.3, "drivers": 0.2, "override": 0.1, "unbind": 0.9, "probe": 0.7, "power": 0.1,
     "node": 0.1, "nvml": 0.4,
 }  # fmt: skip
-"""Seconds that the steps take."""
-
-
-class Clock(Protocol):
-    """The part of the simulation's clock that is needed here."""
-
-    def seconds(self) -> float: ...
-
-    def call_at(self, seconds: float, call: Wake) -> object: ...
+"""Seconds that each kind of step takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A swap that began at ``began_s``, and the seconds after which each step ends."""
+    """A swap that began at ``began_s``; ``ends`` are the seconds from there to each step's end."""
 
     number: int
     direction: Direction
@@ -59,53 +51,53 @@ class _Move:
     ends: tuple[float, ...]
 
     def done(self, at: float) -> int:
-        """How many of its steps are done."""
+        """The number of steps done."""
         return sum(self.began_s + end <= at for end in self.ends)
 
     def drivers(self, at: float) -> dict[str, str | None]:
-        """The drivers of its functions as its steps have left them."""
-        found = {f.address: f.driver for f in self.functions}
-        homes = {f.address: _home(f) for f in self.functions}
+        """The driver of each function as the steps done so far left it."""
+        drivers = {f.address: f.driver for f in self.functions}
+        host_drivers = {f.address: _host_driver(f) for f in self.functions}
         for step in self.steps[: self.done(at)]:
             if step.address is not None and step.kind == "unbind":
-                found[step.address] = None
+                drivers[step.address] = None
             elif step.address is not None and step.kind == "probe":
-                found[step.address] = step.driver or homes[step.address]
-        return found
+                drivers[step.address] = step.driver or host_drivers[step.address]
+        return drivers
 
 
 class DemoSwaps:
-    """The swaps that the user has had done on a ``machine``; from any thread."""
+    """The swaps that the user ran on a ``machine``; safe from any thread."""
 
-    def __init__(self, machine: Machine, clock: Clock, now: Callable[[], datetime]) -> None:
-        self._machine, self._clock, self._now = machine, clock, now
+    def __init__(self, machine: Machine, clock: Clock) -> None:
+        self._machine, self._clock = machine, clock
         self._lock = threading.Lock()
         self._moves: list[_Move] = []
         self.wakes: set[Wake] = set()
 
     def machine(self, at: float) -> Machine:
-        """The machine with its functions on the drivers that they are on at a time."""
-        drivers = self._drivers(at)
-        return _moved(self._machine, tuple(sorted(drivers.items()))) if drivers else self._machine
+        """The machine with each function on the driver it has at a time."""
+        drivers = tuple(sorted(self._drivers(at).items()))
+        return _with_drivers(self._machine, drivers) if drivers else self._machine
 
     def _drivers(self, at: float) -> dict[str, str | None]:
         with self._lock:
             moves = list(self._moves)
-        found: dict[str, str | None] = {}
+        drivers: dict[str, str | None] = {}
         for move in moves:
-            found |= move.drivers(at)
-        return found
+            drivers |= move.drivers(at)
+        return drivers
 
     def last(self) -> Swap:
-        """The last one, as a journal would tell it. Raises ``NothingToRead``."""
+        """The last swap, as the journal records one. Raises ``NothingToRead`` if there is none."""
         at = self._clock.seconds()
         with self._lock:
             if not self._moves:
-                raise NothingToRead("no card was moved on the simulated host")
+                raise NothingToRead("no card has been moved on the simulated host")
             move = self._moves[-1]
         count = len(move.steps)
         done = move.done(at)
-        began = self._now() - timedelta(seconds=at - move.began_s)
+        began = self._clock.now() - timedelta(seconds=at - move.began_s)
         elapsed = ([0.0, *move.ends])[min(done, count)]
         return Swap(
             id=f"demo-{move.number}",
@@ -123,7 +115,7 @@ class DemoSwaps:
         for wake in tuple(self.wakes):
             wake()
 
-    # --- who asks for one ---
+    # --- the mover protocol ---
 
     unavailable_reason = None
     needs_terminal = False
@@ -134,15 +126,15 @@ class DemoSwaps:
         inventory: Inventory = self.machine(at).inventory(at)
         gpu = assess(Snapshot(pci=inventory)).gpu(address)
         if gpu is None or direction not in ("bind", "unbind"):
-            raise HostError("the simulated host knows bind and unbind of its own cards only")
-        todo = steps(gpu, "bind" if direction == "bind" else "unbind")
+            raise HostError("the simulated host can bind and unbind its own cards only")
+        planned = steps(gpu, "bind" if direction == "bind" else "unbind")
         ends: list[float] = []
-        for step in todo:
+        for step in planned:
             ends.append((ends[-1] if ends else 0.0) + STEP_S[step.kind])
         with self._lock:
             move = _Move(
                 len(self._moves) + 1, "bind" if direction == "bind" else "unbind", address,
-                gpu.functions, todo, at, tuple(ends),
+                gpu.functions, planned, at, tuple(ends),
             )  # fmt: skip
             self._moves.append(move)
         for end in ends:
@@ -150,10 +142,10 @@ class DemoSwaps:
         self._wake()
         return f"demo-{move.number}"
 
-    # --- who looks closer ---
+    # --- the inspector protocol ---
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        """The programs on a card that is with the host."""
+        """The processes that hold a card bound to a host driver."""
         at = self._clock.seconds()
         return holders(self.machine(at), at, addresses)
 
@@ -163,7 +155,7 @@ class DemoSwaps:
 
 
 class DemoJournal:
-    """The source that tells of them."""
+    """The source that reads the last swap."""
 
     def __init__(self, swaps: DemoSwaps) -> None:
         self._swaps = swaps
@@ -182,16 +174,16 @@ class DemoJournal:
 
 
 @lru_cache(maxsize=64)
-def _moved(machine: Machine, drivers: tuple[tuple[str, str | None], ...]) -> Machine:
-    known: Mapping[str, str | None] = dict(drivers)
+def _with_drivers(machine: Machine, drivers: tuple[tuple[str, str | None], ...]) -> Machine:
+    by_address: Mapping[str, str | None] = dict(drivers)
     functions = tuple(
-        replace(f, driver=known[f.address]) if f.address in known else f for f in machine.functions
+        replace(f, driver=by_address.get(f.address, f.driver)) for f in machine.functions
     )
     return replace(machine, functions=functions)
 
 
-def _home(function: PciFunction) -> str:
-    """The driver that the simulated kernel has for a function."""
+def _host_driver(function: PciFunction) -> str:
+    """The host driver that the simulated kernel binds to a function."""
     by_class = {"0403": "snd_hda_intel", "0c03": "xhci_hcd", "0c80": "nvidia-gpu"}
     by_vendor = {"10de": "nvidia", "1002": "amdgpu", "8086": "i915"}
     return by_class.get(function.class_code[:4]) or by_vendor.get(function.vendor, "none")

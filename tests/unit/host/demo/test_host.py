@@ -1,4 +1,4 @@
-"""The simulated host: believable, the same for the same clock, and breakable on purpose."""
+"""The simulated host is believable, and reads the same for the same clock."""
 
 from __future__ import annotations
 
@@ -10,18 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.demo import HeldClock
 from tui.host import Host, HostError
-from tui.host.demo.host import (
-    SCENARIOS,
-    Fault,
-    Hang,
-    HeldClock,
-    RealClock,
-    UnknownScenario,
-    Unreachable,
-    demo_host,
-)
-from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, SourceName, Vitals
+from tui.host.demo.clock import RealClock
+from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
+from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Vitals
 from tui.model.requests import SwapRequest
 from tui.rules.view import assess
 
@@ -109,8 +102,8 @@ def test_sysfs_and_nvml_agree_on_the_link(scenario: str) -> None:
     for reading in host.nvml.read().cards:
         seen = vitals.of(reading.address)
         assert seen is not None and seen.link is not None
-        told = (reading.metrics.pcie_gen, reading.metrics.pcie_width)
-        assert told == (seen.link.generation, seen.link.width)
+        read = (reading.metrics.pcie_gen, reading.metrics.pcie_width)
+        assert read == (seen.link.generation, seen.link.width)
 
 
 @scenarios
@@ -136,7 +129,7 @@ def test_hostdevs_are_functions_of_the_host(scenario: str) -> None:
 
 
 @scenarios
-def test_it_says_that_it_is_simulated(scenario: str) -> None:
+def test_the_banner_says_that_it_is_simulated(scenario: str) -> None:
     assert at(scenario, 0).banner == f"Simulated host: {scenario}"
 
 
@@ -158,7 +151,7 @@ def test_hosts_made_at_different_times_on_one_clock_read_the_same() -> None:
     assert snapshot(early) == snapshot(demo_host("gaming", clock=clock))
 
 
-# --- values stay within what a card has ---------------------------------------
+# --- values stay within a card's limits ---------------------------------------
 
 
 def numbers(reading: CardReading) -> Iterator[tuple[float, float, float]]:
@@ -204,7 +197,7 @@ def test_readings_stay_within_bounds(scenario: str, seconds: float, seed: int) -
 
 
 @given(st.floats(0, 5000, allow_nan=False))
-def test_numbers_come_as_nvidia_smi_prints_them(seconds: float) -> None:
+def test_numbers_have_the_precision_of_nvidia_smi(seconds: float) -> None:
     reading = card(at("gaming", seconds), HOST_CARD)
     assert reading is not None
     m = reading.metrics
@@ -221,7 +214,7 @@ def test_temperature_and_memory_move_slowly(seconds: float) -> None:
     assert abs((one.metrics.mem_used_mib or 0) - (two.metrics.mem_used_mib or 0)) <= 150
 
 
-# --- what each scenario is there for ------------------------------------------
+# --- what each scenario shows ------------------------------------------
 
 
 def test_gaming_has_the_card_in_the_guest() -> None:
@@ -273,7 +266,7 @@ def test_identical_cards_differ_in_address_only() -> None:
     assert (one.driver, two.driver) == ("vfio-pci", "nvidia")
 
 
-def test_laptop_card_sleeps_at_times_and_is_then_not_read() -> None:
+def test_the_laptop_card_sleeps_at_times_and_is_not_read_then() -> None:
     awake, asleep = at("laptop", 5), at("laptop", 50)
     assert card(awake, GUEST_CARD) is not None
     with pytest.raises(HostError, match="asleep"):
@@ -286,7 +279,7 @@ def test_laptop_card_sleeps_at_times_and_is_then_not_read() -> None:
     assert [g.driver for g in asleep.pci.read().gpus] == ["i915", "nvidia"]
 
 
-def test_crowd_is_one() -> None:
+def test_crowd_is_large() -> None:
     taken = snapshot(at("crowd", 0))
     assert isinstance(taken.pci, Inventory) and isinstance(taken.guests, Guests)
     sizes = (
@@ -301,8 +294,8 @@ def test_crowd_is_one() -> None:
 # --- a card falls off the bus -------------------------------------------------
 
 
-def told(host: Host) -> tuple[str, ...]:
-    """What each source says of the card of ``lost``."""
+def card_state(host: Host) -> tuple[str, ...]:
+    """What each source reports about the card of ``lost``."""
     reading = card(host, GUEST_CARD)
     vitals: Vitals = host.vitals.read()
     functions = host.pci.read().functions
@@ -319,7 +312,7 @@ def test_lost_card_fails_goes_and_comes_back_again_and_again() -> None:
     timeline = {}
     for seconds in (0, 19, 20, 39, 40, 69, 70, 119, 120, 140):
         clock.advance(seconds - clock.seconds())
-        timeline[seconds] = told(host)
+        timeline[seconds] = card_state(host)
     up, lost, gone = ("read", "there", "2"), ("lost", "there", "2"), ("unlisted", "gone", "0")
     assert timeline == {
         0: up, 19: up, 20: lost, 39: lost, 40: gone, 69: gone, 70: up, 119: up, 120: lost, 140: gone
@@ -355,7 +348,7 @@ def test_domain_events_wake_when_a_domain_starts_or_stops() -> None:
     assert seen == [(45, "running"), (135, "shut off")]
 
 
-def test_an_inventory_that_does_not_change_wakes_nobody() -> None:
+def test_an_unchanged_inventory_wakes_nobody() -> None:
     clock = HeldClock()
     host = demo_host("gaming", clock=clock)
     woken: list[float] = []
@@ -367,7 +360,7 @@ def test_an_inventory_that_does_not_change_wakes_nobody() -> None:
 # --- clocks -------------------------------------------------------------------
 
 
-def test_held_clock_stands_until_it_is_moved() -> None:
+def test_the_held_clock_stands_still_until_advanced() -> None:
     clock = HeldClock()
     began = clock.now()
     assert (clock.seconds(), clock.now()) == (0, began)
@@ -376,7 +369,7 @@ def test_held_clock_stands_until_it_is_moved() -> None:
     assert began.tzinfo is not None
 
 
-def test_held_clock_calls_in_order_and_not_what_was_cancelled() -> None:
+def test_the_held_clock_calls_in_order_and_skips_cancelled_calls() -> None:
     clock = HeldClock()
     called: list[tuple[str, float]] = []
     clock.call_at(3, lambda: called.append(("late", clock.seconds())))
@@ -387,7 +380,7 @@ def test_held_clock_calls_in_order_and_not_what_was_cancelled() -> None:
     assert called == [("early", 1), ("late", 3)]
 
 
-def test_real_clock_calls_from_a_thread_that_keeps_nobody() -> None:
+def test_the_real_clock_calls_from_a_daemon_thread() -> None:
     clock = RealClock()
     made = threading.Event()
     daemons: list[bool] = []
@@ -401,7 +394,7 @@ def test_real_clock_calls_from_a_thread_that_keeps_nobody() -> None:
     assert daemons == [True]
 
 
-def test_real_clock_does_not_call_what_was_cancelled() -> None:
+def test_the_real_clock_skips_cancelled_calls() -> None:
     clock = RealClock()
     called, later = threading.Event(), threading.Event()
     clock.call_at(clock.seconds() + 0.05, called.set)()
@@ -413,38 +406,12 @@ def test_real_clock_does_not_call_what_was_cancelled() -> None:
 # --- what can go wrong --------------------------------------------------------
 
 
-def test_unknown_scenario_names_those_that_there_are() -> None:
+def test_an_unknown_scenario_lists_the_known_ones() -> None:
     with pytest.raises(UnknownScenario) as caught:
         demo_host("raining\x1b[31m")
     sentence = str(caught.value)
     assert "raining" in sentence and "\x1b" not in sentence
     assert [name for name in SCENARIOS if name not in sentence] == []
-
-
-def test_a_fault_breaks_its_own_source_and_fixes() -> None:
-    faults: dict[SourceName, Fault] = {"guests": Unreachable("libvirtd does not run; start it")}
-    host = demo_host("gaming", clock=HeldClock(), faults=faults)
-    with pytest.raises(HostError, match=r"^libvirtd does not run; start it$"):
-        host.guests.read()
-    assert host.pci.read().gpus
-    del faults["guests"]
-    assert host.guests.read().domains
-
-
-def test_a_source_hangs_until_its_event_is_set() -> None:
-    release, done = threading.Event(), threading.Event()
-    host = demo_host("gaming", clock=HeldClock(), faults={"nvml": Hang(release)})
-
-    def read() -> None:
-        host.nvml.read()
-        done.set()
-
-    reader = threading.Thread(target=read, daemon=True)
-    reader.start()
-    assert not done.wait(0.05)
-    release.set()
-    assert done.wait(PATIENCE)
-    reader.join(PATIENCE)
 
 
 # --- swaps --------------------------------------------------------------------
@@ -492,12 +459,12 @@ def test_another_reading_of_the_same_host_sees_its_swaps() -> None:
     assert woken != []
 
 
-def test_who_uses_a_card_with_the_host_is_a_holder() -> None:
+def test_programs_on_a_card_of_the_host_are_holders() -> None:
     host = demo_host("desk", clock=HeldClock())
     assert {h.name for h in host.inspector.holders([HOST_CARD]).holders} >= {"Xorg", "firefox"}
     assert host.inspector.holders([GUEST_CARD]).holders == ()
 
 
-def test_it_moves_no_card_that_is_not_there() -> None:
+def test_a_missing_card_cannot_be_moved() -> None:
     with pytest.raises(HostError, match="its own cards only"):
         demo_host("desk", clock=HeldClock()).mover.begin(SwapRequest("bind", "0000:ff:00.0"))
