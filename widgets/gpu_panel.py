@@ -141,10 +141,10 @@ def gpu_lines(
 def owner_line(gpu: Gpu, width: int, glyphs: Glyphs, where: Span = NO_ORIGIN) -> Line:
     """Who has the card and by which driver on the left; on the right where its readings come
     from, else its power state."""
-    kind, _, name = gpu.owner.partition(":")
+    kind = gpu.owner.kind
     tone: Tone = "accent" if kind == "guest" else OWNER_TONES.get(kind, "text")
     words = {
-        "guest": f"in guest {name}",
+        "guest": f"in guest {gpu.owner.guest}",
         "host": "host",
         "vfio": "free for a guest",
         "none": "no driver",
@@ -229,7 +229,7 @@ def _remark_lines(reading: CardReading, width: int) -> list[Line]:
 def _quiet_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
     """A card without readings: why, and all that sysfs still knows that ``height`` has room for."""
     lost = gpu.reading.lost if gpu.reading else None
-    tone: Tone = "bad" if lost or gpu.owner == "stuck" else "dim"
+    tone: Tone = "bad" if lost or gpu.owner.kind == "stuck" else "dim"
     lines = wrap(lost or gpu.no_reading or "", width, tone)
     function = gpu.function
     now = link(gpu.vitals.link if gpu.vitals else None)
@@ -273,7 +273,7 @@ def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
     left = line(
         Span(f"{short(gpu.address)}  ", "label"),
         f"{model_name(gpu.function.name)}  ",
-        Span(gpu.owner, "dim"),
+        Span(str(gpu.owner), "dim"),
         Span(f"  {where.text}" if where.text else "", where.tone),
     )
     right = line(

@@ -64,6 +64,7 @@ from tui.model.machine import (
     slot_of,
 )
 from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
+from tui.model.owner import Owner, OwnerKind
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.sentences import listed
 from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
@@ -156,6 +157,8 @@ __all__ = [
     "NvidiaModel",
     "NvidiaModule",
     "NvmlReading",
+    "Owner",
+    "OwnerKind",
     "PciFunction",
     "Plan",
     "PowerControl",

@@ -20,6 +20,7 @@ from tui.model.machine import (
     Unavailable,
     Vitals,
 )
+from tui.model.owner import Owner
 from tui.model.swaps import Swap
 
 NOT_READ_YET = Unavailable("not read yet")
@@ -110,9 +111,7 @@ class Viability:
 class Gpu:
     """A GPU with all that is known of it now.
 
-    ``owner`` is ``host``, ``vfio``, ``guest:<name>``, ``none``, ``moving``,
-    ``stuck`` or, where the driver could not be read, ``unknown``; the name is for the eye, and
-    ``guest_uuid`` tells which guest it is.
+    The guest's name in ``owner`` is for display only; ``guest_uuid`` identifies the guest.
     ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
     or leave. ``half_bound``: its functions are with different sides (host, VFIO, nobody), and
     no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it,
@@ -123,7 +122,7 @@ class Gpu:
     function: PciFunction
     companions: tuple[PciFunction, ...]
     role: Role
-    owner: str
+    owner: Owner
     viability: Viability
     nvidia: NvidiaModel | None = None
     vitals: CardVitals | None = None

@@ -18,10 +18,10 @@ def why_not(direction: Direction, view: HostView) -> str | None:
 
 
 def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
-    if gpu.owner == "stuck":
+    if gpu.owner.kind == "stuck":
         return gpu.no_reading or "the card is stuck"
-    if gpu.owner.startswith("guest:"):
-        return f"“{gpu.owner.removeprefix('guest:')}” runs with the card: shut it down first"
+    if gpu.owner.guest is not None:
+        return f"“{gpu.owner.guest}” runs with the card: shut it down first"
     where = already(gpu, direction)
     return f"the card is {where} already" if where else None
 

@@ -24,10 +24,10 @@ SLEEP_FAILED = "its runtime power management failed: it may be asleep, so it is 
 def movable(gpu: Gpu) -> Check:
     """swap.movable: the kernel is not busy with the card."""
     address = gpu.address
-    if gpu.owner in ("stuck", "moving"):
-        return Check(MOVABLE, address, "fail", gpu.no_reading or f"the card is {gpu.owner}",
+    if gpu.owner.kind in ("stuck", "moving"):
+        return Check(MOVABLE, address, "fail", gpu.no_reading or f"the card is {gpu.owner.kind}",
                      _when_busy(gpu))  # fmt: skip
-    if gpu.owner == "unknown":
+    if gpu.owner.kind == "unknown":
         return Check(MOVABLE, address, "unknown", "the driver of the card cannot be read")
     dark = [f.address for f in gpu.companions if "driver" in f.unreadable]
     if dark:
@@ -36,7 +36,7 @@ def movable(gpu: Gpu) -> Check:
 
 
 def _when_busy(gpu: Gpu) -> str:
-    if gpu.owner == "moving":
+    if gpu.owner.kind == "moving":
         return "wait until the kernel is done with it"
     return ("end what uses the card (`vfiotop status --json` lists its holders); where that does "
             "not free it, only a reboot does")  # fmt: skip
@@ -53,7 +53,7 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
             f"its {swap.direction} was interrupted{_sides(gpu) if gpu.half_bound else ''}",
             "`vfiotop recover --finish` or `vfiotop recover --undo`",
         )  # fmt: skip
-    if gpu.owner == "moving":
+    if gpu.owner.kind == "moving":
         return Check(HALF_BOUND, gpu.address, "pass", "it is being moved")
     if gpu.half_bound:
         return Check(
@@ -84,13 +84,13 @@ def _one_side(gpu: Gpu, view: HostView) -> str:
     """What brings it together. A card that no guest may have goes nowhere but home."""
     word = shlex.quote(gpu.address)
     home = f"`vfiotop unbind {word}` gives it back to the host"
-    if gpu.owner == "stuck":
+    if gpu.owner.kind == "stuck":
         return _when_busy(gpu)
     if _goes_home_only(gpu, view):
         return home
     first = ""
-    if gpu.owner.startswith("guest:"):
-        first = f"shut down {gpu.owner.removeprefix('guest:')} first; then "
+    if gpu.owner.guest is not None:
+        first = f"shut down {gpu.owner.guest} first; then "
     return f"{first}`vfiotop bind {word}` finishes it, {home}"
 
 

@@ -51,7 +51,7 @@ def _doubt(holders: Holders | Unavailable | None) -> str | None:
 
 
 def _rows(gpu: Gpu, found: tuple[Holder, ...]) -> Iterator[CardUser]:
-    guest = gpu.owner.removeprefix("guest:") if gpu.owner.startswith("guest:") else None
+    guest = gpu.owner.guest
     if guest is not None and not any(_has_it_all(holder) for holder in found):
         # libvirt tells who has it, also to those who may not look into QEMU.
         yield _guest(guest, None, ("the whole card",))

@@ -100,7 +100,7 @@ def _card(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield r465.sriov(gpu, readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
     yield holder_checks.check(
-        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner
+        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner.guest
     )
 
 

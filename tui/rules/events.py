@@ -208,7 +208,7 @@ def _cards(before: HostView, after: HostView) -> Iterator[Change]:
             yield from _stuck(was, now)
         if guests:
             yield from _owner(was, now)
-        stays = not {was.owner, now.owner} & {"moving", "stuck"}
+        stays = not {was.owner.kind, now.owner.kind} & {"moving", "stuck"}
         if nvml and stays and was.function.driver == now.function.driver:
             yield from _reading(was, now)
         yield from _sleep(_status(was), now)
@@ -229,9 +229,9 @@ def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:
 
 def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
     """Whether a driver's removal hangs, as soon as that is known."""
-    if now.owner == "stuck" != was.owner:
+    if now.owner.kind == "stuck" != was.owner.kind:
         yield Change(now.address, now.no_reading or "stuck", "bad")
-    elif was.owner == "stuck" != now.owner:
+    elif was.owner.kind == "stuck" != now.owner.kind:
         yield Change(now.address, "no longer stuck", "good")
 
 
@@ -241,9 +241,9 @@ def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
     if before == after:
         return
     if before:
-        yield Change(now.address, f"released by {was.owner.removeprefix('guest:')}", "info")
+        yield Change(now.address, f"released by {was.owner.guest or was.owner}", "info")
     if after:
-        yield Change(now.address, f"in use by {now.owner.removeprefix('guest:')}", "info")
+        yield Change(now.address, f"in use by {now.owner.guest or now.owner}", "info")
 
 
 def _user(gpu: Gpu) -> str | int | None:

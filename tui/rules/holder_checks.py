@@ -32,12 +32,12 @@ def check(
     moves: Sequence[str],
     reading: Holders | Unavailable,
     module: NvidiaModule | None = None,
-    owner: str = "",
+    guest: str | None = None,
 ) -> Check:
-    """Whether nothing keeps the functions ``moves`` of the GPU at ``address``. A guest that
-    is its ``owner`` has it rightly."""
-    if owner.startswith("guest:"):
-        return Check(ID, address, "pass", f"in use by its guest {owner.removeprefix('guest:')}")
+    """Whether nothing keeps the functions ``moves`` of the GPU at ``address``. The ``guest``
+    that has the card may have it."""
+    if guest is not None:
+        return Check(ID, address, "pass", f"in use by its guest {guest}")
     if isinstance(reading, Unavailable):
         return Check(ID, address, "unknown", reading.reason)
     found = reading.of(moves)

@@ -179,15 +179,15 @@ def sriov(gpu: Gpu, readiness: Readiness) -> Check:
 def two_gpus(gpu: Gpu, view: HostView) -> Check:
     """host.two-gpus: another card stays with the host."""
     others = [other for other in view.gpus if other.address not in gpu.viability.moves]
-    rest = [other for other in others if other.owner == "host"]
+    rest = [other for other in others if other.owner.kind == "host"]
     if rest:
         return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
-    dark = [other for other in others if other.owner == "unknown"]
+    dark = [other for other in others if other.owner.kind == "unknown"]
     if dark:
         return Check(
             "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
         )
-    idle = [o for o in others if o.function.driver is not None and o.owner in ("vfio", "none")]
+    idle = [o for o in others if o.function.driver is not None and o.owner.kind in ("vfio", "none")]
     where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
     home = f", as `vfiotop unbind {shlex.quote(idle[0].address)}` does" if idle else ""
     return Check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import Domain, PciFunction, Removal, Role, by_uuid, meant, on_vfio, side
+from tui.model import Domain, Owner, PciFunction, Removal, Role, by_uuid, meant, on_vfio, side
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,25 +65,24 @@ def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
     return next((d for d in domains if d.active and gpu.address in d.functions), None)
 
 
-def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> str:
-    """Who has a card: ``host``, ``vfio``, ``guest:<name>``, ``none`` (pci-stub and uio
-    too: the host can do nothing with a card on these), ``moving`` or ``stuck`` while its driver
-    lets go of it, or ``unknown`` where the driver cannot be read."""
+def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None = None) -> Owner:
+    """The owner of a card, as far as its driver and the domains tell. A card on pci-stub or uio
+    has owner ``none``: the host cannot use it."""
     if removal is not None:
-        return "stuck" if removal.stuck else "moving"
+        return Owner("stuck" if removal.stuck else "moving")
     if "driver" in gpu.unreadable:
-        return "unknown"
+        return Owner("unknown")
     whose = side(gpu.driver)
     if whose != "vfio":
-        return "host" if whose == "host" else "none"
+        return Owner("host" if whose == "host" else "none")
     guest = holder(gpu, domains)
-    return "vfio" if guest is None else f"guest:{guest.name}"
+    return Owner("vfio") if guest is None else Owner("guest", guest.name)
 
 
 def _host_gpu(gpus: tuple[PciFunction, ...], guest: str | None) -> PciFunction | None:
     rest = [gpu for gpu in gpus if gpu.address != guest]
     boot = next((gpu for gpu in rest if gpu.boot_vga), None)
-    return boot or next((gpu for gpu in rest if owner(gpu, ()) == "host"), None)
+    return boot or next((gpu for gpu in rest if owner(gpu, ()).kind == "host"), None)
 
 
 def _named(domains: Iterable[Domain]) -> set[str]:

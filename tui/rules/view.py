@@ -25,6 +25,7 @@ from tui.model import (
     Inventory,
     NvidiaModule,
     NvmlReading,
+    Owner,
     PciFunction,
     Reading,
     Removal,
@@ -174,9 +175,9 @@ def _gpu(
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
     whose = _owner(function, domains, card, snapshot.vitals, moved_by)
-    if whose == "vfio" and has_it is not None:
-        whose = f"guest:{has_it.name if isinstance(has_it, Domain) else vfio_users.by_name(has_it)}"
-    is_its = whose.startswith("guest:")
+    if whose.kind == "vfio" and has_it is not None:
+        name = has_it.name if isinstance(has_it, Domain) else vfio_users.by_name(has_it)
+        whose = Owner("guest", name)
     return Gpu(
         function=function,
         companions=others,
@@ -189,7 +190,7 @@ def _gpu(
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
         half_bound=moved_by is None and apart(function, others),
-        guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
+        guest_uuid=has_it.uuid if whose.kind == "guest" and isinstance(has_it, Domain) else None,
         taken_by=has_it if isinstance(has_it, Holder) else None,
         may_be_taken=has_it is None and vfio_users.may_be(function, card),
     )
@@ -229,14 +230,14 @@ def _owner(
     card: CardVitals | None,
     vitals: Vitals | Unavailable,
     moved_by: Swap | None,
-) -> str:
+) -> Owner:
     """Without vitals a card that has no driver may be one that a driver is letting go of."""
     if moved_by is not None:
-        return "stuck" if moved_by.stuck else "moving"
+        return Owner("stuck" if moved_by.stuck else "moving")
     found = owner(function, domains, card.removal if card else None)
     lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
     leaving = function.driver is None and lost and function.vendor == NVIDIA
-    return "unknown" if found == "none" and leaving else found
+    return Owner("unknown") if found.kind == "none" and leaving else found
 
 
 def _reading(

@@ -132,5 +132,5 @@ def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
     if plan.unbinds:
         yield holder_checks.check(
-            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner
+            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner.guest
         )

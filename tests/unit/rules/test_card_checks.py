@@ -340,7 +340,7 @@ def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
     assert check.fix is not None
     assert ("reboot" in check.fix) is stuck
     view: HostView = assess(found)
-    assert [gpu.owner for gpu in view.gpus if gpu.address == CARD] == [
+    assert [str(gpu.owner) for gpu in view.gpus if gpu.address == CARD] == [
         "stuck" if stuck else "moving"
     ]
 

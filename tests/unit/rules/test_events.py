@@ -91,7 +91,7 @@ def test_a_removal_that_hangs_and_ends() -> None:
     assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
     silent = replace(unbound(None), vitals=Unavailable("no answer since 12:00:00"))
     assert "no longer stuck" not in {text for _, text, _ in told(unbound(stuck), silent)}
-    assert [gpu.owner for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
+    assert [str(gpu.owner) for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
 
 
 def test_what_helps_against_a_hang_depends_on_the_driver() -> None:

@@ -52,7 +52,7 @@ def test_the_guest_tells_of_its_card() -> None:
     view = assess(gaming(says(CARD)))
     gpu = view.guest_gpu
     assert gpu is not None and gpu.reading is not None
-    assert (gpu.owner, gpu.no_reading) == ("guest:win11", None)
+    assert (str(gpu.owner), gpu.no_reading) == ("guest:win11", None)
     reading = gpu.reading
     assert (reading.address, reading.source, reading.metrics.util_pct) == (GUEST, "guest-agent", 97)
     assert reading.taken_at == NOON - timedelta(seconds=3)
@@ -105,7 +105,7 @@ def test_two_alike_cards_in_one_guest_are_not_told_apart() -> None:
     )
     both = domain("win11", "02:00.0", "03:00.0", state="running", agent=True)
     view = assess(snapshot(pci, [both], agent=says(CARD)))
-    assert {gpu.no_reading for gpu in view.gpus if gpu.owner.startswith("guest:")} == {
+    assert {gpu.no_reading for gpu in view.gpus if gpu.owner.kind == "guest"} == {
         "two alike cards are in the guest: which is which is not known"
     }
 

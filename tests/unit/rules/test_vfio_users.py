@@ -84,7 +84,7 @@ SEEN = Holders((QEMU,))
 def test_a_card_that_a_process_has_open_is_its_guests() -> None:
     seen = view(at=vitals(users=SEEN)).gpu(SECOND)
     assert seen is not None
-    assert (seen.owner, seen.guest_uuid, seen.taken_by) == ("guest:plain", None, QEMU)
+    assert (str(seen.owner), seen.guest_uuid, seen.taken_by) == ("guest:plain", None, QEMU)
     assert "“plain” (qemu-system-x86, pid 4711), of which libvirt does not" in (
         seen.no_reading or ""
     )
@@ -93,14 +93,14 @@ def test_a_card_that_a_process_has_open_is_its_guests() -> None:
 def test_one_without_a_name_is_called_like_its_process() -> None:
     seen = view(at=vitals(users=Holders((NAMELESS,)))).gpu(SECOND)
     assert seen is not None
-    assert seen.owner == "guest:cloud-hyperviso"
+    assert str(seen.owner) == "guest:cloud-hyperviso"
 
 
 def test_what_a_process_maps_of_another_node_is_no_card_of_its_guest() -> None:
     other = replace(QEMU, what="/dev/dri/card1")
     seen = view(at=vitals(users=Holders((other,)))).gpu(SECOND)
     assert seen is not None
-    assert (seen.owner, seen.taken_by) == ("vfio", None)
+    assert (str(seen.owner), seen.taken_by) == ("vfio", None)
 
 
 def test_a_second_guest_is_refused_and_the_process_named() -> None:
@@ -137,7 +137,7 @@ def test_a_process_that_has_a_domains_card_is_that_domain() -> None:
     both = Holders((QEMU, replace(QEMU, address=FIRST, what="/dev/vfio/2")))
     seen = view(WIN11, at=vitals(users=both)).gpu(SECOND)
     assert seen is not None
-    assert (seen.owner, seen.guest_uuid, seen.taken_by) == ("guest:win11", "uuid-win11", None)
+    assert (str(seen.owner), seen.guest_uuid, seen.taken_by) == ("guest:win11", "uuid-win11", None)
     assert rule(WIN11, at=vitals(users=both)).verdict == "pass"
 
 
@@ -204,7 +204,7 @@ def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
     seen = view(share, pci=cards("nvidia"))
     gpu = seen.gpu(SECOND)
     assert gpu is not None
-    assert (gpu.owner, gpu.guest_uuid) == ("host", None)
+    assert (str(gpu.owner), gpu.guest_uuid) == ("host", None)
     assert preflight.no_guest(gpu, seen, guests(share)).verdict == "fail"
     assert r465.one_vm(seen.gpus, guests(share, WIN11)).verdict == "fail"
 
@@ -225,7 +225,7 @@ def test_a_share_that_a_process_has_counts_too() -> None:
     seen = Vitals((on_nvidia[0], replace(on_nvidia[1], users=SEEN)))
     gpu = view(pci=shared, at=seen).gpu(SECOND)
     assert gpu is not None
-    assert (gpu.owner, gpu.taken_by) == ("host", QEMU)
+    assert (str(gpu.owner), gpu.taken_by) == ("host", QEMU)
     assert rule(coming=True, pci=shared, at=seen).verdict == "fail"
     assert rule(coming=True, pci=shared, at=unseen).verdict == "unknown"
     assert vfio_users.to_look_at(snapshot(shared, vitals=unseen)) == (FIRST, SECOND)
@@ -294,7 +294,7 @@ def test_a_reading_for_a_command_looks_who_has_an_open_card() -> None:
     assert looks.asked[0] == (FIRST, SECOND)
     second = fresh.view.gpu(SECOND)
     assert second is not None
-    assert second.owner == "guest:plain"
+    assert str(second.owner) == "guest:plain"
 
 
 def test_it_does_not_where_all_is_known() -> None:
@@ -309,7 +309,7 @@ def test_where_nobody_can_look_it_is_not_known() -> None:
         NoInspector().holders([])
     second = examine_once(host(vitals(), NoInspector()), Choice(FIRST)).view.gpu(SECOND)
     assert second is not None
-    assert (second.owner, second.may_be_taken) == ("vfio", True)
+    assert (str(second.owner), second.may_be_taken) == ("vfio", True)
 
 
 def test_a_snapshot_without_devices_has_nobody_to_look_at() -> None:

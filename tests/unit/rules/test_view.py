@@ -55,7 +55,7 @@ def test_a_whole_host() -> None:
     assert view.problems == ()
     assert (view.iommu_enabled, view.iommu_kind, view.iommu_groups) == (True, "intel", 3)
     assert (view.libvirt_uri, view.libvirt_version) == ("qemu:///system", "11.3.0")
-    assert [(g.address, g.role, g.owner) for g in view.gpus] == [
+    assert [(g.address, g.role, str(g.owner)) for g in view.gpus] == [
         (GUEST, "guest", "guest:win11"), (HOST, "host", "host"),
     ]  # fmt: skip
     assert view.gpus[0].nvidia == NvidiaModel("Ada", "geforce", "desktop")
