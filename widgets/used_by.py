@@ -45,7 +45,7 @@ class Column:
 def used_by_lines(users: CardUsers, width: int) -> Rows:
     """The heading, a row for each user, and what is not known."""
     lines = [line(Span("Used by", "accent")), *(_table(users.rows, width) if users.rows else ())]
-    if users.looking:
+    if users.pending:
         lines += wrap(LOOKING, width, "dim")
     elif users.doubt:
         lines += wrap(users.doubt, width, "warn")
@@ -156,7 +156,7 @@ def _pid(user: CardUser) -> str:
 
 
 def _has(user: CardUser) -> str:
-    return ", ".join(user.has) or DASH
+    return ", ".join(user.resources) or DASH
 
 
 def _memory(mib: float | None, tone: Tone) -> Line:

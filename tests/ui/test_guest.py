@@ -101,7 +101,7 @@ async def test_a_bind_that_failed_starts_nothing(state: SwapState, word: str) ->
         await until(pilot, lambda: "is bound first" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        ended = replace(SWAP, state=state, runner=False, message="Xorg has it")
+        ended = replace(SWAP, state=state, runner_alive=False, message="Xorg has it")
         rig.swap.put(ended)
         words = f"{word}: Xorg has it; win11 was not started"
         # What was interrupted is offered to be recovered, on a screen of its own.
@@ -118,7 +118,7 @@ LOST: tuple[tuple[str, tuple[Swap | HostError, ...], str], ...] = (
     ("ours was seen, then the journal is gone", (SWAP, NothingToRead("none")), "is gone"),
     ("the journal is gone before ours was seen", (NothingToRead("a"), NothingToRead("b")), "gone"),
     ("the journal is not vfiotop's", (SWAP, HostError("it is a link")), "it is a link"),
-    ("its runner died", (replace(SWAP, runner=False),), "did not come to its end"),
+    ("its runner died", (replace(SWAP, runner_alive=False),), "did not come to its end"),
 )
 
 

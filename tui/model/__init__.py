@@ -20,7 +20,7 @@ from tui.model.devices import (
     DeviceUses,
     GuestDevice,
 )
-from tui.model.drivers import STUBS, on_vfio, side, with_host
+from tui.model.drivers import STUB_DRIVERS, driver_side, is_host_driver, is_vfio_driver
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -28,8 +28,8 @@ from tui.model.guests import (
     DomainState,
     GuestAction,
     GuestCard,
+    GuestReport,
     Guests,
-    GuestSays,
     HostDev,
     HostDevBy,
 )
@@ -59,11 +59,11 @@ from tui.model.machine import (
     Readiness,
     Removal,
     Unavailable,
-    Unseen,
+    UninspectedProcess,
     Vitals,
     slot_of,
 )
-from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
+from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
 from tui.model.owner import Owner, OwnerKind
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.sentences import listed
@@ -99,7 +99,7 @@ __all__ = [
     "INACTIVE_STATES",
     "NOT_READ_YET",
     "NOT_SEEN",
-    "STUBS",
+    "STUB_DRIVERS",
     "SWAP_ENDS",
     "AgentReading",
     "Attachment",
@@ -137,7 +137,7 @@ __all__ = [
     "GuestCard",
     "GuestDevice",
     "GuestPlan",
-    "GuestSays",
+    "GuestReport",
     "Guests",
     "Holder",
     "Holders",
@@ -175,17 +175,17 @@ __all__ = [
     "Swap",
     "SwapState",
     "Unavailable",
-    "Unseen",
+    "UninspectedProcess",
     "Verdict",
     "Viability",
     "Vitals",
-    "by_uuid",
+    "domains_named",
+    "domains_with_uuid",
+    "driver_side",
+    "is_host_driver",
+    "is_vfio_driver",
     "listed",
     "looks_like_uuid",
-    "meant",
-    "on_vfio",
     "shell_word",
-    "side",
     "slot_of",
-    "with_host",
 ]

@@ -18,7 +18,7 @@ def since_boot() -> float:
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-def wall() -> datetime:
+def utc_now() -> datetime:
     """The wall clock as it is set now, in UTC."""
     return datetime.now(UTC)
 
@@ -28,12 +28,12 @@ class Clock:
 
     def __init__(
         self,
-        wall: Callable[[], datetime] = wall,
+        wall: Callable[[], datetime] = utc_now,
         since_boot: Callable[[], float] = since_boot,
     ) -> None:
-        self._wall = wall
+        self._wall = utc_now
         self._since_boot = since_boot
-        self._booted = wall() - timedelta(seconds=since_boot())
+        self._booted = utc_now() - timedelta(seconds=since_boot())
 
     def now(self) -> datetime:
         return self.at(self._since_boot())

@@ -20,7 +20,7 @@ class Attachment:
     kind: AttachmentKind
     name: str
     what: str
-    used: bool = False
+    in_use: bool = False
 
     @property
     def text(self) -> str:
@@ -37,8 +37,8 @@ class DeviceUse:
     unreadable: tuple[str, ...] = ()
 
     @property
-    def used(self) -> tuple[Attachment, ...]:
-        return tuple(each for each in self.attached if each.used)
+    def in_use(self) -> tuple[Attachment, ...]:
+        return tuple(each for each in self.attached if each.in_use)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class DeviceUses:
     USB, as notebooks have."""
 
     uses: tuple[DeviceUse, ...] = ()
-    keyboard: bool = False
+    builtin_keyboard: bool = False
 
     def of(self, address: str) -> DeviceUse | None:
         """``None``: it was not asked about."""

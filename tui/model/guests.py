@@ -74,7 +74,7 @@ class Domain:
         return self.name if self.unshown_name is None else self.unshown_name
 
     @property
-    def word(self) -> str:
+    def shell_word(self) -> str:
         """What names it in a command that is shown to be copied."""
         return shell_word(self.raw_name, self.uuid)
 
@@ -126,7 +126,7 @@ class GuestCard:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestSays:
+class GuestReport:
     """What one running guest says of its cards, through its agent. ``problem``: why it says
     nothing. ``remarks``: what its tools said beside that, as warnings. When it was said makes
     a difference: a guest is asked seldom, and the age of its answer is shown."""
@@ -143,7 +143,7 @@ class GuestSays:
 class AgentReading:
     """What the guests say that were asked, ordered by UUID."""
 
-    guests: tuple[GuestSays, ...]
+    guests: tuple[GuestReport, ...]
 
-    def of(self, uuid: str) -> GuestSays | None:
+    def of(self, uuid: str) -> GuestReport | None:
         return next((guest for guest in self.guests if guest.uuid == uuid), None)

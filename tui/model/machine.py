@@ -277,7 +277,7 @@ class NvmlReading:
     cards: tuple[CardReading, ...]
     reserved_for_guest: tuple[str, ...] = ()
     released_idle: tuple[str, ...] = ()
-    asked: int = field(default=0, compare=False)
+    calls: int = field(default=0, compare=False)
 
     def of(self, address: str) -> CardReading | None:
         return next((card for card in self.cards if card.address == address), None)
@@ -324,7 +324,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class Unseen:
+class UninspectedProcess:
     """A process that could not be looked into. ``why`` completes the sentence of which it is
     the subject; ``None`` where it is only that it belongs to somebody else."""
 
@@ -344,15 +344,15 @@ class Holders:
     """
 
     holders: tuple[Holder, ...]
-    unseen: int = 0
-    named: tuple[Unseen, ...] = ()
-    blind: str | None = None
+    uninspected: int = 0
+    examples: tuple[UninspectedProcess, ...] = ()
+    unlisted_reason: str | None = None
     fix: str | None = None
 
     @property
     def complete(self) -> bool:
         """Whether nobody can have been missed that was there to be seen."""
-        return not self.unseen and self.blind is None
+        return not self.uninspected and self.unlisted_reason is None
 
     def of(self, addresses: Collection[str]) -> tuple[Holder, ...]:
         return tuple(h for h in self.holders if h.address in addresses)

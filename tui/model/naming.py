@@ -64,18 +64,18 @@ def looks_like_uuid(text: str) -> bool:
     return _UUID.fullmatch(text) is not None
 
 
-def meant(text: str, domains: Iterable[N]) -> tuple[N, ...]:
+def domains_named(text: str, domains: Iterable[N]) -> tuple[N, ...]:
     """The domains that ``text``, which somebody typed, names exactly: by raw name, or by UUID
     in lower or upper case. More than one where a domain is called like another's UUID; the
     UUID in braces is never taken for a name."""
     in_braces = _IN_BRACES.fullmatch(text)
     if in_braces is not None:
-        return by_uuid(in_braces[1], domains)
+        return domains_with_uuid(in_braces[1], domains)
     uuid = text.lower()
     return tuple(d for d in domains if d.raw_name == text or (d.uuid and d.uuid == uuid))
 
 
-def by_uuid(uuid: str, domains: Iterable[N]) -> tuple[N, ...]:
+def domains_with_uuid(uuid: str, domains: Iterable[N]) -> tuple[N, ...]:
     """The domain with that UUID, if it is there."""
     uuid = uuid.lower()
     return tuple(d for d in domains if uuid and d.uuid == uuid)

@@ -104,7 +104,7 @@ class GuestPlan(Checked):
     name: str
     raw_name: str
     uuid: str
-    word: str
+    shell_word: str
     steps: tuple[str, ...]
     cards: tuple[str, ...] = ()
     swap: Plan | None = None

@@ -41,12 +41,12 @@ def plausible(name: str, value: Number) -> Number:
     return value if value is not None and low <= value <= high else None
 
 
-def first(name: str, *values: Number) -> Number:
+def first_plausible(name: str, *values: Number) -> Number:
     """The first of the values that a card can have as its ``name``."""
     return next((value for value in values if plausible(name, value) is not None), None)
 
 
-def judged(throttle: tuple[str, ...] | None = None, **told: Number) -> Metrics:
+def plausible_metrics(throttle: tuple[str, ...] | None = None, **told: Number) -> Metrics:
     """The metrics that a source ``told``, by their names and in their units. Memory in use is
     within all there is; where that is not known, no use at all is not known either."""
     kept = {name: plausible(name, value) for name, value in told.items()}

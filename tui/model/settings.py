@@ -33,7 +33,7 @@ class ModuleRule:
 
     directive: ModuleDirective
     module: str
-    rest: str
+    arguments: str
     text: str
     file: str
     line: int

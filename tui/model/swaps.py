@@ -35,8 +35,8 @@ class Swap:
     began_at: datetime
     step_began_at: datetime
     message: str | None = None
-    runner: bool = True
-    writer: bool = False
+    runner_alive: bool = True
+    writer_alive: bool = False
 
     @property
     def ended(self) -> bool:
@@ -45,12 +45,12 @@ class Swap:
     @property
     def under_way(self) -> bool:
         """Whether it may still change the host by itself."""
-        return not self.ended and (self.runner or self.writer)
+        return not self.ended and (self.runner_alive or self.writer_alive)
 
     @property
     def stuck(self) -> bool:
         """Whether it waits for a write that does not return."""
-        return self.under_way and (self.state == "stuck" or not self.runner)
+        return self.under_way and (self.state == "stuck" or not self.runner_alive)
 
     @property
     def interrupted(self) -> bool:
@@ -58,6 +58,6 @@ class Swap:
         return not self.ended and not self.under_way
 
     @property
-    def now(self) -> str:
+    def current_step(self) -> str:
         """The step that it is at, in words; empty past the last one."""
         return self.steps[self.step] if self.step < len(self.steps) else ""

@@ -22,7 +22,7 @@ class CardUser:
 
     pid: int | None
     name: str
-    has: tuple[str, ...]
+    resources: tuple[str, ...]
     use: CardUse = "uses"
     login: str | None = None
     memory_mib: float | None = None
@@ -42,5 +42,5 @@ class CardUsers:
     """
 
     rows: tuple[CardUser, ...]
-    looking: bool = False
+    pending: bool = False
     doubt: str | None = None

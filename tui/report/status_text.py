@@ -50,7 +50,7 @@ def _swap(swap: Swap) -> Iterator[str]:
         yield "interrupted: `vfiotop recover` finishes or undoes it"
     else:
         yield "stuck" if swap.stuck else swap.state
-        yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
+        yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.current_step}"
     if swap.message:
         yield swap.message
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.model import Direction, Gpu, GuestAction, HostView
 from tui.rules import guest_checks, r465
-from tui.rules.viability import already
+from tui.rules.viability import already_there
 
 
 def why_not(direction: Direction, view: HostView) -> str | None:
@@ -22,7 +22,7 @@ def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
         return gpu.no_reading or "the card is stuck"
     if gpu.owner.guest is not None:
         return f"“{gpu.owner.guest}” runs with the card: shut it down first"
-    where = already(gpu, direction)
+    where = already_there(gpu, direction)
     return f"the card is {where} already" if where else None
 
 
@@ -45,13 +45,13 @@ def why_not_guest(action: GuestAction, view: HostView) -> str | None:
     return None if view.guests else "no domain is defined in libvirt"
 
 
-def stops(view: HostView) -> GuestAction:
+def stop_action(view: HostView) -> GuestAction:
     """What the one key does: a guest that does not run cannot be asked to shut down."""
     deaf = ("paused", "pmsuspended", "crashed")
     return "force-off" if view.guest and view.guest.domain.state in deaf else "stop"
 
 
-def pauses(view: HostView) -> GuestAction:
+def pause_action(view: HostView) -> GuestAction:
     """What the one key does: a guest that is paused runs on."""
     paused = view.guest is not None and view.guest.domain.state == "paused"
     return "resume" if paused else "pause"

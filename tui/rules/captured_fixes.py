@@ -19,14 +19,14 @@ _THERE = {
 }
 
 
-def of_its_owner(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
+def with_captured_fixes(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
     """The checks, on a captured host with those fixes that its owner can apply."""
     if not captured:
         return tuple(checks)
-    return tuple(replace(check, fix=by_its_owner(check.fix)) for check in checks)
+    return tuple(replace(check, fix=captured_fix(check.fix)) for check in checks)
 
 
-def by_its_owner(fix: str | None) -> str | None:
+def captured_fix(fix: str | None) -> str | None:
     """What the owner of a captured host does in place of somebody who is on it."""
     if fix is None:
         return None

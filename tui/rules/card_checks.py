@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import shlex
 
-from tui.model import Check, Gpu, HostView, PciFunction, side
+from tui.model import Check, Gpu, HostView, PciFunction, driver_side
 from tui.rules import r465
-from tui.rules.isolation import ON_BOARD, attach_again, detach
-from tui.rules.viability import apart
+from tui.rules.isolation import ON_BOARD, detach, reattach
+from tui.rules.viability import on_different_sides
 
 SOUND = "0403"
 """The class of a card's sound, by its first digits."""
@@ -64,7 +64,7 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
     dark = [f.address for f in each if "driver" in f.unreadable]
     if dark:
         return Check(HALF_BOUND, gpu.address, "unknown", f"the driver of {dark[0]} cannot be read")
-    if sound is not None and apart(gpu.function, (*gpu.companions, sound)):
+    if sound is not None and on_different_sides(gpu.function, (*gpu.companions, sound)):
         return _left_behind(gpu, sound, view)
     return Check(HALF_BOUND, gpu.address, "pass", "all its functions are on the same side")
 
@@ -124,7 +124,7 @@ def _left_behind(gpu: Gpu, sound: PciFunction, view: HostView) -> Check:
         (d for d in takers for dev in d.hostdevs if dev.address == sound.address and dev.managed),
         None,
     )
-    if side(gpu.function.driver) == "vfio" and by_libvirt is not None:
+    if driver_side(gpu.function.driver) == "vfio" and by_libvirt is not None:
         why = f"its sound, {sound.address}, is moved by the start of “{by_libvirt.name}”"
         return Check(HALF_BOUND, gpu.address, "pass", why)
     why = (f"its sound is in another IOMMU group, and does not move with it: {_where(gpu.function)}"
@@ -136,16 +136,16 @@ def _bring(gpu: Gpu, sound: PciFunction, view: HostView, *, named: bool) -> str:
     """What brings both together: the sound to where the card is, or a card that is nowhere to
     where its sound is."""
     card = shlex.quote(gpu.address)
-    whose = side(gpu.function.driver)
+    whose = driver_side(gpu.function.driver)
     if whose == "vfio":
         more = "" if named else ", and a <hostdev> with it gives it to the guest"
         return f"{detach(sound.address)} once nothing plays through it{more}"
-    if whose != "host" and side(sound.driver) == "host":
+    if whose != "host" and driver_side(sound.driver) == "host":
         return f"`vfiotop unbind {card}` gives the card back to the host"
     if whose != "host" and not _goes_home_only(gpu, view):
         return f"`vfiotop bind {card}` takes the card to where its sound is"
-    if side(sound.driver) == "vfio":
-        return f"{attach_again(sound.address)} gives it back to the host"
+    if driver_side(sound.driver) == "vfio":
+        return f"{reattach(sound.address)} gives it back to the host"
     word, driver = shlex.quote(sound.address), shlex.quote(sound.driver or "")
     return (f"`echo {word} > /sys/bus/pci/drivers/{driver}/unbind`, then `echo {word} > "
             "/sys/bus/pci/drivers_probe`, gives it back to the host")  # fmt: skip

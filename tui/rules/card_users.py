@@ -15,7 +15,7 @@ from tui.model import (
     Holders,
     Unavailable,
 )
-from tui.rules.holder_checks import doubt, how_to_stop
+from tui.rules.holder_checks import how_to_stop, why_incomplete
 
 OURS = "vfiotop reads the card; lets go when a swap begins"
 MAY_USE = "may use it (through nodes of all NVIDIA cards)"
@@ -30,7 +30,7 @@ def users(gpu: Gpu, holders: Holders | Unavailable | None) -> CardUsers:
     """Who uses the GPU and its companions; ``holders`` None: that was not looked at yet."""
     found = holders.of(addresses(gpu)) if isinstance(holders, Holders) else ()
     rows = sorted(_rows(gpu, found), key=lambda u: (_ORDER.index(u.use), u.pid or 0, u.name))
-    return CardUsers(tuple(rows), looking=holders is None, doubt=_doubt(holders))
+    return CardUsers(tuple(rows), pending=holders is None, doubt=_doubt(holders))
 
 
 def addresses(gpu: Gpu) -> tuple[str, ...]:
@@ -46,7 +46,7 @@ def listed(gpu: Gpu) -> tuple[GpuProcess, ...]:
 def _doubt(holders: Holders | Unavailable | None) -> str | None:
     if isinstance(holders, Unavailable):
         return holders.reason
-    found = doubt(holders) if holders is not None else None
+    found = why_incomplete(holders) if holders is not None else None
     return ": ".join(part for part in found if part) if found is not None else None
 
 

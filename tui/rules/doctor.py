@@ -19,7 +19,7 @@ from tui.rules import (
     hostdev_checks,
     r465,
 )
-from tui.rules.captured_fixes import of_its_owner
+from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 
 
@@ -41,17 +41,19 @@ def examine(fresh: CheckInput) -> tuple[CheckGroup, ...]:
         CheckGroup("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
     captured = fresh.readiness.captured
-    return tuple(CheckGroup(w.title, of_its_owner(w.checks, captured=captured)) for w in wards)
+    return tuple(
+        CheckGroup(w.title, with_captured_fixes(w.checks, captured=captured)) for w in wards
+    )
 
 
-def every(wards: tuple[CheckGroup, ...]) -> tuple[Check, ...]:
+def all_checks(wards: tuple[CheckGroup, ...]) -> tuple[Check, ...]:
     """The checks of all of them in one list."""
     return tuple(check for ward in wards for check in ward.checks)
 
 
 def summary(wards: tuple[CheckGroup, ...]) -> str:
     """How many checks came to what, in a sentence."""
-    checks = every(wards)
+    checks = all_checks(wards)
     words = {"fail": "failed", "warn": "passed with a warning", "unknown": "could not be made"}
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in words}
     if not any(counts.values()):
@@ -138,7 +140,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[
             yield Check(check, None, "unknown", "which guest may have the card is not known",
                         "choose it with w, or set guest in the configuration")  # fmt: skip
         return
-    yield guest_checks.complete(guest.domain, gpu)
+    yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
 
@@ -146,7 +148,8 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[
 def _devices(fresh: CheckInput) -> Iterator[Check]:
     """Of the guest. Where it is not known, what is wrong with each domain that may be it."""
     found = [
-        hostdev_checks.check(domain, fresh) for domain in hostdev_checks.of_interest(fresh.view)
+        hostdev_checks.check(domain, fresh)
+        for domain in hostdev_checks.domains_to_check(fresh.view)
     ]
     wrong = [check for check in found if check.verdict != "pass"]
     yield from wrong or found[:1]

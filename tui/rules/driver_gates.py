@@ -14,7 +14,7 @@ from tui.rules.modeset_fix import without_modeset
 
 ID = "nvidia.release"
 
-MODESET_LETS_GO = (580, 105, 8)
+MODESET_RELEASES = (580, 105, 8)
 """From here on nvidia_drm lets go of a card that leaves; before, with modeset, never."""
 
 NEVER_RECOVERS = (595,)
@@ -29,7 +29,7 @@ RESERVED = (
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 
 
-def number(version: str | None) -> tuple[int, ...] | None:
+def version_number(version: str | None) -> tuple[int, ...] | None:
     """A driver's version as numbers: ``580.105.08`` is (580, 105, 8)."""
     if version is None or not _VERSION.fullmatch(version):
         return None
@@ -38,16 +38,16 @@ def number(version: str | None) -> tuple[int, ...] | None:
 
 def never_recovers(module: NvidiaModule | None) -> bool | None:
     """Whether a hang could not end but by a reboot; ``None`` where the version is unknown."""
-    found = number(module.version) if module else None
+    found = version_number(module.version) if module else None
     return None if found is None else found >= NEVER_RECOVERS
 
 
-def holds_by_itself(module: NvidiaModule | None) -> bool:
+def may_hold_card(module: NvidiaModule | None) -> bool:
     """Whether the driver may hold a card though no process does: nvidia_drm's modeset."""
-    version = number(module.version) if module else None
+    version = version_number(module.version) if module else None
     if module is None or module.modeset is False:
         return False
-    return version is None or version < MODESET_LETS_GO
+    return version is None or version < MODESET_RELEASES
 
 
 def check(gpu: Gpu, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
@@ -57,10 +57,10 @@ def check(gpu: Gpu, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
         return Check(ID, gpu.address, "unknown", "the driver of the card cannot be read")
     if gpu.function.driver != "nvidia":
         return Check(ID, gpu.address, "pass", "the card is not on the nvidia driver")
-    version = number(module.version) if module else None
+    version = version_number(module.version) if module else None
     if module is None or version is None:
         return Check(ID, gpu.address, "unknown", *_WITHOUT_VERSION[readiness.captured])
-    if version < MODESET_LETS_GO and module.modeset is not False:
+    if version < MODESET_RELEASES and module.modeset is not False:
         return _modeset(gpu, module, readiness, gpus)
     if version >= NEVER_RECOVERS:
         return Check(

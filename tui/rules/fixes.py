@@ -25,10 +25,10 @@ where Debian has none: below /usr/lib/modules."""
 
 def kernel_option(option: str, boot: Boot) -> str:
     """How the kernel gets an ``option`` at its next start."""
-    return change(boot, add=(option,))
+    return change_options(boot, add=(option,))
 
 
-def change(
+def change_options(
     boot: Boot, add: Sequence[str] = (), drop: Sequence[str] = (), places: Sequence[str] = ()
 ) -> str:
     """How the kernel gets options at its next start, and others no more; ``places`` are where
@@ -49,7 +49,7 @@ def change(
     return f"{', '.join(deeds)}{_then(tool)}"
 
 
-def apply(boot: Boot, option: KernelOption) -> str:
+def apply_written(boot: Boot, option: KernelOption) -> str:
     """What makes an option count that stands in one of the boot loader's files."""
     command = _command(boot, (option.text,), ())
     if command is not None and "/loader/entries/" not in option.file:
@@ -58,7 +58,7 @@ def apply(boot: Boot, option: KernelOption) -> str:
     return _then(tool).removeprefix(", ").removeprefix(" and ")
 
 
-def change_on(
+def change_options_on(
     readiness: Readiness,
     drop: Sequence[KernelOption],
     written: Sequence[KernelOption],
@@ -72,11 +72,11 @@ def change_on(
     by_command = _command(boot, add, texts) is not None
     unclear = any("$" in option.text for option in settings.written)  # a shell's, not expanded
     if by_command or written or unclear or not settings.files:
-        return change(boot, add, texts, [option.place for option in written])
+        return change_options(boot, add, texts, [option.place for option in written])
     files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
     lacks = f"{files} {'does' if len(settings.files) == 1 else 'do'} not have"
     if add:
-        return f"{change(boot, add)}; {lacks} {' and '.join(texts)}"
+        return f"{change_options(boot, add)}; {lacks} {' and '.join(texts)}"
     follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
     return (
         f"take {' and '.join(texts)} off the kernel's command line: {lacks} "
@@ -84,7 +84,7 @@ def change_on(
     )
 
 
-def lift(found: Sequence[Setting], readiness: Readiness) -> str:
+def remove_settings(found: Sequence[Setting], readiness: Readiness) -> str:
     """What takes back settings that keep vfio-pci from being loaded; other modules that they
     name stay named."""
     deeds = [
@@ -96,7 +96,7 @@ def lift(found: Sequence[Setting], readiness: Readiness) -> str:
         written = [option for option in readiness.settings.written if option.text in texts]
         rest = [without(option, VFIO) for option in options]
         add = list(dict.fromkeys(text for text in rest if text))
-        deeds.append(change_on(readiness, options, written, add))
+        deeds.append(change_options_on(readiness, options, written, add))
     return "; ".join(deeds)
 
 

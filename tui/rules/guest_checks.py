@@ -10,7 +10,7 @@ GUEST_DRIVER = (465,)
 """From here on NVIDIA's driver works in a guest as it is; before, it gives up (code 43) where
 it sees that it is in one."""
 
-FROM: dict[GuestAction, tuple[str, ...]] = {
+ALLOWED_STATES: dict[GuestAction, tuple[str, ...]] = {
     "start": ("shut off", "crashed"),
     "stop": ("running", "blocked", "in shutdown"),
     "reboot": ("running", "blocked"),
@@ -21,10 +21,10 @@ FROM: dict[GuestAction, tuple[str, ...]] = {
 """The states from which an action leads somewhere."""
 
 
-def ready(domain: Domain, action: GuestAction) -> Check:
+def state_allows(domain: Domain, action: GuestAction) -> Check:
     """guest.state: whether the action makes sense now."""
     check, state = "guest.state", domain.state
-    if state in FROM[action]:
+    if state in ALLOWED_STATES[action]:
         return Check(check, domain.name, "pass", f"it is {state}")
     if state == "unknown":
         return Check(check, domain.name, "unknown", "libvirt does not tell its state")
@@ -40,7 +40,7 @@ _ENDS: dict[GuestAction, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def may_act(fresh: CheckInput) -> Check:
+def writable(fresh: CheckInput) -> Check:
     """libvirt.reachable: it answers, and lets us act and not only look."""
     check = "libvirt.reachable"
     if isinstance(fresh.guests, Unavailable):
@@ -55,14 +55,14 @@ def may_act(fresh: CheckInput) -> Check:
 
 def why_not(domain: Domain, action: GuestAction) -> str | None:
     """Why an action makes no sense now, in a sentence."""
-    found = ready(domain, action)
+    found = state_allows(domain, action)
     if found.verdict != "fail":
         return None
     fix = f": {found.fix}" if found.fix else ""
     return f"“{domain.name}” {found.why.removeprefix('it ')}{fix}"
 
 
-def complete(domain: Domain, gpu: Gpu) -> Check:
+def hostdevs_complete(domain: Domain, gpu: Gpu) -> Check:
     """guest.hostdevs-complete: the domain names every function that moves: without its
     companions a card is there and its sound, or its USB port, is not."""
     check, name = "guest.hostdevs-complete", domain.name
@@ -74,7 +74,7 @@ def complete(domain: Domain, gpu: Gpu) -> Check:
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"it does not name {' '.join(missing)}",
-        f"press w, or `virsh edit {domain.word}`: <hostdev mode='subsystem' type='pci' "
+        f"press w, or `virsh edit {domain.shell_word}`: <hostdev mode='subsystem' type='pci' "
         f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
         f"{' and so on' if len(missing) > 1 else ''}",
     )  # fmt: skip
@@ -100,7 +100,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
         return Check(
             check, name, "warn",
             f"libvirt moves {' '.join(by_libvirt)} by itself, without looking who uses it",
-            f"`virsh edit {domain.word}`: managed='no' in its <hostdev>",
+            f"`virsh edit {domain.shell_word}`: managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
         return Check(check, name, "unknown", "it names no function of the card")
@@ -110,7 +110,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
 def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
     """r465.guest-driver: 465 or newer, where the guest's agent tells its ``version``. To hide
     KVM from the driver is advice for older ones only."""
-    check, name, found = "r465.guest-driver", domain.name, driver_gates.number(version)
+    check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
     if found is None:
         why = why_unknown if domain.active else "the guest does not run, so it cannot be asked"
         return Check(check, name, "unknown", why or "the guest does not tell its driver",
@@ -123,8 +123,8 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     return Check(
         check, name, "fail",
         f"driver {version} in the guest is older than 465: it stops with code 43 where it sees KVM",
-        f"update the driver in the guest; until then `virsh edit {domain.word}`: <kvm><hidden "
-        "state='on'/></kvm> in <features>",
+        f"update the driver in the guest; until then `virsh edit {domain.shell_word}`: "
+        "<kvm><hidden state='on'/></kvm> in <features>",
     )  # fmt: skip
 
 
@@ -144,7 +144,7 @@ def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
     return Check(check, domain.name, "pass", "the card is for it")
 
 
-def with_cards(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+def cards_of(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
     """The GPUs that a domain names, by any function of theirs; not those of its mdevs, which
     stay where they are."""
     return tuple(g for g in gpus if set(g.viability.moves) & set(domain.functions))

@@ -17,7 +17,7 @@ from tui.model import (
 )
 from tui.rules.family import NVIDIA
 
-ASKABLE = ("running", "blocked")
+QUERYABLE_STATES = ("running", "blocked")
 """The states in which a guest's programs run."""
 
 _MAKERS = {"1002": "an AMD", "8086": "an Intel"}
@@ -106,7 +106,7 @@ def _why_not_asked(function: PciFunction, domain: Domain) -> str | None:
     if function.vendor != NVIDIA:
         maker = _MAKERS.get(function.vendor, "such a")
         return f"nothing in a guest tells of {maker} card through its agent"
-    if domain.state not in ASKABLE:
+    if domain.state not in QUERYABLE_STATES:
         return f"the guest is {domain.state}: it cannot be asked"
     if domain.agent is None:
         return (

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable, Unseen
+from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable, UninspectedProcess
 from tui.rules.driver_gates import never_recovers
 
 ID = "holders"
@@ -43,8 +43,8 @@ def check(
     found = reading.of(moves)
     own = tuple(holder for holder in found if not holder.shared and not holder.ours)
     if own:
-        return Check(ID, address, "fail", f"in use by {names(own)}", _fixes(own))
-    unclear = doubt(reading)
+        return Check(ID, address, "fail", f"in use by {describe_holders(own)}", _fixes(own))
+    unclear = why_incomplete(reading)
     if unclear is not None:
         return Check(ID, address, "unknown", *unclear)
     shared = tuple(holder for holder in found if holder.shared and not holder.ours)
@@ -53,16 +53,16 @@ def check(
     return _free(address, tuple(holder for holder in found if holder.ours))
 
 
-def doubt(reading: Holders) -> tuple[str, str | None] | None:
+def why_incomplete(reading: Holders) -> tuple[str, str | None] | None:
     """Why there may be other holders, and what to do about that; ``None`` where there can be
     none."""
     if reading.complete:
         return None
-    odd = [process for process in reading.named if process.why is not None]
-    others = tuple(process for process in reading.named if process.why is None)
-    count = reading.unseen - len(odd)
-    whys = [reading.blind] if reading.blind else []
-    fixes = [reading.fix] if reading.blind else []
+    odd = [process for process in reading.examples if process.why is not None]
+    others = tuple(process for process in reading.examples if process.why is None)
+    count = reading.uninspected - len(odd)
+    whys = [reading.unlisted_reason] if reading.unlisted_reason else []
+    fixes = [reading.fix] if reading.unlisted_reason else []
     if odd:
         told = [f"{each.name} ({each.pid}) could not be looked into: it {each.why}" for each in odd]
         whys.append(_first(told))
@@ -74,7 +74,7 @@ def doubt(reading: Holders) -> tuple[str, str | None] | None:
     return "; ".join(whys), "; ".join(dict.fromkeys(fix for fix in fixes if fix)) or None
 
 
-def _who(others: tuple[Unseen, ...]) -> str:
+def _who(others: tuple[UninspectedProcess, ...]) -> str:
     known = [f"{process.name} ({process.pid})" for process in others]
     return f", such as {', '.join(known[:NAMED])}" if known else ""
 
@@ -106,8 +106,8 @@ def how_to_stop(holder: Holder) -> str:
 def _fixes(found: Sequence[Holder]) -> str:
     """What ends the holds of as many as one sentence names; those that are closed together."""
     closed = {holder.pid: holder.name for holder in found if _by_its_unit(holder) is None}
-    names, pids = dict.fromkeys(closed.values()), [str(pid) for pid in closed]
-    together = f"close {_first([*names])}, or kill {' '.join(pids[:NAMED])}"
+    describe_holders, pids = dict.fromkeys(closed.values()), [str(pid) for pid in closed]
+    together = f"close {_first([*describe_holders])}, or kill {' '.join(pids[:NAMED])}"
     fixes = [*dict.fromkeys(_by_its_unit(holder) or together for holder in found)]
     more = len(fixes) - NAMED
     return "; ".join(fixes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
@@ -132,7 +132,7 @@ def _by_its_unit(holder: Holder) -> str | None:
 
 def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
     """What these have belongs to all cards on the driver: it may be this one that they use."""
-    why = f"may be in use by {names(shared)}, through nodes of all NVIDIA cards"
+    why = f"may be in use by {describe_holders(shared)}, through nodes of all NVIDIA cards"
     fixes = _fixes(shared)
     verdict = never_recovers(module)
     if verdict is None:
@@ -143,23 +143,23 @@ def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule
 def _free(address: str, readers: tuple[Holder, ...]) -> Check:
     if not readers:
         return Check(ID, address, "pass", "no process uses it")
-    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
+    who = _first(list(dict.fromkeys(describe_reader(holder) for holder in readers)))
     return Check(ID, address, "pass", f"only {who} has it open, and leaves when a swap begins")
 
 
-def reader(holder: Holder) -> str:
+def describe_reader(holder: Holder) -> str:
     """A process of ours that reads the card, in words."""
     return f"vfiotop's own reader {holder.pid} of {holder.user or 'somebody'}"
 
 
-def stays(readers: Sequence[Holder]) -> str:
+def readers_still_there(readers: Sequence[Holder]) -> str:
     """What to say of readers of ours that did not leave in time."""
-    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
+    who = _first(list(dict.fromkeys(describe_reader(holder) for holder in readers)))
     pids = " ".join(dict.fromkeys(str(holder.pid) for holder in readers))
     return f"{who} has not let go of the card: quit its vfiotop, or end it with kill -9 {pids}"
 
 
-def names(found: tuple[Holder, ...]) -> str:
+def describe_holders(found: tuple[Holder, ...]) -> str:
     """The processes, each once, with what they have."""
     held: dict[tuple[int | None, str], list[str]] = {}
     for holder in found:

@@ -9,9 +9,15 @@ from tui.model import Check, Gpu, Guests, HostView, Readiness, Unavailable, Verd
 from tui.rules import fixes
 from tui.rules.check_input import CheckInput
 from tui.rules.iommu_fix import iommu as iommu_fix
-from tui.rules.kernel_settings import forbids_vfio, interrupts_off, iommu_off, placed, skips_vfio
-from tui.rules.libvirt_uri import JOIN, START, SYSTEM, beyond
-from tui.rules.viability import named
+from tui.rules.kernel_settings import (
+    blacklists_vfio,
+    forbids_vfio,
+    interrupts_off,
+    iommu_off,
+    with_places,
+)
+from tui.rules.libvirt_uri import JOIN, START, SYSTEM, why_not_this_host
+from tui.rules.viability import describe_blockers
 
 ASK_HERE = f"use {SYSTEM}, which knows who has the devices of this machine"
 
@@ -33,7 +39,7 @@ def libvirt(fresh: CheckInput) -> Check:
     unread = fresh.guests if isinstance(fresh.guests, Unavailable) else None
     if unread is not None and (unread.expected or fresh.readiness.captured):
         return Check(check, None, "unknown", unread.reason)
-    strange = beyond(view.libvirt_uri) if view.libvirt_uri else None
+    strange = why_not_this_host(view.libvirt_uri) if view.libvirt_uri else None
     if strange is not None:
         return Check(check, None, "warn", f"{view.libvirt_uri} {strange}", ASK_HERE)
     if problem is not None:
@@ -85,7 +91,7 @@ def _remapping(on: Check, readiness: Readiness) -> Check:
     written = [each for each in readiness.settings.written if each.text == option.text]
     return replace(
         on, verdict="warn", why=f"{on.why}; but {option.text} turns interrupt remapping off, and "
-        "VFIO takes no card then", fix=fixes.change_on(readiness, [option], written),
+        "VFIO takes no card then", fix=fixes.change_options_on(readiness, [option], written),
     )  # fmt: skip
 
 
@@ -100,7 +106,7 @@ def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") ->
         more = f", and {rest}, which the start of {start} moves" if rest else ""
         return Check("iommu.viable", gpu.address, "pass", f"the group is free but for {count} "
                      f"function{'s' if count > 1 else ''} that move{more}")  # fmt: skip
-    why = named(blockers) or viability.reason or "not viable"
+    why = describe_blockers(blockers) or viability.reason or "not viable"
     verdict: Verdict = "unknown" if viability.viable is None else "fail"
     return Check("iommu.viable", gpu.address, verdict, why, viability.fix)
 
@@ -108,11 +114,11 @@ def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") ->
 def vfio(readiness: Readiness) -> Check:
     """vfio.available: the driver that lends devices to guests."""
     check, settings = "vfio.available", readiness.settings
-    barred, skipped = forbids_vfio(settings), skips_vfio(settings)
+    barred, skipped = forbids_vfio(settings), blacklists_vfio(settings)
     if not readiness.vfio_loaded and readiness.vfio_pci is not False:
         if barred:
-            return Check(check, None, "fail", f"vfio-pci may not be loaded: {placed(barred)}",
-                         fixes.lift(barred, readiness))  # fmt: skip
+            return Check(check, None, "fail", f"vfio-pci may not be loaded: {with_places(barred)}",
+                         fixes.remove_settings(barred, readiness))  # fmt: skip
         if settings.modules_disabled:
             return Check(check, None, "fail", "vfio-pci is not loaded, and the kernel loads no "
                          "module any more (kernel.modules_disabled is 1)",
@@ -130,8 +136,8 @@ def vfio(readiness: Readiness) -> Check:
         )
     if (skipped or barred) and not readiness.vfio_built_in:
         why = "vfio-pci is there, but libvirt may not load it, nor is it loaded at boot: "
-        return Check(check, None, "warn", f"{why}{placed((*barred, *skipped))}",
-                     fixes.lift((*barred, *skipped), readiness))  # fmt: skip
+        return Check(check, None, "warn", f"{why}{with_places((*barred, *skipped))}",
+                     fixes.remove_settings((*barred, *skipped), readiness))  # fmt: skip
     return Check(check, None, "pass", "vfio-pci is there")
 
 

@@ -58,17 +58,17 @@ from tui.model import (
     PciFunction,
     Unavailable,
     Verdict,
+    is_host_driver,
+    is_vfio_driver,
     listed,
-    on_vfio,
-    with_host,
 )
 from tui.rules import host_checks, r465, vfio_users
 from tui.rules.check_input import CheckInput
 from tui.rules.guest_checks import address_xml
 from tui.rules.holder_checks import how_to_stop
-from tui.rules.hostdev_facts import MULTIMEDIA, STORAGE, USB, Facts, on_host
-from tui.rules.isolation import NOWHERE, another_slot, detach, without_group
-from tui.rules.viability import blocks, undecided
+from tui.rules.hostdev_facts import MULTIMEDIA, STORAGE, USB, DeviceFacts, on_host_driver
+from tui.rules.isolation import UNKNOWN_HOST, detach, missing_group_fix, slot_advice
+from tui.rules.viability import blocks, driver_unreadable
 
 ID = "guest.devices"
 
@@ -93,7 +93,7 @@ _ELEMENTS = {
 
 def check(domain: Domain, fresh: CheckInput) -> Check:
     """The worst of a domain's devices, and what to do about each of the first few."""
-    found = judged(domain, fresh)
+    found = verdicts(domain, fresh)
     if domain.problem is not None and all(device.verdict != "fail" for device in found):
         return Check(ID, domain.name, "unknown", domain.problem)
     bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
@@ -136,13 +136,13 @@ def _why(alike: Sequence[GuestDevice]) -> str:
 def viable(gpu: Gpu, fresh: CheckInput, domain: Domain | None = None) -> Check:
     """iommu.viable for the start of ``domain``, or of whichever guest the card is for: what that
     start moves itself, and not from under the host, is in nobody's way."""
-    starts = [domain] if domain is not None else beside(gpu, fresh.view)
+    starts = [domain] if domain is not None else domains_to_bind_for(gpu, fresh.view)
     found = [host_checks.viable(gpu, _leaving(each, fresh), f"“{each.name}”") for each in starts]
     passed = (check for check in found if check.verdict == "pass")
     return next(passed, found[0] if found else host_checks.viable(gpu))
 
 
-def beside(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
+def domains_to_bind_for(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
     """The domains that a card could be bound for, where its group has more in it than the card:
     the allowed guest; where that is not known, each that names the card."""
     if not gpu.viability.blockers:
@@ -162,7 +162,7 @@ def _leaving(domain: Domain, fresh: CheckInput) -> set[str]:
     }  # fmt: skip
 
 
-def of_interest(view: HostView) -> tuple[Domain, ...]:
+def domains_to_check(view: HostView) -> tuple[Domain, ...]:
     """The domains whose devices the doctor judges: the allowed guest; where none is known, each
     that takes a device of the host."""
     if view.guest is not None:
@@ -170,48 +170,48 @@ def of_interest(view: HostView) -> tuple[Domain, ...]:
     return tuple(guest.domain for guest in view.guests if guest.domain.hostdevs)
 
 
-def looked_at(domain: Domain, view: HostView) -> tuple[str, ...]:
+def functions_to_inspect(domain: Domain, view: HostView) -> tuple[str, ...]:
     """The functions of which has to be known what hangs on them, so that the domain's devices can
     be judged: those on a host driver, and where one of these is a USB controller, all such."""
-    seen = Facts(domain, view)
+    seen = DeviceFacts(domain, view)
     mine = [
         f for dev in domain.hostdevs
-        if dev.by != "mdev" and (f := seen.functions.get(dev.address)) and on_host(f)
-        and f.address not in seen.by_us
+        if dev.by != "mdev" and (f := seen.functions.get(dev.address)) and on_host_driver(f)
+        and f.address not in seen.bound_by_us
     ]  # fmt: skip
     others = seen.controllers if any(f.class_code.startswith(USB) for f in mine) else []
     return tuple(dict.fromkeys(f.address for f in (*mine, *others)))
 
 
-def held_at(domain: Domain, view: HostView) -> tuple[str, ...]:
+def functions_with_open_files(domain: Domain, view: HostView) -> tuple[str, ...]:
     """The functions among them that a process can have open to the harm of both."""
-    functions = Facts(domain, view).functions
+    functions = DeviceFacts(domain, view).functions
     return tuple(
-        address for address in looked_at(domain, view)
+        address for address in functions_to_inspect(domain, view)
         if functions[address].class_code.startswith((STORAGE, MULTIMEDIA))
     )  # fmt: skip
 
 
-def judged(domain: Domain, fresh: CheckInput) -> tuple[GuestDevice, ...]:
+def verdicts(domain: Domain, fresh: CheckInput) -> tuple[GuestDevice, ...]:
     """Each device that the domain names, in its order, each once."""
     return _judged(_facts(domain, fresh))
 
 
-def _facts(domain: Domain, fresh: CheckInput) -> Facts:
+def _facts(domain: Domain, fresh: CheckInput) -> DeviceFacts:
     holders = None if isinstance(fresh.holders, Unavailable) else fresh.holders
     guests = None if isinstance(fresh.guests, Unavailable) else fresh.guests
-    return Facts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
+    return DeviceFacts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
 
 
-def standing(
+def live_verdicts(
     domain: Domain, view: HostView, guests: Guests | Unavailable, uses: DeviceUses
 ) -> tuple[GuestDevice, ...]:
     """The same on the last readings, without a look at who has what open."""
     known = None if isinstance(guests, Unavailable) else guests
-    return _judged(Facts(domain, view, known, uses))
+    return _judged(DeviceFacts(domain, view, known, uses))
 
 
-def _judged(seen: Facts) -> tuple[GuestDevice, ...]:
+def _judged(seen: DeviceFacts) -> tuple[GuestDevice, ...]:
     each: dict[str, HostDev] = {}
     for dev in seen.domain.hostdevs:
         each.setdefault(dev.address, dev)
@@ -252,7 +252,7 @@ def _in_one_go(rests: Sequence[str]) -> str:
 # --- one device, row by row of the table ----------------------------------------------
 
 
-def _device(dev: HostDev, seen: Facts) -> GuestDevice:
+def _device(dev: HostDev, seen: DeviceFacts) -> GuestDevice:
     if not seen.functions:
         why = seen.view.problem("pci") or "the PCI devices were not read"
         return _found(dev, "unknown", f"cannot be looked up: {why}", "not read")
@@ -264,7 +264,7 @@ def _device(dev: HostDev, seen: Facts) -> GuestDevice:
     if function.is_bridge:
         return _found(dev, "fail", "is a bridge, which no guest can have", "a bridge",
                       _take_out(dev, seen))  # fmt: skip
-    if undecided(function):
+    if driver_unreadable(function):
         return _found(dev, "unknown", "has a driver that cannot be read", "driver?")
     by_driver = _by_driver(dev, function, seen)
     return (
@@ -275,14 +275,14 @@ def _device(dev: HostDev, seen: Facts) -> GuestDevice:
     )
 
 
-def _taken(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice | None:
+def _taken(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice | None:
     """By another guest, or its IOMMU group is: that belongs to one guest as a whole."""
-    gpu = seen.by_us.get(dev.address)
+    gpu = seen.bound_by_us.get(dev.address)
     process = gpu.taken_by if gpu is not None else None
     if process is not None:
-        return _found(dev, "fail", f"is taken: {vfio_users.words(process)} has it",
-                      f"in {vfio_users.by_name(process)}", how_to_stop(process))  # fmt: skip
-    found = seen.taken_by({dev.address, *(f.address for f in _group(function, seen))})
+        return _found(dev, "fail", f"is taken: {vfio_users.describe(process)} has it",
+                      f"in {vfio_users.display_name(process)}", how_to_stop(process))  # fmt: skip
+    found = seen.other_guest_with({dev.address, *(f.address for f in _group(function, seen))})
     if found is None:
         return None
     other, address = found
@@ -291,13 +291,13 @@ def _taken(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice | No
                   f"shut down {other.name} first")  # fmt: skip
 
 
-def _group(function: PciFunction, seen: Facts) -> tuple[PciFunction, ...]:
+def _group(function: PciFunction, seen: DeviceFacts) -> tuple[PciFunction, ...]:
     if function.iommu_group is None:
         return (function,)
     return next((g.functions for g in seen.view.groups if g.id == function.iommu_group), ())
 
 
-def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice | None:
+def _out_of_reach(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice | None:
     """Where VFIO cannot have its group."""
     if "iommu_group" in function.unreadable:
         return _found(dev, "unknown", "has an IOMMU group that cannot be read", "group?")
@@ -306,35 +306,35 @@ def _out_of_reach(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevi
                       "capture /sys/kernel/iommu_groups as well")  # fmt: skip
     group = next((g for g in seen.view.groups if g.id == function.iommu_group), None)
     if group is None or group.id is None or group.noiommu:
-        on, facts = seen.view.iommu_enabled, seen.view.facts or NOWHERE
-        fix = without_group(function, seen.functions.values(), facts) if on else IOMMU_ON
+        on, facts = seen.view.iommu_enabled, seen.view.facts or UNKNOWN_HOST
+        fix = missing_group_fix(function, seen.functions.values(), facts) if on else IOMMU_ON
         return _found(dev, "fail", "is in no IOMMU group that isolates it", "no group", fix)
     rest = [f for f in group.functions if f.address not in {dev.address, *seen.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
         why = f"shares IOMMU group {group.id} with {listed(staying)}, on drivers of the host"
         return _found(dev, "fail", why, "group not viable", _apart(function, rest, seen))
-    dark = [f.address for f in rest if undecided(f)]
+    dark = [f.address for f in rest if driver_unreadable(f)]
     if dark:
         why = f"shares IOMMU group {group.id} with {dark[0]}, whose driver cannot be read"
         return _found(dev, "unknown", why, "group?")
     return None
 
 
-def _apart(function: PciFunction, rest: Sequence[PciFunction], seen: Facts) -> str | None:
+def _apart(function: PciFunction, rest: Sequence[PciFunction], seen: DeviceFacts) -> str | None:
     """What frees its group of the ``rest``; what the guest takes too has a fix of its own."""
     if all(f.address in seen.domain.functions for f in rest if blocks(f)):
         return None
-    slot = another_slot(function, seen.functions.values(), seen.view.facts or NOWHERE)
+    slot = slot_advice(function, seen.functions.values(), seen.view.facts or UNKNOWN_HOST)
     return f"{f'{slot}; or ' if slot else ''}give the guest all of the group"
 
 
-def _by_driver(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
-    if on_vfio(function.driver):
+def _by_driver(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice:
+    if is_vfio_driver(function.driver):
         return _found(dev, "pass", f"is on {function.driver}")
-    if dev.address in seen.by_us:
+    if dev.address in seen.bound_by_us:
         return _of_card(dev, function, seen)
-    if on_host(function):
+    if on_host_driver(function):
         return (_left if not dev.managed else _moved)(dev, function, seen)
     if dev.managed:
         return _found(dev, "pass", "is free")
@@ -343,11 +343,11 @@ def _by_driver(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
                   _by_hand(dev, seen))  # fmt: skip
 
 
-def _of_card(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
+def _of_card(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice:
     """A function of a card that our start binds, by the same checks as that."""
-    gpu = seen.by_us[dev.address]
+    gpu = seen.bound_by_us[dev.address]
     checks = (r465.not_shared(gpu), r465.two_gpus(gpu, seen.view))
-    home = with_host(function.driver)
+    home = is_host_driver(function.driver)
     refused = next((c for c in checks if c.verdict == "fail"), None) if home else None
     if refused is None:
         return _found(dev, "pass", "is bound before the start")
@@ -355,18 +355,22 @@ def _of_card(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
     return _found(dev, "fail", why, "the host's", refused.fix)
 
 
-def _left(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
+def _left(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice:
     """On a host driver, from which libvirt does not move it."""
-    use = seen.used(function)
+    use = seen.host_use(function)
     why = f"is on {function.driver}, {_not_moved(dev)}{f': {use}' if use else ''}"
-    keeps = use is not None or dev.address in seen.strays
+    keeps = use is not None or dev.address in seen.stale
     fix = _take_out(dev, seen) if keeps else _by_hand(dev, seen)
     return _found(dev, "fail", why, f"on {function.driver}", fix)
 
 
-def _moved(dev: HostDev, function: PciFunction, seen: Facts) -> GuestDevice:
+def _moved(dev: HostDev, function: PciFunction, seen: DeviceFacts) -> GuestDevice:
     """On a host driver, from which libvirt moves it."""
-    use, dark, stray = seen.used(function), seen.unreadable(function), seen.strays.get(dev.address)
+    use, dark, stray = (
+        seen.host_use(function),
+        seen.unknown_use(function),
+        seen.stale.get(dev.address),
+    )
     if use is None and stray is not None and (stray.certain or dark):
         use = f"it {stray.why}"
     why = f"is on {function.driver}, and libvirt takes it from the host at the start"
@@ -396,19 +400,19 @@ def _not_moved(dev: HostDev) -> str:
     return "and libvirt does not move it (managed='no')"
 
 
-def _take_out(dev: HostDev, seen: Facts) -> str:
+def _take_out(dev: HostDev, seen: DeviceFacts) -> str:
     """How its element leaves the definition, in the words of the XML."""
-    stray = seen.strays.get(dev.address)
+    stray = seen.stale.get(dev.address)
     ours = dev.by == "hostdev" and stray is not None and stray.certain and not seen.readonly
     which = dev.address if dev.by == "command line" else address_xml(dev.address)
-    edit = f"`virsh edit {seen.domain.word}`: {_TAKE_OUT}the {_ELEMENTS[dev.by]} with {which}"
+    edit = f"`virsh edit {seen.domain.shell_word}`: {_TAKE_OUT}the {_ELEMENTS[dev.by]} with {which}"
     return f"press w, or {edit}" if ours else edit
 
 
-def _by_hand(dev: HostDev, seen: Facts) -> str:
+def _by_hand(dev: HostDev, seen: DeviceFacts) -> str:
     """How it gets to vfio-pci."""
     command = f"{detach(dev.address)} before each start"
     if dev.by == "command line":
         return command
     which = f"the {_ELEMENTS[dev.by]} with {address_xml(dev.address)}"
-    return f"`virsh edit {seen.domain.word}`: set managed='yes' in {which}{_INSTEAD}{command}"
+    return f"`virsh edit {seen.domain.shell_word}`: set managed='yes' in {which}{_INSTEAD}{command}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from tui.model import (
-    STUBS,
+    STUB_DRIVERS,
     DeviceUse,
     DeviceUses,
     Domain,
@@ -16,12 +16,12 @@ from tui.model import (
     Holders,
     HostView,
     PciFunction,
+    is_host_driver,
+    is_vfio_driver,
     listed,
-    on_vfio,
-    with_host,
 )
-from tui.rules.guest_checks import with_cards
-from tui.rules.stale_hostdevs import Stray, strays
+from tui.rules.guest_checks import cards_of
+from tui.rules.stale_hostdevs import StaleDevice, stale_devices
 
 USB, STORAGE, MULTIMEDIA = "0c03", "01", "04"
 """PCI classes, by their first digits."""
@@ -30,14 +30,14 @@ _IN_THE_WAY = re.compile(r"/dev/(snd/|vfio/|nvme[0-9]+n|sd|vd)")
 """Nodes whose users lose data, or keep the driver from leaving (domain facts: snd_hda_intel)."""
 
 
-def on_host(function: PciFunction) -> bool:
+def on_host_driver(function: PciFunction) -> bool:
     """Whether a driver has it that it is to be taken from: one that the host uses it with, or one
     that lends it to a program."""
-    return function.driver not in (None, *STUBS) and not on_vfio(function.driver)
+    return function.driver not in (None, *STUB_DRIVERS) and not is_vfio_driver(function.driver)
 
 
 @dataclass(frozen=True)
-class Facts:
+class DeviceFacts:
     """A domain beside the host that it is on. ``guests`` and ``holders`` are ``None`` where they
     could not be read; ``readonly``: nothing can be changed from here."""
 
@@ -53,15 +53,15 @@ class Facts:
         return {f.address: f for group in self.view.groups for f in group.functions}
 
     @cached_property
-    def by_us(self) -> dict[str, Gpu]:
+    def bound_by_us(self) -> dict[str, Gpu]:
         """The functions that move with a GPU that the domain names: our start binds them. A share
         of a card moves nothing."""
-        cards = with_cards(self.domain, self.view.gpus)
+        cards = cards_of(self.domain, self.view.gpus)
         return {address: gpu for gpu in cards for address in gpu.viability.moves}
 
     @cached_property
-    def strays(self) -> dict[str, Stray]:
-        return {stray.address: stray for stray in strays(self.domain, self.view)}
+    def stale(self) -> dict[str, StaleDevice]:
+        return {stray.address: stray for stray in stale_devices(self.domain, self.view)}
 
     @cached_property
     def controllers(self) -> list[PciFunction]:
@@ -69,16 +69,16 @@ class Facts:
         slots = {gpu.function.slot for gpu in self.view.gpus}
         return [
             f for f in self.functions.values()
-            if f.class_code.startswith(USB) and with_host(f.driver) and f.slot not in slots
+            if f.class_code.startswith(USB) and is_host_driver(f.driver) and f.slot not in slots
         ]  # fmt: skip
 
     @cached_property
     def moving(self) -> set[str]:
         """What leaves the host for this guest's start: by us, or by libvirt."""
         managed = {dev.address for dev in self.domain.hostdevs if dev.managed and dev.by != "mdev"}
-        return {*self.by_us, *managed}
+        return {*self.bound_by_us, *managed}
 
-    def taken_by(self, addresses: set[str]) -> tuple[Domain, str] | None:
+    def other_guest_with(self, addresses: set[str]) -> tuple[Domain, str] | None:
         """Another guest that runs with one of these, and with which."""
         for other in self.guests.domains if self.guests else ():
             mine = (other.uuid, other.name) == (self.domain.uuid, self.domain.name)
@@ -94,11 +94,11 @@ class Facts:
             function.address, unreadable=("what hangs on it",)
         )
 
-    def used(self, function: PciFunction) -> str | None:
+    def host_use(self, function: PciFunction) -> str | None:
         """What the host uses it for."""
         use = self.use(function)
-        if use.used:
-            return listed([each.text for each in use.used])
+        if use.in_use:
+            return listed([each.text for each in use.in_use])
         found = self.holders.of([function.address]) if self.holders else ()
         open_ = [h for h in found if not h.ours and _IN_THE_WAY.search(h.what)]
         if open_:
@@ -110,7 +110,7 @@ class Facts:
                 return "the host's last keyboard is on it"
         return None
 
-    def unreadable(self, function: PciFunction) -> tuple[str, ...]:
+    def unknown_use(self, function: PciFunction) -> tuple[str, ...]:
         """What could not be read of that, each completing "cannot tell …"."""
         use = self.use(function)
         dark = list(use.unreadable)
@@ -131,7 +131,7 @@ class Facts:
 
     @property
     def _another_keyboard(self) -> bool:
-        return self.uses.keyboard or any(
+        return self.uses.builtin_keyboard or any(
             each.kind == "keyboard" for f in self._left for each in self.use(f).attached
         )
 

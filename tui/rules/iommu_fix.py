@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from tui.model import KernelOption, Readiness
-from tui.rules.fixes import apply, change_on, kernel_option
+from tui.rules.fixes import apply_written, change_options_on, kernel_option
 from tui.rules.kernel_settings import intel_on, iommu_off
 
 INTEL_ON = "intel_iommu=on"
@@ -39,7 +39,7 @@ def _without(
     settings = readiness.settings
     intels = readiness.cpu == "intel" or any(o.name == "intel_iommu" for o in found)
     asked = any(intel_on([option]) for option in (*settings.in_force, *settings.written))
-    return change_on(readiness, found, written, [INTEL_ON] if intels and not asked else [])
+    return change_options_on(readiness, found, written, [INTEL_ON] if intels and not asked else [])
 
 
 def _with(readiness: Readiness) -> str:
@@ -53,8 +53,8 @@ def _with(readiness: Readiness) -> str:
     stands = _at_next_start(readiness)
     if stands is not None:
         return (
-            f"{apply(readiness.boot, stands)}: {stands.text} is in {stands.place}, and the kernel "
-            f"was started without it; if that does not do, {firmware}"
+            f"{apply_written(readiness.boot, stands)}: {stands.text} is in {stands.place}, "
+            f"and the kernel was started without it; if that does not do, {firmware}"
         )
     option = kernel_option(INTEL_ON, readiness.boot)
     return f"{firmware}; {'' if readiness.cpu else 'on Intel '}then {option}"

@@ -45,23 +45,23 @@ the docking station that one is in, all-in-ones, tablets and their like, sticks.
 _MODULE = re.compile(r"\b(?:SXM\d?|OAM|Embedded)\b")
 """Names of what is put into a socket of its own, or soldered."""
 
-NOWHERE = HostFacts("unknown", "unknown")
+UNKNOWN_HOST = HostFacts("unknown", "unknown")
 """A host of which nothing is known."""
 
 
-def ways_out(
+def group_fix(
     gpu: PciFunction,
     blocking: Sequence[PciFunction],
     inventory: Inventory,
     named: Mapping[str, HostDev],
-    facts: HostFacts = NOWHERE,
+    facts: HostFacts = UNKNOWN_HOST,
 ) -> str:
     """What frees the group of ``gpu`` from the functions that block it, in two sentences at most.
     ``named`` are those that the card's guest takes already, by address."""
     taken = [named[f.address] for f in blocking if f.address in named]
     if len(taken) == len(blocking):
         return _by_its_guest(taken)
-    slot = another_slot(gpu, inventory.functions, facts)
+    slot = slot_advice(gpu, inventory.functions, facts)
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
         "intel": "ACS in the firmware, if it has that",
@@ -94,7 +94,7 @@ def detach(address: str) -> str:
     return f"`virsh nodedev-detach {_node(address)}`"
 
 
-def attach_again(address: str) -> str:
+def reattach(address: str) -> str:
     """The command by which libvirt gives it back to its driver."""
     return f"`virsh nodedev-reattach {_node(address)}`"
 
@@ -103,12 +103,12 @@ def _node(address: str) -> str:
     return f"pci_{address.replace(':', '_').replace('.', '_')}"
 
 
-def without_group(
-    function: PciFunction, beside: Iterable[PciFunction] = (), facts: HostFacts = NOWHERE
+def missing_group_fix(
+    function: PciFunction, beside: Iterable[PciFunction] = (), facts: HostFacts = UNKNOWN_HOST
 ) -> str:
     """What gets a group for a function where others have theirs, so that the IOMMU is on
     (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
-    slot = another_slot(function, beside, facts)
+    slot = slot_advice(function, beside, facts)
     if slot is not None:
         return f"{slot}; or turn off VMD in the firmware, if it is behind that"
     if _bus(function) == ON_BOARD and function.vendor == INTEL:
@@ -119,18 +119,18 @@ def without_group(
     return "see what the kernel's log says of it: `dmesg | grep -i iommu`"
 
 
-def another_slot(
+def slot_advice(
     function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts
 ) -> str | None:
     """The advice to move a device; ``None`` where it cannot be moved."""
-    there = in_slot(function, beside, facts)
+    there = can_change_slot(function, beside, facts)
     if there is None:
         return "try another slot, if it is in one"
     return "try another slot" if there else None
 
 
-def in_slot(
-    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts = NOWHERE
+def can_change_slot(
+    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts = UNKNOWN_HOST
 ) -> bool | None:
     """Whether a device can be put into another slot; ``None`` where that is not known.
 

@@ -25,7 +25,7 @@ _COMMENT = re.compile(r"(?:^|\s)#.*")
 _THEN = re.compile(r"\s*(?:;|&&|\|\|)\s*")
 
 
-def says(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
+def option_values(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
     """Each part between commas of each option of that name."""
     return [
         (option, part)
@@ -39,7 +39,7 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
     """The last option of that name with one of the ``parts``, where that one is the first of
     them; the others take it back. The kernel compares beginnings (drivers/iommu)."""
     last = None
-    for option, part in says(options, name):
+    for option, part in option_values(options, name):
         found = next((each for each in parts if part.startswith(each)), None)
         if found is not None:
             last = option if found == parts[0] else None
@@ -49,9 +49,11 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
 def iommu_off(options: Sequence[KernelOption], cpu: Cpu) -> tuple[KernelOption, ...]:
     """The options that keep the IOMMU off (kernel-parameters.txt). ``amd_iommu`` and ``iommu``
     know nothing that takes ``off`` back."""
-    found = [option for option, part in says(options, "iommu") if part.startswith("off")]
+    found = [option for option, part in option_values(options, "iommu") if part.startswith("off")]
     if cpu != "intel":
-        found += [option for option, part in says(options, "amd_iommu") if part.startswith("off")]
+        found += [
+            option for option, part in option_values(options, "amd_iommu") if part.startswith("off")
+        ]
     if cpu != "amd" and (intel := _last(options, "intel_iommu", "off", "on")) is not None:
         found.append(intel)
     if (acpi := _last(options, "acpi", "off", "force", "on")) is not None:
@@ -85,7 +87,7 @@ def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
             found.append(option)
     found += [
         rule for rule in settings.modules
-        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
+        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.arguments)
     ]  # fmt: skip
     return tuple(found)
 
@@ -97,7 +99,7 @@ def _loads_nothing(command: str) -> bool:
     return bool(command.strip()) and all(not part or _NOTHING.fullmatch(part) for part in parts)
 
 
-def skips_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
+def blacklists_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
     """What keeps vfio-pci from being loaded by itself: it can still be loaded by its name, but
     not by libvirt, which heeds blacklists (``modprobe -b``)."""
     name = frozenset({"vfio_pci"})
@@ -142,7 +144,7 @@ def value_in(setting: Setting, name: str) -> str | None:
         return "1" if setting.value is None else setting.value
     values = [
         value if equals else "1"
-        for word in setting.rest.split()
+        for word in setting.arguments.split()
         for key, equals, value in [word.partition("=")]
         if key.replace("-", "_") == name
     ]
@@ -154,6 +156,6 @@ def is_true(value: str | None) -> bool:
     return value is not None and value.lower().startswith(("1", "y", "t", "on"))
 
 
-def placed(settings: Iterable[Setting]) -> str:
+def with_places(settings: Iterable[Setting]) -> str:
     """Settings with where they stand."""
     return ", ".join(f"{each.text} ({each.place})" for each in settings)

@@ -33,11 +33,11 @@ def why_not_as_root(uri: str) -> str | None:
     """Why root does not open ``uri``; ``None`` where it does."""
     if uri in LOCAL:
         return None
-    where = beyond(uri) or "is not a local libvirt that vfiotop knows"
+    where = why_not_this_host(uri) or "is not a local libvirt that vfiotop knows"
     return f"{uri} {where}: root opens {', '.join(sorted(LOCAL))} only"
 
 
-def beyond(uri: str) -> str | None:
+def why_not_this_host(uri: str) -> str | None:
     """What ``uri`` does beyond asking this machine's daemon, as the rest of a sentence;
     ``None`` where it does nothing."""
     if uri in LOCAL:

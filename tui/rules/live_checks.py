@@ -10,7 +10,7 @@ from tui.rules import guest_checks, r465
 from tui.rules.check_input import local_guests
 
 
-def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
+def live_checks(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
     """Their checks; none where there is no GPU."""
     return tuple(_checks(view, guests)) if view.gpus else ()
 

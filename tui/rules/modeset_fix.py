@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.model import KernelOption, ModuleRule, Readiness
-from tui.rules.fixes import change_on
+from tui.rules.fixes import change_options_on
 from tui.rules.kernel_settings import is_true, parameter, value_in
 
 MODULE, NAME = "nvidia_drm", "modeset"
@@ -25,7 +25,7 @@ def without_modeset(readiness: Readiness, *, needed: bool) -> str:
         return NIXOS
     if isinstance(stands, KernelOption) and on:
         same = [o for o in readiness.settings.written if o.text == stands.text]
-        return change_on(readiness, [stands], same)
+        return change_options_on(readiness, [stands], same)
     if stands is not None and not on:
         return (
             f"reboot: {stands.text} ({stands.place}) counts from then on, once the initramfs has "

@@ -103,7 +103,7 @@ def _users(gpus: Iterable[Gpu], domains: Iterable[Domain]) -> list[_User]:
     return [
         *(_User(d.uuid, f"“{d.name}”", f"shut down {d.name}", d.name) for d in running),
         *(
-            _User(each.pid, vfio_users.words(each), how_to_stop(each))
+            _User(each.pid, vfio_users.describe(each), how_to_stop(each))
             for each in processes.values()
         ),
     ]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.model import Domain, Owner, PciFunction, Removal, Role, by_uuid, meant, on_vfio, side
+from tui.model import (
+    Domain,
+    Owner,
+    PciFunction,
+    Removal,
+    Role,
+    domains_named,
+    domains_with_uuid,
+    driver_side,
+    is_vfio_driver,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +62,15 @@ def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) 
     """The UUID of the one domain that may have the guest GPU: the chosen one; else the only
     one that names the card. None where that means more than one, or none that is there."""
     if choice.guest is not None:
-        return _only({d.uuid for d in meant(choice.guest, domains)})
+        return _only({d.uuid for d in domains_named(choice.guest, domains)})
     if choice.guest_uuid is not None:
-        return _only({d.uuid for d in by_uuid(choice.guest_uuid, domains)})
+        return _only({d.uuid for d in domains_with_uuid(choice.guest_uuid, domains)})
     return _only({d.uuid for d in domains if gpu in d.functions}) if gpu is not None else None
 
 
-def holder(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
+def guest_with_card(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
     """The running domain that has a card, where the card is on VFIO's driver."""
-    if "driver" in gpu.unreadable or not on_vfio(gpu.driver):
+    if "driver" in gpu.unreadable or not is_vfio_driver(gpu.driver):
         return None
     return next((d for d in domains if d.active and gpu.address in d.functions), None)
 
@@ -72,10 +82,10 @@ def owner(gpu: PciFunction, domains: tuple[Domain, ...], removal: Removal | None
         return Owner("stuck" if removal.stuck else "moving")
     if "driver" in gpu.unreadable:
         return Owner("unknown")
-    whose = side(gpu.driver)
+    whose = driver_side(gpu.driver)
     if whose != "vfio":
         return Owner("host" if whose == "host" else "none")
-    guest = holder(gpu, domains)
+    guest = guest_with_card(gpu, domains)
     return Owner("vfio") if guest is None else Owner("guest", guest.name)
 
 
@@ -98,7 +108,7 @@ def _only_on_vfio(candidates: Iterable[PciFunction]) -> str | None:
     cards = list(candidates)
     if len(cards) < 2 or any("driver" in card.unreadable for card in cards):
         return None
-    return _only({card.address for card in cards if on_vfio(card.driver)})
+    return _only({card.address for card in cards if is_vfio_driver(card.driver)})
 
 
 def _only_spare(gpus: tuple[PciFunction, ...]) -> str | None:

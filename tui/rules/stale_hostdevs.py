@@ -25,14 +25,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tui.model import Domain, HostView, PciFunction, on_vfio, slot_of
+from tui.model import Domain, HostView, PciFunction, is_vfio_driver, slot_of
 
 NETWORK = "02"
 """PCI base class of network controllers."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class StaleDevice:
     """A device of a domain that is not what it was. ``why`` completes "it …"; ``certain``: by
     more than a guess."""
 
@@ -41,13 +41,15 @@ class Stray:
     certain: bool = True
 
 
-def strays(domain: Domain, view: HostView) -> tuple[Stray, ...]:
+def stale_devices(domain: Domain, view: HostView) -> tuple[StaleDevice, ...]:
     """The strays among a domain's devices, in the order in which it names them."""
     functions = {f.address: f for group in view.groups for f in group.functions}
     return tuple(_strays(domain, view, functions)) if functions else ()
 
 
-def _strays(domain: Domain, view: HostView, functions: dict[str, PciFunction]) -> Iterator[Stray]:
+def _strays(
+    domain: Domain, view: HostView, functions: dict[str, PciFunction]
+) -> Iterator[StaleDevice]:
     of_gpus = {address for gpu in view.gpus for address in gpu.viability.moves}
     no_gpu = not of_gpus & set(domain.addresses)
     wanted = no_gpu and _nobody_has_the_card(view)
@@ -55,20 +57,20 @@ def _strays(domain: Domain, view: HostView, functions: dict[str, PciFunction]) -
     for device in domain.hostdevs:
         function = functions.get(device.address)
         if function is None:
-            yield Stray(device.address, "is not there any more")
+            yield StaleDevice(device.address, "is not there any more")
             continue
-        if function.address in of_gpus or on_vfio(function.driver) or function.is_bridge:
+        if function.address in of_gpus or is_vfio_driver(function.driver) or function.is_bridge:
             continue
         network = function.class_code.startswith(NETWORK)
         beside = next((a for a in gone if slot_of(a) == function.slot), None)
         now = f"is {function.name} now ({function.driver or 'no driver'})"
         if beside is not None and not network and (no_gpu or function.driver):
-            yield Stray(function.address, f"{now}, and {beside} of its slot is gone")
+            yield StaleDevice(function.address, f"{now}, and {beside} of its slot is gone")
         elif device.rom and no_gpu and not network:
-            yield Stray(function.address, f"{now}, and has the <rom> of a card")
+            yield StaleDevice(function.address, f"{now}, and has the <rom> of a card")
         elif wanted and not (network and _is_virtual(function)):
             why = f"{now}, and the domain names no GPU: it may be the old address of its card"
-            yield Stray(function.address, why, certain=False)
+            yield StaleDevice(function.address, why, certain=False)
 
 
 def _is_virtual(function: PciFunction) -> bool:

@@ -23,25 +23,25 @@ from tui.model import (
     PciFunction,
     Snapshot,
     Vitals,
-    on_vfio,
+    is_vfio_driver,
 )
-from tui.rules.roles import holder
+from tui.rules.roles import guest_with_card
 
-VFIO = "/dev/vfio/"
+VFIO_NODES = "/dev/vfio/"
 
 
-def by_name(process: Holder) -> str:
+def display_name(process: Holder) -> str:
     """What such a guest is called: as its QEMU calls it, else as its process."""
     return process.guest or process.name
 
 
-def words(process: Holder) -> str:
+def describe(process: Holder) -> str:
     """It in a sentence."""
     known = f"{process.name}, pid {process.pid}" if process.guest else f"pid {process.pid}"
-    return f"“{by_name(process)}” ({known})"
+    return f"“{display_name(process)}” ({known})"
 
 
-def had_by(
+def users_by_card(
     gpus: Sequence[PciFunction], domains: tuple[Domain, ...], vitals: Vitals | None
 ) -> Mapping[str, Domain | Holder]:
     """Who has the cards, or a share of them, by address. A process that has a domain's card too
@@ -49,7 +49,7 @@ def had_by(
     found: dict[str, Domain | Holder] = {}
     domain_of: dict[int | None, Domain] = {}
     for gpu in gpus:
-        domain = holder(gpu, domains) or _sharer(gpu, domains)
+        domain = guest_with_card(gpu, domains) or _sharer(gpu, domains)
         if domain is not None:
             found[gpu.address] = domain
             domain_of |= {process.pid: domain for process in _openers(_card(vitals, gpu))}
@@ -60,14 +60,14 @@ def had_by(
     return found
 
 
-def may_be(gpu: PciFunction, card: CardVitals | None) -> bool:
+def may_be_in_use(gpu: PciFunction, card: CardVitals | None) -> bool:
     """Whether somebody may have a card, or a share of it, that nobody is known to have."""
     if not _can_be_had(gpu) or (card is not None and card.enabled == 0):
         return False
     return card is None or card.users is None or not card.users.complete
 
 
-def to_look_at(snapshot: Snapshot) -> tuple[str, ...]:
+def cards_to_inspect(snapshot: Snapshot) -> tuple[str, ...]:
     """The cards on VFIO's driver or with shares, where somebody may have one of them whom
     libvirt does not tell."""
     if not isinstance(snapshot.pci, Inventory):
@@ -75,8 +75,8 @@ def to_look_at(snapshot: Snapshot) -> tuple[str, ...]:
     domains = snapshot.guests.domains if isinstance(snapshot.guests, Guests) else ()
     vitals = snapshot.vitals if isinstance(snapshot.vitals, Vitals) else None
     there = [gpu for gpu in snapshot.pci.gpus if _can_be_had(gpu)]
-    known = had_by(there, domains, vitals)
-    unknown = [g for g in there if g.address not in known and may_be(g, _card(vitals, g))]
+    known = users_by_card(there, domains, vitals)
+    unknown = [g for g in there if g.address not in known and may_be_in_use(g, _card(vitals, g))]
     return tuple(gpu.address for gpu in there) if unknown else ()
 
 
@@ -90,7 +90,7 @@ def with_users(vitals: Vitals, found: Holders, addresses: Sequence[str]) -> Vita
 
 
 def _can_be_had(gpu: PciFunction) -> bool:
-    return on_vfio(gpu.driver) or bool(gpu.mdevs)
+    return is_vfio_driver(gpu.driver) or bool(gpu.mdevs)
 
 
 def _sharer(gpu: PciFunction, domains: tuple[Domain, ...]) -> Domain | None:
@@ -104,4 +104,4 @@ def _card(vitals: Vitals | None, gpu: PciFunction) -> CardVitals | None:
 
 def _openers(card: CardVitals | None) -> tuple[Holder, ...]:
     found = card.users.holders if card is not None and card.users is not None else ()
-    return tuple(each for each in found if VFIO in each.what)
+    return tuple(each for each in found if VFIO_NODES in each.what)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
-    STUBS,
+    STUB_DRIVERS,
     Blocker,
     Direction,
     Gpu,
@@ -19,13 +19,13 @@ from tui.model import (
     Inventory,
     PciFunction,
     Viability,
+    driver_side,
+    is_vfio_driver,
     listed,
-    on_vfio,
-    side,
 )
-from tui.rules.isolation import IOMMU_FIRST, NOWHERE, UNREADABLE, ways_out, without_group
+from tui.rules.isolation import IOMMU_FIRST, UNKNOWN_HOST, UNREADABLE, group_fix, missing_group_fix
 
-HARMLESS_DRIVERS = (*STUBS, "pcieport")
+HARMLESS_DRIVERS = (*STUB_DRIVERS, "pcieport")
 """Drivers that leave DMA to VFIO, besides VFIO's own."""
 
 NOTHING: Mapping[str, HostDev] = {}
@@ -46,20 +46,20 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
     )
 
 
-def already(gpu: Gpu, direction: Direction) -> str | None:
+def already_there(gpu: Gpu, direction: Direction) -> str | None:
     """Where a card is that needs no move in that direction, as in "the card is … already"."""
-    own, others = side(gpu.function.driver), {side(f.driver) for f in gpu.companions}
+    own, others = driver_side(gpu.function.driver), {driver_side(f.driver) for f in gpu.companions}
     if direction == "bind":
         return f"on {gpu.function.driver}" if own == "vfio" and others <= {"vfio"} else None
     return "with the host" if own == "host" and others <= {"host", None} else None
 
 
-def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
+def on_different_sides(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
     """Whether the functions of a card are with different sides: the host, VFIO, or nobody. A
     function without a driver is in nobody's way; but a GPU without one is not with VFIO where
     the rest is. What cannot be read tells nothing."""
     seen = [f for f in (gpu, *others) if "driver" not in f.unreadable]
-    sides = {side(f.driver) for f in seen} - {None}
+    sides = {driver_side(f.driver) for f in seen} - {None}
     alone = gpu in seen and gpu.driver is None
     return len(sides) > 1 or (alone and "vfio" in sides)
 
@@ -68,7 +68,7 @@ def viability(
     gpu: PciFunction,
     inventory: Inventory,
     named_beside: Mapping[str, HostDev] = NOTHING,
-    facts: HostFacts = NOWHERE,
+    facts: HostFacts = UNKNOWN_HOST,
 ) -> Viability:
     """Whether VFIO could claim the GPU's group once the GPU and its companions are on
     vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
@@ -83,7 +83,7 @@ def viability(
         return Viability(None, moves, reason=why, fix="capture /sys/kernel/iommu_groups as well")
     fix = IOMMU_FIRST
     if inventory.isolating:
-        fix = without_group(gpu, inventory.functions, facts)
+        fix = missing_group_fix(gpu, inventory.functions, facts)
     if gpu.iommu_group is None:
         return Viability(False, moves, reason=_no_group(inventory), fix=fix)
     if gpu.iommu_group in inventory.noiommu_groups:
@@ -102,10 +102,10 @@ def blocks(function: PciFunction) -> bool:
     driver = function.driver
     if driver is None or function.is_bridge:
         return False
-    return not (driver in HARMLESS_DRIVERS or on_vfio(driver))
+    return not (driver in HARMLESS_DRIVERS or is_vfio_driver(driver))
 
 
-def undecided(function: PciFunction) -> bool:
+def driver_unreadable(function: PciFunction) -> bool:
     """Whether that cannot be known, for its driver cannot be read."""
     return "driver" in function.unreadable and not function.is_bridge
 
@@ -123,9 +123,9 @@ def _of_group(
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
-        fix = ways_out(gpu, blocking, inventory, named_beside, facts)
+        fix = group_fix(gpu, blocking, inventory, named_beside, facts)
         return Viability(False, moves, blockers, _stay(len(blockers)), fix)
-    dark = [f.address for f in members if undecided(f)]
+    dark = [f.address for f in members if driver_unreadable(f)]
     if dark:
         why = f"the driver of {listed(dark)} cannot be read"
         return Viability(None, moves, reason=why, fix=UNREADABLE)
@@ -136,7 +136,7 @@ def _of_group(
     return Viability(True, moves)
 
 
-def named(blockers: Sequence[Blocker]) -> str:
+def describe_blockers(blockers: Sequence[Blocker]) -> str:
     """All blockers with their reasons, or the first three and how many more there are."""
     return listed([f"{blocker.address} is {blocker.reason}" for blocker in blockers])
 

@@ -36,17 +36,17 @@ from tui.model import (
     Unavailable,
     Viability,
     Vitals,
-    on_vfio,
+    is_vfio_driver,
 )
 from tui.rules import driver_gates, guest_readings, vfio_users
-from tui.rules.captured_fixes import by_its_owner, of_its_owner
+from tui.rules.captured_fixes import captured_fix, with_captured_fixes
 from tui.rules.card_checks import SLEEP_FAILED
 from tui.rules.driver_gates import never_recovers
 from tui.rules.family import NVIDIA, nvidia_model
-from tui.rules.isolation import NOWHERE
-from tui.rules.live_checks import standing
+from tui.rules.isolation import UNKNOWN_HOST
+from tui.rules.live_checks import live_checks
 from tui.rules.roles import Choice, allowed_guest, owner, roles
-from tui.rules.viability import apart, companions, undecided, viability
+from tui.rules.viability import companions, driver_unreadable, on_different_sides, viability
 
 T = TypeVar("T")
 Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
@@ -96,7 +96,9 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         expected=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
-    checks = of_its_owner(standing(view, snapshot.guests), captured=_is_captured(snapshot))
+    checks = with_captured_fixes(
+        live_checks(view, snapshot.guests), captured=_is_captured(snapshot)
+    )
     return replace(view, checks=checks)
 
 
@@ -141,7 +143,7 @@ def _gpus(
 ) -> tuple[Gpu, ...]:
     functions = inventory.gpus
     role_of = roles(functions, domains, choice)
-    had_by = vfio_users.had_by(functions, domains, _read(snapshot.vitals))
+    had_by = vfio_users.users_by_card(functions, domains, _read(snapshot.vitals))
     beside = _named_beside(domains)
     gpus = (
         _gpu(
@@ -176,7 +178,7 @@ def _gpu(
     others = companions(function, inventory)
     whose = _owner(function, domains, card, snapshot.vitals, moved_by)
     if whose.kind == "vfio" and has_it is not None:
-        name = has_it.name if isinstance(has_it, Domain) else vfio_users.by_name(has_it)
+        name = has_it.name if isinstance(has_it, Domain) else vfio_users.display_name(has_it)
         whose = Owner("guest", name)
     return Gpu(
         function=function,
@@ -189,19 +191,19 @@ def _gpu(
         reading=None if moved_by else reading,
         no_reading=_why_moved(moved_by) if moved_by else why_not,
         left_alone=_left_alone(function, snapshot.nvml),
-        half_bound=moved_by is None and apart(function, others),
+        half_bound=moved_by is None and on_different_sides(function, others),
         guest_uuid=has_it.uuid if whose.kind == "guest" and isinstance(has_it, Domain) else None,
         taken_by=has_it if isinstance(has_it, Holder) else None,
-        may_be_taken=has_it is None and vfio_users.may_be(function, card),
+        may_be_taken=has_it is None and vfio_users.may_be_in_use(function, card),
     )
 
 
 def _viability(
     function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Mapping[str, HostDev]
 ) -> Viability:
-    facts = _read(snapshot.facts) or NOWHERE
+    facts = _read(snapshot.facts) or UNKNOWN_HOST
     found = viability(function, inventory, beside, facts)
-    return replace(found, fix=by_its_owner(found.fix)) if facts.captured else found
+    return replace(found, fix=captured_fix(found.fix)) if facts.captured else found
 
 
 def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
@@ -248,13 +250,13 @@ def _reading(
     has_it: Domain | Holder | None,
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none."""
-    if on_vfio(function.driver):
+    if is_vfio_driver(function.driver):
         if isinstance(has_it, Domain) and _is_captured(snapshot):
             return None, snapshot.agent.reason if isinstance(snapshot.agent, Unavailable) else None
         if isinstance(has_it, Domain):
             return guest_readings.reading(function, has_it, inventory.gpus, snapshot.agent)
         if has_it is not None:
-            return None, f"in use by {vfio_users.words(has_it)}, of which libvirt does not know"
+            return None, f"in use by {vfio_users.describe(has_it)}, of which libvirt does not know"
         return None, f"on {function.driver}: the host cannot read it"
     source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
     listed = None if isinstance(source, Unavailable) else source.of(function.address)
@@ -299,10 +301,10 @@ def _why_no_source(function: PciFunction) -> str:
 def _why_moved(swap: Swap) -> str:
     since = f"since {CLOCK.time_of_day(swap.step_began_at)}"
     if swap.stuck:
-        return f"stuck {since}: {swap.message or swap.now}"
+        return f"stuck {since}: {swap.message or swap.current_step}"
     if swap.state == "undoing":
-        return f"the {swap.direction} is undone: {swap.message or swap.now}"
-    return f"{swap.direction}, step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
+        return f"the {swap.direction} is undone: {swap.message or swap.current_step}"
+    return f"{swap.direction}, step {swap.step + 1} of {len(swap.steps)}: {swap.current_step}"
 
 
 def _why_removed(removal: Removal, source: NvmlReading | DrmReading | Unavailable) -> str:
@@ -339,7 +341,9 @@ def _groups(inventory: Inventory, gpus: tuple[Gpu, ...]) -> tuple[Group, ...]:
 def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | None) -> Group:
     """A group seen from the GPU in it that matters most."""
     if gpu is None:
-        marks: tuple[Mark, ...] = tuple("unknown" if undecided(f) else "ok" for f in functions)
+        marks: tuple[Mark, ...] = tuple(
+            "unknown" if driver_unreadable(f) else "ok" for f in functions
+        )
         return Group(number, functions, marks)
     reasons = gpu.viability.blockers or _own_fault(gpu, functions)
     at_fault = {blocker.address for blocker in reasons}
@@ -352,7 +356,9 @@ def _own_fault(gpu: Gpu, functions: tuple[PciFunction, ...]) -> tuple[Blocker, .
     the devices that cannot be read, else the card itself."""
     if gpu.viability.viable or gpu.function.iommu_group is None:
         return ()
-    dark = tuple(Blocker(f.address, "its driver cannot be read") for f in functions if undecided(f))
+    dark = tuple(
+        Blocker(f.address, "its driver cannot be read") for f in functions if driver_unreadable(f)
+    )
     return dark or (Blocker(gpu.address, gpu.viability.reason or "unknown"),)
 
 
@@ -363,7 +369,7 @@ def _mark(function: PciFunction, gpu: Gpu, at_fault: Collection[str]) -> Mark:
         return "gpu"
     if function.address in gpu.viability.moves:
         return "moves"
-    return "unknown" if undecided(function) else "ok"
+    return "unknown" if driver_unreadable(function) else "ok"
 
 
 # --- guests -------------------------------------------------------------------

@@ -201,7 +201,7 @@ def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
 
 
 def test_what_the_runner_sees_as_root_is_not_asked_of_the_user() -> None:
-    made = plan(pci=two_cards("nvidia"), holders=Holders((), unseen=3))
+    made = plan(pci=two_cards("nvidia"), holders=Holders((), uninspected=3))
     assert [doubt.id for doubt in own_doubts(made, asks=False)] == ["holders"]
     assert own_doubts(made, asks=True) == ()
     odd = plan(pci=two_cards("nvidia"), others=(domain("odd", problem="no XML"),))

@@ -18,9 +18,9 @@ from tui.model import (
     Readiness,
     Step,
     Vitals,
-    by_uuid,
+    domains_named,
+    domains_with_uuid,
     looks_like_uuid,
-    meant,
     shell_word,
 )
 from tui.rules import guest_checks
@@ -85,7 +85,7 @@ def test_every_command_that_names_a_domain(name: str) -> None:
     gpu = view.guest_gpu
     assert gpu is not None
     made = [
-        guest_checks.managed(guest, gpu), guest_checks.complete(other, gpu),
+        guest_checks.managed(guest, gpu), guest_checks.hostdevs_complete(other, gpu),
         guest_checks.driver(guest, "400.10"),
     ]  # fmt: skip
     commands += [command for check in made for command in _commands(check)]
@@ -146,7 +146,7 @@ C = Named(UUID, "99999999-2222-3333-4444-555555555555")
     ],
 )  # fmt: skip
 def test_what_is_typed_means_exactly_that(text: str, expected: tuple[Named, ...]) -> None:
-    assert meant(text, (A, B, C)) == expected
+    assert domains_named(text, (A, B, C)) == expected
 
 
 @given(st.lists(st.builds(Named, st.text(max_size=5), st.uuids().map(str)), max_size=4))
@@ -155,13 +155,13 @@ def test_every_domain_can_be_named(named: list[Named]) -> None:
     crossed = [Named(named[n - 1].uuid, each.uuid) for n, each in enumerate(named)]
     for everyone in (named, crossed):
         for each in everyone:
-            assert meant(f"{{{each.uuid}}}", everyone) == (each,)
-            assert by_uuid(each.uuid.upper(), everyone) == (each,)
+            assert domains_named(f"{{{each.uuid}}}", everyone) == (each,)
+            assert domains_with_uuid(each.uuid.upper(), everyone) == (each,)
 
 
 def test_a_domain_without_a_uuid_is_meant_by_none() -> None:
     """A captured one that cannot be read."""
     dark = Named("dark", "")
-    assert by_uuid("", (dark,)) == ()
-    assert meant("", (dark,)) == ()
-    assert meant("dark", (dark,)) == (dark,)
+    assert domains_with_uuid("", (dark,)) == ()
+    assert domains_named("", (dark,)) == ()
+    assert domains_named("dark", (dark,)) == (dark,)

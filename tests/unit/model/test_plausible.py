@@ -17,7 +17,7 @@ from tui.host.drm.hwmon import CardPower, Channel
 from tui.host.nvml.reply import parse_reply
 from tui.host.tree import Plain
 from tui.model import Metrics
-from tui.model.plausible import first, judged, plausible
+from tui.model.plausible import first_plausible, plausible, plausible_metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ONES = (1 << 32) - 1
@@ -134,13 +134,13 @@ def test_reasons_that_are_not_told_are_not_all_of_them(reasons: int) -> None:
 def test_memory_in_use_is_within_what_there_is(
     used: int | None, total: int | None, expected: tuple[int | None, int | None]
 ) -> None:
-    found = judged(mem_used_mib=used, mem_total_mib=total)
+    found = plausible_metrics(mem_used_mib=used, mem_total_mib=total)
     assert (found.mem_used_mib, found.mem_total_mib) == expected
 
 
 def test_the_first_that_a_card_can_have() -> None:
-    assert first("power_w", None, 0, 5000, 9) == 9
-    assert first("power_w", None, 0) is None
+    assert first_plausible("power_w", None, 0, 5000, 9) == 9
+    assert first_plausible("power_w", None, 0) is None
     assert plausible("temp_c", float("nan")) is None
     assert plausible("temp_c", float("inf")) is None
 
@@ -150,7 +150,7 @@ NUMBERS = st.none() | st.integers(-(1 << 65), 1 << 65) | st.floats()
 
 @given(st.dictionaries(st.sampled_from([n for n in Metrics.names() if n != "throttle"]), NUMBERS))
 def test_nothing_told_makes_a_number_that_no_card_has(raw: dict[str, float | None]) -> None:
-    found = judged(None, **raw)
+    found = plausible_metrics(None, **raw)
     for name, value in raw.items():
         kept = getattr(found, name)
         assert kept is None or kept == value

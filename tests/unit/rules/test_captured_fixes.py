@@ -34,7 +34,7 @@ def said(place: Path, choice: Choice | None = None) -> Iterator[str]:
     """Everything that is said of a captured host: checks, plans, details, the text of status."""
     host, choice = captured_host(str(place)), choice or Choice()
     fresh = examine_once(host, choice, with_readings=True)
-    found: list[Check] = [*doctor.every(doctor.examine(fresh)), *fresh.view.checks]
+    found: list[Check] = [*doctor.all_checks(doctor.examine(fresh)), *fresh.view.checks]
     for gpu in fresh.view.gpus:
         for direction in ("bind", "unbind"):
             found += plan_once(host, choice, direction, gpu.address).checks

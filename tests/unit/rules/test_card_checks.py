@@ -25,7 +25,7 @@ from tui.model import (
 )
 from tui.report.status_text import as_text
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import every, examine
+from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
@@ -38,7 +38,7 @@ READY = Readiness(root=True, vfio_pci=True)
 def checks(seen: Snapshot, choice: Choice | None = None) -> dict[tuple[str, str | None], Check]:
     view = assess(seen, choice)
     wards = examine(CheckInput(view, seen.guests, Holders(()), READY))
-    return {(check.id, check.subject): check for check in every(wards)}
+    return {(check.id, check.subject): check for check in all_checks(wards)}
 
 
 def four(gpu: str | None, rest: str | None) -> tuple[PciFunction, ...]:
@@ -319,7 +319,7 @@ SWAP = Swap(
 
 
 def test_a_swap_that_was_interrupted() -> None:
-    left = replace(SWAP, runner=False)
+    left = replace(SWAP, runner_alive=False)
     for functions in (card("02:00", 2, boot_vga=False), four("vfio-pci", "host")):
         check = checks(seen(*functions, swap=left))["swap.half-bound", CARD]
         assert (check.verdict, "its bind was interrupted" in check.why) == ("fail", True)

@@ -21,7 +21,7 @@ from tui.model import (
 )
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import CheckGroup, every, examine, summary
+from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.rules.view import assess
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -37,9 +37,9 @@ WIN11 = domain("win11", "02:00.0", "02:00.1")
 def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
     given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY} | facts
     wards = examine(CheckInput(assess(seen), **given))
-    checks = {check.id: check for check in every(wards)}
+    checks = {check.id: check for check in all_checks(wards)}
     assert set(checks) >= MUST
-    assert len(checks) == len(every(wards))
+    assert len(checks) == len(all_checks(wards))
     return checks
 
 

@@ -330,8 +330,11 @@ def test_a_swap_from_its_beginning_to_its_end() -> None:
     ("change", "event"),
     [
         ({"state": "undone", "message": "held"}, ("bind undone: held", "warn")),
-        ({"runner": False}, ("bind interrupted", "bad")),
-        ({"state": "failed", "runner": False, "message": "m"}, ("bind interrupted: m", "bad")),
+        ({"runner_alive": False}, ("bind interrupted", "bad")),
+        (
+            {"state": "failed", "runner_alive": False, "message": "m"},
+            ("bind interrupted: m", "bad"),
+        ),
     ],
 )
 def test_a_swap_that_does_not_end_well(change: dict[str, Any], event: tuple[str, str]) -> None:
@@ -347,7 +350,7 @@ def test_a_swap_that_is_stuck_and_goes_on() -> None:
 
 
 def test_a_recovery_goes_on_with_the_same_swap() -> None:
-    left = replace(DESK, swap=replace(SWAP, runner=False))
+    left = replace(DESK, swap=replace(SWAP, runner_alive=False))
     assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind goes on", "info")]
 
 

@@ -15,7 +15,7 @@ from tui.model import (
     Demand,
     Gpu,
     GuestCard,
-    GuestSays,
+    GuestReport,
     HostView,
     Metrics,
     Snapshot,
@@ -31,7 +31,7 @@ CARD = GuestCard("10de", "2684", None, "NVIDIA GeForce RTX 4090", Metrics(util_p
 
 
 def says(*cards: GuestCard, **facts: Any) -> AgentReading:
-    made = GuestSays(UUID, "572.83", cards, taken_at=NOON - timedelta(seconds=3))
+    made = GuestReport(UUID, "572.83", cards, taken_at=NOON - timedelta(seconds=3))
     return AgentReading((replace(made, **facts),))
 
 

@@ -24,7 +24,7 @@ from tui.model import (
 )
 from tui.rules import hostdev_checks
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import every, examine
+from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import preflight
@@ -182,11 +182,11 @@ def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
 
 
 USED = (
-    (NVME, "nvme", Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)),
-    (NVME, "nvme", Attachment("disk", "nvme0n1p3", "is swap", used=True)),
-    (SATA, "ahci", Attachment("disk", "sda1", "is part of md0, mounted at /srv", used=True)),
-    (NIC, "igc", Attachment("network", "enp3s0", "has 192.0.2.5", used=True)),
-    (USB, "xhci_hcd", Attachment("disk", "sdb1", "is mounted at /media/x", used=True)),
+    (NVME, "nvme", Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)),
+    (NVME, "nvme", Attachment("disk", "nvme0n1p3", "is swap", in_use=True)),
+    (SATA, "ahci", Attachment("disk", "sda1", "is part of md0, mounted at /srv", in_use=True)),
+    (NIC, "igc", Attachment("network", "enp3s0", "has 192.0.2.5", in_use=True)),
+    (USB, "xhci_hcd", Attachment("disk", "sdb1", "is mounted at /media/x", in_use=True)),
 )
 
 
@@ -228,7 +228,7 @@ def test_a_sound_card_that_a_program_plays_through() -> None:
     found = check(there, takes("03:00.0"), holders=Holders((player,)))
     assert found.verdict == "fail"
     assert "pipewire (1234) has /dev/snd/pcmC1D0p open" in found.why
-    assert check(there, takes("03:00.0"), holders=Holders((), unseen=2)).verdict == "unknown"
+    assert check(there, takes("03:00.0"), holders=Holders((), uninspected=2)).verdict == "unknown"
     assert check(there, takes("03:00.0"), holders=Unavailable("no /proc")).verdict == "unknown"
     assert check(there, takes("03:00.0")).verdict == "warn"
     elsewhere = replace(player, what="/dev/input/event4")
@@ -276,11 +276,14 @@ def test_for_a_usb_controller_the_others_are_looked_at_too() -> None:
         at("06:00.0", SOUND, "snd_hda_intel", 6),
     )
     guest = takes("03:00.0")
-    assert hostdev_checks.looked_at(guest, seen(functions, guest).view) == (AT, "0000:04:00.0")
+    assert hostdev_checks.functions_to_inspect(guest, seen(functions, guest).view) == (
+        AT,
+        "0000:04:00.0",
+    )
     guest = takes("05:00.0", "06:00.0", "07:00.0")
     view = seen(functions, guest).view
-    assert hostdev_checks.looked_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
-    assert hostdev_checks.held_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+    assert hostdev_checks.functions_to_inspect(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+    assert hostdev_checks.functions_with_open_files(guest, view) == ("0000:05:00.0", "0000:06:00.0")
 
 
 # --- its group ------------------------------------------------------------------------------
@@ -375,7 +378,7 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
 
 def test_devices_are_judged_in_their_order_each_once() -> None:
     guest = takes("04:00.0", "03:00.0", "04:00.0")
-    found = hostdev_checks.judged(guest, seen((at("03:00.0", NIC, "vfio-pci"),), guest))
+    found = hostdev_checks.verdicts(guest, seen((at("03:00.0", NIC, "vfio-pci"),), guest))
     assert [(dev.address[5:], dev.verdict, dev.short) for dev in found] == [
         ("02:00.0", "pass", ""), ("02:00.1", "pass", ""), ("04:00.0", "fail", "gone"),
         ("03:00.0", "pass", ""),
@@ -383,7 +386,7 @@ def test_devices_are_judged_in_their_order_each_once() -> None:
 
 
 def test_each_fix_names_its_own_device() -> None:
-    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)
     functions = (
         at("03:00.0", NVME, "nvme"), at("04:00.0", NIC, "iwlwifi", 4), at("05:00.0", NIC, None, 5),
     )  # fmt: skip
@@ -436,7 +439,7 @@ def test_nothing_is_known() -> None:
 
 
 def test_a_start_is_refused_for_another_device_than_the_card() -> None:
-    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)
     there, guest = (at("03:00.0", NVME, "nvme"),), takes("03:00.0")
     plan = planned("start", guest, seen(there, guest, uses=(DeviceUse(AT, (disk,)),)))
     (refusal,) = plan.refusals
@@ -483,12 +486,12 @@ def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
     (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
     start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
     assert start.swap is not None
-    told = (start.checks, bind.checks, every(examine(fresh)))
+    told = (start.checks, bind.checks, all_checks(examine(fresh)))
     return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
 
 
 CARD = "0000:02:00.0"
-USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", used=True),)),)
+USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True),)),)
 
 
 @pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])
@@ -610,15 +613,15 @@ def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
     bare, nas, game = domain("bare"), domain("nas", "03:00.0"), domain("game", "03:00.0")
     view = seen((), bare, nas, game, unread, choice=Choice()).view
     assert view.guest is None
-    assert [each.name for each in hostdev_checks.of_interest(view)] == ["game", "nas"]
+    assert [each.name for each in hostdev_checks.domains_to_check(view)] == ["game", "nas"]
     known = seen((), takes(), nas).view
-    assert [each.name for each in hostdev_checks.of_interest(known)] == ["win11"]
+    assert [each.name for each in hostdev_checks.domains_to_check(known)] == ["win11"]
 
 
 def test_a_share_of_a_card_is_not_looked_at() -> None:
     functions = (at("03:00.0", "038000", "i915"), at("04:00.0", NVME, "nvme", 4))
     guest = takes("03:00.0", by="mdev")
-    assert hostdev_checks.looked_at(guest, seen(functions, guest).view) == ()
+    assert hostdev_checks.functions_to_inspect(guest, seen(functions, guest).view) == ()
     # Nor does its card leave the host for it.
     beside = at("05:00.0", NIC, "vfio-pci", 3)
     both = replace(guest, hostdevs=(*guest.hostdevs, HostDev("0000:05:00.0", managed=True)))
@@ -636,7 +639,7 @@ def test_words_for_one_device_alone() -> None:
 
 
 def test_many_uses_are_counted() -> None:
-    disks = tuple(Attachment("disk", f"sd{n}", "is swap", used=True) for n in "abcde")
+    disks = tuple(Attachment("disk", f"sd{n}", "is swap", in_use=True) for n in "abcde")
     found = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks),))
     assert found.why.endswith("sda is swap, sdb is swap, sdc is swap and 2 more")
     few = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks[:3]),))

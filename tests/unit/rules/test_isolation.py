@@ -236,11 +236,11 @@ def test_only_what_is_in_a_slot_can_be_put_into_another(
     device: PciFunction, beside: list[PciFunction], chassis: int | None, there: bool | None
 ) -> None:
     facts = HostFacts("atlas", "6.12", chassis=chassis)
-    assert isolation.in_slot(device, [device, *beside], facts) is there
-    advice = isolation.another_slot(device, [device, *beside], facts)
+    assert isolation.can_change_slot(device, [device, *beside], facts) is there
+    advice = isolation.slot_advice(device, [device, *beside], facts)
     assert advice == {True: "try another slot", None: "try another slot, if it is in one",
                       False: None}[there]  # fmt: skip
-    left_out = isolation.without_group(device, [device, *beside], facts)
+    left_out = isolation.missing_group_fix(device, [device, *beside], facts)
     assert ("slot" in left_out) is (there is not False)
     if device.is_gpu:
         blocked = replace(device, iommu_group=2, driver="nvidia", boot_vga=False)

@@ -9,12 +9,12 @@ from tui.host.readiness.modprobe import rules
 from tui.model import KernelSettings
 from tui.rules.kernel_settings import (
     Cpu,
+    blacklists_vfio,
     forbids_vfio,
     intel_on,
     interrupts_off,
     iommu_off,
     parameter,
-    skips_vfio,
     value_in,
 )
 
@@ -109,7 +109,7 @@ def test_what_keeps_vfio_pci_from_being_loaded(
     text: str, modprobe: str, forbidden: int, skipped: int
 ) -> None:
     told = running(text, modprobe)
-    assert (len(forbids_vfio(told)), len(skips_vfio(told))) == (forbidden, skipped)
+    assert (len(forbids_vfio(told)), len(blacklists_vfio(told))) == (forbidden, skipped)
 
 
 @pytest.mark.parametrize(

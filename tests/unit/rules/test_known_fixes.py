@@ -12,7 +12,7 @@ from tui.host.readiness.boot import boot
 from tui.host.readiness.boot_files import written
 from tui.host.tree import Plain
 from tui.model import Readiness
-from tui.rules.fixes import change
+from tui.rules.fixes import change_options
 
 INTEL = {"proc/cpuinfo": "vendor_id\t: GenuineIntel\n", "etc/os-release": "ID=debian\n"}
 AMD = {"proc/cpuinfo": "vendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
@@ -311,7 +311,7 @@ def test_a_change_of_any_host_is_a_whole_sentence(tmp_path: Path) -> None:
     ):  # fmt: skip
         root = Plain(tower(tmp_path / str(n), files))
         booted = boot(root)
-        fix = change(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
+        fix = change_options(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
         assert fix.endswith("and reboot")
         assert "b=1" in fix
 

@@ -14,7 +14,7 @@ from tui.guest.hostdevs import astray, doubtful, give, leaving
 from tui.host.libvirt.domain_xml import definition
 from tui.model import Domain, HostDev, HostView, PciFunction
 from tui.rules.roles import Choice
-from tui.rules.stale_hostdevs import strays
+from tui.rules.stale_hostdevs import stale_devices
 from tui.rules.view import assess
 
 CARD = "0000:0c:00.0"
@@ -36,7 +36,7 @@ def found(
     guest: Domain, *functions: PciFunction, others: tuple[Domain, ...] = ()
 ) -> dict[str, Any]:
     view = seen(*functions, guests=(guest, *others))
-    return {stray.address: stray.certain for stray in strays(guest, view)}
+    return {stray.address: stray.certain for stray in stale_devices(guest, view)}
 
 
 BOTH = domain("win10", "0b:00.0", "0b:00.1", managed=True)
@@ -164,7 +164,7 @@ def test_what_is_no_hostdev_is_never_edited(tmp_path: Path) -> None:
     view = seen(guests=(disk,))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    assert strays(disk, view)
+    assert stale_devices(disk, view)
     assert astray(disk, gpu, view) == {}
     other = replace(disk, hostdevs=(HostDev("0000:08:00.0", managed=True, by="command line"),))
     assert leaving(other, gpu, view.gpus) == ()

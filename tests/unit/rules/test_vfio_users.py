@@ -148,9 +148,9 @@ def test_a_process_that_has_a_domains_card_is_that_domain() -> None:
         (1, None, "unknown"),
         (None, None, "unknown"),
         (1, Holders(()), "pass"),  # all processes were seen
-        (1, Holders((), unseen=3, fix="run this as root"), "unknown"),
-        (None, Holders((), blind="hidepid"), "unknown"),
-        (0, Holders((), unseen=3), "pass"),
+        (1, Holders((), uninspected=3, fix="run this as root"), "unknown"),
+        (None, Holders((), unlisted_reason="hidepid"), "unknown"),
+        (0, Holders((), uninspected=3), "pass"),
     ],
 )
 def test_a_card_that_nobody_is_known_to_have(
@@ -163,7 +163,7 @@ def test_a_card_that_nobody_is_known_to_have(
 
 
 def test_what_is_not_seen_is_told_with_a_way_to_see_it() -> None:
-    found = rule(WIN11, at=vitals(users=Holders((), unseen=3, fix="run this as root")))
+    found = rule(WIN11, at=vitals(users=Holders((), uninspected=3, fix="run this as root")))
     assert "“win11” runs with a GeForce card" in found.why
     assert f"whether a guest has {SECOND} is not seen" in found.why
     assert found.fix == "run this as root"
@@ -228,7 +228,7 @@ def test_a_share_that_a_process_has_counts_too() -> None:
     assert (str(gpu.owner), gpu.taken_by) == ("host", QEMU)
     assert rule(coming=True, pci=shared, at=seen).verdict == "fail"
     assert rule(coming=True, pci=shared, at=unseen).verdict == "unknown"
-    assert vfio_users.to_look_at(snapshot(shared, vitals=unseen)) == (FIRST, SECOND)
+    assert vfio_users.cards_to_inspect(snapshot(shared, vitals=unseen)) == (FIRST, SECOND)
     mine = replace(
         domain("win11", state="running"), hostdevs=(HostDev(SECOND, managed=False, by="mdev"),)
     )
@@ -313,4 +313,4 @@ def test_where_nobody_can_look_it_is_not_known() -> None:
 
 
 def test_a_snapshot_without_devices_has_nobody_to_look_at() -> None:
-    assert vfio_users.to_look_at(replace(snapshot(cards()), pci=Unavailable("gone"))) == ()
+    assert vfio_users.cards_to_inspect(replace(snapshot(cards()), pci=Unavailable("gone"))) == ()

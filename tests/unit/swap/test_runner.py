@@ -25,8 +25,8 @@ from tui.model import (
     PowerControl,
     Step,
     Unavailable,
-    Unseen,
-    on_vfio,
+    UninspectedProcess,
+    is_vfio_driver,
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -94,7 +94,7 @@ class Machine:
         elif step.kind == "power":
             self.powers[address] = "auto" if step.value == "auto" else "on"
         elif step.kind == "unbind":
-            if address in self.powers and on_vfio(self.drivers[address]):
+            if address in self.powers and is_vfio_driver(self.drivers[address]):
                 self.powers[address] = "on"  # vfio_pci_core_unregister_device: pm_runtime_forbid
             self.drivers[address] = None
         elif step.path is not None and step.path.endswith("/bind"):
@@ -103,7 +103,7 @@ class Machine:
                 self.drivers[address] = wanted
         elif self.drivers[address] is None:
             self.drivers[address] = self.overrides.get(address) or self.natural[address]
-        if address in self.powers and on_vfio(self.drivers[address]):
+        if address in self.powers and is_vfio_driver(self.drivers[address]):
             self.powers[address] = "auto"  # vfio_pci_core_register_device: pm_runtime_allow
 
     def driver(self, address: str) -> str | None:
@@ -394,9 +394,9 @@ def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig) -> None:
 
 BLIND = [
     Unavailable("no /proc"),
-    Holders((), unseen=2),
-    Holders((), blind="processes are hidden"),
-    Holders((), 1, (Unseen(7, "cat", "does not answer"),)),
+    Holders((), uninspected=2),
+    Holders((), unlisted_reason="processes are hidden"),
+    Holders((), 1, (UninspectedProcess(7, "cat", "does not answer"),)),
 ]
 
 

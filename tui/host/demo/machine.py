@@ -20,8 +20,8 @@ from tui.model import (
     DomainState,
     DrmReading,
     GuestCard,
+    GuestReport,
     Guests,
-    GuestSays,
     HostDev,
     HostFacts,
     Inventory,
@@ -145,7 +145,7 @@ class Machine:
         asked_at = GUEST_STEP_S * (at // GUEST_STEP_S)
         taken_at = began + timedelta(seconds=asked_at)
         says = tuple(
-            GuestSays(domain.uuid, GUEST_DRIVER, self._in(domain, asked_at), taken_at=taken_at)
+            GuestReport(domain.uuid, GUEST_DRIVER, self._in(domain, asked_at), taken_at=taken_at)
             for domain in guests.domains
             if domain.active and domain.agent and self._in(domain, asked_at)
         )
