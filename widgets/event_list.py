@@ -42,7 +42,7 @@ def event_lines(events: Sequence[Event], width: int) -> list[Line]:
                 Span(f"{short(event.subject)}  ", "label"),
                 Span(event.text, TONES[event.tone]),
             ),
-            line(Span("by us" if event.by == "us" else "elsewhere", "dim")) if width >= 60 else (),
+            line(Span("by us" if event.by == "us" else "external", "dim")) if width >= 60 else (),
             width,
         )
         for event in events

@@ -197,5 +197,5 @@ async def test_a_scrollbar_that_comes_cuts_nothing_off() -> None:
     async with app.run_test(size=picture.size) as pilot:
         await reach(pilot, app, picture, clock)
         text = text_of(app)
-    assert " elsewhere " in text
+    assert " external " in text
     assert " vfio-pci  │" in text

@@ -68,7 +68,7 @@ def changes(
             each.subject,
             each.text,
             each.tone,
-            "us" if (each.key or each.subject) in ours else "elsewhere",
+            "us" if (each.key or each.subject) in ours else "external",
         )
         for each in found
     )

@@ -44,7 +44,7 @@ DESK = snapshot(two_cards(), (domain("win11", "02:00.0"),))
 
 def told(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
     events = changes(assess(before), assess(after), NOON)
-    assert all(event.at == NOON and event.by == "elsewhere" for event in events)
+    assert all(event.at == NOON and event.by == "external" for event in events)
     return [(event.subject, event.text, event.tone) for event in events]
 
 
