@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tui.model import (
     NOT_READ_YET,
+    NVIDIA,
     AgentReading,
     CardReading,
     Demand,
@@ -15,7 +16,6 @@ from tui.model import (
     PciFunction,
     Unavailable,
 )
-from tui.rules.family import NVIDIA
 
 QUERYABLE_STATES = ("running", "blocked")
 """The states in which a guest's programs run."""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tui.model import HostDev, HostFacts, Inventory, PciFunction
+from tui.model import NVIDIA, HostDev, HostFacts, Inventory, PciFunction
 from tui.rules.brand import is_system
-from tui.rules.family import NVIDIA, nvidia_model
+from tui.rules.family import nvidia_model
 
 IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
