@@ -1,4 +1,4 @@
-"""Who is who: the guest GPU, the host GPU, the guest that may have the card, its owner."""
+"""Roles: the guest GPU, the host GPU, the allowed guest, and each card's owner."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tui.model import (
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user chose: the guest GPU's address, and the guest by what was typed, its name
-    or UUID, or by the UUID of the one that was picked. ``None``: the rules find them where
-    only one answer is possible."""
+    """What the user chose: the guest GPU's address; and the guest, as a typed name or UUID in
+    ``guest``, or as the UUID of the picked one in ``guest_uuid``. ``None``: the rules decide, if
+    there is only one possibility."""
 
     guest_gpu: str | None = None
     guest: str | None = None
@@ -32,7 +32,7 @@ class Choice:
 def roles(
     gpus: tuple[PciFunction, ...], domains: tuple[Domain, ...], choice: Choice
 ) -> Mapping[str, Role]:
-    """The role of each GPU by address. There is at most one guest GPU and one host GPU."""
+    """The role of each GPU, by address. There is at most one guest GPU and one host GPU."""
     guest = guest_gpu(gpus, domains, choice)
     host = _host_gpu(gpus, guest)
     return {
@@ -44,9 +44,9 @@ def roles(
 def guest_gpu(
     gpus: tuple[PciFunction, ...], domains: tuple[Domain, ...], choice: Choice
 ) -> str | None:
-    """The address of the guest GPU: the chosen one; else the one that a domain names,
-    an active domain's first; else the only one that does not drive the host's display. Where
-    these leave several, the one of them that alone is on VFIO's driver."""
+    """The address of the guest GPU: the chosen one; else the one that a domain names, an active
+    domain's first; else the only one that does not drive the host's display. If that leaves
+    several, the only one of them on a VFIO driver."""
     present = {gpu.address for gpu in gpus}
     if choice.guest_gpu is not None:
         return choice.guest_gpu if choice.guest_gpu in present else None
@@ -59,8 +59,8 @@ def guest_gpu(
 
 
 def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) -> str | None:
-    """The UUID of the one domain that may have the guest GPU: the chosen one; else the only
-    one that names the card. None where that means more than one, or none that is there."""
+    """The UUID of the domain that may have the guest GPU: the chosen one, else the only one that
+    names the card. ``None`` if there is none, or more than one."""
     if choice.guest is not None:
         return _only({d.uuid for d in domains_named(choice.guest, domains)})
     if choice.guest_uuid is not None:
@@ -69,7 +69,7 @@ def allowed_guest(gpu: str | None, domains: tuple[Domain, ...], choice: Choice) 
 
 
 def guest_with_card(gpu: PciFunction, domains: Iterable[Domain]) -> Domain | None:
-    """The running domain that has a card, where the card is on VFIO's driver."""
+    """The running domain that has a card on a VFIO driver."""
     if "driver" in gpu.unreadable or not is_vfio_driver(gpu.driver):
         return None
     return next((d for d in domains if d.active and gpu.address in d.functions), None)
@@ -104,7 +104,7 @@ def _only(candidates: set[str]) -> str | None:
 
 
 def _only_on_vfio(candidates: Iterable[PciFunction]) -> str | None:
-    """Of two or more, where all their drivers are known: the others stay with the host."""
+    """The only card on a VFIO driver of two or more whose drivers are all known."""
     cards = list(candidates)
     if len(cards) < 2 or any("driver" in card.unreadable for card in cards):
         return None
@@ -112,7 +112,7 @@ def _only_on_vfio(candidates: Iterable[PciFunction]) -> str | None:
 
 
 def _only_spare(gpus: tuple[PciFunction, ...]) -> str | None:
-    """Only where one of them is known to drive the display, so that one remains."""
+    """The only GPU that is not boot_vga, if another is, so that one remains for the host."""
     if not any(gpu.boot_vga for gpu in gpus):
         return None
     return _only({gpu.address for gpu in gpus if not gpu.boot_vga})

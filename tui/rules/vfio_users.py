@@ -1,11 +1,10 @@
-"""Who has a card on VFIO's driver: a domain of libvirt, or a process that libvirt knows
-nothing of, as plain QEMU, another libvirt's or Proxmox's.
+"""Who has a card on a VFIO driver: a domain, or a process that libvirt does not know, such as plain
+QEMU, or the QEMU of another libvirt or of Proxmox.
 
-A domain tells by itself what it has. A process is known by what it has open. Without one of
-them the card's ``enable`` tells something: vfio-pci enables a card when it is opened and
-disables it when it is closed (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable,
-vfio_pci_core_disable), so with 0 nobody has it. More than 0 tells nothing: a driver before
-may have left it so. Pure.
+A domain's definition names its devices. A process is found by its open nodes. If neither is found,
+the card's ``enable`` count helps: vfio-pci enables a card when it is opened and disables it when
+it is closed (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable, vfio_pci_core_disable), so at
+0 nobody has it. More than 0 proves nothing: an earlier driver may have left it so. Pure.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ VFIO_NODES = "/dev/vfio/"
 
 
 def display_name(process: Holder) -> str:
-    """What such a guest is called: as its QEMU calls it, else as its process."""
+    """The name of a process's guest: the one on QEMU's command line, else the process name."""
     return process.guest or process.name
 
 
 def describe(process: Holder) -> str:
-    """It in a sentence."""
+    """The process as a noun in a sentence."""
     known = f"{process.name}, pid {process.pid}" if process.guest else f"pid {process.pid}"
     return f"“{display_name(process)}” ({known})"
 
@@ -44,8 +43,8 @@ def describe(process: Holder) -> str:
 def users_by_card(
     gpus: Sequence[PciFunction], domains: tuple[Domain, ...], vitals: Vitals | None
 ) -> Mapping[str, Domain | Holder]:
-    """Who has the cards, or a share of them, by address. A process that has a domain's card too
-    is that domain's."""
+    """Who has each card, or a share of it, by address. A process that also has a domain's card is
+    that domain's process."""
     found: dict[str, Domain | Holder] = {}
     domain_of: dict[int | None, Domain] = {}
     for gpu in gpus:
@@ -61,15 +60,15 @@ def users_by_card(
 
 
 def may_be_in_use(gpu: PciFunction, card: CardVitals | None) -> bool:
-    """Whether somebody may have a card, or a share of it, that nobody is known to have."""
+    """Whether an unknown user may have a card, or a share of it."""
     if not _can_be_had(gpu) or (card is not None and card.enabled == 0):
         return False
     return card is None or card.users is None or not card.users.complete
 
 
 def cards_to_inspect(snapshot: Snapshot) -> tuple[str, ...]:
-    """The cards on VFIO's driver or with shares, where somebody may have one of them whom
-    libvirt does not tell."""
+    """All cards on a VFIO driver or with shares, if a user that libvirt does not know may have one
+    of them."""
     if not isinstance(snapshot.pci, Inventory):
         return ()
     domains = snapshot.guests.domains if isinstance(snapshot.guests, Guests) else ()
@@ -81,7 +80,7 @@ def cards_to_inspect(snapshot: Snapshot) -> tuple[str, ...]:
 
 
 def with_users(vitals: Vitals, found: Holders, addresses: Sequence[str]) -> Vitals:
-    """The vitals with who was found to have the cards at ``addresses``."""
+    """The vitals, with the users found for the cards at ``addresses``."""
     return Vitals(tuple(
         replace(card, users=replace(found, holders=found.of([card.address])))
         if card.address in addresses else card
@@ -94,7 +93,7 @@ def _can_be_had(gpu: PciFunction) -> bool:
 
 
 def _sharer(gpu: PciFunction, domains: tuple[Domain, ...]) -> Domain | None:
-    """A running domain with a share of the card: its process cannot be told from others."""
+    """A running domain with a share of the card. Its process is like any other."""
     return next((d for d in domains if d.active and gpu.mdevs and gpu.address in d.addresses), None)
 
 
