@@ -114,7 +114,7 @@ def test_an_ordinary_user_is_told_whom_he_cannot_see() -> None:
     assert {each["why"] for each in seen["examples"]} == {None}
     assert pid not in {each["pid"] for each in seen["holders"]}
     why, fix = rule.why_incomplete(holders(seen)) or ("", "")
-    assert "of other users could not be looked into, such as " in why
+    assert "of other users could not be inspected, such as " in why
     assert fix == "run this as root"
 
 
@@ -455,7 +455,7 @@ def test_our_own_reader() -> None:
     with stopped(*READER) as pid:
         (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
     assert seen.ours
-    assert "leaves when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
+    assert "exits when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
 
 
 @pytest.mark.parametrize(

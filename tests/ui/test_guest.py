@@ -207,7 +207,7 @@ async def test_another_that_was_started_meanwhile() -> None:
         other = replace(WIN11, name="other", uuid="0e7e", state="running")
         rig.control.domains = replace(GUESTS, domains=(other,))
         await pilot.press("y")
-        await until(pilot, lambda: "“other” runs with a GeForce card" in rig.text())
+        await until(pilot, lambda: "“other” is running with a GeForce card" in rig.text())
     assert rig.control.asked == []
 
 
@@ -474,4 +474,4 @@ async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
         await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())
-        assert "breaks r465.one-vm: “other”, “win11” run with a GeForce card" in rig.text()
+        assert "breaks r465.one-vm: “other”, “win11” are running with a GeForce card" in rig.text()

@@ -121,7 +121,7 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
         assert "Not known whether it is safe: 3 processes" in rig.text()
         await pilot.press("Y")
         await pilot.press("y")
-        assert "Risk: 3 processes of other users could not be looked into" in rig.text()
+        assert "Risk: 3 processes of other users could not be inspected" in rig.text()
         await pilot.press("y")
         assert rig.mover.requests == []
         await pilot.press("Y")
@@ -169,7 +169,7 @@ async def test_a_key_that_cannot_work_is_dim_and_says_why() -> None:
         assert dim(rig, "b")
         assert dim(rig, "u")
         await pilot.press("u")
-        await until(pilot, lambda: "“win11” runs with the card" in said(rig))
+        await until(pilot, lambda: "“win11” is running with the card" in said(rig))
         assert rig.app.screen.name == "overview"
         rig.guests.put(replace(GUESTS, domains=()))
         await until(pilot, lambda: not dim(rig, "u"))

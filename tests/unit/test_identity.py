@@ -161,7 +161,7 @@ def test_a_card_that_goes_to_one_that_is_called_alike_is_told() -> None:
 def test_a_new_name_is_told() -> None:
     before, after = view_of(called("vm", ONE)), view_of(called("gaming", ONE))
     assert [(e.subject, e.text) for e in changes(before, after, NOON)] == [
-        ("gaming", "was called “vm” before")
+        ("gaming", "renamed from “vm”")
     ]  # fmt: skip
 
 

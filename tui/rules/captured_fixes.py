@@ -10,7 +10,7 @@ from tui.model import Check
 from tui.rules.family import NEWER_NAMES
 from tui.rules.isolation import UNREADABLE
 
-_BY_KEY = re.compile(r"\bpress [a-z](?: to [a-z ]+)?, or ")
+_BY_KEY = re.compile(r"\bpress [a-z](?: to [^,;]+)?, or ")
 _BY_ROOT = re.compile(r"\brun (?:vfiotop|this) as root\b")
 _THERE = {
     UNREADABLE: "capture it again, as root and with all of its links",

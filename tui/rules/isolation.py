@@ -29,7 +29,7 @@ IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
 UNREADABLE = "run vfiotop as root; if it is already, check the kernel log for this device"
 
-OVERRIDE = "An ACS override isolates nothing: the guest can reach its neighbours"
+OVERRIDE = "An ACS override isolates nothing: the guest reaches its neighbours"
 """Why we do not advise pcie_acs_override= of patched kernels: the kernel then assumes an isolation
 that the hardware does not provide."""
 
@@ -74,7 +74,7 @@ def group_fix(
     slot = slot_advice(gpu, inventory.functions, facts)
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
-        "intel": "ACS in the firmware, if it has that option",
+        "intel": "ACS in the firmware, if available",
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
     first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}

@@ -157,7 +157,7 @@ def test_every_rule(check: str, verdict: str, facts: dict[str, Any]) -> None:
 def test_the_one_in_the_way_is_named() -> None:
     made = plan(others=(OTHER,), pci=three_cards())
     (why,) = {check.why for check in made.refusals}
-    assert why == "“other” runs with a GeForce card: NVIDIA allows one such guest on a host"
+    assert why == "“other” is running with a GeForce card: NVIDIA allows one such guest per host"
 
 
 def test_professional_cards_are_exempt() -> None:
@@ -234,7 +234,7 @@ def test_who_was_started_meanwhile_is_seen() -> None:
     paused = replace(WIN11, state="paused")
     assert rule(WIN11) is None
     assert rule(paused) is None
-    assert "“other” runs with a GeForce card" in (rule(paused, OTHER) or "")
+    assert "“other” is running with a GeForce card" in (rule(paused, OTHER) or "")
     thief = domain("thief", "02:00.1", state="running", persistent=False)
     assert "“thief” has the card of “win11”" in (rule(paused, thief) or "")
     assert "cannot be read" in (rule(paused, domain("odd", problem="no XML")) or "")

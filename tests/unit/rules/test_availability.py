@@ -43,7 +43,7 @@ def test_a_card_that_is_half_way_may_go_either_way() -> None:
 
 def test_a_guest_that_runs_with_it() -> None:
     view = assess(snapshot(two_cards("vfio-pci"), (domain("win11", "02:00.0", state="running"),)))
-    assert why_not("unbind", view) == "“win11” runs with the card: shut it down first"
+    assert why_not("unbind", view) == "“win11” is running with the card: shut it down first"
 
 
 def test_no_card() -> None:

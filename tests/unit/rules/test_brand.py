@@ -215,7 +215,7 @@ def test_a_captured_host_whose_pci_ids_is_older_than_its_card(
     if brand == "unknown":
         assert "a newer list of PCI names" in check["fix"]
     else:
-        assert "the PCI id does" in check["why"]
+        assert "brand from the PCI id" in check["why"]
     if command == "status":
         gpu = next(gpu for gpu in told["gpus"] if gpu["address"] == "0000:0a:00.0")
         assert (gpu["name"], gpu["nvidia"]["brand"]) == (f"10de:{device}", brand)

@@ -23,7 +23,7 @@ from tui.swap.planning import plan_once
 ON_THIS_MACHINE = re.compile(
     r"(?<!capture it )(?<!capture it again, )as root|sudo|doas|run0|usermod|systemctl|\bkill\b"
     r"|update-pciids|package hwdata|press [a-z]\b|with w\b|qemu-guest-agent|<channel>|log out"
-    r"|log in|kernel's log tells"
+    r"|log in|kernel log for this device"
 )
 """What is done by whoever sits at the machine, with the rights that they have there."""
 

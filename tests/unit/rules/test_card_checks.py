@@ -75,7 +75,8 @@ def test_half_bound(gpu: str | None, rest: str | None, verdict: str) -> None:
     if verdict == "warn":
         assert "0000:02:00.3" in check.why
         assert check.fix == (
-            f"`vfiotop bind {CARD}` finishes it, `vfiotop unbind {CARD}` gives it back to the host"
+            f"`vfiotop bind {CARD}` completes the bind, "
+            f"`vfiotop unbind {CARD}` returns it to the host"
         )
 
 
@@ -201,7 +202,7 @@ def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
     others = card("01:00", 1, UIO, boot_vga=False) if "uio" in never else ()
     found = snapshot(inventory(*others, *pair(STUB, "host")))
     assert checks(found, Choice(CARD))["swap.half-bound", CARD].fix == (
-        f"`vfiotop unbind {CARD}` gives it back to the host"
+        f"`vfiotop unbind {CARD}` returns it to the host"
     )
 
 
@@ -233,13 +234,13 @@ def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str
 
 NODE = "pci_0000_02_00_1"
 BROUGHT = [
-    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it, and a <hostdev>"),
+    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it; a <hostdev>"),
     (VARIANT, STUB, f"`virsh nodedev-detach {NODE}`"),
-    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` gives it back to the host"),
+    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` returns it to the host"),
     ("host", UIO, "`echo 0000:02:00.1 > /sys/bus/pci/drivers/uio_pci_generic/unbind`, then"),
-    (STUB, "host", f"`vfiotop unbind {CARD}` gives the card back"),
-    (UIO, VFIO, f"`vfiotop bind {CARD}` takes the card"),
-    (None, VFIO, f"`vfiotop bind {CARD}` takes the card"),
+    (STUB, "host", f"`vfiotop unbind {CARD}` returns the card"),
+    (UIO, VFIO, f"`vfiotop bind {CARD}` moves the card"),
+    (None, VFIO, f"`vfiotop bind {CARD}` moves the card"),
 ]
 
 
@@ -297,7 +298,7 @@ def test_every_card_and_not_the_guests_alone() -> None:
     assert made["swap.half-bound", "0000:03:00.0"].verdict == "warn"
     # The card that drives the display goes nowhere but home.
     assert made["swap.half-bound", HOST_CARD].fix == (
-        f"`vfiotop unbind {HOST_CARD}` gives it back to the host"
+        f"`vfiotop unbind {HOST_CARD}` returns it to the host"
     )
     assert "`vfiotop bind 0000:03:00.0` finishes it" in as_text(assess(found, Choice(CARD)))
 
@@ -401,6 +402,6 @@ def test_a_chosen_card_that_is_somewhere_else_now() -> None:
     found = seen(*card("02:00", 2, boot_vga=False))
     check = checks(found, Choice("0000:0b:00.0"))["guest.gpu", "0000:0b:00.0"]
     assert check.verdict == "fail"
-    assert "0000:0b:00.0, where no GPU is any more; the GPUs now are 0000:02:00.0" in check.why
+    assert "0000:0b:00.0, where no GPU is now; the GPUs now are 0000:02:00.0" in check.why
     assert ("guest.gpu", None) not in checks(found)
     assert ("guest.gpu", CARD) not in checks(found, Choice(CARD))

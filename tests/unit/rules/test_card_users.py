@@ -166,7 +166,7 @@ def test_what_was_looked_at() -> None:
     assert len(users(gpu, None).rows) == 1
     assert users(gpu, Holders(())).doubt is None
     assert users(gpu, Unavailable("no process can be seen")).doubt == "no process can be seen"
-    doubt = "process{} of other users could not be looked into: run this as root"
+    doubt = "process{} of other users could not be inspected: run this as root"
     assert users(gpu, Holders((), 1)).doubt == f"1 {doubt.format('')}"
     assert users(gpu, Holders((), 57)).doubt == f"57 {doubt.format('es')}"
 

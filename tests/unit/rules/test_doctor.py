@@ -102,9 +102,9 @@ def test_two_guests_with_geforce_cards() -> None:
     )  # fmt: skip
     check = examined(snapshot(two_cards("vfio-pci"), running))["r465.one-vm"]
     assert check.verdict == "fail"
-    assert "“other”, “win11” run with a GeForce card" in check.why
+    assert "“other”, “win11” are running with a GeForce card" in check.why
     alone = examined(snapshot(two_cards("vfio-pci"), running[:1]))["r465.one-vm"]
-    assert (alone.verdict, alone.why) == ("pass", "“win11” alone runs with a GeForce card")
+    assert (alone.verdict, alone.why) == ("pass", "only “win11” is running with a GeForce card")
 
 
 @pytest.mark.parametrize("uri", ["test:///default", "qemu:///session"])
@@ -135,7 +135,7 @@ def test_a_summary() -> None:
 
     assert summary(ward("pass", "pass")) == "All 2 checks passed."
     told = summary(ward("fail", "warn", "unknown", "unknown"))
-    assert told == "Of 4 checks 1 failed, 1 passed with a warning, 2 could not be made."
+    assert told == "Of 4 checks, 1 failed, 1 passed with a warning, 2 could not be made."
 
 
 def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> None:

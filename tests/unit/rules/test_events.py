@@ -87,7 +87,7 @@ def test_a_removal_that_hangs_and_ends() -> None:
     assert told(unbound(None), unbound(under_way)) == []
     ((subject, text, tone),) = told(unbound(under_way), unbound(stuck))
     assert (subject, tone) == (GUEST, "bad")
-    assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not let go of the card.*", text)
+    assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not release the card.*", text)
     assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
     silent = replace(unbound(None), vitals=Unavailable("no answer since 12:00:00"))
     assert "no longer stuck" not in {text for _, text, _ in told(unbound(stuck), silent)}
@@ -97,8 +97,8 @@ def test_a_removal_that_hangs_and_ends() -> None:
 def test_what_helps_against_a_hang_depends_on_the_driver() -> None:
     vitals = Vitals((CardVitals(GUEST, removal=Removal("nvidia", NOON, stuck=True)),))
     hung = replace(DESK, pci=two_cards(None), vitals=vitals)
-    for version, words in (("590.48.01", "end what does"), ("595.45", "only a reboot"),
-                           (None, "end what does")):  # fmt: skip
+    for version, words in (("590.48.01", "end that process"), ("595.45", "only a reboot"),
+                           (None, "end that process")):  # fmt: skip
         (card,) = [
             gpu for gpu in assess(replace(hung, nvml=NvmlReading(version, ()))).gpus
             if gpu.address == GUEST
@@ -159,7 +159,9 @@ def test_what_a_domain_does(before: str, after: str, expected: list[tuple[str, s
 def test_the_agent() -> None:
     running = {"state": "running", "agent": False}
     assert states(running, running | {"agent": True}) == [("vm", "guest agent connected", "good")]
-    assert states(running | {"agent": True}, running) == [("vm", "guest agent gone", "warn")]
+    assert states(running | {"agent": True}, running) == [
+        ("vm", "guest agent disconnected", "warn")
+    ]
     assert states(running | {"agent": None}, running) == []
     assert states(running | {"agent": True}, {"state": "shut off"}) == [("vm", "stopped", "info")]
 
@@ -351,7 +353,7 @@ def test_a_swap_that_is_stuck_and_goes_on() -> None:
 
 def test_a_recovery_goes_on_with_the_same_swap() -> None:
     left = replace(DESK, swap=replace(SWAP, runner_alive=False))
-    assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind goes on", "info")]
+    assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind continues", "info")]
 
 
 def test_a_swap_that_was_there_before_is_no_news() -> None:

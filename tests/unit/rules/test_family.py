@@ -94,12 +94,12 @@ def test_models(device: str, name: str, expected: NvidiaModel) -> None:
     [
         (NvidiaModel("Kepler", "geforce", "desktop"), "pass", "allows it"),
         (NvidiaModel("Kepler", "titan", "desktop"), "pass", "TITAN"),
-        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "from Maxwell"),
-        (NvidiaModel("Kepler", "geforce", None), "unknown", "form"),
-        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "from Kepler"),
-        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "from Maxwell"),
+        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
+        (NvidiaModel("Kepler", "geforce", None), "unknown", "desktop from notebook"),
+        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "desktops since Kepler"),
+        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
         (NvidiaModel("before Fermi", "geforce", None), "fail", "before Fermi"),
-        (NvidiaModel("Fermi", "pro", "desktop"), "warn", "no R465 driver"),
+        (NvidiaModel("Fermi", "pro", "desktop"), "warn", "since R465"),
         (NvidiaModel("Kepler", "pro", "notebook"), "pass", "not restricted"),
         (NvidiaModel("Turing", "mining", "desktop"), "unknown", "mining"),
         (NvidiaModel("Blackwell", "unknown", None), "unknown", "name"),
@@ -137,7 +137,7 @@ def test_a_fix_can_change_the_verdict() -> None:
         named = {r465_family(nvidia_model(device, name))[0] for name in NAMES}
         if model.family is None:
             assert named == {"unknown"}
-            assert fix == "update vfiotop: this card is newer than it"
+            assert fix == "update vfiotop: the card is newer than this version"
         elif fix is not None:
             assert "update-pciids" in fix
             assert "unknown" not in named

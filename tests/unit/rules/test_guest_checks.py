@@ -18,14 +18,14 @@ WIN11 = domain("win11", "02:00.0", "02:00.1", state="running")
 @pytest.mark.parametrize(
     ("version", "hidden", "verdict", "fix"),
     [
-        (None, False, "unknown", "look in the guest"),
-        ("", False, "unknown", "look in the guest"),
+        (None, False, "unknown", "check in the guest"),
+        ("", False, "unknown", "check in the guest"),
         ("580.88", False, "pass", None),
         ("465.89", False, "pass", None),
         ("465.89", True, "pass", None),
         ("461.92", False, "fail", "<kvm><hidden state='on'/></kvm>"),
         ("461.92", True, "fail", "update the driver in the guest"),
-        ("461.92; rm", False, "unknown", "look in the guest"),
+        ("461.92; rm", False, "unknown", "check in the guest"),
     ],
 )
 def test_to_hide_kvm_is_advice_for_old_drivers_only(

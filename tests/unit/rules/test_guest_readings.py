@@ -73,7 +73,7 @@ def test_the_host_card_is_not_read_through_the_guest() -> None:
         (says(), {}, "does not list this card"),
         (says(replace(CARD, device="2204")), {}, "does not list this card"),
         (says(replace(CARD, subsystem="1043:88ac")), {}, None),
-        (says(CARD, CARD), {}, "two alike cards"),
+        (says(CARD, CARD), {}, "two identical cards"),
         (says(CARD), {"agent": None}, "org.qemu.guest_agent.0"),
         (says(CARD), {"agent": False}, "install and start qemu-guest-agent"),
         (says(CARD), {"state": "paused"}, "the guest is paused"),
@@ -106,7 +106,7 @@ def test_two_alike_cards_in_one_guest_are_not_told_apart() -> None:
     both = domain("win11", "02:00.0", "03:00.0", state="running", agent=True)
     view = assess(snapshot(pci, [both], agent=says(CARD)))
     assert {gpu.no_reading for gpu in view.gpus if gpu.owner.kind == "guest"} == {
-        "two alike cards are in the guest: which is which is not known"
+        "the guest has two identical cards, which cannot be told apart"
     }
 
 
@@ -117,9 +117,7 @@ def test_for_other_makers_it_is_said_plainly_that_nothing_tells(vendor: str, mak
         function("02:00.0", vendor=vendor, driver="vfio-pci", iommu_group=2),
     )
     taken = snapshot(pci, [domain("win11", "02:00.0", state="running", agent=True)])
-    assert (
-        guest_gpu(taken).no_reading == f"nothing in a guest tells of {maker} card through its agent"
-    )
+    assert guest_gpu(taken).no_reading == f"a guest agent cannot report on {maker} card"
     assert demand(assess(taken)).guests == ()
 
 

@@ -16,28 +16,28 @@ OTHERS = tuple(UninspectedProcess(pid, f"p{pid}") for pid in range(1, 7))
 @pytest.mark.parametrize(
     ("reading", "why", "fix"),
     [
-        (Holders((), 1), "1 process of other users could not be looked into", "run this as root"),
+        (Holders((), 1), "1 process of other users could not be inspected", "run this as root"),
         (
             Holders((), 57, OTHERS),
-            "57 processes of other users could not be looked into, such as p1 (1), p2 (2), p3 (3), "
+            "57 processes of other users could not be inspected, such as p1 (1), p2 (2), p3 (3), "
             "p4 (4)",
             "run this as root",
         ),
         (
             Holders((), 3, OTHERS[:3], fix="run it elsewhere"),
-            "3 processes of other users could not be looked into, such as p1 (1), p2 (2), p3 (3)",
+            "3 processes of other users could not be inspected, such as p1 (1), p2 (2), p3 (3)",
             "run it elsewhere",
         ),
         (
             Holders((), 1, (SILENT,)),
-            "cat (812) could not be looked into: it does not answer",
+            "cat (812) could not be inspected: it does not answer",
             "end 812, or what it waits for",
         ),
         (
             Holders((), 3, (SILENT, MUCH, OTHERS[0])),
-            "cat (812) could not be looked into: it does not answer, db (33) could not be looked "
-            "into: it has more open or mapped than 20 s suffice for; "
-            "1 process of other users could not be looked into, such as p1 (1)",
+            "cat (812) could not be inspected: it does not answer, db (33) could not be "
+            "inspected: it has more open or mapped than 20 s suffice for; "
+            "1 process of other users could not be inspected, such as p1 (1)",
             "end 812, 33, or what it waits for; run this as root",
         ),
         (
@@ -100,7 +100,7 @@ def test_our_readers_are_named_and_nothing_is_ended() -> None:
     assert check.verdict == "pass"
     assert check.why.startswith("only vfiotop's own reader 8 of anna")
     assert {holder_checks.how_to_stop(reader) for reader in readers} == {holder_checks.LEAVES}
-    assert "reader 8 of anna has not let go of the card" in holder_checks.readers_still_there(
+    assert "reader 8 of anna has not released the card" in holder_checks.readers_still_there(
         readers
     )
 

@@ -77,14 +77,14 @@ def check(
 
 def test_a_guest_with_nothing_but_its_card() -> None:
     found = check((), takes())
-    assert (found.verdict, found.why) == ("pass", "all 2 devices are there and free for it")
+    assert (found.verdict, found.why) == ("pass", "all 2 devices are present and available")
 
 
 def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
     assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
     assert found.fix == (
-        "press w, or `virsh edit win11`: take out the <hostdev> with "
+        "press w, or `virsh edit win11`: remove the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
     )
 
@@ -109,7 +109,8 @@ def test_a_driver_that_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "words"), [("03:00.0", "runs with it"), ("03:00.1", "0000:03:00.1 of its IOMMU")]
+    ("theirs", "words"),
+    [("03:00.0", "is running with it"), ("03:00.1", "0000:03:00.1 of its IOMMU")],
 )
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None:
@@ -131,7 +132,7 @@ def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str)
     other = replace(domain("nas", state=state), problem="not well-formed")
     found = check((), takes(), other)
     assert found.verdict == verdict
-    assert ("what “nas” has cannot be read" in found.why) == (verdict == "unknown")
+    assert ("the devices of “nas” cannot be read" in found.why) == (verdict == "unknown")
     gone = check((), takes("03:00.0"), other)
     assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
     none = domain("debian")
@@ -177,7 +178,7 @@ def test_one_that_libvirt_does_not_move(code: str, driver: str) -> None:
 def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
     guest = takes("03:00.0", managed=False, by="command line")
     found = check((at("03:00.0", NVME, "nvme"),), guest)
-    assert (found.verdict, "QEMU cannot have it" in found.why) == ("fail", True)
+    assert (found.verdict, "QEMU cannot take it" in found.why) == ("fail", True)
     assert found.fix == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
 
 
@@ -199,7 +200,7 @@ def test_one_that_the_host_uses(code: str, driver: str, use: Attachment, managed
     assert found.verdict == "fail"
     for words in ("0000:03:00.0", f"is on {driver}", use.text):
         assert words in found.why
-    assert "take out the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.fix or "")
+    assert "remove the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -394,7 +395,7 @@ def test_each_fix_names_its_own_device() -> None:
     found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
     address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
     assert found.fix == (
-        f"`virsh edit win11`: take out the <hostdev> with {address(3)} and set managed='yes' in "
+        f"`virsh edit win11`: remove the <hostdev> with {address(3)} and set managed='yes' in "
         f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
         "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
         "`virsh nodedev-detach pci_0000_05_00_0` before each start"
@@ -403,7 +404,7 @@ def test_each_fix_names_its_own_device() -> None:
     first, _, rest = (check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).fix or "").partition(
         " and "
     )
-    assert first == f"`virsh edit win11`: take out the <hostdev> with {address(3)}"
+    assert first == f"`virsh edit win11`: remove the <hostdev> with {address(3)}"
     assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
     alone = check(functions[1:2], takes("04:00.0", managed=False))
     assert alone.fix == (
@@ -418,7 +419,7 @@ def test_each_fix_names_its_own_device() -> None:
 )
 def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, element: str) -> None:
     found = check((), takes("03:00.0", by=by))
-    assert f"take out the {element} with" in (found.fix or "")
+    assert f"remove the {element} with" in (found.fix or "")
     assert "press w" not in (found.fix or "")
 
 
@@ -517,7 +518,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
             assert ("set managed='yes' for it" in fix) is (by != "command line")
             assert "give 0000:03:00.0" not in fix
     elif driver in ("nvme", "uio_pci_generic"):
-        assert "and 0000:03:00.0, which the start of “win11” moves" in found[0].why
+        assert "the start of “win11” moves 0000:03:00.0" in found[0].why
         # It is not taken without a word.
         (told,) = (check for check in start.checks if check.id == "guest.devices")
         assert (told.verdict, "libvirt takes it from the host" in told.why) == ("warn", True)
@@ -591,11 +592,11 @@ def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
     guest = takes("03:00.0", managed=False)
     found = hostdev_checks.check(guest, with_host(guest))
     assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why
-    assert "give the guest all of the group" not in (found.fix or "")
+    assert "give the guest the whole group" not in (found.fix or "")
     assert "set managed='yes' in the <hostdev> with <address" in (found.fix or "")
     alone = takes()
     found = hostdev_checks.check(alone, with_host(alone))
-    assert "give the guest all of the group" in (found.fix or "")
+    assert "give the guest the whole group" in (found.fix or "")
 
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
@@ -631,7 +632,7 @@ def test_a_share_of_a_card_is_not_looked_at() -> None:
 def test_words_for_one_device_alone() -> None:
     one = domain("nas", "03:00.0")
     there = (at("03:00.0", NIC, "vfio-pci"),)
-    assert check(there, one).why == "0000:03:00.0 is there and free for it"
+    assert check(there, one).why == "0000:03:00.0 is present and available"
     pending = check((at("03:00.0", NIC, "pci-stub"),), takes("03:00.0", managed=False))
     assert pending.why.startswith("0000:03:00.0 is on pci-stub, and libvirt does not move it")
     free = check((at("03:00.0", NIC, None),), takes("03:00.0", managed=False))

@@ -95,12 +95,12 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
         ),
         (
             [other("04:00.0", NVME, "nvme"), other("05:00.0", NIC, "igb")], {},
-            ["give the guest these", "spare them"], ["“ACS Enable”", "nodedev-detach", "unbind"],
+            ["give them to the guest", "spare them"], ["“ACS Enable”", "nodedev-detach", "unbind"],
         ),
         (
             [other("00:00.0", HOST_BRIDGE, "skl_uncore"), other("00:1f.4", SMBUS, "i801_smbus")],
             {},
-            ["unbind all of these, if the host can spare them"],
+            ["unbind their drivers, if the host can spare them"],
             ["to the guest", "the guest these"],
         ),
         ([other("00:1f.4", SMBUS, "i801_smbus")], {}, ["unbind its driver, if"], ["to the guest"]),
@@ -123,7 +123,7 @@ def test_the_ways_out_that_there_are(
     fix = found.fix or ""
     assert [word for word in words if word not in fix] == []
     assert [word for word in never if word in fix] == []
-    assert "An ACS override isolates nothing: the guest can reach its neighbours" in fix
+    assert "An ACS override isolates nothing: the guest reaches its neighbours" in fix
     assert found.why not in fix
     assert not [f.address for f in others if f.address in fix], "the reason names them"
 
@@ -266,7 +266,7 @@ def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
         assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
     )
     fix = hostdev_checks.check(guest, fresh).fix or ""
-    assert "give the guest all of the group" in fix
+    assert "give the guest the whole group" in fix
     assert ("slot" in fix) is slot
 
 

@@ -175,7 +175,7 @@ def test_why_each_leaves_and_what_is_only_told() -> None:
     gpu = view.gpu(CARD)
     assert gpu is not None
     assert astray(BOTH, gpu, view) == {
-        OLD: "is Thing now (nvme), and 0000:0b:00.1 of its slot is gone",
+        OLD: "is now Thing (nvme), and 0000:0b:00.1 of its slot is gone",
         OLD_SOUND: "is not there any more",
     }
     assert doubtful(BOTH, gpu, view) == {}

@@ -173,7 +173,7 @@ AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST
 RESTING = NvmlReading("580", (), released_idle=(GUEST,))
 STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
-    ("unsupported", "it may be asleep"), ("weird", "cannot be read"),
+    ("unsupported", "it may be asleep"), ("weird", "cannot tell whether it is awake"),
 )  # fmt: skip
 """What else power/runtime_status may say: none of it is a card that nobody lists, or is fine."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
@@ -185,10 +185,10 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": None}, {}, "no driver"),
         ({"driver": None, "unreadable": ("driver",)}, {}, "driver cannot be read"),
         ({"driver": "nouveau"}, {}, "on nouveau: NVML needs"),
-        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: it tells no readings"),
+        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: which reports no readings"),
         ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
-        ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has let go of it"),
+        ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has released it"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP, "nvml": DEAD}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": AWAKE, "nvml": DEAD}, "libnvidia-ml"),

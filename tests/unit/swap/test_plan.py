@@ -474,7 +474,7 @@ def test_who_the_driver_lists_is_a_holder_for_those_who_see_no_other() -> None:
     seen = Holders((Holder(CARD, 7, "seen", "/dev/nvidia1"),), uninspected=3)
     found = holder_checks.with_processes(seen, gpu)
     assert [(h.pid, h.what) for h in found.holders] == [
-        (7, "/dev/nvidia1"), (812, "graphics, by the driver's list"),
+        (7, "/dev/nvidia1"), (812, "graphics, listed by the driver"),
     ]  # fmt: skip
     assert found.uninspected == 3
     assert the(plan(holders=found), "holders").verdict == "fail"

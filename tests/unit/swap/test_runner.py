@@ -361,7 +361,7 @@ def test_one_that_does_not_leave_is_a_holder(
     bind.machine.held = [Holders((reader,))] * 1000
     entry = bind.run()
     assert entry.state == "undone"
-    assert "vfiotop's own reader 5 of anna has not let go" in (entry.message or "")
+    assert "vfiotop's own reader 5 of anna has not released" in (entry.message or "")
     assert bind.machine.done == []
     assert SETTLE_S <= bind.time < 2 * SETTLE_S
 
@@ -371,7 +371,7 @@ def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) 
     bind.machine.held = [Holders(())] * 3 + [Holders((reader,))]
     entry = bind.run()
     assert entry.state == "undone"
-    assert "has not let go" in (entry.message or "")
+    assert "has not released" in (entry.message or "")
     assert ("unbind", CARD, CARD) not in bind.machine.done
 
 
@@ -462,7 +462,7 @@ def test_a_reader_that_keeps_an_unbind_is_told_as_one(bind: Rig) -> None:
 
     bind.journal.write = noted  # type: ignore[method-assign]
     assert bind.run().state == "done"
-    assert any("reader 5 of anna has not let go" in (message or "") for message in told)
+    assert any("reader 5 of anna has not released" in (message or "") for message in told)
 
 
 def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:
