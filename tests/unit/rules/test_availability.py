@@ -1,4 +1,4 @@
-"""Which keys make sense, and what the others say."""
+"""Which actions make sense, and why the others do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who uses a card, and the table of it."""
+"""The users of a card, and their table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The doctor: every check is there on every host, and what is not known does not pass."""
+"""The doctor: it makes every check on every host, and the unknown never passes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is told of the difference between two views."""
+"""The events between two views."""
 
 from __future__ import annotations
 
@@ -261,7 +261,7 @@ def test_sleep() -> None:
 
 
 def sleeps(*statuses: str) -> list[tuple[str, str, str]]:
-    """What is told of a card on nvidia that goes through these states, read while awake."""
+    """The events of a card on nvidia that goes through these states and is read while awake."""
     taken = [
         snapshot(
             inventory(*card("01:00", 1), *card("02:00", 2)),

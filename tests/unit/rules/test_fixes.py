@@ -1,4 +1,4 @@
-"""The fixes of the doctor: to the letter where the host is known, and a sentence always."""
+"""The fixes of the doctor: exact if the host is known, and always a sentence."""
 
 from __future__ import annotations
 

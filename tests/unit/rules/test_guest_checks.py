@@ -1,4 +1,4 @@
-"""What a domain has to have, and the driver in its guest."""
+"""What a domain must have, and the driver in its guest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The readings of a card that is in a guest: matched by ids, or a reason."""
+"""The readings of a card in a guest: matched by ids, or a reason."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def test_for_other_makers_it_is_said_plainly_that_nothing_tells(vendor: str, mak
     assert demand(assess(taken)).guests == ()
 
 
-# --- what the sources are to mind ---------------------------------------------------
+# --- what the sources should read ---------------------------------------------------
 
 
 def view(**facts: Any) -> HostView:
@@ -143,7 +143,7 @@ def test_nor_is_one_whose_card_nobody_looks_at() -> None:
     assert demand(view(), shown=False) == Demand(reserved=(GUEST,), shown=False)
 
 
-# --- which cards are for a guest: with a driver from 595 on these are not held ---------------
+# --- which cards are reserved for a guest: since driver 595 these are not held ---------------
 
 
 CHOSEN = Choice(guest_gpu=GUEST)
@@ -155,7 +155,7 @@ def told(taken: Snapshot, choice: Choice | None = None, before: Demand | None = 
 
 
 def desk(*names: str, **readings: Any) -> Snapshot:
-    """Two cards with the host, and a domain for each of these slots."""
+    """Two cards on host drivers, and a domain for each of these slots."""
     domains = [domain(f"of-{name}", f"{name}.0") for name in names]
     return snapshot(two_cards(), domains, **readings)
 

@@ -1,4 +1,4 @@
-"""What is said of who holds a card, and of whom nobody could see."""
+"""Messages about the holders of a card, and about processes that could not be inspected."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""guest.devices, row by row of its table: what each device of a guest comes to, and why."""
+"""guest.devices, row by row of its table: the verdict on each device of a guest, and why."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def at(
 
 
 def takes(*slots: str, managed: bool = True, by: Any = "hostdev", **facts: Any) -> Domain:
-    """A domain with its card, and with more."""
+    """A domain with its card and more devices."""
     made = domain("win11", "02:00.0", "02:00.1", **facts)
     more = tuple(HostDev(f"0000:{slot}", managed=managed, by=by) for slot in slots)
     return replace(made, hostdevs=(*made.hostdevs, *more))
@@ -363,7 +363,7 @@ def test_the_hosts_display() -> None:
     assert "0000:01:00.1 is on snd_hda_intel: it drives" in check((), alone).why
 
 
-# --- words ------------------------------------------------------------------------------------
+# --- reasons and fixes ----------------------------------------------------------------------------
 
 
 def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
@@ -436,7 +436,7 @@ def test_nothing_is_known() -> None:
     )
 
 
-# --- where it counts --------------------------------------------------------------------------
+# --- where the verdicts count ------------------------------------------------------------------
 
 
 def test_a_start_is_refused_for_another_device_than_the_card() -> None:
@@ -467,7 +467,7 @@ def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> Non
     assert ("0000:03:00.0" in found.why) is not managed
 
 
-# --- what is in the card's group, for a card that is still with the host --------------------
+# --- neighbours in the group of a card that is still with the host --------------------
 
 
 NEIGHBOUR = at("03:00.0", NVME, "nvme", 2)
@@ -483,7 +483,7 @@ def with_host(
 
 
 def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
-    """iommu.viable of the start, of its bind as the runner plans it, and of the doctor."""
+    """iommu.viable from the start, from its bind as the runner plans it, and from the doctor."""
     (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
     start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
     assert start.swap is not None
@@ -508,7 +508,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     found = everywhere(guest, fresh)
     assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
     start = planned("start", guest, fresh)
-    # libvirt and QEMU refuse what is not on VFIO's driver and is not moved.
+    # libvirt and QEMU refuse a device that is not on a VFIO driver and is not moved.
     assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
     if blocked:
         for each in found:
@@ -519,7 +519,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
             assert "give 0000:03:00.0" not in fix
     elif driver in ("nvme", "uio_pci_generic"):
         assert "the start of “win11” moves 0000:03:00.0" in found[0].why
-        # It is not taken without a word.
+        # It is not taken without a warning.
         (told,) = (check for check in start.checks if check.id == "guest.devices")
         assert (told.verdict, "libvirt takes it from the host" in told.why) == ("warn", True)
 
@@ -558,7 +558,7 @@ def test_what_another_guest_takes_does_not_leave_for_this_one() -> None:
 
 
 def test_which_guest_counts() -> None:
-    """The allowed one; where that is not known, a bind is of use where one could start."""
+    """The allowed guest; if that one is not known, any guest that could start."""
     able, not_able = takes("03:00.0"), replace(takes(), name="linux", uuid="uuid-linux")
     (gpu,) = (
         each for each in with_host(able, not_able).view.gpus if each.address == CARD
@@ -568,7 +568,7 @@ def test_which_guest_counts() -> None:
         bind = preflight.planned(gpu, "bind", fresh)
         made = next(check for check in bind.checks if check.id == "iommu.viable")
         assert made.verdict == (verdict if allowed else "pass")
-    # A start is judged by the guest that is started.
+    # A start is checked for the guest that starts.
     fresh = with_host(able, not_able)
     for domain_, verdict in ((able, "pass"), (not_able, "fail")):
         start = planned("start", domain_, fresh)
@@ -582,7 +582,7 @@ def test_two_cards_of_one_group_for_one_guest_are_bound_one_after_the_other() ->
     assert [each.verdict for each in everywhere(both, with_host(both, functions=second))] == (
         ["pass"] * 3
     )
-    # But the host's display does not come along.
+    # But the host's display does not move.
     display = tuple(replace(f, boot_vga=True) if f.is_gpu else f for f in second)
     for found in everywhere(both, with_host(both, functions=display)):
         assert (found.verdict, "0000:03:00.0 is another GPU" in found.why) == ("fail", True)
@@ -606,7 +606,7 @@ def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
     assert guests(nas).domains == (nas,)
 
 
-# --- whose devices are judged -------------------------------------------------------------------
+# --- whose devices are checked -------------------------------------------------------------------
 
 
 def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
@@ -623,7 +623,7 @@ def test_a_share_of_a_card_is_not_looked_at() -> None:
     functions = (at("03:00.0", "038000", "i915"), at("04:00.0", NVME, "nvme", 4))
     guest = takes("03:00.0", by="mdev")
     assert hostdev_checks.functions_to_inspect(guest, seen(functions, guest).view) == ()
-    # Nor does its card leave the host for it.
+    # Nor does its card leave the host for that.
     beside = at("05:00.0", NIC, "vfio-pci", 3)
     both = replace(guest, hostdevs=(*guest.hostdevs, HostDev("0000:05:00.0", managed=True)))
     assert check((functions[0], beside), both).verdict == "fail"

@@ -1,4 +1,4 @@
-"""What is said of a group that cannot be had: everything in the way, and the ways out."""
+"""Messages about a group that VFIO cannot claim: all blockers, and the ways out."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
             list(card("03:00", 2)), {}, ["another slot", "ACS"],
             ["to the guest", "unbind"],
         ),
-        # to spare the disk helps nobody while the other card is there
+        # giving up the disk does not help while the other card is there
         ([*card("03:00", 2), other("04:00.0", NVME, "nvme")], {}, ["another slot", "ACS"],
          ["the guest these", "to the guest", "unbind", "spare"]),
         ([other("04:00.0", SATA, "ahci")], {"iommu_kind": "intel"},
@@ -141,7 +141,7 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     assert alone is not None
     fix = host_checks.viable(alone).fix or ""
     command = "`virsh nodedev-detach pci_0000_04_00_0`"
-    # What libvirt moves by itself has to be moved by nobody.
+    # What libvirt moves must not be moved by anybody else.
     assert fix == (
         "start the guest: libvirt then moves it, unless the host needs it"
         if managed
@@ -216,7 +216,7 @@ UNKNOWN = [
     (function("02:00.0", device="2783", name="10de:2783"), [], None),
     (function("02:00.0", vendor="102b", device="0525", name="MGA G400"), [], 35),
     (function("02:00.0", NVME, vendor="144d", device="a808", name="SM981"), [], 2),
-    # the PSP of another slot, whose address only begins alike
+    # the PSP of another slot, whose address has the same prefix
     (function("66:00.0", vendor="1002", name="Navi 23"),
      [replace(PSP, address="0000:66:000.2")], None),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What the command line and modprobe.d say against passthrough, by the kernel's own rules."""
+"""What the command line and modprobe.d say about passthrough, by the kernel's rules."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def running(text: str, modprobe: str = "") -> KernelSettings:
         ("amd_iommu=off", "intel", []),
         ("amd-iommu=off", "amd", ["amd-iommu=off"]),
         ("amd_iommu=fullflush,off", "amd", ["amd_iommu=fullflush,off"]),
-        # AMD's driver knows no "on": nothing takes "off" back.
+        # AMD's driver has no "on": nothing revokes "off".
         ("amd_iommu=off amd_iommu=on", "amd", ["amd_iommu=off"]),
         ("amd_iommu=on", "amd", []),
         ("intel_iommu=off", "intel", ["intel_iommu=off"]),

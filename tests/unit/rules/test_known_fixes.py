@@ -1,5 +1,5 @@
-"""Fixes that know what was done already, on captured hosts, by the command line: what is there is
-not advised again, and what contradicts is named with the line where it stands."""
+"""Fixes for captured hosts, through the command line. They do not advise what is set already, and
+they name the file and line of a setting that contradicts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
 @pytest.mark.parametrize(
     ("files", "fix"),
     [
-        # the case from the field: its /etc/default/grub has one letter
+        # a case from the field: its /etc/default/grub has one letter
         (AMD | {CMDLINE: "quiet amd_iommu=off\n", GRUB: "x"},
          "remove amd_iommu=off from the kernel command line: /etc/default/grub does not have it, "
          "so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
@@ -72,7 +72,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                 "run/ostree-booted": ""},
          "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot"),
-        # what keeps it off is already out of the file
+        # the option that keeps it off is no longer in the file
         *((cpu | {CMDLINE: "intel_iommu=off\n", GRUB: DEFAULT.format("splash"),
                   "etc/os-release": "ID=debian\n"},
            "add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
@@ -83,14 +83,14 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
          "add intel_iommu=on to the options line of the entry in /boot/loader/entries and reboot; "
          "/boot/loader/entries/a.conf and /boot/loader/entries/b.conf and others do not have "
          "iommu=off and intel_iommu=off"),
-        # what the shell would put there is not known, so neither is that it lacks the option
+        # the shell may expand to the option, so it may be in the file
         (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: DEFAULT.format("$(cat /etc/x)")},
          "remove amd_iommu=off from GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
          "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: 'x="amd_iommu=off"\n' + DEFAULT.format("$x")},
          "remove amd_iommu=off from /etc/default/grub, line 1, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
-        # an entry that is not the one that boots says nothing of the next start
+        # another boot entry says nothing about the next boot
         *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
                     "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",
                     "boot/loader/entries/arch.conf": text},
@@ -113,7 +113,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                   "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
          "kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
-        # a host with a command for it needs no file, whatever the files say
+        # a host with a command needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                   "run/ostree-booted": "", name: text},
            "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot")
@@ -144,7 +144,7 @@ def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], fix:
 def test_only_the_generation_that_boots_counts(
     vfiotop: Command, tmp_path: Path, default: str, *, stands: bool
 ) -> None:
-    """Those before it are kept as they were."""
+    """Earlier ones stay as they were."""
     entries = "boot/loader/entries/nixos-generation-"
     files = INTEL | {"etc/os-release": "ID=nixos\n", CMDLINE: "quiet\n",
                      "boot/loader/loader.conf": default,
@@ -161,7 +161,7 @@ def test_only_the_generation_that_boots_counts(
 
 
 def test_an_option_that_keeps_it_off_is_the_reason(vfiotop: Command, tmp_path: Path) -> None:
-    """Also where the capture has no groups, which alone would say nothing."""
+    """Also without groups in the capture, which alone would prove nothing."""
     root = tower(tmp_path / "tower", AMD | {CMDLINE: "amd_iommu=off\n"}, groups=False)
     (root / "sys/kernel/iommu_groups").rmdir()
     found = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]
@@ -227,7 +227,7 @@ AVAILABLE = "vfio-pci is available"
         (LOADABLE | {"proc/sys/kernel/modules_disabled": "1\n"}, "fail",
          "kernel.modules_disabled is 1", "vfio-pci"),
         (LOADED | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", AVAILABLE, None),
-        # what is built in is never loaded, so nothing can bar that
+        # a built-in driver is never loaded, so nothing can forbid that
         (BUILT_IN | {NO: "install vfio-pci /bin/false\n"}, "pass", AVAILABLE, None),
         (BUILT_IN | {NO: "blacklist vfio-pci\n"}, "pass", AVAILABLE, None),
         (BUILT_IN | {CMDLINE: "module_blacklist=vfio-pci\n"}, "pass", AVAILABLE, None),
@@ -267,7 +267,7 @@ NVIDIA = {
         ({"etc/modprobe.d/nv.conf": "options nvidia-drm modeset=1\n"},
          "update the driver, or set modeset=0 in /etc/modprobe.d/nv.conf, line 1 "
          "(options nvidia-drm modeset=1), and reboot"),
-        # a package's file would be written anew by its next version
+        # the next version of the package would overwrite its file
         *(({f"{folder}/modprobe.d/nv.conf": "# a\noptions nvidia-drm modeset=1 fbdev=1\n"},
            f"update the driver, or copy /{folder}/modprobe.d/nv.conf to /etc/modprobe.d, where it "
            "overrides the package's, set modeset=0 there in line 2 (options nvidia-drm "
@@ -296,7 +296,7 @@ def test_nvidias_modeset(vfiotop: Command, tmp_path: Path, files: dict[str, str]
 
 
 def test_what_a_file_has_is_shown_and_never_run(vfiotop: Command, tmp_path: Path) -> None:
-    """A boot loader's file of somebody else, made to be copied into a shell or to draw."""
+    """A hostile boot loader file, made to harm a shell or the terminal."""
     files = AMD | {CMDLINE: "amd_iommu=off,`reboot`\x1b[2J\n",
                    GRUB: "GRUB_CMDLINE_LINUX='amd_iommu=off,`reboot`\x1b[2J'\n"}  # fmt: skip
     root = tower(tmp_path / "tower", files | {"etc/os-release": "ID=fedora\n"}, groups=False)

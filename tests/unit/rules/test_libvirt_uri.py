@@ -1,4 +1,4 @@
-"""Which libvirt root opens, and what an ordinary user is told of the others."""
+"""Which libvirt URIs root opens, and what an ordinary user reads about the others."""
 
 from __future__ import annotations
 

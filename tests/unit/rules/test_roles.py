@@ -1,4 +1,4 @@
-"""Which card is the guest's, which the host's, which guest may have it, who has it."""
+"""The guest GPU, the host GPU, the allowed guest, and the owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE, TWO, THREE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 NOTHING = Choice()
 
 NOBODYS = ("pci-stub", "uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
-"""Drivers with which the host can do nothing with a card (kernel: drivers/pci/pci-stub.c,
+"""Drivers with which the host cannot use a card (kernel: drivers/pci/pci-stub.c,
 pci-pf-stub.c, drivers/uio, drivers/xen/xen-pciback; DPDK: igb_uio)."""
 
 
@@ -163,7 +163,7 @@ def test_a_card_alone_is_the_host_gpu() -> None:
         ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
         ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="nas"), None),
         ((domain("win11", "02:00.0"),), Choice(guest="win12"), None),
-        # One that is called like another's UUID: what was typed means either.
+        # A domain whose name is another's UUID: the typed text means either.
         ((domain("nas"), domain("uuid-nas")), Choice(guest="uuid-nas"), None),
         ((domain("nas"), domain("uuid-nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
         ((domain("nas"),), NOTHING, None),

@@ -1,4 +1,4 @@
-"""Who has a card on VFIO's driver, and what the rules make of one whom libvirt does not know."""
+"""Who has a card on a VFIO driver, and the rules for a user that libvirt does not know."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def view(*domains: Domain, pci: Inventory | None = None, at: Vitals | None = Non
 def rule(
     *domains: Domain, coming: bool = False, pci: Inventory | None = None, at: Vitals | None = None
 ) -> Check:
-    """r465.one-vm over the host, or for a guest that is to get the first card."""
+    """r465.one-vm for the host, or for a guest that will get the first card."""
     seen = view(*domains, pci=pci, at=at)
     if not coming:
         return r465.one_vm(seen.gpus, guests(*domains))
@@ -190,12 +190,12 @@ def test_a_card_that_a_process_has_is_not_moved(libvirt: Guests | Unavailable) -
     found = {check.id: check for check in preflight.planned(gpu, "unbind", fresh).checks}
     assert found["guest.inactive"].verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711)" in found["guest.inactive"].why
-    # As the doctor says it: its guest has it rightly, and that is why it may not be moved.
+    # As in the doctor: its guest may have it, and so it may not move.
     assert (found["holders"].verdict, found["holders"].why) == ("pass", "in use by its guest plain")
 
 
 def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
-    """A share leaves the card's role and owner alone, and counts for the rules."""
+    """A share does not change the card's role and owner, but counts for the rules."""
     share = replace(
         domain("vgpu", state="running"), hostdevs=(HostDev(SECOND, managed=False, by="mdev"),)
     )
@@ -208,7 +208,7 @@ def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
 
 
 def test_a_share_that_a_process_has_counts_too() -> None:
-    """As of Proxmox with an unlocked vGPU; the card itself is the host's."""
+    """As on Proxmox with an unlocked vGPU; the card itself is the host's."""
     pci = cards("nvidia")
     shared = replace(
         pci,
@@ -233,7 +233,7 @@ def test_a_share_that_a_process_has_counts_too() -> None:
     assert rule(mine, pci=shared, at=seen).verdict == "pass"  # its own process is not another's
 
 
-# --- what is told -------------------------------------------------------------------------
+# --- events and readings -------------------------------------------------------------------------
 
 
 def test_that_a_process_takes_a_card_and_leaves_it_is_an_event() -> None:
@@ -252,7 +252,7 @@ def test_a_captured_hosts_domains_are_those_of_its_devices() -> None:
 
 
 class Fixed:
-    """A source that always tells the same."""
+    """A source with a constant reading."""
 
     def __init__(self, reading: object) -> None:
         self._reading = reading
@@ -261,14 +261,14 @@ class Fixed:
         return self._reading
 
     def watch(self, wake: object) -> None:
-        """It does not change."""
+        """Nothing to watch: it does not change."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to release."""
 
 
 class Looks(NoInspector):
-    """Sees one process, and remembers what it was asked for."""
+    """Finds one process, and records what it was asked for."""
 
     def __init__(self, found: Holders) -> None:
         self.found = found

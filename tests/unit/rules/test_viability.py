@@ -1,4 +1,4 @@
-"""What moves with a GPU, and what keeps VFIO from its group."""
+"""What moves with a GPU, and what blocks its group."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From readings to the view that everything draws."""
+"""From readings to the view that screens draw."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
     ("unsupported", "it may be asleep"), ("weird", "cannot tell whether it is awake"),
 )  # fmt: skip
-"""What else power/runtime_status may say: none of it is a card that nobody lists, or is fine."""
+"""Other values of power/runtime_status: none of them is awake, or an unlisted card."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
 
 
@@ -221,7 +221,7 @@ def test_equal_snapshots_give_equal_views() -> None:
 
 
 def large_host(part: float = 1.0) -> Inventory:
-    """8 GPUs, 256 functions, 96 groups; or a part of them."""
+    """8 GPUs, 256 functions, 96 groups, or a part of them."""
     count, functions, groups = int(8 * part), int(256 * part), int(96 * part)
     gpus = [f for n in range(count) for f in card(f"{n + 1:02x}:00", n, boot_vga=n == 0)]
     rest = [
@@ -232,7 +232,7 @@ def large_host(part: float = 1.0) -> Inventory:
 
 
 def calls_of(assessed: Snapshot) -> int:
-    """Calls of functions that an assessment takes, those of C included."""
+    """The number of function calls in an assessment, C functions included."""
     counted = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -273,7 +273,7 @@ def test_readings_compare_without_their_time() -> None:
     assert assess(snapshot(two_cards(), nvml=early)) == assess(snapshot(two_cards(), nvml=late))
 
 
-# --- rules that are looked at all the time -------------------------------------------
+# --- rules that are checked all the time -------------------------------------------
 
 
 def test_the_rules_are_looked_at_with_every_reading() -> None:
