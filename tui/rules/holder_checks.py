@@ -73,8 +73,8 @@ def why_incomplete(reading: Holders) -> tuple[str, str | None] | None:
     whys = [reading.unlisted_reason] if reading.unlisted_reason else []
     fixes = [reading.fix] if reading.unlisted_reason else []
     if odd:
-        told = [f"{each.name} ({each.pid}) could not be inspected: it {each.why}" for each in odd]
-        whys.append(listed(told, NAMED))
+        silent = [f"{each.name} ({each.pid}) could not be inspected: it {each.why}" for each in odd]
+        whys.append(listed(silent, NAMED))
         pids = listed([str(process.pid) for process in odd], NAMED)
         fixes.append(f"end {pids}, or what it waits for")
     if count > 0:

@@ -50,7 +50,7 @@ def bind_by_hand(dev: HostDev, facts: DeviceFacts) -> str:
 
 
 def grouped(found: Sequence[GuestDevice]) -> list[list[GuestDevice]]:
-    """The devices by reason, where that is too long to repeat."""
+    """The devices, with those together whose common reason is too long to repeat."""
     groups: dict[str, list[GuestDevice]] = {}
     for device in found:
         why = device.why.removeprefix(device.address)

@@ -136,10 +136,10 @@ def _doubt(
     unseen = [gpu for gpu in rest if gpu.may_be_taken and (restricted(gpu) or gpu in unnamed)]
     if not unseen or len(runs) + len(unclear) + len(unseen) <= others:
         return None
-    told = [f"{user.words} is running with a GeForce card" for user in runs]
-    told.append(f"cannot tell whether a guest has {' or '.join(g.address for g in unseen[:4])}")
+    parts = [f"{user.words} is running with a GeForce card" for user in runs]
+    parts.append(f"cannot tell whether a guest has {' or '.join(g.address for g in unseen[:4])}")
     seen = [gpu.vitals.users for gpu in unseen if gpu.vitals is not None]
-    return "; ".join(told), next((users.fix for users in seen if users is not None), None)
+    return "; ".join(parts), next((users.fix for users in seen if users is not None), None)
 
 
 def _without_domains(gpus: Sequence[Gpu], guests: Unavailable, subject: str | None) -> Check:
@@ -186,10 +186,13 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
     rest = [other for other in others if other.owner.kind == "host"]
     if rest:
         return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
-    dark = [other for other in others if other.owner.kind == "unknown"]
-    if dark:
+    unreadable = [other for other in others if other.owner.kind == "unknown"]
+    if unreadable:
         return Check(
-            "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
+            "host.two-gpus",
+            gpu.address,
+            "unknown",
+            f"the driver of {unreadable[0].address} is unknown",
         )
     idle = [o for o in others if o.function.driver is not None and o.owner.kind in ("vfio", "none")]
     where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
@@ -210,11 +213,11 @@ def not_shared(gpu: Gpu) -> Check:
             check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
             "choose another card for the guest, or another primary display in the firmware",
         )  # fmt: skip
-    dark = next(
+    unreadable = next(
         (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
     )
-    if dark is not None:
-        what = "it" if dark is gpu.function else f"{dark.address}, which moves with it,"
+    if unreadable is not None:
+        what = "it" if unreadable is gpu.function else f"{unreadable.address}, which moves with it,"
         why = f"cannot tell whether {what} is the boot VGA"
         return Check(check, gpu.address, "unknown", why)
     return Check(check, gpu.address, "pass", "it does not drive the host's display")
