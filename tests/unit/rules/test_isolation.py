@@ -112,7 +112,7 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
         ([*card("03:00", 2), other("04:00.0", NVME, "nvme")], {}, ["another slot", "ACS"],
          ["the guest these", "to the guest", "unbind", "spare"]),
         ([other("04:00.0", SATA, "ahci")], {"iommu_kind": "intel"},
-         ["ACS in the firmware, if it has that", "to the guest"], ["“ACS Enable”"]),
+         ["ACS in the firmware, if available", "to the guest"], ["“ACS Enable”"]),
         ([other("04:00.0", AUDIO, "snd_hda_intel")], {}, ["give it to the guest"], []),
     ],
 )  # fmt: skip
