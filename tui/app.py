@@ -43,7 +43,7 @@ from tui.model import (
 )
 from tui.rules import events as changes
 from tui.rules import guest_readings
-from tui.rules.availability import pauses, stops, why_not, why_not_guest
+from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.sampler import Readers, Sampler
 from tui.screens.base import HostScreen
 from tui.screens.calls import CallsScreen
@@ -390,7 +390,7 @@ class VfiotopApp(App[None]):
 
     def _guest_action(self, key: str) -> GuestAction:
         view = self.live.view
-        return {"pause": pauses(view), "stop": stops(view)}.get(key, GUEST_KEYS[key])
+        return {"pause": pause_action(view), "stop": stop_action(view)}.get(key, GUEST_KEYS[key])
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Textual's question whether a key works: ``None`` dims it."""

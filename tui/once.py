@@ -44,7 +44,7 @@ def examine_once(
     for who prints them. Raises ``HostError``."""
 
     def everything(view: HostView) -> Scope:
-        return view.gpus, hostdev_checks.of_interest(view)
+        return view.gpus, hostdev_checks.domains_to_check(view)
 
     needless = () if with_readings else _HOLDS_CARDS
     return look(host, choice, patience, everything, without=(), needless=needless)
@@ -52,7 +52,7 @@ def examine_once(
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     """The snapshot with the processes that have a card of which libvirt does not tell."""
-    addresses, vitals = vfio_users.to_look_at(snapshot), snapshot.vitals
+    addresses, vitals = vfio_users.cards_to_inspect(snapshot), snapshot.vitals
     found = _holders(host, list(addresses)) if addresses else None
     if isinstance(found, Holders) and isinstance(vitals, Vitals):
         return replace(snapshot, vitals=vfio_users.with_users(vitals, found, addresses))
@@ -87,13 +87,19 @@ def look(
     gpus, domains = scope(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
     asked = [function.address for gpu in gpus for function in gpu.functions]
-    asked += [address for domain in domains for address in hostdev_checks.held_at(domain, view)]
+    asked += [
+        address
+        for domain in domains
+        for address in hostdev_checks.functions_with_open_files(domain, view)
+    ]
     holders = _holders(host, list(dict.fromkeys(asked)))
     if isinstance(holders, Holders) and not holders.complete and not root:
         for gpu in gpus:
             holders = holder_checks.with_processes(holders, gpu)
     looked_at = [
-        address for domain in domains for address in hostdev_checks.looked_at(domain, view)
+        address
+        for domain in domains
+        for address in hostdev_checks.functions_to_inspect(domain, view)
     ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
     return CheckInput(view, snapshot.guests, holders, readiness, uses)

@@ -86,7 +86,7 @@ def _heading(text: str) -> Line:
 
 def _gpu(gpu: Gpu, width: int) -> list[Line]:
     nvidia = gpu.nvidia
-    lines = [_heading("GPU"), *_row("Role", gpu.role, width), *_row("Owner", gpu.owner, width)]
+    lines = [_heading("GPU"), *_row("Role", gpu.role, width), *_row("Owner", str(gpu.owner), width)]
     if nvidia is not None:
         lines += _row("Family", nvidia.family or "unknown", width)
         by_id = " (from the PCI id; the name has none)" if nvidia.brand_by_id else ""

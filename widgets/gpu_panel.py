@@ -150,10 +150,10 @@ def gpu_lines(
 def owner_line(gpu: Gpu, width: int, glyphs: Glyphs, where: Span = NO_ORIGIN) -> Line:
     """The card's owner and driver on the left; the origin of its readings or its power state on
     the right."""
-    kind, _, name = gpu.owner.partition(":")
+    kind = gpu.owner.kind
     tone: Tone = "accent" if kind == "guest" else OWNER_TONES.get(kind, "text")
     words = {
-        "guest": f"in guest {name}",
+        "guest": f"in guest {gpu.owner.guest}",
         "host": "host",
         "vfio": "free for a guest",
         "none": "no driver",
@@ -238,7 +238,7 @@ def _remark_lines(reading: CardReading, width: int) -> list[Line]:
 def _static_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
     """A card without readings: the reason, then what sysfs knows, in ``height`` lines."""
     lost = gpu.reading.lost if gpu.reading else None
-    tone: Tone = "bad" if lost or gpu.owner == "stuck" else "dim"
+    tone: Tone = "bad" if lost or gpu.owner.kind == "stuck" else "dim"
     lines = wrap(lost or gpu.no_reading or "", width, tone)
     function = gpu.function
     now = link(gpu.vitals.link if gpu.vitals else None)
@@ -282,7 +282,7 @@ def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
     left = line(
         Span(f"{short(gpu.address)}  ", "label"),
         f"{model_name(gpu.function.name)}  ",
-        Span(gpu.owner, "dim"),
+        Span(str(gpu.owner), "dim"),
         Span(f"  {where.text}" if where.text else "", where.tone),
     )
     right = line(

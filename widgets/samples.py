@@ -27,6 +27,7 @@ from tui.model import (
     Link,
     Metrics,
     NvidiaModel,
+    Owner,
     PciFunction,
     Plan,
     SourceState,
@@ -60,7 +61,7 @@ _DISK = PciFunction(
 _BLOCKER = Blocker(_DISK.address, "bound to nvme")
 
 GUEST_GPU = Gpu(
-    _RTX_4090, (_AUDIO,), "guest", "guest:win11",
+    _RTX_4090, (_AUDIO,), "guest", Owner("guest", "win11"),
     Viability(True, (_RTX_4090.address, _AUDIO.address)),
     NvidiaModel("Ada", "geforce", "desktop"),
     CardVitals(_RTX_4090.address, "active", "D0", Link(16.0, 16), "vfio-pci", enabled=1),
@@ -76,7 +77,7 @@ GUEST_GPU = Gpu(
     ),
 )  # fmt: skip
 HOST_GPU = Gpu(
-    _RTX_3060, (), "host", "host", Viability(False, (_RTX_3060.address,), (_BLOCKER,)),
+    _RTX_3060, (), "host", Owner("host"), Viability(False, (_RTX_3060.address,), (_BLOCKER,)),
     NvidiaModel("Ampere", "geforce", "desktop"),
     CardVitals(_RTX_3060.address, "active", "D0", Link(16.0, 4), "nvidia"),
     CardReading(

@@ -46,7 +46,7 @@ class Column:
 def used_by_lines(users: CardUsers, width: int) -> Rows:
     """The heading, the rows of each user, and what is not known."""
     lines = [line(Span("Used by", "accent")), *(_table(users.rows, width) if users.rows else ())]
-    if users.looking:
+    if users.pending:
         lines += wrap(LOOKING, width, "dim")
     elif users.doubt:
         lines += wrap(users.doubt, width, "warn")
@@ -162,7 +162,7 @@ def _pid(user: CardUser) -> str:
 
 
 def _holds(user: CardUser) -> str:
-    return ", ".join(user.has) or DASH
+    return ", ".join(user.resources) or DASH
 
 
 def _memory(mib: float | None, tone: Tone) -> Line:

@@ -25,7 +25,7 @@ from tui.host.proc import scanner
 from tui.host.proc.heartbeat import Heartbeat
 from tui.host.proc.holders import who_has
 from tui.host.proc.processes import Scan
-from tui.model import Holder, Holders, Unseen
+from tui.model import Holder, Holders, UninspectedProcess
 from tui.rules import holder_checks as rule
 
 root_only = pytest.mark.skipif(os.geteuid() != 0, reason="only root may do this")
@@ -36,11 +36,11 @@ needs_fuse = pytest.mark.skipif(
 READER = command(DRIVER, JOURNAL, None, [CARD])
 
 
-def found_of(pid: int) -> tuple[list[tuple[str, str]], list[Unseen]]:
+def found_of(pid: int) -> tuple[list[tuple[str, str]], list[UninspectedProcess]]:
     """What the scan says of a process: what it has, and what is not known of it."""
     seen = who_has(NODES)
     held = sorted((each.address, each.what) for each in seen.holders if each.pid == pid)
-    return held, [each for each in seen.named if each.pid == pid]
+    return held, [each for each in seen.examples if each.pid == pid]
 
 
 FULL, ZERO = (CARD, "/dev/dri/card1"), (SOUND, "/dev/snd/controlC1")
@@ -55,7 +55,7 @@ ZERO_MAPPED = SOUND, f"maps {ZERO[1]}"
 def test_an_ordinary_user_under_hidepid(option: str) -> None:
     mount = f"mount -t proc -o {option} proc /proc"
     seen = asked_in(mount, user=NOBODY)
-    assert "is mounted with hidepid=" in seen["blind"]
+    assert "is mounted with hidepid=" in seen["unlisted_reason"]
     assert seen["fix"] == "run this as root"
     assert verdict(seen) == "unknown"
 
@@ -64,9 +64,9 @@ def test_an_ordinary_user_under_hidepid(option: str) -> None:
 @pytest.mark.parametrize("option", ["hidepid=2", "hidepid=4"])
 def test_root_sees_all_despite_hidepid(option: str) -> None:
     whole = asked_in()
-    if whole["blind"]:
+    if whole["unlisted_reason"]:
         pytest.skip(f"not here either: {whole['blind']}")
-    assert asked_in(f"mount -t proc -o {option} proc /proc")["blind"] is None
+    assert asked_in(f"mount -t proc -o {option} proc /proc")["unlisted_reason"] is None
 
 
 @root_only
@@ -83,7 +83,7 @@ def test_root_sees_all_despite_hidepid(option: str) -> None:
 )  # fmt: skip
 def test_what_lies_over_proc(prepare: list[str], words: str) -> None:
     seen = asked_in(*prepare)
-    assert words in seen["blind"]
+    assert words in seen["unlisted_reason"]
     assert verdict(seen) == "unknown"
 
 
@@ -91,7 +91,7 @@ def test_what_lies_over_proc(prepare: list[str], words: str) -> None:
 @pytest.mark.parametrize("own_proc", ["--mount-proc", "--propagation=private"])
 def test_a_pid_namespace(own_proc: str) -> None:
     seen = asked_in(by=("unshare", "--mount", "--pid", "--fork", own_proc))
-    assert "only processes of this container are seen" in seen["blind"]
+    assert "only processes of this container are seen" in seen["unlisted_reason"]
     assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
@@ -100,7 +100,7 @@ def test_a_pid_namespace(own_proc: str) -> None:
 def test_root_without_the_right_to_look() -> None:
     """As in a container: it may be root, and look into nobody who has more rights."""
     seen = asked_in(by=("setpriv", "--bounding-set=-sys_ptrace", "--inh-caps=-sys_ptrace"))
-    assert seen["unseen"] > 0
+    assert seen["uninspected"] > 0
     assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
@@ -109,12 +109,12 @@ def test_root_without_the_right_to_look() -> None:
 def test_an_ordinary_user_is_told_whom_he_cannot_see() -> None:
     with holding("opened", "/dev/full") as pid:
         seen = asked_in(user=NOBODY)
-    assert seen["unseen"] > 1
+    assert seen["uninspected"] > 1
     assert seen["holders"] == []
-    assert {each["why"] for each in seen["named"]} == {None}
+    assert {each["why"] for each in seen["examples"]} == {None}
     assert pid not in {each["pid"] for each in seen["holders"]}
-    why, fix = rule.doubt(holders(seen)) or ("", "")
-    assert "of other users could not be looked into, such as " in why
+    why, fix = rule.why_incomplete(holders(seen)) or ("", "")
+    assert "of other users could not be inspected, such as " in why
     assert fix == "run this as root"
 
 
@@ -122,14 +122,14 @@ def verdict(seen: dict[str, object]) -> str:
     """Of the check, where nobody was found."""
     reading = holders(seen)
     return rule.check(
-        CARD, [CARD], Holders((), reading.unseen, reading.named, reading.blind)
+        CARD, [CARD], Holders((), reading.uninspected, reading.examples, reading.unlisted_reason)
     ).verdict
 
 
 def holders(seen: dict[str, object]) -> Holders:
     values = dict(seen)
     values["holders"] = tuple(Holder(**each) for each in values["holders"])  # type: ignore[attr-defined]
-    values["named"] = tuple(Unseen(**each) for each in values["named"])  # type: ignore[attr-defined]
+    values["examples"] = tuple(UninspectedProcess(**each) for each in values["examples"])  # type: ignore[attr-defined]
     return Holders(**values)  # type: ignore[arg-type]
 
 
@@ -253,7 +253,7 @@ def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> 
         seen = who_has(NODES, tmp_path, silent=2)
         assert server.waited_for.is_set()
         assert [each.pid for each in seen.holders] == [7, 9]
-        assert seen.named == (Unseen(8, "p8", "does not answer"),)
+        assert seen.examples == (UninspectedProcess(8, "p8", "does not answer"),)
         before = len(scanner._left)
         again = who_has(NODES, tmp_path, silent=2)
         assert again == seen
@@ -360,7 +360,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
 def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     seen = who_has(NODES, tmp_path, seconds=0)
-    assert "not all processes could be looked into in time" in (seen.blind or "")
+    assert "not all processes could be looked into in time" in (seen.unlisted_reason or "")
     assert rule.check(CARD, [CARD], seen).verdict == "unknown"
 
 
@@ -383,7 +383,7 @@ def test_every_error_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "proc/5/fd").write_text("")  # ENOTDIR
     (tmp_path / "proc/6/stat").write_bytes(b"\xff\x00(")
     seen = who_has(NODES, tmp_path)
-    assert [(each.pid, each.why) for each in seen.named] == [
+    assert [(each.pid, each.why) for each in seen.examples] == [
         (3, "gives an error: Is a directory"),
         (4, "has a file open that gives an error: Too many levels of symbolic links"),
         (5, "gives an error: Not a directory"),
@@ -405,7 +405,7 @@ def test_an_error_of_a_device(tmp_path: Path) -> None:
         (process / "mountinfo").write_text("1 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
         server.fail()
         seen = who_has(NODES, tmp_path)
-    assert [each.why for each in seen.named] == [
+    assert [each.why for each in seen.examples] == [
         "has a file open that gives an error: Input/output error"
     ]
 
@@ -416,7 +416,7 @@ def test_a_process_that_does_not_end(tmp_path: Path) -> None:
     (tmp_path / "proc/7/maps").unlink()
     seen = who_has(NODES, tmp_path)
     assert [(each.pid, each.what) for each in seen.holders] == [(7, "/dev/dri/card1")]
-    assert [each.why for each in seen.named] == [
+    assert [each.why for each in seen.examples] == [
         "is ending, and keeps what it has until it has ended"
     ]
 
@@ -455,7 +455,7 @@ def test_our_own_reader() -> None:
     with stopped(*READER) as pid:
         (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
     assert seen.ours
-    assert "leaves when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
+    assert "exits when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from tests.libvirt.daemon import Daemon, daemon, operator
 from tui.host import NothingToRead
 from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
-from tui.model import Demand, GuestSays
+from tui.model import Demand, GuestReport
 
 BOOT_S = 90.0
 
@@ -49,12 +49,12 @@ class Play:
         self.source.set_demand(Demand(guests=(self.uuid,)))
         return self.source
 
-    def says(self) -> GuestSays:
+    def says(self) -> GuestReport:
         said = self.source.read().of(self.uuid)
         assert said is not None
         return said
 
-    def later(self, seconds: float = 400.0) -> GuestSays:
+    def later(self, seconds: float = 400.0) -> GuestReport:
         self.now += seconds
         return self.says()
 

@@ -124,7 +124,7 @@ def test_a_second_guest_with_a_geforce_card(
     with two_guests(tmp_path):
         vfiotop("start", "a", "--yes")
         told = vfiotop("start", "b", "--yes", code=1)
-        assert "“a” runs with a GeForce card: NVIDIA allows one such guest" in told
+        assert "“a” is running with a GeForce card: NVIDIA allows one such guest" in told
         assert "(r465.one-vm)" in told
         assert state("b") == "shut off"
         virsh("suspend", "a")
@@ -138,7 +138,7 @@ def test_a_second_guest_with_a_geforce_card(
         virsh("destroy", "a")
         virsh("create", str(transient))
         try:
-            assert "“z; rm -rf” runs with a" in vfiotop("start", "b", "--yes", code=1)
+            assert "“z; rm -rf” is running with a" in vfiotop("start", "b", "--yes", code=1)
         finally:
             virsh("destroy", "z; rm -rf")
         started_between(tmp_path)
@@ -161,7 +161,7 @@ def started_between(folder: Path) -> None:
             virsh("start", "a")
         return reason
 
-    with pytest.raises(HostError, match="“a” runs with a GeForce card"):
+    with pytest.raises(HostError, match="“a” is running with a GeForce card"):
         LibvirtControl(URI).start(plan.uuid, look)
     assert looks == 2
     assert (state("a"), state("b")) == ("running", "shut off")

@@ -96,7 +96,7 @@ def test_a_stopped_screen_holds_no_card() -> None:
 def test_an_ordinary_user_does_not_see_all() -> None:
     asks = (
         "import json, sys; from tui.host.proc.holders import holders;"
-        "found = holders(sys.argv[1:]); print(json.dumps([len(found.holders), found.unseen]))"
+        "found = holders(sys.argv[1:]); print(json.dumps([len(found.holders), found.uninspected]))"
     )
     with held(node(CARD)):
         told = subprocess.run(

@@ -202,7 +202,7 @@ def test_an_ordinary_user_gives_a_password() -> None:
     with terminal("vfiotop", size=(100, 30), user="player") as screen:
         screen.until(lambda text: text.count("● host") == 2)
         ask(screen, "b")
-        screen.until(lambda text: "looked into" in text)
+        screen.until(lambda text: "could not be inspected" in text)
         screen.press("y")
         screen.until(lambda text: "password for player" in text)
         screen.until(lambda text: f"sudo for: vfiotop bind {CARD}" in text)

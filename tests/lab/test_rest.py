@@ -76,7 +76,7 @@ def reads(cards: int) -> Callable[[str], bool]:
 
 
 def sleeps_on_the_screen(text: str) -> bool:
-    return "asleep: it is not woken to be read" in text
+    return "asleep: reading it would wake it" in text
 
 
 def status() -> dict[str, dict[str, Any]]:

@@ -99,7 +99,7 @@ def test_an_ordinary_user_does_not_see_the_card_as_free() -> None:
             "import json, sys; from tui.once import examine_once; from tui.host.real import "
             "real_host; from tui.rules.roles import Choice;"
             "view = examine_once(real_host('test:///default'), Choice(sys.argv[1])).view;"
-            "gpu = view.gpu(sys.argv[1]); print(json.dumps([gpu.owner, gpu.may_be_taken]))"
+            "gpu = view.gpu(sys.argv[1]); print(json.dumps([str(gpu.owner), gpu.may_be_taken]))"
         )
         told = subprocess.run(
             [sys.executable, "-c", program, CARD], user="nobody", check=True, capture_output=True

@@ -156,7 +156,7 @@ def test_a_kernel_that_may_not_load_vfio_pci() -> None:
     finally:
         forbidden.unlink()
         run("modprobe", "vfio-pci")
-    assert f"take `install vfio-pci /bin/false` out of {forbidden}, line 1" in said
+    assert f"remove `install vfio-pci /bin/false` from {forbidden}, line 1" in said
     assert (drivers(), overrides()) == (HOST, {CARD: None, SOUND: None})
 
 

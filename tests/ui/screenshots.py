@@ -61,7 +61,7 @@ PICTURES = {
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
     "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y moves"),
-    "doctor": Picture("bad-acs", keys=("d",), see="Of 20 checks"),
+    "doctor": Picture("bad-acs", keys=("d",), see="Of 20 checks,"),
     "swap-refused": Picture("bad-acs", keys=("b",), see="Refused"),
     "swap-running": Picture(
         "desk", size=NORMAL, keys=("b",), see="y moves", then=("y",), later_s=2.6

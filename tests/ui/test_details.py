@@ -112,7 +112,7 @@ async def test_processes_that_could_not_be_looked_into() -> None:
         await pilot.press("tab", "enter")
         await shows(
             pilot, rig, "893 Xorg",
-            "57 processes of other users could not be looked into: run this as root",
+            "57 processes of other users could not be inspected: run this as root",
         )  # fmt: skip
 
 

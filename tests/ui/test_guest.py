@@ -101,7 +101,7 @@ async def test_a_bind_that_failed_starts_nothing(state: SwapState, word: str) ->
         await until(pilot, lambda: "is bound first" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        ended = replace(SWAP, state=state, runner=False, message="Xorg has it")
+        ended = replace(SWAP, state=state, runner_alive=False, message="Xorg has it")
         rig.swap.put(ended)
         words = f"{word}: Xorg has it; win11 was not started"
         # What was interrupted is offered to be recovered, on a screen of its own.
@@ -118,7 +118,7 @@ LOST: tuple[tuple[str, tuple[Swap | HostError, ...], str], ...] = (
     ("ours was seen, then the journal is gone", (SWAP, NothingToRead("none")), "is gone"),
     ("the journal is gone before ours was seen", (NothingToRead("a"), NothingToRead("b")), "gone"),
     ("the journal is not vfiotop's", (SWAP, HostError("it is a link")), "it is a link"),
-    ("its runner died", (replace(SWAP, runner=False),), "did not come to its end"),
+    ("its runner died", (replace(SWAP, runner_alive=False),), "did not come to its end"),
 )
 
 
@@ -207,7 +207,7 @@ async def test_another_that_was_started_meanwhile() -> None:
         other = replace(WIN11, name="other", uuid="0e7e", state="running")
         rig.control.domains = replace(GUESTS, domains=(other,))
         await pilot.press("y")
-        await until(pilot, lambda: "“other” runs with a GeForce card" in rig.text())
+        await until(pilot, lambda: "“other” is running with a GeForce card" in rig.text())
     assert rig.control.asked == []
 
 
@@ -474,4 +474,4 @@ async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
         await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())
-        assert "breaks r465.one-vm: “other”, “win11” run with a GeForce card" in rig.text()
+        assert "breaks r465.one-vm: “other”, “win11” are running with a GeForce card" in rig.text()

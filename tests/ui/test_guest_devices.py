@@ -26,7 +26,7 @@ from tui.rules.roles import Choice
 from widgets.guest_panel import guest_lines
 
 DISK_AT = DISK.address
-ROOT = DeviceUse(DISK_AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", used=True),))
+ROOT = DeviceUse(DISK_AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True),))
 OFF = replace(WIN11, state="shut off")
 WITH_DISK = replace(OFF, hostdevs=(*OFF.hostdevs, HostDev(DISK_AT, managed=True)))
 

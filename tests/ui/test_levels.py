@@ -102,7 +102,9 @@ async def test_the_same_key_twice_at_once_opens_one() -> None:
 )
 async def test_a_swap_that_is_interrupted_opens_over_the_overview(over: str) -> None:
     rig = Rig()
-    left = Swap("1", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON, runner=False)
+    left = Swap(
+        "1", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON, runner_alive=False
+    )
     async with rig.running() as pilot:
         await pilot.press(*over.split())
         rig.swap.put(left)

@@ -116,12 +116,12 @@ async def test_readers_of_ours_are_named_and_are_in_nobodys_way() -> None:
 
 async def test_what_is_not_known_is_asked_for_by_name() -> None:
     rig = Rig()
-    rig.inspector.found = Holders((), unseen=3)
+    rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
         assert "Not known whether it is safe: 3 processes" in rig.text()
         await pilot.press("Y")
         await pilot.press("y")
-        assert "Risk: 3 processes of other users could not be looked into" in rig.text()
+        assert "Risk: 3 processes of other users could not be inspected" in rig.text()
         await pilot.press("y")
         assert rig.mover.requests == []
         await pilot.press("Y")
@@ -169,7 +169,7 @@ async def test_a_key_that_cannot_work_is_dim_and_says_why() -> None:
         assert dim(rig, "b")
         assert dim(rig, "u")
         await pilot.press("u")
-        await until(pilot, lambda: "“win11” runs with the card" in said(rig))
+        await until(pilot, lambda: "“win11” is running with the card" in said(rig))
         assert rig.app.screen.name == "overview"
         rig.guests.put(replace(GUESTS, domains=()))
         await until(pilot, lambda: not dim(rig, "u"))
@@ -212,7 +212,7 @@ async def test_a_swap_that_is_stuck() -> None:
 async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
     at_home(rig)
-    rig.swap.reading = replace(SWAP, runner=False)
+    rig.swap.reading = replace(SWAP, runner_alive=False)
     async with rig.running() as pilot:
         await until(pilot, lambda: rig.app.screen.name == "swap")
         assert "It was interrupted" in rig.text()
@@ -236,7 +236,7 @@ async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
     async with rig.running() as pilot:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "moving" in rig.text())
-        rig.swap.put(replace(SWAP, runner=False))
+        rig.swap.put(replace(SWAP, runner_alive=False))
         await until(pilot, lambda: "goes on no more" in rig.text())
 
 
@@ -277,7 +277,7 @@ async def test_a_swap_that_was_followed_is_shown_to_its_end() -> None:
 
 async def test_a_risk_is_not_taken_for_another_swap() -> None:
     rig = Rig()
-    rig.inspector.found = Holders((), unseen=3)
+    rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
         await pilot.press("y")
         await until(pilot, lambda: "Risk:" in rig.text())
@@ -302,7 +302,7 @@ async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
 
 async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
     rig = Rig()
-    rig.inspector.found = Holders((), unseen=3)
+    rig.inspector.found = Holders((), uninspected=3)
     rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
     async with planned(rig) as pilot:
         await pilot.press("y", "Y")
@@ -316,7 +316,7 @@ async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
 async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
     rig = Rig()
     at_home(rig)
-    rig.swap.reading = replace(SWAP, state="failed", message="held", runner=False)
+    rig.swap.reading = replace(SWAP, state="failed", message="held", runner_alive=False)
     async with rig.running() as pilot:
         await until(pilot, lambda: rig.app.screen.name == "swap")
         await pilot.press("y")
@@ -333,7 +333,7 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
     rig = Rig()
     at_home(rig)
     rig.inspector.found = Holders((XORG,))
-    rig.swap.reading = replace(SWAP, runner=False)
+    rig.swap.reading = replace(SWAP, runner_alive=False)
     async with rig.running() as pilot:
         await until(pilot, lambda: rig.app.screen.name == "swap")
         await pilot.press("f")

@@ -20,7 +20,7 @@ from tui.model import (
     AgentReading,
     Demand,
     GuestCard,
-    GuestSays,
+    GuestReport,
     Metrics,
     NvmlReading,
 )
@@ -30,7 +30,7 @@ CARD = GuestCard(
     "10de", "2684", None, "NVIDIA GeForce RTX 4090",
     Metrics(util_pct=97, mem_used_mib=9120, mem_total_mib=24564, temp_c=67),
 )  # fmt: skip
-SAYS = GuestSays(WIN11.uuid, "572.83", (CARD,), taken_at=NOON)
+SAYS = GuestReport(WIN11.uuid, "572.83", (CARD,), taken_at=NOON)
 GUEST_GPU = "0000:01:00.0"
 
 

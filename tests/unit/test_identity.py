@@ -145,9 +145,9 @@ def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() 
     assert {event.by for event in ours} == {"us"}
     assert len(ours) == 2
     theirs = told(called("gaming", TWO, "02:00.0"))
-    assert {event.by for event in theirs} == {"elsewhere"}
+    assert {event.by for event in theirs} == {"external"}
     address = told(called("0000:02:00.0", TWO))
-    assert {event.by for event in address} == {"elsewhere"}
+    assert {event.by for event in address} == {"external"}
 
 
 def test_a_card_that_goes_to_one_that_is_called_alike_is_told() -> None:
@@ -161,7 +161,7 @@ def test_a_card_that_goes_to_one_that_is_called_alike_is_told() -> None:
 def test_a_new_name_is_told() -> None:
     before, after = view_of(called("vm", ONE)), view_of(called("gaming", ONE))
     assert [(e.subject, e.text) for e in changes(before, after, NOON)] == [
-        ("gaming", "was called “vm” before")
+        ("gaming", "renamed from “vm”")
     ]  # fmt: skip
 
 

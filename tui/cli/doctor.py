@@ -11,7 +11,7 @@ from tui.cli.main import DONE, FAILED
 from tui.host import Host
 from tui.once import examine_once
 from tui.process import output
-from tui.rules.doctor import CheckGroup, every, examine, summary
+from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.state import choice
 
 SCHEMA = 1
@@ -24,7 +24,7 @@ def run(host: Host, settings: config.Config, *, as_json: bool) -> int:
         output.say_json(to_json(wards, host))
     else:
         output.say(to_text(wards))
-    return FAILED if any(check.verdict == "fail" for check in every(wards)) else DONE
+    return FAILED if any(check.verdict == "fail" for check in all_checks(wards)) else DONE
 
 
 def to_json(wards: tuple[CheckGroup, ...], host: Host) -> dict[str, Any]:

@@ -320,7 +320,7 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
     from tui.once import examine_once, view_once  # noqa: PLC0415
     from tui.report.status_json import as_json as to_json  # noqa: PLC0415
     from tui.report.status_json import as_text  # noqa: PLC0415
-    from tui.rules.doctor import every, examine  # noqa: PLC0415
+    from tui.rules.doctor import all_checks, examine  # noqa: PLC0415
     from tui.state import choice  # noqa: PLC0415
 
     chosen = choice(settings, host)
@@ -331,7 +331,7 @@ def _status(host: Host, settings: config.Config, *, as_json: bool) -> int:
         view = replace(view, libvirt_uri=settings.connect)
     if seen is not None:
         holders = None if isinstance(seen.holders, Unavailable) else seen.holders
-        told = to_json(replace(view, checks=every(examine(seen))), host.now(), holders=holders)
+        told = to_json(replace(view, checks=all_checks(examine(seen))), host.now(), holders=holders)
         output.say_json(told)
     else:
         if host.banner is not None:

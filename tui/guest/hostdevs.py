@@ -15,7 +15,7 @@ from tui.host.libvirt.domain_edit import with_functions
 from tui.host.libvirt.domain_xml import DefinitionError
 from tui.model import Domain, Gpu, HostView
 from tui.process.files import write_atomically
-from tui.rules.stale_hostdevs import strays
+from tui.rules.stale_hostdevs import stale_devices
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def astray(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
     """Its hostdevs that are for certain not what they were, by address, and why, in words that
     complete "it …". ``card`` comes in their place too."""
     hostdevs, named = _hostdevs(domain), card.viability.moves
-    found = (s for s in strays(domain, view) if s.certain)
+    found = (s for s in stale_devices(domain, view) if s.certain)
     return {s.address: s.why for s in found if s.address in hostdevs and s.address not in named}
 
 
@@ -52,7 +52,7 @@ def _hostdevs(domain: Domain) -> tuple[str, ...]:
 def doubtful(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
     """Those that stay and may be the old address of a card, and why."""
     named = card.viability.moves
-    found = strays(domain, view)
+    found = stale_devices(domain, view)
     return {s.address: s.why for s in found if not s.certain and s.address not in named}
 
 

@@ -23,4 +23,4 @@ def offers(plan: GuestPlan, left: DomainState | None, connect: str | None = None
 def command(name: str, plan: GuestPlan, connect: str | None = None) -> str:
     """A command of ours for that guest, at the same libvirt."""
     where = f" --connect {shlex.quote(connect)}" if connect else ""
-    return f"`vfiotop{where} {name}{'' if name == 'status' else f' {plan.word}'}`"
+    return f"`vfiotop{where} {name}{'' if name == 'status' else f' {plan.shell_word}'}`"

@@ -9,9 +9,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator
 
-from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, on_vfio
+from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, is_vfio_driver
 from tui.rules import card_checks, driver_gates, guest_checks, holder_checks, hostdev_checks, r465
-from tui.rules.captured_fixes import of_its_owner
+from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 from tui.swap import preflight
 
@@ -24,13 +24,14 @@ STOP_S = 60.0
 
 def planned(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
     """The plan of an action on ``domain``, one of those in ``fresh``."""
-    cards = guest_checks.with_cards(domain, fresh.view.gpus)
+    cards = guest_checks.cards_of(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
     found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
     return GuestPlan(
-        action, domain.name, domain.raw_name, domain.uuid, domain.word, _steps(action, domain),
+        action, domain.name, domain.raw_name, domain.uuid, domain.shell_word,
+        _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap,
-        of_its_owner(_once(found, swap), captured=fresh.readiness.captured),
+        with_captured_fixes(_once(found, swap), captured=fresh.readiness.captured),
     )  # fmt: skip
 
 
@@ -47,7 +48,7 @@ def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
 
 
 def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
-    return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in gpu.functions)]
+    return [gpu for gpu in cards if not all(is_vfio_driver(f.driver) for f in gpu.functions)]
 
 
 def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
@@ -59,7 +60,7 @@ def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
 
 def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
     """In the words of virsh, which an operator can follow."""
-    name = domain.word
+    name = domain.shell_word
     if action == "start":
         return (
             f"virsh start --paused {name}",
@@ -78,8 +79,8 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
 
 
 def _always(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
-    yield guest_checks.ready(domain, action)
-    yield guest_checks.may_act(fresh)
+    yield guest_checks.state_allows(domain, action)
+    yield guest_checks.writable(fresh)
 
 
 def _more(
@@ -104,7 +105,7 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterato
     for gpu in cards:
         yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=domain.uuid)
         yield guest_checks.allowed(domain, gpu, guest)
-        yield guest_checks.complete(domain, gpu)
+        yield guest_checks.hostdevs_complete(domain, gpu)
         yield guest_checks.managed(domain, gpu)
         yield card_checks.movable(gpu)
         yield preflight.no_guest(gpu, view, fresh.local_guests)

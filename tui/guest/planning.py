@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from tui.guest.plan import planned
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
-from tui.model import Domain, GuestAction, GuestPlan, HostView, by_uuid, meant
+from tui.model import Domain, GuestAction, GuestPlan, HostView, domains_named, domains_with_uuid
 from tui.once import PATIENCE, Scope, look
-from tui.rules.guest_checks import with_cards
+from tui.rules.guest_checks import cards_of
 from tui.rules.roles import Choice
 
 
@@ -32,7 +32,7 @@ def guest_plan_once(
 
     def what_it_takes(view: HostView) -> Scope:
         domain = _meant_domain(view, choice, typed, uuid)
-        return (with_cards(domain, view.gpus), [domain]) if action == "start" else ((), ())
+        return (cards_of(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
     seen = look(host, choice, patience, what_it_takes)
     domain = _meant_domain(seen.view, choice, typed, uuid)
@@ -42,9 +42,9 @@ def guest_plan_once(
 def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
     domains = [guest.domain for guest in view.guests]
     if uuid is not None:
-        found = by_uuid(uuid, domains)
+        found = domains_with_uuid(uuid, domains)
     elif typed is not None:
-        found = meant(typed, domains)
+        found = domains_named(typed, domains)
     else:
         found = tuple(guest.domain for guest in view.guests if guest.allowed)
     if len(found) != 1:
@@ -65,7 +65,7 @@ def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | Non
         return "it is not defined any more"
     if typed is None:
         return f"which guest may have the card is not known: name one of {known}"
-    shown, several = visible(typed), meant(typed, domains)
+    shown, several = visible(typed), domains_named(typed, domains)
     if several:
         each = ", ".join(f"'{{{domain.uuid}}}' for “{domain.name}”" for domain in several)
         return (

@@ -1,26 +1,22 @@
-"""What a host is: frozen values that every part reads and none changes.
+"""What a host is, as frozen values.
 
-Readings come from the backends in ``tui.host`` and compare by value. A view is
-what the rules in ``tui.rules`` make of them: it is what screens draw and what
-``vfiotop status`` prints. What could not be measured is ``None`` or
-``Unavailable``, never a zero and never "fine".
+Readings come from the sources in ``tui.host`` and compare by value. The rules in ``tui.rules``
+turn them into a view, which screens draw and ``vfiotop status`` prints. What could not be
+measured is ``None`` or ``Unavailable``, never zero and never "pass".
 
-Addresses are PCI addresses with domain, ``0000:01:00.0``; ids are four lower
-case hex digits without ``0x``.
+Addresses are PCI addresses with domain, ``0000:01:00.0``; ids are four lower case hex digits
+without ``0x``.
 """
 
 from __future__ import annotations
 
+from tui.model.address import bus_of, slot_of
+from tui.model.checks import Check, Verdict
 from tui.model.clock import CLOCK, Clock
 from tui.model.demand import Cost, CountedService, Demand, SourceState
-from tui.model.devices import (
-    Attachment,
-    AttachmentKind,
-    DeviceUse,
-    DeviceUses,
-    GuestDevice,
-)
-from tui.model.drivers import STUBS, on_vfio, side, with_host
+from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
+from tui.model.drivers import STUB_DRIVERS, driver_side, is_host_driver, is_vfio_driver
+from tui.model.facts import HostFacts
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -28,78 +24,78 @@ from tui.model.guests import (
     DomainState,
     GuestAction,
     GuestCard,
+    GuestReport,
     Guests,
-    GuestSays,
     HostDev,
     HostDevBy,
 )
-from tui.model.machine import (
-    BRIDGE_CLASS,
-    GPU_CLASSES,
+from tui.model.holders import Holder, Holders, UninspectedProcess
+from tui.model.metrics import (
     NOT_SEEN,
-    Bar,
-    Boot,
-    BootLoader,
     CardReading,
-    CardVitals,
     DrmReading,
     GpuProcess,
-    Holder,
-    Holders,
-    HostFacts,
+    Metrics,
+    MetricsSource,
+    NvmlReading,
+)
+from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
+from tui.model.owner import Owner, OwnerKind
+from tui.model.pci import (
+    AUDIO_CLASS,
+    BRIDGE_CLASS,
+    GPU_CLASSES,
+    MULTIMEDIA_CLASS,
+    NETWORK_CLASS,
+    NVIDIA,
+    STORAGE_CLASS,
+    USB_CLASS,
+    Bar,
     Inventory,
     IommuKind,
     Link,
-    Metrics,
-    MetricsSource,
-    NvidiaModule,
-    NvmlReading,
     PciFunction,
-    PowerControl,
-    Readiness,
-    Removal,
-    Unavailable,
-    Unseen,
-    Vitals,
-    slot_of,
 )
-from tui.model.naming import by_uuid, looks_like_uuid, meant, shell_word
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
+from tui.model.readiness import Boot, BootLoader, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import listed
 from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
+from tui.model.snapshot import Reading, Sample, Snapshot, SourceName
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
+from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
-    NOT_READ_YET,
     Blocker,
     Brand,
-    Check,
     Event,
     Family,
     Form,
     Gpu,
     Group,
+    GroupMark,
     Guest,
     HostView,
     NvidiaModel,
-    Reading,
     Role,
-    Sample,
-    Snapshot,
-    SourceName,
-    Verdict,
     Viability,
 )
+from tui.model.vitals import CardVitals, Removal, Vitals, is_awake
 
 __all__ = [
+    "AUDIO_CLASS",
     "BRIDGE_CLASS",
     "CLOCK",
     "GPU_CLASSES",
     "INACTIVE_STATES",
+    "MULTIMEDIA_CLASS",
+    "NETWORK_CLASS",
     "NOT_READ_YET",
     "NOT_SEEN",
-    "STUBS",
+    "NVIDIA",
+    "STORAGE_CLASS",
+    "STUB_DRIVERS",
     "SWAP_ENDS",
+    "USB_CLASS",
     "AgentReading",
     "Attachment",
     "AttachmentKind",
@@ -131,12 +127,13 @@ __all__ = [
     "Gpu",
     "GpuProcess",
     "Group",
+    "GroupMark",
     "Guest",
     "GuestAction",
     "GuestCard",
     "GuestDevice",
     "GuestPlan",
-    "GuestSays",
+    "GuestReport",
     "Guests",
     "Holder",
     "Holders",
@@ -156,6 +153,8 @@ __all__ = [
     "NvidiaModel",
     "NvidiaModule",
     "NvmlReading",
+    "Owner",
+    "OwnerKind",
     "PciFunction",
     "Plan",
     "PowerControl",
@@ -172,17 +171,19 @@ __all__ = [
     "Swap",
     "SwapState",
     "Unavailable",
-    "Unseen",
+    "UninspectedProcess",
     "Verdict",
     "Viability",
     "Vitals",
-    "by_uuid",
+    "bus_of",
+    "domains_named",
+    "domains_with_uuid",
+    "driver_side",
+    "is_awake",
+    "is_host_driver",
+    "is_vfio_driver",
     "listed",
     "looks_like_uuid",
-    "meant",
-    "on_vfio",
     "shell_word",
-    "side",
     "slot_of",
-    "with_host",
 ]

@@ -1,5 +1,4 @@
-"""What is looked at now, said to the sources, which then read that and no more; and what
-their reading costs."""
+"""What the sources should read now, and what reading costs."""
 
 from __future__ import annotations
 
@@ -9,17 +8,17 @@ from datetime import datetime
 from typing import Literal
 
 CountedService = Literal["nvml", "libvirt", "agent"]
-"""Who is asked for readings, and is not the kernel: each call costs somebody something."""
+"""The services that we call besides the kernel. Each call costs them something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What readings are for.
+    """What readings are needed for.
 
-    ``kept`` are the addresses of the GPUs that are for a guest, ``None`` where that is not
-    known: nothing of ours may be in their way. ``guests`` are the UUIDs of the running guests
-    that have a card which they could tell of. ``shown``: readings of the cards are on the
-    screen. ``quiet``: as few calls as can be.
+    ``reserved`` are the addresses of the GPUs that are for a guest, ``None`` if that is not
+    known: nothing of ours may keep them open. ``guests`` are the UUIDs of the running guests that
+    can report on a card of theirs. ``shown``: card readings are on the screen. ``quiet``: make as
+    few calls as possible.
     """
 
     reserved: tuple[str, ...] | None = ()
@@ -30,9 +29,9 @@ class Demand:
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """How one source does: ``when`` it is read, in words, when it last came back with a
-    reading, and how many seconds that took. ``reading_s``: for how many seconds it has been
-    read now, ``None`` while it is not."""
+    """The state of one source. ``when`` says in words how often it is read. ``read_at`` and
+    ``took_s`` are the time and the duration of its last reading; ``reading_s`` is the age in
+    seconds of the read in progress, ``None`` without one."""
 
     name: str
     when: str
@@ -44,8 +43,7 @@ class SourceState:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What watching costs: the calls of the last minute by whom they asked, and how each
-    source does."""
+    """What watching costs: the calls of the last minute by service, and each source's state."""
 
     calls: Mapping[CountedService, int]
     sources: tuple[SourceState, ...]

@@ -1,26 +1,25 @@
-"""The host's side of the devices that a guest takes: what hangs on them, and what follows."""
+"""The devices that a guest takes: what the host uses them for, and the verdict on each."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from tui.model.view import Verdict
+from tui.model.checks import Verdict
 
 AttachmentKind = Literal["disk", "network", "keyboard", "input"]
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Something that hangs on a PCI function. ``name`` is the kernel's (``nvme0n1p2``,
-    ``enp5s0``, ``1-3``), ``what`` completes the sentence that begins with it (``is mounted at
-    /``). ``used``: the host would miss it."""
+    """Something attached to a PCI function. ``name`` is the kernel's (``nvme0n1p2``, ``enp5s0``,
+    ``1-3``), ``what`` a predicate for it (``is mounted at /``). ``in_use``: the host would miss
+    it."""
 
     kind: AttachmentKind
     name: str
     what: str
-    used: bool = False
+    in_use: bool = False
 
     @property
     def text(self) -> str:
@@ -29,35 +28,35 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class DeviceUse:
-    """All that hangs on the function at ``address``. ``dark`` names what could not be read:
-    there may be more, or more use of it."""
+    """Everything attached to the function at ``address``. ``unreadable`` names what could not be
+    read: there may be more attached, or more of it in use."""
 
     address: str
     attached: tuple[Attachment, ...] = ()
     unreadable: tuple[str, ...] = ()
 
     @property
-    def used(self) -> tuple[Attachment, ...]:
-        return tuple(each for each in self.attached if each.used)
+    def in_use(self) -> tuple[Attachment, ...]:
+        return tuple(each for each in self.attached if each.in_use)
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceUses:
-    """The uses of the functions that were asked about. ``keyboard``: the host has one besides
-    USB, as notebooks have."""
+    """The uses of the functions in question. ``builtin_keyboard``: the host has a keyboard that
+    is not on USB, as notebooks have."""
 
     uses: tuple[DeviceUse, ...] = ()
-    keyboard: bool = False
+    builtin_keyboard: bool = False
 
     def of(self, address: str) -> DeviceUse | None:
-        """``None``: it was not asked about."""
+        """The use of one function; ``None`` if it was not read."""
         return next((use for use in self.uses if use.address == address), None)
 
 
 @dataclass(frozen=True, slots=True)
 class GuestDevice:
-    """A device of a guest, judged. ``short`` is for a panel, two or three words, empty where
-    the device is fine; ``why`` is a clause that names it, ``fix`` what to do."""
+    """The verdict on a device of a guest. ``why`` is a clause that names it, ``fix`` what to do.
+    ``short`` is two or three words for a panel, empty if the device is fine."""
 
     address: str
     verdict: Verdict

@@ -1,38 +1,38 @@
-"""Which driver means what for a function: with VFIO, with the host, or with nobody."""
+"""What a driver means for a function: it is with VFIO, with the host, or with nobody."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-Side = Literal["host", "vfio", "nobody"]
+DriverSide = Literal["host", "vfio", "nobody"]
 
-STUBS = ("pci-stub",)
-"""Drivers that only keep a function from all others, and leave its group to VFIO (kernel:
+STUB_DRIVERS = ("pci-stub",)
+"""Drivers that only keep other drivers off a function. They leave its group to VFIO (kernel:
 drivers/pci/pci-stub.c, driver_managed_dma)."""
 
-LENT = ("uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
-"""Drivers that lend a function to programs, to guests of Xen or to virtual functions. The host
-itself can do nothing with it, and VFIO takes no group with one of these (kernel:
-drivers/uio/uio_pci_generic.c, drivers/xen/xen-pciback, drivers/pci/pci-pf-stub.c)."""
+LENDING_DRIVERS = ("uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
+"""Drivers that hand a function to programs, to Xen guests or to virtual functions. The host
+cannot use it then, and VFIO refuses its group (kernel: drivers/uio/uio_pci_generic.c,
+drivers/xen/xen-pciback, drivers/pci/pci-pf-stub.c)."""
 
 
-def on_vfio(driver: str | None) -> bool:
-    """Whether the driver is VFIO's: vfio-pci, or a variant such as nvgrace-gpu-vfio-pci or
+def is_vfio_driver(driver: str | None) -> bool:
+    """Whether the driver is vfio-pci, or a variant such as nvgrace-gpu-vfio-pci or
     mlx5_vfio_pci (kernel: drivers/vfio/pci)."""
     return driver is not None and (
         driver.startswith("vfio") or driver.endswith(("vfio-pci", "vfio_pci"))
     )
 
 
-def side(driver: str | None) -> Side | None:
-    """Whose a function on the driver is; ``None`` without one: then it is free for either."""
+def driver_side(driver: str | None) -> DriverSide | None:
+    """Which side a function on the driver is on; ``None`` without a driver: free for either."""
     if driver is None:
         return None
-    if on_vfio(driver):
+    if is_vfio_driver(driver):
         return "vfio"
-    return "nobody" if driver in (*STUBS, *LENT) else "host"
+    return "nobody" if driver in (*STUB_DRIVERS, *LENDING_DRIVERS) else "host"
 
 
-def with_host(driver: str | None) -> bool:
-    """Whether the driver is one that the host uses the function with."""
-    return side(driver) == "host"
+def is_host_driver(driver: str | None) -> bool:
+    """Whether the host uses a function with this driver."""
+    return driver_side(driver) == "host"

@@ -1,4 +1,4 @@
-"""The base of all errors that a user is told about."""
+"""The base of all errors that are shown to the user."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 
 class VfiotopError(Exception):
-    """An error with a sentence for the user: what happened and why. ``fix`` says what to do
-    about it, and is part of the text."""
+    """An error with a sentence for the user: what happened and why. ``fix`` says what to do, and
+    is part of the error's text."""
 
     def __init__(self, sentence: str = "", fix: str | None = None) -> None:
         super().__init__(f"{sentence}: {fix}" if fix else sentence)
@@ -16,12 +16,12 @@ class VfiotopError(Exception):
 
 
 class Refused(VfiotopError):
-    """An action that was not begun: nothing was touched."""
+    """An action that did not begin: nothing was touched."""
 
 
 class Doubtful(Refused):
-    """An action with checks that did not pass and that the user has not accepted: the
-    ``tui.swap.consent.point`` of each is in ``checks``."""
+    """An action refused because of doubts that the user has not accepted. ``checks`` are their
+    points of consent (``tui.swap.consent.point``)."""
 
     def __init__(self, sentence: str, checks: Collection[str] = ()) -> None:
         super().__init__(sentence)
@@ -29,4 +29,4 @@ class Doubtful(Refused):
 
 
 class Unfinished(Refused):
-    """An earlier swap of this boot has to be finished or undone first."""
+    """An action refused because an earlier swap of this boot must be finished or undone first."""

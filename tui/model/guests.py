@@ -1,4 +1,4 @@
-"""The domains of libvirt, and what can be asked of them."""
+"""The domains of libvirt, and what their guests report."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from tui.model.machine import Metrics
+from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
 
 DomainState = Literal[
@@ -16,19 +16,19 @@ INACTIVE_STATES: tuple[DomainState, ...] = ("shut off", "crashed")
 
 
 GuestAction = Literal["start", "stop", "reboot", "pause", "resume", "force-off"]
-"""What can be asked of a domain. ``stop`` and ``reboot`` ask the guest, which may not do it;
-``force-off`` is a pulled plug."""
+"""What can be done to a domain. ``stop`` and ``reboot`` ask the guest, which may ignore it;
+``force-off`` pulls the plug."""
 
 
 HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
-"""What names a host device in a domain's definition. Only a ``hostdev`` can be rewritten."""
+"""The element that names a host device in a domain's definition. We rewrite only ``hostdev``."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostDev:
-    """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function
-    by itself. An mdev, which is a share of a card, stands here with the card's function.
-    ``rom``: it has a <rom> file, as cards have that were dumped."""
+    """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function to
+    VFIO at the domain's start. An mdev (a share of a card) is listed with the card's function.
+    ``rom``: the element has a <rom> file, as is common for GPUs."""
 
     address: str
     managed: bool
@@ -38,15 +38,14 @@ class HostDev:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """One libvirt domain. Rates are per second over the last interval, CPU in percent
-    of all its vCPUs; ``None`` where the domain does not run or libvirt gives none.
+    """One libvirt domain. Rates are per second over the last interval, CPU in percent of all its
+    vCPUs; ``None`` if the domain does not run or libvirt does not report them.
 
-    ``uuid`` identifies it. ``name`` is for the eye only; ``unshown_name`` is the one that
-    libvirt has, where that cannot be shown as it is.
-    ``agent``: whether the QEMU guest agent's channel is connected, ``None``
-    without a channel. ``kvm_hidden``: it is not told that it runs under KVM. ``problem``:
-    why its definition could not be read, or not all of it; there may then be more hostdevs
-    than are known.
+    ``uuid`` identifies it. ``name`` is for display only; ``unshown_name`` is libvirt's name if
+    that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
+    connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
+    why its definition, or a part of it, could not be read; it may then have more hostdevs than
+    these.
     """
 
     name: str
@@ -70,36 +69,36 @@ class Domain:
 
     @property
     def raw_name(self) -> str:
-        """The name that libvirt has: to compare, and never to show."""
+        """The name that libvirt has: for comparison, never for display."""
         return self.name if self.unshown_name is None else self.unshown_name
 
     @property
-    def word(self) -> str:
-        """What names it in a command that is shown to be copied."""
+    def shell_word(self) -> str:
+        """The word that names it in a command for the user to copy."""
         return shell_word(self.raw_name, self.uuid)
 
     @property
     def active(self) -> bool:
-        """Whether the domain holds its devices now."""
+        """Whether the domain has its devices now."""
         return self.state not in INACTIVE_STATES and self.state != "unknown"
 
     @property
     def addresses(self) -> tuple[str, ...]:
-        """The functions of which it takes all or a share, each once."""
+        """The functions that it takes whole or a share of, each once."""
         return tuple(dict.fromkeys(dev.address for dev in self.hostdevs))
 
     @property
     def functions(self) -> tuple[str, ...]:
-        """The functions that it takes whole: they have to be on VFIO's driver for it. One of
-        which it takes an mdev stays on the driver that makes the mdev."""
+        """The functions that it takes whole, which must be on a VFIO driver. A function of which
+        it takes an mdev stays on the driver that makes the mdev."""
         whole = (dev.address for dev in self.hostdevs if dev.by != "mdev")
         return tuple(dict.fromkeys(whole))
 
 
 @dataclass(frozen=True, slots=True)
 class Guests:
-    """All domains of one libvirt connection, ordered by name. ``uri`` is as it is shown; no
-    other is shown alike. ``captured``: they came with the devices of the host that is read."""
+    """All domains of one libvirt connection, by name. ``uri`` is safe to display and unambiguous.
+    ``captured``: the domains come from a captured host."""
 
     uri: str
     version: str | None
@@ -108,14 +107,14 @@ class Guests:
     captured: bool = False
 
 
-# --- what a guest says of itself --------------------------------------------------
+# --- what a guest reports --------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class GuestCard:
     """A card as its guest sees it. The ids are those of ``PciFunction``: they are the same on
-    both sides, while the address is the guest's own and tells nothing here. ``remarks``: what
-    cannot be read of it, and why, as warnings."""
+    both sides. The address is not, so it is left out. ``remarks``: warnings about what cannot be
+    read, and why."""
 
     vendor: str
     device: str
@@ -126,10 +125,10 @@ class GuestCard:
 
 
 @dataclass(frozen=True, slots=True)
-class GuestSays:
-    """What one running guest says of its cards, through its agent. ``problem``: why it says
-    nothing. ``remarks``: what its tools said beside that, as warnings. When it was said makes
-    a difference: a guest is asked seldom, and the age of its answer is shown."""
+class GuestReport:
+    """What one running guest reports of its cards through its agent. ``problem``: why it reports
+    nothing. ``remarks``: warnings of its tools. ``taken_at`` takes part in comparison: a guest is
+    asked seldom, and the age of its answer is on the screen."""
 
     uuid: str
     driver_version: str | None = None
@@ -141,9 +140,9 @@ class GuestSays:
 
 @dataclass(frozen=True, slots=True)
 class AgentReading:
-    """What the guests say that were asked, ordered by UUID."""
+    """The reports of all guests that were asked, by UUID."""
 
-    guests: tuple[GuestSays, ...]
+    guests: tuple[GuestReport, ...]
 
-    def of(self, uuid: str) -> GuestSays | None:
+    def of(self, uuid: str) -> GuestReport | None:
         return next((guest for guest in self.guests if guest.uuid == uuid), None)

@@ -1,4 +1,4 @@
-"""What would be done, and whether it may be."""
+"""Plans: what an action would do, and whether it may."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
+from tui.model.checks import Check
 from tui.model.guests import GuestAction
-from tui.model.machine import Holder
+from tui.model.holders import Holder
 from tui.model.swaps import Direction
-from tui.model.view import Check
 
 StepKind = Literal["load", "drivers", "override", "unbind", "probe", "power", "node", "nvml"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One thing that a swap does, and how long that may take.
+    """One step of a swap, and its time limit.
 
-    A write puts ``value`` into the file ``path``; ``load`` loads the module ``value``,
-    ``drivers`` those that the kernel has for the modaliases in it; ``node`` awaits the
-    device node ``path``, and ``nvml`` that NVML sees the card. ``driver`` is the one that
-    the function at ``address`` must be on afterwards, where that is known before; with
-    ``may_be_free`` it may also be on none.
+    A write puts ``value`` into the file ``path``. ``load`` loads the module ``value``, ``drivers``
+    the modules for the modaliases in ``value``. ``node`` waits for the device node ``path``,
+    ``nvml`` for NVML to see the card. ``driver`` is the driver that the function at ``address``
+    must be on afterwards, if that is known; with ``may_be_free`` it may also be on none.
     """
 
     kind: StepKind
@@ -35,7 +34,7 @@ class Step:
 
     @property
     def text(self) -> str:
-        """What is done, to the letter, as a shell would do it."""
+        """The step as an exact shell command, or what it waits for."""
         if self.kind == "load":
             return f"modprobe {shlex.quote(self.value)}"
         if self.kind == "drivers":
@@ -49,7 +48,7 @@ class Step:
 
 
 class Checked:
-    """Something that may be done or not, by its ``checks``."""
+    """Something that its ``checks`` allow or forbid."""
 
     __slots__ = ()
     checks: tuple[Check, ...]
@@ -61,14 +60,14 @@ class Checked:
 
     @property
     def doubts(self) -> tuple[Check, ...]:
-        """The checks that could not be made: going on is a risk that has to be named."""
+        """The checks that could not be made. Continuing is a risk that the user must accept."""
         return tuple(check for check in self.checks if check.verdict == "unknown")
 
 
 @dataclass(frozen=True, slots=True)
 class Plan(Checked):
-    """What a swap of the GPU at ``address`` would do, what was checked before, and who
-    holds the functions that move."""
+    """What a swap of the GPU at ``address`` would do, with its checks and with the holders of the
+    functions that move."""
 
     direction: Direction
     address: str
@@ -79,7 +78,7 @@ class Plan(Checked):
 
     @property
     def unbinds(self) -> tuple[str, ...]:
-        """The functions that leave a driver: whoever holds one of these is in the way."""
+        """The functions that leave a driver. A holder of one of these is in the way."""
         return tuple(step.address for step in self.steps if step.kind == "unbind" and step.address)
 
     @property
@@ -89,22 +88,22 @@ class Plan(Checked):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Others for every other plan: what moves, and each step to the letter."""
+        """A tuple that differs between plans: what moves, and the exact steps."""
         return (self.direction, self.address, *self.moves, *self.texts)
 
 
 @dataclass(frozen=True, slots=True)
 class GuestPlan(Checked):
-    """What an ``action`` would do to a domain: ``name`` is as it is shown, ``raw_name`` as
-    libvirt has it, ``word`` what names it in a command. ``swap`` is the bind that has to come
-    before a start, where its card is not on vfio-pci yet; ``cards`` are the GPUs that the
-    domain names. ``steps`` are those after the swap, in words."""
+    """What an ``action`` would do to a domain. ``name`` is for display, ``raw_name`` is libvirt's,
+    ``shell_word`` names it in a command. ``swap`` is the bind that must come before a start,
+    ``None`` if the card is on vfio-pci already. ``cards`` are the GPUs that the domain names.
+    ``steps`` are the steps after the swap, in words."""
 
     action: GuestAction
     name: str
     raw_name: str
     uuid: str
-    word: str
+    shell_word: str
     steps: tuple[str, ...]
     cards: tuple[str, ...] = ()
     swap: Plan | None = None
@@ -117,10 +116,10 @@ class GuestPlan(Checked):
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Others for every other plan; the swap before it has its own."""
+        """A tuple that differs between plans; the swap before it has its own."""
         return (self.action, self.raw_name, self.uuid, *self.steps)
 
     @property
     def holders(self) -> tuple[Holder, ...]:
-        """Who holds what has to move first."""
+        """The holders of the functions that must move first."""
         return self.swap.holders if self.swap else ()

@@ -1,13 +1,13 @@
-"""What a card can have: one range for each quantity of ``Metrics``, whatever source tells it.
+"""The plausible range of each value in ``Metrics``, whatever its source.
 
-A sensor that is there but dead answers, too: 0 where nothing is 0, all ones of its register
-(a power limit of 4095.875 W, 65535 rotations, 511 degrees), or a number of another world.
-What is out of its range was not measured and is ``None``, never 0.
+A dead sensor answers too: with 0 where 0 is impossible, with all bits of its register set (a
+power limit of 4095.875 W, 65535 rotations, 511 degrees), or with garbage. A value out of range
+was not measured and is ``None``, never 0.
 """
 
 from __future__ import annotations
 
-from tui.model.machine import Metrics
+from tui.model.metrics import Metrics
 
 Number = float | int | None
 
@@ -16,11 +16,11 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mem_util_pct": (0, 100),
     "mem_used_mib": (0, 1 << 30),
     "mem_total_mib": (1, 1 << 30),
-    # A driver shuts a card down below 125 degrees; 126 and 127 are seven bits of a dead sensor.
+    # Drivers shut a card down below 125 degrees; 126 and 127 are a dead seven-bit sensor.
     "temp_c": (1, 125),
-    "fan_pct": (0, 200),  # 0: it stands still, as many do on an idle card
-    "power_w": (0.001, 3000),  # what is awake draws something
-    "power_limit_w": (1, 3000),  # 0: there is none, or it is off
+    "fan_pct": (0, 200),  # 0: stopped, as on many idle cards
+    "power_w": (0.001, 3000),  # an awake card draws something
+    "power_limit_w": (1, 3000),  # 0: no limit, or switched off
     "clock_mhz": (0, 30_000),  # 0: the clock is off, as in RC6
     "mem_clock_mhz": (1, 30_000),
     "pcie_gen": (1, 10),
@@ -30,29 +30,29 @@ _RANGES: dict[str, tuple[float, float]] = {
     "enc_pct": (0, 100),
     "dec_pct": (0, 100),
 }
-"""By the names of ``Metrics`` and in their units: the least and the greatest value."""
+"""The least and the greatest value by field of ``Metrics``, in the field's unit."""
 
 MOST_WATTS = _RANGES["power_w"][1]
 
 
 def plausible(name: str, value: Number) -> Number:
-    """``value`` where a card can have it as its ``name``."""
+    """``value`` if it is in the range of the field ``name``, else ``None``."""
     low, high = _RANGES[name]
     return value if value is not None and low <= value <= high else None
 
 
-def first(name: str, *values: Number) -> Number:
-    """The first of the values that a card can have as its ``name``."""
+def first_plausible(name: str, *values: Number) -> Number:
+    """The first of the values that is in the range of the field ``name``."""
     return next((value for value in values if plausible(name, value) is not None), None)
 
 
-def judged(throttle: tuple[str, ...] | None = None, **told: Number) -> Metrics:
-    """The metrics that a source ``told``, by their names and in their units. Memory in use is
-    within all there is; where that is not known, no use at all is not known either."""
-    kept = {name: plausible(name, value) for name, value in told.items()}
-    used, total = kept.get("mem_used_mib"), kept.get("mem_total_mib")
-    nonsense = used is not None and total is not None and used > total
-    dead = total is None and (told.get("mem_total_mib") is not None or not used)
-    if nonsense or dead:
-        kept["mem_used_mib"] = None
-    return Metrics(**kept, throttle=throttle)  # type: ignore[arg-type]  # PCIe's are whole
+def plausible_metrics(throttle: tuple[str, ...] | None = None, **reported: Number) -> Metrics:
+    """The metrics that a source ``reported``, without implausible values. Used memory must not
+    exceed the total; if the total is not known, a use of 0 is not believed either."""
+    values = {name: plausible(name, value) for name, value in reported.items()}
+    used, total = values.get("mem_used_mib"), values.get("mem_total_mib")
+    too_much = used is not None and total is not None and used > total
+    no_total = total is None and (reported.get("mem_total_mib") is not None or not used)
+    if too_much or no_total:
+        values["mem_used_mib"] = None
+    return Metrics(**values, throttle=throttle)  # type: ignore[arg-type]  # PCIe's are whole

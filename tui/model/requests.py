@@ -1,4 +1,4 @@
-"""What a user asks for: a swap, and what was agreed to."""
+"""A user's request for a swap, and the consent that comes with it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 SwapAction = Literal["bind", "unbind", "finish", "undo"]
-"""``finish`` and ``undo`` are for a swap that was interrupted."""
+"""``finish`` and ``undo`` recover an interrupted swap."""
 
 
 @dataclass(frozen=True, slots=True)
 class Consent:
     """What a user agreed to.
 
-    ``plan`` is the digest of the plan that was shown (``tui.swap.consent.digest``), ``None``
-    where none was shown: warnings are then no question. ``accepted`` are the points of the
-    checks that did not pass and were named. ``everything`` accepts all that is not forbidden.
+    ``plan`` is the digest of the plan on the screen (``tui.swap.consent.digest``), ``None`` if no
+    plan was shown: then warnings need no consent. ``accepted`` are the points of consent of the
+    checks that did not pass. ``everything`` accepts all that is not forbidden.
     """
 
     plan: str | None = None
@@ -25,12 +25,12 @@ class Consent:
     everything: bool = False
 
     def and_also(self, points: Collection[str]) -> Consent:
-        """The same consent, to ``points`` as well."""
+        """This consent, extended to ``points``."""
         return Consent(self.plan, self.accepted | set(points), self.everything)
 
 
 def new_identity() -> str:
-    """A new name for a request; the swap that it begins bears it in the journal."""
+    """A new request id. The journal records it with the swap that the request begins."""
     return uuid.uuid4().hex
 
 
@@ -38,8 +38,8 @@ def new_identity() -> str:
 class SwapRequest:
     """A swap of the GPU at ``address``, or the recovery of the interrupted swap ``swap``.
 
-    ``identity`` is chosen by who asks, so that the journal can tell what became of a request
-    whose answer was lost. ``consent`` is what the user was shown and agreed to.
+    The client chooses ``identity``, so that the journal can tell what became of a request whose
+    answer was lost. ``consent`` is what the user agreed to.
     """
 
     action: SwapAction
@@ -54,10 +54,10 @@ class SwapRequest:
 
     @property
     def text(self) -> str:
-        """The request as a person would type it."""
+        """The request as a user would type it."""
         return f"recover --{self.action}" if self.recovers else f"{self.action} {self.address}"
 
     def accepting(self, points: Collection[str]) -> SwapRequest:
-        """A new request that consents to ``points`` as well."""
+        """A new request with consent to ``points`` as well."""
         consent = self.consent.and_also(points)
         return replace(self, consent=consent, identity=new_identity())

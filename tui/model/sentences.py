@@ -1,4 +1,4 @@
-"""A list in a sentence: all of it where it is short, else the first few and how many more."""
+"""Lists in sentences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ FEW = 3
 
 
 def listed(words: Sequence[str], few: int = FEW) -> str:
-    """``a, b, c and 2 more``."""
+    """The first ``few`` words, and how many more there are: ``a, b, c and 2 more``."""
     shown = ", ".join(words[:few])
     more = len(words) - few
     return f"{shown} and {more} more" if more > 0 else shown

@@ -1,5 +1,4 @@
-"""What tells the kernel and modprobe what to do: the command line that runs, the boot loader's
-own files, modprobe.d."""
+"""Settings of the kernel and modprobe: command line, boot loader files, modprobe.d."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ ModuleDirective = Literal["blacklist", "install", "options"]
 
 @dataclass(frozen=True, slots=True)
 class KernelOption:
-    """An option as the kernel takes it (lib/cmdline.c). In ``name`` a dash is an underscore, for
-    the kernel knows no difference. ``text`` is the option as written and ``file`` where it
-    stands, both safe to draw; ``line`` counts from 1 and is None for /proc/cmdline."""
+    """An option of the kernel's command line (lib/cmdline.c). ``name`` has underscores for dashes,
+    since the kernel makes no difference. ``text`` is the option as written, and ``file`` where;
+    both are safe to draw. ``line`` counts from 1 and is None for /proc/cmdline."""
 
     name: str
     value: str | None
@@ -28,12 +27,12 @@ class KernelOption:
 
 @dataclass(frozen=True, slots=True)
 class ModuleRule:
-    """A line of modprobe.d(5): what is done (``deed``) when ``module``, with underscores, is to
-    be loaded. ``rest`` is what follows the module's name."""
+    """A line of modprobe.d(5): a ``directive`` for ``module``, written with underscores.
+    ``arguments`` is what follows the module's name."""
 
     directive: ModuleDirective
     module: str
-    rest: str
+    arguments: str
     text: str
     file: str
     line: int
@@ -45,10 +44,13 @@ class ModuleRule:
 
 @dataclass(frozen=True, slots=True)
 class KernelSettings:
-    """``running`` is /proc/cmdline, None where that is not known. ``written`` are the options in
-    the boot loader's own ``files``, those of every boot entry. ``modules`` is modprobe.d in the
-    order in which modprobe reads it. ``modules_disabled``: no module can be loaded any more
-    until the next boot (/proc/sys/kernel/modules_disabled)."""
+    """The settings that bear on passthrough.
+
+    ``running`` is /proc/cmdline, None if it is not known. ``written`` are the options in the boot
+    loader's own ``files``, of every boot entry. ``modules`` is modprobe.d in the order in which
+    modprobe reads it. ``modules_disabled``: no module can be loaded until the next boot
+    (/proc/sys/kernel/modules_disabled).
+    """
 
     running: tuple[KernelOption, ...] | None = None
     written: tuple[KernelOption, ...] = ()
@@ -58,5 +60,5 @@ class KernelSettings:
 
     @property
     def in_force(self) -> tuple[KernelOption, ...]:
-        """The options that the kernel runs with; where that is not known, those it would get."""
+        """The options that the kernel runs with or, if that is not known, would boot with."""
         return self.written if self.running is None else self.running

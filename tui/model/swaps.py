@@ -1,4 +1,4 @@
-"""The swap of a card, as its journal tells it."""
+"""The swap of a card, as its journal records it."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ Direction = Literal["bind", "unbind"]
 """To vfio-pci, or back to the host's driver."""
 
 SwapState = Literal["prepared", "running", "stuck", "undoing", "done", "undone", "failed"]
-"""``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing goes
-on any more. ``done`` and ``undone`` are the ends of a swap."""
+"""``stuck``: a write does not return. ``failed``: neither done nor undone, and nothing runs any
+more. ``done`` and ``undone`` are the ends of a swap."""
 
 SWAP_ENDS: tuple[SwapState, ...] = ("done", "undone")
 
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """The last swap since the host was booted, as its journal tells it.
+    """The last swap since boot, as its journal records it.
 
-    ``moves`` are its functions; ``step`` counts from 0 among ``steps``, whose words are for
-    people. ``message``: what it waits for, or why it ended. ``runner``: whether the process
-    that does it is there; ``writer``: whether a write of it has not returned.
+    ``moves`` are its functions. ``steps`` are in words, and ``step`` is an index into them.
+    ``message``: what it waits for, or why it ended. ``runner_alive``: its runner process exists.
+    ``writer_alive``: one of its writes has not returned.
     """
 
     id: str
@@ -35,8 +35,8 @@ class Swap:
     began_at: datetime
     step_began_at: datetime
     message: str | None = None
-    runner: bool = True
-    writer: bool = False
+    runner_alive: bool = True
+    writer_alive: bool = False
 
     @property
     def ended(self) -> bool:
@@ -44,20 +44,20 @@ class Swap:
 
     @property
     def under_way(self) -> bool:
-        """Whether it may still change the host by itself."""
-        return not self.ended and (self.runner or self.writer)
+        """Whether it may still change the host."""
+        return not self.ended and (self.runner_alive or self.writer_alive)
 
     @property
     def stuck(self) -> bool:
         """Whether it waits for a write that does not return."""
-        return self.under_way and (self.state == "stuck" or not self.runner)
+        return self.under_way and (self.state == "stuck" or not self.runner_alive)
 
     @property
     def interrupted(self) -> bool:
-        """Whether it is for the user to finish or to undo."""
+        """Whether the user has to finish or undo it."""
         return not self.ended and not self.under_way
 
     @property
-    def now(self) -> str:
-        """The step that it is at, in words; empty past the last one."""
+    def current_step(self) -> str:
+        """The current step in words; empty after the last one."""
         return self.steps[self.step] if self.step < len(self.steps) else ""

@@ -1,4 +1,4 @@
-"""Who uses a card: what its driver lists and what is found in its nodes, as one table."""
+"""The users of a card, from its driver's list and from the open device nodes."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 CardUse = Literal["guest", "uses", "may use", "ours"]
-"""``guest``: the guest that has the whole card. ``may use``: what it has belongs to all cards
-of the driver. ``ours``: it is a process of vfiotop's."""
+"""``guest``: the guest that has the whole card. ``may use``: it has only nodes that belong to all
+cards of the driver. ``ours``: it is a process of vfiotop's."""
 
 
 @dataclass(frozen=True, slots=True)
 class CardUser:
-    """A process, with ``pid`` None a guest or a part of the kernel, that uses a card.
+    """A process that uses a card; with ``pid`` None, a guest or a part of the kernel.
 
-    ``has`` is what it does there by the driver's list (``graphics``, ``compute``) and the
-    nodes that it has (``/dev/nvidia0``, ``maps /dev/nvidia0``). ``login`` is its user's name.
-    ``util_pct`` is its share of the card's busiest engine, 0-100. ``note`` is a sentence on
-    it; ``stop`` what ends its use, as a command or a short sentence.
+    ``resources`` are its kinds of work in the driver's list (``graphics``, ``compute``) and its
+    nodes (``/dev/nvidia0``, ``maps /dev/nvidia0``). ``login`` is its user's name. ``util_pct`` is
+    its share of the card's busiest engine, 0-100. ``note`` is a remark on it; ``stop`` says how to
+    end its use, as a command or a short sentence.
     """
 
     pid: int | None
     name: str
-    has: tuple[str, ...]
+    resources: tuple[str, ...]
     use: CardUse = "uses"
     login: str | None = None
     memory_mib: float | None = None
@@ -35,12 +35,12 @@ class CardUser:
 
 @dataclass(frozen=True, slots=True)
 class CardUsers:
-    """The users of a card: its guest, who uses it, who may, what is ours; each by pid.
+    """The users of a card, in this order: its guest, users, possible users, our own; each by pid.
 
-    ``looking``: the processes were not looked into yet. ``doubt`` says why there may be more
-    than are known.
+    ``pending``: the processes have not been inspected yet. ``doubt``: why there may be more users
+    than these.
     """
 
     rows: tuple[CardUser, ...]
-    looking: bool = False
+    pending: bool = False
     doubt: str | None = None

@@ -1,69 +1,23 @@
-"""The snapshot of all readings, and the view that the rules make of it."""
+"""The view of a host: what the rules make of a snapshot."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
 
-from tui.model.guests import AgentReading, Domain, Guests
-from tui.model.machine import (
-    CardReading,
-    CardVitals,
-    DrmReading,
-    Holder,
-    HostFacts,
-    Inventory,
-    IommuKind,
-    NvmlReading,
-    PciFunction,
-    Unavailable,
-    Vitals,
-)
+from tui.model.checks import Check
+from tui.model.facts import HostFacts
+from tui.model.guests import Domain
+from tui.model.holders import Holder
+from tui.model.metrics import CardReading
+from tui.model.owner import Owner
+from tui.model.pci import IommuKind, PciFunction
+from tui.model.snapshot import SourceName
 from tui.model.swaps import Swap
-
-NOT_READ_YET = Unavailable("not read yet")
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The last reading of each source, or why there is none."""
-
-    facts: HostFacts | Unavailable = NOT_READ_YET
-    pci: Inventory | Unavailable = NOT_READ_YET
-    vitals: Vitals | Unavailable = NOT_READ_YET
-    nvml: NvmlReading | Unavailable = NOT_READ_YET
-    drm: DrmReading | Unavailable = NOT_READ_YET
-    guests: Guests | Unavailable = NOT_READ_YET
-    agent: AgentReading | Unavailable = NOT_READ_YET
-    swap: Swap | Unavailable = NOT_READ_YET
-
-    def updated(self, sample: Sample) -> Snapshot:
-        """The snapshot with the sample's reading in the place of its source's last one."""
-        change: dict[str, Any] = {sample.source: sample.reading}
-        return replace(self, **change)
-
-
-SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap"]
-Reading = (
-    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
-    | Unavailable
-)  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One source's reading. Equal ones compare equal, whenever they were taken."""
-
-    source: SourceName
-    reading: Reading
-    taken_at: datetime = field(compare=False)
-
-
-# --- the view: what the rules make of a snapshot ------------------------------
+from tui.model.vitals import CardVitals
 
 Role = Literal["host", "guest", "other"]
-Verdict = Literal["pass", "warn", "fail", "unknown"]
 Family = Literal[
     "Fermi", "Kepler", "Maxwell", "Pascal", "Volta", "Turing", "Ampere", "Hopper", "Ada",
     "Blackwell", "before Fermi",
@@ -74,8 +28,8 @@ Form = Literal["desktop", "notebook"]
 
 @dataclass(frozen=True, slots=True)
 class NvidiaModel:
-    """What the PCI id tells of an NVIDIA card; ``None`` where it does not. ``brand_by_id``:
-    its name tells no brand, and the id does."""
+    """What an NVIDIA card's PCI id and name tell; ``None`` if they do not. ``brand_by_id``: the
+    brand comes from the id, because the name tells none."""
 
     family: Family | None
     brand: Brand
@@ -93,10 +47,10 @@ class Blocker:
 
 @dataclass(frozen=True, slots=True)
 class Viability:
-    """Whether VFIO could claim a GPU's group once ``moves`` are on vfio-pci.
+    """Whether VFIO can claim a GPU's group once ``moves`` are on vfio-pci.
 
-    ``viable`` is ``None`` where it cannot be known; ``reason`` says why it is not
-    ``True``, and ``fix`` what can be done about it.
+    ``viable`` is ``None`` if that is not known. ``reason`` says why it is not ``True``, ``fix``
+    what to do about it.
     """
 
     viable: bool | None
@@ -108,22 +62,20 @@ class Viability:
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """A GPU with all that is known of it now.
+    """A GPU with everything that is known about it now.
 
-    ``owner`` is ``host``, ``vfio``, ``guest:<name>``, ``none``, ``moving``,
-    ``stuck`` or, where the driver could not be read, ``unknown``; the name is for the eye, and
-    ``guest_uuid`` tells which guest it is.
-    ``no_reading`` says why ``reading`` is missing; ``left_alone``: so that the card can sleep
-    or leave. ``half_bound``: its functions are with different sides (host, VFIO, nobody), and
-    no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it,
-    and is no domain of this libvirt. ``may_be_taken``: the card is on VFIO's driver or has shares,
-    nobody is known to have it, and that nobody has it cannot be seen.
+    The guest's name in ``owner`` is for display only; ``guest_uuid`` identifies the guest.
+    ``no_reading`` says why ``reading`` is missing. ``left_alone``: it is not read so that it can
+    sleep or leave. ``half_bound``: its functions are on different sides (host, VFIO, nobody) and
+    no swap of ours is at work. ``taken_by`` is a process that has the card, or a share of it, and
+    is no domain of this libvirt. ``may_be_taken``: the card is on a VFIO driver or has shares,
+    nobody is known to have it, and somebody may have it unseen.
     """
 
     function: PciFunction
     companions: tuple[PciFunction, ...]
     role: Role
-    owner: str
+    owner: Owner
     viability: Viability
     nvidia: NvidiaModel | None = None
     vitals: CardVitals | None = None
@@ -141,7 +93,7 @@ class Gpu:
 
     @property
     def name(self) -> str:
-        """Its name in pci.ids; for a card newer than that, the one its driver gives."""
+        """Its name in pci.ids, or its driver's name for it if the card is newer than that."""
         ids = f"{self.function.vendor}:{self.function.device}"
         given = self.reading.name if self.reading is not None else None
         return given if given and self.function.name == ids else self.function.name
@@ -152,22 +104,31 @@ class Gpu:
         return tuple(sorted((self.function, *self.companions), key=lambda f: f.address))
 
     @property
+    def runtime_status(self) -> str | None:
+        """power/runtime_status; ``None`` if it is not known."""
+        return self.vitals.runtime_status if self.vitals is not None else None
+
+    @property
     def asleep(self) -> bool:
-        return self.vitals is not None and self.vitals.runtime_status == "suspended"
+        return self.runtime_status == "suspended"
+
+
+GroupMark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
+"""How a function bears on the GPU of its group: it is the ``gpu``, ``moves`` with it, ``blocks``
+it, is ``ok``, or is ``unknown``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """An IOMMU group, or with ``id`` None the functions that are in none.
 
-    ``verdicts`` has, for each function in order, how it bears on the GPU of the
-    group that matters most: ``moves`` with it, ``blocks`` it, ``ok``, or
-    ``unknown``; ``reasons`` the blockers' reasons by address. ``noiommu``: it isolates nothing.
+    ``marks`` has one entry per function, in order, seen from the GPU of the group that matters
+    most. ``reasons`` are the blockers' reasons. ``noiommu``: the group isolates nothing.
     """
 
     id: int | None
     functions: tuple[PciFunction, ...]
-    marks: tuple[Literal["gpu", "moves", "blocks", "ok", "unknown"], ...]
+    marks: tuple[GroupMark, ...]
     reasons: tuple[Blocker, ...] = ()
     role: Role | None = None
     noiommu: bool = False
@@ -178,8 +139,8 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is
-    that of NVIDIA's driver in it, where it tells."""
+    """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is the
+    version of NVIDIA's driver in the guest, as reported by its agent."""
 
     domain: Domain
     allowed: bool
@@ -187,35 +148,24 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
-    """One rule's verdict on a subject (an address, a domain or the host)."""
-
-    id: str
-    subject: str | None
-    verdict: Verdict
-    why: str
-    fix: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Event:
-    """Something that changed. ``by``: ``us``, or ``elsewhere`` for anybody else."""
+    """Something that changed. ``by``: ``us``, or ``external`` for anybody else."""
 
     at: datetime
     subject: str
     text: str
     tone: Literal["info", "good", "warn", "bad"] = "info"
-    by: Literal["us", "elsewhere"] = "elsewhere"
+    by: Literal["us", "external"] = "external"
 
 
 @dataclass(frozen=True, slots=True)
 class HostView:
-    """A whole host as it is shown: the one input of every screen and of ``status``.
+    """A whole host: the input of every screen and of ``vfiotop status``.
 
-    GPUs are ordered guest first, then host, then the others; groups with the
-    guest GPU's on top. ``problems`` are (source, sentence) of what cannot be read;
-    ``calm`` those of them where nothing is wrong. ``absent_card`` is the address that was chosen
-    for the guest, where no GPU is any more.
+    GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are
+    (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
+    are no fault. ``absent_card`` is the address of the chosen guest GPU if no GPU is there any
+    more.
     """
 
     facts: HostFacts | None = None
@@ -239,6 +189,11 @@ class HostView:
 
     def gpu(self, address: str) -> Gpu | None:
         return next((gpu for gpu in self.gpus if gpu.address == address), None)
+
+    @property
+    def functions(self) -> dict[str, PciFunction]:
+        """All PCI functions by address."""
+        return {f.address: f for group in self.groups for f in group.functions}
 
     @property
     def guest_gpu(self) -> Gpu | None:

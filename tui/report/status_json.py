@@ -81,7 +81,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "device": function.device,
         "name": gpu.name,
         "role": gpu.role,
-        "owner": gpu.owner,
+        "owner": str(gpu.owner),
         "guest_uuid": gpu.guest_uuid,
         "taken_by": asdict(gpu.taken_by) if gpu.taken_by is not None else None,
         "may_be_taken": gpu.may_be_taken,

@@ -50,7 +50,7 @@ def _swap(swap: Swap) -> Iterator[str]:
         yield "interrupted: `vfiotop recover` finishes or undoes it"
     else:
         yield "stuck" if swap.stuck else swap.state
-        yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
+        yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.current_step}"
     if swap.message:
         yield swap.message
 
@@ -75,7 +75,7 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
     function = gpu.function
     model = f"({_model(gpu.nvidia)})" if gpu.nvidia else ""
     yield _row(TITLES[gpu.role], gpu.address, f"{gpu.name} {model}")
-    yield _row("  owner", gpu.owner, f"driver {function.driver or DASH}", *_power(gpu))
+    yield _row("  owner", str(gpu.owner), f"driver {function.driver or DASH}", *_power(gpu))
     yield from _reading(gpu)
     yield _row("  link", f"PCIe {_link(gpu.vitals.link if gpu.vitals else None)}",
                f"at most {_link(function.link_max)}")  # fmt: skip

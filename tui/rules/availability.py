@@ -1,16 +1,16 @@
-"""Which keys that change the host or a guest make sense now, and why the others do not."""
+"""Which actions make sense now, and why the others do not."""
 
 from __future__ import annotations
 
 from tui.model import Direction, Gpu, GuestAction, HostView
 from tui.rules import guest_checks, r465
-from tui.rules.viability import already
+from tui.rules.viability import already_there
 
 
 def why_not(direction: Direction, view: HostView) -> str | None:
-    """Why the guest GPU cannot be moved in ``direction``, as far as the last readings
-    tell; the plan looks closer. ``None`` where it may be asked for, and while a swap is
-    under way or waits to be recovered: then that is what the key shows."""
+    """Why the guest GPU cannot be moved in ``direction``, as far as the last readings tell; the
+    plan checks more. ``None`` if it may be moved, and also while a swap is under way or waits for
+    recovery: then the key shows that swap."""
     if view.swap is not None and not view.swap.ended:
         return None
     gpu = view.guest_gpu
@@ -18,16 +18,16 @@ def why_not(direction: Direction, view: HostView) -> str | None:
 
 
 def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
-    if gpu.owner == "stuck":
+    if gpu.owner.kind == "stuck":
         return gpu.no_reading or "the card is stuck"
-    if gpu.owner.startswith("guest:"):
-        return f"“{gpu.owner.removeprefix('guest:')}” runs with the card: shut it down first"
-    where = already(gpu, direction)
+    if gpu.owner.guest is not None:
+        return f"“{gpu.owner.guest}” is running with the card: shut it down first"
+    where = already_there(gpu, direction)
     return f"the card is {where} already" if where else None
 
 
 def _no_card(view: HostView) -> str | None:
-    """Where one of several could be the guest's it is asked which one."""
+    """Why there is no guest GPU; ``None`` if the user can choose one."""
     if not view.gpus:
         return view.problem("pci") or "this host has no GPU"
     free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
@@ -35,8 +35,8 @@ def _no_card(view: HostView) -> str | None:
 
 
 def why_not_guest(action: GuestAction, view: HostView) -> str | None:
-    """Why an action on the guest makes no sense now. ``None`` also where it is not known
-    which one is meant: then that is asked."""
+    """Why an action on the guest makes no sense now. ``None`` also if the guest is not known:
+    then the user chooses it."""
     problem = view.problem("guests")
     if problem is not None:
         return problem
@@ -45,13 +45,13 @@ def why_not_guest(action: GuestAction, view: HostView) -> str | None:
     return None if view.guests else "no domain is defined in libvirt"
 
 
-def stops(view: HostView) -> GuestAction:
-    """What the one key does: a guest that does not run cannot be asked to shut down."""
-    deaf = ("paused", "pmsuspended", "crashed")
-    return "force-off" if view.guest and view.guest.domain.state in deaf else "stop"
+def stop_action(view: HostView) -> GuestAction:
+    """The action of the stop key: a guest that cannot react is forced off."""
+    unresponsive = ("paused", "pmsuspended", "crashed")
+    return "force-off" if view.guest and view.guest.domain.state in unresponsive else "stop"
 
 
-def pauses(view: HostView) -> GuestAction:
-    """What the one key does: a guest that is paused runs on."""
+def pause_action(view: HostView) -> GuestAction:
+    """The action of the pause key: a paused guest is resumed."""
     paused = view.guest is not None and view.guest.domain.state == "paused"
     return "resume" if paused else "pause"

@@ -1,12 +1,10 @@
-"""GeForce, TITAN, professional or mining: from a card's name, and where that does not tell,
-from its PCI device id.
+"""The brand of an NVIDIA card: from its name or, if that does not tell, its PCI device id.
 
-NVIDIA gives the ids of a chip in blocks: those with ``id & 0x30 == 0x30`` are professional,
-the others GeForce and TITAN. This holds from Maxwell on: NVIDIA's own list (README.md of
-open-gpu-kernel-modules 595.45) has 474 GeForce and TITAN entries without these bits and none
-with them, 323 professional ones with them, and 28 without: server chips, a system on a chip,
-mining cards. It does not hold before Maxwell, where a Tesla K40 is 1023. The cards that
-break it are listed here.
+NVIDIA assigns the ids of a chip in blocks. Ids with ``id & 0x30 == 0x30`` are professional cards,
+the others GeForce and TITAN. This is true since Maxwell: NVIDIA's list (README.md of
+open-gpu-kernel-modules 595.45) has 474 GeForce and TITAN entries without these bits and none with
+them; 323 professional entries with them, and 28 without (server chips, a system on a chip, mining
+cards). It is not true before Maxwell, where a Tesla K40 is 1023. The exceptions are listed here.
 """
 
 from __future__ import annotations
@@ -24,17 +22,17 @@ _PRO = re.compile(
     r"|\bRTX \d.*\bAda\b"
     r"|(?:^|[ /])(T\d{1,4}G?|[ALHB]\d{1,4}[A-Z]?|GH200|GB[23]00)(?=$|[ /-])"
 )
-"""A product's letter starts a word: the A1 of a sample (``GK107-ES-A1``) is its stepping,
-and GB202 is the chip of GeForce cards while GB200 is a server's product."""
+"""A product's letter starts a word: the A1 of a sample (``GK107-ES-A1``) is its stepping. GB202 is
+a chip of GeForce cards, but GB200 is a server product."""
 
 _CHIP_GL = re.compile(r"\bG[MPVA]\d{2,3}GL|\b(TU|AD|GB)\d{2,3}GL")
-"""Chips as pci.ids writes them for professional cards."""
+"""Chip names that pci.ids uses for professional cards."""
 
 _PROFESSIONAL_BITS = 0x30
 
 _SAMPLES = (0x3E, 0x3F)
-"""The last two ids of a professional block. No card that is sold has one; the samples that do
-are of both kinds (24bf is a GeForce RTX 3070)."""
+"""The last two ids of a professional block. Only samples have them, and of both kinds (24bf is a
+GeForce RTX 3070)."""
 
 _EXCEPTIONS: dict[int, Brand] = {
     0x137D: "geforce",  # GeForce 940A
@@ -57,11 +55,11 @@ _EXCEPTIONS: dict[int, Brand] = {
 _SERVERS = (
     (0x2300, 0x23FF), (0x2900, 0x29FF), (0x3180, 0x31FF), (0x3200, 0x327F), (0x3340, 0x337F),
 )  # fmt: skip
-"""Ids of GH100, GB100 and GB102, GB110, GB112, GB120: chips of servers, in no other card."""
+"""Ids of GH100, GB100 and GB102, GB110, GB112, GB120: chips that only servers have."""
 
 _SERVERS_AND_OTHERS = ((0x15C0, 0x15FF), (0x1720, 0x173F), (0x1D80, 0x1DFF), (0x2080, 0x20FF))
-"""Ids of GP100, GV100, GA100: servers' chips too, that are in mining cards and a TITAN as
-well. Those have no professional id."""
+"""Ids of GP100, GV100, GA100: server chips that mining cards and a TITAN have too. Those have no
+professional id."""
 
 _BLOCKS = (
     (0x1340, 0x15BF), (0x1600, 0x16FF), (0x1740, 0x17FF),  # Maxwell
@@ -71,14 +69,14 @@ _BLOCKS = (
     (0x2680, 0x28FF),  # Ada
     (0x2B80, 0x2DFF), (0x2F00, 0x2F7F),  # Blackwell
 )  # fmt: skip
-"""Ids of the chips that both GeForce and professional cards have."""
+"""Ids of chips that both GeForce and professional cards have."""
 
 _SYSTEMS = ((0x2B00, 0x2B7F), (0x2E00, 0x2EFF))
-"""Ids of systems on a chip, which are no cards: Thor, GB10. Their names tell no brand."""
+"""Ids of systems on a chip: Thor, GB10. Their names tell no brand."""
 
 
 def brand_by_name(title: str) -> Brand:
-    """The brand that a marketing name tells; ``unknown`` where it tells none."""
+    """The brand in a marketing name; ``unknown`` if there is none."""
     if _TITAN.search(title):
         return "titan"
     if _GEFORCE.search(title):
@@ -89,8 +87,8 @@ def brand_by_name(title: str) -> Brand:
 
 
 def brand_by_id(device: str, name: str = "") -> Brand:
-    """The brand that a device id (four hex digits) tells; ``unknown`` where it tells none, and
-    where the chip in the ``name`` is a professional card's while the id is not."""
+    """The brand of a device id (four hex digits). It is ``unknown`` if the id does not tell, or if
+    the chip in ``name`` is a professional card's and the id is not."""
     try:
         number = int(device, 16)
     except ValueError:
@@ -106,7 +104,7 @@ def brand_by_id(device: str, name: str = "") -> Brand:
 
 
 def is_system(device: str) -> bool:
-    """Whether a device id (four hex digits) is a system on a chip's."""
+    """Whether a device id (four hex digits) belongs to a system on a chip."""
     try:
         return _within(int(device, 16), _SYSTEMS)
     except ValueError:

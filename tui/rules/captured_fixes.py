@@ -1,4 +1,4 @@
-"""What can be done about a captured host: by its owner, on it, and not by a key pressed here."""
+"""Fixes for a captured host: its owner applies them on that host, no key here does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.model import Check
 from tui.rules.family import NEWER_NAMES
 from tui.rules.isolation import UNREADABLE
 
-_BY_KEY = re.compile(r"\b(?:press|choose it(?: again)? with|change that with) [a-z], or ")
+_BY_KEY = re.compile(r"\bpress [a-z](?: to [^,;]+)?, or ")
 _BY_ROOT = re.compile(r"\brun (?:vfiotop|this) as root\b")
 _THERE = {
     UNREADABLE: "capture it again, as root and with all of its links",
@@ -19,15 +19,15 @@ _THERE = {
 }
 
 
-def of_its_owner(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
-    """The checks, on a captured host with those fixes that its owner can apply."""
+def with_captured_fixes(checks: Iterable[Check], *, captured: bool) -> tuple[Check, ...]:
+    """The checks; for a captured host, with fixes that its owner can apply."""
     if not captured:
         return tuple(checks)
-    return tuple(replace(check, fix=by_its_owner(check.fix)) for check in checks)
+    return tuple(replace(check, fix=captured_fix(check.fix)) for check in checks)
 
 
-def by_its_owner(fix: str | None) -> str | None:
-    """What the owner of a captured host does in place of somebody who is on it."""
+def captured_fix(fix: str | None) -> str | None:
+    """A fix, reworded for the owner of a captured host."""
     if fix is None:
         return None
     for here, there in _THERE.items():

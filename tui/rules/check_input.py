@@ -1,4 +1,4 @@
-"""What checks look at: readings taken for them, and not those of a moment ago."""
+"""The input of checks: readings taken for them, after the user asked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 @dataclass(frozen=True, slots=True)
 class CheckInput:
-    """All of it read after the user asked. Domains of another libvirt than the system's tell
-    nothing of who has a card. ``uses`` tells what hangs on the guests' devices."""
+    """Fresh readings for checks. ``uses`` is what the host uses the guests' devices for."""
 
     view: HostView
     guests: Guests | Unavailable
@@ -21,18 +20,22 @@ class CheckInput:
 
     @property
     def readonly(self) -> bool:
-        """Whether libvirt lets nobody act through this connection."""
+        """Whether the libvirt connection is read-only."""
         return isinstance(self.guests, Guests) and self.guests.readonly
 
     @property
     def local_guests(self) -> Guests | Unavailable:
+        """The domains that may have devices of this machine."""
         return local_guests(self.guests)
 
 
 def local_guests(guests: Guests | Unavailable) -> Guests | Unavailable:
-    """The domains that may have devices of this machine."""
+    """The domains that may have devices of this machine: those of the system's libvirt. Another
+    libvirt says nothing about who has a card here."""
     if isinstance(guests, Unavailable) or guests.captured:
         return guests
     if guests.uri not in (SYSTEM, SYSTEM_BY_SOCKET):
-        return Unavailable(f"{guests.uri} does not know who has the devices here")
+        return Unavailable(
+            f"{guests.uri} does not know which guest has the devices of this machine"
+        )
     return guests

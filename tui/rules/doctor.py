@@ -1,7 +1,7 @@
 """Every check of a host in one list: what was measured, and what to do about it.
 
-What could not be measured is ``unknown`` and says why. A check that has no subject here, as
-the rules of a guest where none is known, is ``unknown`` too and is not left out.
+What could not be measured is ``unknown``, with the reason. A check without a subject, such as a
+rule for the guest if there is none, is ``unknown`` too and is not left out.
 """
 
 from __future__ import annotations
@@ -19,45 +19,47 @@ from tui.rules import (
     hostdev_checks,
     r465,
 )
-from tui.rules.captured_fixes import of_its_owner
+from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 
 
 @dataclass(frozen=True, slots=True)
 class CheckGroup:
-    """Checks on one subject, under a heading."""
+    """Checks of one subject, under a heading."""
 
     title: str
     checks: tuple[Check, ...]
 
 
 def examine(fresh: CheckInput) -> tuple[CheckGroup, ...]:
-    """All checks, in the order in which they are fixed: the host, the card, the guest."""
+    """All checks, in the order in which to fix them: host, cards, guest."""
     view = fresh.view
     gpu = view.guest_gpu
-    wards = (
+    groups = (
         CheckGroup("Host", tuple(_host(fresh))),
         *(_cards(fresh) if gpu is None else _guest_card(gpu, fresh)),
         CheckGroup("Guest", tuple(_guest(view.guest, gpu, fresh))),
     )
     captured = fresh.readiness.captured
-    return tuple(CheckGroup(w.title, of_its_owner(w.checks, captured=captured)) for w in wards)
+    return tuple(
+        CheckGroup(g.title, with_captured_fixes(g.checks, captured=captured)) for g in groups
+    )
 
 
-def every(wards: tuple[CheckGroup, ...]) -> tuple[Check, ...]:
-    """The checks of all of them in one list."""
-    return tuple(check for ward in wards for check in ward.checks)
+def all_checks(groups: tuple[CheckGroup, ...]) -> tuple[Check, ...]:
+    """The checks of all groups in one list."""
+    return tuple(check for group in groups for check in group.checks)
 
 
-def summary(wards: tuple[CheckGroup, ...]) -> str:
-    """How many checks came to what, in a sentence."""
-    checks = every(wards)
+def summary(groups: tuple[CheckGroup, ...]) -> str:
+    """The number of checks by verdict, in a sentence."""
+    checks = all_checks(groups)
     words = {"fail": "failed", "warn": "passed with a warning", "unknown": "could not be made"}
     counts = {verdict: sum(check.verdict == verdict for check in checks) for verdict in words}
     if not any(counts.values()):
         return f"All {len(checks)} checks passed."
-    told = ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
-    return f"Of {len(checks)} checks {told}."
+    results = ", ".join(f"{count} {words[verdict]}" for verdict, count in counts.items() if count)
+    return f"Of {len(checks)} checks, {results}."
 
 
 def _host(fresh: CheckInput) -> Iterator[Check]:
@@ -69,22 +71,22 @@ def _host(fresh: CheckInput) -> Iterator[Check]:
 
 
 def _guest_card(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
-    """The guest's card in full, and what is wrong with another."""
+    """The guest's card in full, and the faults of other cards."""
     yield CheckGroup("Guest GPU", tuple(_card(gpu, fresh)))
     for other in fresh.view.gpus:
         if other.address != gpu.address:
-            yield from _wrong(other, fresh)
+            yield from _faults(other, fresh)
 
 
-def _wrong(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
-    """What is wrong with a card that is not the guest's."""
+def _faults(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
+    """The faults of a card that is not the guest's."""
     checks = tuple(check for check in _condition(gpu, fresh) if check.verdict != "pass")
     if checks:
         yield CheckGroup(f"{gpu.address} {gpu.name}", checks)
 
 
 def _condition(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
-    """Whether a card is whole and answers, whosever it is."""
+    """The checks of any card's state."""
     yield card_checks.answers(gpu)
     yield card_checks.movable(gpu)
     yield card_checks.half_bound(gpu, fresh.view)
@@ -100,29 +102,30 @@ def _card(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield r465.sriov(gpu, readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
     yield holder_checks.check(
-        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner
+        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner.guest
     )
 
 
 def _cards(fresh: CheckInput) -> Iterator[CheckGroup]:
-    """Where the guest's card is not known yet: every card that could be it."""
+    """Every card that could be the guest's, if that one is not known yet."""
     view = fresh.view
     if not view.gpus:
         why = view.problem("pci") or "this host has no GPU"
-        yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _OF_A_CARD))
+        yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _CARD_CHECKS))
         return
-    unknown = Check("guest.gpu", None, "unknown", "which card is the guest's is not known",
-                    "choose it with w, or set guest_gpu in the configuration")  # fmt: skip
+    unknown = Check(
+        "guest.gpu", None, "unknown", "the guest's card is not known", card_checks.CHOOSE_CARD
+    )
     yield CheckGroup("Guest GPU", (card_checks.chosen(view) or unknown,))
     free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
     for gpu in view.gpus:
         if gpu in (free or view.gpus):
             yield CheckGroup(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
         else:
-            yield from _wrong(gpu, fresh)
+            yield from _faults(gpu, fresh)
 
 
-_OF_A_CARD = (
+_CARD_CHECKS = (
     card_checks.ANSWERS, card_checks.MOVABLE, card_checks.HALF_BOUND, "host.two-gpus",
     "host.not-shared", "iommu.viable", "r465.family", "r465.sriov", "nvidia.release",
     holder_checks.ID,
@@ -135,22 +138,20 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[
     yield from _devices(fresh)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
-            yield Check(check, None, "unknown", "which guest may have the card is not known",
-                        "choose it with w, or set guest in the configuration")  # fmt: skip
+            yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
         return
-    yield guest_checks.complete(guest.domain, gpu)
+    yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
 
 
 def _devices(fresh: CheckInput) -> Iterator[Check]:
-    """Of the guest. Where it is not known, what is wrong with each domain that may be it."""
+    """The devices of the guest, or the faults of every domain that could be it."""
     found = [
-        hostdev_checks.check(domain, fresh) for domain in hostdev_checks.of_interest(fresh.view)
+        hostdev_checks.check(domain, fresh)
+        for domain in hostdev_checks.domains_to_check(fresh.view)
     ]
     wrong = [check for check in found if check.verdict != "pass"]
     yield from wrong or found[:1]
     if not found:
-        yield Check(hostdev_checks.ID, None, "unknown",
-                    "which guest may have the card is not known",
-                    "choose it with w, or set guest in the configuration")  # fmt: skip
+        yield Check(hostdev_checks.ID, None, "unknown", *guest_checks.NO_GUEST)

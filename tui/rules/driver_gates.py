@@ -1,7 +1,6 @@
-"""What version of the nvidia driver a card leaves safely, and what does not let it go.
+"""Which versions of the nvidia driver release a card, and which do not.
 
-The gates come from the history of NVIDIA's open-gpu-kernel-modules: nv-pci.c and
-nvidia-drm-drv.c.
+Source: the history of nv-pci.c and nvidia-drm-drv.c in NVIDIA's open-gpu-kernel-modules.
 """
 
 from __future__ import annotations
@@ -14,66 +13,66 @@ from tui.rules.modeset_fix import without_modeset
 
 ID = "nvidia.release"
 
-MODESET_LETS_GO = (580, 105, 8)
-"""From here on nvidia_drm lets go of a card that leaves; before, with modeset, never."""
+MODESET_RELEASES = (580, 105, 8)
+"""Since this version nvidia_drm releases a card that leaves. Before, it never does with modeset."""
 
 NEVER_RECOVERS = (595,)
-"""From here on a removal that found the card in use never ends, whoever leaves."""
+"""Since this version a removal that finds the card in use never ends, even if its user exits."""
 
 RESERVED = (
-    "not read while the host has it: from driver 595 on, a card that is read when somebody "
-    "else takes it away is lost until the next boot"
+    "not read while the host has it: since driver 595, a card that is read while somebody "
+    "removes it is lost until the next boot"
 )
-"""Why the guest's card is not read with such a driver."""
+"""Why the guest's card is not read with a driver of ``NEVER_RECOVERS``."""
 
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 
 
-def number(version: str | None) -> tuple[int, ...] | None:
-    """A driver's version as numbers: ``580.105.08`` is (580, 105, 8)."""
+def version_number(version: str | None) -> tuple[int, ...] | None:
+    """A driver's version as numbers: (580, 105, 8) for ``580.105.08``."""
     if version is None or not _VERSION.fullmatch(version):
         return None
     return tuple(int(part) for part in version.split("."))
 
 
 def never_recovers(module: NvidiaModule | None) -> bool | None:
-    """Whether a hang could not end but by a reboot; ``None`` where the version is unknown."""
-    found = number(module.version) if module else None
+    """Whether only a reboot ends a hung removal; ``None`` if the version is unknown."""
+    found = version_number(module.version) if module else None
     return None if found is None else found >= NEVER_RECOVERS
 
 
-def holds_by_itself(module: NvidiaModule | None) -> bool:
-    """Whether the driver may hold a card though no process does: nvidia_drm's modeset."""
-    version = number(module.version) if module else None
+def may_hold_card(module: NvidiaModule | None) -> bool:
+    """Whether the driver may hold a card that no process uses, because of nvidia_drm's modeset."""
+    version = version_number(module.version) if module else None
     if module is None or module.modeset is False:
         return False
-    return version is None or version < MODESET_LETS_GO
+    return version is None or version < MODESET_RELEASES
 
 
 def check(gpu: Gpu, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
-    """Whether the driver lets go of ``gpu``, one of ``gpus``."""
+    """nvidia.release: whether the driver releases ``gpu``, one of ``gpus``."""
     module = readiness.nvidia
     if "driver" in gpu.function.unreadable:
-        return Check(ID, gpu.address, "unknown", "the driver of the card cannot be read")
+        return Check(ID, gpu.address, "unknown", "the card's driver cannot be read")
     if gpu.function.driver != "nvidia":
         return Check(ID, gpu.address, "pass", "the card is not on the nvidia driver")
-    version = number(module.version) if module else None
+    version = version_number(module.version) if module else None
     if module is None or version is None:
         return Check(ID, gpu.address, "unknown", *_WITHOUT_VERSION[readiness.captured])
-    if version < MODESET_LETS_GO and module.modeset is not False:
+    if version < MODESET_RELEASES and module.modeset is not False:
         return _modeset(gpu, module, readiness, gpus)
     if version >= NEVER_RECOVERS:
         return Check(
             ID, gpu.address, "warn",
-            f"driver {module.version}: should anything use the card as it leaves, only a reboot "
-            "frees it again",
-            "stop what uses the card first, and leave the machine alone until it is done",
+            f"driver {module.version}: if anything uses the card as it leaves, only a reboot "
+            "recovers it",
+            "stop everything that uses the card, and start nothing until the swap is done",
         )  # fmt: skip
-    return Check(ID, gpu.address, "pass", f"driver {module.version} lets go of a card")
+    return Check(ID, gpu.address, "pass", f"driver {module.version} releases cards cleanly")
 
 
 _WITHOUT_VERSION = {
-    False: ("the nvidia driver does not tell its version (/proc/driver/nvidia/version)",
+    False: ("the nvidia driver does not report its version (/proc/driver/nvidia/version)",
             "reload the driver, or update it"),
     True: ("the capture has no version of the nvidia driver (proc/driver/nvidia/version)",
            "capture that file as well"),
@@ -82,17 +81,17 @@ _WITHOUT_VERSION = {
 
 def _modeset(gpu: Gpu, module: NvidiaModule, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
     if module.modeset is None:
-        who = "the capture does not have" if readiness.captured else "only root may read"
-        look = "capture it as root" if readiness.captured else "run this as root"
+        who = "the capture does not have" if readiness.captured else "only root can read"
+        read = "capture it as root" if readiness.captured else "run this as root"
         return Check(
             ID, gpu.address, "unknown",
-            f"driver {module.version} lets go of a card only without nvidia_drm modeset, which "
-            f"{who}", f"{look}: /sys/module/nvidia_drm/parameters/modeset",
+            f"driver {module.version} releases cards only without nvidia_drm modeset, which "
+            f"{who}", f"{read}: /sys/module/nvidia_drm/parameters/modeset",
         )  # fmt: skip
     needed = any(g.function.driver == "nvidia" and g.address != gpu.address for g in gpus)
     return Check(
         ID, gpu.address, "fail",
-        f"nvidia_drm modeset holds the card: driver {module.version} lets go of it from "
-        "580.105.08 on",
+        f"nvidia_drm modeset holds the card with driver {module.version}; 580.105.08 and newer "
+        "release it",
         f"update the driver, or {without_modeset(readiness, needed=needed)}",
     )  # fmt: skip

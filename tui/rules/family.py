@@ -1,9 +1,8 @@
-"""What an NVIDIA card is, from its PCI id, and whether NVIDIA lets a guest have it.
+"""The model of an NVIDIA card, and whether NVIDIA supports it in a guest.
 
-The family is read from the device id alone: it is known for a card on vfio-pci,
-for one that no driver supports any more, and where the name lies (a GT 730 is
-Fermi or Kepler, a GTX 860M Kepler or Maxwell). The name tells brand and form; where it does
-not tell the brand, the id does (``tui.rules.brand``).
+The family comes from the device id alone. So it is known for a card on vfio-pci, for one that no
+driver supports any more, and for ambiguous names (a GT 730 is Fermi or Kepler, a GTX 860M Kepler
+or Maxwell). The name tells brand and form; if it tells no brand, the id does (``tui.rules.brand``).
 """
 
 from __future__ import annotations
@@ -14,16 +13,13 @@ from bisect import bisect_right
 from tui.model import Brand, Family, Form, NvidiaModel, PciFunction, Verdict
 from tui.rules.brand import brand_by_id, brand_by_name, is_system
 
-NVIDIA = "10de"
-"""PCI vendor id of NVIDIA."""
-
 PRE_KEPLER: tuple[Family, ...] = ("before Fermi", "Fermi")
-"""Families that no driver from R465 on supports."""
+"""Families that no driver supports since R465."""
 
-NEWER_NAMES = "get newer names of PCI devices: run `update-pciids`, or update the package hwdata"
-"""What may settle a brand or form that neither the name nor the id tells."""
+NEWER_NAMES = "update the PCI names: run `update-pciids`, or update the package hwdata"
+"""The fix for a brand or form that neither the name nor the id tells."""
 
-NEWER_VFIOTOP = "update vfiotop: this card is newer than it"
+NEWER_VFIOTOP = "update vfiotop: the card is newer than this version"
 
 _RANGES: tuple[tuple[int, int, Family], ...] = (
     (0x0000, 0x06BF, "before Fermi"),
@@ -59,8 +55,8 @@ _RANGES: tuple[tuple[int, int, Family], ...] = (
     (0x2900, 0x2FFF, "Blackwell"),
     (0x3180, 0x33FF, "Blackwell"),
 )
-"""First id, last id, family of the GPUs in between, in order. Ids of a GPU's other
-functions (audio, USB) lie elsewhere and are not looked up."""
+"""First id, last id and family, in order. Ids of a GPU's other functions (audio, USB) are in other
+ranges and are not looked up."""
 
 _STARTS = tuple(first for first, _, _ in _RANGES)
 
@@ -71,10 +67,10 @@ _HAS_MODEL_M = re.compile(r"\b(GeForce|Quadro|NVS)\b", re.I)
 
 
 def nvidia_model(device: str, name: str) -> NvidiaModel:
-    """The model behind a device id (four hex digits) and its name in pci.ids, which may be a
-    bare chip (``GP104``) or bare ids (``10de:2bb1``).
+    """The model for a device id (four hex digits) and its name in pci.ids, which may be a bare
+    chip (``GP104``) or bare ids (``10de:2bb1``).
 
-    Where neither tells the brand, that is ``unknown``; what else neither tells is ``None``.
+    If neither tells the brand, it is ``unknown``; other values are ``None`` then.
     """
     title = _title(name)
     named = brand_by_name(title)
@@ -86,24 +82,24 @@ def nvidia_model(device: str, name: str) -> NvidiaModel:
 def r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
     """Whether NVIDIA supports the card in a guest, and why, as a sentence.
 
-    From driver R465 on, desktop GeForce and TITAN cards may be passed through from
-    Kepler on, notebook ones from Maxwell on; professional cards always were.
+    Since driver R465, desktop GeForce and TITAN cards are allowed from Kepler on, notebook ones
+    from Maxwell on. Professional cards always were.
     """
     verdict, why = _r465_family(model)
-    by_id = " (the name tells no brand, the PCI id does)" if model.brand_by_id else ""
+    by_id = " (brand from the PCI id)" if model.brand_by_id else ""
     return verdict, f"{why}{by_id}"
 
 
 def newer_names(function: PciFunction) -> str | None:
-    """What may give an NVIDIA card a name, where it has none: a name that is there and tells no
-    brand does not change, and that of a system on a chip tells none."""
+    """The fix for an NVIDIA card without a name. A newer list does not help a card that has a
+    name, or a system on a chip, whose name tells no brand."""
     nameless = function.name == f"{function.vendor}:{function.device}"
     return NEWER_NAMES if nameless and not is_system(function.device) else None
 
 
 def family_fix(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | None:
-    """What settles an ``unknown`` verdict, where something can. ``names`` is what may give the
-    card a name. No name tells the family."""
+    """The fix for an ``unknown`` verdict, if there is one. ``names`` is the fix for the card's
+    name; no name tells the family."""
     if model.brand == "mining":
         return None
     return NEWER_VFIOTOP if model.family is None else names
@@ -111,7 +107,7 @@ def family_fix(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | Non
 
 def _r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
     if model.brand == "mining":
-        return "unknown", "a mining card: NVIDIA does not say whether a guest may have it"
+        return "unknown", "a mining card: NVIDIA does not say whether it is allowed in a guest"
     if model.brand == "unknown":
         return "unknown", (
             "neither the name nor the PCI id tells whether it is a GeForce or a professional card"
@@ -123,7 +119,10 @@ def _r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
 
 def _professional(family: Family) -> tuple[Verdict, str]:
     if family in PRE_KEPLER:
-        return "warn", f"professional cards are not restricted, but no R465 driver is for {family}"
+        return (
+            "warn",
+            f"professional cards are not restricted, but no driver supports {family} since R465",
+        )
     return "pass", "professional cards are not restricted"
 
 
@@ -131,10 +130,13 @@ def _geforce(model: NvidiaModel) -> tuple[Verdict, str]:
     family, form = model.family, model.form
     kind = f"{'TITAN' if model.brand == 'titan' else 'GeForce'} {family}"
     if family == "Kepler" and form is None:
-        return "unknown", f"{kind}: allowed on desktops only, and the name does not tell the form"
+        return (
+            "unknown",
+            f"{kind}: allowed on desktops only, and the name does not tell desktop from notebook",
+        )
     if family in PRE_KEPLER or (family == "Kepler" and form == "notebook"):
-        first = "notebooks from Maxwell" if form == "notebook" else "desktops from Kepler"
-        return "fail", f"{kind}: NVIDIA allows GeForce in a guest on {first} on"
+        first = "notebooks since Maxwell" if form == "notebook" else "desktops since Kepler"
+        return "fail", f"{kind}: NVIDIA allows GeForce in a guest only on {first}"
     return "pass", f"{kind}: NVIDIA allows it in a guest"
 
 
@@ -150,16 +152,16 @@ def _family(device: str) -> Family | None:
 
 
 def _title(name: str) -> str:
-    """The marketing name: what pci.ids has in brackets, else all of the name, which
-    may then be a bare chip (``GP104``) or bare ids (``10de:2bb1``)."""
+    """The marketing name: the part in brackets in pci.ids, else the whole name, which may be a
+    bare chip (``GP104``) or bare ids (``10de:2bb1``)."""
     _, _, rest = name.partition("[")
     return rest.rpartition("]")[0] or name
 
 
 def _form(name: str, title: str, brand: Brand) -> Form | None:
-    """``notebook`` by the chip's ``M`` (GK104M), a word for it, or the model's ``M``
-    (GTX 860M, 940MX). The last counts for some lines only: a Tesla K20m or an A10M
-    is a server's."""
+    """``notebook`` by the chip's ``M`` (GK104M), by a word such as Mobile, or by the model's ``M``
+    (GTX 860M, 940MX). The last counts only for some product lines: a Tesla K20m or an A10M is a
+    server card."""
     if _CHIP_M.search(name) or _MOBILE.search(title):
         return "notebook"
     if brand == "unknown":

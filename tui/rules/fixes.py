@@ -1,4 +1,4 @@
-"""What a person does to fix a check, to the letter where the host is known well enough."""
+"""The commands and edits that fix a check, exact if the host is known well enough."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ _GRUB = {
     "debian": "update-grub", "proxmox": "update-grub",
     "suse": "grub2-mkconfig -o /boot/grub2/grub.cfg",
 }  # fmt: skip
-"""What makes GRUB's menu anew (grub-mkconfig(8)); where no other is known, the plain tool."""
+"""The command that regenerates GRUB's menu (grub-mkconfig(8)), by distribution."""
 
 _IMAGES = {
     "arch": "mkinitcpio -P", "endeavouros": "reinstall-kernels",
     "proxmox": "proxmox-boot-tool refresh", "suse": "sdbootutil update-all-entries",
     "debian": "kernel-install add $(uname -r) /boot/vmlinuz-$(uname -r)",
 }  # fmt: skip
-"""What takes over /etc/kernel/cmdline; else kernel-install(8) for all kernels, which it finds
-where Debian has none: below /usr/lib/modules."""
+"""The command that applies /etc/kernel/cmdline, by distribution. Others use kernel-install(8) for
+all kernels; it looks below /usr/lib/modules, where Debian has none."""
 
 
 def kernel_option(option: str, boot: Boot) -> str:
-    """How the kernel gets an ``option`` at its next start."""
-    return change(boot, add=(option,))
+    """How to boot the kernel with an ``option``."""
+    return change_options(boot, add=(option,))
 
 
-def change(
+def change_options(
     boot: Boot, add: Sequence[str] = (), drop: Sequence[str] = (), places: Sequence[str] = ()
 ) -> str:
-    """How the kernel gets options at its next start, and others no more; ``places`` are where
-    the latter stand."""
+    """How to boot the kernel with the options ``add`` and without ``drop``. ``places`` are the
+    places of the latter."""
     command = _command(boot, add, drop)
     if command is not None:
         return f"run `{command}` and reboot"
@@ -41,16 +41,16 @@ def change(
     if boot.distribution == "nixos":
         place = there = "boot.kernelParams"
         add, drop = [f'"{word}"' for word in add], [f'"{word}"' for word in drop]
-    deeds = []
+    edits = []
     if drop:
-        deeds.append(f"take {' and '.join(drop)} out of {there}")
+        edits.append(f"remove {' and '.join(drop)} from {there}")
     if add:
-        deeds.append(f"add {' and '.join(add)} to {place}")
-    return f"{', '.join(deeds)}{_then(tool)}"
+        edits.append(f"add {' and '.join(add)} to {place}")
+    return f"{', '.join(edits)}{_then(tool)}"
 
 
-def apply(boot: Boot, option: KernelOption) -> str:
-    """What makes an option count that stands in one of the boot loader's files."""
+def apply_written(boot: Boot, option: KernelOption) -> str:
+    """How to apply an option that is already in one of the boot loader's files."""
     command = _command(boot, (option.text,), ())
     if command is not None and "/loader/entries/" not in option.file:
         return f"run `{command}` and reboot"
@@ -58,37 +58,39 @@ def apply(boot: Boot, option: KernelOption) -> str:
     return _then(tool).removeprefix(", ").removeprefix(" and ")
 
 
-def change_on(
+def change_options_on(
     readiness: Readiness,
     drop: Sequence[KernelOption],
     written: Sequence[KernelOption],
     add: Sequence[str] = (),
 ) -> str:
-    """How the options in ``drop`` go from the command line; ``written`` are those in the boot
-    loader's own files. Where the files do not have them, they only have to be followed. A command
-    of the host needs no file."""
+    """How to remove the options in ``drop`` from the command line. ``written`` are those of them
+    in the boot loader's own files; options that no file has only need the files to be applied. A
+    command of the host needs no file."""
     boot, settings = readiness.boot, readiness.settings
     texts = list(dict.fromkeys(option.text for option in drop))
     by_command = _command(boot, add, texts) is not None
-    unclear = any("$" in option.text for option in settings.written)  # a shell's, not expanded
+    unclear = any(
+        "$" in option.text for option in settings.written
+    )  # a shell variable, not expanded
     if by_command or written or unclear or not settings.files:
-        return change(boot, add, texts, [option.place for option in written])
+        return change_options(boot, add, texts, [option.place for option in written])
     files = " and ".join(settings.files[:2]) + (" and others" if settings.files[2:] else "")
     lacks = f"{files} {'does' if len(settings.files) == 1 else 'do'} not have"
     if add:
-        return f"{change(boot, add)}; {lacks} {' and '.join(texts)}"
+        return f"{change_options(boot, add)}; {lacks} {' and '.join(texts)}"
     follow = _then(_place(boot)[1]).removeprefix(", ").removeprefix(" and ")
     return (
-        f"take {' and '.join(texts)} off the kernel's command line: {lacks} "
+        f"remove {' and '.join(texts)} from the kernel command line: {lacks} "
         f"{'it' if len(texts) == 1 else 'them'}, so {follow}"
     )
 
 
-def lift(found: Sequence[Setting], readiness: Readiness) -> str:
-    """What takes back settings that keep vfio-pci from being loaded; other modules that they
-    name stay named."""
-    deeds = [
-        f"take `{rule.text}` out of {rule.place}" for rule in found if isinstance(rule, ModuleRule)
+def remove_settings(found: Sequence[Setting], readiness: Readiness) -> str:
+    """How to remove settings that keep vfio-pci from being loaded. Other modules in their lists
+    stay."""
+    edits = [
+        f"remove `{rule.text}` from {rule.place}" for rule in found if isinstance(rule, ModuleRule)
     ]
     options = [option for option in found if isinstance(option, KernelOption)]
     if options:
@@ -96,8 +98,8 @@ def lift(found: Sequence[Setting], readiness: Readiness) -> str:
         written = [option for option in readiness.settings.written if option.text in texts]
         rest = [without(option, VFIO) for option in options]
         add = list(dict.fromkeys(text for text in rest if text))
-        deeds.append(change_on(readiness, options, written, add))
-    return "; ".join(deeds)
+        edits.append(change_options_on(readiness, options, written, add))
+    return "; ".join(edits)
 
 
 def _then(tool: str | None) -> str:
@@ -105,7 +107,7 @@ def _then(tool: str | None) -> str:
 
 
 def _command(boot: Boot, add: Sequence[str], drop: Sequence[str]) -> str | None:
-    """The command that changes the options by itself, where the host has one."""
+    """The command that changes and applies the options, if the host has one."""
     if boot.distribution == "ostree":
         words = [f"--append-if-missing={word}" for word in add]
         words += [f"--delete-if-present={word}" for word in drop]
@@ -122,7 +124,7 @@ def _command(boot: Boot, add: Sequence[str], drop: Sequence[str]) -> str | None:
 
 
 def _place(boot: Boot) -> tuple[str, str | None]:
-    """Where a person writes an option, and what takes it over from there."""
+    """Where an option is written, and the command that applies it."""
     if boot.distribution == "nixos":
         return "boot.kernelParams", "nixos-rebuild boot"
     find = {
@@ -132,7 +134,7 @@ def _place(boot: Boot) -> tuple[str, str | None]:
 
 
 def _general(_: Boot) -> tuple[str, str | None]:
-    return "the kernel's command line in the boot loader's settings", None
+    return "the kernel command line in the boot loader's settings", None
 
 
 def _grub(boot: Boot) -> tuple[str, str | None]:
@@ -168,8 +170,8 @@ def _refind(boot: Boot) -> tuple[str, str | None]:
 
 
 def module_at_boot(name: str, boot: Boot) -> str:
-    """How a module is loaded now and at each start: modules-load.d(5), which NixOS writes."""
+    """How to load a module now and at each boot: modules-load.d(5), which NixOS generates."""
     if boot.distribution == "nixos":
         return f'add "{name}" to boot.kernelModules and run `nixos-rebuild switch`'
     word, file = shlex.quote(name), shlex.quote(f"/etc/modules-load.d/{name}.conf")
-    return f"`modprobe {word}`, and at each start: `echo {word} > {file}`"
+    return f"`modprobe {word}`, and for each boot: `echo {word} > {file}`"

@@ -1,4 +1,4 @@
-"""What a domain has to have so that its card works in it, and what it may do now."""
+"""Whether a domain is set up for its card, and what can be done to it now."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ from tui.rules import driver_gates
 from tui.rules.check_input import CheckInput
 
 GUEST_DRIVER = (465,)
-"""From here on NVIDIA's driver works in a guest as it is; before, it gives up (code 43) where
-it sees that it is in one."""
+"""Since this version NVIDIA's driver works in any guest. Before, it fails (code 43) if it detects a
+hypervisor."""
 
-FROM: dict[GuestAction, tuple[str, ...]] = {
+NO_GUEST = ("the guest for the card is not known",
+            "press w to choose the guest, or set guest in the configuration")  # fmt: skip
+"""Reason and fix of the checks that need the guest."""
+
+ALLOWED_STATES: dict[GuestAction, tuple[str, ...]] = {
     "start": ("shut off", "crashed"),
     "stop": ("running", "blocked", "in shutdown"),
     "reboot": ("running", "blocked"),
@@ -18,16 +22,16 @@ FROM: dict[GuestAction, tuple[str, ...]] = {
     "resume": ("paused",),
     "force-off": ("running", "blocked", "in shutdown", "paused", "pmsuspended", "crashed"),
 }
-"""The states from which an action leads somewhere."""
+"""The states in which an action makes sense."""
 
 
-def ready(domain: Domain, action: GuestAction) -> Check:
+def state_allows(domain: Domain, action: GuestAction) -> Check:
     """guest.state: whether the action makes sense now."""
     check, state = "guest.state", domain.state
-    if state in FROM[action]:
+    if state in ALLOWED_STATES[action]:
         return Check(check, domain.name, "pass", f"it is {state}")
     if state == "unknown":
-        return Check(check, domain.name, "unknown", "libvirt does not tell its state")
+        return Check(check, domain.name, "unknown", "libvirt does not report its state")
     fixes = {"paused": "resume it first, or force it off"}
     why = f"it is {state}{' already' if state in _ENDS.get(action, ()) else ''}"
     fix = fixes.get(state) if action != "start" else None
@@ -40,31 +44,31 @@ _ENDS: dict[GuestAction, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def may_act(fresh: CheckInput) -> Check:
-    """libvirt.reachable: it answers, and lets us act and not only look."""
+def writable(fresh: CheckInput) -> Check:
+    """libvirt.reachable: it answers, and the connection is not read-only."""
     check = "libvirt.reachable"
     if isinstance(fresh.guests, Unavailable):
         return Check(check, None, "fail", fresh.guests.reason)
     if fresh.guests.captured:
-        return Check(check, None, "pass", "its domains were captured")
+        return Check(check, None, "pass", "its domains are captured ones")
     if fresh.readonly:
-        return Check(check, None, "fail", f"{fresh.guests.uri} lets you only look",
-                     "be in the group libvirt, or run this as root")  # fmt: skip
-    return Check(check, None, "pass", f"{fresh.guests.uri} lets you act")
+        return Check(check, None, "fail", f"{fresh.guests.uri} is read-only for you",
+                     "join the group libvirt, or run this as root")  # fmt: skip
+    return Check(check, None, "pass", f"{fresh.guests.uri} accepts changes")
 
 
 def why_not(domain: Domain, action: GuestAction) -> str | None:
     """Why an action makes no sense now, in a sentence."""
-    found = ready(domain, action)
+    found = state_allows(domain, action)
     if found.verdict != "fail":
         return None
     fix = f": {found.fix}" if found.fix else ""
     return f"“{domain.name}” {found.why.removeprefix('it ')}{fix}"
 
 
-def complete(domain: Domain, gpu: Gpu) -> Check:
-    """guest.hostdevs-complete: the domain names every function that moves: without its
-    companions a card is there and its sound, or its USB port, is not."""
+def hostdevs_complete(domain: Domain, gpu: Gpu) -> Check:
+    """guest.hostdevs-complete: the domain names every function that moves. Without the companions
+    the guest lacks the card's audio or USB port."""
     check, name = "guest.hostdevs-complete", domain.name
     missing = [address for address in gpu.viability.moves if address not in domain.functions]
     if not missing:
@@ -74,9 +78,9 @@ def complete(domain: Domain, gpu: Gpu) -> Check:
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"it does not name {' '.join(missing)}",
-        f"press w, or `virsh edit {domain.word}`: <hostdev mode='subsystem' type='pci' "
+        f"press w, or `virsh edit {domain.shell_word}`: add <hostdev mode='subsystem' type='pci' "
         f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
-        f"{' and so on' if len(missing) > 1 else ''}",
+        f"{' and the others' if len(missing) > 1 else ''}",
     )  # fmt: skip
 
 
@@ -88,8 +92,8 @@ def address_xml(address: str) -> str:
 
 
 def managed(domain: Domain, gpu: Gpu) -> Check:
-    """guest.managed: with managed='yes' libvirt moves the card by itself, without a look at
-    who uses it and without an end to its waiting."""
+    """guest.managed: libvirt does not move the card. With managed='yes' it does, without checking
+    who uses the card and without a timeout."""
     check, name = "guest.managed", domain.name
     mine = [
         dev for dev in domain.hostdevs
@@ -99,22 +103,24 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
     if by_libvirt:
         return Check(
             check, name, "warn",
-            f"libvirt moves {' '.join(by_libvirt)} by itself, without looking who uses it",
-            f"`virsh edit {domain.word}`: managed='no' in its <hostdev>",
+            f"libvirt moves {' '.join(by_libvirt)} at the start without checking who uses it",
+            f"`virsh edit {domain.shell_word}`: set managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
         return Check(check, name, "unknown", "it names no function of the card")
-    return Check(check, name, "pass", "libvirt does not move the card by itself")
+    return Check(check, name, "pass", "libvirt does not move the card")
 
 
 def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
-    """r465.guest-driver: 465 or newer, where the guest's agent tells its ``version``. To hide
-    KVM from the driver is advice for older ones only."""
-    check, name, found = "r465.guest-driver", domain.name, driver_gates.number(version)
+    """r465.guest-driver: the guest's driver is 465 or newer, if its agent reports the ``version``.
+    Only older drivers need KVM to be hidden."""
+    check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
     if found is None:
-        why = why_unknown if domain.active else "the guest does not run, so it cannot be asked"
-        return Check(check, name, "unknown", why or "the guest does not tell its driver",
-                     "look in the guest: it has to be 465 or newer")  # fmt: skip
+        why = (
+            why_unknown if domain.active else "the guest is not running, so its driver is not known"
+        )
+        return Check(check, name, "unknown", why or "the guest does not report its driver",
+                     "check in the guest that it is 465 or newer")  # fmt: skip
     if found >= GUEST_DRIVER:
         return Check(check, name, "pass", f"driver {version} in the guest")
     if domain.kvm_hidden:
@@ -122,29 +128,28 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
                      "update the driver in the guest")  # fmt: skip
     return Check(
         check, name, "fail",
-        f"driver {version} in the guest is older than 465: it stops with code 43 where it sees KVM",
-        f"update the driver in the guest; until then `virsh edit {domain.word}`: <kvm><hidden "
-        "state='on'/></kvm> in <features>",
+        f"driver {version} in the guest is older than 465: it fails with code 43 if it detects KVM",
+        f"update the driver in the guest; until then `virsh edit {domain.shell_word}`: "
+        "<kvm><hidden state='on'/></kvm> in <features>",
     )  # fmt: skip
 
 
 def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
-    """guest.allowed: the guest GPU is for one guest; another may not be started with it."""
+    """guest.allowed: the guest GPU is for one guest, and no other is started with it."""
     check = "guest.allowed"
     if gpu.role != "guest":
-        return Check(check, domain.name, "pass", f"{gpu.address} is not kept for a guest")
+        return Check(check, domain.name, "pass", f"{gpu.address} is not reserved for a guest")
     if guest is None:
-        return Check(check, domain.name, "unknown", "which guest may have the card is not known",
-                     "choose it with w, or set guest in the configuration")  # fmt: skip
+        return Check(check, domain.name, "unknown", *NO_GUEST)
     if guest.uuid != domain.uuid:
         return Check(
             check, domain.name, "fail", f"the card is for “{guest.name}”",
-            "change that with w, or set guest in the configuration",
+            "press w to change that, or set guest in the configuration",
         )  # fmt: skip
     return Check(check, domain.name, "pass", "the card is for it")
 
 
-def with_cards(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
-    """The GPUs that a domain names, by any function of theirs; not those of its mdevs, which
-    stay where they are."""
+def cards_of(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:
+    """The GPUs of which a domain names any function whole. Those of its mdevs stay on their
+    driver."""
     return tuple(g for g in gpus if set(g.viability.moves) & set(domain.functions))

@@ -1,4 +1,4 @@
-"""Whether a card is free to leave, and how to stop who holds it."""
+"""Whether anything holds a card, and how to stop it."""
 
 from __future__ import annotations
 
@@ -6,25 +6,34 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tui.model import Check, Gpu, Holder, Holders, NvidiaModule, Unavailable, Unseen
+from tui.model import (
+    Check,
+    Gpu,
+    Holder,
+    Holders,
+    NvidiaModule,
+    Unavailable,
+    UninspectedProcess,
+    listed,
+)
 from tui.rules.driver_gates import never_recovers
 
 ID = "holders"
 
-LEAVES = "it leaves by itself when the swap begins"
+LEAVES = "it exits when the swap begins"
 
 NAMED = 4
-"""Holders that one sentence names."""
+"""The most holders that one sentence names."""
 
 _DESKTOPS = frozenset({
     "Hyprland", "Xorg", "Xwayland", "cosmic-comp", "gamescope", "gdm3", "gnome-shell",
     "kwin_wayland", "kwin_x11", "labwc", "lightdm", "mutter", "niri", "river", "sddm", "sway",
     "wayfire", "weston",
 })  # fmt: skip
-"""Display servers and managers. The kernel cuts names at 15 characters; these are shorter."""
+"""Display servers and managers. All are shorter than 15 characters, where the kernel cuts."""
 
 _SOUND = frozenset({"pipewire", "wireplumber", "pulseaudio"})
-"""What a socket unit would start again."""
+"""Sound servers that a socket unit would start again."""
 
 
 def check(
@@ -32,89 +41,85 @@ def check(
     moves: Sequence[str],
     reading: Holders | Unavailable,
     module: NvidiaModule | None = None,
-    owner: str = "",
+    guest: str | None = None,
 ) -> Check:
-    """Whether nothing keeps the functions ``moves`` of the GPU at ``address``. A guest that
-    is its ``owner`` has it rightly."""
-    if owner.startswith("guest:"):
-        return Check(ID, address, "pass", f"in use by its guest {owner.removeprefix('guest:')}")
+    """holders: nothing keeps the functions ``moves`` of the GPU at ``address``. ``guest`` is the
+    guest that has the card, which is no fault."""
+    if guest is not None:
+        return Check(ID, address, "pass", f"in use by its guest {guest}")
     if isinstance(reading, Unavailable):
         return Check(ID, address, "unknown", reading.reason)
     found = reading.of(moves)
     own = tuple(holder for holder in found if not holder.shared and not holder.ours)
     if own:
-        return Check(ID, address, "fail", f"in use by {names(own)}", _fixes(own))
-    unclear = doubt(reading)
+        return Check(ID, address, "fail", f"in use by {describe_holders(own)}", _fixes(own))
+    unclear = why_incomplete(reading)
     if unclear is not None:
         return Check(ID, address, "unknown", *unclear)
     shared = tuple(holder for holder in found if holder.shared and not holder.ours)
     if shared:
-        return _of_all_cards(address, shared, module)
+        return _shared_nodes(address, shared, module)
     return _free(address, tuple(holder for holder in found if holder.ours))
 
 
-def doubt(reading: Holders) -> tuple[str, str | None] | None:
-    """Why there may be other holders, and what to do about that; ``None`` where there can be
-    none."""
+def why_incomplete(reading: Holders) -> tuple[str, str | None] | None:
+    """Why there may be more holders than these, and what to do about that; ``None`` if there
+    cannot be any."""
     if reading.complete:
         return None
-    odd = [process for process in reading.named if process.why is not None]
-    others = tuple(process for process in reading.named if process.why is None)
-    count = reading.unseen - len(odd)
-    whys = [reading.blind] if reading.blind else []
-    fixes = [reading.fix] if reading.blind else []
+    odd = [process for process in reading.examples if process.why is not None]
+    others = tuple(process for process in reading.examples if process.why is None)
+    count = reading.uninspected - len(odd)
+    whys = [reading.unlisted_reason] if reading.unlisted_reason else []
+    fixes = [reading.fix] if reading.unlisted_reason else []
     if odd:
-        told = [f"{each.name} ({each.pid}) could not be looked into: it {each.why}" for each in odd]
-        whys.append(_first(told))
-        fixes.append(f"end {_first([str(process.pid) for process in odd])}, or what it waits for")
+        silent = [f"{each.name} ({each.pid}) could not be inspected: it {each.why}" for each in odd]
+        whys.append(listed(silent, NAMED))
+        pids = listed([str(process.pid) for process in odd], NAMED)
+        fixes.append(f"end {pids}, or what it waits for")
     if count > 0:
         plural = "processes" if count > 1 else "process"
-        whys.append(f"{count} {plural} of other users could not be looked into{_who(others)}")
+        whys.append(f"{count} {plural} of other users could not be inspected{_such_as(others)}")
         fixes.append(reading.fix or "run this as root")
     return "; ".join(whys), "; ".join(dict.fromkeys(fix for fix in fixes if fix)) or None
 
 
-def _who(others: tuple[Unseen, ...]) -> str:
+def _such_as(others: tuple[UninspectedProcess, ...]) -> str:
     known = [f"{process.name} ({process.pid})" for process in others]
     return f", such as {', '.join(known[:NAMED])}" if known else ""
 
 
-def _first(words: list[str]) -> str:
-    """As many of these as one sentence names."""
-    more = len(words) - NAMED
-    return ", ".join(words[:NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
 def with_processes(reading: Holders, gpu: Gpu) -> Holders:
-    """The holders with those processes that only the card's driver tells of: it lists who
-    draws or computes, also to users who may not look into others' processes."""
+    """The holders, with the processes that only the card's driver lists. It lists them even to
+    users who may not inspect other users' processes."""
     known = {holder.pid for holder in reading.holders}
-    listed = gpu.reading.processes if gpu.reading is not None else None
+    processes = gpu.reading.processes if gpu.reading is not None else None
     more = tuple(
-        Holder(gpu.address, process.pid, process.name, f"{process.what}, by the driver's list")
-        for process in listed or ()
+        Holder(gpu.address, process.pid, process.name, f"{process.what}, listed by the driver")
+        for process in processes or ()
         if process.pid is not None and process.pid not in known
     )
     return replace(reading, holders=reading.holders + more)
 
 
 def how_to_stop(holder: Holder) -> str:
-    """What ends the holder's hold, as a command or a short sentence."""
-    return _by_its_unit(holder) or f"close {holder.name}, or kill {holder.pid}"
+    """How to end the holder's hold, as a command or a short sentence."""
+    return _without_closing(holder) or f"close {holder.name}, or kill {holder.pid}"
 
 
 def _fixes(found: Sequence[Holder]) -> str:
-    """What ends the holds of as many as one sentence names; those that are closed together."""
-    closed = {holder.pid: holder.name for holder in found if _by_its_unit(holder) is None}
-    names, pids = dict.fromkeys(closed.values()), [str(pid) for pid in closed]
-    together = f"close {_first([*names])}, or kill {' '.join(pids[:NAMED])}"
-    fixes = [*dict.fromkeys(_by_its_unit(holder) or together for holder in found)]
+    """How to end the holds, for as many as one sentence names. Plain processes are closed
+    together."""
+    closed = {holder.pid: holder.name for holder in found if _without_closing(holder) is None}
+    names, pids = list(dict.fromkeys(closed.values())), [str(pid) for pid in closed]
+    together = f"close {listed(names, NAMED)}, or kill {' '.join(pids[:NAMED])}"
+    fixes = [*dict.fromkeys(_without_closing(holder) or together for holder in found)]
     more = len(fixes) - NAMED
     return "; ".join(fixes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def _by_its_unit(holder: Holder) -> str | None:
-    """What ends it without closing the process by hand; ``None`` where nothing else does."""
+def _without_closing(holder: Holder) -> str | None:
+    """How to end it other than by closing the process; ``None`` if there is no other way."""
     if holder.ours:
         return LEAVES
     if holder.pid is None:
@@ -130,9 +135,9 @@ def _by_its_unit(holder: Holder) -> str | None:
     return None
 
 
-def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
-    """What these have belongs to all cards on the driver: it may be this one that they use."""
-    why = f"may be in use by {names(shared)}, through nodes of all NVIDIA cards"
+def _shared_nodes(address: str, shared: tuple[Holder, ...], module: NvidiaModule | None) -> Check:
+    """The check for holders of nodes that all cards on the driver share."""
+    why = f"may be in use by {describe_holders(shared)}, through nodes shared by all NVIDIA cards"
     fixes = _fixes(shared)
     verdict = never_recovers(module)
     if verdict is None:
@@ -143,24 +148,24 @@ def _of_all_cards(address: str, shared: tuple[Holder, ...], module: NvidiaModule
 def _free(address: str, readers: tuple[Holder, ...]) -> Check:
     if not readers:
         return Check(ID, address, "pass", "no process uses it")
-    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
-    return Check(ID, address, "pass", f"only {who} has it open, and leaves when a swap begins")
+    who = listed(list(dict.fromkeys(describe_reader(holder) for holder in readers)), NAMED)
+    return Check(ID, address, "pass", f"only {who} has it open, and exits when a swap begins")
 
 
-def reader(holder: Holder) -> str:
+def describe_reader(holder: Holder) -> str:
     """A process of ours that reads the card, in words."""
-    return f"vfiotop's own reader {holder.pid} of {holder.user or 'somebody'}"
+    return f"vfiotop's own reader {holder.pid} of {holder.user or 'an unknown user'}"
 
 
-def stays(readers: Sequence[Holder]) -> str:
-    """What to say of readers of ours that did not leave in time."""
-    who = _first(list(dict.fromkeys(reader(holder) for holder in readers)))
+def readers_still_there(readers: Sequence[Holder]) -> str:
+    """The message about readers of ours that did not exit in time."""
+    who = listed(list(dict.fromkeys(describe_reader(holder) for holder in readers)), NAMED)
     pids = " ".join(dict.fromkeys(str(holder.pid) for holder in readers))
-    return f"{who} has not let go of the card: quit its vfiotop, or end it with kill -9 {pids}"
+    return f"{who} has not released the card: quit its vfiotop, or end it with kill -9 {pids}"
 
 
-def names(found: tuple[Holder, ...]) -> str:
-    """The processes, each once, with what they have."""
+def describe_holders(found: tuple[Holder, ...]) -> str:
+    """The processes, each once, with what they have open."""
     held: dict[tuple[int | None, str], list[str]] = {}
     for holder in found:
         held.setdefault((holder.pid, holder.name), []).append(holder.what)
@@ -168,4 +173,4 @@ def names(found: tuple[Holder, ...]) -> str:
         f"{name} ({', '.join([*([str(pid)] if pid is not None else []), *what[:2]])})"
         for (pid, name), what in held.items()
     ]
-    return _first(words)
+    return listed(words, NAMED)

@@ -1,23 +1,23 @@
-"""What turns the IOMMU on, on a host of which it is known what was already done for it."""
+"""How to turn the IOMMU on, given what the host's settings already ask for."""
 
 from __future__ import annotations
 
 from itertools import groupby
 
 from tui.model import KernelOption, Readiness
-from tui.rules.fixes import apply, change_on, kernel_option
+from tui.rules.fixes import apply_written, change_options_on, kernel_option
 from tui.rules.kernel_settings import intel_on, iommu_off
 
 INTEL_ON = "intel_iommu=on"
 
 SOURCE = ""
-"""The entry of options that stand where all entries are made from."""
+"""The key of options that all boot entries are generated from."""
 
 
 def iommu(readiness: Readiness) -> str:
-    """How the IOMMU is turned on: Intel's needs the option unless the kernel was built to do
-    without, AMD's is on where the firmware has it (kernel-parameters.txt). An option that keeps
-    it off comes first."""
+    """How to turn the IOMMU on. Intel's needs an option, unless the kernel was built without that
+    need; AMD's is on if the firmware enables it (kernel-parameters.txt). Options that keep it off
+    must go first."""
     running = iommu_off(readiness.settings.running or (), readiness.cpu)
     written = _written_off(readiness)
     if running or (written and readiness.settings.running is None):
@@ -27,7 +27,7 @@ def iommu(readiness: Readiness) -> str:
 
 
 def _written_off(readiness: Readiness) -> tuple[KernelOption, ...]:
-    """Options in the boot loader's files that keep it off, of each command line there."""
+    """The options in the boot loader's files that keep it off, from every command line there."""
     lines = groupby(readiness.settings.written, key=lambda option: option.place)
     off = (iommu_off(tuple(line), readiness.cpu) for _, line in lines)
     return tuple(option for found in off for option in found)
@@ -39,30 +39,30 @@ def _without(
     settings = readiness.settings
     intels = readiness.cpu == "intel" or any(o.name == "intel_iommu" for o in found)
     asked = any(intel_on([option]) for option in (*settings.in_force, *settings.written))
-    return change_on(readiness, found, written, [INTEL_ON] if intels and not asked else [])
+    return change_options_on(readiness, found, written, [INTEL_ON] if intels and not asked else [])
 
 
 def _with(readiness: Readiness) -> str:
     if readiness.cpu == "amd":
-        return "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it by itself"
+        return "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it automatically"
     settings = readiness.settings
     firmware = f"turn on VT-d{'' if readiness.cpu else ' or AMD-Vi'} in the firmware"
     runs = intel_on(settings.running or ())
     if runs is not None:
-        return f"{firmware}: {runs.text} is on the kernel's command line already"
-    stands = _at_next_start(readiness)
-    if stands is not None:
+        return f"{firmware}: {runs.text} is already on the kernel command line"
+    present = _at_next_boot(readiness)
+    if present is not None:
         return (
-            f"{apply(readiness.boot, stands)}: {stands.text} is in {stands.place}, and the kernel "
-            f"was started without it; if that does not do, {firmware}"
+            f"{apply_written(readiness.boot, present)}: {present.text} is in {present.place}, "
+            f"and the kernel was started without it; if that is not enough, {firmware}"
         )
     option = kernel_option(INTEL_ON, readiness.boot)
     return f"{firmware}; {'' if readiness.cpu else 'on Intel '}then {option}"
 
 
-def _at_next_start(readiness: Readiness) -> KernelOption | None:
-    """The option that asks for Intel's IOMMU, where the files have it for every boot entry:
-    which of them boots is not known. In rEFInd's file it is the first."""
+def _at_next_boot(readiness: Readiness) -> KernelOption | None:
+    """The option that asks for Intel's IOMMU, if the files have it for every boot entry, since we
+    do not know which one boots. rEFInd boots the first in its file."""
     entries: dict[str, list[KernelOption]] = {}
     for option in readiness.settings.written:
         entries.setdefault(_entry(option), []).append(option)
@@ -74,7 +74,7 @@ def _at_next_start(readiness: Readiness) -> KernelOption | None:
 
 
 def _entry(option: KernelOption) -> str:
-    """What tells the command line that an option is in from others."""
+    """A key for the command line that an option belongs to."""
     if "/loader/entries/" in option.file:
         return option.file
     several = option.file.endswith(("/limine.conf", "/refind_linux.conf"))

@@ -1,8 +1,8 @@
-"""What can be done where an IOMMU group has more in it than the card.
+"""What to do if an IOMMU group has more in it than the card.
 
-A group is what the hardware cannot keep apart: below a port without ACS (Access Control
-Services), devices reach each other without the IOMMU seeing it (kernel:
-Documentation/driver-api/vfio.rst, drivers/iommu/iommu.c).
+A group is what the hardware cannot isolate: below a port without ACS (Access Control Services),
+devices reach each other without passing the IOMMU (kernel: Documentation/driver-api/vfio.rst,
+drivers/iommu/iommu.c).
 """
 
 from __future__ import annotations
@@ -10,61 +10,71 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from tui.model import HostDev, HostFacts, Inventory, PciFunction
+from tui.model import (
+    MULTIMEDIA_CLASS,
+    NETWORK_CLASS,
+    NVIDIA,
+    STORAGE_CLASS,
+    USB_CLASS,
+    HostDev,
+    HostFacts,
+    Inventory,
+    PciFunction,
+    bus_of,
+)
 from tui.rules.brand import is_system
-from tui.rules.family import NVIDIA, nvidia_model
+from tui.rules.family import nvidia_model
 
 IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
-UNREADABLE = "run vfiotop as root; if it is, see what the kernel's log tells of this device"
+UNREADABLE = "run vfiotop as root; if it is already, check the kernel log for this device"
 
-OVERRIDE = "An ACS override isolates nothing: the guest can reach its neighbours"
-"""What pcie_acs_override= of a patched kernel comes to: the kernel then trusts an isolation that
-the hardware does not give."""
+OVERRIDE = "An ACS override isolates nothing: the guest reaches its neighbours"
+"""Why we do not advise pcie_acs_override= of patched kernels: the kernel then assumes an isolation
+that the hardware does not provide."""
 
-_OF_USE = ("01", "02", "04", "0700", "0c03")
-"""Classes of devices that a guest can use as well as the host: disks, networks, sound, serial
-ports, USB."""
+_USEFUL = (STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS, "0700", USB_CLASS)
+"""Classes of devices that a guest can use: disks, networks, sound, serial ports, USB."""
 
 INTEL, AMD = "8086", "1022"
-"""Makers of processors and chipsets; AMD's graphics cards are 1002's."""
+"""PCI vendor ids of processors and chipsets. AMD's graphics cards have 1002."""
 
 ON_BOARD = "00"
-"""The bus of what is part of the processor or the chipset."""
+"""The bus of functions that are part of the processor or the chipset."""
 
 _OF_A_SERVER = ("1a03", "19e5")
-"""Makers of the graphics that servers are managed by: ASPEED, HiSilicon."""
+"""PCI vendor ids of graphics in server management controllers: ASPEED, HiSilicon."""
 
 _MATROX, _G200E = "102b", re.compile(r"052[24]|053[0-9a-f]")
-"""Matrox's for the same; others of theirs are cards (drivers/gpu/drm/mgag200)."""
+"""Matrox's graphics for servers; its other devices are cards (drivers/gpu/drm/mgag200)."""
 
 _NO_SLOTS = frozenset({8, 9, 10, 11, 12, 13, 14, 30, 31, 32, 36})
-"""Types of chassis whose graphics are soldered, or modules: portables, notebooks and hand helds,
-the docking station that one is in, all-in-ones, tablets and their like, sticks."""
+"""Chassis types with soldered graphics or graphics modules: portables, notebooks, handhelds, their
+docking stations, all-in-ones, tablets, convertibles, sticks."""
 
 _MODULE = re.compile(r"\b(?:SXM\d?|OAM|Embedded)\b")
-"""Names of what is put into a socket of its own, or soldered."""
+"""Names of modules with a socket of their own, and of soldered graphics."""
 
-NOWHERE = HostFacts("unknown", "unknown")
-"""A host of which nothing is known."""
+UNKNOWN_HOST = HostFacts("unknown", "unknown")
+"""Stands for a host whose facts are not known."""
 
 
-def ways_out(
+def group_fix(
     gpu: PciFunction,
     blocking: Sequence[PciFunction],
     inventory: Inventory,
     named: Mapping[str, HostDev],
-    facts: HostFacts = NOWHERE,
+    facts: HostFacts = UNKNOWN_HOST,
 ) -> str:
-    """What frees the group of ``gpu`` from the functions that block it, in two sentences at most.
-    ``named`` are those that the card's guest takes already, by address."""
+    """How to free the group of ``gpu`` from the functions in ``blocking``, in at most two
+    sentences. ``named`` are those of them that the card's guest takes already, by address."""
     taken = [named[f.address] for f in blocking if f.address in named]
     if len(taken) == len(blocking):
         return _by_its_guest(taken)
-    slot = another_slot(gpu, inventory.functions, facts)
+    slot = slot_advice(gpu, inventory.functions, facts)
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
-        "intel": "ACS in the firmware, if it has that",
+        "intel": "ACS in the firmware, if available",
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
     first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
@@ -75,9 +85,8 @@ def ways_out(
 
 
 def _by_its_guest(taken: Sequence[HostDev]) -> str:
-    """What is left to do where the card's guest takes all that blocks its group. What libvirt
-    moves at its start (managed='yes') has to be moved by nobody else, and of QEMU's command line
-    libvirt knows nothing."""
+    """What remains to be done if the card's guest takes everything that blocks the group. libvirt
+    moves managed='yes' devices at the start; it does not know of QEMU's command line."""
     unmoved = [dev for dev in taken if not dev.managed]
     them = "it" if len(unmoved or taken) == 1 else "them"
     if not unmoved:
@@ -90,12 +99,12 @@ def _by_its_guest(taken: Sequence[HostDev]) -> str:
 
 
 def detach(address: str) -> str:
-    """The command by which libvirt takes a function from its driver for a guest."""
+    """The command that binds a function to vfio-pci through libvirt."""
     return f"`virsh nodedev-detach {_node(address)}`"
 
 
-def attach_again(address: str) -> str:
-    """The command by which libvirt gives it back to its driver."""
+def reattach(address: str) -> str:
+    """The command that returns a function to its driver through libvirt."""
     return f"`virsh nodedev-reattach {_node(address)}`"
 
 
@@ -103,45 +112,45 @@ def _node(address: str) -> str:
     return f"pci_{address.replace(':', '_').replace('.', '_')}"
 
 
-def without_group(
-    function: PciFunction, beside: Iterable[PciFunction] = (), facts: HostFacts = NOWHERE
+def missing_group_fix(
+    function: PciFunction, functions: Iterable[PciFunction] = (), facts: HostFacts = UNKNOWN_HOST
 ) -> str:
-    """What gets a group for a function where others have theirs, so that the IOMMU is on
+    """How to get a group for a function that has none while the IOMMU is on
     (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
-    slot = another_slot(function, beside, facts)
+    slot = slot_advice(function, functions, facts)
     if slot is not None:
-        return f"{slot}; or turn off VMD in the firmware, if it is behind that"
-    if _bus(function) == ON_BOARD and function.vendor == INTEL:
+        return f"{slot}; or turn off VMD in the firmware, if the device is behind it"
+    if bus_of(function.address) == ON_BOARD and function.vendor == INTEL:
         return (
-            "take igfx_off out of intel_iommu= on the kernel's command line, if it is there: it "
-            "leaves the processor's graphics out"
+            "remove igfx_off from intel_iommu= on the kernel command line, if it is there: it "
+            "exempts the processor's graphics"
         )
-    return "see what the kernel's log says of it: `dmesg | grep -i iommu`"
+    return "check the kernel log: `dmesg | grep -i iommu`"
 
 
-def another_slot(
-    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts
+def slot_advice(
+    function: PciFunction, functions: Iterable[PciFunction], facts: HostFacts
 ) -> str | None:
-    """The advice to move a device; ``None`` where it cannot be moved."""
-    there = in_slot(function, beside, facts)
-    if there is None:
+    """The advice to try another slot; ``None`` if the device cannot be moved."""
+    movable = can_change_slot(function, functions, facts)
+    if movable is None:
         return "try another slot, if it is in one"
-    return "try another slot" if there else None
+    return "try another slot" if movable else None
 
 
-def in_slot(
-    function: PciFunction, beside: Iterable[PciFunction], facts: HostFacts = NOWHERE
+def can_change_slot(
+    function: PciFunction, functions: Iterable[PciFunction], facts: HostFacts = UNKNOWN_HOST
 ) -> bool | None:
-    """Whether a device can be put into another slot; ``None`` where that is not known.
+    """Whether a device can be put into another slot; ``None`` if that is not known.
 
-    ``beside`` are functions of the host, among them all of the device's own slot: an APU's
-    graphics, which may be on any bus, have parts of the processor there.
+    ``functions`` are functions of the host, including all of the device's own slot. An APU's
+    graphics may be on any bus, but share their slot with parts of the processor.
     """
     slot = f"{function.slot}."
-    parts = [function, *(f for f in beside if f.address[: len(slot)] == slot)]
+    parts = [function, *(f for f in functions if f.address[: len(slot)] == slot)]
     cards = [f for f in parts if f.is_gpu]
     if (
-        _bus(function) == ON_BOARD
+        bus_of(function.address) == ON_BOARD
         or facts.chassis in _NO_SLOTS
         or any(f.vendor == AMD for f in parts)
         or any(_fixed(f) for f in cards)
@@ -152,7 +161,7 @@ def in_slot(
 
 
 def _fixed(gpu: PciFunction) -> bool:
-    """Whether graphics are known to be no card that is in a slot."""
+    """Whether graphics are known not to be a card in a slot."""
     if gpu.vendor == _MATROX:
         return _G200E.fullmatch(gpu.device) is not None
     if gpu.vendor != NVIDIA:
@@ -162,14 +171,10 @@ def _fixed(gpu: PciFunction) -> bool:
 
 
 def _spare(blocking: Sequence[PciFunction]) -> str:
-    """How the host does without what blocks the group, which helps where it spares all of it."""
-    of_use = all(f.class_code.startswith(_OF_USE) for f in blocking)
+    """How the host gives up everything that blocks the group, if it can."""
+    useful = all(f.class_code.startswith(_USEFUL) for f in blocking)
     if len(blocking) == 1:
-        deed = "give it to the guest" if of_use else "unbind its driver"
-        return f"{deed}, if the host can spare it"
-    deed = "give the guest these" if of_use else "unbind all of these"
-    return f"{deed}, if the host can spare them"
-
-
-def _bus(function: PciFunction) -> str:
-    return function.address.split(":")[1] if function.address.count(":") == 2 else ""
+        way = "give it to the guest" if useful else "unbind its driver"
+        return f"{way}, if the host can spare it"
+    way = "give them to the guest" if useful else "unbind their drivers"
+    return f"{way}, if the host can spare them"

@@ -1,5 +1,7 @@
-"""What the kernel's command line and modprobe.d say against passthrough, and what they already
-ask for. The last of several options counts where the kernel lets a later one take it back."""
+"""What the kernel command line and modprobe.d say about passthrough.
+
+Of several options the last counts, if the kernel lets a later one revoke an earlier one.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +16,19 @@ Cpu = Literal["intel", "amd"] | None
 Setting = KernelOption | ModuleRule
 
 VFIO = frozenset({"vfio_pci", "vfio_pci_core", "vfio", "vfio_iommu_type1", "vfio_virqfd"})
-"""The modules without which no card is lent."""
+"""The modules that passthrough needs."""
 
 _NOTHING = re.compile(
     r"(?:(?:(?:/usr)?/bin/)?env\s+)?(?:(?:/usr)?/bin/)?(?:true|false)|:|exit(?:\s+[0-9]+)?"
 )
-"""Commands that load nothing."""
+"""Commands that load no module."""
 
 _COMMENT = re.compile(r"(?:^|\s)#.*")
 _THEN = re.compile(r"\s*(?:;|&&|\|\|)\s*")
 
 
-def says(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
-    """Each part between commas of each option of that name."""
+def option_values(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption, str]]:
+    """Each comma-separated part of each option of that name."""
     return [
         (option, part)
         for option in options
@@ -36,10 +38,10 @@ def says(options: Iterable[KernelOption], name: str) -> list[tuple[KernelOption,
 
 
 def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOption | None:
-    """The last option of that name with one of the ``parts``, where that one is the first of
-    them; the others take it back. The kernel compares beginnings (drivers/iommu)."""
+    """The last option of that name that has one of the ``parts``, if that is the first of them;
+    the others revoke it. The kernel compares prefixes (drivers/iommu)."""
     last = None
-    for option, part in says(options, name):
+    for option, part in option_values(options, name):
         found = next((each for each in parts if part.startswith(each)), None)
         if found is not None:
             last = option if found == parts[0] else None
@@ -47,25 +49,27 @@ def _last(options: Iterable[KernelOption], name: str, *parts: str) -> KernelOpti
 
 
 def iommu_off(options: Sequence[KernelOption], cpu: Cpu) -> tuple[KernelOption, ...]:
-    """The options that keep the IOMMU off (kernel-parameters.txt). ``amd_iommu`` and ``iommu``
-    know nothing that takes ``off`` back."""
-    found = [option for option, part in says(options, "iommu") if part.startswith("off")]
+    """The options that keep the IOMMU off (kernel-parameters.txt). Nothing in ``amd_iommu`` and
+    ``iommu`` revokes ``off``."""
+    found = [option for option, part in option_values(options, "iommu") if part.startswith("off")]
     if cpu != "intel":
-        found += [option for option, part in says(options, "amd_iommu") if part.startswith("off")]
+        found += [
+            option for option, part in option_values(options, "amd_iommu") if part.startswith("off")
+        ]
     if cpu != "amd" and (intel := _last(options, "intel_iommu", "off", "on")) is not None:
         found.append(intel)
     if (acpi := _last(options, "acpi", "off", "force", "on")) is not None:
-        found.append(acpi)  # the firmware's tables tell where the IOMMU is
+        found.append(acpi)  # the kernel finds the IOMMU in ACPI tables
     return tuple(dict.fromkeys(found))
 
 
 def intel_on(options: Sequence[KernelOption]) -> KernelOption | None:
-    """The option that asks for Intel's IOMMU."""
+    """The option that turns Intel's IOMMU on."""
     return _last(options, "intel_iommu", "on", "off")
 
 
 def interrupts_off(options: Sequence[KernelOption]) -> KernelOption | None:
-    """The option that turns interrupt remapping off, without which VFIO refuses a group."""
+    """The option that turns off interrupt remapping, which VFIO requires."""
     last = None
     for option in options:
         if option.name == "nointremap":
@@ -77,7 +81,7 @@ def interrupts_off(options: Sequence[KernelOption]) -> KernelOption | None:
 
 
 def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
-    """What keeps the kernel or modprobe from loading vfio-pci at all."""
+    """The settings that keep the kernel or modprobe from loading vfio-pci at all."""
     found: list[Setting] = []
     for option in settings.in_force:
         listed = option.name == "module_blacklist" and _lists(option, VFIO)
@@ -85,21 +89,21 @@ def forbids_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
             found.append(option)
     found += [
         rule for rule in settings.modules
-        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.rest)
+        if rule.directive == "install" and rule.module in VFIO and _loads_nothing(rule.arguments)
     ]  # fmt: skip
     return tuple(found)
 
 
 def _loads_nothing(command: str) -> bool:
-    """Whether a shell that runs the command in modprobe's place loads no module for certain.
-    kmod runs it with system(3), and leaves out a rule without one (libkmod-config.c)."""
+    """Whether an install command certainly loads no module. kmod runs it with system(3), and
+    ignores a rule without a command (libkmod-config.c)."""
     parts = _THEN.split(_COMMENT.sub("", command).strip())
     return bool(command.strip()) and all(not part or _NOTHING.fullmatch(part) for part in parts)
 
 
-def skips_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
-    """What keeps vfio-pci from being loaded by itself: it can still be loaded by its name, but
-    not by libvirt, which heeds blacklists (``modprobe -b``)."""
+def blacklists_vfio(settings: KernelSettings) -> tuple[Setting, ...]:
+    """The settings that blacklist vfio-pci. It can still be loaded by name, but not
+    automatically, and not by libvirt, which uses ``modprobe -b``."""
     name = frozenset({"vfio_pci"})
     found: list[Setting] = [
         option for option in settings.in_force
@@ -115,7 +119,7 @@ def _lists(option: KernelOption, modules: frozenset[str]) -> bool:
 
 
 def without(option: KernelOption, modules: frozenset[str]) -> str | None:
-    """The option with none of the ``modules`` in its list; None where nothing is left."""
+    """The option without the ``modules`` in its list; ``None`` if nothing is left."""
     left = [
         name for name in (option.value or "").split(",")
         if name and name.replace("-", "_") not in modules
@@ -125,8 +129,8 @@ def without(option: KernelOption, modules: frozenset[str]) -> str | None:
 
 
 def parameter(settings: KernelSettings, module: str, name: str) -> Setting | None:
-    """Where a module gets a parameter from: the last of the command line, which goes before
-    modprobe.d, else the last of modprobe.d (kmod: libkmod-config.c)."""
+    """The setting that gives a module a parameter: the last on the command line, which overrides
+    modprobe.d, else the last in modprobe.d (kmod: libkmod-config.c)."""
     given = [o for o in settings.in_force if o.name == f"{module}.{name}"]
     rules = [
         rule for rule in settings.modules
@@ -137,12 +141,12 @@ def parameter(settings: KernelSettings, module: str, name: str) -> Setting | Non
 
 
 def value_in(setting: Setting, name: str) -> str | None:
-    """The value that a setting gives to a parameter; a flag's is ``1``."""
+    """The value of a parameter in a setting; ``1`` for a bare flag."""
     if isinstance(setting, KernelOption):
         return "1" if setting.value is None else setting.value
     values = [
         value if equals else "1"
-        for word in setting.rest.split()
+        for word in setting.arguments.split()
         for key, equals, value in [word.partition("=")]
         if key.replace("-", "_") == name
     ]
@@ -150,10 +154,10 @@ def value_in(setting: Setting, name: str) -> str | None:
 
 
 def is_true(value: str | None) -> bool:
-    """A flag as the kernel reads it (lib/kstrtox.c: kstrtobool)."""
+    """Whether the kernel takes a flag's value for true (lib/kstrtox.c: kstrtobool)."""
     return value is not None and value.lower().startswith(("1", "y", "t", "on"))
 
 
-def placed(settings: Iterable[Setting]) -> str:
-    """Settings with where they stand."""
+def with_places(settings: Iterable[Setting]) -> str:
+    """Settings with their places."""
     return ", ".join(f"{each.text} ({each.place})" for each in settings)

@@ -1,8 +1,8 @@
-"""Where a libvirt URI leads (https://libvirt.org/uri.html, remote.html).
+"""What a libvirt URI connects to (https://libvirt.org/uri.html, remote.html).
 
-Some transports run a program, some leave the machine, and a parameter can put any socket in
-the place of the daemon's. Root takes none of them: only the URIs in ``LOCAL``, to the letter,
-since libvirt and Python do not parse every URI alike.
+Some transports run a program, some connect to another machine, and a parameter can replace the
+daemon's socket by any other. As root we accept none of these, only the exact URIs in ``LOCAL``:
+libvirt and Python do not parse every URI in the same way.
 """
 
 from __future__ import annotations
@@ -10,36 +10,35 @@ from __future__ import annotations
 from urllib.parse import parse_qs, urlsplit
 
 SYSTEM = "qemu:///system"
-"""The libvirt that knows which guests of this machine have its devices; the default."""
+"""The libvirt that knows which guests have the devices of this machine; the default."""
 
 SYSTEM_BY_SOCKET = "qemu+unix:///system"
-"""The same, with its transport named."""
+"""The same, with an explicit transport."""
 
 LOCAL = frozenset({
     SYSTEM, "qemu:///session", SYSTEM_BY_SOCKET, "qemu+unix:///session",
     "test:///default",
 })  # fmt: skip
-"""The daemons of this machine at the sockets that libvirt was built with, and libvirt's own
-test driver."""
+"""This machine's daemons at the sockets that libvirt was built with, and libvirt's test driver."""
 
 START = "start it with `systemctl start libvirtd` (or virtqemud)"
 JOIN = "join the group libvirt and log in again"
-"""What to do where that daemon does not run, or lets us not in."""
+"""The fixes if the daemon does not run, or refuses us."""
 
 _REMOTE = frozenset({"ssh", "libssh", "libssh2", "tcp", "tls", "ext"})
 
 
 def why_not_as_root(uri: str) -> str | None:
-    """Why root does not open ``uri``; ``None`` where it does."""
+    """Why we do not open ``uri`` as root; ``None`` if we do."""
     if uri in LOCAL:
         return None
-    where = beyond(uri) or "is not a local libvirt that vfiotop knows"
+    where = why_not_this_host(uri) or "is not a local libvirt that vfiotop knows"
     return f"{uri} {where}: root opens {', '.join(sorted(LOCAL))} only"
 
 
-def beyond(uri: str) -> str | None:
-    """What ``uri`` does beyond asking this machine's daemon, as the rest of a sentence;
-    ``None`` where it does nothing."""
+def why_not_this_host(uri: str) -> str | None:
+    """What ``uri`` does other than connect to this machine's daemon, as a predicate; ``None`` if
+    it does nothing else."""
     if uri in LOCAL:
         return None
     try:

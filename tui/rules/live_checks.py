@@ -1,5 +1,4 @@
-"""The rules of GeForce passthrough that are looked at all the time, on the last readings and
-without a closer look at the host."""
+"""The rules of GeForce passthrough that are checked all the time, on the last readings."""
 
 from __future__ import annotations
 
@@ -10,13 +9,13 @@ from tui.rules import guest_checks, r465
 from tui.rules.check_input import local_guests
 
 
-def standing(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
-    """Their checks; none where there is no GPU."""
+def live_checks(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
+    """The checks of these rules; none without a GPU."""
     return tuple(_checks(view, guests)) if view.gpus else ()
 
 
 def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
-    # The one that somebody else can break at any time comes first.
+    # The rule that others can break at any time comes first.
     yield r465.one_vm(view.gpus, local_guests(guests))
     gpu = view.guest_gpu
     if gpu is not None:
@@ -24,6 +23,6 @@ def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
         yield r465.not_shared(gpu)
         yield r465.two_gpus(gpu, view)
         for guest in view.guests:
-            # A driver that is not known is told of in the panel, where the guest's readings are.
+            # An unknown driver is no failure here: the guest's panel says why it is unknown.
             if guest.driver_version is not None and gpu.guest_uuid == guest.domain.uuid:
                 yield guest_checks.driver(guest.domain, guest.driver_version)

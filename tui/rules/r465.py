@@ -1,4 +1,4 @@
-"""NVIDIA's rules of GeForce passthrough (R465), on a card and on all guests of a host."""
+"""NVIDIA's rules of GeForce passthrough (R465), for a card and for all guests of a host."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from tui.rules.holder_checks import how_to_stop
 
 ONE_VM = "r465.one-vm"
 
-MAKER = "who made the card cannot be read"
+UNKNOWN_VENDOR = "the card's vendor cannot be read"
 
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
-"""Brands that the rules are for. Professional cards are exempt."""
+"""Brands that the rules apply to. Professional cards are exempt."""
 
 UNSURE: tuple[Brand, ...] = ("unknown", "mining")
-"""Brands of which it is not known whether the rules are for them."""
+"""Brands for which it is not known whether the rules apply."""
 
 
 def restricted(gpu: Gpu) -> bool:
-    """Whether the rules of GeForce passthrough are for this card."""
+    """Whether the rules of GeForce passthrough apply to this card."""
     return gpu.nvidia is not None and gpu.nvidia.brand in CONSUMER
 
 
 def unsure(gpu: Gpu) -> bool:
-    """Whether that is not known."""
+    """Whether it is not known if the rules apply."""
     return gpu.nvidia is not None and gpu.nvidia.brand in UNSURE
 
 
@@ -39,9 +39,9 @@ def _may_be_restricted(gpu: Gpu) -> bool:
 def family(gpu: Gpu) -> Check:
     """r465.family: whether NVIDIA supports the card in a guest."""
     if "vendor" in gpu.function.unreadable:
-        return Check("r465.family", gpu.address, "unknown", MAKER)
+        return Check("r465.family", gpu.address, "unknown", UNKNOWN_VENDOR)
     if gpu.nvidia is None:
-        return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: no rule is for it")
+        return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: not restricted")
     if "device" in gpu.function.unreadable:
         return Check("r465.family", gpu.address, "unknown", "its device id cannot be read")
     verdict, why = r465_family(gpu.nvidia)
@@ -57,9 +57,9 @@ def one_vm(
     others: int = 1,
     subject: str | None = None,
 ) -> Check:
-    """r465.one-vm: at most ``others`` guests with a GeForce card run beside the one
-    whose UUID is ``coming``, over all domains, transient ones and those of any name too, and
-    over those of which libvirt does not know."""
+    """r465.one-vm: at most ``others`` guests with a GeForce card run besides the one with the UUID
+    ``coming``. All domains count, transient ones too, and so do guests that libvirt does not
+    know."""
     every = () if isinstance(guests, Unavailable) else guests.domains
     domains = [d for d in every if d.uuid != coming]
     runs = _users([gpu for gpu in gpus if restricted(gpu)], domains)
@@ -67,8 +67,8 @@ def one_vm(
         few = ", ".join(user.words for user in runs[:4])
         return Check(
             ONE_VM, subject, "fail",
-            f"{few} {'runs' if len(runs) == 1 else 'run'} with a GeForce card: NVIDIA allows "
-            "one such guest on a host",
+            f"{few} {'is' if len(runs) == 1 else 'are'} running with a GeForce card: NVIDIA allows "
+            "one such guest per host",
             f"{_ends(runs[others:][:4])} first",
         )  # fmt: skip
     if isinstance(guests, Unavailable):
@@ -79,15 +79,17 @@ def one_vm(
     if doubt is not None:
         return Check(ONE_VM, subject, "unknown", *doubt)
     if runs:
-        return Check(ONE_VM, subject, "pass", f"{runs[0].words} alone runs with a GeForce card")
-    return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest with a GeForce "
-                 "card runs")  # fmt: skip
+        return Check(
+            ONE_VM, subject, "pass", f"only {runs[0].words} is running with a GeForce card"
+        )
+    return Check(ONE_VM, subject, "pass", f"no {'other ' if coming else ''}guest is running with "
+                 "a GeForce card")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    """A guest that runs with a card: its UUID or pid, it in a sentence, and what ends it.
-    ``domain`` is its name where libvirt knows it."""
+    """A guest that runs with a card: its UUID or pid, its description, and how to end it.
+    ``domain`` is its name if libvirt knows it."""
 
     key: str | int | None
     words: str
@@ -96,14 +98,14 @@ class _User:
 
 
 def _users(gpus: Iterable[Gpu], domains: Iterable[Domain]) -> list[_User]:
-    """Who runs with one of the cards: domains, and processes of which libvirt does not know."""
+    """The guests with one of the cards: domains, and processes that libvirt does not know."""
     cards = {gpu.address: gpu for gpu in gpus}
     running = [d for d in domains if d.active and cards.keys() & set(d.addresses)]
     processes = {gpu.taken_by.pid: gpu.taken_by for gpu in cards.values() if gpu.taken_by}
     return [
         *(_User(d.uuid, f"“{d.name}”", f"shut down {d.name}", d.name) for d in running),
         *(
-            _User(each.pid, vfio_users.words(each), how_to_stop(each))
+            _User(each.pid, vfio_users.describe(each), how_to_stop(each))
             for each in processes.values()
         ),
     ]
@@ -119,55 +121,57 @@ def _doubt(
     gpus: Sequence[Gpu], rest: Sequence[Gpu], domains: Sequence[Domain], runs: Sequence[_User],
     others: int,
 ) -> tuple[str, str | None] | None:  # fmt: skip
-    """Why more than ``others`` guests may run with a GeForce card beside those that do, and
-    what to do about that. ``rest`` are the cards that somebody else may have."""
+    """Why more than ``others`` guests may be running with a GeForce card, and what to do about
+    that. ``rest`` are the cards that another guest may have."""
     unnamed = [gpu for gpu in gpus if unsure(gpu)]
     unclear = [user for user in _users(unnamed, domains) if user not in runs]
     if unclear and len(runs) + len(unclear) > others:
         name = min(user.words for user in unclear)
         fixes = (newer_names(gpu.function) for gpu in unnamed)
-        return (f"whether the card of {name} is a GeForce is not known",
+        return (f"cannot tell whether the card of {name} is a GeForce",
                 next((fix for fix in fixes if fix), None))  # fmt: skip
     unread = [d.name for d in domains if d.problem or d.state == "unknown"]
     if unread:
-        return f"what “{unread[0]}” has cannot be read", None
-    dark = [gpu for gpu in rest if gpu.may_be_taken and (restricted(gpu) or gpu in unnamed)]
-    if not dark or len(runs) + len(unclear) + len(dark) <= others:
+        return f"the devices of “{unread[0]}” cannot be read", None
+    unseen = [gpu for gpu in rest if gpu.may_be_taken and (restricted(gpu) or gpu in unnamed)]
+    if not unseen or len(runs) + len(unclear) + len(unseen) <= others:
         return None
-    told = [f"{user.words} runs with a GeForce card" for user in runs]
-    told.append(f"whether a guest has {' or '.join(gpu.address for gpu in dark[:4])} is not seen")
-    seen = [gpu.vitals.users for gpu in dark if gpu.vitals is not None]
-    return ", and ".join(told), next((users.fix for users in seen if users is not None), None)
+    parts = [f"{user.words} is running with a GeForce card" for user in runs]
+    parts.append(f"cannot tell whether a guest has {' or '.join(g.address for g in unseen[:4])}")
+    seen = [gpu.vitals.users for gpu in unseen if gpu.vitals is not None]
+    return "; ".join(parts), next((users.fix for users in seen if users is not None), None)
 
 
 def _without_domains(gpus: Sequence[Gpu], guests: Unavailable, subject: str | None) -> Check:
     if gpus and not any(_may_be_restricted(gpu) for gpu in gpus):
-        return Check(ONE_VM, subject, "pass", "no card of the host is a GeForce")
+        return Check(ONE_VM, subject, "pass", "the host has no GeForce card")
     return Check(ONE_VM, subject, "unknown", f"libvirt: {guests.reason}")
 
 
 def one_vm_for(
     gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable, coming: str | None = None
 ) -> Check:
-    """r465.one-vm for a card that a guest is to get. Professional cards are exempt."""
+    """r465.one-vm for a card that a guest will get. Professional cards are exempt."""
     if "vendor" in gpu.function.unreadable:
-        return Check(ONE_VM, gpu.address, "unknown", MAKER)
+        return Check(ONE_VM, gpu.address, "unknown", UNKNOWN_VENDOR)
     unclear = unsure(gpu)
     if not restricted(gpu) and not unclear:
-        return Check(ONE_VM, gpu.address, "pass", "the rule is for GeForce and TITAN cards")
+        return Check(
+            ONE_VM, gpu.address, "pass", "the rule applies to GeForce and TITAN cards only"
+        )
     found = one_vm(gpus, guests, coming=coming, others=0, subject=gpu.address)
     if unclear and found.verdict == "fail":
-        why = f"whether it is a GeForce card is not known, and {found.why}"
+        why = f"cannot tell whether it is a GeForce card, and {found.why}"
         return replace(found, verdict="unknown", why=why)
     return found
 
 
 def sriov(gpu: Gpu, readiness: Readiness) -> Check:
-    """r465.sriov: no virtual functions on a GeForce card; on any card they would be lost."""
+    """r465.sriov: no virtual functions. A GeForce card may not have them; any card loses them."""
     with_vfs = readiness.with_vfs
     if with_vfs is None or gpu.address in readiness.unreadable_vfs:
         return Check("r465.sriov", gpu.address, "unknown",
-                     "whether the card has virtual functions cannot be read")  # fmt: skip
+                     "cannot tell whether the card has virtual functions")  # fmt: skip
     if gpu.address in with_vfs:
         return Check(
             "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
@@ -179,26 +183,28 @@ def sriov(gpu: Gpu, readiness: Readiness) -> Check:
 def two_gpus(gpu: Gpu, view: HostView) -> Check:
     """host.two-gpus: another card stays with the host."""
     others = [other for other in view.gpus if other.address not in gpu.viability.moves]
-    rest = [other for other in others if other.owner == "host"]
+    rest = [other for other in others if other.owner.kind == "host"]
     if rest:
         return Check("host.two-gpus", gpu.address, "pass", f"{rest[0].address} stays with the host")
-    dark = [other for other in others if other.owner == "unknown"]
-    if dark:
+    unreadable = [other for other in others if other.owner.kind == "unknown"]
+    if unreadable:
         return Check(
-            "host.two-gpus", gpu.address, "unknown", f"the driver of {dark[0].address} is unknown"
+            "host.two-gpus",
+            gpu.address,
+            "unknown",
+            f"the driver of {unreadable[0].address} is unknown",
         )
-    idle = [o for o in others if o.function.driver is not None and o.owner in ("vfio", "none")]
+    idle = [o for o in others if o.function.driver is not None and o.owner.kind in ("vfio", "none")]
     where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
     home = f", as `vfiotop unbind {shlex.quote(idle[0].address)}` does" if idle else ""
     return Check(
-        "host.two-gpus", gpu.address, "fail", f"no other card would stay with the host{where}",
+        "host.two-gpus", gpu.address, "fail", f"no other card stays with the host{where}",
         f"a card is never shared: give the host a GPU of its own{home}",
     )  # fmt: skip
 
 
 def not_shared(gpu: Gpu) -> Check:
-    """host.not-shared: neither the card nor a function that moves with it drives the host's
-    display."""
+    """host.not-shared: the card and what moves with it do not drive the host's display."""
     check, functions = "host.not-shared", (gpu.function, *gpu.companions)
     display = next((f for f in functions if f.boot_vga), None)
     if display is not None:
@@ -207,11 +213,11 @@ def not_shared(gpu: Gpu) -> Check:
             check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
             "choose another card for the guest, or another primary display in the firmware",
         )  # fmt: skip
-    dark = next(
+    unreadable = next(
         (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
     )
-    if dark is not None:
-        what = "it" if dark is gpu.function else f"{dark.address}, which moves with it,"
-        why = f"whether {what} is the boot VGA cannot be read"
+    if unreadable is not None:
+        what = "it" if unreadable is gpu.function else f"{unreadable.address}, which moves with it,"
+        why = f"cannot tell whether {what} is the boot VGA"
         return Check(check, gpu.address, "unknown", why)
-    return Check(check, gpu.address, "pass", "it is not the host's display")
+    return Check(check, gpu.address, "pass", "it does not drive the host's display")

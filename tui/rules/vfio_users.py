@@ -1,11 +1,10 @@
-"""Who has a card on VFIO's driver: a domain of libvirt, or a process that libvirt knows
-nothing of, as plain QEMU, another libvirt's or Proxmox's.
+"""Who has a card on a VFIO driver: a domain, or a process that libvirt does not know, such as plain
+QEMU, or the QEMU of another libvirt or of Proxmox.
 
-A domain tells by itself what it has. A process is known by what it has open. Without one of
-them the card's ``enable`` tells something: vfio-pci enables a card when it is opened and
-disables it when it is closed (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable,
-vfio_pci_core_disable), so with 0 nobody has it. More than 0 tells nothing: a driver before
-may have left it so. Pure.
+A domain's definition names its devices. A process is found by its open nodes. If neither is found,
+the card's ``enable`` count helps: vfio-pci enables a card when it is opened and disables it when
+it is closed (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable, vfio_pci_core_disable), so at
+0 nobody has it. More than 0 proves nothing: an earlier driver may have left it so. Pure.
 """
 
 from __future__ import annotations
@@ -23,33 +22,33 @@ from tui.model import (
     PciFunction,
     Snapshot,
     Vitals,
-    on_vfio,
+    is_vfio_driver,
 )
-from tui.rules.roles import holder
+from tui.rules.roles import guest_with_card
 
-VFIO = "/dev/vfio/"
+VFIO_NODES = "/dev/vfio/"
 
 
-def by_name(process: Holder) -> str:
-    """What such a guest is called: as its QEMU calls it, else as its process."""
+def display_name(process: Holder) -> str:
+    """The name of a process's guest: the one on QEMU's command line, else the process name."""
     return process.guest or process.name
 
 
-def words(process: Holder) -> str:
-    """It in a sentence."""
+def describe(process: Holder) -> str:
+    """The process as a noun in a sentence."""
     known = f"{process.name}, pid {process.pid}" if process.guest else f"pid {process.pid}"
-    return f"“{by_name(process)}” ({known})"
+    return f"“{display_name(process)}” ({known})"
 
 
-def had_by(
+def users_by_card(
     gpus: Sequence[PciFunction], domains: tuple[Domain, ...], vitals: Vitals | None
 ) -> Mapping[str, Domain | Holder]:
-    """Who has the cards, or a share of them, by address. A process that has a domain's card too
-    is that domain's."""
+    """Who has each card, or a share of it, by address. A process that also has a domain's card is
+    that domain's process."""
     found: dict[str, Domain | Holder] = {}
     domain_of: dict[int | None, Domain] = {}
     for gpu in gpus:
-        domain = holder(gpu, domains) or _sharer(gpu, domains)
+        domain = guest_with_card(gpu, domains) or _sharer(gpu, domains)
         if domain is not None:
             found[gpu.address] = domain
             domain_of |= {process.pid: domain for process in _openers(_card(vitals, gpu))}
@@ -60,28 +59,28 @@ def had_by(
     return found
 
 
-def may_be(gpu: PciFunction, card: CardVitals | None) -> bool:
-    """Whether somebody may have a card, or a share of it, that nobody is known to have."""
+def may_be_in_use(gpu: PciFunction, card: CardVitals | None) -> bool:
+    """Whether an unknown user may have a card, or a share of it."""
     if not _can_be_had(gpu) or (card is not None and card.enabled == 0):
         return False
     return card is None or card.users is None or not card.users.complete
 
 
-def to_look_at(snapshot: Snapshot) -> tuple[str, ...]:
-    """The cards on VFIO's driver or with shares, where somebody may have one of them whom
-    libvirt does not tell."""
+def cards_to_inspect(snapshot: Snapshot) -> tuple[str, ...]:
+    """All cards on a VFIO driver or with shares, if a user that libvirt does not know may have one
+    of them."""
     if not isinstance(snapshot.pci, Inventory):
         return ()
     domains = snapshot.guests.domains if isinstance(snapshot.guests, Guests) else ()
     vitals = snapshot.vitals if isinstance(snapshot.vitals, Vitals) else None
     there = [gpu for gpu in snapshot.pci.gpus if _can_be_had(gpu)]
-    known = had_by(there, domains, vitals)
-    unknown = [g for g in there if g.address not in known and may_be(g, _card(vitals, g))]
+    known = users_by_card(there, domains, vitals)
+    unknown = [g for g in there if g.address not in known and may_be_in_use(g, _card(vitals, g))]
     return tuple(gpu.address for gpu in there) if unknown else ()
 
 
 def with_users(vitals: Vitals, found: Holders, addresses: Sequence[str]) -> Vitals:
-    """The vitals with who was found to have the cards at ``addresses``."""
+    """The vitals, with the users found for the cards at ``addresses``."""
     return Vitals(tuple(
         replace(card, users=replace(found, holders=found.of([card.address])))
         if card.address in addresses else card
@@ -90,11 +89,11 @@ def with_users(vitals: Vitals, found: Holders, addresses: Sequence[str]) -> Vita
 
 
 def _can_be_had(gpu: PciFunction) -> bool:
-    return on_vfio(gpu.driver) or bool(gpu.mdevs)
+    return is_vfio_driver(gpu.driver) or bool(gpu.mdevs)
 
 
 def _sharer(gpu: PciFunction, domains: tuple[Domain, ...]) -> Domain | None:
-    """A running domain with a share of the card: its process cannot be told from others."""
+    """A running domain with a share of the card. Its process is like any other."""
     return next((d for d in domains if d.active and gpu.mdevs and gpu.address in d.addresses), None)
 
 
@@ -104,4 +103,4 @@ def _card(vitals: Vitals | None, gpu: PciFunction) -> CardVitals | None:
 
 def _openers(card: CardVitals | None) -> tuple[Holder, ...]:
     found = card.users.holders if card is not None and card.users is not None else ()
-    return tuple(each for each in found if VFIO in each.what)
+    return tuple(each for each in found if VFIO_NODES in each.what)

@@ -1,8 +1,8 @@
-"""Whether VFIO can have a GPU: what moves with it, and what stands in its group's way.
+"""Whether VFIO can claim a GPU: what moves with it, and what blocks its group.
 
-The kernel lends an IOMMU group to a guest as a whole. A function of the group that
-keeps a driver of the host makes VFIO refuse it; one without a driver, on a VFIO
-driver or a stub, and a bridge do not (kernel: Documentation/driver-api/vfio.rst).
+The kernel gives an IOMMU group to a guest as a whole. VFIO refuses a group with a function on a
+host driver. A function without a driver, on a VFIO driver or on a stub does not matter, nor does a
+bridge (kernel: Documentation/driver-api/vfio.rst).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
-    STUBS,
+    STUB_DRIVERS,
     Blocker,
     Direction,
     Gpu,
@@ -19,21 +19,21 @@ from tui.model import (
     Inventory,
     PciFunction,
     Viability,
+    driver_side,
+    is_vfio_driver,
     listed,
-    on_vfio,
-    side,
 )
-from tui.rules.isolation import IOMMU_FIRST, NOWHERE, UNREADABLE, ways_out, without_group
+from tui.rules.isolation import IOMMU_FIRST, UNKNOWN_HOST, UNREADABLE, group_fix, missing_group_fix
 
-HARMLESS_DRIVERS = (*STUBS, "pcieport")
-"""Drivers that leave DMA to VFIO, besides VFIO's own."""
+HARMLESS_DRIVERS = (*STUB_DRIVERS, "pcieport")
+"""Drivers besides VFIO's own that leave DMA to VFIO."""
 
 NOTHING: Mapping[str, HostDev] = {}
 
 
 def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...]:
-    """The other functions of the GPU's slot in its IOMMU group (audio, USB, UCSI), by
-    address. Without groups, those of its slot."""
+    """The other functions of the GPU's slot in its IOMMU group (audio, USB, UCSI), by address.
+    Without groups, those of its slot."""
     slot, group = gpu.slot, gpu.iommu_group
     return tuple(
         f
@@ -46,20 +46,20 @@ def companions(gpu: PciFunction, inventory: Inventory) -> tuple[PciFunction, ...
     )
 
 
-def already(gpu: Gpu, direction: Direction) -> str | None:
-    """Where a card is that needs no move in that direction, as in "the card is … already"."""
-    own, others = side(gpu.function.driver), {side(f.driver) for f in gpu.companions}
+def already_there(gpu: Gpu, direction: Direction) -> str | None:
+    """Where a card is that needs no move in that direction: "the card is … already"."""
+    own, others = driver_side(gpu.function.driver), {driver_side(f.driver) for f in gpu.companions}
     if direction == "bind":
         return f"on {gpu.function.driver}" if own == "vfio" and others <= {"vfio"} else None
     return "with the host" if own == "host" and others <= {"host", None} else None
 
 
-def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
-    """Whether the functions of a card are with different sides: the host, VFIO, or nobody. A
-    function without a driver is in nobody's way; but a GPU without one is not with VFIO where
-    the rest is. What cannot be read tells nothing."""
+def on_different_sides(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
+    """Whether the functions of a card are on different sides: host, VFIO, nobody. A function
+    without a driver does not count, except a GPU whose other functions are on VFIO. Functions
+    that cannot be read do not count."""
     seen = [f for f in (gpu, *others) if "driver" not in f.unreadable]
-    sides = {side(f.driver) for f in seen} - {None}
+    sides = {driver_side(f.driver) for f in seen} - {None}
     alone = gpu in seen and gpu.driver is None
     return len(sides) > 1 or (alone and "vfio" in sides)
 
@@ -67,12 +67,12 @@ def apart(gpu: PciFunction, others: Iterable[PciFunction]) -> bool:
 def viability(
     gpu: PciFunction,
     inventory: Inventory,
-    named_beside: Mapping[str, HostDev] = NOTHING,
-    facts: HostFacts = NOWHERE,
+    named: Mapping[str, HostDev] = NOTHING,
+    facts: HostFacts = UNKNOWN_HOST,
 ) -> Viability:
-    """Whether VFIO could claim the GPU's group once the GPU and its companions are on
-    vfio-pci; with the functions that would keep it from that. ``named_beside`` are those that
-    the card's guest takes already, by address."""
+    """Whether VFIO can claim the GPU's group once the GPU and its companions are on vfio-pci, and
+    the functions that block it. ``named`` are those that the card's guest takes already, by
+    address."""
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
@@ -83,13 +83,13 @@ def viability(
         return Viability(None, moves, reason=why, fix="capture /sys/kernel/iommu_groups as well")
     fix = IOMMU_FIRST
     if inventory.isolating:
-        fix = without_group(gpu, inventory.functions, facts)
+        fix = missing_group_fix(gpu, inventory.functions, facts)
     if gpu.iommu_group is None:
         return Viability(False, moves, reason=_no_group(inventory), fix=fix)
     if gpu.iommu_group in inventory.noiommu_groups:
         why = "a noiommu group isolates nothing"
         return Viability(False, moves, reason=why, fix=fix)
-    return _of_group(gpu, moves, inventory, named_beside, facts)
+    return _of_group(gpu, moves, inventory, named, facts)
 
 
 def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:
@@ -98,15 +98,15 @@ def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:
 
 
 def blocks(function: PciFunction) -> bool:
-    """Whether a function that stays on the host keeps its group from VFIO."""
+    """Whether a function that does not move blocks its group."""
     driver = function.driver
     if driver is None or function.is_bridge:
         return False
-    return not (driver in HARMLESS_DRIVERS or on_vfio(driver))
+    return not (driver in HARMLESS_DRIVERS or is_vfio_driver(driver))
 
 
-def undecided(function: PciFunction) -> bool:
-    """Whether that cannot be known, for its driver cannot be read."""
+def driver_unreadable(function: PciFunction) -> bool:
+    """Whether that is not known, because its driver cannot be read."""
     return "driver" in function.unreadable and not function.is_bridge
 
 
@@ -114,7 +114,7 @@ def _of_group(
     gpu: PciFunction,
     moves: tuple[str, ...],
     inventory: Inventory,
-    named_beside: Mapping[str, HostDev],
+    named: Mapping[str, HostDev],
     facts: HostFacts,
 ) -> Viability:
     assert gpu.iommu_group is not None
@@ -123,21 +123,21 @@ def _of_group(
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
-        fix = ways_out(gpu, blocking, inventory, named_beside, facts)
-        return Viability(False, moves, blockers, _stay(len(blockers)), fix)
-    dark = [f.address for f in members if undecided(f)]
-    if dark:
-        why = f"the driver of {listed(dark)} cannot be read"
+        fix = group_fix(gpu, blocking, inventory, named, facts)
+        return Viability(False, moves, blockers, _stay_with_host(len(blockers)), fix)
+    unreadable = [f.address for f in members if driver_unreadable(f)]
+    if unreadable:
+        why = f"the driver of {listed(unreadable)} cannot be read"
         return Viability(None, moves, reason=why, fix=UNREADABLE)
-    lost = [f.address for f in inventory.functions if "iommu_group" in f.unreadable]
-    if lost:
-        why = f"the IOMMU group of {listed(lost)} cannot be read"
+    groupless = [f.address for f in inventory.functions if "iommu_group" in f.unreadable]
+    if groupless:
+        why = f"the IOMMU group of {listed(groupless)} cannot be read"
         return Viability(None, moves, reason=why, fix=UNREADABLE)
     return Viability(True, moves)
 
 
-def named(blockers: Sequence[Blocker]) -> str:
-    """All blockers with their reasons, or the first three and how many more there are."""
+def describe_blockers(blockers: Sequence[Blocker]) -> str:
+    """The first three blockers with their reasons, and how many more there are."""
     return listed([f"{blocker.address} is {blocker.reason}" for blocker in blockers])
 
 
@@ -149,7 +149,7 @@ def _why(function: PciFunction, gpu_slots: set[str]) -> str:
     return f"used by the host ({function.driver})"
 
 
-def _stay(count: int) -> str:
+def _stay_with_host(count: int) -> str:
     if count == 1:
         return "a device of the group stays with the host"
     return f"{count} devices of the group stay with the host"

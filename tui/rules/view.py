@@ -1,107 +1,63 @@
-"""From the last readings of all sources to the one view that is drawn and printed."""
+"""The view of a host, from the last readings of all sources."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Literal, TypeVar, get_args
+from typing import get_args
 
 from tui.model import (
-    CLOCK,
-    NOT_READ_YET,
     AgentReading,
-    Blocker,
-    CardReading,
-    CardVitals,
     Domain,
-    DrmReading,
     Gpu,
-    Group,
     Guest,
-    Holder,
-    HostDev,
     HostView,
     Inventory,
-    NvidiaModule,
-    NvmlReading,
-    PciFunction,
     Reading,
-    Removal,
-    Role,
     Snapshot,
     SourceName,
-    Swap,
     Unavailable,
-    Viability,
-    Vitals,
-    on_vfio,
 )
-from tui.rules import driver_gates, guest_readings, vfio_users
-from tui.rules.captured_fixes import by_its_owner, of_its_owner
-from tui.rules.card_checks import SLEEP_FAILED
-from tui.rules.driver_gates import never_recovers
-from tui.rules.family import NVIDIA, nvidia_model
-from tui.rules.isolation import NOWHERE
-from tui.rules.live_checks import standing
-from tui.rules.roles import Choice, allowed_guest, owner, roles
-from tui.rules.viability import apart, companions, undecided, viability
+from tui.rules import guest_readings
+from tui.rules.captured_fixes import with_captured_fixes
+from tui.rules.gpu_view import gpus_of
+from tui.rules.group_view import groups_of
+from tui.rules.live_checks import live_checks
+from tui.rules.readings import is_captured, read
+from tui.rules.roles import Choice, allowed_guest
 
-T = TypeVar("T")
-Mark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
+MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
+"""Sources that may have nothing to read without a fault."""
 
-UNKNOWN_SLEEP = "whether it is awake cannot be read, so it is not woken"
-
-NOT_WOKEN = {
-    "suspended": "asleep: it is not woken to be read",
-    "suspending": "falling asleep: it is not woken to be read",
-    "resuming": "waking up: it is read once it is awake",
-    "error": SLEEP_FAILED,
-    "unsupported": "its runtime power management is off, so that it may be asleep: it is not woken",
-}
-"""By power/runtime_status (kernel: drivers/base/power/sysfs.c)."""
-
-READ_DRIVERS = ("nvidia", "amdgpu", "i915", "xe")
-"""The drivers whose cards can be read on the host."""
-
-CAN_BE_CALM: tuple[SourceName, ...] = ("nvml",)
 NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap")
-
-ROLE_ORDER: tuple[Role, ...] = ("guest", "host", "other")
+"""Sources that are no problem when nothing is there to read: no swap, no such card or guest."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
-    """What the readings mean, given what the user chose. Pure; equal snapshots give
-    equal views, so that nothing is redrawn for them."""
+    """The view of a snapshot, given what the user chose. Pure: equal snapshots give equal views,
+    so that nothing is redrawn for them."""
     choice = choice or Choice()
-    guests, nvml = _read(snapshot.guests), _read(snapshot.nvml)
+    guests, nvml = read(snapshot.guests), read(snapshot.nvml)
     domains = guests.domains if guests else ()
-    inventory = _read(snapshot.pci)
-    gpus = _gpus(inventory, snapshot, domains, choice) if inventory else ()
-    groups = _groups(inventory, gpus) if inventory else ()
+    inventory = read(snapshot.pci)
+    gpus = gpus_of(inventory, snapshot, domains, choice) if inventory else ()
     view = HostView(
-        facts=_read(snapshot.facts),
+        facts=read(snapshot.facts),
         iommu_enabled=_iommu_enabled(inventory) if inventory else None,
         iommu_kind=inventory.iommu_kind if inventory else None,
         iommu_groups=len(inventory.isolating) if inventory else 0,
         gpus=gpus,
-        groups=groups,
+        groups=groups_of(inventory, gpus) if inventory else (),
         guests=_guests(domains, gpus, choice, snapshot.agent),
         libvirt_uri=guests.uri if guests else None,
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
-        swap=_read(snapshot.swap),
+        swap=read(snapshot.swap),
         problems=_problems(snapshot),
-        expected=tuple(name for name in CAN_BE_CALM if _is_calm(getattr(snapshot, name))),
+        expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
-    checks = of_its_owner(standing(view, snapshot.guests), captured=_is_captured(snapshot))
-    return replace(view, checks=checks)
-
-
-def _is_captured(snapshot: Snapshot) -> bool:
-    facts = _read(snapshot.facts)
-    return facts is not None and facts.captured
+    checks = live_checks(view, snapshot.guests)
+    return replace(view, checks=with_captured_fixes(checks, captured=is_captured(snapshot)))
 
 
 def _iommu_enabled(inventory: Inventory) -> bool | None:
@@ -109,263 +65,21 @@ def _iommu_enabled(inventory: Inventory) -> bool | None:
     return on if on or inventory.groups_known else None
 
 
-def _read(reading: T | Unavailable) -> T | None:
-    return None if isinstance(reading, Unavailable) else reading
-
-
 def _problems(snapshot: Snapshot) -> tuple[tuple[SourceName, str], ...]:
     readings = ((name, getattr(snapshot, name)) for name in get_args(SourceName))
     found = ((name, r) for name, r in readings if isinstance(r, Unavailable))
-    # That there was no swap, or that there is no such card or guest, is how it should be, and
-    # no panel is empty for it.
     return tuple((name, r.reason) for name, r in found if not (name in NOT_MISSED and r.expected))
 
 
-def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
-    """The card that was chosen for the guest, where none is there any more."""
-    if inventory is None or choice.guest_gpu in {None, *(gpu.address for gpu in inventory.gpus)}:
-        return None
-    return choice.guest_gpu
-
-
-def _is_calm(reading: Reading) -> bool:
+def _expected(reading: Reading) -> bool:
     return isinstance(reading, Unavailable) and reading.expected
 
 
-# --- GPUs ---------------------------------------------------------------------
-
-
-def _gpus(
-    inventory: Inventory, snapshot: Snapshot, domains: tuple[Domain, ...], choice: Choice
-) -> tuple[Gpu, ...]:
-    functions = inventory.gpus
-    role_of = roles(functions, domains, choice)
-    had_by = vfio_users.had_by(functions, domains, _read(snapshot.vitals))
-    beside = _named_beside(domains)
-    gpus = (
-        _gpu(
-            f,
-            role_of[f.address],
-            inventory,
-            snapshot,
-            domains,
-            has_it=had_by.get(f.address),
-            beside=beside.get(f.address, {}),
-        )
-        for f in functions
-    )
-    return tuple(sorted(gpus, key=lambda gpu: (ROLE_ORDER.index(gpu.role), gpu.address)))
-
-
-def _gpu(
-    function: PciFunction,
-    role: Role,
-    inventory: Inventory,
-    snapshot: Snapshot,
-    domains: tuple[Domain, ...],
-    *,
-    has_it: Domain | Holder | None,
-    beside: Mapping[str, HostDev],
-) -> Gpu:
-    vitals, swap = _read(snapshot.vitals), _read(snapshot.swap)
-    card = vitals.of(function.address) if vitals else None
-    reading, why_not = _reading(function, card, snapshot, inventory, has_it)
-    moved_by = swap if swap and swap.under_way and function.address in swap.moves else None
-    nvidia = function.vendor == NVIDIA
-    others = companions(function, inventory)
-    whose = _owner(function, domains, card, snapshot.vitals, moved_by)
-    if whose == "vfio" and has_it is not None:
-        whose = f"guest:{has_it.name if isinstance(has_it, Domain) else vfio_users.by_name(has_it)}"
-    is_its = whose.startswith("guest:")
-    return Gpu(
-        function=function,
-        companions=others,
-        role=role,
-        owner=whose,
-        viability=_viability(function, inventory, snapshot, beside),
-        nvidia=nvidia_model(function.device, function.name) if nvidia else None,
-        vitals=card,
-        reading=None if moved_by else reading,
-        no_reading=_why_moved(moved_by) if moved_by else why_not,
-        left_alone=_left_alone(function, snapshot.nvml),
-        half_bound=moved_by is None and apart(function, others),
-        guest_uuid=has_it.uuid if is_its and isinstance(has_it, Domain) else None,
-        taken_by=has_it if isinstance(has_it, Holder) else None,
-        may_be_taken=has_it is None and vfio_users.may_be(function, card),
-    )
-
-
-def _viability(
-    function: PciFunction, inventory: Inventory, snapshot: Snapshot, beside: Mapping[str, HostDev]
-) -> Viability:
-    facts = _read(snapshot.facts) or NOWHERE
-    found = viability(function, inventory, beside, facts)
-    return replace(found, fix=by_its_owner(found.fix)) if facts.captured else found
-
-
-def _named_beside(domains: tuple[Domain, ...]) -> dict[str, dict[str, HostDev]]:
-    """What the guests that take a function take whole, by that function and by address. Of
-    several guests the one that does not have libvirt move it counts: it needs the advice."""
-    found: dict[str, dict[str, HostDev]] = defaultdict(dict)
-    for domain in domains:
-        whole = [dev for dev in domain.hostdevs if dev.by != "mdev"]
-        for address in domain.functions:
-            for dev in whole:
-                if not dev.managed or dev.address not in found[address]:
-                    found[address][dev.address] = dev
-    return found
-
-
-def _left_alone(function: PciFunction, nvml: NvmlReading | Unavailable) -> bool:
-    return isinstance(nvml, NvmlReading) and function.address in (
-        *nvml.reserved_for_guest,
-        *nvml.released_idle,
-    )
-
-
-def _owner(
-    function: PciFunction,
-    domains: tuple[Domain, ...],
-    card: CardVitals | None,
-    vitals: Vitals | Unavailable,
-    moved_by: Swap | None,
-) -> str:
-    """Without vitals a card that has no driver may be one that a driver is letting go of."""
-    if moved_by is not None:
-        return "stuck" if moved_by.stuck else "moving"
-    found = owner(function, domains, card.removal if card else None)
-    lost = isinstance(vitals, Unavailable) and vitals != NOT_READ_YET
-    leaving = function.driver is None and lost and function.vendor == NVIDIA
-    return "unknown" if found == "none" and leaving else found
-
-
-def _reading(
-    function: PciFunction,
-    vitals: CardVitals | None,
-    snapshot: Snapshot,
-    inventory: Inventory,
-    has_it: Domain | Holder | None,
-) -> tuple[CardReading | None, str | None]:
-    """The card's reading, or why there is none."""
-    if on_vfio(function.driver):
-        if isinstance(has_it, Domain) and _is_captured(snapshot):
-            return None, snapshot.agent.reason if isinstance(snapshot.agent, Unavailable) else None
-        if isinstance(has_it, Domain):
-            return guest_readings.reading(function, has_it, inventory.gpus, snapshot.agent)
-        if has_it is not None:
-            return None, f"in use by {vfio_users.words(has_it)}, of which libvirt does not know"
-        return None, f"on {function.driver}: the host cannot read it"
-    source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
-    listed = None if isinstance(source, Unavailable) else source.of(function.address)
-    return (listed, None) if listed else (None, _why_unread(function, vitals, source))
-
-
-def _why_unread(
-    function: PciFunction,
-    vitals: CardVitals | None,
-    source: NvmlReading | DrmReading | Unavailable,
-) -> str:
-    not_woken = _why_not_woken(vitals.runtime_status if vitals else None)
-    removal = vitals.removal if vitals else None
-    spared = isinstance(source, NvmlReading) and function.address in source.reserved_for_guest
-    resting = isinstance(source, NvmlReading) and function.address in source.released_idle
-    reasons = (
-        (removal is not None, _why_removed(removal, source) if removal else ""),
-        ("driver" in function.unreadable, "its driver cannot be read"),
-        (function.driver is None, "no driver: nothing can read it"),
-        (not_woken is not None, not_woken or ""),
-        ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),
-        (function.driver not in READ_DRIVERS, _why_no_source(function)),
-        (isinstance(source, Unavailable), source.reason if isinstance(source, Unavailable) else ""),
-        (spared, driver_gates.RESERVED),
-        (resting, "idle: NVML has let go of it, so that it can sleep"),
-        (isinstance(source, DrmReading), f"{function.driver} tells nothing of it now"),
-    )
-    return next((reason for applies, reason in reasons if applies), "NVML does not list this card")
-
-
-def _why_not_woken(status: str | None) -> str | None:
-    """Why a card with this power/runtime_status is not read."""
-    return None if status in (None, "active") else NOT_WOKEN.get(status, UNKNOWN_SLEEP)
-
-
-def _why_no_source(function: PciFunction) -> str:
-    if function.vendor == NVIDIA:
-        return f"on {function.driver}: NVML needs the nvidia driver"
-    return f"on {function.driver}: it tells no readings"
-
-
-def _why_moved(swap: Swap) -> str:
-    since = f"since {CLOCK.time_of_day(swap.step_began_at)}"
-    if swap.stuck:
-        return f"stuck {since}: {swap.message or swap.now}"
-    if swap.state == "undoing":
-        return f"the {swap.direction} is undone: {swap.message or swap.now}"
-    return f"{swap.direction}, step {swap.step + 1} of {len(swap.steps)}: {swap.now}"
-
-
-def _why_removed(removal: Removal, source: NvmlReading | DrmReading | Unavailable) -> str:
-    since = CLOCK.time_of_day(removal.since)
-    if not removal.stuck:
-        return f"being unbound from {removal.driver} since {since}"
-    held = f"stuck since {since}: {removal.driver} does not let go of the card"
-    version = source.driver_version if isinstance(source, NvmlReading) else None
-    if never_recovers(NvidiaModule(version)):
-        return f"{held}, which something used; with driver {version} only a reboot frees it"
-    return f"{held} while something uses it; end what does, the kernel log tells more"
-
-
-# --- groups -------------------------------------------------------------------
-
-
-def _groups(inventory: Inventory, gpus: tuple[Gpu, ...]) -> tuple[Group, ...]:
-    """The groups that have PCI functions: the guest GPU's, the host GPU's, those with
-    further GPUs, the rest by id; functions in no group last."""
-    members: dict[int | None, list[PciFunction]] = defaultdict(list)
-    for function in inventory.functions:
-        members[function.iommu_group].append(function)
-    first: dict[int | None, Gpu] = {}
-    for gpu in gpus:
-        first.setdefault(gpu.function.iommu_group, gpu)
-    order = {group: place for place, group in enumerate(first)}
-    ids = sorted(members, key=lambda g: (g is None, order.get(g, len(order)), g or 0))
-    noiommu = inventory.noiommu_groups
-    return tuple(
-        replace(_group(g, tuple(members[g]), first.get(g)), noiommu=g in noiommu) for g in ids
-    )
-
-
-def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | None) -> Group:
-    """A group seen from the GPU in it that matters most."""
-    if gpu is None:
-        marks: tuple[Mark, ...] = tuple("unknown" if undecided(f) else "ok" for f in functions)
-        return Group(number, functions, marks)
-    reasons = gpu.viability.blockers or _own_fault(gpu, functions)
-    at_fault = {blocker.address for blocker in reasons}
-    marks = tuple(_mark(f, gpu, at_fault) for f in functions)
-    return Group(number, functions, marks, reasons, gpu.role)
-
-
-def _own_fault(gpu: Gpu, functions: tuple[PciFunction, ...]) -> tuple[Blocker, ...]:
-    """Where no device stands in the way and the group still cannot be had for certain:
-    the devices that cannot be read, else the card itself."""
-    if gpu.viability.viable or gpu.function.iommu_group is None:
-        return ()
-    dark = tuple(Blocker(f.address, "its driver cannot be read") for f in functions if undecided(f))
-    return dark or (Blocker(gpu.address, gpu.viability.reason or "unknown"),)
-
-
-def _mark(function: PciFunction, gpu: Gpu, at_fault: Collection[str]) -> Mark:
-    if function.address in at_fault:
-        return "unknown" if gpu.viability.viable is None else "blocks"
-    if function.address == gpu.address:
-        return "gpu"
-    if function.address in gpu.viability.moves:
-        return "moves"
-    return "unknown" if undecided(function) else "ok"
-
-
-# --- guests -------------------------------------------------------------------
+def _absent_card(inventory: Inventory | None, choice: Choice) -> str | None:
+    """The address that was chosen for the guest GPU, if no GPU is there any more."""
+    if inventory is None or choice.guest_gpu in {None, *(gpu.address for gpu in inventory.gpus)}:
+        return None
+    return choice.guest_gpu
 
 
 def _guests(

@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
-from tui.rules.doctor import CheckGroup, every, examine, summary
+from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
 from widgets.doctor_panel import DoctorPanel
@@ -79,5 +79,5 @@ class DoctorScreen(HostScreen):
 
 def _tone(wards: tuple[CheckGroup, ...]) -> Tone:
     """That of the worst; what is not known is not well."""
-    verdicts = {check.verdict for check in every(wards)}
+    verdicts = {check.verdict for check in all_checks(wards)}
     return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"

@@ -14,7 +14,7 @@ from tui.commands import bindings
 from tui.host import HostError
 from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
-from tui.rules.hostdev_checks import looked_at, standing
+from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.base import HostScreen
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
@@ -94,11 +94,11 @@ class OverviewScreen(HostScreen):
         guest = live.view.guest
         if guest is None:
             return ()
-        addresses = looked_at(guest.domain, live.view)
+        addresses = functions_to_inspect(guest.domain, live.view)
         if addresses != self._looked_for:
             self._looked_for = addresses
             self.run_worker(self._look(addresses), exclusive=True)
-        return standing(guest.domain, live.view, live.snapshot.guests, self._uses)
+        return live_verdicts(guest.domain, live.view, live.snapshot.guests, self._uses)
 
     async def _look(self, addresses: tuple[str, ...]) -> None:
         host = self.vfiotop.host

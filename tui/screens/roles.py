@@ -15,7 +15,7 @@ from tui.commands import bindings
 from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
-from tui.model import Domain, Gpu, meant
+from tui.model import Domain, Gpu, domains_named
 from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
@@ -113,7 +113,7 @@ class RolesScreen(HostScreen):
 
     def _as_configured(self, guest: str | None) -> bool:
         domains = (each.domain for each in self.vfiotop.live.view.guests)
-        return guest is None or [d.uuid for d in meant(guest, domains)] == [self._guest]
+        return guest is None or [d.uuid for d in domains_named(guest, domains)] == [self._guest]
 
     def _why_not_change(self) -> str | None:
         if self._busy:
@@ -225,7 +225,7 @@ class RolesScreen(HostScreen):
             deed = f"names the card, and more: y takes {gone} out of its definition"
         whys = [f"{short(address)} {why}." for address, why in out.items()]
         whys += [
-            f"{short(address)} {why}. It stays: `virsh edit {domain.word}` takes it out."
+            f"{short(address)} {why}. It stays: `virsh edit {domain.shell_word}` takes it out."
             for address, why in hostdevs.doubtful(domain, gpu, view).items()
         ]
         when = " It holds from its next start on." if domain.active else ""

@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tui.model import Direction, Gpu, PciFunction, PowerControl, Step, on_vfio, with_host
+from tui.model import (
+    Direction,
+    Gpu,
+    PciFunction,
+    PowerControl,
+    Step,
+    is_host_driver,
+    is_vfio_driver,
+)
 
 VFIO = "vfio-pci"
-"""The driver that a bind gives a function to; others are VFIO's too (``on_vfio``)."""
+"""The driver that a bind gives a function to; others are VFIO's too (``is_vfio_driver``)."""
 
 NVIDIA = "10de"
 
@@ -78,7 +86,7 @@ def _bind(gpu: Gpu) -> Iterator[Step]:
     function that a variant of vfio-pci has stays there: its guest may rely on that one."""
     yield Step("load", VFIO, LOAD_S)
     for function in (*gpu.companions, gpu.function):
-        if not on_vfio(function.driver):
+        if not is_vfio_driver(function.driver):
             yield from _move(function, VFIO, VFIO, PROBE_S)
     group = gpu.function.iommu_group
     yield Step("node", "there", NODE_S, path=f"/dev/vfio/{group}")
@@ -91,7 +99,7 @@ def _unbind(gpu: Gpu, home_power: Mapping[str, PowerControl]) -> Iterator[Step]:
     may have had none on the host. A stub gives up what it has, too. vfio-pci leaves
     power/control on "on", so that a card which slept when idle would not any more."""
     everything = (gpu.function, *gpu.companions)
-    away = [f for f in everything if not with_host(f.driver)]
+    away = [f for f in everything if not is_host_driver(f.driver)]
     if away:
         yield Step("drivers", " ".join(f.modalias for f in away), LOAD_S)
     for function in everything:

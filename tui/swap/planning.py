@@ -32,7 +32,7 @@ def plan_once(
 
     def scope(view: HostView) -> Scope:
         gpu = meant_card(view)
-        return [gpu], hostdev_checks.beside(gpu, view) if direction == "bind" else ()
+        return [gpu], hostdev_checks.domains_to_bind_for(gpu, view) if direction == "bind" else ()
 
     seen = look(host, choice, patience, scope)
     return planned(meant_card(seen.view), direction, seen)

@@ -27,9 +27,9 @@ from tui.rules import (
     r465,
     vfio_users,
 )
-from tui.rules.captured_fixes import of_its_owner
+from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
-from tui.rules.viability import already
+from tui.rules.viability import already_there
 from tui.swap.plan import steps
 
 NEEDED = "swap.needed"
@@ -66,7 +66,7 @@ def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
     found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
     every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
-    return of_its_owner(every, captured=fresh.readiness.captured)
+    return with_captured_fixes(every, captured=fresh.readiness.captured)
 
 
 def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
@@ -91,7 +91,7 @@ def _unbind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
     """swap.needed: there is something to do."""
-    where = already(gpu, direction)
+    where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
     return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
@@ -109,7 +109,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
         if process is not None and other.address in members:
             return Check(
                 check, gpu.address, "fail",
-                f"{vfio_users.words(process)} has the card's group, "
+                f"{vfio_users.describe(process)} has the card's group, "
                 "and libvirt does not know of it",
                 holder_checks.how_to_stop(process),
             )  # fmt: skip
@@ -132,5 +132,5 @@ def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
     if plan.unbinds:
         yield holder_checks.check(
-            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner
+            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner.guest
         )

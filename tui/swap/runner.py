@@ -28,8 +28,8 @@ from tui.model import (
     Step,
     SwapState,
     Unavailable,
-    side,
-    with_host,
+    driver_side,
+    is_host_driver,
 )
 from tui.model.clock import since_boot
 from tui.rules import driver_gates, holder_checks
@@ -262,7 +262,7 @@ class Runner:
             if driver_gates.never_recovers(self._module_of(step)):
                 return f"{who}, and this driver does not hear when that ends: only a reboot helps"
             return (
-                holder_checks.stays([first])
+                holder_checks.readers_still_there([first])
                 if first.ours
                 else f"{who}: {holder_checks.how_to_stop(first)}"
             )
@@ -283,7 +283,7 @@ class Runner:
         if wanted is not None and found != wanted:
             raise StepFailed(f"{address} is on {found or 'no driver'} and not {wanted}"
                              + (f" ({_why(result)})" if result else ""))  # fmt: skip
-        if direction == "unbind" and not with_host(found):
+        if direction == "unbind" and not is_host_driver(found):
             raise StepFailed(f"no driver of the host took {address}; it is on {found or 'none'}")
 
     # --- holders --------------------------------------------------------------------
@@ -312,18 +312,18 @@ class Runner:
             return
         own = tuple(holder for holder in found.holders if not holder.shared and not holder.ours)
         if own:
-            raise StepFailed(f"in use by {holder_checks.names(own)}")
+            raise StepFailed(f"in use by {holder_checks.describe_holders(own)}")
         readers = _readers(found)
         if readers:
-            raise StepFailed(holder_checks.stays(readers))
+            raise StepFailed(holder_checks.readers_still_there(readers))
         if found.holders and driver_gates.never_recovers(self._machine.module()):
-            raise StepFailed(f"may be in use by {holder_checks.names(found.holders)}")
-        doubt = holder_checks.doubt(found)
+            raise StepFailed(f"may be in use by {holder_checks.describe_holders(found.holders)}")
+        doubt = holder_checks.why_incomplete(found)
         if doubt is not None and not self._despite_doubts:
             raise StepFailed(": ".join(part for part in doubt if part))
 
     def _is_there(self, address: str, direction: Direction) -> bool:
-        whose = side(self._machine.driver(address))
+        whose = driver_side(self._machine.driver(address))
         return whose == "vfio" if direction == "bind" else whose in ("host", None)
 
     # --- undo -----------------------------------------------------------------------
@@ -344,7 +344,7 @@ class Runner:
         if now == origin.driver:
             return entry
         if now is not None:
-            if now == "nvidia" and driver_gates.holds_by_itself(self._machine.module()):
+            if now == "nvidia" and driver_gates.may_hold_card(self._machine.module()):
                 raise StepFailed("nvidia_drm modeset would not let go of it")
             self._settle([address])
             entry = self._write(
@@ -435,7 +435,7 @@ def _homes(known: tuple[Origin, ...], now: tuple[Origin, ...], gpu: str) -> tupl
     homes = {origin.address: origin for origin in known}
     for origin in now:
         nowhere = origin.driver is None and origin.address not in homes and origin.address != gpu
-        if nowhere or with_host(origin.driver):
+        if nowhere or is_host_driver(origin.driver):
             homes[origin.address] = origin
     return tuple(homes.values())[-HOMES_LIMIT:]
 

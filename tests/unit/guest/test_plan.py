@@ -157,7 +157,7 @@ def test_every_rule(check: str, verdict: str, facts: dict[str, Any]) -> None:
 def test_the_one_in_the_way_is_named() -> None:
     made = plan(others=(OTHER,), pci=three_cards())
     (why,) = {check.why for check in made.refusals}
-    assert why == "“other” runs with a GeForce card: NVIDIA allows one such guest on a host"
+    assert why == "“other” is running with a GeForce card: NVIDIA allows one such guest per host"
 
 
 def test_professional_cards_are_exempt() -> None:
@@ -201,7 +201,7 @@ def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
 
 
 def test_what_the_runner_sees_as_root_is_not_asked_of_the_user() -> None:
-    made = plan(pci=two_cards("nvidia"), holders=Holders((), unseen=3))
+    made = plan(pci=two_cards("nvidia"), holders=Holders((), uninspected=3))
     assert [doubt.id for doubt in own_doubts(made, asks=False)] == ["holders"]
     assert own_doubts(made, asks=True) == ()
     odd = plan(pci=two_cards("nvidia"), others=(domain("odd", problem="no XML"),))
@@ -234,7 +234,7 @@ def test_who_was_started_meanwhile_is_seen() -> None:
     paused = replace(WIN11, state="paused")
     assert rule(WIN11) is None
     assert rule(paused) is None
-    assert "“other” runs with a GeForce card" in (rule(paused, OTHER) or "")
+    assert "“other” is running with a GeForce card" in (rule(paused, OTHER) or "")
     thief = domain("thief", "02:00.1", state="running", persistent=False)
     assert "“thief” has the card of “win11”" in (rule(paused, thief) or "")
     assert "cannot be read" in (rule(paused, domain("odd", problem="no XML")) or "")

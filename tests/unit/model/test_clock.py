@@ -1,4 +1,4 @@
-"""Time that goes on as it did when somebody sets the wall clock, back or forth."""
+"""Time that advances steadily while somebody sets the wall clock."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CARD = "0000:01:00.0"
 
 
 class Watch:
-    """A machine that is up for a thousand seconds, and somebody who sets its clock."""
+    """A machine with an uptime of a thousand seconds, whose wall clock can be set."""
 
     def __init__(self) -> None:
         self.set_by, self.up_s = timedelta(), 1000.0
@@ -85,7 +85,7 @@ def test_graphs_and_ages_go_on_when_the_clock_is_set(watch: Watch, step: timedel
 
 
 def test_a_swap_takes_as_long_as_it_does(watch: Watch) -> None:
-    """Its runner and this program were started on either side of a change of the clock."""
+    """The runner and this program started before and after a change of the clock."""
     boot = since_boot()
     entry = replace(ENTRY, runner=this_process(), began_s=boot - 9.0, step_began_s=boot - 4.0)
     swap = reading(entry)

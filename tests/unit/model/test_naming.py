@@ -1,4 +1,4 @@
-"""What names a domain, typed and in a command that is copied."""
+"""Names of domains: typed, and in commands to copy."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from tui.model import (
     Readiness,
     Step,
     Vitals,
-    by_uuid,
+    domains_named,
+    domains_with_uuid,
     looks_like_uuid,
-    meant,
     shell_word,
 )
 from tui.rules import guest_checks
@@ -48,7 +48,7 @@ def test_a_name_that_can_be_quoted_is(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    # virsh takes it for an option, an id, a UUID; a shell, the sentence or the eye for another.
+    # virsh takes it for an option, an id or a UUID; a shell, a reader mistakes it.
     ["-f", "--all", "7", "+7", "-7", UUID, UUID.upper(), UUID.replace("-", ""), f"{{{UUID}}}",
      "gaming\u200b", " gaming", "gaming ", "my  vm", "it's", 'a"b', "a`id`", "a\\b", "hi!", "a\nb",
      "ｇaming", "für", "x" * 65, ""],
@@ -85,7 +85,7 @@ def test_every_command_that_names_a_domain(name: str) -> None:
     gpu = view.guest_gpu
     assert gpu is not None
     made = [
-        guest_checks.managed(guest, gpu), guest_checks.complete(other, gpu),
+        guest_checks.managed(guest, gpu), guest_checks.hostdevs_complete(other, gpu),
         guest_checks.driver(guest, "400.10"),
     ]  # fmt: skip
     commands += [command for check in made for command in _commands(check)]
@@ -98,7 +98,7 @@ def test_every_command_that_names_a_domain(name: str) -> None:
 
 
 def _commands(check: Check) -> list[str]:
-    """What stands between backticks."""
+    """The text between backticks."""
     assert check.fix is not None
     found = check.fix.split("`")[1::2]
     assert found
@@ -123,7 +123,7 @@ def test_two_cards_to_be_moved_first() -> None:
     assert _commands(check) == ["vfiotop bind 0000:02:00.0"]
 
 
-# --- what is typed ----------------------------------------------------------------
+# --- typed names ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -146,22 +146,22 @@ C = Named(UUID, "99999999-2222-3333-4444-555555555555")
     ],
 )  # fmt: skip
 def test_what_is_typed_means_exactly_that(text: str, expected: tuple[Named, ...]) -> None:
-    assert meant(text, (A, B, C)) == expected
+    assert domains_named(text, (A, B, C)) == expected
 
 
 @given(st.lists(st.builds(Named, st.text(max_size=5), st.uuids().map(str)), max_size=4))
 def test_every_domain_can_be_named(named: list[Named]) -> None:
-    """Also one that is called like another's UUID, and the other way round."""
+    """Also a name that is another's UUID, and the other way round."""
     crossed = [Named(named[n - 1].uuid, each.uuid) for n, each in enumerate(named)]
     for everyone in (named, crossed):
         for each in everyone:
-            assert meant(f"{{{each.uuid}}}", everyone) == (each,)
-            assert by_uuid(each.uuid.upper(), everyone) == (each,)
+            assert domains_named(f"{{{each.uuid}}}", everyone) == (each,)
+            assert domains_with_uuid(each.uuid.upper(), everyone) == (each,)
 
 
 def test_a_domain_without_a_uuid_is_meant_by_none() -> None:
-    """A captured one that cannot be read."""
+    """A captured domain that cannot be read."""
     dark = Named("dark", "")
-    assert by_uuid("", (dark,)) == ()
-    assert meant("", (dark,)) == ()
-    assert meant("dark", (dark,)) == (dark,)
+    assert domains_with_uuid("", (dark,)) == ()
+    assert domains_named("", (dark,)) == ()
+    assert domains_named("dark", (dark,)) == (dark,)

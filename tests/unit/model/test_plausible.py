@@ -1,4 +1,4 @@
-"""A sensor that is there but dead is not shown as 0: one definition for every source."""
+"""A dead sensor is not shown as 0: one definition for every source."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.host.drm.hwmon import CardPower, Channel
 from tui.host.nvml.reply import parse_reply
 from tui.host.tree import Plain
 from tui.model import Metrics
-from tui.model.plausible import first, judged, plausible
+from tui.model.plausible import first_plausible, plausible, plausible_metrics
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ONES = (1 << 32) - 1
@@ -29,7 +29,7 @@ DEAD: list[tuple[str, float]] = [
     ("mem_clock_mhz", 0), ("mem_clock_mhz", 65535), ("util_pct", 101), ("util_pct", ONES),
     ("mem_total_mib", 0), ("fan_pct", 255), ("fan_pct", ONES),
 ]  # fmt: skip
-"""A quantity in the unit of ``Metrics``, as a dead sensor tells it."""
+"""Values in the unit of ``Metrics``, as dead sensors report them."""
 
 ALIVE: list[tuple[str, float]] = [
     ("temp_c", 1), ("temp_c", 95), ("temp_c", 125), ("power_w", 0.5), ("power_w", 1200),
@@ -90,7 +90,7 @@ def by_xe(name: str, value: float, device: Path) -> float | None:
 
 
 def told(name: str, value: float, folder: Path) -> dict[str, float | None]:
-    """What each source that has the quantity makes of the same value."""
+    """What each source makes of the same value."""
     (folder / "amd/hwmon").mkdir(parents=True)
     (folder / "xe/hwmon").mkdir(parents=True)
     found = {"nvml": by_nvml(name, value), "guest": by_guest(name, value)}
@@ -134,13 +134,13 @@ def test_reasons_that_are_not_told_are_not_all_of_them(reasons: int) -> None:
 def test_memory_in_use_is_within_what_there_is(
     used: int | None, total: int | None, expected: tuple[int | None, int | None]
 ) -> None:
-    found = judged(mem_used_mib=used, mem_total_mib=total)
+    found = plausible_metrics(mem_used_mib=used, mem_total_mib=total)
     assert (found.mem_used_mib, found.mem_total_mib) == expected
 
 
 def test_the_first_that_a_card_can_have() -> None:
-    assert first("power_w", None, 0, 5000, 9) == 9
-    assert first("power_w", None, 0) is None
+    assert first_plausible("power_w", None, 0, 5000, 9) == 9
+    assert first_plausible("power_w", None, 0) is None
     assert plausible("temp_c", float("nan")) is None
     assert plausible("temp_c", float("inf")) is None
 
@@ -150,7 +150,7 @@ NUMBERS = st.none() | st.integers(-(1 << 65), 1 << 65) | st.floats()
 
 @given(st.dictionaries(st.sampled_from([n for n in Metrics.names() if n != "throttle"]), NUMBERS))
 def test_nothing_told_makes_a_number_that_no_card_has(raw: dict[str, float | None]) -> None:
-    found = judged(None, **raw)
+    found = plausible_metrics(None, **raw)
     for name, value in raw.items():
         kept = getattr(found, name)
         assert kept is None or kept == value
@@ -159,7 +159,7 @@ def test_nothing_told_makes_a_number_that_no_card_has(raw: dict[str, float | Non
         assert 0 < found.temp_c < 126
 
 
-# --- the case from the field ----------------------------------------------------
+# --- a case from the field ----------------------------------------------------
 
 FIELD = {
     "hwmon/hwmon4/name": "xe",
@@ -170,7 +170,7 @@ FIELD = {
     "hwmon/hwmon4/temp2_input": "46000", "hwmon/hwmon4/temp2_label": "pkg",
     "hwmon/hwmon4/temp3_input": "48000", "hwmon/hwmon4/temp3_label": "vram",
 }  # fmt: skip
-"""A B580 on Linux 6.16: the card's energy stays 0, that of its package counts (LACT#613)."""
+"""A B580 on Linux 6.16: the card's energy stays 0, the package's increases (LACT#613)."""
 
 
 def test_the_power_of_a_b580_is_that_of_its_package(tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_the_power_of_a_b580_is_not_known_where_no_counter_moves(tmp_path: Path)
 
 
 def watts(*both: tuple[int, int]) -> list[tuple[float | None, float | None]]:
-    """Power and limit, a second apart, of a card that tells these mJ, whole and package."""
+    """Power and limit after a second, for a card and a package with these energies in mJ."""
     meter = CardPower()
     return [
         meter.read(
@@ -213,7 +213,7 @@ def watts(*both: tuple[int, int]) -> list[tuple[float | None, float | None]]:
 
 @pytest.mark.parametrize("step", [1, 12, 5000])
 def test_a_counter_that_moved_once_is_as_dead_as_one_that_never_did(step: int) -> None:
-    """The package's is shown, and its limit, as soon as the other has stood for a while."""
+    """The package's power and limit are used once the card's energy has not changed for a while."""
     told = watts((0, 0), *((step, 30_000 * n) for n in range(1, 10)))
     assert told[-1] == (30.0, 150.0)
     assert 0.0 not in [power for power, _ in told]

@@ -27,7 +27,7 @@ from tui.model import (
     Check,
     GpuProcess,
     GuestCard,
-    GuestSays,
+    GuestReport,
     Holder,
     Holders,
     HostView,
@@ -321,11 +321,11 @@ def test_who_holds_a_card() -> None:
         (911, "Xorg", "/dev/nvidia1")
     ]
     assert told(Holders((ours,))) == []
-    assert told(Holders((), unseen=3)) is None  # nobody that could be seen is not nobody
-    assert told(Holders((), blind="processes are hidden")) is None
-    assert told(Holders((ours,), blind="processes are hidden")) is None
-    assert len(told(Holders((xorg,), blind="processes are hidden"))) == 1
-    assert len(told(Holders((xorg,), unseen=3))) == 1
+    assert told(Holders((), uninspected=3)) is None  # nobody that could be seen is not nobody
+    assert told(Holders((), unlisted_reason="processes are hidden")) is None
+    assert told(Holders((ours,), unlisted_reason="processes are hidden")) is None
+    assert len(told(Holders((xorg,), unlisted_reason="processes are hidden"))) == 1
+    assert len(told(Holders((xorg,), uninspected=3))) == 1
     assert told(None) is None
 
 
@@ -340,7 +340,7 @@ def test_a_swap() -> None:
     }  # fmt: skip
     assert told["gpus"][0]["owner"] == "moving"
     assert "Swap       bind 0000:02:00.0   running   step 2 of 2: echo" in as_text(view)
-    gone = assess(snapshot(two_cards(), swap=replace(swap, runner=False)))
+    gone = assess(snapshot(two_cards(), swap=replace(swap, runner_alive=False)))
     assert as_json(gone, NOON)["swap"]["interrupted"] is True
     assert "interrupted: `vfiotop recover`" in as_text(gone)
     assert as_json(assess(snapshot(two_cards())), NOON)["swap"] is None
@@ -357,7 +357,7 @@ def test_a_card_that_is_half_bound() -> None:
 def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:
     card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
     win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
-    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON - timedelta(seconds=4))
+    says = GuestReport(win11.uuid, "572.83", (card,), taken_at=NOON - timedelta(seconds=4))
     view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
     gpu = as_json(view, NOON)["gpus"][0]
     assert (gpu["source"], gpu["age_s"], gpu["no_reading"]) == ("guest-agent", 4.0, None)
@@ -370,7 +370,7 @@ def test_what_the_guests_tools_remark_is_told_of_its_card() -> None:
     card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
     win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
     told = ("WARNING: infoROM is corrupted", "another one")
-    says = GuestSays(win11.uuid, "572.83", (card,), taken_at=NOON, remarks=told)
+    says = GuestReport(win11.uuid, "572.83", (card,), taken_at=NOON, remarks=told)
     view = assess(snapshot(two_cards("vfio-pci"), [win11], agent=AgentReading((says,))))
     gpus = as_json(view, NOON)["gpus"]
     assert (gpus[0]["remarks"], gpus[1]["remarks"]) == (list(told), None)

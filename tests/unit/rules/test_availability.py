@@ -1,4 +1,4 @@
-"""Which keys make sense, and what the others say."""
+"""Which actions make sense, and why the others do not."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.unit.made import card, domain, inventory, snapshot, two_cards
 from tui.model import Direction, HostView, Snapshot, Swap, Unavailable
-from tui.rules.availability import pauses, stops, why_not, why_not_guest
+from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.rules.view import assess
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -43,7 +43,7 @@ def test_a_card_that_is_half_way_may_go_either_way() -> None:
 
 def test_a_guest_that_runs_with_it() -> None:
     view = assess(snapshot(two_cards("vfio-pci"), (domain("win11", "02:00.0", state="running"),)))
-    assert why_not("unbind", view) == "“win11” runs with the card: shut it down first"
+    assert why_not("unbind", view) == "“win11” is running with the card: shut it down first"
 
 
 def test_no_card() -> None:
@@ -62,8 +62,8 @@ def test_a_key_for_the_guest_says_why_it_does_nothing() -> None:
     assert why_not_guest("stop", off) == "“win11” is shut off already"
     assert why_not_guest("pause", off) == "“win11” is shut off"
     paused = assess(snapshot(two_cards(), (domain("win11", "02:00.0", state="paused"),)))
-    assert (pauses(paused), pauses(off)) == ("resume", "pause")
-    assert (stops(paused), stops(off)) == ("force-off", "stop")
+    assert (pause_action(paused), pause_action(off)) == ("resume", "pause")
+    assert (stop_action(paused), stop_action(off)) == ("force-off", "stop")
     assert why_not_guest("stop", paused) == ("“win11” is paused: resume it first, or force it off")
     assert why_not_guest("resume", paused) is None
 
@@ -78,7 +78,7 @@ def test_a_guest_that_is_not_known_is_asked_for_where_there_are_some() -> None:
     assert why_not_guest("start", assess(dead)) == "libvirtd is not running"
 
 
-@pytest.mark.parametrize("swap", [RUNS, replace(RUNS, runner=False)])
+@pytest.mark.parametrize("swap", [RUNS, replace(RUNS, runner_alive=False)])
 def test_a_swap_that_has_not_ended_is_what_the_keys_show(swap: Swap) -> None:
     view = assess(snapshot(two_cards("vfio-pci"), swap=swap))
     assert (why_not("bind", view), why_not("unbind", view)) == (None, None)

@@ -1,4 +1,4 @@
-"""The brand of an NVIDIA card: by its name, and by its id where the name tells none."""
+"""The brand of an NVIDIA card: from its name, or from its id if the name tells none."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ LIST = Path(__file__).parents[2] / "data/nvidia-brands.txt"
 FIRST_MAXWELL = 0x1340
 
 NO_CARD = {"2e12"}
-"""Of NVIDIA's list: GB10, a system on a chip, of which the id tells nothing."""
+"""From NVIDIA's list: GB10, a system on a chip, whose id tells nothing."""
 
 AGAINST_THE_BLOCKS = {
     "137d": "geforce", "24bf": "geforce",
     "1389": "pro", "1613": "pro", "1789": "pro",
 }  # fmt: skip
-"""Entries of pci.ids whose names contradict ``id & 0x30``, but for mining and server cards."""
+"""Entries of pci.ids whose names contradict ``id & 0x30``, without mining and server cards."""
 
 
 def brands() -> dict[str, str]:
@@ -48,7 +48,7 @@ def brands() -> dict[str, str]:
 
 
 def said(name: str) -> str | None:
-    """The brand in a name of pci.ids, by words of its own; None where there is none."""
+    """The brand in a name of pci.ids, by an independent word list; None if there is none."""
     if re.search(r"TITAN", name, re.I):
         return "titan"
     if re.search(r"GeForce", name, re.I):
@@ -174,7 +174,7 @@ def test_any_text_has_a_brand(device: str, name: str) -> None:
     assert brand_by_id(device, name) in ("geforce", "titan", "pro", "mining", "unknown")
 
 
-# --- the case from the field ----------------------------------------------------
+# --- a case from the field ----------------------------------------------------
 
 
 def host(device: str) -> dict[str, Any]:
@@ -215,7 +215,7 @@ def test_a_captured_host_whose_pci_ids_is_older_than_its_card(
     if brand == "unknown":
         assert "a newer list of PCI names" in check["fix"]
     else:
-        assert "the PCI id does" in check["why"]
+        assert "brand from the PCI id" in check["why"]
     if command == "status":
         gpu = next(gpu for gpu in told["gpus"] if gpu["address"] == "0000:0a:00.0")
         assert (gpu["name"], gpu["nvidia"]["brand"]) == (f"10de:{device}", brand)

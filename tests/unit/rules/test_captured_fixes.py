@@ -1,5 +1,5 @@
-"""What is said of a captured host is for its owner: nothing tells to do something on the machine
-that only shows it, nor as somebody that the capture knows nothing of."""
+"""Messages about a captured host are for its owner. None tells to do something on the machine that
+shows it, or as a user that the capture does not know."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from tui.swap.planning import plan_once
 ON_THIS_MACHINE = re.compile(
     r"(?<!capture it )(?<!capture it again, )as root|sudo|doas|run0|usermod|systemctl|\bkill\b"
     r"|update-pciids|package hwdata|press [a-z]\b|with w\b|qemu-guest-agent|<channel>|log out"
-    r"|log in|kernel's log tells"
+    r"|log in|kernel log for this device"
 )
-"""What is done by whoever sits at the machine, with the rights that they have there."""
+"""Advice for a user of the machine itself, with rights there."""
 
 AT = "sys/bus/pci/devices"
 
 
 def said(place: Path, choice: Choice | None = None) -> Iterator[str]:
-    """Everything that is said of a captured host: checks, plans, details, the text of status."""
+    """All texts about a captured host: checks, plans, details, status."""
     host, choice = captured_host(str(place)), choice or Choice()
     fresh = examine_once(host, choice, with_readings=True)
-    found: list[Check] = [*doctor.every(doctor.examine(fresh)), *fresh.view.checks]
+    found: list[Check] = [*doctor.all_checks(doctor.examine(fresh)), *fresh.view.checks]
     for gpu in fresh.view.gpus:
         for direction in ("bind", "unbind"):
             found += plan_once(host, choice, direction, gpu.address).checks
@@ -50,7 +50,7 @@ def said(place: Path, choice: Choice | None = None) -> Iterator[str]:
 
 
 def dark_link(name: str, address: str = CARD) -> Callable[[Path], None]:
-    """A link whose target cannot be understood; the folder that it led to has lost its own."""
+    """A link with an invalid target; the folder that it led to has lost its own link."""
 
     def damage(root: Path) -> None:
         link = root / f"{AT}/{address}/{name}"
@@ -73,7 +73,7 @@ def without_pci_ids(device: str) -> Callable[[Path], None]:
 
 
 def nothing(root: Path) -> None:
-    """The capture is as it is."""
+    """Leave the capture as it is."""
 
 
 RUNS = {"domains/a.xml": domain("a", None, " id='1'"), "domains/b.xml": domain("b", None)}
@@ -132,7 +132,7 @@ def test_what_a_capture_has_lost_is_to_be_captured_again(
 def test_a_card_without_a_name_is_to_be_captured_with_newer_names(
     vfiotop: Command, tmp_path: Path
 ) -> None:
-    """This machine's list is not looked at where the capture has one."""
+    """This machine's list is not read if the capture has one."""
     root = tower(tmp_path / "tower")
     without_pci_ids("0fda")(root)
     found = checks(vfiotop("doctor", "--root", root))["r465.family"]

@@ -1,4 +1,4 @@
-"""What the doctor says of the state of a card, which status shows."""
+"""The doctor's checks of a card's state, which status shows too."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tui.model import (
 )
 from tui.report.status_text import as_text
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import every, examine
+from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
@@ -38,11 +38,11 @@ READY = Readiness(root=True, vfio_pci=True)
 def checks(seen: Snapshot, choice: Choice | None = None) -> dict[tuple[str, str | None], Check]:
     view = assess(seen, choice)
     wards = examine(CheckInput(view, seen.guests, Holders(()), READY))
-    return {(check.id, check.subject): check for check in every(wards)}
+    return {(check.id, check.subject): check for check in all_checks(wards)}
 
 
 def four(gpu: str | None, rest: str | None) -> tuple[PciFunction, ...]:
-    """The functions of a Turing card: GPU, sound, USB and UCSI."""
+    """The functions of a Turing card: GPU, audio, USB and UCSI."""
     sound, usb, ucsi = (rest, rest, rest) if rest else (None, None, None)
     if rest == "host":
         sound, usb, ucsi = "snd_hda_intel", "xhci_hcd", "nvidia-gpu"
@@ -75,7 +75,8 @@ def test_half_bound(gpu: str | None, rest: str | None, verdict: str) -> None:
     if verdict == "warn":
         assert "0000:02:00.3" in check.why
         assert check.fix == (
-            f"`vfiotop bind {CARD}` finishes it, `vfiotop unbind {CARD}` gives it back to the host"
+            f"`vfiotop bind {CARD}` completes the bind, "
+            f"`vfiotop unbind {CARD}` returns it to the host"
         )
 
 
@@ -91,23 +92,23 @@ VFIO, VARIANT, STUB, UIO = "vfio-pci", "nvgrace-gpu-vfio-pci", "pci-stub", "uio_
 DRIVERS = ("host", VFIO, VARIANT, STUB, UIO, None)
 
 OF_A_PAIR = {
-    # The host plays sound through its card. What VFIO, a stub or uio has of the card it has not;
-    # a function that nobody drives is probed by its driver whenever that is loaded.
+    # The host plays sound through its card. It cannot use functions on VFIO, a stub or uio. A
+    # function without a driver is probed as soon as its driver is loaded.
     "host": ("pass", "warn", "warn", "warn", "warn", "pass"),
     # A companion on a host driver or on uio keeps VFIO from the group (driver_managed_dma is not
-    # set), and one on a stub is refused by libvirt where managed='no'. One without a driver may
-    # have none on the host either, as UCSI functions do, and is nobody's loss.
+    # set), and libvirt refuses one on a stub with managed='no'. One without a driver may have none
+    # on the host either, as UCSI functions do, and is no loss.
     VFIO: ("warn", "pass", "pass", "warn", "warn", "pass"),
     # VFIO's drivers share a group.
     VARIANT: ("warn", "pass", "pass", "warn", "warn", "pass"),
-    # Nobody has the GPU: whoever has its sound has half a card. Where a stub or uio has both, or
-    # the other has no driver, neither side has any of it.
+    # Nobody has the GPU: the side that has its audio has half a card. If a stub or uio has both,
+    # or the audio has no driver, neither side has any of it.
     STUB: ("warn", "warn", "warn", "pass", "pass", "pass"),
     UIO: ("warn", "warn", "warn", "pass", "pass", "pass"),
     # No driver is loaded for the GPU: nothing was taken from the host, unless VFIO has the rest.
     None: ("pass", "warn", "warn", "pass", "pass", "pass"),
 }
-"""The GPU's driver, and the verdict for each of ``DRIVERS`` that its sound may be on."""
+"""The GPU's driver, and the verdict for each of ``DRIVERS`` that its audio may be on."""
 
 CELLS = [
     (gpu, sound, verdict)
@@ -168,7 +169,7 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
 def test_one_of_three_companions_is_enough(
     gpu: str | None, other: str | None, verdict: str, odd: int
 ) -> None:
-    """The other two are without a driver, which is no side."""
+    """The other two have no driver, which is no side."""
     functions = [replace(f, driver=None) for f in four(None, None)]
     functions[0] = replace(functions[0], driver="nvidia" if gpu == "host" else gpu)
     functions[odd] = replace(functions[odd], driver="xhci_hcd" if other == "host" else other)
@@ -201,7 +202,7 @@ def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
     others = card("01:00", 1, UIO, boot_vga=False) if "uio" in never else ()
     found = snapshot(inventory(*others, *pair(STUB, "host")))
     assert checks(found, Choice(CARD))["swap.half-bound", CARD].fix == (
-        f"`vfiotop unbind {CARD}` gives it back to the host"
+        f"`vfiotop unbind {CARD}` returns it to the host"
     )
 
 
@@ -216,12 +217,12 @@ def test_while_a_driver_does_not_let_go_no_move_is_advised(stuck: bool) -> None:
     assert "vfiotop bind" not in (check.fix or "")
 
 
-# --- sound in a group of its own --------------------------------------------------------
+# --- audio in a group of its own --------------------------------------------------------
 
 
 @pytest.mark.parametrize(("gpu", "sound", "verdict"), CELLS)
 def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str) -> None:
-    """It does not move with the card, and a guest starts without it; but it is missed."""
+    """It does not move with the card, and a guest starts without it, but misses it."""
     found = seen(*pair(gpu, sound, 9))
     check = checks(found)["swap.half-bound", CARD]
     assert check.verdict == verdict, check
@@ -233,13 +234,13 @@ def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str
 
 NODE = "pci_0000_02_00_1"
 BROUGHT = [
-    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it, and a <hostdev>"),
+    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it; a <hostdev>"),
     (VARIANT, STUB, f"`virsh nodedev-detach {NODE}`"),
-    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` gives it back to the host"),
+    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` returns it to the host"),
     ("host", UIO, "`echo 0000:02:00.1 > /sys/bus/pci/drivers/uio_pci_generic/unbind`, then"),
-    (STUB, "host", f"`vfiotop unbind {CARD}` gives the card back"),
-    (UIO, VFIO, f"`vfiotop bind {CARD}` takes the card"),
-    (None, VFIO, f"`vfiotop bind {CARD}` takes the card"),
+    (STUB, "host", f"`vfiotop unbind {CARD}` returns the card"),
+    (UIO, VFIO, f"`vfiotop bind {CARD}` moves the card"),
+    (None, VFIO, f"`vfiotop bind {CARD}` moves the card"),
 ]
 
 
@@ -254,9 +255,9 @@ def test_what_brings_the_sound_and_the_card_together(
 @pytest.mark.parametrize(
     ("gpu", "sound", "managed", "state", "verdict"),
     [
-        # libvirt takes the sound at the start, and gives it back at the end.
+        # libvirt takes the audio at the start, and returns it at the end.
         (VFIO, "host", True, "shut off", "pass"), (VFIO, "host", False, "shut off", "warn"),
-        # What a guest runs with is where it should be.
+        # A function of a running guest is where it should be.
         ("host", VFIO, False, "running", "pass"), (VFIO, "host", True, "running", "pass"),
         # libvirt leaves on VFIO what was there before the start.
         ("host", VFIO, True, "shut off", "warn"),
@@ -306,9 +307,9 @@ def test_every_card_and_not_the_guests_alone() -> None:
     made = checks(found, Choice(CARD))
     assert made["swap.half-bound", CARD].verdict == "pass"
     assert made["swap.half-bound", "0000:03:00.0"].verdict == "warn"
-    # The card that drives the display goes nowhere but home.
+    # The card that drives the display can only return to the host.
     assert made["swap.half-bound", HOST_CARD].fix == (
-        f"`vfiotop unbind {HOST_CARD}` gives it back to the host"
+        f"`vfiotop unbind {HOST_CARD}` returns it to the host"
     )
     assert "`vfiotop bind 0000:03:00.0` finishes it" in as_text(assess(found, Choice(CARD)))
 
@@ -330,7 +331,7 @@ SWAP = Swap(
 
 
 def test_a_swap_that_was_interrupted() -> None:
-    left = replace(SWAP, runner=False)
+    left = replace(SWAP, runner_alive=False)
     for functions in (card("02:00", 2, boot_vga=False), four("vfio-pci", "host")):
         check = checks(seen(*functions, swap=left))["swap.half-bound", CARD]
         assert (check.verdict, "its bind was interrupted" in check.why) == ("fail", True)
@@ -341,7 +342,7 @@ def test_a_swap_that_was_interrupted() -> None:
 
 
 def test_an_interrupted_swap_tells_which_function_is_where() -> None:
-    left = replace(SWAP, runner=False)
+    left = replace(SWAP, runner_alive=False)
     gpu, sound = card("02:00", 2, boot_vga=False)
     whole = checks(seen(gpu, sound, swap=left))["swap.half-bound", CARD]
     assert whole.why == "its bind was interrupted"
@@ -368,7 +369,7 @@ def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
     assert check.fix is not None
     assert ("reboot" in check.fix) is stuck
     view: HostView = assess(found)
-    assert [gpu.owner for gpu in view.gpus if gpu.address == CARD] == [
+    assert [str(gpu.owner) for gpu in view.gpus if gpu.address == CARD] == [
         "stuck" if stuck else "moving"
     ]
 
@@ -429,6 +430,6 @@ def test_a_chosen_card_that_is_somewhere_else_now() -> None:
     found = seen(*card("02:00", 2, boot_vga=False))
     check = checks(found, Choice("0000:0b:00.0"))["guest.gpu", "0000:0b:00.0"]
     assert check.verdict == "fail"
-    assert "0000:0b:00.0, where no GPU is any more; the GPUs now are 0000:02:00.0" in check.why
+    assert "0000:0b:00.0, where no GPU is now; the GPUs now are 0000:02:00.0" in check.why
     assert ("guest.gpu", None) not in checks(found)
     assert ("guest.gpu", CARD) not in checks(found, Choice(CARD))

@@ -1,4 +1,4 @@
-"""Who uses a card, and the table of it."""
+"""The users of a card, and their table."""
 
 from __future__ import annotations
 
@@ -74,13 +74,13 @@ def test_a_process_has_all_that_it_has_on_the_card_and_its_sound() -> None:
         held(what="/dev/snd/pcmC1D3p", address=AUDIO), held(9, what="/dev/nvidia0", address=OTHER),
     )  # fmt: skip
     (user,) = seen(the_card(), *found)
-    assert user.has == ("/dev/nvidia1", "maps /dev/nvidia-uvm", "/dev/snd/pcmC1D3p")
+    assert user.resources == ("/dev/nvidia1", "maps /dev/nvidia-uvm", "/dev/snd/pcmC1D3p")
 
 
 def test_two_entries_of_a_process_are_not_added_up() -> None:
     twice = (GpuProcess(812, "game", "graphics", 512, 3), GpuProcess(812, "game", "compute", 512))
     (user,) = seen(the_card(*twice))
-    assert (user.has, user.memory_mib, user.util_pct) == (("graphics", "compute"), 512, 3)
+    assert (user.resources, user.memory_mib, user.util_pct) == (("graphics", "compute"), 512, 3)
 
 
 def test_what_is_not_known_is_no_zero() -> None:
@@ -91,12 +91,12 @@ def test_what_is_not_known_is_no_zero() -> None:
 def test_nodes_of_all_cards() -> None:
     shared = held(what="/dev/nvidiactl", shared=True)
     (user,) = seen(the_card(), shared)
-    assert (user.use, user.has, user.note) == ("may use", ("/dev/nvidiactl",), MAY_USE)
+    assert (user.use, user.resources, user.note) == ("may use", ("/dev/nvidiactl",), MAY_USE)
     assert user.stop == "close game, or kill 812"
     (user,) = seen(the_card(), held(), shared)
-    assert (user.use, user.has, user.note) == ("uses", ("/dev/nvidia1",), None)
+    assert (user.use, user.resources, user.note) == ("uses", ("/dev/nvidia1",), None)
     (user,) = seen(the_card(GpuProcess(812, "game", "compute")), shared)
-    assert (user.use, user.has, user.note) == ("uses", ("compute",), None)
+    assert (user.use, user.resources, user.note) == ("uses", ("compute",), None)
 
 
 def test_our_own_process() -> None:
@@ -109,16 +109,21 @@ def test_a_part_of_the_kernel() -> None:
         held(), held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True)
     )  # fmt: skip
     sure, game, maybe = seen(the_card(), *found)
-    assert (game.pid, game.has) == (812, ("/dev/nvidia1",))
+    assert (game.pid, game.resources) == (812, ("/dev/nvidia1",))
     assert (sure.pid, sure.name, sure.stop) == (None, "nvidia_drm", "unload nvidia_drm")
-    assert (sure.use, sure.has) == ("uses", ("modeset",))
+    assert (sure.use, sure.resources) == ("uses", ("modeset",))
     assert (maybe.name, maybe.use, maybe.note) == ("nvidia_uvm", "may use", MAY_USE)
-    assert maybe.has == ("p2p",)
+    assert maybe.resources == ("p2p",)
 
 
 def test_processes_that_the_driver_counts_only() -> None:
     (user,) = seen(the_card(GpuProcess(None, "and 3 more", "not listed")))
-    assert (user.pid, user.name, user.has, user.stop) == (None, "and 3 more", ("not listed",), None)
+    assert (user.pid, user.name, user.resources, user.stop) == (
+        None,
+        "and 3 more",
+        ("not listed",),
+        None,
+    )
 
 
 def test_a_name_that_the_kernel_cut() -> None:
@@ -139,18 +144,18 @@ def test_the_guest_that_has_the_card_is_its_qemu() -> None:
     qemu = held(4242, "qemu-system-x86", "/dev/vfio/2", user="libvirt-qemu")
     sound = held(4242, "qemu-system-x86", "/dev/vfio/2", user="libvirt-qemu", address=AUDIO)
     (user,) = seen(in_the_guest(), qemu, sound)
-    assert (user.pid, user.name, user.use, user.has) == (
+    assert (user.pid, user.name, user.use, user.resources) == (
         4242, "guest win11", "guest", ("/dev/vfio/2",),
     )  # fmt: skip
     assert (user.login, user.stop) == ("libvirt-qemu", "stop the guest")
 
 
 @pytest.mark.parametrize(
-    "holders", [None, Holders((), unseen=40), Unavailable("no process can be seen")]
+    "holders", [None, Holders((), uninspected=40), Unavailable("no process can be seen")]
 )
 def test_the_guest_is_known_without_a_look(holders: Holders | Unavailable | None) -> None:
     (user,) = users(in_the_guest(), holders).rows
-    assert (user.pid, user.name, user.has) == (None, "guest win11", ("the whole card",))
+    assert (user.pid, user.name, user.resources) == (None, "guest win11", ("the whole card",))
 
 
 def test_a_card_on_vfio_without_a_guest() -> None:
@@ -162,11 +167,11 @@ def test_a_card_on_vfio_without_a_guest() -> None:
 
 def test_what_was_looked_at() -> None:
     gpu = the_card(GpuProcess(812, "game", "graphics"))
-    assert users(gpu, None).looking
+    assert users(gpu, None).pending
     assert len(users(gpu, None).rows) == 1
     assert users(gpu, Holders(())).doubt is None
     assert users(gpu, Unavailable("no process can be seen")).doubt == "no process can be seen"
-    doubt = "process{} of other users could not be looked into: run this as root"
+    doubt = "process{} of other users could not be inspected: run this as root"
     assert users(gpu, Holders((), 1)).doubt == f"1 {doubt.format('')}"
     assert users(gpu, Holders((), 57)).doubt == f"57 {doubt.format('es')}"
 
@@ -216,7 +221,7 @@ def drawn(users: CardUsers, width: int) -> list[str]:
 def test_all_of_it_is_on_the_table(width: int) -> None:
     text = " ".join(" ".join(drawn(CardUsers(ROWS), width)).split())
     for user in ROWS:
-        for words in (user.name, *user.has, str(user.pid or "–")):
+        for words in (user.name, *user.resources, str(user.pid or "–")):
             assert words in text, words
     assert "…" not in text
     assert "84 MiB" in text
@@ -261,7 +266,7 @@ def test_long_names_are_cut() -> None:
 
 def test_what_is_said_where_there_is_no_row() -> None:
     assert drawn(CardUsers(()), 75) == ["Used by", NOBODY]
-    assert drawn(CardUsers((), looking=True), 75) == ["Used by", LOOKING]
+    assert drawn(CardUsers((), pending=True), 75) == ["Used by", LOOKING]
     assert drawn(CardUsers((), doubt="no process can be seen"), 75)[1:] == [
         "no process can be seen"
     ]

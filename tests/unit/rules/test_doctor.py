@@ -1,4 +1,4 @@
-"""The doctor: every check is there on every host, and what is not known does not pass."""
+"""The doctor: it makes every check on every host, and the unknown never passes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tui.model import (
 )
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import CheckGroup, every, examine, summary
+from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.rules.view import assess
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -46,9 +46,9 @@ WIN11 = domain("win11", "02:00.0", "02:00.1")
 def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
     given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY} | facts
     wards = examine(CheckInput(assess(seen), **given))
-    checks = {check.id: check for check in every(wards)}
+    checks = {check.id: check for check in all_checks(wards)}
     assert set(checks) >= MUST
-    assert len(checks) == len(every(wards))
+    assert len(checks) == len(all_checks(wards))
     return checks
 
 
@@ -123,9 +123,9 @@ def test_two_guests_with_geforce_cards() -> None:
     )  # fmt: skip
     check = examined(snapshot(two_cards("vfio-pci"), running))["r465.one-vm"]
     assert check.verdict == "fail"
-    assert "“other”, “win11” run with a GeForce card" in check.why
+    assert "“other”, “win11” are running with a GeForce card" in check.why
     alone = examined(snapshot(two_cards("vfio-pci"), running[:1]))["r465.one-vm"]
-    assert (alone.verdict, alone.why) == ("pass", "“win11” alone runs with a GeForce card")
+    assert (alone.verdict, alone.why) == ("pass", "only “win11” is running with a GeForce card")
 
 
 @pytest.mark.parametrize("uri", ["test:///default", "qemu:///session"])
@@ -156,7 +156,7 @@ def test_a_summary() -> None:
 
     assert summary(ward("pass", "pass")) == "All 2 checks passed."
     told = summary(ward("fail", "warn", "unknown", "unknown"))
-    assert told == "Of 4 checks 1 failed, 1 passed with a warning, 2 could not be made."
+    assert told == "Of 4 checks, 1 failed, 1 passed with a warning, 2 could not be made."
 
 
 def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> None:

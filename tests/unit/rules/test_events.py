@@ -1,4 +1,4 @@
-"""What is told of the difference between two views."""
+"""The events between two views."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ DESK = snapshot(two_cards(), (domain("win11", "02:00.0"),))
 
 def told(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
     events = changes(assess(before), assess(after), NOON)
-    assert all(event.at == NOON and event.by == "elsewhere" for event in events)
+    assert all(event.at == NOON and event.by == "external" for event in events)
     return [(event.subject, event.text, event.tone) for event in events]
 
 
@@ -87,18 +87,18 @@ def test_a_removal_that_hangs_and_ends() -> None:
     assert told(unbound(None), unbound(under_way)) == []
     ((subject, text, tone),) = told(unbound(under_way), unbound(stuck))
     assert (subject, tone) == (GUEST, "bad")
-    assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not let go of the card.*", text)
+    assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not release the card.*", text)
     assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
     silent = replace(unbound(None), vitals=Unavailable("no answer since 12:00:00"))
     assert "no longer stuck" not in {text for _, text, _ in told(unbound(stuck), silent)}
-    assert [gpu.owner for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
+    assert [str(gpu.owner) for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
 
 
 def test_what_helps_against_a_hang_depends_on_the_driver() -> None:
     vitals = Vitals((CardVitals(GUEST, removal=Removal("nvidia", NOON, stuck=True)),))
     hung = replace(DESK, pci=two_cards(None), vitals=vitals)
-    for version, words in (("590.48.01", "end what does"), ("595.45", "only a reboot"),
-                           (None, "end what does")):  # fmt: skip
+    for version, words in (("590.48.01", "end that process"), ("595.45", "only a reboot"),
+                           (None, "end that process")):  # fmt: skip
         (card,) = [
             gpu for gpu in assess(replace(hung, nvml=NvmlReading(version, ()))).gpus
             if gpu.address == GUEST
@@ -159,7 +159,9 @@ def test_what_a_domain_does(before: str, after: str, expected: list[tuple[str, s
 def test_the_agent() -> None:
     running = {"state": "running", "agent": False}
     assert states(running, running | {"agent": True}) == [("vm", "guest agent connected", "good")]
-    assert states(running | {"agent": True}, running) == [("vm", "guest agent gone", "warn")]
+    assert states(running | {"agent": True}, running) == [
+        ("vm", "guest agent disconnected", "warn")
+    ]
     assert states(running | {"agent": None}, running) == []
     assert states(running | {"agent": True}, {"state": "shut off"}) == [("vm", "stopped", "info")]
 
@@ -259,7 +261,7 @@ def test_sleep() -> None:
 
 
 def sleeps(*statuses: str) -> list[tuple[str, str, str]]:
-    """What is told of a card on nvidia that goes through these states, read while awake."""
+    """The events of a card on nvidia that goes through these states and is read while awake."""
     taken = [
         snapshot(
             inventory(*card("01:00", 1), *card("02:00", 2)),
@@ -330,8 +332,11 @@ def test_a_swap_from_its_beginning_to_its_end() -> None:
     ("change", "event"),
     [
         ({"state": "undone", "message": "held"}, ("bind undone: held", "warn")),
-        ({"runner": False}, ("bind interrupted", "bad")),
-        ({"state": "failed", "runner": False, "message": "m"}, ("bind interrupted: m", "bad")),
+        ({"runner_alive": False}, ("bind interrupted", "bad")),
+        (
+            {"state": "failed", "runner_alive": False, "message": "m"},
+            ("bind interrupted: m", "bad"),
+        ),
     ],
 )
 def test_a_swap_that_does_not_end_well(change: dict[str, Any], event: tuple[str, str]) -> None:
@@ -347,8 +352,8 @@ def test_a_swap_that_is_stuck_and_goes_on() -> None:
 
 
 def test_a_recovery_goes_on_with_the_same_swap() -> None:
-    left = replace(DESK, swap=replace(SWAP, runner=False))
-    assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind goes on", "info")]
+    left = replace(DESK, swap=replace(SWAP, runner_alive=False))
+    assert by_us(left, replace(DESK, swap=SWAP)) == [(GUEST, "bind continues", "info")]
 
 
 def test_a_swap_that_was_there_before_is_no_news() -> None:

@@ -1,4 +1,4 @@
-"""The family of an NVIDIA card from its id, and what NVIDIA allows in a guest."""
+"""The family of an NVIDIA card from its id, and what NVIDIA supports in a guest."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ def test_models(device: str, name: str, expected: NvidiaModel) -> None:
     [
         (NvidiaModel("Kepler", "geforce", "desktop"), "pass", "allows it"),
         (NvidiaModel("Kepler", "titan", "desktop"), "pass", "TITAN"),
-        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "from Maxwell"),
-        (NvidiaModel("Kepler", "geforce", None), "unknown", "form"),
-        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "from Kepler"),
-        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "from Maxwell"),
+        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
+        (NvidiaModel("Kepler", "geforce", None), "unknown", "desktop from notebook"),
+        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "desktops since Kepler"),
+        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
         (NvidiaModel("before Fermi", "geforce", None), "fail", "before Fermi"),
-        (NvidiaModel("Fermi", "pro", "desktop"), "warn", "no R465 driver"),
+        (NvidiaModel("Fermi", "pro", "desktop"), "warn", "since R465"),
         (NvidiaModel("Kepler", "pro", "notebook"), "pass", "not restricted"),
         (NvidiaModel("Turing", "mining", "desktop"), "unknown", "mining"),
         (NvidiaModel("Blackwell", "unknown", None), "unknown", "name"),
@@ -117,7 +117,7 @@ NAMES = ("GK104 [GeForce GTX 680]", "GK104M [GeForce GTX 680M]", "GF100GL [Quadr
 
 
 def fix_of(device: str, name: str) -> tuple[str, str | None]:
-    """The verdict on a card, and what is to be done."""
+    """The verdict on a card, and its fix."""
     card = function("02:00.0", device=device, name=name)
     gpu = assess(snapshot(inventory(card, function("01:00.0", boot_vga=True)))).gpu(card.address)
     assert gpu is not None
@@ -126,7 +126,7 @@ def fix_of(device: str, name: str) -> tuple[str, str | None]:
 
 
 def test_a_fix_can_change_the_verdict() -> None:
-    """Of every device id, without a name: newer names where a name would settle it."""
+    """For every device id without a name: the fix is newer names if a name would decide."""
     for number in range(0x10000):
         device = f"{number:04x}"
         model = nvidia_model(device, f"10de:{device}")
@@ -137,7 +137,7 @@ def test_a_fix_can_change_the_verdict() -> None:
         named = {r465_family(nvidia_model(device, name))[0] for name in NAMES}
         if model.family is None:
             assert named == {"unknown"}
-            assert fix == "update vfiotop: this card is newer than it"
+            assert fix == "update vfiotop: the card is newer than this version"
         elif fix is not None:
             assert "update-pciids" in fix
             assert "unknown" not in named
@@ -148,11 +148,11 @@ def test_a_fix_can_change_the_verdict() -> None:
     [
         ("0fda", "10de:0fda", "update-pciids"),
         ("2ffe", "10de:2ffe", "update-pciids"),
-        # a name that is there and does not tell it
+        # a name that does not tell
         ("0fda", "GK107 [GK107-ES-A1]", None),
         ("12a0", "GK208", None),
         ("1e3e", "TU102GL", None),
-        # what no name tells
+        # what no name can tell
         ("2e12", "10de:2e12", None),
         ("2e12", "GB20B [GB10]", None),
         ("2b00", "10de:2b00", None),
@@ -176,7 +176,7 @@ def test_what_settles_an_unknown_family(device: str, name: str, words: str | Non
      ("0fda", "GK107 [GK107-ES-A1]", False), ("1c07", "GP106 [P106-100]", False)],
 )  # fmt: skip
 def test_a_second_card_that_may_be_a_geforce(device: str, name: str, fixed: bool) -> None:
-    """Whose guests are one too many only if it is: a name tells that, where there is none."""
+    """Its guest is one too many only if it is a GeForce: a missing name would tell."""
     other = function("02:00.0", device=device, name=name, driver="vfio-pci", iommu_group=2)
     pci = inventory(function("01:00.0", driver="vfio-pci", iommu_group=1), other)
     run = [domain("a", "01:00.0", state="running"), domain("b", "02:00.0", state="running")]

@@ -1,4 +1,4 @@
-"""The fixes of the doctor: to the letter where the host is known, and a sentence always."""
+"""The fixes of the doctor: exact if the host is known, and always a sentence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_host_is_told_a_whole_sentence(boot: Boot) -> None:
          "add X to the cmdline line of the entry in limine.conf on the EFI partition and reboot"),
         (Boot("systemd-boot", "proxmox", "/etc/kernel/cmdline"),
          "add X to /etc/kernel/cmdline, run `proxmox-boot-tool refresh` and reboot"),
-        (Boot(), "add X to the kernel's command line in the boot loader's settings and reboot"),
+        (Boot(), "add X to the kernel command line in the boot loader's settings and reboot"),
     ],
 )  # fmt: skip
 def test_what_could_not_be_seen_is_told_in_general(boot: Boot, fix: str) -> None:

@@ -1,4 +1,4 @@
-"""The readings of a card that is in a guest: matched by ids, or a reason."""
+"""The readings of a card in a guest: matched by ids, or a reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.model import (
     Demand,
     Gpu,
     GuestCard,
-    GuestSays,
+    GuestReport,
     HostView,
     Metrics,
     Snapshot,
@@ -31,7 +31,7 @@ CARD = GuestCard("10de", "2684", None, "NVIDIA GeForce RTX 4090", Metrics(util_p
 
 
 def says(*cards: GuestCard, **facts: Any) -> AgentReading:
-    made = GuestSays(UUID, "572.83", cards, taken_at=NOON - timedelta(seconds=3))
+    made = GuestReport(UUID, "572.83", cards, taken_at=NOON - timedelta(seconds=3))
     return AgentReading((replace(made, **facts),))
 
 
@@ -52,7 +52,7 @@ def test_the_guest_tells_of_its_card() -> None:
     view = assess(gaming(says(CARD)))
     gpu = view.guest_gpu
     assert gpu is not None and gpu.reading is not None
-    assert (gpu.owner, gpu.no_reading) == ("guest:win11", None)
+    assert (str(gpu.owner), gpu.no_reading) == ("guest:win11", None)
     reading = gpu.reading
     assert (reading.address, reading.source, reading.metrics.util_pct) == (GUEST, "guest-agent", 97)
     assert reading.taken_at == NOON - timedelta(seconds=3)
@@ -73,7 +73,7 @@ def test_the_host_card_is_not_read_through_the_guest() -> None:
         (says(), {}, "does not list this card"),
         (says(replace(CARD, device="2204")), {}, "does not list this card"),
         (says(replace(CARD, subsystem="1043:88ac")), {}, None),
-        (says(CARD, CARD), {}, "two alike cards"),
+        (says(CARD, CARD), {}, "two identical cards"),
         (says(CARD), {"agent": None}, "org.qemu.guest_agent.0"),
         (says(CARD), {"agent": False}, "install and start qemu-guest-agent"),
         (says(CARD), {"state": "paused"}, "the guest is paused"),
@@ -105,8 +105,8 @@ def test_two_alike_cards_in_one_guest_are_not_told_apart() -> None:
     )
     both = domain("win11", "02:00.0", "03:00.0", state="running", agent=True)
     view = assess(snapshot(pci, [both], agent=says(CARD)))
-    assert {gpu.no_reading for gpu in view.gpus if gpu.owner.startswith("guest:")} == {
-        "two alike cards are in the guest: which is which is not known"
+    assert {gpu.no_reading for gpu in view.gpus if gpu.owner.kind == "guest"} == {
+        "the guest has two identical cards, which cannot be told apart"
     }
 
 
@@ -117,13 +117,11 @@ def test_for_other_makers_it_is_said_plainly_that_nothing_tells(vendor: str, mak
         function("02:00.0", vendor=vendor, driver="vfio-pci", iommu_group=2),
     )
     taken = snapshot(pci, [domain("win11", "02:00.0", state="running", agent=True)])
-    assert (
-        guest_gpu(taken).no_reading == f"nothing in a guest tells of {maker} card through its agent"
-    )
+    assert guest_gpu(taken).no_reading == f"a guest agent cannot report on {maker} card"
     assert demand(assess(taken)).guests == ()
 
 
-# --- what the sources are to mind ---------------------------------------------------
+# --- what the sources should read ---------------------------------------------------
 
 
 def view(**facts: Any) -> HostView:
@@ -145,7 +143,7 @@ def test_nor_is_one_whose_card_nobody_looks_at() -> None:
     assert demand(view(), shown=False) == Demand(reserved=(GUEST,), shown=False)
 
 
-# --- which cards are for a guest: with a driver from 595 on these are not held ---------------
+# --- which cards are reserved for a guest: since driver 595 these are not held ---------------
 
 
 CHOSEN = Choice(guest_gpu=GUEST)
@@ -157,7 +155,7 @@ def told(taken: Snapshot, choice: Choice | None = None, before: Demand | None = 
 
 
 def desk(*names: str, **readings: Any) -> Snapshot:
-    """Two cards with the host, and a domain for each of these slots."""
+    """Two cards on host drivers, and a domain for each of these slots."""
     domains = [domain(f"of-{name}", f"{name}.0") for name in names]
     return snapshot(two_cards(), domains, **readings)
 

@@ -1,4 +1,4 @@
-"""guest.devices, row by row of its table: what each device of a guest comes to, and why."""
+"""guest.devices, row by row of its table: the verdict on each device of a guest, and why."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tui.model import (
 )
 from tui.rules import hostdev_checks
 from tui.rules.check_input import CheckInput
-from tui.rules.doctor import every, examine
+from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import preflight
@@ -44,7 +44,7 @@ def at(
 
 
 def takes(*slots: str, managed: bool = True, by: Any = "hostdev", **facts: Any) -> Domain:
-    """A domain with its card, and with more."""
+    """A domain with its card and more devices."""
     made = domain("win11", "02:00.0", "02:00.1", **facts)
     more = tuple(HostDev(f"0000:{slot}", managed=managed, by=by) for slot in slots)
     return replace(made, hostdevs=(*made.hostdevs, *more))
@@ -77,14 +77,14 @@ def check(
 
 def test_a_guest_with_nothing_but_its_card() -> None:
     found = check((), takes())
-    assert (found.verdict, found.why) == ("pass", "all 2 devices are there and free for it")
+    assert (found.verdict, found.why) == ("pass", "all 2 devices are present and available")
 
 
 def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
     assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
     assert found.fix == (
-        "press w, or `virsh edit win11`: take out the <hostdev> with "
+        "press w, or `virsh edit win11`: remove the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
     )
 
@@ -109,7 +109,8 @@ def test_a_driver_that_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("theirs", "words"), [("03:00.0", "runs with it"), ("03:00.1", "0000:03:00.1 of its IOMMU")]
+    ("theirs", "words"),
+    [("03:00.0", "is running with it"), ("03:00.1", "0000:03:00.1 of its IOMMU")],
 )
 @pytest.mark.parametrize("state", ["running", "paused"])
 def test_one_that_another_guest_has(theirs: str, words: str, state: Any) -> None:
@@ -131,7 +132,7 @@ def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str)
     other = replace(domain("nas", state=state), problem="not well-formed")
     found = check((), takes(), other)
     assert found.verdict == verdict
-    assert ("what “nas” has cannot be read" in found.why) == (verdict == "unknown")
+    assert ("the devices of “nas” cannot be read" in found.why) == (verdict == "unknown")
     gone = check((), takes("03:00.0"), other)
     assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
     none = domain("debian")
@@ -177,16 +178,16 @@ def test_one_that_libvirt_does_not_move(code: str, driver: str) -> None:
 def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
     guest = takes("03:00.0", managed=False, by="command line")
     found = check((at("03:00.0", NVME, "nvme"),), guest)
-    assert (found.verdict, "QEMU cannot have it" in found.why) == ("fail", True)
+    assert (found.verdict, "QEMU cannot take it" in found.why) == ("fail", True)
     assert found.fix == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
 
 
 USED = (
-    (NVME, "nvme", Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)),
-    (NVME, "nvme", Attachment("disk", "nvme0n1p3", "is swap", used=True)),
-    (SATA, "ahci", Attachment("disk", "sda1", "is part of md0, mounted at /srv", used=True)),
-    (NIC, "igc", Attachment("network", "enp3s0", "has 192.0.2.5", used=True)),
-    (USB, "xhci_hcd", Attachment("disk", "sdb1", "is mounted at /media/x", used=True)),
+    (NVME, "nvme", Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)),
+    (NVME, "nvme", Attachment("disk", "nvme0n1p3", "is swap", in_use=True)),
+    (SATA, "ahci", Attachment("disk", "sda1", "is part of md0, mounted at /srv", in_use=True)),
+    (NIC, "igc", Attachment("network", "enp3s0", "has 192.0.2.5", in_use=True)),
+    (USB, "xhci_hcd", Attachment("disk", "sdb1", "is mounted at /media/x", in_use=True)),
 )
 
 
@@ -199,7 +200,7 @@ def test_one_that_the_host_uses(code: str, driver: str, use: Attachment, managed
     assert found.verdict == "fail"
     for words in ("0000:03:00.0", f"is on {driver}", use.text):
         assert words in found.why
-    assert "take out the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.fix or "")
+    assert "remove the <hostdev> with <address domain='0x0000' bus='0x03'" in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_sound_card_that_a_program_plays_through() -> None:
     found = check(there, takes("03:00.0"), holders=Holders((player,)))
     assert found.verdict == "fail"
     assert "pipewire (1234) has /dev/snd/pcmC1D0p open" in found.why
-    assert check(there, takes("03:00.0"), holders=Holders((), unseen=2)).verdict == "unknown"
+    assert check(there, takes("03:00.0"), holders=Holders((), uninspected=2)).verdict == "unknown"
     assert check(there, takes("03:00.0"), holders=Unavailable("no /proc")).verdict == "unknown"
     assert check(there, takes("03:00.0")).verdict == "warn"
     elsewhere = replace(player, what="/dev/input/event4")
@@ -276,11 +277,14 @@ def test_for_a_usb_controller_the_others_are_looked_at_too() -> None:
         at("06:00.0", SOUND, "snd_hda_intel", 6),
     )
     guest = takes("03:00.0")
-    assert hostdev_checks.looked_at(guest, seen(functions, guest).view) == (AT, "0000:04:00.0")
+    assert hostdev_checks.functions_to_inspect(guest, seen(functions, guest).view) == (
+        AT,
+        "0000:04:00.0",
+    )
     guest = takes("05:00.0", "06:00.0", "07:00.0")
     view = seen(functions, guest).view
-    assert hostdev_checks.looked_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
-    assert hostdev_checks.held_at(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+    assert hostdev_checks.functions_to_inspect(guest, view) == ("0000:05:00.0", "0000:06:00.0")
+    assert hostdev_checks.functions_with_open_files(guest, view) == ("0000:05:00.0", "0000:06:00.0")
 
 
 # --- its group ------------------------------------------------------------------------------
@@ -359,7 +363,7 @@ def test_the_hosts_display() -> None:
     assert "0000:01:00.1 is on snd_hda_intel: it drives" in check((), alone).why
 
 
-# --- words ------------------------------------------------------------------------------------
+# --- reasons and fixes ----------------------------------------------------------------------------
 
 
 def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
@@ -375,7 +379,7 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
 
 def test_devices_are_judged_in_their_order_each_once() -> None:
     guest = takes("04:00.0", "03:00.0", "04:00.0")
-    found = hostdev_checks.judged(guest, seen((at("03:00.0", NIC, "vfio-pci"),), guest))
+    found = hostdev_checks.verdicts(guest, seen((at("03:00.0", NIC, "vfio-pci"),), guest))
     assert [(dev.address[5:], dev.verdict, dev.short) for dev in found] == [
         ("02:00.0", "pass", ""), ("02:00.1", "pass", ""), ("04:00.0", "fail", "gone"),
         ("03:00.0", "pass", ""),
@@ -383,7 +387,7 @@ def test_devices_are_judged_in_their_order_each_once() -> None:
 
 
 def test_each_fix_names_its_own_device() -> None:
-    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)
     functions = (
         at("03:00.0", NVME, "nvme"), at("04:00.0", NIC, "iwlwifi", 4), at("05:00.0", NIC, None, 5),
     )  # fmt: skip
@@ -391,7 +395,7 @@ def test_each_fix_names_its_own_device() -> None:
     found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
     address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
     assert found.fix == (
-        f"`virsh edit win11`: take out the <hostdev> with {address(3)} and set managed='yes' in "
+        f"`virsh edit win11`: remove the <hostdev> with {address(3)} and set managed='yes' in "
         f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
         "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
         "`virsh nodedev-detach pci_0000_05_00_0` before each start"
@@ -400,7 +404,7 @@ def test_each_fix_names_its_own_device() -> None:
     first, _, rest = (check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).fix or "").partition(
         " and "
     )
-    assert first == f"`virsh edit win11`: take out the <hostdev> with {address(3)}"
+    assert first == f"`virsh edit win11`: remove the <hostdev> with {address(3)}"
     assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
     alone = check(functions[1:2], takes("04:00.0", managed=False))
     assert alone.fix == (
@@ -415,7 +419,7 @@ def test_each_fix_names_its_own_device() -> None:
 )
 def test_what_is_no_hostdev_is_called_by_its_name_and_not_left_to_w(by: str, element: str) -> None:
     found = check((), takes("03:00.0", by=by))
-    assert f"take out the {element} with" in (found.fix or "")
+    assert f"remove the {element} with" in (found.fix or "")
     assert "press w" not in (found.fix or "")
 
 
@@ -432,11 +436,11 @@ def test_nothing_is_known() -> None:
     )
 
 
-# --- where it counts --------------------------------------------------------------------------
+# --- where the verdicts count ------------------------------------------------------------------
 
 
 def test_a_start_is_refused_for_another_device_than_the_card() -> None:
-    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", used=True)
+    disk = Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)
     there, guest = (at("03:00.0", NVME, "nvme"),), takes("03:00.0")
     plan = planned("start", guest, seen(there, guest, uses=(DeviceUse(AT, (disk,)),)))
     (refusal,) = plan.refusals
@@ -463,7 +467,7 @@ def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> Non
     assert ("0000:03:00.0" in found.why) is not managed
 
 
-# --- what is in the card's group, for a card that is still with the host --------------------
+# --- neighbours in the group of a card that is still with the host --------------------
 
 
 NEIGHBOUR = at("03:00.0", NVME, "nvme", 2)
@@ -479,16 +483,16 @@ def with_host(
 
 
 def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
-    """iommu.viable of the start, of its bind as the runner plans it, and of the doctor."""
+    """iommu.viable from the start, from its bind as the runner plans it, and from the doctor."""
     (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
     start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
     assert start.swap is not None
-    told = (start.checks, bind.checks, every(examine(fresh)))
+    told = (start.checks, bind.checks, all_checks(examine(fresh)))
     return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
 
 
 CARD = "0000:02:00.0"
-USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", used=True),)),)
+USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True),)),)
 
 
 @pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])
@@ -504,7 +508,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     found = everywhere(guest, fresh)
     assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
     start = planned("start", guest, fresh)
-    # libvirt and QEMU refuse what is not on VFIO's driver and is not moved.
+    # libvirt and QEMU refuse a device that is not on a VFIO driver and is not moved.
     assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
     if blocked:
         for each in found:
@@ -514,8 +518,8 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
             assert ("set managed='yes' for it" in fix) is (by != "command line")
             assert "give 0000:03:00.0" not in fix
     elif driver in ("nvme", "uio_pci_generic"):
-        assert "and 0000:03:00.0, which the start of “win11” moves" in found[0].why
-        # It is not taken without a word.
+        assert "the start of “win11” moves 0000:03:00.0" in found[0].why
+        # It is not taken without a warning.
         (told,) = (check for check in start.checks if check.id == "guest.devices")
         assert (told.verdict, "libvirt takes it from the host" in told.why) == ("warn", True)
 
@@ -554,7 +558,7 @@ def test_what_another_guest_takes_does_not_leave_for_this_one() -> None:
 
 
 def test_which_guest_counts() -> None:
-    """The allowed one; where that is not known, a bind is of use where one could start."""
+    """The allowed guest; if that one is not known, any guest that could start."""
     able, not_able = takes("03:00.0"), replace(takes(), name="linux", uuid="uuid-linux")
     (gpu,) = (
         each for each in with_host(able, not_able).view.gpus if each.address == CARD
@@ -564,7 +568,7 @@ def test_which_guest_counts() -> None:
         bind = preflight.planned(gpu, "bind", fresh)
         made = next(check for check in bind.checks if check.id == "iommu.viable")
         assert made.verdict == (verdict if allowed else "pass")
-    # A start is judged by the guest that is started.
+    # A start is checked for the guest that starts.
     fresh = with_host(able, not_able)
     for domain_, verdict in ((able, "pass"), (not_able, "fail")):
         start = planned("start", domain_, fresh)
@@ -578,7 +582,7 @@ def test_two_cards_of_one_group_for_one_guest_are_bound_one_after_the_other() ->
     assert [each.verdict for each in everywhere(both, with_host(both, functions=second))] == (
         ["pass"] * 3
     )
-    # But the host's display does not come along.
+    # But the host's display does not move.
     display = tuple(replace(f, boot_vga=True) if f.is_gpu else f for f in second)
     for found in everywhere(both, with_host(both, functions=display)):
         assert (found.verdict, "0000:03:00.0 is another GPU" in found.why) == ("fail", True)
@@ -588,11 +592,11 @@ def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
     guest = takes("03:00.0", managed=False)
     found = hostdev_checks.check(guest, with_host(guest))
     assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why
-    assert "give the guest all of the group" not in (found.fix or "")
+    assert "give the guest the whole group" not in (found.fix or "")
     assert "set managed='yes' in the <hostdev> with <address" in (found.fix or "")
     alone = takes()
     found = hostdev_checks.check(alone, with_host(alone))
-    assert "give the guest all of the group" in (found.fix or "")
+    assert "give the guest the whole group" in (found.fix or "")
 
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
@@ -606,15 +610,15 @@ def test_the_last_readings_tell_which_guest_has_a_device() -> None:
     """As the panel of a guest shows it, without a look at the processes."""
     guest, other = takes("03:00.0"), domain("nas", "03:00.0", state="running")
     known = seen((at("03:00.0", USB, "vfio-pci"),), guest, other)
-    *_, found = hostdev_checks.standing(guest, known.view, known.guests, DeviceUses())
+    *_, found = hostdev_checks.live_verdicts(guest, known.view, known.guests, DeviceUses())
     assert (found.verdict, found.short) == ("fail", "in nas")
-    *_, found = hostdev_checks.standing(
+    *_, found = hostdev_checks.live_verdicts(
         guest, known.view, Unavailable("libvirtd is away"), DeviceUses()
     )
     assert found.why == "0000:03:00.0 is on vfio-pci"
 
 
-# --- whose devices are judged -------------------------------------------------------------------
+# --- whose devices are checked -------------------------------------------------------------------
 
 
 def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
@@ -622,16 +626,16 @@ def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:
     bare, nas, game = domain("bare"), domain("nas", "03:00.0"), domain("game", "03:00.0")
     view = seen((), bare, nas, game, unread, choice=Choice()).view
     assert view.guest is None
-    assert [each.name for each in hostdev_checks.of_interest(view)] == ["game", "nas"]
+    assert [each.name for each in hostdev_checks.domains_to_check(view)] == ["game", "nas"]
     known = seen((), takes(), nas).view
-    assert [each.name for each in hostdev_checks.of_interest(known)] == ["win11"]
+    assert [each.name for each in hostdev_checks.domains_to_check(known)] == ["win11"]
 
 
 def test_a_share_of_a_card_is_not_looked_at() -> None:
     functions = (at("03:00.0", "038000", "i915"), at("04:00.0", NVME, "nvme", 4))
     guest = takes("03:00.0", by="mdev")
-    assert hostdev_checks.looked_at(guest, seen(functions, guest).view) == ()
-    # Nor does its card leave the host for it.
+    assert hostdev_checks.functions_to_inspect(guest, seen(functions, guest).view) == ()
+    # Nor does its card leave the host for that.
     beside = at("05:00.0", NIC, "vfio-pci", 3)
     both = replace(guest, hostdevs=(*guest.hostdevs, HostDev("0000:05:00.0", managed=True)))
     assert check((functions[0], beside), both).verdict == "fail"
@@ -640,7 +644,7 @@ def test_a_share_of_a_card_is_not_looked_at() -> None:
 def test_words_for_one_device_alone() -> None:
     one = domain("nas", "03:00.0")
     there = (at("03:00.0", NIC, "vfio-pci"),)
-    assert check(there, one).why == "0000:03:00.0 is there and free for it"
+    assert check(there, one).why == "0000:03:00.0 is present and available"
     pending = check((at("03:00.0", NIC, "pci-stub"),), takes("03:00.0", managed=False))
     assert pending.why.startswith("0000:03:00.0 is on pci-stub, and libvirt does not move it")
     free = check((at("03:00.0", NIC, None),), takes("03:00.0", managed=False))
@@ -648,7 +652,7 @@ def test_words_for_one_device_alone() -> None:
 
 
 def test_many_uses_are_counted() -> None:
-    disks = tuple(Attachment("disk", f"sd{n}", "is swap", used=True) for n in "abcde")
+    disks = tuple(Attachment("disk", f"sd{n}", "is swap", in_use=True) for n in "abcde")
     found = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks),))
     assert found.why.endswith("sda is swap, sdb is swap, sdc is swap and 2 more")
     few = check((at("03:00.0", SATA, "ahci"),), takes("03:00.0"), uses=(DeviceUse(AT, disks[:3]),))

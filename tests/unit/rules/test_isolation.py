@@ -1,4 +1,4 @@
-"""What is said of a group that cannot be had: everything in the way, and the ways out."""
+"""Messages about a group that VFIO cannot claim: all blockers, and the ways out."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
         ),
         (
             [other("04:00.0", NVME, "nvme"), other("05:00.0", NIC, "igb")], {},
-            ["give the guest these", "spare them"], ["“ACS Enable”", "nodedev-detach", "unbind"],
+            ["give them to the guest", "spare them"], ["“ACS Enable”", "nodedev-detach", "unbind"],
         ),
         (
             [other("00:00.0", HOST_BRIDGE, "skl_uncore"), other("00:1f.4", SMBUS, "i801_smbus")],
             {},
-            ["unbind all of these, if the host can spare them"],
+            ["unbind their drivers, if the host can spare them"],
             ["to the guest", "the guest these"],
         ),
         ([other("00:1f.4", SMBUS, "i801_smbus")], {}, ["unbind its driver, if"], ["to the guest"]),
@@ -108,11 +108,11 @@ def test_all_are_named_or_the_first_three_and_how_many_more(count: int) -> None:
             list(card("03:00", 2)), {}, ["another slot", "ACS"],
             ["to the guest", "unbind"],
         ),
-        # to spare the disk helps nobody while the other card is there
+        # giving up the disk does not help while the other card is there
         ([*card("03:00", 2), other("04:00.0", NVME, "nvme")], {}, ["another slot", "ACS"],
          ["the guest these", "to the guest", "unbind", "spare"]),
         ([other("04:00.0", SATA, "ahci")], {"iommu_kind": "intel"},
-         ["ACS in the firmware, if it has that", "to the guest"], ["“ACS Enable”"]),
+         ["ACS in the firmware, if available", "to the guest"], ["“ACS Enable”"]),
         ([other("04:00.0", AUDIO, "snd_hda_intel")], {}, ["give it to the guest"], []),
     ],
 )  # fmt: skip
@@ -123,7 +123,7 @@ def test_the_ways_out_that_there_are(
     fix = found.fix or ""
     assert [word for word in words if word not in fix] == []
     assert [word for word in never if word in fix] == []
-    assert "An ACS override isolates nothing: the guest can reach its neighbours" in fix
+    assert "An ACS override isolates nothing: the guest reaches its neighbours" in fix
     assert found.why not in fix
     assert not [f.address for f in others if f.address in fix], "the reason names them"
 
@@ -141,7 +141,7 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     assert alone is not None
     fix = host_checks.viable(alone).fix or ""
     command = "`virsh nodedev-detach pci_0000_04_00_0`"
-    # What libvirt moves by itself has to be moved by nobody.
+    # What libvirt moves must not be moved by anybody else.
     assert fix == (
         "start the guest: libvirt then moves it, unless the host needs it"
         if managed
@@ -216,7 +216,7 @@ UNKNOWN = [
     (function("02:00.0", device="2783", name="10de:2783"), [], None),
     (function("02:00.0", vendor="102b", device="0525", name="MGA G400"), [], 35),
     (function("02:00.0", NVME, vendor="144d", device="a808", name="SM981"), [], 2),
-    # the PSP of another slot, whose address only begins alike
+    # the PSP of another slot, whose address has the same prefix
     (function("66:00.0", vendor="1002", name="Navi 23"),
      [replace(PSP, address="0000:66:000.2")], None),
 ]  # fmt: skip
@@ -236,11 +236,11 @@ def test_only_what_is_in_a_slot_can_be_put_into_another(
     device: PciFunction, beside: list[PciFunction], chassis: int | None, there: bool | None
 ) -> None:
     facts = HostFacts("atlas", "6.12", chassis=chassis)
-    assert isolation.in_slot(device, [device, *beside], facts) is there
-    advice = isolation.another_slot(device, [device, *beside], facts)
+    assert isolation.can_change_slot(device, [device, *beside], facts) is there
+    advice = isolation.slot_advice(device, [device, *beside], facts)
     assert advice == {True: "try another slot", None: "try another slot, if it is in one",
                       False: None}[there]  # fmt: skip
-    left_out = isolation.without_group(device, [device, *beside], facts)
+    left_out = isolation.missing_group_fix(device, [device, *beside], facts)
     assert ("slot" in left_out) is (there is not False)
     if device.is_gpu:
         blocked = replace(device, iommu_group=2, driver="nvidia", boot_vga=False)
@@ -266,7 +266,7 @@ def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
         assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
     )
     fix = hostdev_checks.check(guest, fresh).fix or ""
-    assert "give the guest all of the group" in fix
+    assert "give the guest the whole group" in fix
     assert ("slot" in fix) is slot
 
 

@@ -1,4 +1,4 @@
-"""What the command line and modprobe.d say against passthrough, by the kernel's own rules."""
+"""What the command line and modprobe.d say about passthrough, by the kernel's rules."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from tui.host.readiness.modprobe import rules
 from tui.model import KernelSettings
 from tui.rules.kernel_settings import (
     Cpu,
+    blacklists_vfio,
     forbids_vfio,
     intel_on,
     interrupts_off,
     iommu_off,
     parameter,
-    skips_vfio,
     value_in,
 )
 
@@ -34,7 +34,7 @@ def running(text: str, modprobe: str = "") -> KernelSettings:
         ("amd_iommu=off", "intel", []),
         ("amd-iommu=off", "amd", ["amd-iommu=off"]),
         ("amd_iommu=fullflush,off", "amd", ["amd_iommu=fullflush,off"]),
-        # AMD's driver knows no "on": nothing takes "off" back.
+        # AMD's driver has no "on": nothing revokes "off".
         ("amd_iommu=off amd_iommu=on", "amd", ["amd_iommu=off"]),
         ("amd_iommu=on", "amd", []),
         ("intel_iommu=off", "intel", ["intel_iommu=off"]),
@@ -109,7 +109,7 @@ def test_what_keeps_vfio_pci_from_being_loaded(
     text: str, modprobe: str, forbidden: int, skipped: int
 ) -> None:
     told = running(text, modprobe)
-    assert (len(forbids_vfio(told)), len(skips_vfio(told))) == (forbidden, skipped)
+    assert (len(forbids_vfio(told)), len(blacklists_vfio(told))) == (forbidden, skipped)
 
 
 @pytest.mark.parametrize(

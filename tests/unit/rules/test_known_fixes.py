@@ -1,5 +1,5 @@
-"""Fixes that know what was done already, on captured hosts, by the command line: what is there is
-not advised again, and what contradicts is named with the line where it stands."""
+"""Fixes for captured hosts, through the command line. They do not advise what is set already, and
+they name the file and line of a setting that contradicts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tui.host.readiness.boot import boot
 from tui.host.readiness.boot_files import written
 from tui.host.tree import Plain
 from tui.model import Readiness
-from tui.rules.fixes import change
+from tui.rules.fixes import change_options
 
 INTEL = {"proc/cpuinfo": "vendor_id\t: GenuineIntel\n", "etc/os-release": "ID=debian\n"}
 AMD = {"proc/cpuinfo": "vendor_id\t: AuthenticAMD\n", "etc/os-release": "ID=arch\n"}
@@ -23,56 +23,56 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
 @pytest.mark.parametrize(
     ("files", "fix"),
     [
-        # the case from the field: its /etc/default/grub has one letter
+        # a case from the field: its /etc/default/grub has one letter
         (AMD | {CMDLINE: "quiet amd_iommu=off\n", GRUB: "x"},
-         "take amd_iommu=off off the kernel's command line: /etc/default/grub does not have it, so "
-         "run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
+         "remove amd_iommu=off from the kernel command line: /etc/default/grub does not have it, "
+         "so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: DEFAULT.format("amd_iommu=off")},
-         "take amd_iommu=off out of /etc/default/grub, line 2, run `grub-mkconfig -o "
+         "remove amd_iommu=off from /etc/default/grub, line 2, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "iommu=off amd_iommu=off\n", GRUB: "x"},
-         "take iommu=off and amd_iommu=off off the kernel's command line: /etc/default/grub does "
+         "remove iommu=off and amd_iommu=off from the kernel command line: /etc/default/grub does "
          "not have them, so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n"},
-         "take amd_iommu=off out of the kernel's command line in the boot loader's settings and "
+         "remove amd_iommu=off from the kernel command line in the boot loader's settings and "
          "reboot"),
         (AMD | {CMDLINE: "quiet\n"},
-         "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it by itself"),
+         "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it automatically"),
         (AMD | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("amd_iommu=off")},
-         "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it by itself; and take "
-         "amd_iommu=off out of /etc/default/grub, line 2, run `grub-mkconfig -o "
+         "turn on the IOMMU (AMD-Vi) in the firmware; the kernel then uses it automatically; and "
+         "remove amd_iommu=off from /etc/default/grub, line 2, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "", GRUB: DEFAULT.format("amd_iommu=off")},
-         "take amd_iommu=off out of /etc/default/grub, line 2, run `grub-mkconfig -o "
+         "remove amd_iommu=off from /etc/default/grub, line 2, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
         (INTEL | {CMDLINE: "intel_iommu=on iommu=pt\n"},
-         "turn on VT-d in the firmware: intel_iommu=on is on the kernel's command line already"),
+         "turn on VT-d in the firmware: intel_iommu=on is already on the kernel command line"),
         (INTEL | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("intel_iommu=on")},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 2, and the "
-         "kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+         "kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
         (INTEL | {CMDLINE: "quiet\n", GRUB: DEFAULT.format("splash")},
          "turn on VT-d in the firmware; then add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in "
          "/etc/default/grub, run `update-grub` and reboot"),
         (INTEL | {CMDLINE: "intel_iommu=off\n", GRUB: DEFAULT.format("intel_iommu=off")},
-         "take intel_iommu=off out of /etc/default/grub, line 2, add intel_iommu=on to "
+         "remove intel_iommu=off from /etc/default/grub, line 2, add intel_iommu=on to "
          "GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run `update-grub` and reboot"),
         (INTEL | {CMDLINE: "intel_iommu=on intel_iommu=off\n",
                   GRUB: DEFAULT.format("intel_iommu=on intel_iommu=off")},
-         "take intel_iommu=off out of /etc/default/grub, line 2, run `update-grub` and reboot"),
+         "remove intel_iommu=off from /etc/default/grub, line 2, run `update-grub` and reboot"),
         (INTEL | {CMDLINE: "intel_iommu=off\n", "etc/os-release": "ID=fedora\n", GRUB: ""},
          "run `grubby --update-kernel=ALL --args=intel_iommu=on --remove-args=intel_iommu=off` and "
          "reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", "boot/loader/loader.conf": "",
                 "boot/loader/entries/a.conf": "title a\noptions ro amd_iommu=off\n"},
-         "take amd_iommu=off out of /boot/loader/entries/a.conf, line 2 and reboot"),
+         "remove amd_iommu=off from /boot/loader/entries/a.conf, line 2 and reboot"),
         (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
                   "boot/loader/entries/a.conf": "options intel_iommu=on\n"},
          "reboot: intel_iommu=on is in /boot/loader/entries/a.conf, line 1, and the kernel was "
-         "started without it; if that does not do, turn on VT-d in the firmware"),
+         "started without it; if that is not enough, turn on VT-d in the firmware"),
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                 "run/ostree-booted": ""},
          "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot"),
-        # what keeps it off is already out of the file
+        # the option that keeps it off is no longer in the file
         *((cpu | {CMDLINE: "intel_iommu=off\n", GRUB: DEFAULT.format("splash"),
                   "etc/os-release": "ID=debian\n"},
            "add intel_iommu=on to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
@@ -83,14 +83,14 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
          "add intel_iommu=on to the options line of the entry in /boot/loader/entries and reboot; "
          "/boot/loader/entries/a.conf and /boot/loader/entries/b.conf and others do not have "
          "iommu=off and intel_iommu=off"),
-        # what the shell would put there is not known, so neither is that it lacks the option
+        # the shell may expand to the option, so it may be in the file
         (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: DEFAULT.format("$(cat /etc/x)")},
-         "take amd_iommu=off out of GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
+         "remove amd_iommu=off from GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
          "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", GRUB: 'x="amd_iommu=off"\n' + DEFAULT.format("$x")},
-         "take amd_iommu=off out of /etc/default/grub, line 1, run `grub-mkconfig -o "
+         "remove amd_iommu=off from /etc/default/grub, line 1, run `grub-mkconfig -o "
          "/boot/grub/grub.cfg` and reboot"),
-        # an entry that is not the one that boots says nothing of the next start
+        # another boot entry says nothing about the next boot
         *((INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "",
                     "boot/loader/entries/arch-lts.conf": "options a intel_iommu=on\n",
                     "boot/loader/entries/arch.conf": text},
@@ -101,33 +101,33 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                   "boot/loader/entries/arch-lts.conf": "options a\noptions intel_iommu=on\n",
                   "boot/loader/entries/arch.conf": "options intel_iommu=on\n"},
          "reboot: intel_iommu=on is in /boot/loader/entries/arch-lts.conf, line 2, and the kernel "
-         "was started without it; if that does not do, turn on VT-d in the firmware"),
+         "was started without it; if that is not enough, turn on VT-d in the firmware"),
         (INTEL | {CMDLINE: "quiet\n", "boot/limine.conf": "cmdline: a\ncmdline: intel_iommu=on\n"},
          "turn on VT-d in the firmware; then add intel_iommu=on to the cmdline line of the entry "
          "in /boot/limine.conf and reboot"),
         (INTEL | {CMDLINE: "quiet\n", "boot/refind_linux.conf":
                   '"Standard" "ro intel_iommu=on"\n"Minimal" "ro"\n'},
          "reboot: intel_iommu=on is in /boot/refind_linux.conf, line 1, and the kernel was started "
-         "without it; if that does not do, turn on VT-d in the firmware"),
+         "without it; if that is not enough, turn on VT-d in the firmware"),
         (INTEL | {CMDLINE: "quiet\n", GRUB: "GRUB_CMDLINE_LINUX=intel_iommu=on\n"
                   "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
-         "kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+         "kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
         # what the entries are made from has it, and they do not yet
         (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "", "etc/os-release": "ID=arch\n",
                   "etc/kernel/cmdline": "quiet intel_iommu=on\n",
                   "boot/loader/entries/arch.conf": "options quiet\n"},
          "run `mkinitcpio -P` and reboot: intel_iommu=on is in /etc/kernel/cmdline, line 1, and "
-         "the kernel was started without it; if that does not do, turn on VT-d in the firmware"),
+         "the kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
         # an entry counts by itself, and Fedora's entries are made by a command
         (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n", GRUB: "x",
                   "boot/loader/entries/a.conf": "options ro intel_iommu=on\n"},
          "reboot: intel_iommu=on is in /boot/loader/entries/a.conf, line 1, and the kernel was "
-         "started without it; if that does not do, turn on VT-d in the firmware"),
+         "started without it; if that is not enough, turn on VT-d in the firmware"),
         (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n",
                   GRUB: DEFAULT.format("intel_iommu=on")},
          "run `grubby --update-kernel=ALL --args=intel_iommu=on` and reboot: intel_iommu=on is in "
-         "/etc/default/grub, line 2, and the kernel was started without it; if that does not do, "
+         "/etc/default/grub, line 2, and the kernel was started without it; if that is not enough, "
          "turn on VT-d in the firmware"),
         # a host with a command for it needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
@@ -143,7 +143,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                 "boot/efi/loader/loader.conf": "", "etc/kernel/cmdline": "quiet\n"},
          "run `kernelstub -d amd_iommu=off` and reboot"),
         (AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=nixos\n"},
-         'take "amd_iommu=off" out of boot.kernelParams, run `nixos-rebuild boot` and reboot'),
+         'remove "amd_iommu=off" from boot.kernelParams, run `nixos-rebuild boot` and reboot'),
     ],
 )  # fmt: skip
 def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], fix: str) -> None:
@@ -160,7 +160,7 @@ def test_the_iommu(vfiotop: Command, tmp_path: Path, files: dict[str, str], fix:
 def test_only_the_generation_that_boots_counts(
     vfiotop: Command, tmp_path: Path, default: str, *, stands: bool
 ) -> None:
-    """Those before it are kept as they were."""
+    """Earlier ones stay as they were."""
     entries = "boot/loader/entries/nixos-generation-"
     files = INTEL | {"etc/os-release": "ID=nixos\n", CMDLINE: "quiet\n",
                      "boot/loader/loader.conf": default,
@@ -177,7 +177,7 @@ def test_only_the_generation_that_boots_counts(
 
 
 def test_an_option_that_keeps_it_off_is_the_reason(vfiotop: Command, tmp_path: Path) -> None:
-    """Also where the capture has no groups, which alone would say nothing."""
+    """Also without groups in the capture, which alone would prove nothing."""
     root = tower(tmp_path / "tower", AMD | {CMDLINE: "amd_iommu=off\n"}, groups=False)
     (root / "sys/kernel/iommu_groups").rmdir()
     found = checks(vfiotop("doctor", "--root", root))["iommu.enabled"]
@@ -225,51 +225,54 @@ BUILT_IN = {"lib/modules/6.12.0/modules.builtin": "kernel/drivers/vfio/pci/vfio-
 NO = "etc/modprobe.d/no.conf"
 
 
+AVAILABLE = "vfio-pci is available"
+
+
 @pytest.mark.parametrize(
     ("files", "verdict", "why", "fix"),
     [
         (LOADABLE | {CMDLINE: "module_blacklist=vfio-pci\n"}, "fail",
          "module_blacklist=vfio-pci (/proc/cmdline)",
-         "take module_blacklist=vfio-pci out of the kernel's command line in the boot loader's "
+         "remove module_blacklist=vfio-pci from the kernel command line in the boot loader's "
          "settings and reboot"),
         (LOADABLE | {CMDLINE: "module_blacklist=nouveau,vfio_pci,x\n", GRUB:
                      DEFAULT.format("module_blacklist=nouveau,vfio_pci,x")}, "fail",
          "module_blacklist=nouveau,vfio_pci,x (/proc/cmdline)",
-         "take module_blacklist=nouveau,vfio_pci,x out of /etc/default/grub, line 2, add "
+         "remove module_blacklist=nouveau,vfio_pci,x from /etc/default/grub, line 2, add "
          "module_blacklist=nouveau,x to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
          "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (LOADABLE | {CMDLINE: "module_blacklist=vfio-pci\n", GRUB:
                      DEFAULT.format("splash")}, "fail", "module_blacklist=vfio-pci (/proc/cmdline)",
-         "take module_blacklist=vfio-pci off the kernel's command line: /etc/default/grub does not "
-         "have it, so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
-        (LOADED | {CMDLINE: "module_blacklist=vfio-pci\n"}, "warn", "module_blacklist", "take "),
+         "remove module_blacklist=vfio-pci from the kernel command line: /etc/default/grub does "
+         "not have it, so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
+        (LOADED | {CMDLINE: "module_blacklist=vfio-pci\n"}, "warn", "module_blacklist", "remove "),
         (LOADABLE | {NO: "# no\nblacklist vfio-pci\n"}, "warn",
          "blacklist vfio-pci (/etc/modprobe.d/no.conf, line 2)",
-         "take `blacklist vfio-pci` out of /etc/modprobe.d/no.conf, line 2"),
-        (LOADED | {NO: "blacklist vfio_pci\n"}, "warn", "blacklist vfio_pci (", "take "),
+         "remove `blacklist vfio-pci` from /etc/modprobe.d/no.conf, line 2"),
+        (LOADED | {NO: "blacklist vfio_pci\n"}, "warn", "blacklist vfio_pci (", "remove "),
         (LOADABLE | {NO: "install vfio-pci /bin/false\n"}, "fail",
          "install vfio-pci /bin/false (/etc/modprobe.d/no.conf, line 1)",
-         "take `install vfio-pci /bin/false` out of /etc/modprobe.d/no.conf, line 1"),
-        ({NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "take "),
+         "remove `install vfio-pci /bin/false` from /etc/modprobe.d/no.conf, line 1"),
+        ({NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "remove "),
         (LOADABLE | {CMDLINE: "modprobe.blacklist=vfio-pci\n"}, "warn",
-         "modprobe.blacklist=vfio-pci (/proc/cmdline)", "take modprobe.blacklist=vfio-pci out of"),
+         "modprobe.blacklist=vfio-pci (/proc/cmdline)", "remove modprobe.blacklist=vfio-pci from"),
         (LOADABLE | {CMDLINE: "rd.driver.blacklist=vfio-pci\n"}, "warn", "rd.driver.blacklist",
-         "take rd.driver.blacklist=vfio-pci out of"),
-        (LOADABLE | {CMDLINE: "nomodule\n"}, "fail", "nomodule (/proc/cmdline)", "take nomodule"),
+         "remove rd.driver.blacklist=vfio-pci from"),
+        (LOADABLE | {CMDLINE: "nomodule\n"}, "fail", "nomodule (/proc/cmdline)", "remove nomodule"),
         (LOADABLE | {"proc/sys/kernel/modules_disabled": "1\n"}, "fail",
          "kernel.modules_disabled is 1", "vfio-pci"),
-        (LOADED | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there", None),
-        # what is built in is never loaded, so nothing can bar that
-        (BUILT_IN | {NO: "install vfio-pci /bin/false\n"}, "pass", "vfio-pci is there", None),
-        (BUILT_IN | {NO: "blacklist vfio-pci\n"}, "pass", "vfio-pci is there", None),
-        (BUILT_IN | {CMDLINE: "module_blacklist=vfio-pci\n"}, "pass", "vfio-pci is there", None),
-        (BUILT_IN | LOADABLE, "pass", "vfio-pci is there", None),
-        (BUILT_IN | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", "vfio-pci is there",
+        (LOADED | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", AVAILABLE, None),
+        # a built-in driver is never loaded, so nothing can forbid that
+        (BUILT_IN | {NO: "install vfio-pci /bin/false\n"}, "pass", AVAILABLE, None),
+        (BUILT_IN | {NO: "blacklist vfio-pci\n"}, "pass", AVAILABLE, None),
+        (BUILT_IN | {CMDLINE: "module_blacklist=vfio-pci\n"}, "pass", AVAILABLE, None),
+        (BUILT_IN | LOADABLE, "pass", AVAILABLE, None),
+        (BUILT_IN | {"proc/sys/kernel/modules_disabled": "1\n"}, "pass", AVAILABLE,
          None),
         (LOADABLE | {"lib/modules/6.12.0/modules.builtin": "kernel/x/vfio-pci-core.ko\n",
-                     NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "take "),
+                     NO: "install vfio-pci /bin/false\n"}, "fail", "install vfio-pci", "remove "),
         (LOADABLE | {CMDLINE: "vfio-pci.ids=10de:2482 iommu.passthrough=1 pci=noats\n",
-                     NO: "blacklist nouveau\nblacklist nvidiafb\n"}, "pass", "vfio-pci is there",
+                     NO: "blacklist nouveau\nblacklist nvidiafb\n"}, "pass", AVAILABLE,
          None),
     ],
 )  # fmt: skip
@@ -297,12 +300,12 @@ NVIDIA = {
         ({}, "update the driver, or set `options nvidia_drm modeset=0` in /etc/modprobe.d and "
              "reboot, since the host GPU needs nvidia_drm"),
         ({"etc/modprobe.d/nv.conf": "options nvidia-drm modeset=1\n"},
-         "update the driver, or write modeset=0 in its place in /etc/modprobe.d/nv.conf, line 1 "
+         "update the driver, or set modeset=0 in /etc/modprobe.d/nv.conf, line 1 "
          "(options nvidia-drm modeset=1), and reboot"),
-        # a package's file would be written anew by its next version
+        # the next version of the package would overwrite its file
         *(({f"{folder}/modprobe.d/nv.conf": "# a\noptions nvidia-drm modeset=1 fbdev=1\n"},
            f"update the driver, or copy /{folder}/modprobe.d/nv.conf to /etc/modprobe.d, where it "
-           "goes before the package's, write modeset=0 there in line 2 (options nvidia-drm "
+           "overrides the package's, set modeset=0 there in line 2 (options nvidia-drm "
            "modeset=1 fbdev=1), and reboot") for folder in ("usr/lib", "lib", "usr/local/lib")),
         *(({"etc/os-release": "ID=nixos\n"} | files,
            "update the driver, or set hardware.nvidia.modesetting.enable to false, run "
@@ -311,17 +314,16 @@ NVIDIA = {
                         {CMDLINE: "nvidia-drm.modeset=1\n"})),
         ({"usr/lib/modprobe.d/nv.conf": "options nvidia_drm modeset=0\n"},
          "update the driver, or reboot: options nvidia_drm modeset=0 (/usr/lib/modprobe.d/nv.conf, "
-         "line 1) counts from then on, once the initramfs has it, if nvidia_drm is loaded from "
-         "there"),
+         "line 1) takes effect then; if the initramfs loads nvidia_drm, rebuild it first"),
         ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("nvidia-drm.modeset=1")},
-         "update the driver, or take nvidia-drm.modeset=1 out of /etc/default/grub, line 2, run "
+         "update the driver, or remove nvidia-drm.modeset=1 from /etc/default/grub, line 2, run "
          "`update-grub` and reboot"),
         ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("splash")},
          "update the driver, or take nvidia-drm.modeset=1 off the kernel's command line: "
          "/etc/default/grub does not have it, so run `update-grub` and reboot"),
         ({CMDLINE: "nvidia_drm.modeset=1\n", "etc/modprobe.d/nv.conf":
           "options nvidia_drm modeset=0\n"},
-         "update the driver, or take nvidia_drm.modeset=1 out of the kernel's command line in the "
+         "update the driver, or remove nvidia_drm.modeset=1 from the kernel command line in the "
          "boot loader's settings and reboot"),
     ],
 )  # fmt: skip
@@ -332,7 +334,7 @@ def test_nvidias_modeset(vfiotop: Command, tmp_path: Path, files: dict[str, str]
 
 
 def test_what_a_file_has_is_shown_and_never_run(vfiotop: Command, tmp_path: Path) -> None:
-    """A boot loader's file of somebody else, made to be copied into a shell or to draw."""
+    """A hostile boot loader file, made to harm a shell or the terminal."""
     files = AMD | {CMDLINE: "amd_iommu=off,`reboot`\x1b[2J\n",
                    GRUB: "GRUB_CMDLINE_LINUX='amd_iommu=off,`reboot`\x1b[2J'\n"}  # fmt: skip
     root = tower(tmp_path / "tower", files | {"etc/os-release": "ID=fedora\n"}, groups=False)
@@ -349,7 +351,7 @@ def test_a_change_of_any_host_is_a_whole_sentence(tmp_path: Path) -> None:
     ):  # fmt: skip
         root = Plain(tower(tmp_path / str(n), files))
         booted = boot(root)
-        fix = change(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
+        fix = change_options(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
         assert fix.endswith("and reboot")
         assert "b=1" in fix
 

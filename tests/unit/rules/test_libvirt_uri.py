@@ -1,4 +1,4 @@
-"""Which libvirt root opens, and what an ordinary user is told of the others."""
+"""Which libvirt URIs root opens, and what an ordinary user reads about the others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import pytest
 
 from tui import config
-from tui.rules.libvirt_uri import LOCAL, beyond, why_not_as_root
+from tui.rules.libvirt_uri import LOCAL, why_not_as_root, why_not_this_host
 
 FOREIGN = [
     ("qemu+ext:///system?command=/srv/evil.sh", "runs the program /srv/evil.sh"),
@@ -42,7 +42,7 @@ def test_root_opens_none_but_the_local_ones(uri: str, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("uri", sorted(LOCAL))
 def test_everybody_opens_the_local_ones(uri: str) -> None:
     assert why_not_as_root(uri) is None
-    assert beyond(uri) is None
+    assert why_not_this_host(uri) is None
     assert config.libvirt_uri(uri) == uri
 
 
@@ -52,4 +52,4 @@ def test_an_ordinary_user_is_told_what_it_is(
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert config.libvirt_uri(uri) == uri
-    assert words in (beyond(uri) or "")
+    assert words in (why_not_this_host(uri) or "")

@@ -1,4 +1,4 @@
-"""Which card is the guest's, which the host's, which guest may have it, who has it."""
+"""The guest GPU, the host GPU, the allowed guest, and the owner."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ONE, TWO, THREE = "0000:01:00.0", "0000:02:00.0", "0000:03:00.0"
 NOTHING = Choice()
 
 NOBODYS = ("pci-stub", "uio_pci_generic", "igb_uio", "pciback", "xen-pciback", "pci-pf-stub")
-"""Drivers with which the host can do nothing with a card (kernel: drivers/pci/pci-stub.c,
+"""Drivers with which the host cannot use a card (kernel: drivers/pci/pci-stub.c,
 pci-pf-stub.c, drivers/uio, drivers/xen/xen-pciback; DPDK: igb_uio)."""
 
 
@@ -142,7 +142,7 @@ def test_a_card_that_the_host_can_do_nothing_with_is_not_its(driver: str) -> Non
 )
 def test_a_card_on_any_other_driver_is_the_hosts(driver: str) -> None:
     assert roles(on("vfio-pci", driver), (domain("win11", "01:00.0"),), NOTHING)[TWO] == "host"
-    assert owner(on(driver)[0], ()) == "host"
+    assert str(owner(on(driver)[0], ())) == "host"
 
 
 def test_a_card_alone_is_the_host_gpu() -> None:
@@ -163,7 +163,7 @@ def test_a_card_alone_is_the_host_gpu() -> None:
         ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
         ((domain("win11", "02:00.0"), domain("nas")), Choice(guest_uuid="nas"), None),
         ((domain("win11", "02:00.0"),), Choice(guest="win12"), None),
-        # One that is called like another's UUID: what was typed means either.
+        # A domain whose name is another's UUID: the typed text means either.
         ((domain("nas"), domain("uuid-nas")), Choice(guest="uuid-nas"), None),
         ((domain("nas"), domain("uuid-nas")), Choice(guest_uuid="uuid-nas"), "uuid-nas"),
         ((domain("nas"),), NOTHING, None),
@@ -196,14 +196,14 @@ def test_no_guest_gpu_no_guest() -> None:
 )
 def test_the_owner(driver: str | None, domains: tuple[Domain, ...], expected: str) -> None:
     gpu = two_cards(driver).gpus[1]
-    assert owner(gpu, domains) == expected
+    assert str(owner(gpu, domains)) == expected
 
 
 @pytest.mark.parametrize(("stuck", "expected"), [(False, "moving"), (True, "stuck")])
 def test_a_card_that_its_driver_lets_go_of(stuck: bool, expected: str) -> None:
     gpu = two_cards(None).gpus[1]
-    assert owner(gpu, (), Removal("nvidia", NOON, stuck)) == expected
+    assert str(owner(gpu, (), Removal("nvidia", NOON, stuck))) == expected
 
 
 def test_an_unreadable_driver_has_an_unknown_owner() -> None:
-    assert owner(function("02:00.0", unreadable=("driver",)), ()) == "unknown"
+    assert str(owner(function("02:00.0", unreadable=("driver",)), ())) == "unknown"

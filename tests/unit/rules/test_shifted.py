@@ -1,5 +1,5 @@
-"""Two captured hosts from the field, through the commands: a card that was moved to another slot
-while its guest names the old one, and a card whose functions are on both sides."""
+"""Two captured hosts from the field, through the commands: a card in a new slot whose guest names
+the old one, and a card whose functions are on both sides."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOSTDEV = """<hostdev mode='subsystem' type='pci' managed='{}'><source>
 def shifted(
     place: Path, at_old: tuple[dict[str, Any], ...] = (NVME,), managed: str = "yes"
 ) -> Path:
-    """The card went from 0b to 0c, and the domain names 0b, where something else is now."""
+    """The card moved from 0b to 0c; the domain names 0b, where another device is now."""
     groups: dict[str, Any] = {"14": list(RX_6800), "21": list(RTX_3060)}
     if at_old:
         groups["20"] = list(at_old)
@@ -72,7 +72,7 @@ def test_a_card_that_was_moved(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert (code, check["verdict"], check["subject"]) == (1, "fail", "win10")
     assert f"{OLD} is on nvme, and libvirt takes it from the host" in check["why"]
     assert f"{OLD_SOUND} is not there" in check["why"]
-    assert check["fix"].startswith("`virsh edit win10`: take out the <hostdev> with <address ")
+    assert check["fix"].startswith("`virsh edit win10`: remove the <hostdev> with <address ")
     assert main(["start", "win10", "--dry-run", "--root", str(root)]) == 1
     plan = capfd.readouterr().out
     assert check["why"] in plan
@@ -169,14 +169,14 @@ def test_a_card_on_both_sides(
         assert needed == ("fail" if (gpu, sound) == there else "pass")
 
 
-# --- beside the card ----------------------------------------------------------------------------
+# --- other devices ----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("managed", ["yes", "no"])
 def test_all_commands_say_the_same_of_a_neighbour(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], managed: str
 ) -> None:
-    """A serial card shares the group of a card that is with the host; the guest takes both."""
+    """A serial card shares the group of a card on a host driver; the guest takes both."""
     serial = function("0000:0d:00.0", "0700", "1912", "0014", "serial")
     groups = {"14": list(RX_6800), "21": [*RTX_3060, serial]}
     root = lay_out({"boot_vga": "0000:08:00.0", "groups": groups}, tmp_path / "beside")

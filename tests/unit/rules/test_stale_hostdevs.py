@@ -1,4 +1,4 @@
-"""Addresses that mean something else now: what is evidence of that, and what w takes out."""
+"""Stale addresses: the evidence for them, and what the key w removes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tui.guest.hostdevs import astray, doubtful, give, leaving
 from tui.host.libvirt.domain_xml import definition
 from tui.model import Domain, HostDev, HostView, PciFunction
 from tui.rules.roles import Choice
-from tui.rules.stale_hostdevs import strays
+from tui.rules.stale_hostdevs import stale_devices
 from tui.rules.view import assess
 
 CARD = "0000:0c:00.0"
@@ -27,7 +27,7 @@ def there(code: str, driver: str | None, place: str = "0b:00.0") -> PciFunction:
 
 
 def seen(*functions: PciFunction, guests: tuple[Domain, ...]) -> HostView:
-    """The guest's card is at 0c:00, where it was not when the domains were written."""
+    """The guest's card is at 0c:00 now, but not when the domains were defined."""
     cards = (*card("08:00", 14, boot_vga=True), *card("0c:00", 21, boot_vga=False))
     return assess(snapshot(inventory(*cards, *functions), guests), Choice(CARD))
 
@@ -36,7 +36,7 @@ def found(
     guest: Domain, *functions: PciFunction, others: tuple[Domain, ...] = ()
 ) -> dict[str, Any]:
     view = seen(*functions, guests=(guest, *others))
-    return {stray.address: stray.certain for stray in strays(guest, view)}
+    return {stray.address: stray.certain for stray in stale_devices(guest, view)}
 
 
 BOTH = domain("win10", "0b:00.0", "0b:00.1", managed=True)
@@ -64,7 +64,7 @@ def test_virtual_functions_share_a_slot_and_go_one_by_one(driver: str | None) ->
     player = domain("win10", "0c:00.0", "0c:00.1", managed=True)
     left = there(NIC[0], driver, place="0b:10.0")
     assert found(router, left, others=(player,)) == {"0000:0b:10.4": True}
-    # With no card to any guest either: no card is at such an address.
+    # Even if no guest has a card: no card can be at such an address.
     assert found(router, left) == {"0000:0b:10.4": True}
     port = domain("router", "0b:00.0", "0b:00.4", managed=True)
     assert found(port, there(NIC[0], driver)) == {OLD: False, "0000:0b:00.4": True}
@@ -72,7 +72,7 @@ def test_virtual_functions_share_a_slot_and_go_one_by_one(driver: str | None) ->
 
 def test_the_card_was_put_in_beside_the_stale_ones() -> None:
     assert found(WITH_CARD, there(*NVME)) == {OLD: True, OLD_SOUND: True}
-    # A port of a network card may be gone by itself.
+    # A port of a network card may disappear alone.
     assert found(WITH_CARD, there(*NIC)) == {OLD_SOUND: True}
 
 
@@ -83,7 +83,7 @@ def test_what_is_ready_for_a_guest_is_no_stray() -> None:
 def test_the_functions_of_a_slot_that_are_all_there() -> None:
     both = (there(*NIC), there(*NIC, place="0b:00.1"))
     assert found(WITH_CARD, *both) == {}
-    # With no card to any guest they may be the old addresses of one.
+    # If no guest has a card, they may be the old addresses of one.
     assert found(BOTH, *both) == {OLD: False, OLD_SOUND: False}
     assert found(BOTH, *both, others=(domain("win11", "0c:00.0"),)) == {}
 
@@ -122,7 +122,7 @@ XML = (
 
 
 def given(xml: str, *functions: PciFunction, tmp_path: Path) -> str:
-    """What w makes of a definition."""
+    """The definition after the key w."""
     control = FakeControl()
     control.xml = xml
     guest = replace(BOTH, hostdevs=definition(xml).hostdevs)
@@ -164,7 +164,7 @@ def test_what_is_no_hostdev_is_never_edited(tmp_path: Path) -> None:
     view = seen(guests=(disk,))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    assert strays(disk, view)
+    assert stale_devices(disk, view)
     assert astray(disk, gpu, view) == {}
     other = replace(disk, hostdevs=(HostDev("0000:08:00.0", managed=True, by="command line"),))
     assert leaving(other, gpu, view.gpus) == ()
@@ -175,7 +175,7 @@ def test_why_each_leaves_and_what_is_only_told() -> None:
     gpu = view.gpu(CARD)
     assert gpu is not None
     assert astray(BOTH, gpu, view) == {
-        OLD: "is Thing now (nvme), and 0000:0b:00.1 of its slot is gone",
+        OLD: "is now Thing (nvme), and 0000:0b:00.1 of its slot is gone",
         OLD_SOUND: "is not there any more",
     }
     assert doubtful(BOTH, gpu, view) == {}

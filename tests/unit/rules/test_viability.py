@@ -1,4 +1,4 @@
-"""What moves with a GPU, and what keeps VFIO from its group."""
+"""What moves with a GPU, and what blocks its group."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.made import AUDIO, BRIDGE, HOST_BRIDGE, SATA, USB, VGA, card, function, inventory
-from tui.model import Inventory, PciFunction, on_vfio
+from tui.model import Inventory, PciFunction, is_vfio_driver
 from tui.rules.viability import blocks, companions, viability
 
 
@@ -172,7 +172,7 @@ def test_every_function_of_a_group_moves_or_blocks_or_does_no_harm(host: Invento
             assert not blockers
             assert not any("driver" in f.unreadable and not f.is_bridge for f in members)
             for f in members:
-                harmless = f.driver in (None, "pci-stub", "pcieport") or on_vfio(f.driver)
+                harmless = f.driver in (None, "pci-stub", "pcieport") or is_vfio_driver(f.driver)
                 assert f.address in moves or f.is_bridge or harmless
         else:
             assert found.reason

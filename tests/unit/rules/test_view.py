@@ -1,4 +1,4 @@
-"""From readings to the view that everything draws."""
+"""From readings to the view that screens draw."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_whole_host() -> None:
     assert view.problems == ()
     assert (view.iommu_enabled, view.iommu_kind, view.iommu_groups) == (True, "intel", 3)
     assert (view.libvirt_uri, view.libvirt_version) == ("qemu:///system", "11.3.0")
-    assert [(g.address, g.role, g.owner) for g in view.gpus] == [
+    assert [(g.address, g.role, str(g.owner)) for g in view.gpus] == [
         (GUEST, "guest", "guest:win11"), (HOST, "host", "host"),
     ]  # fmt: skip
     assert view.gpus[0].nvidia == NvidiaModel("Ada", "geforce", "desktop")
@@ -187,9 +187,9 @@ AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST
 RESTING = NvmlReading("580", (), released_idle=(GUEST,))
 STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
-    ("unsupported", "it may be asleep"), ("weird", "cannot be read"),
+    ("unsupported", "it may be asleep"), ("weird", "cannot tell whether it is awake"),
 )  # fmt: skip
-"""What else power/runtime_status may say: none of it is a card that nobody lists, or is fine."""
+"""Other values of power/runtime_status: none of them is awake, or an unlisted card."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
 
 
@@ -199,10 +199,10 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": None}, {}, "no driver"),
         ({"driver": None, "unreadable": ("driver",)}, {}, "driver cannot be read"),
         ({"driver": "nouveau"}, {}, "on nouveau: NVML needs"),
-        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: it tells no readings"),
+        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: which reports no readings"),
         ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
-        ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has let go of it"),
+        ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has released it"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": ASLEEP, "nvml": DEAD}, "asleep"),
         ({"driver": "nvidia"}, {"vitals": AWAKE, "nvml": DEAD}, "libnvidia-ml"),
@@ -244,7 +244,7 @@ def test_a_card_that_is_moved_tells_how_far_that_is(
     swap = Swap("a", "bind", GUEST, (GUEST,), state, steps, 1, NOON, NOON, message)
     gpu = assess(snapshot(two_cards(), swap=swap)).gpu(GUEST)
     assert gpu is not None
-    assert (gpu.owner, gpu.reading, gpu.no_reading) == ("moving", None, words)
+    assert (gpu.owner.kind, gpu.reading, gpu.no_reading) == ("moving", None, words)
 
 
 def test_other_vendors_are_no_nvidia_model() -> None:
@@ -257,7 +257,7 @@ def test_equal_snapshots_give_equal_views() -> None:
 
 
 def large_host(part: float = 1.0) -> Inventory:
-    """8 GPUs, 256 functions, 96 groups; or a part of them."""
+    """8 GPUs, 256 functions, 96 groups, or a part of them."""
     count, functions, groups = int(8 * part), int(256 * part), int(96 * part)
     gpus = [f for n in range(count) for f in card(f"{n + 1:02x}:00", n, boot_vga=n == 0)]
     rest = [
@@ -268,7 +268,7 @@ def large_host(part: float = 1.0) -> Inventory:
 
 
 def calls_of(assessed: Snapshot) -> int:
-    """Calls of functions that an assessment takes, those of C included."""
+    """The number of function calls in an assessment, C functions included."""
     counted = 0
 
     def count(_frame: object, event: str, _argument: object) -> None:
@@ -309,7 +309,7 @@ def test_readings_compare_without_their_time() -> None:
     assert assess(snapshot(two_cards(), nvml=early)) == assess(snapshot(two_cards(), nvml=late))
 
 
-# --- rules that are looked at all the time -------------------------------------------
+# --- rules that are checked all the time -------------------------------------------
 
 
 def test_the_rules_are_looked_at_with_every_reading() -> None:

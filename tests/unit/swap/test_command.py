@@ -32,7 +32,7 @@ HOME: dict[str, str | None] = {CARD: "nvidia", SOUND: "snd_hda_intel"}
 LENT: dict[str, str | None] = dict.fromkeys(HOME, "vfio-pci")
 NOBODY = Process(1 << 22, 1)
 """A process that has ended: no pid is as high."""
-UNSEEN = Holders((), unseen=3)
+UNSEEN = Holders((), uninspected=3)
 
 
 class Closing(Machine):

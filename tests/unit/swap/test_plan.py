@@ -255,8 +255,8 @@ MINING = inventory(
         ("nvidia.release", "unknown", {"nvidia": NvidiaModule(None, modeset=False)}),
         ("nvidia.release", "unknown", {"nvidia": None}),
         ("holders", "unknown", {"holders": Unavailable("no process can be seen")}),
-        ("holders", "unknown", {"holders": Holders((), unseen=3)}),
-        ("holders", "unknown", {"holders": Holders((), blind="processes are hidden")}),
+        ("holders", "unknown", {"holders": Holders((), uninspected=3)}),
+        ("holders", "unknown", {"holders": Holders((), unlisted_reason="processes are hidden")}),
         ("swap.needed", "fail", {"pci": two_cards("vfio-pci")}),
         ("guest.inactive", "unknown", {"guests": replace(guests(), uri="qemu:///session")}),
         ("r465.one-vm", "unknown", {"guests": replace(guests(), uri="test:///default")}),
@@ -308,7 +308,7 @@ def test_what_cannot_be_read_does_not_pass(
     [
         ("swap.needed", "fail", {"pci": two_cards("nvidia")}),
         ("guest.inactive", "fail", {"domains": (WINDOWS,)}),
-        ("holders", "unknown", {"holders": Holders((), unseen=1)}),
+        ("holders", "unknown", {"holders": Holders((), uninspected=1)}),
         ("privilege", "warn", {"root": False}),
     ],
 )
@@ -471,12 +471,12 @@ def test_who_the_driver_lists_is_a_holder_for_those_who_see_no_other() -> None:
                                  GpuProcess(7, "seen", "compute")),
     )  # fmt: skip
     gpu = replace(the_card(two_cards()), reading=reading)
-    seen = Holders((Holder(CARD, 7, "seen", "/dev/nvidia1"),), unseen=3)
+    seen = Holders((Holder(CARD, 7, "seen", "/dev/nvidia1"),), uninspected=3)
     found = holder_checks.with_processes(seen, gpu)
     assert [(h.pid, h.what) for h in found.holders] == [
-        (7, "/dev/nvidia1"), (812, "graphics, by the driver's list"),
+        (7, "/dev/nvidia1"), (812, "graphics, listed by the driver"),
     ]  # fmt: skip
-    assert found.unseen == 3
+    assert found.uninspected == 3
     assert the(plan(holders=found), "holders").verdict == "fail"
     assert holder_checks.with_processes(seen, the_card(two_cards())) == seen
 
@@ -496,7 +496,7 @@ def test_a_card_without_a_driver_may_go_home() -> None:
 
 
 def test_an_undo_is_asked_for_what_cannot_be_seen_only() -> None:
-    seen = for_recovery(plan(holders=Holders((), unseen=2)), finish=False)
+    seen = for_recovery(plan(holders=Holders((), uninspected=2)), finish=False)
     assert the(seen, "holders").verdict == "unknown"
     busy = Holders((Holder(CARD, 9, "Xorg", "/dev/dri/card1"),))
     assert "holders" not in {c.id for c in for_recovery(plan(holders=busy), finish=False).checks}

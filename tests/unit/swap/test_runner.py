@@ -25,8 +25,8 @@ from tui.model import (
     PowerControl,
     Step,
     Unavailable,
-    Unseen,
-    on_vfio,
+    UninspectedProcess,
+    is_vfio_driver,
 )
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -94,7 +94,7 @@ class Machine:
         elif step.kind == "power":
             self.powers[address] = "auto" if step.value == "auto" else "on"
         elif step.kind == "unbind":
-            if address in self.powers and on_vfio(self.drivers[address]):
+            if address in self.powers and is_vfio_driver(self.drivers[address]):
                 self.powers[address] = "on"  # vfio_pci_core_unregister_device: pm_runtime_forbid
             self.drivers[address] = None
         elif step.path is not None and step.path.endswith("/bind"):
@@ -103,7 +103,7 @@ class Machine:
                 self.drivers[address] = wanted
         elif self.drivers[address] is None:
             self.drivers[address] = self.overrides.get(address) or self.natural[address]
-        if address in self.powers and on_vfio(self.drivers[address]):
+        if address in self.powers and is_vfio_driver(self.drivers[address]):
             self.powers[address] = "auto"  # vfio_pci_core_register_device: pm_runtime_allow
 
     def driver(self, address: str) -> str | None:
@@ -361,7 +361,7 @@ def test_one_that_does_not_leave_is_a_holder(
     bind.machine.held = [Holders((reader,))] * 1000
     entry = bind.run()
     assert entry.state == "undone"
-    assert "vfiotop's own reader 5 of anna has not let go" in (entry.message or "")
+    assert "vfiotop's own reader 5 of anna has not released" in (entry.message or "")
     assert bind.machine.done == []
     assert SETTLE_S <= bind.time < 2 * SETTLE_S
 
@@ -371,7 +371,7 @@ def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) 
     bind.machine.held = [Holders(())] * 3 + [Holders((reader,))]
     entry = bind.run()
     assert entry.state == "undone"
-    assert "has not let go" in (entry.message or "")
+    assert "has not released" in (entry.message or "")
     assert ("unbind", CARD, CARD) not in bind.machine.done
 
 
@@ -406,9 +406,9 @@ def test_an_undo_takes_back_what_modeset_does_not_hold(unbind: Rig, nvidia: Nvid
 
 BLIND = [
     Unavailable("no /proc"),
-    Holders((), unseen=2),
-    Holders((), blind="processes are hidden"),
-    Holders((), 1, (Unseen(7, "cat", "does not answer"),)),
+    Holders((), uninspected=2),
+    Holders((), unlisted_reason="processes are hidden"),
+    Holders((), 1, (UninspectedProcess(7, "cat", "does not answer"),)),
 ]
 
 
@@ -474,7 +474,7 @@ def test_a_reader_that_keeps_an_unbind_is_told_as_one(bind: Rig) -> None:
 
     bind.journal.write = noted  # type: ignore[method-assign]
     assert bind.run().state == "done"
-    assert any("reader 5 of anna has not let go" in (message or "") for message in told)
+    assert any("reader 5 of anna has not released" in (message or "") for message in told)
 
 
 def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:

@@ -13,7 +13,7 @@ from tui.host.agent.nvidia_smi_errors import REMARKS_LIMIT, complaint, in_bracke
 from tui.host.nvml.reply import throttle_words
 from tui.host.untrusted import clean
 from tui.model import GuestCard
-from tui.model.plausible import judged
+from tui.model.plausible import plausible_metrics
 
 OUTPUT_LIMIT = 16 * 1024
 """Bytes of an answer that are read; a card takes some 200."""
@@ -184,7 +184,7 @@ def _card(row: dict[str, str]) -> GuestCard:
         device=ids[1].lower(),
         subsystem=f"{subsystem[2]}:{subsystem[1]}".lower() if subsystem else None,
         name=None if in_brackets(row["name"]) else clean(row["name"]) or None,
-        metrics=judged(
+        metrics=plausible_metrics(
             **values,
             throttle=throttle_words(int(reasons, 16)) if _BITS.fullmatch(reasons) else None,
         ),

@@ -29,7 +29,7 @@ from tui.host.libvirt.errors import (
     why_lost,
     why_not_open,
 )
-from tui.model import CLOCK, AgentReading, Demand, GuestSays
+from tui.model import CLOCK, AgentReading, Demand, GuestReport
 
 ANSWER_S = 2
 """Whole seconds that an agent gets for one answer; others who ask it wait as long."""
@@ -66,7 +66,7 @@ class AgentSource:
         self._seen: tuple[str, ...] = ()
         self._connection: Connection | None = None
         self._talks: dict[str, tuple[int, GuestProbe]] = {}
-        self._says: dict[str, GuestSays] = {}
+        self._says: dict[str, GuestReport] = {}
         self._timer: threading.Timer | None = None
         self._closing = threading.Event()
         self._busy = threading.Lock()
@@ -125,7 +125,7 @@ class AgentSource:
                 self._talks[uuid][1].reset_backoff()
         self._seen = guests
 
-    def _guest(self, connection: Connection, uuid: str) -> GuestSays:
+    def _guest(self, connection: Connection, uuid: str) -> GuestReport:
         """Raises ``libvirtError`` where the connection is lost."""
         try:
             domain = connection.domain(uuid)
@@ -133,13 +133,13 @@ class AgentSource:
             if self._clock() < talk.due and uuid in self._says:
                 return self._says[uuid]
             version, cards = talk.ask(Agent(lambda command: self._send(domain, command)))
-            says = GuestSays(uuid, version, cards, remarks=talk.remarks, taken_at=self._now())
+            says = GuestReport(uuid, version, cards, remarks=talk.remarks, taken_at=self._now())
         except AgentError as error:
-            says = GuestSays(uuid, problem=str(error))
+            says = GuestReport(uuid, problem=str(error))
         except libvirt.libvirtError as error:
             if error.get_error_code() != NO_DOMAIN:
                 raise
-            says = GuestSays(uuid, problem="the guest is not defined any more")
+            says = GuestReport(uuid, problem="the guest is not defined any more")
         self._says[uuid] = says
         return says
 

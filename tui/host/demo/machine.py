@@ -21,8 +21,8 @@ from tui.model import (
     DomainState,
     DrmReading,
     GuestCard,
+    GuestReport,
     Guests,
-    GuestSays,
     HostDev,
     HostFacts,
     Inventory,
@@ -151,7 +151,7 @@ class Machine:
         asked_at = AGENT_STEP_S * (at // AGENT_STEP_S)
         taken_at = began + timedelta(seconds=asked_at)
         says = tuple(
-            GuestSays(domain.uuid, GUEST_DRIVER, cards, taken_at=taken_at)
+            GuestReport(domain.uuid, GUEST_DRIVER, cards, taken_at=taken_at)
             for domain in guests.domains
             if domain.active and domain.agent and (cards := self._guest_cards(domain, asked_at))
         )

@@ -11,7 +11,7 @@ from tui.host.drm.hwmon import MIB, scaled
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics
-from tui.model.plausible import judged
+from tui.model.plausible import plausible_metrics
 
 HZ = 1_000_000
 
@@ -25,7 +25,7 @@ def metrics(directory: Tree) -> Metrics:
     What encoders and decoders do, the driver tells only together (vcn_busy_percent).
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "amdgpu")
-    return judged(
+    return plausible_metrics(
         util_pct=scaled(at, "gpu_busy_percent"),
         mem_util_pct=scaled(at, "mem_busy_percent"),
         mem_used_mib=scaled(at, "mem_info_vram_used", MIB),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
-from tui.model.plausible import MOST_WATTS, Number, first
+from tui.model.plausible import MOST_WATTS, Number, first_plausible
 
 SHORTEST = 0.4
 """Seconds between two samples below which a rate would be noise."""
@@ -64,18 +64,18 @@ def temperature(at: Attributes, sensor: int) -> Number:
 
 def watts(at: Attributes, *names: str) -> Number:
     """The first of the attributes that tells, in watts."""
-    return first("power_w", *(scaled(at, name, MICRO) for name in names))
+    return first_plausible("power_w", *(scaled(at, name, MICRO) for name in names))
 
 
 def limit(at: Attributes, *names: str) -> Number:
     """The first limit that is in force, in watts: 0 is one that is switched off."""
-    return first("power_limit_w", *(scaled(at, name, MICRO) for name in names))
+    return first_plausible("power_limit_w", *(scaled(at, name, MICRO) for name in names))
 
 
 def fan(at: Attributes) -> Number:
     """The speed in percent of the fastest: fan1_input of fan1_max, else the duty cycle pwm1
     of pwm1_max. Rotations per minute alone are no percentage."""
-    return first("fan_pct", *(
+    return first_plausible("fan_pct", *(
         _share(at, now, most) for now, most in (("fan1_input", "fan1_max"), ("pwm1", "pwm1_max"))
     ))  # fmt: skip
 

@@ -15,7 +15,7 @@ from tui.host.drm.power import primary
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics
-from tui.model.plausible import Number, first, judged, plausible
+from tui.model.plausible import Number, first_plausible, plausible, plausible_metrics
 
 TILES = 8
 """Tiles of a card that are looked at; xe knows of no card with more than two."""
@@ -40,7 +40,7 @@ def i915(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
         hwmon.sensors(directory, "i915"),
         Attributes(primary(directory) or directory / "drm"),
     )
-    found = judged(
+    found = plausible_metrics(
         mem_total_mib=scaled(card, "lmem_total_bytes", MIB),
         temp_c=hwmon.temperature(sensors, 1),
         fan_pct=hwmon.fan(sensors),
@@ -62,7 +62,7 @@ def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "xe")
     tiles = (scaled(at, f"tile{n}/physical_vram_size_bytes", MIB) for n in range(TILES))
-    found = judged(
+    found = plausible_metrics(
         mem_total_mib=_sum(tiles),
         temp_c=_package_temperature(sensors),
         fan_pct=hwmon.fan(sensors),
@@ -101,7 +101,7 @@ def _labels(sensors: Attributes, kind: str) -> dict[int, str]:
 
 
 def _clock(at: Attributes, *names: str) -> Number:
-    return first("clock_mhz", *(scaled(at, name) for name in names))
+    return first_plausible("clock_mhz", *(scaled(at, name) for name in names))
 
 
 def _sum(parts: Iterable[Number]) -> Number:

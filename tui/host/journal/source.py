@@ -97,6 +97,6 @@ def reading(entry: Entry) -> Swap:
         began_at=began_at,
         step_began_at=step_began_at,
         message=None if entry.message is None else clean(entry.message, MESSAGE_LIMIT),
-        runner=entry.ended or is_alive(entry.runner),
-        writer=not entry.ended and entry.writer is not None and is_alive(entry.writer),
+        runner_alive=entry.ended or is_alive(entry.runner),
+        writer_alive=not entry.ended and entry.writer is not None and is_alive(entry.writer),
     )

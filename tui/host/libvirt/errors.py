@@ -10,7 +10,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from tui.host.untrusted import clean, visible
-from tui.rules.libvirt_uri import JOIN, START, beyond
+from tui.rules.libvirt_uri import JOIN, START, why_not_this_host
 
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
@@ -81,7 +81,7 @@ def why_not_open(error: LibvirtError, uri: str) -> str:
     unreachable = error.get_int1() in (errno.ENOENT, errno.ECONNREFUSED)
     if error.get_error_code() == SYSTEM_ERROR and unreachable and is_local(uri):
         return f"libvirtd is not running, or not for {at}: {START}"
-    strange = beyond(uri)
+    strange = why_not_this_host(uri)
     what = f", which {strange}" if strange else ""
     return f"libvirt could not be reached at {at}{what}: {said}"
 

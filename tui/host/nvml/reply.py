@@ -13,7 +13,7 @@ from tui.host import HostError
 from tui.host.untrusted import clean
 from tui.model import CardReading, GpuProcess, Metrics, NvmlReading
 from tui.model.address import is_address
-from tui.model.plausible import judged, plausible
+from tui.model.plausible import plausible, plausible_metrics
 
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is read."""
@@ -98,7 +98,7 @@ def parse_reply(line: bytes, taken_at: datetime) -> NvmlReading:
         raise Malformed("no cards")
     read = sorted((_card(card, taken_at) for card in cards), key=lambda card: card.address)
     asked = _number(reply.get("asked"), 1 << 20) or 0
-    return NvmlReading(_string(reply.get("driver")), tuple(read), asked=asked)
+    return NvmlReading(_string(reply.get("driver")), tuple(read), calls=asked)
 
 
 def _card(card: object, taken_at: datetime) -> CardReading:
@@ -125,7 +125,7 @@ def _metrics(card: dict[str, object]) -> Metrics:
         return value if unit == 1 else _scaled(value, unit)
 
     reasons = _number(card.get("throttle"), (1 << 64) - 1)
-    return judged(
+    return plausible_metrics(
         util_pct=number("util"),
         mem_util_pct=number("mem_util"),
         mem_used_mib=number("mem_used", MIB),

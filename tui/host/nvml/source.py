@@ -139,7 +139,7 @@ class NvmlSource:
         self._answered = True
         self._failures, self._failure = 0, None
         self._rest.observe(reading, cards)
-        self._calls.count("nvml", reading.asked)
+        self._calls.count("nvml", reading.calls)
         return reading
 
     def set_demand(self, attention: Demand) -> None:

@@ -14,7 +14,7 @@ from tui.host.pci.power import read_status
 from tui.host.pci.uevent import parse
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
-from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, on_vfio
+from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, is_vfio_driver
 
 NOTHING_ANSWERED = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
@@ -82,7 +82,7 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if awake else None  # its attributes resume a sleeping device
-    enabled = at.read("enable", sysfs.count) if on_vfio(driver) else None
+    enabled = at.read("enable", sysfs.count) if is_vfio_driver(driver) else None
     return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 

@@ -8,6 +8,7 @@ from tui.host import sysfs
 from tui.host.idle import Power
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
+from tui.model import is_awake
 
 STATUS, CONTROL = "power/runtime_status", "power/control"
 
@@ -17,7 +18,7 @@ def read_status(at: Attributes) -> tuple[str | None, bool]:
     read, or is neither awake nor asleep, may be woken by a look; without the attribute, on
     kernels without runtime power management, nothing sleeps."""
     status = at.read(STATUS, sysfs.word)
-    return status, status == "active" or (status is None and STATUS not in at.unreadable)
+    return status, is_awake(status) and STATUS not in at.unreadable
 
 
 def read_power(directory: Tree, address: str) -> Power:

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, exists
-from tui.model import CardVitals, Holders, on_vfio
+from tui.model import CardVitals, Holders, is_vfio_driver
 
 Look = Callable[[Collection[str]], Holders]
 """Who holds functions. Raises ``HostError``, and may take seconds."""
@@ -35,7 +35,7 @@ class VfioUsers:
     def added(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
         """The cards with who has them, as far as that is known by now; ``wake`` is called from
         any thread once more is."""
-        opened = [c for c in cards if on_vfio(c.driver) and c.enabled != 0]
+        opened = [c for c in cards if is_vfio_driver(c.driver) and c.enabled != 0]
         counts = frozenset((card.address, card.enabled) for card in opened)
         if counts != self._counts:
             self._counts, self._found = counts, None
@@ -70,7 +70,7 @@ class VfioUsers:
             try:
                 found = self._look(sorted(address for address, _ in counts))
             except HostError as error:
-                found = Holders((), blind=str(error))
+                found = Holders((), unlisted_reason=str(error))
             self._answer = counts, found
             wake()
 

@@ -20,7 +20,7 @@ from tui.host.proc.file_numbers import Number
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import Plain, is_gone
 from tui.host.untrusted import clean
-from tui.model import on_vfio
+from tui.model import is_vfio_driver
 
 DEPTH = 24
 """Folders beneath a function that are searched; a partition of a disk behind five USB hubs, and
@@ -71,7 +71,11 @@ def find(root: Path, addresses: list[str]) -> Found:
         driver = _driver(directory)
         if not whole:
             unknown = f"not all devices of {address} can be seen in /sys"
-        elif on_vfio(driver) and not group and not any(n.name.startswith(VFIO) for n in beneath):
+        elif (
+            is_vfio_driver(driver)
+            and not group
+            and not any(n.name.startswith(VFIO) for n in beneath)
+        ):
             unknown = f"which node of VFIO leads to {address} cannot be seen in /sys"
         elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
             unknown = f"the nvidia driver does not tell which node {address} has"

@@ -23,7 +23,7 @@ from tui.host.proc.file_numbers import Number
 from tui.host.proc.scanner import PROCESS_S, SILENT_S, scan
 from tui.host.proc.visibility import fix
 from tui.host.untrusted import clean
-from tui.model import Holder, Holders, Unseen
+from tui.model import Holder, Holders, UninspectedProcess
 
 COMMAND_LIMIT = 200
 NAME_LIMIT = 64
@@ -70,7 +70,10 @@ def told(
         pid, name = found["left"]
         why = f"not all processes could be looked into in time; {_name(name)} ({pid}) took longest"
         help_ = None
-    named = [Unseen(pid, _name(name), clean(odd, 300) or None) for pid, name, odd in found["named"]]
+    named = [
+        UninspectedProcess(pid, _name(name), clean(odd, 300) or None)
+        for pid, name, odd in found["named"]
+    ]
     return Holders(
         tuple(sorted(seen, key=lambda h: (h.address, h.pid or 0, h.what))),
         found["unseen"],

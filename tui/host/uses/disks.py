@@ -112,7 +112,7 @@ class Blocks:
                 part: disk / part for part in self._names(disk, "") if _is_partition(part, name)
             }
         used = [
-            Attachment("disk", clean(block, SHOWN), what, used=True)
+            Attachment("disk", clean(block, SHOWN), what, in_use=True)
             for block, at in sorted(names.items())
             if (what := self._use(block, at)) is not None
         ]

@@ -104,10 +104,10 @@ class Interfaces:
         shown = clean(name, 40)
         over = self._over(folder)
         if over is not None:
-            return Attachment("network", shown, f"is part of {clean(over, 40)}", used=True)
+            return Attachment("network", shown, f"is part of {clean(over, 40)}", in_use=True)
         address = self._address(name)
         if address is not None:
-            return Attachment("network", shown, f"has {address}", used=True)
+            return Attachment("network", shown, f"has {address}", in_use=True)
         at = Attributes(folder)
         flags, state = at.read("flags", _flags), at.read("operstate", _state)
         if flags is not None and not flags & IFF_UP:

@@ -219,7 +219,7 @@ def test_temperature_and_memory_move_slowly(seconds: float) -> None:
 
 def test_gaming_has_the_card_in_the_guest() -> None:
     view = assess(snapshot(at("gaming", 5)))
-    assert [(g.role, g.address, g.owner) for g in view.gpus] == [
+    assert [(g.role, g.address, str(g.owner)) for g in view.gpus] == [
         ("guest", GUEST_CARD, "guest:win11"),
         ("host", HOST_CARD, "host"),
     ]
@@ -240,7 +240,7 @@ def test_gaming_streams_at_times() -> None:
 
 def test_desk_reads_both_cards_and_the_guest_is_off() -> None:
     view = assess(snapshot(at("desk", 5)))
-    assert [g.owner for g in view.gpus] == ["host", "host"]
+    assert [str(g.owner) for g in view.gpus] == ["host", "host"]
     loads = [g.reading.metrics.util_pct for g in view.gpus if g.reading]
     assert loads[0] == 0 and loads[1]
     assert view.guest is not None and not view.guest.domain.active
@@ -248,7 +248,7 @@ def test_desk_reads_both_cards_and_the_guest_is_off() -> None:
 
 def test_idle_has_a_sleeping_card_on_vfio() -> None:
     view = assess(snapshot(at("idle", 5)))
-    assert (view.gpus[0].owner, view.gpus[0].asleep) == ("vfio", True)
+    assert (str(view.gpus[0].owner), view.gpus[0].asleep) == ("vfio", True)
 
 
 def test_bad_acs_has_blockers_of_all_kinds() -> None:

@@ -62,7 +62,7 @@ def test_a_swap_that_runs(journal: Journal) -> None:
     swap = SwapSource(journal).read()
     assert (swap.address, swap.moves) == ("0000:02:00.0", ("0000:02:00.0", "0000:02:00.1"))
     assert (swap.under_way, swap.stuck, swap.interrupted, swap.ended) == (True, False, False, False)
-    assert swap.now == "modprobe vfio-pci"
+    assert swap.current_step == "modprobe vfio-pci"
 
 
 def test_whose_runner_is_gone(journal: Journal) -> None:

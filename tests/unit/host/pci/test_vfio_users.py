@@ -108,4 +108,4 @@ def test_a_look_that_fails_is_a_doubt(tmp_path: Path) -> None:
     rig.awaited()
     found = rig.tick(None)
     assert found is not None
-    assert (found.complete, found.blind) == (False, "no process can be seen")
+    assert (found.complete, found.unlisted_reason) == (False, "no process can be seen")

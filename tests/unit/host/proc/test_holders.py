@@ -20,7 +20,7 @@ from tui.host.proc.device_nodes import Node, find, nodes
 from tui.host.proc.heartbeat import Heartbeat
 from tui.host.proc.holders import _unit, holders, told
 from tui.host.proc.processes import scan
-from tui.model import Holder, Holders, Unseen
+from tui.model import Holder, Holders, UninspectedProcess
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 GPU = {"addr": CARD, "class": "0300", "vendor": "10de", "device": "2684", "driver": "nvidia"}
@@ -228,7 +228,7 @@ def test_processes_of_others_are_counted(open_root: Path) -> None:
         (each / "fd").chmod(0)
     with ThreadPoolExecutor(1) as ordinary:
         found = ordinary.submit(as_nobody, root).result()
-    assert (found.unseen, found.named) == (1, (Unseen(4711, "X Y"),))
+    assert (found.uninspected, found.examples) == (1, (UninspectedProcess(4711, "X Y"),))
     assert (found.fix == "run this as root") is (os.geteuid() != 0)
 
 
@@ -247,14 +247,14 @@ def as_nobody(root: Path) -> Holders:
 def test_a_process_that_ends_meanwhile_is_nobody(root: Path) -> None:
     (root / "proc/4711").mkdir()
     assert holders([CARD], root).holders == ()
-    assert holders([CARD], root).unseen == 0
+    assert holders([CARD], root).uninspected == 0
 
 
 def test_a_driver_that_does_not_tell_its_node(root: Path) -> None:
     """No node of nvidia's is known, so that nobody has one says nothing."""
     assert find(root, [SOUND]).unknown is None
     assert "does not tell which node" in (find(root, [CARD]).unknown or "")
-    assert "does not tell which node" in (holders([CARD], root).blind or "")
+    assert "does not tell which node" in (holders([CARD], root).unlisted_reason or "")
     entry = root / "proc/driver/nvidia/gpus" / CARD
     entry.mkdir(parents=True)
     (entry / "information").write_text("Device Minor: \t 3\n")

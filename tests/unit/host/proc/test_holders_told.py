@@ -8,7 +8,7 @@ from tui.host.nvml.command import DRIVER, JOURNAL, command
 from tui.host.proc.device_nodes import Node
 from tui.host.proc.holders import told
 from tui.host.proc.visibility import fix
-from tui.model import Unseen
+from tui.model import UninspectedProcess
 
 CARD = "0000:02:00.0"
 NUMBER = ("c", 195, 1)
@@ -49,16 +49,23 @@ def test_those_with_a_reason_of_their_own_come_first() -> None:
     seen = told(
         found(unseen=3, named=[(3, b"c", ""), (2, b"b", "is silent"), (1, b"a", "")]), NODES
     )
-    assert seen.named == (Unseen(2, "b", "is silent"), Unseen(1, "a"), Unseen(3, "c"))
-    assert (seen.unseen, seen.blind, seen.fix) == (3, None, fix())
+    assert seen.examples == (
+        UninspectedProcess(2, "b", "is silent"),
+        UninspectedProcess(1, "a"),
+        UninspectedProcess(3, "c"),
+    )
+    assert (seen.uninspected, seen.unlisted_reason, seen.fix) == (3, None, fix())
 
 
 def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
     assert told(found(), NODES).fix is None
     hidden = told(found(blind=("processes are hidden", "mount /proc without hidepid")), NODES)
-    assert (hidden.blind, hidden.fix) == ("processes are hidden", "mount /proc without hidepid")
+    assert (hidden.unlisted_reason, hidden.fix) == (
+        "processes are hidden",
+        "mount /proc without hidepid",
+    )
     late = told(found(left=(5, b"slow"), blind=("hidden", "help"), unseen=2), NODES)
-    assert late.blind == (
+    assert late.unlisted_reason == (
         "not all processes could be looked into in time; slow (5) took longest"
     )  # fmt: skip
     assert late.fix is None
@@ -66,6 +73,6 @@ def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
 
 def test_a_capture_without_a_real_proc_hides_nothing() -> None:
     here = found(blind=("hidden", "help"), real=False)
-    assert told(here, NODES, captured=True).blind is None
-    assert told(here, NODES).blind == "hidden"
-    assert told(found(), NODES, blind="a node is missing").blind == "a node is missing"
+    assert told(here, NODES, captured=True).unlisted_reason is None
+    assert told(here, NODES).unlisted_reason == "hidden"
+    assert told(found(), NODES, blind="a node is missing").unlisted_reason == "a node is missing"

@@ -34,7 +34,7 @@ def put(root: Path, name: str, text: str) -> None:
     ],
 )  # fmt: skip
 def test_what_files_say(text: str, found: list[tuple[str, str, str, int]]) -> None:
-    told = [(r.directive, r.module, r.rest.strip("\t"), r.line) for r in rules(text, "/f")]
+    told = [(r.directive, r.module, r.arguments.strip("\t"), r.line) for r in rules(text, "/f")]
     assert [(d, m, " ".join(r.split()), n) for d, m, r, n in told] == [
         (d, m, " ".join(r.split()), n) for d, m, r, n in found
     ]

@@ -102,7 +102,7 @@ def host(tmp_path: Path) -> Callable[[str], Host]:
 
 def texts(use: DeviceUse) -> list[str]:
     assert use.unreadable == ()
-    return [f"{'used: ' if each.used else ''}{each.text}" for each in use.attached]
+    return [f"{'used: ' if each.in_use else ''}{each.text}" for each in use.attached]
 
 
 # --- disks ----------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_a_keyboard_of_the_host_besides_usb(host: Callable[[str], Host]) -> None
 
     def found(*blocks: str) -> bool:
         there.proc("bus/input/devices", "".join(blocks))
-        return device_uses([], Machine(str(there.root))).keyboard
+        return device_uses([], Machine(str(there.root))).builtin_keyboard
 
     assert not found()
     assert not found(block.format("USB Keyboard", "usb-0000:03:00.0-3", "kbd "))

@@ -1,0 +1,19 @@
+"""What does not change while the host runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """The host's name and its kernel release, from uname(2).
+
+    ``chassis`` is the chassis type from the firmware (SMBIOS, DSP0134, 7.4.1). ``captured``:
+    this is a captured host. Neither takes part in comparison, because neither changes.
+    """
+
+    name: str
+    kernel: str
+    chassis: int | None = field(default=None, compare=False)
+    captured: bool = field(default=False, compare=False)

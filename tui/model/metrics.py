@@ -1,0 +1,101 @@
+"""The readings of cards: utilisation, memory, temperatures, processes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Literal
+
+MetricsSource = Literal["nvml", "amdgpu", "i915", "xe", "guest-agent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One reading of a card. ``None``: the source does not give the value.
+
+    The field names are those of ``status --json``. Percentages are 0-100 (fans may exceed 100),
+    memory is in MiB, temperatures in degrees Celsius, power in watts, clocks in MHz. An empty
+    ``throttle`` means that nothing limits the card.
+    """
+
+    util_pct: float | None = None
+    mem_util_pct: float | None = None
+    mem_used_mib: float | None = None
+    mem_total_mib: float | None = None
+    temp_c: float | None = None
+    fan_pct: float | None = None
+    power_w: float | None = None
+    power_limit_w: float | None = None
+    clock_mhz: float | None = None
+    mem_clock_mhz: float | None = None
+    pcie_gen: int | None = None
+    pcie_gen_max: int | None = None
+    pcie_width: int | None = None
+    pcie_width_max: int | None = None
+    enc_pct: float | None = None
+    dec_pct: float | None = None
+    throttle: tuple[str, ...] | None = None
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        return tuple(f.name for f in fields(cls))
+
+
+NOT_SEEN = "not seen"
+"""``GpuProcess.what`` of processes that could not be inspected."""
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process on a card, as the driver lists it. ``what``: graphics, compute, ...
+    ``util_pct`` is its share of the card's busiest engine, 0-100."""
+
+    pid: int | None
+    name: str
+    what: str
+    memory_mib: float | None = None
+    util_pct: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CardReading:
+    """What one source reports of one card. ``lost``: why it cannot be read any more.
+    ``remarks``: warnings of the source."""
+
+    address: str
+    source: MetricsSource
+    metrics: Metrics = field(default_factory=Metrics)
+    name: str | None = None
+    processes: tuple[GpuProcess, ...] | None = None
+    lost: str | None = None
+    taken_at: datetime | None = field(default=None, compare=False)
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NvmlReading:
+    """The cards that NVML lists, by address, and the driver's version.
+
+    ``reserved_for_guest`` are cards on the nvidia driver that are not read so that they can
+    leave it. ``released_idle`` are cards that are not read so that they can sleep. ``calls`` is
+    the number of NVML calls that the reading took.
+    """
+
+    driver_version: str | None
+    cards: tuple[CardReading, ...]
+    reserved_for_guest: tuple[str, ...] = ()
+    released_idle: tuple[str, ...] = ()
+    calls: int = field(default=0, compare=False)
+
+    def of(self, address: str) -> CardReading | None:
+        return next((card for card in self.cards if card.address == address), None)
+
+
+@dataclass(frozen=True, slots=True)
+class DrmReading:
+    """The cards that amdgpu, i915 and xe report in sysfs and fdinfo, by address."""
+
+    cards: tuple[CardReading, ...]
+
+    def of(self, address: str) -> CardReading | None:
+        return next((card for card in self.cards if card.address == address), None)

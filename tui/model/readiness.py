@@ -1,0 +1,66 @@
+"""What a swap needs of a host besides its devices: privilege, modules, boot settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tui.model.settings import KernelSettings
+
+PowerControl = Literal["auto", "on"]
+"""power/control of a device: ``auto`` lets it suspend while nothing uses it (kernel:
+Documentation/ABI/testing/sysfs-devices-power)."""
+
+BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
+
+
+@dataclass(frozen=True, slots=True)
+class NvidiaModule:
+    """The loaded nvidia kernel module. ``modeset`` is nvidia_drm's parameter, False if that
+    module is not loaded. ``None``: could not be read."""
+
+    version: str | None = None
+    modeset: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """How the host boots, and so where its kernel options are set.
+
+    ``distribution`` is the family from os-release(5): debian, fedora, arch, suse, or one with
+    tools of its own, such as nixos. ``file`` is the file to edit.
+    """
+
+    loader: BootLoader | None = None
+    distribution: str | None = None
+    file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What a swap needs of a host besides its devices.
+
+    ``root``: whether we are root; ``None`` on a captured host. ``vfio_pci``: whether the driver
+    is loaded (``vfio_loaded``) or can be; ``None`` if that is not known. ``vfio_built_in``: it is
+    part of the kernel. ``with_vfs`` are the functions that have virtual functions now, ``None``
+    if that could not be read; ``unreadable_vfs`` are the functions for which it is not known.
+    ``cpu`` is the processor's maker. ``unsafe_interrupts``: VFIO works without interrupt
+    remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``: all of it comes from a
+    captured host. ``home_power`` is the power/control that functions had on the host before a
+    swap of this boot, by address.
+    """
+
+    root: bool | None
+    vfio_pci: bool | None
+    nvidia: NvidiaModule | None = None
+    with_vfs: tuple[str, ...] | None = ()
+    boot: Boot = Boot()
+    cpu: Literal["intel", "amd"] | None = None
+    vfio_loaded: bool = False
+    vfio_built_in: bool = False
+    unsafe_interrupts: bool = False
+    settings: KernelSettings = field(default_factory=KernelSettings)
+    captured: bool = False
+    unreadable_vfs: tuple[str, ...] = ()
+    home_power: Mapping[str, PowerControl] = field(default_factory=dict)

@@ -1,0 +1,82 @@
+"""Cards that got stuck, changed their guest, lost their readings, fell asleep or woke."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Gpu, HostView, is_awake
+from tui.rules.card_checks import SLEEP_FAILED
+from tui.rules.change import Change, all_read
+
+
+def changes(before: HostView, after: HostView) -> Iterator[Change]:
+    """The changes between two views that both rest on a reading of PCI."""
+    nvml, guests, vitals = (all_read(name, before, after) for name in ("nvml", "guests", "vitals"))
+    for now in after.gpus:
+        was = before.gpu(now.address)
+        if was is None:
+            continue
+        if vitals:
+            yield from _stuck(was, now)
+        if guests:
+            yield from _owner(was, now)
+        stays = not {was.owner.kind, now.owner.kind} & {"moving", "stuck"}
+        if nvml and stays and was.function.driver == now.function.driver:
+            yield from _reading(was, now)
+        yield from _sleep(was.runtime_status, now)
+
+
+def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """A driver removal hangs, or does not hang any more."""
+    if now.owner.kind == "stuck" != was.owner.kind:
+        yield Change(now.address, now.no_reading or "stuck", "bad")
+    elif was.owner.kind == "stuck" != now.owner.kind:
+        yield Change(now.address, "no longer stuck", "good")
+
+
+def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """The guest of the card changed. Other owners follow from the driver's change."""
+    before, after = _user(was), _user(now)
+    if before == after:
+        return
+    if before:
+        yield Change(now.address, f"released by {was.owner.guest or was.owner}", "info")
+    if after:
+        yield Change(now.address, f"in use by {now.owner.guest or now.owner}", "info")
+
+
+def _user(gpu: Gpu) -> str | int | None:
+    """The UUID of the domain, or the pid of the process, that has a card."""
+    return gpu.guest_uuid or (gpu.taken_by.pid if gpu.taken_by is not None else None)
+
+
+def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
+    """NVML lost the card, or reads it again."""
+    fault, before = _fault(now), _fault(was)
+    if fault is not None and before is None:
+        yield Change(now.address, fault, "bad")
+    elif fault is None and before is not None and now.reading is not None:
+        yield Change(now.address, "NVML reads it again", "good")
+
+
+def _fault(gpu: Gpu) -> str | None:
+    """Why NVML does not read a card that it should read: one that is awake, on the nvidia
+    driver, and not left alone."""
+    if gpu.function.driver != "nvidia" or not is_awake(gpu.runtime_status) or gpu.left_alone:
+        return None
+    if gpu.reading is None:
+        return gpu.no_reading
+    return gpu.reading.lost
+
+
+def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:
+    """The card fell asleep, woke, or failed to. Transitional states are not reported."""
+    status = now.runtime_status
+    if before is None or before == status:
+        return
+    if status == "suspended":
+        yield Change(now.address, "asleep", "info")
+    elif status == "active" and before in ("suspended", "resuming", "error"):
+        yield Change(now.address, "awake", "info")
+    elif status == "error":
+        yield Change(now.address, SLEEP_FAILED, "bad")
