@@ -16,7 +16,8 @@ import pytest
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.thorough import thorough
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.pci.source import PciSource
 from tui.host.proc.process import is_alive
 from tui.model import Direction, Plan, Snapshot
@@ -278,7 +279,7 @@ def test_a_card_that_never_comes_free() -> None:
     assert left is not None
     assert left.writer is not None
     assert is_alive(left.writer)
-    with pytest.raises(JournalError, match="write of it has not returned"), Journal().locked():
+    with pytest.raises(JournalError, match="its writes has not returned"), Journal().locked():
         pass
     assert "interrupted (stuck)" in vfiotop("recover", code=3)
     assert "has not returned" in vfiotop("recover", "--undo", "--yes", code=3)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from tui import config, state
 from tui.cli.main import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError, HostKind, Unsettled
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapAction, SwapRequest

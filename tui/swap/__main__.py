@@ -16,7 +16,7 @@ the interpreter, this code, its libraries    root, or whoever may write the chec
                                              decide what root runs, see SECURITY.md
 ``config.toml`` in root's own home           root; believed only if nobody else can change
                                              it, and only its ``connect`` is used
-``/run/vfiotop``: journal and lock           root; read strictly by ``tui.host.journal.file``
+``/run/vfiotop``: journal and lock           root; read strictly by ``tui.host.journal.format``
 ``/sys``, ``/proc``                          the kernel; names, maps and command lines in
                                              /proc are the processes' own: bounded, cleaned
 libvirt's local socket                       root's daemon; the definitions that it hands

@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import Host, HostError
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.model import Direction, Plan
 from tui.model.errors import Refused, Unfinished
 from tui.model.requests import Consent, SwapRequest

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tui import config
 from tui.host import Host, HostError
-from tui.host.journal.file import Entry
+from tui.host.journal.entry import Entry
 from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
 from tui.process import output

@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from tui.host import Unsettled
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import is_alive
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest

@@ -16,7 +16,9 @@ from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError, Origin, is_driver, updated
+from tui.host.journal.entry import Entry, JournalError, Origin, updated
+from tui.host.journal.file import Journal
+from tui.host.journal.format import is_driver
 from tui.host.proc.process import this_process
 from tui.model import (
     CLOCK,

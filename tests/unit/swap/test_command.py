@@ -18,7 +18,8 @@ from tests.ui.rig import Rig as Sources
 from tests.ui.test_swap import at_home
 from tests.unit.swap.test_runner import Deed, Full, Machine
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import Process
 from tui.model import Guests, Holder, Holders, HostDev, Inventory, PciFunction, Readiness, Step
 from tui.model.errors import Doubtful, Refused, Unfinished

@@ -17,7 +17,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, Unsettled
-from tui.host.journal.file import Journal, dump
+from tui.host.journal.file import Journal
+from tui.host.journal.format import dump
 from tui.host.proc.process import Process
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest

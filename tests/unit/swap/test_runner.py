@@ -14,7 +14,8 @@ import pytest
 
 from tests.unit.made import card, inventory, snapshot, two_cards
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError, Origin
+from tui.host.journal.entry import Entry, JournalError, Origin
+from tui.host.journal.file import Journal
 from tui.host.proc.process import Process
 from tui.model import (
     Direction,

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.swap.test_runner import CARD, NOON, SOUND, Full, Once, Rig
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.model import Holder, Holders, NvidiaModule, Step
 from tui.swap.runner import BETWEEN_SCANS_S, Runner
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 import libvirt
 
 from tui.host import Forbids, HostError, Unsettled
-from tui.host.journal.file import Journal, JournalError
+from tui.host.journal.entry import JournalError
+from tui.host.journal.file import Journal
 from tui.host.libvirt.domain_xml import DefinitionError, definition
 from tui.host.libvirt.errors import AGENT_FAILED
 from tui.host.libvirt.operation import AnswerLost, DomainOperation, DomainStatus, Timeouts

@@ -15,7 +15,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, NothingToRead
-from tui.host.journal.file import Entry, Journal, Origin
+from tui.host.journal.entry import Entry, Origin
+from tui.host.journal.file import Journal
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.proc.process import Process, is_alive, process_of, this_process
 
@@ -53,7 +54,7 @@ def test_a_swap_of_another_boot_is_none(journal: Journal) -> None:
 
 def test_what_is_no_journal_is_an_error(journal: Journal) -> None:
     (journal.folder / "swap.json").write_text("{}")
-    with pytest.raises(HostError, match="makes no sense"):
+    with pytest.raises(HostError, match="is damaged"):
         SwapSource(journal).read()
 
 

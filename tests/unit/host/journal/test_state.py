@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
-from tui.host.journal.file import Entry, Journal
+from tui.host.journal.entry import Entry
+from tui.host.journal.file import Journal
 from tui.host.journal.state import under_way
 from tui.host.proc.process import Process, this_process
 
