@@ -116,11 +116,11 @@ def _recover(
 def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Entry:
     """Where the journal has no room, who asked is told in the end: there is nothing that they
     could follow."""
-    unheard = runner.unheard
-    if not unheard:
+    unjournaled = runner.unjournaled
+    if not unjournaled:
         begun(entry)
     entry = runner.undo(entry, "undone by recover")
-    if unheard:
+    if unjournaled:
         begun(entry)
     return entry
 

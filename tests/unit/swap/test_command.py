@@ -26,7 +26,7 @@ from tui.model.errors import Doubtful, Refused, Unfinished
 from tui.model.requests import Consent, SwapRequest
 from tui.swap import command
 from tui.swap.command import CallerGone
-from tui.swap.runner import StepFailed
+from tui.swap.verify import StepFailed
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 HOME: dict[str, str | None] = {CARD: "nvidia", SOUND: "snd_hda_intel"}
@@ -133,7 +133,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr("tui.swap.runner.BETWEEN_SCANS_S", 0.0)
+    monkeypatch.setattr("tui.swap.verify.BETWEEN_SCANS_S", 0.0)
     bench = Bench(tmp_path)
     yield bench
     bench.sources.free()

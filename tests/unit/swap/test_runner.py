@@ -32,7 +32,8 @@ from tui.model import (
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps, with_host_drivers
-from tui.swap.runner import SETTLE_S, Runner
+from tui.swap.runner import Runner
+from tui.swap.verify import SETTLE_S
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -372,7 +373,7 @@ def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) 
     bind.machine.held = [Holders(())] * 3 + [Holders((reader,))]
     entry = bind.run()
     assert entry.state == "undone"
-    assert "has not let go" in (entry.message or "")
+    assert "has not released" in (entry.message or "")
     assert ("unbind", CARD, CARD) not in bind.machine.done
 
 
@@ -484,7 +485,7 @@ def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:
 
 def test_a_card_that_is_still_leaving_is_not_touched(bind: Rig) -> None:
     bind.machine.leaving = {CARD}
-    with bind.journal.locked() as lock, pytest.raises(HostError, match="has not let go"):
+    with bind.journal.locked() as lock, pytest.raises(HostError, match="has not released it"):
         bind.runner(lock).prepare(bind.plan)
     assert bind.machine.done == []
 
@@ -695,7 +696,7 @@ def test_a_card_that_a_variant_takes_again_is_not_with_the_host(
     rig.machine.natural[CARD] = variant
     entry = rig.run()
     assert entry.state == "undone"
-    assert "no driver of the host took" in (entry.message or "")
+    assert "no host driver took" in (entry.message or "")
     assert rig.machine.drivers == rig.before
 
 
@@ -803,7 +804,7 @@ def test_a_card_that_is_home_is_not_taken_back_for_it(bind: Rig, fault: int) -> 
     bind.machine.ignored.add(("power", CARD))
     entry = bind.run(home=_home(bind))
     assert (entry.state, bind.machine.drivers) == ("done", HOST)
-    assert "0000:02:00.0 may not be suspended as before" in (entry.message or "")
+    assert "runtime power management of 0000:02:00.0 was not restored" in (entry.message or "")
     assert bind.machine.powers == {CARD: "on", SOUND: "auto"}
 
 

@@ -12,7 +12,8 @@ from tests.unit.swap.test_runner import CARD, NOON, SOUND, Full, Once, Rig
 from tui.host.journal.entry import Entry, JournalError
 from tui.host.journal.file import Journal
 from tui.model import Holder, Holders, NvidiaModule, Step
-from tui.swap.runner import BETWEEN_SCANS_S, Runner
+from tui.swap.runner import Runner
+from tui.swap.verify import BETWEEN_SCANS_S
 
 OPEN = "swap.json cannot be written"
 
@@ -98,7 +99,7 @@ def test_a_function_whose_driver_still_lets_go_is_not_touched(bind: Rig, address
 
     bind.machine.holders = begins  # type: ignore[method-assign]
     entry = bind.run()
-    assert f"the driver of {address} has not let go of it yet" in (entry.message or "")
+    assert f"the driver of {address} has not released it yet" in (entry.message or "")
     assert ("override", address) not in {(kind, a) for kind, a, _ in bind.machine.done}
 
 

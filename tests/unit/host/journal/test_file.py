@@ -295,7 +295,7 @@ def test_a_folder_that_others_may_write_to_is_refused(journal: Journal, mode: in
 def test_a_link_in_the_folders_place_is_refused(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o755)
     journal.folder.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(JournalError, match="no folder"), journal.locked():
+    with pytest.raises(JournalError, match="not a folder"), journal.locked():
         pass
 
 
