@@ -16,7 +16,7 @@ from tests.lab.host import URI, bind, defined, held, node, run, slot, virsh
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.lab.terminal import terminal
 from tests.thorough import thorough
-from tui.guest.execute import forbids
+from tui.guest.execute import start_rule
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError
 from tui.host.libvirt.control import LibvirtControl
@@ -149,7 +149,7 @@ def test_a_second_guest_with_a_geforce_card(
 def started_between(folder: Path) -> None:
     """Somebody starts a between our look and our start of b, whose guest then never runs."""
     plan, view = guest_plan_once(real_host(URI), Choice(), "start", "b")
-    rule = forbids(plan, view.gpus, ())
+    rule = start_rule(plan, view.gpus, ())
     looks = 0
 
     def look(guests: Guests) -> str | None:

@@ -23,7 +23,7 @@ from tui.host.proc.process import is_alive
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.command import WRITE_S, ignore_hangup
+from tui.swap.command import LAST_WRITE_S, ignore_hangup
 from tui.swap.machine import RealMachine
 from tui.swap.plan import steps, with_host_drivers
 from tui.swap.runner import Runner
@@ -114,7 +114,7 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
     left = entry()
     if left is None or left.ended:
         return "whole"
-    with journal.locked(WRITE_S) as lock:
+    with journal.locked(LAST_WRITE_S) as lock:
         runner = Runner(RealMachine(), journal, lock)
         plan = planned(left.direction)
         left = runner.resume(left, plan)

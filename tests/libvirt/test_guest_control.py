@@ -15,7 +15,7 @@ from tests.libvirt.watching import is_in, state, watched
 from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.model import GuestAction, Guests
 
@@ -144,7 +144,7 @@ def test_what_libvirt_does_not_take_is_told_by_name(
         control.act("pause", vm.UUIDString())
     uuid = vm.UUIDString()
     vm.undefine()
-    with pytest.raises(HostError, match="is not defined any more"):
+    with pytest.raises(HostError, match="is no longer defined"):
         control.act("reboot", uuid)
 
 
@@ -191,7 +191,7 @@ def test_a_definition_gets_another_card_and_keeps_its_password(
     vm = virsh.defineXML(tiny("vm", HOSTDEV + screen))
     uuid = vm.UUIDString()
     before = control.definition(uuid)
-    edited = with_functions(before, ["0000:0a:00.0", "0000:0a:00.1"], ["0000:ff:1f.7"])
+    edited = replace_hostdevs(before, ["0000:0a:00.0", "0000:0a:00.1"], ["0000:ff:1f.7"])
     control.define(uuid, before, edited.xml)
     after = control.definition(uuid)
     assert "passwd='secret'" in after

@@ -21,15 +21,15 @@ from tui.host.journal.file import Journal
 from tui.host.libvirt import connection
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.operation import Timeouts
 from tui.model import GuestAction, Guests
 
-SHORT = Timeouts(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
+SHORT = Timeouts(open=10, read_all=3, reply=3, start=4, settle=30, steady=1, poll=0.05)
 """For a libvirt that answers again: what is lost is found out long before the end."""
 
-BRIEF = Timeouts(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
+BRIEF = Timeouts(open=1, read_all=2, reply=20, start=20, settle=2, steady=1, poll=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")
@@ -41,7 +41,7 @@ RUNNING, PAUSED, OFF = (
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """A daemon that is silent is given up after two seconds and not after twenty."""
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
 
 
@@ -157,7 +157,7 @@ def test_a_definition_whose_answer_is_lost(
     uuid = virsh.defineXML(tiny("vm", HOSTDEV)).UUIDString()
     held = control(proxy, tmp_path)
     before = held.definition(uuid)
-    edited = with_functions(before, ["0000:0a:00.0"], ["0000:ff:1f.7"])
+    edited = replace_hostdevs(before, ["0000:0a:00.0"], ["0000:ff:1f.7"])
     proxy.lose(wire.DEFINE, "close")
     held.define(uuid, before, edited.xml)
     assert [d.address for d in definition(held.definition(uuid)).hostdevs] == ["0000:0a:00.0"]
@@ -242,7 +242,7 @@ def test_a_second_look_that_cannot_be_taken_ends_it(
     """Nobody new is let in, and the connection that is there still answers."""
     proxy.lose(wire.STATS, "close", 2)
     proxy.shut_after = True
-    with pytest.raises(HostError, match="could not be looked at once more") as raised:
+    with pytest.raises(HostError, match="could not be checked again") as raised:
         control(proxy, tmp_path, BRIEF).start(vm.UUIDString(), nothing)
     assert not isinstance(raised.value, Unsettled)
     assert state_of(vm) == OFF
@@ -309,7 +309,7 @@ def test_another_run_of_it_is_not_ended(
         vm.destroy()
         vm.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
 
-    with pytest.raises(Unsettled, match="somebody else has acted on it") as raised:
+    with pytest.raises(Unsettled, match="somebody else has changed its state") as raised:
         control(proxy, tmp_path).start(vm.UUIDString(), Look("a rival runs", then=anew))
     assert raised.value.state == "paused"
     assert state_of(vm) == PAUSED
@@ -347,7 +347,7 @@ def test_a_daemon_that_is_silent_before_anything_was_asked(
 ) -> None:
     held = control(proxy, tmp_path, BRIEF)
     uuid = vm.UUIDString()
-    with libvirtd.frozen(), pytest.raises(HostError, match="nothing was asked") as raised:
+    with libvirtd.frozen(), pytest.raises(HostError, match="no request was sent") as raised:
         held.start(uuid, nothing)
     assert not isinstance(raised.value, Unsettled)
     assert state_of(vm) == OFF

@@ -32,7 +32,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No configuration of the user's, and patience for a test."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
     # The daemon of the tests has a socket of its own, which root does not use.
     monkeypatch.setattr(config, "why_not_as_root", lambda _uri: None)
@@ -45,7 +45,7 @@ def proxy(libvirtd: Daemon) -> Iterator[Proxy]:
 
 
 def patient(monkeypatch: pytest.MonkeyPatch, patience: Timeouts) -> None:
-    monkeypatch.setattr("tui.host.libvirt.control.Patience", lambda: patience)
+    monkeypatch.setattr("tui.host.libvirt.control.Timeouts", lambda: patience)
 
 
 def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
@@ -137,7 +137,7 @@ def test_a_domain_that_got_another_name_since_is_left_alone(
     vm.undefine()
     other = virsh.createXML(tiny("other").replace("<memory", f"<uuid>{uuid}</uuid><memory", 1))
     control = LibvirtControl(libvirtd.uri, Journal(tmp_path / "journal"))
-    with pytest.raises(HostError, match="with the UUID of “gaming” is called “other” now"):
+    with pytest.raises(HostError, match="with the UUID of “gaming” is now called “other”"):
         control.act("force-off", uuid, "gaming")
     assert state_of(other) == RUNNING
 

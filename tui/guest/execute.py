@@ -12,10 +12,10 @@ from tui.model.requests import Consent
 from tui.rules import r465
 from tui.rules.check_input import local_guests
 from tui.rules.roles import Choice
-from tui.swap.consent import point, refuse
+from tui.swap.consent import consent_key, require_consent
 
 
-def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
+def execute(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
     """Do what ``plan`` says, after all was looked at anew; the swap before it has been. Blocks
     as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``."""
     if host.control.unavailable_reason is not None:
@@ -28,10 +28,10 @@ def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> 
         )
     if now.swap is not None:
         raise Refused("the card is not on vfio-pci: look at the plan again")
-    refuse(now, consent)
+    require_consent(now, consent)
     try:
         if plan.action == "start":
-            rule = forbids(now, view.gpus, consent.accepted)
+            rule = start_rule(now, view.gpus, consent.accepted)
             host.control.start(plan.uuid, rule, plan.raw_name)
         else:
             host.control.act(plan.action, plan.uuid, plan.raw_name)
@@ -41,7 +41,7 @@ def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> 
         raise Refused(str(error)) from error
 
 
-def forbids(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> Forbids:
+def start_rule(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> Forbids:
     """The rules that somebody else can break between the look and the start: one guest with a
     GeForce card, and nobody with this one's card."""
     cards = [gpu for gpu in gpus if gpu.address in plan.cards]
@@ -51,7 +51,7 @@ def forbids(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> 
         for gpu in cards:
             check = r465.one_vm_for(gpu, gpus, seen, coming=plan.uuid)
             if check.verdict == "fail" or (
-                check.verdict == "unknown" and point(check) not in accepted
+                check.verdict == "unknown" and consent_key(check) not in accepted
             ):
                 return f"{check.why}{f': {check.fix}' if check.fix else ''} ({check.id})"
         return next(

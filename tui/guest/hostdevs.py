@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tui.host import GuestControl, HostError, Unsettled
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import DefinitionError
 from tui.model import Domain, Gpu, HostView
 from tui.process.files import write_atomically
@@ -26,17 +26,17 @@ class Change:
     uuid: str
     before: str
     after: str
-    kept: Path
+    backup: Path
     rom: tuple[str, ...] = ()
 
 
-def leaving(domain: Domain, card: Gpu, gpus: Sequence[Gpu]) -> tuple[str, ...]:
+def replaced(domain: Domain, card: Gpu, gpus: Sequence[Gpu]) -> tuple[str, ...]:
     """The hostdevs of other cards in the domain, which ``card`` comes in place of."""
     others = {a for gpu in gpus if gpu.address != card.address for a in gpu.viability.moves}
     return tuple(a for a in _hostdevs(domain) if a in others and a not in card.viability.moves)
 
 
-def astray(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
+def stale(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
     """Its hostdevs that are for certain not what they were, by address, and why, in words that
     complete "it …". ``card`` comes in their place too."""
     hostdevs, named = _hostdevs(domain), card.viability.moves
@@ -61,7 +61,7 @@ def missing(domain: Domain, card: Gpu) -> tuple[str, ...]:
     return tuple(a for a in card.viability.moves if a not in domain.addresses)
 
 
-def give(
+def assign(
     control: GuestControl, domain: Domain, card: Gpu, gpus: Sequence[Gpu], *, folder: Path,
     at: datetime, gone: Collection[str] = (),
 ) -> Change:  # fmt: skip
@@ -70,8 +70,8 @@ def give(
     read back, and ``HostError`` where nothing was changed."""
     before = control.definition(domain.uuid)
     try:
-        out = (*leaving(domain, card, gpus), *gone)
-        edited = with_functions(before, card.viability.moves, out)
+        out = (*replaced(domain, card, gpus), *gone)
+        edited = replace_hostdevs(before, card.viability.moves, out)
     except DefinitionError as error:
         raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
     kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
@@ -86,18 +86,18 @@ def give(
     try:
         control.define(domain.uuid, before, edited.xml)
     except Unsettled as error:
-        raise Unsettled(f"{error}. {_way_back(kept)}") from error
+        raise Unsettled(f"{error}. {_restore_hint(kept)}") from error
     try:
         after = control.definition(domain.uuid)
     except HostError as error:
         raise Unsettled(
             f"{domain.name} names the card now, but it cannot be read back: {error}. "
-            f"{_way_back(kept)}"
+            f"{_restore_hint(kept)}"
         ) from error
     return Change(domain.uuid, before, after, kept, edited.rom)
 
 
-def _way_back(kept: Path) -> str:
+def _restore_hint(kept: Path) -> str:
     return f"The definition before is kept: `virsh define {shlex.quote(str(kept))}` restores it"
 
 

@@ -15,34 +15,34 @@ from tui.rules.captured_fixes import of_its_owner
 from tui.rules.check_input import CheckInput
 from tui.swap import preflight
 
-ROOT_SEES = frozenset({holder_checks.ID, driver_gates.ID})
+ROOT_ONLY = frozenset({holder_checks.ID, driver_gates.ID})
 """Checks that an ordinary user cannot make, and the runner of a swap can."""
 
 STOP_S = 60.0
 """Seconds that a guest gets to shut down before it is offered to force it off."""
 
 
-def planned(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
+def make_plan(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
     """The plan of an action on ``domain``, one of those in ``fresh``."""
     cards = guest_checks.with_cards(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
-    found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
+    found = (*_common_checks(action, domain, fresh), *_action_checks(action, domain, cards, fresh))
     return GuestPlan(
         action, domain.name, domain.raw_name, domain.uuid, domain.word, _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap,
-        of_its_owner(_once(found, swap), captured=fresh.readiness.captured),
+        of_its_owner(_merged(found, swap), captured=fresh.readiness.captured),
     )  # fmt: skip
 
 
 def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
     away = _with_host(cards)
-    return preflight.planned(away[0], "bind", fresh) if away else None
+    return preflight.make_plan(away[0], "bind", fresh) if away else None
 
 
-def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
+def doubts_to_confirm(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
     """What the user has to say something to. With ``asks`` somebody else makes the swap, as
     root, who can see what could not be seen here, and asks for what is left."""
-    by_root = ROOT_SEES if asks and plan.swap else frozenset()
+    by_root = ROOT_ONLY if asks and plan.swap else frozenset()
     return tuple(doubt for doubt in plan.doubts if doubt.id not in by_root)
 
 
@@ -50,7 +50,7 @@ def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
     return [gpu for gpu in cards if not all(on_vfio(f.driver) for f in gpu.functions)]
 
 
-def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
+def _merged(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
     """The start's own checks and those of the swap before it, each once."""
     asked = {(check.id, check.subject) for check in found}
     more = (c for c in swap.checks if (c.id, c.subject) not in asked) if swap else ()
@@ -77,16 +77,16 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
 # --- checks ---------------------------------------------------------------------
 
 
-def _always(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
+def _common_checks(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
     yield guest_checks.ready(domain, action)
     yield guest_checks.may_act(fresh)
 
 
-def _more(
+def _action_checks(
     action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput
 ) -> Iterator[Check]:
     if action == "start":
-        yield from _start(domain, cards, fresh)
+        yield from _start_checks(domain, cards, fresh)
     if action == "resume":
         for gpu in cards:
             yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
@@ -94,7 +94,7 @@ def _more(
         yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
 
 
-def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
+def _start_checks(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
     if domain.hostdevs:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.guest.plan import planned
+from tui.guest.plan import make_plan
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import Domain, GuestAction, GuestPlan, HostView, by_uuid, meant
@@ -31,15 +31,15 @@ def guest_plan_once(
     ``NoSuchGuest`` and ``HostError``."""
 
     def what_it_takes(view: HostView) -> Scope:
-        domain = _meant_domain(view, choice, typed, uuid)
+        domain = _find_domain(view, choice, typed, uuid)
         return (with_cards(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
     seen = look(host, choice, patience, what_it_takes)
-    domain = _meant_domain(seen.view, choice, typed, uuid)
-    return planned(action, domain, seen), seen.view
+    domain = _find_domain(seen.view, choice, typed, uuid)
+    return make_plan(action, domain, seen), seen.view
 
 
-def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
+def _find_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
     domains = [guest.domain for guest in view.guests]
     if uuid is not None:
         found = by_uuid(uuid, domains)
@@ -53,12 +53,12 @@ def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str |
     return found[0]
 
 
-LISTED = 8
+LISTED_LIMIT = 8
 """Domains that a sentence lists."""
 
 
 def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | None) -> str:
-    known = ", ".join(domain.name for domain in domains[:LISTED])
+    known = ", ".join(domain.name for domain in domains[:LISTED_LIMIT])
     if not known:
         return "no domain is defined in libvirt"
     if uuid is not None:
@@ -82,4 +82,4 @@ def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | Non
 
 
 def _with_uuids(domains: Sequence[Domain]) -> str:
-    return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED])
+    return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED_LIMIT])

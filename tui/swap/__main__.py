@@ -43,9 +43,9 @@ def main(arguments: Sequence[str]) -> int:
     output.open_missing()
     privileges.shed_everything()
     try:
-        from tui.swap.entry import launched, served  # noqa: PLC0415
+        from tui.swap.entry import launch_main, run_main  # noqa: PLC0415
 
-        ways = {"launch": launched, "run": served}
+        ways = {"launch": launch_main, "run": run_main}
         if not arguments or arguments[0] not in ways:
             output.complain("python -m tui.swap is started by vfiotop itself")
             return 2

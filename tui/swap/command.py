@@ -21,17 +21,17 @@ from tui.model.errors import Refused, Unfinished
 from tui.model.requests import Consent, SwapRequest
 from tui.rules import holder_checks
 from tui.rules.roles import Choice
-from tui.swap.consent import refuse
-from tui.swap.launch import RunnerReply, refusal, unfinished
+from tui.swap.consent import require_consent
+from tui.swap.launch import RunnerReply, describe_unfinished, refusal_reply
 from tui.swap.machine import Machine, RealMachine
 from tui.swap.plan import DEVICES, with_host_drivers
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
 from tui.swap.runner import Runner
 
-UNSEEN = f"{holder_checks.ID}:unknown"
+UNSEEN_HOLDERS = f"{holder_checks.ID}:unknown"
 
-WRITE_S = 5.0
+LAST_WRITE_S = 5.0
 """Seconds that the last write of a runner that is gone gets to return."""
 
 
@@ -48,7 +48,7 @@ def run(
 ) -> Entry:
     """Do what ``request`` asks for; the journal's entry in the end. Calls ``begun`` when the
     first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
-    here(host)
+    require_root_here(host)
     carry_out = _recover if request.recovers else _swap
     return carry_out(host, request, begun, journal or Journal(), machine or RealMachine())
 
@@ -65,20 +65,25 @@ def _swap(
     with journal.locked() as lock:
         last = journal.read()
         if last is not None and not last.ended:
-            raise Unfinished(unfinished(last))
+            raise Unfinished(describe_unfinished(last))
         if last is not None and last.id == request.identity:
             raise Refused("this request was carried out before")
         try:
             plan = plan_once(host, Choice(address), direction, address)
         except NoSuchCard as error:
             raise Refused(str(error)) from error
-        refuse(plan, consent)
+        require_consent(plan, consent)
         host.close()
-        runner = Runner(machine, journal, lock, despite_doubts=_takes_the_risk(plan, consent))
+        runner = Runner(
+            machine, journal, lock, despite_doubts=_accepts_unseen_holders(plan, consent)
+        )
         home = last.home if last is not None else ()
         entry = runner.prepare(plan, home, identity=request.identity)
-        return _unless_alone(
-            runner, entry, begun, lambda: runner.run(entry, _homeward(plan, entry.host_drivers))
+        return _run_if_heard(
+            runner,
+            entry,
+            begun,
+            lambda: runner.run(entry, _with_known_drivers(plan, entry.host_drivers)),
         )
 
 
@@ -91,7 +96,7 @@ def _recover(
 ) -> Entry:
     """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
     finish, consent = request.action == "finish", request.consent
-    with journal.locked(WRITE_S) as lock:
+    with journal.locked(LAST_WRITE_S) as lock:
         last = journal.read()
         if last is None or last.ended or request.swap != last.id:
             raise Refused("there is nothing to recover")
@@ -104,16 +109,18 @@ def _recover(
             plan = Plan(last.direction, last.address, (), ())
         host.close()
         plan = for_recovery(plan, finish=finish)
-        refuse(plan, consent)
-        runner = Runner(machine, journal, lock, despite_doubts=_takes_the_risk(plan, consent))
+        require_consent(plan, consent)
+        runner = Runner(
+            machine, journal, lock, despite_doubts=_accepts_unseen_holders(plan, consent)
+        )
         entry = runner.resume(last, plan, undoing=not finish)
         if not finish:
-            return _undone(runner, entry, begun)
+            return _undo(runner, entry, begun)
         begun(entry)
-        return runner.run(entry, _homeward(plan, last.host_drivers))
+        return runner.run(entry, _with_known_drivers(plan, last.host_drivers))
 
 
-def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Entry:
+def _undo(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Entry:
     """Where the journal has no room, who asked is told in the end: there is nothing that they
     could follow."""
     unjournaled = runner.unjournaled
@@ -125,13 +132,13 @@ def _undone(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Ent
     return entry
 
 
-def _takes_the_risk(plan: Plan, consent: Consent) -> bool:
+def _accepts_unseen_holders(plan: Plan, consent: Consent) -> bool:
     """Whether it was known, and accepted, that not all holders can be seen."""
     unseen = any(doubt.id == holder_checks.ID for doubt in plan.doubts)
-    return consent.everything or (unseen and UNSEEN in consent.accepted)
+    return consent.everything or (unseen and UNSEEN_HOLDERS in consent.accepted)
 
 
-def _unless_alone(
+def _run_if_heard(
     runner: Runner, entry: Entry, begun: Callable[[Entry], None], go_on: Callable[[], Entry]
 ) -> Entry:
     """Whoever asked may have given up while the readings were taken: they were told that
@@ -143,7 +150,7 @@ def _unless_alone(
     return go_on()
 
 
-def here(host: Host) -> None:
+def require_root_here(host: Host) -> None:
     """Raise ``Refused`` but on the machine itself and for root: nothing else is moved."""
     if host.banner is not None or host.readonly:
         raise Refused("this host is only looked at: no card is moved")
@@ -151,7 +158,7 @@ def here(host: Host) -> None:
         raise Refused("only root may move a card: run it again with sudo, doas or run0")
 
 
-def _homeward(plan: Plan, home: Mapping[str, str | None]) -> Plan:
+def _with_known_drivers(plan: Plan, home: Mapping[str, str | None]) -> Plan:
     """An unbind has to give each function the driver that the bind before took from it."""
     if plan.direction == "bind":
         return plan
@@ -171,7 +178,7 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
 
     def begun(entry: Entry) -> None:
         try:
-            _tell({"id": entry.id})
+            _reply({"id": entry.id})
         except OSError as error:
             raise CallerGone("whoever asked for it had given up before it began") from error
 
@@ -179,18 +186,18 @@ def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
         carry_out(begun)
     except (Refused, JournalError, HostError) as error:
         with suppress(OSError):
-            _tell(refusal(error))
+            _reply(refusal_reply(error))
         return 1
     except CallerGone:  # a recovery that was not begun is still to be made
         return 1
     except Exception as error:  # nobody reads our stderr
         with suppress(OSError, ValueError):  # closed since it was told that it began
-            _tell(refusal(Refused(f"vfiotop failed here ({error!r}); please report it")))
+            _reply(refusal_reply(Refused(f"vfiotop failed here ({error!r}); please report it")))
         return 1
     return 0
 
 
-def _tell(what: RunnerReply) -> None:
+def _reply(what: RunnerReply) -> None:
     sys.stdout.write(json.dumps(what) + "\n")
     sys.stdout.flush()
     sys.stdout.close()

@@ -16,7 +16,7 @@ from tui.model.requests import Consent
 HANGS = "a card that is in use may hang until the host is rebooted"
 
 
-def point(check: Check) -> str:
+def consent_key(check: Check) -> str:
     """What is accepted: a warning is less than that nothing is known."""
     return f"{check.id}:{check.verdict}"
 
@@ -26,14 +26,14 @@ def digest(plan: Plan | GuestPlan) -> str:
     return hashlib.sha256("\n".join(plan.identity).encode()).hexdigest()[:16]
 
 
-def shown(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
+def consent_to(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
     """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
     seen = ("warn", "unknown") if doubts else ("warn",)
-    points = frozenset(point(check) for check in plan.checks if check.verdict in seen)
+    points = frozenset(consent_key(check) for check in plan.checks if check.verdict in seen)
     return Consent(digest(plan), points)
 
 
-def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
+def require_consent(plan: Plan | GuestPlan, consent: Consent) -> None:
     """Raise ``Refused`` where the plan may not be carried out, ``Doubtful`` where the user
     may still agree to it."""
     if plan.refusals:
@@ -44,13 +44,13 @@ def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
     left = [
         check for check in plan.checks
-        if check.verdict in asked and point(check) not in consent.accepted
+        if check.verdict in asked and consent_key(check) not in consent.accepted
     ]  # fmt: skip
     if left and not consent.everything:
-        raise Doubtful(_named(left), [point(check) for check in left])
+        raise Doubtful(_sentence(left), [consent_key(check) for check in left])
 
 
-def _named(checks: Collection[Check]) -> str:
+def _sentence(checks: Collection[Check]) -> str:
     unknown = any(check.verdict == "unknown" for check in checks)
     head = "not known whether it is safe" if unknown else "not without a warning"
     return f"{head}: {'; '.join(f'{check.why} ({check.id})' for check in checks)}"

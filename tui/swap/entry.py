@@ -18,20 +18,20 @@ from tui.swap.request import parse
 DONE, FAILED = 0, 1
 
 
-def launched(words: Sequence[str]) -> int:
+def launch_main(words: Sequence[str]) -> int:
     """Start a runner for an ordinary user; tell in JSON what it says."""
     try:
         request = _request(words)
         told = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
-        told = launch.refusal(error)
+        told = launch.refusal_reply(error)
     except KeyboardInterrupt:
         return FAILED  # a runner that has not begun hears of it, too
     output.say_json(told, indent=None)  # if nobody hears it, the journal tells the rest
     return FAILED if "error" in told else DONE
 
 
-def served(words: Sequence[str]) -> int:
+def run_main(words: Sequence[str]) -> int:
     """Be the runner, which no key on a terminal reaches, however it was started."""
     with suppress(PermissionError):  # it leads a session already
         os.setsid()

@@ -29,7 +29,7 @@ from tui.process import output
 from tui.process.privileges import SEARCHED
 from tui.swap.request import words
 
-FOLLOW_S = 0.1
+POLL_S = 0.1
 """Seconds between two looks into the journal."""
 
 START_S = 120.0
@@ -38,10 +38,10 @@ START_S = 120.0
 REASON_LIMIT = 1000
 """Characters of a refusal: it may name every process that holds the card."""
 
-ANSWER_LIMIT = 64 * 1024
+REPLY_LIMIT = 64 * 1024
 """Bytes of an answer; a character takes up to twelve in JSON."""
 
-SETTLE_S = 3.0
+LOST_REPLY_S = 3.0
 """Seconds for which the journal is watched for a swap whose answer was lost."""
 
 ELEVATIONS: dict[str, tuple[str, ...]] = {
@@ -60,13 +60,13 @@ class RunnerReply(TypedDict, total=False):
     doubts: list[str]
 
 
-def refusal(error: Exception) -> RunnerReply:
+def refusal_reply(error: Exception) -> RunnerReply:
     """A refusal as it is told."""
     doubts = list(error.checks) if isinstance(error, Doubtful) else []
     return RunnerReply(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
 
 
-def unfinished(entry: Entry) -> str:
+def describe_unfinished(entry: Entry) -> str:
     """What to do about a swap that has not come to its end."""
     if is_alive(entry.runner):
         return f"a swap of {entry.address} is under way ({entry.state})"
@@ -84,7 +84,7 @@ def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     and ``Unsettled`` where it is not known whether one began."""
     before = _entry(journal)
     runner = subprocess.Popen(  # noqa: S603
-        [*_own_scope(), *_privileged("run", request)],
+        [*_own_scope(), *_privileged_command("run", request)],
         cwd="/",
         env={"PATH": SEARCHED, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -96,18 +96,18 @@ def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     with runner.stdout:
         try:
             ready, _, _ = select.select([runner.stdout], [], [], START_S)
-            line = runner.stdout.readline(ANSWER_LIMIT) if ready else b""
+            line = runner.stdout.readline(REPLY_LIMIT) if ready else b""
         except KeyboardInterrupt:  # an answer that is not waited for is a lost one
             line = b""
     # The pipe is closed now: a runner that has not begun yet hears so, and does not begin.
     if not line and _has_ended(runner) and not _taken_up(request, before, journal):
         raise Refused("the runner ended before it began: nothing was touched")
-    return _told(line, request, before, journal)
+    return _parse_reply(line, request, before, journal)
 
 
 def _has_ended(runner: subprocess.Popen[bytes]) -> bool:
     try:
-        runner.wait(SETTLE_S)
+        runner.wait(LOST_REPLY_S)
     except subprocess.TimeoutExpired:
         return False
     return True
@@ -122,13 +122,13 @@ def _own_scope() -> tuple[str, ...]:
     return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
 
-def _privileged(way: str, request: SwapRequest) -> list[str]:
+def _privileged_command(way: str, request: SwapRequest) -> list[str]:
     """The privileged half, as a command. -I: neither the environment nor the current folder
     says where code comes from. -B: root leaves no compiled files in a user's checkout."""
     return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *words(request)]
 
 
-def _told(
+def _parse_reply(
     line: bytes, request: SwapRequest, before: Entry | None, journal: Journal | None = None
 ) -> str:
     """The id that a runner tells of. Raises what it tells in its place. An answer that was
@@ -140,12 +140,12 @@ def _told(
             raise Doubtful(str(told["error"]), doubts) if doubts else Refused(str(told["error"]))
         return str(told["id"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return _looked_up(request, before, journal)
+        return _look_up(request, before, journal)
 
 
-def _looked_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:
+def _look_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:
     """The id of the swap that the request began. Raises ``Unsettled``."""
-    deadline = time.monotonic() + SETTLE_S
+    deadline = time.monotonic() + LOST_REPLY_S
     while True:
         entry = _entry(journal)
         if entry is not None and _began(request, before, entry):
@@ -155,7 +155,7 @@ def _looked_up(request: SwapRequest, before: Entry | None, journal: Journal | No
                 "the answer was lost and the journal tells of no such swap yet: `vfiotop recover` "
                 "says whether one was begun; do not start a guest with the card before that"
             )
-        time.sleep(FOLLOW_S)
+        time.sleep(POLL_S)
 
 
 def _began(request: SwapRequest, before: Entry | None, now: Entry) -> bool:
@@ -191,19 +191,19 @@ def elevation(configured: str | None) -> str | None:
 def launch_elevated(request: SwapRequest, tool: str, journal: Journal | None = None) -> str:
     """The same through ``tool``, which may ask for a password on this terminal; Ctrl-C is
     its, meanwhile. Raises as ``launch``."""
-    command = [*ELEVATIONS[tool], *_privileged("launch", request)]
+    command = [*ELEVATIONS[tool], *_privileged_command("launch", request)]
     output.note(f"{tool} for: vfiotop {request.text}")
     before = _entry(journal)
-    with _interrupts_are_theirs():
+    with _interrupts_ignored():
         # The answer comes by a pipe; what the tool has to say goes to the terminal.
         asked = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)  # noqa: S603
         assert asked.stdout is not None
         with asked.stdout:
-            line = asked.stdout.readline(ANSWER_LIMIT)
+            line = asked.stdout.readline(REPLY_LIMIT)
             status = asked.wait()
     if not line and status > 0 and not _taken_up(request, before, journal):
         raise Refused(f"{tool} did not run it (status {status}): nothing was begun")
-    return _told(line, request, before, journal)
+    return _parse_reply(line, request, before, journal)
 
 
 def _taken_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> bool:
@@ -212,7 +212,7 @@ def _taken_up(request: SwapRequest, before: Entry | None, journal: Journal | Non
 
 
 @contextmanager
-def _interrupts_are_theirs() -> Iterator[None]:
+def _interrupts_ignored() -> Iterator[None]:
     # A handler, and not SIG_IGN: that would be inherited.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
@@ -269,4 +269,4 @@ def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
             return
         if not is_alive(entry.runner) and journal.read() == entry:
             return
-        time.sleep(FOLLOW_S)
+        time.sleep(POLL_S)

@@ -68,7 +68,7 @@ class Machine(Protocol):
         """The nvidia module as it is loaded now."""
         ...
 
-    def unseen(self, address: str, seconds: float) -> str | None:
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
         """Why NVML does not see a card within ``seconds``; ``None`` where it does, or where
         there is no NVML to ask."""
         ...
@@ -102,7 +102,7 @@ class RealMachine:
 
     def __init__(self) -> None:
         self._nodes: dict[str, set[Node]] = {}
-        self.unanswered: list[subprocess.Popen[bytes]] = []
+        self.hung_reads: list[subprocess.Popen[bytes]] = []
         """Reads that have not returned; they may never end, and are left alone."""
 
     def start(self, step: Step, lock: int) -> RunningStep:
@@ -133,7 +133,7 @@ class RealMachine:
             try:
                 status = child.wait(OVERRIDE_READ_S)
             except subprocess.TimeoutExpired as error:
-                self.unanswered.append(child)
+                self.hung_reads.append(child)
                 raise HostError(
                     f"the kernel is busy with {address}: somebody else's unbind of it has not "
                     "returned"
@@ -173,5 +173,5 @@ class RealMachine:
     def module(self) -> NvidiaModule | None:
         return readiness([]).nvidia
 
-    def unseen(self, address: str, seconds: float) -> str | None:
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
         return unseen(address, seconds)

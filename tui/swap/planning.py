@@ -7,7 +7,7 @@ from tui.model import Direction, Gpu, HostView, Plan
 from tui.once import PATIENCE, Scope, look
 from tui.rules import hostdev_checks
 from tui.rules.roles import Choice
-from tui.swap.preflight import planned
+from tui.swap.preflight import make_plan
 
 
 class NoSuchCard(HostError):
@@ -35,7 +35,7 @@ def plan_once(
         return [gpu], hostdev_checks.beside(gpu, view) if direction == "bind" else ()
 
     seen = look(host, choice, patience, scope)
-    return planned(meant_card(seen.view), direction, seen)
+    return make_plan(meant_card(seen.view), direction, seen)
 
 
 def _no_such_card(view: HostView, address: str | None) -> str:

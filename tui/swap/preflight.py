@@ -35,10 +35,10 @@ from tui.swap.plan import steps
 NEEDED = "swap.needed"
 """The check that a swap which was interrupted at its end fails, and may."""
 
-UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
+UNDO_CHECKS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 
 
-def planned(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
+def make_plan(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
     """The plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in gpu.functions)
     todo = steps(gpu, direction, fresh.readiness.home_power)
@@ -58,18 +58,18 @@ def for_recovery(plan: Plan, *, finish: bool) -> Plan:
 def _matters_to_undo(check: Check) -> bool:
     """Who holds a function is looked at right before it is moved; but that it cannot be seen
     is for the user to say something to."""
-    return check.id in UNDO_NEEDS or (check.id == holder_checks.ID and check.verdict == "unknown")
+    return check.id in UNDO_CHECKS or (check.id == holder_checks.ID and check.verdict == "unknown")
 
 
 def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
     """Every check of a swap of ``gpu``, the ones that tell most first."""
-    found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
+    found = _bind_checks(gpu, fresh) if plan.direction == "bind" else _unbind_checks(gpu, fresh)
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
-    every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
+    every = (*moves_whole, *found, *_holder_checks(gpu, plan, fresh))
     return of_its_owner(every, captured=fresh.readiness.captured)
 
 
-def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+def _bind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
     yield r465.not_shared(gpu)
     yield r465.two_gpus(gpu, view)
@@ -84,7 +84,7 @@ def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield host_checks.privilege(readiness)
 
 
-def _unbind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+def _unbind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield no_guest(gpu, fresh.view, fresh.local_guests)
     yield host_checks.privilege(fresh.readiness)
 
@@ -128,7 +128,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
+def _holder_checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
     """Of what leaves its driver: what is at home already may be in use."""
     if plan.unbinds:
         yield holder_checks.check(

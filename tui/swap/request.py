@@ -25,9 +25,9 @@ ACCEPTED_LIMIT = 32
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-_POINT = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}:(?:warn|unknown)")
+_CONSENT_KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}:(?:warn|unknown)")
 
-_WANTED: dict[SwapAction, str] = {
+_TARGET_KEY: dict[SwapAction, str] = {
     "bind": "address", "unbind": "address", "finish": "swap", "undo": "swap"
 }  # fmt: skip
 """What each action has to name."""
@@ -70,10 +70,10 @@ def parse(words: Sequence[str]) -> SwapRequest:
         if _VALUES[key].fullmatch(value) is None:
             raise BadRequest(f"the request's {key} is malformed")
         found[key] = value
-    missing = {"id", _WANTED[action]} - found.keys()
-    foreign = {"address", "swap"} - {_WANTED[action]}
+    missing = {"id", _TARGET_KEY[action]} - found.keys()
+    foreign = {"address", "swap"} - {_TARGET_KEY[action]}
     if missing or foreign & found.keys():
-        raise BadRequest(f"a request to {action} needs an id and its {_WANTED[action]}")
+        raise BadRequest(f"a request to {action} needs an id and its {_TARGET_KEY[action]}")
     accepted = frozenset(found.get("accept", "").split(",")) - {""}
     if len(accepted) > ACCEPTED_LIMIT:
         raise BadRequest("the request accepts more checks than there are")
@@ -82,7 +82,7 @@ def parse(words: Sequence[str]) -> SwapRequest:
 
 
 def _action(word: str) -> SwapAction:
-    for action in _WANTED:
+    for action in _TARGET_KEY:
         if word == action:
             return action
     raise BadRequest("this is not a request that vfiotop makes")
@@ -93,7 +93,7 @@ _VALUES = {
     "swap": _IDENTITY,
     "id": _IDENTITY,
     "plan": _DIGEST,
-    "accept": re.compile(rf"{_POINT.pattern}(?:,{_POINT.pattern})*"),
+    "accept": re.compile(rf"{_CONSENT_KEY.pattern}(?:,{_CONSENT_KEY.pattern})*"),
     "doubts": re.compile("accepted"),
 }
 """The keys of a request, and what each value looks like."""

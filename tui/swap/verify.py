@@ -98,7 +98,7 @@ class Verifier:
         """
         address = step.address or ""
         if self._machine.driver(address) == "nvidia":
-            why = self._machine.unseen(address, step.limit_s)
+            why = self._machine.nvml_failure(address, step.limit_s)
             if why is not None:
                 raise StepFailed(f"nvidia has the card, but {why}")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.made import domain, snapshot, two_cards
-from tui.guest.hostdevs import Change, give, undo
+from tui.guest.hostdevs import Change, assign, undo
 from tui.host import HostError, Unsettled
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -53,14 +53,14 @@ def given(libvirt: Libvirt, folder: Path) -> Change:
     view = assess(snapshot(two_cards()), Choice(CARD))
     card = view.gpu(CARD)
     assert card is not None
-    return give(libvirt, VM, card, view.gpus, folder=folder, at=NOON)
+    return assign(libvirt, VM, card, view.gpus, folder=folder, at=NOON)
 
 
 def test_the_definition_before_is_kept_and_can_be_put_back(tmp_path: Path) -> None:
     libvirt = Libvirt()
     change = given(libvirt, tmp_path)
     assert libvirt.xml == change.after != XML
-    assert change.kept.read_text() == XML == change.before
+    assert change.backup.read_text() == XML == change.before
     undo(libvirt, change)
     assert libvirt.xml == XML
 
@@ -107,6 +107,6 @@ def test_a_refusal_of_libvirt_is_one(tmp_path: Path) -> None:
 
 
 def test_two_guests_whose_names_look_alike_in_a_file_are_kept_apart(tmp_path: Path) -> None:
-    first = given(Libvirt(), tmp_path).kept
+    first = given(Libvirt(), tmp_path).backup
     assert first.name.startswith(f"vm-{VM.uuid}-")
     assert replace(VM, uuid="other").uuid not in first.name

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
-from tui.guest.execute import forbids
-from tui.guest.plan import own_doubts, planned
+from tui.guest.execute import start_rule
+from tui.guest.plan import doubts_to_confirm, make_plan
 from tui.host import Unsettled
 from tui.model import (
     Domain,
@@ -31,7 +31,7 @@ from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.screens.guest_words import hint
-from tui.swap.consent import refuse, shown
+from tui.swap.consent import consent_to, require_consent
 
 CARD, SOUND, OTHER_CARD = "0000:02:00.0", "0000:02:00.1", "0000:03:00.0"
 WIN11 = domain("win11", "02:00.0", "02:00.1")
@@ -62,7 +62,7 @@ def plan(
     )
     reading: Guests | Unavailable = facts.pop("guests", guests(guest, *others))
     holders = facts.pop("holders", Holders(()))
-    return planned(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
+    return make_plan(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
 
 
 def verdicts(made: GuestPlan) -> Mapping[str, str]:
@@ -147,11 +147,11 @@ def test_every_rule(check: str, verdict: str, facts: dict[str, Any]) -> None:
     assert verdicts(made)[check] == verdict
     if verdict == "fail":
         with pytest.raises(Refused):
-            refuse(made, shown(made))
+            require_consent(made, consent_to(made))
     if verdict == "unknown" and not made.refusals:
         with pytest.raises(Doubtful):
-            refuse(made, shown(made))
-        refuse(made, shown(made, doubts=True))
+            require_consent(made, consent_to(made))
+        require_consent(made, consent_to(made, doubts=True))
 
 
 def test_the_one_in_the_way_is_named() -> None:
@@ -202,10 +202,10 @@ def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
 
 def test_what_the_runner_sees_as_root_is_not_asked_of_the_user() -> None:
     made = plan(pci=two_cards("nvidia"), holders=Holders((), unseen=3))
-    assert [doubt.id for doubt in own_doubts(made, asks=False)] == ["holders"]
-    assert own_doubts(made, asks=True) == ()
+    assert [doubt.id for doubt in doubts_to_confirm(made, asks=False)] == ["holders"]
+    assert doubts_to_confirm(made, asks=True) == ()
     odd = plan(pci=two_cards("nvidia"), others=(domain("odd", problem="no XML"),))
-    assert {doubt.id for doubt in own_doubts(odd, asks=True)} >= {"r465.one-vm"}
+    assert {doubt.id for doubt in doubts_to_confirm(odd, asks=True)} >= {"r465.one-vm"}
 
 
 def test_what_is_lost_is_said() -> None:
@@ -213,11 +213,11 @@ def test_what_is_lost_is_said() -> None:
 
 
 def test_consent_to_one_plan_is_none_to_another() -> None:
-    consent = shown(plan())
-    refuse(plan(), consent)
+    consent = consent_to(plan())
+    require_consent(plan(), consent)
     with pytest.raises(Refused, match="another plan"):
-        refuse(plan("force-off", replace(WIN11, state="running")), consent)
-    refuse(plan(), Consent())
+        require_consent(plan("force-off", replace(WIN11, state="running")), consent)
+    require_consent(plan(), Consent())
 
 
 # --- right before and right after the start -----------------------------------------
@@ -227,7 +227,7 @@ def rule(*domains: Domain, pci: Inventory | None = None) -> str | None:
     """What speaks against the start of win11 when these domains are there."""
     pci = pci or three_cards()
     view = assess(snapshot(pci, (WIN11,)), Choice(CARD, "win11"))
-    return forbids(plan(pci=pci), view.gpus, ())(guests(*domains))
+    return start_rule(plan(pci=pci), view.gpus, ())(guests(*domains))
 
 
 def test_who_was_started_meanwhile_is_seen() -> None:

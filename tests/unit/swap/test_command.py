@@ -268,7 +268,7 @@ def test_only_root_moves_a_card(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
 
 # --- doubts -----------------------------------------------------------------------
 
-RISK = frozenset({command.UNSEEN})
+RISK = frozenset({command.UNSEEN_HOLDERS})
 
 
 def test_a_doubt_is_asked_about_and_nothing_is_begun(bench: Bench) -> None:

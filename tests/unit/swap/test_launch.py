@@ -27,7 +27,7 @@ from tui.swap.launch import (
     Launcher,
     elevation,
     launch_elevated,
-    refusal,
+    refusal_reply,
 )
 from tui.swap.request import parse
 
@@ -102,7 +102,7 @@ def test_who_asks_for_the_password_is_told_and_ctrl_c_is_the_tools(
     "error", [Refused("held"), Doubtful("who knows", ["holders"]), HostError("no libvirt")]
 )
 def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> None:
-    tool(tools, "doas", f"echo '{json.dumps(refusal(error))}'; exit 1")
+    tool(tools, "doas", f"echo '{json.dumps(refusal_reply(error))}'; exit 1")
     with pytest.raises(Refused, match=str(error)) as caught:
         launch_elevated(REQUEST, "doas")
     assert isinstance(caught.value, Doubtful) == isinstance(error, Doubtful)
@@ -114,7 +114,7 @@ def test_a_refusal_that_names_very_many_is_told_in_part(
     tools: Path, journal: Journal, each: str
 ) -> None:
     """A refusal that is cut on the way is an answer that was lost."""
-    told = refusal(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
+    told = refusal_reply(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
     (tools / "answer").write_text(json.dumps(told) + "\n")
     tool(tools, "doas", f"/bin/cat {tools}/answer; exit 1")
     with pytest.raises(Doubtful, match=r"^in use by .*…$"):
@@ -135,7 +135,7 @@ LOST = ["kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"
 def test_a_lost_answer_is_not_a_refusal(
     tools: Path, journal: Journal, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     tool(tools, "doas", script)
     with pytest.raises(Unsettled, match="the journal tells of no such swap yet"):
         launch_elevated(REQUEST, "doas", journal)
@@ -153,7 +153,7 @@ def test_a_lost_answer_is_looked_up_in_the_journal(
 def test_a_recovery_that_was_taken_up_has_another_runner(
     tools: Path, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     journal.write(ENTRY)
     request = SwapRequest("undo", swap=ENTRY.id)
     tool(tools, "doas", "exit 0")
@@ -190,7 +190,7 @@ class Runner:
             return self.started[-1]
 
         monkeypatch.setattr(launch, "_own_scope", tuple)
-        monkeypatch.setattr(launch, "_privileged", lambda way, request: self._command())
+        monkeypatch.setattr(launch, "_privileged_command", lambda way, request: self._command())
         monkeypatch.setattr(subprocess, "Popen", popen)
 
     def _command(self) -> list[str]:
@@ -214,7 +214,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
 def test_what_the_runner_says_is_the_answer(runner: Runner, journal: Journal) -> None:
     runner('echo \'{"id": "7"}\'; exec sleep 0')
     assert launch.launch(REQUEST, journal) == "7"
-    runner(f"echo '{json.dumps(refusal(Refused('held')))}'; exit 1")
+    runner(f"echo '{json.dumps(refusal_reply(Refused('held')))}'; exit 1")
     with pytest.raises(Refused, match="held"):
         launch.launch(REQUEST, journal)
 
@@ -237,7 +237,7 @@ def test_a_runner_that_says_nothing_may_have_begun(
     runner: Runner, journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(launch, "START_S", 0.0)
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     os.mkfifo(tmp_path / "fifo")
     runner(f"read word <{tmp_path}/fifo")
     with pytest.raises(Unsettled, match="no such swap yet"):

@@ -213,7 +213,7 @@ def test_an_override_whose_reading_does_not_return(
     with pytest.raises(HostError, match="has not returned"):
         real.override(CARD)
     fifo.write_text("")
-    (reader,) = real.unanswered
+    (reader,) = real.hung_reads
     assert reader.wait(PATIENCE) is not None
 
 

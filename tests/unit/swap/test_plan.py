@@ -44,7 +44,7 @@ from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
-from tui.swap.preflight import NEEDED, for_recovery, planned
+from tui.swap.preflight import NEEDED, for_recovery, make_plan
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 DRIVER = NvidiaModule("580.105.08", modeset=True)
@@ -66,7 +66,7 @@ def plan(
     fresh = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    return planned(gpu, direction, fresh)
+    return make_plan(gpu, direction, fresh)
 
 
 def the_card(pci: Inventory) -> Gpu:

@@ -130,7 +130,7 @@ class Machine:
     def module(self) -> NvidiaModule | None:
         return self.nvidia
 
-    def unseen(self, address: str, seconds: float) -> str | None:
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
         return self.blind
 
 
@@ -373,7 +373,7 @@ def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) 
     bind.machine.held = [Holders(())] * 3 + [Holders((reader,))]
     entry = bind.run()
     assert entry.state == "undone"
-    assert "has not released" in (entry.message or "")
+    assert "has not let go" in (entry.message or "")
     assert ("unbind", CARD, CARD) not in bind.machine.done
 
 

@@ -222,7 +222,7 @@ def demo_host(
 
     def agent(at: float) -> AgentReading:
         if attention[0].quiet:
-            raise NothingToRead("quiet: the guest is not asked")
+            raise NothingToRead("quiet mode: the guest is not read")
         return now_on(at).agent(lives.guests(at), at, began)
 
     def attend(to: Demand) -> None:

@@ -150,7 +150,7 @@ class Machine:
             if domain.active and domain.agent and self._in(domain, asked_at)
         )
         if not says:
-            raise NothingToRead("no guest is there to be asked for its card")
+            raise NothingToRead("no running guest has a card")
         return AgentReading(tuple(sorted(says, key=lambda each: each.uuid)))
 
     def _in(self, domain: Domain, at: float) -> tuple[GuestCard, ...]:

@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.libvirt.qemu_args import HostArguments, host_address, host_arguments, overridden
+from tui.host.libvirt.qemu_args import (
+    HostArguments,
+    host_address,
+    host_arguments,
+    override_arguments,
+)
 
 UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 
@@ -169,9 +174,9 @@ def test_an_mdev(path: str, of: str | None) -> None:
 
 
 def test_properties_that_libvirt_is_told_to_override() -> None:
-    assert overridden({"host": "0000:02:00.0", "x-vga": "on"}).functions == ["0000:02:00.0"]
-    assert overridden({"sysfsdev": "/sys/bus/pci/devices/0000:02:00.0"}).functions == [
+    assert override_arguments({"host": "0000:02:00.0", "x-vga": "on"}).functions == ["0000:02:00.0"]
+    assert override_arguments({"sysfsdev": "/sys/bus/pci/devices/0000:02:00.0"}).functions == [
         "0000:02:00.0"
     ]  # fmt: skip
-    assert overridden({"fd": "9"}).doubt is not None
-    assert overridden({"hostaddr": "3"}) == HostArguments()
+    assert override_arguments({"fd": "9"}).doubt is not None
+    assert override_arguments({"hostaddr": "3"}) == HostArguments()

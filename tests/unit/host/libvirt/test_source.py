@@ -15,7 +15,7 @@ from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt.connection import Connection, without_prompts
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.source import GuestsSource
 from tui.model import Domain, Guests, HostDev
@@ -232,11 +232,11 @@ def test_a_connection_for_reading_only(operator: libvirt.virConnect) -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("garbage", "libvirt knows no garbage"),
-        ("http://[", "libvirt knows no http://["),
-        ("qemu+smoke:///system", "libvirt knows no qemu+smoke:///system"),
-        ("te\0st:///default", "libvirt knows no test:///default"),
-        ("test:///\udcff", "libvirt knows no test:///"),
+        ("garbage", "does not understand the URI garbage"),
+        ("http://[", "does not understand the URI http://["),
+        ("qemu+smoke:///system", "does not understand the URI qemu+smoke:///system"),
+        ("te\0st:///default", "does not understand the URI test:///default"),
+        ("test:///\udcff", "does not understand the URI test:///"),
         ("qemu+tcp://127.0.0.1:1/system", "could not be reached at qemu+tcp://127.0.0.1:1/system"),
         ("qemu:///system?socket=/no/such", "libvirtd is not running"),
     ],
@@ -328,7 +328,7 @@ def test_hostdevs_are_exchanged_and_given_back(
     uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
     before = control.definition(uuid)
     new = ("0000:02:00.0", "0000:02:00.1", "0000:02:00.2")
-    edited = with_functions(before, new, ("0000:01:00.0", "0000:01:00.1"))
+    edited = replace_hostdevs(before, new, ("0000:01:00.0", "0000:01:00.1"))
     control.define(uuid, before, edited.xml)
     found = definition(control.definition(uuid)).hostdevs
     assert [(dev.address, dev.managed) for dev in found] == [

@@ -7,7 +7,7 @@ import shlex
 from tui.model import DomainState, GuestPlan
 
 
-def offers(plan: GuestPlan, left: DomainState | None, connect: str | None = None) -> str:
+def next_commands(plan: GuestPlan, left: DomainState | None, connect: str | None = None) -> str:
     """The commands for a guest that an action has left in a state, ``None`` where that is not
     known yet. ``connect`` is the libvirt that was asked for."""
     resume, end, look = (command(c, plan, connect) for c in ("resume", "force-off", "status"))
