@@ -49,7 +49,7 @@ def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, mana
         assert f"{name}: it runs" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
         assert "it is running already" in vfiotop("start", "--yes", code=1)
-        assert "runs and has the card's group" in vfiotop("unbind", "--yes", code=1)
+        assert "is running and has the card's group" in vfiotop("unbind", "--yes", code=1)
         vfiotop("pause", "--yes")
         assert state(name) == "paused"
         vfiotop("resume", "--yes")

@@ -61,7 +61,9 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.dry_run:
         say(as_text(plan))
         return FAILED if plan.refusals else DONE
-    left = {consent_key(doubt) for doubt in doubts_to_confirm(plan, asks=host.mover.needs_terminal)}
+    left = {
+        consent_key(doubt) for doubt in doubts_to_confirm(plan, elevated=host.mover.needs_terminal)
+    }
     by_others = frozenset(consent_key(doubt) for doubt in plan.doubts) - left
     consent = Consent(None, by_others, everything=arguments.despite_doubts)
     try:

@@ -1,4 +1,4 @@
-"""Carries out what was planned for a guest, once the user has agreed to it."""
+"""Executes the plan of an action on a guest that the user has confirmed."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ from tui.swap.consent import consent_key, require_consent
 
 
 def execute(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
-    """Do what ``plan`` says, after all was looked at anew; the swap before it has been. Blocks
-    as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``."""
+    """Execute ``plan`` after making it again on fresh readings.
+
+    The swap before it must have ended. Blocks as long as libvirt does. Raises ``Refused``,
+    ``Unsettled`` and ``HostError``.
+    """
     if host.control.unavailable_reason is not None:
         raise Refused(host.control.unavailable_reason)
     now, view = guest_plan_once(host, choice, plan.action, uuid=plan.uuid)
     if now.raw_name != plan.raw_name:
         raise Refused(
-            f"the domain with the UUID of “{plan.name}” is called “{now.name}” now: look at the "
+            f"the domain with the UUID of “{plan.name}” is now called “{now.name}”: review the "
             "plan again"
         )
     if now.swap is not None:
-        raise Refused("the card is not on vfio-pci: look at the plan again")
+        raise Refused("the card is not on vfio-pci: review the plan again")
     require_consent(now, consent)
     try:
         if plan.action == "start":
@@ -42,8 +45,10 @@ def execute(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> No
 
 
 def start_rule(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> Forbids:
-    """The rules that somebody else can break between the look and the start: one guest with a
-    GeForce card, and nobody with this one's card."""
+    """Return the rules that somebody else can break between the check and the start.
+
+    They are: one running guest with a GeForce card, and no other guest with this guest's card.
+    """
     cards = [gpu for gpu in gpus if gpu.address in plan.cards]
 
     def rule(guests: Guests) -> str | None:

@@ -1,7 +1,7 @@
-"""What an action on a guest would do, and every reason for which it may not be. Pure.
+"""Plans an action on a guest: its steps, and every check that may refuse it. Pure.
 
-A start whose card is still with the host has the swap before it; who moves the card is
-never libvirt, which would not look who uses it and would wait for it without an end.
+A start includes the swap of its card if the host still has it. libvirt never moves the card: it
+would not check who uses it, and would wait for it without a time limit.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from tui.rules.check_input import CheckInput
 from tui.swap import preflight
 
 ROOT_ONLY = frozenset({holder_checks.ID, driver_gates.ID})
-"""Checks that an ordinary user cannot make, and the runner of a swap can."""
+"""Checks that need root: the runner of a swap makes them, an ordinary user cannot."""
 
 STOP_S = 60.0
-"""Seconds that a guest gets to shut down before it is offered to force it off."""
+"""Seconds that a guest gets to shut down before force-off is offered."""
 
 
 def make_plan(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
-    """The plan of an action on ``domain``, one of those in ``fresh``."""
+    """Return the plan of an action on ``domain``, which must be among the domains in ``fresh``."""
     cards = guest_checks.with_cards(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
     found = (*_common_checks(action, domain, fresh), *_action_checks(action, domain, cards, fresh))
@@ -39,10 +39,13 @@ def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
     return preflight.make_plan(away[0], "bind", fresh) if away else None
 
 
-def doubts_to_confirm(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
-    """What the user has to say something to. With ``asks`` somebody else makes the swap, as
-    root, who can see what could not be seen here, and asks for what is left."""
-    by_root = ROOT_ONLY if asks and plan.swap else frozenset()
+def doubts_to_confirm(plan: GuestPlan, *, elevated: bool) -> tuple[Check, ...]:
+    """Return the doubts that the user has to confirm.
+
+    With ``elevated`` the swap runs as root in another process. It can make the checks that could
+    not be made here, and asks about any doubt that is left.
+    """
+    by_root = ROOT_ONLY if elevated and plan.swap else frozenset()
     return tuple(doubt for doubt in plan.doubts if doubt.id not in by_root)
 
 
@@ -51,27 +54,27 @@ def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
 
 
 def _merged(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
-    """The start's own checks and those of the swap before it, each once."""
-    asked = {(check.id, check.subject) for check in found}
-    more = (c for c in swap.checks if (c.id, c.subject) not in asked) if swap else ()
+    """Merge the start's checks with those of the swap before it, without duplicates."""
+    known = {(check.id, check.subject) for check in found}
+    more = (c for c in swap.checks if (c.id, c.subject) not in known) if swap else ()
     return (*found, *more)
 
 
 def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
-    """In the words of virsh, which an operator can follow."""
+    """Return the steps as virsh commands, which an operator can repeat."""
     name = domain.word
     if action == "start":
         return (
             f"virsh start --paused {name}",
-            "look again at all guests, before its first instruction",
+            "check all guests again, before its first instruction",
             f"virsh resume {name}",
         )
     if action == "stop":
         return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to be off")
-    deeds: dict[GuestAction, str] = {
+    verbs: dict[GuestAction, str] = {
         "reboot": "reboot", "pause": "suspend", "resume": "resume", "force-off": "destroy"
     }  # fmt: skip
-    return (f"virsh {deeds[action]} {name}",)
+    return (f"virsh {verbs[action]} {name}",)
 
 
 # --- checks ---------------------------------------------------------------------
@@ -91,7 +94,7 @@ def _action_checks(
         for gpu in cards:
             yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
     if action == "force-off":
-        yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
+        yield Check("guest.unsaved", domain.name, "warn", "unsaved data in the guest is lost")
 
 
 def _start_checks(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
@@ -116,5 +119,5 @@ def _start_checks(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> 
     away = _with_host(cards)
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)
-        yield Check("guest.cards", domain.name, "fail", f"{names} are all to be moved first",
+        yield Check("guest.cards", domain.name, "fail", f"{names} must all be moved first",
                     f"`vfiotop bind {shlex.quote(away[0].address)}`, and so on")  # fmt: skip

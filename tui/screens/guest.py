@@ -141,7 +141,7 @@ class GuestScreen(HostScreen):
         if plan is None:
             return
         self._consent = consent_to(plan)
-        doubts = doubts_to_confirm(plan, asks=self.vfiotop.host.mover.needs_terminal)
+        doubts = doubts_to_confirm(plan, elevated=self.vfiotop.host.mover.needs_terminal)
         if doubts:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._risk = Doubtful(told, [consent_key(doubt) for doubt in doubts])

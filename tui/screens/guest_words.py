@@ -44,7 +44,7 @@ def question(plan: GuestPlan, forbidden: str | None, *, asks: bool) -> tuple[str
         return f"Refused: {first.why} ({first.id}).{fix}", "bad"
     if forbidden is not None:
         return f"This is what would be done. {forbidden.capitalize()}.", "strong"
-    doubts = doubts_to_confirm(plan, asks=asks)
+    doubts = doubts_to_confirm(plan, elevated=asks)
     if doubts:
         return f"Not known whether it is safe: {doubts[0].why}. y asks once more.", "warn"
     lost = " What is not saved in it is lost." if plan.action == "force-off" else ""

@@ -163,7 +163,9 @@ class RolesScreen(HostScreen):
         self.show()
         try:
             self._change = await background(
-                lambda: hostdevs.assign(control, domain, gpu, gpus, folder=folder, at=at, gone=gone)
+                lambda: hostdevs.assign(
+                    control, domain, gpu, gpus, folder=folder, at=at, stale=gone
+                )
             )
             self._told = self._changed(domain, self._change)
         except HostError as error:

@@ -1,7 +1,7 @@
-"""Carries a request out: the part of a swap that runs as root, in a session of its own.
+"""Executes a request: the part of a swap that runs as root, in a session of its own.
 
-``tui.swap.launch`` starts it. It takes the lock, checks everything anew under it, and goes
-on when whoever asked is gone.
+``tui.swap.launch`` starts it. It takes the lock, repeats every check under it, and continues after
+the caller has gone.
 """
 
 from __future__ import annotations
@@ -32,31 +32,34 @@ from tui.swap.runner import Runner
 UNSEEN_HOLDERS = f"{holder_checks.ID}:unknown"
 
 LAST_WRITE_S = 5.0
-"""Seconds that the last write of a runner that is gone gets to return."""
+"""Seconds that the last write of a dead runner gets to return."""
 
 
 class CallerGone(Exception):
-    """Whoever asked for the swap is gone before it began."""
+    """The caller was gone before the swap began."""
 
 
 def run(
     host: Host,
     request: SwapRequest,
-    begun: Callable[[Entry], None],
+    on_begin: Callable[[Entry], None],
     journal: Journal | None = None,
     machine: Machine | None = None,
 ) -> Entry:
-    """Do what ``request`` asks for; the journal's entry in the end. Calls ``begun`` when the
-    first step is near. Raises ``Refused``, ``JournalError``, ``HostError``."""
+    """Execute ``request``; returns the last journal entry.
+
+    Calls ``on_begin`` right before the first step. Raises ``Refused``, ``JournalError`` and
+    ``HostError``.
+    """
     require_root_here(host)
-    carry_out = _recover if request.recovers else _swap
-    return carry_out(host, request, begun, journal or Journal(), machine or RealMachine())
+    execute = _recover if request.recovers else _swap
+    return execute(host, request, on_begin, journal or Journal(), machine or RealMachine())
 
 
 def _swap(
     host: Host,
     request: SwapRequest,
-    begun: Callable[[Entry], None],
+    on_begin: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
@@ -67,7 +70,7 @@ def _swap(
         if last is not None and not last.ended:
             raise Unfinished(describe_unfinished(last))
         if last is not None and last.id == request.identity:
-            raise Refused("this request was carried out before")
+            raise Refused("this request was executed before")
         try:
             plan = plan_once(host, Choice(address), direction, address)
         except NoSuchCard as error:
@@ -82,7 +85,7 @@ def _swap(
         return _run_if_heard(
             runner,
             entry,
-            begun,
+            on_begin,
             lambda: runner.run(entry, _with_known_drivers(plan, entry.host_drivers)),
         )
 
@@ -90,11 +93,11 @@ def _swap(
 def _recover(
     host: Host,
     request: SwapRequest,
-    begun: Callable[[Entry], None],
+    on_begin: Callable[[Entry], None],
     journal: Journal,
     machine: Machine,
 ) -> Entry:
-    """Finish or undo the swap that was interrupted, if it still is the one that was meant."""
+    """Finish or undo the interrupted swap, if it is still the one that the request names."""
     finish, consent = request.action == "finish", request.consent
     with journal.locked(LAST_WRITE_S) as lock:
         last = journal.read()
@@ -105,7 +108,7 @@ def _recover(
         except NoSuchCard as error:
             if finish or machine.exists(f"{DEVICES}/{last.address}"):
                 raise Refused(str(error)) from error
-            # The card is off the bus: what is left of it is given back all the same.
+            # The GPU is off the bus: restore its remaining functions.
             plan = Plan(last.direction, last.address, (), ())
         host.close()
         plan = for_recovery(plan, finish=finish)
@@ -115,83 +118,86 @@ def _recover(
         )
         entry = runner.resume(last, plan, undoing=not finish)
         if not finish:
-            return _undo(runner, entry, begun)
-        begun(entry)
+            return _undo(runner, entry, on_begin)
+        on_begin(entry)
         return runner.run(entry, _with_known_drivers(plan, last.host_drivers))
 
 
-def _undo(runner: Runner, entry: Entry, begun: Callable[[Entry], None]) -> Entry:
-    """Where the journal has no room, who asked is told in the end: there is nothing that they
-    could follow."""
+def _undo(runner: Runner, entry: Entry, on_begin: Callable[[Entry], None]) -> Entry:
+    """Undo the swap. If the journal is full, reply at the end: the caller has nothing to follow."""
     unjournaled = runner.unjournaled
     if not unjournaled:
-        begun(entry)
+        on_begin(entry)
     entry = runner.undo(entry, "undone by recover")
     if unjournaled:
-        begun(entry)
+        on_begin(entry)
     return entry
 
 
 def _accepts_unseen_holders(plan: Plan, consent: Consent) -> bool:
-    """Whether it was known, and accepted, that not all holders can be seen."""
+    """Whether the user accepted that some holders cannot be seen."""
     unseen = any(doubt.id == holder_checks.ID for doubt in plan.doubts)
     return consent.everything or (unseen and UNSEEN_HOLDERS in consent.accepted)
 
 
 def _run_if_heard(
-    runner: Runner, entry: Entry, begun: Callable[[Entry], None], go_on: Callable[[], Entry]
+    runner: Runner, entry: Entry, on_begin: Callable[[Entry], None], run_swap: Callable[[], Entry]
 ) -> Entry:
-    """Whoever asked may have given up while the readings were taken: they were told that
-    nothing has begun, and so it is."""
+    """Continue only if the caller receives the reply.
+
+    A caller that gave up during the readings was told that nothing has on_begin, so nothing may.
+    """
     try:
-        begun(entry)
+        on_begin(entry)
     except CallerGone as error:
         return runner.cancel(entry, str(error))
-    return go_on()
+    return run_swap()
 
 
 def require_root_here(host: Host) -> None:
-    """Raise ``Refused`` but on the machine itself and for root: nothing else is moved."""
+    """Raise ``Refused`` unless this is a real, writable host and we are root."""
     if host.banner is not None or host.readonly:
-        raise Refused("this host is only looked at: no card is moved")
+        raise Refused("this host is read-only: no card is moved")
     if not host.inspector.readiness([]).root:
         raise Refused("only root may move a card: run it again with sudo, doas or run0")
 
 
 def _with_known_drivers(plan: Plan, home: Mapping[str, str | None]) -> Plan:
-    """An unbind has to give each function the driver that the bind before took from it."""
+    """Make an unbind require the driver that the bind before it took from each function."""
     if plan.direction == "bind":
         return plan
     return replace(plan, steps=with_host_drivers(plan.steps, home))
 
 
 def ignore_hangup() -> None:
-    """What a terminal sends that goes away is not for the runner, nor for its writers."""
+    """Ignore SIGHUP and SIGINT, so that a terminal cannot end the runner or its writers."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
 
-def serve(carry_out: Callable[[Callable[[Entry], None]], Entry]) -> int:
-    """Be the runner: tell the one who asked, in a line of JSON, what began or why nothing
-    did. What happens after that is in the journal."""
+def serve(execute: Callable[[Callable[[Entry], None]], Entry]) -> int:
+    """Run ``execute`` and reply to the caller in a line of JSON; returns the exit code.
+
+    The reply says what began, or why nothing did. The journal reports everything after that.
+    """
     ignore_hangup()
 
-    def begun(entry: Entry) -> None:
+    def on_begin(entry: Entry) -> None:
         try:
             _reply({"id": entry.id})
         except OSError as error:
-            raise CallerGone("whoever asked for it had given up before it began") from error
+            raise CallerGone("the caller gave up before it began") from error
 
     try:
-        carry_out(begun)
+        execute(on_begin)
     except (Refused, JournalError, HostError) as error:
         with suppress(OSError):
             _reply(refusal_reply(error))
         return 1
-    except CallerGone:  # a recovery that was not begun is still to be made
+    except CallerGone:  # a recovery that did not begin is still possible
         return 1
-    except Exception as error:  # nobody reads our stderr
-        with suppress(OSError, ValueError):  # closed since it was told that it began
+    except Exception as error:  # our stderr goes nowhere
+        with suppress(OSError, ValueError):  # closed after the first reply
             _reply(refusal_reply(Refused(f"vfiotop failed here ({error!r}); please report it")))
         return 1
     return 0

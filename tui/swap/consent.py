@@ -1,7 +1,7 @@
-"""What the user was shown and agreed to, and whether a plan is still that.
+"""Checks that a plan is still the one that the user saw and confirmed.
 
-A runner makes its plan anew, as root and under the lock. It may know more than the user was
-shown, and the host may have changed: then nothing is done before that was shown, too.
+The runner makes its own plan, as root and under the lock. It may know more than the user was shown,
+and the host may have changed. Then it does nothing until the user has seen that, too.
 """
 
 from __future__ import annotations
@@ -17,30 +17,29 @@ HANGS = "a card that is in use may hang until the host is rebooted"
 
 
 def consent_key(check: Check) -> str:
-    """What is accepted: a warning is less than that nothing is known."""
+    """Return what accepting a check records: accepting a warning does not accept an unknown."""
     return f"{check.id}:{check.verdict}"
 
 
 def digest(plan: Plan | GuestPlan) -> str:
-    """Another one for every other plan."""
+    """Return a digest of a plan; it differs between plans."""
     return hashlib.sha256("\n".join(plan.identity).encode()).hexdigest()[:16]
 
 
 def consent_to(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
-    """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
+    """Return the consent of a user who saw a plan and its warnings, and accepted its ``doubts``."""
     seen = ("warn", "unknown") if doubts else ("warn",)
     points = frozenset(consent_key(check) for check in plan.checks if check.verdict in seen)
     return Consent(digest(plan), points)
 
 
 def require_consent(plan: Plan | GuestPlan, consent: Consent) -> None:
-    """Raise ``Refused`` where the plan may not be carried out, ``Doubtful`` where the user
-    may still agree to it."""
+    """Raise ``Refused`` if a check forbids the plan, ``Doubtful`` if the user may accept it."""
     if plan.refusals:
         worst = plan.refusals[0]
         raise Refused(f"{worst.why}{f': {worst.fix}' if worst.fix else ''} ({worst.id})")
     if consent.plan not in (None, digest(plan)):
-        raise Refused("the host has changed, and it would be another plan now: look at it again")
+        raise Refused("the host has changed, and so has the plan: review it again")
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
     left = [
         check for check in plan.checks
@@ -52,5 +51,5 @@ def require_consent(plan: Plan | GuestPlan, consent: Consent) -> None:
 
 def _sentence(checks: Collection[Check]) -> str:
     unknown = any(check.verdict == "unknown" for check in checks)
-    head = "not known whether it is safe" if unknown else "not without a warning"
+    head = "cannot tell whether it is safe" if unknown else "needs confirmation"
     return f"{head}: {'; '.join(f'{check.why} ({check.id})' for check in checks)}"

@@ -1,13 +1,13 @@
-"""What an ordinary user may ask the privileged half for, and how that is written.
+"""The request of an ordinary user to the privileged half, as words on a command line.
 
-A request is the only thing that crosses from the user to root. It is a handful of words on
-a command line, so that sudo's log and a rule in sudoers(5) can tell one from another:
+A request is the only thing that crosses from the user to root. It is a few words on a command
+line, so that sudo's log shows them and a rule in sudoers(5) can match them:
 
     bind address=0000:02:00.0 id=5f0c… plan=41b7… accept=holders:unknown
     undo swap=5f0c… id=77aa…
 
-Everything in it is checked here, letter by letter, before root does anything with it. What
-it says is then checked again on the machine: a request never carries an outcome.
+Root checks every character here before it uses anything. Then it checks what the request says on
+the machine: a request never carries a result.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ _CONSENT_KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}:(?:warn|unknown)")
 _TARGET_KEY: dict[SwapAction, str] = {
     "bind": "address", "unbind": "address", "finish": "swap", "undo": "swap"
 }  # fmt: skip
-"""What each action has to name."""
+"""The key that each action requires."""
 
 
 class BadRequest(Refused):
-    """Words that are not a request."""
+    """The words are not a valid request."""
 
 
 def words(request: SwapRequest) -> list[str]:
-    """The request as a command line; ``parse`` reads it."""
+    """Return the request as words for a command line; ``parse`` reads them."""
     return [request.action, *(f"{key}={value}" for key, value in _pairs(request))]
 
 
@@ -58,7 +58,7 @@ def _pairs(request: SwapRequest) -> Iterator[tuple[str, str]]:
 
 
 def parse(words: Sequence[str]) -> SwapRequest:
-    """The request that ``words`` are. Raises ``BadRequest``."""
+    """Parse ``words``. Raises ``BadRequest``."""
     if not 2 <= len(words) <= WORDS_LIMIT or any(len(word) > WORD_LIMIT for word in words):
         raise BadRequest("this is not a request that vfiotop makes")
     action = _action(words[0])
@@ -96,4 +96,4 @@ _VALUES = {
     "accept": re.compile(rf"{_CONSENT_KEY.pattern}(?:,{_CONSENT_KEY.pattern})*"),
     "doubts": re.compile("accepted"),
 }
-"""The keys of a request, and what each value looks like."""
+"""The keys of a request, and the pattern of each value."""

@@ -75,7 +75,7 @@ def test_a_definition_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
 def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     libvirt = Libvirt()
-    with pytest.raises(HostError, match=r"left alone: it could not be kept in .*Not a"):
+    with pytest.raises(HostError, match=r"left alone: it could not be saved to .*Not a"):
         given(libvirt, tmp_path / "file" / "kept")
     assert libvirt.xml == XML
 
@@ -83,11 +83,15 @@ def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        ("define", Unsettled("the answer was lost"), "the answer was lost. The definition before"),
+        (
+            "define",
+            Unsettled("the answer was lost"),
+            "the answer was lost. The previous definition",
+        ),
         (
             "read_back",
             HostError("libvirt is gone"),
-            "names the card now, but it cannot be read back",
+            "now names the card, but its definition cannot be read back",
         ),
     ],
 )

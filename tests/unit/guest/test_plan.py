@@ -79,7 +79,7 @@ def test_a_start_where_all_is_well() -> None:
     assert set(verdicts(made).values()) == {"pass"}
     assert made.swap is None
     assert made.texts == (
-        "virsh start --paused win11", "look again at all guests, before its first instruction",
+        "virsh start --paused win11", "check all guests again, before its first instruction",
         "virsh resume win11",
     )  # fmt: skip
 
@@ -202,10 +202,10 @@ def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
 
 def test_what_the_runner_sees_as_root_is_not_asked_of_the_user() -> None:
     made = plan(pci=two_cards("nvidia"), holders=Holders((), unseen=3))
-    assert [doubt.id for doubt in doubts_to_confirm(made, asks=False)] == ["holders"]
-    assert doubts_to_confirm(made, asks=True) == ()
+    assert [doubt.id for doubt in doubts_to_confirm(made, elevated=False)] == ["holders"]
+    assert doubts_to_confirm(made, elevated=True) == ()
     odd = plan(pci=two_cards("nvidia"), others=(domain("odd", problem="no XML"),))
-    assert {doubt.id for doubt in doubts_to_confirm(odd, asks=True)} >= {"r465.one-vm"}
+    assert {doubt.id for doubt in doubts_to_confirm(odd, elevated=True)} >= {"r465.one-vm"}
 
 
 def test_what_is_lost_is_said() -> None:

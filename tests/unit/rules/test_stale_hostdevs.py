@@ -130,7 +130,7 @@ def given(xml: str, *functions: PciFunction, tmp_path: Path) -> str:
     gpu = view.gpu(CARD)
     assert gpu is not None
     gone = stale(guest, gpu, view)
-    assign(control, guest, gpu, view.gpus, folder=tmp_path, at=NOON, gone=tuple(gone))
+    assign(control, guest, gpu, view.gpus, folder=tmp_path, at=NOON, stale=tuple(gone))
     return control.xml
 
 

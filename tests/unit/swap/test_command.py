@@ -231,7 +231,7 @@ def test_a_request_is_carried_out_once(bench: Bench) -> None:
     bench.machine.done.clear()
     bench.heard.clear()
     bench.machine.drivers.update(HOME)
-    refused(bench, request, "carried out before")
+    refused(bench, request, "executed before")
 
 
 def test_before_a_swap_that_was_interrupted_nothing_else_is_begun(bench: Bench) -> None:

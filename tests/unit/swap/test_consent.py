@@ -71,15 +71,15 @@ def test_another_plan_is_refused() -> None:
     for change in ({"moves": ()}, {"steps": ()}, {"address": "0000:03:00.0"}):
         other = replace(made, **change)
         assert digest(other) != digest(made)
-        with pytest.raises(Refused, match="another plan now"):
+        with pytest.raises(Refused, match="so has the plan"):
             require_consent(other, consent_to(made))
 
 
 def test_what_is_told_is_whether_it_is_known_and_what_helps() -> None:
-    with pytest.raises(Doubtful, match=r"^not without a warning: about a"):
+    with pytest.raises(Doubtful, match=r"^needs confirmation: about a"):
         require_consent(plan(a="warn"), replace(consent_to(plan(a="pass"))))
     for made in (plan(a="unknown"), plan(a="warn", b="unknown")):
-        with pytest.raises(Doubtful, match=r"^not known whether it is safe: about "):
+        with pytest.raises(Doubtful, match=r"^cannot tell whether it is safe: about "):
             require_consent(made, Consent(digest(made)))
     helped = replace(plan(), checks=(Check("a", CARD, "fail", "it is so", "do this"),))
     with pytest.raises(Refused, match=r"^it is so: do this \(a\)$"):

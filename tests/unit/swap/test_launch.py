@@ -123,7 +123,7 @@ def test_a_refusal_that_names_very_many_is_told_in_part(
 
 def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Journal) -> None:
     tool(tools, "doas", "exit 1")
-    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing was begun"):
+    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing has begun"):
         launch_elevated(REQUEST, "doas", journal)
 
 

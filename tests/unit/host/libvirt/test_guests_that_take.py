@@ -132,7 +132,7 @@ def test_an_nvme_disk_of_the_cards_group(tmp_path: Path) -> None:
     (guest,) = told(root, "status")["guests"]
     assert guest["hostdevs"] == ["0000:02:00.0"]
     found = check(told(root, "plan", "bind", FIRST), "guest.inactive")
-    assert (found["verdict"], found["why"]) == ("fail", "“a” runs and has the card's group")
+    assert (found["verdict"], found["why"]) == ("fail", "“a” is running and has the card's group")
 
 
 def test_an_mdev_of_the_card(tmp_path: Path) -> None:
