@@ -1,4 +1,4 @@
-"""What is asked of the domains of a real libvirtd that runs real QEMU processes."""
+"""Actions on the domains of a real libvirtd that runs real QEMU processes."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_a_whole_life_and_each_deed_is_seen_at_once(
                 _, at = watch.until(is_in("vm", expected))
                 delays[action] = at - returned
             print(f"{action}: {returned - began:.3f} s")
-    print("seconds from a deed's return to the reading:", delays)
+    print("seconds from the return of a call to the reading:", delays)
 
 
 def test_a_start_is_looked_at_before_and_after_it(
@@ -81,7 +81,7 @@ def test_a_start_is_looked_at_before_and_after_it(
 def test_what_was_started_between_look_and_start_ends_ours_before_it_ran(
     control: LibvirtControl, vm: libvirt.virDomain, virsh: libvirt.virConnect
 ) -> None:
-    """The other one comes right after the first look, by somebody else's hand."""
+    """Another client starts it right after the first check."""
 
     def look(guests: Guests) -> str | None:
         if state(guests, "rival") is None:

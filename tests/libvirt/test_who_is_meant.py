@@ -1,4 +1,4 @@
-"""The command line on a real libvirtd: the right guest ends, and what came of it is told."""
+"""The command line on a real libvirtd: the right guest ends, and the outcome is reported."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ LOOK_ALIKE = "gaming\u200b"
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration of the user's, and patience for a test."""
+    """No user configuration, and short timeouts."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
-    # The daemon of the tests has a socket of its own, which root does not use.
+    # The tests' daemon has its own socket, which root refuses to use.
     monkeypatch.setattr(config, "why_not_as_root", lambda _uri: None)
 
 
@@ -52,8 +52,7 @@ def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
-    """Also where a configuration names it: without that another guest of that name would be
-    resumed, or ended."""
+    """Also with a configured URI: without it, another guest of that name would be affected."""
     patient(monkeypatch, SHORT)
     vm = virsh.defineXML(tiny("vm"))
     named = tmp_path / "other.toml"
@@ -94,7 +93,7 @@ def test_a_name_that_is_the_uuid_of_another_ends_nobody(
     libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str]
 ) -> None:
     victim = virsh.createXML(tiny("victim"))
-    # Without the agent's socket, whose path would have such a name twice.
+    # Without the agent's socket: its path would contain such a name twice.
     xml = re.sub("<channel.*</channel>", "", tiny(victim.UUIDString()))
     other = virsh.createXML(xml)
     for typed, code in ((victim.UUIDString(), FAILED), (f"{{{victim.UUIDString()}}}", DONE)):
@@ -117,7 +116,7 @@ def test_status_tells_them_apart(
 def test_what_is_shown_to_be_copied_names_it(
     libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """The words of a plan's step, given to vfiotop and to libvirt as a shell would."""
+    """The words of a step in a plan, passed to vfiotop and to libvirt as a shell would."""
     vm = virsh.defineXML(tiny(name))
     uuid = vm.UUIDString()
     assert cli.main(["start", f"{{{uuid}}}", "--dry-run", "--connect", libvirtd.uri]) == DONE

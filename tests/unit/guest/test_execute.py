@@ -1,5 +1,4 @@
-"""What happens to a guest once the user has agreed: what is checked again, and which guest may
-not start even after that check."""
+"""What is checked again after the user confirms, and which guest may not start even then."""
 
 from __future__ import annotations
 
@@ -25,7 +24,7 @@ YES = Consent(everything=True)
 
 
 class Bench:
-    """A host on which the card is on vfio-pci, and what libvirt was asked for."""
+    """A host with the card on vfio-pci, and the requests to its libvirt."""
 
     def __init__(self, *domains: Domain) -> None:
         self.rig, self.control = Rig(), FakeControl()
@@ -117,7 +116,7 @@ def forbidden(*now: Domain, accepted: Collection[str] = (), first: Domain = OFF)
 
 def test_nobody_else_has_a_card() -> None:
     assert forbidden(OFF, SECOND) is None
-    # A start that is under way is its own.
+    # A start in progress does not count against itself.
     assert forbidden(replace(OFF, state="paused"), SECOND) is None
 
 

@@ -1,4 +1,4 @@
-"""A guest gets another card: what is left alone where something fails, and what is kept."""
+"""A guest gets another card: what stays unchanged on a failure, and what is saved."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CARD = "0000:02:00.0"
 
 
 class Libvirt:
-    """Has one definition. ``fails`` is raised instead of an answer, by call."""
+    """Has one definition. ``fails`` has the exception to raise, by call."""
 
     unavailable_reason: str | None = None
 

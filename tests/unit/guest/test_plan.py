@@ -1,4 +1,4 @@
-"""What an action on a guest would do, and every reason for which it may not be."""
+"""Plans of actions on a guest, and every check that refuses one."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PRO = {"device": "2230", "name": "GA102GL [RTX A6000]"}
 
 
 def three_cards(**third: Any) -> Inventory:
-    """The host's, the guest's, and one more on vfio-pci."""
+    """Return the host GPU, the guest GPU, and one more card on vfio-pci."""
     return inventory(
         *card("01:00", 1, boot_vga=True), *card("02:00", 2, "vfio-pci", boot_vga=False),
         *card("03:00", 3, "vfio-pci", boot_vga=False, **third),
@@ -55,7 +55,7 @@ def plan(
     choice: Choice | None = None,
     **facts: Any,
 ) -> GuestPlan:
-    """The plan for ``guest`` on a host where all is well but for ``facts``."""
+    """Return the plan for ``guest``; only ``facts`` differ from a healthy host."""
     view = assess(
         snapshot(pci or two_cards("vfio-pci"), (guest, *others)),
         choice or Choice(CARD, "win11"),
@@ -224,7 +224,7 @@ def test_consent_to_one_plan_is_none_to_another() -> None:
 
 
 def rule(*domains: Domain, pci: Inventory | None = None) -> str | None:
-    """What speaks against the start of win11 when these domains are there."""
+    """Return why win11 may not start when these domains exist."""
     pci = pci or three_cards()
     view = assess(snapshot(pci, (WIN11,)), Choice(CARD, "win11"))
     return start_rule(plan(pci=pci), view.gpus, ())(guests(*domains))
@@ -244,5 +244,5 @@ def test_who_was_started_meanwhile_is_seen() -> None:
 def test_what_the_screen_leaves_to_be_done_names_its_libvirt() -> None:
     told = hint(Unsettled("left paused", "paused"), plan(), "qemu:///session")
     assert told.split("`")[1::2] == [
-        f"vfiotop --connect qemu:///session {deed} win11" for deed in ("resume", "force-off")
+        f"vfiotop --connect qemu:///session {action} win11" for action in ("resume", "force-off")
     ]

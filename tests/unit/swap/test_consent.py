@@ -1,4 +1,4 @@
-"""A plan is carried out only as it was shown."""
+"""A plan is executed only as it was shown."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def plan(**verdicts: Verdict) -> Plan:
 
 
 def left(made: Plan, consent: Consent) -> tuple[str, ...]:
-    """The checks that are still a question."""
+    """Return the checks that still need an answer."""
     try:
         require_consent(made, consent)
     except Doubtful as error:

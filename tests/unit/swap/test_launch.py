@@ -1,5 +1,4 @@
-"""Who asks for a swap: elevation, what a runner answers, and what an answer that was lost
-comes to."""
+"""The caller of a swap: elevation, replies of a runner, and lost replies."""
 
 from __future__ import annotations
 
@@ -34,7 +33,7 @@ from tui.swap.request import parse
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH, of an ordinary user."""
+    """Return a folder that is the whole PATH of an ordinary user."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return tmp_path
@@ -113,7 +112,7 @@ def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> N
 def test_a_refusal_that_names_very_many_is_told_in_part(
     tools: Path, journal: Journal, each: str
 ) -> None:
-    """A refusal that is cut on the way is an answer that was lost."""
+    """A truncated refusal would count as a lost reply."""
     told = refusal_reply(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
     (tools / "answer").write_text(json.dumps(told) + "\n")
     tool(tools, "doas", f"/bin/cat {tools}/answer; exit 1")
@@ -128,7 +127,7 @@ def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Jo
 
 
 LOST = ["kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"'"]
-"""A tool that is killed, and answers that say nothing."""
+"""A tool that is killed, and replies that are malformed."""
 
 
 @pytest.mark.parametrize("script", LOST)
@@ -165,7 +164,7 @@ def test_a_recovery_that_was_taken_up_has_another_runner(
 
 
 def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: Journal) -> None:
-    """Whoever followed it was stopped meanwhile, as by Ctrl-Z."""
+    """The follower was stopped meanwhile, as by Ctrl-Z."""
     journal.write(ENTRY)
     entries = launch.follow(ENTRY.id, journal)
     assert next(entries) == ENTRY
@@ -178,7 +177,7 @@ def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: J
 
 
 class Runner:
-    """A shell script in the runner's place, and the processes that it was."""
+    """A shell script in place of the runner, and its processes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.started: list[subprocess.Popen[bytes]] = []

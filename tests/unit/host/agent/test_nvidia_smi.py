@@ -1,5 +1,4 @@
-"""What nvidia-smi says in a guest: whoever answers in its place, only what a card can have is
-taken."""
+"""Output of nvidia-smi in a guest: only values that a card can have are accepted."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ VALUES = {
 
 
 def output(**changed: str) -> str:
-    """A line of nvidia-smi's; dots of a field's name are underscores here."""
+    """Return a row of nvidia-smi; underscores stand for the dots in a field's name."""
     keys = {field.replace(".", "_"): field for field in FIELDS}
     values = VALUES | {keys[key]: value for key, value in changed.items()}
     return ", ".join(values[field] for field in FIELDS) + "\n"
@@ -152,7 +151,7 @@ def test_fields_do_not_run_out_in_a_loop() -> None:
 
 
 UNREACHED = "Unable to determine the device handle for GPU0000:01:00.0"
-"""What nvidia-smi writes of a card that fell off the bus, before or without rows of others."""
+"""What nvidia-smi writes for a card that fell off the bus, with or without rows of others."""
 
 # --- remarks ----------------------------------------------------------------------
 
@@ -229,7 +228,7 @@ def test_an_error_of_one_card_is_not_told_of_another() -> None:
 
 
 def test_a_card_that_tells_errors_only_is_still_there() -> None:
-    """All but its ids and its name, which the driver has without asking the card."""
+    """Everything but its ids and its name, which the driver knows without the card."""
     errors = {field.replace(".", "_"): "[GPU is lost]" for field in FIELDS[3:-1]}
     ((told,),) = card_remarks(output(**errors))
     assert told.startswith(f"[GPU is lost] for {len(errors)} of {len(FIELDS)} values (the card has")

@@ -1,4 +1,4 @@
-"""A guest that is asked for its cards, with an agent that does as the test says."""
+"""Reading the cards of a guest through a fake agent."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ EVERY = 5.0
 
 
 class FakeGuest:
-    """An agent that answers in QEMU's words. ``ends_after`` is how long its nvidia-smi runs;
-    time goes by while it is waited for only."""
+    """An agent that speaks QEMU's protocol.
+
+    ``ends_after`` is the run time of its nvidia-smi; time passes only while somebody waits.
+    """
 
     def __init__(self) -> None:
         self.now = 1000.0

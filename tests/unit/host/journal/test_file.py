@@ -1,4 +1,4 @@
-"""The journal: whole or not at all, root's, and nothing else in its place is believed."""
+"""The journal: complete or absent, root's, and no other file is believed."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def test_root_is_not_believed_either(key: str, value: object) -> None:
 
 
 def test_an_entry_of_an_older_version_is_read() -> None:
-    """It knows of no power/control."""
+    """It has no power/control."""
     assert '"power"' not in dump(ENTRY)
     origin = Origin("0000:02:00.0", "nvidia", None, "auto")
     newer = replace(ENTRY, origins=(origin,), home=(origin,))
@@ -339,7 +339,7 @@ def test_a_full_file_system_leaves_the_old_one(journal: Journal) -> None:
 def test_an_entry_is_on_the_disk_before_it_takes_the_old_ones_place(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole, and after it the folder that names it."""
+    """First the file is synced, then the folder that names it."""
     done: list[tuple[str, object]] = []
     sync, put = os.fsync, Path.replace
 

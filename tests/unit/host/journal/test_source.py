@@ -1,4 +1,4 @@
-"""The journal as a reading: what it tells of processes that live, and of what is no journal."""
+"""Readings of the journal: live and dead processes, and files that are not a journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tui.host.proc.process import Process, is_alive, process_of, this_process
 PATIENCE = 60.0
 RUNS = replace(ENTRY, runner=this_process())
 GONE = Process(1, 2)
-"""Process 1 began, but not at that time."""
+"""Process 1 has another start time."""
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_whose_runner_is_gone(journal: Journal) -> None:
 
 
 def test_whose_runner_is_gone_in_a_write(journal: Journal, sleeper: Process) -> None:
-    """The write goes on by itself: nothing may be done before it has returned."""
+    """The write continues: nothing may happen before it has returned."""
     journal.write(replace(RUNS, runner=GONE, writer=sleeper))
     swap = SwapSource(journal).read()
     assert (swap.under_way, swap.stuck, swap.interrupted) == (True, True, False)
@@ -106,7 +106,7 @@ def test_a_new_entry_wakes(journal: Journal) -> None:
 
 
 def test_a_runner_that_ends_wakes(journal: Journal) -> None:
-    """Nothing is written then."""
+    """The end of a runner writes nothing to the journal."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     journal.write(replace(RUNS, runner=process_of(process.pid)))
     source, woken = SwapSource(journal), threading.Event()
@@ -122,7 +122,7 @@ def test_a_runner_that_ends_wakes(journal: Journal) -> None:
 
 
 def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
-    """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
+    """As with hidepid on /proc: an ordinary user cannot read other users' entries."""
     asks = (
         "from tui.host.proc.process import Process, is_alive;"
         "import os; opened = os.open\n"
@@ -137,7 +137,7 @@ def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
 
 
 def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
-    """A later process of the same number is not the runner, whatever it is called."""
+    """A later process with the same pid is not the runner, whatever its name."""
     program = os.fsencode(tmp_path) + b"/\xff) Z (\xfe"
     shutil.copy(b"/bin/cat", program)
     with subprocess.Popen([program], stdin=subprocess.PIPE) as process:

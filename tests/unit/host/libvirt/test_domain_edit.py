@@ -1,4 +1,4 @@
-"""A guest gets another card: what is changed in its definition, and that nothing else is."""
+"""A guest gets another card: what changes in its definition, and that nothing else does."""
 
 from __future__ import annotations
 
@@ -334,7 +334,7 @@ def others(xml: str, cards: set[str]) -> list[HostDev]:
 
 
 def without_hostdevs(xml: str) -> str:
-    """In canonical form, without PCI hostdevs and white space."""
+    """Return the canonical form, without PCI hostdevs and white space."""
     root = ElementTree.fromstring(xml)
     (within,) = root.iterfind("devices")
     for device in within.findall("hostdev[@type='pci']"):
@@ -349,7 +349,7 @@ def without_hostdevs(xml: str) -> str:
 
 
 def texts_without_hostdevs(xml: str) -> str:
-    """The text itself; with each hostdev its indent is left out."""
+    """Return the text without each hostdev and its indent."""
     return re.sub(r"\n[ \t]*<hostdev mode=.*?</hostdev>", "", xml, flags=re.DOTALL)
 
 

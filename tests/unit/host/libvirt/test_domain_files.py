@@ -1,4 +1,4 @@
-"""Domains of captured hosts as people post them, and as libvirt keeps them."""
+"""Domains of captured hosts, as people post them and as libvirt stores them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_libvirt_itself_never_leaves_it_out() -> None:
         "\ufeff{}",
         "<?xml version='1.0' encoding='utf-8'?>\n{}",
         "\n<?xml version='1.0'?>{}",
-        "<?xml version='1.0' encoding='UTF-16'?>{}",  # saved anew, the line kept
+        "<?xml version='1.0' encoding='UTF-16'?>{}",  # converted, but the first line unchanged
         "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE.\n  virsh edit win\n-->\n\n{}<!-- end -->\n",
         "<!-- a --><!-- <domain> -->{}",
         "{}" + "\0" * 3000,
@@ -97,7 +97,7 @@ def test_a_snapshot_is_not_how_a_domain_is_now(tmp_path: Path) -> None:
 
 
 def test_one_domain_in_several_files(tmp_path: Path) -> None:
-    """As it runs and as it is kept, or twice the same."""
+    """Its running and its persistent definition, or the same one twice."""
     (found,) = read(
         tmp_path, a=domain("win", UUID), b=domain("win", UUID, " id='4'", CARD), c=domain("win"),
     )  # fmt: skip

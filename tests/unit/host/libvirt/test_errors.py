@@ -21,7 +21,7 @@ SYSTEM = "qemu:///system"
 
 @dataclass(frozen=True)
 class Error:
-    """What libvirtError tells, without libvirt."""
+    """The part of libvirtError that is used, without libvirt."""
 
     code: int
     int1: int = -1

@@ -148,7 +148,7 @@ def test_an_mdev_of_no_pci_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize("runs", [True, False])
 @pytest.mark.parametrize("here", [True, False])
 def test_an_mdev_that_is_not_found(*, runs: bool, here: bool, tmp_path: Path) -> None:
-    """One of a guest that is off may not have been made yet."""
+    """The mdev of a guest that is off may not exist yet."""
     found = with_mdev_parents(
         definition(domain(SHARE, runs=runs)), Plain(tmp_path) if here else None
     )

@@ -1,4 +1,4 @@
-"""The start of a domain, from a /proc of plain files."""
+"""Start times of domains, from a /proc of plain files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The guests of libvirt's test driver, which simulates a host inside this process."""
+"""The guests of libvirt's test driver, which simulates a host in this process."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ HOSTDEVS = """
 
 @pytest.fixture
 def operator() -> Iterator[libvirt.virConnect]:
-    """Somebody else who uses the same libvirt; what they leave behind is taken away."""
+    """Another client of the same libvirt; what it leaves behind is removed."""
     connection = libvirt.open(URI)
     before = {made.UUIDString() for made in connection.listAllDomains()}
     yield connection
@@ -155,7 +155,7 @@ def test_a_domain_that_is_started_again_is_another_run(
 def test_an_event_brings_a_reading_at_once(operator: libvirt.virConnect) -> None:
     vm = operator.defineXML(xml("vm"))
     delays = []
-    with watched(URI) as watch:  # no interval: only events lead to readings
+    with watched(URI) as watch:  # no interval: only events cause readings
         watch.until(is_in("vm", "shut off"))
         for _ in range(5):
             for act, expected in ((vm.create, "running"), (vm.destroy, "shut off")):
@@ -265,7 +265,7 @@ def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_a_refused_connection_is_opened_for_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The daemon lets everybody read, and this user no more than that."""
+    """The daemon lets everybody read, and this user do no more."""
     asked = []
 
     def open_auth(uri: str, auth: object, flags: int) -> libvirt.virConnect:
@@ -311,7 +311,7 @@ def test_readings_of_an_unchanged_host_are_equal(operator: libvirt.virConnect) -
 def test_each_deed_leads_where_it_says(operator: libvirt.virConnect, tmp_path: Path) -> None:
     vm = operator.defineXML(xml("mine"))
     uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
-    vm.create()  # this driver starts no domain paused, as a start of ours does
+    vm.create()  # unlike PausedStart, this driver cannot start a domain paused
     for action, expected in (
         ("pause", libvirt.VIR_DOMAIN_PAUSED), ("resume", libvirt.VIR_DOMAIN_RUNNING),
         ("stop", libvirt.VIR_DOMAIN_SHUTOFF), ("stop", libvirt.VIR_DOMAIN_SHUTOFF),
