@@ -13,7 +13,8 @@ import pytest
 
 from tests.attack.sandbox import HOME, ROOT, ROOTS_HOME, Sandbox, files_below, sandbox
 from tests.unit.host.journal.test_file import ENTRY
-from tui.host.journal.file import Origin, dump
+from tui.host.journal.entry import Origin
+from tui.host.journal.format import dump
 from tui.host.proc.process import Process
 from tui.model.requests import SwapRequest
 from tui.swap.request import words as request_words
@@ -275,7 +276,7 @@ def test_a_journal_cannot_lead_a_recovery_elsewhere(sandbox: Sandbox) -> None:
     file = journal(sandbox, json.dumps(foreign))
     code, said = vfiotop(sandbox, "recover", "--undo", "--yes")
     assert code == 3
-    assert "makes no sense" in said
+    assert "is damaged" in said
     assert target.read_text() == "mine"
     file.unlink()
 

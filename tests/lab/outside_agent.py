@@ -149,10 +149,10 @@ def test_what_it_costs(play: Play, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("mode", "words"),
     [
-        ("no-driver", "does not reach the NVIDIA driver"),
+        ("no-driver", "cannot reach the NVIDIA driver"),
         ("escape", "failed with exit status 1: [2J]0;title"),
-        ("large", "far more than was asked"),
-        ("hang", "does not end within 5 s"),
+        ("large", "far more than was requested"),
+        ("hang", "does not exit within 5 s"),
     ],
 )
 def test_an_nvidia_smi_that_fails_or_lies_costs_a_sentence(
@@ -204,7 +204,7 @@ def test_a_gigabyte_and_more_is_never_read(play: Play) -> None:
     """Runs last: libvirt itself then gives up on the agent until the guest is started again."""
     play.mode("flood")
     before = resident_mib()
-    assert "does not end within 5 s" in (play.says().problem or "")
+    assert "does not exit within 5 s" in (play.says().problem or "")
     play.run(KILL)
     said = play.later()
     assert said.problem is not None

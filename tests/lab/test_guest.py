@@ -16,7 +16,7 @@ from tests.lab.host import URI, bind, defined, held, node, run, slot, virsh
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.lab.terminal import terminal
 from tests.thorough import thorough
-from tui.guest.execute import forbids
+from tui.guest.execute import start_rule
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError
 from tui.host.libvirt.control import LibvirtControl
@@ -49,7 +49,7 @@ def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: st
         assert f"{name}: it runs" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
         assert "it is running already" in vfiotop("start", "--yes", code=1)
-        assert "runs and has the card's group" in vfiotop("unbind", "--yes", code=1)
+        assert "is running and has the card's group" in vfiotop("unbind", "--yes", code=1)
         vfiotop("pause", "--yes")
         assert state(name) == "paused"
         vfiotop("resume", "--yes")
@@ -149,7 +149,7 @@ def test_a_second_guest_with_a_geforce_card(
 def started_between(folder: Path) -> None:
     """An external start of a, between our check and our start of b; b then never runs."""
     plan, view = guest_plan_once(real_host(URI), Choice(), "start", "b")
-    rule = forbids(plan, view.gpus, ())
+    rule = start_rule(plan, view.gpus, ())
     looks = 0
 
     def look(guests: Guests) -> str | None:

@@ -16,13 +16,14 @@ import pytest
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.thorough import thorough
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.pci.source import PciSource
 from tui.host.proc.process import is_alive
 from tui.model import Direction, Plan, Snapshot
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.command import WRITE_S, ignore_hangup
+from tui.swap.command import LAST_WRITE_S, ignore_hangup
 from tui.swap.machine import RealMachine
 from tui.swap.plan import steps, with_host_drivers
 from tui.swap.runner import Runner
@@ -113,7 +114,7 @@ def recovered(finish: bool, before: dict[str, str | None]) -> str:
     left = entry()
     if left is None or left.ended:
         return "whole"
-    with journal.locked(WRITE_S) as lock:
+    with journal.locked(LAST_WRITE_S) as lock:
         runner = Runner(RealMachine(), journal, lock)
         plan = planned(left.direction)
         left = runner.resume(left, plan)
@@ -278,7 +279,7 @@ def test_a_card_that_never_comes_free() -> None:
     assert left is not None
     assert left.writer is not None
     assert is_alive(left.writer)
-    with pytest.raises(JournalError, match="write of it has not returned"), Journal().locked():
+    with pytest.raises(JournalError, match="its writes has not returned"), Journal().locked():
         pass
     assert "interrupted (stuck)" in vfiotop("recover", code=3)
     assert "has not returned" in vfiotop("recover", "--undo", "--yes", code=3)

@@ -190,7 +190,7 @@ def test_a_running_guest_keeps_its_card(tmp_path: Path) -> None:
     vfiotop("bind", "--yes")
     with guest_with(tmp_path, CARD, SOUND) as name:
         said = vfiotop("unbind", "--yes", code=1)
-        assert f"“{name}” runs and has the card's group" in said
+        assert f"“{name}” is running and has the card's group" in said
         assert drivers() == VFIO
     vfiotop("unbind", "--yes")
     assert drivers() == HOST

@@ -1,4 +1,4 @@
-"""One daemon for all tests of this folder: to start it and to probe QEMU takes a while."""
+"""One daemon for all tests of this folder: starting it and probing QEMU is slow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def libvirtd() -> Iterator[Daemon]:
 
 @pytest.fixture
 def virsh(libvirtd: Daemon) -> Iterator[libvirt.virConnect]:
-    """A connection of somebody else; the domains that a test leaves are taken away."""
+    """Another client; the domains that a test leaves behind are removed."""
     with operator(libvirtd.uri) as connection:
         yield connection
         for left in connection.listAllDomains():

@@ -1,5 +1,7 @@
-"""A libvirtd of the tests' own: unprivileged, with all that it keeps in one folder, so that
-the machine's own libvirt, its domains and its settings are left alone."""
+"""A private, unprivileged libvirtd with all its files in one folder.
+
+The machine's own libvirt, its domains and its settings are not touched.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from pathlib import Path
 import libvirt
 
 NEEDED = {"libvirtd": "libvirt-daemon", "qemu-system-x86_64": "qemu-system-x86"}
-"""Programs, and the packages that have them."""
+"""Programs, and the packages that contain them."""
 
 SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
 START_SECONDS = 20.0
@@ -28,25 +30,30 @@ FREEZE_SECONDS = 10.0
 OPEN = 'auth_unix_rw = "none"\n'
 LOGIN = 'auth_unix_rw = "sasl"\n'
 SASL_CONF = "mech_list: scram-sha-256\n"
-"""Nobody has an account there: every connection is refused. Without a list of mechanisms
-the anonymous one, where it is installed, would let everybody in."""
+"""Nobody has an account there, so every connection is refused.
+
+Without a list of mechanisms the anonymous one, if it is installed, would let everybody in.
+"""
 
 QEMU_CONF = """\
 stdio_handler = "file"
 security_driver = "none"
 cgroup_controllers = []
 """
-"""No virtlogd beside it, no confinement, no control groups."""
+"""No virtlogd, no confinement, no control groups."""
 
 
 def missing() -> list[str]:
-    """The packages that are not installed."""
+    """Return the packages that are not installed."""
     return [pkg for program, pkg in NEEDED.items() if shutil.which(program, path=SEARCHED) is None]
 
 
 class Daemon:
-    """libvirtd in session mode, under another user where the tests run as root: as root it
-    would be the system's. QEMU's processes outlive it, as they do on a real host."""
+    """libvirtd in session mode.
+
+    Runs as another user if the tests run as root: as root it would be the system instance. Its QEMU
+    processes outlive it, as on a real host.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -69,14 +76,13 @@ class Daemon:
         return {"PATH": SEARCHED, "HOME": str(self.folder), "LC_ALL": "C.UTF-8", **xdg, **sasl}
 
     def _arguments(self) -> list[str]:
-        """It ends by itself when nobody has used it for a minute, should the tests be killed."""
+        """It exits after a minute without clients, in case the tests are killed."""
         files = {"--config": "libvirtd.conf", "--pid-file": "pid"}
         named = [f"{option}={self.folder / name}" for option, name in files.items()]
         return [*named, "--timeout=60"]
 
     def start(self, settings: str = OPEN) -> None:
-        """Returns when it accepts connections, which it tells as it would tell systemd
-        (sd_notify(3))."""
+        """Return when it accepts connections, which it reports as to systemd (sd_notify(3))."""
         log = f'log_outputs = "3:file:{self.folder / "log"}"\n'
         (self.folder / "libvirtd.conf").write_text(settings + log)
         notify = self.folder / "notify"
@@ -108,7 +114,7 @@ class Daemon:
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """It is there and does not answer; for a while only, lest the tests wait for ever."""
+        """Stop the daemon for a while; the limit keeps the tests from waiting for ever."""
         assert self._process is not None
         thaw = threading.Timer(FREEZE_SECONDS, self._process.send_signal, (signal.SIGCONT,))
         self._process.send_signal(signal.SIGSTOP)
@@ -120,7 +126,7 @@ class Daemon:
             self._process.send_signal(signal.SIGCONT)
 
     def end_domains(self) -> None:
-        """End the QEMU processes that this daemon has started, by their pid files."""
+        """End the QEMU processes of this daemon, by their pid files."""
         for file in (self.folder / "run" / "libvirt" / "qemu" / "run").glob("*.pid"):
             if file.name != "driver.pid":
                 with contextlib.suppress(ProcessLookupError, ValueError):
@@ -129,8 +135,11 @@ class Daemon:
 
 @contextlib.contextmanager
 def daemon() -> Iterator[Daemon]:
-    """A running daemon, ended with all that it started. Its folder is not pytest's own: the
-    path of a Unix socket is at most 107 bytes, and the other user must be able to go there."""
+    """A running daemon, which is ended with everything that it started.
+
+    Its folder is not pytest's: the path of a Unix socket has at most 107 bytes, and the other user
+    must be able to reach it.
+    """
     folder = Path(tempfile.mkdtemp(prefix="vfiotop-"))
     folder.chmod(0o755)
     made = Daemon(folder)
@@ -144,7 +153,7 @@ def daemon() -> Iterator[Daemon]:
 
 
 def tiny(name: str, devices: str = "") -> str:
-    """A domain of 64 MiB without disk, whose firmware waits for something to boot."""
+    """Return a domain with 64 MiB and no disk, whose firmware waits for something to boot."""
     return f"""\
 <domain type='qemu'>
   <name>{name}</name>
@@ -163,7 +172,7 @@ def tiny(name: str, devices: str = "") -> str:
 
 @contextlib.contextmanager
 def operator(uri: str) -> Iterator[libvirt.virConnect]:
-    """Somebody else at the same libvirt, as virsh would be."""
+    """Another client of the same libvirt, such as virsh."""
     connection = libvirt.open(uri)
     try:
         yield connection

@@ -1,8 +1,8 @@
-"""A way to libvirtd that loses answers, to the letter: the request goes through, and what comes
-back for one procedure does not.
+"""A proxy to libvirtd that loses replies.
 
-The wire format is libvirt's own (src/rpc/virnetprotocol.x): a length, then program, version,
-procedure, type, serial and status, each of four bytes, big endian.
+The request goes through, and the reply of one procedure does not come back. The wire format is
+libvirt's (src/rpc/virnetprotocol.x): a length, then program, version, procedure, type, serial and
+status, of four bytes each, big endian.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ HEADER = struct.Struct(">7I")
 CREATE, DESTROY, RESUME, SUSPEND, REBOOT, SHUTDOWN, DEFINE, STATS, LOOKUP = (
     196, 12, 28, 34, 27, 33, 11, 344, 24
 )  # fmt: skip
-"""REMOTE_PROC_… (src/remote/remote_protocol.x): domain create with flags, destroy, resume,
-suspend, reboot, shutdown, define XML, statistics of all domains, look-up by UUID."""
+"""REMOTE_PROC_… (src/remote/remote_protocol.x): domain create with flags, destroy, resume, suspend,
+reboot, shutdown, define XML, statistics of all domains, look-up by UUID."""
 
 Way = Literal["close", "silence", "drop"]
-"""What follows a lost answer: the connection ends, nothing comes any more, or all the rest."""
+"""After a lost reply: the connection closes, it hangs, or only that reply is missing."""
 
 
 class Proxy:
-    """``lose`` an answer, ``swallow`` requests. ``shut``: nobody is let in; ``deaf``: whoever
-    comes in gets no answer at all; with ``_after`` that begins with the first lost answer."""
+    """``lose`` replies or ``swallow`` requests.
+
+    ``shut``: refuses connections. ``deaf``: accepts them and never replies. With ``_after``, that
+    begins with the first lost reply.
+    """
 
     def __init__(self, target: Path) -> None:
         self._target = target
@@ -53,7 +56,7 @@ class Proxy:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def lose(self, procedure: int, way: Way, nth: int = 1) -> None:
-        """The ``nth`` answer from now on."""
+        """Lose the ``nth`` reply from now on."""
         with self._lock:
             self._lose[procedure] = (way, nth)
 
@@ -129,7 +132,7 @@ def _end(connection: socket.socket) -> None:
 
 
 def _packet(connection: socket.socket) -> bytes | None:
-    """One message with its length, ``None`` at the end."""
+    """Read one message with its length; ``None`` at the end."""
     head = _exactly(connection, 4)
     if head is None:
         return None
@@ -150,7 +153,7 @@ def _exactly(connection: socket.socket, count: int) -> bytes | None:
 
 @contextlib.contextmanager
 def proxied(target: Path) -> Iterator[Proxy]:
-    """A way to the libvirtd that listens at ``target``."""
+    """A proxy to the libvirtd that listens at ``target``."""
     proxy = Proxy(target)
     try:
         yield proxy

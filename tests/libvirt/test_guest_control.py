@@ -1,4 +1,4 @@
-"""What is asked of the domains of a real libvirtd that runs real QEMU processes."""
+"""Actions on the domains of a real libvirtd that runs real QEMU processes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.libvirt.watching import is_in, state, watched
 from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.model import GuestAction, Guests
 
@@ -61,7 +61,7 @@ def test_a_whole_life_and_each_deed_is_seen_at_once(
                 _, at = watch.until(is_in("vm", expected))
                 delays[action] = at - returned
             print(f"{action}: {returned - began:.3f} s")
-    print("seconds from a deed's return to the reading:", delays)
+    print("seconds from the return of a call to the reading:", delays)
 
 
 def test_a_start_is_looked_at_before_and_after_it(
@@ -81,7 +81,7 @@ def test_a_start_is_looked_at_before_and_after_it(
 def test_what_was_started_between_look_and_start_ends_ours_before_it_ran(
     control: LibvirtControl, vm: libvirt.virDomain, virsh: libvirt.virConnect
 ) -> None:
-    """The other one comes right after the first look, by somebody else's hand."""
+    """Another client starts it right after the first check."""
 
     def look(guests: Guests) -> str | None:
         if state(guests, "rival") is None:
@@ -144,7 +144,7 @@ def test_what_libvirt_does_not_take_is_told_by_name(
         control.act("pause", vm.UUIDString())
     uuid = vm.UUIDString()
     vm.undefine()
-    with pytest.raises(HostError, match="is not defined any more"):
+    with pytest.raises(HostError, match="is no longer defined"):
         control.act("reboot", uuid)
 
 
@@ -191,7 +191,7 @@ def test_a_definition_gets_another_card_and_keeps_its_password(
     vm = virsh.defineXML(tiny("vm", HOSTDEV + screen))
     uuid = vm.UUIDString()
     before = control.definition(uuid)
-    edited = with_functions(before, ["0000:0a:00.0", "0000:0a:00.1"], ["0000:ff:1f.7"])
+    edited = replace_hostdevs(before, ["0000:0a:00.0", "0000:0a:00.1"], ["0000:ff:1f.7"])
     control.define(uuid, before, edited.xml)
     after = control.definition(uuid)
     assert "passwd='secret'" in after

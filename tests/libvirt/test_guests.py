@@ -22,7 +22,7 @@ from tui.host.libvirt.source import GuestsSource
 from tui.model import Guests, HostDev
 
 SOON = 0.2
-"""Seconds after a call has returned within which its effect is read."""
+"""Seconds within which the effect of a call must be read."""
 
 HOSTDEV = """
 <hostdev mode='subsystem' type='pci' managed='no'>
@@ -42,7 +42,7 @@ def test_a_life_from_start_to_end_is_seen_at_once(
 ) -> None:
     vm = virsh.defineXML(tiny("vm"))
     delays = {}
-    with watched(libvirtd.uri) as watch:  # no interval: only events lead to readings
+    with watched(libvirtd.uri) as watch:  # no interval: only events cause readings
         watch.until(is_in("vm", "shut off"))
         for act, expected in (
             (vm.create, "running"),
@@ -61,7 +61,7 @@ def test_a_running_transient_domain(source: GuestsSource, virsh: libvirt.virConn
     called = datetime.now(UTC)
     vm = virsh.createXML(tiny("passing"))
     source.read()
-    time.sleep(0.5)  # a rate is a matter of time
+    time.sleep(0.5)  # a rate needs two samples
     passing = domain(source.read(), "passing")
     assert passing is not None
     assert passing.uuid == vm.UUIDString()
@@ -72,7 +72,7 @@ def test_a_running_transient_domain(source: GuestsSource, virsh: libvirt.virConn
     assert passing.disk_read_bps is None
     assert passing.agent is False
     assert passing.started_at is not None
-    # The kernel tells it in ticks since the boot, whose time is known to the second.
+    # The kernel counts ticks since boot, and the time of boot is known to the second.
     rounding = timedelta(seconds=2)
     assert called - rounding <= passing.started_at <= datetime.now(UTC) + rounding
 
@@ -121,7 +121,7 @@ QEMU = "http://libvirt.org/schemas/domain/qemu/1.0"
 def test_what_libvirt_has_of_other_elements(
     devices: str, found: tuple[HostDev, ...], source: GuestsSource, virsh: libvirt.virConnect
 ) -> None:
-    """An mdev that is not there yet is nobody's."""
+    """An mdev that does not exist yet has no parent."""
     virsh.defineXML(tiny("vm", devices))
     vm = domain(source.read(), "vm")
     assert vm is not None
@@ -141,7 +141,7 @@ def test_what_libvirt_has_of_other_elements(
 def test_what_libvirt_has_of_arguments_for_qemu(
     words: list[str], prefix: str, source: GuestsSource, virsh: libvirt.virConnect
 ) -> None:
-    """It keeps them as they are, whether QEMU takes them or not."""
+    """libvirt stores them unchanged, whether or not QEMU accepts them."""
     args = "".join(f"<{prefix}:arg value={quoteattr(word)}/>" for word in words)
     line = f"<{prefix}:commandline xmlns:{prefix}='{QEMU}'>{args}</{prefix}:commandline>"
     virsh.defineXML(tiny("vm").replace("</domain>", f"{line}</domain>"))
@@ -183,13 +183,13 @@ def test_a_daemon_that_is_restarted_comes_back_by_itself(libvirtd: Daemon) -> No
         asking.until_unavailable()
         libvirtd.start()
         asking.until(is_in("vm", "shut off"))
-        with operator(libvirtd.uri) as after:  # events are heard on the second connection, too
+        with operator(libvirtd.uri) as after:  # events arrive on the second connection, too
             after.lookupByName("vm").undefine()
             asking.until(lambda guests: state(guests, "vm") is None)
 
 
 def test_a_daemon_that_hangs_is_given_up(libvirtd: Daemon, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
     source = GuestsSource(libvirtd.uri)
     source.read()
@@ -204,7 +204,7 @@ def test_a_daemon_that_asks_for_a_login(libvirtd: Daemon) -> None:
     libvirtd.stop()
     libvirtd.start(LOGIN)
     try:
-        with pytest.raises(HostError, match=r"you may not use .* join the group"):
+        with pytest.raises(HostError, match=r"is denied: join the group"):
             source.read()
     finally:
         libvirtd.stop()
@@ -214,8 +214,10 @@ def test_a_daemon_that_asks_for_a_login(libvirtd: Daemon) -> None:
 
 
 def test_a_socket_of_somebody_else(libvirtd: Daemon) -> None:
-    """root is stopped by no permission, so the file system is told of another user: that
-    holds for one thread, which ends after it."""
+    """Permissions do not stop root, so one thread changes its file system user id.
+
+    The thread ends afterwards.
+    """
     source = GuestsSource(libvirtd.uri)
 
     def read() -> Guests:
@@ -228,7 +230,7 @@ def test_a_socket_of_somebody_else(libvirtd: Daemon) -> None:
     try:
         with (
             ThreadPoolExecutor(1) as another_user,
-            pytest.raises(HostError, match=r"you may not use .*Permission denied"),
+            pytest.raises(HostError, match=r"is denied: .*Permission denied"),
         ):
             another_user.submit(read).result()
     finally:

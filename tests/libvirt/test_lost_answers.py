@@ -1,4 +1,4 @@
-"""Requests to a real libvirtd whose answers are lost: what came of them is found out and told."""
+"""Requests to a real libvirtd whose replies are lost: the outcome is found out and reported."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from tui.host.journal.file import Journal
 from tui.host.libvirt import connection
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.operation import Timeouts
 from tui.model import GuestAction, Guests
 
-SHORT = Timeouts(open=10, look=3, answer=3, start=4, settle=30, steady=1, pause=0.05)
-"""For a libvirt that answers again: what is lost is found out long before the end."""
+SHORT = Timeouts(open=10, read_all=3, reply=3, start=4, settle=30, steady=1, poll=0.05)
+"""For a libvirt that responds again: the outcome is found out long before these limits."""
 
-BRIEF = Timeouts(open=1, look=2, answer=20, start=20, settle=2, steady=1, pause=0.05)
+BRIEF = Timeouts(open=1, read_all=2, reply=20, start=20, settle=2, steady=1, poll=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")
@@ -40,8 +40,8 @@ RUNNING, PAUSED, OFF = (
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A daemon that is silent is given up after two seconds and not after twenty."""
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    """Give up a hung daemon after two seconds instead of twenty."""
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
 
 
@@ -53,7 +53,7 @@ def proxy(libvirtd: Daemon) -> Iterator[Proxy]:
 
 @pytest.fixture
 def vm(libvirtd: Daemon, virsh: libvirt.virConnect) -> Iterator[libvirt.virDomain]:
-    """Ended without the seconds that libvirt waits for QEMU to end by itself."""
+    """A guest that ends without the seconds that libvirt gives QEMU to exit."""
     made = virsh.defineXML(tiny("vm"))
     yield made
     libvirtd.end_domains()
@@ -74,7 +74,7 @@ def state_of(vm: libvirt.virDomain) -> int:
 
 
 class Look:
-    """A rule that does ``then`` at its second look, and says ``reason``."""
+    """A rule that calls ``then`` at its second check, and returns ``reason``."""
 
     def __init__(self, reason: str | None = None, then: object = None) -> None:
         self.looks, self.reason, self.then = 0, reason, then
@@ -132,7 +132,7 @@ def test_a_start_that_loses_an_answer_goes_on(
 ) -> None:
     look = Look()
     proxy.lose(procedure, way, nth)
-    if procedure == wire.LOOKUP:  # its second one comes with what became of the first
+    if procedure == wire.LOOKUP:  # the second one is part of finding out what became of it
         proxy.lose(wire.CREATE, "close")
     started = control(proxy, tmp_path)
     started.start(vm.UUIDString(), look, "vm")
@@ -157,7 +157,7 @@ def test_a_definition_whose_answer_is_lost(
     uuid = virsh.defineXML(tiny("vm", HOSTDEV)).UUIDString()
     held = control(proxy, tmp_path)
     before = held.definition(uuid)
-    edited = with_functions(before, ["0000:0a:00.0"], ["0000:ff:1f.7"])
+    edited = replace_hostdevs(before, ["0000:0a:00.0"], ["0000:ff:1f.7"])
     proxy.lose(wire.DEFINE, "close")
     held.define(uuid, before, edited.xml)
     assert [d.address for d in definition(held.definition(uuid)).hostdevs] == ["0000:0a:00.0"]
@@ -210,10 +210,10 @@ def test_what_only_the_guest_can_do_is_not_known(
 ) -> None:
     vm.create()
     proxy.lose(wire.REBOOT, "close")
-    with pytest.raises(Unsettled, match="not known whether “vm” is rebooting"):
+    with pytest.raises(Unsettled, match="cannot tell whether “vm” is rebooting"):
         control(proxy, tmp_path).act("reboot", vm.UUIDString())
     proxy.lose(wire.SHUTDOWN, "close")
-    control(proxy, tmp_path).act("stop", vm.UUIDString())  # whoever waits for it sees
+    control(proxy, tmp_path).act("stop", vm.UUIDString())  # the caller waits for its end
     assert proxy.lost == [wire.REBOOT, wire.SHUTDOWN]
 
 
@@ -239,10 +239,10 @@ def test_a_start_that_ends_half_way_says_so(
 def test_a_second_look_that_cannot_be_taken_ends_it(
     proxy: Proxy, vm: libvirt.virDomain, tmp_path: Path
 ) -> None:
-    """Nobody new is let in, and the connection that is there still answers."""
+    """New connections are refused, and the existing one still works."""
     proxy.lose(wire.STATS, "close", 2)
     proxy.shut_after = True
-    with pytest.raises(HostError, match="could not be looked at once more") as raised:
+    with pytest.raises(HostError, match="could not be checked again") as raised:
         control(proxy, tmp_path, BRIEF).start(vm.UUIDString(), nothing)
     assert not isinstance(raised.value, Unsettled)
     assert state_of(vm) == OFF
@@ -309,7 +309,7 @@ def test_another_run_of_it_is_not_ended(
         vm.destroy()
         vm.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
 
-    with pytest.raises(Unsettled, match="somebody else has acted on it") as raised:
+    with pytest.raises(Unsettled, match="somebody else has changed its state") as raised:
         control(proxy, tmp_path).start(vm.UUIDString(), Look("a rival runs", then=anew))
     assert raised.value.state == "paused"
     assert state_of(vm) == PAUSED
@@ -347,7 +347,7 @@ def test_a_daemon_that_is_silent_before_anything_was_asked(
 ) -> None:
     held = control(proxy, tmp_path, BRIEF)
     uuid = vm.UUIDString()
-    with libvirtd.frozen(), pytest.raises(HostError, match="nothing was asked") as raised:
+    with libvirtd.frozen(), pytest.raises(HostError, match="no request was sent") as raised:
         held.start(uuid, nothing)
     assert not isinstance(raised.value, Unsettled)
     assert state_of(vm) == OFF
@@ -360,12 +360,12 @@ def test_a_daemon_that_is_silent_in_the_middle_of_a_start(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is stopped when the guest is paused, until the request to let it run was given up."""
+    """It hangs once the guest is paused, until the resume has timed out."""
     connected = threading.Event()
     daemon = contextlib.ExitStack()
 
     class Noticed(Connection):
-        """Tells when another connection is wanted: what was asked over the last is given up."""
+        """Reports when another connection is opened: the request on the last one was given up."""
 
         def __init__(self, *words: Any, **named: Any) -> None:
             if frozen:
@@ -390,7 +390,7 @@ def test_a_daemon_that_is_silent_in_the_middle_of_a_start(
 
 
 def test_a_daemon_that_is_killed_in_the_middle_of_a_start(libvirtd: Daemon, tmp_path: Path) -> None:
-    """QEMU outlives it, paused, and the daemon that comes after it finds it so."""
+    """QEMU outlives it, paused, and the next daemon finds it like that."""
     with operator(libvirtd.uri) as before:  # a connection does not outlive its daemon
         uuid = before.defineXML(tiny("vm")).UUIDString()
     back = threading.Timer(1, libvirtd.start)

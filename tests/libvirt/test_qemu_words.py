@@ -1,4 +1,4 @@
-"""How QEMU itself reads the address of a host device: asked of the real one."""
+"""How the real QEMU parses the address of a host device."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(QEMU is None, reason="not installed: qemu-system
 
 
 def by_qemu(*words: str) -> str:
-    """What QEMU looks for, which is not there, so that it ends at once; or why it refuses."""
+    """Return the missing device that QEMU looks for before it exits, or why it refuses."""
     assert QEMU is not None
     command = [QEMU, "-M", "pc", "-accel", "tcg", "-display", "none", "-nodefaults", "-S", *words]
     done = subprocess.run(

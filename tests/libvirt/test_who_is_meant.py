@@ -1,4 +1,4 @@
-"""The command line on a real libvirtd: the right guest ends, and what came of it is told."""
+"""The command line on a real libvirtd: the right guest ends, and the outcome is reported."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ LOOK_ALIKE = "gaming\u200b"
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No configuration of the user's, and patience for a test."""
+    """No user configuration, and short timeouts."""
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setattr(connection, "KEEPALIVE_SECONDS", 1)
+    monkeypatch.setattr(connection, "KEEPALIVE_S", 1)
     monkeypatch.setattr(connection, "KEEPALIVE_COUNT", 1)
-    # The daemon of the tests has a socket of its own, which root does not use.
+    # The tests' daemon has its own socket, which root refuses to use.
     monkeypatch.setattr(config, "why_not_as_root", lambda _uri: None)
 
 
@@ -45,15 +45,14 @@ def proxy(libvirtd: Daemon) -> Iterator[Proxy]:
 
 
 def patient(monkeypatch: pytest.MonkeyPatch, patience: Timeouts) -> None:
-    monkeypatch.setattr("tui.host.libvirt.control.Patience", lambda: patience)
+    monkeypatch.setattr("tui.host.libvirt.control.Timeouts", lambda: patience)
 
 
 def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
-    """Also where a configuration names it: without that another guest of that name would be
-    resumed, or ended."""
+    """Also with a configured URI: without it, another guest of that name would be affected."""
     patient(monkeypatch, SHORT)
     vm = virsh.defineXML(tiny("vm"))
     named = tmp_path / "other.toml"
@@ -94,7 +93,7 @@ def test_a_name_that_is_the_uuid_of_another_ends_nobody(
     libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str]
 ) -> None:
     victim = virsh.createXML(tiny("victim"))
-    # Without the agent's socket, whose path would have such a name twice.
+    # Without the agent's socket: its path would contain such a name twice.
     xml = re.sub("<channel.*</channel>", "", tiny(victim.UUIDString()))
     other = virsh.createXML(xml)
     for typed, code in ((victim.UUIDString(), FAILED), (f"{{{victim.UUIDString()}}}", DONE)):
@@ -117,7 +116,7 @@ def test_status_tells_them_apart(
 def test_what_is_shown_to_be_copied_names_it(
     libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
-    """The words of a plan's step, given to vfiotop and to libvirt as a shell would."""
+    """The words of a step in a plan, passed to vfiotop and to libvirt as a shell would."""
     vm = virsh.defineXML(tiny(name))
     uuid = vm.UUIDString()
     assert cli.main(["start", f"{{{uuid}}}", "--dry-run", "--connect", libvirtd.uri]) == DONE
@@ -137,7 +136,7 @@ def test_a_domain_that_got_another_name_since_is_left_alone(
     vm.undefine()
     other = virsh.createXML(tiny("other").replace("<memory", f"<uuid>{uuid}</uuid><memory", 1))
     control = LibvirtControl(libvirtd.uri, Journal(tmp_path / "journal"))
-    with pytest.raises(HostError, match="with the UUID of “gaming” is called “other” now"):
+    with pytest.raises(HostError, match="with the UUID of “gaming” is now called “other”"):
         control.act("force-off", uuid, "gaming")
     assert state_of(other) == RUNNING
 
@@ -187,7 +186,7 @@ def test_what_is_not_known_yet_is_told_so(
     assert cli.main(["force-off", "vm", "--yes", "--connect", proxy.uri]) == STUCK
     told = capfd.readouterr()
     assert "it is not known yet whether “vm” was forced off" in told.err
-    assert "status` tells when libvirt answers again" in told.err
+    assert "status` shows when libvirt responds again" in told.err
     assert told.out == ""
 
 

@@ -1,4 +1,4 @@
-"""A source of guests as the application reads it: by a sampler, in a thread of its own."""
+"""Reads a source of guests as the application does: by a sampler in its own thread."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tui.model import Domain, Guests, Sample, Unavailable
 from tui.sampler import Sampler
 
 PATIENCE = 60.0
-"""Seconds after which something that never happens is a failure."""
+"""Seconds after which a test gives up waiting."""
 
 
 class _Closing(GuestsSource):
-    """Tells when its thread has let go of it."""
+    """Reports when its thread has closed it."""
 
     def __init__(self, uri: str, readonly: bool) -> None:
         super().__init__(uri, readonly)
@@ -39,14 +39,14 @@ class Watched:
         self._samples.put((sample, time.monotonic()))
 
     def until(self, wanted: Callable[[Guests], bool]) -> tuple[Guests, float]:
-        """The first reading of which ``wanted`` is true, and the monotonic time it came."""
+        """Return the first reading that ``wanted`` accepts, and its monotonic time."""
         for sample, at in self._until_patience_ends():
             if isinstance(sample.reading, Guests) and wanted(sample.reading):
                 return sample.reading, at
         raise AssertionError("no such reading came")
 
     def until_unavailable(self) -> str:
-        """Why the first reading that cannot be taken cannot."""
+        """Return the reason of the first reading that fails."""
         for sample, _ in self._until_patience_ends():
             if isinstance(sample.reading, Unavailable):
                 return sample.reading.reason
@@ -63,7 +63,7 @@ class Watched:
 def watched(
     uri: str, *, interval: float | None = None, readonly: bool = False
 ) -> Iterator[Watched]:
-    """Read ``uri`` every ``interval`` seconds, or with ``None`` only when an event says so."""
+    """Read ``uri`` every ``interval`` seconds, or with ``None`` only after events."""
     source, watch = _Closing(uri, readonly), Watched()
     sampler = Sampler("guests", source, watch.deliver, interval, lambda: datetime.now(UTC))
     sampler.start()
@@ -84,5 +84,5 @@ def state(guests: Guests, name: str) -> str | None:
 
 
 def is_in(name: str, expected: str) -> Callable[[Guests], bool]:
-    """Whether a reading shows the domain in that state."""
+    """Whether a reading has the domain in that state."""
     return lambda guests: state(guests, name) == expected

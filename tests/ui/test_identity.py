@@ -78,7 +78,7 @@ async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> 
     assert isinstance(finish(tell), Unsettled)
     assert told == [
         "start win11 goes on; waiting for libvirt",
-        f"start win11: {PAUSED}. `vfiotop --connect qemu:///system resume win11` lets it run, "
+        f"start win11: {PAUSED}. `vfiotop --connect qemu:///system resume win11` resumes it, "
         "`vfiotop --connect qemu:///system force-off win11` ends it",
     ]  # fmt: skip
     assert finish(tell) is None

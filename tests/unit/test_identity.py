@@ -11,8 +11,8 @@ from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import NOON, card, domain, guests, inventory, snapshot, two_cards
 from tui import state
 from tui.config import Config
-from tui.guest.execute import carry_out
-from tui.guest.hostdevs import give
+from tui.guest.execute import execute
+from tui.guest.hostdevs import assign
 from tui.guest.planning import NoSuchGuest, guest_plan_once
 from tui.host import Host, HostError, Unsettled
 from tui.host.untrusted import shown_name, visible
@@ -36,7 +36,7 @@ from tui.rules.check_input import local_guests
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
-from tui.swap.consent import shown
+from tui.swap.consent import consent_to
 
 ONE = "11111111-1111-1111-1111-111111111111"
 TWO = "22222222-2222-2222-2222-222222222222"
@@ -81,7 +81,7 @@ def test_a_name_that_only_looks_right_is_refused_with_the_uuids(raw: str) -> Non
     with pytest.raises(NoSuchGuest) as raised:
         guest_plan_once(host(called(raw, TWO), called("nas", ONE)), Choice(), "force-off", "gaming")
     told = str(raised.value)
-    assert told.startswith("libvirt knows no domain “gaming”; it knows ")
+    assert told.startswith("libvirt has no domain “gaming”; it has ")
     # Letters of another alphabet are shown as such, and nothing is guessed from them.
     assert (TWO in told) == (raw != "gаming")
     assert told.isprintable()
@@ -197,7 +197,7 @@ def test_what_is_done_is_done_by_uuid_to_the_domain_of_that_name() -> None:
     control = Recorded()
     vm = called("gaming\u200b", ONE)
     plan, _ = guest_plan_once(host(vm), Choice(), "force-off", ONE)
-    carry_out(host(vm, control=control), Choice(), plan, Consent(everything=True))
+    execute(host(vm, control=control), Choice(), plan, Consent(everything=True))
     assert (control.asked, control.named) == ([("force-off", ONE)], "gaming\u200b")
 
 
@@ -206,17 +206,17 @@ def test_what_is_done_is_done_by_uuid_to_the_domain_of_that_name() -> None:
 def test_a_uuid_that_belongs_to_another_now_is_left_alone(raw: str, script: bool) -> None:
     control = FakeControl()
     plan, _ = guest_plan_once(host(called("gaming", ONE)), Choice(), "force-off", "gaming")
-    consent = Consent(everything=True) if script else shown(plan)
+    consent = Consent(everything=True) if script else consent_to(plan)
     now = host(called(raw, ONE), called("gaming", TWO), control=control)
-    with pytest.raises(Refused, match="now: look at the plan again"):
-        carry_out(now, Choice(), plan, consent)
+    with pytest.raises(Refused, match="review the plan again"):
+        execute(now, Choice(), plan, consent)
     assert control.asked == []
 
 
 def test_a_uuid_that_is_gone() -> None:
     plan, _ = guest_plan_once(host(called("gaming", ONE)), Choice(), "pause", "gaming")
-    with pytest.raises(HostError, match="not defined any more"):
-        carry_out(host(called("gaming", TWO)), Choice(), plan, Consent(everything=True))
+    with pytest.raises(HostError, match="no longer defined"):
+        execute(host(called("gaming", TWO)), Choice(), plan, Consent(everything=True))
 
 
 def test_a_deed_that_is_half_done_is_not_called_refused() -> None:
@@ -225,7 +225,7 @@ def test_a_deed_that_is_half_done_is_not_called_refused() -> None:
     vm = called("gaming", ONE)
     plan, _ = guest_plan_once(host(vm), Choice(), "pause", "gaming")
     with pytest.raises(Unsettled) as raised:
-        carry_out(host(vm, control=control), Choice(), plan, Consent(everything=True))
+        execute(host(vm, control=control), Choice(), plan, Consent(everything=True))
     assert raised.value.state == "paused"
 
 
@@ -259,7 +259,7 @@ def test_the_definitions_of_two_domains_are_kept_apart(tmp_path: Path) -> None:
     control, kept = FakeControl(), []
     for raw, uuid in (("a b", ONE), ("a_b", TWO)):
         control.xml = XML.format(uuid)
-        made = give(control, called(raw, uuid), gpu, view.gpus, folder=tmp_path, at=NOON)
-        kept.append(made.kept)
+        made = assign(control, called(raw, uuid), gpu, view.gpus, folder=tmp_path, at=NOON)
+        kept.append(made.backup)
     assert [uuid for path, uuid in zip(kept, (ONE, TWO), strict=True)
             if uuid in path.read_text()] == [ONE, TWO]  # fmt: skip

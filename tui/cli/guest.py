@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from tui import config, state
 from tui.cli import swap as cli_swap
 from tui.cli.main import DONE, FAILED, STUCK, fail
-from tui.guest.execute import carry_out
-from tui.guest.offers import command, offers
-from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.execute import execute
+from tui.guest.next_commands import command, next_commands
+from tui.guest.plan import STOP_S, doubts_to_confirm
 from tui.guest.planning import guest_plan_once
 from tui.host import Host, HostError, Unsettled
 from tui.model import Domain, GuestAction, GuestPlan, HostView
@@ -27,7 +27,7 @@ from tui.process.crash import may_have_begun
 from tui.process.output import say
 from tui.report.plan import as_text
 from tui.rules.roles import Choice
-from tui.swap.consent import point, refuse, shown
+from tui.swap.consent import consent_key, consent_to, require_consent
 
 LOOK_S = 0.5
 """Seconds between two looks at whether a guest is off."""
@@ -61,25 +61,27 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.dry_run:
         say(as_text(plan))
         return FAILED if plan.refusals else DONE
-    left = {point(doubt) for doubt in own_doubts(plan, asks=host.mover.needs_terminal)}
-    by_others = frozenset(point(doubt) for doubt in plan.doubts) - left
+    left = {
+        consent_key(doubt) for doubt in doubts_to_confirm(plan, elevated=host.mover.needs_terminal)
+    }
+    by_others = frozenset(consent_key(doubt) for doubt in plan.doubts) - left
     consent = Consent(None, by_others, everything=arguments.despite_doubts)
     try:
         if host.control.unavailable_reason is not None:
             raise Refused(host.control.unavailable_reason)
         if plan.swap is not None:
             cli_swap.must_be_here(host)
-        refuse(plan, replace(consent, everything=consent.everything or not arguments.yes))
+        require_consent(plan, replace(consent, everything=consent.everything or not arguments.yes))
         if not arguments.yes:
             say(as_text(plan))
             if not cli_swap.confirmed(f"{plan.action.capitalize()} {plan.name}", plan.doubts, ""):
                 return fail("nothing was touched", FAILED)
-            consent = replace(shown(plan, doubts=True), everything=consent.everything)
+            consent = replace(consent_to(plan, doubts=True), everything=consent.everything)
         return _carried_out(asked, plan, view, consent)
     except Doubtful as error:
         return fail(f"{error}: look yourself, or {RISK}", FAILED)
     except Unsettled as error:
-        return fail(f"{error}. {offers(plan, error.state, arguments.connect)}", STUCK)
+        return fail(f"{error}. {next_commands(plan, error.state, arguments.connect)}", STUCK)
     except (Refused, HostError) as error:
         return fail(str(error), FAILED)
 
@@ -92,7 +94,7 @@ def _carried_out(asked: Asked, plan: GuestPlan, view: HostView, consent: Consent
     if plan.action == "stop":
         say(f"{plan.name} is asked to shut down")
     with may_have_begun(Refused, HostError):
-        _to_its_end(plan, lambda: carry_out(asked.anew, asked.choice, plan, consent))
+        _to_its_end(plan, lambda: execute(asked.anew, asked.choice, plan, consent))
     if plan.action == "stop":
         return _stopped(asked, plan, view)
     say(f"{plan.name}: {_DONE[plan.action]}")

@@ -10,7 +10,8 @@ from dataclasses import replace
 from tui import config, state
 from tui.cli.main import DONE, FAILED, STUCK, UsageError, fail
 from tui.host import Host, HostError, HostKind, Unsettled
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.model import Check, Direction, Plan, SourceName, SwapState
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapAction, SwapRequest
@@ -21,7 +22,7 @@ from tui.report import plan as words
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import launch
-from tui.swap.consent import HANGS, refuse, shown
+from tui.swap.consent import HANGS, consent_to, require_consent
 from tui.swap.machine import RealMachine
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
@@ -65,7 +66,7 @@ def carry_out(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     everything = arguments.despite_doubts
     consent = Consent(everything=everything)
     if not arguments.yes:
-        consent = replace(shown(plan, doubts=True), everything=everything)
+        consent = replace(consent_to(plan, doubts=True), everything=everything)
     request = SwapRequest(plan.direction, plan.address, consent=consent)
     return _followed(host, request, arguments)
 
@@ -81,9 +82,11 @@ def _swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
         _may_begin(host)
         left = Journal().read()
         if left is not None and not left.ended:
-            return fail(launch.unfinished(left), STUCK)
+            return fail(launch.describe_unfinished(left), STUCK)
         # What an ordinary user cannot see the runner looks at again, as root.
-        refuse(plan, replace(consent, everything=consent.everything or host.mover.needs_terminal))
+        require_consent(
+            plan, replace(consent, everything=consent.everything or host.mover.needs_terminal)
+        )
     except (Refused, JournalError) as error:
         return fail(_told(error), FAILED)
     if not arguments.yes:
@@ -125,7 +128,7 @@ def _recover(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     if left is None or left.ended:
         return _recover_foreign(host, choice, arguments)
     if not arguments.finish and not arguments.undo:
-        return fail(launch.unfinished(left), STUCK)
+        return fail(launch.describe_unfinished(left), STUCK)
     try:
         _may_begin(host)
     except Refused as error:
@@ -146,7 +149,7 @@ def _recover_ours(host: Host, choice: Choice, left: Entry, arguments: argparse.N
             plan = for_recovery(plan, finish=True)
             say(words.as_text(plan))
             doubts = plan.doubts
-            consent = replace(shown(plan, doubts=True), everything=consent.everything)
+            consent = replace(consent_to(plan, doubts=True), everything=consent.everything)
         else:
             say(words.origins(left))
         if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
@@ -266,4 +269,4 @@ def _ending(entry: Entry | None, wanted: SwapState) -> int:
         return fail(f"stuck: {entry.message}; it goes on by itself when that ends", STUCK)
     if entry.state == "failed":
         return fail(entry.message or "failed", STUCK)
-    return fail(launch.unfinished(entry), STUCK)
+    return fail(launch.describe_unfinished(entry), STUCK)

@@ -1,1 +1,1 @@
-"""What can be done with a guest: plans, and how they are carried out."""
+"""Actions on a guest: their plans, and how they are executed."""

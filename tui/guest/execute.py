@@ -1,4 +1,4 @@
-"""Carries out what was planned for a guest, once the user has agreed to it."""
+"""Executes the plan of an action on a guest that the user has confirmed."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from tui.model.requests import Consent
 from tui.rules import r465
 from tui.rules.check_input import local_guests
 from tui.rules.roles import Choice
-from tui.swap.consent import point, refuse
+from tui.swap.consent import consent_key, require_consent
 
 
-def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
-    """Do what ``plan`` says, after all was looked at anew; the swap before it has been. Blocks
-    as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``."""
+def execute(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> None:
+    """Execute ``plan`` after making it again on fresh readings.
+
+    The swap before it must have ended. Blocks as long as libvirt does. Raises ``Refused``,
+    ``Unsettled`` and ``HostError``.
+    """
     if host.control.unavailable_reason is not None:
         raise Refused(host.control.unavailable_reason)
     now, view = guest_plan_once(host, choice, plan.action, uuid=plan.uuid)
     if now.raw_name != plan.raw_name:
         raise Refused(
-            f"the domain with the UUID of “{plan.name}” is called “{now.name}” now: look at the "
+            f"the domain with the UUID of “{plan.name}” is now called “{now.name}”: review the "
             "plan again"
         )
     if now.swap is not None:
-        raise Refused("the card is not on vfio-pci: look at the plan again")
-    refuse(now, consent)
+        raise Refused("the card is not on vfio-pci: review the plan again")
+    require_consent(now, consent)
     try:
         if plan.action == "start":
-            rule = forbids(now, view.gpus, consent.accepted)
+            rule = start_rule(now, view.gpus, consent.accepted)
             host.control.start(plan.uuid, rule, plan.raw_name)
         else:
             host.control.act(plan.action, plan.uuid, plan.raw_name)
@@ -41,9 +44,11 @@ def carry_out(host: Host, choice: Choice, plan: GuestPlan, consent: Consent) -> 
         raise Refused(str(error)) from error
 
 
-def forbids(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> Forbids:
-    """The rules that somebody else can break between the look and the start: one guest with a
-    GeForce card, and nobody with this one's card."""
+def start_rule(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> Forbids:
+    """Return the rules that somebody else can break between the check and the start.
+
+    They are: one running guest with a GeForce card, and no other guest with this guest's card.
+    """
     cards = [gpu for gpu in gpus if gpu.address in plan.cards]
 
     def rule(guests: Guests) -> str | None:
@@ -51,7 +56,7 @@ def forbids(plan: GuestPlan, gpus: Sequence[Gpu], accepted: Collection[str]) -> 
         for gpu in cards:
             check = r465.one_vm_for(gpu, gpus, seen, coming=plan.uuid)
             if check.verdict == "fail" or (
-                check.verdict == "unknown" and point(check) not in accepted
+                check.verdict == "unknown" and consent_key(check) not in accepted
             ):
                 return f"{check.why}{f': {check.fix}' if check.fix else ''} ({check.id})"
         return next(

@@ -1,5 +1,7 @@
-"""Gives a guest another card: its definition is changed in nothing but its hostdevs, and the
-one that it had is kept, for undo and for whoever wants it back a year later."""
+"""Gives a guest another card by changing the hostdevs in its definition, and nothing else.
+
+The previous definition is saved to a file, for undo and for anyone who wants it back a year later.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tui.host import GuestControl, HostError, Unsettled
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import DefinitionError
 from tui.model import Domain, Gpu, HostView
 from tui.process.files import write_atomically
@@ -20,93 +22,102 @@ from tui.rules.stale_hostdevs import stale_devices
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A changed definition. ``kept`` is where the one before lies; ``rom`` are the <rom>
-    files that are still those of the card before."""
+    """A changed definition.
+
+    ``backup`` is the file with the previous one. ``rom`` are <rom> files that still belong to the
+    previous card.
+    """
 
     uuid: str
     before: str
     after: str
-    kept: Path
+    backup: Path
     rom: tuple[str, ...] = ()
 
 
-def leaving(domain: Domain, card: Gpu, gpus: Sequence[Gpu]) -> tuple[str, ...]:
-    """The hostdevs of other cards in the domain, which ``card`` comes in place of."""
+def replaced(domain: Domain, card: Gpu, gpus: Sequence[Gpu]) -> tuple[str, ...]:
+    """Return the domain's hostdevs that name other cards, which ``card`` replaces."""
     others = {a for gpu in gpus if gpu.address != card.address for a in gpu.viability.moves}
     return tuple(a for a in _hostdevs(domain) if a in others and a not in card.viability.moves)
 
 
-def astray(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
-    """Its hostdevs that are for certain not what they were, by address, and why, in words that
-    complete "it …". ``card`` comes in their place too."""
+def stale(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
+    """Return hostdevs that certainly name the wrong device now, by address; ``card`` replaces them.
+
+    The value is the reason, in words that complete "it …".
+    """
     hostdevs, named = _hostdevs(domain), card.viability.moves
     found = (s for s in stale_devices(domain, view) if s.certain)
     return {s.address: s.why for s in found if s.address in hostdevs and s.address not in named}
 
 
 def _hostdevs(domain: Domain) -> tuple[str, ...]:
-    """What a <hostdev> names: nothing else of a definition is changed."""
+    """Return what the <hostdev> elements name; no other element is changed."""
     return tuple(dev.address for dev in domain.hostdevs if dev.by == "hostdev")
 
 
 def doubtful(domain: Domain, card: Gpu, view: HostView) -> Mapping[str, str]:
-    """Those that stay and may be the old address of a card, and why."""
+    """Return hostdevs that stay but may be the old address of a card, with the reason."""
     named = card.viability.moves
     found = stale_devices(domain, view)
     return {s.address: s.why for s in found if not s.certain and s.address not in named}
 
 
 def missing(domain: Domain, card: Gpu) -> tuple[str, ...]:
-    """The functions of the card that the domain does not name."""
+    """Return the card's functions that the domain does not name."""
     return tuple(a for a in card.viability.moves if a not in domain.addresses)
 
 
-def give(
+def assign(
     control: GuestControl, domain: Domain, card: Gpu, gpus: Sequence[Gpu], *, folder: Path,
-    at: datetime, gone: Collection[str] = (),
+    at: datetime, stale: Collection[str] = (),
 ) -> Change:  # fmt: skip
-    """Have the domain name ``card`` with all its functions in place of other cards and of the
-    hostdevs that are ``gone`` astray. Raises ``Unsettled`` where that is not known or cannot be
-    read back, and ``HostError`` where nothing was changed."""
+    """Make the domain name all functions of ``card``, replacing other cards and ``stale`` ones.
+
+    Raises ``HostError`` if nothing was changed, and ``Unsettled`` if that is unknown or the
+    result cannot be read back.
+    """
     before = control.definition(domain.uuid)
     try:
-        out = (*leaving(domain, card, gpus), *gone)
-        edited = with_functions(before, card.viability.moves, out)
+        out = (*replaced(domain, card, gpus), *stale)
+        edited = replace_hostdevs(before, card.viability.moves, out)
     except DefinitionError as error:
         raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
-    kept = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
+    backup = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
     try:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(kept, before)
+        backup.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(backup, before)
     except OSError as error:
         raise HostError(
-            f"the definition of {domain.name} was left alone: it could not be kept in {kept}: "
+            f"the definition of {domain.name} was left alone: it could not be saved to {backup}: "
             f"{error.strerror}"
         ) from error
     try:
         control.define(domain.uuid, before, edited.xml)
     except Unsettled as error:
-        raise Unsettled(f"{error}. {_way_back(kept)}") from error
+        raise Unsettled(f"{error}. {_restore_hint(backup)}") from error
     try:
         after = control.definition(domain.uuid)
     except HostError as error:
         raise Unsettled(
-            f"{domain.name} names the card now, but it cannot be read back: {error}. "
-            f"{_way_back(kept)}"
+            f"{domain.name} now names the card, but its definition cannot be read back: {error}. "
+            f"{_restore_hint(backup)}"
         ) from error
-    return Change(domain.uuid, before, after, kept, edited.rom)
+    return Change(domain.uuid, before, after, backup, edited.rom)
 
 
-def _way_back(kept: Path) -> str:
-    return f"The definition before is kept: `virsh define {shlex.quote(str(kept))}` restores it"
+def _restore_hint(backup: Path) -> str:
+    return (
+        f"The previous definition is saved: `virsh define {shlex.quote(str(backup))}` restores it"
+    )
 
 
 def undo(control: GuestControl, change: Change) -> None:
-    """Give it the definition back that it had, where nobody has changed it since."""
+    """Restore the previous definition, unless somebody has changed it since."""
     control.define(change.uuid, change.after, change.before)
 
 
 def _file_name(domain: Domain) -> str:
-    """A domain's name may be anything; a file's may not, and no two domains share one."""
+    """Return a safe file name for a domain, unique because of its UUID."""
     name = re.sub(r"[^A-Za-z0-9_-]", "_", domain.raw_name)[:60]
     return f"{name or 'domain'}-{domain.uuid}"

@@ -1,7 +1,7 @@
-"""What an action on a guest would do, and every reason for which it may not be. Pure.
+"""Plans an action on a guest: its steps, and every check that may refuse it. Pure.
 
-A start whose card is still with the host has the swap before it; who moves the card is
-never libvirt, which would not look who uses it and would wait for it without an end.
+A start includes the swap of its card if the host still has it. libvirt never moves the card: it
+would not check who uses it, and would wait for it without a time limit.
 """
 
 from __future__ import annotations
@@ -15,35 +15,38 @@ from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 from tui.swap import preflight
 
-ROOT_SEES = frozenset({holder_checks.ID, driver_gates.ID})
-"""Checks that an ordinary user cannot make, and the runner of a swap can."""
+ROOT_ONLY = frozenset({holder_checks.ID, driver_gates.ID})
+"""Checks that need root: the runner of a swap makes them, an ordinary user cannot."""
 
 STOP_S = 60.0
-"""Seconds that a guest gets to shut down before it is offered to force it off."""
+"""Seconds that a guest gets to shut down before force-off is offered."""
 
 
-def planned(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
-    """The plan of an action on ``domain``, one of those in ``fresh``."""
+def make_plan(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
+    """Return the plan of an action on ``domain``, which must be among the domains in ``fresh``."""
     cards = guest_checks.cards_of(domain, fresh.view.gpus)
     swap = _swap(cards, fresh) if action == "start" else None
-    found = (*_always(action, domain, fresh), *_more(action, domain, cards, fresh))
+    found = (*_common_checks(action, domain, fresh), *_action_checks(action, domain, cards, fresh))
     return GuestPlan(
         action, domain.name, domain.raw_name, domain.uuid, domain.shell_word,
         _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap,
-        with_captured_fixes(_once(found, swap), captured=fresh.readiness.captured),
+        with_captured_fixes(_merged(found, swap), captured=fresh.readiness.captured),
     )  # fmt: skip
 
 
 def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
     away = _with_host(cards)
-    return preflight.planned(away[0], "bind", fresh) if away else None
+    return preflight.make_plan(away[0], "bind", fresh) if away else None
 
 
-def own_doubts(plan: GuestPlan, *, asks: bool) -> tuple[Check, ...]:
-    """What the user has to say something to. With ``asks`` somebody else makes the swap, as
-    root, who can see what could not be seen here, and asks for what is left."""
-    by_root = ROOT_SEES if asks and plan.swap else frozenset()
+def doubts_to_confirm(plan: GuestPlan, *, elevated: bool) -> tuple[Check, ...]:
+    """Return the doubts that the user has to confirm.
+
+    With ``elevated`` the swap runs as root in another process. It can make the checks that could
+    not be made here, and asks about any doubt that is left.
+    """
+    by_root = ROOT_ONLY if elevated and plan.swap else frozenset()
     return tuple(doubt for doubt in plan.doubts if doubt.id not in by_root)
 
 
@@ -51,51 +54,51 @@ def _with_host(cards: tuple[Gpu, ...]) -> list[Gpu]:
     return [gpu for gpu in cards if not all(is_vfio_driver(f.driver) for f in gpu.functions)]
 
 
-def _once(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
-    """The start's own checks and those of the swap before it, each once."""
-    asked = {(check.id, check.subject) for check in found}
-    more = (c for c in swap.checks if (c.id, c.subject) not in asked) if swap else ()
+def _merged(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
+    """Merge the start's checks with those of the swap before it, without duplicates."""
+    known = {(check.id, check.subject) for check in found}
+    more = (c for c in swap.checks if (c.id, c.subject) not in known) if swap else ()
     return (*found, *more)
 
 
 def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
-    """In the words of virsh, which an operator can follow."""
+    """Return the steps as virsh commands, which an operator can repeat."""
     name = domain.shell_word
     if action == "start":
         return (
             f"virsh start --paused {name}",
-            "look again at all guests, before its first instruction",
+            "check all guests again, before its first instruction",
             f"virsh resume {name}",
         )
     if action == "stop":
         return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to be off")
-    deeds: dict[GuestAction, str] = {
+    verbs: dict[GuestAction, str] = {
         "reboot": "reboot", "pause": "suspend", "resume": "resume", "force-off": "destroy"
     }  # fmt: skip
-    return (f"virsh {deeds[action]} {name}",)
+    return (f"virsh {verbs[action]} {name}",)
 
 
 # --- checks ---------------------------------------------------------------------
 
 
-def _always(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
+def _common_checks(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
     yield guest_checks.state_allows(domain, action)
     yield guest_checks.writable(fresh)
 
 
-def _more(
+def _action_checks(
     action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput
 ) -> Iterator[Check]:
     if action == "start":
-        yield from _start(domain, cards, fresh)
+        yield from _start_checks(domain, cards, fresh)
     if action == "resume":
         for gpu in cards:
             yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
     if action == "force-off":
-        yield Check("guest.unsaved", domain.name, "warn", "what is not saved in the guest is lost")
+        yield Check("guest.unsaved", domain.name, "warn", "unsaved data in the guest is lost")
 
 
-def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
+def _start_checks(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
     if domain.hostdevs:
@@ -117,5 +120,5 @@ def _start(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterato
     away = _with_host(cards)
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)
-        yield Check("guest.cards", domain.name, "fail", f"{names} are all to be moved first",
+        yield Check("guest.cards", domain.name, "fail", f"{names} must all be moved first",
                     f"`vfiotop bind {shlex.quote(away[0].address)}`, and so on")  # fmt: skip

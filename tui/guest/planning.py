@@ -1,10 +1,10 @@
-"""Makes the plan of an action on a guest on readings taken for it."""
+"""Takes readings and makes the plan of an action on a guest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui.guest.plan import planned
+from tui.guest.plan import make_plan
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import Domain, GuestAction, GuestPlan, HostView, domains_named, domains_with_uuid
@@ -14,7 +14,7 @@ from tui.rules.roles import Choice
 
 
 class NoSuchGuest(HostError):
-    """The guest is not known: what to name in its place, in a sentence."""
+    """The guest is unknown or ambiguous; the sentence says what to name instead."""
 
 
 def guest_plan_once(
@@ -26,20 +26,22 @@ def guest_plan_once(
     *,
     uuid: str | None = None,
 ) -> tuple[GuestPlan, HostView]:
-    """The plan of an action on the domain that the name or UUID ``typed`` means, on the one
-    with that ``uuid``, or on the allowed guest, and the view that it was made of. Raises
-    ``NoSuchGuest`` and ``HostError``."""
+    """Return the plan of an action on a domain, and the view that it is based on.
 
-    def what_it_takes(view: HostView) -> Scope:
-        domain = _meant_domain(view, choice, typed, uuid)
+    The domain is the one with ``uuid``, else the one that the name or UUID ``typed`` means, else
+    the allowed guest. Raises ``NoSuchGuest`` and ``HostError``.
+    """
+
+    def scope(view: HostView) -> Scope:
+        domain = _find_domain(view, choice, typed, uuid)
         return (cards_of(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
-    seen = look(host, choice, patience, what_it_takes)
-    domain = _meant_domain(seen.view, choice, typed, uuid)
-    return planned(action, domain, seen), seen.view
+    seen = look(host, choice, patience, scope)
+    domain = _find_domain(seen.view, choice, typed, uuid)
+    return make_plan(action, domain, seen), seen.view
 
 
-def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
+def _find_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
     domains = [guest.domain for guest in view.guests]
     if uuid is not None:
         found = domains_with_uuid(uuid, domains)
@@ -53,33 +55,33 @@ def _meant_domain(view: HostView, choice: Choice, typed: str | None, uuid: str |
     return found[0]
 
 
-LISTED = 8
-"""Domains that a sentence lists."""
+LISTED_LIMIT = 8
+"""Domains that a sentence lists, at most."""
 
 
 def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | None) -> str:
-    known = ", ".join(domain.name for domain in domains[:LISTED])
+    known = ", ".join(domain.name for domain in domains[:LISTED_LIMIT])
     if not known:
         return "no domain is defined in libvirt"
     if uuid is not None:
-        return "it is not defined any more"
+        return "it is no longer defined"
     if typed is None:
-        return f"which guest may have the card is not known: name one of {known}"
+        return f"no guest is chosen for the card: name one of {known}"
     shown, several = visible(typed), domains_named(typed, domains)
     if several:
         each = ", ".join(f"'{{{domain.uuid}}}' for “{domain.name}”" for domain in several)
         return (
-            f"“{shown}” is the UUID of one domain and the name of another: name the one by its "
+            f"“{shown}” is the UUID of one domain and the name of another: choose one by its "
             f"UUID in braces, {each}"
         )
     similar = [domain for domain in domains if alike(typed, domain.raw_name, domain.name)]
     if similar:
         return (
-            f"libvirt knows no domain “{shown}”; it knows {_with_uuids(similar)}, which looks "
-            "like it: name it by its UUID"
+            f"libvirt has no domain “{shown}”; it has {_with_uuids(similar)}, which looks "
+            "the same: use its UUID"
         )
-    return f"libvirt knows no domain “{shown}”; it knows {known}"
+    return f"libvirt has no domain “{shown}”; it has {known}"
 
 
 def _with_uuids(domains: Sequence[Domain]) -> str:
-    return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED])
+    return ", ".join(f"“{domain.name}” ({domain.uuid})" for domain in domains[:LISTED_LIMIT])

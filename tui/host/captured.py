@@ -16,8 +16,8 @@ from contextlib import suppress
 from tui.host import EmptySource, Host, HostError, NothingToRead, Wake
 from tui.host.confined import Confined
 from tui.host.facts import FactsSource
-from tui.host.libvirt.domain_files import Read, identity, read, told_apart
-from tui.host.libvirt.domain_xml import DefinitionError, definition, on_host
+from tui.host.libvirt.domain_files import FileDomain, merge, read, stand_in_uuid
+from tui.host.libvirt.domain_xml import DefinitionError, definition, with_mdev_parents
 from tui.host.pci.source import FUNCTIONS_LIMIT, PciSource, VitalsSource
 from tui.host.readiness.source import readiness
 from tui.host.tree import Tree, is_gone
@@ -102,7 +102,7 @@ class CapturedGuests:
             raise HostError(
                 f"the captured host has {len(files)} domains; vfiotop reads {DOMAINS_LIMIT}"
             )
-        found = told_apart(_domain(self._directory, file, self._root) for file in sorted(files))
+        found = merge(_domain(self._directory, file, self._root) for file in sorted(files))
         domains = sorted(found, key=lambda domain: (domain.name, domain.uuid))
         uri = visible(str(self._directory))
         return Guests(uri, None, tuple(domains), readonly=True, captured=True)
@@ -127,14 +127,14 @@ class _NoNvml:
         """Nothing is held."""
 
 
-def _domain(directory: Tree, file: str, root: Tree | None) -> Read:
+def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
     """The domain in a file; named after it, with the reason, when it cannot be read."""
     try:
         written = read(directory, file)
-        found = on_host(definition(written.xml, identity(file)), root)
+        found = with_mdev_parents(definition(written.xml, stand_in_uuid(file)), root)
     except DefinitionError as error:
         name, raw = shown_name(file.removesuffix(SUFFIX), "unnamed")
-        return Read(file, Domain(name, identity(file), "unknown", problem=str(error),
+        return FileDomain(file, Domain(name, stand_in_uuid(file), "unknown", problem=str(error),
                                  unshown_name=raw))  # fmt: skip
     name, raw = shown_name(found.name, found.uuid)
     domain = Domain(
@@ -149,7 +149,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> Read:
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
     )
-    return Read(file, domain, once=written.once)
+    return FileDomain(file, domain, snapshot=written.snapshot)
 
 
 def _captured(place: str) -> Confined:

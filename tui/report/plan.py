@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from tui.host.journal.file import Entry
+from tui.host.journal.entry import Entry
 from tui.model import Check, GuestPlan, Holder, Plan
 
 SCHEMA = 1

@@ -16,8 +16,8 @@ from textual.widget import Widget
 
 from tui.background import BackgroundAction, background
 from tui.commands import bindings
-from tui.guest.execute import carry_out
-from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.execute import execute
+from tui.guest.plan import STOP_S, doubts_to_confirm
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
 from tui.live import Live
@@ -30,7 +30,7 @@ from tui.screens import swap_words
 from tui.screens.base import HostScreen
 from tui.screens.begin import SwapFollower, SwapLost, begin
 from tui.screens.swap import PLAN_S, SwapScreen
-from tui.swap.consent import point, shown
+from tui.swap.consent import consent_key, consent_to
 from widgets.lines import Tone
 from widgets.swap_panel import SwapPanel, SwapPanelState
 
@@ -140,11 +140,11 @@ class GuestScreen(HostScreen):
         plan = self._plan
         if plan is None:
             return
-        self._consent = shown(plan)
-        doubts = own_doubts(plan, asks=self.vfiotop.host.mover.needs_terminal)
+        self._consent = consent_to(plan)
+        doubts = doubts_to_confirm(plan, elevated=self.vfiotop.host.mover.needs_terminal)
         if doubts:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
-            self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
+            self._risk = Doubtful(told, [consent_key(doubt) for doubt in doubts])
             self.show()
         else:
             self._begin()
@@ -202,7 +202,7 @@ class GuestScreen(HostScreen):
 
     async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
         """The swap that comes first, followed to its end in the journal."""
-        consent = shown(swap_plan).and_also(self._consent.accepted)
+        consent = consent_to(swap_plan).and_also(self._consent.accepted)
         request = SwapRequest(swap_plan.direction, swap_plan.address, consent=consent)
         followed = SwapFollower(self.vfiotop)
         self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
@@ -232,7 +232,7 @@ class GuestScreen(HostScreen):
             deed = BackgroundAction(
                 f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at)
             )
-            await background(lambda: carry_out(again(), choice, plan, consent), deed)
+            await background(lambda: execute(again(), choice, plan, consent), deed)
         except (Refused, HostError):
             self.vfiotop.stops.pop(plan.uuid, None)
             self._asked = False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.guest.offers import offers
-from tui.guest.plan import STOP_S, own_doubts
+from tui.guest.next_commands import next_commands
+from tui.guest.plan import STOP_S, doubts_to_confirm
 from tui.host import Unsettled
 from tui.model import Domain, GuestAction, GuestPlan
 from widgets.figures import short
@@ -44,7 +44,7 @@ def question(plan: GuestPlan, forbidden: str | None, *, asks: bool) -> tuple[str
         return f"Refused: {first.why} ({first.id}).{fix}", "bad"
     if forbidden is not None:
         return f"This is what would be done. {forbidden.capitalize()}.", "strong"
-    doubts = own_doubts(plan, asks=asks)
+    doubts = doubts_to_confirm(plan, elevated=asks)
     if doubts:
         return f"Not known whether it is safe: {doubts[0].why}. y asks once more.", "warn"
     lost = " What is not saved in it is lost." if plan.action == "force-off" else ""
@@ -91,7 +91,7 @@ MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
 
 def hint(error: Exception, plan: GuestPlan, connect: str) -> str:
     """What may be done about a deed that failed when the screen had gone already."""
-    return f". {offers(plan, error.state, connect)}" if isinstance(error, Unsettled) else ""
+    return f". {next_commands(plan, error.state, connect)}" if isinstance(error, Unsettled) else ""
 
 
 def unsettled(error: Unsettled, *, keys: bool) -> str:

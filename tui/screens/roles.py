@@ -84,9 +84,9 @@ class RolesScreen(HostScreen):
     def _leaving(self, gpu: Gpu, domain: Domain) -> dict[str, str]:
         """The hostdevs that are taken out, and why."""
         view = self.vfiotop.live.view
-        others = hostdevs.leaving(domain, gpu, view.gpus)
+        others = hostdevs.replaced(domain, gpu, view.gpus)
         return dict.fromkeys(others, "belongs to another card") | dict(
-            hostdevs.astray(domain, gpu, view)
+            hostdevs.stale(domain, gpu, view)
         )
 
     # --- keys ---
@@ -157,13 +157,15 @@ class RolesScreen(HostScreen):
         if gpu is None or domain is None:
             return
         gpus, control, at = app.live.view.gpus, app.host.control, app.host.now()
-        gone = tuple(hostdevs.astray(domain, gpu, app.live.view))
+        gone = tuple(hostdevs.stale(domain, gpu, app.live.view))
         folder = state.folder() / "domains"
         self._busy = True
         self.show()
         try:
             self._change = await background(
-                lambda: hostdevs.give(control, domain, gpu, gpus, folder=folder, at=at, gone=gone)
+                lambda: hostdevs.assign(
+                    control, domain, gpu, gpus, folder=folder, at=at, stale=gone
+                )
             )
             self._told = self._changed(domain, self._change)
         except HostError as error:
@@ -243,7 +245,7 @@ class RolesScreen(HostScreen):
         )
         return (
             f"{domain.name} names the card. u brings its old definition back, which is kept in "
-            f"{change.kept}.{rom}", "warn" if rom else "good",
+            f"{change.backup}.{rom}", "warn" if rom else "good",
         )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from tui.model.requests import Consent, SwapRequest
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
 from tui.screens.begin import SwapFollower, begin
-from tui.swap.consent import point, shown
+from tui.swap.consent import consent_key, consent_to
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
 from widgets.lines import Tone
@@ -141,7 +141,7 @@ class SwapScreen(HostScreen):
         if doubts and not self.vfiotop.host.mover.needs_terminal:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._consent = self._shown_now()
-            self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
+            self._risk = Doubtful(told, [consent_key(doubt) for doubt in doubts])
             self.show()
         else:
             self._begin(self._shown_now())
@@ -151,7 +151,7 @@ class SwapScreen(HostScreen):
             self._begin(self._consent.and_also(self._risk.checks))
 
     def _shown_now(self) -> Consent:
-        return shown(self._plan) if self._plan and self._way != "undo" else Consent()
+        return consent_to(self._plan) if self._plan and self._way != "undo" else Consent()
 
     # --- carrying it out ---
 

@@ -1,4 +1,4 @@
-"""The swap: a GPU with its companions moves to vfio-pci or back, as a transaction.
+"""The swap: moves a GPU and its companions to vfio-pci or back, as a transaction.
 
-``plan`` and ``preflight`` are pure; they say what would be done and whether it may be.
+``plan`` and ``preflight`` are pure: what would be done, and what speaks against it.
 """

@@ -1,33 +1,33 @@
 """The privileged half of vfiotop: ``python -I -B -m tui.swap launch|run REQUEST``.
 
-``launch`` is what sudo, doas or run0 start for an ordinary user: it starts ``run`` in a
-session of its own, says in one line of JSON what came of that, and ends. ``run`` is the
-runner: it moves a card and writes the journal.
+``launch`` is what sudo, doas or run0 start for an ordinary user. It starts ``run`` in a session of
+its own, reports the result in one line of JSON, and exits. ``run`` is the runner: it moves a card
+and writes the journal.
 
-Everything that this half takes in, and who may write it:
+All inputs of this half, and who can write them:
 
 ===========================================  ==============================================
-input                                        who may write it
+input                                        who can write it
 ===========================================  ==============================================
 the request on the command line              the user; ``tui.swap.request`` checks each word
 environment, limits, signals, umask, folder  the user; shed before anything is imported
-descriptors 0 to 2                           the user; one line of answer is written to 1
-the interpreter, this code, its libraries    root, or whoever may write the checkout: they
+descriptors 0 to 2                           the user; one line of reply is written to 1
+the interpreter, this code, its libraries    root, or whoever can write the checkout: they
                                              decide what root runs, see SECURITY.md
-``config.toml`` in root's own home           root; believed only if nobody else can change
-                                             it, and only its ``connect`` is used
-``/run/vfiotop``: journal and lock           root; read strictly by ``tui.host.journal.file``
+``config.toml`` in root's own home           root; used only if nobody else can change it,
+                                             and only its ``connect``
+``/run/vfiotop``: journal and lock           root; parsed by ``tui.host.journal.format``
 ``/sys``, ``/proc``                          the kernel; names, maps and command lines in
-                                             /proc are the processes' own: bounded, cleaned
-libvirt's local socket                       root's daemon; the definitions that it hands
-                                             out are written by whoever may define domains
+                                             /proc are the processes' own: limited, cleaned
+libvirt's local socket                       root's daemon; its definitions are written by
+                                             whoever may define domains
 ``/run/udev/data``, ``pci.ids``              root; used for names only
 modprobe's configuration, kernel modules     root
 NVML, found by the dynamic loader            root
 ===========================================  ==============================================
 
-A request says which card, which way, which plan was shown and which doubts were accepted.
-The plan, the checks and the readings behind them are made here, anew.
+A request names the card, the direction, the plan that was shown and the doubts that were accepted.
+The runner takes its own readings and makes its own plan and checks.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Be the launcher or the runner; the exit code."""
-    from tui.process import crash, output, privileges  # noqa: PLC0415 - not before it is isolated
+    """Run the launcher or the runner; returns the exit code."""
+    from tui.process import crash, output, privileges  # noqa: PLC0415 - only after isolation
 
     output.open_missing()
     privileges.shed_everything()
     try:
-        from tui.swap.entry import launched, served  # noqa: PLC0415
+        from tui.swap.entry import launch_main, run_main  # noqa: PLC0415
 
-        ways = {"launch": launched, "run": served}
+        ways = {"launch": launch_main, "run": run_main}
         if not arguments or arguments[0] not in ways:
-            output.complain("python -m tui.swap is started by vfiotop itself")
+            output.complain("python -m tui.swap is a private entry of vfiotop")
             return 2
         return ways[arguments[0]](arguments[1:])
     except Exception as error:
@@ -56,6 +56,6 @@ def main(arguments: Sequence[str]) -> int:
 
 if __name__ == "__main__":
     if not sys.flags.isolated:
-        # What PYTHONPATH and the current folder bring in has had its turn already.
+        # Too late to isolate now: code from PYTHONPATH or the current folder may have run already.
         sys.exit("vfiotop: start this with python -I")
     sys.exit(main(sys.argv[1:]))

@@ -1,7 +1,7 @@
-"""What the user was shown and agreed to, and whether a plan is still that.
+"""Checks that a plan is still the one that the user saw and confirmed.
 
-A runner makes its plan anew, as root and under the lock. It may know more than the user was
-shown, and the host may have changed: then nothing is done before that was shown, too.
+The runner makes its own plan, as root and under the lock. It may know more than the user was shown,
+and the host may have changed. Then it does nothing until the user has seen that, too.
 """
 
 from __future__ import annotations
@@ -16,41 +16,40 @@ from tui.model.requests import Consent
 HANGS = "a card that is in use may hang until the host is rebooted"
 
 
-def point(check: Check) -> str:
-    """What is accepted: a warning is less than that nothing is known."""
+def consent_key(check: Check) -> str:
+    """Return what accepting a check records: accepting a warning does not accept an unknown."""
     return f"{check.id}:{check.verdict}"
 
 
 def digest(plan: Plan | GuestPlan) -> str:
-    """Another one for every other plan."""
+    """Return a digest of a plan; it differs between plans."""
     return hashlib.sha256("\n".join(plan.identity).encode()).hexdigest()[:16]
 
 
-def shown(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
-    """The consent of who has seen a plan with its warnings, and has accepted its doubts."""
+def consent_to(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
+    """Return the consent of a user who saw a plan and its warnings, and accepted its ``doubts``."""
     seen = ("warn", "unknown") if doubts else ("warn",)
-    points = frozenset(point(check) for check in plan.checks if check.verdict in seen)
+    points = frozenset(consent_key(check) for check in plan.checks if check.verdict in seen)
     return Consent(digest(plan), points)
 
 
-def refuse(plan: Plan | GuestPlan, consent: Consent) -> None:
-    """Raise ``Refused`` where the plan may not be carried out, ``Doubtful`` where the user
-    may still agree to it."""
+def require_consent(plan: Plan | GuestPlan, consent: Consent) -> None:
+    """Raise ``Refused`` if a check forbids the plan, ``Doubtful`` if the user may accept it."""
     if plan.refusals:
         worst = plan.refusals[0]
         raise Refused(f"{worst.why}{f': {worst.fix}' if worst.fix else ''} ({worst.id})")
     if consent.plan not in (None, digest(plan)):
-        raise Refused("the host has changed, and it would be another plan now: look at it again")
+        raise Refused("the host has changed, and so has the plan: review it again")
     asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
     left = [
         check for check in plan.checks
-        if check.verdict in asked and point(check) not in consent.accepted
+        if check.verdict in asked and consent_key(check) not in consent.accepted
     ]  # fmt: skip
     if left and not consent.everything:
-        raise Doubtful(_named(left), [point(check) for check in left])
+        raise Doubtful(_sentence(left), [consent_key(check) for check in left])
 
 
-def _named(checks: Collection[Check]) -> str:
+def _sentence(checks: Collection[Check]) -> str:
     unknown = any(check.verdict == "unknown" for check in checks)
-    head = "not known whether it is safe" if unknown else "not without a warning"
+    head = "cannot tell whether it is safe" if unknown else "needs confirmation"
     return f"{head}: {'; '.join(f'{check.why} ({check.id})' for check in checks)}"

@@ -1,4 +1,4 @@
-"""The two jobs of the privileged half, once it has shed what it was started with."""
+"""The two jobs of the privileged half, after it has reset its environment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tui import config
 from tui.host import Host, HostError
-from tui.host.journal.file import Entry
+from tui.host.journal.entry import Entry
 from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
 from tui.process import output
@@ -18,29 +18,29 @@ from tui.swap.request import parse
 DONE, FAILED = 0, 1
 
 
-def launched(words: Sequence[str]) -> int:
-    """Start a runner for an ordinary user; tell in JSON what it says."""
+def launch_main(words: Sequence[str]) -> int:
+    """Start a runner for an ordinary user, and pass its reply on as JSON."""
     try:
         request = _request(words)
-        told = launch.RunnerReply(id=launch.launch(request))
+        reply = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
-        told = launch.refusal(error)
+        reply = launch.refusal_reply(error)
     except KeyboardInterrupt:
-        return FAILED  # a runner that has not begun hears of it, too
-    output.say_json(told, indent=None)  # if nobody hears it, the journal tells the rest
-    return FAILED if "error" in told else DONE
+        return FAILED  # its pipe closes: a runner that has not on_begin will not begin
+    output.say_json(reply, indent=None)  # if nobody reads it, the journal has the rest
+    return FAILED if "error" in reply else DONE
 
 
-def served(words: Sequence[str]) -> int:
-    """Be the runner, which no key on a terminal reaches, however it was started."""
-    with suppress(PermissionError):  # it leads a session already
+def run_main(words: Sequence[str]) -> int:
+    """Run the runner, in its own session so that no key on a terminal reaches it."""
+    with suppress(PermissionError):  # already a session leader
         os.setsid()
 
-    def carry_out(begun: Callable[[Entry], None]) -> Entry:
+    def execute(on_begin: Callable[[Entry], None]) -> Entry:
         request = _request(words)
-        return command.run(_host(), request, begun)
+        return command.run(_host(), request, on_begin)
 
-    return command.serve(carry_out)
+    return command.serve(execute)
 
 
 def _request(words: Sequence[str]) -> SwapRequest:
@@ -50,8 +50,8 @@ def _request(words: Sequence[str]) -> SwapRequest:
 
 
 def _host() -> Host:
-    """This machine, with the libvirt that root has configured or the local default."""
-    from tui.host.real import real_host  # noqa: PLC0415 - it takes long, and a refusal does not
+    """Open this machine, with the libvirt URI from root's configuration or the local default."""
+    from tui.host.real import real_host  # noqa: PLC0415 - slow, and a refusal does not need it
 
     try:
         return real_host(config.load().connect)

@@ -1,7 +1,7 @@
-"""Asks for a swap: starts its runner, as root and out of the reach of this terminal and of
-this login, and follows what the runner writes into the journal.
+"""Starts the runner of a swap and follows it.
 
-A runner says in one line of JSON whether it has begun; after that the journal tells.
+The runner is root's, and independent of this terminal and this login. It replies in one line of
+JSON whether it has begun; after that its progress is in the journal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from tui.host import Unsettled
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import is_alive
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
@@ -28,45 +29,47 @@ from tui.process import output
 from tui.process.privileges import SEARCHED
 from tui.swap.request import words
 
-FOLLOW_S = 0.1
-"""Seconds between two looks into the journal."""
+POLL_S = 0.1
+"""Seconds between two reads of the journal."""
 
 START_S = 120.0
-"""Seconds for a runner to take all readings and begin."""
+"""Seconds that a runner gets to take its readings and begin."""
 
 REASON_LIMIT = 1000
-"""Characters of a refusal: it may name every process that holds the card."""
+"""Characters of a refusal, which may name every process that holds the card."""
 
-ANSWER_LIMIT = 64 * 1024
-"""Bytes of an answer; a character takes up to twelve in JSON."""
+REPLY_LIMIT = 64 * 1024
+"""Bytes of a reply; a character takes up to twelve in JSON."""
 
-SETTLE_S = 3.0
-"""Seconds for which the journal is watched for a swap whose answer was lost."""
+LOST_REPLY_S = 3.0
+"""Seconds to watch the journal for a swap whose reply was lost."""
 
 ELEVATIONS: dict[str, tuple[str, ...]] = {
     "sudo": ("sudo", "--"), "doas": ("doas", "--"), "run0": ("run0", "--"),
 }  # fmt: skip
-"""The programs that make an ordinary user root, the usual one first; each asks on the
-terminal for what it needs to know."""
+"""Programs that make an ordinary user root, the most common first. Each may prompt on the
+terminal."""
 
 
 class RunnerReply(TypedDict, total=False):
-    """What a runner says: the id of the swap that it has begun, or why it has not, with the
-    ids of the checks that the user may still accept."""
+    """A runner's reply: the id of the swap that it began, or why it did not.
+
+    ``doubts`` are the checks that the user may still accept.
+    """
 
     id: str
     error: str
     doubts: list[str]
 
 
-def refusal(error: Exception) -> RunnerReply:
-    """A refusal as it is told."""
+def refusal_reply(error: Exception) -> RunnerReply:
+    """Turn a refusal into a reply."""
     doubts = list(error.checks) if isinstance(error, Doubtful) else []
     return RunnerReply(error=output.short(str(error), REASON_LIMIT), doubts=doubts)
 
 
-def unfinished(entry: Entry) -> str:
-    """What to do about a swap that has not come to its end."""
+def describe_unfinished(entry: Entry) -> str:
+    """Say what to do about a swap that has not ended."""
     if is_alive(entry.runner):
         return f"a swap of {entry.address} is under way ({entry.state})"
     return (
@@ -79,11 +82,13 @@ def unfinished(entry: Entry) -> str:
 
 
 def launch(request: SwapRequest, journal: Journal | None = None) -> str:
-    """Start a runner; the id of the swap that it began. Only for root. Raises ``Refused``,
-    and ``Unsettled`` where it is not known whether one began."""
+    """Start a runner as root; returns the id of the swap that it began.
+
+    Raises ``Refused``, and ``Unsettled`` if it is unknown whether a swap began.
+    """
     before = _entry(journal)
     runner = subprocess.Popen(  # noqa: S603
-        [*_own_scope(), *_privileged("run", request)],
+        [*_own_scope(), *_privileged_command("run", request)],
         cwd="/",
         env={"PATH": SEARCHED, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -95,71 +100,81 @@ def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     with runner.stdout:
         try:
             ready, _, _ = select.select([runner.stdout], [], [], START_S)
-            line = runner.stdout.readline(ANSWER_LIMIT) if ready else b""
-        except KeyboardInterrupt:  # an answer that is not waited for is a lost one
+            line = runner.stdout.readline(REPLY_LIMIT) if ready else b""
+        except KeyboardInterrupt:  # a reply that we do not wait for is a lost one
             line = b""
-    # The pipe is closed now: a runner that has not begun yet hears so, and does not begin.
+    # The pipe is closed now, so a runner that has not begun will not begin.
     if not line and _has_ended(runner) and not _taken_up(request, before, journal):
         raise Refused("the runner ended before it began: nothing was touched")
-    return _told(line, request, before, journal)
+    return _parse_reply(line, request, before, journal)
 
 
 def _has_ended(runner: subprocess.Popen[bytes]) -> bool:
     try:
-        runner.wait(SETTLE_S)
+        runner.wait(LOST_REPLY_S)
     except subprocess.TimeoutExpired:
         return False
     return True
 
 
 def _own_scope() -> tuple[str, ...]:
-    """Where systemd is, it ends what belongs to a login when that ends (KillUserProcesses=
-    of logind.conf(5)); a scope of its own belongs to none (systemd-run(1))."""
+    """Return a command that moves the runner out of the login session, where systemd runs.
+
+    systemd may kill a session's processes at logout (KillUserProcesses= of logind.conf(5)). A
+    scope of its own belongs to no session (systemd-run(1)).
+    """
     tool = shutil.which("systemd-run", path=SEARCHED)
     if tool is None or not Path("/run/systemd/system").exists():  # sd_booted(3)
         return ()
     return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")
 
 
-def _privileged(way: str, request: SwapRequest) -> list[str]:
-    """The privileged half, as a command. -I: neither the environment nor the current folder
-    says where code comes from. -B: root leaves no compiled files in a user's checkout."""
+def _privileged_command(way: str, request: SwapRequest) -> list[str]:
+    """Return the command line of the privileged half.
+
+    -I: neither the environment nor the current folder decides where code comes from. -B: root
+    leaves no compiled files in a user's checkout.
+    """
     return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *words(request)]
 
 
-def _told(
+def _parse_reply(
     line: bytes, request: SwapRequest, before: Entry | None, journal: Journal | None = None
 ) -> str:
-    """The id that a runner tells of. Raises what it tells in its place. An answer that was
-    lost is looked up in the journal."""
+    """Return the id in a runner's reply, or look a lost reply up in the journal.
+
+    Raises ``Refused`` or ``Doubtful`` if that is the reply, and ``Unsettled``.
+    """
     try:
-        told = json.loads(line)
-        if "error" in told:
-            doubts = [str(check) for check in told.get("doubts", ())]
-            raise Doubtful(str(told["error"]), doubts) if doubts else Refused(str(told["error"]))
-        return str(told["id"])
+        reply = json.loads(line)
+        if "error" in reply:
+            doubts = [str(check) for check in reply.get("doubts", ())]
+            raise Doubtful(str(reply["error"]), doubts) if doubts else Refused(str(reply["error"]))
+        return str(reply["id"])
     except (ValueError, KeyError, TypeError, RecursionError):
-        return _looked_up(request, before, journal)
+        return _look_up(request, before, journal)
 
 
-def _looked_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:
-    """The id of the swap that the request began. Raises ``Unsettled``."""
-    deadline = time.monotonic() + SETTLE_S
+def _look_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:
+    """Find the id of the swap that the request began. Raises ``Unsettled``."""
+    deadline = time.monotonic() + LOST_REPLY_S
     while True:
         entry = _entry(journal)
         if entry is not None and _began(request, before, entry):
             return entry.id
         if time.monotonic() > deadline:
             raise Unsettled(
-                "the answer was lost and the journal tells of no such swap yet: `vfiotop recover` "
-                "says whether one was begun; do not start a guest with the card before that"
+                "the reply was lost, and the journal has no such swap yet: `vfiotop recover` "
+                "shows whether one began. Do not start a guest with the card before that"
             )
-        time.sleep(FOLLOW_S)
+        time.sleep(POLL_S)
 
 
 def _began(request: SwapRequest, before: Entry | None, now: Entry) -> bool:
-    """Whether the journal tells that a request was taken up. A recovery goes on with the
-    swap that it is of, in another process."""
+    """Whether the journal shows that a request began.
+
+    A recovery continues the swap that it names, in another process.
+    """
     if not request.recovers:
         return now.id == request.identity
     return now.id == request.swap and (before is None or now.runner != before.runner)
@@ -176,8 +191,10 @@ def _entry(journal: Journal | None) -> Entry | None:
 
 
 def elevation(configured: str | None) -> str | None:
-    """The program that makes an ordinary user root, ``None`` for root. Raises ``Refused``
-    where there is none."""
+    """Return the program that makes an ordinary user root, or ``None`` if we are root.
+
+    Raises ``Refused`` if there is none.
+    """
     if os.geteuid() == 0:
         return None
     for name in [configured] if configured else ELEVATIONS:
@@ -188,21 +205,23 @@ def elevation(configured: str | None) -> str | None:
 
 
 def launch_elevated(request: SwapRequest, tool: str, journal: Journal | None = None) -> str:
-    """The same through ``tool``, which may ask for a password on this terminal; Ctrl-C is
-    its, meanwhile. Raises as ``launch``."""
-    command = [*ELEVATIONS[tool], *_privileged("launch", request)]
+    """Launch through ``tool``, which may prompt for a password on this terminal.
+
+    Ctrl-C goes to ``tool`` meanwhile. Raises as ``launch`` does.
+    """
+    command = [*ELEVATIONS[tool], *_privileged_command("launch", request)]
     output.note(f"{tool} for: vfiotop {request.text}")
     before = _entry(journal)
-    with _interrupts_are_theirs():
-        # The answer comes by a pipe; what the tool has to say goes to the terminal.
-        asked = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)  # noqa: S603
-        assert asked.stdout is not None
-        with asked.stdout:
-            line = asked.stdout.readline(ANSWER_LIMIT)
-            status = asked.wait()
+    with _interrupts_ignored():
+        # The reply comes through a pipe; the tool itself writes to the terminal.
+        child = subprocess.Popen(command, cwd="/", stdout=subprocess.PIPE)  # noqa: S603
+        assert child.stdout is not None
+        with child.stdout:
+            line = child.stdout.readline(REPLY_LIMIT)
+            status = child.wait()
     if not line and status > 0 and not _taken_up(request, before, journal):
-        raise Refused(f"{tool} did not run it (status {status}): nothing was begun")
-    return _told(line, request, before, journal)
+        raise Refused(f"{tool} did not run it (status {status}): nothing has begun")
+    return _parse_reply(line, request, before, journal)
 
 
 def _taken_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> bool:
@@ -211,8 +230,8 @@ def _taken_up(request: SwapRequest, before: Entry | None, journal: Journal | Non
 
 
 @contextmanager
-def _interrupts_are_theirs() -> Iterator[None]:
-    # A handler, and not SIG_IGN: that would be inherited.
+def _interrupts_ignored() -> Iterator[None]:
+    # A handler and not SIG_IGN, which the child would inherit.
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         yield
@@ -221,13 +240,12 @@ def _interrupts_are_theirs() -> Iterator[None]:
 
 
 class Launcher:
-    """Has swaps of this machine run. ``configured`` is the tool for elevation that the user
-    chose."""
+    """Starts swaps on this machine. ``configured`` is the user's choice of elevation tool."""
 
     def __init__(self, configured: str | None = None) -> None:
         self.unavailable_reason: str | None = None
         self._tool: str | None = None
-        try:  # once: a PATH may lead to a file system that does not answer
+        try:  # once: PATH may lead to a file system that hangs
             self._tool = elevation(configured)
         except Refused as error:
             self.unavailable_reason = str(error)
@@ -248,8 +266,10 @@ class Launcher:
 
 
 def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
-    """The entries of a swap as they come, until it has ended, is stuck, or its runner is
-    gone. Raises ``Unsettled`` where another swap is told of before its end was seen."""
+    """Yield the entries of a swap until it has ended or is stuck, or its runner is gone.
+
+    Raises ``Unsettled`` if another swap is in the journal before this one's end was seen.
+    """
     journal = journal or Journal()
     last: Entry | None = None
     while True:
@@ -258,8 +278,8 @@ def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
             return
         if entry.id != identity:
             raise Unsettled(
-                "another swap has begun before the end of this one was seen: `vfiotop status` "
-                "tells where the card is"
+                "another swap began before the end of this one was seen: `vfiotop status` "
+                "shows where the card is"
             )
         if entry != last:
             yield entry
@@ -268,4 +288,4 @@ def follow(identity: str, journal: Journal | None = None) -> Iterator[Entry]:
             return
         if not is_alive(entry.runner) and journal.read() == entry:
             return
-        time.sleep(FOLLOW_S)
+        time.sleep(POLL_S)

@@ -1,4 +1,4 @@
-"""What the runner does to the machine, and what it sees of it."""
+"""What the runner changes on the machine, and what it reads from it."""
 
 from __future__ import annotations
 
@@ -22,42 +22,44 @@ _WRITER = Path(__file__).with_name("writer.py")
 OVERRIDE_READ_S = 5.0
 
 NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
-"""The nvidia driver's folder of each card that it has."""
+"""Has a folder for each card that the nvidia driver has."""
 
 
 class RunningStep(Protocol):
-    """Something that a process of its own is doing to the machine."""
+    """A step that a child process is executing."""
 
     @property
     def process(self) -> Process: ...
 
     def result(self, seconds: float) -> int | None:
-        """0, an errno, or the negative number of the signal that ended it; ``None`` where
-        it has not ended within ``seconds``."""
+        """Wait up to ``seconds``; returns ``None`` if the step has not ended.
+
+        Otherwise 0, an errno, or the negative number of the signal that ended it.
+        """
         ...
 
 
 class Machine(Protocol):
-    """A host, as far as a swap goes."""
+    """The part of a host that a swap needs."""
 
     def start(self, step: Step, lock: int) -> RunningStep:
-        """Begin a write, or to load a module, in a process that holds the lock too."""
+        """Begin a write or a modprobe in a child that inherits the lock."""
         ...
 
     def driver(self, address: str) -> str | None:
-        """The driver that the link of a function names."""
+        """The driver that a function's driver link names."""
         ...
 
     def override(self, address: str) -> str | None:
-        """The override of a function. Raises ``HostError`` where that does not return."""
+        """The driver_override of a function. Raises ``HostError`` if the read hangs or fails."""
         ...
 
     def power(self, address: str) -> PowerControl | None:
-        """The power/control of a function, ``None`` where it cannot be read."""
+        """The power/control of a function, ``None`` if it cannot be read."""
         ...
 
     def removing(self, address: str) -> bool:
-        """Whether a driver is still letting go of a function whose link is gone."""
+        """Whether a driver is still releasing a function although the link is gone."""
         ...
 
     def exists(self, path: str) -> bool: ...
@@ -65,17 +67,16 @@ class Machine(Protocol):
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable: ...
 
     def module(self) -> NvidiaModule | None:
-        """The nvidia module as it is loaded now."""
+        """The loaded nvidia module."""
         ...
 
-    def unseen(self, address: str, seconds: float) -> str | None:
-        """Why NVML does not see a card within ``seconds``; ``None`` where it does, or where
-        there is no NVML to ask."""
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
+        """Why NVML does not see a card within ``seconds``; ``None`` if it does, or without NVML."""
         ...
 
 
 class RealRunningStep:
-    """A child process. It is not killed: that would not end a write that hangs."""
+    """A child process. It is never killed: that would not end a write that hangs."""
 
     def __init__(self, command: Sequence[str], lock: int) -> None:
         self._child = subprocess.Popen(  # noqa: S603
@@ -102,8 +103,8 @@ class RealMachine:
 
     def __init__(self) -> None:
         self._nodes: dict[str, set[Node]] = {}
-        self.unanswered: list[subprocess.Popen[bytes]] = []
-        """Reads that have not returned; they may never end, and are left alone."""
+        self.hung_reads: list[subprocess.Popen[bytes]] = []
+        """Reads that have not returned; they may never end."""
 
     def start(self, step: Step, lock: int) -> RunningStep:
         if step.kind == "load":
@@ -122,7 +123,7 @@ class RealMachine:
             return None
 
     def override(self, address: str) -> str | None:
-        """Read in a child: the attribute takes the device's lock."""
+        """Read driver_override in a child: the attribute takes the device lock."""
         path = f"{DEVICES}/{address}/driver_override"
         child = subprocess.Popen(  # noqa: S603
             ["/bin/cat", path], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -133,9 +134,9 @@ class RealMachine:
             try:
                 status = child.wait(OVERRIDE_READ_S)
             except subprocess.TimeoutExpired as error:
-                self.unanswered.append(child)
+                self.hung_reads.append(child)
                 raise HostError(
-                    f"the kernel is busy with {address}: somebody else's unbind of it has not "
+                    f"the kernel is busy with {address}: an unbind by another process has not "
                     "returned"
                 ) from error
             text = child.stdout.read(4096).decode("ascii", "replace").strip()
@@ -144,7 +145,7 @@ class RealMachine:
         return None if text in ("", "(null)") else text
 
     def power(self, address: str) -> PowerControl | None:
-        """Takes no lock, unlike the write (kernel: drivers/base/power/sysfs.c)."""
+        """Read power/control; unlike a write, this takes no lock (drivers/base/power/sysfs.c)."""
         try:
             text = Path(power_path(address)).read_text(encoding="ascii").strip()
         except (OSError, ValueError):
@@ -158,8 +159,10 @@ class RealMachine:
         return Path(path).exists()
 
     def holders(self, addresses: Collection[str]) -> Holders | Unavailable:
-        """Also by nodes that a driver on its way out has taken away already: whoever has one
-        open is whom it waits for."""
+        """Scan for holders, also of nodes that a driver has removed while it releases the card.
+
+        A process that still has such a node open is what the driver waits for.
+        """
         try:
             for node in nodes(Path("/"), sorted(addresses)):
                 self._nodes.setdefault(node.address, set()).add(node)
@@ -168,10 +171,10 @@ class RealMachine:
         except HostError as error:
             return Unavailable(str(error))
         except OSError as error:
-            return Unavailable(f"who holds the card cannot be seen: {error.strerror}")
+            return Unavailable(f"cannot tell who holds the card: {error.strerror}")
 
     def module(self) -> NvidiaModule | None:
         return readiness([]).nvidia
 
-    def unseen(self, address: str, seconds: float) -> str | None:
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
         return unseen(address, seconds)

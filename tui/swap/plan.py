@@ -1,7 +1,7 @@
-"""What a swap does, step by step: exact writes, in the order that is the easiest to undo.
+"""Plans the steps of a swap: exact writes, in the order that is the easiest to undo.
 
 Kernel: Documentation/ABI/testing/sysfs-bus-pci (driver_override, unbind, drivers_probe).
-``new_id`` is never used: with two identical cards it takes both.
+``new_id`` is never used: with two identical cards it would take both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tui.model import (
 )
 
 VFIO = "vfio-pci"
-"""The driver that a bind gives a function to; others are VFIO's too (``is_vfio_driver``)."""
+"""The driver that a bind uses; ``is_vfio_driver`` also accepts its variants."""
 
 NVIDIA = "10de"
 
@@ -30,16 +30,16 @@ PROBE = "/sys/bus/pci/drivers_probe"
 
 OVERRIDE_S, PROBE_S, HOST_PROBE_S, NODE_S, LOAD_S, NVML_S = 5.0, 15.0, 60.0, 5.0, 30.0, 20.0
 POWER_S = 10.0
-"""Seconds that a step may take; a driver of the host may start its card in its probe."""
+"""Seconds that a step may take; the probe of a host driver may initialise the card."""
 
 UNBIND_S = {"03": 60.0, "0403": 10.0}
-"""Seconds for an unbind by the class of the function, its longest known prefix first."""
+"""Seconds that an unbind may take, by the prefix of the function's class."""
 
 OTHER_UNBIND_S = 300.0
-"""USB and UCSI functions may take minutes."""
+"""Other classes: USB and UCSI functions may take minutes."""
 
 CLEAR = "\n"
-"""What empties driver_override."""
+"""The value that clears driver_override."""
 
 
 NO_POWER: Mapping[str, PowerControl] = {}
@@ -48,31 +48,35 @@ NO_POWER: Mapping[str, PowerControl] = {}
 def steps(
     gpu: Gpu, direction: Direction, home_power: Mapping[str, PowerControl] = NO_POWER
 ) -> tuple[Step, ...]:
-    """The steps that move ``gpu`` and its companions from where they are now. Functions
-    that are there already have none. ``home_power`` is what an unbind restores."""
+    """Return the steps that move ``gpu`` and its companions from where they are now.
+
+    Functions that are already there need none. An unbind restores ``home_power``.
+    """
     return tuple(_bind(gpu) if direction == "bind" else _unbind(gpu, home_power))
 
 
 def power(address: str, control: PowerControl) -> Step:
-    """The write that lets a function be suspended, or not."""
+    """Return the step that writes power/control: ``auto`` allows runtime suspend."""
     return Step("power", control, POWER_S, address, power_path(address))
 
 
 def power_path(address: str) -> str:
-    """kernel: Documentation/ABI/testing/sysfs-devices-power."""
+    """power/control of a function (kernel: Documentation/ABI/testing/sysfs-devices-power)."""
     return f"{DEVICES}/{address}/power/control"
 
 
 def unbind_path(driver: str) -> str:
-    """Where a function is unbound from one driver, and from no other that it may be on now."""
+    """The unbind file of one driver; a function on another driver by now stays there."""
     return f"{DRIVERS}/{driver}/unbind"
 
 
 def with_host_drivers(
     steps: tuple[Step, ...], drivers: Mapping[str, str | None]
 ) -> tuple[Step, ...]:
-    """The steps of an unbind, with the drivers that a function had on the host where they
-    are known: it has to be on that one again, and on none where it had none."""
+    """Return the steps of an unbind with the expected host ``drivers``, where they are known.
+
+    A function must end up on that driver, or may stay without one if it had none.
+    """
     return tuple(
         replace(step, driver=drivers[step.address], may_be_free=drivers[step.address] is None)
         if step.kind == "probe" and step.address is not None and step.address in drivers
@@ -82,8 +86,10 @@ def with_host_drivers(
 
 
 def _bind(gpu: Gpu) -> Iterator[Step]:
-    """Companions first and the GPU last: what may hang comes when all else has gone well. A
-    function that a variant of vfio-pci has stays there: its guest may rely on that one."""
+    """Move the companions first and the GPU last: the step that may hang comes after all others.
+
+    A function on a variant of vfio-pci stays there, because its guest may rely on that.
+    """
     yield Step("load", VFIO, LOAD_S)
     for function in (*gpu.companions, gpu.function):
         if not is_vfio_driver(function.driver):
@@ -93,11 +99,14 @@ def _bind(gpu: Gpu) -> Iterator[Step]:
 
 
 def _unbind(gpu: Gpu, home_power: Mapping[str, PowerControl]) -> Iterator[Step]:
-    """The host's drivers are loaded as they are at boot, unless they are: a card that was
-    on vfio-pci since then may have none. Then the GPU first: a guest cannot start any more
-    once it is gone. What has no driver may be half way, and is probed as well; a companion
-    may have had none on the host. A stub gives up what it has, too. vfio-pci leaves
-    power/control on "on", so that a card which slept when idle would not any more."""
+    """Move the GPU first: without it, a guest can no longer start.
+
+    Before that, load the host's drivers as at boot: for a card on vfio-pci since boot they may
+    not be loaded. A function without a driver may be left from an interrupted swap, and is probed
+    as well; a companion may have had no driver on the host. A stub driver has to release its
+    function, too. vfio-pci leaves power/control at "on", so a card that used to sleep when idle
+    would stay awake without the last steps.
+    """
     everything = (gpu.function, *gpu.companions)
     away = [f for f in everything if not is_host_driver(f.driver)]
     if away:
@@ -106,7 +115,7 @@ def _unbind(gpu: Gpu, home_power: Mapping[str, PowerControl]) -> Iterator[Step]:
         if function in away:
             free = function is not gpu.function
             yield from _move(function, CLEAR, None, HOST_PROBE_S, may_be_free=free)
-        else:  # an override that was left behind would take it away at the next start
+        else:  # a leftover override would take the function away at the next boot
             path = f"{DEVICES}/{function.address}/driver_override"
             yield Step("override", CLEAR, OVERRIDE_S, function.address, path)
     for function in everything:

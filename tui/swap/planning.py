@@ -1,4 +1,4 @@
-"""Makes the plan of a swap on readings taken for it."""
+"""Takes readings and makes the plan of a swap."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from tui.model import Direction, Gpu, HostView, Plan
 from tui.once import PATIENCE, Scope, look
 from tui.rules import hostdev_checks
 from tui.rules.roles import Choice
-from tui.swap.preflight import planned
+from tui.swap.preflight import make_plan
 
 
 class NoSuchCard(HostError):
-    """The card of a swap is not known: what to name in its place, in a sentence."""
+    """The card is unknown; the sentence says what to name instead."""
 
 
 def plan_once(
@@ -21,8 +21,10 @@ def plan_once(
     address: str | None,
     patience: float = PATIENCE,
 ) -> Plan:
-    """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
-    for it. Raises ``HostError``, and ``NoSuchCard`` of its kind."""
+    """Return the plan of a swap of the GPU at ``address``, or of the guest GPU.
+
+    Raises ``HostError``, and its subclass ``NoSuchCard``.
+    """
 
     def meant_card(view: HostView) -> Gpu:
         gpu = view.gpu(address) if address else view.guest_gpu
@@ -35,7 +37,7 @@ def plan_once(
         return [gpu], hostdev_checks.domains_to_bind_for(gpu, view) if direction == "bind" else ()
 
     seen = look(host, choice, patience, scope)
-    return planned(meant_card(seen.view), direction, seen)
+    return make_plan(meant_card(seen.view), direction, seen)
 
 
 def _no_such_card(view: HostView, address: str | None) -> str:
@@ -43,5 +45,5 @@ def _no_such_card(view: HostView, address: str | None) -> str:
     if not known:
         return view.problem("pci") or "this host has no GPU"
     if address is not None:
-        return f"{address} is no GPU; the GPUs are {known}"
-    return f"which card is the guest's is not known: name one of {known}"
+        return f"{address} is not a GPU; the GPUs are {known}"
+    return f"no card is chosen for the guest: name one of {known}"

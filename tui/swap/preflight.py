@@ -1,7 +1,7 @@
-"""Whether a swap may be: every refusal, as checks on one fresh reading.
+"""Checks whether a swap may run, on one fresh reading.
 
-What could not be measured is ``unknown`` and never ``pass``: going on then is a risk that
-the user has to be told of by name.
+What could not be measured is ``unknown``, never ``pass``: to continue then is a risk that the user
+must be shown by name.
 """
 
 from __future__ import annotations
@@ -33,13 +33,14 @@ from tui.rules.viability import already_there
 from tui.swap.plan import steps
 
 NEEDED = "swap.needed"
-"""The check that a swap which was interrupted at its end fails, and may."""
+"""The one check that a recovery may fail: its swap may have been interrupted at the very end."""
 
-UNDO_NEEDS = frozenset({"swap.movable", "guest.inactive", "privilege"})
+UNDO_CHECKS = frozenset({"swap.movable", "guest.inactive", "privilege"})
+"""The checks that an undo has to pass."""
 
 
-def planned(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
-    """The plan of a swap with its checks and holders."""
+def make_plan(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
+    """Return the plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in gpu.functions)
     todo = steps(gpu, direction, fresh.readiness.home_power)
     plan = Plan(direction, gpu.address, moving, todo)
@@ -49,27 +50,32 @@ def planned(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
 
 
 def for_recovery(plan: Plan, *, finish: bool) -> Plan:
-    """To finish needs all that a swap needs, but that there is something left to do; to undo
-    needs that nobody has come to use the card meanwhile."""
-    kept = (c for c in plan.checks if (c.id != NEEDED if finish else _matters_to_undo(c)))
-    return replace(plan, checks=tuple(kept))
+    """Return the plan with the checks that matter to a recovery.
+
+    To finish, all but ``swap.needed``. To undo, those that say whether somebody uses the card now.
+    """
+    relevant = (c for c in plan.checks if (c.id != NEEDED if finish else _matters_to_undo(c)))
+    return replace(plan, checks=tuple(relevant))
 
 
 def _matters_to_undo(check: Check) -> bool:
-    """Who holds a function is looked at right before it is moved; but that it cannot be seen
-    is for the user to say something to."""
-    return check.id in UNDO_NEEDS or (check.id == holder_checks.ID and check.verdict == "unknown")
+    """Whether an undo needs a check.
+
+    Holders are scanned again right before each function moves. But if they cannot be seen, the
+    user has to accept that.
+    """
+    return check.id in UNDO_CHECKS or (check.id == holder_checks.ID and check.verdict == "unknown")
 
 
 def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
-    """Every check of a swap of ``gpu``, the ones that tell most first."""
-    found = _bind(gpu, fresh) if plan.direction == "bind" else _unbind(gpu, fresh)
+    """Return every check of a swap of ``gpu``, the most telling first."""
+    found = _bind_checks(gpu, fresh) if plan.direction == "bind" else _unbind_checks(gpu, fresh)
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
-    every = (*moves_whole, *found, *_holders(gpu, plan, fresh))
+    every = (*moves_whole, *found, *_holder_checks(gpu, plan, fresh))
     return with_captured_fixes(every, captured=fresh.readiness.captured)
 
 
-def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+def _bind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     view, readiness = fresh.view, fresh.readiness
     yield r465.not_shared(gpu)
     yield r465.two_gpus(gpu, view)
@@ -84,13 +90,13 @@ def _bind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield host_checks.privilege(readiness)
 
 
-def _unbind(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+def _unbind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
     yield no_guest(gpu, fresh.view, fresh.local_guests)
     yield host_checks.privilege(fresh.readiness)
 
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
-    """swap.needed: there is something to do."""
+    """swap.needed: something is left to do."""
     where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
@@ -117,19 +123,20 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
         return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
     users = [d.name for d in guests.domains if d.active and members & set(d.addresses)]
     if users:
-        return Check(check, gpu.address, "fail", f"“{users[0]}” runs and has the card's group",
+        return Check(check, gpu.address, "fail",
+                     f"“{users[0]}” is running and has the card's group",
                      f"shut down {users[0]} first")  # fmt: skip
     lost = [f.address for f in gpu.functions if "iommu_group" in f.unreadable]
     if lost:
         return Check(check, gpu.address, "unknown", f"the IOMMU group of {lost[0]} cannot be read")
     unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
     if unclear:
-        return Check(check, gpu.address, "unknown", f"what “{unclear[0]}” has cannot be read")
+        return Check(check, gpu.address, "unknown", f"cannot tell which devices “{unclear[0]}” has")
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holders(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
-    """Of what leaves its driver: what is at home already may be in use."""
+def _holder_checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
+    """Check holders of the functions that leave a driver; the others may be in use."""
     if plan.unbinds:
         yield holder_checks.check(
             gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner.guest

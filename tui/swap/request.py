@@ -1,13 +1,13 @@
-"""What an ordinary user may ask the privileged half for, and how that is written.
+"""The request of an ordinary user to the privileged half, as words on a command line.
 
-A request is the only thing that crosses from the user to root. It is a handful of words on
-a command line, so that sudo's log and a rule in sudoers(5) can tell one from another:
+A request is the only thing that crosses from the user to root. It is a few words on a command
+line, so that sudo's log shows them and a rule in sudoers(5) can match them:
 
     bind address=0000:02:00.0 id=5f0c… plan=41b7… accept=holders:unknown
     undo swap=5f0c… id=77aa…
 
-Everything in it is checked here, letter by letter, before root does anything with it. What
-it says is then checked again on the machine: a request never carries an outcome.
+Root checks every character here before it uses anything. Then it checks what the request says on
+the machine: a request never carries a result.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ ACCEPTED_LIMIT = 32
 
 _IDENTITY = re.compile(r"[0-9a-f]{32}")
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-_POINT = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}:(?:warn|unknown)")
+_CONSENT_KEY = re.compile(r"[a-z0-9][a-z0-9.-]{0,39}:(?:warn|unknown)")
 
-_WANTED: dict[SwapAction, str] = {
+_TARGET_KEY: dict[SwapAction, str] = {
     "bind": "address", "unbind": "address", "finish": "swap", "undo": "swap"
 }  # fmt: skip
-"""What each action has to name."""
+"""The key that each action requires."""
 
 
 class BadRequest(Refused):
-    """Words that are not a request."""
+    """The words are not a valid request."""
 
 
 def words(request: SwapRequest) -> list[str]:
-    """The request as a command line; ``parse`` reads it."""
+    """Return the request as words for a command line; ``parse`` reads them."""
     return [request.action, *(f"{key}={value}" for key, value in _pairs(request))]
 
 
@@ -58,7 +58,7 @@ def _pairs(request: SwapRequest) -> Iterator[tuple[str, str]]:
 
 
 def parse(words: Sequence[str]) -> SwapRequest:
-    """The request that ``words`` are. Raises ``BadRequest``."""
+    """Parse ``words``. Raises ``BadRequest``."""
     if not 2 <= len(words) <= WORDS_LIMIT or any(len(word) > WORD_LIMIT for word in words):
         raise BadRequest("this is not a request that vfiotop makes")
     action = _action(words[0])
@@ -70,10 +70,10 @@ def parse(words: Sequence[str]) -> SwapRequest:
         if _VALUES[key].fullmatch(value) is None:
             raise BadRequest(f"the request's {key} is malformed")
         found[key] = value
-    missing = {"id", _WANTED[action]} - found.keys()
-    foreign = {"address", "swap"} - {_WANTED[action]}
+    missing = {"id", _TARGET_KEY[action]} - found.keys()
+    foreign = {"address", "swap"} - {_TARGET_KEY[action]}
     if missing or foreign & found.keys():
-        raise BadRequest(f"a request to {action} needs an id and its {_WANTED[action]}")
+        raise BadRequest(f"a request to {action} needs an id and its {_TARGET_KEY[action]}")
     accepted = frozenset(found.get("accept", "").split(",")) - {""}
     if len(accepted) > ACCEPTED_LIMIT:
         raise BadRequest("the request accepts more checks than there are")
@@ -82,7 +82,7 @@ def parse(words: Sequence[str]) -> SwapRequest:
 
 
 def _action(word: str) -> SwapAction:
-    for action in _WANTED:
+    for action in _TARGET_KEY:
         if word == action:
             return action
     raise BadRequest("this is not a request that vfiotop makes")
@@ -93,7 +93,7 @@ _VALUES = {
     "swap": _IDENTITY,
     "id": _IDENTITY,
     "plan": _DIGEST,
-    "accept": re.compile(rf"{_POINT.pattern}(?:,{_POINT.pattern})*"),
+    "accept": re.compile(rf"{_CONSENT_KEY.pattern}(?:,{_CONSENT_KEY.pattern})*"),
     "doubts": re.compile("accepted"),
 }
-"""The keys of a request, and what each value looks like."""
+"""The keys of a request, and the pattern of each value."""

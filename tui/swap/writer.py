@@ -1,9 +1,9 @@
-"""The process that does one write, so that a write which never returns takes nobody with it.
+"""Does one write in a process of its own, so that a write that hangs blocks nobody else.
 
     python -I -S writer.py PATH TEXT
 
-Its exit status is 0, or the errno of what went wrong. It is started with the lock's
-descriptor open: the lock is held as long as the kernel is busy with the write.
+Exits with 0 or the errno. It inherits the descriptor of the lock, which is therefore held for as
+long as the kernel is busy with the write.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 
 
 def main() -> int:
-    """Write the text in one write(2), as the kernel's attributes want it."""
+    """Write the text in one write(2), as sysfs attributes require."""
     path, text = sys.argv[1], sys.argv[2]
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CLOEXEC)

@@ -150,7 +150,7 @@ def test_a_plan_that_is_refused(home: dict[str, str], tmp_path: Path) -> None:
     root = captured(tmp_path, "15-fujitsu-c236-matrox-pilot")  # its only card
     nobody = vfiotop("plan", "bind", "--root", root, env=home)
     assert nobody.returncode == 1
-    assert "which card is the guest's is not known: name one of" in nobody.stderr
+    assert "no card is chosen for the guest: name one of" in nobody.stderr
     result = vfiotop("plan", "bind", "02:00.0", "--root", root, "--json", env=home)
     plan = json.loads(result.stdout)
     assert result.returncode == 1

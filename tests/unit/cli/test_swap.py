@@ -13,7 +13,7 @@ from tests.unit.host.journal.test_file import ENTRY
 from tui.cli import swap as cli_swap
 from tui.host import Host
 from tui.host.demo.host import demo_host
-from tui.host.journal.file import Entry
+from tui.host.journal.entry import Entry
 from tui.model import Plan
 from tui.model.requests import SwapRequest
 from tui.process import output

@@ -1,5 +1,4 @@
-"""What happens to a guest once the user has agreed: what is checked again, and which guest may
-not start even after that check."""
+"""What is checked again after the user confirms, and which guest may not start even then."""
 
 from __future__ import annotations
 
@@ -10,14 +9,14 @@ import pytest
 
 from tests.ui.rig import GUESTS, WIN11, FakeControl, Rig
 from tests.ui.test_swap import at_home
-from tui.guest.execute import carry_out, forbids
+from tui.guest.execute import execute, start_rule
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
 from tui.model import Domain, GuestAction, GuestPlan, Guests
 from tui.model.errors import Refused
 from tui.model.requests import Consent
 from tui.rules.roles import Choice
-from tui.swap.consent import shown
+from tui.swap.consent import consent_to
 
 OFF = replace(WIN11, state="shut off")
 SECOND = replace(WIN11, name="second", uuid="77aa", state="shut off")
@@ -25,7 +24,7 @@ YES = Consent(everything=True)
 
 
 class Bench:
-    """A host on which the card is on vfio-pci, and what libvirt was asked for."""
+    """A host with the card on vfio-pci, and the requests to its libvirt."""
 
     def __init__(self, *domains: Domain) -> None:
         self.rig, self.control = Rig(), FakeControl()
@@ -40,7 +39,7 @@ class Bench:
         return guest_plan_once(self.rig.again(), Choice(), action, uuid=uuid)[0]
 
     def carry_out(self, plan: GuestPlan, consent: Consent = YES) -> None:
-        carry_out(self.rig.again(), Choice(), plan, consent)
+        execute(self.rig.again(), Choice(), plan, consent)
 
 
 def test_a_start_is_a_start_and_the_rest_is_what_it_is_called() -> None:
@@ -77,7 +76,7 @@ def test_a_guest_that_runs_meanwhile_is_not_started_again() -> None:
     plan = bench.planned("start")
     bench.put(WIN11)
     with pytest.raises(Refused, match="running already"):
-        bench.carry_out(plan, shown(plan, doubts=True))
+        bench.carry_out(plan, consent_to(plan, doubts=True))
     assert bench.control.asked == []
 
 
@@ -87,9 +86,9 @@ def test_what_the_user_was_not_shown_is_not_done() -> None:
     with pytest.raises(Refused, match="look at it again"):
         bench.carry_out(plan, Consent(plan="0" * 16))
     with pytest.raises(Refused, match="what is not saved"):
-        bench.carry_out(plan, replace(shown(plan), accepted=frozenset()))
+        bench.carry_out(plan, replace(consent_to(plan), accepted=frozenset()))
     assert bench.control.asked == []
-    bench.carry_out(plan, shown(plan))
+    bench.carry_out(plan, consent_to(plan))
     assert bench.control.asked == [("force-off", WIN11.uuid)]
 
 
@@ -112,12 +111,12 @@ def test_what_libvirt_refuses_is_refused_and_what_it_leaves_is_not(
 def forbidden(*now: Domain, accepted: Collection[str] = (), first: Domain = OFF) -> str | None:
     bench = Bench(first)
     plan, view = guest_plan_once(bench.rig.again(), Choice(), "start", uuid=first.uuid)
-    return forbids(plan, view.gpus, accepted)(replace(GUESTS, domains=now))
+    return start_rule(plan, view.gpus, accepted)(replace(GUESTS, domains=now))
 
 
 def test_nobody_else_has_a_card() -> None:
     assert forbidden(OFF, SECOND) is None
-    # A start that is under way is its own.
+    # A start in progress does not count against itself.
     assert forbidden(replace(OFF, state="paused"), SECOND) is None
 
 
@@ -148,4 +147,4 @@ def test_guests_of_another_libvirt_say_nothing() -> None:
     bench = Bench(OFF)
     plan, view = guest_plan_once(bench.rig.again(), Choice(), "start", uuid=OFF.uuid)
     strange = Guests("qemu:///session", None, (OFF,))
-    assert "r465.one-vm" in (forbids(plan, view.gpus, ())(strange) or "")
+    assert "r465.one-vm" in (start_rule(plan, view.gpus, ())(strange) or "")

@@ -1,4 +1,4 @@
-"""A guest gets another card: what is left alone where something fails, and what is kept."""
+"""A guest gets another card: what stays unchanged on a failure, and what is saved."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.made import domain, snapshot, two_cards
-from tui.guest.hostdevs import Change, give, undo
+from tui.guest.hostdevs import Change, assign, undo
 from tui.host import HostError, Unsettled
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -24,7 +24,7 @@ CARD = "0000:02:00.0"
 
 
 class Libvirt:
-    """Has one definition. ``fails`` is raised instead of an answer, by call."""
+    """Has one definition. ``fails`` has the exception to raise, by call."""
 
     unavailable_reason: str | None = None
 
@@ -53,14 +53,14 @@ def given(libvirt: Libvirt, folder: Path) -> Change:
     view = assess(snapshot(two_cards()), Choice(CARD))
     card = view.gpu(CARD)
     assert card is not None
-    return give(libvirt, VM, card, view.gpus, folder=folder, at=NOON)
+    return assign(libvirt, VM, card, view.gpus, folder=folder, at=NOON)
 
 
 def test_the_definition_before_is_kept_and_can_be_put_back(tmp_path: Path) -> None:
     libvirt = Libvirt()
     change = given(libvirt, tmp_path)
     assert libvirt.xml == change.after != XML
-    assert change.kept.read_text() == XML == change.before
+    assert change.backup.read_text() == XML == change.before
     undo(libvirt, change)
     assert libvirt.xml == XML
 
@@ -75,7 +75,7 @@ def test_a_definition_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
 def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     libvirt = Libvirt()
-    with pytest.raises(HostError, match=r"left alone: it could not be kept in .*Not a"):
+    with pytest.raises(HostError, match=r"left alone: it could not be saved to .*Not a"):
         given(libvirt, tmp_path / "file" / "kept")
     assert libvirt.xml == XML
 
@@ -83,11 +83,15 @@ def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [
-        ("define", Unsettled("the answer was lost"), "the answer was lost. The definition before"),
+        (
+            "define",
+            Unsettled("the answer was lost"),
+            "the answer was lost. The previous definition",
+        ),
         (
             "read_back",
             HostError("libvirt is gone"),
-            "names the card now, but it cannot be read back",
+            "now names the card, but its definition cannot be read back",
         ),
     ],
 )
@@ -107,6 +111,6 @@ def test_a_refusal_of_libvirt_is_one(tmp_path: Path) -> None:
 
 
 def test_two_guests_whose_names_look_alike_in_a_file_are_kept_apart(tmp_path: Path) -> None:
-    first = given(Libvirt(), tmp_path).kept
+    first = given(Libvirt(), tmp_path).backup
     assert first.name.startswith(f"vm-{VM.uuid}-")
     assert replace(VM, uuid="other").uuid not in first.name

@@ -1,4 +1,4 @@
-"""What an action on a guest would do, and every reason for which it may not be."""
+"""Plans of actions on a guest, and every check that refuses one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
-from tui.guest.execute import forbids
-from tui.guest.plan import own_doubts, planned
+from tui.guest.execute import start_rule
+from tui.guest.plan import doubts_to_confirm, make_plan
 from tui.host import Unsettled
 from tui.model import (
     Domain,
@@ -31,7 +31,7 @@ from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.screens.guest_words import hint
-from tui.swap.consent import refuse, shown
+from tui.swap.consent import consent_to, require_consent
 
 CARD, SOUND, OTHER_CARD = "0000:02:00.0", "0000:02:00.1", "0000:03:00.0"
 WIN11 = domain("win11", "02:00.0", "02:00.1")
@@ -40,7 +40,7 @@ PRO = {"device": "2230", "name": "GA102GL [RTX A6000]"}
 
 
 def three_cards(**third: Any) -> Inventory:
-    """The host's, the guest's, and one more on vfio-pci."""
+    """Return the host GPU, the guest GPU, and one more card on vfio-pci."""
     return inventory(
         *card("01:00", 1, boot_vga=True), *card("02:00", 2, "vfio-pci", boot_vga=False),
         *card("03:00", 3, "vfio-pci", boot_vga=False, **third),
@@ -55,14 +55,14 @@ def plan(
     choice: Choice | None = None,
     **facts: Any,
 ) -> GuestPlan:
-    """The plan for ``guest`` on a host where all is well but for ``facts``."""
+    """Return the plan for ``guest``; only ``facts`` differ from a healthy host."""
     view = assess(
         snapshot(pci or two_cards("vfio-pci"), (guest, *others)),
         choice or Choice(CARD, "win11"),
     )
     reading: Guests | Unavailable = facts.pop("guests", guests(guest, *others))
     holders = facts.pop("holders", Holders(()))
-    return planned(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
+    return make_plan(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
 
 
 def verdicts(made: GuestPlan) -> Mapping[str, str]:
@@ -79,7 +79,7 @@ def test_a_start_where_all_is_well() -> None:
     assert set(verdicts(made).values()) == {"pass"}
     assert made.swap is None
     assert made.texts == (
-        "virsh start --paused win11", "look again at all guests, before its first instruction",
+        "virsh start --paused win11", "check all guests again, before its first instruction",
         "virsh resume win11",
     )  # fmt: skip
 
@@ -147,11 +147,11 @@ def test_every_rule(check: str, verdict: str, facts: dict[str, Any]) -> None:
     assert verdicts(made)[check] == verdict
     if verdict == "fail":
         with pytest.raises(Refused):
-            refuse(made, shown(made))
+            require_consent(made, consent_to(made))
     if verdict == "unknown" and not made.refusals:
         with pytest.raises(Doubtful):
-            refuse(made, shown(made))
-        refuse(made, shown(made, doubts=True))
+            require_consent(made, consent_to(made))
+        require_consent(made, consent_to(made, doubts=True))
 
 
 def test_the_one_in_the_way_is_named() -> None:
@@ -202,10 +202,10 @@ def test_a_guest_that_was_left_paused_does_not_evade_the_rule() -> None:
 
 def test_what_the_runner_sees_as_root_is_not_asked_of_the_user() -> None:
     made = plan(pci=two_cards("nvidia"), holders=Holders((), uninspected=3))
-    assert [doubt.id for doubt in own_doubts(made, asks=False)] == ["holders"]
-    assert own_doubts(made, asks=True) == ()
+    assert [doubt.id for doubt in doubts_to_confirm(made, elevated=False)] == ["holders"]
+    assert doubts_to_confirm(made, elevated=True) == ()
     odd = plan(pci=two_cards("nvidia"), others=(domain("odd", problem="no XML"),))
-    assert {doubt.id for doubt in own_doubts(odd, asks=True)} >= {"r465.one-vm"}
+    assert {doubt.id for doubt in doubts_to_confirm(odd, elevated=True)} >= {"r465.one-vm"}
 
 
 def test_what_is_lost_is_said() -> None:
@@ -213,21 +213,21 @@ def test_what_is_lost_is_said() -> None:
 
 
 def test_consent_to_one_plan_is_none_to_another() -> None:
-    consent = shown(plan())
-    refuse(plan(), consent)
+    consent = consent_to(plan())
+    require_consent(plan(), consent)
     with pytest.raises(Refused, match="another plan"):
-        refuse(plan("force-off", replace(WIN11, state="running")), consent)
-    refuse(plan(), Consent())
+        require_consent(plan("force-off", replace(WIN11, state="running")), consent)
+    require_consent(plan(), Consent())
 
 
 # --- right before and right after the start -----------------------------------------
 
 
 def rule(*domains: Domain, pci: Inventory | None = None) -> str | None:
-    """What speaks against the start of win11 when these domains are there."""
+    """Return why win11 may not start when these domains exist."""
     pci = pci or three_cards()
     view = assess(snapshot(pci, (WIN11,)), Choice(CARD, "win11"))
-    return forbids(plan(pci=pci), view.gpus, ())(guests(*domains))
+    return start_rule(plan(pci=pci), view.gpus, ())(guests(*domains))
 
 
 def test_who_was_started_meanwhile_is_seen() -> None:
@@ -244,5 +244,5 @@ def test_who_was_started_meanwhile_is_seen() -> None:
 def test_what_the_screen_leaves_to_be_done_names_its_libvirt() -> None:
     told = hint(Unsettled("left paused", "paused"), plan(), "qemu:///session")
     assert told.split("`")[1::2] == [
-        f"vfiotop --connect qemu:///session {deed} win11" for deed in ("resume", "force-off")
+        f"vfiotop --connect qemu:///session {action} win11" for action in ("resume", "force-off")
     ]

@@ -13,7 +13,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tests.unit.made import card, inventory
-from tui.host.journal.file import JournalError, dump, parse, updated
+from tui.host.journal.entry import JournalError, updated
+from tui.host.journal.format import dump, parse
 from tui.host.journal.source import reading
 from tui.host.proc.process import this_process
 from tui.live import Live, util_key

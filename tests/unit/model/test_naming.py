@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
-from tui.guest.plan import planned
+from tui.guest.plan import make_plan
 from tui.model import (
     Check,
     GuestAction,
@@ -79,7 +79,7 @@ def test_every_command_that_names_a_domain(name: str) -> None:
     view = assess(snapshot(two_cards("vfio-pci"), (guest,), vitals=Vitals(())))
     fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
     commands = [
-        text for action in ACTIONS for text in planned(action, guest, fresh).steps
+        text for action in ACTIONS for text in make_plan(action, guest, fresh).steps
         if text.startswith("virsh")
     ]  # fmt: skip
     gpu = view.guest_gpu
@@ -119,7 +119,7 @@ def test_two_cards_to_be_moved_first() -> None:
     guest = domain("win11", "02:00.0", "03:00.0")
     view = assess(snapshot(pair, (guest,), vitals=Vitals(())))
     fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
-    (check,) = (c for c in planned("start", guest, fresh).checks if c.id == "guest.cards")
+    (check,) = (c for c in make_plan("start", guest, fresh).checks if c.id == "guest.cards")
     assert _commands(check) == ["vfiotop bind 0000:02:00.0"]
 
 

@@ -29,7 +29,7 @@ from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
-from tui.swap.preflight import NEEDED, planned
+from tui.swap.preflight import NEEDED, make_plan
 
 CARD, HOST_CARD = "0000:02:00.0", "0000:01:00.0"
 READY = Readiness(root=True, vfio_pci=True)
@@ -142,7 +142,7 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
     found = seen(*pair(gpu, sound))
     fresh = CheckInput(assess(found), found.guests, Holders(()), READY)
     (mixed,) = (each for each in fresh.view.gpus if each.address == CARD)
-    plan = planned(mixed, direction, fresh)
+    plan = make_plan(mixed, direction, fresh)
     (needed,) = (check for check in plan.checks if check.id == NEEDED)
     if verdict == "warn":
         assert f"`vfiotop {direction} {CARD}`" in (checks(found)["swap.half-bound", CARD].fix or "")

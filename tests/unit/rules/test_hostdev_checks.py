@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.made import BRIDGE, SATA, USB, card, domain, function, guests, inventory, snapshot
-from tui.guest.plan import planned
+from tui.guest.plan import make_plan
 from tui.model import (
     Attachment,
     Check,
@@ -442,11 +442,11 @@ def test_nothing_is_known() -> None:
 def test_a_start_is_refused_for_another_device_than_the_card() -> None:
     disk = Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True)
     there, guest = (at("03:00.0", NVME, "nvme"),), takes("03:00.0")
-    plan = planned("start", guest, seen(there, guest, uses=(DeviceUse(AT, (disk,)),)))
+    plan = make_plan("start", guest, seen(there, guest, uses=(DeviceUse(AT, (disk,)),)))
     (refusal,) = plan.refusals
     assert (refusal.id, refusal.subject) == ("guest.devices", "win11")
-    assert not planned("start", guest, seen(there, guest)).refusals
-    stop = planned("stop", replace(guest, state="running"), seen(there, guest))
+    assert not make_plan("start", guest, seen(there, guest)).refusals
+    stop = make_plan("stop", replace(guest, state="running"), seen(there, guest))
     assert "guest.devices" not in {check.id for check in stop.checks}
 
 
@@ -456,12 +456,12 @@ def test_a_start_waits_for_no_neighbour_that_libvirt_moves(managed: bool) -> Non
     (src/hypervisor/virhostdev.c: virHostdevPreparePCIDevices)."""
     serial = at("03:00.0", "070002", "serial", 2)
     guest = takes("03:00.0", managed=managed)
-    plan = planned("start", guest, seen((serial,), guest))
+    plan = make_plan("start", guest, seen((serial,), guest))
     (found,) = [check for check in plan.checks if check.id == "iommu.viable"]
     assert found.verdict == ("pass" if managed else "fail")
     assert ("0000:03:00.0" in found.why, found.fix is None) == (True, managed)
     disk = at("04:00.0", NVME, "nvme", 2)
-    both = planned("start", guest, seen((serial, disk), guest))
+    both = make_plan("start", guest, seen((serial, disk), guest))
     (found,) = [check for check in both.checks if check.id == "iommu.viable"]
     assert (found.verdict, "0000:04:00.0" in found.why) == ("fail", True)
     assert ("0000:03:00.0" in found.why) is not managed
@@ -485,7 +485,7 @@ def with_host(
 def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
     """iommu.viable from the start, from its bind as the runner plans it, and from the doctor."""
     (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
-    start, bind = planned("start", guest, fresh), preflight.planned(gpu, "bind", fresh)
+    start, bind = make_plan("start", guest, fresh), preflight.make_plan(gpu, "bind", fresh)
     assert start.swap is not None
     told = (start.checks, bind.checks, all_checks(examine(fresh)))
     return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
@@ -507,7 +507,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     blocked = driver in ("nvme", "uio_pci_generic") and not moved
     found = everywhere(guest, fresh)
     assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
-    start = planned("start", guest, fresh)
+    start = make_plan("start", guest, fresh)
     # libvirt and QEMU refuse a device that is not on a VFIO driver and is not moved.
     assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
     if blocked:
@@ -529,7 +529,7 @@ def test_a_neighbour_is_not_taken_from_under_the_host() -> None:
     for found in everywhere(guest, with_host(guest, uses=USED_BY_HOST)):
         assert (found.verdict, "0000:03:00.0" in found.why) == ("fail", True)
         assert "nodedev-detach" not in (found.fix or "")
-    refusals = planned("start", guest, with_host(guest, uses=USED_BY_HOST)).refusals
+    refusals = make_plan("start", guest, with_host(guest, uses=USED_BY_HOST)).refusals
     assert {check.id for check in refusals} == {"guest.devices", "iommu.viable"}
 
 
@@ -537,7 +537,7 @@ def test_a_neighbour_of_which_nothing_is_known_is_left_to_the_start_to_ask_for()
     guest = takes("03:00.0")
     fresh = with_host(guest, uses=())
     assert [each.verdict for each in everywhere(guest, fresh)] == ["pass"] * 3
-    doubts = planned("start", guest, fresh).doubts
+    doubts = make_plan("start", guest, fresh).doubts
     assert "guest.devices" in {check.id for check in doubts}
 
 
@@ -565,13 +565,13 @@ def test_which_guest_counts() -> None:
     )  # fmt: skip
     for allowed, verdict in (("win11", "pass"), ("linux", "fail"), (None, "pass")):
         fresh = with_host(able, not_able, choice=Choice(CARD, allowed))
-        bind = preflight.planned(gpu, "bind", fresh)
+        bind = preflight.make_plan(gpu, "bind", fresh)
         made = next(check for check in bind.checks if check.id == "iommu.viable")
         assert made.verdict == (verdict if allowed else "pass")
     # A start is checked for the guest that starts.
     fresh = with_host(able, not_able)
     for domain_, verdict in ((able, "pass"), (not_able, "fail")):
-        start = planned("start", domain_, fresh)
+        start = make_plan("start", domain_, fresh)
         made = next(check for check in start.checks if check.id == "iommu.viable")
         assert made.verdict == verdict
 
@@ -601,7 +601,7 @@ def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
 
 def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
     nas = domain("nas", "03:00.0")
-    plan = planned("start", nas, seen((at("03:00.0", SATA, "ahci"),), nas, choice=Choice()))
+    plan = make_plan("start", nas, seen((at("03:00.0", SATA, "ahci"),), nas, choice=Choice()))
     assert [check.id for check in plan.refusals] == ["guest.devices"]
     assert guests(nas).domains == (nas,)
 

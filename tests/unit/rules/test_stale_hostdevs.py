@@ -10,7 +10,7 @@ import pytest
 
 from tests.ui.rig import FakeControl
 from tests.unit.made import NOON, card, domain, function, inventory, snapshot
-from tui.guest.hostdevs import astray, doubtful, give, leaving
+from tui.guest.hostdevs import assign, doubtful, replaced, stale
 from tui.host.libvirt.domain_xml import definition
 from tui.model import Domain, HostDev, HostView, PciFunction
 from tui.rules.roles import Choice
@@ -129,8 +129,8 @@ def given(xml: str, *functions: PciFunction, tmp_path: Path) -> str:
     view = seen(*functions, guests=(guest,))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    gone = astray(guest, gpu, view)
-    give(control, guest, gpu, view.gpus, folder=tmp_path, at=NOON, gone=tuple(gone))
+    gone = stale(guest, gpu, view)
+    assign(control, guest, gpu, view.gpus, folder=tmp_path, at=NOON, stale=tuple(gone))
     return control.xml
 
 
@@ -165,23 +165,23 @@ def test_what_is_no_hostdev_is_never_edited(tmp_path: Path) -> None:
     gpu = view.gpu(CARD)
     assert gpu is not None
     assert stale_devices(disk, view)
-    assert astray(disk, gpu, view) == {}
+    assert stale(disk, gpu, view) == {}
     other = replace(disk, hostdevs=(HostDev("0000:08:00.0", managed=True, by="command line"),))
-    assert leaving(other, gpu, view.gpus) == ()
+    assert replaced(other, gpu, view.gpus) == ()
 
 
 def test_why_each_leaves_and_what_is_only_told() -> None:
     view = seen(there(*NVME), guests=(BOTH,))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    assert astray(BOTH, gpu, view) == {
+    assert stale(BOTH, gpu, view) == {
         OLD: "is now Thing (nvme), and 0000:0b:00.1 of its slot is gone",
         OLD_SOUND: "is not there any more",
     }
     assert doubtful(BOTH, gpu, view) == {}
     alone = domain("win10", "0b:00.0", managed=True)
     view = seen(there(*NVME), guests=(alone,))
-    assert astray(alone, gpu, view) == {}
+    assert stale(alone, gpu, view) == {}
     assert "may be the old address of its card" in doubtful(alone, gpu, view)[OLD]
 
 

@@ -204,7 +204,7 @@ def test_a_card_that_a_process_has_is_not_moved(libvirt: Guests | Unavailable) -
     gpu = seen.gpu(SECOND)
     assert gpu is not None
     fresh = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
-    found = {check.id: check for check in preflight.planned(gpu, "unbind", fresh).checks}
+    found = {check.id: check for check in preflight.make_plan(gpu, "unbind", fresh).checks}
     assert found["guest.inactive"].verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711)" in found["guest.inactive"].why
     # As in the doctor: its guest may have it, and so it may not move.

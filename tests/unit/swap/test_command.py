@@ -1,5 +1,4 @@
-"""The part of a swap that runs as root: what it refuses, in what order it does what it was asked
-for, and what it tells whoever asked."""
+"""The part of a swap that runs as root: refusals, order of work, and replies to the caller."""
 
 from __future__ import annotations
 
@@ -16,38 +15,39 @@ import pytest
 
 from tests.ui.rig import Rig as Sources
 from tests.ui.test_swap import at_home
-from tests.unit.swap.test_runner import Deed, Full, Machine
+from tests.unit.swap.test_runner import FakeRunningStep, Full, Machine
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import Process
 from tui.model import Guests, Holder, Holders, HostDev, Inventory, PciFunction, Readiness, Step
 from tui.model.errors import Doubtful, Refused, Unfinished
 from tui.model.requests import Consent, SwapRequest
 from tui.swap import command
 from tui.swap.command import CallerGone
-from tui.swap.runner import StepFailed
+from tui.swap.verify import StepFailed
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 HOME: dict[str, str | None] = {CARD: "nvidia", SOUND: "snd_hda_intel"}
 LENT: dict[str, str | None] = dict.fromkeys(HOME, "vfio-pci")
 NOBODY = Process(1 << 22, 1)
-"""A process that has ended: no pid is as high."""
+"""A process that has exited: no pid is that high."""
 UNSEEN = Holders((), uninspected=3)
 
 
 class Closing(Machine):
-    """Takes no step before the readers of this process have left the card."""
+    """Takes no step before this process has released the card."""
 
     nvml_closed: Callable[[], bool] = staticmethod(lambda: True)
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> FakeRunningStep:
         assert self.nvml_closed(), "a step was taken while our own readers were there"
         return super().start(step, lock)
 
 
 @dataclass
 class Bench:
-    """A host, its kernel and its journal, and what whoever asked has heard."""
+    """A host, its kernel and its journal, and what the caller was told."""
 
     folder: Path
     sources: Sources = field(default_factory=Sources)
@@ -64,7 +64,7 @@ class Bench:
         at_home(self.sources)
 
     def moved(self) -> None:
-        """The readings follow the kernel."""
+        """Make the readings follow the kernel."""
         drivers = self.machine.drivers
         self.sources.pci.reading = replace(
             self.inventory,
@@ -99,19 +99,19 @@ class Bench:
         self.heard.append(entry.id)
 
     @property
-    def deeds(self) -> list[str]:
+    def steps(self) -> list[str]:
         return [kind for kind, *_ in self.machine.done]
 
     def interrupted(self, at: int = 3) -> Entry:
-        """A bind whose runner was killed before the step ``at``."""
+        """Return a bind whose runner was killed before the step ``at``."""
         waits = iter(range(at))
 
         class Killed(BaseException):
-            """No step is undone after it."""
+            """Kills the runner: no step is undone after it."""
 
         start = self.machine.start
 
-        def until_then(step: Step, lock: int) -> Deed:
+        def until_then(step: Step, lock: int) -> FakeRunningStep:
             if next(waits, None) is None:
                 raise Killed
             return start(step, lock)
@@ -132,7 +132,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    monkeypatch.setattr("tui.swap.runner.BETWEEN_SCANS_S", 0.0)
+    monkeypatch.setattr("tui.swap.verify.BETWEEN_SCANS_S", 0.0)
     bench = Bench(tmp_path)
     yield bench
     bench.sources.free()
@@ -144,7 +144,7 @@ def refused(
     before = (dict(bench.machine.drivers), bench.journal.read())
     with pytest.raises(kind, match=words):
         bench.run(request)
-    assert (bench.deeds, bench.heard) == ([], [])
+    assert (bench.steps, bench.heard) == ([], [])
     assert (bench.machine.drivers, bench.journal.read()) == before
 
 
@@ -167,8 +167,11 @@ def test_a_bind_and_the_way_back(bench: Bench) -> None:
 def test_a_neighbour_that_libvirt_moves_is_not_in_the_way_of_a_start(
     bench: Bench, managed: bool
 ) -> None:
-    """The runner sees who names the neighbour, as the plan of the start did. It leaves it alone:
-    libvirt takes it at the start, and nobody does where it is not managed."""
+    """A guest that names the neighbour does not stop a start.
+
+    The runner sees it, as the plan of the start did. libvirt moves a managed neighbour at the
+    start; an unmanaged one is left alone.
+    """
     beside = PciFunction(
         "0000:03:00.0", "1912", "0014", "070002", "Serial controller", driver="serial",
         iommu_group=14,
@@ -193,14 +196,19 @@ def test_a_neighbour_that_libvirt_moves_is_not_in_the_way_of_a_start(
 def test_a_card_that_comes_home_to_another_driver_is_not_home(
     bench: Bench, interrupted: bool
 ) -> None:
-    """The journal of the bind knows the driver, even when the way back was interrupted."""
+    """The journal of the bind has the driver, even if the way back was interrupted."""
     there = bench.run(SwapRequest("bind", CARD))
     bench.machine.natural[CARD] = "nouveau"
     request = SwapRequest("unbind", CARD)
     if interrupted:
         on_vfio = tuple(replace(o, driver="vfio-pci", override="vfio-pci") for o in there.origins)
         half = replace(
-            there, id="1" * 32, direction="unbind", state="running", runner=NOBODY, origins=on_vfio
+            there,
+            id="1" * 32,
+            direction="unbind",
+            state="running",
+            runner=NOBODY,
+            origins=is_vfio_driver,
         )
         with bench.journal.locked():
             bench.journal.write(half)
@@ -221,7 +229,7 @@ def test_a_card_that_is_not_there(bench: Bench) -> None:
 
 def test_another_plan_than_the_one_that_was_shown(bench: Bench) -> None:
     request = SwapRequest("bind", CARD, consent=Consent(plan="0" * 16))
-    refused(bench, request, "look at it again")
+    refused(bench, request, "review it again")
 
 
 def test_a_request_is_carried_out_once(bench: Bench) -> None:
@@ -230,7 +238,7 @@ def test_a_request_is_carried_out_once(bench: Bench) -> None:
     bench.machine.done.clear()
     bench.heard.clear()
     bench.machine.drivers.update(HOME)
-    refused(bench, request, "carried out before")
+    refused(bench, request, "executed before")
 
 
 def test_before_a_swap_that_was_interrupted_nothing_else_is_begun(bench: Bench) -> None:
@@ -241,7 +249,7 @@ def test_before_a_swap_that_was_interrupted_nothing_else_is_begun(bench: Bench) 
 def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
     bench.deaf = True
     entry = bench.run(SwapRequest("bind", CARD))
-    assert (entry.state, entry.message, bench.deeds) == (
+    assert (entry.state, entry.message, bench.steps) == (
         "undone", "whoever asked had given up", [],
     )  # fmt: skip
     assert bench.machine.drivers == HOME
@@ -256,7 +264,7 @@ def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], w
     for request in (SwapRequest("bind", CARD), SwapRequest("undo", swap="0" * 32)):
         with pytest.raises(Refused, match=words):
             command.run(host, request, bench.begun, bench.journal, bench.machine)
-    assert bench.deeds == []
+    assert bench.steps == []
 
 
 def test_only_root_moves_a_card(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +275,7 @@ def test_only_root_moves_a_card(bench: Bench, monkeypatch: pytest.MonkeyPatch) -
 
 # --- doubts -----------------------------------------------------------------------
 
-RISK = frozenset({command.UNSEEN})
+RISK = frozenset({command.UNSEEN_HOLDERS})
 
 
 def test_a_doubt_is_asked_about_and_nothing_is_begun(bench: Bench) -> None:
@@ -285,7 +293,7 @@ def test_a_doubt_that_was_accepted_counts_in_the_scans_too(bench: Bench, consent
 
 
 def test_a_doubt_that_comes_later_was_not_accepted(bench: Bench) -> None:
-    """All holders could be seen when the plan was made, and what was accepted is then none."""
+    """Accepting a plan without doubts does not accept a later doubt."""
     bench.machine.held = [UNSEEN] * 20
     entry = bench.run(SwapRequest("bind", CARD, consent=Consent(accepted=RISK)))
     assert (entry.state, bench.machine.drivers) == ("undone", HOME)
@@ -308,9 +316,9 @@ def test_what_was_interrupted_is_undone(bench: Bench) -> None:
     assert bench.machine.drivers == HOME
 
 
-@pytest.mark.parametrize("deed", ["finish", "undo"])
-def test_only_the_swap_that_was_meant_is_recovered(bench: Bench, deed: str) -> None:
-    request = SwapRequest(deed, swap="0" * 32)  # type: ignore[arg-type]
+@pytest.mark.parametrize("action", ["finish", "undo"])
+def test_only_the_swap_that_was_meant_is_recovered(bench: Bench, action: str) -> None:
+    request = SwapRequest(action, swap="0" * 32)  # type: ignore[arg-type]
     refused(bench, request, "nothing to recover")
     bench.interrupted()
     refused(bench, request, "nothing to recover")
@@ -382,7 +390,7 @@ def test_an_undo_that_is_followed_tells_first(bench: Bench) -> None:
 def served(
     carry_out: Callable[[Callable[[Entry], None]], Entry], *, listens: bool = True
 ) -> tuple[int, str]:
-    """The status of a runner, and what whoever asked has read, if anybody did."""
+    """Return the exit status of a runner, and what the caller has read, if anybody read."""
     before = [signal.getsignal(n) for n in (signal.SIGHUP, signal.SIGINT)]
     reads, writes = os.pipe()
     if not listens:
@@ -406,7 +414,7 @@ def test_the_begin_is_told_in_one_line_while_the_swap_goes_on(bench: Bench) -> N
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
         entry = bench.run(SwapRequest("bind", CARD))
-        assert sys.stdout.closed  # whoever reads has the line, and its end
+        assert sys.stdout.closed  # the reader gets the line and end of file
         assert signal.getsignal(signal.SIGHUP) == signal.getsignal(signal.SIGINT) == signal.SIG_IGN
         return entry
 

@@ -1,4 +1,4 @@
-"""A plan is carried out only as it was shown."""
+"""A plan is executed only as it was shown."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tui.model import Check, Plan, Step, Verdict
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
-from tui.swap.consent import digest, refuse, shown
+from tui.swap.consent import consent_to, digest, require_consent
 
 CARD = "0000:02:00.0"
 
@@ -20,9 +20,9 @@ def plan(**verdicts: Verdict) -> Plan:
 
 
 def left(made: Plan, consent: Consent) -> tuple[str, ...]:
-    """The checks that are still a question."""
+    """Return the checks that still need an answer."""
     try:
-        refuse(made, consent)
+        require_consent(made, consent)
     except Doubtful as error:
         ids = tuple(check.partition(":")[0] for check in error.checks)
         assert all(f"about {each} ({each})" in str(error) for each in ids)
@@ -31,14 +31,14 @@ def left(made: Plan, consent: Consent) -> tuple[str, ...]:
 
 
 def test_what_passes_is_no_question() -> None:
-    refuse(plan(a="pass"), Consent())
-    refuse(plan(a="pass"), shown(plan(a="pass")))
+    require_consent(plan(a="pass"), Consent())
+    require_consent(plan(a="pass"), consent_to(plan(a="pass")))
 
 
 def test_what_fails_is_refused_whatever_was_accepted() -> None:
     for consent in (Consent(everything=True), Consent(accepted=frozenset({"a:fail"}))):
         with pytest.raises(Refused, match="about a") as caught:
-            refuse(plan(a="fail"), consent)
+            require_consent(plan(a="fail"), consent)
         assert not isinstance(caught.value, Doubtful)
 
 
@@ -50,20 +50,20 @@ def test_who_was_shown_nothing_is_asked_for_doubts_only() -> None:
 
 
 def test_a_warning_that_was_not_shown_is_asked_for() -> None:
-    assert left(plan(a="warn", b="warn"), shown(plan(a="warn", b="pass"))) == ("b",)
-    assert left(plan(a="warn", b="unknown"), shown(plan(a="warn", b="unknown"))) == ("b",)
-    assert left(plan(b="unknown"), shown(plan(b="unknown"), doubts=True)) == ()
-    assert left(plan(b="unknown"), shown(plan(b="unknown")).and_also(["b:unknown"])) == ()
+    assert left(plan(a="warn", b="warn"), consent_to(plan(a="warn", b="pass"))) == ("b",)
+    assert left(plan(a="warn", b="unknown"), consent_to(plan(a="warn", b="unknown"))) == ("b",)
+    assert left(plan(b="unknown"), consent_to(plan(b="unknown"), doubts=True)) == ()
+    assert left(plan(b="unknown"), consent_to(plan(b="unknown")).and_also(["b:unknown"])) == ()
 
 
 def test_a_warning_that_was_accepted_is_no_leave_not_to_know() -> None:
-    assert left(plan(a="unknown"), shown(plan(a="warn"))) == ("a",)
-    assert left(plan(a="warn"), shown(plan(a="unknown"), doubts=True)) == ("a",)
+    assert left(plan(a="unknown"), consent_to(plan(a="warn"))) == ("a",)
+    assert left(plan(a="warn"), consent_to(plan(a="unknown"), doubts=True)) == ("a",)
 
 
 def test_everything_is_everything_but_what_is_forbidden() -> None:
     made = plan(a="warn", b="unknown")
-    refuse(made, replace(shown(made), accepted=frozenset(), everything=True))
+    require_consent(made, replace(consent_to(made), accepted=frozenset(), everything=True))
 
 
 def test_another_plan_is_refused() -> None:
@@ -71,18 +71,18 @@ def test_another_plan_is_refused() -> None:
     for change in ({"moves": ()}, {"steps": ()}, {"address": "0000:03:00.0"}):
         other = replace(made, **change)
         assert digest(other) != digest(made)
-        with pytest.raises(Refused, match="another plan now"):
-            refuse(other, shown(made))
+        with pytest.raises(Refused, match="so has the plan"):
+            require_consent(other, consent_to(made))
 
 
 def test_what_is_told_is_whether_it_is_known_and_what_helps() -> None:
-    with pytest.raises(Doubtful, match=r"^not without a warning: about a"):
-        refuse(plan(a="warn"), replace(shown(plan(a="pass"))))
+    with pytest.raises(Doubtful, match=r"^needs confirmation: about a"):
+        require_consent(plan(a="warn"), replace(consent_to(plan(a="pass"))))
     for made in (plan(a="unknown"), plan(a="warn", b="unknown")):
-        with pytest.raises(Doubtful, match=r"^not known whether it is safe: about "):
-            refuse(made, Consent(digest(made)))
+        with pytest.raises(Doubtful, match=r"^cannot tell whether it is safe: about "):
+            require_consent(made, Consent(digest(made)))
     helped = replace(plan(), checks=(Check("a", CARD, "fail", "it is so", "do this"),))
     with pytest.raises(Refused, match=r"^it is so: do this \(a\)$"):
-        refuse(helped, Consent())
+        require_consent(helped, Consent())
     with pytest.raises(Refused, match=r"^about a \(a\)$"):
-        refuse(plan(a="fail"), Consent())
+        require_consent(plan(a="fail"), Consent())

@@ -1,5 +1,4 @@
-"""Who asks for a swap: elevation, what a runner answers, and what an answer that was lost
-comes to."""
+"""The caller of a swap: elevation, replies of a runner, and lost replies."""
 
 from __future__ import annotations
 
@@ -17,7 +16,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, Unsettled
-from tui.host.journal.file import Journal, dump
+from tui.host.journal.file import Journal
+from tui.host.journal.format import dump
 from tui.host.proc.process import Process
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
@@ -26,14 +26,14 @@ from tui.swap.launch import (
     Launcher,
     elevation,
     launch_elevated,
-    refusal,
+    refusal_reply,
 )
 from tui.swap.request import parse
 
 
 @pytest.fixture
 def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that is all of PATH, of an ordinary user."""
+    """Return a folder that is the whole PATH of an ordinary user."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     return tmp_path
@@ -101,7 +101,7 @@ def test_who_asks_for_the_password_is_told_and_ctrl_c_is_the_tools(
     "error", [Refused("held"), Doubtful("who knows", ["holders"]), HostError("no libvirt")]
 )
 def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> None:
-    tool(tools, "doas", f"echo '{json.dumps(refusal(error))}'; exit 1")
+    tool(tools, "doas", f"echo '{json.dumps(refusal_reply(error))}'; exit 1")
     with pytest.raises(Refused, match=str(error)) as caught:
         launch_elevated(REQUEST, "doas")
     assert isinstance(caught.value, Doubtful) == isinstance(error, Doubtful)
@@ -112,8 +112,8 @@ def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> N
 def test_a_refusal_that_names_very_many_is_told_in_part(
     tools: Path, journal: Journal, each: str
 ) -> None:
-    """A refusal that is cut on the way is an answer that was lost."""
-    told = refusal(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
+    """A truncated refusal would count as a lost reply."""
+    told = refusal_reply(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
     (tools / "answer").write_text(json.dumps(told) + "\n")
     tool(tools, "doas", f"/bin/cat {tools}/answer; exit 1")
     with pytest.raises(Doubtful, match=r"^in use by .*…$"):
@@ -122,19 +122,19 @@ def test_a_refusal_that_names_very_many_is_told_in_part(
 
 def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Journal) -> None:
     tool(tools, "doas", "exit 1")
-    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing was begun"):
+    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing has begun"):
         launch_elevated(REQUEST, "doas", journal)
 
 
 LOST = ["kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"'"]
-"""A tool that is killed, and answers that say nothing."""
+"""A tool that is killed, and replies that are malformed."""
 
 
 @pytest.mark.parametrize("script", LOST)
 def test_a_lost_answer_is_not_a_refusal(
     tools: Path, journal: Journal, script: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     tool(tools, "doas", script)
     with pytest.raises(Unsettled, match="the journal tells of no such swap yet"):
         launch_elevated(REQUEST, "doas", journal)
@@ -152,7 +152,7 @@ def test_a_lost_answer_is_looked_up_in_the_journal(
 def test_a_recovery_that_was_taken_up_has_another_runner(
     tools: Path, journal: Journal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     journal.write(ENTRY)
     request = SwapRequest("undo", swap=ENTRY.id)
     tool(tools, "doas", "exit 0")
@@ -164,7 +164,7 @@ def test_a_recovery_that_was_taken_up_has_another_runner(
 
 
 def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: Journal) -> None:
-    """Whoever followed it was stopped meanwhile, as by Ctrl-Z."""
+    """The follower was stopped meanwhile, as by Ctrl-Z."""
     journal.write(ENTRY)
     entries = launch.follow(ENTRY.id, journal)
     assert next(entries) == ENTRY
@@ -177,7 +177,7 @@ def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: J
 
 
 class Runner:
-    """A shell script in the runner's place, and the processes that it was."""
+    """A shell script in place of the runner, and its processes."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.started: list[subprocess.Popen[bytes]] = []
@@ -189,7 +189,7 @@ class Runner:
             return self.started[-1]
 
         monkeypatch.setattr(launch, "_own_scope", tuple)
-        monkeypatch.setattr(launch, "_privileged", lambda way, request: self._command())
+        monkeypatch.setattr(launch, "_privileged_command", lambda way, request: self._command())
         monkeypatch.setattr(subprocess, "Popen", popen)
 
     def _command(self) -> list[str]:
@@ -213,7 +213,7 @@ def runner(monkeypatch: pytest.MonkeyPatch) -> Iterator[Runner]:
 def test_what_the_runner_says_is_the_answer(runner: Runner, journal: Journal) -> None:
     runner('echo \'{"id": "7"}\'; exec sleep 0')
     assert launch.launch(REQUEST, journal) == "7"
-    runner(f"echo '{json.dumps(refusal(Refused('held')))}'; exit 1")
+    runner(f"echo '{json.dumps(refusal_reply(Refused('held')))}'; exit 1")
     with pytest.raises(Refused, match="held"):
         launch.launch(REQUEST, journal)
 
@@ -236,7 +236,7 @@ def test_a_runner_that_says_nothing_may_have_begun(
     runner: Runner, journal: Journal, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(launch, "START_S", 0.0)
-    monkeypatch.setattr(launch, "SETTLE_S", 0.0)
+    monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     os.mkfifo(tmp_path / "fifo")
     runner(f"read word <{tmp_path}/fifo")
     with pytest.raises(Unsettled, match="no such swap yet"):

@@ -1,4 +1,4 @@
-"""What the runner does to the kernel, with real processes on files in the place of sysfs."""
+"""What the runner does to the kernel: real processes, and files in place of sysfs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tui.swap.machine import RealMachine, RunningStep
 PATIENCE = 60.0
 CARD = "0000:02:00.0"
 PAST = Process(1 << 22, 1)
-"""A process that has ended: no pid is as high."""
+"""A process that has exited: no pid is that high."""
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def lock() -> Iterator[int]:
     os.close(writes)
 
 
-def ended(deed: RunningStep) -> int:
-    result = deed.result(PATIENCE)
+def ended(running: RunningStep) -> int:
+    result = running.result(PATIENCE)
     assert result is not None
     return result
 
@@ -42,7 +42,7 @@ def write(path: Path, text: str = "vfio-pci") -> Step:
     return Step("override", text, 5.0, CARD, str(path))
 
 
-# --- deeds ------------------------------------------------------------------------
+# --- steps ------------------------------------------------------------------------
 
 
 def test_a_write_is_one_and_goes_where_it_should(tmp_path: Path, lock: int) -> None:
@@ -62,19 +62,19 @@ def test_a_write_that_does_not_return_is_left_to_itself_and_holds_the_lock(
 ) -> None:
     fifo = tmp_path / "unbind"
     os.mkfifo(fifo)
-    deed = RealMachine().start(write(fifo), lock)
-    assert deed.result(0.05) is None
-    assert deed.process == process_of(deed.process.pid)
-    theirs, ours = Path(f"/proc/{deed.process.pid}/fd/{lock}"), Path(f"/proc/self/fd/{lock}")
+    running = RealMachine().start(write(fifo), lock)
+    assert running.result(0.05) is None
+    assert running.process == process_of(running.process.pid)
+    theirs, ours = Path(f"/proc/{running.process.pid}/fd/{lock}"), Path(f"/proc/self/fd/{lock}")
     assert theirs.readlink() == ours.readlink()
-    assert os.getsid(deed.process.pid) == deed.process.pid
+    assert os.getsid(running.process.pid) == running.process.pid
     assert fifo.read_text() == "vfio-pci"
-    assert ended(deed) == 0
+    assert ended(running) == 0
 
 
 @pytest.fixture
 def modprobe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """In the place of modprobe one that tells how it was called, and fails for ``broken``."""
+    """Install a modprobe that records its arguments, and fails for ``broken``."""
     told, tool = tmp_path / "told", tmp_path / "modprobe"
     tool.write_text(
         f"#!{sys.executable} -IS\nimport json, os, sys\n"
@@ -113,7 +113,7 @@ def test_a_module_that_cannot_be_loaded(modprobe: Path, lock: int) -> None:
 
 @pytest.fixture
 def function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a function on the nvidia driver."""
+    """Return the folder of a function on the nvidia driver."""
     monkeypatch.setattr(machine, "DEVICES", str(tmp_path))
     folder = tmp_path / CARD
     folder.mkdir()
@@ -131,7 +131,7 @@ def test_the_driver_is_what_the_link_names(function: Path) -> None:
 def test_a_driver_that_is_still_letting_go(
     function: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The nvidia driver keeps its folder below /proc until it has let go of the card."""
+    """The nvidia driver keeps its folder below /proc until it has released the card."""
     monkeypatch.setattr(machine, "NVIDIA_CARDS", tmp_path / "gpus")
     (tmp_path / "gpus" / CARD).mkdir(parents=True)
     assert not RealMachine().removing(CARD)
@@ -144,7 +144,7 @@ def test_a_driver_that_is_still_letting_go(
 def test_who_has_a_node_that_the_driver_has_taken_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Whoever has it open is whom a removal waits for."""
+    """A removal waits for the process that still has it open."""
     node = Node(("c", 195, 1), "/dev/nvidia1", CARD)
     found, asked = [node], []
 
@@ -213,7 +213,7 @@ def test_an_override_whose_reading_does_not_return(
     with pytest.raises(HostError, match="has not returned"):
         real.override(CARD)
     fifo.write_text("")
-    (reader,) = real.unanswered
+    (reader,) = real.hung_reads
     assert reader.wait(PATIENCE) is not None
 
 

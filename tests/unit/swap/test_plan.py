@@ -1,4 +1,4 @@
-"""What a swap would do, and every reason for which it may not be."""
+"""Plans of swaps, and every check that refuses one."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps
-from tui.swap.preflight import NEEDED, for_recovery, planned
+from tui.swap.preflight import NEEDED, for_recovery, make_plan
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 DRIVER = NvidiaModule("580.105.08", modeset=True)
@@ -58,7 +58,7 @@ def plan(
     domains: tuple[Domain, ...] = (),
     **facts: Any,
 ) -> Plan:
-    """A plan for the card at 02:00 on a host where all is well but for ``facts``."""
+    """Return a plan for the card at 02:00; only ``facts`` differ from a healthy host."""
     pci = pci or two_cards("nvidia" if direction == "bind" else "vfio-pci")
     vitals = facts.pop("vitals", Vitals(()))
     view = assess(snapshot(pci, domains, vitals=vitals), Choice(CARD))
@@ -66,7 +66,7 @@ def plan(
     fresh = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    return planned(gpu, direction, fresh)
+    return make_plan(gpu, direction, fresh)
 
 
 def the_card(pci: Inventory) -> Gpu:
@@ -126,7 +126,7 @@ def test_only_nvidias_cards_are_asked_of_nvml() -> None:
 
 
 def test_a_modalias_is_the_kernels() -> None:
-    """As an RTX 4090 of ASUS has it in its file ``modalias``."""
+    """From the ``modalias`` file of an ASUS RTX 4090."""
     gpu = function("01:00.0", subsystem="1043:889b")
     assert gpu.modalias == "pci:v000010DEd00002684sv00001043sd0000889Bbc03sc00i00"
     assert function("01:00.0").modalias.endswith("sv00000000sd00000000bc03sc00i00")
@@ -169,7 +169,7 @@ def test_an_unbind_restores_what_the_bind_recorded() -> None:
 
 @pytest.mark.parametrize("driver", ["nvgrace-gpu-vfio-pci", "mlx5_vfio_pci", "vfio-pci"])
 def test_one_definition_of_a_driver_of_vfio(driver: str) -> None:
-    """What the plan moves is what the checks say there is to move."""
+    """The plan moves what the checks say is left to move."""
     gpu, sound = card("02:00", 2, driver, boot_vga=False)
     pci = inventory(*card("01:00", 1, boot_vga=True), gpu, replace(sound, driver="vfio-pci"))
     home = plan("unbind", pci)
@@ -272,7 +272,7 @@ def test_every_reason_not_to_bind(check: str, verdict: str, facts: dict[str, Any
 
 
 def unread(attribute: str, address: str = CARD, driver: str | None = "nvidia") -> Inventory:
-    """The host with an attribute of a function that cannot be read, and what it is then."""
+    """Return a host with an unreadable attribute of a function, and its value."""
     kept: dict[str, dict[str, Any]] = {"vendor": {"vendor": "ffff"}, "driver": {"driver": None}}
     left = kept.get(attribute, {})
     whole = two_cards(driver)
@@ -317,7 +317,7 @@ def test_every_reason_not_to_unbind(check: str, verdict: str, facts: dict[str, A
 
 
 def two_displays(*, boot_vga: bool | None) -> Inventory:
-    """One card with two display functions, as old Radeons and Intel's graphics have."""
+    """Return one card with two display functions, like old Radeons and Intel graphics."""
     facts: dict[str, Any] = {"vendor": "1002", "driver": "radeon", "iommu_group": 2}
     return inventory(
         function("02:00.0", boot_vga=boot_vga, **facts),
@@ -374,7 +374,7 @@ def test_a_card_that_another_guest_has_is_not_advised_for_the_host(state: Any) -
 
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 def test_a_guest_that_has_a_neighbour_of_the_card_is_in_the_way(direction: Direction) -> None:
-    """The group is had as a whole; what has no group is nobody's neighbour."""
+    """A group belongs to one guest; a function without a group is nobody's neighbour."""
     driver = "nvidia" if direction == "bind" else "vfio-pci"
     cards = two_cards(driver).functions
     usb = function("03:00.0", USB, driver="vfio-pci", iommu_group=cards[-1].iommu_group)

@@ -1,4 +1,4 @@
-"""A request is read back as it was written, and nothing else is a request."""
+"""A request is parsed back as it was written, and nothing else is a request."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_it_is_read_back(request_: SwapRequest) -> None:
 
 @given(REQUESTS)
 def test_it_needs_no_quotes(request_: SwapRequest) -> None:
-    """sudo logs it, a rule in sudoers names it, and no shell makes another thing of it."""
+    """sudo logs it, a sudoers rule can match it, and a shell does not change it."""
     assert shlex.join(words(request_)) == " ".join(words(request_))
 
 

@@ -1,5 +1,4 @@
-"""The runner's order of deeds, and what it does when one of them goes wrong, on a machine
-that a test holds in its hands."""
+"""The order of the runner's steps, and what it does when one fails, on a simulated machine."""
 
 from __future__ import annotations
 
@@ -14,7 +13,8 @@ import pytest
 
 from tests.unit.made import card, inventory, snapshot, two_cards
 from tui.host import HostError
-from tui.host.journal.file import Entry, Journal, JournalError, Origin
+from tui.host.journal.entry import Entry, JournalError, Origin
+from tui.host.journal.file import Journal
 from tui.host.proc.process import Process
 from tui.model import (
     Direction,
@@ -31,7 +31,8 @@ from tui.model import (
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap.plan import steps, with_host_drivers
-from tui.swap.runner import SETTLE_S, Runner
+from tui.swap.runner import Runner
+from tui.swap.verify import SETTLE_S
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -39,8 +40,8 @@ BUSY = Holders((Holder(CARD, 812, "game", "/dev/nvidia1"),))
 
 
 @dataclass
-class Deed:
-    """Ends after it was looked at ``looks`` times, and takes effect only then."""
+class FakeRunningStep:
+    """Ends after it was polled ``looks`` times, and only then takes effect."""
 
     process: Process
     outcome: int
@@ -57,9 +58,11 @@ class Deed:
 
 @dataclass
 class Machine:
-    """Does what the kernel does with the three files of sysfs, unless told otherwise:
-    ``faults`` has the errno, or the negative signal, of (kind, address); ``slow`` how many
-    times a deed is looked at before it ends; ``ignored`` are deeds without effect."""
+    """Does what the kernel does with the three files of sysfs, unless told otherwise.
+
+    ``faults`` has the errno, or the negative signal, of (kind, address); ``slow`` how often a step
+    is polled before it ends; ``ignored`` are steps without effect.
+    """
 
     drivers: dict[str, str | None]
     natural: dict[str, str]
@@ -77,13 +80,13 @@ class Machine:
     nvidia: NvidiaModule | None = None
     powers: dict[str, PowerControl] = field(default_factory=dict)
 
-    def start(self, step: Step, lock: int) -> Deed:
+    def start(self, step: Step, lock: int) -> FakeRunningStep:
         key = step.kind, step.address
         self.done.append((step.kind, step.address, step.value))
         outcome = self.faults.get(key, 0)
         works = outcome <= 0 and key not in self.ignored
         effect = (lambda: self._take_effect(step)) if works else lambda: None
-        return Deed(Process(4711, 1), outcome, self.slow.get(key, 0), effect)
+        return FakeRunningStep(Process(4711, 1), outcome, self.slow.get(key, 0), effect)
 
     def _take_effect(self, step: Step) -> None:
         address = step.address
@@ -128,12 +131,12 @@ class Machine:
     def module(self) -> NvidiaModule | None:
         return self.nvidia
 
-    def unseen(self, address: str, seconds: float) -> str | None:
+    def nvml_failure(self, address: str, seconds: float) -> str | None:
         return self.blind
 
 
 class Once(set[tuple[str, str | None]]):
-    """Has its deed the first time only that somebody asks."""
+    """Contains its step only the first time."""
 
     def __contains__(self, key: object) -> bool:
         if super().__contains__(key):
@@ -143,7 +146,7 @@ class Once(set[tuple[str, str | None]]):
 
 
 class Rig:
-    """A runner on a machine, with a journal in a folder and a clock of its own."""
+    """A runner on a machine, with a journal and a clock of its own."""
 
     def __init__(self, folder: Path, direction: Direction, vfio: str = "vfio-pci") -> None:
         natural = {CARD: "nvidia", SOUND: "snd_hda_intel"}
@@ -160,7 +163,7 @@ class Rig:
             self.plan = replace(self.plan, steps=with_host_drivers(self.unknown, HOST))
 
     def planned(self, direction: Direction) -> Plan:
-        """The plan from where the functions are now."""
+        """Return the plan from where the functions are now."""
         functions = (
             replace(f, driver=self.machine.drivers.get(f.address, f.driver))
             for f in two_cards().functions
@@ -247,7 +250,7 @@ def test_a_companion_of_which_nothing_is_known_may_have_none(unbind: Rig) -> Non
 
 
 def test_drivers_that_the_host_has_no_module_for_are_no_fault(unbind: Rig) -> None:
-    """Whether what is loaded suffices the probes tell."""
+    """The probes show whether the loaded drivers suffice."""
     unbind.machine.faults[("drivers", None)] = errno.ENOENT
     assert unbind.run().state == "done"
     assert ("drivers", None) in [(kind, address) for kind, address, _ in unbind.machine.done]
@@ -270,7 +273,7 @@ def test_a_card_that_nvml_does_not_see_is_parked(unbind: Rig) -> None:
 # --- a step goes wrong --------------------------------------------------------------
 
 
-def every_deed(direction: Direction) -> Iterator[tuple[str, str | None]]:
+def every_step(direction: Direction) -> Iterator[tuple[str, str | None]]:
     for address in (SOUND, CARD):
         for kind in ("override", "unbind", "probe"):
             yield kind, address
@@ -278,12 +281,12 @@ def every_deed(direction: Direction) -> Iterator[tuple[str, str | None]]:
         yield "load", None
 
 
-@pytest.mark.parametrize("deed", list(every_deed("bind")))
+@pytest.mark.parametrize("faulty", list(every_step("bind")))
 @pytest.mark.parametrize("fault", [errno.EBUSY, errno.ENODEV, errno.EACCES])
 def test_a_bind_of_which_any_step_fails_is_undone(
-    bind: Rig, deed: tuple[str, str | None], fault: int
+    bind: Rig, faulty: tuple[str, str | None], fault: int
 ) -> None:
-    bind.machine.faults[deed] = fault
+    bind.machine.faults[faulty] = fault
     entry = bind.run()
     assert entry.state in ("undone", "failed")
     if entry.state == "undone":
@@ -294,13 +297,13 @@ def test_a_bind_of_which_any_step_fails_is_undone(
         assert "could not be undone" in entry.message
 
 
-@pytest.mark.parametrize("deed", [("probe", SOUND), ("probe", CARD)])
+@pytest.mark.parametrize("faulty", [("probe", SOUND), ("probe", CARD)])
 def test_a_probe_that_silently_binds_nothing_is_seen(
-    either: Rig, deed: tuple[str, str | None]
+    either: Rig, faulty: tuple[str, str | None]
 ) -> None:
     probe = either.machine
 
-    probe.ignored = Once({deed})
+    probe.ignored = Once({faulty})
     entry = either.run()
     assert entry.state == "undone"
     assert entry.message is not None
@@ -356,7 +359,7 @@ def test_our_own_readers_are_waited_for(bind: Rig, reader: Holder) -> None:
 def test_one_that_does_not_leave_is_a_holder(
     bind: Rig, reader: Holder, version: str | None
 ) -> None:
-    """Also of nodes of all cards, whatever the driver: it was told to leave."""
+    """It was asked to leave, so nodes that all cards share count, too, with any driver."""
     bind.machine.nvidia = NvidiaModule(version) if version else None
     bind.machine.held = [Holders((reader,))] * 1000
     entry = bind.run()
@@ -376,7 +379,7 @@ def test_a_reader_that_comes_right_before_the_unbind(bind: Rig, reader: Holder) 
 
 
 def test_an_undo_unbinds_nothing_that_somebody_uses(unbind: Rig) -> None:
-    """The card is with the host again, and in use, when its sound fails."""
+    """The card is back on the host and in use when its audio function fails."""
     unbind.machine.ignored = Once({("probe", SOUND)})
     unbind.machine.held = [Holders(())] * 4 + [BUSY] * 9
     entry = unbind.run()
@@ -495,20 +498,20 @@ def test_from_595_on_whoever_leaves_does_not_help(bind: Rig) -> None:
 
 def test_a_card_that_is_still_leaving_is_not_touched(bind: Rig) -> None:
     bind.machine.leaving = {CARD}
-    with bind.journal.locked() as lock, pytest.raises(HostError, match="has not let go"):
+    with bind.journal.locked() as lock, pytest.raises(HostError, match="has not released it"):
         bind.runner(lock).prepare(bind.plan)
     assert bind.machine.done == []
 
 
 @pytest.mark.parametrize("left", [{CARD: "vfio-pci"}, {SOUND: "vfio-pci"}, None])
-@pytest.mark.parametrize("deed", [("probe", CARD), ("unbind", CARD), ("probe", SOUND)])
+@pytest.mark.parametrize("faulty", [("probe", CARD), ("unbind", CARD), ("probe", SOUND)])
 def test_an_override_that_was_left_behind_keeps_nobody_from_home(
-    bind: Rig, left: dict[str, str | None] | None, deed: tuple[str, str]
+    bind: Rig, left: dict[str, str | None] | None, faulty: tuple[str, str]
 ) -> None:
-    """It says vfio-pci while the function is on its own driver; an undo gives back both."""
+    """It names vfio-pci while the function is on its own driver; an undo restores both."""
     left = left or {CARD: "vfio-pci", SOUND: "vfio-pci"}
     bind.machine.overrides = dict(left)
-    bind.machine.ignored = Once({deed})
+    bind.machine.ignored = Once({faulty})
     entry = bind.run()
     assert (entry.state, bind.machine.drivers) == ("undone", bind.before), entry.message
     kept = {address: value for address, value in bind.machine.overrides.items() if value}
@@ -532,7 +535,7 @@ def test_an_undo_leaves_a_card_alone_that_is_leaving(bind: Rig) -> None:
 
 
 class Full(Journal):
-    """Has no room left after ``room`` entries."""
+    """Has no space left after ``room`` entries."""
 
     def __init__(self, journal: Journal, room: int) -> None:
         super().__init__(journal.folder, owner=os.geteuid())
@@ -550,7 +553,7 @@ class Full(Journal):
 def test_a_journal_without_room_leaves_a_host_that_is_whole(
     bind: Rig, room: int, slow: int
 ) -> None:
-    bind.machine.slow = dict.fromkeys(every_deed("bind"), slow)
+    bind.machine.slow = dict.fromkeys(every_step("bind"), slow)
     full = Full(bind.journal, room)
     with full.locked() as lock:
         runner = Runner(bind.machine, full, lock, now=lambda: NOON, pause=bind.pause,
@@ -558,7 +561,7 @@ def test_a_journal_without_room_leaves_a_host_that_is_whole(
         try:
             entry = runner.run(runner.prepare(bind.plan), bind.plan)
         except JournalError:
-            assert bind.machine.done == []  # not even prepared
+            assert bind.machine.done == []  # it was not even prepared
             return
     assert entry.state in ("done", "undone")
     assert bind.machine.drivers == (VFIO if entry.state == "done" else bind.before)
@@ -568,7 +571,7 @@ def test_a_journal_without_room_leaves_a_host_that_is_whole(
 
 
 class Killed(BaseException):
-    """What SIGKILL is to the runner: nothing of it runs after that."""
+    """Stands for SIGKILL: nothing of the runner runs after it."""
 
 
 @pytest.mark.parametrize("way", ["finish", "undo"])
@@ -576,7 +579,7 @@ class Killed(BaseException):
 def test_a_runner_that_dies_between_any_two_entries_is_recovered(
     either: Rig, writes: int, way: str
 ) -> None:
-    """The kernel finishes what a write began; the entry that could not be written is lost."""
+    """The kernel finishes a write that began; the entry that could not be written is lost."""
     write, left = either.journal.write, [writes]
 
     def dying(entry: Entry) -> None:
@@ -612,7 +615,7 @@ def test_a_runner_that_dies_between_any_two_entries_is_recovered(
 
 
 def seen_now(rig: Rig) -> Plan:
-    """The plan for what is left to do."""
+    """Return the plan for what is left to do."""
     gpu, sound = card("02:00", 2, boot_vga=False)
     functions = []
     for function in (gpu, sound):
@@ -671,7 +674,7 @@ def test_a_card_that_was_found_without_a_driver_has_no_home_there(bind: Rig) -> 
 
 
 def test_what_is_at_home_may_be_in_use_while_the_rest_follows(unbind: Rig) -> None:
-    """The desktop took the card as soon as it was back; its sound is still on vfio-pci."""
+    """The desktop took the card as soon as it was back; its audio is still on vfio-pci."""
     unbind.machine.drivers[CARD] = "nvidia"
     unbind.plan = unbind.planned("unbind")
     assert unbind.run().state == "done"
@@ -700,13 +703,13 @@ def test_a_card_leaves_a_variant_driver_of_vfio(tmp_path: Path, variant: str) ->
 def test_a_card_that_a_variant_takes_again_is_not_with_the_host(
     tmp_path: Path, variant: str
 ) -> None:
-    """As where the kernel's command line gives it the card's ids."""
+    """As if the kernel command line gave the variant the card's ids."""
     rig = Rig(tmp_path, "unbind", variant)
     rig.plan = replace(rig.plan, steps=rig.unknown)
     rig.machine.natural[CARD] = variant
     entry = rig.run()
     assert entry.state == "undone"
-    assert "no driver of the host took" in (entry.message or "")
+    assert "no host driver took" in (entry.message or "")
     assert rig.machine.drivers == rig.before
 
 
@@ -721,7 +724,7 @@ def test_an_unbind_from_a_variant_that_fails_gives_it_back(tmp_path: Path, varia
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_a_bind_leaves_what_a_variant_has(tmp_path: Path, variant: str) -> None:
-    """VFIO has it already, and a guest may rely on what that driver does for it."""
+    """It is on VFIO already, and a guest may rely on the variant."""
     rig = Rig(tmp_path, "bind")
     rig.machine.drivers[CARD] = variant
     rig.plan = rig.planned("bind")
@@ -732,7 +735,7 @@ def test_a_bind_leaves_what_a_variant_has(tmp_path: Path, variant: str) -> None:
 
 
 def test_a_stub_is_left_for_the_host_and_is_no_home(tmp_path: Path) -> None:
-    """Whose functions it has nobody can use: an unbind gives them to the host."""
+    """Nobody can use a function on a stub driver: an unbind returns it to the host."""
     rig = Rig(tmp_path, "unbind", "pci-stub")
     assert rig.run().state == "done"
     assert rig.machine.drivers == HOST
@@ -758,7 +761,7 @@ POWERS: list[Powers] = [
 
 
 def bound(rig: Rig, powers: Powers) -> Entry:
-    """The card was bound, and the journal tells of that."""
+    """Bind the card, and record that in the journal."""
     rig.machine.powers = dict(powers)
     entry = rig.run()
     assert entry.state == "done"
@@ -768,7 +771,7 @@ def bound(rig: Rig, powers: Powers) -> Entry:
 
 @pytest.mark.parametrize("powers", POWERS)
 def test_a_card_that_slept_when_idle_does_so_again(bind: Rig, powers: Powers) -> None:
-    """Across two swaps: what the first one recorded the second one finds in the journal."""
+    """Across two swaps: the second one finds in the journal what the first one recorded."""
     bound(bind, powers)
     entry = bind.run(home=_home(bind))
     assert (entry.state, entry.message) == ("done", None)
@@ -799,10 +802,10 @@ def test_what_is_right_already_is_not_written(bind: Rig) -> None:
     assert [a for kind, a, _ in bind.machine.done if kind == "power"] == [SOUND]
 
 
-@pytest.mark.parametrize("deed", list(every_deed("bind")))
-def test_an_undo_restores_it_too(bind: Rig, deed: tuple[str, str | None]) -> None:
+@pytest.mark.parametrize("faulty", list(every_step("bind")))
+def test_an_undo_restores_it_too(bind: Rig, faulty: tuple[str, str | None]) -> None:
     bind.machine.powers = dict(POWERS[0])
-    bind.machine.faults[deed] = errno.EBUSY
+    bind.machine.faults[faulty] = errno.EBUSY
     if bind.run().state == "undone":
         assert bind.machine.powers == POWERS[0]
 
@@ -814,12 +817,12 @@ def test_a_card_that_is_home_is_not_taken_back_for_it(bind: Rig, fault: int) -> 
     bind.machine.ignored.add(("power", CARD))
     entry = bind.run(home=_home(bind))
     assert (entry.state, bind.machine.drivers) == ("done", HOST)
-    assert "0000:02:00.0 may not be suspended as before" in (entry.message or "")
+    assert "runtime power management of 0000:02:00.0 was not restored" in (entry.message or "")
     assert bind.machine.powers == {CARD: "on", SOUND: "auto"}
 
 
 def test_a_runner_that_died_before_it_is_finished(bind: Rig) -> None:
-    """The functions are at home by then: nothing of them is left to move."""
+    """The functions are back on the host by then: none is left to move."""
     bound(bind, POWERS[0])
     write = bind.journal.write
 
@@ -855,7 +858,7 @@ def test_where_no_journal_tells_it_is_left_as_it_is(unbind: Rig) -> None:
 
 @pytest.mark.parametrize("odd", ["a/b", "x" * 200, "f\u00fcr", "two\nlines", "..", "\ufffd"])
 def test_an_override_that_is_no_name_is_told_before_anything_is_done(bind: Rig, odd: str) -> None:
-    """Anybody who is root may have written it there, and an undo could not replay it."""
+    """Any root process may have written it, and an undo could not replay it."""
     bind.machine.overrides[SOUND] = odd
     with bind.journal.locked() as lock, pytest.raises(HostError) as told:
         bind.runner(lock).prepare(bind.plan)

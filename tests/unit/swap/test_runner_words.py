@@ -1,4 +1,4 @@
-"""What a swap says of itself while it goes on and when it ends badly, and when it waits."""
+"""What a swap reports while it runs and when it fails, and when it waits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.unit.swap.test_runner import CARD, NOON, SOUND, Full, Once, Rig
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.model import Holder, Holders, NvidiaModule, Step
-from tui.swap.runner import BETWEEN_SCANS_S, Runner
+from tui.swap.runner import Runner
+from tui.swap.verify import BETWEEN_SCANS_S
 
 OPEN = "swap.json cannot be written"
 
@@ -27,7 +29,7 @@ def unbind(tmp_path: Path) -> Rig:
 
 
 class Kept(Journal):
-    """Keeps every entry, and has no room for some of them."""
+    """Records every entry, and has no space for some of them."""
 
     def __init__(self, journal: Journal, full: set[int]) -> None:
         super().__init__(journal.folder, owner=journal._owner)
@@ -58,7 +60,7 @@ def run(rig: Rig, journal: Journal) -> Entry:
 
 
 @pytest.mark.parametrize(
-    ("deed", "outcome", "words"),
+    ("faulty", "outcome", "words"),
     [
         (("override", CARD), errno.EACCES, "Permission denied"),
         (("override", SOUND), -signal.SIGKILL, "the writer was ended by signal 9"),
@@ -72,9 +74,9 @@ def run(rig: Rig, journal: Journal) -> Entry:
     ],
 )
 def test_the_error_of_a_write_is_told(
-    bind: Rig, deed: tuple[str, str | None], outcome: int, words: str
+    bind: Rig, faulty: tuple[str, str | None], outcome: int, words: str
 ) -> None:
-    bind.machine.faults[deed] = outcome
+    bind.machine.faults[faulty] = outcome
     entry = bind.run()
     assert entry.state in ("undone", "failed")
     assert words in (entry.message or "")
@@ -97,7 +99,7 @@ def test_a_function_whose_driver_still_lets_go_is_not_touched(bind: Rig, address
 
     bind.machine.holders = begins  # type: ignore[method-assign]
     entry = bind.run()
-    assert f"the driver of {address} has not let go of it yet" in (entry.message or "")
+    assert f"the driver of {address} has not released it yet" in (entry.message or "")
     assert ("override", address) not in {(kind, a) for kind, a, _ in bind.machine.done}
 
 
@@ -117,7 +119,7 @@ def test_an_unbind_whose_driver_never_lets_go_ends_after_its_time(bind: Rig) -> 
 
 
 def test_from_595_on_what_may_be_anybodys_is_in_the_way(bind: Rig) -> None:
-    """A node that all cards share tells not which one is used, and a hang would never end."""
+    """A shared node does not say which card is used, and a hang would never end."""
     shared = Holders((Holder(CARD, 9, "Xorg", "/dev/nvidiactl", shared=True),))
     bind.machine.held = [shared] * 20
     bind.machine.nvidia = NvidiaModule("595.45", modeset=False)
@@ -171,8 +173,7 @@ def test_a_stuck_write_that_ends_goes_on_as_what_it_was(bind: Rig) -> None:
 
 
 def test_a_swap_that_cannot_be_followed_is_undone(bind: Rig) -> None:
-    """Each entry but the first, in turn, finds no room: what was begun is undone, and why is
-    told, unless all was done before."""
+    """Every entry but the first fails in turn: the swap is undone, unless all was done."""
     complete = Kept(bind.journal, set())
     run(bind, complete)
     for missing in range(1, len(complete.entries) - 1):
@@ -184,7 +185,7 @@ def test_a_swap_that_cannot_be_followed_is_undone(bind: Rig) -> None:
 
 
 def test_the_end_of_an_undo_makes_room_for_itself(bind: Rig) -> None:
-    """The old entry is in the way of the last one; an entry in between is not worth it."""
+    """The old entry makes room for the last one; entries in between are not worth it."""
     bind.machine.faults = {("unbind", CARD): errno.EBUSY}
     bind.machine.ignored = {("unbind", CARD)}
     complete = Kept(bind.journal, set())

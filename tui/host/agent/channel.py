@@ -1,8 +1,8 @@
-"""The QEMU guest agent, spoken to in its own words: JSON there, JSON back.
+"""Speaks the QEMU guest agent's protocol: JSON requests and replies.
 
-Protocol: https://qemu-project.gitlab.io/qemu/interop/qemu-ga-ref.html. The guest may be
-anybody's, and so may be what answers in the agent's place: a reply is bounded and every part
-of it is looked at before it is believed.
+Protocol: https://qemu-project.gitlab.io/qemu/interop/qemu-ga-ref.html. The guest is not trusted,
+nor is whatever replies in the agent's place: the size of a reply is limited, and every part of it
+is checked before it is used.
 """
 
 from __future__ import annotations
@@ -17,37 +17,38 @@ from typing import Literal, cast
 from tui.host import HostError
 
 Send = Callable[[str], str]
-"""Sends a command to an agent and returns its reply, within a time of its own. Raises
-``AgentError``."""
+"""Sends a command to an agent and returns the reply; has a timeout. Raises ``AgentError``."""
 
 REPLY_LIMIT = 64 * 1024
-"""Characters of a reply that are read; libvirt itself takes up to 10 MiB from an agent."""
+"""Characters of a reply; libvirt itself accepts up to 10 MiB from an agent."""
 
 System = Literal["linux", "windows"]
 
 
 class AgentError(HostError):
-    """An agent that gave no answer, or none that makes sense. ``lasting``: it will not before
-    something changes in the guest. ``refused``: it answered, and said no."""
+    """The agent did not reply, or its reply is malformed.
 
-    def __init__(self, sentence: str, *, lasting: bool = False, refused: bool = False) -> None:
+    ``permanent``: it will fail until something changes in the guest. ``refused``: the agent
+    replied with an error.
+    """
+
+    def __init__(self, sentence: str, *, permanent: bool = False, refused: bool = False) -> None:
         super().__init__(sentence)
-        self.lasting = lasting
+        self.permanent = permanent
         self.refused = refused
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a program in the guest ended: its exit status, and what it wrote to stdout and to
-    stderr."""
+    """The exit status of a program in the guest (``None`` if it was killed), and its output."""
 
     status: int | None
     output: str
     errors: str = ""
 
     @property
-    def said(self) -> str:
-        """All that it wrote."""
+    def text(self) -> str:
+        """Everything that it wrote to stdout and stderr."""
         return f"{self.output}\n{self.errors}"
 
 
@@ -58,10 +59,10 @@ class Agent:
         self._send = send
 
     def may_run_programs(self) -> bool:
-        """guest-info: whether guest-exec and guest-exec-status are there and enabled."""
+        """Whether guest-exec and guest-exec-status exist and are enabled (guest-info)."""
         found = self._ask("guest-info").get("supported_commands")
         if not isinstance(found, list):
-            raise _nonsense()
+            raise _malformed()
         enabled = {
             name for each in found
             if isinstance(each, dict) and each.get("enabled") is True
@@ -70,8 +71,10 @@ class Agent:
         return {"guest-exec", "guest-exec-status"} <= enabled
 
     def system(self) -> System:
-        """guest-get-osinfo: the id ``mswindows``, or that of a distribution. An agent that
-        is too old to tell is taken for one on Linux."""
+        """Return the guest's system (guest-get-osinfo: ``mswindows``, or a distribution's id).
+
+        An agent that is too old for this command is assumed to run on Linux.
+        """
         try:
             found = self._ask("guest-get-osinfo").get("id")
         except AgentError as error:
@@ -81,26 +84,28 @@ class Agent:
         return "windows" if found == "mswindows" else "linux"
 
     def start(self, program: str, arguments: Sequence[str]) -> int:
-        """guest-exec: the pid, in the guest, of the program that was started."""
+        """Start a program (guest-exec); returns its pid in the guest."""
         pid = self._ask(
             "guest-exec", {"path": program, "arg": list(arguments), "capture-output": True}
         ).get("pid")
         if type(pid) is not int or not 0 <= pid < 1 << 63:
-            raise _nonsense()
+            raise _malformed()
         return pid
 
     def outcome(self, pid: int) -> Outcome | None:
-        """guest-exec-status: ``None`` while the program runs. Told once; the agent forgets
-        the program with it."""
-        told = self._ask("guest-exec-status", {"pid": pid})
-        if type(exited := told.get("exited")) is not bool:
-            raise _nonsense()
+        """Return how a program ended (guest-exec-status), or ``None`` while it runs.
+
+        The agent reports this only once, and then forgets the program.
+        """
+        status = self._ask("guest-exec-status", {"pid": pid})
+        if type(exited := status.get("exited")) is not bool:
+            raise _malformed()
         if not exited:
             return None
-        status = told.get("exitcode")
-        known = type(status) is int and 0 <= status < 1 << 32
-        output, errors = _output(told.get("out-data")), _output(told.get("err-data"))
-        return Outcome(cast(int, status) if known else None, output, errors)
+        code = status.get("exitcode")
+        known = type(code) is int and 0 <= code < 1 << 32
+        output, errors = _output(status.get("out-data")), _output(status.get("err-data"))
+        return Outcome(cast(int, code) if known else None, output, errors)
 
     def _ask(
         self, command: str, arguments: Mapping[str, object] | None = None
@@ -110,28 +115,28 @@ class Agent:
             request["arguments"] = arguments
         reply = self._send(json.dumps(request))
         if len(reply) > REPLY_LIMIT:
-            raise AgentError("the guest's agent says far more than was asked", lasting=True)
+            raise AgentError("the guest's agent sent far more than was requested", permanent=True)
         try:
-            told = json.loads(reply)
+            decoded = json.loads(reply)
         except (ValueError, RecursionError) as error:
-            raise _nonsense() from error
-        found = told.get("return") if isinstance(told, dict) else None
+            raise _malformed() from error
+        found = decoded.get("return") if isinstance(decoded, dict) else None
         if not isinstance(found, dict):
-            raise _nonsense()
+            raise _malformed()
         return cast(dict[str, object], found)
 
 
 def _output(data: object) -> str:
-    """``out-data`` and ``err-data``, which are base64; absent where nothing was written."""
+    """Decode ``out-data`` or ``err-data``: base64, missing if nothing was written."""
     if data is None:
         return ""
     if not isinstance(data, str):
-        raise _nonsense()
+        raise _malformed()
     try:
         return base64.b64decode(data, validate=True).decode("utf-8", "replace")
     except (binascii.Error, ValueError) as error:
-        raise _nonsense() from error
+        raise _malformed() from error
 
 
-def _nonsense() -> AgentError:
-    return AgentError("the guest's agent gave an answer that makes no sense", lasting=True)
+def _malformed() -> AgentError:
+    return AgentError("the guest's agent sent a malformed reply", permanent=True)

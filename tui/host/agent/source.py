@@ -1,8 +1,8 @@
-"""What running guests say of their cards: once a card is in a guest, only the guest can
-read it. Its QEMU guest agent is asked to run nvidia-smi, through libvirt.
+"""Reads the cards of running guests.
 
-The source has a connection of its own, so that an agent that does not answer is in the way of
-no other reading, and it wakes its own thread when the next guest is due.
+Once a card is in a guest, only the guest can read it: its QEMU guest agent runs nvidia-smi for us,
+through libvirt. The source has a connection of its own, so that an agent that does not respond
+blocks no other reading. It wakes its own thread when the next guest is due.
 """
 
 from __future__ import annotations
@@ -31,19 +31,22 @@ from tui.host.libvirt.errors import (
 )
 from tui.model import CLOCK, AgentReading, Demand, GuestReport
 
-ANSWER_S = 2
-"""Whole seconds that an agent gets for one answer; others who ask it wait as long."""
+REPLY_TIMEOUT_S = 2
+"""Whole seconds that an agent gets to reply; other clients of it wait as long."""
 
-SHORTEST_WAKE = 0.2
+MIN_WAKE_S = 0.2
+"""Seconds between two wakes, at least."""
 
-AGAIN_S = 10.0
-"""Seconds until libvirt is tried again after it failed."""
+RETRY_S = 10.0
+"""Seconds until the next attempt after libvirt failed."""
 
 
 class AgentSource:
-    """The guests that ``attend`` names, each as often as is right for it. ``even_quiet``:
-    they are asked in quiet mode too. ``every`` is in seconds, ``clock`` gives monotonic ones.
-    ``attend`` and ``close`` may be called from any thread."""
+    """Reads the guests that ``set_demand`` names, each at its own interval.
+
+    ``even_quiet``: also in quiet mode. ``every`` is in seconds, ``clock`` gives monotonic seconds.
+    ``set_demand`` and ``close`` may be called from any thread.
+    """
 
     def __init__(
         self,
@@ -62,93 +65,93 @@ class AgentSource:
         self._clock = clock
         self._now = now
         self._wake: Wake = lambda: None
-        self._attention = Demand()
-        self._seen: tuple[str, ...] = ()
+        self._demand = Demand()
+        self._last_guests: tuple[str, ...] = ()
         self._connection: Connection | None = None
-        self._talks: dict[str, tuple[int, GuestProbe]] = {}
-        self._says: dict[str, GuestReport] = {}
+        self._probes: dict[str, tuple[int, GuestProbe]] = {}
+        self._answers: dict[str, GuestReport] = {}
         self._timer: threading.Timer | None = None
         self._closing = threading.Event()
-        self._busy = threading.Lock()
+        self._read_lock = threading.Lock()
 
-    def set_demand(self, attention: Demand) -> None:
-        """From now on these guests are asked, and no other."""
-        if attention != self._attention:
-            self._attention = attention
+    def set_demand(self, demand: Demand) -> None:
+        """Read these guests from now on, and no others."""
+        if demand != self._demand:
+            self._demand = demand
             self._wake()
 
     def watch(self, wake: Wake) -> None:
         self._wake = wake
 
     def read(self) -> AgentReading:
-        """What each guest said last; those that are due are asked now. Raises ``HostError``."""
-        with self._busy:
+        """Return the last reading of each guest; read those that are due. Raises ``HostError``."""
+        with self._read_lock:
             return self._read()
 
     def _read(self) -> AgentReading:
-        attention = self._attention
-        if attention.quiet and not self._even_quiet:
-            raise NothingToRead("quiet: the guest is not asked")
-        self._welcome(attention.guests)
-        if not attention.guests:
-            raise NothingToRead("no guest is there to be asked for its card")
+        demand = self._demand
+        if demand.quiet and not self._even_quiet:
+            raise NothingToRead("quiet mode: the guest is not read")
+        self._reset_returning(demand.guests)
+        if not demand.guests:
+            raise NothingToRead("no running guest has a card")
         try:
-            connection = self._connected()
-            says = tuple(self._guest(connection, uuid) for uuid in sorted(attention.guests))
+            connection = self._connect()
+            answers = tuple(self._guest(connection, uuid) for uuid in sorted(demand.guests))
         except libvirt.libvirtError as error:
-            self._drop()
-            self._wake_in(AGAIN_S)
+            self._disconnect()
+            self._wake_in(RETRY_S)
             raise HostError(why_lost(error, self._uri)) from error
         except HostError:
-            self._wake_in(AGAIN_S)
+            self._wake_in(RETRY_S)
             raise
-        due = [self._talks[uuid][1].due for uuid in attention.guests if uuid in self._talks]
-        self._wake_in(min(due) - self._clock() if due else AGAIN_S)
-        return AgentReading(says)
+        due = [self._probes[uuid][1].due for uuid in demand.guests if uuid in self._probes]
+        self._wake_in(min(due) - self._clock() if due else RETRY_S)
+        return AgentReading(answers)
 
     def close(self) -> None:
         self._closing.set()
         if self._timer is not None:
             self._timer.cancel()
-        # As of the other source: a connection that is waited on is left to who waits.
-        if self._busy.acquire(blocking=False):
+        # As in GuestsSource: leave a connection in use to the thread that is waiting on it.
+        if self._read_lock.acquire(blocking=False):
             try:
-                self._drop()
+                self._disconnect()
             finally:
-                self._busy.release()
+                self._read_lock.release()
 
     # --- the guests ---------------------------------------------------------------
 
-    def _welcome(self, guests: tuple[str, ...]) -> None:
+    def _reset_returning(self, guests: tuple[str, ...]) -> None:
         for uuid in guests:
-            if uuid not in self._seen and uuid in self._talks:
-                self._talks[uuid][1].reset_backoff()
-        self._seen = guests
+            if uuid not in self._last_guests and uuid in self._probes:
+                self._probes[uuid][1].reset_backoff()
+        self._last_guests = guests
 
     def _guest(self, connection: Connection, uuid: str) -> GuestReport:
         """Raises ``libvirtError`` where the connection is lost."""
         try:
             domain = connection.domain(uuid)
-            talk = self._talk(uuid, domain.ID())
-            if self._clock() < talk.due and uuid in self._says:
-                return self._says[uuid]
-            version, cards = talk.ask(Agent(lambda command: self._send(domain, command)))
-            says = GuestReport(uuid, version, cards, remarks=talk.remarks, taken_at=self._now())
+            probe = self._probe(uuid, domain.ID())
+            if self._clock() < probe.due and uuid in self._answers:
+                return self._answers[uuid]
+            version, cards = probe.ask(Agent(lambda command: self._send(domain, command)))
+            answer = GuestReport(uuid, version, cards, remarks=probe.remarks, taken_at=self._now())
         except AgentError as error:
-            says = GuestReport(uuid, problem=str(error))
+            answer = GuestReport(uuid, problem=str(error))
         except libvirt.libvirtError as error:
             if error.get_error_code() != NO_DOMAIN:
                 raise
-            says = GuestReport(uuid, problem="the guest is not defined any more")
-        self._says[uuid] = says
-        return says
+            answer = GuestReport(uuid, problem="the guest is no longer defined")
+        self._answers[uuid] = answer
+        return answer
 
-    def _talk(self, uuid: str, run: int) -> GuestProbe:
-        """The one of this run of the guest: another run may be another system."""
-        known = self._talks.get(uuid)
+    def _probe(self, uuid: str, run: int) -> GuestProbe:
+        """Return the probe of this run of the guest: the next run may be another system."""
+        known = self._probes.get(uuid)
         if known is None or known[0] != run:
-            known = self._talks[uuid] = run, GuestProbe(self._every, self._clock, self._wait)
-            self._says.pop(uuid, None)
+            known = self._probes[uuid] = run, GuestProbe(self._every, self._clock, self._wait)
+            self._answers.pop(uuid, None)
         return known[1]
 
     def _wait(self, seconds: float) -> None:
@@ -159,33 +162,33 @@ class AgentSource:
         """virDomainQemuAgentCommand. Raises ``libvirtError`` where the connection is lost."""
         self._calls.count("agent")
         try:
-            return str(libvirt_qemu.qemuAgentCommand(domain, command, ANSWER_S, 0))
+            return str(libvirt_qemu.qemuAgentCommand(domain, command, REPLY_TIMEOUT_S, 0))
         except libvirt.libvirtError as error:
             code = error.get_error_code()
             if code == NO_DOMAIN or self._connection is None or not self._connection.alive:
                 raise
             raise AgentError(
                 why_agent_failed(error),
-                lasting=code == NO_SUPPORT or is_refusal(error),
+                permanent=code == NO_SUPPORT or is_refusal(error),
                 refused=code not in AGENT_SILENT and not is_refusal(error),
             ) from error
 
     # --- when -----------------------------------------------------------------------
 
     def _wake_in(self, seconds: float) -> None:
-        """When the next of the guests is to be asked."""
+        """Wake the thread when the next guest is due."""
         if self._timer is not None:
             self._timer.cancel()
         if not self._closing.is_set():
-            self._timer = threading.Timer(max(SHORTEST_WAKE, seconds), self._wake)
+            self._timer = threading.Timer(max(MIN_WAKE_S, seconds), self._wake)
             self._timer.daemon = True
             self._timer.start()
 
     # --- the connection ---------------------------------------------------------------
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         if self._connection is not None and not self._connection.alive:
-            self._drop()
+            self._disconnect()
         if self._connection is None:
             try:
                 self._connection = Connection(self._uri, False, lambda _: None, self._calls)
@@ -193,12 +196,12 @@ class AgentSource:
                 raise HostError(why_not_open(error, self._uri)) from error
         if self._connection.readonly:
             raise HostError(
-                "libvirt lets you only look, so the guest cannot be asked: join the group libvirt, "
-                "or run this as root"
+                "libvirt grants read-only access, so the guest's card cannot be read: join the "
+                "group libvirt, or run this as root"
             )
         return self._connection
 
-    def _drop(self) -> None:
+    def _disconnect(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()

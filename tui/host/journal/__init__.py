@@ -1,1 +1,1 @@
-"""The journal of a swap: the file, and the source that reads it."""
+"""The journal of this host's swaps: its values, its format, its file, and the readings of it."""

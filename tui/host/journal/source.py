@@ -1,4 +1,4 @@
-"""The last swap of this host, as everybody may read it in the journal."""
+"""The last swap of this host, read from the journal."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from contextlib import suppress
 from datetime import datetime
 
 from tui.host import HostError, NothingToRead, Wake
-from tui.host.journal.file import Entry, Journal, JournalError
+from tui.host.journal.entry import Entry, JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import is_alive
 from tui.host.untrusted import clean
 from tui.model import CLOCK, PowerControl, Swap
 
-LOOK_S = 0.1
-"""Seconds between two looks at whether the journal is another one; a look is one stat(2)."""
-
+POLL_S = 0.1
+"""Seconds between two checks for a new journal; each costs one stat(2)."""
 
 MESSAGE_LIMIT = 500
+"""Characters of a message on the screen."""
 
 
 class SwapSource:
@@ -26,24 +27,27 @@ class SwapSource:
     def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal or Journal()
         self._closed = threading.Event()
-        self._lives: Entry | None = None
+        self._under_way: Entry | None = None
 
     def read(self) -> Swap:
-        """The last swap since the boot. Raises ``NothingToRead`` where there was none,
-        ``HostError`` where the journal is not to be believed."""
+        """Return the last swap since boot.
+
+        Raises ``NothingToRead`` where there was none, and ``HostError`` for a journal that
+        cannot be trusted.
+        """
         try:
             entry = self._journal.read()
         except (JournalError, OSError) as error:
             raise HostError(str(error)) from error
         if entry is None:
-            raise NothingToRead("no card was moved since the host was booted")
+            raise NothingToRead("no card has moved since boot")
         swap = reading(entry)
         if swap.interrupted:
-            # Its last entry may have come between the first look and the end of its runner.
+            # The runner may have written its last entry after our read and before it exited.
             with suppress(JournalError, OSError):
                 entry = self._journal.read() or entry
             swap = reading(entry)
-        self._lives = entry if swap.under_way else None
+        self._under_way = entry if swap.under_way else None
         return swap
 
     def watch(self, wake: Wake) -> None:
@@ -53,25 +57,27 @@ class SwapSource:
         self._closed.set()
 
     def _watch(self, wake: Wake) -> None:
-        seen = self._mark()
-        while not self._closed.wait(LOOK_S):
-            now = self._mark()
+        seen = self._version()
+        while not self._closed.wait(POLL_S):
+            now = self._version()
             if now != seen:
                 seen = now
                 wake()
 
-    def _mark(self) -> object:
-        """Another one when the journal is replaced, or when a process of its swap ends."""
-        entry = self._lives
+    def _version(self) -> object:
+        """A value that changes when the journal is replaced or a process of its swap ends."""
+        entry = self._under_way
         if entry is None:
-            return self._journal.mark()
+            return self._journal.version()
         writer = entry.writer is not None and is_alive(entry.writer)
-        return self._journal.mark(), is_alive(entry.runner), writer
+        return self._journal.version(), is_alive(entry.runner), writer
 
 
 def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
-    """The power/control that functions had on the host before they were moved; empty where no
-    journal tells."""
+    """The power/control that functions had on the host before they moved, by address.
+
+    Empty where the journal does not say.
+    """
     try:
         entry = (journal or Journal()).read()
     except (JournalError, OSError):
@@ -80,8 +86,11 @@ def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
 
 
 def reading(entry: Entry) -> Swap:
-    """What an entry tells now: a process that has ended since then is gone. Its times are on
-    our clock, so that how long it takes is right whenever the wall clock was set."""
+    """The swap that an entry describes, with its processes checked now.
+
+    Times since boot are preferred over wall-clock times: durations stay right when somebody
+    sets the clock.
+    """
     began_at = datetime.fromisoformat(entry.began_at)
     step_began_at = datetime.fromisoformat(entry.step_began_at)
     if entry.began_s is not None and entry.step_began_s is not None:

@@ -1,16 +1,20 @@
-"""Whether a swap of this host is under way, as its journal tells."""
+"""Whether a swap is under way on this host, according to its journal."""
 
 from __future__ import annotations
 
-from tui.host.journal.file import Journal, JournalError
+from tui.host.journal.entry import JournalError
+from tui.host.journal.file import Journal
 from tui.host.proc.process import is_alive
 
 
 def under_way(journal: Journal | None = None) -> bool:
-    """Whether a swap goes on now: its runner lives, or a write of it has not returned."""
+    """Whether a swap is under way: its runner is alive, or one of its writes has not returned.
+
+    ``True`` for a journal that cannot be read: holding a card then could block an unbind.
+    """
     try:
         entry = (journal or Journal()).read()
-    except (JournalError, OSError):  # what cannot be told is no leave to hold a card
+    except (JournalError, OSError):
         return True
     if entry is None or entry.ended:
         return False

@@ -1,4 +1,4 @@
-"""A connection to libvirt that may be given up in the middle of a call."""
+"""A libvirt connection that a caller may abandon in the middle of a call."""
 
 from __future__ import annotations
 
@@ -12,39 +12,42 @@ T = TypeVar("T")
 
 
 class AbandonableConnection:
-    """A connection that may be given up in the middle of a call. libvirt would free it under
-    that call, so it is closed when the last has returned."""
+    """Closes its connection only when no call is left in it.
+
+    libvirt frees a connection that is closed during a call, which crashes that call. So ``close``
+    takes effect when the last call has returned.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._lock = threading.Lock()
-        self._calls, self._given_up = 0, False
+        self._calls, self._abandoned = 0, False
 
     @property
     def alive(self) -> bool:
-        return not self._given_up and self._connection.alive
+        return not self._abandoned and self._connection.alive
 
-    def used(self, call: Callable[[Connection], T]) -> T:
-        """What ``call`` returns or raises."""
+    def call(self, function: Callable[[Connection], T]) -> T:
+        """Call ``function`` with the connection; returns and raises what it does."""
         with self._lock:
             self._calls += 1
         try:
-            return call(self._connection)
+            return function(self._connection)
         finally:
             with self._lock:
                 self._calls -= 1
-                unused = self._given_up and self._calls == 0
+                unused = self._abandoned and self._calls == 0
             if unused:
-                self._hang_up()
+                self._close_in_background()
 
     def close(self) -> None:
-        """Returns at once."""
+        """Abandon the connection. Returns at once."""
         with self._lock:
-            unused = not self._given_up and self._calls == 0
-            self._given_up = True
+            unused = not self._abandoned and self._calls == 0
+            self._abandoned = True
         if unused:
-            self._hang_up()
+            self._close_in_background()
 
-    def _hang_up(self) -> None:
-        # Beside us: one that does not answer takes its time to be closed as well.
+    def _close_in_background(self) -> None:
+        # Closing blocks, too, if the daemon does not answer.
         threading.Thread(target=self._connection.close, name="close-libvirt", daemon=True).start()

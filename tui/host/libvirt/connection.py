@@ -1,9 +1,7 @@
-"""One connection to libvirt that never asks for a password, notices when the daemon is
-gone, and tells when a domain changes.
+"""A libvirt connection that never prompts, notices a dead daemon, and reports domain events.
 
-libvirt delivers events through an event loop that belongs to the process: it is started
-before the first connection and runs in one daemon thread. What it calls does nothing but
-pass the word on.
+libvirt delivers events through one event loop per process. It starts before the first connection
+and runs in a daemon thread. The callbacks that it calls only forward the event.
 """
 
 from __future__ import annotations
@@ -18,13 +16,13 @@ import libvirt
 from tui.host.calls import CallLog
 from tui.host.libvirt.errors import NO_SUPPORT, is_refusal
 
-Changed = Callable[[str | None], None]
-"""Called from the event loop's thread with the UUID of a domain that changed, or ``None``
-when the connection was lost; returns at once."""
+ChangeCallback = Callable[[str | None], None]
+"""Called from the event loop's thread with the UUID of a domain that changed, or with ``None``
+when the connection is lost. Returns at once."""
 
-KEEPALIVE_SECONDS = 5
+KEEPALIVE_S = 5
 KEEPALIVE_COUNT = 3
-"""A daemon that leaves so many probes in a row unanswered is given up."""
+"""Unanswered keepalive probes in a row after which libvirt drops the connection."""
 
 STATS = (
     libvirt.VIR_DOMAIN_STATS_STATE
@@ -50,7 +48,7 @@ def _start_event_loop() -> None:
     with _starting:
         if _running.is_set():
             return
-        # Errors are raised as well; printed, they would land in the middle of the screen.
+        # libvirt raises errors as well as printing them, and the output would corrupt the screen.
         libvirt.registerErrorHandler(lambda _context, _error: None, None)
         libvirt.virEventRegisterDefaultImpl()
         threading.Thread(target=_run_event_loop, name="libvirt-events", daemon=True).start()
@@ -63,8 +61,8 @@ def _run_event_loop() -> None:
 
 
 @contextlib.contextmanager
-def _where_supported() -> Iterator[None]:
-    """For what some drivers do without."""
+def _if_supported() -> Iterator[None]:
+    """Ignore that a driver does not support a call."""
     try:
         yield
     except libvirt.libvirtError as error:
@@ -73,7 +71,7 @@ def _where_supported() -> Iterator[None]:
 
 
 def without_prompts(uri: str) -> str:
-    """``uri`` such that ssh, where it is the transport, fails rather than asks."""
+    """Return ``uri`` changed so that an ssh transport fails instead of prompting."""
     parts = urlsplit(uri)
     if not parts.scheme.endswith("+ssh") or "no_tty=" in parts.query:
         return uri
@@ -81,20 +79,21 @@ def without_prompts(uri: str) -> str:
 
 
 def _open(uri: str, flags: int) -> libvirt.virConnect:
-    """An empty list of credentials: libvirt has nothing that it could ask the user for."""
-    nothing_to_ask = [[], lambda _credentials, _data: -1, None]
-    return libvirt.openAuth(without_prompts(uri), nothing_to_ask, flags)
+    """Open with an empty list of credential types, so that libvirt cannot prompt for any."""
+    no_credentials = [[], lambda _credentials, _data: -1, None]
+    return libvirt.openAuth(without_prompts(uri), no_credentials, flags)
 
 
 class Connection:
-    """An open connection. Used by the thread that opened it. Methods raise ``libvirtError``."""
+    """An open connection, used by the thread that opened it. Methods raise ``libvirtError``."""
 
     def __init__(
-        self, uri: str, readonly: bool, changed: Changed, calls: CallLog | None = None
+        self, uri: str, readonly: bool, changed: ChangeCallback, calls: CallLog | None = None
     ) -> None:
-        """Open ``uri`` for reading and writing, or for reading only where that is asked
-        for or all that is granted. May block. What it costs the daemon is counted in
-        ``calls``."""
+        """Open ``uri``, read-only if ``readonly`` is set or libvirt grants no more.
+
+        May block. ``calls`` counts the requests to the daemon.
+        """
         _start_event_loop()
         self._changed = changed
         self.calls = calls or CallLog()
@@ -106,29 +105,29 @@ class Connection:
         except libvirt.libvirtError as error:
             if readonly or not is_refusal(error):
                 raise
-            self._open = self._open_for_reading(uri, error)
+            self._open = self._open_readonly(uri, error)
             self.readonly = True
         try:
-            self._listen()
+            self._subscribe()
             self.version = self._version()
         except libvirt.libvirtError:
             self.close()
             raise
 
     @staticmethod
-    def _open_for_reading(uri: str, refusal: libvirt.libvirtError) -> libvirt.virConnect:
+    def _open_readonly(uri: str, refusal: libvirt.libvirtError) -> libvirt.virConnect:
         try:
             return _open(uri, libvirt.VIR_CONNECT_RO)
         except libvirt.libvirtError:
-            raise refusal from None  # it tells the user more than a missing second socket
+            raise refusal from None  # says more than that the read-only socket is missing, too
 
-    def _listen(self) -> None:
-        with _where_supported():
-            self._open.setKeepAlive(KEEPALIVE_SECONDS, KEEPALIVE_COUNT)
-        with _where_supported():
+    def _subscribe(self) -> None:
+        with _if_supported():
+            self._open.setKeepAlive(KEEPALIVE_S, KEEPALIVE_COUNT)
+        with _if_supported():
             self._open.registerCloseCallback(self._on_close, None)
         for event in _EVENTS:
-            with _where_supported():
+            with _if_supported():
                 self._callbacks.append(
                     self._open.domainEventRegisterAny(None, event, self._on_event, None)
                 )
@@ -140,21 +139,27 @@ class Connection:
         self._changed(None)
 
     def _version(self) -> str:
-        """virConnectGetLibVersion: the daemon's, 1000000 * major + 1000 * minor + release."""
+        """The daemon's version, from virConnectGetLibVersion.
+
+        That is 1000000 * major + 1000 * minor + release.
+        """
         number = int(self._open.getLibVersion())
         return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
     @property
     def alive(self) -> bool:
-        """Whether it may be used on. One that cannot even tell may not."""
+        """Whether the connection can still be used; ``False`` if libvirt cannot tell."""
         try:
             return bool(self._open.isAlive())
         except libvirt.libvirtError:
             return False
 
     def domains(self) -> list[tuple[libvirt.virDomain, dict[str, object]]]:
-        """Every domain with its statistics. Of one that is busy with another request come
-        only those that need not wait for it."""
+        """Return every domain with its statistics.
+
+        A domain that is busy with another request has only the statistics that need no wait
+        (VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT).
+        """
         flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
         self.calls.count("libvirt")
         try:
@@ -165,12 +170,12 @@ class Connection:
         return [(domain, {}) for domain in self._open.listAllDomains()]
 
     def domain(self, uuid: str) -> libvirt.virDomain:
-        """virDomainLookupByUUIDString."""
+        """Look a domain up (virDomainLookupByUUIDString)."""
         self.calls.count("libvirt")
         return self._open.lookupByUUIDString(uuid)
 
     def close(self) -> None:
-        """Let go of the connection, be it alive or dead. Never raises."""
+        """Close the connection, alive or dead. Never raises."""
         for callback in self._callbacks:
             with contextlib.suppress(libvirt.libvirtError):
                 self._open.domainEventDeregisterAny(callback)

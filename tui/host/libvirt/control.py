@@ -1,9 +1,9 @@
 """Starts, stops and defines domains through libvirt.
 
-Each deed has a connection of its own, so that one which hangs in a deed takes no reading
-with it. A deed whose answer is lost has not failed: the domain is looked at until it tells
-what became of it. libvirt never moves a card here: what it is asked to start has its card on
-vfio-pci.
+Each action uses a connection of its own, so that one that hangs does not block the readings. If
+the reply to a request is lost, the request may still have been carried out: the domain is polled
+until its state shows the outcome. libvirt never moves a card here: a guest is only started when
+its card is on vfio-pci.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from contextlib import contextmanager
 import libvirt
 
 from tui.host import Forbids, HostError, Unsettled
-from tui.host.journal.file import Journal, JournalError
+from tui.host.journal.entry import JournalError
+from tui.host.journal.file import Journal
 from tui.host.libvirt.domain_xml import DefinitionError, definition
 from tui.host.libvirt.errors import AGENT_FAILED
-from tui.host.libvirt.operation import AnswerLost, DomainOperation, DomainStatus, Timeouts
+from tui.host.libvirt.operation import DomainOperation, DomainStatus, ReplyLost, Timeouts
 from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.start import PausedStart
 from tui.host.proc.process import is_alive
@@ -27,90 +28,93 @@ from tui.host.timeout import within
 from tui.model import GuestAction, Guests, HostDev
 
 LOCK_S = 5.0
-"""Seconds that a start waits for a swap to end."""
+"""Seconds that a start waits for the lock of a swap."""
 
 VERBS = {"stop": "shut down", "force-off": "force off"}
-"""Actions whose verb is another word."""
+"""Actions whose verb differs from their name."""
 
 
 class LibvirtControl:
-    """The domains of a libvirt URI, for whoever may act through it."""
+    """Acts on the domains of a libvirt URI."""
 
     unavailable_reason: str | None = None
 
     def __init__(
-        self, uri: str, journal: Journal | None = None, patience: Timeouts | None = None
+        self, uri: str, journal: Journal | None = None, timeouts: Timeouts | None = None
     ) -> None:
         self._uri = uri
         self._journal = journal or Journal()
-        self._patience = patience or Timeouts()
+        self._timeouts = timeouts or Timeouts()
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         with self._guest(action, uuid, name) as guest:
             try:
-                guest.ask(_DEEDS[action])
-            except AnswerLost:
-                _unanswered(action, guest)
+                guest.request(_REQUESTS[action])
+            except ReplyLost:
+                _resolve_lost_answer(action, guest)
             except libvirt.libvirtError as error:
                 if action not in ("stop", "force-off") or not _is_off(guest):
-                    raise guest.refused(error) from error
+                    raise guest.refusal(error) from error
 
     def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
         with self._no_swap(), self._guest("start", uuid, name) as guest:
             reason = forbids(self._all_guests())
             if reason is not None:
                 raise HostError(reason)
-            begun = PausedStart(guest, self._patience)
-            begun.create()
-            # Somebody else may have started one between the look and the start. Ours has not
-            # run yet: nothing is lost when it is ended.
-            reason = self._why_not_run(forbids)
+            start = PausedStart(guest, self._timeouts)
+            start.create()
+            # Somebody else may have started a guest since the first check. Ours has not executed
+            # an instruction yet, so ending it loses nothing.
+            reason = self._reason_not_to_run(forbids)
             if reason is not None:
-                begun.undo(reason)
+                start.undo(reason)
                 raise HostError(reason)
-            begun.resume()
+            start.resume()
 
     def definition(self, uuid: str) -> str:
         with self._guest("read", uuid) as guest:
-            return _read(guest)
+            return _read_definition(guest)
 
     def define(self, uuid: str, before: str, after: str) -> None:
         with self._guest("change", uuid) as guest:
-            if _read(guest) != before:
-                raise HostError("somebody has changed the guest meanwhile: look at it again")
+            if _read_definition(guest) != before:
+                raise HostError("somebody else has changed the guest: review it and try again")
             try:
-                guest.ask(lambda domain: domain.connect().defineXML(after))
-            except AnswerLost:
-                _redefined(guest, before, after)
+                guest.request(lambda domain: domain.connect().defineXML(after))
+            except ReplyLost:
+                _resolve_lost_define(guest, before, after)
             except libvirt.libvirtError as error:
-                raise guest.refused(error) from error
+                raise guest.refusal(error) from error
 
-    # --- what each needs ---
+    # --- shared by the actions ---
 
     @contextmanager
     def _guest(self, what: str, uuid: str, name: str | None = None) -> Iterator[DomainOperation]:
-        guest = DomainOperation(self._uri, uuid, VERBS.get(what, what), name, self._patience)
+        guest = DomainOperation(self._uri, uuid, VERBS.get(what, what), name, self._timeouts)
         try:
             yield guest
         finally:
             guest.close()
 
-    def _why_not_run(self, forbids: Forbids) -> str | None:
-        """What speaks against a guest that was started paused. Where it cannot be known for a
-        while, that does; nor may a defect of ours leave it paused."""
-        end = time.monotonic() + self._patience.settle
+    def _reason_not_to_run(self, forbids: Forbids) -> str | None:
+        """Return why a guest that was started paused must not run, or ``None``.
+
+        If the guests cannot be read for ``settle`` seconds, that is the reason. A bug of ours is
+        one, too: it must not leave the guest paused.
+        """
+        end = time.monotonic() + self._timeouts.settle
         while True:
             try:
                 return forbids(self._all_guests())
             except HostError as error:
                 if time.monotonic() > end:
-                    return f"the guests could not be looked at once more: {error}"
-            except Exception as error:  # it is told in its place
+                    return f"the guests could not be checked again: {error}"
+            except Exception as error:
                 return f"vfiotop failed here ({error!r}); please report it"
-            time.sleep(self._patience.pause)
+            time.sleep(self._timeouts.poll)
 
     def _all_guests(self) -> Guests:
-        """Every domain, read now. Raises ``HostError``."""
+        """Read every domain now. Raises ``HostError``."""
 
         def read() -> Guests:
             source = GuestsSource(self._uri)
@@ -120,27 +124,29 @@ class LibvirtControl:
                 source.close()
 
         try:
-            return within(self._patience.look, read)
+            return within(self._timeouts.read_all, read)
         except TimeoutError as error:
             raise HostError(f"libvirt does not answer: {error}") from error
 
     @contextmanager
     def _no_swap(self) -> Iterator[None]:
-        """No card moves while a guest is started. Root keeps others from beginning a swap;
-        an ordinary user cannot, and sees only whether one is under way: the kernel does not
-        take a group from a guest that has it."""
+        """Keep cards from moving while a guest starts.
+
+        Root takes the lock, so that no swap can begin. An ordinary user cannot, and only checks
+        that none is under way: the kernel does not take a group from a guest that has it.
+        """
         if os.geteuid() != 0:
-            self._look_for_swap()
+            self._refuse_during_swap()
             yield
             return
         try:
             with self._journal.locked(LOCK_S):
-                self._look_for_swap()
+                self._refuse_during_swap()
                 yield
         except JournalError as error:
             raise HostError(str(error)) from error
 
-    def _look_for_swap(self) -> None:
+    def _refuse_during_swap(self) -> None:
         try:
             entry = self._journal.read()
         except JournalError as error:
@@ -151,12 +157,14 @@ class LibvirtControl:
 
 
 _INACTIVE = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
-"""As it is defined, with the passwords that would be lost when it is defined again."""
+"""The persistent definition, with the passwords that would be lost when it is redefined."""
 
 
 def _stop(domain: libvirt.virDomain) -> None:
-    """The agent is asked where it listens, else the firmware; where the agent fails, the
-    firmware after it."""
+    """Shut down through the agent if it is connected, else through ACPI.
+
+    If the agent fails, fall back to the ACPI power button.
+    """
     try:
         domain.shutdown()
     except libvirt.libvirtError as error:
@@ -174,80 +182,87 @@ def _reboot(domain: libvirt.virDomain) -> None:
         domain.reboot(libvirt.VIR_DOMAIN_REBOOT_ACPI_POWER_BTN)
 
 
-_DEEDS: dict[GuestAction, Callable[[libvirt.virDomain], object]] = {
+_REQUESTS: dict[GuestAction, Callable[[libvirt.virDomain], object]] = {
     "stop": _stop, "reboot": _reboot, "pause": lambda domain: domain.suspend(),
     "resume": lambda domain: domain.resume(), "force-off": lambda domain: domain.destroy(),
 }  # fmt: skip
 
 
-_WANTED: dict[GuestAction, tuple[str, Callable[[DomainStatus], bool]]] = {
+_OUTCOMES: dict[GuestAction, tuple[str, Callable[[DomainStatus], bool]]] = {
     "pause": ("paused", lambda seen: seen.state == "paused"),
-    "resume": ("resumed", lambda seen: seen.runs),
+    "resume": ("resumed", lambda seen: seen.running),
     "force-off": ("forced off", lambda seen: seen.off),
 }
-"""What becomes of a domain, and whether it has."""
+"""The state that an action leads to, in words, and the test for it."""
 
 
-def _unanswered(action: GuestAction, guest: DomainOperation) -> None:
-    """Find out what became of a request. Of a stop that is for whoever waits for its end."""
+def _resolve_lost_answer(action: GuestAction, guest: DomainOperation) -> None:
+    """Find out the outcome of a request whose reply was lost.
+
+    The caller waits for the end of a stop anyway.
+    """
     if action == "stop":
         return
     if action == "reboot":
         raise Unsettled(
-            f"libvirt's answer was lost: it is not known whether “{guest.shown}” is rebooting. "
-            "Look into the guest, or ask again"
+            f"libvirt's reply was lost: cannot tell whether “{guest.display_name}” is rebooting. "
+            "Check the guest, or try again"
         )
-    word, wanted = _WANTED[action]
-    seen = guest.settled(guest.seen, wanted)
+    word, wanted = _OUTCOMES[action]
+    seen = guest.poll_until(guest.status, wanted)
     if seen is None:
         raise Unsettled(
-            f"libvirt's answer was lost, and it does not answer now: it is not known yet "
-            f"whether “{guest.shown}” was {word}"
+            "libvirt's reply was lost, and it does not respond now: cannot tell yet whether "
+            f"“{guest.display_name}” was {word}"
         )
     if not wanted(seen):
         raise HostError(
-            f"“{guest.shown}” was not {word}: libvirt's answer was lost, and {seen.words}"
+            f"“{guest.display_name}” was not {word}: libvirt's reply was lost, and {seen.sentence}"
         )
 
 
 def _is_off(guest: DomainOperation) -> bool:
-    """Whether a deed failed because there is nothing left to stop."""
+    """Whether a stop failed because the guest is off already."""
     try:
-        return guest.seen().off
-    except (libvirt.libvirtError, AnswerLost):
+        return guest.status().off
+    except (libvirt.libvirtError, ReplyLost):
         return False
 
 
-def _read(guest: DomainOperation) -> str:
+def _read_definition(guest: DomainOperation) -> str:
     try:
-        return guest.ask(_inactive_xml)
+        return guest.request(_inactive_xml)
     except libvirt.libvirtError as error:
-        raise guest.refused(error) from error
-    except AnswerLost as error:
-        raise HostError(f"libvirt did not answer: “{guest.shown}” was left alone") from error
+        raise guest.refusal(error) from error
+    except ReplyLost as error:
+        raise HostError(
+            f"libvirt did not respond: “{guest.display_name}” was left alone"
+        ) from error
 
 
 def _inactive_xml(domain: libvirt.virDomain) -> str:
     return str(domain.XMLDesc(_INACTIVE))
 
 
-def _redefined(guest: DomainOperation, before: str, after: str) -> None:
-    """Find out what became of a definition whose answer was lost. libvirt writes it in its
-    own way, so it is what it says that is compared."""
-    xml = guest.settled(lambda: guest.ask(_inactive_xml), lambda xml: xml != before)
+def _resolve_lost_define(guest: DomainOperation, before: str, after: str) -> None:
+    """Find out whether a definition was changed when libvirt's reply was lost.
+
+    libvirt reformats the XML, so the hostdevs are compared and not the text.
+    """
+    xml = guest.poll_until(lambda: guest.request(_inactive_xml), lambda xml: xml != before)
     if xml is None:
         raise Unsettled(
-            "libvirt's answer was lost, and it does not answer now: it is not known yet whether "
-            f"the definition of “{guest.shown}” was changed"
+            "libvirt's reply was lost, and it does not respond now: cannot tell yet whether "
+            f"the definition of “{guest.display_name}” was changed"
         )
     if xml == before:
         raise HostError(
-            f"the definition of “{guest.shown}” was not changed: libvirt's answer was lost"
+            f"the definition of “{guest.display_name}” was not changed: libvirt's reply was lost"
         )
     if _hostdevs(xml) != _hostdevs(after):
         raise Unsettled(
-            "libvirt's answer was lost, and somebody has changed the definition of "
-            f"“{guest.shown}” meanwhile: look at it"
+            "libvirt's reply was lost, and somebody else has changed the definition of "
+            f"“{guest.display_name}”: check it"
         )
 
 

@@ -1,4 +1,4 @@
-"""The PCI addresses of a domain's definition.
+"""PCI addresses in a domain's definition.
 
 Source: https://libvirt.org/formatdomain.html; libvirt, src/conf/device_conf.c
 """
@@ -12,12 +12,14 @@ _C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10}")
 
 
 class DefinitionError(ValueError):
-    """A definition that cannot be read, and why in a few words."""
+    """A definition cannot be read; the message says why in a few words."""
 
 
 def pci_address(address: Mapping[str, str]) -> str:
-    """The PCI address that the attributes of an <address> tell; one that is left out is 0, as
-    in libvirt. Raises ``DefinitionError``."""
+    """Return the PCI address in the attributes of an <address>.
+
+    A missing attribute counts as 0, as in libvirt. Raises ``DefinitionError``.
+    """
     domain = _part(address, "domain", 0xFFFFFFFF)
     bus = _part(address, "bus", 0xFF)
     slot = _part(address, "slot", 0x1F)
@@ -26,8 +28,10 @@ def pci_address(address: Mapping[str, str]) -> str:
 
 
 def _part(address: Mapping[str, str], key: str, most: int) -> int:
-    """A number as strtoul(3) with base 0 takes it, which is what libvirt calls:
-    0x is hexadecimal, a leading 0 octal."""
+    """Parse a number as libvirt does, with strtoul(3) in base 0.
+
+    A leading 0x means hexadecimal, a leading 0 octal.
+    """
     text = address.get(key, "0")
     if not _C_NUMBER.fullmatch(text):
         raise DefinitionError(f"the {key} of a PCI hostdev is not a number")

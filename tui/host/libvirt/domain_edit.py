@@ -1,8 +1,8 @@
-"""Changes the PCI hostdevs of a domain's definition, and not one character else.
+"""Changes the PCI hostdevs of a domain's definition, and no other character.
 
-The definition is text that the user may have written: comments, quotes and elements that
-libvirt or we know nothing of stay as they are. It is therefore not written anew from a tree:
-a parser tells where the elements begin and end, and pieces of the text are replaced.
+The user may have written the definition: comments, quotes and unknown elements stay as they are.
+So it is not serialised from a tree. A parser finds where elements begin and end, and pieces of
+the text are replaced.
 
 Source: https://libvirt.org/formatdomain.html#usb-pci-scsi-devices
 """
@@ -19,7 +19,7 @@ from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition,
 from tui.model import HostDev
 
 INDENT = 2
-"""Spaces by which libvirt indents what lies within an element."""
+"""Spaces that libvirt indents the content of an element by."""
 
 _DEVICES = ("domain", "devices")
 _HOSTDEV = (*_DEVICES, "hostdev")
@@ -32,18 +32,25 @@ _ATTRIBUTE = re.compile(r"""([^\s=<>"'/]+)(\s*=\s*)(["'])(.*?)\3""", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Edited:
-    """A changed definition. ``rom`` are the files in <rom> of hostdevs that now have another
-    card: they were made for the one before."""
+    """A changed definition.
+
+    ``rom`` are the <rom> files of hostdevs that now name another card: they hold the firmware of
+    the previous one.
+    """
 
     xml: str
     rom: tuple[str, ...]
 
 
-def with_functions(xml: str, addresses: Sequence[str], instead_of: Collection[str] = ()) -> Edited:
-    """The definition with all functions at ``addresses``, in place of those ``instead_of``
-    which they come. A hostdev of those gets the function of the same number, and keeps its
-    place in the guest and all else; one too many is taken out, one too few is put in. Raises
-    ``DefinitionError``."""
+def replace_hostdevs(
+    xml: str, addresses: Sequence[str], instead_of: Collection[str] = ()
+) -> Edited:
+    """Return the definition with hostdevs for ``addresses`` in place of those for ``instead_of``.
+
+    A replaced hostdev gets the function with the same function number, and keeps its address in
+    the guest and everything else. Surplus hostdevs are removed, missing ones added. Raises
+    ``DefinitionError``.
+    """
     before = definition(xml)
     named = {dev.address for dev in before.hostdevs}
     new = [address for address in dict.fromkeys(addresses) if address not in named]
@@ -52,17 +59,17 @@ def with_functions(xml: str, addresses: Sequence[str], instead_of: Collection[st
     moves = _moves(layout, set(instead_of) - set(addresses), new)
     placed = {move.to for move in moves}
     added = [address for address in new if address not in placed]
-    cuts = [_cut(text, move) for move in moves]
+    cuts = [_splice(text, move) for move in moves]
     if added:
-        cuts.append(layout.inserted(added, {move.device.start for move in moves if not move.to}))
-    changed = _spliced(text, cuts).decode()
+        cuts.append(layout.insert(added, {move.device.start for move in moves if not move.to}))
+    changed = _apply(text, cuts).decode()
     _verify(changed, before, moves, added)
     rom = (move.device.rom for move in moves if move.to)
     return Edited(changed, tuple(file for file in rom if file is not None))
 
 
 def _moves(layout: _Layout, leaving: Collection[str], new: Sequence[str]) -> list[_Move]:
-    """What becomes of each hostdev of a card that leaves."""
+    """Assign new functions to the hostdevs of the card that leaves."""
     left = list(new)
     moves = []
     for device in layout.pci:
@@ -75,14 +82,14 @@ def _moves(layout: _Layout, leaving: Collection[str], new: Sequence[str]) -> lis
     return moves
 
 
-def _cut(text: bytes, move: _Move) -> _Cut:
+def _splice(text: bytes, move: _Move) -> _Splice:
     if move.to is None:
-        return _Cut(_before_indent(text, move.device.start), move.device.end, b"")
-    return _readdressed(text, move.device, move.to)
+        return _Splice(_before_indent(text, move.device.start), move.device.end, b"")
+    return _replace_address(text, move.device, move.to)
 
 
 def _verify(changed: str, before: Definition, moves: list[_Move], added: list[str]) -> None:
-    """Nothing is handed out that does not say what it should."""
+    """Parse the result, and refuse it unless it says exactly what was asked for."""
     wanted = Counter(before.hostdevs)
     wanted.subtract(HostDev(move.device.pci, move.device.managed) for move in moves)
     wanted.update(HostDev(move.to, move.device.managed) for move in moves if move.to)
@@ -93,18 +100,20 @@ def _verify(changed: str, before: Definition, moves: list[_Move], added: list[st
         raise DefinitionError("its hostdevs could not be changed")
 
 
-# --- where things are -------------------------------------------------------------
+# --- positions in the text --------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Element:
-    """Where an element lies in the text: bytes from ``start`` to ``end``, its start tag to
-    ``opened``. Of a PCI hostdev also its source's <address>, and the file of its <rom>."""
+    """The position of an element: bytes ``start`` to ``end``, its start tag up to ``tag_end``.
+
+    A PCI hostdev also has the <address> in its <source>, and the file of its <rom>.
+    """
 
     path: tuple[str, ...]
     attributes: Mapping[str, str]
     start: int
-    opened: int
+    tag_end: int
     end: int = 0
     source: _Element | None = None
     rom: str | None = None
@@ -122,15 +131,15 @@ class _Element:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A hostdev whose function leaves, and the function that comes; none: it is taken out."""
+    """A hostdev and the function that it is to name; ``None`` removes the hostdev."""
 
     device: _Element
     to: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Cut:
-    """Bytes of the text, and what comes in their place."""
+class _Splice:
+    """A range of bytes, and the text that replaces it."""
 
     start: int
     end: int
@@ -139,7 +148,7 @@ class _Cut:
 
 @dataclass(slots=True)
 class _Layout:
-    """The elements of a definition that matter here."""
+    """The elements of a definition that an edit needs."""
 
     text: bytes
     hostdevs: list[_Element] = field(default_factory=list)
@@ -149,31 +158,31 @@ class _Layout:
     _open: list[_Element] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        # The text is UTF-8, whatever it says of itself. Namespaces are told apart as
-        # ElementTree does it: a hostdev of another one is not libvirt's.
+        # The text is UTF-8, whatever its declaration says. Namespaces are separated as in
+        # ElementTree: a hostdev in another namespace is not libvirt's.
         parser = expat.ParserCreate("utf-8", "}")
 
         def begin(tag: str, attributes: dict[str, str]) -> None:
             start = parser.CurrentByteIndex
-            # Whole paths would make a deep nesting cost its square.
+            # Whole paths would make deep nesting quadratic.
             path = (*(self._open[-1].path[: len(_SOURCE)] if self._open else ()), tag)
             element = _Element(path, attributes, start, _tag_end(self.text, start))
-            self._note(element)
+            self._record(element)
             self._open.append(element)
 
         def end(_: str) -> None:
             element = self._open.pop()
-            empty = self.text[element.opened - 2 : element.opened] == b"/>"
+            empty = self.text[element.tag_end - 2 : element.tag_end] == b"/>"
             at = parser.CurrentByteIndex
-            element.end = element.opened if empty else self.text.index(b">", at) + 1
+            element.end = element.tag_end if empty else self.text.index(b">", at) + 1
 
         parser.StartElementHandler, parser.EndElementHandler = begin, end
         try:
-            parser.Parse(self.text, True)  # expat takes no name for it
+            parser.Parse(self.text, True)  # isfinal, which expat takes by position only
         except expat.ExpatError as error:
             raise DefinitionError("its definition is not well-formed XML") from error
 
-    def _note(self, element: _Element) -> None:
+    def _record(self, element: _Element) -> None:
         path = element.path
         if self._open and self._open[-1] is self.devices:
             self.last = element
@@ -190,40 +199,42 @@ class _Layout:
 
     @property
     def pci(self) -> list[_Element]:
-        """Those of PCI functions."""
+        """The hostdevs of type pci."""
         return [each for each in self.hostdevs if each.attributes.get("type") == "pci"]
 
-    def inserted(self, addresses: Sequence[str], taken_out: Collection[int]) -> _Cut:
-        """New hostdevs after the last that stays, else at the end of the devices."""
+    def insert(self, addresses: Sequence[str], taken_out: Collection[int]) -> _Splice:
+        """Insert hostdevs after the last one that stays, or at the end of <devices>."""
         stay = [device for device in self.hostdevs if device.start not in taken_out]
         if stay:
             last = stay[-1]
             indent = _indent(self.text, last.start)
-            return _Cut(last.end, last.end, b"".join(_new(each, indent) for each in addresses))
-        return self._at_the_end(addresses)
+            return _Splice(
+                last.end, last.end, b"".join(_hostdev_xml(each, indent) for each in addresses)
+            )
+        return self._append(addresses)
 
-    def _at_the_end(self, addresses: Sequence[str]) -> _Cut:
-        """Also where there are no devices, or an element without content."""
+    def _append(self, addresses: Sequence[str]) -> _Splice:
+        """Insert hostdevs at the end of <devices>, which may be empty or missing."""
         assert self.domain is not None
         within = self.devices or self.domain
         outer = _indent(self.text, within.start)
         beside = _indent(self.text, self.last.start) if self.last else b""
         inner = beside or outer + b" " * INDENT
         if self.devices is None:
-            new = b"".join(_new(each, inner + b" " * INDENT) for each in addresses)
+            new = b"".join(_hostdev_xml(each, inner + b" " * INDENT) for each in addresses)
             text = b"".join((b"\n", inner, b"<devices>", new, b"\n", inner, b"</devices>"))
             at = _before_space(self.text, self.text.rindex(b"</", 0, within.end))
-            return _Cut(at, at, text)
-        new = b"".join(_new(each, inner) for each in addresses)
-        if within.end == within.opened:
+            return _Splice(at, at, text)
+        new = b"".join(_hostdev_xml(each, inner) for each in addresses)
+        if within.end == within.tag_end:
             closed = b"".join((b">", new, b"\n", outer, b"</devices>"))
-            return _Cut(within.end - 2, within.end, closed)
+            return _Splice(within.end - 2, within.end, closed)
         at = _before_space(self.text, self.text.rindex(b"</", 0, within.end))
-        return _Cut(at, at, new)
+        return _Splice(at, at, new)
 
 
 def _tag_end(text: bytes, start: int) -> int:
-    """The byte after a start tag: ``>`` may stand in the values of its attributes."""
+    """Return the offset after a start tag. Attribute values may contain ``>``."""
     quote: int | None = None
     for at in range(start, len(text)):
         byte = text[at]
@@ -237,15 +248,17 @@ def _tag_end(text: bytes, start: int) -> int:
 
 
 def _before_space(text: bytes, at: int) -> int:
-    """Where the white space before a byte begins."""
+    """Return the offset where the white space before ``at`` begins."""
     while at and text[at - 1] in b" \t\r\n":
         at -= 1
     return at
 
 
 def _before_indent(text: bytes, at: int) -> int:
-    """Where the space before an element begins that goes with it: of one line, as an empty
-    line above it is not its own."""
+    """Return the offset of the line break before an element, which is removed with it.
+
+    An empty line above the element stays.
+    """
     begin = _before_space(text, at)
     line = text.rfind(b"\n", begin, at)
     if line < 0:
@@ -254,16 +267,16 @@ def _before_indent(text: bytes, at: int) -> int:
 
 
 def _indent(text: bytes, at: int) -> bytes:
-    """The spaces between the begin of its line and an element."""
+    """Return the white space between the beginning of the line and an element."""
     space = text[_before_space(text, at) : at]
     return space.rpartition(b"\n")[2] if b"\n" in space else b""
 
 
-# --- pieces of text -----------------------------------------------------------------
+# --- new text -----------------------------------------------------------------------
 
 
-def _new(address: str, indent: bytes) -> bytes:
-    parts = " ".join(f"{key}='{value}'" for key, value in _parts(address).items())
+def _hostdev_xml(address: str, indent: bytes) -> bytes:
+    parts = " ".join(f"{key}='{value}'" for key, value in _address_attributes(address).items())
     lines = (
         "<hostdev mode='subsystem' type='pci' managed='no'>", "  <source>",
         f"    <address {parts}/>", "  </source>", "</hostdev>",
@@ -271,37 +284,39 @@ def _new(address: str, indent: bytes) -> bytes:
     return b"".join(b"\n" + indent + line.encode() for line in lines)
 
 
-def _parts(address: str) -> dict[str, str]:
+def _address_attributes(address: str) -> dict[str, str]:
     found = _ADDRESS.fullmatch(address)
     if found is None:
-        raise DefinitionError("what it should get is not the address of a PCI function")
+        raise DefinitionError("what it is to get is not the address of a PCI function")
     keys = ("domain", "bus", "slot", "function")
     return {key: f"0x{part}" for key, part in zip(keys, found.groups(), strict=True)}
 
 
-def _readdressed(text: bytes, device: _Element, address: str) -> _Cut:
-    """Another function in the source of a hostdev. Numbers that are right already, quotes and
-    further attributes stay."""
+def _replace_address(text: bytes, device: _Element, address: str) -> _Splice:
+    """Put another function into the <source> of a hostdev.
+
+    Numbers that are right already, quotes and other attributes stay.
+    """
     assert device.source is not None
-    start, end = device.source.start, device.source.opened
-    old, new = _parts(device.pci), _parts(address)
+    start, end = device.source.start, device.source.tag_end
+    old, new = _address_attributes(device.pci), _address_attributes(address)
     changed = {key: value for key, value in new.items() if value != old[key]}
 
     def attribute(found: re.Match[str]) -> str:
         key, equals, quote, value = found.groups()
         return f"{key}{equals}{quote}{changed.pop(key, value)}{quote}"
 
-    # Whole attributes are matched one after the other: a value may look like an attribute.
+    # Match whole attributes one after the other: a value may look like an attribute.
     tag = _ATTRIBUTE.sub(attribute, text[start:end].decode())
     missing = "".join(f" {key}='{value}'" for key, value in changed.items())
-    return _Cut(start, end, f"<address{missing}{tag.removeprefix('<address')}".encode())
+    return _Splice(start, end, f"<address{missing}{tag.removeprefix('<address')}".encode())
 
 
-def _spliced(text: bytes, cuts: list[_Cut]) -> bytes:
+def _apply(text: bytes, cuts: list[_Splice]) -> bytes:
     return b"".join(_pieces(text, sorted(cuts, key=lambda cut: (cut.start, cut.end))))
 
 
-def _pieces(text: bytes, cuts: list[_Cut]) -> Iterator[bytes]:
+def _pieces(text: bytes, cuts: list[_Splice]) -> Iterator[bytes]:
     at = 0
     for cut in cuts:
         yield text[at : cut.start]

@@ -1,6 +1,8 @@
-"""What a domain's XML says of it. The XML is text that anybody who may define a domain
-wrote, so nothing in it is trusted: it is bounded, it has no DTD, and an address that
-cannot be read is an error, for a hostdev that is missed is a GPU thought to be free.
+"""Parses a domain's XML.
+
+Anybody who may define a domain can write this XML, so nothing in it is trusted: its size is
+limited and a DTD is refused. An address that cannot be read is an error, because missing a
+hostdev would make a GPU look free.
 
 Source: https://libvirt.org/formatdomain.html
 """
@@ -13,21 +15,21 @@ from dataclasses import dataclass, replace
 from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
-from tui.host.libvirt.domain_takes import host_devices
+from tui.host.libvirt.host_devices import host_devices
 from tui.host.pci.mdevs import parent
 from tui.host.tree import Tree
 from tui.model import HostDev
 
-__all__ = ["Definition", "DefinitionError", "definition", "on_host", "pci_address"]
+__all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
 TEXT_LIMIT = 1 << 20
-"""Characters of a definition that are read; real ones have some ten thousand."""
+"""Characters of a definition; real ones have about ten thousand."""
 
 AGENT_CHANNEL = "org.qemu.guest_agent.0"
-"""The name of the virtio channel on which the QEMU guest agent listens."""
+"""The name of the virtio channel of the QEMU guest agent."""
 
-WRAPS = ("domstatus", "domainsnapshot")
-"""What libvirt keeps with a <domain> inside: its state, and a snapshot."""
+WRAPPERS = ("domstatus", "domainsnapshot")
+"""Elements that libvirt stores around a <domain>: its state, and a snapshot."""
 
 _COUNT = re.compile(r"[0-9]{1,18}")
 _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
@@ -41,13 +43,12 @@ _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
 class Definition:
     """A domain as its XML defines it. ``name`` is raw.
 
-    ``hostdevs`` are the PCI functions that it takes, those with a <hostdev> first; ``mdevs`` the
-    UUIDs of its mediated devices, of which it does not say whose they are; ``unclear`` is why it
-    may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` where that
-    is not a number.
-    ``agent``: whether the guest agent's channel is connected, ``None`` without a
-    channel. ``kvm_hidden``: the guest is not told that it runs under KVM.
-    ``active_id`` is the id that libvirt gives to a running domain.
+    ``hostdevs`` are the PCI functions that it takes, those with a <hostdev> first. ``mdevs`` are
+    the UUIDs of its mediated devices; the XML does not name their parents. ``unclear`` is why it
+    may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` if that is
+    not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
+    channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
+    running domain.
     """
 
     name: str
@@ -63,9 +64,11 @@ class Definition:
 
 
 def definition(xml: str, file: str | None = None) -> Definition:
-    """Read a <domain>. Of what somebody has kept in a file, ``file`` is what identifies it where
-    it has no valid UUID, and there may be libvirt's own <domstatus> or <domainsnapshot> around
-    it. Raises ``DefinitionError``."""
+    """Parse a <domain>. Raises ``DefinitionError``.
+
+    With ``file`` the XML comes from a file: ``file`` stands in for a missing UUID, and libvirt's
+    <domstatus> or <domainsnapshot> may be around the <domain>.
+    """
     domain = _parse(xml, wrapped=file is not None)
     taken = host_devices(domain)
     return Definition(
@@ -82,24 +85,26 @@ def definition(xml: str, file: str | None = None) -> Definition:
     )
 
 
-def on_host(found: Definition, root: Tree | None) -> Definition:
-    """The definition with the functions whose shares its mdevs are, looked up on the host at
-    ``root``, ``None`` where that is another machine. An mdev is made for a start at the latest:
-    one that is not there makes a running domain unclear."""
+def with_mdev_parents(found: Definition, root: Tree | None) -> Definition:
+    """Return the definition with the parent functions of its mdevs among its hostdevs.
+
+    They are looked up on the host at ``root``, which is ``None`` for another machine. An mdev
+    exists at the latest when its domain starts, so a missing one makes a running domain unclear.
+    """
     shares, unclear = [], found.unclear
     for uuid in found.mdevs:
         try:
-            address = parent(root, uuid) if root is not None else _nowhere(uuid)
+            address = parent(root, uuid) if root is not None else _no_host(uuid)
         except LookupError:
             if found.active_id is not None:
-                unclear = unclear or f"whose share its mdev {uuid} is cannot be found"
+                unclear = unclear or f"the parent of its mdev {uuid} cannot be found"
             continue
         if address is not None:
             shares.append(HostDev(address, managed=False, by="mdev"))
     return replace(found, hostdevs=(*found.hostdevs, *shares), unclear=unclear)
 
 
-def _nowhere(uuid: str) -> str:
+def _no_host(uuid: str) -> str:
     raise LookupError(uuid)
 
 
@@ -112,7 +117,7 @@ def _parse(xml: str, *, wrapped: bool = False) -> ElementTree.Element:
         root = ElementTree.fromstring(xml)  # noqa: S314  # nosec B314  # bounded, no DTD
     except (ElementTree.ParseError, UnicodeEncodeError) as error:
         raise DefinitionError("its definition is not well-formed XML") from error
-    inner = root.find("domain") if wrapped and root.tag in WRAPS else None
+    inner = root.find("domain") if wrapped and root.tag in WRAPPERS else None
     if root.tag != "domain" and inner is None:
         raise DefinitionError("its definition is not a <domain>")
     return root if inner is None else inner
@@ -125,16 +130,16 @@ def _name(domain: ElementTree.Element) -> str:
     return name
 
 
-def _uuid(domain: ElementTree.Element, otherwise: str | None) -> str:
+def _uuid(domain: ElementTree.Element, fallback: str | None) -> str:
     try:
         return str(uuids.UUID(domain.findtext("uuid") or ""))
     except ValueError as error:
-        if otherwise is not None:
-            return otherwise
+        if fallback is not None:
+            return fallback
         raise DefinitionError("its definition has no valid UUID") from error
 
 
-# --- the rest -----------------------------------------------------------------
+# --- values -------------------------------------------------------------------
 
 
 def _count(text: str | None) -> int | None:
@@ -143,13 +148,13 @@ def _count(text: str | None) -> int | None:
 
 
 def _vcpus(domain: ElementTree.Element) -> int | None:
-    """<vcpu current='2'>4</vcpu>: four may be plugged, two are there."""
+    """<vcpu current='2'>4</vcpu>: a maximum of four, of which two are plugged in."""
     vcpu = domain.find("vcpu")
     return None if vcpu is None else _count(vcpu.get("current", vcpu.text))
 
 
 def _memory(domain: ElementTree.Element) -> float | None:
-    """<currentMemory>, else <memory>, in MiB; the unit is KiB where none is named."""
+    """<currentMemory>, else <memory>, in MiB; the default unit is KiB."""
     for tag in ("currentMemory", "memory"):
         memory = domain.find(tag)
         if memory is None:

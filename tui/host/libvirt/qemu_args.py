@@ -1,8 +1,9 @@
-"""What a QEMU command line takes from the host: PCI functions, mediated devices.
+"""Finds the PCI functions and mediated devices on a QEMU command line.
 
-QEMU takes an option with one dash or two, and its argument as the next word (softmmu/vl.c of
-QEMU). Wrapper scripts are kinder, so an option and its argument in one word count too. What
-speaks of VFIO and cannot be read is a doubt: a card that is missed is thought free.
+QEMU takes an option with one dash or two, and its argument as the next word (QEMU,
+softmmu/vl.c). Wrapper scripts are more lenient, so an option and its argument in one word count,
+too. An argument that mentions VFIO and cannot be parsed is a doubt: missing a card would make it
+look free.
 """
 
 from __future__ import annotations
@@ -12,25 +13,27 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tui.host.libvirt.qemu_opts import Opts, levels, read
+from tui.host.libvirt.qemu_opts import Opts, nested, parse_argument
 from tui.model.address import is_address
 
-_DEVICES = frozenset({
+_PCI_DEVICES = frozenset({
     "vfio-pci", "vfio-pci-nohotplug", "pci-assign", "kvm-pci-assign", "xen-pci-passthrough",
 })  # fmt: skip
-"""Devices that are a PCI function of the host or a mediated device. The last three are those of
-older QEMUs and of Xen."""
+"""Devices that take a PCI function of the host or a mediated device. The last three are from older
+QEMUs and from Xen."""
 
-_NOT_PCI = frozenset({
+_OTHER_VFIO_DEVICES = frozenset({
     "vfio-ap", "vfio-ccw", "vfio-platform", "vfio-amd-xgbe", "vfio-calxeda-xgmac",
     "vfio-pci-igd-lpc-bridge", "vfio-user-pci",
 })  # fmt: skip
-"""VFIO devices that are no PCI function of the host."""
+"""VFIO devices that take no PCI function of the host."""
 
-_HOSTS = ("host", "hostaddr")
-_DRIVES = frozenset({"drive", "blockdev", "hda", "hdb", "hdc", "hdd", "cdrom", "sd", "pflash"})
-_TEXTS = frozenset({"append", "D", "fw_cfg", "name", "smbios", "trace", "d"})
-"""Options whose argument is text for the guest or a log, and may speak of anything."""
+_ADDRESS_KEYS = ("host", "hostaddr")
+_DRIVE_OPTIONS = frozenset(
+    {"drive", "blockdev", "hda", "hdb", "hdc", "hdd", "cdrom", "sd", "pflash"}
+)
+_TEXT_OPTIONS = frozenset({"append", "D", "fw_cfg", "name", "smbios", "trace", "d"})
+"""Options whose argument is free text for the guest or a log."""
 
 _NUMBER = r"[ \t\n\v\f\r]*\+?(?:0[xX])?([0-9a-fA-F]+)"
 _HOST = re.compile(
@@ -39,50 +42,50 @@ _HOST = re.compile(
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NVME = re.compile(r"nvme://([^/,\"'\s]*)")
 _OPTION = re.compile(r"--?([A-Za-z][\w-]*)(?:(=|\s+)(.*))?", re.DOTALL)
-_SPEAKS_OF_IT = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")
+_MENTIONS_VFIO = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")
 
 
 @dataclass(slots=True)
 class HostArguments:
-    """What is taken. ``doubt`` is why there may be more, in a few words."""
+    """The devices that a command line takes. ``doubt`` is why there may be more."""
 
     functions: list[str] = field(default_factory=list)
     mdevs: list[tuple[str, str | None]] = field(default_factory=list)
-    """By UUID, with the function that they are a share of where the path tells it."""
+    """UUIDs, each with the parent function if the path names it."""
     doubt: str | None = None
 
-    def unclear(self, why: str) -> None:
-        """Note a doubt; the first one is told."""
+    def add_doubt(self, why: str) -> None:
+        """Record a doubt; only the first one is reported."""
         self.doubt = self.doubt or f"its QEMU command line {why}"
 
-    # --- by the ways of naming ---
-
-    def by_address(self, text: str) -> None:
-        """``[domain:]bus:slot[.function]`` in hexadecimal."""
+    def add_address(self, text: str) -> None:
+        """Add the function at ``[domain:]bus:slot[.function]``, in hexadecimal."""
         address = host_address(text)
         if address is None:
-            self.unclear("names a host device by an address that cannot be read")
+            self.add_doubt("names a host device by an address that cannot be read")
         else:
             self.functions.append(address)
 
-    def by_path(self, path: str) -> None:
-        """A device's folder in sysfs."""
+    def add_sysfs_path(self, path: str) -> None:
+        """Add the device with this folder in sysfs."""
         parts = [part for part in path.lower().split("/") if part not in ("", ".")]
         last, above = ["", "", *parts][-1], ["", "", *parts][-2]
         if ".." in parts or not parts:
-            self.unclear("names a host device by a path that cannot be read")
+            self.add_doubt("names a host device by a path that cannot be read")
         elif is_address(last):
             self.functions.append(last)
         elif _UUID.fullmatch(last):
             self.mdevs.append((last, above if is_address(above) else None))
         else:
-            self.unclear("names a host device by a path that is no PCI address")
+            self.add_doubt("names a host device by a path that is no PCI address")
 
 
 def host_address(text: str) -> str | None:
-    """A PCI address as QEMU's ``host=`` has it (hw/core/qdev-properties-system.c): numbers as
-    strtoul(3) reads them, domain 0 where there is none. Newer QEMUs want a function; without
-    one it is the first."""
+    """Parse a PCI address as QEMU does for ``host=`` (hw/core/qdev-properties-system.c).
+
+    Numbers are as for strtoul(3), and the domain defaults to 0. Newer QEMUs require a function;
+    it defaults to 0 here, as in older ones.
+    """
     found = _HOST.fullmatch(text)
     if found is None:
         return None
@@ -94,18 +97,18 @@ def host_address(text: str) -> str | None:
 
 
 def host_arguments(words: Sequence[str]) -> HostArguments:
-    """What the words of a command line take, the program's own name left out or not."""
+    """Return what a command line takes, with or without the program's name in front."""
     found = HostArguments()
     for option, argument in _options(words):
         try:
-            _note(found, option, argument)
+            _scan_option(found, option, argument)
         except (ValueError, RecursionError):
-            found.unclear("has an option that cannot be read")
+            found.add_doubt("has an option that cannot be read")
     return found
 
 
 def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The options with their arguments; a word that is neither has an empty option."""
+    """Yield options with their arguments; a word that is neither has an empty option."""
     left = deque(words)
     while left:
         word = left.popleft().strip()
@@ -114,99 +117,100 @@ def _options(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             yield "", word
         elif match[2] == "=" or (match[2] and match[3].startswith("{")):
             yield match[1], match[3]
-        elif match[2]:  # several words in one, for a shell to take apart
+        elif match[2]:  # several words in one, as for a shell to split
             left.extendleft(reversed(word.split()))
-        elif left and (match[1] in _TEXTS or not left[0].lstrip().startswith("-")):
+        elif left and (match[1] in _TEXT_OPTIONS or not left[0].lstrip().startswith("-")):
             yield match[1], left.popleft()
         else:
             yield match[1], ""
 
 
-def _note(found: HostArguments, option: str, argument: str) -> None:
+def _scan_option(found: HostArguments, option: str, argument: str) -> None:
     if option == "device":
-        _device(found, read(argument, "driver"))
-    elif option in _DRIVES or (not option and argument.startswith("nvme://")):
-        _drive(found, argument, read(argument, "driver" if option == "blockdev" else "file"))
+        _device(found, parse_argument(argument, "driver"))
+    elif option in _DRIVE_OPTIONS or (not option and argument.startswith("nvme://")):
+        _drive(
+            found, argument, parse_argument(argument, "driver" if option == "blockdev" else "file")
+        )
     elif option == "set":
         _set(found, argument)
     elif option == "global":
         _global(found, argument)
     elif option == "readconfig":
-        found.unclear("has QEMU read a file (-readconfig)")
-    elif option not in _TEXTS and _SPEAKS_OF_IT.search(argument):
-        found.unclear("speaks of a host device in a way that cannot be read")
+        found.add_doubt("has QEMU read a file (-readconfig)")
+    elif option not in _TEXT_OPTIONS and _MENTIONS_VFIO.search(argument):
+        found.add_doubt("mentions a host device in a form that cannot be read")
 
 
-# --- options ------------------------------------------------------------------------
+# --- one option ---------------------------------------------------------------------
 
 
 def _device(found: HostArguments, opts: Opts) -> None:
     driver = str(opts.get("driver", "")).strip()
-    if driver in _DEVICES:
+    if driver in _PCI_DEVICES:
         _vfio(found, opts)
-    elif driver not in _NOT_PCI and "vfio" in driver:
-        found.unclear("has a VFIO device of a kind that is not known here")
+    elif driver not in _OTHER_VFIO_DEVICES and "vfio" in driver:
+        found.add_doubt("has a VFIO device of an unknown kind")
 
 
 def _vfio(found: HostArguments, opts: Opts) -> None:
-    """QEMU uses ``sysfsdev`` where there are both (hw/vfio/pci.c)."""
-    hosts = [str(opts[key]) for key in _HOSTS if key in opts]
+    """If there are both ``host`` and ``sysfsdev``, QEMU uses the latter (hw/vfio/pci.c)."""
+    hosts = [str(opts[key]) for key in _ADDRESS_KEYS if key in opts]
     if "sysfsdev" in opts:
-        found.by_path(str(opts["sysfsdev"]))
+        found.add_sysfs_path(str(opts["sysfsdev"]))
     elif hosts:
-        found.by_address(hosts[0])
-    else:  # fd=, or one that -set, -global or a hand on the monitor completes
-        found.unclear("has a VFIO device without an address")
+        found.add_address(hosts[0])
+    else:  # fd=, or completed by -set, by -global or on the monitor
+        found.add_doubt("has a VFIO device without an address")
 
 
 def _drive(found: HostArguments, argument: str, opts: Opts) -> None:
-    """QEMU's own NVMe driver takes the function from the host (block/nvme.c), and so does
-    libblkio's (block/blkio.c)."""
+    """QEMU's NVMe driver (block/nvme.c) and libblkio's (block/blkio.c) take a host function."""
     for address in _NVME.findall(argument):
-        found.by_address(address)
-    for level in levels(opts):
+        found.add_address(address)
+    for level in nested(opts):
         for key, value in level.items():
             prefix, _, last = key.rpartition("driver")
             if last or not key.endswith("driver") or not isinstance(value, str):
                 continue
             if value == "nvme" and f"{prefix}device" in level:
-                found.by_address(str(level[f"{prefix}device"]))
+                found.add_address(str(level[f"{prefix}device"]))
             elif value == "virtio-blk-vfio-pci":
-                found.by_path(str(level.get(f"{prefix}path", "")))
+                found.add_sysfs_path(str(level.get(f"{prefix}path", "")))
 
 
 def _set(found: HostArguments, argument: str) -> None:
-    """-set device.ID.host=ADDRESS changes a device that is made elsewhere."""
+    """-set device.ID.host=ADDRESS changes a device that another option creates."""
     key, _, value = argument.partition("=")
     if key.startswith("device."):
         _property(found, key.rpartition(".")[2], value)
 
 
 def _global(found: HostArguments, argument: str) -> None:
-    """-global vfio-pci.host=ADDRESS, or with driver=, property= and value=."""
-    opts = read(argument, "")
+    """-global vfio-pci.host=ADDRESS, or the form with driver=, property= and value=."""
+    opts = parse_argument(argument, "")
     if "driver" in opts:
         driver, key, value = (str(opts.get(k, "")) for k in ("driver", "property", "value"))
     else:
         name, _, value = argument.partition("=")
         driver, _, key = name.rpartition(".")
-    if driver in _DEVICES:
+    if driver in _PCI_DEVICES:
         _property(found, key, value)
 
 
 def _property(found: HostArguments, key: str, value: str) -> None:
-    """``hostaddr`` is a number of other devices."""
+    """For other devices ``hostaddr`` is a number, so it counts only with a colon."""
     if key == "host" or (key == "hostaddr" and ":" in value):
-        found.by_address(value)
+        found.add_address(value)
     elif key == "sysfsdev":
-        found.by_path(value)
+        found.add_sysfs_path(value)
 
 
-def overridden(properties: Mapping[str, str]) -> HostArguments:
-    """What a device takes whose properties libvirt's <qemu:override> changes."""
+def override_arguments(properties: Mapping[str, str]) -> HostArguments:
+    """Return what a device takes whose properties <qemu:override> changes."""
     found = HostArguments()
     for key, value in properties.items():
         _property(found, key, value)
         if key == "fd":
-            found.unclear("has a VFIO device without an address")
+            found.add_doubt("has a VFIO device without an address")
     return found

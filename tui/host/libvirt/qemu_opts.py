@@ -1,5 +1,7 @@
-"""The argument of a QEMU option: ``driver,key=value,…``, or JSON (util/qemu-option.c,
-qobject/json-lexer.c of QEMU)."""
+"""Parses the argument of a QEMU option: ``driver,key=value,…``, or JSON.
+
+Source: QEMU, util/qemu-option.c and qobject/json-lexer.c
+"""
 
 from __future__ import annotations
 
@@ -9,23 +11,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 Opts = Mapping[str, Any]
-"""Values by key; with values of their own in JSON."""
+"""Values by key; values are nested in JSON."""
 
-DEPTH = 32
+DEPTH_LIMIT = 32
 """Levels of JSON that are searched."""
 
 _STRING = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'((?:[^'\\]|\\.)*)'", re.DOTALL)
 
 
-def read(argument: str, first: str) -> Opts:
-    """An argument's keys and values; the last of each counts. Raises ``ValueError``."""
+def parse_argument(argument: str, first: str) -> Opts:
+    """Return an argument's values by key; the last of several counts.
+
+    ``first`` is the key of a first value without one. Raises ``ValueError``.
+    """
     text = argument.strip()
     if text.startswith("{"):
         return _json(text)
     if text.startswith("json:"):
         return _json(text.removeprefix("json:"))
     found: dict[str, Any] = {}
-    # A comma is written twice where it does not end a value.
+    # A comma inside a value is doubled.
     for place, part in enumerate(text.replace(",,", "\0").split(",")):
         key, equals, value = part.partition("=")
         value = value.replace("\0", ",")
@@ -41,7 +46,7 @@ def read(argument: str, first: str) -> Opts:
 
 
 def _json(text: str) -> Opts:
-    """QEMU's JSON, which has strings in single quotes too."""
+    """Parse QEMU's JSON, which also allows strings in single quotes."""
 
     def double(match: re.Match[str]) -> str:
         if match[1] is None:
@@ -54,12 +59,12 @@ def _json(text: str) -> Opts:
     return found
 
 
-def levels(tree: Opts, depth: int = 0) -> Iterator[Opts]:
-    """A tree and all that are in it. Raises ``ValueError`` where it is too deep."""
-    if depth > DEPTH:
+def nested(tree: Opts, depth: int = 0) -> Iterator[Opts]:
+    """Yield a tree and every tree inside it. Raises ``ValueError`` if it is too deep."""
+    if depth > DEPTH_LIMIT:
         raise ValueError("too deep")
     yield tree
     for value in tree.values():
         for each in value if isinstance(value, list) else [value]:
             if isinstance(each, Mapping):
-                yield from levels(each, depth + 1)
+                yield from nested(each, depth + 1)

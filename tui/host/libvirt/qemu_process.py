@@ -1,5 +1,8 @@
-"""When the domains of this machine were started: libvirt does not tell, but each runs in
-a QEMU process of its own, and the kernel knows when that began."""
+"""Start times of this machine's domains.
+
+libvirt does not report them. But each domain runs in its own QEMU process, and the kernel knows
+when that started.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,16 @@ from tui.host.proc.stat import Stat
 from tui.model import CLOCK
 
 CMDLINE_LIMIT = 64 * 1024
-"""Bytes of a command line that are read; libvirt puts the UUID in the first few hundred."""
+"""Bytes read of a command line; libvirt puts the UUID into the first few hundred."""
 
 _DOMAIN = re.compile(rb"\0-name\0guest=.*?\0-uuid\0([0-9a-f-]{36})\0", re.DOTALL)
 
 
 def guest_name(words: Sequence[str]) -> str | None:
-    """The name that a QEMU command line gives to its guest: ``-name NAME`` or ``-name
-    guest=NAME,…``. For the eye: anybody may start a process that says so."""
+    """Return the guest's name on a QEMU command line: ``-name NAME`` or ``-name guest=NAME,…``.
+
+    For display only: anybody may start a process with such a command line.
+    """
     for option, argument in itertools.pairwise(words):
         if option in ("-name", "--name"):
             parts = argument.replace(",,", "\0").split(",")
@@ -31,11 +36,11 @@ def guest_name(words: Sequence[str]) -> str | None:
     return None
 
 
-def started(proc: Path = Path("/proc")) -> dict[str, datetime]:
-    """The start of each QEMU process that libvirt runs, by the UUID of its domain.
+def start_times(proc: Path = Path("/proc")) -> dict[str, datetime]:
+    """Return the start time of each QEMU process that libvirt runs, by its domain's UUID.
 
-    From /proc/<pid>/cmdline and /proc/<pid>/stat (proc(5)). Where two processes claim one
-    UUID neither is believed; one that ends meanwhile is left out.
+    From /proc/<pid>/cmdline and /proc/<pid>/stat (proc(5)). If two processes claim the same UUID,
+    neither is believed. A process that exits during the scan is left out.
     """
     found: dict[str, datetime] = {}
     claimed: set[str] = set()
@@ -43,7 +48,7 @@ def started(proc: Path = Path("/proc")) -> dict[str, datetime]:
         uuid = _uuid(process)
         if uuid is None:
             continue
-        began = None if uuid in claimed else _began(process)
+        began = None if uuid in claimed else _start_time(process)
         claimed.add(uuid)
         if began is None:
             found.pop(uuid, None)
@@ -55,7 +60,7 @@ def started(proc: Path = Path("/proc")) -> dict[str, datetime]:
 def _processes(proc: Path) -> list[Path]:
     try:
         return [entry for entry in proc.iterdir() if entry.name.isdecimal()]
-    except OSError:  # no process can be seen, so no start is known
+    except OSError:  # no process can be seen, so no start time is known
         return []
 
 
@@ -63,12 +68,12 @@ def _uuid(process: Path) -> str | None:
     try:
         with (process / "cmdline").open("rb") as file:
             domain = _DOMAIN.search(file.read(CMDLINE_LIMIT))
-    except OSError:  # it ended, or it is not ours to see
+    except OSError:  # it exited, or we may not read it
         return None
     return domain[1].decode() if domain else None
 
 
-def _began(process: Path) -> datetime | None:
+def _start_time(process: Path) -> datetime | None:
     try:
         ticks = Stat(str(process)).start
     except (OSError, IndexError, ValueError):

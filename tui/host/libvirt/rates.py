@@ -1,22 +1,21 @@
-"""Rates of a domain from two samples of its counters. Pure: the samples carry their time."""
+"""Computes a domain's rates from two samples of its counters. Pure: samples carry their time."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-SHORTEST = 0.4
-"""Seconds between two samples below which a rate would be noise: libvirt counts a vCPU's
-time in ticks of 10 ms."""
+MIN_INTERVAL_S = 0.4
+"""Seconds between two samples, at least. A shorter interval gives noise: libvirt counts vCPU time
+in ticks of 10 ms."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a domain has used since it started, ``None`` where libvirt does not tell.
+    """What a domain has used since it started; ``None`` where libvirt does not report it.
 
-    ``at`` is monotonic time in seconds. ``vcpu_ns`` is what its vCPUs have run,
-    ``cpu_ns`` that and the emulator's work for it; the rest are bytes over all disks
-    and all network interfaces.
+    ``at`` is monotonic time in seconds. ``vcpu_ns`` is the run time of its vCPUs in ns, ``cpu_ns``
+    adds the emulator's threads. The rest are bytes over all disks and all network interfaces.
     """
 
     at: float
@@ -31,8 +30,10 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Between two samples: the share of its vCPUs that a domain used, 0-100, and bytes
-    per second, both rounded to what a person can tell apart."""
+    """Usage between two samples: ``cpu_pct`` of the domain's vCPUs (0-100), and bytes per second.
+
+    Both are rounded to what a person can distinguish.
+    """
 
     cpu_pct: float | None = None
     disk_read_bps: float | None = None
@@ -45,7 +46,7 @@ NO_RATES = Rates()
 
 
 def counters(stats: Mapping[str, object], at: float) -> Counters:
-    """The counters in a domain's typed parameters (virConnectGetAllDomainStats)."""
+    """Extract the counters from a domain's statistics (virConnectGetAllDomainStats)."""
     return Counters(
         at=at,
         vcpus=number(stats, "vcpu.current"),
@@ -59,21 +60,24 @@ def counters(stats: Mapping[str, object], at: float) -> Counters:
 
 
 def number(stats: Mapping[str, object], key: str) -> int | None:
-    """A whole number of a domain's typed parameters, if it is there and not negative."""
+    """Return a non-negative integer from a domain's statistics, or ``None``."""
     value = stats.get(key)
     return value if isinstance(value, int) and value >= 0 else None
 
 
 def _total(stats: Mapping[str, object], kind: str, count: str, key: str) -> int | None:
-    """The sum of ``<kind>.<n>.<key>`` over those that have it; ``None`` if none has."""
+    """Sum ``<kind>.<n>.<key>`` over all ``n`` that have it; ``None`` if none has."""
     parts = (number(stats, f"{kind}.{n}.{key}") for n in range(number(stats, count) or 0))
     known = [part for part in parts if part is not None]
     return sum(known) if known else None
 
 
 def rates(before: Counters, after: Counters) -> Rates:
-    """``None`` for a counter that one sample lacks or that went backwards: its disk, vCPU
-    or domain is another one."""
+    """Return the rates between two samples.
+
+    ``None`` where a sample lacks the counter, or where it decreased: the disk, the vCPU or the
+    domain is another one.
+    """
     seconds = after.at - before.at
     if seconds <= 0:
         return NO_RATES
@@ -87,38 +91,41 @@ def rates(before: Counters, after: Counters) -> Rates:
 
 
 def _cpu_pct(before: Counters, after: Counters, seconds: float) -> float | None:
-    """The vCPUs' own time where it is known, for that is the guest's load alone."""
-    used = _grown(before.vcpu_ns, after.vcpu_ns)
+    """Prefer the vCPUs' own time: it is the guest's load without the emulator's."""
+    used = _increase(before.vcpu_ns, after.vcpu_ns)
     if used is None:
-        used = _grown(before.cpu_ns, after.cpu_ns)
+        used = _increase(before.cpu_ns, after.cpu_ns)
     if used is None or not after.vcpus or before.vcpus != after.vcpus:
         return None
     return min(100.0, round(used / (seconds * 1e7 * after.vcpus), 1))
 
 
 def _per_second(before: int | None, after: int | None, seconds: float) -> float | None:
-    grown = _grown(before, after)
+    grown = _increase(before, after)
     return None if grown is None else float(round(grown / seconds))
 
 
-def _grown(before: int | None, after: int | None) -> int | None:
+def _increase(before: int | None, after: int | None) -> int | None:
     if before is None or after is None or after < before:
         return None
     return after - before
 
 
 class Meter:
-    """The rates of one run of a domain, from its counters in the order they are read."""
+    """Turns the counters of one run of a domain into rates, sample by sample."""
 
     def __init__(self) -> None:
         self._before: Counters | None = None
         self._rates = NO_RATES
 
     def read(self, now: Counters) -> Rates:
-        """The rates since the last sample; those of before if that is too fresh, as when
-        events follow each other."""
+        """Return the rates since the last sample.
+
+        Returns the previous rates if that sample is younger than ``MIN_INTERVAL_S``, as during a
+        burst of events.
+        """
         if self._before is not None:
-            if now.at - self._before.at < SHORTEST:
+            if now.at - self._before.at < MIN_INTERVAL_S:
                 return self._rates
             self._rates = rates(self._before, now)
         self._before = now

@@ -1,8 +1,8 @@
-"""The domains of one libvirt connection: what they are, and what they use.
+"""Reads the domains of one libvirt connection: definitions, states and usage.
 
-A reading costs one request for the statistics of all domains. A domain's XML is read when
-libvirt says that it changed, when it starts or stops, and, because some changes are not
-told, once in a while: one domain's on each reading.
+A reading costs one request for the statistics of all domains. A domain's XML is read when libvirt
+reports a change and when the domain starts or stops. libvirt does not report every change, so each
+reading also refreshes the domain whose XML is the oldest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tui.host import HostError, Wake
 from tui.host.calls import CallLog
 from tui.host.libvirt import qemu_process
 from tui.host.libvirt.connection import Connection
-from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, on_host
+from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, with_mdev_parents
 from tui.host.libvirt.errors import (
     NO_DOMAIN,
     is_local_qemu,
@@ -49,14 +49,17 @@ STATES: Mapping[int | None, DomainState] = {
 
 
 @dataclass(slots=True)
-class _Known:
-    """What is kept of a domain between readings. ``run`` is libvirt's id of the run that
-    it is in, -1 while it is off; ``read_at`` is when its XML was read, monotonic seconds."""
+class _CachedDomain:
+    """A domain as cached between readings.
 
-    run: int
+    ``domain_id`` is libvirt's id of the current run, -1 while it is off. ``read_at`` is when its
+    XML was read, in monotonic seconds.
+    """
+
+    domain_id: int
     state: DomainState
     raw_name: str = ""
-    shown: tuple[str, str | None] = ("", None)
+    display_name: tuple[str, str | None] = ("", None)
     persistent: bool = True
     definition: Definition | None = None
     problem: str | None = None
@@ -66,8 +69,7 @@ class _Known:
 
 
 class GuestsSource:
-    """All domains of a libvirt URI. Its thread owns the connection, which is opened again
-    when it was lost."""
+    """All domains of a libvirt URI. A lost connection is opened again by the next reading."""
 
     def __init__(
         self,
@@ -84,40 +86,42 @@ class GuestsSource:
         self._wake: Wake = lambda: None
         self._connection: Connection | None = None
         self._changed: deque[str] = deque()
-        self._known: dict[str, _Known] = {}
-        self._busy = threading.Lock()
+        self._cache: dict[str, _CachedDomain] = {}
+        self._read_lock = threading.Lock()
 
     def watch(self, wake: Wake) -> None:
         self._wake = wake
 
     def read(self) -> Guests:
-        with self._busy:
+        with self._read_lock:
             return self._read()
 
     def _read(self) -> Guests:
-        connection = self._connected()
+        connection = self._connect()
         try:
             domains = self._domains(connection)
         except libvirt.libvirtError as error:
-            self._drop()
+            self._disconnect()
             raise HostError(why_lost(error, self._uri)) from error
         ordered = tuple(sorted(domains, key=lambda domain: (domain.name, domain.uuid)))
         return Guests(visible(self._uri), connection.version, ordered, connection.readonly)
 
     def close(self) -> None:
-        """While a reading waits for libvirt its connection is left to it: a second call beside
-        one that never returns has libvirt's client crash (9.0)."""
-        if self._busy.acquire(blocking=False):
+        """Close the connection, unless a reading is waiting for libvirt.
+
+        libvirt's client (9.0) crashes on a second call while the first has not returned.
+        """
+        if self._read_lock.acquire(blocking=False):
             try:
-                self._drop()
+                self._disconnect()
             finally:
-                self._busy.release()
+                self._read_lock.release()
 
     # --- the connection -------------------------------------------------------
 
-    def _connected(self) -> Connection:
+    def _connect(self) -> Connection:
         if self._connection is not None and not self._connection.alive:
-            self._drop()
+            self._disconnect()
         if self._connection is None:
             try:
                 self._connection = Connection(
@@ -125,7 +129,7 @@ class GuestsSource:
                 )
             except libvirt.libvirtError as error:
                 raise HostError(why_not_open(error, self._uri)) from error
-            except ValueError as error:  # not even text that could be handed to libvirt
+            except ValueError as error:  # text that cannot be passed to libvirt
                 raise HostError(why_not_a_uri(self._uri)) from error
         return self._connection
 
@@ -135,10 +139,10 @@ class GuestsSource:
             self._changed.append(uuid)
         self._wake()
 
-    def _drop(self) -> None:
-        """What was known goes with the connection: who answers next may count anew."""
+    def _disconnect(self) -> None:
+        """Close the connection and clear the cache: another daemon may reuse its ids."""
         connection, self._connection = self._connection, None
-        self._known = {}
+        self._cache = {}
         if connection is not None:
             connection.close()
 
@@ -148,53 +152,52 @@ class GuestsSource:
         stale = self._stale()
         at = time.monotonic()
         listed = connection.domains()
-        started = self._started(domain for domain, _ in listed)
+        started = self._start_times(domain for domain, _ in listed)
         known, domains = {}, []
         for domain, some_stats in listed:
             uuid = domain.UUIDString()
             try:
                 stats = _with_info(domain, some_stats, connection)
                 state = STATES.get(number(stats, "state.state"), "unknown")
-                kept = self._known.get(uuid)
-                if kept is None or kept.run != domain.ID():
-                    kept = _Known(domain.ID(), state, started_at=started.get(uuid))
+                cached = self._cache.get(uuid)
+                if cached is None or cached.domain_id != domain.ID():
+                    cached = _CachedDomain(domain.ID(), state, started_at=started.get(uuid))
                     stale.add(uuid)
-                if kept.state != state or uuid in stale:
-                    kept.state = state
-                    _describe(kept, domain, connection, self._root)
-                if kept.raw_name != domain.name():  # listed with it: this asks nobody
-                    kept.raw_name = domain.name()
-                    kept.shown = shown_name(kept.raw_name, uuid)
+                if cached.state != state or uuid in stale:
+                    cached.state = state
+                    _read_definition(cached, domain, connection, self._root)
+                if cached.raw_name != domain.name():  # part of the list: costs no request
+                    cached.raw_name = domain.name()
+                    cached.display_name = shown_name(cached.raw_name, uuid)
             except libvirt.libvirtError as error:
                 if error.get_error_code() != NO_DOMAIN:
                     raise
-                continue  # it is gone since it was listed
-            known[uuid] = kept
-            domains.append(_reading(uuid, kept, stats, at))
-        self._known = known
+                continue  # undefined since it was listed
+            known[uuid] = cached
+            domains.append(_to_domain(uuid, cached, stats, at))
+        self._cache = known
         return domains
 
     def _stale(self) -> set[str]:
-        """The domains whose XML is to be read: those that libvirt says have changed, and
-        the one whose XML is the oldest."""
+        """Return the domains whose XML is to be read: changed ones, and the oldest one."""
         stale = {self._changed.popleft() for _ in range(len(self._changed))}
-        if self._known:
-            stale.add(min(self._known, key=lambda uuid: self._known[uuid].read_at))
+        if self._cache:
+            stale.add(min(self._cache, key=lambda uuid: self._cache[uuid].read_at))
         return stale
 
-    def _started(self, domains: Iterable[libvirt.virDomain]) -> Mapping[str, datetime]:
-        """When the domains on this machine were started; looked for once in each run."""
+    def _start_times(self, domains: Iterable[libvirt.virDomain]) -> Mapping[str, datetime]:
+        """Return start times of this machine's domains; scans only if one has a new run."""
         if self._proc is None:
             return {}
         runs = {domain.UUIDString(): domain.ID() for domain in domains if domain.ID() >= 0}
-        seen = {uuid: kept.run for uuid, kept in self._known.items()}
-        return qemu_process.started(self._proc) if runs.items() - seen.items() else {}
+        seen = {uuid: cached.domain_id for uuid, cached in self._cache.items()}
+        return qemu_process.start_times(self._proc) if runs.items() - seen.items() else {}
 
 
 def _with_info(
     domain: libvirt.virDomain, stats: dict[str, object], connection: Connection
 ) -> dict[str, object]:
-    """Where a driver has no statistics of a running domain: virDomainGetInfo, which all have."""
+    """Add virDomainGetInfo if the driver reports no statistics of a running domain."""
     if "state.state" in stats and ("vcpu.current" in stats or domain.ID() < 0):
         return stats
     connection.calls.count("libvirt")
@@ -203,59 +206,61 @@ def _with_info(
     return info | {"cpu.time": cpu_ns} | stats
 
 
-def _describe(
-    kept: _Known, domain: libvirt.virDomain, connection: Connection, root: Tree | None
+def _read_definition(
+    cached: _CachedDomain, domain: libvirt.virDomain, connection: Connection, root: Tree | None
 ) -> None:
-    """Read the domain's XML: of a running one the live one, which names what it holds."""
-    kept.read_at = time.monotonic()
-    kept.definition = kept.problem = None
+    """Read the domain's XML; of a running domain the live XML, which names what it holds."""
+    cached.read_at = time.monotonic()
+    cached.definition = cached.problem = None
     connection.calls.count("libvirt", 2)
     try:
-        kept.persistent = bool(domain.isPersistent())
-        kept.definition = on_host(definition(domain.XMLDesc(0)), root)
-        kept.problem = kept.definition.unclear
+        cached.persistent = bool(domain.isPersistent())
+        cached.definition = with_mdev_parents(definition(domain.XMLDesc(0)), root)
+        cached.problem = cached.definition.unclear
     except DefinitionError as error:
-        kept.problem = str(error)
+        cached.problem = str(error)
     except libvirt.libvirtError as error:
         if error.get_error_code() == NO_DOMAIN or not connection.alive:
             raise
-        kept.problem = why_unread(error)
+        cached.problem = why_unread(error)
 
 
-def _reading(uuid: str, kept: _Known, stats: Mapping[str, object], at: float) -> Domain:
-    defined = kept.definition or Definition(name="", uuid=uuid)
-    name, unshown_name = kept.shown
+def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at: float) -> Domain:
+    defined = cached.definition or Definition(name="", uuid=uuid)
+    name, unshown_name = cached.display_name
     reading = Domain(
         name=name,
         uuid=uuid,
-        state=kept.state,
-        persistent=kept.persistent,
+        state=cached.state,
+        persistent=cached.persistent,
         hostdevs=defined.hostdevs,
         vcpus=defined.vcpus,
         memory_mib=defined.memory_mib,
         kvm_hidden=defined.kvm_hidden,
-        problem=kept.problem,
+        problem=cached.problem,
         unshown_name=unshown_name,
     )
     if not reading.active:
         return reading
     memory = number(stats, "balloon.current")
-    rates = kept.meter.read(counters(stats, at))
+    rates = cached.meter.read(counters(stats, at))
     return replace(
         reading,
         vcpus=number(stats, "vcpu.current") or reading.vcpus,
         memory_mib=reading.memory_mib if memory is None else memory / 1024,
         memory_used_mib=_memory_used_mib(stats),
-        started_at=kept.started_at,
+        started_at=cached.started_at,
         agent=defined.agent,
         **asdict(rates),
     )
 
 
 def _memory_used_mib(stats: Mapping[str, object]) -> float | None:
-    """What the guest's balloon driver reports, in MiB: what it has, less what its
-    programs could still get (caches count as free) or, from older drivers, less what
-    lies idle. ``None`` as long as the driver has not reported."""
+    """Return the memory that the guest uses, in MiB, as its balloon driver reports it.
+
+    That is the total minus what programs could still get (caches count as free), or minus what is
+    unused with older drivers. ``None`` until the driver has reported.
+    """
     if not number(stats, "balloon.last-update"):
         return None
     total, free = number(stats, "balloon.available"), number(stats, "balloon.usable")

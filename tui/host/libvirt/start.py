@@ -1,7 +1,7 @@
-"""The start of a guest in two steps, each of which may lose its answer: it comes up paused, and
-is let run once all guests were looked at again.
+"""Starts a guest in two steps: created paused, then resumed once all guests were checked again.
 
-A guest is never left paused without a word, and never ended once somebody has let it run.
+Either step may lose libvirt's reply. A guest is never left paused without an error that says so,
+and never destroyed once somebody has resumed it.
 """
 
 from __future__ import annotations
@@ -11,108 +11,116 @@ from collections.abc import Callable
 import libvirt
 
 from tui.host import HostError, Unsettled
-from tui.host.libvirt.operation import AnswerLost, DomainOperation, DomainStatus, Timeouts
+from tui.host.libvirt.operation import DomainOperation, DomainStatus, ReplyLost, Timeouts
 
 
 class PausedStart:
     """The start of one guest."""
 
-    def __init__(self, guest: DomainOperation, patience: Timeouts) -> None:
-        self._guest, self._patience = guest, patience
-        self._run = -1
-        """libvirt's id of the run that was begun."""
+    def __init__(self, guest: DomainOperation, timeouts: Timeouts) -> None:
+        self._guest, self._timeouts = guest, timeouts
+        self._domain_id = -1
+        """libvirt's id of the run that ``create`` began."""
 
     def create(self) -> None:
-        """Have it come up paused. Raises ``HostError`` where it is off."""
+        """Create the guest paused. Raises ``HostError`` if it is off afterwards."""
 
-        def deed(domain: libvirt.virDomain) -> int:
+        def create_paused(domain: libvirt.virDomain) -> int:
             domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
             return int(domain.ID())
 
         guest = self._guest
         try:
-            self._run = guest.ask(deed, self._patience.start)
+            self._domain_id = guest.request(create_paused, self._timeouts.start)
         except libvirt.libvirtError as error:
-            raise guest.refused(error) from error
-        except AnswerLost:
-            seen = guest.settled(guest.seen, lambda seen: not seen.off and not seen.busy)
+            raise guest.refusal(error) from error
+        except ReplyLost:
+            seen = guest.poll_until(guest.status, lambda seen: not seen.off and not seen.busy)
             if seen is None:
                 raise Unsettled(
-                    "libvirt's answer was lost, and it does not answer now: it is not known yet "
-                    f"whether “{guest.shown}” was started, and it may be left paused"
+                    "libvirt's reply was lost, and it does not respond now: cannot tell yet "
+                    f"whether “{guest.display_name}” was started; it may be left paused"
                 ) from None
             if seen.off:
                 raise HostError(
-                    f"“{guest.shown}” was not started: libvirt's answer was lost, and {seen.words}"
+                    f"“{guest.display_name}” was not started: libvirt's reply was lost, "
+                    f"and {seen.sentence}"
                 ) from None
-            self._run = seen.run
+            self._domain_id = seen.domain_id
 
     def undo(self, reason: str) -> None:
-        """End it for ``reason``: it has not run yet. Raises ``Unsettled`` where it is not off
-        then."""
+        """Destroy the guest, which has not run yet, for ``reason``.
+
+        Raises ``Unsettled`` if it is not off afterwards.
+        """
         guest = self._guest
-        seen = self._now()
+        seen = self._current_status()
         if seen is None:
             raise Unsettled(
-                f"{reason}. “{guest.shown}” was started paused, and libvirt does not answer "
-                "now: it may be left paused"
+                f"{reason}. “{guest.display_name}” was started paused, and libvirt does not "
+                "respond now: it may be left paused"
             )
         if seen.off:
             return
-        if seen.state != "paused" or seen.run != self._run:
+        if seen.state != "paused" or seen.domain_id != self._domain_id:
             raise Unsettled(
-                f"{reason}. “{guest.shown}” was not ended for that, because somebody else has "
-                f"acted on it meanwhile: it is {seen.state}",
+                f"{reason}. “{guest.display_name}” was not ended, because somebody else has "
+                f"changed its state: it is {seen.state}",
                 seen.state,
             )
-        why = "libvirt's answer was lost"
+        why = "libvirt's reply was lost"
         try:
-            guest.ask(lambda domain: domain.destroy())
-        except AnswerLost:
-            seen = guest.settled(guest.seen, _off)
+            guest.request(lambda domain: domain.destroy())
+        except ReplyLost:
+            seen = guest.poll_until(guest.status, _is_off)
         except libvirt.libvirtError as error:
-            why, seen = str(guest.refused(error)), self._now()
+            why, seen = str(guest.refusal(error)), self._current_status()
         else:
             return
         if seen is None or not seen.off:
-            raise self._half_way(f"{reason}. It could not be ended: {why}", seen)
+            raise self._unsettled(f"{reason}. It could not be ended: {why}", seen)
 
     def resume(self) -> None:
-        """Let it run. Raises ``HostError`` where it is off then, ``Unsettled`` where it is
-        anything else but running."""
+        """Resume the guest.
+
+        Raises ``HostError`` if it is off afterwards, and ``Unsettled`` if it is in any other
+        state than running.
+        """
         guest = self._guest
-        why = "libvirt's answer was lost"
+        why = "libvirt's reply was lost"
         try:
-            guest.ask(lambda domain: domain.resume())
-        except AnswerLost:
-            seen = guest.settled(guest.seen, _runs)
+            guest.request(lambda domain: domain.resume())
+        except ReplyLost:
+            seen = guest.poll_until(guest.status, _is_running)
         except libvirt.libvirtError as error:
-            why, seen = str(guest.refused(error)), self._now()
+            why, seen = str(guest.refusal(error)), self._current_status()
         else:
             return
-        if seen is not None and seen.runs:
+        if seen is not None and seen.running:
             return
         if seen is not None and seen.off:
-            raise HostError(f"“{guest.shown}” was started and has ended: {why}, and {seen.words}")
-        raise self._half_way(why, seen)
+            raise HostError(
+                f"“{guest.display_name}” was started and has ended: {why}, and {seen.sentence}"
+            )
+        raise self._unsettled(why, seen)
 
-    def _now(self) -> DomainStatus | None:
+    def _current_status(self) -> DomainStatus | None:
         any_will_do: Callable[[DomainStatus], bool] = lambda _: True  # noqa: E731
-        return self._guest.settled(self._guest.seen, any_will_do)
+        return self._guest.poll_until(self._guest.status, any_will_do)
 
-    def _half_way(self, why: str, seen: DomainStatus | None) -> Unsettled:
-        name = self._guest.shown
+    def _unsettled(self, why: str, seen: DomainStatus | None) -> Unsettled:
+        name = self._guest.display_name
         if seen is None:
             return Unsettled(
-                f"“{name}” was started paused, and libvirt does not answer now: it may be left "
+                f"“{name}” was started paused, and libvirt does not respond now: it may be left "
                 f"paused ({why})"
             )
         return Unsettled(f"“{name}” was started and is left {seen.state}: {why}", seen.state)
 
 
-def _off(seen: DomainStatus) -> bool:
+def _is_off(seen: DomainStatus) -> bool:
     return seen.off
 
 
-def _runs(seen: DomainStatus) -> bool:
-    return seen.runs
+def _is_running(seen: DomainStatus) -> bool:
+    return seen.running

@@ -335,7 +335,7 @@ def _why(error: pynvml.NVMLError) -> tuple[int, str]:
 
 
 def _mark(path: str) -> str:
-    """What changes whenever the journal is replaced (``Journal.mark``)."""
+    """What changes whenever the journal is replaced (``Journal.version``)."""
     try:
         status = os.lstat(path)
     except OSError:

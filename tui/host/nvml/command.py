@@ -20,7 +20,7 @@ NO_JOURNAL = "-"
 """The mark of a journal that is not there."""
 
 Mark = tuple[int, int] | None
-"""``Journal.mark``: inode and time of the last change, in ns."""
+"""``Journal.version``: inode and time of the last change, in ns."""
 
 _MARK = re.compile(r"-|[0-9]{1,20}:[0-9]{1,20}")
 

@@ -238,7 +238,7 @@ class NvmlSource:
     # --- the journal and sysfs ---------------------------------------------------
 
     def _mark(self) -> Mark:
-        return Journal(self._journal.parent).mark()
+        return Journal(self._journal.parent).version()
 
     def _bound(self) -> tuple[str, ...]:
         """The functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia

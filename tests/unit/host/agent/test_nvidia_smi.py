@@ -1,5 +1,4 @@
-"""What nvidia-smi says in a guest: whoever answers in its place, only what a card can have is
-taken."""
+"""Output of nvidia-smi in a guest: only values that a card can have are accepted."""
 
 from __future__ import annotations
 
@@ -20,7 +19,7 @@ from tui.host.agent.nvidia_smi import (
     remarks,
     without_unknown,
 )
-from tui.host.agent.nvidia_smi_errors import REMARK_LIMIT, REMARKS_LIMIT, meant, why_ended
+from tui.host.agent.nvidia_smi_errors import REMARK_LIMIT, REMARKS_LIMIT, explain, why_ended
 from tui.model import Metrics
 
 VALUES = {
@@ -35,7 +34,7 @@ VALUES = {
 
 
 def output(**changed: str) -> str:
-    """A line of nvidia-smi's; dots of a field's name are underscores here."""
+    """Return a row of nvidia-smi; underscores stand for the dots in a field's name."""
     keys = {field.replace(".", "_"): field for field in FIELDS}
     values = VALUES | {keys[key]: value for key, value in changed.items()}
     return ", ".join(values[field] for field in FIELDS) + "\n"
@@ -101,7 +100,7 @@ def test_a_version_that_is_none_is_not_known() -> None:
 @pytest.mark.parametrize(
     ("said", "why"),
     [
-        ("", "says nothing"), ("\n \n", "says nothing"), ("No devices were found", "1 values"),
+        ("", "no output"), ("\n \n", "no output"), ("No devices were found", "1 values"),
         ("1, 2, 3", "3 values"), (output(pci_device_id="GPU"), "no PCI id"),
         (output() * 17, "more than 16 cards"),
     ],
@@ -152,7 +151,7 @@ def test_fields_do_not_run_out_in_a_loop() -> None:
 
 
 UNREACHED = "Unable to determine the device handle for GPU0000:01:00.0"
-"""What nvidia-smi writes of a card that fell off the bus, before or without rows of others."""
+"""What nvidia-smi writes for a card that fell off the bus, with or without rows of others."""
 
 # --- remarks ----------------------------------------------------------------------
 
@@ -196,7 +195,7 @@ def card_remarks(said: str) -> list[tuple[str, ...]]:
         ("[Unknown Error]", "does not say why"), ("ERR!", "does not say why"),
         ("[Insufficient External Power]", "power cables"), ("[Corrupted infoROM]", "infoROM"),
         ("[Interrupt Request Issue]", "interrupts"), ("[Timeout]", "[Timeout]"),
-        ("[RM has detected an NVML/RM version mismatch.]", "restart the guest"),
+        ("[RM has detected an NVML/RM version mismatch.]", "reboot the guest"),
         ("[The operating system has blocked the request.]", "blocked the request"),
     ],
 )  # fmt: skip
@@ -229,7 +228,7 @@ def test_an_error_of_one_card_is_not_told_of_another() -> None:
 
 
 def test_a_card_that_tells_errors_only_is_still_there() -> None:
-    """All but its ids and its name, which the driver has without asking the card."""
+    """Everything but its ids and its name, which the driver knows without the card."""
     errors = {field.replace(".", "_"): "[GPU is lost]" for field in FIELDS[3:-1]}
     ((told,),) = card_remarks(output(**errors))
     assert told.startswith(f"[GPU is lost] for {len(errors)} of {len(FIELDS)} values (the card has")
@@ -285,21 +284,21 @@ def test_remarks_are_bounded_and_safe_to_draw() -> None:
 @pytest.mark.parametrize(
     ("status", "said", "words"),
     [
-        (2, "", "update NVIDIA's driver"), (3, "", "does not support"), (4, "", "as root"),
-        (6, "", "finds no card"), (8, "", "power cables"), (9, "", "does not reach"),
-        (10, "", "interrupts"), (12, "", "NVML is missing"), (13, "", "older"),
+        (2, "", "update the NVIDIA driver"), (3, "", "does not support"), (4, "", "as root"),
+        (6, "", "finds no card"), (8, "", "power cables"), (9, "", "cannot reach"),
+        (10, "", "interrupts"), (12, "", "NVML library is missing"), (13, "", "older"),
         (14, INFOROM, "infoROM is corrupted"), (15, "", "fallen off the bus"),
-        (16, "", "needs a reset"), (18, "", "restart the guest"),
+        (16, "", "needs a reset"), (18, "", "reboot the guest"),
         (255, "", "failed with exit status 255"),
-        (255, "Failed to initialize NVML: Driver/library version mismatch", "restart the guest"),
+        (255, "Failed to initialize NVML: Driver/library version mismatch", "reboot the guest"),
         (0, "No devices were found", "finds no card"),
-        (6, f"{UNREACHED}: Unknown Error\nNo devices were found", "does not reach the card"),
+        (6, f"{UNREACHED}: Unknown Error\nNo devices were found", "cannot reach the card"),
         (6, f"{UNREACHED}: GPU is lost.  Reboot the system", "fallen off the bus"),
-        (255, f"{UNREACHED}: Unknown Error", "does not reach the card"),
+        (255, f"{UNREACHED}: Unknown Error", "cannot reach the card"),
         (255, "Failed to initialize NVML: Unknown Error", "Failed to initialize NVML"),
         (1, "NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver. Make "
-            "sure that the latest NVIDIA driver is installed and running.", "does not reach"),
-        (0xC0000005, "", "failed with exit status 3221225477"), (None, "", "was ended"),
+            "sure that the latest NVIDIA driver is installed and running.", "cannot reach"),
+        (0xC0000005, "", "failed with exit status 3221225477"), (None, "", "was killed"),
     ],
 )  # fmt: skip
 def test_each_status_has_a_sentence_of_its_own(status: int | None, said: str, words: str) -> None:
@@ -342,7 +341,7 @@ def test_any_noise_beside_the_rows_leaves_them_as_they_are(
     assert parse(f"{before}\n{rows}{after}", FIELDS) == parse(rows, FIELDS)
     for told in remarks(f"{before}\n{rows}{after}", FIELDS):
         assert told.isprintable()
-        assert len(told) <= REMARK_LIMIT or meant(told) is not None
+        assert len(told) <= REMARK_LIMIT or explain(told) is not None
 
 
 @given(st.text(max_size=300))
@@ -372,7 +371,7 @@ def test_a_row_that_is_cut_short_takes_no_other_with_it() -> None:
     cut = f"{whole.rstrip()}\n0x220610DE, 0x38811462, 535.54.03, 12"
     assert parse(cut, FIELDS) == parse(whole, FIELDS)
     assert remarks(cut, FIELDS) == (CUT_SHORT,)
-    with pytest.raises(MalformedOutput, match="4 values where"):
+    with pytest.raises(MalformedOutput, match="4 values instead of"):
         parse("0x220610DE, 0x38811462, 535.54.03, 12", FIELDS)
 
 

@@ -1,4 +1,4 @@
-"""A guest that is asked for its cards, with an agent that does as the test says."""
+"""Reading the cards of a guest through a fake agent."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import pytest
 
 from tests.unit.host.agent.test_nvidia_smi import output, unknown
 from tui.host.agent.channel import REPLY_LIMIT, Agent, AgentError
-from tui.host.agent.probe import LONGEST, PATIENCE, RETRIES, GuestProbe
+from tui.host.agent.probe import BACKOFF_S, MAX_INTERVAL_S, TIMEOUT_S, GuestProbe
 
 EVERY = 5.0
 
 
 class FakeGuest:
-    """An agent that answers in QEMU's words. ``ends_after`` is how long its nvidia-smi runs;
-    time goes by while it is waited for only."""
+    """An agent that speaks QEMU's protocol.
+
+    ``ends_after`` is the run time of its nvidia-smi; time passes only while somebody waits.
+    """
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -121,7 +123,7 @@ def test_no_nvidia_smi_is_said_and_not_looked_for_all_the_time(
 ) -> None:
     guest.there = lambda path: False
     assert failure(talk, guest).startswith("nvidia-smi cannot be started in the guest: install")
-    assert talk.due == guest.now + RETRIES[-1]
+    assert talk.due == guest.now + BACKOFF_S[-1]
 
 
 def test_an_agent_that_may_not_start_programs_is_told_of(
@@ -130,7 +132,7 @@ def test_an_agent_that_may_not_start_programs_is_told_of(
     guest.enabled = False
     assert "allow guest-exec" in failure(talk, guest)
     assert guest.started == []
-    assert talk.due == guest.now + RETRIES[-1]
+    assert talk.due == guest.now + BACKOFF_S[-1]
 
 
 def test_an_agent_too_old_to_tell_its_system_is_on_linux(
@@ -208,7 +210,7 @@ def test_a_card_that_does_not_answer_is_not_one_that_is_not_there(
 ) -> None:
     said = "Unable to determine the device handle for GPU0000:01:00.0: Unknown Error\n"
     guest.says = [(6, f"{said}No devices were found\n")]
-    with pytest.raises(AgentError, match="does not reach the card"):
+    with pytest.raises(AgentError, match="cannot reach the card"):
         talk.ask(Agent(guest.send))
 
 
@@ -225,7 +227,7 @@ def test_rows_of_a_program_that_was_killed_do_not_count(talk: GuestProbe, guest:
     guest.replies["guest-exec-status"] = json.dumps(
         {"return": {"exited": True, "signal": 9, "out-data": data}}
     )
-    assert "was ended" in failure(talk, guest)
+    assert "was killed" in failure(talk, guest)
 
 
 # --- how often ----------------------------------------------------------------
@@ -246,7 +248,7 @@ def test_a_slow_one_is_asked_so_seldom_that_the_game_does_not_feel_it(
     assert 25 <= talk.due - asked_at <= 35
     guest.ends_after = 4.0
     talk.ask(Agent(guest.send))
-    assert talk.due <= guest.now + LONGEST
+    assert talk.due <= guest.now + MAX_INTERVAL_S
 
 
 def test_the_end_is_looked_for_when_it_should_have_come(talk: GuestProbe, guest: FakeGuest) -> None:
@@ -261,9 +263,9 @@ def test_failures_in_a_row_are_tried_less_and_less(talk: GuestProbe, guest: Fake
     guest.says = [(9, "")]
     pauses = []
     for _ in range(6):
-        assert "does not reach the NVIDIA driver" in failure(talk, guest)
+        assert "cannot reach the NVIDIA driver" in failure(talk, guest)
         pauses.append(talk.due - guest.now)
-    assert pauses == pytest.approx([*RETRIES, RETRIES[-1], RETRIES[-1]])
+    assert pauses == pytest.approx([*BACKOFF_S, BACKOFF_S[-1], BACKOFF_S[-1]])
 
 
 def test_one_that_was_not_asked_for_a_while_is_tried_again(
@@ -284,9 +286,9 @@ def test_one_that_does_not_end_is_waited_for_before_another_is_started(
 ) -> None:
     guest.ends_after = 60.0
     began = guest.now
-    assert "does not end within 5 s" in failure(talk, guest)
-    assert guest.now - began < PATIENCE + 1
-    assert "does not end" in failure(talk, guest)
+    assert "does not exit within 5 s" in failure(talk, guest)
+    assert guest.now - began < TIMEOUT_S + 1
+    assert "does not exit" in failure(talk, guest)
     assert len(guest.started) == 1
     guest.now += 100
     guest.ends_after = 0.1
@@ -328,7 +330,7 @@ def test_an_exit_status_that_is_none_is_not_believed(talk: GuestProbe, guest: Fa
     guest.replies["guest-exec-status"] = (
         '{"return": {"exited": true, "exitcode": ' + "9" * 400 + "}}"
     )
-    assert failure(talk, guest) == "nvidia-smi in the guest was ended"
+    assert failure(talk, guest) == "nvidia-smi in the guest was killed"
 
 
 @pytest.mark.parametrize(
@@ -359,7 +361,7 @@ def test_an_agent_that_lies_costs_a_sentence(
 
 def test_an_answer_that_is_far_too_long(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(0, output() * 150)]
-    assert "far more than was asked" in failure(talk, guest)
+    assert "far more than was requested" in failure(talk, guest)
 
 
 @pytest.mark.parametrize(
@@ -368,9 +370,9 @@ def test_an_answer_that_is_far_too_long(talk: GuestProbe, guest: FakeGuest) -> N
         (6, "No devices were found", "finds no card in the guest"),
         (0, "No devices were found", "finds no card in the guest"),
         (14, INFOROM, "infoROM is corrupted"),
-        (12, "", "NVML is missing in the guest"),
+        (12, "", "NVML library is missing in the guest"),
         (1, "\x1b[31mboom", "failed with exit status 1: [31mboom"),
-        (0, "nan", "makes no sense"),
+        (0, "nan", "malformed"),
     ],
 )
 def test_why_there_is_no_reading(

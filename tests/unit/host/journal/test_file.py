@@ -1,4 +1,4 @@
-"""The journal: whole or not at all, root's, and nothing else in its place is believed."""
+"""The journal: complete or absent, root's, and no other file is believed."""
 
 from __future__ import annotations
 
@@ -15,17 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.journal.file import (
-    SIZE_LIMIT,
-    Entry,
-    Journal,
-    JournalError,
-    Locked,
-    Origin,
-    dump,
-    parse,
-    updated,
-)
+from tui.host.journal.entry import Entry, JournalError, Locked, Origin, updated
+from tui.host.journal.file import Journal
+from tui.host.journal.format import SIZE_LIMIT, dump, parse
 from tui.host.proc.process import Process
 
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -109,7 +101,7 @@ def test_a_torn_entry_is_no_entry(entry: Entry, data: st.DataObject) -> None:
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_no_entry(data: bytes) -> None:
-    with pytest.raises(JournalError, match="makes no sense"):
+    with pytest.raises(JournalError, match="is damaged"):
         parse(data)
 
 
@@ -162,12 +154,12 @@ FOREIGN = [
 @pytest.mark.parametrize(("key", "value"), FOREIGN)
 def test_root_is_not_believed_either(key: str, value: object) -> None:
     foreign = json.dumps({**json.loads(dump(ENTRY)), key: value}).encode()
-    with pytest.raises(JournalError, match="makes no sense"):
+    with pytest.raises(JournalError, match="is damaged"):
         parse(foreign)
 
 
 def test_an_entry_of_an_older_version_is_read() -> None:
-    """It knows of no power/control."""
+    """It has no power/control."""
     assert '"power"' not in dump(ENTRY)
     origin = Origin("0000:02:00.0", "nvidia", None, "auto")
     newer = replace(ENTRY, origins=(origin,), home=(origin,))
@@ -261,7 +253,7 @@ def test_a_file_that_others_may_write_is_not_believed(journal: Journal) -> None:
     with journal.locked():
         journal.write(ENTRY)
     place(journal).chmod(0o666)
-    with pytest.raises(JournalError, match="others may write"):
+    with pytest.raises(JournalError, match="other users may write"):
         journal.read()
 
 
@@ -296,14 +288,14 @@ def test_what_is_no_file_is_not_waited_for(journal: Journal, what: str) -> None:
 def test_a_folder_that_others_may_write_to_is_refused(journal: Journal, mode: int) -> None:
     journal.folder.mkdir()
     journal.folder.chmod(mode)
-    with pytest.raises(JournalError, match="others may write"), journal.locked():
+    with pytest.raises(JournalError, match="other users may write"), journal.locked():
         pass
 
 
 def test_a_link_in_the_folders_place_is_refused(journal: Journal, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o755)
     journal.folder.symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(JournalError, match="no folder"), journal.locked():
+    with pytest.raises(JournalError, match="not a folder"), journal.locked():
         pass
 
 
@@ -347,7 +339,7 @@ def test_a_full_file_system_leaves_the_old_one(journal: Journal) -> None:
 def test_an_entry_is_on_the_disk_before_it_takes_the_old_ones_place(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whole, and after it the folder that names it."""
+    """First the file is synced, then the folder that names it."""
     done: list[tuple[str, object]] = []
     sync, put = os.fsync, Path.replace
 
@@ -408,14 +400,14 @@ def test_a_lock_that_others_may_write_is_refused(journal: Journal, mode: int) ->
     with journal.locked():
         pass
     (journal.folder / "lock").chmod(mode)
-    with pytest.raises(JournalError, match="others may write"), journal.locked():
+    with pytest.raises(JournalError, match="other users may write"), journal.locked():
         pass
 
 
 def test_a_folder_in_the_journals_place_is_called_none(journal: Journal) -> None:
     with journal.locked():
         place(journal).mkdir()
-    with pytest.raises(JournalError, match="it is no file"):
+    with pytest.raises(JournalError, match="not a regular file"):
         journal.read()
 
 
@@ -423,7 +415,7 @@ def test_a_folder_in_the_journals_place_is_called_none(journal: Journal) -> None
 def test_another_schema_is_not_guessed_at(journal: Journal, schema: object) -> None:
     told = json.loads(dump(ENTRY))
     assert told["schema"] == 1
-    with pytest.raises(JournalError, match="makes no sense"):
+    with pytest.raises(JournalError, match="is damaged"):
         parse(json.dumps({**told, "schema": schema}).encode(), place(journal))
 
 
@@ -458,13 +450,13 @@ def test_what_cannot_be_read_or_removed_is_told(
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     lost = Journal(tmp_path / "none" / "vfiotop", owner=os.geteuid())
-    with pytest.raises(JournalError, match="cannot be made: No such file"), lost.locked():
+    with pytest.raises(JournalError, match="cannot be created: No such file"), lost.locked():
         pass
 
 
 def test_more_than_an_entry_is_ever_long_is_not_read(journal: Journal) -> None:
     padded = dump(ENTRY).encode() + b" " * SIZE_LIMIT
-    with pytest.raises(JournalError, match="makes no sense"):
+    with pytest.raises(JournalError, match="is damaged"):
         parse(padded, place(journal))
 
 

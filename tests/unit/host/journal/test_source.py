@@ -1,4 +1,4 @@
-"""The journal as a reading: what it tells of processes that live, and of what is no journal."""
+"""Readings of the journal: live and dead processes, and files that are not a journal."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, NothingToRead
-from tui.host.journal.file import Entry, Journal, Origin
+from tui.host.journal.entry import Entry, Origin
+from tui.host.journal.file import Journal
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.proc.process import Process, is_alive, process_of, this_process
 
 PATIENCE = 60.0
 RUNS = replace(ENTRY, runner=this_process())
 GONE = Process(1, 2)
-"""Process 1 began, but not at that time."""
+"""Process 1 has another start time."""
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def sleeper() -> Iterator[Process]:
 
 def test_no_swap_is_nothing_to_read(journal: Journal, tmp_path: Path) -> None:
     for each in (journal, Journal(tmp_path / "nowhere", owner=os.geteuid())):
-        with pytest.raises(NothingToRead, match="since the host was booted"):
+        with pytest.raises(NothingToRead, match="since boot"):
             SwapSource(each).read()
 
 
@@ -53,7 +54,7 @@ def test_a_swap_of_another_boot_is_none(journal: Journal) -> None:
 
 def test_what_is_no_journal_is_an_error(journal: Journal) -> None:
     (journal.folder / "swap.json").write_text("{}")
-    with pytest.raises(HostError, match="makes no sense"):
+    with pytest.raises(HostError, match="is damaged"):
         SwapSource(journal).read()
 
 
@@ -72,7 +73,7 @@ def test_whose_runner_is_gone(journal: Journal) -> None:
 
 
 def test_whose_runner_is_gone_in_a_write(journal: Journal, sleeper: Process) -> None:
-    """The write goes on by itself: nothing may be done before it has returned."""
+    """The write continues: nothing may happen before it has returned."""
     journal.write(replace(RUNS, runner=GONE, writer=sleeper))
     swap = SwapSource(journal).read()
     assert (swap.under_way, swap.stuck, swap.interrupted) == (True, True, False)
@@ -105,7 +106,7 @@ def test_a_new_entry_wakes(journal: Journal) -> None:
 
 
 def test_a_runner_that_ends_wakes(journal: Journal) -> None:
-    """Nothing is written then."""
+    """The end of a runner writes nothing to the journal."""
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     journal.write(replace(RUNS, runner=process_of(process.pid)))
     source, woken = SwapSource(journal), threading.Event()
@@ -121,7 +122,7 @@ def test_a_runner_that_ends_wakes(journal: Journal) -> None:
 
 
 def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
-    """As under a /proc with hidepid: an ordinary user may not read the entries of others."""
+    """As with hidepid on /proc: an ordinary user cannot read other users' entries."""
     asks = (
         "from tui.host.proc.process import Process, is_alive;"
         "import os; opened = os.open\n"
@@ -136,7 +137,7 @@ def test_a_process_that_may_not_be_looked_at_is_taken_for_alive() -> None:
 
 
 def test_a_name_that_is_no_text_hides_no_process(tmp_path: Path) -> None:
-    """A later process of the same number is not the runner, whatever it is called."""
+    """A later process with the same pid is not the runner, whatever its name."""
     program = os.fsencode(tmp_path) + b"/\xff) Z (\xfe"
     shutil.copy(b"/bin/cat", program)
     with subprocess.Popen([program], stdin=subprocess.PIPE) as process:

@@ -1,4 +1,4 @@
-"""Whether a swap is under way, from journals that are really written."""
+"""Whether a swap is under way, according to real journal files."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
-from tui.host.journal.file import Entry, Journal
+from tui.host.journal.entry import Entry
+from tui.host.journal.file import Journal
 from tui.host.journal.state import under_way
 from tui.host.proc.process import Process, this_process
 
 PAST = Process(1 << 22, 1)
-"""A process that has ended: no pid is as high."""
+"""A process that has exited: no pid is that high."""
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A guest gets another card: what is changed in its definition, and that nothing else is."""
+"""A guest gets another card: what changes in its definition, and that nothing else does."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, DefinitionError, definition
 from tui.model import HostDev
 
@@ -57,23 +57,23 @@ def named(xml: str) -> list[str]:
 
 
 def test_the_functions_of_the_same_number_take_each_others_place() -> None:
-    xml = with_functions(TWO, NEW, OLD).xml
+    xml = replace_hostdevs(TWO, NEW, OLD).xml
     assert xml == TWO.replace("bus='0x01'", "bus='0x0a'")
-    assert with_functions(xml, OLD, NEW).xml == TWO
+    assert replace_hostdevs(xml, OLD, NEW).xml == TWO
 
 
 def test_what_is_there_already_changes_nothing() -> None:
-    assert with_functions(TWO, OLD, NEW).xml == TWO
-    assert with_functions(TWO, OLD).xml == TWO
+    assert replace_hostdevs(TWO, OLD, NEW).xml == TWO
+    assert replace_hostdevs(TWO, OLD).xml == TWO
 
 
 def test_a_card_with_more_functions_gets_new_hostdevs_and_one_with_fewer_leaves_none() -> None:
-    four = with_functions(TWO, FOUR, OLD).xml
+    four = replace_hostdevs(TWO, FOUR, OLD).xml
     assert named(four) == list(FOUR)
     assert four.count("managed='yes'") == 2
     new = hostdev(FOUR[2]).replace("managed='yes'", "managed='no'")
     assert new in four
-    assert with_functions(four, OLD, FOUR).xml == TWO
+    assert replace_hostdevs(four, OLD, FOUR).xml == TWO
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_a_card_with_more_functions_gets_new_hostdevs_and_one_with_fewer_leaves_
     ids=["none", "empty", "no devices"],
 )  # fmt: skip
 def test_a_domain_that_has_none(written: str, wanted: str | None) -> None:
-    xml = with_functions(domain(written), NEW).xml
+    xml = replace_hostdevs(domain(written), NEW).xml
     assert named(xml) == list(NEW)
     if wanted is not None:
         assert xml == domain(wanted)
@@ -98,7 +98,7 @@ def test_other_devices_stay_and_so_does_what_only_looks_like_one() -> None:
     nic = hostdev("0000:05:00.0")
     comment = f"\n    <!-- {hostdev(OLD[0])} -->"
     xml = domain(devices(usb, comment, hostdev(OLD[0], quote='"'), nic))
-    changed = with_functions(xml, NEW, OLD).xml
+    changed = replace_hostdevs(xml, NEW, OLD).xml
     assert named(changed) == [NEW[0], "0000:05:00.0", NEW[1]]
     for part in (usb, comment, nic):
         assert part in changed
@@ -106,45 +106,45 @@ def test_other_devices_stay_and_so_does_what_only_looks_like_one() -> None:
 
 def test_numbers_are_read_as_libvirt_reads_them() -> None:
     xml = domain(devices(hostdev(OLD[0]).replace("'0x01'", "'1'").replace("'0x00'", "'00'")))
-    assert named(with_functions(xml, NEW[:1], OLD).xml) == [NEW[0]]
+    assert named(replace_hostdevs(xml, NEW[:1], OLD).xml) == [NEW[0]]
 
 
 def test_an_address_without_domain_and_further_attributes() -> None:
     xml = domain(devices(
         "<hostdev type='pci'><source><address slot='0' bus='1' note=\"a > b\"/></source></hostdev>"
     ))  # fmt: skip
-    changed = with_functions(xml, ["0001:02:03.0"], [OLD[0]]).xml
+    changed = replace_hostdevs(xml, ["0001:02:03.0"], [OLD[0]]).xml
     assert named(changed) == ["0001:02:03.0"]
     assert 'note="a > b"' in changed
 
 
 def test_the_file_of_a_rom_is_told() -> None:
     xml = domain(devices(hostdev(OLD[0], "<rom file='/old.rom'/>"), hostdev(OLD[1])))
-    edited = with_functions(xml, NEW, OLD)
+    edited = replace_hostdevs(xml, NEW, OLD)
     assert edited.rom == ("/old.rom",)
     assert "<rom file='/old.rom'/>" in edited.xml
-    assert with_functions(xml, OLD).rom == ()
+    assert replace_hostdevs(xml, OLD).rom == ()
 
 
 def test_a_function_that_an_interface_names_is_named() -> None:
     interface = hostdev(NEW[0]).replace("hostdev mode='subsystem' type='pci'",
                                         "interface type='hostdev'")  # fmt: skip
     xml = domain(devices(interface.replace("/hostdev", "/interface")))
-    assert with_functions(xml, NEW[:1]).xml == xml
-    assert with_functions(xml, [], NEW[:1]).xml == xml
+    assert replace_hostdevs(xml, NEW[:1]).xml == xml
+    assert replace_hostdevs(xml, [], NEW[:1]).xml == xml
 
 
 def test_what_is_named_twice_stays_twice_and_what_is_asked_twice_is_put_in_once() -> None:
     xml = domain(devices(hostdev(NEW[0]), hostdev(NEW[0])))
-    assert with_functions(xml, NEW[:1], OLD).xml == xml
-    assert named(with_functions(domain(devices()), NEW * 2).xml) == list(NEW)
+    assert replace_hostdevs(xml, NEW[:1], OLD).xml == xml
+    assert named(replace_hostdevs(domain(devices()), NEW * 2).xml) == list(NEW)
     twice = domain(devices(hostdev(OLD[0]), hostdev(OLD[0])))
-    assert named(with_functions(twice, NEW[:1], OLD).xml) == [NEW[0]]
+    assert named(replace_hostdevs(twice, NEW[:1], OLD).xml) == [NEW[0]]
 
 
 def test_a_function_of_another_number_gets_a_hostdev_of_its_own() -> None:
     xml = domain(devices(hostdev(OLD[0], "<rom file='/old.rom'/>"), "<video/>"))
-    edited = with_functions(xml, NEW[1:], OLD)
+    edited = replace_hostdevs(xml, NEW[1:], OLD)
     new = hostdev(NEW[1]).replace("yes", "no")
     assert edited.xml == domain(devices("<video/>", new))
     assert edited.rom == ()
@@ -152,8 +152,8 @@ def test_a_function_of_another_number_gets_a_hostdev_of_its_own() -> None:
 
 def test_the_order_of_the_functions_is_not_that_of_the_hostdevs() -> None:
     xml = domain(devices(hostdev(OLD[1]), hostdev(OLD[0])))
-    assert with_functions(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
-    assert named(with_functions(xml, NEW, OLD).xml) == [NEW[1], NEW[0]]
+    assert replace_hostdevs(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
+    assert named(replace_hostdevs(xml, NEW, OLD).xml) == [NEW[1], NEW[0]]
 
 
 # --- the text stays ------------------------------------------------------------------
@@ -178,25 +178,25 @@ def test_of_an_address_only_the_numbers_that_differ_are_written(
     source = f"<source ><address {{}}{end}</source>"
     odd = f"<hostdev a='/>' type='pci' ><?x </hostdev>?>{source}</hostdev\n>"
     xml = domain(devices(odd.format(before)))
-    assert with_functions(xml, NEW[:1], OLD).xml == domain(devices(odd.format(after)))
-    assert with_functions(xml, (), OLD).xml == domain(devices())
+    assert replace_hostdevs(xml, NEW[:1], OLD).xml == domain(devices(odd.format(after)))
+    assert replace_hostdevs(xml, (), OLD).xml == domain(devices())
 
 
 def test_a_hostdev_of_another_namespace_or_elsewhere_is_not_the_domains() -> None:
     foreign = hostdev(OLD[0]).replace("<hostdev", "<hostdev xmlns='urn:x'")
     nested = f"<x>{hostdev(OLD[0])}</x><![CDATA[{hostdev(OLD[0])}]]>"
     xml = domain(f"<metadata><devices>{nested}</devices></metadata>" + devices(foreign, nested))
-    assert with_functions(xml, (), OLD).xml == xml
-    assert named(with_functions(xml, NEW, OLD).xml) == list(NEW)
+    assert replace_hostdevs(xml, (), OLD).xml == xml
+    assert named(replace_hostdevs(xml, NEW, OLD).xml) == list(NEW)
 
 
 def test_of_several_elements_the_one_that_is_read_is_changed() -> None:
     two = "<address bus='1' slot='0'/><address bus='2' slot='0'/>"
     xml = domain(devices(f"<hostdev type='pci'><source>{two}</source></hostdev>") + "<devices/>")
-    changed = with_functions(xml, NEW[:1], OLD).xml
+    changed = replace_hostdevs(xml, NEW[:1], OLD).xml
     assert changed == xml.replace("bus='1'", "bus='0x0a'")
     new = hostdev(NEW[0]).replace("yes", "no")
-    assert with_functions(domain(devices() + "<devices/>"), NEW[:1]).xml == domain(
+    assert replace_hostdevs(domain(devices() + "<devices/>"), NEW[:1]).xml == domain(
         devices(new) + "<devices/>"
     )
 
@@ -205,24 +205,24 @@ def test_of_several_elements_the_one_that_is_read_is_changed() -> None:
 def test_positions_are_bytes_and_the_text_is_not_ascii(before: str) -> None:
     outside, inside = (before, "") if before == "\ufeff" else ("", f"<!--{before}-->")
     xml = outside + domain(devices(inside, hostdev(OLD[0]), "<!-- ß -->", hostdev(OLD[1])))
-    assert with_functions(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
+    assert replace_hostdevs(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
 
 
 def test_what_a_text_says_of_its_encoding_is_not_believed() -> None:
     xml = "<?xml version='1.0' encoding='utf-16'?>" + TWO
-    assert with_functions(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
+    assert replace_hostdevs(xml, NEW, OLD).xml == xml.replace("bus='0x01'", "bus='0x0a'")
 
 
 def test_a_new_hostdev_stands_as_those_beside_it() -> None:
     new = hostdev(NEW[0]).replace("yes", "no")
     tabs = domain("<devices>\n\t\t\t<video/>\n\t\t</devices>")
     wanted = tabs.replace("<video/>", "<video/>" + new.replace("\n    ", "\n\t\t\t"))
-    assert with_functions(tabs, NEW[:1]).xml == wanted
-    assert with_functions(wanted, (), NEW).xml == tabs
+    assert replace_hostdevs(tabs, NEW[:1]).xml == wanted
+    assert replace_hostdevs(wanted, (), NEW).xml == tabs
     usb = "\n  <hostdev type='usb'/>"
     shallow = domain(devices(usb, "\n    <video/>"))
     wanted = shallow.replace(usb, usb + new.replace("\n    ", "\n  "))
-    assert with_functions(shallow, NEW[:1]).xml == wanted
+    assert replace_hostdevs(shallow, NEW[:1]).xml == wanted
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_a_new_hostdev_stands_as_those_beside_it() -> None:
 )
 def test_only_its_indent_goes_with_a_hostdev(before: str, after: str) -> None:
     xml = domain(devices(before.replace("<X/>", hostdev(OLD[0]).strip())))
-    assert with_functions(xml, (), OLD).xml == domain(devices(after))
+    assert replace_hostdevs(xml, (), OLD).xml == domain(devices(after))
 
 
 # --- what is refused -----------------------------------------------------------------
@@ -250,22 +250,22 @@ def test_only_its_indent_goes_with_a_hostdev(before: str, after: str) -> None:
 def test_what_is_no_address_is_not_put_in(address: str) -> None:
     for xml in (domain(devices()), TWO):
         with pytest.raises(DefinitionError):
-            with_functions(xml, [address], OLD)
+            replace_hostdevs(xml, [address], OLD)
 
 
 @pytest.mark.parametrize("xml", [domain(devices(" " * (TEXT_LIMIT - 1000))), TWO])
 def test_what_would_be_too_long_to_be_read_is_not_handed_out(xml: str) -> None:
     xml = xml.replace("</name>", "</name>" + " " * (TEXT_LIMIT - len(xml)))
     with pytest.raises(DefinitionError, match="longer"):
-        with_functions(xml, FOUR, OLD)
+        replace_hostdevs(xml, FOUR, OLD)
 
 
 def test_deep_nesting_and_many_hostdevs_cost_no_more_than_their_length() -> None:
     depth = TEXT_LIMIT // 8
     deep = domain("<a>" * depth + "</a>" * depth + devices(hostdev(OLD[0])))
-    assert with_functions(deep, NEW[:1], OLD).xml == deep.replace("'0x01'", "'0x0a'")
+    assert replace_hostdevs(deep, NEW[:1], OLD).xml == deep.replace("'0x01'", "'0x0a'")
     many = domain(devices("<hostdev/>" * (TEXT_LIMIT // 12)))
-    assert named(with_functions(many, NEW).xml) == list(NEW)
+    assert named(replace_hostdevs(many, NEW).xml) == list(NEW)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_deep_nesting_and_many_hostdevs_cost_no_more_than_their_length() -> None
 )  # fmt: skip
 def test_what_cannot_be_read_is_refused(xml: str) -> None:
     with pytest.raises(DefinitionError):
-        with_functions(xml, NEW, OLD)
+        replace_hostdevs(xml, NEW, OLD)
 
 
 # --- any domain -------------------------------------------------------------------
@@ -304,14 +304,14 @@ def test_the_rest_is_the_same_to_the_letter(
     parts: list[str], card: list[str], instead_of: list[str]
 ) -> None:
     xml = domain(devices(*parts))
-    changed = with_functions(xml, card, instead_of).xml
+    changed = replace_hostdevs(xml, card, instead_of).xml
     assert set(card) <= set(named(changed))
     assert not (set(instead_of) - set(card)) & set(named(changed))
     cards = {*card, *instead_of}
     assert others(changed, cards) == others(xml, cards)
     assert without_hostdevs(changed) == without_hostdevs(xml)
     assert texts_without_hostdevs(changed) == texts_without_hostdevs(xml)
-    assert with_functions(changed, card, instead_of).xml == changed
+    assert replace_hostdevs(changed, card, instead_of).xml == changed
 
 
 @given(PARTS, st.lists(st.integers(0, 7), unique=True), st.sampled_from("'\""), st.data())
@@ -322,11 +322,11 @@ def test_another_card_and_back_is_the_same_text(
     old, new = ([f"0000:{bus}:00.{n}" for n in numbers] for bus in ("07", "0a"))
     ours = [hostdev(address, "<rom file='/é'/>", quote) for address in old]
     xml = domain(devices(*data.draw(st.permutations(parts + ours))))
-    changed = with_functions(xml, new, old)
+    changed = replace_hostdevs(xml, new, old)
     assert len(changed.rom) == len(numbers)
     assert (changed.xml == xml) == (not numbers)
-    assert with_functions(changed.xml, old, new).xml == xml
-    assert with_functions(xml, old, new).xml == xml
+    assert replace_hostdevs(changed.xml, old, new).xml == xml
+    assert replace_hostdevs(xml, old, new).xml == xml
 
 
 def others(xml: str, cards: set[str]) -> list[HostDev]:
@@ -334,7 +334,7 @@ def others(xml: str, cards: set[str]) -> list[HostDev]:
 
 
 def without_hostdevs(xml: str) -> str:
-    """In canonical form, without PCI hostdevs and white space."""
+    """Return the canonical form, without PCI hostdevs and white space."""
     root = ElementTree.fromstring(xml)
     (within,) = root.iterfind("devices")
     for device in within.findall("hostdev[@type='pci']"):
@@ -349,7 +349,7 @@ def without_hostdevs(xml: str) -> str:
 
 
 def texts_without_hostdevs(xml: str) -> str:
-    """The text itself; with each hostdev its indent is left out."""
+    """Return the text without each hostdev and its indent."""
     return re.sub(r"\n[ \t]*<hostdev mode=.*?</hostdev>", "", xml, flags=re.DOTALL)
 
 
@@ -357,7 +357,7 @@ def texts_without_hostdevs(xml: str) -> str:
 def test_any_text_is_a_definition_or_an_error(text: str) -> None:
     for xml in (text, domain(text), domain(devices(text))):
         try:
-            with_functions(xml, NEW, OLD)
+            replace_hostdevs(xml, NEW, OLD)
         except DefinitionError:
             continue
 
@@ -376,8 +376,8 @@ SNIPPETS = st.sampled_from([
 def test_pieces_in_any_order_are_a_definition_or_an_error(text: str) -> None:
     for xml in (domain(text), domain(f"<devices>{text}</devices>")):
         try:
-            changed = with_functions(xml, NEW, OLD).xml
+            changed = replace_hostdevs(xml, NEW, OLD).xml
         except DefinitionError:
             continue
         assert set(NEW) <= set(named(changed))
-        assert with_functions(changed, NEW, OLD).xml == changed
+        assert replace_hostdevs(changed, NEW, OLD).xml == changed

@@ -1,4 +1,4 @@
-"""Domains of captured hosts as people post them, and as libvirt keeps them."""
+"""Domains of captured hosts, as people post them and as libvirt stores them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.unit.captured import CARD, SOUND, domain
 from tui.host.captured import CapturedGuests
 from tui.host.confined import Confined
-from tui.host.libvirt.domain_files import SNAPSHOT
+from tui.host.libvirt.domain_files import ONLY_SNAPSHOT
 from tui.host.libvirt.domain_xml import DefinitionError, definition
 from tui.model import Domain, looks_like_uuid
 
@@ -49,7 +49,7 @@ def test_libvirt_itself_never_leaves_it_out() -> None:
         "\ufeff{}",
         "<?xml version='1.0' encoding='utf-8'?>\n{}",
         "\n<?xml version='1.0'?>{}",
-        "<?xml version='1.0' encoding='UTF-16'?>{}",  # saved anew, the line kept
+        "<?xml version='1.0' encoding='UTF-16'?>{}",  # converted, but the first line unchanged
         "<!--\nWARNING: THIS IS AN AUTO-GENERATED FILE.\n  virsh edit win\n-->\n\n{}<!-- end -->\n",
         "<!-- a --><!-- <domain> -->{}",
         "{}" + "\0" * 3000,
@@ -70,7 +70,7 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
 
 def test_an_encoding_that_is_not_read_is_named(tmp_path: Path) -> None:
     (found,) = read(tmp_path, a=f'<?xml version="1.0" encoding="EBCDIC-CP-US"?>{domain()}')
-    assert found.problem == "its file is in the encoding ebcdic-cp-us: write it in UTF-8"
+    assert found.problem == "its file is encoded in ebcdic-cp-us: convert it to UTF-8"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ SHOT = "<domainsnapshot><name>s</name><state>running</state>{}</domainsnapshot>"
 
 def test_a_snapshot_is_not_how_a_domain_is_now(tmp_path: Path) -> None:
     (alone,) = read(tmp_path, shot=SHOT.format(domain("win", UUID, " id='1'")))
-    assert (alone.name, alone.state, alone.problem) == ("win", "unknown", SNAPSHOT)
+    assert (alone.name, alone.state, alone.problem) == ("win", "unknown", ONLY_SNAPSHOT)
     (both,) = read(tmp_path, win=domain("win", UUID, "", CARD))
     assert (both.state, both.problem, both.addresses) == ("shut off", None, (CARD,))
 
 
 def test_one_domain_in_several_files(tmp_path: Path) -> None:
-    """As it runs and as it is kept, or twice the same."""
+    """Its running and its persistent definition, or the same one twice."""
     (found,) = read(
         tmp_path, a=domain("win", UUID), b=domain("win", UUID, " id='4'", CARD), c=domain("win"),
     )  # fmt: skip
@@ -108,7 +108,7 @@ def test_one_domain_in_several_files(tmp_path: Path) -> None:
 
 def test_files_that_contradict_each_other(tmp_path: Path) -> None:
     (found,) = read(tmp_path, a=domain("win", UUID, "", CARD), b=domain("win", UUID, "", SOUND))
-    assert found.problem == "several files define it, and not alike"
+    assert found.problem == "several files define it differently"
 
 
 def test_two_domains_with_one_uuid_are_two(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Reading domain XML: what libvirt writes, and what it would never write."""
+"""Parsing domain XML: what libvirt writes, and what it would never write."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_numbers_are_read_as_libvirt_reads_them() -> None:
     ],
 )
 def test_what_an_address_leaves_out_is_zero(address: dict[str, str], read: str) -> None:
-    """As libvirt reads it (src/conf/device_conf.c: virPCIDeviceAddressParseXML)."""
+    """As in libvirt (src/conf/device_conf.c: virPCIDeviceAddressParseXML)."""
     assert definition(hostdev(**address)).hostdevs == (HostDev(read, managed=False),)
 
 

@@ -21,7 +21,7 @@ SYSTEM = "qemu:///system"
 
 @dataclass(frozen=True)
 class Error:
-    """What libvirtError tells, without libvirt."""
+    """The part of libvirtError that is used, without libvirt."""
 
     code: int
     int1: int = -1
@@ -47,13 +47,13 @@ class Error:
         (Error(38, errno.ENOENT), SYSTEM, ("not running", "systemctl start libvirtd", "virtqemud")),
         (Error(38, errno.ECONNREFUSED), SYSTEM, ("not running", "systemctl start libvirtd")),
         (Error(38, errno.ECONNREFUSED), "qemu+tcp://pc/system", ("not be reached", "it said")),
-        (Error(38, errno.EACCES), SYSTEM, ("you may not use qemu:///system", "group libvirt")),
-        (Error(45), SYSTEM, ("you may not use", "group libvirt")),
-        (Error(88), SYSTEM, ("you may not use", "group libvirt")),
-        (Error(94), SYSTEM, ("you may not use", "group libvirt")),
+        (Error(38, errno.EACCES), SYSTEM, ("access to qemu:///system is denied", "group libvirt")),
+        (Error(45), SYSTEM, ("is denied", "group libvirt")),
+        (Error(88), SYSTEM, ("is denied", "group libvirt")),
+        (Error(94), SYSTEM, ("is denied", "group libvirt")),
         (Error(45), "qemu+tcp://pc/system", ("refused access", "login")),
-        (Error(5), "garbage", ("knows no garbage", "--connect")),
-        (Error(1, domain=45), "http://[", ("knows no http://[", "--connect")),
+        (Error(5), "garbage", ("understand the URI garbage", "--connect")),
+        (Error(1, domain=45), "http://[", ("understand the URI http://[", "--connect")),
         (Error(68), SYSTEM, ("could not be reached", "it said")),
         (Error(1, message=None), SYSTEM, ("could not be reached", "no reason given")),
     ],

@@ -1,5 +1,4 @@
-"""Captured hosts whose guests have a card, or a device of its group, without a <hostdev>:
-what the whole program makes of them."""
+"""Captured hosts whose guests take a card without a <hostdev>, through the whole program."""
 
 from __future__ import annotations
 
@@ -28,7 +27,7 @@ HOST_CARD = function(BOOT, "731f", "amdgpu", vendor="1002")
 
 
 def host(root: Path, *, group: list[dict[str, str]], domains: dict[str, str]) -> Path:
-    """One with the host's card, the group of another, and a third card on vfio-pci."""
+    """Return a host with its own card, the group of another, and a third card on vfio-pci."""
     second = [function(SECOND, "2484", "vfio-pci")]
     lay_out({"groups": {"14": [HOST_CARD], "15": group, "16": second}, "boot_vga": BOOT}, root)
     (root / "domains").mkdir()
@@ -64,7 +63,7 @@ CARD = [
 
 
 def told(root: Path, *arguments: str) -> dict[str, Any]:
-    """What the program prints of the host, without the user's configuration."""
+    """Return what the program prints of the host, without the user's configuration."""
     env = {**os.environ, "XDG_CONFIG_HOME": str(root), "XDG_STATE_HOME": str(root)}
     done = subprocess.run(
         [sys.executable, "-m", "tui", *arguments, "--json", "--root", str(root)],
@@ -132,7 +131,7 @@ def test_an_nvme_disk_of_the_cards_group(tmp_path: Path) -> None:
     (guest,) = told(root, "status")["guests"]
     assert guest["hostdevs"] == ["0000:02:00.0"]
     found = check(told(root, "plan", "bind", FIRST), "guest.inactive")
-    assert (found["verdict"], found["why"]) == ("fail", "“a” runs and has the card's group")
+    assert (found["verdict"], found["why"]) == ("fail", "“a” is running and has the card's group")
 
 
 def test_an_mdev_of_the_card(tmp_path: Path) -> None:

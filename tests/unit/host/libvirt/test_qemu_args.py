@@ -1,4 +1,4 @@
-"""What a QEMU command line takes: the spellings are built from an address, and read back."""
+"""What a QEMU command line takes: spellings are built from an address, and parsed back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.libvirt.qemu_args import HostArguments, host_address, host_arguments, overridden
+from tui.host.libvirt.qemu_args import (
+    HostArguments,
+    host_address,
+    host_arguments,
+    override_arguments,
+)
 
 UUID = "c2177883-f1bb-47f0-914d-32a22e3a8804"
 
@@ -25,7 +30,7 @@ def written(address: tuple[int, int, int, int]) -> str:
 
 @st.composite
 def hosts(draw: st.DrawFn, address: tuple[int, int, int, int]) -> str:
-    """A spelling of an address that QEMU's ``host=`` takes."""
+    """Spellings of an address that QEMU's ``host=`` accepts."""
     domain, bus, slot, function = address
     digits = draw(st.sampled_from(["{:x}", "{:02x}", "{:04X}", "0x{:x}", " {:x}", "+{:x}"]))
     with_domain = domain or draw(st.booleans())
@@ -35,7 +40,7 @@ def hosts(draw: st.DrawFn, address: tuple[int, int, int, int]) -> str:
 
 @st.composite
 def lines(draw: st.DrawFn) -> tuple[list[str], str]:
-    """A command line with one device in it, and the device's address."""
+    """Command lines with one device in them, and the device's address."""
     address = draw(addresses)
     name = written(address)
     driver = draw(st.sampled_from(["vfio-pci", "vfio-pci-nohotplug"]))
@@ -149,7 +154,7 @@ def test_what_takes_nothing(words: list[str]) -> None:
     ],
 )  # fmt: skip
 def test_what_may_take_anything(words: list[str]) -> None:
-    """What can be read counts beside it."""
+    """The readable part counts in addition to the doubt."""
     found = host_arguments([*words, "-device", "vfio-pci,host=05:00.0"])
     assert found.doubt is not None
     assert found.functions == ["0000:05:00.0"]
@@ -169,9 +174,9 @@ def test_an_mdev(path: str, of: str | None) -> None:
 
 
 def test_properties_that_libvirt_is_told_to_override() -> None:
-    assert overridden({"host": "0000:02:00.0", "x-vga": "on"}).functions == ["0000:02:00.0"]
-    assert overridden({"sysfsdev": "/sys/bus/pci/devices/0000:02:00.0"}).functions == [
+    assert override_arguments({"host": "0000:02:00.0", "x-vga": "on"}).functions == ["0000:02:00.0"]
+    assert override_arguments({"sysfsdev": "/sys/bus/pci/devices/0000:02:00.0"}).functions == [
         "0000:02:00.0"
     ]  # fmt: skip
-    assert overridden({"fd": "9"}).doubt is not None
-    assert overridden({"hostaddr": "3"}) == HostArguments()
+    assert override_arguments({"fd": "9"}).doubt is not None
+    assert override_arguments({"hostaddr": "3"}) == HostArguments()

@@ -1,4 +1,4 @@
-"""The start of a domain, from a /proc of plain files."""
+"""Start times of domains, from a /proc of plain files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.host.libvirt.qemu_process import guest_name, started
+from tui.host.libvirt.qemu_process import guest_name, start_times
 
 ONE = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 TWO = "8e65f9be-d089-4734-8b06-6da6ae8a5576"
@@ -40,7 +40,7 @@ def test_every_domain_by_its_uuid(tmp_path: Path) -> None:
     process(tmp_path, 11, qemu(TWO, name="a) b (\nc"), age=60, comm="x) S 1 (y")
     process(tmp_path, 12, ["bash", "-c", f"-uuid {ONE}"])
     (tmp_path / "self").mkdir()
-    found = started(tmp_path)
+    found = start_times(tmp_path)
     assert {uuid: age(moment) for uuid, moment in found.items()} == {
         ONE: pytest.approx(3600, abs=1),
         TWO: pytest.approx(60, abs=1),
@@ -50,7 +50,7 @@ def test_every_domain_by_its_uuid(tmp_path: Path) -> None:
 def test_two_processes_with_one_uuid_are_not_believed(tmp_path: Path) -> None:
     for pid in (10, 11, 12):
         process(tmp_path, pid, qemu(ONE))
-    assert started(tmp_path) == {}
+    assert start_times(tmp_path) == {}
 
 
 def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
     process(tmp_path, 11, qemu(TWO))
     (tmp_path / "11" / "stat").write_text("11 (qemu) S")
     (tmp_path / "12").mkdir()
-    assert started(tmp_path) == {}
+    assert start_times(tmp_path) == {}
 
 
 def test_without_proc_no_start_is_known(tmp_path: Path) -> None:
-    assert started(tmp_path / "proc") == {}
+    assert start_times(tmp_path / "proc") == {}
 
 
 @pytest.mark.parametrize(

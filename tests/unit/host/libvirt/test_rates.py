@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.libvirt.rates import NO_RATES, SHORTEST, Counters, Meter, Rates, counters, rates
+from tui.host.libvirt.rates import MIN_INTERVAL_S, NO_RATES, Counters, Meter, Rates, counters, rates
 
 SECOND = 1_000_000_000
 STATS: dict[str, object] = {
@@ -92,7 +92,7 @@ def test_a_meter_does_not_measure_over_an_instant() -> None:
     meter = Meter()
     meter.read(Counters(0.0, 1, 0))
     meter.read(Counters(1.0, 1, SECOND // 2))
-    assert meter.read(Counters(1.0 + SHORTEST / 2, 1, SECOND)).cpu_pct == 50.0
+    assert meter.read(Counters(1.0 + MIN_INTERVAL_S / 2, 1, SECOND)).cpu_pct == 50.0
     assert meter.read(Counters(2.0, 1, SECOND // 2 + SECOND // 4)).cpu_pct == 25.0
 
 

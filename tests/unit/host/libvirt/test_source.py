@@ -1,4 +1,4 @@
-"""The guests of libvirt's test driver, which simulates a host inside this process."""
+"""The guests of libvirt's test driver, which simulates a host in this process."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt.connection import Connection, without_prompts
 from tui.host.libvirt.control import LibvirtControl
-from tui.host.libvirt.domain_edit import with_functions
+from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.source import GuestsSource
 from tui.model import Domain, Guests, HostDev
@@ -47,7 +47,7 @@ HOSTDEVS = """
 
 @pytest.fixture
 def operator() -> Iterator[libvirt.virConnect]:
-    """Somebody else who uses the same libvirt; what they leave behind is taken away."""
+    """Another client of the same libvirt; what it leaves behind is removed."""
     connection = libvirt.open(URI)
     before = {made.UUIDString() for made in connection.listAllDomains()}
     yield connection
@@ -155,7 +155,7 @@ def test_a_domain_that_is_started_again_is_another_run(
 def test_an_event_brings_a_reading_at_once(operator: libvirt.virConnect) -> None:
     vm = operator.defineXML(xml("vm"))
     delays = []
-    with watched(URI) as watch:  # no interval: only events lead to readings
+    with watched(URI) as watch:  # no interval: only events cause readings
         watch.until(is_in("vm", "shut off"))
         for _ in range(5):
             for act, expected in ((vm.create, "running"), (vm.destroy, "shut off")):
@@ -232,11 +232,11 @@ def test_a_connection_for_reading_only(operator: libvirt.virConnect) -> None:
 @pytest.mark.parametrize(
     ("uri", "words"),
     [
-        ("garbage", "libvirt knows no garbage"),
-        ("http://[", "libvirt knows no http://["),
-        ("qemu+smoke:///system", "libvirt knows no qemu+smoke:///system"),
-        ("te\0st:///default", "libvirt knows no test:///default"),
-        ("test:///\udcff", "libvirt knows no test:///"),
+        ("garbage", "does not understand the URI garbage"),
+        ("http://[", "does not understand the URI http://["),
+        ("qemu+smoke:///system", "does not understand the URI qemu+smoke:///system"),
+        ("te\0st:///default", "does not understand the URI test:///default"),
+        ("test:///\udcff", "does not understand the URI test:///"),
         ("qemu+tcp://127.0.0.1:1/system", "could not be reached at qemu+tcp://127.0.0.1:1/system"),
         ("qemu:///system?socket=/no/such", "libvirtd is not running"),
     ],
@@ -265,7 +265,7 @@ def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -
 
 
 def test_a_refused_connection_is_opened_for_reading(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The daemon lets everybody read, and this user no more than that."""
+    """The daemon lets everybody read, and this user do no more."""
     asked = []
 
     def open_auth(uri: str, auth: object, flags: int) -> libvirt.virConnect:
@@ -311,7 +311,7 @@ def test_readings_of_an_unchanged_host_are_equal(operator: libvirt.virConnect) -
 def test_each_deed_leads_where_it_says(operator: libvirt.virConnect, tmp_path: Path) -> None:
     vm = operator.defineXML(xml("mine"))
     uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
-    vm.create()  # this driver starts no domain paused, as a start of ours does
+    vm.create()  # unlike PausedStart, this driver cannot start a domain paused
     for action, expected in (
         ("pause", libvirt.VIR_DOMAIN_PAUSED), ("resume", libvirt.VIR_DOMAIN_RUNNING),
         ("stop", libvirt.VIR_DOMAIN_SHUTOFF), ("stop", libvirt.VIR_DOMAIN_SHUTOFF),
@@ -328,7 +328,7 @@ def test_hostdevs_are_exchanged_and_given_back(
     uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
     before = control.definition(uuid)
     new = ("0000:02:00.0", "0000:02:00.1", "0000:02:00.2")
-    edited = with_functions(before, new, ("0000:01:00.0", "0000:01:00.1"))
+    edited = replace_hostdevs(before, new, ("0000:01:00.0", "0000:01:00.1"))
     control.define(uuid, before, edited.xml)
     found = definition(control.definition(uuid)).hostdevs
     assert [(dev.address, dev.managed) for dev in found] == [
