@@ -208,7 +208,7 @@ def test_a_card_that_comes_home_to_another_driver_is_not_home(
             direction="unbind",
             state="running",
             runner=NOBODY,
-            origins=is_vfio_driver,
+            origins=on_vfio,
         )
         with bench.journal.locked():
             bench.journal.write(half)
