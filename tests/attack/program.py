@@ -16,7 +16,7 @@ from typing import Any
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home
 from tui import __main__ as entry
-from tui.cli import main as cli
+from tui.cli.screen import open_screen
 from tui.config import Config
 from tui.model.requests import SwapRequest
 from tui.swap import launch
@@ -77,7 +77,7 @@ def asking() -> int:
     at_home(rig)
     rig.mover = AskingMover()
     rig.mover.needs_terminal = True
-    return cli._screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
+    return open_screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
 
 
 def hang(*_: object) -> None:
@@ -106,7 +106,7 @@ def main(what: str, *arguments: str) -> int:
     elif what == "failing":
         changed("tui.app:VfiotopApp.action_help", instead(fail))
     elif what == "deaf":
-        changed("tui.terminal.input:Typed.feed", feed_that_fails)
+        changed("tui.terminal.input:InputParser.feed", feed_that_fails)
     sys.argv = ["vfiotop", "--demo"]
     return entry.main()
 

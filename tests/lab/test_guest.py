@@ -46,7 +46,7 @@ def test_a_start_binds_the_card_first_whoever_would_move_it(tmp_path: Path, mana
         assert (drivers(), state(name)) == (HOST, "shut off")
         told = vfiotop("start", "--yes")
         assert "8/8  await /dev/vfio/" in told
-        assert f"{name}: it runs" in told
+        assert f"{name}: running" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
         assert "it is running already" in vfiotop("start", "--yes", code=1)
         assert "runs and has the card's group" in vfiotop("unbind", "--yes", code=1)

@@ -1,5 +1,4 @@
-"""What ``vfiotop status`` prints: one view of the host, as JSON for programs and as
-text (``tui.report.status_text``) for people."""
+"""The JSON of ``vfiotop status``: one view of the host for programs."""
 
 from __future__ import annotations
 
@@ -18,9 +17,6 @@ from tui.model import (
     Swap,
     Viability,
 )
-from tui.report.status_text import as_text
-
-__all__ = ["SCHEMA", "as_json", "as_text"]
 
 SCHEMA = 1
 """Of the JSON. Keys may be added to a schema; none is renamed or dropped."""

@@ -14,7 +14,7 @@ import pytest
 from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import domain, guests, two_cards
 from tui.cli import guest as cli_guest
-from tui.cli.main import DONE, FAILED, STUCK
+from tui.cli.exits import DONE, FAILED, STUCK
 from tui.config import Config
 from tui.host import Host, HostError, Unsettled
 from tui.model import (
@@ -125,10 +125,10 @@ def test_one_signal_waits_for_the_end_of_a_deed(
     said: list[str] = []
     threading.Thread(target=interrupt).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.cli.guest.fail", free)
+        patch.setattr("tui.cli.guest_action.fail", free)
         assert run("pause", control) == DONE
-    assert said == ["my vm: waiting for libvirt; Ctrl-C again does not wait"]
-    assert capfd.readouterr().out == "my vm: it is paused\n"
+    assert said == ["my vm: waiting for libvirt; press Ctrl-C again to stop waiting"]
+    assert capfd.readouterr().out == "my vm: paused\n"
     assert signal.getsignal(number) == before
 
 
@@ -148,30 +148,30 @@ def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[
     said: list[str] = []
     threading.Thread(target=interrupt).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.cli.guest.fail", again)
+        patch.setattr("tui.cli.guest_action.fail", again)
         assert run("pause", control) == STUCK
-    assert "not known yet what came of the pause" in said[1]
+    assert "cannot tell yet whether the pause took effect" in said[1]
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
     ("reading", "code", "words"),
     [
-        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: it is off\n"),
-        (guests(), DONE, "my vm: it is off\n"),
-        (guests(VM), FAILED, "still runs after 1 s"),
-        (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "not known yet"),
-        (HostError("libvirtd is not running"), STUCK, "not known yet"),
+        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: off\n"),
+        (guests(), DONE, "my vm: off\n"),
+        (guests(VM), FAILED, "still running after 1 s"),
+        (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "libvirt does not answer"),
+        (HostError("libvirtd is not running"), STUCK, "libvirt does not answer"),
         # One that looks like it, or has taken its name, is another.
-        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: it is off\n"),
+        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: off\n"),
     ],
 )
 def test_the_end_of_a_stop(
     control: Control, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
     reading: Guests | HostError, code: int, words: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli.guest.STOP_S", 20 if code == DONE else 1)
-    monkeypatch.setattr("tui.cli.guest.LOOK_S", 0.01)
+    monkeypatch.setattr("tui.cli.guest_stop.STOP_S", 20 if code == DONE else 1)
+    monkeypatch.setattr("tui.cli.guest_stop.POLL_S", 0.01)
     assert run("stop", control, then=reading) == code
     told = capfd.readouterr()
     assert words in told.out + told.err

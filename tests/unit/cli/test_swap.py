@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
-from tui.cli import swap as cli_swap
+from tui.cli import bind, confirm
 from tui.host import Host
 from tui.host.demo.host import demo_host
 from tui.host.journal.file import Entry
@@ -88,7 +88,7 @@ def test_it_is_followed_to_its_end_though_nobody_listens(
     host: Host, deaf: Channel, monkeypatch: pytest.MonkeyPatch, end: str, code: int
 ) -> None:
     swap = followed(monkeypatch, "prepared", "running", "running", end)
-    assert cli_swap.carry_out(host, PLAN, YES) == code
+    assert bind.carry_out(host, PLAN, YES) == code
     assert swap.seen == 4
     assert deaf.lost is not None
 
@@ -100,7 +100,7 @@ def test_who_cannot_hear_the_question_has_not_agreed(
     os.write(ours, b"y\n")
     with os.fdopen(theirs) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        assert not cli_swap.yes("Bind it now? [y/N] ")
+        assert not confirm.yes("Bind it now? [y/N] ")
     os.close(ours)
 
 
@@ -108,7 +108,7 @@ def test_what_a_step_says_stays_on_its_line(
     host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     followed(monkeypatch, "running", "done")
-    assert cli_swap.carry_out(host, PLAN, YES) == 0
+    assert bind.carry_out(host, PLAN, YES) == 0
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].endswith(r"a\x1b[31m\nb")
@@ -119,7 +119,7 @@ def test_a_defect_while_it_is_followed_leaves_its_outcome_open(
 ) -> None:
     followed(monkeypatch, "running", wrong=KeyError("a defect"))
     with pytest.raises(OutcomeUnknown):
-        cli_swap.carry_out(host, PLAN, YES)
+        bind.carry_out(host, PLAN, YES)
 
 
 @pytest.mark.parametrize("begun", [False, True])
@@ -132,5 +132,5 @@ def test_who_does_not_wait_is_told_that_it_goes_on_only_if_it_has_begun(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch, "follow", interrupted)
-    assert cli_swap.carry_out(host, PLAN, YES) == 3
-    assert ("the swap goes on without you" in capfd.readouterr().err) == begun
+    assert bind.carry_out(host, PLAN, YES) == 3
+    assert ("the swap continues without this command" in capfd.readouterr().err) == begun

@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.model import Check, GuestPlan, Holder, Plan, Step, Verdict
-from tui.report.plan import as_json, as_text, head, origins, outcome
+from tui.report.journal import origins
+from tui.report.plan import as_json, as_text, head, outcome
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 STEPS = (Step("load", "vfio-pci", 30.0), Step("override", "\n", 5.0, CARD, "/sys/x"))
@@ -26,9 +27,9 @@ def checked(*verdicts: Verdict) -> Plan:
 @pytest.mark.parametrize(
     ("verdicts", "allowed", "words"),
     [
-        ((), True, "It may be done."),
-        (("pass", "warn"), True, "It may be done."),
-        (("pass", "unknown"), None, "Not known whether it is safe: reason 1."),
+        ((), True, "Ready: no check stands in the way."),
+        (("pass", "warn"), True, "Ready: no check stands in the way."),
+        (("pass", "unknown"), None, "Cannot tell whether it is safe: reason 1."),
         (("unknown", "fail"), False, "Refused: reason 1."),
     ],
 )
@@ -61,7 +62,7 @@ def test_the_text_in_its_blocks() -> None:
         "          → kill\n"
         "       –  ann  game  /dev/nvidia1  game.service  game --fast",
         f"Steps\n   1. {STEPS[0].text}\n   2. {STEPS[1].text}",
-        "It may be done.",
+        "Ready: no check stands in the way.",
     ))  # fmt: skip
     assert "In use by" not in as_text(PLAN)
 

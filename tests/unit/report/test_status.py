@@ -40,7 +40,8 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.report.status_json import as_json, as_text
+from tui.report.status_json import as_json
+from tui.report.status_text import as_text
 from tui.rules.view import assess
 from widgets.details import details_lines
 from widgets.gpu_panel import gpu_lines
