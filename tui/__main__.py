@@ -22,14 +22,14 @@ def main() -> int:
         sys.dont_write_bytecode = True
     from tui.process import crash, output, privileges  # noqa: PLC0415
 
-    output.open_missing()
+    output.open_missing_streams()
     # Who started this may have it ignored: then every child seems to have ended with 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.geteuid() == 0:
-        privileges.shed_for_the_screen()
+        privileges.clean_environment()
     else:
-        privileges.have_a_home()
-    crash.hush()
+        privileges.ensure_home()
+    crash.silence_tracebacks()
     try:
         from tui.cli import main as cli  # noqa: PLC0415 - a tenth of a second, in which much can fail
 
@@ -39,7 +39,7 @@ def main() -> int:
     except KeyboardInterrupt:
         return _end_by_interrupt()
     except Exception as error:
-        return crash.excuse(error)
+        return crash.report_unexpected(error)
     finally:
         if interrupts:  # Python's own end is no place for a KeyboardInterrupt either
             signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -14,11 +14,11 @@ from tui.model.errors import VfiotopError
 from tui.process.files import read_file
 from tui.process.folders import config_folder
 from tui.process.output import short
-from tui.process.privileges import is_roots_own
+from tui.process.privileges import only_root_can_change
 from tui.rules.libvirt_uri import SYSTEM, why_not_as_root
 
 DEFAULT_INTERVAL = 1.0
-INTERVALS = (0.2, 3600.0)
+INTERVAL_RANGE = (0.2, 3600.0)
 """Seconds between readings that make sense; below, reading costs more than it tells."""
 
 ELEVATIONS = ("sudo", "doas", "run0")
@@ -35,7 +35,7 @@ MAX_LINE = 512
 """Bounds of what tomllib gets to see: it takes the square of the time for a key of many parts,
 which is then a quarter of a second at most."""
 
-WHY_LIMIT, PLACE_LIMIT = 300, 200
+REASON_LIMIT, PATH_LIMIT = 300, 200
 """Characters of an error: of its reason, which quotes from the file, and of a path."""
 
 MAX_TEXT = 1024
@@ -74,7 +74,7 @@ def address(text: str) -> str:
 def interval(value: object) -> float:
     """Seconds between readings within ``INTERVALS``, from a number or the digits of one.
     ``ValueError`` if not."""
-    low, high = INTERVALS
+    low, high = INTERVAL_RANGE
     if isinstance(value, str) and _SECONDS.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -106,7 +106,7 @@ def load(path: Path | None = None) -> Config:
     place = path or config_folder() / "config.toml"
     try:
         data = read_file(place, MAX_BYTES)
-        if data and os.geteuid() == 0 and not is_roots_own(place.absolute()):
+        if data and os.geteuid() == 0 and not only_root_can_change(place.absolute()):
             raise ValueError(
                 "others than root can change it, so root does not take it; copy it to "
                 f"{config_folder()} as root"
@@ -125,8 +125,8 @@ def load(path: Path | None = None) -> Config:
     except RecursionError:
         why = "nested too deeply"
     except ValueError as error:  # not UTF-8, not TOML, or not ours
-        why = short(str(error), WHY_LIMIT)
-    raise ConfigError(f"{short(str(place), PLACE_LIMIT)}: {why}")
+        why = short(str(error), REASON_LIMIT)
+    raise ConfigError(f"{short(str(place), PATH_LIMIT)}: {why}")
 
 
 def parse(table: dict[str, object]) -> Config:

@@ -43,13 +43,13 @@ def load() -> State:
     if not isinstance(kept, dict):
         return State()
     return State(
-        theme=_kept(kept.get("theme"), name),
-        guest_gpu=_kept(kept.get("guest_gpu"), address),
-        guest=_kept(kept.get("guest"), name),
+        theme=_valid(kept.get("theme"), name),
+        guest_gpu=_valid(kept.get("guest_gpu"), address),
+        guest=_valid(kept.get("guest"), name),
     )
 
 
-def _kept(value: object, check: Callable[[str], str]) -> str | None:
+def _valid(value: object, check: Callable[[str], str]) -> str | None:
     try:
         return check(value) if isinstance(value, str) else None
     except ValueError:

@@ -186,7 +186,7 @@ def test_it_is_not_the_first_to_be_killed_when_memory_ends(
 ) -> None:
     worst = "echo 1000 >/proc/self/oom_score_adj"
     code = (
-        "from tui.process import privileges; privileges.shed_everything()\n"
+        "from tui.process import privileges; privileges.reset_process()\n"
         "print(open('/proc/self/oom_score_adj').read())"
     )
     done = sandbox.run(*tool, "--", sys.executable, "-I", "-c", code, shell=worst)

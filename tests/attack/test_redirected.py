@@ -57,7 +57,7 @@ def test_what_is_wrong_is_said_truly(ways: str, tmp_path: Path) -> None:
         assert "\x1b" not in told
         if "2>&1" in ways:
             told = (tmp_path / "log").read_text()
-        assert "the screen needs a terminal, and stdout is none" in told
+        assert "the screen needs a terminal, and stdout is not one" in told
         assert "`vfiotop status` prints one reading" in told
 
 
@@ -72,4 +72,4 @@ def test_a_terminal_that_nothing_can_be_read_from(tmp_path: Path) -> None:
     with opened((sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {script}")) as it:
         assert it.end() == 2
     told = (tmp_path / "log").read_text()
-    assert "no key can be read from the terminal" in complaint(told.encode())
+    assert "no keys can be read from the one on stdout" in complaint(told.encode())

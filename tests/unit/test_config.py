@@ -145,7 +145,7 @@ def test_whatever_lies_there_is_a_configuration_or_a_sentence(
     except ConfigError as error:
         assert len(str(error)) < 600
     else:
-        low, high = config.INTERVALS
+        low, high = config.INTERVAL_RANGE
         assert low <= found.interval <= high
         assert found.connect.isprintable()
 

@@ -24,7 +24,7 @@ class UsageError(VfiotopError):
 
 def fail(message: str, code: int) -> int:
     """Print an error as one line on stderr and return its exit code."""
-    output.complain(message)
+    output.report_error(message)
     return code
 
 

@@ -77,5 +77,5 @@ def _with_output(code: int, *, acts: bool) -> int:
     what an acting command did stays done."""
     missing = output.lost()
     if missing is not None:
-        output.complain(missing)
+        output.report_error(missing)
     return FAILED if missing is not None and code == DONE and not acts else code

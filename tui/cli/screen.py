@@ -29,10 +29,10 @@ def run(host: Host, settings: config.Config, _arguments: argparse.Namespace) -> 
 def open_screen(host: Host, settings: config.Config) -> int:
     """Show the screen until the user leaves. Returns the exit code; does not return if a signal
     ends the program."""
-    from tui.terminal.tty import NoTerminal, shows_utf8, standard  # noqa: PLC0415
+    from tui.terminal.tty import NoTerminal, shows_utf8, standard_tty  # noqa: PLC0415
 
     try:
-        tty = standard()
+        tty = standard_tty()
     except NoTerminal as error:
         return fail(
             f"the screen needs a terminal, and {error}; `vfiotop status` prints one reading", USAGE

@@ -13,9 +13,9 @@ from tui.process import output
 
 FAILED, STUCK = 1, 3
 
-LOOK = "It may have been done all the same: `vfiotop status` and `vfiotop recover` tell"
+MAYBE_DONE = "It may have been done all the same: `vfiotop status` and `vfiotop recover` tell"
 
-_LIMITS = {
+_SYSTEM_LIMITS = {
     errno.EMFILE: "too many files are open: raise the limit (`ulimit -n`)",
     errno.ENFILE: "too many files are open on this machine",
     errno.ENOMEM: "not enough memory: raise the limit (`ulimit -v`), or free some",
@@ -40,7 +40,7 @@ def may_have_begun(*expected: type[Exception]) -> Iterator[None]:
         raise OutcomeUnknown from error
 
 
-def excuse(error: Exception) -> int:
+def report_unexpected(error: Exception) -> int:
     """Tell an unexpected ``error`` in one line, or with VFIOTOP_DEBUG=1 as a traceback; the
     exit code."""
     cause = error.__cause__ if isinstance(error, OutcomeUnknown) and error.__cause__ else error
@@ -50,9 +50,9 @@ def excuse(error: Exception) -> int:
         for line in "".join(traceback.format_exception(cause)).splitlines():
             output.note(line)
     if isinstance(error, OutcomeUnknown):
-        output.complain(f"{sentence(cause)}. {LOOK}")
+        output.report_error(f"{describe(cause)}. {MAYBE_DONE}")
         return STUCK
-    output.complain(sentence(cause))
+    output.report_error(describe(cause))
     return FAILED
 
 
@@ -61,9 +61,9 @@ def debugging() -> bool:
     return os.environ.get("VFIOTOP_DEBUG", "0") not in ("", "0")
 
 
-def sentence(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """What failed, and what to do."""
-    reached = limit(error)
+    reached = system_limit(error)
     if reached is not None:
         return reached
     if isinstance(error, RecursionError):
@@ -74,7 +74,7 @@ def sentence(error: BaseException) -> str:
     return f"an unexpected error ({what}); please report it with what VFIOTOP_DEBUG=1 shows"
 
 
-def hush() -> None:
+def silence_tracebacks() -> None:
     """Keep Python from printing tracebacks by itself, of a thread that dies or of an object
     that is deleted, unless they are wanted: on the screen they would be in the way."""
     if not debugging():
@@ -82,12 +82,12 @@ def hush() -> None:
         threading.excepthook = lambda _arguments: None
 
 
-def limit(error: BaseException) -> str | None:
+def system_limit(error: BaseException) -> str | None:
     """The sentence for a limit of the system that was reached; ``None`` for other errors."""
     if isinstance(error, MemoryError) or "failed to map segment" in str(error):  # ld.so(8)
-        return _LIMITS[errno.ENOMEM]
+        return _SYSTEM_LIMITS[errno.ENOMEM]
     if isinstance(error, OSError):
-        return _LIMITS.get(error.errno or 0)
+        return _SYSTEM_LIMITS.get(error.errno or 0)
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
-        return _LIMITS[errno.EAGAIN]
+        return _SYSTEM_LIMITS[errno.EAGAIN]
     return None

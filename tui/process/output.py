@@ -50,11 +50,11 @@ class Channel:
         left = memoryview(text.encode(self.encoding, "vfiotop.ascii"))
         try:
             while left and self.lost is None:
-                left = left[self._some(left) :]
+                left = left[self._write_some(left) :]
         except OSError as error:
             self.lost = error
 
-    def _some(self, data: memoryview) -> int:
+    def _write_some(self, data: memoryview) -> int:
         """Write some bytes; how many. Whoever shares the terminal may have made it
         non-blocking."""
         try:
@@ -121,7 +121,7 @@ def note(text: str) -> None:
     STDERR.write(short(line, LINE_LIMIT) + "\n")
 
 
-def complain(text: str) -> None:
+def report_error(text: str) -> None:
     """Tell an error in one line on stderr."""
     note(f"vfiotop: {text}")
 
@@ -135,7 +135,7 @@ def lost() -> str | None:
     return f"the output could not be written: {error.strerror}"
 
 
-def open_missing() -> None:
+def open_missing_streams() -> None:
     """Open /dev/null in place of a standard stream that whoever started this has closed. Else
     the next file, lock or socket gets its number, and is written to as if it was a terminal."""
     while True:
@@ -154,7 +154,7 @@ def open_missing() -> None:
             setattr(sys, f"__{name}__", stream)
 
 
-def _spelled(error: UnicodeError) -> tuple[str, int]:
+def _to_ascii(error: UnicodeError) -> tuple[str, int]:
     """A codec's error handler: what an encoding lacks, in ASCII."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
@@ -162,4 +162,4 @@ def _spelled(error: UnicodeError) -> tuple[str, int]:
     return "".join(_ASCII.get(c, "?") for c in lacking), error.end
 
 
-codecs.register_error("vfiotop.ascii", _spelled)
+codecs.register_error("vfiotop.ascii", _to_ascii)

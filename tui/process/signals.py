@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-_NOT_ENDS = {
+_NOT_TERMINATING = {
     signal.SIGKILL, signal.SIGSTOP,  # cannot be caught
     signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH,  # are ignored by default
     signal.SIGCONT, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU,  # stop and continue
@@ -24,14 +24,14 @@ _NOT_ENDS = {
     signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSYS,
 }  # fmt: skip
 
-ENDS = tuple(sorted(int(number) for number in signal.valid_signals() - _NOT_ENDS))
+TERMINATING = tuple(sorted(int(number) for number in signal.valid_signals() - _NOT_TERMINATING))
 """The signals that end a process by default and can be caught (signal(7)), those of real time
 included."""
 
 READ_SIZE = 512
 
 
-def _nothing(_number: int, _frame: object) -> None:
+def _do_nothing(_number: int, _frame: object) -> None:
     """A handler, and not SIG_IGN: programs that are started do not inherit it."""
 
 
@@ -40,9 +40,9 @@ class Signals:
     ``heard`` is for the main thread."""
 
     def __init__(self, heard: Callable[[int], None]) -> None:
-        self._heard = heard
+        self._handle = heard
         self._before: dict[int, Any] = {}
-        self._read = self._write = self._woken_before = -1
+        self._read = self._write = self._wakeup_before = -1
 
     def open(self) -> None:
         """Raises ``RuntimeError`` where no thread can be started."""
@@ -55,7 +55,7 @@ class Signals:
             os.close(self._read)
             os.close(self._write)
             raise
-        self._woken_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        self._wakeup_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def listen(self, *numbers: int) -> None:
         """Hear these; one that is ignored stays so (nohup(1)). Without ``open`` nothing changes."""
@@ -63,17 +63,17 @@ class Signals:
             return
         for number in numbers:
             before = signal.getsignal(number)
-            if before not in (signal.SIG_IGN, None, _nothing):
+            if before not in (signal.SIG_IGN, None, _do_nothing):
                 self._before[number] = before
-                signal.signal(number, _nothing)
+                signal.signal(number, _do_nothing)
 
-    def leave(self, *numbers: int) -> None:
+    def restore(self, *numbers: int) -> None:
         """They do again what they did before."""
         for number in numbers:
             if number in self._before:
                 signal.signal(number, self._before.pop(number))
 
-    def tell(self, number: int) -> bool:
+    def inject(self, number: int) -> bool:
         """Have this one heard as if it had come. From any thread; whether somebody listens."""
         with contextlib.suppress(OSError):
             return os.write(self._write, bytes([number])) == 1
@@ -83,8 +83,8 @@ class Signals:
         """Hear nothing any more."""
         if self._write < 0:
             return
-        self.leave(*self._before)
-        signal.set_wakeup_fd(self._woken_before)
+        self.restore(*self._before)
+        signal.set_wakeup_fd(self._wakeup_before)
         os.close(self._write)  # which ends the thread
         self._write = -1
 
@@ -92,7 +92,7 @@ class Signals:
         while numbers := os.read(self._read, READ_SIZE):
             for number in numbers:
                 with contextlib.suppress(Exception):  # the next one must be heard all the same
-                    self._heard(number)
+                    self._handle(number)
         os.close(self._read)
 
 

@@ -40,18 +40,18 @@ def main(arguments: Sequence[str]) -> int:
     """Be the launcher or the runner; the exit code."""
     from tui.process import crash, output, privileges  # noqa: PLC0415 - not before it is isolated
 
-    output.open_missing()
-    privileges.shed_everything()
+    output.open_missing_streams()
+    privileges.reset_process()
     try:
         from tui.swap.entry import launched, served  # noqa: PLC0415
 
         ways = {"launch": launched, "run": served}
         if not arguments or arguments[0] not in ways:
-            output.complain("python -m tui.swap is started by vfiotop itself")
+            output.report_error("python -m tui.swap is started by vfiotop itself")
             return 2
         return ways[arguments[0]](arguments[1:])
     except Exception as error:
-        return crash.excuse(error)
+        return crash.report_unexpected(error)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from tui.process import crash
-from tui.process.crash import OutcomeUnknown, excuse, may_have_begun, sentence
+from tui.process.crash import OutcomeUnknown, describe, may_have_begun, report_unexpected
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def raised(error: Exception) -> Exception:
 
 
 def test_before_a_deed_it_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
-    assert excuse(ValueError("no\nway\x1b[31m")) == 1
+    assert report_unexpected(ValueError("no\nway\x1b[31m")) == 1
     told = capfd.readouterr().err
     assert told.startswith(r"vfiotop: an unexpected error (ValueError: no way\x1b[31m); please")
     assert told.count("\n") == 1
@@ -32,7 +32,7 @@ def test_before_a_deed_it_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
 def test_after_a_deed_has_begun_its_outcome_is_open(capfd: pytest.CaptureFixture[str]) -> None:
     error = raised(ValueError("no way"))
     assert isinstance(error, OutcomeUnknown)
-    assert excuse(error) == 3
+    assert report_unexpected(error) == 3
     told = capfd.readouterr().err
     assert "ValueError: no way" in told
     assert "vfiotop recover" in told
@@ -48,7 +48,7 @@ def test_a_traceback_on_demand(
     value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VFIOTOP_DEBUG", value)
-    assert excuse(raised(ValueError("no\x1bway"))) == 3
+    assert report_unexpected(raised(ValueError("no\x1bway"))) == 3
     told = capfd.readouterr().err
     assert "Traceback" in told
     assert "raise error" in told
@@ -60,7 +60,7 @@ def test_no_traceback_without_demand(
     value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VFIOTOP_DEBUG", value)
-    excuse(ValueError("no way"))
+    report_unexpected(ValueError("no way"))
     assert "Traceback" not in capfd.readouterr().err
 
 
@@ -79,7 +79,7 @@ def test_no_traceback_without_demand(
     ],
 )
 def test_what_the_system_refuses_has_its_own_words(error: Exception, words: str) -> None:
-    assert words in sentence(error)
+    assert words in describe(error)
 
 
 def test_a_thread_that_dies_prints_nothing(
@@ -87,7 +87,7 @@ def test_a_thread_that_dies_prints_nothing(
 ) -> None:
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
     monkeypatch.setattr("sys.unraisablehook", lambda _: None)
-    crash.hush()
+    crash.silence_tracebacks()
     thread = threading.Thread(target=lambda: 1 // 0)
     thread.start()
     thread.join()

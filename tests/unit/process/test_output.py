@@ -78,7 +78,7 @@ def test_a_quotation_is_short() -> None:
 
 
 def test_an_error_is_one_line_with_a_bound(capfd: pytest.CaptureFixture[str]) -> None:
-    output.complain("a\nb\x1b[31m" + "\x1b" * 1_000_000)
+    output.report_error("a\nb\x1b[31m" + "\x1b" * 1_000_000)
     told = capfd.readouterr().err
     assert told.startswith(r"vfiotop: a b\x1b[31m")
     assert told.count("\n") == 1

@@ -16,10 +16,10 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from tui.process.signals import ENDS
+from tui.process.signals import TERMINATING
 from tui.terminal.reader import Reader
-from tui.terminal.tty import LARGEST, LEAVE, USUAL, Tty, enter, shows_utf8
-from tui.terminal.writer import AHEAD, Writer
+from tui.terminal.tty import DEFAULT_SIZE, LEAVE, MAX_SIZE, Tty, enter, shows_utf8
+from tui.terminal.writer import QUEUE_SIZE, Writer
 
 PATIENCE = 60.0
 
@@ -50,7 +50,7 @@ def line() -> Iterator[Line]:
 
 @pytest.mark.parametrize(
     ("told", "drawn"),
-    [((120, 40), (120, 40)), ((0, 0), USUAL), ((65535, 65535), LARGEST), ((1, 1), (1, 1))],
+    [((120, 40), (120, 40)), ((0, 0), DEFAULT_SIZE), ((65535, 65535), MAX_SIZE), ((1, 1), (1, 1))],
 )
 def test_a_size_that_makes_no_sense_is_not_drawn(
     line: Line, told: tuple[int, int], drawn: tuple[int, int]
@@ -62,7 +62,7 @@ def test_a_size_that_makes_no_sense_is_not_drawn(
 def test_what_is_no_terminal_has_the_usual_size() -> None:
     with Path(os.devnull).open() as nothing:
         tty = Tty(nothing.fileno(), nothing.fileno())
-        assert tty.size == USUAL
+        assert tty.size == DEFAULT_SIZE
         tty.take()
         tty.give_back()
 
@@ -112,9 +112,9 @@ def test_which_locales_the_screen_is_drawn_in(encoding: str, shows: bool) -> Non
 def test_every_signal_that_ends_a_process_and_can_be_caught_is_heard() -> None:
     for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO",
                  "PWR", "ABRT", "TRAP", "XCPU", "XFSZ", "PIPE", "RTMIN", "RTMAX"):  # fmt: skip
-        assert signal.Signals[f"SIG{name}"] in ENDS, name
+        assert signal.Signals[f"SIG{name}"] in TERMINATING, name
     for name in ("KILL", "STOP", "TSTP", "CONT", "CHLD", "WINCH", "URG", "TTIN", "TTOU", "SEGV"):
-        assert signal.Signals[f"SIG{name}"] not in ENDS, name
+        assert signal.Signals[f"SIG{name}"] not in TERMINATING, name
 
 
 ENDED_BY = """
@@ -159,10 +159,10 @@ def test_a_terminal_that_takes_nothing_holds_up_nobody_for_ever(line: Line, bloc
     os.set_blocking(line.ours, blocking)
     writer = Writer(line.tty)
     writer.start()
-    for _ in range(AHEAD // 2):
+    for _ in range(QUEUE_SIZE // 2):
         writer.write("x" * 100_000)
     writer.finish(0.05)
-    for _ in range(3 * AHEAD):  # dropped
+    for _ in range(3 * QUEUE_SIZE):  # dropped
         writer.write("x")
 
 
@@ -171,7 +171,7 @@ def test_a_terminal_that_is_gone_is_told_once_and_takes_what_is_written(line: Li
     writer = Writer(line.tty, told.release)
     writer.start()
     line.hang_up()
-    for _ in range(3 * AHEAD):
+    for _ in range(3 * QUEUE_SIZE):
         writer.write("x")
     assert told.acquire(timeout=PATIENCE)
     writer.finish(PATIENCE)

@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from tui.terminal.input import ESCAPE_S, LONGEST, PASTE_LIMIT, PASTE_PAUSE_S, PAUSE_S, InputParser
-from tui.terminal.sequences import FARTHEST
+from tui.terminal.input import (
+    ESCAPE_TIMEOUT_S,
+    MAX_PARAMETERS,
+    PASTE_LIMIT,
+    PASTE_TIMEOUT_S,
+    SEQUENCE_TIMEOUT_S,
+    InputParser,
+)
+from tui.terminal.sequences import MAX_CELL
 
 NINES = "9" * 5000
 
@@ -105,17 +112,17 @@ def test_what_means_nothing_is_dropped_whole(text: str) -> None:
 @pytest.mark.parametrize(
     ("pieces", "keys"),
     [
-        (("\x1b", ESCAPE_S, "q"), ["escape", "q"]),
-        (("\x1b\x1b", ESCAPE_S), ["escape", "escape"]),
-        (("\x1b[", ESCAPE_S, "A"), ["up"]),
-        (("\x1b[1;", PAUSE_S, "q"), ["q"]),
-        ((f"\x1b[{NINES}", PAUSE_S, "q"), ["q"]),
-        (("\x1bO", PAUSE_S, "q"), ["q"]),
-        (("\x1b]0;b", PAUSE_S, "q"), ["q"]),
-        (("\x1bPb", 0.9 * PAUSE_S, "b\x1b\\q"), ["q"]),
-        (("\x1b[Mb", PAUSE_S, "q"), ["q"]),
-        (("\x1b[200~b", PAUSE_S, "b", PASTE_PAUSE_S, "q"), ["paste bb", "q"]),
-        (("\x1b[200~b\x1b", PAUSE_S, "q"), ["paste b", "escape", "q"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, "q"), ["escape", "q"]),
+        (("\x1b\x1b", ESCAPE_TIMEOUT_S), ["escape", "escape"]),
+        (("\x1b[", ESCAPE_TIMEOUT_S, "A"), ["up"]),
+        (("\x1b[1;", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        ((f"\x1b[{NINES}", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1bO", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1b]0;b", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1bPb", 0.9 * SEQUENCE_TIMEOUT_S, "b\x1b\\q"), ["q"]),
+        (("\x1b[Mb", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1b[200~b", SEQUENCE_TIMEOUT_S, "b", PASTE_TIMEOUT_S, "q"), ["paste bb", "q"]),
+        (("\x1b[200~b\x1b", SEQUENCE_TIMEOUT_S, "q"), ["paste b", "escape", "q"]),
         (("\x1b[200~b\x1b[27uq",), ["paste b", "escape", "q"]),
         (("q", 60.0), ["q"]),
     ],
@@ -127,25 +134,25 @@ def test_what_does_not_end_is_given_up(pieces: tuple[str | float, ...], keys: li
 def test_it_says_when_a_pause_means_something() -> None:
     clock = Clock()
     typed = InputParser(clock)
-    assert typed.due_s is None
+    assert typed.timeout_s is None
     typed.feed("\x1b")
-    clock.now += ESCAPE_S / 2
+    clock.now += ESCAPE_TIMEOUT_S / 2
     assert typed.tick() == []
-    assert typed.due_s == pytest.approx(ESCAPE_S / 2)
-    clock.now += ESCAPE_S
+    assert typed.timeout_s == pytest.approx(ESCAPE_TIMEOUT_S / 2)
+    clock.now += ESCAPE_TIMEOUT_S
     assert words(typed.tick()) == ["escape"]
-    assert typed.due_s is None
+    assert typed.timeout_s is None
 
 
 def held(typed: InputParser) -> int:
-    return len(typed._held) + len(typed._tail)
+    return len(typed._collected) + len(typed._tail)
 
 
 @pytest.mark.parametrize(
     ("begins", "most"),
     [
-        ("\x1b[", LONGEST),
-        ("\x1bO", LONGEST),
+        ("\x1b[", MAX_PARAMETERS),
+        ("\x1bO", MAX_PARAMETERS),
         ("\x1b]", 0),
         ("\x1bP", 0),
         ("\x1b[200~", PASTE_LIMIT),
@@ -170,7 +177,7 @@ PARTS = st.one_of(
     st.integers(-5, 10**12).map(str),
     st.text(max_size=3),
 )  # fmt: skip
-PAUSES = st.sampled_from([0.0, ESCAPE_S, PAUSE_S, PASTE_PAUSE_S])
+PAUSES = st.sampled_from([0.0, ESCAPE_TIMEOUT_S, SEQUENCE_TIMEOUT_S, PASTE_TIMEOUT_S])
 STREAMS = st.lists(st.tuples(st.one_of(ANYTHING, st.lists(PARTS, max_size=8).map("".join)), PAUSES),
                    max_size=8)  # fmt: skip
 
@@ -184,7 +191,7 @@ def is_sane(event: Message) -> bool:
     if isinstance(event, events.Paste):
         return len(event.text) <= PASTE_LIMIT and "\x00" not in event.text
     if isinstance(event, events.MouseEvent):
-        return 0 <= event.x < FARTHEST and 0 <= event.y < FARTHEST
+        return 0 <= event.x < MAX_CELL and 0 <= event.y < MAX_CELL
     return isinstance(event, events.AppFocus | events.AppBlur | events.CursorPosition) or (
         type(event).__name__ == "TerminalSupportsSynchronizedOutput"
     )
@@ -201,9 +208,9 @@ def test_anything_gives_events_that_make_sense(stream: list[tuple[str, float]]) 
         clock.now += pause
         found += typed.tick()
         assert all(map(is_sane, found)), found
-        assert held(typed) <= PASTE_LIMIT + LONGEST
+        assert held(typed) <= PASTE_LIMIT + MAX_PARAMETERS
     # Whatever there was: after a pause the keyboard works.
-    clock.now += PASTE_PAUSE_S
+    clock.now += PASTE_TIMEOUT_S
     typed.tick()
     assert words(typed.feed("q")) == ["q"]
 
@@ -213,4 +220,4 @@ def test_anything_gives_events_that_make_sense(stream: list[tuple[str, float]]) 
 def test_bytes_in_pieces_give_what_they_give_at_once(data: bytes, size: int) -> None:
     text = data.decode("utf-8", "replace")
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    assert told(*pieces, PASTE_PAUSE_S) == told(text, PASTE_PAUSE_S)
+    assert told(*pieces, PASTE_TIMEOUT_S) == told(text, PASTE_TIMEOUT_S)

@@ -7,7 +7,7 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from tui.terminal.queue import LIMIT, REPEATS, TYPED, KeyQueue
+from tui.terminal.queue import LIMIT, MAX_REPEATS, MAX_TYPED, KeyQueue
 
 
 def key(name: str) -> events.Key:
@@ -20,7 +20,7 @@ def mouse(kind: type[events.MouseEvent], x: int) -> events.MouseEvent:
 
 @pytest.fixture
 def keys() -> KeyQueue:
-    return KeyQueue(first={"q", "escape", "ctrl+q", "ctrl+c"}, opens={"slash"})
+    return KeyQueue(urgent={"q", "escape", "ctrl+q", "ctrl+c"}, opens_field={"slash"})
 
 
 def put(keys: KeyQueue, *names: str) -> None:
@@ -43,19 +43,19 @@ def test_keys_come_in_order(keys: KeyQueue) -> None:
 
 def test_of_a_key_held_down_a_few_wait(keys: KeyQueue) -> None:
     put(keys, *["tab"] * 500, "down", *["tab"] * 500)
-    assert taken(keys) == ["tab"] * REPEATS + ["down"] + ["tab"] * REPEATS
+    assert taken(keys) == ["tab"] * MAX_REPEATS + ["down"] + ["tab"] * MAX_REPEATS
 
 
 def test_of_a_letter_as_many_wait_as_anybody_types(keys: KeyQueue) -> None:
     put(keys, *["j"] * 200_000)
-    assert len(keys) == TYPED
+    assert len(keys) == MAX_TYPED
 
 
 def test_a_key_that_was_taken_makes_room(keys: KeyQueue) -> None:
     put(keys, *["tab"] * 9)
     keys.take()
     put(keys, "tab")
-    assert taken(keys) == ["tab"] * REPEATS
+    assert taken(keys) == ["tab"] * MAX_REPEATS
 
 
 @pytest.mark.parametrize("first", ["q", "escape", "ctrl+q", "ctrl+c"])
@@ -98,7 +98,7 @@ def test_of_a_flood_a_paste_is_not_lost_and_not_repeated_without_end(keys: KeyQu
     put(keys, "a")
     for text in ("one", "two", "three", "four"):
         keys.put(events.Paste(text))
-    assert taken(keys) == ["a"] + ["Paste"] * REPEATS
+    assert taken(keys) == ["a"] + ["Paste"] * MAX_REPEATS
 
 
 def test_of_movements_the_last_counts(keys: KeyQueue) -> None:
