@@ -524,7 +524,7 @@ def test_no_thread_may_start(env: dict[str, str], command: Sequence[str]) -> Non
     if done.stderr:
         assert "ulimit -u" in complaint(done.stderr)
     elif command[0] in ("status", "doctor"):
-        assert b"no further process or thread may start" in done.stdout
+        assert b"no more processes or threads can be started" in done.stdout
     if command[0] == "recover":  # that nothing can be seen is not that nothing is there
         assert done.returncode == 1
 

@@ -224,7 +224,7 @@ def test_roots_own_configuration_is_used(sandbox: Sandbox) -> None:
     )
     config.chmod(0o666)
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "run", *REQUEST)
-    assert "others than root can change it" in told(done.stdout)["error"]
+    assert "users other than root can change it" in told(done.stdout)["error"]
     config.unlink()
 
 

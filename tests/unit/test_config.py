@@ -44,7 +44,7 @@ def test_no_file_in_the_usual_place_is_the_default(
     ("text", "words"),
     [
         ("guset = 'win11'", "unknown key “guset”"),
-        ("guest = 7", "guest must be a text"),
+        ("guest = 7", "guest must be a string"),
         ("interval = 0", "interval must be a number of seconds"),
         ("interval = nan", "interval must be a number of seconds"),
         ("guest_gpu = 'first'", "not a PCI address"),
@@ -69,7 +69,7 @@ def test_no_file_in_the_usual_place_is_the_default(
         ("guest = " + "'" * 3 + "x\n" * 1_000 + "'" * 3, "is not a name"),
         ('guest = "\\u001b[31m"', "is not a name"),
         ('connect = "a\\u202eb"', "a\u202eb"),
-        ("[guest]\nname = 'x'", "guest must be a text"),
+        ("[guest]\nname = 'x'", "guest must be a string"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes, words: str) -> None:

@@ -1,7 +1,7 @@
-"""Where vfiotop keeps what is the user's: configuration and state, by the XDG rules.
+"""The folders of the user's configuration and state (XDG Base Directory Specification).
 
-Root's are in root's own home: HOME and XDG_* may still be those of whoever called sudo, who
-could put links where root writes.
+For root they are in root's own home. HOME and XDG_* may still be those of the user who called
+sudo, who could place links where root writes.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def state_folder() -> Path:
 
 
 def _user_folder(folder: Path, usual: str) -> Path:
-    """XDG's rules have a relative path ignored (basedir-spec)."""
+    """The folder if it can be used, else the default: XDG ignores a relative path."""
     if os.geteuid() == 0 and not (folder.is_absolute() and only_root_can_change(folder)):
         return Path(root_home(), usual, "vfiotop")
     return folder if folder.is_absolute() else Path.home() / usual / "vfiotop"

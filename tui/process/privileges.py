@@ -1,8 +1,8 @@
-"""What a process of root's inherits from the user who had it started, and sheds first.
+"""Drops what a root process inherits from the user who started it.
 
-sudo, doas and run0 may be set up to keep the environment, and all of them hand on limits,
-the mask and the dispositions of signals, the umask and the working directory. None of it
-may steer root. Imports nothing but the standard library: it runs before anything else.
+sudo, doas and run0 may be configured to keep the environment, and all of them pass on resource
+limits, signal mask and dispositions, umask and working directory. None of that may influence
+root. Imports only the standard library, since it runs before anything else.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
-"""Where root looks for programs; the last is NixOS's."""
+"""PATH for root; the last folder is NixOS's."""
 
 ROOT_HOME, NO_HOME = "/root", "/nonexistent"
-"""In place of what passwd(5) does not tell."""
+"""Used if passwd(5) has no entry."""
 
 MAX_LINKS = 16
 
@@ -37,30 +37,30 @@ KEPT: Mapping[str, re.Pattern[str]] = {
     "TZ": re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}"),
     "LD_LIBRARY_PATH": _PRINTABLE,
 }  # fmt: skip
-"""What the program keeps of root's environment where root runs it directly, each with what
-it must look like. LD_LIBRARY_PATH finds NVML on some distributions; the loader drops it by
-itself where a user has become root (ld.so(8), secure-execution mode)."""
+"""The variables that are kept when root runs the program, each with the pattern it must match.
+Some distributions need LD_LIBRARY_PATH to find NVML; the loader drops it if a user has become
+root (ld.so(8), secure-execution mode)."""
 
 _KEPT_FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
-"""Kept where they name a folder that only root can change."""
+"""Variables that are kept if they name a folder which only root can change."""
 
 _LIMITS = (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE,
     resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_STACK,
 )  # fmt: skip
-"""A swap that a limit ends half way would be the user's doing."""
+"""Limits that could end a swap half way; a user could set them on purpose."""
 
 MIN_OPEN_FILES = 1024
 
 
 def reset_process() -> None:
-    """Make this process what a fresh one of root's is. For the privileged half."""
+    """Give this process the state of one that root started. For the privileged half."""
     os.environ.clear()
     os.environ.update({"PATH": ROOT_PATH, "HOME": _home_of(0) or ROOT_HOME, "LC_ALL": "C.UTF-8"})
     os.chdir("/")
     os.umask(0o022)
     for number in signal.valid_signals():
-        # An ignored SIGCHLD would hide how a writer ended; a blocked SIGTERM, the user's stop.
+        # An ignored SIGCHLD would hide how a writer ended, a blocked SIGTERM a request to stop.
         with suppress(OSError, ValueError):
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
@@ -71,7 +71,7 @@ def reset_process() -> None:
 
 
 def clean_environment() -> None:
-    """Keep of root's environment what the screen needs, and nothing that says where code,
+    """Reduce root's environment to what the screen needs: nothing that says where code,
     configuration or daemons come from."""
     kept = {
         name: os.environ[name]
@@ -89,8 +89,8 @@ def clean_environment() -> None:
 
 
 def root_home() -> Path:
-    """Root's home: that of passwd(5), since HOME may still be that of whoever called sudo,
-    unless it is another folder of root's own."""
+    """Root's home: HOME if only root can change that folder, else the one in passwd(5). HOME may
+    still be that of the user who called sudo."""
     named = os.environ.get("HOME", "")
     if named.startswith("/") and only_root_can_change(Path(named)):
         return Path(named)
@@ -98,8 +98,8 @@ def root_home() -> Path:
 
 
 def ensure_home() -> None:
-    """Where neither HOME nor passwd(5) names the home of an ordinary user, as in a container
-    that was told a user id: one that is not there. Libraries complain where there is none."""
+    """Set HOME to a folder that does not exist if neither HOME nor passwd(5) names one, as in a
+    container started with a user id. Libraries print warnings without a home."""
     if not os.environ.get("HOME") and not _home_of(os.getuid()):
         os.environ["HOME"] = NO_HOME
 
@@ -112,10 +112,12 @@ def _home_of(uid: int) -> str | None:
 
 
 def only_root_can_change(path: Path) -> bool:
-    """Whether nobody but root can change what ``path`` is: it, or what is there of it, and
-    every folder and link on the way belong to root and are writable by root alone. A folder
-    with the sticky bit, as /tmp, will do on the way: what root has there stays root's. It will
-    not do where the rest is still to be made, for others may be the first."""
+    """Whether only root can change what ``path`` refers to: the part of it that exists, and every
+    folder and link on the way, belong to root and are writable by root alone.
+
+    A folder with the sticky bit, like /tmp, is accepted on the way, since nobody else can replace
+    root's entries there. It is not accepted as the last existing part: somebody else could create
+    the rest first."""
     last = None
     try:
         for last in _each_part(path):
@@ -136,14 +138,14 @@ def _belongs_to_root(status: os.stat_result) -> bool:
 
 
 def _each_part(path: Path) -> Iterator[os.stat_result]:
-    """lstat(2) of each part of an absolute path that exists, links followed by hand; and of the
-    last one, or of the folder that the next would be in, once more."""
+    """Yield lstat(2) of each existing part of an absolute path, following links by hand, and
+    finally that of the last one, or of the folder where the next would be created."""
     pending, at, links = list(path.parts[1:])[::-1], "/", 0
     yield os.lstat(at)
     while pending:
         part = pending.pop()
         if part == "..":
-            at = os.path.dirname(at)  # noqa: PTH120 - text: nothing is resolved here
+            at = os.path.dirname(at)  # noqa: PTH120 - lexical: nothing is resolved here
             continue
         here = os.path.join(at, part)  # noqa: PTH118
         try:
@@ -165,7 +167,7 @@ def _each_part(path: Path) -> Iterator[os.stat_result]:
 
 
 def _reset_oom_score() -> None:
-    """Whoever starts it may have had it be the first to be killed (proc_pid_oom_score_adj(5))."""
+    """Undo an inherited preference of the OOM killer (proc_pid_oom_score_adj(5))."""
     place = Path("/proc/self/oom_score_adj")
     with suppress(OSError, ValueError):
         if int(place.read_text()) > 0:
@@ -173,7 +175,7 @@ def _reset_oom_score() -> None:
 
 
 def _raise_limit(limit: int) -> None:
-    """As high as may be: only a process that may change limits can pass the hard one."""
+    """Raise a limit as far as possible: beyond the hard limit only with CAP_SYS_RESOURCE."""
     soft, hard = resource.getrlimit(limit)
     least = MIN_OPEN_FILES if limit == resource.RLIMIT_NOFILE else resource.RLIM_INFINITY
     if soft != resource.RLIM_INFINITY and (least == resource.RLIM_INFINITY or soft < least):

@@ -73,7 +73,7 @@ def test_no_traceback_without_demand(
         (BlockingIOError(11, "Resource temporarily unavailable"), "ulimit -u"),
         (RuntimeError("can't start new thread"), "ulimit -u"),
         (RecursionError("maximum recursion depth exceeded"), "nested too deeply"),
-        (ImportError("libvirt.so.0: cannot open shared object file"), "install it again"),
+        (ImportError("libvirt.so.0: cannot open shared object file"), "reinstall vfiotop"),
         (ImportError("libz.so: failed to map segment from shared object"), "not enough memory"),
         (KeyError("x"), "please report it"),
     ],

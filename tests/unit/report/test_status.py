@@ -260,7 +260,7 @@ Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
 Host GPU   0000:01:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
   owner    host   driver nvidia   active D0
   load     12 %   memory 1.0 of 24.0 GiB   encoder –   decoder –
-  state    54 °C   fan –   – of – W   – MHz   memory – MHz   held back: power
+  state    54 °C   fan –   – of – W   – MHz   memory – MHz   throttled: power
   used by  Xorg (7)
   link     PCIe 4.0 x16   at most –
   group    1   viable: moves as 0000:01:00.0 .1
