@@ -1,5 +1,5 @@
 """``python -m tests.attack.program WHAT …``: the program on its simulated host, with one thing
-changed, so that a test meets it in a moment or in a state that is rare else."""
+changed to reach a moment or a state that is otherwise rare."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def changed(where: str, change: Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def killed(number: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The signal comes just before a call, and just once."""
+    """Send the signal once, just before a call."""
     waits = [number]
 
     def change(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +64,7 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
 
 class AskingMover(FakeMover):
-    """Asks on the terminal before it begins, as the real one does."""
+    """A mover that asks on the terminal before it begins, like the real one."""
 
     def begin(self, request: SwapRequest) -> str:
         launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
@@ -72,7 +72,7 @@ class AskingMover(FakeMover):
 
 
 def asking() -> int:
-    """A host on which a swap asks for a password."""
+    """Open a host on which a swap asks for a password."""
     rig = Rig()
     at_home(rig)
     rig.mover = AskingMover()

@@ -119,7 +119,7 @@ def test_a_wide_character_is_written_whole() -> None:
     ]
 
 
-def test_all_that_has_a_colour_is_written_at_once(shown: CellBuffer) -> None:
+def test_runs_of_one_state_are_written_together(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
 
@@ -148,19 +148,19 @@ def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
     assert write(shown, whole([Segment(" ", blue)])) != ""
 
 
-def test_an_update_of_another_kind_is_not_guessed_at(shown: CellBuffer) -> None:
+def test_an_unknown_kind_of_update_is_an_error(shown: CellBuffer) -> None:
     with pytest.raises(TypeError, match="unknown kind of update"):
         write(shown, CompositorUpdate())
 
 
-def test_codes_are_taken_apart() -> None:
+def test_parsing_sgr() -> None:
     assert parse_sgr("") == DEFAULT
     assert parse_sgr("1;4;38;2;1;2;3;48;5;7") == SgrState(frozenset("14"), "38;2;1;2;3", "48;5;7")
     assert parse_sgr("91;107") == SgrState(frozenset(), "91", "107")
     assert parse_sgr("3;9;39") == SgrState(frozenset("39"), "39", "")
 
 
-def test_the_way_back_from_a_colour_is_the_terminals_own() -> None:
+def test_leaving_a_colour_returns_to_the_terminals_default() -> None:
     assert sgr_change(parse_sgr("31;44"), parse_sgr("44")) == "\x1b[39m"
     assert sgr_change(parse_sgr("1;31;44"), parse_sgr("31")) == "\x1b[0;31m"
     assert sgr_change(parse_sgr("31"), DEFAULT) == "\x1b[39m"

@@ -1,4 +1,4 @@
-"""What nobody expected: one line, and the exit code that tells whether something was begun."""
+"""Unexpected errors: one line, and an exit code that says whether an action had begun."""
 
 from __future__ import annotations
 
@@ -16,47 +16,49 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def raised(error: Exception) -> Exception:
-    """The error, as it comes out of a deed."""
+    """The error as it leaves an action."""
     with pytest.raises(Exception) as caught, may_have_begun(KeyError):
         raise error
     return caught.value
 
 
-def test_before_a_deed_it_has_failed(capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_unexpected_error_fails_the_command(capfd: pytest.CaptureFixture[str]) -> None:
     assert report_unexpected(ValueError("no\nway\x1b[31m")) == 1
-    told = capfd.readouterr().err
-    assert told.startswith(r"vfiotop: an unexpected error (ValueError: no way\x1b[31m); please")
-    assert told.count("\n") == 1
+    printed = capfd.readouterr().err
+    assert printed.startswith(r"vfiotop: an unexpected error (ValueError: no way\x1b[31m); please")
+    assert printed.count("\n") == 1
 
 
-def test_after_a_deed_has_begun_its_outcome_is_open(capfd: pytest.CaptureFixture[str]) -> None:
+def test_after_an_action_has_begun_the_outcome_is_unknown(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     error = raised(ValueError("no way"))
     assert isinstance(error, OutcomeUnknown)
     assert report_unexpected(error) == 3
-    told = capfd.readouterr().err
-    assert "ValueError: no way" in told
-    assert "vfiotop recover" in told
-    assert told.count("\n") == 1
+    printed = capfd.readouterr().err
+    assert "ValueError: no way" in printed
+    assert "vfiotop recover" in printed
+    assert printed.count("\n") == 1
 
 
-def test_what_a_deed_may_raise_stays_what_it_is() -> None:
+def test_expected_errors_pass_through() -> None:
     assert isinstance(raised(KeyError("x")), KeyError)
 
 
 @pytest.mark.parametrize("value", ["1", "yes", "\x1b[31m"])
-def test_a_traceback_on_demand(
+def test_debug_prints_a_traceback(
     value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VFIOTOP_DEBUG", value)
     assert report_unexpected(raised(ValueError("no\x1bway"))) == 3
-    told = capfd.readouterr().err
-    assert "Traceback" in told
-    assert "raise error" in told
-    assert "\x1b" not in told
+    printed = capfd.readouterr().err
+    assert "Traceback" in printed
+    assert "raise error" in printed
+    assert "\x1b" not in printed
 
 
 @pytest.mark.parametrize("value", ["", "0"])
-def test_no_traceback_without_demand(
+def test_no_traceback_without_debug(
     value: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VFIOTOP_DEBUG", value)
@@ -78,7 +80,7 @@ def test_no_traceback_without_demand(
         (KeyError("x"), "please report it"),
     ],
 )
-def test_what_the_system_refuses_has_its_own_words(error: Exception, words: str) -> None:
+def test_a_system_limit_has_its_own_sentence(error: Exception, words: str) -> None:
     assert words in describe(error)
 
 

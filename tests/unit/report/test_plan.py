@@ -1,4 +1,4 @@
-"""A plan as it is printed, for people and for programs."""
+"""Plans as text and as JSON."""
 
 from __future__ import annotations
 
@@ -33,23 +33,21 @@ def checked(*verdicts: Verdict) -> Plan:
         (("unknown", "fail"), False, "Refused: reason 1."),
     ],
 )
-def test_whether_it_may_be_done(
-    verdicts: tuple[Verdict, ...], allowed: bool | None, words: str
-) -> None:
+def test_outcome(verdicts: tuple[Verdict, ...], allowed: bool | None, words: str) -> None:
     plan = checked(*verdicts)
     assert as_json(plan)["allowed"] is allowed
     assert outcome(plan) == words
     assert as_text(plan).endswith(f"\n\n{words}")
 
 
-def test_the_head_says_what_moves_where() -> None:
+def test_headline() -> None:
     assert head(PLAN) == f"Bind {CARD} {SOUND} to vfio-pci"
     assert head(replace(PLAN, direction="unbind")) == f"Unbind {CARD} {SOUND} back to the host"
     guest = GuestPlan("force-off", "win11", "win11", "u", "win11", ("virsh destroy win11",))
     assert head(guest) == "Force-off win11"
 
 
-def test_the_text_in_its_blocks() -> None:
+def test_text_blocks() -> None:
     plan = replace(checked("pass", "warn"), holders=(GAME, replace(GAME, pid=None, stop=None)))
     assert as_text(plan) == "\n\n".join((
         f"Bind {CARD} {SOUND} to vfio-pci",
@@ -77,7 +75,7 @@ def test_the_json_has_every_part() -> None:
     assert told["holders"][0]["pid"] == 812
 
 
-def test_what_an_undo_gives_back_is_told_from_the_last_to_the_first() -> None:
+def test_an_undo_restores_from_the_last_to_the_first() -> None:
     bare = replace(ENTRY.origins[0], driver=None)
     entry = replace(ENTRY, origins=(bare, ENTRY.origins[1]))
     assert origins(entry) == (

@@ -1,4 +1,4 @@
-"""How far the terminal is behind, and how much of a frame it takes."""
+"""Flow control: how far the terminal is behind, and how much it may be sent."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_terminal_is_not_behind_before_it_is_known_to_answer(link: FlowControl
     assert not link.behind
 
 
-def test_one_question_is_out_at_a_time(link: FlowControl, clock: Clock) -> None:
+def test_one_query_is_pending_at_a_time(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 100, 0.01)
     link.sent(100)
     assert link.begin_query()
@@ -51,12 +51,12 @@ def test_one_question_is_out_at_a_time(link: FlowControl, clock: Clock) -> None:
     assert not link.behind
 
 
-def test_nothing_is_asked_where_nothing_was_written(link: FlowControl, clock: Clock) -> None:
+def test_nothing_is_asked_if_nothing_was_written(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 100, 0.01)
     assert not link.begin_query()
 
 
-def test_what_was_withheld_is_told_once(link: FlowControl, clock: Clock) -> None:
+def test_withheld_is_reported_once(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 100, 0.01)
     link.sent(10)
     link.begin_query()
@@ -65,7 +65,7 @@ def test_what_was_withheld_is_told_once(link: FlowControl, clock: Clock) -> None
     assert not link.answered()
 
 
-def test_a_terminal_that_never_answers_is_not_asked_on(link: FlowControl, clock: Clock) -> None:
+def test_a_terminal_that_never_answers_is_not_asked_again(link: FlowControl, clock: Clock) -> None:
     link.sent(10)
     assert link.begin_query()
     clock.now += ANSWER_TIMEOUT_S
@@ -75,7 +75,7 @@ def test_a_terminal_that_never_answers_is_not_asked_on(link: FlowControl, clock:
     link.close()
 
 
-def test_an_answer_that_is_lost_holds_nothing_up_for_ever(link: FlowControl, clock: Clock) -> None:
+def test_a_lost_answer_does_not_block_forever(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 100, 0.01)
     link.sent(10)
     link.begin_query()
@@ -85,7 +85,7 @@ def test_an_answer_that_is_lost_holds_nothing_up_for_ever(link: FlowControl, clo
     assert link.begin_query()
 
 
-def test_frames_are_cut_to_what_a_slow_link_takes(link: FlowControl, clock: Clock) -> None:
+def test_frames_are_cut_to_what_a_slow_link_carries(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 50, 0.05)
     assert link.room() is None
     frame(link, clock, 8000, 4.05)
@@ -96,7 +96,7 @@ def test_frames_are_cut_to_what_a_slow_link_takes(link: FlowControl, clock: Cloc
     assert link.room() == MIN_BUDGET
 
 
-def test_what_is_on_the_way_takes_room(link: FlowControl, clock: Clock) -> None:
+def test_bytes_in_flight_use_up_the_budget(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 50, 0.05)
     frame(link, clock, 8000, 4.05)
     room = link.room()
@@ -109,14 +109,14 @@ def test_what_is_on_the_way_takes_room(link: FlowControl, clock: Clock) -> None:
     assert link.room() == 0
 
 
-def test_a_long_way_is_no_slow_link(link: FlowControl, clock: Clock) -> None:
+def test_high_latency_is_not_a_slow_link(link: FlowControl, clock: Clock) -> None:
     """To the other side of the earth: every answer takes long, however small the frame."""
     for size in (50, 600, 12000, 700):
         frame(link, clock, size, 0.6)
         assert link.room() is None
 
 
-def test_a_way_that_became_longer_is_no_slow_link_in_the_end(
+def test_latency_that_has_grown_is_not_a_slow_link_in_the_end(
     link: FlowControl, clock: Clock
 ) -> None:
     for size in (50, 400, 8000):
@@ -127,7 +127,7 @@ def test_a_way_that_became_longer_is_no_slow_link_in_the_end(
     assert room is None or room > 8000
 
 
-def test_after_an_answer_that_was_lost_there_is_room_again(link: FlowControl, clock: Clock) -> None:
+def test_a_lost_answer_frees_the_budget(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 50, 0.05)
     frame(link, clock, 8000, 4.05)
     link.sent(1000)
@@ -137,14 +137,14 @@ def test_after_an_answer_that_was_lost_there_is_room_again(link: FlowControl, cl
     assert link.room() != 0
 
 
-def test_what_comes_unasked_is_no_answer(link: FlowControl) -> None:
+def test_an_unsolicited_report_is_no_answer(link: FlowControl) -> None:
     assert not link.answered()
     link.sent(10)
     link.begin_query()
     assert not link.behind
 
 
-def test_a_terminal_that_was_lent_begins_anew(link: FlowControl, clock: Clock) -> None:
+def test_a_terminal_that_was_lent_starts_over(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 100, 0.01)
     link.sent(10)
     link.begin_query()
@@ -154,13 +154,13 @@ def test_a_terminal_that_was_lent_begins_anew(link: FlowControl, clock: Clock) -
     assert link.begin_query()
 
 
-def test_a_closed_one_asks_nothing(link: FlowControl) -> None:
+def test_nothing_is_asked_after_close(link: FlowControl) -> None:
     link.close()
     link.sent(10)
     assert not link.begin_query()
 
 
-def test_a_link_that_is_fast_again_takes_whole_frames(link: FlowControl, clock: Clock) -> None:
+def test_a_link_that_is_fast_again_gets_whole_frames(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 50, 0.01)
     frame(link, clock, 8000, 4.0)
     for _ in range(10):
@@ -170,7 +170,7 @@ def test_a_link_that_is_fast_again_takes_whole_frames(link: FlowControl, clock: 
     assert link.room() is None
 
 
-def test_the_delay_grows_while_an_answer_is_out(link: FlowControl, clock: Clock) -> None:
+def test_the_delay_grows_while_an_answer_is_pending(link: FlowControl, clock: Clock) -> None:
     frame(link, clock, 50, 0.01)
     assert link.delay_s == pytest.approx(0.01)
     link.sent(10)
