@@ -1,8 +1,7 @@
-"""``vfiotop``, and ``python -m tui``: the program from its first moment to its last.
+"""The entry point of ``vfiotop`` and ``python -m tui``.
 
-What can go wrong before and around ``tui.cli.main`` is dealt with here: Ctrl-C, missing standard
-streams, and whatever nobody expected. Until Ctrl-C is taken care of, nothing is imported that
-takes time.
+Handles what can go wrong before and around ``tui.cli.main``: Ctrl-C, missing standard streams and
+unexpected errors. Imports nothing slow before Ctrl-C is handled.
 """
 
 from __future__ import annotations
@@ -14,24 +13,24 @@ import sys
 
 def main() -> int:
     """Run ``vfiotop`` and return its exit code. Does not return after Ctrl-C."""
-    # A shell that starts a job in the background has it ignored, and so it stays.
+    # A shell ignores SIGINT for jobs it starts in the background; keep it ignored.
     interrupts = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if interrupts:  # until there is somebody to catch KeyboardInterrupt
+    if interrupts:  # until there is code to catch KeyboardInterrupt
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if os.geteuid() == 0:  # root leaves no compiled files in a user's checkout
+    if os.geteuid() == 0:  # leave no files of root's in a user's checkout
         sys.dont_write_bytecode = True
     from tui.process import crash, output, privileges  # noqa: PLC0415
 
-    output.open_missing()
-    # Who started this may have it ignored: then every child seems to have ended with 0.
+    output.open_missing_streams()
+    # If our parent ignores SIGCHLD, so do we, and every child appears to exit with 0.
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     if os.geteuid() == 0:
-        privileges.shed_for_the_screen()
+        privileges.clean_environment()
     else:
-        privileges.have_a_home()
-    crash.hush()
+        privileges.ensure_home()
+    crash.silence_tracebacks()
     try:
-        from tui.cli import main as cli  # noqa: PLC0415 - a tenth of a second, in which much can fail
+        from tui.cli import main as cli  # noqa: PLC0415 - takes 0.1 s and may fail
 
         if interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -39,15 +38,15 @@ def main() -> int:
     except KeyboardInterrupt:
         return _end_by_interrupt()
     except Exception as error:
-        return crash.excuse(error)
+        return crash.report_unexpected(error)
     finally:
-        if interrupts:  # Python's own end is no place for a KeyboardInterrupt either
+        if interrupts:  # Python's own shutdown cannot handle KeyboardInterrupt either
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _end_by_interrupt() -> int:
-    """End by SIGINT, so that a shell script which started this ends as well (bash(1),
-    SIGNALS). Returns what a shell makes of that, where SIGINT is blocked."""
+    """Die by SIGINT, so that a calling shell script stops too (bash(1), SIGNALS). Returns the
+    exit code that a shell would report, if SIGINT is blocked."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGINT)
     return 128 + signal.SIGINT

@@ -127,7 +127,7 @@ class VfiotopApp(App[None]):
         super().__init__(driver_class=TerminalDriver)
         self.ending = ending or Ending()
         self.keys = KeyQueue(
-            first=keys_of("quit", "back") | {"ctrl+c"}, opens=keys_of(*OPEN_FIELDS)
+            urgent=keys_of("quit", "back") | {"ctrl+c"}, opens_field=keys_of(*OPEN_FIELDS)
         )
         self.host = host
         self.config = config
@@ -156,7 +156,7 @@ class VfiotopApp(App[None]):
 
     def on_load(self) -> None:
         loop = asyncio.get_running_loop()
-        self.ending.asks(partial(loop.call_soon_threadsafe, self.exit, None, 1))
+        self.ending.set_exit(partial(loop.call_soon_threadsafe, self.exit, None, 1))
         self._readers.connect(self._deliver)
         self._readers.start()
 
@@ -249,7 +249,7 @@ class VfiotopApp(App[None]):
     def action_redraw(self) -> None:
         """Write every cell again: others may have written over them."""
         if isinstance(self._driver, TerminalDriver):
-            self._driver.shown.forget()
+            self._driver.shown.invalidate()
         self.screen.refresh()
 
     @property

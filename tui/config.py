@@ -1,4 +1,4 @@
-"""The user's configuration (TOML), which is only read."""
+"""Reads the user's configuration (TOML). vfiotop never writes it."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from tui.model.errors import VfiotopError
 from tui.process.files import read_file
 from tui.process.folders import config_folder
 from tui.process.output import short
-from tui.process.privileges import is_roots_own
+from tui.process.privileges import only_root_can_change
 from tui.rules.libvirt_uri import SYSTEM, why_not_as_root
 
 DEFAULT_INTERVAL = 1.0
-INTERVALS = (0.2, 3600.0)
-"""Seconds between readings that make sense; below, reading costs more than it tells."""
+INTERVAL_RANGE = (0.2, 3600.0)
+"""Smallest and largest interval in seconds; shorter ones cost more than they show."""
 
 ELEVATIONS = ("sudo", "doas", "run0")
-"""The programs that may make an ordinary user root."""
+"""Programs through which an ordinary user may run the privileged half."""
 
 GUEST_READINGS = ("auto", "on", "off")
-"""Whether a running guest is asked for its card: ``auto`` leaves it alone in quiet mode,
-``on`` does not."""
+"""Whether to read a card through its running guest: ``auto`` pauses that in quiet mode, ``on``
+does not."""
 
 DEFAULT_GUEST_INTERVAL = 5.0
 
 MAX_BYTES = 32 * 1024
 MAX_LINE = 512
-"""Bounds of what tomllib gets to see: it takes the square of the time for a key of many parts,
-which is then a quarter of a second at most."""
+"""Limits on what is passed to tomllib, which takes quadratic time for a key of many parts: a
+quarter of a second at most within these."""
 
-WHY_LIMIT, PLACE_LIMIT = 300, 200
-"""Characters of an error: of its reason, which quotes from the file, and of a path."""
+REASON_LIMIT, PATH_LIMIT = 300, 200
+"""Characters of an error's reason, which may quote the file, and of its path."""
 
 MAX_TEXT = 1024
-"""Characters of a value that is a text. No name and no URI that works is longer."""
+"""Characters of a string value. No valid name or URI is longer."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,9})?|\.[0-9]{1,9}")
 
 
 class ConfigError(VfiotopError):
-    """A configuration that cannot be used: which file, what is wrong, what to write."""
+    """The configuration cannot be used; the sentence names the file and what is wrong."""
 
 
 @dataclass(frozen=True)
 class Config:
-    """What the user fixed, in ``file``. ``None``: not said, vfiotop finds it out."""
+    """The settings in ``file``. ``None``: not set, vfiotop decides."""
 
     connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
@@ -64,7 +64,7 @@ class Config:
 
 
 def address(text: str) -> str:
-    """A PCI address in full, lower case: ``01:00.0`` is ``0000:01:00.0``. ``ValueError`` if not."""
+    """Complete a PCI address: ``01:00.0`` is ``0000:01:00.0``. Raises ``ValueError``."""
     for full in (text.lower(), f"0000:{text.lower()}"):
         if is_address(full):
             return full
@@ -72,9 +72,8 @@ def address(text: str) -> str:
 
 
 def interval(value: object) -> float:
-    """Seconds between readings within ``INTERVALS``, from a number or the digits of one.
-    ``ValueError`` if not."""
-    low, high = INTERVALS
+    """Seconds within ``INTERVAL_RANGE``, from a number or its digits. Raises ``ValueError``."""
+    low, high = INTERVAL_RANGE
     if isinstance(value, str) and _SECONDS.fullmatch(value):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
@@ -83,15 +82,15 @@ def interval(value: object) -> float:
 
 
 def name(text: str) -> str:
-    """A name as it is, since names may look alike. ``ValueError`` for what XML cannot hold, so
-    that no domain is called that."""
+    """Check a domain's name and return it unchanged, since names may look alike. Raises
+    ``ValueError`` for one that XML cannot hold."""
     if not 0 < len(text) <= MAX_TEXT or any(category(c) in ("Cc", "Cs") for c in text):
         raise ValueError(f"“{short(text)}” is not a name")
     return text
 
 
 def libvirt_uri(text: str) -> str:
-    """A libvirt URI that this user may have opened. ``ValueError`` if not."""
+    """Check that this user may open a libvirt URI. Raises ``ValueError``."""
     refusal = why_not_as_root(text) if os.geteuid() == 0 else None
     if refusal is not None:
         raise ValueError(refusal)
@@ -101,14 +100,14 @@ def libvirt_uri(text: str) -> str:
 
 
 def load(path: Path | None = None) -> Config:
-    """The configuration at ``path``, which must exist, or at the XDG place, which need not.
-    Raises ``ConfigError``."""
+    """Load the configuration at ``path``, or the one in the XDG folder if there is one. Raises
+    ``ConfigError``."""
     place = path or config_folder() / "config.toml"
     try:
         data = read_file(place, MAX_BYTES)
-        if data and os.geteuid() == 0 and not is_roots_own(place.absolute()):
+        if data and os.geteuid() == 0 and not only_root_can_change(place.absolute()):
             raise ValueError(
-                "others than root can change it, so root does not take it; copy it to "
+                "users other than root can change it, so root ignores it; copy it to "
                 f"{config_folder()} as root"
             )
         text = data.decode("utf-8-sig")
@@ -120,26 +119,28 @@ def load(path: Path | None = None) -> Config:
             return Config()
         why = "there is no such file"
     except OSError as error:
-        another = "; name another with --config" if path is None else ""
+        another = "; choose another with --config" if path is None else ""
         why = f"cannot be read: {error.strerror}{another}"
     except RecursionError:
         why = "nested too deeply"
-    except ValueError as error:  # not UTF-8, not TOML, or not ours
-        why = short(str(error), WHY_LIMIT)
-    raise ConfigError(f"{short(str(place), PLACE_LIMIT)}: {why}")
+    except ValueError as error:  # not UTF-8, not TOML, or an invalid value
+        why = short(str(error), REASON_LIMIT)
+    raise ConfigError(f"{short(str(place), PATH_LIMIT)}: {why}")
 
 
 def parse(table: dict[str, object]) -> Config:
-    """A configuration from its TOML table. ``ValueError`` names the key that is wrong."""
+    """Build the configuration from a TOML table. Raises ``ValueError`` naming the bad key."""
     known = {field.name for field in fields(Config)} - {"file"}
     unknown = sorted(set(table) - known)
     if unknown:
-        raise ValueError(f"unknown key “{short(unknown[0])}”; known are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"unknown key “{short(unknown[0])}”; valid keys are {', '.join(sorted(known))}"
+        )
     texts: dict[str, str] = {}
     for key, value in table.items():
         if key not in ("interval", "guest_interval"):
             if not isinstance(value, str) or not value:
-                raise ValueError(f"{key} must be a text in quotes")
+                raise ValueError(f"{key} must be a string in quotes")
             texts[key] = value
     for key, check in (("connect", libvirt_uri), ("guest_gpu", address), ("guest", name)):
         if key in texts:

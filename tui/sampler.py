@@ -14,7 +14,7 @@ from datetime import datetime
 from tui.host import Host, HostError, NothingToRead, Source
 from tui.host.untrusted import clean
 from tui.model import CLOCK, Reading, Sample, SourceName, Unavailable
-from tui.process.crash import limit
+from tui.process.crash import system_limit
 
 SHORTEST_GAP = 0.05
 """Seconds between two readings of a source at least, however many events ask for one."""
@@ -63,7 +63,7 @@ class Sampler:
         try:
             self._thread.start()
         except RuntimeError as error:
-            why = limit(error) or str(error)
+            why = system_limit(error) or str(error)
             self._deliver(Sample(self.name, Unavailable(why), self._now()))
 
     def poke(self) -> None:
@@ -150,7 +150,7 @@ class Sampler:
             reading = Unavailable(str(error), isinstance(error, NothingToRead), since=began)
         except Exception as error:  # a defect of ours must cost one panel, and be seen in it
             text = clean(f"{type(error).__name__}: {error}")
-            why = limit(error) or f"vfiotop failed here ({text}); please report it"
+            why = system_limit(error) or f"vfiotop failed here ({text}); please report it"
             reading = Unavailable(why, since=began)
         finally:
             self.took = time.monotonic() - self._reading_since[0]

@@ -1,5 +1,5 @@
-"""What vfiotop keeps by itself between two starts (JSON, apart from the configuration): the
-theme, and which card and which guest the user chose."""
+"""What vfiotop remembers between runs (JSON, separate from the configuration): the theme, and the
+card and guest that the user chose."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tui.rules.roles import Choice
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """``None``: never chosen."""
+    """The user's choices; ``None``: not chosen."""
 
     theme: str | None = None
     guest_gpu: str | None = None
@@ -26,7 +26,7 @@ class State:
 
 
 def folder() -> Path:
-    """Where state is kept (XDG_STATE_HOME)."""
+    """The folder of the state (XDG_STATE_HOME)."""
     return state_folder()
 
 
@@ -35,21 +35,21 @@ def _file() -> Path:
 
 
 def load() -> State:
-    """What was kept; what is not to be understood was not. Never raises."""
+    """Load the state, ignoring what is missing or invalid. Never raises."""
     try:
-        kept = json.loads(read_file(_file(), MAX_BYTES))
+        saved = json.loads(read_file(_file(), MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return State()
-    if not isinstance(kept, dict):
+    if not isinstance(saved, dict):
         return State()
     return State(
-        theme=_kept(kept.get("theme"), name),
-        guest_gpu=_kept(kept.get("guest_gpu"), address),
-        guest=_kept(kept.get("guest"), name),
+        theme=_valid(saved.get("theme"), name),
+        guest_gpu=_valid(saved.get("guest_gpu"), address),
+        guest=_valid(saved.get("guest"), name),
     )
 
 
-def _kept(value: object, check: Callable[[str], str]) -> str | None:
+def _valid(value: object, check: Callable[[str], str]) -> str | None:
     try:
         return check(value) if isinstance(value, str) else None
     except ValueError:
@@ -57,19 +57,19 @@ def _kept(value: object, check: Callable[[str], str]) -> str | None:
 
 
 def save(**changes: str | None) -> None:
-    """Keep some of it for the next start. Raises ``OSError``."""
+    """Change some fields of the saved state. Raises ``OSError``."""
     folder().mkdir(parents=True, exist_ok=True)
     write_atomically(_file(), json.dumps(asdict(replace(load(), **changes))))
 
 
 def choice(config: Config, host: Host) -> Choice:
-    """Which card and which guest: the configuration's first, then what was chosen, which was
-    chosen for this machine and not for a simulated or a captured one."""
-    kept = load() if host.banner is None else State()
-    gpu = config.guest_gpu or kept.guest_gpu
-    if config.guest is not None or kept.guest is None:
+    """The card and guest in the configuration, else those that the user chose. The saved choice is
+    for this machine, so it does not apply to a simulated or captured host."""
+    saved = load() if host.banner is None else State()
+    gpu = config.guest_gpu or saved.guest_gpu
+    if config.guest is not None or saved.guest is None:
         return Choice(gpu, config.guest)
-    # A domain that was picked is kept by its UUID, in a state file of 0.1 by its name.
-    if looks_like_uuid(kept.guest):
-        return Choice(gpu, guest_uuid=kept.guest)
-    return Choice(gpu, kept.guest)
+    # Saved by UUID; state files of version 0.1 have the name.
+    if looks_like_uuid(saved.guest):
+        return Choice(gpu, guest_uuid=saved.guest)
+    return Choice(gpu, saved.guest)

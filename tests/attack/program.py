@@ -1,5 +1,5 @@
 """``python -m tests.attack.program WHAT …``: the program on its simulated host, with one thing
-changed, so that a test meets it in a moment or in a state that is rare else."""
+changed to reach a moment or a state that is otherwise rare."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home
 from tui import __main__ as entry
-from tui.cli import main as cli
+from tui.cli.screen import open_screen
 from tui.config import Config
 from tui.model.requests import SwapRequest
 from tui.swap import launch
@@ -44,7 +44,7 @@ def changed(where: str, change: Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def killed(number: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The signal comes just before a call, and just once."""
+    """Send the signal once, just before a call."""
     waits = [number]
 
     def change(call: Callable[..., Any]) -> Callable[..., Any]:
@@ -64,7 +64,7 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
 
 
 class AskingMover(FakeMover):
-    """Asks on the terminal before it begins, as the real one does."""
+    """A mover that asks on the terminal before it begins, like the real one."""
 
     def begin(self, request: SwapRequest) -> str:
         launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
@@ -72,12 +72,12 @@ class AskingMover(FakeMover):
 
 
 def asking() -> int:
-    """A host on which a swap asks for a password."""
+    """Open a host on which a swap asks for a password."""
     rig = Rig()
     at_home(rig)
     rig.mover = AskingMover()
     rig.mover.needs_terminal = True
-    return cli._screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
+    return open_screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
 
 
 def hang(*_: object) -> None:
@@ -106,7 +106,7 @@ def main(what: str, *arguments: str) -> int:
     elif what == "failing":
         changed("tui.app:VfiotopApp.action_help", instead(fail))
     elif what == "deaf":
-        changed("tui.terminal.input:Typed.feed", feed_that_fails)
+        changed("tui.terminal.input:InputParser.feed", feed_that_fails)
     sys.argv = ["vfiotop", "--demo"]
     return entry.main()
 

@@ -1,6 +1,6 @@
-"""The program as a shell starts it, in situations that no terminal offers: streams closed, full
-or gone, other locales, files that are none, arguments that are no text, limits that are reached,
-Ctrl-C at any moment. It says so in one line, with the right exit code, and never in a traceback."""
+"""The program started by a shell in hostile conditions: streams closed, full or gone, other
+locales, files of other kinds, arguments that are not text, exhausted limits, Ctrl-C at any moment.
+Every error is one line with the right exit code, never a traceback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VFIOTOP = [sys.executable, "-m", "tui"]
 DEMO = ("--demo", "gaming")
 C_LOCALE = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
 HOSTILE = "a\x1b[31m\u202e\x9b".encode() + b"\xff\n\x7f"
-"""An escape sequence, a bidi override, a C1 control, what is no UTF-8, a newline, DEL."""
+"""An escape sequence, a bidi override, a C1 control, invalid UTF-8, a newline, DEL."""
 
 Argument = str | bytes
 Run = Callable[..., subprocess.CompletedProcess[bytes]]
@@ -32,7 +32,7 @@ Run = Callable[..., subprocess.CompletedProcess[bytes]]
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """An environment without what the user has configured."""
+    """An environment without the user's configuration."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("LC_", "LANG", "VFIOTOP"))}
     return {
         **kept, "LANG": "C.UTF-8", "HOME": str(tmp_path),
@@ -66,9 +66,9 @@ def through_a_shell(script: str, env: dict[str, str]) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-def complaint(told: bytes) -> str:
-    """What was written to stderr: one line of ours, without what acts on a terminal."""
-    text = told.decode()
+def complaint(printed: bytes) -> str:
+    """Check that stderr is one printable line of ours, and return it."""
+    text = printed.decode()
     assert text.startswith("vfiotop: "), text
     assert text.endswith("\n")
     assert text[:-1].isprintable()
@@ -85,7 +85,7 @@ def complaint(told: bytes) -> str:
     ("command", "code"),
     [("status --demo gaming", 0), ("pause --yes --demo gaming", 0), ("fly", 2)],
 )
-def test_streams_that_are_closed(env: dict[str, str], command: str, code: int, closed: str) -> None:
+def test_some_streams_are_closed(env: dict[str, str], command: str, code: int, closed: str) -> None:
     done = through_a_shell(f"vfiotop {command} {closed}", env)
     assert done.returncode == code
     if code == 2 and "2>" not in closed:
@@ -105,10 +105,10 @@ def test_all_streams_are_closed(env: dict[str, str], command: str, code: int) ->
 
 
 @pytest.mark.parametrize("closed", ["<&- >&- 2>&-", ">&-", "2>&-"])
-def test_no_file_gets_the_number_of_a_stream(
+def test_no_file_gets_the_descriptor_of_a_stream(
     env: dict[str, str], tmp_path: Path, closed: str
 ) -> None:
-    """What is opened first is the configuration: a closed stdout would be it, and written to."""
+    """The configuration is opened first: it would become stdout, and be written to."""
     seen = tmp_path / "seen"
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, os\n"
@@ -132,7 +132,7 @@ def test_no_file_gets_the_number_of_a_stream(
          ("status --json --demo gaming", 1), ("plan unbind --demo idle", 1), ("--version", 1),
          ("--demo list", 1), ("start --dry-run --demo idle", 1))],
 )  # fmt: skip
-def test_a_full_disk_is_one_line_for_who_reads(
+def test_a_full_disk_is_an_error_for_commands_that_print(
     env: dict[str, str], command: str, code: int
 ) -> None:
     done = through_a_shell(f"vfiotop {command} >/dev/full", env)
@@ -143,7 +143,7 @@ def test_a_full_disk_is_one_line_for_who_reads(
 
 @pytest.mark.parametrize("sink", [">/dev/full", ">/dev/full 2>&1", ">&-", "2>/dev/full",
                                   "| true", "2>&1 | true"])  # fmt: skip
-def test_a_deed_is_done_whoever_listens(env: dict[str, str], sink: str) -> None:
+def test_an_action_is_done_even_if_output_is_lost(env: dict[str, str], sink: str) -> None:
     assert through_a_shell(f"vfiotop pause --yes --demo gaming {sink}", env).returncode == 0
 
 
@@ -152,7 +152,7 @@ def test_a_deed_is_done_whoever_listens(env: dict[str, str], sink: str) -> None:
     [("status --demo gaming", 0), ("doctor --demo bad-acs", 1), ("--help", 0), ("--demo list", 0),
      ("plan unbind --demo idle", 0), ("fly 2>&1", 2)],
 )  # fmt: skip
-def test_a_reader_that_is_gone_is_no_news(env: dict[str, str], command: str, code: int) -> None:
+def test_a_closed_pipe_is_no_error(env: dict[str, str], command: str, code: int) -> None:
     # The program starts when its reader has ended: the pipe's other end is closed for sure.
     script = f"exec 3> >(:); wait $!; vfiotop {command} >&3 3>&-"
     if "2>&1" in command:
@@ -161,8 +161,8 @@ def test_a_reader_that_is_gone_is_no_news(env: dict[str, str], command: str, cod
     assert (done.returncode, done.stderr) == (code, b"")
 
 
-def test_a_terminal_that_does_not_block(run: Run) -> None:
-    """Whoever shares a pipe may have made it non-blocking, and be slow to read."""
+def test_a_non_blocking_pipe_gets_everything(run: Run) -> None:
+    """Another process may have made a pipe non-blocking, and read it slowly."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     argv = [*VFIOTOP, "status", "--json", "--demo", "crowd"]
@@ -175,8 +175,8 @@ def test_a_terminal_that_does_not_block(run: Run) -> None:
     assert program.returncode == 0
 
 
-def test_who_cannot_see_the_plan_is_not_asked(env: dict[str, str]) -> None:
-    """The answer waits on the terminal already, as a type-ahead would."""
+def test_a_plan_that_was_not_printed_is_not_asked_about(env: dict[str, str]) -> None:
+    """The answer is on the terminal already, typed ahead."""
     ours, theirs = pty.openpty()
     os.write(ours, b"y\n")
     with Path("/dev/full").open("wb") as full:
@@ -211,7 +211,7 @@ def test_an_answer_is_read_from_the_terminal(env: dict[str, str], answer: bytes,
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [(("status", *DEMO), 0, "73 C"), (("doctor", "--demo", "bad-acs"), 1, " -> "),
-     (("--help",), 0, '"--demo list"'), (("plan", "unbind", "--demo", "idle"), 0, "It may"),
+     (("--help",), 0, '"--demo list"'), (("plan", "unbind", "--demo", "idle"), 0, "Ready"),
      (("--demo", "list"), 0, "gaming")],
 )  # fmt: skip
 def test_a_locale_without_utf_8(run: Run, arguments: Sequence[str], code: int, words: str) -> None:
@@ -230,17 +230,17 @@ def test_an_error_in_a_locale_without_utf_8(run: Run) -> None:
     assert done.stderr == b'vfiotop: "x" is not a PCI address such as 01:00.0\n'
 
 
-def test_latin_1_has_what_it_has(run: Run) -> None:
+def test_latin_1_keeps_its_characters(run: Run) -> None:
     text = run("status", *DEMO, more={"PYTHONIOENCODING": "iso-8859-1"}).stdout.decode("latin-1")
     assert "°C" in text
 
 
 def test_json_in_every_locale(run: Run) -> None:
-    told = [
+    printed = [
         json.loads(run("status", "--json", *DEMO, more=more).stdout)
         for more in ({}, C_LOCALE, {"PYTHONIOENCODING": "iso-8859-1"})
     ]
-    names = [[(gpu["name"], gpu["role"]) for gpu in each["gpus"]] for each in told]
+    names = [[(gpu["name"], gpu["role"]) for gpu in each["gpus"]] for each in printed]
     assert names[0] == names[1] == names[2]
 
 
@@ -265,7 +265,7 @@ NO_FILES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("kind", NO_FILES)
-def test_a_configuration_that_is_none(run: Run, tmp_path: Path, kind: str) -> None:
+def test_a_configuration_that_is_not_a_valid_file(run: Run, tmp_path: Path, kind: str) -> None:
     path = tmp_path / "config.toml"
     NO_FILES[kind](path)
     done = run("status", *DEMO, "--config", str(path))
@@ -274,7 +274,7 @@ def test_a_configuration_that_is_none(run: Run, tmp_path: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", ["fifo", "kmsg", "folder", "nested lines"])
-def test_a_configuration_at_the_usual_place_that_is_none(
+def test_a_default_configuration_that_is_not_a_valid_file(
     run: Run, tmp_path: Path, kind: str
 ) -> None:
     (tmp_path / "vfiotop").mkdir()
@@ -283,7 +283,7 @@ def test_a_configuration_at_the_usual_place_that_is_none(
 
 
 @pytest.mark.parametrize("kind", ["fifo", "kmsg", "folder", "brackets"])
-def test_a_state_that_is_none(run: Run, tmp_path: Path, kind: str) -> None:
+def test_a_state_that_is_not_a_valid_file(run: Run, tmp_path: Path, kind: str) -> None:
     (tmp_path / "vfiotop").mkdir()
     NO_FILES[kind](tmp_path / "vfiotop" / "state.json")
     done = run("recover", "--readonly", "--connect", "test:///default")
@@ -293,10 +293,10 @@ def test_a_state_that_is_none(run: Run, tmp_path: Path, kind: str) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 @pytest.mark.parametrize("named", [True, False])
-def test_a_configuration_that_cannot_be_opened_is_not_taken_for_none(
+def test_a_configuration_that_cannot_be_opened_is_an_error(
     env: dict[str, str], tmp_path: Path, named: bool
 ) -> None:
-    """Which card and which libvirt are meant stands in it."""
+    """It says which card and which libvirt are meant."""
     path = tmp_path / "vfiotop/config.toml"
     path.parent.mkdir()
     path.write_text('guest_gpu = "01:00.0"')
@@ -317,11 +317,11 @@ def test_no_configuration_at_all(run: Run) -> None:
 # --- signals ----------------------------------------------------------------------
 
 
-def test_a_child_that_fails_is_not_taken_for_one_that_has_not(
+def test_exit_codes_of_children_are_seen_despite_an_ignored_sigchld(
     run: Run, env: dict[str, str], tmp_path: Path
 ) -> None:
-    """Who starts this may have SIGCHLD ignored, as some daemons do: the kernel then keeps no
-    exit status. modprobe's answer is one, sudo's another."""
+    """A parent may ignore SIGCHLD, as some daemons do: the kernel then keeps no exit status, but
+    those of modprobe and sudo matter."""
     seen = tmp_path / "seen"
     (tmp_path / "sitecustomize.py").write_text(
         "import atexit, subprocess\n"
@@ -349,8 +349,8 @@ def test_a_child_that_fails_is_not_taken_for_one_that_has_not(
          ["--demo", "idle", "start", "--yes"], [], ["status", "--no-such-option"],
          ["status", "--json", "too-much"])],
 )  # fmt: skip
-def test_arguments_that_are_no_text(run: Run, arguments: Sequence[str], value: bytes) -> None:
-    """An empty one too: what a script's unset variable becomes does not mean the guest."""
+def test_arguments_that_are_not_text(run: Run, arguments: Sequence[str], value: bytes) -> None:
+    """An empty one too: a script's unset variable does not mean the guest."""
     done = run(*arguments, value)
     assert done.returncode == 2
     assert done.stdout == b""
@@ -358,13 +358,13 @@ def test_arguments_that_are_no_text(run: Run, arguments: Sequence[str], value: b
 
 
 @pytest.mark.parametrize("value", [HOSTILE, b"\xff", b"x" * 4000])
-def test_a_root_that_is_no_text(run: Run, value: bytes) -> None:
+def test_a_root_that_is_not_text(run: Run, value: bytes) -> None:
     done = run("status", "--root", value)
     assert done.returncode == 1
     complaint(done.stderr)
 
 
-def test_what_is_written_of_a_captured_host_does_not_act(run: Run, tmp_path: Path) -> None:
+def test_names_of_a_captured_host_cannot_control_the_terminal(run: Run, tmp_path: Path) -> None:
     root = tmp_path / "captured\x1b[31m\u202e"
     (root / "sys/bus/pci/devices/0000:00:00.0").mkdir(parents=True)
     (root / "proc/sys/kernel").mkdir(parents=True)
@@ -386,7 +386,7 @@ FEW = READING[0], READING[3], READING[4], READING[8]
 
 
 def reads(run: Run, **surroundings: object) -> None:
-    """Whatever reads only ends with 0 or 1, and says at most one line on stderr."""
+    """Commands that only read exit with 0 or 1, with at most one line on stderr."""
     for command in FEW:
         done = run(*command, "--connect", "test:///default", **surroundings)
         assert done.returncode in (0, 1), (command, done.stderr)
@@ -412,19 +412,19 @@ MORE_OF_IT = (
     [*STRANGE, *thorough(*MORE_OF_IT)],
     ids=" ".join,
 )
-def test_strange_surroundings(run: Run, more: dict[str, str]) -> None:
+def test_strange_environments(run: Run, more: dict[str, str]) -> None:
     reads(run, more=more)
 
 
-def test_a_home_that_is_not_set(run: Run, env: dict[str, str]) -> None:
+def test_without_home(run: Run, env: dict[str, str]) -> None:
     bare = {k: v for k, v in env.items() if k != "HOME" and not k.startswith("XDG_")}
     reads(run, env=bare)
 
 
 @pytest.mark.parametrize("uid", [0, 61_234])
-def test_a_user_whom_passwd_does_not_know(env: dict[str, str], tmp_path: Path, uid: int) -> None:
-    """As in a container, which may have no passwd(5) and is told any user id. Nor is there a
-    HOME: libraries write warnings of their own to stderr, where the screen is drawn."""
+def test_a_user_without_a_passwd_entry(env: dict[str, str], tmp_path: Path, uid: int) -> None:
+    """As in a container, which may have no passwd(5) and any user id. Without HOME, libraries
+    write warnings to stderr, where the screen is drawn."""
     if os.geteuid() != 0:
         pytest.skip("only root may become somebody else")
     program, options = (VFIOTOP, {"env": env}) if uid == 0 else ordinary_user(env)
@@ -446,7 +446,7 @@ def test_a_user_whom_passwd_does_not_know(env: dict[str, str], tmp_path: Path, u
             assert "please report it" not in complaint(done.stderr)
 
 
-def test_a_folder_that_is_gone(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_working_folder_that_was_deleted(env: dict[str, str], tmp_path: Path) -> None:
     gone = str(tmp_path / "gone")
     script = f'mkdir "{gone}"; cd "{gone}"; rmdir "{gone}"; vfiotop'
     for command in FEW:
@@ -478,7 +478,7 @@ def test_limits_that_are_reached(run: Run, name: str) -> None:
 @pytest.mark.parametrize("mebibytes", [32, 48, 64, 96])
 @pytest.mark.parametrize("command", [("--version",), ("plan", "bind", "--demo", "desk")])
 def test_too_little_memory(run: Run, mebibytes: int, command: Sequence[str]) -> None:
-    """Whatever fails, and wherever: as long as Python itself starts, it is one line."""
+    """Whatever fails: as long as Python itself starts, the error is one line."""
     limit = partial(limited, resource.RLIMIT_AS, mebibytes << 20)
     probe = [sys.executable, "-c", "import argparse, json, threading, tomllib, pathlib"]
     if subprocess.run(probe, preexec_fn=limit, check=False, capture_output=True).returncode:
@@ -491,7 +491,7 @@ def test_too_little_memory(run: Run, mebibytes: int, command: Sequence[str]) -> 
 
 
 def ordinary_user(env: dict[str, str]) -> tuple[list[str], dict[str, object]]:
-    """The program as a user other than root, whom limits concern: its command, and options of
+    """The program as a user other than root, whom limits affect: its command, and options for
     ``subprocess.run``."""
     if os.geteuid() != 0:
         return VFIOTOP, {"env": env}
@@ -524,7 +524,7 @@ def test_no_thread_may_start(env: dict[str, str], command: Sequence[str]) -> Non
     if done.stderr:
         assert "ulimit -u" in complaint(done.stderr)
     elif command[0] in ("status", "doctor"):
-        assert b"no further process or thread may start" in done.stdout
+        assert b"no more processes or threads can be started" in done.stdout
     if command[0] == "recover":  # that nothing can be seen is not that nothing is there
         assert done.returncode == 1
 
@@ -538,8 +538,8 @@ MOMENTS = {
     "def user_config_path(*_):\n return pathlib.Path('/nonexistent')\n"
     "user_state_path = user_config_path\n",
 }
-"""What stands in for platformdirs, which is imported early: it stops the program in its
-imports, in its work, and after its last word."""
+"""Replacements for platformdirs, which is imported early. They stop the program in its imports,
+in its work, and after its last output."""
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
@@ -558,9 +558,9 @@ def test_ctrl_c(env: dict[str, str], tmp_path: Path, moment: str) -> None:
         os.read(reached, 1)  # until it is there
         os.close(reached)
         program.send_signal(signal.SIGINT)
-        _, told = program.communicate(timeout=120)
+        _, printed = program.communicate(timeout=120)
     assert program.returncode == -signal.SIGINT
-    assert told == b""
+    assert printed == b""
 
 
 # --- what nobody expected ---------------------------------------------------------
@@ -569,7 +569,7 @@ DEFECT = "\ndef user_config_path(*_):\n raise KeyError('\\x1b[31mno\\nway')\nuse
 
 
 @pytest.mark.parametrize("debug", ["", "1"])
-def test_a_defect_is_one_line_and_a_traceback_on_demand(
+def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(
     run: Run, env: dict[str, str], tmp_path: Path, debug: str
 ) -> None:
     (tmp_path / "platformdirs.py").write_text(DEFECT)

@@ -1,4 +1,4 @@
-"""Which host a command shows, and what it says where it is not the one that it runs on."""
+"""Which host a command applies to, and what it says if that is not this machine."""
 
 from __future__ import annotations
 
@@ -37,28 +37,28 @@ def root(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize("command", ACTS)
-def test_a_captured_host_is_called_one(run: Run, root: str, command: str) -> None:
+def test_a_captured_host_refuses_actions(run: Run, root: str, command: str) -> None:
     done = run(*command.split(), "--yes", "--root", root)
-    told = complaint(done.stderr)
+    printed = complaint(done.stderr)
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "captured host" in told
-    assert "simulated" not in told
+    assert "captured host" in printed
+    assert "simulated" not in printed
 
 
 @pytest.mark.parametrize("command", ACTS)
-def test_a_simulated_host_is_never_taken_for_this_one(run: Run, command: str) -> None:
-    """A swap on it ends with the command, and nobody's journal tells of it."""
+def test_a_simulated_host_is_never_taken_for_this_machine(run: Run, command: str) -> None:
+    """A simulated swap ends with the command, and no journal records it."""
     done = run(*command.split(), "--yes", "--demo", "desk")
-    told = done.stderr.decode()
+    printed = done.stderr.decode()
     assert (done.returncode, done.stdout) == (1, b"")
-    assert "captured" not in told
-    assert "journal" not in told
+    assert "captured" not in printed
+    assert "journal" not in printed
     if command.split(maxsplit=1)[0] in ("bind", "unbind", "recover", "start"):
         assert "a simulated host" in complaint(done.stderr)
 
 
 @pytest.mark.parametrize("command", ["bind", "start", "stop", "pause"])
-def test_a_simulated_host_may_be_looked_at_only(run: Run, command: str) -> None:
+def test_readonly_applies_to_a_simulated_host(run: Run, command: str) -> None:
     scenario = "desk" if command == "bind" else "idle" if command == "start" else "gaming"
     done = run(command, "--yes", "--demo", scenario, "--readonly")
     assert done.returncode == 1
@@ -66,14 +66,18 @@ def test_a_simulated_host_may_be_looked_at_only(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize("words", [("--demo", "idle"), ("--root", "")])
-def test_a_reading_says_whose_it_is(run: Run, root: str, words: tuple[str, str]) -> None:
+def test_status_names_a_host_that_is_not_this_machine(
+    run: Run, root: str, words: tuple[str, str]
+) -> None:
     option, value = words
-    told = run("status", option, value or root).stdout.decode().splitlines()[0]
-    assert told == ("Simulated host: idle" if value else "Captured host: tower")
+    printed = run("status", option, value or root).stdout.decode().splitlines()[0]
+    assert printed == ("Simulated host: idle" if value else "Captured host: tower")
 
 
 @pytest.mark.parametrize("prepare", NO_SYSFS.values(), ids=NO_SYSFS.keys())
-def test_without_pci_make_run_opens_the_simulated_host(env: dict[str, str], prepare: str) -> None:
+def test_demo_if_no_gpu_opens_a_simulated_host_without_pci(
+    env: dict[str, str], prepare: str
+) -> None:
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", f'{prepare} && exec "$@"', "-", *VFIOTOP,
          "--demo-if-no-gpu", "status"],
@@ -86,8 +90,8 @@ def test_without_pci_make_run_opens_the_simulated_host(env: dict[str, str], prep
     assert b"guest:win11" in done.stdout
 
 
-def test_what_was_asked_for_without_a_wish_for_one_is_told(env: dict[str, str]) -> None:
-    """Only `make run` opens another host than the one that was asked for."""
+def test_without_demo_if_no_gpu_missing_pci_is_an_error(env: dict[str, str]) -> None:
+    """A command does not silently use a simulated host."""
     done = subprocess.run(
         ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /sys && exec "$@"', "-",
          sys.executable, "-m", "tui", "plan", "bind"],

@@ -187,7 +187,7 @@ def test_it_is_not_the_first_to_be_killed_when_memory_ends(
 ) -> None:
     worst = "echo 1000 >/proc/self/oom_score_adj"
     code = (
-        "from tui.process import privileges; privileges.shed_everything()\n"
+        "from tui.process import privileges; privileges.reset_process()\n"
         "print(open('/proc/self/oom_score_adj').read())"
     )
     done = sandbox.run(*tool, "--", sys.executable, "-I", "-c", code, shell=worst)
@@ -225,7 +225,7 @@ def test_roots_own_configuration_is_used(sandbox: Sandbox) -> None:
     )
     config.chmod(0o666)
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "run", *REQUEST)
-    assert "others than root can change it" in told(done.stdout)["error"]
+    assert "users other than root can change it" in told(done.stdout)["error"]
     config.unlink()
 
 

@@ -1,5 +1,5 @@
-"""Which terminal the screen opens on when the shell has redirected standard streams, and what it
-says when there is none."""
+"""Which terminal the screen uses when standard streams are redirected, and the error without
+one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def redirected(ways: str, folder: Path) -> Terminal:
 
 
 @pytest.mark.parametrize("ways", SHOWN)
-def test_the_screen_is_drawn_on_the_terminal_that_stdout_is(ways: str, tmp_path: Path) -> None:
+def test_the_screen_is_drawn_on_the_terminal_of_stdout(ways: str, tmp_path: Path) -> None:
     with redirected(ways, tmp_path) as terminal:
         before = attributes(terminal)
         ready(terminal)
@@ -49,19 +49,19 @@ def test_the_screen_is_drawn_on_the_terminal_that_stdout_is(ways: str, tmp_path:
 
 
 @pytest.mark.parametrize("ways", NOT_SHOWN)
-def test_what_is_wrong_is_said_truly(ways: str, tmp_path: Path) -> None:
+def test_without_a_terminal_on_stdout_the_error_says_so(ways: str, tmp_path: Path) -> None:
     script = f'cd "$1"; shift; "$@" {ways}; echo over >/dev/tty'
     with opened(("sh", "-c", script, "-", str(tmp_path), *PROGRAM)) as terminal:
         terminal.until(lambda text: "over" in text)
-        told = terminal.output().decode()
-        assert "\x1b" not in told
+        printed = terminal.output().decode()
+        assert "\x1b" not in printed
         if "2>&1" in ways:
-            told = (tmp_path / "log").read_text()
-        assert "the screen needs a terminal, and stdout is none" in told
-        assert "`vfiotop status` prints one reading" in told
+            printed = (tmp_path / "log").read_text()
+        assert "the screen needs a terminal, and stdout is not one" in printed
+        assert "`vfiotop status` prints one reading" in printed
 
 
-def test_a_terminal_that_nothing_can_be_read_from(tmp_path: Path) -> None:
+def test_a_terminal_that_cannot_be_read(tmp_path: Path) -> None:
     """Its name may not lead to it, as in a container: nobody could press q."""
     script = (
         "import os, sys; w = os.open('/dev/tty', os.O_WRONLY); n = os.open('/dev/null', os.O_RDWR);"
@@ -71,5 +71,5 @@ def test_a_terminal_that_nothing_can_be_read_from(tmp_path: Path) -> None:
     )
     with opened((sys.executable, "-c", f"import os; os.chdir({str(tmp_path)!r}); {script}")) as it:
         assert it.end() == 2
-    told = (tmp_path / "log").read_text()
-    assert "no key can be read from the terminal" in complaint(told.encode())
+    printed = (tmp_path / "log").read_text()
+    assert "no keys can be read from the one on stdout" in complaint(printed.encode())

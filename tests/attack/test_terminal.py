@@ -1,4 +1,4 @@
-"""The terminal is given back after every end, and what comes from it can do no harm."""
+"""The terminal is restored however the program ends, and its input can do no harm."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def whole(text: str) -> bool:
 
 
 @pytest.mark.parametrize("name", CAUGHT)
-def test_after_a_signal_the_terminal_is_given_back(name: str) -> None:
+def test_a_signal_restores_the_terminal(name: str) -> None:
     number = signal.Signals[f"SIG{name}"]
     with opened() as terminal:
         before = attributes(terminal)
@@ -80,7 +80,7 @@ MOMENTS = (
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_ctrl_c_in_the_first_moments_ends_it(moment: str) -> None:
+def test_ctrl_c_ends_the_program_at_any_moment_of_its_start(moment: str) -> None:
     with opened((*CHANGED, "killed-at", moment, "SIGINT")) as terminal:
         before = attributes(terminal)
         if moment.endswith("on_unmount"):  # the last one
@@ -93,7 +93,7 @@ def test_ctrl_c_in_the_first_moments_ends_it(moment: str) -> None:
         assert "Traceback" not in terminal.output().decode()
 
 
-def test_one_whose_event_loop_hangs_is_ended_as_well() -> None:
+def test_a_signal_ends_a_program_whose_event_loop_hangs() -> None:
     with opened((*CHANGED, "hung")) as terminal:
         before = attributes(terminal)
         ready(terminal)
@@ -104,7 +104,7 @@ def test_one_whose_event_loop_hangs_is_ended_as_well() -> None:
         assert given_back(terminal, before)
 
 
-def test_one_whose_terminal_takes_nothing_is_ended_as_well() -> None:
+def test_a_signal_ends_a_program_whose_terminal_accepts_nothing() -> None:
     with opened(rate=100.0) as terminal:
         before = attributes(terminal)
         terminal.next_piece(0.0)
@@ -116,7 +116,7 @@ def test_one_whose_terminal_takes_nothing_is_ended_as_well() -> None:
 
 
 @pytest.mark.parametrize("ignored", [False, True])
-def test_it_ends_with_its_terminal(ignored: bool) -> None:
+def test_a_hangup_ends_the_program(ignored: bool) -> None:
     command = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *PROGRAM) if ignored else PROGRAM
     with opened(command) as terminal:
         ready(terminal)
@@ -129,12 +129,12 @@ def test_it_ends_with_its_terminal(ignored: bool) -> None:
 
 
 def cooked(terminal: Terminal, before: list[object]) -> None:
-    """What a shell does with the terminal of a job that was stopped."""
+    """Do what a shell does with the terminal of a stopped job."""
     termios.tcsetattr(terminal._pty, termios.TCSANOW, before)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("stopped", [True, False])
-def test_after_it_was_continued_the_screen_is_whole(stopped: bool) -> None:
+def test_the_screen_is_complete_after_sigcont(stopped: bool) -> None:
     with opened() as terminal:
         before = attributes(terminal)
         ready(terminal)
@@ -154,8 +154,8 @@ def test_after_it_was_continued_the_screen_is_whole(stopped: bool) -> None:
 
 
 def until(terminal: Terminal, seen: object) -> None:
-    """Look again whenever something was written since before the last look. Fails where that
-    never ends."""
+    """Check again whenever something was written since before the last check. Fails if that never
+    ends."""
     assert callable(seen)
     end = time.monotonic() + FOREVER_S
     while (since := time.monotonic()) < end:
@@ -166,7 +166,7 @@ def until(terminal: Terminal, seen: object) -> None:
 
 
 FOREVER_S = 120.0
-"""Seconds after which nobody waits any more."""
+"""Seconds after which a user gives up."""
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def command(shell: Terminal, line: str, seen: str) -> None:
     until(shell, lambda: seen in shell.output(at).decode(errors="replace"))
 
 
-def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(shell: Terminal) -> None:
+def test_ctrl_z_suspends_and_fg_resumes(shell: Terminal) -> None:
     shell.press(" ".join(PROGRAM) + "\n")
     ready(shell)
     at = shell.press("\x1a")
@@ -200,7 +200,7 @@ def test_ctrl_z_goes_to_the_shell_and_fg_comes_back(shell: Terminal) -> None:
     assert left_over(shell.output()) in ({}, {"2004": "h"})  # which bash itself turns on
 
 
-def test_one_that_is_started_in_the_background_waits_there(shell: Terminal) -> None:
+def test_a_program_started_in_the_background_waits(shell: Terminal) -> None:
     at = shell.press(f"stty tostop; {' '.join(PROGRAM)} &\n")
     command(shell, "until jobs | grep Stopped; do read -t 0.1 x <> <(:); done", "Stopped")
     assert b"1049" not in shell.output(at)
@@ -212,7 +212,7 @@ def test_one_that_is_started_in_the_background_waits_there(shell: Terminal) -> N
     assert left_over(shell.output()) in ({}, {"2004": "h"})
 
 
-def test_many_signals_that_end_nothing_are_one(screen: Terminal) -> None:
+def test_repeated_signals_are_handled_once(screen: Terminal) -> None:
     before = resident_kib(screen)
     for _ in range(20_000):
         send(screen, signal.SIGWINCH)
@@ -224,7 +224,7 @@ def test_many_signals_that_end_nothing_are_one(screen: Terminal) -> None:
     assert left_over(screen.output()) == {}
 
 
-def test_one_in_the_background_leaves_the_terminal_alone(shell: Terminal) -> None:
+def test_in_the_background_the_terminal_is_left_alone(shell: Terminal) -> None:
     command(shell, "set -b; echo notify $((1 + 0))", "notify 1")
     shell.press(" ".join(PROGRAM) + "\n")
     ready(shell)
@@ -242,7 +242,8 @@ def test_one_in_the_background_leaves_the_terminal_alone(shell: Terminal) -> Non
 
 
 def stopped(shell: Terminal, act: Callable[[], object]) -> float:
-    """Do something and wait until the shell tells that its job has stopped: when it was done."""
+    """Do something, wait until the shell reports that its job has stopped, and return when it was
+    done."""
     at = time.monotonic()
     act()
     until(shell, lambda: b"Stopped" in shell.output(at))
@@ -259,7 +260,7 @@ def child_of(pid: int) -> int:
 
 @pytest.fixture
 def asked() -> Iterator[Terminal]:
-    """At the question of the tool that makes one root."""
+    """At the prompt of the elevation tool."""
     with opened((*CHANGED, "asking")) as terminal:
         ready(terminal)
         terminal.press("b")
@@ -270,7 +271,7 @@ def asked() -> Iterator[Terminal]:
 
 
 @pytest.mark.parametrize("name", ["TERM", "HUP", "USR1"])
-def test_a_signal_at_the_password_writes_nothing_over_it(asked: Terminal, name: str) -> None:
+def test_a_signal_writes_nothing_over_a_password_prompt(asked: Terminal, name: str) -> None:
     number = signal.Signals[f"SIG{name}"]
     send(asked, number)
     assert ended_by(asked, number)
@@ -280,7 +281,7 @@ def test_a_signal_at_the_password_writes_nothing_over_it(asked: Terminal, name: 
     assert left_over(asked.output()) == {}
 
 
-def test_ctrl_c_at_the_password_is_for_who_asks(asked: Terminal) -> None:
+def test_ctrl_c_at_a_password_prompt_goes_to_the_tool(asked: Terminal) -> None:
     at = asked.press("\x03")
     until(asked, lambda: "did not run it" in drawn_since(asked, at))
     asked.press("q")
@@ -288,7 +289,7 @@ def test_ctrl_c_at_the_password_is_for_who_asks(asked: Terminal) -> None:
     assert reads_lines(asked)
 
 
-def test_a_password_is_told_to_who_asks(asked: Terminal) -> None:
+def test_a_password_goes_to_the_tool(asked: Terminal) -> None:
     at = asked.press("secret\n")
     until(asked, lambda: "1049h" in asked.output(at).decode())
     assert "secret" not in asked.output().decode()
@@ -315,11 +316,11 @@ HARMLESS = (
     "\x1b]52;c;cWJ1eQ==\x1b\\", "\x1bP>|xterm(390)\x1b\\", "\x1b_Gi=1;OK\x1b\\", "\x1b^bad\x1b\\",
     "\x1bXbad\x1b\\", "\x9bquby\x18", "\x1b[12\x1a", "\x1b[é9b", "\x1b(b\x18",
 )  # fmt: skip
-"""Sequences that mean nothing here; their letters are keys that open a screen, or quit."""
+"""Unknown sequences; their letters are keys that open a screen, or quit."""
 
 
 def typed(terminal: Terminal, data: bytes) -> None:
-    """Send bytes, as much at a time as the line takes."""
+    """Send bytes, as many at a time as the pty accepts."""
     os.set_blocking(terminal._pty, True)
     view = memoryview(data)
     while view:
@@ -327,7 +328,7 @@ def typed(terminal: Terminal, data: bytes) -> None:
 
 
 def is_overview(terminal: Terminal) -> bool:
-    """Whether the overview is still what is shown, by a key that changes something else there."""
+    """Whether the overview is still shown, tested by a key that changes something there."""
     at = terminal.press("z")
     until(terminal, lambda: "quiet" in terminal.text().splitlines()[0])
     terminal.press("z")
@@ -335,7 +336,7 @@ def is_overview(terminal: Terminal) -> bool:
     return at > 0 and whole(terminal.text())
 
 
-def test_nothing_that_a_terminal_says_ends_it_or_is_taken_for_keys(screen: Terminal) -> None:
+def test_no_terminal_report_ends_the_program_or_counts_as_keys(screen: Terminal) -> None:
     for sequence in HARMLESS:
         typed(screen, sequence.encode("utf-8", "surrogatepass"))
     typed(screen, b"\xff\xfe\xed\xa0\x80\xc0\x80\xf8\x88\x80\x80\x80\x80")
@@ -345,7 +346,7 @@ def test_nothing_that_a_terminal_says_ends_it_or_is_taken_for_keys(screen: Termi
 
 
 @pytest.mark.parametrize("begins", ["\x1b[", *thorough("\x1b]0;", "\x1b[200~")])
-def test_what_never_ends_takes_neither_memory_nor_the_keyboard(
+def test_an_endless_sequence_takes_neither_memory_nor_the_keyboard(
     screen: Terminal, begins: str
 ) -> None:
     before = resident_kib(screen)
@@ -357,7 +358,7 @@ def test_what_never_ends_takes_neither_memory_nor_the_keyboard(
 
 
 def until_it_listens(terminal: Terminal) -> None:
-    """Press keys until there is an answer; a person who wonders presses the escape key, too."""
+    """Press keys until there is a response; a puzzled user presses escape too."""
     for _ in range(30):
         for key in ("?", "\x1b"):
             at = terminal.press(key)
@@ -375,7 +376,7 @@ def resident_kib(terminal: Terminal) -> int:
 
 
 @pytest.mark.parametrize(("what", "key"), [("deaf", "!"), ("failing", "?")])
-def test_a_defect_ends_it_with_one_line_and_an_error(what: str, key: str) -> None:
+def test_an_unexpected_error_ends_the_program_with_one_line(what: str, key: str) -> None:
     with opened((*CHANGED, what)) as terminal:
         before = attributes(terminal)
         ready(terminal)
@@ -391,7 +392,7 @@ def test_a_defect_ends_it_with_one_line_and_an_error(what: str, key: str) -> Non
 @pytest.mark.parametrize(
     ("columns", "rows"), [(65535, 65535), (0, 0), *thorough((1, 1), (65535, 1))]
 )
-def test_a_terminal_of_any_size_is_drawn_on(screen: Terminal, columns: int, rows: int) -> None:
+def test_any_terminal_size_is_drawn(screen: Terminal, columns: int, rows: int) -> None:
     before = resident_kib(screen)
     screen.resize(max(columns, 1), max(rows, 1)) if columns else None
     size = struct.pack("HHHH", rows, columns, 0, 0)
@@ -406,8 +407,8 @@ def test_a_terminal_of_any_size_is_drawn_on(screen: Terminal, columns: int, rows
 # --- keys that pile up ---
 
 
-def test_a_key_held_down_does_not_delay_the_end(screen: Terminal) -> None:
-    """Tab at 100 a second for 5 seconds, all of which wait for a slow consumer."""
+def test_a_key_held_down_does_not_delay_quitting(screen: Terminal) -> None:
+    """Tab at 100 a second for 5 seconds, faster than the application takes them."""
     send(screen, signal.SIGSTOP)
     typed(screen, b"\t" * 500 + b"q")
     send(screen, signal.SIGCONT)
@@ -423,7 +424,7 @@ def test_many_keys_take_no_memory(screen: Terminal) -> None:
     assert screen.end() == 0
 
 
-def test_text_that_is_typed_fast_arrives_whole(screen: Terminal) -> None:
+def test_text_typed_fast_arrives_completely(screen: Terminal) -> None:
     text = "quiet queue qqqqqqqq 0000:01:0"
     typed(screen, f"/{text}".encode())
     until(screen, lambda: text in screen.text())

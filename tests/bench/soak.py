@@ -30,7 +30,7 @@ from tests.bench.terminal import Terminal
 from tests.bench.usage import memory, processes
 from tests.libvirt.daemon import daemon, missing, operator, tiny
 from tests.nvml.machine import CARDS, bring, open_host
-from tui.cli import main as cli
+from tui.cli.screen import open_screen
 from tui.config import Config
 from tui.host import Host
 from tui.host.agent.source import AgentSource
@@ -116,7 +116,7 @@ def real(folder: Path, uri: str) -> int:
         agent=AgentSource(uri),
         swap=SwapSource(),
     )
-    return cli._screen(host, Config(interval=INTERVAL_S))
+    return open_screen(host, Config(interval=INTERVAL_S))
 
 
 # --- the run ---------------------------------------------------------------------------

@@ -46,7 +46,7 @@ def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: st
         assert (drivers(), state(name)) == (HOST, "shut off")
         told = vfiotop("start", "--yes")
         assert "8/8  await /dev/vfio/" in told
-        assert f"{name}: it runs" in told
+        assert f"{name}: running" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
         assert "it is running already" in vfiotop("start", "--yes", code=1)
         assert "is running and has the card's group" in vfiotop("unbind", "--yes", code=1)

@@ -17,7 +17,7 @@ from tests.libvirt.proxy import Proxy, proxied
 from tests.libvirt.test_lost_answers import BRIEF, OFF, PAUSED, RUNNING, SHORT, state_of
 from tui import config
 from tui.cli import main as cli
-from tui.cli.main import DONE, FAILED, STUCK
+from tui.cli.exits import DONE, FAILED, STUCK
 from tui.host import HostError
 from tui.host.journal.file import Journal
 from tui.host.libvirt import connection
@@ -152,7 +152,7 @@ def test_a_lost_answer_is_no_failure(
     vm = virsh.createXML(tiny("vm"))
     proxy.lose(wire.SUSPEND, "close")
     assert cli.main(["pause", "vm", "--yes", "--connect", proxy.uri]) == DONE
-    assert capfd.readouterr().out == "vm: it is paused\n"
+    assert capfd.readouterr().out == "vm: paused\n"
     assert state_of(vm) == PAUSED
 
 
@@ -194,13 +194,13 @@ def test_a_libvirt_that_goes_away_while_a_stop_is_waited_for(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli.guest.STOP_S", 3.0)
-    monkeypatch.setattr("tui.cli.guest.SILENT_S", 1.0)
+    monkeypatch.setattr("tui.cli.guest_stop.STOP_S", 3.0)
+    monkeypatch.setattr("tui.cli.guest_stop.SILENT_S", 1.0)
     vm = virsh.createXML(tiny("vm"))
     proxy.lose(wire.SHUTDOWN, "close")
     proxy.deaf_after = True
     assert cli.main(["stop", "vm", "--yes", "--connect", proxy.uri]) == STUCK
-    assert "it is not known yet whether it is off" in capfd.readouterr().err
+    assert "but libvirt does not answer" in capfd.readouterr().err
     assert state_of(vm) == RUNNING
 
 
@@ -208,7 +208,7 @@ def test_a_guest_that_does_not_shut_down(
     libvirtd: Daemon, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli.guest.STOP_S", 1.0)
+    monkeypatch.setattr("tui.cli.guest_stop.STOP_S", 1.0)
     virsh.createXML(tiny("my vm"))
     assert cli.main(["stop", "my vm", "--yes", "--connect", libvirtd.uri]) == FAILED
     (command,) = capfd.readouterr().err.split("`")[1::2]

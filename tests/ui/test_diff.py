@@ -19,7 +19,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.terminal.diff import PLAIN, CellBuffer, Colours, Run, change, colours, runs
+from tui.terminal.diff import DEFAULT, CellBuffer, Run, SgrState, parse_sgr, runs, sgr_change
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -92,7 +92,7 @@ def test_a_blank_has_no_colour_but_that_behind_it() -> None:
 
 
 def test_what_others_may_have_written_over_is_written_again(shown: CellBuffer) -> None:
-    shown.forget()
+    shown.invalidate()
     assert "0123456789abcdefghij" in write(shown, whole([Segment("0123456789abcdefghij")]))
 
 
@@ -115,11 +115,11 @@ def test_a_frame_is_cut_to_the_budget_and_the_rest_comes_when_it_is_drawn_again(
 def test_a_wide_character_is_written_whole() -> None:
     cells = [("語", ""), ("", ""), ("x", "")]
     assert list(runs(3, 5, [("語", ""), ("", "31"), ("x", "")], cells)) == [
-        Run(3, 5, 7, "語", PLAIN)
+        Run(3, 5, 7, "語", DEFAULT)
     ]
 
 
-def test_all_that_has_a_colour_is_written_at_once(shown: CellBuffer) -> None:
+def test_runs_of_one_state_are_written_together(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
 
@@ -148,22 +148,22 @@ def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
     assert write(shown, whole([Segment(" ", blue)])) != ""
 
 
-def test_an_update_of_another_kind_is_not_guessed_at(shown: CellBuffer) -> None:
-    with pytest.raises(TypeError, match="not known here"):
+def test_an_unknown_kind_of_update_is_an_error(shown: CellBuffer) -> None:
+    with pytest.raises(TypeError, match="unknown kind of update"):
         write(shown, CompositorUpdate())
 
 
-def test_codes_are_taken_apart() -> None:
-    assert colours("") == PLAIN
-    assert colours("1;4;38;2;1;2;3;48;5;7") == Colours(frozenset("14"), "38;2;1;2;3", "48;5;7")
-    assert colours("91;107") == Colours(frozenset(), "91", "107")
-    assert colours("3;9;39") == Colours(frozenset("39"), "39", "")
+def test_parsing_sgr() -> None:
+    assert parse_sgr("") == DEFAULT
+    assert parse_sgr("1;4;38;2;1;2;3;48;5;7") == SgrState(frozenset("14"), "38;2;1;2;3", "48;5;7")
+    assert parse_sgr("91;107") == SgrState(frozenset(), "91", "107")
+    assert parse_sgr("3;9;39") == SgrState(frozenset("39"), "39", "")
 
 
-def test_the_way_back_from_a_colour_is_the_terminals_own() -> None:
-    assert change(colours("31;44"), colours("44")) == "\x1b[39m"
-    assert change(colours("1;31;44"), colours("31")) == "\x1b[0;31m"
-    assert change(colours("31"), PLAIN) == "\x1b[39m"
+def test_leaving_a_colour_returns_to_the_terminals_default() -> None:
+    assert sgr_change(parse_sgr("31;44"), parse_sgr("44")) == "\x1b[39m"
+    assert sgr_change(parse_sgr("1;31;44"), parse_sgr("31")) == "\x1b[0;31m"
+    assert sgr_change(parse_sgr("31"), DEFAULT) == "\x1b[39m"
 
 
 STYLES = st.sampled_from([

@@ -1,4 +1,4 @@
-"""The configuration: what is wrong is named, with the file it stands in."""
+"""The configuration: errors name the file and what is wrong."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def load(tmp_path: Path, text: str | bytes) -> Config:
     return config.load(path)
 
 
-def test_everything_that_can_be_said(tmp_path: Path) -> None:
+def test_every_key(tmp_path: Path) -> None:
     text = """
         connect = "qemu:///session"
         interval = 2
@@ -33,9 +33,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     )  # fmt: skip
 
 
-def test_no_file_in_the_usual_place_is_the_default(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     assert config.load() == Config()
 
@@ -44,7 +42,7 @@ def test_no_file_in_the_usual_place_is_the_default(
     ("text", "words"),
     [
         ("guset = 'win11'", "unknown key “guset”"),
-        ("guest = 7", "guest must be a text"),
+        ("guest = 7", "guest must be a string"),
         ("interval = 0", "interval must be a number of seconds"),
         ("interval = nan", "interval must be a number of seconds"),
         ("guest_gpu = 'first'", "not a PCI address"),
@@ -69,10 +67,10 @@ def test_no_file_in_the_usual_place_is_the_default(
         ("guest = " + "'" * 3 + "x\n" * 1_000 + "'" * 3, "is not a name"),
         ('guest = "\\u001b[31m"', "is not a name"),
         ('connect = "a\\u202eb"', "a\u202eb"),
-        ("[guest]\nname = 'x'", "guest must be a text"),
+        ("[guest]\nname = 'x'", "guest must be a string"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes, words: str) -> None:
+def test_the_error_names_what_is_wrong(tmp_path: Path, text: str | bytes, words: str) -> None:
     with pytest.raises(ConfigError, match=r"config\.toml: ") as caught:
         load(tmp_path, text)
     assert words in str(caught.value)
@@ -94,29 +92,29 @@ def test_address_is_a_full_address_or_an_error(text: str) -> None:
     assert config.address(full) == full
 
 
-def test_what_editors_of_other_systems_write(tmp_path: Path) -> None:
+def test_byte_order_mark_and_crlf_are_accepted(tmp_path: Path) -> None:
     assert load(tmp_path, b"\xef\xbb\xbfinterval = 2\r\nguest = 'a'\r\n").interval == 2.0
 
 
-def test_a_name_is_taken_to_the_letter(tmp_path: Path) -> None:
+def test_a_name_is_not_normalised(tmp_path: Path) -> None:
     assert load(tmp_path, 'guest = "gaming\\u200b"').guest == "gaming\u200b"
 
 
 @pytest.mark.parametrize("place", ["/dev/zero", "/proc/kmsg", "/etc"])
-def test_what_is_no_file_is_named(tmp_path: Path, place: str) -> None:
+def test_a_path_that_is_no_file_is_named(tmp_path: Path, place: str) -> None:
     (tmp_path / "config.toml").symlink_to(place)
     with pytest.raises(ConfigError, match="not a regular file"):
         config.load(tmp_path / "config.toml")
 
 
-def test_a_fifo_keeps_nobody_waiting(tmp_path: Path) -> None:
+def test_a_fifo_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.toml")
     with pytest.raises(ConfigError, match="not a regular file"):
         config.load(tmp_path / "config.toml")
 
 
 @pytest.mark.parametrize("home", ["/dev/null", "/nonexistent"])
-def test_a_home_that_is_no_folder_has_no_configuration(
+def test_a_home_that_is_not_a_folder_has_no_configuration(
     monkeypatch: pytest.MonkeyPatch, home: str
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", home)
@@ -137,15 +135,13 @@ LINES = st.builds("{} = {}".format, KEYS, VALUES)
     st.binary(max_size=200), st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")),
     st.lists(LINES, max_size=5).map(lambda lines: "\n".join(lines).encode("utf-8", "replace")),
 ))  # fmt: skip
-def test_whatever_lies_there_is_a_configuration_or_a_sentence(
-    tmp_path: Path, written: bytes
-) -> None:
+def test_any_content_is_a_configuration_or_an_error(tmp_path: Path, written: bytes) -> None:
     try:
         found = load(tmp_path, written)
     except ConfigError as error:
         assert len(str(error)) < 600
     else:
-        low, high = config.INTERVALS
+        low, high = config.INTERVAL_RANGE
         assert low <= found.interval <= high
         assert found.connect.isprintable()
 

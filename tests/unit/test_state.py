@@ -1,4 +1,4 @@
-"""What is kept between two starts."""
+"""State that is saved between runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path / "vfiotop"
 
 
-def test_what_is_kept_is_read_again_and_each_alone(place: Path) -> None:
+def test_saved_state_is_loaded_again_field_by_field(place: Path) -> None:
     assert state.load() == state.State()
     state.save(theme="vfiotop-light")
     state.save(guest_gpu=CARD, guest="win11")
@@ -36,7 +36,7 @@ def test_what_is_kept_is_read_again_and_each_alone(place: Path) -> None:
     assert [path.name for path in place.iterdir()] == ["state.json"]
 
 
-def test_the_configuration_comes_first_and_simulated_hosts_are_others() -> None:
+def test_the_configuration_wins_and_simulated_hosts_have_no_saved_choice() -> None:
     state.save(guest_gpu=CARD, guest="win11")
     assert state.choice(Config(), REAL) == Choice(CARD, "win11")
     fixed = Config(guest_gpu="0000:01:00.0")
@@ -54,7 +54,7 @@ def test_the_configuration_comes_first_and_simulated_hosts_are_others() -> None:
         ), max_leaves=6,
     ).map(lambda value: json.dumps(value).encode()),
 ))  # fmt: skip
-def test_whatever_lies_there_is_kept_state_or_nothing(place: Path, written: bytes) -> None:
+def test_any_content_is_state_or_nothing(place: Path, written: bytes) -> None:
     place.mkdir(exist_ok=True)
     (place / "state.json").write_bytes(written)
     kept = state.load()
@@ -64,8 +64,8 @@ def test_whatever_lies_there_is_kept_state_or_nothing(place: Path, written: byte
         assert text is None or text.encode()  # no surrogates
 
 
-def test_a_name_is_kept_to_the_letter() -> None:
-    """Without its zero-width space it would be the name of another domain."""
+def test_a_name_is_saved_unchanged() -> None:
+    """Without its zero-width space it would name another domain."""
     state.save(guest="gaming\u200b")
     assert state.load().guest == "gaming\u200b"
 
@@ -75,13 +75,13 @@ def test_a_name_is_kept_to_the_letter() -> None:
     b'{"theme": "x", "guest": "a\\u001b[31m", "guest_gpu": "\\ud800"}',
     b'{"guest": "' + b"x" * 2_000 + b'"}', b" " * (MAX_BYTES + 1) + b"{}",
 ])  # fmt: skip
-def test_what_makes_no_sense_was_not_kept(place: Path, written: bytes) -> None:
+def test_invalid_values_are_ignored(place: Path, written: bytes) -> None:
     place.mkdir()
     (place / "state.json").write_bytes(written)
     assert (state.load().guest, state.load().guest_gpu) == (None, None)
 
 
-def test_what_is_no_file_was_not_kept_and_is_replaced(place: Path) -> None:
+def test_a_path_that_is_no_file_is_ignored_and_replaced(place: Path) -> None:
     place.mkdir()
     os.mkfifo(place / "state.json")
     assert state.load() == state.State()

@@ -1,1 +1,1 @@
-"""The command line: one module for each family of commands."""
+"""The command line: exit codes, errors, and one module per family of commands."""

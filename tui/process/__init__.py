@@ -1,1 +1,1 @@
-"""This process: its output, files, privileges, signals, and how it reports a defect."""
+"""This process: its output, files, privileges and signals, and how it reports a bug."""

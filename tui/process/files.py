@@ -1,5 +1,5 @@
-"""Reads files that an ordinary user may have replaced by anything, such as a FIFO, a device
-or a link into /proc; writes files atomically."""
+"""Reads files that a user may have replaced by a FIFO, a device or a link into /proc, and writes
+files atomically."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import tempfile
 from pathlib import Path
 
 _NULL = os.makedev(1, 3)
-"""/dev/null (kernel: Documentation/admin-guide/devices.txt), which stands for an empty file."""
+"""/dev/null, which counts as an empty file (kernel: Documentation/admin-guide/devices.txt)."""
 
 
 def read_file(path: Path, limit: int) -> bytes:
-    """The bytes of a regular file; of /dev/null, none. Raises ``OSError``: it cannot be read, is
-    something else, or holds more than ``limit`` bytes.
+    """Read a regular file, or nothing from /dev/null. Raises ``OSError`` if it cannot be read, is
+    of another kind, or holds more than ``limit`` bytes.
 
-    It is examined before it is opened for reading: to open a device may have an effect, and to
-    open a FIFO waits for a writer. Files of /proc are no files of a user's: reading
-    /proc/kmsg takes the kernel's messages away from the log.
+    The file is examined before it is opened for reading: opening a device may have side effects,
+    and opening a FIFO waits for a writer. Files of /proc are refused: reading /proc/kmsg takes
+    the kernel's messages away from the log.
     """
-    examined = os.open(path, os.O_PATH | os.O_CLOEXEC)  # open(2): opens nothing but the name
+    examined = os.open(path, os.O_PATH | os.O_CLOEXEC)  # open(2): does not open the file itself
     try:
         status = os.fstat(examined)
         if stat.S_ISCHR(status.st_mode) and status.st_rdev == _NULL:
             return b""
         itself = Path(f"/proc/self/fd/{examined}")
-        if not itself.is_symlink():  # else the file would seem not to be there
-            raise OSError(errno.EIO, "/proc is not mounted, through which it is opened", str(path))
+        if not itself.is_symlink():  # else the file would appear to be missing
+            raise OSError(errno.EIO, "it cannot be opened because /proc is not mounted", str(path))
         if not stat.S_ISREG(status.st_mode) or status.st_dev == itself.lstat().st_dev:
             raise OSError(errno.EINVAL, "not a regular file", str(path))
         opened = os.open(itself, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
@@ -45,8 +45,8 @@ def read_file(path: Path, limit: int) -> bytes:
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Replace ``path`` by a file with ``text``: a reader sees the old file or the new one,
-    never half of one, and so does the next boot. Raises ``OSError``."""
+    """Replace ``path`` by a file with ``text``. A reader sees the old file or the new one, also
+    after a power loss. Raises ``OSError``."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:

@@ -1,12 +1,12 @@
-"""Everything the command line writes goes through here, to descriptors 1 and 2.
+"""Writes all output of the command line, to descriptors 1 and 2.
 
-Three things hold for all of it. It cannot act on a terminal: a character that does not print is
-escaped, wherever it came from. It fits the locale: what the encoding lacks is spelled in ASCII.
-It never raises: output that cannot be written is remembered in ``Channel.lost``, so that a full
-disk or a closed pipe does not end a command in the middle of what it does.
+All of it is safe for a terminal: characters that do not print are escaped, wherever they come
+from. It fits the locale: characters that the encoding lacks are spelled in ASCII. Writing never
+raises: an error is recorded in ``Channel.lost``, so that a full disk or a closed pipe does not
+end a command half way.
 
-Nothing is buffered here, so nothing is left for Python to write at exit. The module imports
-nothing of ours: ``tui.__main__`` needs it when other imports fail.
+Nothing is buffered, so Python has nothing left to write at exit. The module imports none of our
+modules: ``tui.__main__`` needs it when other imports fail.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ import sys
 from typing import Any
 
 LINE_LIMIT = 1000
-"""Characters of an error. It is one line, of which the first words matter most."""
+"""Characters of an error, which is one line."""
 
 QUOTE_LIMIT = 40
-"""Characters of a user's words that an error quotes."""
+"""Characters of the user's input that an error quotes."""
 
 _ASCII = {
     "–": "-", "—": "-", "→": "->", "“": '"', "”": '"', "‘": "'", "’": "'", "…": "...",
@@ -32,30 +32,30 @@ _ASCII = {
 
 
 class Channel:
-    """One of the two descriptors that the command line writes to."""
+    """Standard output or standard error."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
         self.lost: OSError | None = None
-        """Why something could not be written. Nothing is written after that."""
+        """The error of the first failed write. Nothing is written after it."""
 
     @property
     def encoding(self) -> str:
-        """The locale's, or that of PYTHONIOENCODING, as Python found it at start."""
+        """The encoding of the locale, or of PYTHONIOENCODING, as Python found it at start."""
         stream = sys.stdout if self.descriptor == 1 else sys.stderr
         return getattr(stream, "encoding", None) or "ascii"
 
     def write(self, text: str) -> None:
-        """Write ``text`` as it is, but for what the encoding lacks. For a text of ours only."""
+        """Write text unescaped, spelling in ASCII what the encoding lacks."""
         left = memoryview(text.encode(self.encoding, "vfiotop.ascii"))
         try:
             while left and self.lost is None:
-                left = left[self._some(left) :]
+                left = left[self._write_some(left) :]
         except OSError as error:
             self.lost = error
 
-    def _some(self, data: memoryview) -> int:
-        """Write some bytes; how many. Whoever shares the terminal may have made it
+    def _write_some(self, data: memoryview) -> int:
+        """Write some bytes and return how many. Another process may have made the terminal
         non-blocking."""
         try:
             return os.write(self.descriptor, data)
@@ -68,9 +68,9 @@ STDOUT, STDERR = Channel(1), Channel(2)
 
 
 def printable(text: str, *, lines: bool = False) -> str:
-    """``text`` with every character that does not print as a Python escape: control and format
-    characters (bidi overrides too), separators but the blank, surrogates, unassigned ones. With
-    ``lines`` its newlines stay."""
+    """Replace each character that does not print by its Python escape: control and format
+    characters (bidi overrides included), separators other than the blank, surrogates, unassigned
+    code points. ``lines`` keeps newlines."""
     if text.isprintable():
         return text
     return "".join(
@@ -80,35 +80,36 @@ def printable(text: str, *, lines: bool = False) -> str:
 
 
 def short(text: str, limit: int = QUOTE_LIMIT) -> str:
-    """At most ``limit`` characters of ``text``, for a quotation."""
+    """Shorten text to ``limit`` characters, with an ellipsis."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def say(text: str = "") -> None:
-    """Print a line, or a text of several."""
+    """Print one or more lines."""
     STDOUT.write(printable(text, lines=True) + "\n")
 
 
 def say_line(text: str) -> None:
-    """Print one line, whatever is in it."""
+    """Print one line; newlines in it are escaped."""
     STDOUT.write(printable(text) + "\n")
 
 
 def ask(question: str) -> bool:
-    """Print a question without a newline behind it; whether it, and all before it, came out."""
+    """Print a question without a trailing newline. Returns whether all output so far was
+    written."""
     STDOUT.write(printable(question, lines=True))
     return STDOUT.lost is None
 
 
 def say_json(value: Any, indent: int | None = 1) -> None:
-    """Print a value as JSON. What does not print in its strings is escaped, which JSON reads as
-    the same value; where the encoding is not UTF-8, everything beyond ASCII is."""
+    """Print a value as JSON. Characters in strings that do not print are escaped; unless the
+    encoding is UTF-8, so are all outside ASCII."""
     ascii_only = codecs.lookup(STDOUT.encoding).name != "utf-8"
     STDOUT.write(json_text(value, indent, ascii_only=ascii_only) + "\n")
 
 
 def json_text(value: Any, indent: int | None = None, *, ascii_only: bool = False) -> str:
-    """JSON in which nothing but the newlines between values does not print."""
+    """Encode a value as JSON in which every character prints, except newlines between values."""
     text = json.dumps(value, indent=indent, ensure_ascii=ascii_only)
     if text.replace("\n", "").isprintable():
         return text
@@ -116,32 +117,32 @@ def json_text(value: Any, indent: int | None = None, *, ascii_only: bool = False
 
 
 def note(text: str) -> None:
-    """Tell something in one line on stderr, beside the output."""
+    """Print one line on stderr."""
     line = printable(text[: LINE_LIMIT + 1].replace("\n", " "))
     STDERR.write(short(line, LINE_LIMIT) + "\n")
 
 
-def complain(text: str) -> None:
-    """Tell an error in one line on stderr."""
+def report_error(text: str) -> None:
+    """Print an error as one line on stderr."""
     note(f"vfiotop: {text}")
 
 
 def lost() -> str | None:
-    """Why output is missing, in a sentence; ``None`` where all was written, or where its reader
-    had enough and went away."""
+    """Why output is missing, in a sentence; ``None`` if all was written, or if the reader closed
+    the pipe."""
     error = STDOUT.lost
     if error is None or error.errno == errno.EPIPE:
         return None
     return f"the output could not be written: {error.strerror}"
 
 
-def open_missing() -> None:
-    """Open /dev/null in place of a standard stream that whoever started this has closed. Else
-    the next file, lock or socket gets its number, and is written to as if it was a terminal."""
+def open_missing_streams() -> None:
+    """Open /dev/null for each standard stream that our parent closed. Otherwise the next file,
+    lock or socket gets its number and receives our output."""
     while True:
         try:
             descriptor = os.open(os.devnull, os.O_RDWR)
-        except OSError:  # no /dev here: a descriptor for nothing fills the place as well
+        except OSError:  # no /dev: a descriptor that cannot be used takes the number
             descriptor = os.open("/", os.O_PATH)
         if descriptor > 2:
             os.close(descriptor)
@@ -154,12 +155,12 @@ def open_missing() -> None:
             setattr(sys, f"__{name}__", stream)
 
 
-def _spelled(error: UnicodeError) -> tuple[str, int]:
-    """A codec's error handler: what an encoding lacks, in ASCII."""
+def _to_ascii(error: UnicodeError) -> tuple[str, int]:
+    """Spell in ASCII what an encoding lacks (a codec error handler)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
     return "".join(_ASCII.get(c, "?") for c in lacking), error.end
 
 
-codecs.register_error("vfiotop.ascii", _spelled)
+codecs.register_error("vfiotop.ascii", _to_ascii)

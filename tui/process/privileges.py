@@ -1,8 +1,8 @@
-"""What a process of root's inherits from the user who had it started, and sheds first.
+"""Drops what a root process inherits from the user who started it.
 
-sudo, doas and run0 may be set up to keep the environment, and all of them hand on limits,
-the mask and the dispositions of signals, the umask and the working directory. None of it
-may steer root. Imports nothing but the standard library: it runs before anything else.
+sudo, doas and run0 may be configured to keep the environment, and all of them pass on resource
+limits, signal mask and dispositions, umask and working directory. None of that may influence
+root. Imports only the standard library, since it runs before anything else.
 """
 
 from __future__ import annotations
@@ -17,87 +17,89 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-SEARCHED = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
-"""Where root looks for programs; the last is NixOS's."""
+ROOT_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
+"""PATH for root; the last folder is NixOS's."""
 
-ROOTS_HOME, NO_HOME = "/root", "/nonexistent"
-"""In place of what passwd(5) does not tell."""
+ROOT_HOME, NO_HOME = "/root", "/nonexistent"
+"""Used if passwd(5) has no entry."""
 
-LINKS_LIMIT = 16
+MAX_LINKS = 16
 
-_WORD = re.compile(r"[A-Za-z0-9_.,@:+-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.,@:+-]{1,64}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{0,4096}")
 
-SCREEN: Mapping[str, re.Pattern[str]] = {
+KEPT: Mapping[str, re.Pattern[str]] = {
     **dict.fromkeys(
         ("TERM", "COLORTERM", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE", "COLUMNS", "LINES",
          "NO_COLOR", "TERM_PROGRAM", "VFIOTOP_DEBUG"),
-        _WORD,
+        _PLAIN,
     ),
     "TZ": re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}"),
     "LD_LIBRARY_PATH": _PRINTABLE,
 }  # fmt: skip
-"""What the program keeps of root's environment where root runs it directly, each with what
-it must look like. LD_LIBRARY_PATH finds NVML on some distributions; the loader drops it by
-itself where a user has become root (ld.so(8), secure-execution mode)."""
+"""The variables that are kept when root runs the program, each with the pattern it must match.
+Some distributions need LD_LIBRARY_PATH to find NVML; the loader drops it if a user has become
+root (ld.so(8), secure-execution mode)."""
 
-_OF_ROOT = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
-"""Kept where they name a folder that only root can change."""
+_KEPT_FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
+"""Variables that are kept if they name a folder which only root can change."""
 
 _LIMITS = (
     resource.RLIMIT_AS, resource.RLIMIT_CPU, resource.RLIMIT_DATA, resource.RLIMIT_FSIZE,
     resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC, resource.RLIMIT_STACK,
 )  # fmt: skip
-"""A swap that a limit ends half way would be the user's doing."""
+"""Limits that could end a swap half way; a user could set them on purpose."""
 
-LEAST_FILES = 1024
+MIN_OPEN_FILES = 1024
 
 
-def shed_everything() -> None:
-    """Make this process what a fresh one of root's is. For the privileged half."""
+def reset_process() -> None:
+    """Give this process the state of one that root started. For the privileged half."""
     os.environ.clear()
-    os.environ.update({"PATH": SEARCHED, "HOME": _home_of(0) or ROOTS_HOME, "LC_ALL": "C.UTF-8"})
+    os.environ.update({"PATH": ROOT_PATH, "HOME": _home_of(0) or ROOT_HOME, "LC_ALL": "C.UTF-8"})
     os.chdir("/")
     os.umask(0o022)
     for number in signal.valid_signals():
-        # An ignored SIGCHLD would hide how a writer ended; a blocked SIGTERM, the user's stop.
+        # An ignored SIGCHLD would hide how a writer ended, a blocked SIGTERM a request to stop.
         with suppress(OSError, ValueError):
             if signal.getsignal(number) is signal.SIG_IGN and number != signal.SIGPIPE:
                 signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _keep_when_memory_ends()
+    _reset_oom_score()
     for limit in _LIMITS:
-        _raise(limit)
+        _raise_limit(limit)
 
 
-def shed_for_the_screen() -> None:
-    """Keep of root's environment what the screen needs, and nothing that says where code,
+def clean_environment() -> None:
+    """Reduce root's environment to what the screen needs: nothing that says where code,
     configuration or daemons come from."""
     kept = {
         name: os.environ[name]
-        for name, shape in SCREEN.items()
+        for name, shape in KEPT.items()
         if name in os.environ and shape.fullmatch(os.environ[name])
     }
-    for name in _OF_ROOT:
-        if os.environ.get(name, "").startswith("/") and is_roots_own(Path(os.environ[name])):
+    for name in _KEPT_FOLDERS:
+        if os.environ.get(name, "").startswith("/") and only_root_can_change(
+            Path(os.environ[name])
+        ):
             kept[name] = os.environ[name]
-    kept |= {"PATH": SEARCHED, "HOME": str(home())}
+    kept |= {"PATH": ROOT_PATH, "HOME": str(root_home())}
     os.environ.clear()
     os.environ.update(kept)
 
 
-def home() -> Path:
-    """Root's home: that of passwd(5), since HOME may still be that of whoever called sudo,
-    unless it is another folder of root's own."""
+def root_home() -> Path:
+    """Root's home: HOME if only root can change that folder, else the one in passwd(5). HOME may
+    still be that of the user who called sudo."""
     named = os.environ.get("HOME", "")
-    if named.startswith("/") and is_roots_own(Path(named)):
+    if named.startswith("/") and only_root_can_change(Path(named)):
         return Path(named)
-    return Path(_home_of(0) or ROOTS_HOME)
+    return Path(_home_of(0) or ROOT_HOME)
 
 
-def have_a_home() -> None:
-    """Where neither HOME nor passwd(5) names the home of an ordinary user, as in a container
-    that was told a user id: one that is not there. Libraries complain where there is none."""
+def ensure_home() -> None:
+    """Set HOME to a folder that does not exist if neither HOME nor passwd(5) names one, as in a
+    container started with a user id. Libraries print warnings without a home."""
     if not os.environ.get("HOME") and not _home_of(os.getuid()):
         os.environ["HOME"] = NO_HOME
 
@@ -109,22 +111,24 @@ def _home_of(uid: int) -> str | None:
         return None
 
 
-def is_roots_own(path: Path) -> bool:
-    """Whether nobody but root can change what ``path`` is: it, or what is there of it, and
-    every folder and link on the way belong to root and are writable by root alone. A folder
-    with the sticky bit, as /tmp, will do on the way: what root has there stays root's. It will
-    not do where the rest is still to be made, for others may be the first."""
+def only_root_can_change(path: Path) -> bool:
+    """Whether only root can change what ``path`` refers to: the part of it that exists, and every
+    folder and link on the way, belong to root and are writable by root alone.
+
+    A folder with the sticky bit, like /tmp, is accepted on the way, since nobody else can replace
+    root's entries there. It is not accepted as the last existing part: somebody else could create
+    the rest first."""
     last = None
     try:
-        for last in _on_the_way(path):
-            if not _is_roots(last):
+        for last in _each_part(path):
+            if not _belongs_to_root(last):
                 return False
     except (OSError, ValueError):
         return False
     return last is not None and not last.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _is_roots(status: os.stat_result) -> bool:
+def _belongs_to_root(status: os.stat_result) -> bool:
     if status.st_uid != 0:
         return False
     if stat.S_ISLNK(status.st_mode):
@@ -133,15 +137,15 @@ def _is_roots(status: os.stat_result) -> bool:
     return bool(sticky) or not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
-def _on_the_way(path: Path) -> Iterator[os.stat_result]:
-    """lstat(2) of each part of an absolute path that exists, links followed by hand; and of the
-    last one, or of the folder that the next would be in, once more."""
+def _each_part(path: Path) -> Iterator[os.stat_result]:
+    """Yield lstat(2) of each existing part of an absolute path, following links by hand, and
+    finally that of the last one, or of the folder where the next would be created."""
     pending, at, links = list(path.parts[1:])[::-1], "/", 0
     yield os.lstat(at)
     while pending:
         part = pending.pop()
         if part == "..":
-            at = os.path.dirname(at)  # noqa: PTH120 - text: nothing is resolved here
+            at = os.path.dirname(at)  # noqa: PTH120 - lexical: nothing is resolved here
             continue
         here = os.path.join(at, part)  # noqa: PTH118
         try:
@@ -151,7 +155,7 @@ def _on_the_way(path: Path) -> Iterator[os.stat_result]:
         yield status
         if stat.S_ISLNK(status.st_mode):
             links += 1
-            if links > LINKS_LIMIT:
+            if links > MAX_LINKS:
                 raise OSError("too many links")
             target = os.readlink(here)  # noqa: PTH115
             if target.startswith("/"):
@@ -162,18 +166,18 @@ def _on_the_way(path: Path) -> Iterator[os.stat_result]:
     yield os.lstat(at)
 
 
-def _keep_when_memory_ends() -> None:
-    """Whoever starts it may have had it be the first to be killed (proc_pid_oom_score_adj(5))."""
+def _reset_oom_score() -> None:
+    """Undo an inherited preference of the OOM killer (proc_pid_oom_score_adj(5))."""
     place = Path("/proc/self/oom_score_adj")
     with suppress(OSError, ValueError):
         if int(place.read_text()) > 0:
             place.write_text("0")
 
 
-def _raise(limit: int) -> None:
-    """As high as may be: only a process that may change limits can pass the hard one."""
+def _raise_limit(limit: int) -> None:
+    """Raise a limit as far as possible: beyond the hard limit only with CAP_SYS_RESOURCE."""
     soft, hard = resource.getrlimit(limit)
-    least = LEAST_FILES if limit == resource.RLIMIT_NOFILE else resource.RLIM_INFINITY
+    least = MIN_OPEN_FILES if limit == resource.RLIMIT_NOFILE else resource.RLIM_INFINITY
     if soft != resource.RLIM_INFINITY and (least == resource.RLIM_INFINITY or soft < least):
         for wanted in ((least, resource.RLIM_INFINITY), (hard, hard)):
             with suppress(OSError, ValueError):

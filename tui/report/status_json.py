@@ -1,5 +1,4 @@
-"""What ``vfiotop status`` prints: one view of the host, as JSON for programs and as
-text (``tui.report.status_text``) for people."""
+"""The JSON of ``vfiotop status``: one view of the host for programs."""
 
 from __future__ import annotations
 
@@ -18,12 +17,9 @@ from tui.model import (
     Swap,
     Viability,
 )
-from tui.report.status_text import as_text
-
-__all__ = ["SCHEMA", "as_json", "as_text"]
 
 SCHEMA = 1
-"""Of the JSON. Keys may be added to a schema; none is renamed or dropped."""
+"""Version of the JSON. Keys may be added; none is renamed or dropped."""
 
 
 def as_json(
@@ -32,10 +28,10 @@ def as_json(
     libvirt_uri: str | None = None,
     holders: Holders | None = None,
 ) -> dict[str, Any]:
-    """The view as JSON values, schema 1. What is not known is null, never 0.
+    """The view as JSON values. Unknown values are null, never 0.
 
-    ``libvirt_uri`` is named where libvirt itself could not be reached; ``holders`` are of
-    all functions of the GPUs, where that was looked at.
+    ``libvirt_uri`` is used if libvirt could not be reached to report its own. ``holders`` are those
+    of all functions of the GPUs, ``None`` if they were not read.
     """
     return {
         "schema": SCHEMA,
@@ -110,8 +106,8 @@ def _nvidia(model: NvidiaModel) -> dict[str, str | None]:
 
 
 def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
-    """Null where nobody was found and not everybody could be seen. What lets go by itself is
-    none."""
+    """The holders of a GPU, without our own NVML process; null if none was found and not every
+    process could be seen."""
     if holders is None:
         return None
     found = holders.of([f.address for f in (gpu.function, *gpu.companions)])
@@ -120,21 +116,21 @@ def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
 
 
 def _age(reading: CardReading | None, now: datetime) -> float | None:
-    """Seconds since the reading was taken."""
+    """Seconds since the reading was taken, to the millisecond."""
     if reading is None or reading.taken_at is None:
         return None
     return max(0.0, round((now - reading.taken_at).total_seconds(), 3))
 
 
 def _metrics(reading: CardReading | None) -> dict[str, float | int | None] | None:
-    """All numbers by the names of ``Metrics``; null where there is no reading."""
+    """The numbers of a reading, under the names in ``Metrics``."""
     if reading is None:
         return None
     return {name: getattr(reading.metrics, name) for name in Metrics.names() if name != "throttle"}
 
 
 def _throttle(reading: CardReading | None) -> list[str] | None:
-    """What holds the card back; empty: nothing does; null: not known."""
+    """The reasons why the card throttles: empty if it does not, null if unknown."""
     causes = reading.metrics.throttle if reading else None
     return None if causes is None else list(causes)
 
@@ -146,7 +142,7 @@ def _processes(reading: CardReading | None) -> list[dict[str, Any]] | None:
 
 
 def _swap(swap: Swap) -> dict[str, Any]:
-    """``step`` counts from 0 among ``steps``; ``interrupted``: it waits for `recover`."""
+    """``step`` is an index into ``steps``; an ``interrupted`` swap waits for ``recover``."""
     return {
         "id": swap.id,
         "address": swap.address,
@@ -177,8 +173,8 @@ def _viability(viability: Viability) -> dict[str, Any]:
 
 
 def _guest(guest: Guest) -> dict[str, Any]:
-    """``hostdevs`` is null where the definition could not be read: unknown, not none. Beside a
-    ``problem`` there may be more than are listed."""
+    """``hostdevs`` is null if the definition could not be read. With a ``problem`` the list may be
+    incomplete."""
     domain = guest.domain
     known = domain.addresses or domain.problem is None
     return {

@@ -1,4 +1,4 @@
-"""One view of the host as plain text: aligned, without colour, a screenful."""
+"""The text of ``vfiotop status``: one view of the host, aligned, without colour."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from tui.model import Domain, Gpu, Guest, HostView, Link, Metrics, NvidiaModel, 
 
 DASH = "–"
 LABEL = 11
-"""Cells of the first column."""
+"""Width of the first column in cells."""
 
 GUEST_LIMIT = 12
-"""Guests that are listed; the allowed and the active ones come first."""
+"""Most guests to list. The view sorts the allowed and active ones first."""
 
 TITLES: dict[Role, str] = {"guest": "Guest GPU", "host": "Host GPU", "other": "GPU"}
 
 
 def as_text(view: HostView) -> str:
-    """The view for people; ``–`` stands for what is not known. Lines end without blanks."""
+    """The view as text. ``–`` stands for an unknown value. Lines have no trailing blanks."""
     blocks = [list(_host(view)), *(list(_gpu(gpu)) for gpu in view.gpus), list(_guests(view))]
     if not view.gpus and view.problem("pci") is None:
         blocks.insert(1, ["No GPU was found."])
@@ -139,7 +139,7 @@ def _state(m: Metrics) -> Iterator[str]:
     yield f"{_number(m.clock_mhz)} MHz"
     yield f"memory {_number(m.mem_clock_mhz)} MHz"
     if m.throttle:
-        yield f"held back: {', '.join(m.throttle)}"
+        yield f"throttled: {', '.join(m.throttle)}"
 
 
 def _number(value: float | None, unit: str = "") -> str:
@@ -156,12 +156,12 @@ def _group(gpu: Gpu) -> Iterator[str]:
     if viability.viable:
         yield f"viable: moves as {_addresses(viability.moves)}"
     else:
-        word = "not known whether viable" if viability.viable is None else "not viable"
+        word = "cannot tell whether viable" if viability.viable is None else "not viable"
         yield f"{word}: {viability.reason or DASH}"
 
 
 def _addresses(addresses: tuple[str, ...]) -> str:
-    """``0000:01:00.0 .1``: functions that follow one of their own slot without it."""
+    """Addresses; the second and later functions of a slot without it: ``0000:01:00.0 .1``."""
     words: list[str] = []
     slot = ""
     for address in addresses:
@@ -211,7 +211,7 @@ def _agent(domain: Domain) -> str:
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:
-    """Columns as wide as their widest cell; the first at least as wide as a label."""
+    """Align the columns; the first is at least as wide as a label."""
     lines = list(rows)
     widths = [max(len(row[n]) for row in lines) for n in range(len(lines[0]))]
     widths[0] = max(widths[0], LABEL - 2)

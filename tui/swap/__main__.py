@@ -40,18 +40,18 @@ def main(arguments: Sequence[str]) -> int:
     """Run the launcher or the runner; returns the exit code."""
     from tui.process import crash, output, privileges  # noqa: PLC0415 - only after isolation
 
-    output.open_missing()
-    privileges.shed_everything()
+    output.open_missing_streams()
+    privileges.reset_process()
     try:
         from tui.swap.entry import launch_main, run_main  # noqa: PLC0415
 
         ways = {"launch": launch_main, "run": run_main}
         if not arguments or arguments[0] not in ways:
-            output.complain("python -m tui.swap is a private entry of vfiotop")
+            output.report_error("python -m tui.swap is a private entry of vfiotop")
             return 2
         return ways[arguments[0]](arguments[1:])
     except Exception as error:
-        return crash.excuse(error)
+        return crash.report_unexpected(error)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from tui.host.proc.process import is_alive
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
 from tui.process import output
-from tui.process.privileges import SEARCHED
+from tui.process.privileges import ROOT_PATH
 from tui.swap.request import words
 
 POLL_S = 0.1
@@ -90,7 +90,7 @@ def launch(request: SwapRequest, journal: Journal | None = None) -> str:
     runner = subprocess.Popen(  # noqa: S603
         [*_own_scope(), *_privileged_command("run", request)],
         cwd="/",
-        env={"PATH": SEARCHED, "LC_ALL": "C.UTF-8"},
+        env={"PATH": ROOT_PATH, "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -123,7 +123,7 @@ def _own_scope() -> tuple[str, ...]:
     systemd may kill a session's processes at logout (KillUserProcesses= of logind.conf(5)). A
     scope of its own belongs to no session (systemd-run(1)).
     """
-    tool = shutil.which("systemd-run", path=SEARCHED)
+    tool = shutil.which("systemd-run", path=ROOT_PATH)
     if tool is None or not Path("/run/systemd/system").exists():  # sd_booted(3)
         return ()
     return (tool, "--scope", "--quiet", "--collect", "--slice=system.slice", "--")

@@ -15,7 +15,7 @@ from tui.host.proc.holders import holders
 from tui.host.proc.process import Process, process_of
 from tui.host.readiness.source import readiness
 from tui.model import Holders, NvidiaModule, PowerControl, Step, Unavailable
-from tui.process.privileges import SEARCHED
+from tui.process.privileges import ROOT_PATH
 from tui.swap.plan import DEVICES, power_path
 
 _WRITER = Path(__file__).with_name("writer.py")
@@ -85,7 +85,7 @@ class RealRunningStep:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             cwd="/",
-            env={"PATH": SEARCHED, "LC_ALL": "C"},
+            env={"PATH": ROOT_PATH, "LC_ALL": "C"},
             pass_fds=[lock],
             start_new_session=True,
         )

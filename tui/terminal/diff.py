@@ -1,9 +1,8 @@
-"""Only what differs from what the terminal shows is written to it, cell by cell, and of the
-colours only what changes.
+"""Writes only the cells that differ from what the terminal shows, with the shortest SGR codes.
 
-Textual repaints whole regions, a focus that moves two whole panels, a screen that opens
-everything: over a slow link that is up to twenty times what has changed. This module rests on
-internals of the pinned release, and its tests fail when they change.
+Textual repaints whole regions: two panels when the focus moves, everything when a screen opens.
+Over a slow link that is up to twenty times what has changed. This module relies on internals of
+the pinned Textual release; its tests fail when they change.
 """
 
 from __future__ import annotations
@@ -20,36 +19,36 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
-GAP = 6
-"""Equal cells between two that differ which are cheaper to write than to jump over."""
+MAX_GAP = 6
+"""Unchanged cells between two changed ones that are cheaper to write than to jump over."""
 
 Cell = tuple[str, str]
-"""What a cell shows, and its colours and attributes as SGR codes (ECMA-48). The second cell
-of a wide character shows nothing of its own."""
+"""The text of a cell, and its colours and attributes as SGR codes (ECMA-48). The second cell of
+a wide character has empty text."""
 
 UNKNOWN: Cell = ("", "?")
 
 
-class Colours(NamedTuple):
-    """SGR codes by what they set; an empty colour is the terminal's own."""
+class SgrState(NamedTuple):
+    """SGR codes by what they set; an empty colour is the terminal's default."""
 
     attributes: frozenset[str] = frozenset()
-    front: str = ""
-    back: str = ""
+    foreground: str = ""
+    background: str = ""
 
 
 class Run(NamedTuple):
-    """Cells of a row that are written in the same colours, from the column ``x`` up to ``end``."""
+    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``."""
 
     y: int
     x: int
     end: int
     text: str
-    colours: Colours
+    state: SgrState
 
 
-class Piece(NamedTuple):
-    """What a row is to show from a column on."""
+class RowUpdate(NamedTuple):
+    """New content of a row, from column ``x``."""
 
     y: int
     x: int
@@ -57,32 +56,32 @@ class Piece(NamedTuple):
 
 
 class CellBuffer:
-    """The cells of the terminal as they were last written. ``budget`` tells how many bytes
-    may be written now; ``None``: any number."""
+    """The cells of the terminal as last written. ``budget`` returns how many bytes may be written
+    now, ``None`` for any number."""
 
     def __init__(self, budget: Callable[[], int | None] = lambda: None) -> None:
         self._budget = budget
         self._size = Size(0, 0)
         self._rows: list[list[Cell]] = []
         self.unfinished = False
-        """Whether the last update was too much for the budget: the screen is then to be drawn
-        again, which writes what is missing."""
+        """Whether the last update exceeded the budget. Drawing the screen again writes the
+        rest."""
 
-    def forget(self) -> None:
-        """The terminal may show anything: it was resized, or others have written to it."""
+    def invalidate(self) -> None:
+        """Assume nothing about what the terminal shows: it was resized, or others wrote to it."""
         self._size = Size(0, 0)
 
     def write(self, update: CompositorUpdate, size: Size, colors: ColorSystem) -> str:
-        """The control sequences for an update."""
+        """Return the control sequences for an update, and record what they show."""
         if size != self._size:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
-        budget, pen = self._budget(), SgrWriter()
-        by_colours: dict[Colours, list[Run]] = {}
+        budget, writer = self._budget(), SgrWriter()
+        by_state: dict[SgrState, list[Run]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
-        for piece in _pieces(update):
-            # Textual may still draw a layout for a size that the terminal has no more.
+        for piece in _row_updates(update):
+            # Textual may still draw a layout for a size that the terminal no longer has.
             if not (0 <= piece.y < size.height and 0 <= piece.x < size.width):
                 continue
             row, cells = self._rows[piece.y], _cells(piece.segments, colors)
@@ -90,35 +89,35 @@ class CellBuffer:
             end = piece.x + len(cells)
             if row[piece.x : end] == cells:
                 continue
-            for stroke in runs(piece.y, piece.x, row[piece.x : end], cells):
-                if budget is not None and pen.size >= budget:
+            for run in runs(piece.y, piece.x, row[piece.x : end], cells):
+                if budget is not None and writer.size >= budget:
                     self.unfinished = True
-                    return pen.lift()
-                row[stroke.x : stroke.end] = cells[stroke.x - piece.x : stroke.end - piece.x]
+                    return writer.finish()
+                row[run.x : run.end] = cells[run.x - piece.x : run.end - piece.x]
                 if budget is None:
-                    by_colours.setdefault(stroke.colours, []).append(stroke)
+                    by_state.setdefault(run.state, []).append(run)
                 else:
-                    pen.write(stroke)
-        # A colour costs more than a jump: all that is to have it is written at once.
-        for alike in by_colours.values():
-            for stroke in alike:
-                pen.write(stroke)
-        return pen.lift()
+                    writer.write(run)
+        # Setting a colour costs more than moving the cursor: write all runs of a state together.
+        for same in by_state.values():
+            for run in same:
+                writer.write(run)
+        return writer.finish()
 
 
-def _pieces(update: CompositorUpdate) -> Iterator[Piece]:
+def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:
     if isinstance(update, LayoutUpdate):
         for y, strips in enumerate(update.strips, update.region.y):
-            yield Piece(y, update.region.x, (segment for strip in strips for segment in strip))
+            yield RowUpdate(y, update.region.x, (segment for strip in strips for segment in strip))
     elif isinstance(update, ChopsUpdate):
         for y, start, end in update.spans:
             chops = zip(update.chop_ends[y], update.chops[y].items(), strict=False)
             for chop_end, (x, strip) in chops:
                 first, last = max(start, x), min(end, chop_end)
                 if strip is not None and first < last:
-                    yield Piece(y, first, strip.crop(first - x, last - x))
+                    yield RowUpdate(y, first, strip.crop(first - x, last - x))
     else:
-        raise TypeError(f"Textual draws in a way that is not known here: {type(update).__name__}")
+        raise TypeError(f"unknown kind of update from Textual: {type(update).__name__}")
 
 
 def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
@@ -126,9 +125,9 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
     for text, style, control in segments:
         if control:
             continue
-        codes = "" if style is None else _codes(style, colors)
+        codes = "" if style is None else _sgr_codes(style, colors)
         if text.isascii():
-            blank = (" ", _of_a_blank(codes))
+            blank = (" ", _visible_on_blank(codes))
             cells += [blank if character == " " else (character, codes) for character in text]
             continue
         for start, end, width in split_graphemes(text)[0]:
@@ -139,67 +138,70 @@ def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
 
 
 @lru_cache(maxsize=4096)
-def _of_a_blank(codes: str) -> str:
-    """Of the colours and attributes only what shows on a blank: many blanks are then alike."""
-    found = colours(codes)
-    shown = found.attributes & ON_BLANKS
-    parts = [*sorted(shown), found.front if shown else "", found.back]
+def _visible_on_blank(codes: str) -> str:
+    """The codes that show on a blank, so that more blanks compare equal."""
+    found = parse_sgr(codes)
+    shown = found.attributes & VISIBLE_ON_BLANKS
+    parts = [*sorted(shown), found.foreground if shown else "", found.background]
     return ";".join(part for part in parts if part)
 
 
 @lru_cache(maxsize=4096)
-def _codes(style: Style, colors: ColorSystem) -> str:
+def _sgr_codes(style: Style, colors: ColorSystem) -> str:
     return Strip.render_ansi(style, colors)
 
 
 def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
-    """What is to be written so that a row, from the column ``left`` on, shows ``new`` in place
-    of ``old``: cells that differ, with those between that are cheaper to write than to jump
-    over. A wide character is written whole."""
+    """The runs that turn ``old`` into ``new`` in row ``y``, from column ``left``: the cells that
+    differ, and those between them that are cheaper to write than to jump over. A wide character
+    is written whole."""
 
-    def stroke() -> Run:
+    def run() -> Run:
         text = "".join(text for text, _ in new[start : last + 1])
-        return Run(y, left + start, left + last + 1, text, inks)
+        return Run(y, left + start, left + last + 1, text, state)
 
     start = last = -1
-    inks = PLAIN
+    state = DEFAULT
     for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
         while x > 0 and new[x][0] == "":
-            x -= 1  # noqa: PLW2901 - its first half
+            x -= 1  # noqa: PLW2901 - to the first cell of the wide character
         if x <= last:
             continue
-        wanted = colours(new[x][1])
+        wanted = parse_sgr(new[x][1])
         between = new[last + 1 : x + 1]
-        if start >= 0 and len(between) <= GAP + 1 and all(_fits(cell, inks) for cell in between):
+        if (
+            start >= 0
+            and len(between) <= MAX_GAP + 1
+            and all(_can_join(cell, state) for cell in between)
+        ):
             last = x
         else:
             if start >= 0:
-                yield stroke()
-            start, last, inks = x, x, wanted
+                yield run()
+            start, last, state = x, x, wanted
         while last + 1 < len(new) and new[last + 1][0] == "":
             last += 1
     if start >= 0:
-        yield stroke()
+        yield run()
 
 
-def _fits(cell: Cell, inks: Colours) -> bool:
-    """Whether a cell is right in these colours; a blank is where what is behind it is."""
-    wanted = colours(cell[1])
-    if cell[0] == " " and not (wanted.attributes | inks.attributes) & ON_BLANKS:
-        return wanted.back == inks.back
-    return wanted == inks
+def _can_join(cell: Cell, state: SgrState) -> bool:
+    """Whether a cell looks right in this state; of a blank only the background counts."""
+    wanted = parse_sgr(cell[1])
+    if cell[0] == " " and not (wanted.attributes | state.attributes) & VISIBLE_ON_BLANKS:
+        return wanted.background == state.background
+    return wanted == state
 
 
-PLAIN = Colours()
+DEFAULT = SgrState()
 
-ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
-"""Attributes that show where there is no character: lines, and the colours the other way
-round."""
+VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
+"""Attributes that show on a blank: underline and other lines, and reverse video."""
 
 
 @lru_cache(maxsize=4096)
-def colours(codes: str) -> Colours:
-    """The parts of a sequence of SGR codes."""
+def parse_sgr(codes: str) -> SgrState:
+    """Parse SGR codes separated by semicolons."""
     attributes, front, back = set(), "", ""
     left = codes.split(";") if codes else []
     while left:
@@ -214,55 +216,55 @@ def colours(codes: str) -> Colours:
             back = code
         else:
             attributes.add(code)
-    return Colours(frozenset(attributes), front, back)
+    return SgrState(frozenset(attributes), front, back)
 
 
 @lru_cache(maxsize=4096)
-def change(before: Colours, after: Colours) -> str:
-    """The shortest sequence from one to the other."""
+def sgr_change(before: SgrState, after: SgrState) -> str:
+    """The shortest SGR sequence from one state to another."""
     if before == after:
         return ""
     if not before.attributes <= after.attributes:
-        parts = ["0", *sorted(after.attributes), after.front, after.back]
+        parts = ["0", *sorted(after.attributes), after.foreground, after.background]
     else:
         parts = sorted(after.attributes - before.attributes)
-        if after.front != before.front:
-            parts.append(after.front or "39")
-        if after.back != before.back:
-            parts.append(after.back or "49")
+        if after.foreground != before.foreground:
+            parts.append(after.foreground or "39")
+        if after.background != before.background:
+            parts.append(after.background or "49")
     return f"\x1b[{';'.join(part for part in parts if part)}m"
 
 
 class SgrWriter:
-    """Collects control sequences."""
+    """Collects text and control sequences, and tracks the cursor and the SGR state."""
 
     def __init__(self) -> None:
         self._written: list[str] = []
-        self._colours = PLAIN
-        self._at = (-1, -1)
+        self._state = DEFAULT
+        self._cursor = (-1, -1)
         self.size = 0
-        """Bytes so far."""
+        """Bytes collected so far."""
 
-    def write(self, stroke: Run) -> None:
-        """Write it in its place; the screen's first cell is 0, 0."""
-        self._move(stroke.x, stroke.y)
-        if stroke.colours != self._colours:
-            self._put(change(self._colours, stroke.colours))
-            self._colours = stroke.colours
-        self._put(stroke.text)
-        self._at = (stroke.y, stroke.end)
+    def write(self, run: Run) -> None:
+        """Write a run at its place; the first cell of the screen is 0, 0."""
+        self._move(run.x, run.y)
+        if run.state != self._state:
+            self._put(sgr_change(self._state, run.state))
+            self._state = run.state
+        self._put(run.text)
+        self._cursor = (run.y, run.end)
 
-    def lift(self) -> str:
-        """All that was written, with the terminal's colours as they were."""
-        if self._colours != PLAIN:
+    def finish(self) -> str:
+        """Reset the SGR state and return everything that was written."""
+        if self._state != DEFAULT:
             self._put("\x1b[0m")
-            self._colours = PLAIN
+            self._state = DEFAULT
         return "".join(self._written)
 
     def _move(self, x: int, y: int) -> None:
-        if self._at == (y, x):
+        if self._cursor == (y, x):
             return
-        if self._at[0] == y:
+        if self._cursor[0] == y:
             self._put(f"\x1b[{x + 1}G")
         else:
             self._put(f"\x1b[{y + 1};{x + 1}H")

@@ -24,7 +24,7 @@ from tui.messages import CaughtUp
 from tui.process.signals import stop_by
 from tui.terminal.delivery import Delivery
 from tui.terminal.diff import CellBuffer
-from tui.terminal.flow import QUESTION, FlowControl
+from tui.terminal.flow import CURSOR_QUERY, FlowControl
 from tui.terminal.reader import Reader
 from tui.terminal.tty import LEAVE, enter
 from tui.terminal.writer import Writer
@@ -71,9 +71,9 @@ class TerminalDriver(Driver):
         self._reader: Reader | None = None
         self.link = FlowControl()
         self.shown = CellBuffer(self.link.room)
-        self._ending.on(signal.SIGWINCH, self._once(self._measure))
-        self._ending.on(signal.SIGTSTP, self._once(self._vfiotop.stop_here))
-        self._ending.on(signal.SIGCONT, self._once(self._continued))
+        self._ending.on_signal(signal.SIGWINCH, self._once(self._measure))
+        self._ending.on_signal(signal.SIGTSTP, self._once(self._vfiotop.stop_here))
+        self._ending.on_signal(signal.SIGCONT, self._once(self._continued))
 
     @property
     def can_suspend(self) -> bool:
@@ -102,13 +102,13 @@ class TerminalDriver(Driver):
     def _take(self) -> None:
         self._ending.signals.listen(*OURS)
         self._tty.take()
-        self.shown.forget()
+        self.shown.invalidate()
         self.write(enter(mouse=self._mouse, kitty=not constants.DISABLE_KITTY_KEY))
         # Apple's terminal does not know the question, and shows a part of it.
         if os.environ.get("TERM_PROGRAM") != "Apple_Terminal":
             self.write(SYNC_KNOWN)
         self.link.open()
-        self.link.sent(len(QUESTION))
+        self.link.sent(len(CURSOR_QUERY))
         # What the way itself takes is known before the first frame is.
         self.flush()
         self._measure()
@@ -118,13 +118,13 @@ class TerminalDriver(Driver):
         if not self._tty.taken:
             return
         self.disable_input()
-        self._ending.signals.leave(*OURS)
+        self._ending.signals.restore(*OURS)
         self._writer.finish(LAST_WORDS_S, LEAVE)
         self._tty.give_back()
 
     def disable_input(self) -> None:
         if self._reader is not None:
-            if self._ending.by != signal.SIGHUP:  # who would answer?
+            if self._ending.ended_by != signal.SIGHUP:  # who would answer?
                 self.link.close()
             self._reader.stop()
             self._reader = None
@@ -205,8 +205,8 @@ class TerminalDriver(Driver):
 
     def flush(self) -> None:
         """Called when a frame has been written."""
-        if self.link.drawn():
-            self._writer.write(QUESTION)
+        if self.link.begin_query():
+            self._writer.write(CURSOR_QUERY)
 
     # --- in ---
 

@@ -1,8 +1,8 @@
-"""How the program ends while the screen is open: by a key, by a signal, or with its terminal.
+"""Ends the program while the screen is open: after a key, a signal, or a hangup.
 
-A signal asks the screen to close, and the process then ends by that same signal. Where the screen
-does not close within ``GRACE_S``, because a thread hangs, the terminal is given back without it
-and the process ends all the same. A swap runs elsewhere and hears nothing of this.
+A signal asks the screen to close, and the process then ends by that same signal. If the screen
+does not close within ``CLOSE_TIMEOUT_S`` because a thread hangs, the terminal is restored without
+it and the process ends anyway. A swap runs in another session and is not affected.
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn, Self
 
-from tui.process.signals import ENDS, Signals, end_by
+from tui.process.signals import TERMINATING, Signals, end_by
 from tui.terminal.tty import Tty
 
-GRACE_S = 2.0
-"""Seconds that the screen has to close."""
+CLOSE_TIMEOUT_S = 2.0
+"""Seconds the screen has to close."""
 
-OF_THE_TOOL = frozenset({signal.SIGINT, signal.SIGQUIT})
-"""What is typed at whoever has the terminal for a while, as with system(3)."""
+TOOL_SIGNALS = frozenset({signal.SIGINT, signal.SIGQUIT})
+"""Signals meant for the program that uses the terminal for a while, as with system(3)."""
 
 
 class Ending:
-    """Within it (``with``) every signal that can be caught ends the program in good order.
-    ``close`` lets go of all that is held; it never raises and may be called twice. ``settle``
-    waits for what must not be left half way, once the terminal is given back."""
+    """A context in which every terminating signal ends the program in good order.
+
+    ``close`` releases what the program holds; it never raises and may be called twice. ``settle``
+    waits for actions that must not be left half way, once the terminal is restored."""
 
     def __init__(
         self,
@@ -39,68 +40,69 @@ class Ending:
         self.tty = tty or Tty()
         self._close = close
         self._settle = settle
-        self.signals = Signals(self._heard)
-        self._others: dict[int, Callable[[], None]] = {}
-        self._leave: Callable[[], object] | None = None
-        self.by: int | None = None
-        """The signal that ends the program."""
+        self.signals = Signals(self._handle)
+        self._handlers: dict[int, Callable[[], None]] = {}
+        self._close_screen: Callable[[], object] | None = None
+        self.ended_by: int | None = None
+        """The signal that ends the program, if one does."""
         self.begun = threading.Event()
-        """Set when something has begun to end it."""
+        """Set when a signal has begun to end the program."""
         self._over = threading.Event()
 
     def __enter__(self) -> Self:
-        """Raises ``RuntimeError`` where no thread can be started."""
+        """Start handling signals. Raises ``RuntimeError`` if no thread can be started."""
         self.signals.open()
-        self.signals.listen(*ENDS)
+        self.signals.listen(*TERMINATING)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Does not return where a signal has ended the program."""
+        """Restore the terminal. Does not return if a signal has ended the program."""
         self._over.set()
         self.tty.give_back_at_once()
         self.signals.close()
-        if self.by is not None:
+        if self.ended_by is not None:
             self._settle()
             self._close()
-            end_by(self.by)
+            end_by(self.ended_by)
 
-    def asks(self, leave: Callable[[], object]) -> None:
-        """From now on a signal calls ``leave``, on another thread, which asks the screen to
-        close. Before, there is nothing to close, and the end comes at once."""
-        self._leave = leave
+    def set_exit(self, close_screen: Callable[[], object]) -> None:
+        """Set what asks the screen to close; a signal calls it on another thread. Until it is set,
+        a signal ends the program at once."""
+        self._close_screen = close_screen
 
-    def on(self, number: int, call: Callable[[], None]) -> None:
-        """Call ``call``, on another thread, for a signal that ends nothing."""
-        self._others[number] = call
+    def on_signal(self, number: int, handler: Callable[[], None]) -> None:
+        """Call ``handler``, on another thread, for a signal that does not end the program."""
+        self._handlers[number] = handler
 
     def hang_up(self) -> None:
-        """The terminal is gone. From any thread, any number of times."""
-        # The kernel tells as well, but not whoever ignores that (nohup(1)).
-        if not self.signals.tell(signal.SIGHUP) and self._leave is not None:
-            self._leave()
+        """End the program because the terminal is gone. Thread safe; may be called repeatedly."""
+        # The kernel sends SIGHUP too, but a process under nohup(1) ignores that.
+        if not self.signals.inject(signal.SIGHUP) and self._close_screen is not None:
+            self._close_screen()
 
-    def _heard(self, number: int) -> None:
-        if number in self._others:
-            self._others[number]()
-        elif number in OF_THE_TOOL and self.tty.lent:
+    def _handle(self, number: int) -> None:
+        if number in self._handlers:
+            self._handlers[number]()
+        elif number in TOOL_SIGNALS and self.tty.lent:
             return
-        elif number in ENDS:
+        elif number in TERMINATING:
             self._end(number)
 
     def _end(self, number: int) -> None:
-        """Returns only where the program is about to end by itself, or ends already."""
-        if self.by is not None or self._over.is_set():
+        """Ask the screen to close; end the process if it does not. Returns if the screen closes, or
+        if the program is ending already."""
+        if self.ended_by is not None or self._over.is_set():
             return
-        self.by = number
+        self.ended_by = number
         self.begun.set()
-        if self._leave is None:
+        if self._close_screen is None:
             self._end_now(number)
-        with contextlib.suppress(RuntimeError):  # its event loop may be over
-            self._leave()
+        with contextlib.suppress(RuntimeError):  # its event loop may have ended
+            self._close_screen()
         if self.tty.lent:
             _end_tool()
-        # Who still reads a password from the terminal would share it with the shell.
-        while not self._over.wait(GRACE_S):
+        # Wait for a program that reads a password: it would share the terminal with the shell.
+        while not self._over.wait(CLOSE_TIMEOUT_S):
             if not self.tty.lent or number == signal.SIGHUP:
                 self._end_now(number)
 
@@ -112,8 +114,8 @@ class Ending:
 
 
 def _end_tool() -> None:
-    """Ask the program that has the terminal to end: a child of the main thread, which waits for
-    it. One that is root's does not hear it."""
+    """Send SIGTERM to the program that uses the terminal, a child that the main thread waits for.
+    One that runs as root cannot be signalled."""
     children = Path(f"/proc/self/task/{os.getpid()}/children")
     with contextlib.suppress(OSError):
         for child in children.read_text().split():

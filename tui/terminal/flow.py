@@ -1,11 +1,11 @@
-"""The way to the terminal: what it shows, and how far it is behind.
+"""Flow control towards the terminal: how far it is behind, and how much it may be sent.
 
-A slow link must not fill up with readings that are old by the time they arrive, while a key
-waits behind them for its answer. So the terminal is asked after a frame where its cursor is
-(DSR, ECMA-48), which every terminal tells; the answer comes when it has drawn all before.
-While one is out, readings are not drawn: what is drawn next are the newest. Where frames take
-long, each is cut to what the link can take, and the rest is drawn when it has. Nothing is asked
-while nothing is drawn.
+A slow link must not fill up with readings that are stale when they arrive, while the response to
+a key waits behind them. After each frame the terminal is therefore asked for its cursor position
+(DSR, ECMA-48). Every terminal answers, once it has drawn everything before the query. While a
+query is pending, new readings are not drawn; the next frame shows the newest. If frames take
+long, each is cut to what the link can carry, and the rest follows in later frames. Nothing is
+asked while nothing is drawn.
 """
 
 from __future__ import annotations
@@ -15,137 +15,135 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-QUESTION = "\x1b[6n"
+CURSOR_QUERY = "\x1b[6n"
 
-LOST_S = 10.0
-"""Seconds after which an answer is not waited for any more."""
+ANSWER_TIMEOUT_S = 10.0
+"""Seconds after which an answer counts as lost."""
 
-SETTLE_S = 1.0
-"""Seconds for which the end waits for an answer at least."""
+MIN_CLOSE_WAIT_S = 1.0
+"""Least number of seconds that ``close`` waits for a pending answer."""
 
-REMEMBERED = 16
-"""Answers of which the fastest tells how long the way is: it may become another one."""
+SAMPLES = 16
+"""Recent answers; the fastest is taken as the latency of the link, which may change."""
 
-AIM_S = 0.12
-"""Seconds that a frame may take on top of what the way takes anyhow: a key's answer waits as
-long behind it."""
+TARGET_S = 0.12
+"""Seconds that a frame may take on top of the latency. The response to a key waits as long."""
 
-MEASURABLE_S = 0.03
-"""Seconds of that which tell how fast the link is; less is chance."""
+NOISE_S = 0.03
+"""Seconds above the latency below which a measurement is noise."""
 
-LEAST, ENOUGH = 200, 32768
-"""Bytes of the smallest frame that is cut, and of one that needs not be."""
+MIN_BUDGET, MAX_BUDGET = 200, 32768
+"""Bytes of the smallest budget, and the budget from which frames are not cut at all."""
 
 
 class FlowControl:
-    """What is known of the way to the terminal. ``clock`` gives monotonic seconds. Frames are
-    written on one thread and answers come on another: all of it may be called from both."""
+    """What is known about the link to the terminal. ``clock`` returns monotonic seconds. Thread
+    safe: frames are written on one thread, and answers arrive on another."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._listens = False
+        self._open = False
         self._asked_at: float | None = None
-        self._answers = False
-        self._mute = False
-        self._settled = threading.Event()
-        self._settled.set()
+        self._has_answered = False
+        self._never_answers = False
+        self._no_query = threading.Event()
+        self._no_query.set()
         self._sent = 0
         self._in_flight = 0
-        self._seen: deque[tuple[float, int]] = deque(maxlen=REMEMBERED)
+        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES)
         self._budget: int | None = None
         self.took_s = 0.0
-        """Seconds that the last frame took."""
+        """Seconds from the last query to its answer."""
         self.withheld = False
-        """Whether something waits to be drawn until the terminal has caught up."""
+        """Whether something is left undrawn until the terminal has caught up."""
 
     def open(self) -> None:
-        """From now on answers are read; one that is still out was read by somebody else."""
+        """Start asking. A query that is still pending was answered to another program."""
         with self._lock:
-            self._listens = True
+            self._open = True
             self._asked_at, self._sent = None, 0
-            self._settled.set()
+            self._no_query.set()
 
     def close(self) -> None:
-        """Nothing is asked any more, and the answer that is out is waited for: it would be
-        typed to whoever reads next."""
+        """Stop asking, and wait for a pending answer: it would be input to the next program that
+        reads the terminal."""
         with self._lock:
-            self._listens = False
-            answers = self._answers
+            self._open = False
+            answers = self._has_answered
         if answers:
-            self._settled.wait(min(LOST_S, max(SETTLE_S, 2 * self.took_s)))
+            self._no_query.wait(min(ANSWER_TIMEOUT_S, max(MIN_CLOSE_WAIT_S, 2 * self.took_s)))
 
     def sent(self, size: int) -> None:
-        """Some bytes were written."""
+        """Record that ``size`` bytes were written."""
         with self._lock:
             self._sent += size
 
-    def drawn(self) -> bool:
-        """Whether to ask now whether all that was written is drawn. One question is out at a
-        time, and a terminal that never answers is not asked on."""
+    def begin_query(self) -> bool:
+        """Whether to send a query now; if so, it counts as sent. Only one is pending at a time, and
+        a terminal that has never answered is not asked again."""
         with self._lock:
-            if self._is_out() or not self._listens:
+            if self._is_waiting() or not self._open:
                 return False
-            if self._asked_at is not None and not self._answers:
-                self._mute = True
-            if self._mute or not self._sent:
+            if self._asked_at is not None and not self._has_answered:
+                self._never_answers = True
+            if self._never_answers or not self._sent:
                 return False
             self._in_flight, self._sent = self._sent, 0
-            self._settled.clear()
+            self._no_query.clear()
             self._asked_at = self._clock()
             return True
 
     def answered(self) -> bool:
-        """The terminal has drawn all that was written before the question: whether something
-        was withheld meanwhile. What comes unasked is no answer."""
+        """Record an answer: the terminal has drawn everything written before the query. Returns
+        whether something was withheld meanwhile. A report that nobody asked for is ignored."""
         with self._lock:
             if self._asked_at is None:
                 return False
             self.took_s, self._asked_at = self._clock() - self._asked_at, None
-            self._judge(self.took_s, self._in_flight)
-            self._answers = True
-            self._settled.set()
+            self._measure(self.took_s, self._in_flight)
+            self._has_answered = True
+            self._no_query.set()
             withheld, self.withheld = self.withheld, False
             return withheld
 
-    def _judge(self, took: float, size: int) -> None:
-        """How fast the link is, by how much longer a larger frame takes than the fastest of
-        late: what all of them take is how long the way is."""
-        self._seen.append((took, size))
-        fastest, its_size = min(self._seen)
-        longer, more, budget = took - fastest, size - its_size, self._budget
-        if longer > MEASURABLE_S and more > 0:
-            found = max(LEAST, int(more * AIM_S / longer))
+    def _measure(self, took_s: float, size: int) -> None:
+        """Update the budget. The speed of the link follows from how much longer a larger frame
+        takes than the fastest recent one; what all frames take is latency."""
+        self._samples.append((took_s, size))
+        fastest, its_size = min(self._samples)
+        longer, more, budget = took_s - fastest, size - its_size, self._budget
+        if longer > NOISE_S and more > 0:
+            found = max(MIN_BUDGET, int(more * TARGET_S / longer))
             if budget is not None:
                 self._budget = min(found, 2 * budget)
-            elif longer > AIM_S:
+            elif longer > TARGET_S:
                 self._budget = found
         elif budget is not None and size >= budget / 2:
-            self._budget = 2 * budget if budget < ENOUGH else None
+            self._budget = 2 * budget if budget < MAX_BUDGET else None
 
-    def _is_out(self) -> bool:
-        """Whether an answer is waited for that may still come."""
+    def _is_waiting(self) -> bool:
+        """Whether a query is pending and its answer may still come."""
         asked_at = self._asked_at
-        return asked_at is not None and self._clock() - asked_at < LOST_S
+        return asked_at is not None and self._clock() - asked_at < ANSWER_TIMEOUT_S
 
     def room(self) -> int | None:
-        """Bytes that the link takes now, so that they are there within ``AIM_S``; ``None``: any
-        number."""
+        """Bytes that would arrive within ``TARGET_S`` if sent now; ``None`` for any number."""
         with self._lock:
-            if self._budget is None or not self._is_out():
+            if self._budget is None or not self._is_waiting():
                 return self._budget
             return max(0, self._budget - self._in_flight - self._sent)
 
     @property
     def behind(self) -> bool:
-        """Whether a frame is on its way to a terminal that is known to answer."""
+        """Whether a frame is in flight to a terminal that is known to answer."""
         with self._lock:
-            return self._answers and self._is_out()
+            return self._has_answered and self._is_waiting()
 
     @property
     def delay_s(self) -> float:
-        """Seconds that frames take now, as far as is known."""
+        """Seconds that a frame takes at present, as far as is known."""
         with self._lock:
-            if self._asked_at is None or not self._answers or not self._is_out():
+            if self._asked_at is None or not self._has_answered or not self._is_waiting():
                 return self.took_s
             return max(self.took_s, self._clock() - self._asked_at)

@@ -1,4 +1,4 @@
-"""What is typed at the terminal, read on a thread of its own."""
+"""Reads the terminal's input on a thread."""
 
 from __future__ import annotations
 
@@ -16,80 +16,84 @@ from tui.terminal.tty import Tty
 
 READ_SIZE = 4096
 
-ENDS_S = 1.0
-"""Seconds for which the thread is waited for: it may be busy with what it has read."""
+JOIN_TIMEOUT_S = 1.0
+"""Seconds that ``stop`` waits for the thread, which may be busy with its last input."""
 
-BACKGROUND_S = 0.1
-"""Seconds between two looks at whether the shell has given us the terminal again."""
+BACKGROUND_POLL_S = 0.1
+"""Seconds between two checks whether we are in the foreground again."""
 
 
 class Reader:
-    """Reads ``tty`` and calls ``told`` on its thread for each event. Before its time it ends with
-    a call of ``lost``, with why: nothing when the terminal is gone."""
+    """Reads ``tty`` and calls ``on_event`` on its thread for each event. If it ends before
+    ``stop``, it calls ``on_end`` with the error, or with ``None`` if the terminal is gone."""
 
     def __init__(
-        self, tty: Tty, told: Callable[[Message], None], lost: Callable[[Exception | None], None]
+        self,
+        tty: Tty,
+        on_event: Callable[[Message], None],
+        on_end: Callable[[Exception | None], None],
     ) -> None:
-        self._tty, self._told, self._lost = tty, told, lost
-        self._go, self._stopped = threading.Event(), False
-        self._wake, self._awake = os.pipe()
+        self._tty, self._on_event, self._on_end = tty, on_event, on_end
+        self._may_read, self._stopped = threading.Event(), False
+        self._wake_read, self._wake_write = os.pipe()
         self._thread = threading.Thread(target=self._run, name="terminal-input", daemon=True)
 
     def start(self) -> None:
-        """Be ready to read. Raises ``RuntimeError`` where no thread can be started."""
+        """Start the thread, which reads from ``begin`` on. Raises ``RuntimeError`` if it cannot."""
         self._thread.start()
 
     def begin(self) -> None:
-        self._go.set()
+        """Begin to read."""
+        self._may_read.set()
 
     def stop(self) -> None:
-        """Read nothing more. From another thread."""
+        """Stop reading. Call it from another thread."""
         self._stopped = True
-        self._go.set()
-        if self._awake >= 0:
-            os.close(self._awake)
-            self._awake = -1
+        self._may_read.set()
+        if self._wake_write >= 0:
+            os.close(self._wake_write)
+            self._wake_write = -1
         if self._thread.ident is not None:
-            self._thread.join(ENDS_S)
+            self._thread.join(JOIN_TIMEOUT_S)
 
     def _run(self) -> None:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTIN})
-        self._go.wait()
+        self._may_read.wait()
         try:
             self._read()
-        except OSError:  # EIO: it was hung up
-            self._lost(None)
-        except Exception as error:  # a defect of ours must not leave a screen without keys
-            self._lost(error)
+        except OSError:  # EIO: the terminal was hung up
+            self._on_end(None)
+        except Exception as error:  # a bug must not leave a screen without keys
+            self._on_end(error)
         finally:
-            os.close(self._wake)
+            os.close(self._wake_read)
 
     def _read(self) -> None:
-        typed, keys = InputParser(), self._tty.keys
+        parser, descriptor = InputParser(), self._tty.input_fd
         decode = getincrementaldecoder("utf-8")("replace").decode
         poll = select.poll()
-        poll.register(keys, select.POLLIN)
-        poll.register(self._wake, select.POLLIN)
+        poll.register(descriptor, select.POLLIN)
+        poll.register(self._wake_read, select.POLLIN)
         while not self._stopped:
-            due_s = typed.due_s
-            ready = poll.poll(None if due_s is None else due_s * 1000)
-            for event in typed.tick():
-                self._told(event)
-            if self._stopped or not any(each == keys for each, _ in ready):
+            timeout_s = parser.timeout_s
+            ready = poll.poll(None if timeout_s is None else timeout_s * 1000)
+            for event in parser.tick():
+                self._on_event(event)
+            if self._stopped or not any(each == descriptor for each, _ in ready):
                 continue
             try:
-                data = os.read(keys, READ_SIZE)
-            except BlockingIOError:  # somebody has made the terminal so, and was faster
+                data = os.read(descriptor, READ_SIZE)
+            except BlockingIOError:  # another program made it non-blocking, and read first
                 continue
             except OSError:
                 if self._tty.foreground:
                     raise
-                # It is the shell's now. Who reads it is stopped, or refused where SIGTTIN is
-                # blocked: to be stopped is for the main thread, which may be about to end.
-                select.select([self._wake], [], [], BACKGROUND_S)
+                # We are in the background. A read then raises SIGTTIN, or fails while that is
+                # blocked. It is: the main thread decides whether to stop, as it may be ending.
+                select.select([self._wake_read], [], [], BACKGROUND_POLL_S)
                 continue
             if not data:
-                self._lost(None)
+                self._on_end(None)
                 return
-            for event in typed.feed(decode(data)):
-                self._told(event)
+            for event in parser.feed(decode(data)):
+                self._on_event(event)

@@ -1,8 +1,7 @@
-"""Which event a complete sequence from the terminal is, if it is one that is known and its
-numbers make sense.
+"""Turns a complete sequence from the terminal into events, if it is known and in range.
 
-Textual's tables say which sequence is which key. This module rests on its ``XTermParser`` for
-that and for the mouse, and hands it nothing that is out of range.
+Textual's tables say which sequence is which key. This module relies on its ``XTermParser`` for
+keys and the mouse, and passes it nothing that is out of range.
 """
 
 from __future__ import annotations
@@ -18,73 +17,77 @@ from textual.message import Message
 
 CSI = "\x1b["
 
-FARTHEST = 9999
-"""Columns or rows beyond which no mouse is."""
+MAX_CELL = 9999
+"""Largest column or row of a mouse event."""
 
 TEXT_LIMIT = 8
-"""Characters that one key may type."""
+"""Most characters that one key may type."""
 
 _MOUSE = re.compile(r"<(\d{1,3});(\d{1,4});(\d{1,4})", re.ASCII)
-_CURSOR = re.compile(r"(\d{1,4});(\d{1,4})", re.ASCII)
-_SYNC_KNOWN = re.compile(r"\?2026;[123]\$")
-_KEY = re.compile(
+_CURSOR_POSITION = re.compile(r"(\d{1,4});(\d{1,4})", re.ASCII)
+_SYNC_SUPPORTED = re.compile(r"\?2026;[123]\$")
+_KITTY_KEY = re.compile(
     r"(?P<code>\d{0,7})(?::[\d:]*)?"
     r"(?:;(?P<modifiers>\d{0,3})(?::(?P<event>\d?))?)?"
     r"(?:;(?P<text>\d{0,7}(?::\d{0,7})*))?",
     re.ASCII,
 )
-"""kitty's keyboard protocol, which contains xterm's keys: the code of the key (and others that
-the same key has), the modifiers, whether it was pressed or released, and what it types."""
+"""kitty's keyboard protocol, a superset of xterm's: key code (with alternate codes), modifiers,
+event type (press, repeat, release) and text."""
 
-_OTHER_KEY = re.compile(r"27;(?P<modifiers>\d{1,3});(?P<code>\d{1,7})", re.ASCII)
+_MODIFY_OTHER_KEYS = re.compile(r"27;(?P<modifiers>\d{1,3});(?P<code>\d{1,7})", re.ASCII)
 """xterm's modifyOtherKeys."""
 
 RELEASED = "3"
-KEY_ENDS = "u~ABCDEFHPQRS"
+KEY_FINALS = "u~ABCDEFHPQRS"
 
 
 class Sequences:
-    """Knows the events of one terminal: how far the mouse moved depends on where it was."""
+    """Decodes the sequences of one terminal. Keeps the mouse position, for relative movement."""
 
     def __init__(self) -> None:
         self._textual = XTermParser()
 
     def control(self, params: str, final: str) -> list[Message]:
-        """CSI, ``params`` and ``final``; none where it means nothing here."""
+        """The events of ``CSI params final``; none if it is unknown."""
         if not params and final in "IO":
             return [events.AppFocus() if final == "I" else events.AppBlur()]
-        if final == "R" and (cursor := _CURSOR.fullmatch(params)):
+        if final == "R" and (cursor := _CURSOR_POSITION.fullmatch(params)):
             row, column = map(int, cursor.groups())
             return [events.CursorPosition(column - 1, row - 1)]
         if final in "Mm" and (mouse := _MOUSE.fullmatch(params)):
             return self._mouse(CSI + params + final, int(mouse[2]), int(mouse[3]))
-        if final == "y" and _SYNC_KNOWN.fullmatch(params):
+        if final == "y" and _SYNC_SUPPORTED.fullmatch(params):
             return [messages.TerminalSupportsSynchronizedOutput()]
         return self._control_key(params, final)
 
     def _control_key(self, params: str, final: str) -> list[Message]:
         whole = CSI + params + final
-        if final == "~" and (key := _OTHER_KEY.fullmatch(params)):
+        if final == "~" and (key := _MODIFY_OTHER_KEYS.fullmatch(params)):
             return self._key(key["code"], key["modifiers"], "", "u")
         if whole in ANSI_SEQUENCES_KEYS:
             return self.keys(whole)
-        if final in KEY_ENDS and (key := _KEY.fullmatch(params)) and key["event"] != RELEASED:
+        if (
+            final in KEY_FINALS
+            and (key := _KITTY_KEY.fullmatch(params))
+            and key["event"] != RELEASED
+        ):
             return self._key(key["code"], key["modifiers"] or "", key["text"] or "", final)
         return []
 
     def keys(self, sequence: str) -> list[Message]:
-        """A character, or a sequence of Textual's table."""
+        """The key events of a character, or of a sequence in Textual's table."""
         found = self._textual._sequence_to_key_events(sequence)
         return [key for key in found if key.key != Keys.Ignore]
 
     def alt(self, character: str) -> list[Message]:
-        """A character with Alt, which terminals send as ESC before it."""
+        """The key events of a character with Alt, which terminals send as ESC before it."""
         if "\x1b" + character in ANSI_SEQUENCES_KEYS:
             return self.keys("\x1b" + character)
         return [*self._textual._sequence_to_key_events(character, alt=True)]
 
     def _mouse(self, whole: str, x: int, y: int) -> list[Message]:
-        if not (1 <= x <= FARTHEST and 1 <= y <= FARTHEST):
+        if not (1 <= x <= MAX_CELL and 1 <= y <= MAX_CELL):
             return []
         found = self._textual.parse_mouse_code(whole)
         return [] if found is None else [found]
@@ -92,7 +95,7 @@ class Sequences:
     def _key(self, code: str, modifiers: str, text: str, final: str) -> list[Message]:
         point = int(code or "1")
         points = [int(part or "0") for part in text.split(":")] if text else []
-        if f"{point}{final}" not in FUNCTIONAL_KEYS and (final != "u" or not _is_key(point)):
+        if f"{point}{final}" not in FUNCTIONAL_KEYS and (final != "u" or not _is_key_code(point)):
             return []
         if len(points) > TEXT_LIMIT or not all(is_text(each) for each in points):
             return []
@@ -103,12 +106,12 @@ class Sequences:
 
 
 def is_text(point: int) -> bool:
-    """Whether a code point is a character that somebody can type into a text."""
+    """Whether a code point is a character that can be part of typed text."""
     surrogate, control = 0xD800 <= point <= 0xDFFF, point < 0x20 or 0x7F <= point <= 0x9F
     return point <= 0x10FFFF and not surrogate and not control
 
 
-def _is_key(point: int) -> bool:
-    """Whether a code stands for a character; 0 stands for text without a key. Keys of which
-    there is no character are in the private use area, and in a table of their own."""
+def _is_key_code(point: int) -> bool:
+    """Whether a key code stands for a character; 0 stands for text without a key. Keys without
+    a character have codes in the private use area, and a table of their own."""
     return point == 0 or (is_text(point) and not 0xE000 <= point <= 0xF8FF)

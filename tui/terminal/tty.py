@@ -1,6 +1,6 @@
-"""The terminal: taken for the screen, and given back as it was.
+"""Sets the terminal up for the screen, and restores it.
 
-All that is changed on it stands in this module, beside what undoes it.
+Every change to the terminal is in this module, next to what undoes it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from typing import Any
 from tui.model.errors import VfiotopError
 
 MOUSE = ("1000", "1003", "1015", "1006")
-"""Private modes of xterm: buttons, all movements, and two ways of telling large coordinates."""
+"""xterm's private modes: buttons, all movement, and two encodings of large coordinates."""
 
 KITTY_KEYS = 1 | 8 | 16
-"""Keys told apart, all of them, with their text (kitty's keyboard protocol)."""
+"""Flags of kitty's keyboard protocol: disambiguate keys, report all of them, with text."""
 
-LARGEST = (1000, 500)
-"""Columns and rows that are drawn at most. A size is what the terminal says it is."""
+MAX_SIZE = (1000, 500)
+"""Most columns and rows to draw. A terminal may report any size."""
 
-USUAL = (80, 24)
+DEFAULT_SIZE = (80, 24)
 """The size of a terminal that does not know its own."""
 
 _DEV_TTY = os.makedev(5, 0)
 """kernel: Documentation/admin-guide/devices.txt."""
 
-PATIENCE = 0.5
-"""Seconds for which the last words are waited for on a terminal that takes nothing."""
+LEAVE_TIMEOUT_S = 0.5
+"""Seconds to wait for the last write to a terminal that accepts nothing."""
 
 
 def _modes(letter: str, *modes: str) -> str:
@@ -40,8 +40,8 @@ def _modes(letter: str, *modes: str) -> str:
 
 
 def enter(*, mouse: bool = True, kitty: bool = True) -> str:
-    """What takes the terminal: the other screen, no cursor, no wrapping; the mouse, the focus,
-    pastes and keys told as sequences."""
+    """The sequences that set up the terminal: alternate screen, no cursor, no wrapping; mouse,
+    focus, bracketed paste and keys reported as sequences."""
     return (
         _modes("h", "1049")
         + (_modes("h", *MOUSE) if mouse else "")
@@ -58,38 +58,38 @@ LEAVE = (
     + "\x1b[0m"
     + _modes("l", *MOUSE, "1002", "1016", "1004", "2004", "2048")
     + _modes("h", "7")
-    + "\x1b[<u"  # the main screen has key modes of its own, so first this
+    + "\x1b[<u"  # each screen has its own key modes: reset them before leaving this one
     + _modes("l", "1049")
     + _modes("h", "25")
 )
-"""What gives the terminal back, whatever of it was taken."""
+"""The sequences that restore the terminal, whatever of ``enter`` it has received."""
 
 CANCEL = "\x18"
-"""Ends a sequence that was written in part (CAN, ECMA-48)."""
+"""Aborts a sequence that was written in part (CAN, ECMA-48)."""
 
 
 class NoTerminal(VfiotopError):
-    """There is none for the screen: why, as in "the screen needs one, and …"."""
+    """There is no terminal for the screen; the text completes "the screen needs one, and …"."""
 
 
 class Tty:
-    """The terminal with ``keys`` to read from and ``screen`` to write to: file descriptors."""
+    """The terminal, as a file descriptor to read from and one to write to."""
 
-    def __init__(self, keys: int = 0, screen: int = 2) -> None:
-        self.keys, self.screen = keys, screen
+    def __init__(self, input_fd: int = 0, output_fd: int = 2) -> None:
+        self.input_fd, self.output_fd = input_fd, output_fd
         self._before: list[Any] | None = None
         self.taken = False
-        """Whether it is the screen's now."""
+        """Whether it is set up for the screen."""
         self.lent = False
-        """Whether somebody else has it for a while."""
-        self.over = False
-        """Whether nothing more is written to it but the last words."""
+        """Whether another program uses it for a while, as sudo does for a password."""
+        self.closed = False
+        """Whether nothing more is written to it, except what restores it."""
 
     @property
     def foreground(self) -> bool:
-        """Whether the shell has given it to us. One without job control is always ours."""
+        """Whether we are its foreground process group; always, without job control."""
         try:
-            return os.tcgetpgrp(self.keys) == os.getpgrp()
+            return os.tcgetpgrp(self.input_fd) == os.getpgrp()
         except OSError:
             return True
 
@@ -97,100 +97,100 @@ class Tty:
     def size(self) -> tuple[int, int]:
         """Columns and rows."""
         try:
-            size = os.get_terminal_size(self.screen)
+            size = os.get_terminal_size(self.output_fd)
         except OSError:
-            return USUAL
+            return DEFAULT_SIZE
         return (
-            min(size.columns or USUAL[0], LARGEST[0]),
-            min(size.lines or USUAL[1], LARGEST[1]),
+            min(size.columns or DEFAULT_SIZE[0], MAX_SIZE[0]),
+            min(size.lines or DEFAULT_SIZE[1], MAX_SIZE[1]),
         )
 
     def take(self) -> None:
-        """Have every key told at once, unchanged and without echo. What it was before is kept
-        until it is given back."""
+        """Switch to raw input: each key at once, unchanged and without echo. The first call saves
+        the attributes that ``give_back`` restores."""
         self.taken = True
         with contextlib.suppress(termios.error):
             if self._before is None:
-                self._before = termios.tcgetattr(self.keys)
-            termios.tcsetattr(self.keys, termios.TCSANOW, _raw(self._before))
+                self._before = termios.tcgetattr(self.input_fd)
+            termios.tcsetattr(self.input_fd, termios.TCSANOW, _raw(self._before))
 
     def give_back(self) -> None:
-        """Make it read lines again; what was typed ahead is dropped. A terminal that is the
-        shell's by now is left alone."""
+        """Restore the saved attributes and drop what was typed ahead. Does neither while we are in
+        the background, where the terminal is the shell's."""
         before, self._before, self.taken = self._before, None, False
         with contextlib.suppress(termios.error):
             if before is not None and self.foreground:
-                termios.tcflush(self.keys, termios.TCIFLUSH)
-                termios.tcsetattr(self.keys, termios.TCSANOW, before)
+                termios.tcflush(self.input_fd, termios.TCIFLUSH)
+                termios.tcsetattr(self.input_fd, termios.TCSANOW, before)
 
     def give_back_at_once(self) -> None:
-        """Give it back where the rest of the program hangs: from any thread. What waits to be
-        written is dropped."""
+        """Restore the terminal although the rest of the program hangs. Drops pending output. May
+        be called from any thread."""
         if not self.taken:
             return
-        self.over = True
+        self.closed = True
         with contextlib.suppress(termios.error):
             if self.foreground:
-                termios.tcflush(self.screen, termios.TCOFLUSH)
+                termios.tcflush(self.output_fd, termios.TCOFLUSH)
         self.give_back()
-        # A terminal that takes nothing would hang this thread, too.
-        last_words = threading.Thread(target=self._write, args=(CANCEL + LEAVE,), daemon=True)
+        # A terminal that accepts nothing would hang this thread too.
+        writer = threading.Thread(target=self._write, args=(CANCEL + LEAVE,), daemon=True)
         try:
-            last_words.start()
-            last_words.join(PATIENCE)
+            writer.start()
+            writer.join(LEAVE_TIMEOUT_S)
         except RuntimeError:  # no thread can be started
             self._write(CANCEL + LEAVE)
 
     def _write(self, text: str) -> None:
-        hold_output()
+        block_sigttou()
         with contextlib.suppress(OSError):
-            os.write(self.screen, text.encode())
+            os.write(self.output_fd, text.encode())
 
 
-def standard() -> Tty:
-    """The terminal that stdout is, with its keys from whichever standard stream may be read;
-    stderr and stdin may lead elsewhere. Raises ``NoTerminal``."""
-    if not os.isatty(1) or not _may(1, os.O_WRONLY):
-        raise NoTerminal("stdout is none")
+def standard_tty() -> Tty:
+    """The terminal on stdout, read through whichever standard stream of the same terminal is open
+    for reading; stdin and stderr may be redirected. Raises ``NoTerminal``."""
+    if not os.isatty(1) or not _is_open_for(1, os.O_WRONLY):
+        raise NoTerminal("stdout is not one")
     for stream in (0, 1, 2):
-        if os.isatty(stream) and _may(stream, os.O_RDONLY) and _same(stream, 1):
+        if os.isatty(stream) and _is_open_for(stream, os.O_RDONLY) and _is_same_terminal(stream, 1):
             return Tty(stream, 1)
     try:
         return Tty(os.open(os.ttyname(1), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC), 1)
     except OSError as error:
         raise NoTerminal(
-            f"no key can be read from the terminal that stdout is ({error.strerror})"
+            f"no keys can be read from the one on stdout ({error.strerror})"
         ) from error
 
 
-def _may(stream: int, wanted: int) -> bool:
-    """Whether a stream was opened for reading, or for writing."""
+def _is_open_for(stream: int, wanted: int) -> bool:
+    """Whether a stream is open for reading (``O_RDONLY``) or writing (``O_WRONLY``)."""
     return fcntl.fcntl(stream, fcntl.F_GETFL) & os.O_ACCMODE in (wanted, os.O_RDWR)
 
 
-def _same(one: int, other: int) -> bool:
-    """Whether two streams are one terminal: it answers where it is asked. /dev/tty is a name
-    of the one that controls this process."""
+def _is_same_terminal(one: int, other: int) -> bool:
+    """Whether two streams are the same terminal, so that its answers arrive where we read.
+    /dev/tty is another name of the controlling terminal."""
     numbers = {os.fstat(each).st_rdev for each in (one, other)} - {_DEV_TTY}
     return len(numbers) < 2
 
 
 def shows_utf8(encoding: str) -> bool:
-    """Whether a terminal shows UTF-8, as far as the locale's encoding tells. That of the C locale
-    says nothing of the terminal; today's show UTF-8 (as PEP 538 and PEP 540 reason)."""
+    """Whether the terminal shows UTF-8, judging by the locale's encoding. The C locale says
+    nothing about the terminal, and today's terminals show UTF-8 (see PEP 538 and PEP 540)."""
     try:
         return codecs.lookup(encoding).name in ("utf-8", "ascii")
     except LookupError:
         return False
 
 
-def hold_output() -> None:
-    """Let this thread write also where the terminal is the shell's, without being stopped."""
+def block_sigttou() -> None:
+    """Let this thread write from the background without being stopped (SIGTTOU)."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})
 
 
 def _raw(attributes: list[Any]) -> list[Any]:
-    """Attributes (termios(3)) for reading keys."""
+    """The attributes for raw input (termios(3))."""
     iflag, oflag, cflag, lflag, ispeed, ospeed, cc = attributes
     iflag &= ~(
         termios.BRKINT | termios.PARMRK | termios.ISTRIP | termios.IXON | termios.IXOFF

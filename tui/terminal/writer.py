@@ -1,4 +1,4 @@
-"""What is written to the terminal, beside the event loop: a terminal may be slow, or gone."""
+"""Writes to the terminal on a thread, since a terminal may be slow or gone."""
 
 from __future__ import annotations
 
@@ -9,73 +9,71 @@ import select
 import threading
 from collections.abc import Callable
 
-from tui.terminal.tty import Tty, hold_output
+from tui.terminal.tty import Tty, block_sigttou
 
-AHEAD = 30
-"""Pieces that may wait; whoever writes more waits with them."""
+QUEUE_SIZE = 30
+"""Texts that may wait; ``write`` blocks while there are more."""
 
-PIECE = 4096
-"""Bytes that are written at once: less than the kernel has room for, so that the last words
-find some."""
+CHUNK = 4096
+"""Bytes per write: less than the kernel buffers, so that the last write finds room."""
 
-LOOK_S = 0.2
-"""Seconds between two looks at whether what waits is still to be written."""
+POLL_S = 0.2
+"""Seconds between two checks whether the pending text is still wanted."""
 
 
 class Writer:
-    """Writes text to ``tty``, as UTF-8 whatever the locale. What comes while the terminal is the
-    shell's is dropped. ``lost`` is called once, on another thread, when nothing can be written any
-    more."""
+    """Writes text to ``tty``, as UTF-8 in every locale. Drops it while we are in the background.
+    Calls ``on_lost`` once, on its thread, when the terminal cannot be written to any more."""
 
-    def __init__(self, tty: Tty, lost: Callable[[], None] = lambda: None) -> None:
-        self._tty, self._lost = tty, lost
-        self._waiting: queue.Queue[str | None] = queue.Queue(AHEAD)
+    def __init__(self, tty: Tty, on_lost: Callable[[], None] = lambda: None) -> None:
+        self._tty, self._on_lost = tty, on_lost
+        self._queue: queue.Queue[str | None] = queue.Queue(QUEUE_SIZE)
         self._thread = threading.Thread(target=self._run, name="terminal-output", daemon=True)
         self._abandoned = False
-        self._last_words = ""
+        self._closing = ""
 
     def start(self) -> None:
-        """Raises ``RuntimeError`` where no thread can be started."""
+        """Start the thread. Raises ``RuntimeError`` if it cannot start."""
         self._thread.start()
 
     def write(self, text: str) -> None:
-        """Returns when there is room for it. What comes after the end is dropped."""
+        """Queue text; blocks while the queue is full. Drops it after ``finish``."""
         while not self._abandoned:
             try:
-                self._waiting.put(text, timeout=LOOK_S)
+                self._queue.put(text, timeout=POLL_S)
                 return
             except queue.Full:
                 continue
 
-    def finish(self, patience: float, last_words: str = "") -> None:
-        """Wait, for so many seconds at most, until all is written, and at the end ``last_words``,
-        whosever the terminal is then; the rest is dropped."""
+    def finish(self, patience: float, closing: str = "") -> None:
+        """Wait for at most ``patience`` seconds until everything is written, then ``closing``, even
+        in the background. Drops the rest."""
         if self._thread.ident is not None:
-            self._last_words = last_words
+            self._closing = closing
             with contextlib.suppress(queue.Full):
-                self._waiting.put(None, timeout=patience)
+                self._queue.put(None, timeout=patience)
                 self._thread.join(patience)
         self._abandoned = True
 
     def _run(self) -> None:
-        hold_output()
+        block_sigttou()
         over = False
         while not over:
-            texts = [self._waiting.get()]
-            while not self._waiting.empty():
-                texts.append(self._waiting.get())
+            texts = [self._queue.get()]
+            while not self._queue.empty():
+                texts.append(self._queue.get())
             over = None in texts
             text = "".join(text for text in texts if text is not None)
             self._write(text.encode(), lambda: self._tty.foreground)
-        self._write(self._last_words.encode(), lambda: True)
+        self._write(self._closing.encode(), lambda: True)
 
     def _write(self, data: bytes, may: Callable[[], bool]) -> None:
-        # A program that was stopped and continued by signals learns of it too late.
-        while data and may() and not self._abandoned and not self._tty.over:
+        # Checked here: we hear of being stopped and continued only after the fact.
+        while data and may() and not self._abandoned and not self._tty.closed:
             try:
-                data = data[os.write(self._tty.screen, data[:PIECE]) :]
-            except BlockingIOError:  # somebody has made the terminal so
-                select.select([], [self._tty.screen], [], LOOK_S)
+                data = data[os.write(self._tty.output_fd, data[:CHUNK]) :]
+            except BlockingIOError:  # another program made the terminal non-blocking
+                select.select([], [self._tty.output_fd], [], POLL_S)
             except OSError:
                 self._abandoned = True
-                self._lost()
+                self._on_lost()

@@ -1,4 +1,4 @@
-"""The commands for the guest: what they say and how they end when it does not go as planned."""
+"""The commands for the guest: messages and exit codes when something goes wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from tests.ui.rig import FakeControl, FakeInspector, Held
 from tests.unit.made import domain, guests, two_cards
 from tui.cli import guest as cli_guest
-from tui.cli.main import DONE, FAILED, STUCK
+from tui.cli.exits import DONE, FAILED, STUCK
 from tui.config import Config
 from tui.host import Host, HostError, Unsettled
 from tui.model import (
@@ -31,7 +31,7 @@ VM = domain("my vm", state="running", uuid="4dea22b3-1d52-d8f3-2516-782e98ab3fa0
 
 
 class Control(FakeControl):
-    """Shows that a deed has begun, which ends when ``free`` is set."""
+    """Sets ``begun`` when an action begins, which ends when ``free`` is set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ def run(
     vm: Domain = VM,
     then: Guests | HostError | None = None,
 ) -> int:
-    """The command on ``vm``, with another reading of libvirt once the deed is done."""
+    """Run the command on ``vm``; once the action is done libvirt reports ``then``."""
 
     def host() -> Host:
         reading = then if then is not None and control.asked else guests(vm)
@@ -86,28 +86,28 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ("resume", "paused", "running", ["status", "stop 'my vm'"]),
     ],
 )
-def test_a_deed_that_is_not_settled_ends_with_3_and_says_what_to_do(
+def test_an_unsettled_action_exits_with_3_and_says_what_to_do(
     control: Control, capfd: pytest.CaptureFixture[str],
     action: GuestAction, was: DomainState, left: DomainState | None, offers: list[str],
 ) -> None:  # fmt: skip
     control.answer = Unsettled("libvirt's answer was lost", left)
     vm = domain("my vm", state=was, uuid=VM.uuid)
     assert run(action, control, vm) == STUCK
-    told = capfd.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("vfiotop: libvirt's answer was lost. ")
-    assert told.err.count("\n") == 1
-    assert told.err.split("`")[1::2] == [f"vfiotop {offer}" for offer in offers]
+    printed = capfd.readouterr()
+    assert printed.out == ""
+    assert printed.err.startswith("vfiotop: libvirt's answer was lost. ")
+    assert printed.err.count("\n") == 1
+    assert printed.err.split("`")[1::2] == [f"vfiotop {offer}" for offer in offers]
 
 
-def test_a_refusal_is_still_one(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_failed_action_exits_with_1(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
     control.answer = HostError("libvirt could not pause it")
     assert run("pause", control) == FAILED
     assert "could not pause" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_one_signal_waits_for_the_end_of_a_deed(
+def test_the_first_signal_does_not_interrupt_an_action(
     control: Control, capfd: pytest.CaptureFixture[str], number: signal.Signals
 ) -> None:
     control.free.clear()
@@ -125,14 +125,16 @@ def test_one_signal_waits_for_the_end_of_a_deed(
     said: list[str] = []
     threading.Thread(target=interrupt).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.cli.guest.fail", free)
+        patch.setattr("tui.cli.guest_action.fail", free)
         assert run("pause", control) == DONE
-    assert said == ["my vm: waiting for libvirt; Ctrl-C again does not wait"]
-    assert capfd.readouterr().out == "my vm: it is paused\n"
+    assert said == ["my vm: waiting for libvirt; press Ctrl-C again to stop waiting"]
+    assert capfd.readouterr().out == "my vm: paused\n"
     assert signal.getsignal(number) == before
 
 
-def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_second_signal_stops_waiting(
+    control: Control, capfd: pytest.CaptureFixture[str]
+) -> None:
     control.free.clear()
 
     def interrupt() -> None:
@@ -148,30 +150,30 @@ def test_two_leave_it_and_say_so(control: Control, capfd: pytest.CaptureFixture[
     said: list[str] = []
     threading.Thread(target=interrupt).start()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("tui.cli.guest.fail", again)
+        patch.setattr("tui.cli.guest_action.fail", again)
         assert run("pause", control) == STUCK
-    assert "not known yet what came of the pause" in said[1]
+    assert "cannot tell yet whether the pause took effect" in said[1]
     assert capfd.readouterr().out == ""
 
 
 @pytest.mark.parametrize(
     ("reading", "code", "words"),
     [
-        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: it is off\n"),
-        (guests(), DONE, "my vm: it is off\n"),
-        (guests(VM), FAILED, "still runs after 1 s"),
-        (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "not known yet"),
-        (HostError("libvirtd is not running"), STUCK, "not known yet"),
-        # One that looks like it, or has taken its name, is another.
-        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: it is off\n"),
+        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: off\n"),
+        (guests(), DONE, "my vm: off\n"),
+        (guests(VM), FAILED, "still running after 1 s"),
+        (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "libvirt does not answer"),
+        (HostError("libvirtd is not running"), STUCK, "libvirt does not answer"),
+        # A domain of the same name with another UUID is another guest.
+        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: off\n"),
     ],
 )
 def test_the_end_of_a_stop(
     control: Control, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str],
     reading: Guests | HostError, code: int, words: str,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr("tui.cli.guest.STOP_S", 20 if code == DONE else 1)
-    monkeypatch.setattr("tui.cli.guest.LOOK_S", 0.01)
+    monkeypatch.setattr("tui.cli.guest_stop.STOP_S", 20 if code == DONE else 1)
+    monkeypatch.setattr("tui.cli.guest_stop.POLL_S", 0.01)
     assert run("stop", control, then=reading) == code
-    told = capfd.readouterr()
-    assert words in told.out + told.err
+    printed = capfd.readouterr()
+    assert words in printed.out + printed.err

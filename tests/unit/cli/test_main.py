@@ -62,7 +62,7 @@ def test_version(home: dict[str, str]) -> None:
         (["plan", "bind", "99:00.0", "--demo", "idle"], 1, "the GPUs are 0000:01:00.0"),
     ],
 )
-def test_errors_are_one_line_that_says_what_to_do(
+def test_an_error_is_one_line_that_says_what_to_do(
     arguments: list[str], code: int, words: str, home: dict[str, str]
 ) -> None:
     result = vfiotop(*arguments, env=home)
@@ -92,7 +92,7 @@ def test_status_of_a_captured_host(tmp_path: Path, home: dict[str, str]) -> None
     assert {gpu["address"] for gpu in status["gpus"]} == {"0000:00:02.0", "0000:01:00.0"}
 
 
-def test_status_of_a_demo_in_words(home: dict[str, str]) -> None:
+def test_status_of_a_demo_as_text(home: dict[str, str]) -> None:
     result = vfiotop("status", "--demo", "gaming", env=home)
     assert result.returncode == 0
     assert "guest:win11" in result.stdout
@@ -106,8 +106,8 @@ def test_options_stand_before_or_after_the_command(home: dict[str, str]) -> None
     assert "vfio" in owners[0]
 
 
-def test_a_libvirt_that_is_not_there_is_an_error_in_its_place(home: dict[str, str]) -> None:
-    """For root another URI than a local one is wrong usage."""
+def test_an_unreachable_libvirt_is_an_error_in_its_field(home: dict[str, str]) -> None:
+    """For root, any URI that is not local is wrong usage."""
     result = vfiotop("status", "--json", "--connect", "nonsense:///", env=home)
     if os.geteuid() == 0:
         assert (result.returncode, result.stdout) == (2, "")
@@ -120,7 +120,7 @@ def test_a_libvirt_that_is_not_there_is_an_error_in_its_place(home: dict[str, st
     assert libvirt["error"]
 
 
-def test_a_reader_that_goes_away_is_no_traceback(home: dict[str, str]) -> None:
+def test_a_closed_pipe_prints_no_traceback(home: dict[str, str]) -> None:
     script = f"{sys.executable} -m tui status --json --demo gaming | head -c 10"
     result = subprocess.run(
         ["bash", "-c", script], capture_output=True, text=True, env=home, timeout=60, check=False
@@ -139,10 +139,10 @@ def test_rules_and_model_load_neither_the_screen_nor_the_backends() -> None:
     assert result.stdout.strip() == "[]"
 
 
-def test_a_plan_touches_nothing_and_says_what_it_would_write(home: dict[str, str]) -> None:
+def test_a_plan_says_what_it_would_write(home: dict[str, str]) -> None:
     result = vfiotop("plan", "unbind", "--demo", "idle", env=home)
     assert "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override" in result.stdout
-    assert "It may be done" in result.stdout
+    assert "Ready: no check stands in the way" in result.stdout
     assert result.returncode == 0
 
 
@@ -165,8 +165,8 @@ def test_doctor(home: dict[str, str], scenario: str, code: int) -> None:
     assert (text.returncode, text.stderr) == (code, "")
     assert "r465.family" in text.stdout
     result = vfiotop("doctor", "--json", "--demo", scenario, env=home)
-    told = json.loads(result.stdout)
-    assert (result.returncode, told["schema"]) == (code, 1)
-    assert {"group", "id", "subject", "verdict", "why", "fix"} <= set(told["checks"][0])
+    printed = json.loads(result.stdout)
+    assert (result.returncode, printed["schema"]) == (code, 1)
+    assert {"group", "id", "subject", "verdict", "why", "fix"} <= set(printed["checks"][0])
     status = json.loads(vfiotop("status", "--json", "--demo", scenario, env=home).stdout)
-    assert [c["id"] for c in status["checks"]] == [c["id"] for c in told["checks"]]
+    assert [c["id"] for c in status["checks"]] == [c["id"] for c in printed["checks"]]

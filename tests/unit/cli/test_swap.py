@@ -1,4 +1,4 @@
-"""A swap that the command line follows: its exit code is that of the swap, whoever listens."""
+"""Following a swap: the exit code is that of the swap, even if output is lost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
-from tui.cli import swap as cli_swap
+from tui.cli import bind, confirm
 from tui.host import Host
 from tui.host.demo.host import demo_host
 from tui.host.journal.entry import Entry
@@ -28,7 +28,7 @@ RUNNING = replace(ENTRY, state="running", message="a\x1b[31m\nb")
 
 @dataclass
 class Begins:
-    """Begins whatever it is asked for."""
+    """A mover that begins every request."""
 
     needs_terminal: bool = False
     unavailable_reason: str | None = None
@@ -41,7 +41,7 @@ class Begins:
 
 @dataclass
 class Followed:
-    """A swap's entries as they come; in the end what goes wrong while they are followed."""
+    """Yields a swap's journal entries, then raises ``wrong`` if it is set."""
 
     entries: list[Entry]
     wrong: Exception | None = None
@@ -71,7 +71,7 @@ def followed(
 
 @pytest.fixture(params=["full", "gone"])
 def deaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Channel]:
-    """A stdout that takes nothing: a full disk, or a pipe whose reader has gone."""
+    """A stdout that accepts nothing: a full disk, or a pipe without a reader."""
     if request.param == "full":
         descriptor = os.open("/dev/full", os.O_WRONLY)
     else:
@@ -84,46 +84,46 @@ def deaf(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.parametrize(("end", "code"), [("done", 0), ("undone", 1), ("stuck", 3), ("failed", 3)])
-def test_it_is_followed_to_its_end_though_nobody_listens(
+def test_a_swap_is_followed_to_its_end_even_if_output_is_lost(
     host: Host, deaf: Channel, monkeypatch: pytest.MonkeyPatch, end: str, code: int
 ) -> None:
     swap = followed(monkeypatch, "prepared", "running", "running", end)
-    assert cli_swap.carry_out(host, PLAN, YES) == code
+    assert bind.carry_out(host, PLAN, YES) == code
     assert swap.seen == 4
     assert deaf.lost is not None
 
 
-def test_who_cannot_hear_the_question_has_not_agreed(
+def test_a_question_that_was_not_printed_has_no_answer(
     host: Host, deaf: Channel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ours, theirs = os.openpty()
     os.write(ours, b"y\n")
     with os.fdopen(theirs) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        assert not cli_swap.yes("Bind it now? [y/N] ")
+        assert not confirm.yes("Bind it now? [y/N] ")
     os.close(ours)
 
 
-def test_what_a_step_says_stays_on_its_line(
+def test_a_message_stays_on_its_line(
     host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     followed(monkeypatch, "running", "done")
-    assert cli_swap.carry_out(host, PLAN, YES) == 0
+    assert bind.carry_out(host, PLAN, YES) == 0
     lines = capfd.readouterr().out.splitlines()
     assert len(lines) == 2
     assert lines[0].endswith(r"a\x1b[31m\nb")
 
 
-def test_a_defect_while_it_is_followed_leaves_its_outcome_open(
+def test_an_unexpected_error_while_following_leaves_the_outcome_unknown(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     followed(monkeypatch, "running", wrong=KeyError("a defect"))
     with pytest.raises(OutcomeUnknown):
-        cli_swap.carry_out(host, PLAN, YES)
+        bind.carry_out(host, PLAN, YES)
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_who_does_not_wait_is_told_that_it_goes_on_only_if_it_has_begun(
+def test_ctrl_c_says_that_the_swap_continues_only_if_it_has_begun(
     host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], begun: bool
 ) -> None:
     def interrupted(_identity: str) -> Iterator[Entry]:
@@ -132,5 +132,5 @@ def test_who_does_not_wait_is_told_that_it_goes_on_only_if_it_has_begun(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(launch, "follow", interrupted)
-    assert cli_swap.carry_out(host, PLAN, YES) == 3
-    assert ("the swap goes on without you" in capfd.readouterr().err) == begun
+    assert bind.carry_out(host, PLAN, YES) == 3
+    assert ("the swap continues without this command" in capfd.readouterr().err) == begun

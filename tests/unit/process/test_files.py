@@ -1,4 +1,4 @@
-"""Files of a user's: what is no file is refused before anything is opened."""
+"""Files of a user: anything but a regular file is refused before it is opened."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LIMIT = 100
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=2 * LIMIT))
-def test_a_file_is_read_whole_or_not_at_all(tmp_path: Path, data: bytes) -> None:
+def test_a_file_is_read_completely_or_refused(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
     if len(data) <= LIMIT:
@@ -28,7 +28,7 @@ def test_a_file_is_read_whole_or_not_at_all(tmp_path: Path, data: bytes) -> None
             read_file(path, LIMIT)
 
 
-def test_a_link_to_a_file_is_that_file(tmp_path: Path) -> None:
+def test_a_link_to_a_file_is_followed(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "link").symlink_to("file")
     assert read_file(tmp_path / "link", LIMIT) == b"x"
@@ -43,13 +43,13 @@ def test_dev_null_is_an_empty_file() -> None:
     ["/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/proc/kmsg", "/proc/self/mem",
      "/proc/self/environ", "/etc"],
 )  # fmt: skip
-def test_what_is_no_file_of_a_users_is_refused(tmp_path: Path, place: str) -> None:
+def test_devices_and_files_of_proc_are_refused(tmp_path: Path, place: str) -> None:
     (tmp_path / "link").symlink_to(place)
     with pytest.raises(OSError, match=r"not a regular file|Permission|No such"):
         read_file(tmp_path / "link", LIMIT)
 
 
-def test_a_fifo_and_a_socket_are_refused_and_not_opened(tmp_path: Path) -> None:
+def test_a_fifo_and_a_socket_are_refused_without_opening_them(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     with pytest.raises(OSError, match="not a regular file"):
@@ -63,7 +63,7 @@ def test_a_fifo_and_a_socket_are_refused_and_not_opened(tmp_path: Path) -> None:
             read_file(tmp_path / "socket", LIMIT)
 
 
-def test_nothing_stays_open(tmp_path: Path) -> None:
+def test_no_descriptor_is_leaked(tmp_path: Path) -> None:
     before = os.listdir("/proc/self/fd")  # noqa: PTH208
     (tmp_path / "file").write_bytes(b"x")
     read_file(tmp_path / "file", LIMIT)

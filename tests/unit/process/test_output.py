@@ -1,4 +1,4 @@
-"""What is written: nothing that acts on a terminal, nothing that the locale lacks, no error."""
+"""Output is safe for a terminal, fits the locale, and never raises."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TEXTS = st.text(st.characters() | st.sampled_from(ACTS), max_size=40)
 
 
 def acts(text: str, *, lines: bool = False) -> list[str]:
-    """The characters that act on a terminal or on the order of others; an oracle of its own."""
+    """Characters that control a terminal or reorder text; an independent oracle."""
     return [
         c
         for c in text
@@ -31,14 +31,14 @@ def acts(text: str, *, lines: bool = False) -> list[str]:
 
 
 @given(TEXTS)
-def test_no_character_that_acts_gets_through(text: str) -> None:
+def test_no_control_character_gets_through(text: str) -> None:
     assert acts(printable(text)) == []
     assert acts(printable(text, lines=True), lines=True) == []
     assert printable(text, lines=True).count("\n") == text.count("\n")
     printable(text).encode()  # no lone surrogate either
 
 
-def test_what_is_escaped_can_be_read() -> None:
+def test_escapes_are_readable() -> None:
     assert printable("a\x1b[31m\u202e\x9b\udcff\tb") == r"a\x1b[31m\u202e\x9b\udcff\tb"
     assert printable("“ä” – 日本 → 7 °C") == "“ä” – 日本 → 7 °C"
 
@@ -52,7 +52,9 @@ def test_what_is_escaped_can_be_read() -> None:
         max_leaves=8,
     )
 )
-def test_json_has_the_same_values(value: object, indent: int | None, ascii_only: bool) -> None:
+def test_json_decodes_to_the_same_values(
+    value: object, indent: int | None, ascii_only: bool
+) -> None:
     text = json_text(value, indent, ascii_only=ascii_only)
     assert json.loads(text) == value
     assert acts(text, lines=indent is not None) == []
@@ -61,37 +63,37 @@ def test_json_has_the_same_values(value: object, indent: int | None, ascii_only:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "koi8-r", "gbk", "utf-8"])
 @given(TEXTS)
-def test_every_locale_can_have_it(encoding: str, text: str) -> None:
+def test_any_text_fits_every_locale(encoding: str, text: str) -> None:
     data = printable(text).encode(encoding, "vfiotop.ascii")
     assert acts(data.decode(encoding)) == []
 
 
-def test_what_a_locale_lacks_is_spelled_in_ascii() -> None:
+def test_characters_a_locale_lacks_are_spelled_in_ascii() -> None:
     said = "“bind” – → 73 °C … 日".encode("ascii", "vfiotop.ascii")
     assert said == b'"bind" - -> 73 C ... ?'
     assert "73 °C “x”".encode("latin-1", "vfiotop.ascii") == '73 °C "x"'.encode("latin-1")
 
 
-def test_a_quotation_is_short() -> None:
+def test_a_quotation_is_shortened() -> None:
     assert short("x" * 40) == "x" * 40
     assert short("x" * 1_000_000) == "x" * 39 + "…"
 
 
-def test_an_error_is_one_line_with_a_bound(capfd: pytest.CaptureFixture[str]) -> None:
-    output.complain("a\nb\x1b[31m" + "\x1b" * 1_000_000)
-    told = capfd.readouterr().err
-    assert told.startswith(r"vfiotop: a b\x1b[31m")
-    assert told.count("\n") == 1
-    assert len(told) <= output.LINE_LIMIT + 1
+def test_an_error_is_one_bounded_line(capfd: pytest.CaptureFixture[str]) -> None:
+    output.report_error("a\nb\x1b[31m" + "\x1b" * 1_000_000)
+    printed = capfd.readouterr().err
+    assert printed.startswith(r"vfiotop: a b\x1b[31m")
+    assert printed.count("\n") == 1
+    assert len(printed) <= output.LINE_LIMIT + 1
 
 
-def test_a_line_is_one_line_and_a_text_several(capfd: pytest.CaptureFixture[str]) -> None:
+def test_say_line_escapes_newlines_and_say_keeps_them(capfd: pytest.CaptureFixture[str]) -> None:
     output.say_line("a\nb")
     output.say("a\nb\x1b")
     assert capfd.readouterr().out == "a\\nb\na\nb\\x1b\n"
 
 
-def test_a_disk_that_is_full_is_remembered() -> None:
+def test_a_full_disk_is_recorded() -> None:
     descriptor = os.open("/dev/full", os.O_WRONLY)
     channel = Channel(descriptor)
     channel.write("x")
@@ -102,7 +104,7 @@ def test_a_disk_that_is_full_is_remembered() -> None:
     assert channel.lost.errno == errno.ENOSPC
 
 
-def test_a_reader_that_went_away_is_remembered() -> None:
+def test_a_closed_pipe_is_recorded() -> None:
     reader, writer = os.pipe()
     channel = Channel(writer)
     channel.write("x")
@@ -114,7 +116,7 @@ def test_a_reader_that_went_away_is_remembered() -> None:
     assert channel.lost.errno == errno.EPIPE
 
 
-def test_a_pipe_that_does_not_block_gets_all_of_it() -> None:
+def test_a_non_blocking_pipe_gets_everything() -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     text = "0123456789abcdef" * 65_536  # more than a pipe holds

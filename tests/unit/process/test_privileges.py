@@ -1,4 +1,4 @@
-"""What is root's own, and where root's files are."""
+"""Paths that only root can change, and the folders that root uses."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tui.process import folders
-from tui.process.privileges import is_roots_own
+from tui.process.privileges import only_root_can_change
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make what others own")
 
@@ -22,79 +22,79 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def test_a_folder_of_roots_and_what_is_not_there_yet(folder: Path) -> None:
-    assert is_roots_own(folder)
-    assert is_roots_own(folder / "c" / "d.toml")
+def test_a_folder_of_root_and_a_path_that_does_not_exist_yet(folder: Path) -> None:
+    assert only_root_can_change(folder)
+    assert only_root_can_change(folder / "c" / "d.toml")
 
 
 @pytest.mark.parametrize("level", [0, 1])
 @pytest.mark.parametrize("how", ["owner", "group", "everybody"])
-def test_one_that_others_can_change(folder: Path, level: int, how: str) -> None:
+def test_a_folder_that_others_can_change(folder: Path, level: int, how: str) -> None:
     which = (folder, folder.parent)[level]
     if how == "owner":
         os.chown(which, OTHER, OTHER)
     else:
         which.chmod(0o775 if how == "group" else 0o757)
-    assert not is_roots_own(folder)
-    assert not is_roots_own(folder / "file")
+    assert not only_root_can_change(folder)
+    assert not only_root_can_change(folder / "file")
 
 
-def test_a_sticky_folder_on_the_way_will_do(folder: Path) -> None:
+def test_a_sticky_folder_on_the_way_is_accepted(folder: Path) -> None:
     folder.parent.chmod(0o1777)
-    assert is_roots_own(folder)
+    assert only_root_can_change(folder)
     os.chown(folder, OTHER, OTHER)
-    assert not is_roots_own(folder)
+    assert not only_root_can_change(folder)
 
 
-def test_what_is_still_to_be_made_in_a_sticky_folder_may_be_made_by_others(folder: Path) -> None:
-    """Between this look and what root does then."""
+def test_a_missing_entry_of_a_sticky_folder_could_be_created_by_others(folder: Path) -> None:
+    """Between this check and what root does next."""
     folder.chmod(0o1777)
     for path in (folder, folder / "vfiotop", folder / "a" / "b", folder / ".", folder / "c" / ".."):
-        assert not is_roots_own(path), path
+        assert not only_root_can_change(path), path
     (folder / "c").mkdir()
-    assert is_roots_own(folder / "c" / "d")
-    assert not is_roots_own(folder / "c" / "..")
+    assert only_root_can_change(folder / "c" / "d")
+    assert not only_root_can_change(folder / "c" / "..")
     (folder.parent / "link").symlink_to(folder)
-    assert not is_roots_own(folder.parent / "link")
+    assert not only_root_can_change(folder.parent / "link")
     (folder.parent / "dangling").symlink_to(folder / "new")
-    assert not is_roots_own(folder.parent / "dangling" / "file")
+    assert not only_root_can_change(folder.parent / "dangling" / "file")
 
 
-def test_links_count_with_all_that_they_lead_through(folder: Path, tmp_path: Path) -> None:
+def test_links_count_with_every_folder_they_lead_through(folder: Path, tmp_path: Path) -> None:
     theirs = tmp_path / "theirs"
     theirs.mkdir()
     os.chown(theirs, OTHER, OTHER)
     (theirs / "roots").mkdir()
     link = folder / "link"
     link.symlink_to(folder.parent)
-    assert is_roots_own(link / "b")
+    assert only_root_can_change(link / "b")
     os.chown(link, OTHER, OTHER, follow_symlinks=False)
-    assert not is_roots_own(link / "b")
+    assert not only_root_can_change(link / "b")
     link.unlink()
     for target in (theirs, theirs / "roots", Path("../../theirs/roots"), theirs / ".." / "a"):
         link.symlink_to(target)
-        assert not is_roots_own(link / "b"), target
+        assert not only_root_can_change(link / "b"), target
         link.unlink()
 
 
-def test_a_loop_of_links_is_nobodys(folder: Path) -> None:
+def test_a_loop_of_links_is_refused(folder: Path) -> None:
     (folder / "x").symlink_to(folder / "y")
     (folder / "y").symlink_to(folder / "x")
-    assert not is_roots_own(folder / "x" / "file")
+    assert not only_root_can_change(folder / "x" / "file")
 
 
-def test_a_file_of_somebody_else(folder: Path) -> None:
+def test_a_file_of_another_user(folder: Path) -> None:
     file = folder / "file"
     file.touch()
-    assert is_roots_own(file)
+    assert only_root_can_change(file)
     file.chmod(0o666)
-    assert not is_roots_own(file)
+    assert not only_root_can_change(file)
     file.chmod(0o644)
     os.chown(file, OTHER, OTHER)
-    assert not is_roots_own(file)
+    assert not only_root_can_change(file)
 
 
-def test_root_has_its_own_places(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_root_uses_its_own_folders(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(folder))
     for name, place in (
         ("XDG_CONFIG_HOME", folders.config_folder), ("XDG_STATE_HOME", folders.state_folder)

@@ -1,4 +1,4 @@
-"""A plan as it is printed, for people and for programs."""
+"""Plans as text and as JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.model import Check, GuestPlan, Holder, Plan, Step, Verdict
-from tui.report.plan import as_json, as_text, head, origins, outcome
+from tui.report.journal import origins
+from tui.report.plan import as_json, as_text, head, outcome
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
 STEPS = (Step("load", "vfio-pci", 30.0), Step("override", "\n", 5.0, CARD, "/sys/x"))
@@ -26,29 +27,27 @@ def checked(*verdicts: Verdict) -> Plan:
 @pytest.mark.parametrize(
     ("verdicts", "allowed", "words"),
     [
-        ((), True, "It may be done."),
-        (("pass", "warn"), True, "It may be done."),
-        (("pass", "unknown"), None, "Not known whether it is safe: reason 1."),
+        ((), True, "Ready: no check stands in the way."),
+        (("pass", "warn"), True, "Ready: no check stands in the way."),
+        (("pass", "unknown"), None, "Cannot tell whether it is safe: reason 1."),
         (("unknown", "fail"), False, "Refused: reason 1."),
     ],
 )
-def test_whether_it_may_be_done(
-    verdicts: tuple[Verdict, ...], allowed: bool | None, words: str
-) -> None:
+def test_outcome(verdicts: tuple[Verdict, ...], allowed: bool | None, words: str) -> None:
     plan = checked(*verdicts)
     assert as_json(plan)["allowed"] is allowed
     assert outcome(plan) == words
     assert as_text(plan).endswith(f"\n\n{words}")
 
 
-def test_the_head_says_what_moves_where() -> None:
+def test_headline() -> None:
     assert head(PLAN) == f"Bind {CARD} {SOUND} to vfio-pci"
     assert head(replace(PLAN, direction="unbind")) == f"Unbind {CARD} {SOUND} back to the host"
     guest = GuestPlan("force-off", "win11", "win11", "u", "win11", ("virsh destroy win11",))
     assert head(guest) == "Force-off win11"
 
 
-def test_the_text_in_its_blocks() -> None:
+def test_text_blocks() -> None:
     plan = replace(checked("pass", "warn"), holders=(GAME, replace(GAME, pid=None, stop=None)))
     assert as_text(plan) == "\n\n".join((
         f"Bind {CARD} {SOUND} to vfio-pci",
@@ -61,7 +60,7 @@ def test_the_text_in_its_blocks() -> None:
         "          → kill\n"
         "       –  ann  game  /dev/nvidia1  game.service  game --fast",
         f"Steps\n   1. {STEPS[0].text}\n   2. {STEPS[1].text}",
-        "It may be done.",
+        "Ready: no check stands in the way.",
     ))  # fmt: skip
     assert "In use by" not in as_text(PLAN)
 
@@ -76,7 +75,7 @@ def test_the_json_has_every_part() -> None:
     assert told["holders"][0]["pid"] == 812
 
 
-def test_what_an_undo_gives_back_is_told_from_the_last_to_the_first() -> None:
+def test_an_undo_restores_from_the_last_to_the_first() -> None:
     bare = replace(ENTRY.origins[0], driver=None)
     entry = replace(ENTRY, origins=(bare, ENTRY.origins[1]))
     assert origins(entry) == (

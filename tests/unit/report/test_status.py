@@ -40,7 +40,8 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.report.status_json import as_json, as_text
+from tui.report.status_json import as_json
+from tui.report.status_text import as_text
 from tui.rules.view import assess
 from widgets.details import details_lines
 from widgets.gpu_panel import gpu_lines
@@ -59,7 +60,7 @@ READING = CardReading(
 
 @pytest.fixture
 def gaming() -> HostView:
-    """The guest plays: its card is on vfio-pci, the host's is read by NVML."""
+    """The guest runs with its card on vfio-pci; NVML reads the host's."""
     return assess(
         snapshot(
             two_cards("vfio-pci"),
@@ -135,7 +136,7 @@ def fits(value: Any, shape: Any) -> bool:
     return type(value) is shape
 
 
-def test_the_shape_is_checked_for_real() -> None:
+def test_the_schema_check_finds_errors() -> None:
     assert not fits({"a": 1}, {"a": str})
     assert not fits({}, {"a": (str, None)})
     assert not fits([1, "x"], [int])
@@ -156,7 +157,7 @@ def views() -> list[HostView]:
     ]
 
 
-def test_every_view_fits_schema_1(gaming: HostView) -> None:
+def test_every_view_matches_schema_1(gaming: HostView) -> None:
     for view in (gaming, *views()):
         found = json.loads(json.dumps(as_json(view, NOON), allow_nan=False))
         for key, shape in SHAPE.items():
@@ -166,7 +167,7 @@ def test_every_view_fits_schema_1(gaming: HostView) -> None:
         assert as_text(view)
 
 
-def test_what_the_guest_has(gaming: HostView) -> None:
+def test_json_of_a_card_in_a_guest(gaming: HostView) -> None:
     found = as_json(gaming, NOON)
     gpu = found["gpus"][0]
     assert (gpu["address"], gpu["role"], gpu["owner"]) == (GUEST, "guest", "guest:win11")
@@ -182,7 +183,7 @@ def test_what_the_guest_has(gaming: HostView) -> None:
     assert [g["allowed"] for g in found["guests"]] == [True, False]
 
 
-def test_what_nvml_says(gaming: HostView) -> None:
+def test_json_of_a_card_on_nvidia(gaming: HostView) -> None:
     gpu = as_json(gaming, NOON)["gpus"][1]
     assert (gpu["source"], gpu["age_s"]) == ("nvml", 1.5)
     assert gpu["metrics"]["util_pct"] == 12
@@ -228,7 +229,7 @@ def test_blockers_and_functions_without_a_group() -> None:
     assert found["ungrouped"] == ["0000:03:00.0"]
 
 
-def test_libvirt_that_does_not_answer() -> None:
+def test_libvirt_does_not_answer() -> None:
     view = assess(snapshot(two_cards(), guests=Unavailable("refused")))
     assert as_json(view, NOON, "qemu:///system")["host"]["libvirt"] == {
         "uri": "qemu:///system", "version": None, "error": "refused",
@@ -259,7 +260,7 @@ Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
 Host GPU   0000:01:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
   owner    host   driver nvidia   active D0
   load     12 %   memory 1.0 of 24.0 GiB   encoder –   decoder –
-  state    54 °C   fan –   – of – W   – MHz   memory – MHz   held back: power
+  state    54 °C   fan –   – of – W   – MHz   memory – MHz   throttled: power
   used by  Xorg (7)
   link     PCIe 4.0 x16   at most –
   group    1   viable: moves as 0000:01:00.0 .1
@@ -274,7 +275,7 @@ def test_the_text(gaming: HostView) -> None:
     assert as_text(gaming) == GAMING
 
 
-def test_the_text_names_blockers_and_what_cannot_be_read() -> None:
+def test_the_text_names_blockers_and_problems() -> None:
     host = inventory(*card("01:00", 1), function("02:00.0", SATA, driver="ahci", iommu_group=1))
     view = assess(snapshot(host, guests=Unavailable("libvirtd does not answer")))
     text = as_text(view)
@@ -298,7 +299,7 @@ def test_the_text_of_an_empty_host() -> None:
     assert "No domain is defined." in text
 
 
-def test_the_text_of_many_guests_is_cut() -> None:
+def test_the_text_lists_a_limited_number_of_guests() -> None:
     domains = [domain(f"vm{n:02}") for n in range(30)]
     text = as_text(assess(snapshot(two_cards(), domains)))
     assert "vm11" in text
@@ -309,7 +310,7 @@ def test_the_text_of_many_guests_is_cut() -> None:
 # --- holders and swaps ----------------------------------------------------------
 
 
-def test_who_holds_a_card() -> None:
+def test_holders_of_a_card() -> None:
     xorg = Holder(GUEST, 911, "Xorg", "/dev/nvidia1", "root")
     ours = Holder(GUEST, 912, "python3", "/dev/nvidia1", ours=True)
 
@@ -366,7 +367,7 @@ def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:
     assert "97 %" in as_text(view) and "from guest" in as_text(view)
 
 
-def test_what_the_guests_tools_remark_is_told_of_its_card() -> None:
+def test_remarks_of_the_guests_tools_are_shown_with_the_card() -> None:
     card = GuestCard("10de", "2684", None, "RTX", Metrics(util_pct=97, temp_c=67))
     win11 = domain("win11", "02:00.0", "02:00.1", state="running", agent=True)
     told = ("WARNING: infoROM is corrupted", "another one")

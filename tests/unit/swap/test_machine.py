@@ -83,7 +83,7 @@ def modprobe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "sys.exit('broken' in sys.argv)\n"
     )
     tool.chmod(0o755)
-    monkeypatch.setattr(machine, "SEARCHED", str(tmp_path))
+    monkeypatch.setattr(machine, "ROOT_PATH", str(tmp_path))
     monkeypatch.setenv("MODPROBE_OPTIONS", "--config /evil")
     return told
 

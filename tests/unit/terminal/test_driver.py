@@ -1,4 +1,4 @@
-"""The terminal's line, who writes to it and who reads it, on a pty."""
+"""The terminal, its writer and its reader, on a pty."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ import pytest
 from textual import events
 from textual.message import Message
 
-from tui.process.signals import ENDS
+from tui.process.signals import TERMINATING
 from tui.terminal.reader import Reader
-from tui.terminal.tty import LARGEST, LEAVE, USUAL, Tty, enter, shows_utf8
-from tui.terminal.writer import AHEAD, Writer
+from tui.terminal.tty import DEFAULT_SIZE, LEAVE, MAX_SIZE, Tty, enter, shows_utf8
+from tui.terminal.writer import QUEUE_SIZE, Writer
 
 PATIENCE = 60.0
 
@@ -49,25 +49,25 @@ def line() -> Iterator[Line]:
 
 
 @pytest.mark.parametrize(
-    ("told", "drawn"),
-    [((120, 40), (120, 40)), ((0, 0), USUAL), ((65535, 65535), LARGEST), ((1, 1), (1, 1))],
+    ("reported", "drawn"),
+    [((120, 40), (120, 40)), ((0, 0), DEFAULT_SIZE), ((65535, 65535), MAX_SIZE), ((1, 1), (1, 1))],
 )
-def test_a_size_that_makes_no_sense_is_not_drawn(
-    line: Line, told: tuple[int, int], drawn: tuple[int, int]
+def test_an_absurd_size_is_clamped(
+    line: Line, reported: tuple[int, int], drawn: tuple[int, int]
 ) -> None:
-    line.resize(*told)
+    line.resize(*reported)
     assert line.tty.size == drawn
 
 
-def test_what_is_no_terminal_has_the_usual_size() -> None:
+def test_without_a_terminal_the_size_is_the_default() -> None:
     with Path(os.devnull).open() as nothing:
         tty = Tty(nothing.fileno(), nothing.fileno())
-        assert tty.size == USUAL
+        assert tty.size == DEFAULT_SIZE
         tty.take()
         tty.give_back()
 
 
-def test_it_is_given_back_as_it_was(line: Line) -> None:
+def test_give_back_restores_the_attributes(line: Line) -> None:
     before = termios.tcgetattr(line.ours)
     line.tty.take()
     line.tty.take()  # again, as after SIGCONT: the first state is the one to go back to
@@ -77,7 +77,7 @@ def test_it_is_given_back_as_it_was(line: Line) -> None:
     assert not line.tty.taken
 
 
-def test_at_once_it_is_given_back_with_its_modes_and_only_once(line: Line) -> None:
+def test_give_back_at_once_resets_the_modes_and_only_once(line: Line) -> None:
     before = termios.tcgetattr(line.ours)
     line.tty.take()
     line.tty.give_back_at_once()
@@ -105,16 +105,16 @@ def test_every_mode_that_is_set_is_reset() -> None:
      ("ISO-8859-1", False), ("KOI8-R", False), ("GB18030", False), ("nonsense", False),
      ("", False)],
 )  # fmt: skip
-def test_which_locales_the_screen_is_drawn_in(encoding: str, shows: bool) -> None:
+def test_which_locales_show_utf8(encoding: str, shows: bool) -> None:
     assert shows_utf8(encoding) is shows
 
 
-def test_every_signal_that_ends_a_process_and_can_be_caught_is_heard() -> None:
+def test_every_terminating_signal_that_can_be_caught_is_handled() -> None:
     for name in ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "ALRM", "VTALRM", "PROF", "IO",
                  "PWR", "ABRT", "TRAP", "XCPU", "XFSZ", "PIPE", "RTMIN", "RTMAX"):  # fmt: skip
-        assert signal.Signals[f"SIG{name}"] in ENDS, name
+        assert signal.Signals[f"SIG{name}"] in TERMINATING, name
     for name in ("KILL", "STOP", "TSTP", "CONT", "CHLD", "WINCH", "URG", "TTIN", "TTOU", "SEGV"):
-        assert signal.Signals[f"SIG{name}"] not in ENDS, name
+        assert signal.Signals[f"SIG{name}"] not in TERMINATING, name
 
 
 ENDED_BY = """
@@ -130,7 +130,7 @@ end_by(signal.SIGUSR2)
 
 
 @pytest.mark.parametrize("where", ["main", "thread"])
-def test_a_process_ends_by_the_signal_from_any_thread(where: str) -> None:
+def test_a_process_dies_by_the_signal_from_any_thread(where: str) -> None:
     done = subprocess.run([sys.executable, "-c", ENDED_BY, where], check=False, timeout=PATIENCE)
     assert done.returncode == -signal.SIGUSR2
 
@@ -155,36 +155,36 @@ def test_text_is_written_in_order_as_utf8(line: Line) -> None:
 
 
 @pytest.mark.parametrize("blocking", [True, False])
-def test_a_terminal_that_takes_nothing_holds_up_nobody_for_ever(line: Line, blocking: bool) -> None:
+def test_a_terminal_that_accepts_nothing_does_not_block_forever(line: Line, blocking: bool) -> None:
     os.set_blocking(line.ours, blocking)
     writer = Writer(line.tty)
     writer.start()
-    for _ in range(AHEAD // 2):
+    for _ in range(QUEUE_SIZE // 2):
         writer.write("x" * 100_000)
     writer.finish(0.05)
-    for _ in range(3 * AHEAD):  # dropped
+    for _ in range(3 * QUEUE_SIZE):  # dropped
         writer.write("x")
 
 
-def test_a_terminal_that_is_gone_is_told_once_and_takes_what_is_written(line: Line) -> None:
-    told = threading.Semaphore(0)
-    writer = Writer(line.tty, told.release)
+def test_a_lost_terminal_is_reported_once_and_discards_output(line: Line) -> None:
+    lost = threading.Semaphore(0)
+    writer = Writer(line.tty, lost.release)
     writer.start()
     line.hang_up()
-    for _ in range(3 * AHEAD):
+    for _ in range(3 * QUEUE_SIZE):
         writer.write("x")
-    assert told.acquire(timeout=PATIENCE)
+    assert lost.acquire(timeout=PATIENCE)
     writer.finish(PATIENCE)
-    assert not told.acquire(blocking=False)
+    assert not lost.acquire(blocking=False)
 
 
 class Lent(Tty):
-    """A terminal that is the shell's."""
+    """A terminal of which we are in the background."""
 
     foreground = False
 
 
-def test_on_a_terminal_that_is_the_shell_s_only_the_last_words_are_written(line: Line) -> None:
+def test_in_the_background_only_the_closing_text_is_written(line: Line) -> None:
     writer = Writer(Lent(line.ours, line.ours))
     writer.start()
     writer.write("a frame")
@@ -192,7 +192,7 @@ def test_on_a_terminal_that_is_the_shell_s_only_the_last_words_are_written(line:
     assert os.read(line.theirs, 4096) == b"given back"
 
 
-def test_one_that_was_never_started_has_nothing_to_finish(line: Line) -> None:
+def test_a_writer_that_was_never_started_can_finish(line: Line) -> None:
     writer = Writer(line.tty)
     writer.finish(PATIENCE)
     writer.write("x")
@@ -202,18 +202,18 @@ def test_one_that_was_never_started_has_nothing_to_finish(line: Line) -> None:
 
 
 class Heard:
-    """What a reader tells."""
+    """Records what a reader reports."""
 
     def __init__(self, line: Line) -> None:
         self.found: list[Message] = []
         self.lost: list[Exception | None] = []
         self.came = threading.Semaphore(0)
         self.ended = threading.Event()
-        self.reader = Reader(line.tty, self._told, self._lost)
+        self.reader = Reader(line.tty, self._on_event, self._lost)
         line.tty.take()
         self.reader.start()
 
-    def _told(self, event: Message) -> None:
+    def _on_event(self, event: Message) -> None:
         if isinstance(event, events.Key) and event.character == "!":
             raise ZeroDivisionError("on purpose")
         self.found.append(event)
@@ -229,7 +229,7 @@ class Heard:
         return [event.key for event in self.found if isinstance(event, events.Key)]
 
 
-def test_nothing_is_read_before_its_time(line: Line) -> None:
+def test_nothing_is_read_before_begin(line: Line) -> None:
     heard = Heard(line)
     os.write(line.theirs, "j語\x1b".encode())
     heard.reader.begin()
@@ -238,7 +238,7 @@ def test_nothing_is_read_before_its_time(line: Line) -> None:
     assert heard.lost == []
 
 
-def test_bytes_that_are_no_text_are_no_keys(line: Line) -> None:
+def test_invalid_utf8_gives_no_keys(line: Line) -> None:
     heard = Heard(line)
     heard.reader.begin()
     os.write(line.theirs, b"j\xff\xc0\x80\xed\xa0\x80\xe8\xaa")
@@ -247,7 +247,7 @@ def test_bytes_that_are_no_text_are_no_keys(line: Line) -> None:
     heard.reader.stop()
 
 
-def test_a_terminal_that_is_gone_is_told(line: Line) -> None:
+def test_a_lost_terminal_is_reported(line: Line) -> None:
     heard = Heard(line)
     heard.reader.begin()
     line.hang_up()
@@ -256,7 +256,7 @@ def test_a_terminal_that_is_gone_is_told(line: Line) -> None:
     heard.reader.stop()
 
 
-def test_a_defect_is_told(line: Line) -> None:
+def test_an_unexpected_error_is_reported(line: Line) -> None:
     heard = Heard(line)
     heard.reader.begin()
     os.write(line.theirs, b"!")

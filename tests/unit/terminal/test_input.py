@@ -1,4 +1,4 @@
-"""What comes from a terminal, in any pieces and of any kind: events that make sense, or none."""
+"""Any input from a terminal, in any pieces, gives valid events or none."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
-from tui.terminal.input import ESCAPE_S, LONGEST, PASTE_LIMIT, PASTE_PAUSE_S, PAUSE_S, InputParser
-from tui.terminal.sequences import FARTHEST
+from tui.terminal.input import (
+    ESCAPE_TIMEOUT_S,
+    MAX_PARAMETERS,
+    PASTE_LIMIT,
+    PASTE_TIMEOUT_S,
+    SEQUENCE_TIMEOUT_S,
+    InputParser,
+)
+from tui.terminal.sequences import MAX_CELL
 
 NINES = "9" * 5000
 
@@ -23,20 +30,20 @@ class Clock:
 
 
 def words(found: list[Message]) -> list[str]:
-    """Keys by their names, pastes by their text, other events by theirs."""
-    told = []
+    """Keys by name, pastes by text, other events by type."""
+    parsed = []
     for event in found:
         if isinstance(event, events.Key):
-            told.append(event.key)
+            parsed.append(event.key)
         elif isinstance(event, events.Paste):
-            told.append(f"paste {event.text}")
+            parsed.append(f"paste {event.text}")
         else:
-            told.append(type(event).__name__)
-    return told
+            parsed.append(type(event).__name__)
+    return parsed
 
 
-def told(*pieces: str | float) -> list[str]:
-    """What comes of texts and of pauses, in seconds, between them."""
+def parsed(*pieces: str | float) -> list[str]:
+    """The events of pieces of text and of pauses between them, in seconds."""
     clock = Clock()
     typed, found = InputParser(clock), list[Message]()
     for piece in pieces:
@@ -76,9 +83,9 @@ def told(*pieces: str | float) -> list[str]:
         ("\x1b[200~a\x1bb\x1b[201\x1b[201~q", ["paste a\x1bb\x1b[201", "q"]),
     ],
 )  # fmt: skip
-def test_what_people_type(text: str, keys: list[str]) -> None:
-    assert told(text) == keys
-    assert told(*text) == keys, "in pieces of a character"
+def test_keys_that_people_type(text: str, keys: list[str]) -> None:
+    assert parsed(text) == keys
+    assert parsed(*text) == keys, "in pieces of a character"
 
 
 @pytest.mark.parametrize(
@@ -97,61 +104,61 @@ def test_what_people_type(text: str, keys: list[str]) -> None:
         "\ud800", "\x1b[[b",
     ],
 )  # fmt: skip
-def test_what_means_nothing_is_dropped_whole(text: str) -> None:
-    assert told(f"j{text}k") == ["j", "k"]
-    assert told(*f"j{text}k") == ["j", "k"], "in pieces of a character"
+def test_unknown_sequences_are_dropped_whole(text: str) -> None:
+    assert parsed(f"j{text}k") == ["j", "k"]
+    assert parsed(*f"j{text}k") == ["j", "k"], "in pieces of a character"
 
 
 @pytest.mark.parametrize(
     ("pieces", "keys"),
     [
-        (("\x1b", ESCAPE_S, "q"), ["escape", "q"]),
-        (("\x1b\x1b", ESCAPE_S), ["escape", "escape"]),
-        (("\x1b[", ESCAPE_S, "A"), ["up"]),
-        (("\x1b[1;", PAUSE_S, "q"), ["q"]),
-        ((f"\x1b[{NINES}", PAUSE_S, "q"), ["q"]),
-        (("\x1bO", PAUSE_S, "q"), ["q"]),
-        (("\x1b]0;b", PAUSE_S, "q"), ["q"]),
-        (("\x1bPb", 0.9 * PAUSE_S, "b\x1b\\q"), ["q"]),
-        (("\x1b[Mb", PAUSE_S, "q"), ["q"]),
-        (("\x1b[200~b", PAUSE_S, "b", PASTE_PAUSE_S, "q"), ["paste bb", "q"]),
-        (("\x1b[200~b\x1b", PAUSE_S, "q"), ["paste b", "escape", "q"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, "q"), ["escape", "q"]),
+        (("\x1b\x1b", ESCAPE_TIMEOUT_S), ["escape", "escape"]),
+        (("\x1b[", ESCAPE_TIMEOUT_S, "A"), ["up"]),
+        (("\x1b[1;", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        ((f"\x1b[{NINES}", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1bO", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1b]0;b", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1bPb", 0.9 * SEQUENCE_TIMEOUT_S, "b\x1b\\q"), ["q"]),
+        (("\x1b[Mb", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
+        (("\x1b[200~b", SEQUENCE_TIMEOUT_S, "b", PASTE_TIMEOUT_S, "q"), ["paste bb", "q"]),
+        (("\x1b[200~b\x1b", SEQUENCE_TIMEOUT_S, "q"), ["paste b", "escape", "q"]),
         (("\x1b[200~b\x1b[27uq",), ["paste b", "escape", "q"]),
         (("q", 60.0), ["q"]),
     ],
 )
-def test_what_does_not_end_is_given_up(pieces: tuple[str | float, ...], keys: list[str]) -> None:
-    assert told(*pieces) == keys
+def test_unfinished_sequences_time_out(pieces: tuple[str | float, ...], keys: list[str]) -> None:
+    assert parsed(*pieces) == keys
 
 
-def test_it_says_when_a_pause_means_something() -> None:
+def test_the_time_to_the_next_timeout() -> None:
     clock = Clock()
     typed = InputParser(clock)
-    assert typed.due_s is None
+    assert typed.timeout_s is None
     typed.feed("\x1b")
-    clock.now += ESCAPE_S / 2
+    clock.now += ESCAPE_TIMEOUT_S / 2
     assert typed.tick() == []
-    assert typed.due_s == pytest.approx(ESCAPE_S / 2)
-    clock.now += ESCAPE_S
+    assert typed.timeout_s == pytest.approx(ESCAPE_TIMEOUT_S / 2)
+    clock.now += ESCAPE_TIMEOUT_S
     assert words(typed.tick()) == ["escape"]
-    assert typed.due_s is None
+    assert typed.timeout_s is None
 
 
 def held(typed: InputParser) -> int:
-    return len(typed._held) + len(typed._tail)
+    return len(typed._collected) + len(typed._tail)
 
 
 @pytest.mark.parametrize(
     ("begins", "most"),
     [
-        ("\x1b[", LONGEST),
-        ("\x1bO", LONGEST),
+        ("\x1b[", MAX_PARAMETERS),
+        ("\x1bO", MAX_PARAMETERS),
         ("\x1b]", 0),
         ("\x1bP", 0),
         ("\x1b[200~", PASTE_LIMIT),
     ],
 )
-def test_what_never_ends_takes_no_memory(begins: str, most: int) -> None:
+def test_endless_sequences_take_no_memory(begins: str, most: int) -> None:
     typed = InputParser(Clock())
     typed.feed(begins)
     for _ in range(20):
@@ -170,13 +177,13 @@ PARTS = st.one_of(
     st.integers(-5, 10**12).map(str),
     st.text(max_size=3),
 )  # fmt: skip
-PAUSES = st.sampled_from([0.0, ESCAPE_S, PAUSE_S, PASTE_PAUSE_S])
+PAUSES = st.sampled_from([0.0, ESCAPE_TIMEOUT_S, SEQUENCE_TIMEOUT_S, PASTE_TIMEOUT_S])
 STREAMS = st.lists(st.tuples(st.one_of(ANYTHING, st.lists(PARTS, max_size=8).map("".join)), PAUSES),
                    max_size=8)  # fmt: skip
 
 
 def is_sane(event: Message) -> bool:
-    """Whether an event is one that an application can deal with."""
+    """Whether an event is valid for an application."""
     if isinstance(event, events.Key):
         character = event.character or ""
         character.encode()
@@ -184,7 +191,7 @@ def is_sane(event: Message) -> bool:
     if isinstance(event, events.Paste):
         return len(event.text) <= PASTE_LIMIT and "\x00" not in event.text
     if isinstance(event, events.MouseEvent):
-        return 0 <= event.x < FARTHEST and 0 <= event.y < FARTHEST
+        return 0 <= event.x < MAX_CELL and 0 <= event.y < MAX_CELL
     return isinstance(event, events.AppFocus | events.AppBlur | events.CursorPosition) or (
         type(event).__name__ == "TerminalSupportsSynchronizedOutput"
     )
@@ -193,7 +200,7 @@ def is_sane(event: Message) -> bool:
 @settings(max_examples=400, deadline=None)
 @given(STREAMS)
 @example([("\x1b[0;1;0:0u", 0.0), ("\x1b[;;u\x1b[u\x1b[~\x1b[;~", 0.0)])
-def test_anything_gives_events_that_make_sense(stream: list[tuple[str, float]]) -> None:
+def test_any_input_gives_valid_events(stream: list[tuple[str, float]]) -> None:
     clock = Clock()
     typed = InputParser(clock)
     for text, pause in stream:
@@ -201,16 +208,16 @@ def test_anything_gives_events_that_make_sense(stream: list[tuple[str, float]]) 
         clock.now += pause
         found += typed.tick()
         assert all(map(is_sane, found)), found
-        assert held(typed) <= PASTE_LIMIT + LONGEST
-    # Whatever there was: after a pause the keyboard works.
-    clock.now += PASTE_PAUSE_S
+        assert held(typed) <= PASTE_LIMIT + MAX_PARAMETERS
+    # Whatever came before: after a pause the keyboard works.
+    clock.now += PASTE_TIMEOUT_S
     typed.tick()
     assert words(typed.feed("q")) == ["q"]
 
 
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=200), st.integers(1, 7))
-def test_bytes_in_pieces_give_what_they_give_at_once(data: bytes, size: int) -> None:
+def test_splitting_the_input_changes_nothing(data: bytes, size: int) -> None:
     text = data.decode("utf-8", "replace")
     pieces = [text[at : at + size] for at in range(0, len(text), size)]
-    assert told(*pieces, PASTE_PAUSE_S) == told(text, PASTE_PAUSE_S)
+    assert parsed(*pieces, PASTE_TIMEOUT_S) == parsed(text, PASTE_TIMEOUT_S)

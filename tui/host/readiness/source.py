@@ -21,7 +21,7 @@ from tui.host.readiness.modules import is_built_in, is_loaded, is_there
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
-from tui.process.privileges import SEARCHED
+from tui.process.privileges import ROOT_PATH
 
 MODPROBE_S = 10.0
 
@@ -80,7 +80,7 @@ def _vfio_loadable(root: Tree) -> bool | None:
     try:
         asked = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
-            env={"PATH": SEARCHED},  # neither the user's folders nor their MODPROBE_OPTIONS
+            env={"PATH": ROOT_PATH},  # neither the user's folders nor their MODPROBE_OPTIONS
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=MODPROBE_S,

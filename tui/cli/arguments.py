@@ -1,0 +1,121 @@
+"""The parser, and the arguments that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tui import __version__, config
+from tui.cli.exits import USAGE, UsageError, fail
+from tui.host import Host
+from tui.process import output
+from tui.rules import libvirt_uri
+
+T = TypeVar("T")
+
+Run = Callable[[Host, config.Config, argparse.Namespace], int]
+"""Runs a command on a host and returns its exit code."""
+
+AddParser = Callable[[str, str], argparse.ArgumentParser]
+"""Adds a command with its name and help text; its parser knows the common options."""
+
+USAGE_LIMIT = 300
+"""Characters of an argparse message; it may quote the argument in full."""
+
+ARGUMENT_LIMIT = 4096
+"""Characters of an argument; the longest useful one is a path (PATH_MAX)."""
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong usage in one line, like every other error."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.color = False  # Python 3.14 colours its help with escape sequences
+
+    def error(self, message: str) -> None:  # type: ignore[override]  # argparse: never returns
+        fail(f"{output.short(message, USAGE_LIMIT)}; see `vfiotop --help`", USAGE)
+        raise SystemExit(USAGE)
+
+    def _print_message(self, message: str, file: object = None) -> None:
+        """Print help and version, the only text that argparse writes to stdout."""
+        output.say(message.removesuffix("\n"))
+
+
+def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse.ArgumentParser:
+    """Build the whole parser: common options, then the commands of each family."""
+    parser = Parser(
+        prog="vfiotop",
+        description="top for GPU passthrough: both GPUs, the guest and the IOMMU groups, live. "
+        "Without a command, vfiotop opens the screen.",
+    )
+    parser.add_argument("--version", action="version", version=f"vfiotop {__version__}")
+    common = Parser(add_help=False)
+    for each in (parser, common):
+        _add_common(each, top=each is parser)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for add in add_commands:
+        add(lambda name, text: commands.add_parser(name, parents=[common], help=text))
+    return parser
+
+
+def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
+    """Add the options that may stand before or after the command."""
+
+    def default(value: object) -> object:
+        return value if top else argparse.SUPPRESS
+
+    parser.add_argument(
+        "--demo", nargs="?", const="gaming", metavar="SCENARIO", default=default(None),
+        help="use a simulated host; “--demo list” lists the scenarios",
+    )  # fmt: skip
+    parser.add_argument(
+        "--demo-if-no-gpu", action="store_true", default=default(False),
+        help="use a simulated host if this machine has no GPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--root", type=Path, metavar="DIR", default=default(None),
+        help="use a captured host: DIR/sys, DIR/proc, DIR/etc and DIR/domains/*.xml",
+    )  # fmt: skip
+    parser.add_argument(
+        "--readonly", action="store_true", default=default(False), help="allow no actions"
+    )
+    parser.add_argument(
+        "--connect", metavar="URI", default=default(None),
+        help=f"libvirt connection (default {libvirt_uri.SYSTEM})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", default=default(None), help="configuration file"
+    )
+    parser.add_argument(
+        "--interval", metavar="SECONDS", default=default(None),
+        help=f"time between readings (default {config.DEFAULT_INTERVAL:.0f})",
+    )  # fmt: skip
+
+
+def add_address(parser: argparse.ArgumentParser) -> None:
+    """Add the optional address of a GPU."""
+    parser.add_argument("address", nargs="?", metavar="ADDR", help="GPU (default: the guest GPU)")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json``."""
+    parser.add_argument("--json", action="store_true", help="print JSON, schema 1")
+
+
+def add_consent(parser: argparse.ArgumentParser) -> None:
+    """Add the options that answer the question a command asks before it acts."""
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--despite-doubts", action="store_true", help="continue if a check could not be made"
+    )
+
+
+def checked(what: str, check: Callable[[str], T], value: str) -> T:
+    """Pass an argument through one of the configuration's checks. Raises ``UsageError``."""
+    try:
+        return check(value)
+    except ValueError as error:
+        raise UsageError(f"{what}: {error}") from error

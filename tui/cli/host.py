@@ -1,0 +1,106 @@
+"""The configuration and the host that a command line asks for."""
+
+from __future__ import annotations
+
+import argparse
+import resource
+from dataclasses import replace
+
+from tui import config
+from tui.cli.arguments import checked
+from tui.cli.exits import DONE, UsageError
+from tui.host import Host, HostError, HostKind
+from tui.process import output
+
+MIN_FILES = 64
+"""Open files the process needs: with fewer, GLib aborts a process that uses libvirt."""
+
+_NOT_THIS_MACHINE: dict[HostKind, tuple[str, str]] = {
+    "captured": ("a captured host cannot be changed", "run this on the host itself"),
+    "simulated": (
+        "a simulated host ends with this command", "to try a swap, open one with `vfiotop --demo`"
+    ),
+}  # fmt: skip
+
+
+def load_settings(arguments: argparse.Namespace) -> config.Config:
+    """Load the configuration and apply the command line's options on top."""
+    settings = config.load(arguments.config)
+    if arguments.root is not None and arguments.config is None:
+        # The user's configuration names the card and guest of this machine, not of a captured one.
+        settings = replace(settings, guest_gpu=None, guest=None)
+    if arguments.connect is not None:
+        uri = checked("--connect", config.libvirt_uri, arguments.connect)
+        settings = replace(settings, connect=uri)
+    elif arguments.config is not None:  # commands that we suggest must name the same libvirt
+        arguments.connect = settings.connect
+    if arguments.interval is not None:
+        seconds = checked("--interval", config.interval, arguments.interval)
+        settings = replace(settings, interval=seconds)
+    return settings
+
+
+def open_host(arguments: argparse.Namespace, settings: config.Config) -> Host:
+    """Open the host that the options name. Only the backends of that one are imported."""
+    if arguments.demo is not None and arguments.root is not None:
+        raise UsageError("--demo and --root cannot be used together; choose one")
+    if arguments.demo is not None:
+        return _demo(arguments.demo, readonly=arguments.readonly)
+    if arguments.root is not None:
+        from tui.host.captured import captured_host  # noqa: PLC0415
+
+        return captured_host(str(arguments.root))
+    host = _real(settings, readonly=arguments.readonly)
+    if arguments.demo_if_no_gpu and not _has_gpu(host):
+        host.close()
+        simulated = _demo("gaming", readonly=arguments.readonly)
+        return replace(simulated, banner="No GPU here: simulated host")
+    return host
+
+
+def _real(settings: config.Config, *, readonly: bool) -> Host:
+    if resource.getrlimit(resource.RLIMIT_NOFILE)[0] < MIN_FILES:
+        raise HostError(
+            "the limit on open files is too low", fix=f"raise it (`ulimit -n {MIN_FILES}`)"
+        )
+    from tui.host.real import AgentSettings, real_host  # noqa: PLC0415
+    from tui.swap.launch import Launcher  # noqa: PLC0415
+
+    mover = Launcher(settings.elevation)
+    wish = settings.guest_readings
+    asking = AgentSettings(wish != "off", wish == "on", settings.guest_interval)
+    return real_host(settings.connect, readonly=readonly, mover=mover, asking=asking)
+
+
+def _demo(scenario: str, *, readonly: bool) -> Host:
+    from tui.host.demo.host import UnknownScenario, demo_host  # noqa: PLC0415
+
+    try:
+        host = demo_host(scenario)
+    except UnknownScenario as error:
+        raise UsageError(str(error)) from error
+    return host.only_shown() if readonly else host
+
+
+def _has_gpu(host: Host) -> bool:
+    """Whether sysfs lists a GPU. A container may have no sysfs, or one without PCI."""
+    try:
+        return bool(host.pci.read().gpus)
+    except HostError:
+        return False
+
+
+def list_scenarios() -> int:
+    """Print the scenarios of ``--demo``, one a line."""
+    from tui.host.demo.host import SCENARIOS  # noqa: PLC0415
+
+    for name, text in SCENARIOS.items():
+        output.say(f"{name:<10} {text}")
+    return DONE
+
+
+def require_this_machine(host: Host) -> None:
+    """Raise ``HostError`` for a host that this machine's journal does not cover."""
+    if host.kind in _NOT_THIS_MACHINE:
+        sentence, fix = _NOT_THIS_MACHINE[host.kind]
+        raise HostError(sentence, fix)
