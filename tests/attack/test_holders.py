@@ -23,7 +23,7 @@ from tui.host.drm import files as drm_files
 from tui.host.nvml.command import DRIVER, JOURNAL, PROGRAM, command
 from tui.host.proc import scanner
 from tui.host.proc.heartbeat import Heartbeat
-from tui.host.proc.holders import who_has
+from tui.host.proc.holders import holders_of_nodes
 from tui.host.proc.processes import Scan
 from tui.model import Holder, Holders, Unseen
 from tui.rules import holder_checks as rule
@@ -38,7 +38,7 @@ READER = command(DRIVER, JOURNAL, None, [CARD])
 
 def found_of(pid: int) -> tuple[list[tuple[str, str]], list[Unseen]]:
     """What the scan says of a process: what it has, and what is not known of it."""
-    seen = who_has(NODES)
+    seen = holders_of_nodes(NODES)
     held = sorted((each.address, each.what) for each in seen.holders if each.pid == pid)
     return held, [each for each in seen.named if each.pid == pid]
 
@@ -240,7 +240,7 @@ def test_the_scan_for_drm_clients_is_not_kept_either(tmp_path: Path, unmounted: 
             if unmounted:
                 server.detach()
             server.silence()
-            assert drm_files.look(Path("/proc"), {}) is not None
+            assert drm_files.find_open_files(Path("/proc"), {}) is not None
             assert not server.waited_for.is_set()
 
 
@@ -250,12 +250,12 @@ def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> 
     made = made_proc(tmp_path, 7, 8, 9)
     with silent(tmp_path / "proc/8/fd") as server:
         server.silence()
-        seen = who_has(NODES, tmp_path, silent=2)
+        seen = holders_of_nodes(NODES, tmp_path, silent=2)
         assert server.waited_for.is_set()
         assert [each.pid for each in seen.holders] == [7, 9]
         assert seen.named == (Unseen(8, "p8", "does not answer"),)
         before = len(scanner._left)
-        again = who_has(NODES, tmp_path, silent=2)
+        again = holders_of_nodes(NODES, tmp_path, silent=2)
         assert again == seen
         assert len(scanner._left) == before <= 1  # nobody waits for it again
     assert made
@@ -271,8 +271,8 @@ def test_many_that_keep_the_scan_do_not_pile_up(tmp_path: Path) -> None:
             servers.enter_context(silent(tmp_path / f"proc/{pid}/fd")).silence()
         for _ in range(2):
             with pytest.raises(HostError, match=r"do not answer|have not come back"):
-                who_has(NODES, tmp_path, silent=0.15)
-        assert len(scanner._left) <= scanner.LEFT_LIMIT
+                holders_of_nodes(NODES, tmp_path, silent=0.15)
+        assert len(scanner._left) <= scanner.ABANDONED_LIMIT
     wait_until_nobody_is_left()
 
 
@@ -281,8 +281,8 @@ def test_whoever_waits_for_the_scan_can_be_ended(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     ask = (
         "import sys; from pathlib import Path; from tests.attack.holding import NODES;"
-        "from tui.host.proc.holders import who_has; print('begins', flush=True);"
-        "who_has(NODES, Path(sys.argv[1]), silent=3600)"
+        "from tui.host.proc.holders import holders_of_nodes; print('begins', flush=True);"
+        "holders_of_nodes(NODES, Path(sys.argv[1]), silent=3600)"
     )
     with silent(tmp_path / "proc/7/fd") as server:
         server.silence()
@@ -349,7 +349,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
     beat = os.memfd_create("beat")
     try:
         scan = Scan(f"{tmp_path}/proc", "/dev", {}, Heartbeat(beat, 0), {})
-        scan.look_into(7)
+        scan.inspect(7)
     finally:
         os.close(beat)
     ((pid, name, why),) = scan.named
@@ -359,7 +359,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
 
 def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
-    seen = who_has(NODES, tmp_path, seconds=0)
+    seen = holders_of_nodes(NODES, tmp_path, seconds=0)
     assert "not all processes could be looked into in time" in (seen.blind or "")
     assert rule.check(CARD, [CARD], seen).verdict == "unknown"
 
@@ -382,7 +382,7 @@ def test_every_error_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "proc/5/fd").rmdir()
     (tmp_path / "proc/5/fd").write_text("")  # ENOTDIR
     (tmp_path / "proc/6/stat").write_bytes(b"\xff\x00(")
-    seen = who_has(NODES, tmp_path)
+    seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.why) for each in seen.named] == [
         (3, "gives an error: Is a directory"),
         (4, "has a file open that gives an error: Too many levels of symbolic links"),
@@ -404,7 +404,7 @@ def test_an_error_of_a_device(tmp_path: Path) -> None:
         (process / "fdinfo/3").write_text("mnt_id:\t1\n")
         (process / "mountinfo").write_text("1 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
         server.fail()
-        seen = who_has(NODES, tmp_path)
+        seen = holders_of_nodes(NODES, tmp_path)
     assert [each.why for each in seen.named] == [
         "has a file open that gives an error: Input/output error"
     ]
@@ -414,7 +414,7 @@ def test_a_process_that_does_not_end(tmp_path: Path) -> None:
     """One without memory any more that has files still: its driver may not let it go."""
     made_proc(tmp_path, 7)
     (tmp_path / "proc/7/maps").unlink()
-    seen = who_has(NODES, tmp_path)
+    seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.what) for each in seen.holders] == [(7, "/dev/dri/card1")]
     assert [each.why for each in seen.named] == [
         "is ending, and keeps what it has until it has ended"
@@ -424,7 +424,7 @@ def test_a_process_that_does_not_end(tmp_path: Path) -> None:
 def test_without_room_for_another_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     with pytest.raises(HostError, match="cannot be started"):
-        who_has(NODES)
+        holders_of_nodes(NODES)
 
 
 # --- who is taken for ours --------------------------------------------------------
@@ -453,7 +453,7 @@ def stopped(*words: str, executable: str | None = None) -> Iterator[int]:
 
 def test_our_own_reader() -> None:
     with stopped(*READER) as pid:
-        (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+        (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
     assert seen.ours
     assert "leaves when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
 
@@ -472,7 +472,7 @@ def test_our_own_reader() -> None:
 )
 def test_what_looks_like_our_reader(words: list[str]) -> None:
     with stopped(*words) as pid:
-        (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+        (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
     assert not seen.ours
     assert rule.check(CARD, [CARD], Holders((seen,))).verdict == "fail"
 
@@ -482,7 +482,7 @@ def test_another_program_under_our_readers_words(tmp_path: Path) -> None:
     shutil.copy(os.path.realpath(sys.executable), other)
     for executable in (str(other), shutil.which("sleep")):
         with stopped(*READER, executable=executable) as pid:
-            (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+            (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
         assert not seen.ours
 
 

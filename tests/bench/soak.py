@@ -37,7 +37,7 @@ from tui.host.agent.source import AgentSource
 from tui.host.drm.source import DrmSource
 from tui.host.journal.source import SwapSource
 from tui.host.pci.source import PciSource, VitalsSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 INTERVAL_S = 0.2
 ACT_S = 1.0
@@ -109,7 +109,7 @@ def growth(samples: Sequence[Used]) -> list[str]:
 def real(folder: Path, uri: str) -> int:
     """The screen on the laid-out host, with every source that this machine can have."""
     host: Host = open_host(folder, uri)
-    pci = PciSource(Plain(folder / "host"))
+    pci = PciSource(PlainTree(folder / "host"))
     host = replace(
         host,
         vitals=VitalsSource(pci),

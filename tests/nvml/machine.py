@@ -19,7 +19,7 @@ from tui.host.facts import FactsSource
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource, VitalsSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 HOST = "19-x570-1080ti-gt710"
 CARDS = ("0000:0b:00.0", "0000:0c:00.0")
@@ -46,7 +46,7 @@ def open_host(folder: Path, uri: str) -> Host:
     if not root.exists():
         lay_out_cards(root)
     (folder / "control").touch()
-    pci = PciSource(Plain(root))
+    pci = PciSource(PlainTree(root))
     nvml = NvmlSource(
         root,
         environment={

@@ -18,8 +18,8 @@ from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
-from tui.host.idle import FALL_ASLEEP, IDLE
-from tui.host.nvml.probe import unseen
+from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
+from tui.host.nvml.probe import why_not_visible
 from tui.host.nvml.reply import CARD_LEFT
 from tui.host.nvml.source import RELEASED
 from tui.model import Demand, GpuProcess, Metrics
@@ -268,12 +268,12 @@ def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
     source.read()
     pid = source.pid
     assert pid is not None
-    machine.now += IDLE
+    machine.now += IDLE_AFTER
     source.read()
     with pytest.raises(NothingToRead, match="idle"):
         source.read()
     assert is_gone(pid)
-    machine.now += FALL_ASLEEP
+    machine.now += SUSPEND_GRACE
     assert card(source.read()).metrics.util_pct == 0
 
 
@@ -282,7 +282,7 @@ def test_an_idle_card_beside_another_is_let_go_of_alone(machine: Machine) -> Non
     machine.control(f"{TWO} util 0", f"{TWO} enc 0", f"{TWO} dec 0", f"{TWO} process none")
     source = machine.source()
     source.read()
-    machine.now += IDLE
+    machine.now += IDLE_AFTER
     assert source.read().released_idle == ()
     reading = source.read()
     assert ([c.address for c in reading.cards], reading.released_idle) == ([ONE], (TWO,))
@@ -538,28 +538,28 @@ def test_the_child_is_small(machine: Machine) -> None:
 
 def test_a_card_that_nvml_sees(machine: Machine) -> None:
     environment = machine.environment()
-    assert unseen(TWO, 10, environment) is None
+    assert why_not_visible(TWO, 10, environment) is None
     machine.unbind(TWO)
-    assert unseen(TWO, 1, environment) == "NVML does not see it after 1 s"
+    assert why_not_visible(TWO, 1, environment) == "NVML does not see it after 1 s"
 
 
 def test_a_card_that_takes_a_moment(machine: Machine) -> None:
     machine.unbind(TWO)
     timer = threading.Timer(1.0, lambda: machine.add(TWO))
     timer.start()
-    assert unseen(TWO, 10, machine.environment()) is None
+    assert why_not_visible(TWO, 10, machine.environment()) is None
     timer.join()
 
 
 def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) -> None:
     machine.control("* init mismatch")
-    assert unseen(TWO, 10, machine.environment()) is None
-    assert unseen(TWO, 10, {"LD_LIBRARY_PATH": str(machine.root)}) is None
+    assert why_not_visible(TWO, 10, machine.environment()) is None
+    assert why_not_visible(TWO, 10, {"LD_LIBRARY_PATH": str(machine.root)}) is None
 
 
 def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
     machine.control("* init hang")
-    assert unseen(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
+    assert why_not_visible(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
 
 
 def test_the_load_of_each_process_where_the_driver_tells(machine: Machine) -> None:
@@ -614,7 +614,7 @@ def test_before_595_it_is(machine: Machine) -> None:
 def test_what_nobody_looks_at_is_let_go_of(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.host.nvml.source.UNSEEN_S", 0.05)
+    monkeypatch.setattr("tui.host.nvml.source.UNWATCHED_S", 0.05)
     source = machine.source()
     source.read()
     pid = source.pid

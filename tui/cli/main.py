@@ -296,7 +296,7 @@ def _demo(scenario: str, *, readonly: bool) -> Host:
         host = demo_host(scenario)
     except UnknownScenario as error:
         raise UsageError(str(error)) from error
-    return host.only_shown() if readonly else host
+    return host.as_readonly() if readonly else host
 
 
 def _list_scenarios() -> int:

@@ -247,12 +247,12 @@ class Host:
     calls: CallLog = field(default_factory=CallLog)
     now: Callable[[], datetime] = CLOCK.now
 
-    def only_shown(self) -> Host:
+    def as_readonly(self) -> Host:
         """The same host, on which no action can be taken."""
         again = self.reopen
         return replace(
             self, readonly=True, mover=NoMover(), control=ReadOnlyControl(),
-            reopen=None if again is None else lambda: again().only_shown(),
+            reopen=None if again is None else lambda: again().as_readonly(),
         )  # fmt: skip
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from tui.model import CountedService
 
-ASKED: tuple[CountedService, ...] = ("nvml", "libvirt", "agent")
+SERVICES: tuple[CountedService, ...] = ("nvml", "libvirt", "agent")
 
 MINUTE = 60
 
@@ -39,7 +39,7 @@ class CallLog:
             total: Counter[CountedService] = Counter()
             for _, calls in self._seconds:
                 total += calls
-        return {asked: total[asked] for asked in ASKED}
+        return {asked: total[asked] for asked in SERVICES}
 
     def _forget(self, second: int) -> None:
         while self._seconds and self._seconds[0][0] <= second - MINUTE:

@@ -30,7 +30,7 @@ DEVICES = "sys/bus/pci/devices"
 
 NO_READINGS = "a captured host has no live readings"
 
-UNPACK = "pack it with tar and unpack it on Linux, which keeps its links and names"
+HOW_TO_UNPACK = "pack it with tar and unpack it on Linux, which keeps its links and names"
 """Zip, and tools on other systems, lose the links of sysfs or turn them into text files; Windows
 has no colon in names."""
 
@@ -40,7 +40,7 @@ DOMAINS_LIMIT = 1000
 FOLDERS_LIMIT = 256
 """Entries of a folder among which a captured host is looked for."""
 
-PATIENCE = 5.0
+OPEN_TIMEOUT = 5.0
 """Seconds that the place of a captured host may take to answer: it may be on a network."""
 
 
@@ -165,9 +165,9 @@ def _captured(place: str) -> Confined:
 
     threading.Thread(target=look, name="captured host", daemon=True).start()
     try:
-        found = answer.get(timeout=PATIENCE)
+        found = answer.get(timeout=OPEN_TIMEOUT)
     except queue.Empty:
-        raise HostError(f"{clean(place)} does not answer within {PATIENCE:.0f} s") from None
+        raise HostError(f"{clean(place)} does not answer within {OPEN_TIMEOUT:.0f} s") from None
     if isinstance(found, Exception):
         raise found
     return found
@@ -200,16 +200,16 @@ def _look_over(root: Confined, devices: Sequence[str], shown: str) -> None:
     """Raises ``HostError`` where the ``devices`` were not captured, or got lost in an archive:
     it would look as if the host had none."""
     if not devices:
-        raise HostError(f"{shown} has no device in {DEVICES}: {UNPACK}")
+        raise HostError(f"{shown} has no device in {DEVICES}: {HOW_TO_UNPACK}")
     if not any(is_address(name) for name in devices):
         example = clean(f"{DEVICES}/{min(devices)}")
-        raise HostError(f"{shown} has no PCI address in {DEVICES} ({example}): {UNPACK}")
+        raise HostError(f"{shown} has no PCI address in {DEVICES} ({example}): {HOW_TO_UNPACK}")
     for device in sorted(devices):
         place = f"{DEVICES}/{device}"
         if is_gone(root, place):
             raise HostError(f"{clean(place)} points to nothing in {shown}: capture that as well")
         if is_address(device) and _is_file(root, place):
-            raise HostError(f"{clean(place)} is a file in {shown}, and no folder: {UNPACK}")
+            raise HostError(f"{clean(place)} is a file in {shown}, and no folder: {HOW_TO_UNPACK}")
 
 
 def _is_file(root: Confined, name: str) -> bool:
@@ -231,7 +231,7 @@ def _inside(root: Confined) -> Confined:
     found = []
     for name in names:
         with suppress(OSError):
-            inner = root.entered(name)
+            inner = root.subroot(name)
             if _has_devices(inner):
                 found.append(inner)
     return found[0] if len(found) == 1 else root

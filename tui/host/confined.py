@@ -17,7 +17,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, READ, content, listed, not_regular
+from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, READ_FLAGS, listed, not_regular, read_all
 from tui.host.untrusted import clean
 
 DEPTH_LIMIT = 64
@@ -27,11 +27,11 @@ Each is held open while a path is walked."""
 LINKS_LIMIT = 40
 """Links that one path may lead through (MAXSYMLINKS of the kernel)."""
 
-TRIES = 4
+OPENAT2_TRIES = 4
 """Of openat2, which asks to be called again where anything on the machine was renamed while
 it went up by ``..``."""
 
-Beneath = Callable[[int, str, bool], int]
+Resolver = Callable[[int, str, bool], int]
 """Opens the place that a path leads to, with nothing outside of an open directory: the
 directory's descriptor, the path, whether a link at its end is followed. Returns a descriptor
 with O_PATH, raises ``OSError``."""
@@ -48,8 +48,8 @@ class Confined:
 
     is_machine = False
 
-    def __init__(self, place: str, beneath: Beneath | None = None) -> None:
-        self._root = _Root(place, beneath or kernel_or_walk)
+    def __init__(self, place: str, beneath: Resolver | None = None) -> None:
+        self._root = _Root(place, beneath or resolve)
         self._path = ""
 
     def __str__(self) -> str:
@@ -62,7 +62,7 @@ class Confined:
         parts = self._root.place.rsplit("/", 2 if self._root.entered else 1)
         return clean("/".join(parts[1:])) or "/"
 
-    def entered(self, name: str) -> Confined:
+    def subroot(self, name: str) -> Confined:
         """The directory ``name`` as a whole of its own: what is beneath it leads to nothing
         outside of it. Raises ``OSError``, also for a link."""
         inner = object.__new__(Confined)
@@ -94,14 +94,14 @@ class Confined:
                 return None
             raise
         try:
-            return content(descriptor, path, limit)
+            return read_all(descriptor, path, limit)
         finally:
             os.close(descriptor)
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
         path = self._to(name)
         with self._root.at(path) as place:
-            descriptor = os.open(".", READ | os.O_DIRECTORY, dir_fd=place)
+            descriptor = os.open(".", READ_FLAGS | os.O_DIRECTORY, dir_fd=place)
         try:
             with os.scandir(descriptor) as entries:
                 return listed(entries, path, limit)
@@ -123,7 +123,7 @@ class Confined:
 class _Root:
     """The directory, held open as long as anything beneath it may be read."""
 
-    def __init__(self, place: str, beneath: Beneath) -> None:
+    def __init__(self, place: str, beneath: Resolver) -> None:
         self._beneath, self.entered = beneath, False
         self._hold(os.open(place, _PLACE | os.O_DIRECTORY))
 
@@ -168,7 +168,7 @@ def _named(descriptor: int) -> str:
 def _opened(place: int) -> int:
     """The regular file at a place, opened for reading."""
     try:
-        return os.open(f"/proc/self/fd/{place}", READ)
+        return os.open(f"/proc/self/fd/{place}", READ_FLAGS)
     except FileNotFoundError as error:
         raise OSError(errno.EIO, _WITHOUT_PROC) from error
 
@@ -195,23 +195,23 @@ _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
 
 
-def kernel_or_walk(root: int, path: str, follow: bool) -> int:
+def resolve(root: int, path: str, follow: bool) -> int:
     """``by_kernel``; ``by_walk`` where that is not to be had: Linux before 5.6, a sandbox that
     does not know the call, or a machine that renames all the time."""
     try:
-        return by_kernel(root, path, follow)
+        return resolve_by_openat2(root, path, follow)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EAGAIN, errno.EINTR):
             raise
-    return by_walk(root, path, follow)
+    return resolve_by_walking(root, path, follow)
 
 
-def by_kernel(root: int, path: str, follow: bool) -> int:
+def resolve_by_openat2(root: int, path: str, follow: bool) -> int:
     """By openat2(2), RESOLVE_IN_ROOT."""
     flags = _PLACE if follow else _PLACE_ITSELF
     how = _OpenHow(flags=flags, resolve=_IN_ROOT | _NO_MAGICLINKS)
     name = os.fsencode(path)
-    for _ in range(TRIES):
+    for _ in range(OPENAT2_TRIES):
         descriptor: int = _syscall(
             ctypes.c_long(_OPENAT2), ctypes.c_int(root), ctypes.c_char_p(name),
             ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)),
@@ -224,7 +224,7 @@ def by_kernel(root: int, path: str, follow: bool) -> int:
     raise OSError(code, os.strerror(code))
 
 
-def by_walk(root: int, path: str, follow: bool) -> int:
+def resolve_by_walking(root: int, path: str, follow: bool) -> int:
     """Part by part, where links are read and not followed. What was gone down into stays open
     and is what ``..`` goes back to, so that a directory which is moved leads nowhere else."""
     ahead = path.split("/")[::-1]

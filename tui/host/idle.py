@@ -14,18 +14,18 @@ from typing import Protocol
 
 from tui.model import CardReading
 
-IDLE = 10.0
+IDLE_AFTER = 10.0
 """Seconds without a process and without load after which a card is let go of."""
 
-FALL_ASLEEP = 30.0
+SUSPEND_GRACE = 30.0
 """Seconds that a card gets to fall asleep; drivers wait about 15."""
 
-SLEEPLESS = 600.0
+HOLD_ANYWAY = 600.0
 """Seconds that a card which did not fall asleep is held for, idle or not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class RuntimePower:
     """Power management of a card (kernel: Documentation/ABI/testing/sysfs-devices-power):
     ``asleep`` from power/runtime_status, ``may_sleep`` from power/control ``auto``."""
 
@@ -34,7 +34,7 @@ class Power:
     may_sleep: bool = False
 
 
-class Cards(Protocol):
+class CardReadings(Protocol):
     """A reading of some cards."""
 
     def of(self, address: str) -> CardReading | None:
@@ -52,11 +52,11 @@ class IdlePolicy:
         self._slept: set[str] = set()
         self._sleepless_until: dict[str, float] = {}
 
-    def readable(self, cards: Iterable[Power]) -> tuple[str, ...]:
+    def readable(self, cards: Iterable[RuntimePower]) -> tuple[str, ...]:
         """The addresses of the cards that may be held now."""
         return tuple(card.address for card in cards if self._may_hold(card))
 
-    def observe(self, reading: Cards, cards: Iterable[Power]) -> None:
+    def observe(self, reading: CardReadings, cards: Iterable[RuntimePower]) -> None:
         """Take note of which of the ``cards`` are idle."""
         now = self._clock()
         for card in cards:
@@ -64,11 +64,11 @@ class IdlePolicy:
             sleepless = now < self._sleepless_until.get(card.address, now)
             if seen is None or not card.may_sleep or sleepless or not _idle(seen):
                 self._idle_since.pop(card.address, None)
-            elif now - self._idle_since.setdefault(card.address, now) >= IDLE:
+            elif now - self._idle_since.setdefault(card.address, now) >= IDLE_AFTER:
                 del self._idle_since[card.address]
                 self._let_go[card.address] = now
 
-    def _may_hold(self, card: Power) -> bool:
+    def _may_hold(self, card: RuntimePower) -> bool:
         if card.asleep:
             self._slept.add(card.address)
             return False
@@ -78,11 +78,11 @@ class IdlePolicy:
         if since is None:
             return True
         now = self._clock()
-        if not woken and now - since < FALL_ASLEEP:
+        if not woken and now - since < SUSPEND_GRACE:
             return False
         del self._let_go[card.address]
         if not woken:
-            self._sleepless_until[card.address] = now + SLEEPLESS
+            self._sleepless_until[card.address] = now + HOLD_ANYWAY
         return True
 
 

@@ -91,7 +91,7 @@ def count(text: str) -> int:
     return value
 
 
-def node(text: str) -> int | None:
+def numa_node(text: str) -> int | None:
     """numa_node; -1 is none."""
     value = number(text)
     return None if value < 0 else value
@@ -104,13 +104,13 @@ def flag(text: str) -> bool:
     return text == "1"
 
 
-def speed(text: str) -> float | None:
+def link_speed(text: str) -> float | None:
     """max_link_speed, current_link_speed in GT/s: ``16.0 GT/s PCIe``, before Linux 5.7
     ``16 GT/s``; ``Unknown`` and ``Unknown speed`` are none."""
     return None if text.startswith("Unknown") else float(_matched(_SPEED, text)[1])
 
 
-def width(text: str) -> int | None:
+def link_width(text: str) -> int | None:
     """max_link_width, current_link_width in lanes; 0 and 255 (no link) are none, and so is
     any other number of lanes that PCI Express does not have."""
     value = number(text)

@@ -17,7 +17,7 @@ FILE_LIMIT = 1 << 16
 """Bytes of a file, unless its reader says otherwise; the kernel writes an attribute of one
 page at most, and pages have up to 64 KiB."""
 
-PIECE = 4096
+CHUNK = 4096
 """Bytes that are asked for first."""
 
 NAMES_LIMIT = 65_536
@@ -26,7 +26,7 @@ NAMES_LIMIT = 65_536
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
 """How a file that is not there shows, or one whose device went away."""
 
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Tree(Protocol):
@@ -72,7 +72,7 @@ class Tree(Protocol):
         ...
 
 
-class Plain:
+class PlainTree:
     """A directory of this machine, read by plain calls that follow every link. Without a
     ``path`` it is the root. Devices are opened, though nothing is read from them: it is for
     what the kernel, root and the user write."""
@@ -85,8 +85,8 @@ class Plain:
     def __str__(self) -> str:
         return self._path or "/"
 
-    def __truediv__(self, name: str) -> Plain:
-        return Plain(f"{self._path}/{name}")
+    def __truediv__(self, name: str) -> PlainTree:
+        return PlainTree(f"{self._path}/{name}")
 
     @property
     def is_machine(self) -> bool:
@@ -97,7 +97,7 @@ class Plain:
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
         path = f"{self._path}/{name}"
         try:
-            descriptor = os.open(path, READ)
+            descriptor = os.open(path, READ_FLAGS)
         except OSError as error:
             if error.errno in GONE:
                 return None
@@ -105,7 +105,7 @@ class Plain:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise not_regular(path)
-            return content(descriptor, path, limit)
+            return read_all(descriptor, path, limit)
         finally:
             os.close(descriptor)
 
@@ -121,7 +121,7 @@ class Plain:
         return os.stat(f"{self._path}/{name}").st_mode  # noqa: PTH116 - one path less
 
 
-MACHINE = Plain()
+MACHINE = PlainTree()
 """This machine, from its root."""
 
 
@@ -166,13 +166,13 @@ def is_gone(tree: Tree, name: str = "") -> bool:
 # --- for those that implement it ----------------------------------------------
 
 
-def content(descriptor: int, path: str, limit: int) -> bytes | None:
+def read_all(descriptor: int, path: str, limit: int) -> bytes | None:
     """The bytes of an open file, ``None`` where its device went away. Raises ``OSError``, also
     where there are more than ``limit``."""
     data = b""
     try:
         # An attribute has a few bytes: room for a whole page would cost more than its reading.
-        while chunk := os.read(descriptor, min(limit + 1, max(PIECE, 2 * len(data))) - len(data)):
+        while chunk := os.read(descriptor, min(limit + 1, max(CHUNK, 2 * len(data))) - len(data)):
             data += chunk
             if len(data) > limit:
                 raise OSError(errno.EFBIG, f"more than {limit} bytes", path)

@@ -15,19 +15,19 @@ from pathlib import Path
 
 from tui.host.drm import fdinfo
 from tui.host.drm.fdinfo import Client, LoadMeter
-from tui.host.drm.files import Found, OpenFile, look
-from tui.host.drm.usage import Use, Used, use
+from tui.host.drm.files import OpenFile, OpenFiles, find_open_files
+from tui.host.drm.usage import CardUse, ClientUse, card_use
 from tui.host.sysfs import read_file
 from tui.host.tree import Tree
 from tui.host.untrusted import clean
 
-LOOK_EVERY = 10.0
+SCAN_INTERVAL = 10.0
 """Seconds from one look through all processes to the next."""
 
 FDINFO_LIMIT = 16 * 1024
 """Bytes of a file of fdinfo; a client of xe has about 2 KiB."""
 
-Key = tuple[str, int]
+ClientKey = tuple[str, int]
 """A client: the address of its card, its id."""
 
 
@@ -56,36 +56,36 @@ class Clients:
         """Begin anew, as when no card is read."""
         self._looked_at = float("-inf")
         self._looked_for: frozenset[str] = frozenset()
-        self._found: Found | None = None
-        self._known: dict[Key, _Known] = {}
+        self._found: OpenFiles | None = None
+        self._known: dict[ClientKey, _Known] = {}
         self._untold: dict[OpenFile, str] = {}
 
-    def read(self, cards: Mapping[str, Tree]) -> dict[str, Use]:
+    def read(self, cards: Mapping[str, Tree]) -> dict[str, CardUse]:
         """The use of the cards, all of them awake, of which ``cards`` gives the directory by
         address."""
         now = self._clock()
-        if self._looked_for != cards.keys() or not 0 <= now - self._looked_at < LOOK_EVERY:
+        if self._looked_for != cards.keys() or not 0 <= now - self._looked_at < SCAN_INTERVAL:
             self._look(cards)
             self._looked_at, self._looked_for = now, frozenset(cards)
         else:
             self._read_again()
         return {address: self._use(address) for address in cards}
 
-    def _use(self, address: str) -> Use:
+    def _use(self, address: str) -> CardUse:
         if self._found is None or address in self._found.unknown:
-            return Use()
+            return CardUse()
         clients = [
-            Used(known.file.pid, known.name, known.meter.latest, known.meter.loads)
+            ClientUse(known.file.pid, known.name, known.meter.latest, known.meter.loads)
             for (card, _), known in self._known.items()
             if card == address
         ]
         untold = {file.pid: name for file, name in self._untold.items() if file.address == address}
-        return use(clients, untold, self._found.unseen, self._found.hidden)
+        return card_use(clients, untold, self._found.unseen, self._found.hidden)
 
     def _look(self, cards: Mapping[str, Tree]) -> None:
         """Find all clients, each once: one that is open in several processes is of the
         youngest, for session managers open cards on behalf of those that they start."""
-        self._found = look(self._proc, cards)
+        self._found = find_open_files(self._proc, cards)
         before, self._known, self._untold = self._known, {}, {}
         for file in self._found.files if self._found else ():
             try:

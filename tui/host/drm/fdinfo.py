@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.host.drm.hwmon import SHORTEST
+from tui.host.drm.hwmon import MIN_INTERVAL
 from tui.model.address import is_address
 
 KEYS_LIMIT = 64
@@ -26,7 +26,7 @@ _RANKS = {"resident": 0, "memory": 1, "total": 2}
 _OWN = ("vram", "local")
 """How the regions of a card's own memory begin; all others lie in the host's."""
 
-WORDS = {
+ENGINE_PURPOSES = {
     "gfx": "render", "render": "render", "rcs": "render",
     "compute": "compute", "ccs": "compute",
     "video": "video", "video-enhance": "video", "vcs": "video", "vecs": "video",
@@ -128,7 +128,7 @@ def _size(text: str) -> int | None:
 # --- two samples --------------------------------------------------------------------
 
 
-def steady(before: Client, after: Client) -> Client:
+def monotonic(before: Client, after: Client) -> Client:
     """``after``, its counters no lower than ``before``: they may fall behind for a while,
     and the larger value is to be kept until they have caught up."""
     engines = dict(after.engines)
@@ -177,8 +177,8 @@ class LoadMeter:
     def read(self, now: Client) -> None:
         """Take a sample. Where it is too fresh, the loads stay those of before."""
         self.latest = now
-        if 0 <= now.at - self._before.at < SHORTEST:
+        if 0 <= now.at - self._before.at < MIN_INTERVAL:
             return
-        now = steady(self._before, now)
+        now = monotonic(self._before, now)
         self.loads = loads(self._before, now)
         self._before = now

@@ -16,9 +16,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.host.proc.file_numbers import Files, Number, Unasked
-from tui.host.proc.mounts import Types
-from tui.host.proc.visibility import is_of_the_kernel
+from tui.host.proc.file_numbers import DeviceNumber, FileInspector, NotChecked
+from tui.host.proc.mounts import FilesystemTypes
+from tui.host.proc.visibility import is_kernel_thread
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 
@@ -48,7 +48,7 @@ class OpenFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class OpenFiles:
     """The open files by process id. ``unseen`` processes could not be looked into;
     ``hidden``: there may be others that are not even listed. ``unknown`` are the cards whose
     nodes are not known."""
@@ -63,14 +63,14 @@ class Found:
 class Nodes:
     """The addresses of cards by the numbers of their nodes and by their usual names."""
 
-    by_number: Mapping[Number, str]
+    by_number: Mapping[DeviceNumber, str]
     by_name: Mapping[str, str]
 
 
-def nodes(cards: Mapping[str, Tree]) -> Nodes:
+def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
     """The nodes of the cards, of which ``cards`` gives the directory by address: the ``dev``
     files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev)."""
-    by_number: dict[Number, str] = {}
+    by_number: dict[DeviceNumber, str] = {}
     by_name: dict[str, str] = {}
     for address, directory in cards.items():
         try:
@@ -84,15 +84,15 @@ def nodes(cards: Mapping[str, Tree]) -> Nodes:
     return Nodes(by_number, by_name)
 
 
-def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
+def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
     """The open files of all processes; ``None`` where there is no ``proc``. Takes tens of
     milliseconds on a busy host."""
     try:
         pids = sorted(int(name) for name in os.listdir(proc) if _is_pid(name))  # noqa: PTH208
     except OSError:
         return None
-    wanted = nodes(cards)
-    asked = Files(Types())
+    wanted = drm_nodes(cards)
+    asked = FileInspector(FilesystemTypes())
     files: list[OpenFile] = []
     unseen = 0
     for pid in pids[:PROCESSES_LIMIT]:
@@ -102,13 +102,13 @@ def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
         except _GONE:
             continue
         except OSError:
-            unseen += not is_of_the_kernel(process)
+            unseen += not is_kernel_thread(process)
     hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
     unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
-    return Found(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
+    return OpenFiles(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
 
 
-def _files(process: str, pid: int, wanted: Nodes, asked: Files) -> list[OpenFile]:
+def _files(process: str, pid: int, wanted: Nodes, asked: FileInspector) -> list[OpenFile]:
     """Those of one process. Raises ``OSError`` where it cannot be looked into: it is
     somebody else's, or has too many."""
     with os.scandir(f"{process}/fd") as entries:
@@ -119,7 +119,7 @@ def _files(process: str, pid: int, wanted: Nodes, asked: Files) -> list[OpenFile
 
 
 def _nodes_among(
-    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: Files
+    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: FileInspector
 ) -> Iterator[tuple[str, str]]:
     for entry in entries:
         try:
@@ -130,7 +130,7 @@ def _nodes_among(
             continue
         try:
             number = asked.opened(process, entry.name)
-        except (OSError, Unasked):  # of a captured host, which has no nodes, by name
+        except (OSError, NotChecked):  # of a captured host, which has no nodes, by name
             address = wanted.by_name.get(target)
         else:
             address = wanted.by_number.get(number) if number is not None else None
@@ -153,7 +153,7 @@ def _is_pid(name: str) -> bool:
     return name.isdecimal() and name.isascii() and len(name) < 10
 
 
-def _dev(text: str) -> Number:
+def _dev(text: str) -> DeviceNumber:
     found = _DEV.fullmatch(text)
     if found is None:
         raise ValueError(text)

@@ -14,13 +14,13 @@ from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model.plausible import MOST_WATTS, Number, first
 
-SHORTEST = 0.4
+MIN_INTERVAL = 0.4
 """Seconds between two samples below which a rate would be noise."""
 
-STILL = 5.0
+STALLED_AFTER = 5.0
 """Seconds after which a counter that has stopped counts for dead."""
 
-FASTEST_FAN = 60_000
+MAX_RPM = 60_000
 """Rotations per minute that no fan exceeds."""
 
 MIB = 1024 * 1024
@@ -32,7 +32,7 @@ _SENSORS = re.compile(r"hwmon[0-9]{1,4}")
 _WHOLE = re.compile(r"[0-9]{1,20}")
 
 
-def whole(text: str) -> int:
+def parse_uint64(text: str) -> int:
     """A number of at most 64 bits that is not negative. Raises ``ValueError``."""
     if not _WHOLE.fullmatch(text) or (value := int(text)) >= 1 << 64:
         raise ValueError(text)
@@ -41,7 +41,7 @@ def whole(text: str) -> int:
 
 def scaled(at: Attributes, name: str, unit: int = 1) -> Number:
     """The attribute ``name`` in its ``unit``: 1000 where the file has thousandths."""
-    value = at.read(name, whole)
+    value = at.read(name, parse_uint64)
     return None if value is None else value / unit
 
 
@@ -82,7 +82,7 @@ def fan(at: Attributes) -> Number:
 
 def _share(at: Attributes, now: str, most: str) -> Number:
     speed, fastest = scaled(at, now), scaled(at, most)
-    if speed is None or not fastest or max(speed, fastest) > FASTEST_FAN:
+    if speed is None or not fastest or max(speed, fastest) > MAX_RPM:
         return None
     return round(100 * speed / fastest, 1)
 
@@ -112,7 +112,7 @@ class PowerMeter:
     not by next to nothing."""
 
     def __init__(self) -> None:
-        self.counts = False
+        self.is_live = False
         self._before: Energy | None = None
         self._watts: float | None = None
 
@@ -122,14 +122,14 @@ class PowerMeter:
         before = self._before
         if before is not None:
             age = now.at - before.at
-            if 0 <= age < SHORTEST:
+            if 0 <= age < MIN_INTERVAL:
                 return self._watts
             if age > 0 and now.microjoules == before.microjoules:
-                if age >= STILL:
-                    self._watts, self.counts = None, False
+                if age >= STALLED_AFTER:
+                    self._watts, self.is_live = None, False
                 return self._watts
             self._watts = power(before, now)
-            self.counts = self.counts or bool(self._watts)
+            self.is_live = self.is_live or bool(self._watts)
         self._before = now
         return self._watts
 
@@ -160,7 +160,7 @@ class CardPower:
                 meter = self._meters.setdefault(channel.name, PowerMeter())
                 read[channel.name] = meter.read(Energy(at, channel.microjoules))
         self._meters = {name: meter for name, meter in self._meters.items() if name in read}
-        counting = [c for c in told if c.name in read and self._meters[c.name].counts]
+        counting = [c for c in told if c.name in read and self._meters[c.name].is_live]
         chosen = next(iter([*counting, *(c for c in told if c.name in read), *told]), None)
         if chosen is None:
             return None, None

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tui.host.drm import hwmon
-from tui.host.drm.hwmon import MIB, Channel, scaled, whole
-from tui.host.drm.power import primary
+from tui.host.drm.hwmon import MIB, Channel, parse_uint64, scaled
+from tui.host.drm.power import primary_node
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 from tui.model import Metrics
@@ -38,7 +38,7 @@ def i915(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """
     sensors, card = (
         hwmon.sensors(directory, "i915"),
-        Attributes(primary(directory) or directory / "drm"),
+        Attributes(primary_node(directory) or directory / "drm"),
     )
     found = judged(
         mem_total_mib=scaled(card, "lmem_total_bytes", MIB),
@@ -47,7 +47,7 @@ def i915(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
         clock_mhz=_clock(card, "gt_act_freq_mhz", "gt/gt0/rps_act_freq_mhz"),
     )
     limit = hwmon.limit(sensors, "power1_max", "power1_cap")
-    return found, (Channel("card", sensors.read("energy1_input", whole), limit),)
+    return found, (Channel("card", sensors.read("energy1_input", parse_uint64), limit),)
 
 
 def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
@@ -83,7 +83,7 @@ def _channels(sensors: Attributes) -> Iterator[Channel]:
         energy = _number_of(label, energies, number)
         power = _number_of(label, powers, energy)
         limit = power and hwmon.limit(sensors, f"power{power}_max", f"power{power}_cap")
-        used = energy and sensors.read(f"energy{energy}_input", whole)
+        used = energy and sensors.read(f"energy{energy}_input", parse_uint64)
         yield Channel(label, used, limit)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from tui.host.idle import Power
+from tui.host.idle import RuntimePower
 from tui.host.pci import power
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -16,13 +16,13 @@ _CARD = re.compile(r"card[0-9]{1,5}")
 _CONNECTOR = re.compile(r"card[0-9]{1,5}-[A-Za-z0-9-]{1,32}")
 
 
-def read_power(directory: Tree, address: str) -> Power:
+def read_power(directory: Tree, address: str) -> RuntimePower:
     """Of the card in ``directory``."""
     found = power.read_power(directory, address)
     return replace(found, may_sleep=found.may_sleep and not _has_screen(directory))
 
 
-def primary(directory: Tree) -> Tree | None:
+def primary_node(directory: Tree) -> Tree | None:
     """The folder of the card's primary DRM node, ``drm/card<n>``."""
     home = directory / "drm"
     try:
@@ -35,7 +35,7 @@ def primary(directory: Tree) -> Tree | None:
 def _has_screen(directory: Tree) -> bool:
     """Whether a connector shows a picture: ``enabled`` and ``dpms`` of its folder (kernel:
     drivers/gpu/drm/drm_sysfs.c), which tell what the kernel knows and ask no hardware."""
-    card = primary(directory)
+    card = primary_node(directory)
     if card is None:
         return False
     try:

@@ -19,8 +19,8 @@ from tui.host.drm import amdgpu, intel
 from tui.host.drm.clients import Clients
 from tui.host.drm.hwmon import CardPower
 from tui.host.drm.power import read_power
-from tui.host.drm.usage import Use
-from tui.host.idle import IdlePolicy, Power
+from tui.host.drm.usage import CardUse
+from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.pci.source import PciSource
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -40,7 +40,7 @@ class _Card:
     address: str
     directory: Tree
     driver: Driver
-    power: Power
+    power: RuntimePower
 
 
 class DrmSource:
@@ -92,7 +92,7 @@ class DrmSource:
             return None
         return _Card(address, directory, driver, read_power(directory, address))
 
-    def _read(self, card: _Card, use: Use, taken_at: datetime) -> CardReading:
+    def _read(self, card: _Card, use: CardUse, taken_at: datetime) -> CardReading:
         if card.driver == "amdgpu":
             metrics = amdgpu.metrics(card.directory)
         else:
@@ -106,7 +106,7 @@ class DrmSource:
         )
 
 
-def _util(use: Use) -> float | None:
+def _util(use: CardUse) -> float | None:
     """The load of the busiest engine; 0 where all is seen and there is no client."""
     if use.loads is None:
         return None

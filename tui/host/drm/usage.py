@@ -6,16 +6,16 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.host.drm.fdinfo import WORDS, Client
+from tui.host.drm.fdinfo import ENGINE_PURPOSES, Client
 from tui.host.drm.hwmon import MIB
 from tui.model import NOT_SEEN, GpuProcess
 
-PROCESSES_LISTED = 256
+PROCESSES_LIMIT = 256
 """Processes of a card that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
+class ClientUse:
     """A client of a process: its latest sample, and how busy it keeps each engine, 0-100,
     ``None`` until that is known."""
 
@@ -25,7 +25,7 @@ class Used:
     loads: Mapping[str, float] | None = None
 
     @property
-    def tells(self) -> bool:
+    def reports_engines(self) -> bool:
         """Whether it tells of its engines: i915 does not before Broadwell, nor where the
         GuC schedules, and xe does not while the card cannot be reached."""
         engines = self.client.engines
@@ -33,7 +33,7 @@ class Used:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class CardUse:
     """Of one card. ``processes`` is ``None`` where none can be seen at all. ``loads`` is how
     busy each engine is, 0-100; ``None`` where that is not known, as when some process could
     not be looked into: what is seen is then less than what there is."""
@@ -42,21 +42,23 @@ class Use:
     loads: Mapping[str, float] | None = None
 
 
-def use(clients: Collection[Used], untold: Mapping[int, str], unseen: int, hidden: bool) -> Use:
+def card_use(
+    clients: Collection[ClientUse], untold: Mapping[int, str], unseen: int, hidden: bool
+) -> CardUse:
     """Of the card that has the ``clients``. ``untold`` are the names of processes that have
     the card open and of whose use nothing is told; ``unseen`` processes could not be looked
     into, with ``hidden`` there may be others."""
     seen = engine_loads(clients)
-    known = not clients or (bool(seen) and all(used.tells for used in clients))
+    known = not clients or (bool(seen) and all(used.reports_engines for used in clients))
     processes = {pid: GpuProcess(pid, name, "open") for pid, name in untold.items()}
     processes |= _processes(clients, seen)
-    return Use(
+    return CardUse(
         (*_listed([processes[pid] for pid in sorted(processes)]), *_not_seen(unseen, hidden)),
         seen if known and not untold and not unseen and not hidden else None,
     )
 
 
-def engine_loads(clients: Iterable[Used]) -> dict[str, float]:
+def engine_loads(clients: Iterable[ClientUse]) -> dict[str, float]:
     """How busy each engine is, 0-100, from what the clients use of it."""
     total: defaultdict[str, float] = defaultdict(float)
     for used in clients:
@@ -65,11 +67,11 @@ def engine_loads(clients: Iterable[Used]) -> dict[str, float]:
     return {engine: round(min(100.0, load), 1) for engine, load in total.items()}
 
 
-def _processes(clients: Iterable[Used], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
+def _processes(clients: Iterable[ClientUse], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
     """One entry for all clients of a process, with its share of the engine that is the
     busiest one as far as is seen."""
     busiest = max(seen, key=lambda engine: seen[engine], default=None)
-    by_pid: defaultdict[int, list[Used]] = defaultdict(list)
+    by_pid: defaultdict[int, list[ClientUse]] = defaultdict(list)
     for used in clients:
         by_pid[used.pid].append(used)
     return {
@@ -78,20 +80,20 @@ def _processes(clients: Iterable[Used], seen: Mapping[str, float]) -> dict[int, 
     }
 
 
-def _what(clients: Iterable[Used]) -> str:
+def _what(clients: Iterable[ClientUse]) -> str:
     """What the engines that the clients have used so far are for; ``open`` if none."""
     engines = [item for used in clients for item in used.client.engines.items()]
-    words = {WORDS.get(name, name) for name, engine in engines if engine.busy}
-    order = dict.fromkeys([*WORDS.values(), *sorted(words)])
+    words = {ENGINE_PURPOSES.get(name, name) for name, engine in engines if engine.busy}
+    order = dict.fromkeys([*ENGINE_PURPOSES.values(), *sorted(words)])
     return ", ".join(word for word in order if word in words) or "open"
 
 
-def _memory(clients: Iterable[Used]) -> float | None:
+def _memory(clients: Iterable[ClientUse]) -> float | None:
     sizes = [used.client.memory for used in clients if used.client.memory is not None]
     return sum(sizes) / MIB if sizes else None
 
 
-def _share(clients: Iterable[Used], engine: str | None) -> float | None:
+def _share(clients: Iterable[ClientUse], engine: str | None) -> float | None:
     """What the clients use of an engine together. amdgpu lists no engine that a client has
     never used: it uses 0 of it."""
     if engine is None:
@@ -101,10 +103,10 @@ def _share(clients: Iterable[Used], engine: str | None) -> float | None:
 
 
 def _listed(processes: list[GpuProcess]) -> list[GpuProcess]:
-    more = len(processes) - PROCESSES_LISTED
+    more = len(processes) - PROCESSES_LIMIT
     if more <= 0:
         return processes
-    return [*processes[:PROCESSES_LISTED], GpuProcess(None, f"and {more} more", "not listed")]
+    return [*processes[:PROCESSES_LIMIT], GpuProcess(None, f"and {more} more", "not listed")]
 
 
 def _not_seen(unseen: int, hidden: bool) -> Collection[GpuProcess]:

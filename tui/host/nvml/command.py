@@ -38,7 +38,7 @@ def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -
     return [*_head(), str(pynvml), str(driver), str(journal), seen, *addresses]
 
 
-def is_reader(words: Sequence[str]) -> bool:
+def is_nvml_child(words: Sequence[str]) -> bool:
     """Whether a command line is that of this installation's reader of this machine, word by
     word. Where pynvml lies differs between users."""
     head = _head()

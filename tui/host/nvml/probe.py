@@ -10,14 +10,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tui.host.nvml.probe_child import UNSEEN
+from tui.host.nvml.probe_child import NOT_VISIBLE
 
-END_S, PAUSE_S = 1.0, 0.5
+KILL_GRACE_S, RETRY_PAUSE_S = 1.0, 0.5
 
 _PROGRAM = Path(__file__).with_name("probe_child.py")
 
 
-def unseen(
+def why_not_visible(
     address: str, seconds: float, environment: Mapping[str, str] | None = None
 ) -> str | None:
     """Why NVML does not see the card at ``address`` within ``seconds``; ``None`` where it
@@ -32,11 +32,11 @@ def unseen(
         status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
         if status is None:
             return f"NVML has not answered within {seconds:.0f} s"
-        if status != UNSEEN:
+        if status != NOT_VISIBLE:
             return None
-        if time.monotonic() + PAUSE_S > deadline:
+        if time.monotonic() + RETRY_PAUSE_S > deadline:
             return f"NVML does not see it after {seconds:.0f} s"
-        time.sleep(PAUSE_S)
+        time.sleep(RETRY_PAUSE_S)
 
 
 def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
@@ -50,5 +50,5 @@ def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> i
     except subprocess.TimeoutExpired:
         child.kill()
         with suppress(subprocess.TimeoutExpired):  # inside the driver it does not hear of it
-            child.wait(END_S)
+            child.wait(KILL_GRACE_S)
         return None

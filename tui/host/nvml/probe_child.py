@@ -8,8 +8,8 @@ NVML itself cannot be asked: no library, or another version than the kernel's mo
 
 import sys
 
-UNSEEN = 4
-UNASKED = 5
+NOT_VISIBLE = 4
+NVML_UNAVAILABLE = 5
 
 
 def main() -> int:
@@ -18,15 +18,15 @@ def main() -> int:
     try:
         import pynvml  # noqa: PLC0415
     except ImportError:
-        return UNASKED
+        return NVML_UNAVAILABLE
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        return UNASKED
+        return NVML_UNAVAILABLE
     try:
         pynvml.nvmlDeviceGetHandleByPciBusId(sys.argv[2].encode())
     except pynvml.NVMLError:
-        return UNSEEN
+        return NOT_VISIBLE
     return 0
 
 

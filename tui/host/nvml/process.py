@@ -16,12 +16,12 @@ from collections.abc import Callable, Mapping, Sequence
 from tui.host import HostError, NothingToRead
 from tui.host.nvml.reply import CARD_LEFT, REPLY_LIMIT, Malformed
 
-LOOK = 0.25
+POLL_INTERVAL = 0.25
 """Seconds between two looks at whether an answer is still wanted."""
 
 READ_SIZE = 1 << 16
 
-CHANGING = "the cards on the nvidia driver are changing"
+CARDS_CHANGING = "the cards on the nvidia driver are changing"
 
 
 class NvmlProcess:
@@ -93,7 +93,7 @@ class NvmlProcess:
         poller.register(self._answers, select.POLLIN)
         line = bytearray()
         while (left := deadline - time.monotonic()) > 0:
-            if poller.poll(min(left, LOOK) * 1000):
+            if poller.poll(min(left, POLL_INTERVAL) * 1000):
                 part = self._answers.read(READ_SIZE)
                 if not part:
                     raise self._ended()
@@ -103,7 +103,7 @@ class NvmlProcess:
                 if len(line) > REPLY_LIMIT:
                     raise Malformed("too long")
             elif not wanted():
-                raise NothingToRead(CHANGING)
+                raise NothingToRead(CARDS_CHANGING)
         raise HostError(
             f"NVML did not answer within {seconds:g} s; its process is started anew, "
             "the kernel log may say what the driver waits for"
@@ -116,7 +116,7 @@ class NvmlProcess:
         except subprocess.TimeoutExpired:
             return HostError("NVML's process closed its output; it is started anew")
         if status == CARD_LEFT:
-            return NothingToRead(CHANGING)
+            return NothingToRead(CARDS_CHANGING)
         how = f"with exit status {status}" if status >= 0 else f"by {_signal_name(-status)}"
         return HostError(f"NVML's process ended {how}; it is started anew")
 

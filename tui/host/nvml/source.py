@@ -20,14 +20,14 @@ from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
-from tui.host.idle import IdlePolicy, Power
+from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.journal.file import Journal
 from tui.host.nvml.command import JOURNAL, Mark, command
 from tui.host.nvml.process import NvmlProcess
 from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
 from tui.host.readiness.source import nvidia_module
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import CLOCK, Demand, NvmlReading
 from tui.model.address import is_address
 from tui.rules.driver_gates import RESERVED, never_recovers
@@ -41,7 +41,7 @@ START_TIMEOUT = 20.0
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds until the next start, after one, two, ... failures in a row."""
 
-UNSEEN_S = 15.0
+UNWATCHED_S = 15.0
 """Seconds for which the cards are held though nobody looks: to start NVML costs more."""
 
 RELEASED = "NVML is let go of while a card moves; it is read again after that"
@@ -149,7 +149,7 @@ class NvmlSource:
             self._unseen.cancel()
             self._unseen = None
         if not attention.shown:
-            self._unseen = threading.Timer(UNSEEN_S, self._end)
+            self._unseen = threading.Timer(UNWATCHED_S, self._end)
             self._unseen.daemon = True
             self._unseen.start()
         if attention.reserved != self._kept:
@@ -256,15 +256,15 @@ class NvmlSource:
     def _spared(self, bound: tuple[str, ...]) -> tuple[str, ...]:
         """Those that are for a guest, where a card that is read could not be unbound by
         somebody else; all of them as long as it is not known which they are."""
-        if not bound or not never_recovers(nvidia_module(Plain(self._root))):
+        if not bound or not never_recovers(nvidia_module(PlainTree(self._root))):
             return ()
         return tuple(address for address in bound if self._kept is None or address in self._kept)
 
-    def _power(self, address: str) -> Power:
-        return read_power(Plain(self._bus / "devices" / address), address)
+    def _power(self, address: str) -> RuntimePower:
+        return read_power(PlainTree(self._bus / "devices" / address), address)
 
 
-def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:
+def _nothing_to_read(cards: tuple[RuntimePower, ...]) -> NothingToRead:
     if not cards:
         return NothingToRead("no card is on the nvidia driver")
     if all(card.asleep for card in cards):

@@ -12,15 +12,15 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import sysfs
-from tui.host.pci.function import NOTHING_ANSWERED
+from tui.host.pci.function import NO_RESPONSE
 from tui.host.tree import Tree, text_of
 from tui.model import PciFunction
 
-LOST = ("vendor", "device", "class", "driver")
+UNKNOWN_IF_ONLY_LISTED = ("vendor", "device", "class", "driver")
 """What is not known of a function of which only a group tells."""
 
 
-def bound(root: Tree) -> dict[str, str]:
+def drivers_by_address(root: Tree) -> dict[str, str]:
     """The drivers by the addresses that their folders list (kernel: sysfs-bus-pci). An address
     that two of them list has neither."""
     home = root / "sys/bus/pci/drivers"
@@ -55,7 +55,7 @@ def with_drivers(
     ]
 
 
-def members(home: Tree, groups: Collection[int]) -> dict[str, int]:
+def groups_by_member(home: Tree, groups: Collection[int]) -> dict[str, int]:
     """The groups by the names that their folders below ``home`` list."""
     found: dict[str, int] = {}
     for group in sorted(groups):
@@ -78,7 +78,7 @@ def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> 
     return sorted(found, key=lambda f: f.address)
 
 
-def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
+def with_unknown_groups(functions: Sequence[PciFunction]) -> list[PciFunction]:
     """The functions, where those without a group may be in one that has lost its members."""
     return [
         replace(f, unreadable=(*_but("iommu_group", f), "iommu_group"))
@@ -90,8 +90,8 @@ def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
 
 def _lost(address: str, group: int) -> PciFunction:
     return PciFunction(
-        address, NOTHING_ANSWERED, NOTHING_ANSWERED, f"{NOTHING_ANSWERED}ff",
-        "not in the capture", iommu_group=group, unreadable=LOST,
+        address, NO_RESPONSE, NO_RESPONSE, f"{NO_RESPONSE}ff",
+        "not in the capture", iommu_group=group, unreadable=UNKNOWN_IF_ONLY_LISTED,
     )  # fmt: skip
 
 

@@ -8,15 +8,15 @@ such a read never returns. A ``copied`` function is one of a captured host.
 from __future__ import annotations
 
 from tui.host import sysfs
-from tui.host.pci.mdevs import shares
+from tui.host.pci.mdevs import child_mdevs
 from tui.host.pci.names import Names
 from tui.host.pci.power import read_status
-from tui.host.pci.uevent import parse
+from tui.host.pci.uevent import read_uevent
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, on_vfio
 
-NOTHING_ANSWERED = "ffff"
+NO_RESPONSE = "ffff"
 """What stands for an id that cannot be read; PCI itself answers so for a missing device."""
 
 
@@ -29,7 +29,7 @@ def read_function(
     code = at.read("class", sysfs.class_code)
     driver = at.link("driver", sysfs.driver_name)
     if copied and None in (vendor, device, code, driver):
-        again = parse(at)
+        again = read_uevent(at)
         vendor, device = vendor or again.vendor, device or again.device
         code, driver = code or again.class_code, driver or again.driver
     found = {"vendor": vendor, "device": device, "class": code, "driver": driver}
@@ -40,8 +40,8 @@ def read_function(
         for name in ("vendor", "device", "class"):
             if found[name] is None and name not in at.unreadable:
                 at.unreadable.append(name)
-    vendor, device = vendor or NOTHING_ANSWERED, device or NOTHING_ANSWERED
-    code = code or f"{NOTHING_ANSWERED}ff"
+    vendor, device = vendor or NO_RESPONSE, device or NO_RESPONSE
+    code = code or f"{NO_RESPONSE}ff"
     name, vendor_name = names.of(address, vendor, device)
     mdevs = _mdevs(directory, at) if code[:4] in GPU_CLASSES else ()
     return PciFunction(
@@ -58,7 +58,7 @@ def read_function(
         reset_methods=at.read("reset_method", sysfs.words),
         bars=at.read("resource", sysfs.bars) or (),
         sriov_total_vfs=at.read("sriov_totalvfs", sysfs.count),
-        numa_node=at.read("numa_node", sysfs.node),
+        numa_node=at.read("numa_node", sysfs.numa_node),
         unreadable=tuple(at.unreadable),
         mdevs=mdevs,
     )
@@ -78,7 +78,7 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if driver is None and copied:
-        driver = parse(at).driver
+        driver = read_uevent(at).driver
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if awake else None  # its attributes resume a sleeping device
@@ -86,7 +86,7 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 
-def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
+def read_max_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
     """Whether the card is awake and, only then, its max_link_speed and max_link_width;
     with the attributes that could not be read."""
     at = Attributes(directory)
@@ -95,14 +95,14 @@ def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ..
 
 
 def _link(at: Attributes, which: str) -> Link | None:
-    gts = at.read(f"{which}_link_speed", sysfs.speed)
-    lanes = at.read(f"{which}_link_width", sysfs.width)
+    gts = at.read(f"{which}_link_speed", sysfs.link_speed)
+    lanes = at.read(f"{which}_link_width", sysfs.link_width)
     return None if gts is None or lanes is None else Link(gts, lanes)
 
 
 def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
     try:
-        return shares(directory)
+        return child_mdevs(directory)
     except OSError:
         at.unreadable.append("mdevs")
         return ()

@@ -17,7 +17,7 @@ UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How the kernel names a mediated device."""
 
 
-def shares(directory: Tree) -> tuple[str, ...]:
+def child_mdevs(directory: Tree) -> tuple[str, ...]:
     """The UUIDs of the mediated devices that are shares of the function in ``directory``.
     Raises ``OSError``."""
     if not exists(directory, "mdev_supported_types"):
@@ -25,7 +25,7 @@ def shares(directory: Tree) -> tuple[str, ...]:
     return tuple(sorted(name for name in directory.names() if UUID.fullmatch(name)))
 
 
-def parent(root: Tree, uuid: str) -> str | None:
+def parent_address(root: Tree, uuid: str) -> str | None:
     """The address of the function that has the mediated device, ``None`` where it is that of no
     PCI function. ``uuid`` is in lower case. Raises ``LookupError`` where it is not there."""
     try:

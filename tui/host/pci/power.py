@@ -5,7 +5,7 @@ Reading this wakes none (kernel: Documentation/ABI/testing/sysfs-devices-power).
 from __future__ import annotations
 
 from tui.host import sysfs
-from tui.host.idle import Power
+from tui.host.idle import RuntimePower
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 
@@ -20,10 +20,10 @@ def read_status(at: Attributes) -> tuple[str | None, bool]:
     return status, status == "active" or (status is None and STATUS not in at.unreadable)
 
 
-def read_power(directory: Tree, address: str) -> Power:
+def read_power(directory: Tree, address: str) -> RuntimePower:
     """Of the card in ``directory``. Where power/control cannot be read the card may sleep, so
     that it is not kept from it."""
     at = Attributes(directory)
     _, awake = read_status(at)
     may_sleep = awake and (at.read(CONTROL, sysfs.word) == "auto" or CONTROL in at.unreadable)
-    return Power(address, asleep=not awake, may_sleep=may_sleep)
+    return RuntimePower(address, asleep=not awake, may_sleep=may_sleep)

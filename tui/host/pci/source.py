@@ -11,8 +11,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from tui.host import HostError, Wake
-from tui.host.pci.copied import bound, in_doubt, members, with_drivers, with_groups
-from tui.host.pci.function import read_class, read_fastest_link, read_function, read_vitals
+from tui.host.pci.copied import (
+    drivers_by_address,
+    groups_by_member,
+    with_drivers,
+    with_groups,
+    with_unknown_groups,
+)
+from tui.host.pci.function import read_class, read_function, read_max_link, read_vitals
 from tui.host.pci.names import Names
 from tui.host.pci.removal import Removals
 from tui.host.pci.vfio_users import VfioUsers
@@ -61,7 +67,7 @@ class PciSource:
         )
         functions = [function for function in read if function is not None]
         if copied:
-            self._bound = bound(self._root)
+            self._bound = drivers_by_address(self._root)
             functions = with_drivers(functions, self._bound, self._devices)
         inventory = self._grouped(functions)
         inventory = self._with_fastest_links(inventory)
@@ -139,7 +145,7 @@ class PciSource:
             if not gpu.is_gpu:
                 continue
             key = gpu.address, gpu.vendor, gpu.device
-            awake, link, unreadable = read_fastest_link(self.directory(gpu.address))
+            awake, link, unreadable = read_max_link(self.directory(gpu.address))
             if awake:
                 fastest[key] = link
             elif key in self._fastest:
@@ -161,7 +167,7 @@ class PciSource:
         listed = self._group_names(home)
         groups = {int(name) for name in listed or ()}
         if self.copied:
-            in_group = members(home, groups)
+            in_group = groups_by_member(home, groups)
             functions = with_groups(functions, {a: g for a, g in in_group.items() if is_address(a)})
             if len(functions) > FUNCTIONS_LIMIT:
                 raise HostError(f"no PCI devices: {home} lists more than {FUNCTIONS_LIMIT}")
@@ -169,7 +175,7 @@ class PciSource:
             if empty and all(f.iommu_group is None for f in functions):
                 listed, groups = None, set()
             elif empty:  # no kernel keeps such a group: the copy has lost who is in it
-                functions = in_doubt(functions)
+                functions = with_unknown_groups(functions)
         groups |= {f.iommu_group for f in functions if f.iommu_group is not None}
         names = {group: Attributes(home / str(group)) for group in sorted(groups)}
         noiommu = tuple(g for g, at in names.items() if at.read("name", str) == "vfio-noiommu")
@@ -227,7 +233,7 @@ class VitalsSource:
                 if card.runtime_status == "active":
                     self._pci.note_awake(address)
         if self._users is not None:
-            cards = self._users.added(cards, self._wake)
+            cards = self._users.with_users(cards, self._wake)
         return Vitals(tuple(cards))
 
     def watch(self, wake: Wake) -> None:

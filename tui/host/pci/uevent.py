@@ -27,7 +27,7 @@ class Uevent:
     driver: str | None = None
 
 
-def parse(at: Attributes) -> Uevent:
+def read_uevent(at: Attributes) -> Uevent:
     """What the function's ``uevent`` tells; nothing where there is none that can be read."""
     return at.read("uevent", _parsed) or Uevent()
 

@@ -15,7 +15,7 @@ from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, exists
 from tui.model import CardVitals, Holders, on_vfio
 
-Look = Callable[[Collection[str]], Holders]
+FindHolders = Callable[[Collection[str]], Holders]
 """Who holds functions. Raises ``HostError``, and may take seconds."""
 
 _Counts = frozenset[tuple[str, int | None]]
@@ -24,7 +24,7 @@ _Counts = frozenset[tuple[str, int | None]]
 class VfioUsers:
     """What the last look has found. Used by one thread, but for the look itself."""
 
-    def __init__(self, look: Look, root: Tree = MACHINE) -> None:
+    def __init__(self, look: FindHolders, root: Tree = MACHINE) -> None:
         self._look = look
         self._root = root
         self._counts: _Counts = frozenset()
@@ -32,7 +32,7 @@ class VfioUsers:
         self._looking: threading.Thread | None = None
         self._answer: tuple[_Counts, Holders] | None = None
 
-    def added(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
+    def with_users(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
         """The cards with who has them, as far as that is known by now; ``wake`` is called from
         any thread once more is."""
         opened = [c for c in cards if on_vfio(c.driver) and c.enabled != 0]

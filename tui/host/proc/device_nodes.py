@@ -16,9 +16,9 @@ from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.pci.mdevs import UUID
-from tui.host.proc.file_numbers import Number
+from tui.host.proc.file_numbers import DeviceNumber
 from tui.host.sysfs import Attributes, read_file
-from tui.host.tree import Plain, is_gone
+from tui.host.tree import PlainTree, is_gone
 from tui.host.untrusted import clean
 from tui.model import on_vfio
 
@@ -39,14 +39,14 @@ class Node:
     """A node: its number, its name, the function that it leads to. ``shared``: it belongs
     to all cards of its driver."""
 
-    number: Number
+    number: DeviceNumber
     name: str
     address: str
     shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundNodes:
     """The nodes of functions. ``unknown``: why there may be others, in a sentence."""
 
     nodes: tuple[Node, ...]
@@ -55,10 +55,10 @@ class Found:
 
 def nodes(root: Path, addresses: list[str]) -> tuple[Node, ...]:
     """The nodes of PCI functions, as far as they are known."""
-    return find(root, addresses).nodes
+    return find_nodes(root, addresses).nodes
 
 
-def find(root: Path, addresses: list[str]) -> Found:
+def find_nodes(root: Path, addresses: list[str]) -> FoundNodes:
     """The nodes of PCI functions. Reads no attribute that takes a device's lock."""
     majors = _majors(root)
     found: list[Node] = []
@@ -77,11 +77,11 @@ def find(root: Path, addresses: list[str]) -> Found:
             unknown = f"the nvidia driver does not tell which node {address} has"
     if len(found) > NODES_LIMIT:
         unknown = f"the functions have more than {NODES_LIMIT} device nodes"
-    return Found(tuple(found[:NODES_LIMIT]), unknown)
+    return FoundNodes(tuple(found[:NODES_LIMIT]), unknown)
 
 
 def _driver(directory: Path) -> str | None:
-    return Attributes(Plain(directory)).link("driver", str)
+    return Attributes(PlainTree(directory)).link("driver", str)
 
 
 def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
@@ -106,13 +106,13 @@ def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
                     whole = False
             elif entry.name == "dev":
                 node = _node(folder, address)
-                whole = whole and (node is not None or is_gone(Plain(folder), "dev"))
+                whole = whole and (node is not None or is_gone(PlainTree(folder), "dev"))
                 found += [node] if node is not None else []
     return found, whole
 
 
 def _node(folder: str, address: str) -> Node | None:
-    at = Attributes(Plain(folder))
+    at = Attributes(PlainTree(folder))
     number = at.read("dev", _dev)
     if number is None:
         return None
@@ -130,10 +130,10 @@ _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input"
 def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
     """/dev/vfio/<group>, through which a guest has all of its functions (kernel:
     Documentation/driver-api/vfio.rst). Its number only: to open it takes it from a guest."""
-    group = Attributes(Plain(directory)).link("iommu_group", sysfs.count)
+    group = Attributes(PlainTree(directory)).link("iommu_group", sysfs.count)
     if group is None:
         return
-    number = Attributes(Plain(root / "sys/class/vfio" / str(group))).read("dev", _dev)
+    number = Attributes(PlainTree(root / "sys/class/vfio" / str(group))).read("dev", _dev)
     if number is not None:
         yield Node(("c", *number), f"/dev/vfio/{group}", address)
 

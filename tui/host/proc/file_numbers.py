@@ -10,13 +10,13 @@ import os
 import stat
 import sys
 
-from tui.host.proc.mounts import LOCAL, LOST, STACKED, Types, mount_of
+from tui.host.proc.mounts import LOCAL, STACKED, UNMOUNTED, FilesystemTypes, mount_of
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-Number = tuple[str, int, int]
+DeviceNumber = tuple[str, int, int]
 """``c`` or ``b`` (character, block), major, minor."""
 
 _AT_FDCWD, _DONT_SYNC, _TYPE = -100, 0x4000, 1  # include/uapi/linux/fcntl.h, stat.h
@@ -26,17 +26,17 @@ _STATX_SIZE, _MODE, _MAJOR, _MINOR = 256, 28, 128, 132
 _DELETED = " (deleted)"
 
 
-class Unasked(Exception):
+class NotChecked(Exception):
     """A file that is named like a node of a card, and is not asked what it is: the sentence
     without its subject."""
 
 
-def number_of(status: os.stat_result) -> Number | None:
+def device_number(status: os.stat_result) -> DeviceNumber | None:
     """The number of the device that a file is a node of."""
     return _number(status.st_mode, os.major(status.st_rdev), os.minor(status.st_rdev))
 
 
-def _number(mode: int, major: int, minor: int) -> Number | None:
+def _number(mode: int, major: int, minor: int) -> DeviceNumber | None:
     if stat.S_ISCHR(mode):
         return "c", major, minor
     if stat.S_ISBLK(mode):
@@ -44,14 +44,14 @@ def _number(mode: int, major: int, minor: int) -> Number | None:
     return None
 
 
-class Files:
+class FileInspector:
     """Asks files. ``names`` are those of nodes, for files of which nothing else is known."""
 
-    def __init__(self, types: Types, names: Collection[str] = ()) -> None:
+    def __init__(self, types: FilesystemTypes, names: Collection[str] = ()) -> None:
         self._types = types
         self._names = names
 
-    def opened(self, process: str, descriptor: str) -> Number | None:
+    def opened(self, process: str, descriptor: str) -> DeviceNumber | None:
         """An open file of a process; ``None`` where it is no device. Raises ``Unasked``,
         ``OSError``."""
         path = f"{process}/fd/{descriptor}"
@@ -68,7 +68,7 @@ class Files:
         kind = self._types.of_file(process, mount_of(f"{process}/fdinfo/{descriptor}"))
         return self._ask(path, kind, target)
 
-    def mapped(self, process: str, area: str, device: bytes, path: str) -> Number | None:
+    def mapped(self, process: str, area: str, device: bytes, path: str) -> DeviceNumber | None:
         """A mapped file, by its entry of map_files, which only root may follow. Raises as
         ``opened``."""
         kind = self._types.of_mapping(process, device)
@@ -78,7 +78,7 @@ class Files:
             self._doubt(path, kind)
             return None
 
-    def _pinned(self, process: str, path: str, target: str) -> Number | None:
+    def _pinned(self, process: str, path: str, target: str) -> DeviceNumber | None:
         """The same by a descriptor of our own: fdinfo of a card's node asks its driver, which
         may wake the card for that; O_PATH asks nobody (open(2))."""
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
@@ -88,10 +88,10 @@ class Files:
         finally:
             os.close(descriptor)
 
-    def _ask(self, path: str, kind: bytes, target: str) -> Number | None:
+    def _ask(self, path: str, kind: bytes, target: str) -> DeviceNumber | None:
         if kind in LOCAL:
-            return number_of(os.stat(path))
-        if kind in STACKED or kind == LOST:
+            return device_number(os.stat(path))
+        if kind in STACKED or kind == UNMOUNTED:
             try:
                 return _without_server(path)
             except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
@@ -108,10 +108,10 @@ class Files:
     def _doubt(self, target: str, kind: bytes) -> None:
         if self.is_named(target):
             where = kind.decode("ascii", "replace")
-            raise Unasked(f"has {target[-200:]} on {where}, where it cannot be asked what it is")
+            raise NotChecked(f"has {target[-200:]} on {where}, where it cannot be asked what it is")
 
 
-def _without_server(path: str) -> Number | None:
+def _without_server(path: str) -> DeviceNumber | None:
     """What is known of a file without asking its server (statx(2), AT_STATX_DONT_SYNC).
     Raises ``ImportError`` and ``AttributeError`` where there is no statx, ``OSError``."""
     import ctypes  # noqa: PLC0415 - slow to load, and rarely needed

@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import time
 
-IN_ALL = 3
+TOTAL_FACTOR = 3
 """Times the limit for one process that all of them together may take."""
 
-LOOK = 0.2
+BEAT_INTERVAL = 0.2
 """Seconds between two signs of life within a process."""
 
 
@@ -28,7 +28,7 @@ class Heartbeat:
         self._count = 0
         self._at: tuple[int, int, int, bytes] = (0, 0, 0, b"")
         self._began = self._told = time.monotonic()
-        self._ends = self._began + IN_ALL * seconds
+        self._ends = self._began + TOTAL_FACTOR * seconds
         self._parent = os.getppid()
 
     def at(self, pid: int, stage: int, start: int = 0, name: bytes = b"") -> None:
@@ -43,7 +43,7 @@ class Heartbeat:
         now = time.monotonic()
         if self._at[0] and now - self._began > self._seconds:
             raise OutOfTime
-        if now - self._told > LOOK:
+        if now - self._told > BEAT_INTERVAL:
             self._told = now
             self._tell()
             if os.getppid() != self._parent:
@@ -55,7 +55,7 @@ class Heartbeat:
         return time.monotonic() - self._began
 
     @property
-    def is_over(self) -> bool:
+    def all_time_spent(self) -> bool:
         """Whether the time for all processes is over."""
         return time.monotonic() > self._ends
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from tui.host.libvirt.qemu_process import guest_name
-from tui.host.nvml.command import is_reader
-from tui.host.proc.device_nodes import VFIO, Node, find
-from tui.host.proc.file_numbers import Number
-from tui.host.proc.scanner import PROCESS_S, SILENT_S, scan
-from tui.host.proc.visibility import fix
+from tui.host.nvml.command import is_nvml_child
+from tui.host.proc.device_nodes import VFIO, Node, find_nodes
+from tui.host.proc.file_numbers import DeviceNumber
+from tui.host.proc.scanner import PROCESS_S, SILENCE_S, scan
+from tui.host.proc.visibility import how_to_see_more
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders, Unseen
 
@@ -37,28 +37,28 @@ def holders(
     """Who holds the functions at ``addresses``, or has one of the nodes ``also``, which may be
     gone already. Raises ``HostError`` where that cannot be seen. May take some hundred
     milliseconds on a busy host, and many seconds where a process does not answer."""
-    found = find(root, sorted(addresses))
-    return who_has((*found.nodes, *also), root, blind=found.unknown)
+    found = find_nodes(root, sorted(addresses))
+    return holders_of_nodes((*found.nodes, *also), root, blind=found.unknown)
 
 
-def who_has(
+def holders_of_nodes(
     wanted: Iterable[Node], root: Path = Path("/"), *, blind: str | None = None,
-    silent: float = SILENT_S, seconds: float = PROCESS_S,
+    silent: float = SILENCE_S, seconds: float = PROCESS_S,
 ) -> Holders:  # fmt: skip
     """Who has the nodes. ``blind`` is why there may be others. A process that shows no sign
     of life for ``silent`` seconds, or takes more than ``seconds``, is told as such. Raises
     ``HostError``."""
-    by_number: dict[Number, list[Node]] = {}
+    by_number: dict[DeviceNumber, list[Node]] = {}
     for node in dict.fromkeys(wanted):
         by_number.setdefault(node.number, []).append(node)
     asked = [(*number, Path(of[0].name).name) for number, of in by_number.items()]
     found = scan(root / "proc", root / "dev", asked, silent=silent, seconds=seconds)
-    return told(found, by_number, captured=root != Path("/"), blind=blind)
+    return holders_from_scan(found, by_number, captured=root != Path("/"), blind=blind)
 
 
-def told(
+def holders_from_scan(
     found: Mapping[str, Any],
-    by_number: Mapping[Number, Iterable[Node]],
+    by_number: Mapping[DeviceNumber, Iterable[Node]],
     *,
     captured: bool = False,
     blind: str | None = None,
@@ -76,11 +76,13 @@ def told(
         found["unseen"],
         tuple(sorted(named, key=lambda u: (u.why is None, u.pid))),
         why or blind,
-        help_ if why else fix() if found["unseen"] else None,
+        help_ if why else how_to_see_more() if found["unseen"] else None,
     )
 
 
-def _holders(held: tuple[Any, ...], by_number: Mapping[Number, Iterable[Node]]) -> Iterator[Holder]:
+def _holders(
+    held: tuple[Any, ...], by_number: Mapping[DeviceNumber, Iterable[Node]]
+) -> Iterator[Holder]:
     pid, name, numbers, uid, cmdline, cgroup, same = held
     words = _text(cmdline).split("\0")
     if words[-1] == "":
@@ -92,7 +94,7 @@ def _holders(held: tuple[Any, ...], by_number: Mapping[Number, Iterable[Node]]) 
         for node in by_number[kind, major, minor]:
             yield Holder(
                 node.address, pid, _name(name), f"maps {node.name}" if mapped else node.name,
-                _user_name(uid), command, unit, of_user, node.shared, same and is_reader(words),
+                _user_name(uid), command, unit, of_user, node.shared, same and is_nvml_child(words),
                 guest=guest if node.name.startswith(VFIO) else None,
             )  # fmt: skip
 

@@ -25,10 +25,10 @@ STACKED = frozenset({b"aufs", b"ecryptfs", b"fuse", b"fuseblk", b"overlay", b"vi
 """Types that pass a stat(2) on to a server, or to another file system that may have one, but
 take AT_STATX_DONT_SYNC (statx(2)) for "do not". User namespaces can mount these."""
 
-PIECE = 1 << 16
+CHUNK = 1 << 16
 """Bytes that one read(2) asks for."""
 
-LOST = b"a file system that is not mounted any more"
+UNMOUNTED = b"a file system that is not mounted any more"
 """In place of a type."""
 
 
@@ -38,7 +38,7 @@ def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         rest = b""
-        while piece := os.read(descriptor, PIECE):
+        while piece := os.read(descriptor, CHUNK):
             tick()
             *whole, rest = (rest + piece).split(b"\n")
             yield from whole
@@ -88,7 +88,7 @@ def mounts(path: str, tick: Callable[[], None] = lambda: None) -> Iterator[Mount
             continue
 
 
-class Types:
+class FilesystemTypes:
     """The types of file systems by the ids of their mounts and by their devices: those are
     of the whole machine, but each process is told only of what it sees."""
 
@@ -121,13 +121,13 @@ class Types:
         """The type of the mount that an open file of a process is on."""
         if mount not in self._by_id:
             self.learn(process)
-        return self._by_id.get(mount, LOST)
+        return self._by_id.get(mount, UNMOUNTED)
 
     def of_mapping(self, process: str, device: bytes) -> bytes:
         """The type of the file system that a mapped file of a process is on, by its device."""
         if device not in self._by_device:
             self.learn(process)
-        return self._by_device.get(device, LOST)
+        return self._by_device.get(device, UNMOUNTED)
 
 
 def mount_of(fdinfo: str) -> bytes:

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import os
 
-from tui.host.proc.file_numbers import Number, number_of
-from tui.host.proc.mounts import Types, lines, mount_of, mounts
+from tui.host.proc.file_numbers import DeviceNumber, device_number
+from tui.host.proc.mounts import FilesystemTypes, lines, mount_of, mounts
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-File = tuple[bytes, bytes]
+FileId = tuple[bytes, bytes]
 """The device of a file's file system and its inode, as maps tell them (proc_pid_maps(5))."""
 
 
-def link(path: str) -> str:
+def read_link(path: str) -> str:
     """Where a symlink points; empty where that cannot be read."""
     try:
         return os.readlink(path)
@@ -26,7 +26,7 @@ def link(path: str) -> str:
         return ""
 
 
-def learn_memory(types: Types) -> None:
+def learn_memfd(types: FilesystemTypes) -> None:
     """Shared memory without a name lies on a tmpfs that is mounted nowhere (memfd_create(2))."""
     try:
         descriptor = os.memfd_create("vfiotop")
@@ -49,7 +49,9 @@ def _mount_points() -> frozenset[bytes]:
         return frozenset()
 
 
-def in_dev(dev: str, wanted: Mapping[Number, str]) -> Iterator[tuple[File, Number]]:
+def nodes_in_dev(
+    dev: str, wanted: Mapping[DeviceNumber, str]
+) -> Iterator[tuple[FileId, DeviceNumber]]:
     """The wanted nodes in our own /dev by what maps tell of a file: its file system's device
     and its inode. What is mounted below it has no nodes of cards, and is not entered."""
     mounted = _mount_points()
@@ -70,15 +72,15 @@ def in_dev(dev: str, wanted: Mapping[Number, str]) -> Iterator[tuple[File, Numbe
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            number = number_of(status)
+            number = device_number(status)
             if number is not None and number in wanted:
                 at = b"%02x:%02x" % (os.major(status.st_dev), os.minor(status.st_dev))
                 yield (at, b"%d" % status.st_ino), number
 
 
-def interpreter() -> tuple[File, bytes]:
+def interpreter() -> tuple[FileId, bytes]:
     """The Python that runs this: its file, its path."""
-    path = os.fsencode(link("/proc/self/exe"))
+    path = os.fsencode(read_link("/proc/self/exe"))
     try:
         for line in lines("/proc/self/maps", lambda: None):
             fields = line.split(None, 5)

@@ -38,7 +38,7 @@ def is_alive(process: Process) -> bool:
         found = Stat(f"/proc/{process.pid}")
     except (OSError, ValueError, IndexError):
         return _exists(process.pid)
-    return found.start == process.start != 0 and not found.ended
+    return found.start == process.start != 0 and not found.is_zombie
 
 
 def _exists(pid: int) -> bool:

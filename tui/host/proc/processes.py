@@ -8,21 +8,21 @@ from __future__ import annotations
 import os
 import time
 
-from tui.host.proc.file_numbers import Files, Number, Unasked
+from tui.host.proc.file_numbers import DeviceNumber, FileInspector, NotChecked
 from tui.host.proc.heartbeat import Heartbeat, OutOfTime
-from tui.host.proc.mounts import Types, lines
-from tui.host.proc.own_files import File, in_dev, interpreter, learn_memory, link
+from tui.host.proc.mounts import FilesystemTypes, lines
+from tui.host.proc.own_files import FileId, interpreter, learn_memfd, nodes_in_dev, read_link
 from tui.host.proc.stat import Stat
-from tui.host.proc.visibility import look
+from tui.host.proc.visibility import check_proc
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-FILES, MAPS, WORDS = 1, 2, 3
+STAGE_FILES, STAGE_MAPS, STAGE_DETAILS = 1, 2, 3
 """The stages of a look into a process: open files, mapped files, what it is."""
 
-LINGER_S = 1.0
+EXIT_GRACE_S = 1.0
 """Seconds that a process gets to end."""
 
 ROUNDS = 4
@@ -30,11 +30,11 @@ ROUNDS = 4
 was not on it, and ended."""
 
 TEXT_LIMIT = 4096
-FAULTS = 4
-NAMED = 32
+FAULTS_LIMIT = 4
+NAMED_LIMIT = 32
 """Processes that could not be looked into that are told by name."""
 
-OTHERS = ""
+OTHER_USER = ""
 """Why a process of another user could not be looked into."""
 
 _GONE = (FileNotFoundError, ProcessLookupError)
@@ -43,19 +43,19 @@ _GONE = (FileNotFoundError, ProcessLookupError)
 class Findings:
     """What a process has, by number and whether it is mapped, and what could not be asked."""
 
-    def __init__(self, wanted: Collection[Number]) -> None:
+    def __init__(self, wanted: Collection[DeviceNumber]) -> None:
         self._wanted = wanted
-        self.has: set[tuple[Number, bool]] = set()
+        self.has: set[tuple[DeviceNumber, bool]] = set()
         self.faults: list[str] = []
 
-    def note(self, number: Number | None, *, mapped: bool) -> None:
+    def note(self, number: DeviceNumber | None, *, mapped: bool) -> None:
         """Take down a file that is one of those wanted."""
         if number is not None and number in self._wanted:
             self.has.add((number, mapped))
 
     def fault(self, why: str) -> None:
         """Take down what is not known; the first few suffice."""
-        if len(self.faults) < FAULTS:
+        if len(self.faults) < FAULTS_LIMIT:
             self.faults.append(why)
 
 
@@ -64,32 +64,32 @@ class Scan:
     processes the stage from which on nothing is done, and their start."""
 
     def __init__(
-        self, proc: str, dev: str, wanted: Mapping[Number, str], beat: Heartbeat,
+        self, proc: str, dev: str, wanted: Mapping[DeviceNumber, str], beat: Heartbeat,
         left_out: Mapping[int, tuple[int, int]],
     ) -> None:  # fmt: skip
         self._proc, self._wanted, self._beat, self._left_out = proc, wanted, beat, left_out
-        self._types = Types(beat.tick)
+        self._types = FilesystemTypes(beat.tick)
         self._types.learn("/proc/self")
-        learn_memory(self._types)
-        self._files = Files(self._types, frozenset(wanted.values()))
-        self._mapped: dict[File, Number | None] = dict(in_dev(dev, wanted))
+        learn_memfd(self._types)
+        self._files = FileInspector(self._types, frozenset(wanted.values()))
+        self._mapped: dict[FileId, DeviceNumber | None] = dict(nodes_in_dev(dev, wanted))
         self._python = interpreter()
         self.held: list[tuple[object, ...]] = []
         self.unseen = 0
         self.named: list[tuple[int, bytes, str]] = []
         self.name = b""
 
-    def look_into(self, pid: int) -> None:
+    def inspect(self, pid: int) -> None:
         """Note what a process has, or why that is not known."""
         process = f"{self._proc}/{pid}"
         self._beat.at(pid, 0)
         stat = _stat(process) or _Unknown()
         self.name = stat.name
-        if stat.of_the_kernel or (stat.ended and stat.threads < 2):
+        if stat.is_kernel_thread or (stat.is_zombie and stat.threads < 2):
             return
-        stop, start = self._left_out.get(pid, (WORDS + 1, stat.start))
+        stop, start = self._left_out.get(pid, (STAGE_DETAILS + 1, stat.start))
         if start not in (0, stat.start):  # its number is another one's by now
-            stop = WORDS + 1
+            stop = STAGE_DETAILS + 1
         found = Findings(self._wanted)
         try:
             same = self._look_into(pid, stat, stop, found)
@@ -102,8 +102,8 @@ class Scan:
         if found.faults:
             self._note_unseen(pid, name, found.faults[0])
         if found.has:
-            self._beat.at(pid, WORDS, stat.start, name)
-            answers = stop > WORDS
+            self._beat.at(pid, STAGE_DETAILS, stat.start, name)
+            answers = stop > STAGE_DETAILS
             self.held.append((
                 pid, name, sorted((*number, mapped) for number, mapped in found.has),
                 _uid(process), _text(f"{process}/cmdline") if answers else b"",
@@ -115,19 +115,19 @@ class Scan:
         that it has ended, or has no memory any more."""
         process = f"{self._proc}/{pid}"
         try:
-            if stop > FILES:
-                self._beat.at(pid, FILES, stat.start, stat.name)
+            if stop > STAGE_FILES:
+                self._beat.at(pid, STAGE_FILES, stat.start, stat.name)
                 self._open_files(process, found)
                 for thread in self._threads_apart(process, stat.threads):
                     self._open_files_of_thread(thread, found)
-            if stop > MAPS:
-                self._beat.at(pid, MAPS, stat.start, stat.name)
-                return self._maps(process, stat.ended, found)
+            if stop > STAGE_MAPS:
+                self._beat.at(pid, STAGE_MAPS, stat.start, stat.name)
+                return self._maps(process, stat.is_zombie, found)
             found.fault("does not answer")
         except _GONE:
             raise
         except PermissionError:
-            found.fault(OTHERS)
+            found.fault(OTHER_USER)
         except OutOfTime:
             found.fault(f"has more open or mapped than {self._beat.spent:.0f} s suffice for")
         except (OSError, MemoryError) as error:
@@ -136,7 +136,7 @@ class Scan:
 
     def _note_unseen(self, pid: int, name: bytes, why: str) -> None:
         self.unseen += 1
-        if sum((each[2] == OTHERS) == (why == OTHERS) for each in self.named) < NAMED:
+        if sum((each[2] == OTHER_USER) == (why == OTHER_USER) for each in self.named) < NAMED_LIMIT:
             self.named.append((pid, name, why))
 
     # --- open files ---
@@ -178,7 +178,7 @@ class Scan:
                     continue
                 except PermissionError:  # it has become somebody else's
                     raise
-                except Unasked as doubt:
+                except NotChecked as doubt:
                     found.fault(str(doubt))
                 except OSError as error:
                     found.fault(f"has a file open that gives an error: {error.strerror}")
@@ -205,16 +205,16 @@ class Scan:
                     if ended and self._files.is_named(os.fsdecode(fields[5])):
                         found.fault(f"maps {os.fsdecode(fields[5][-200:])}, or what is named so")
                     continue
-                except Unasked as doubt:
+                except NotChecked as doubt:
                     found.fault(str(doubt))
                     continue
                 except OSError as error:
                     found.fault(f"maps a file that gives an error: {error.strerror}")
                     continue
             found.note(self._mapped[key], mapped=True)
-        return same and link(f"{process}/exe") == os.fsdecode(self._python[1])
+        return same and read_link(f"{process}/exe") == os.fsdecode(self._python[1])
 
-    def _ask(self, process: str, area: bytes, device: bytes, path: bytes) -> Number | None:
+    def _ask(self, process: str, area: bytes, device: bytes, path: bytes) -> DeviceNumber | None:
         start, _, end = area.partition(b"-")
         entry = f"{int(start, 16):x}-{int(end, 16):x}"
         return self._files.mapped(process, entry, device, os.fsdecode(path))
@@ -226,12 +226,12 @@ class Scan:
 def _lingers(process: str, start: int) -> bool:
     """Whether a process without memory does not end: it lets go of its memory first, and of
     its files after that, in which a driver may keep it."""
-    ends = time.monotonic() + LINGER_S
+    ends = time.monotonic() + EXIT_GRACE_S
     while time.monotonic() < ends:
         stat = _stat(process)
-        if stat is None or stat.start != start or (stat.ended and stat.threads < 2):
+        if stat is None or stat.start != start or (stat.is_zombie and stat.threads < 2):
             return False
-        time.sleep(LINGER_S / 50)
+        time.sleep(EXIT_GRACE_S / 50)
     return True
 
 
@@ -239,7 +239,7 @@ class _Unknown:
     """In place of a ``Stat`` that cannot be read."""
 
     name, start, threads = b"", 0, 1
-    of_the_kernel = ended = False
+    is_kernel_thread = is_zombie = False
 
 
 def _stat(process: str) -> Stat | None:
@@ -274,7 +274,7 @@ def _text(path: str) -> bytes:
 
 
 def scan(
-    proc: str, dev: str, wanted: Mapping[Number, str], beat: Heartbeat,
+    proc: str, dev: str, wanted: Mapping[DeviceNumber, str], beat: Heartbeat,
     left_out: Mapping[int, tuple[int, int]],
 ) -> dict[str, object]:  # fmt: skip
     """Who has the nodes. ``held``: (pid, name, [(kind, major, minor, mapped)], uid, command
@@ -286,19 +286,19 @@ def scan(
     found = Scan(proc, dev, wanted, beat, left_out)
     longest: tuple[float, int, bytes] = (0.0, 0, b"")
     left = None
-    seen = {link(f"{proc}/self")}
+    seen = {read_link(f"{proc}/self")}
     for _ in range(ROUNDS):
         pids = sorted(int(name) for name in os.listdir(proc) if _is_pid(name) and name not in seen)
         for pid in pids:
-            if beat.is_over:
+            if beat.all_time_spent:
                 left = longest[1:]
                 break
-            found.look_into(pid)
+            found.inspect(pid)
             longest = max(longest, (beat.spent, pid, found.name))
         seen |= {str(pid) for pid in pids}
         if left or not pids:
             break
-    real, blind = look(proc)
+    real, blind = check_proc(proc)
     return {
         "held": found.held, "unseen": found.unseen, "named": found.named, "left": left,
         "real": real, "blind": blind,

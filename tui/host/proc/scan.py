@@ -25,13 +25,13 @@ from tui.host.proc.processes import scan
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
-    from tui.host.proc.file_numbers import Number
+    from tui.host.proc.file_numbers import DeviceNumber
 
 
 def main() -> int:
     """Answer what stdin asks."""
     proc, dev, beat, seconds, *left_out = sys.argv[1:]
-    wanted: dict[Number, str] = {}
+    wanted: dict[DeviceNumber, str] = {}
     for line in sys.stdin.read().splitlines():
         kind, major, minor, name = line.split(" ", 3)
         wanted[kind, int(major), int(minor)] = name

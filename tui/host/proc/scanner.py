@@ -22,7 +22,7 @@ from typing import Any
 from tui.host import HostError
 from tui.host.untrusted import clean
 
-SILENT_S = 5.0
+SILENCE_S = 5.0
 """Seconds without a sign of life, after which a scan is left behind."""
 
 START_S = 20.0
@@ -34,10 +34,10 @@ PROCESS_S = 30.0
 TRIES = 5
 """Scans that are started for one answer: each leaves out whatever kept those before it."""
 
-LEFT_LIMIT = 8
+ABANDONED_LIMIT = 8
 """Scans that may be left behind at a time."""
 
-END_S = 0.2
+KILL_GRACE_S = 0.2
 """Seconds in which a process that can be killed has ended."""
 
 ANSWER_LIMIT = 64 << 20
@@ -46,7 +46,7 @@ _PROGRAM = Path(__file__).with_name("scan.py")
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class Position:
     """Where a scan is: at which stage of the look into which process."""
 
     pid: int
@@ -61,18 +61,18 @@ class At:
 class _Kept(Exception):
     """A scan shows no sign of life, being ``at`` a process."""
 
-    def __init__(self, at: At) -> None:
+    def __init__(self, at: Position) -> None:
         super().__init__()
         self.at = at
 
 
-_left: list[tuple[At, subprocess.Popen[bytes]]] = []
+_left: list[tuple[Position, subprocess.Popen[bytes]]] = []
 _lock = threading.Lock()
 
 
 def scan(
     proc: Path, dev: Path, nodes: Iterable[tuple[str, int, int, str]], *,
-    silent: float = SILENT_S, seconds: float = PROCESS_S,
+    silent: float = SILENCE_S, seconds: float = PROCESS_S,
 ) -> dict[str, Any]:  # fmt: skip
     """Who has the nodes (kind, major, minor, name): what ``processes.scan`` tells. Raises
     ``HostError`` where that cannot be found out."""
@@ -80,13 +80,13 @@ def scan(
     left_out = {at.pid: at for at in _left_behind()}
     for _ in range(TRIES):
         waiting = _left_behind()
-        if len(waiting) >= LEFT_LIMIT:
+        if len(waiting) >= ABANDONED_LIMIT:
             raise HostError(
                 f"{len(waiting)} looks into processes have not come back, the first from "
                 f"{waiting[0]}: end that process, or what it waits for"
             )
         child = _Child([str(proc), str(dev)], request, seconds, list(left_out.values()))
-        at = At(0, 0, 0, "")
+        at = Position(0, 0, 0, "")
         try:
             return child.answer(silent)
         except _Kept as kept:
@@ -102,7 +102,7 @@ def scan(
     raise HostError(f"too many processes do not answer when they are looked into: {names}")
 
 
-def _left_behind() -> list[At]:
+def _left_behind() -> list[Position]:
     """Where the scans are that still wait in the kernel; those that have ended are reaped."""
     with _lock:
         _left[:] = [(at, process) for at, process in _left if process.poll() is None]
@@ -112,7 +112,9 @@ def _left_behind() -> list[At]:
 class _Child:
     """One running scan."""
 
-    def __init__(self, places: list[str], request: str, seconds: float, left_out: list[At]) -> None:
+    def __init__(
+        self, places: list[str], request: str, seconds: float, left_out: list[Position]
+    ) -> None:
         try:
             self._beat = os.memfd_create("vfiotop-beat")
         except OSError as error:
@@ -164,7 +166,7 @@ class _Child:
         """Kill it; whether it has ended. One that waits in the kernel has not."""
         self.process.kill()
         try:
-            self.process.wait(END_S)
+            self.process.wait(KILL_GRACE_S)
         except subprocess.TimeoutExpired:
             return False
         return True
@@ -184,10 +186,10 @@ def _told(data: bytes, status: int) -> dict[str, Any]:
     return found
 
 
-def _at(beat: bytes) -> At:
+def _at(beat: bytes) -> Position:
     """What ``heartbeat.Beat`` has written."""
     try:
         _, pid, stage, start, name = beat.partition(b"\n")[0].split(b" ", 4)
-        return At(int(pid), int(stage), int(start), clean(name.decode("utf-8", "replace")))
+        return Position(int(pid), int(stage), int(start), clean(name.decode("utf-8", "replace")))
     except ValueError:
-        return At(0, 0, 0, "")
+        return Position(0, 0, 0, "")

@@ -25,9 +25,9 @@ class Stat:
             os.close(descriptor)
         fields = tail.split()
         self.name = head.partition(b"(")[2]
-        self.ended = fields[0] == b"Z"
+        self.is_zombie = fields[0] == b"Z"
         """Whether it is a zombie."""
-        self.of_the_kernel = bool(int(fields[6]) & _PF_KTHREAD)
+        self.is_kernel_thread = bool(int(fields[6]) & _PF_KTHREAD)
         self.threads = int(fields[17]) if len(fields) > 17 else 1
         self.start = int(fields[19]) if len(fields) > 19 else 0
         """Clock ticks since boot."""

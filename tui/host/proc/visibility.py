@@ -19,19 +19,19 @@ _KTHREADD = 2
 
 CONTAINER = "run vfiotop on the host itself, outside of containers and with all of root's rights"
 
-Blind = tuple[str, str | None]
+HiddenReason = tuple[str, str | None]
 """Why processes may be hidden, and what to do about it."""
 
 
-def is_of_the_kernel(process: str) -> bool:
+def is_kernel_thread(process: str) -> bool:
     """Whether it is a thread of the kernel's own, which has no files."""
     try:
-        return Stat(process).of_the_kernel
+        return Stat(process).is_kernel_thread
     except (OSError, ValueError, IndexError):
         return False
 
 
-def privileged() -> bool:
+def may_see_all() -> bool:
     """Whether we may look into every process: CAP_SYS_PTRACE in the first user namespace."""
     try:
         with open("/proc/self/status", "rb") as file:
@@ -41,12 +41,12 @@ def privileged() -> bool:
         return False
 
 
-def fix() -> str:
+def how_to_see_more() -> str:
     """What lets us look into more processes."""
     return CONTAINER if os.geteuid() == 0 else "run this as root"
 
 
-def look(proc: str) -> tuple[bool, Blind | None]:
+def check_proc(proc: str) -> tuple[bool, HiddenReason | None]:
     """Whether a /proc is the kernel's, and no made or captured one, and why it may not show
     every process."""
     try:
@@ -59,16 +59,19 @@ def look(proc: str) -> tuple[bool, Blind | None]:
     return True, _blind(proc, mount, here)
 
 
-def _blind(proc: str, mount: Mount, here: list[Mount]) -> Blind | None:
+def _blind(proc: str, mount: Mount, here: list[Mount]) -> HiddenReason | None:
     hides = next((each for each in mount.options if each.startswith(b"hidepid=")), None)
-    if hides not in (None, b"hidepid=0", b"hidepid=off") and not privileged():
+    if hides not in (None, b"hidepid=0", b"hidepid=off") and not may_see_all():
         words = hides.decode("ascii", "replace")
-        return f"{proc} is mounted with {words}: processes of other users are hidden", fix()
+        return (
+            f"{proc} is mounted with {words}: processes of other users are hidden",
+            how_to_see_more(),
+        )
     if b"subset=pid" in mount.options:
         return f"{proc} is mounted with subset=pid: what drivers tell there is hidden", None
     if mount.root != b"/" or any(_is_over_a_process(other, mount) for other in here):
         return f"something is mounted over processes in {proc}, which hides them", None
-    if _is_initial("pid") is False or not is_of_the_kernel(f"{proc}/{_KTHREADD}"):
+    if _is_initial("pid") is False or not is_kernel_thread(f"{proc}/{_KTHREADD}"):
         return "only processes of this container are seen, and not those of the host", CONTAINER
     return None
 

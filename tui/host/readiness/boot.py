@@ -13,7 +13,7 @@ from tui.model import Boot, BootLoader
 FAMILIES = ("debian", "fedora", "arch", "suse")
 """Distributions that others are like."""
 
-OF_THEIR_OWN = {"nixos": "nixos", "pop": "pop", "endeavouros": "endeavouros",
+FAMILY_OF = {"nixos": "nixos", "pop": "pop", "endeavouros": "endeavouros",
                 "opensuse": "suse", "ubuntu": "debian", "rhel": "fedora",
                 "centos": "fedora"}  # fmt: skip
 
@@ -107,5 +107,5 @@ def _families(root: Tree) -> Iterator[str]:
         told = dict(_LINE.findall(text_of(root, place)))
         for word in f"{told.get('ID', '')} {told.get('ID_LIKE', '')}".split():
             name = word.partition("-")[0]
-            if name in FAMILIES or name in OF_THEIR_OWN:
-                yield OF_THEIR_OWN.get(name, name)
+            if name in FAMILIES or name in FAMILY_OF:
+                yield FAMILY_OF.get(name, name)

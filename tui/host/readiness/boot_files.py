@@ -43,7 +43,7 @@ _DEFAULT = re.compile(r"^default[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 _LIMINE_ENTRY = re.compile(r"\s*(?:kernel_)?cmdline\s*[:=]\s*(.*)", re.IGNORECASE)
 
 
-def written(root: Tree, boot: Boot) -> tuple[tuple[KernelOption, ...], tuple[str, ...]]:
+def written_options(root: Tree, boot: Boot) -> tuple[tuple[KernelOption, ...], tuple[str, ...]]:
     """All options in the files of the host's boot loader, and the files that could be read."""
     found: list[KernelOption] = []
     read: list[str] = []

@@ -33,7 +33,7 @@ def is_loaded(root: Tree, module: str) -> bool | None:
     return False if told else None
 
 
-def is_there(root: Tree, module: str) -> bool | None:
+def is_installed(root: Tree, module: str) -> bool | None:
     """Whether depmod's lists for the running kernel have ``module``; ``None`` where there are
     none."""
     lists = [listed for name in (_BUILT_IN, "modules.dep") for listed in _lists(root, name)]

@@ -14,10 +14,10 @@ from typing import Literal
 
 from tui.host import sysfs
 from tui.host.readiness.boot import boot
-from tui.host.readiness.boot_files import written
+from tui.host.readiness.boot_files import written_options
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import module_rules
-from tui.host.readiness.modules import is_built_in, is_loaded, is_there
+from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
@@ -76,7 +76,7 @@ def _vfio_loaded(root: Tree) -> bool:
 
 def _vfio_loadable(root: Tree) -> bool | None:
     if not root.is_machine:
-        return is_there(root, "vfio_pci")
+        return is_installed(root, "vfio_pci")
     try:
         asked = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
@@ -95,7 +95,7 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
     """An empty command line is one that was not copied: /proc tells no sizes, by which some
     archivers go."""
     running = text_of(root, _CMDLINE)
-    options_written, files = written(root, booted)
+    options_written, files = written_options(root, booted)
     return KernelSettings(
         running=options(running, f"/{_CMDLINE}") if running.strip() else None,
         written=options_written,

@@ -19,7 +19,7 @@ from tui.host.pci.function import read_class
 from tui.host.sysfs import Attributes
 from tui.host.tree import GONE, MACHINE, Tree
 from tui.host.untrusted import clean
-from tui.host.uses.disks import Blocks
+from tui.host.uses.disks import Disks
 from tui.host.uses.network import Interfaces
 from tui.model import Attachment, DeviceUse, DeviceUses
 
@@ -38,7 +38,7 @@ DEPTH_LIMIT = 24
 INPUTS_LIMIT = 1 << 18
 """Bytes of the list of input devices: some 300 each."""
 
-HANGS_ON = ("01", "02", "0c03")
+CLASSES_WITH_CHILDREN = ("01", "02", "0c03")
 """Classes whose driver makes children, if anything is there: storage, network, USB."""
 
 NOT_CAPTURED = "what hangs on it, which is not in the capture"
@@ -59,7 +59,7 @@ _HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
 def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
     """What hangs on each of the functions that are there. Never raises: what cannot be read is
     dark."""
-    blocks, interfaces = Blocks(root), Interfaces(root)
+    blocks, interfaces = Disks(root), Interfaces(root)
     asked = list(dict.fromkeys(addresses))
     uses = [_use(root, address, blocks, interfaces) for address in asked[:FUNCTIONS_LIMIT]]
     uses += [DeviceUse(address, unreadable=("too many were asked for",))
@@ -67,7 +67,7 @@ def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
     return DeviceUses(tuple(uses), _has_own_keyboard(root))
 
 
-def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> DeviceUse:
+def _use(root: Tree, address: str, blocks: Disks, interfaces: Interfaces) -> DeviceUse:
     home = root / "sys/bus/pci/devices" / address
     folders, whole = _beneath(home)
     if not root.is_machine:
@@ -80,12 +80,16 @@ def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> De
         parent = above.rpartition("/")[2]
         if parent == "block" or _NVME_DISK.fullmatch(name):
             partitions = [f for f in folders if f.rpartition("/")[0] == folder]
-            attached += blocks.disk(home, folder, partitions, dark)
+            attached += blocks.uses_of(home, folder, partitions, dark)
         elif parent == "net":
-            attached.append(interfaces.interface(home / folder, name, dark))
+            attached.append(interfaces.use_of(home / folder, name, dark))
         elif found := _USB_INTERFACE.fullmatch(name):
             attached += _input(home / folder, clean(found[1]))
-    if not root.is_machine and code.startswith(HANGS_ON) and not _is_whole(code, folders, attached):
+    if (
+        not root.is_machine
+        and code.startswith(CLASSES_WITH_CHILDREN)
+        and not _is_whole(code, folders, attached)
+    ):
         dark.append(NOT_CAPTURED)
     return DeviceUse(address, tuple(dict.fromkeys(attached)), tuple(dict.fromkeys(dark)))
 

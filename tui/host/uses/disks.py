@@ -26,7 +26,7 @@ SWAPS_LIMIT = 1 << 18
 HOLDERS_LIMIT = 64
 """Devices that are built on one partition, one on another, that are looked at."""
 
-SHOWN = 60
+NAME_LIMIT = 60
 """Characters of a mount point or a device that are shown."""
 
 _NUMBER = re.compile(rb"[0-9]{1,9}:[0-9]{1,9}")
@@ -47,7 +47,7 @@ class Mounted:
     zfs: bool = False
 
     def add(self, number: bytes | None, source: bytes, point: bytes, kind: bytes) -> None:
-        where = clean(point.decode("utf-8", "replace"), SHOWN)
+        where = clean(point.decode("utf-8", "replace"), NAME_LIMIT)
         self.zfs = self.zfs or kind == b"zfs"
         if number is not None:
             self.by_number.setdefault(number, []).append(where)
@@ -85,13 +85,13 @@ def swap_devices(data: bytes) -> frozenset[str]:
     )
 
 
-class Blocks:
+class Disks:
     """The disks of a host. What is the same for all of them is read once."""
 
     def __init__(self, root: Tree) -> None:
         self._root = root
 
-    def disk(
+    def uses_of(
         self, home: Tree, folder: str, partitions: list[str], dark: list[str]
     ) -> list[Attachment]:
         """The uses of the disk in ``folder`` beneath a function and of its ``partitions``; one
@@ -112,7 +112,7 @@ class Blocks:
                 part: disk / part for part in self._names(disk, "") if _is_partition(part, name)
             }
         used = [
-            Attachment("disk", clean(block, SHOWN), what, used=True)
+            Attachment("disk", clean(block, NAME_LIMIT), what, used=True)
             for block, at in sorted(names.items())
             if (what := self._use(block, at)) is not None
         ]
@@ -120,7 +120,7 @@ class Blocks:
             self._note_dark(dark, names)
             if not self._root.is_machine:
                 self._note_uncaptured(dark, names)
-        return used or [Attachment("disk", clean(name, SHOWN), "is not in use")]
+        return used or [Attachment("disk", clean(name, NAME_LIMIT), "is not in use")]
 
     def _use(self, name: str, at: Tree) -> str | None:
         """How a disk or a partition is used, as the end of a sentence; ``None``: it is not."""
@@ -138,12 +138,12 @@ class Blocks:
         for holder in built:
             known = self._class(holder)
             points = self._mounted_at(holder, known)
-            shown = clean((self._mapped(known) or holder).removeprefix("/dev/mapper/"), SHOWN)
+            shown = clean((self._mapped(known) or holder).removeprefix("/dev/mapper/"), NAME_LIMIT)
             if points:
                 return f"is part of {shown}, mounted at {points}"
             if {f"/dev/{holder}", self._mapped(known)} & self._swaps:
                 return f"is part of {shown}, which is swap"
-        return f"is part of {clean(built[0], SHOWN)}" if built else None
+        return f"is part of {clean(built[0], NAME_LIMIT)}" if built else None
 
     def _note_dark(self, dark: list[str], names: dict[str, Tree]) -> None:
         if not self._mounted.read:
@@ -158,7 +158,7 @@ class Blocks:
         capture may be without it, or without the links in it."""
         if any(self._listed(at, "holders") is None for at in names.values()):
             dark.append("what is built on it")
-        dark += [f"what {clean(source, SHOWN)} is built on" for source in self._adrift[:1]]
+        dark += [f"what {clean(source, NAME_LIMIT)} is built on" for source in self._adrift[:1]]
 
     @cached_property
     def _adrift(self) -> list[str]:

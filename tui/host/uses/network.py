@@ -99,7 +99,7 @@ class Interfaces:
     def __init__(self, root: Tree) -> None:
         self._root = root
 
-    def interface(self, folder: Tree, name: str, dark: list[str]) -> Attachment:
+    def use_of(self, folder: Tree, name: str, dark: list[str]) -> Attachment:
         """The use of the interface in a folder of sysfs. Adds to ``dark``."""
         shown = clean(name, 40)
         over = self._over(folder)

@@ -11,7 +11,7 @@ from tests.hosts_layout import add_function, lay_out
 from tests.unit.made import NOON
 from tui.host.drm.source import DrmSource
 from tui.host.pci.source import PciSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 AMD, ARC, IGPU = "0000:03:00.0", "0000:04:00.0", "0000:00:02.0"
 
@@ -63,7 +63,7 @@ class Machine:
         self.root = root
         self.proc = root / "proc"
         self.now = 1000.0
-        self.pci = PciSource(Plain(root))
+        self.pci = PciSource(PlainTree(root))
         self._nodes = 0
         self.process(1, "systemd")
 

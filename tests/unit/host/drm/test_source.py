@@ -25,8 +25,8 @@ from tests.unit.host.pci.test_source import opened
 from tests.unit.made import NOON
 from tui.host import HostError, NothingToRead
 from tui.host.drm.source import ASLEEP, IDLE, NO_CARD, DrmSource
-from tui.host.idle import FALL_ASLEEP, SLEEPLESS
-from tui.host.idle import IDLE as IDLE_FOR
+from tui.host.idle import HOLD_ANYWAY, SUSPEND_GRACE
+from tui.host.idle import IDLE_AFTER as IDLE_FOR
 from tui.model import CardReading, GpuProcess
 
 
@@ -320,9 +320,9 @@ def test_a_card_that_does_not_fall_asleep_is_read_on(machine: Machine) -> None:
     source = machine.source()
     source.read()
     quiet(machine, source, IDLE_FOR)
-    machine.now += FALL_ASLEEP
+    machine.now += SUSPEND_GRACE
     source.read()
-    quiet(machine, source, SLEEPLESS - 1)
+    quiet(machine, source, HOLD_ANYWAY - 1)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from tui.host.drm.amdgpu import metrics
 from tui.host.facts import FactsSource
 from tui.host.pci.source import PciSource, VitalsSource
 from tui.host.readiness.boot import boot
-from tui.host.tree import Plain, text
+from tui.host.tree import PlainTree, text
 from tui.model import Boot, PciFunction
 
 Copy = Callable[[bytes], bytes]
@@ -80,7 +80,7 @@ def test_sensors_of_a_copy(tmp_path: Path, copy: Copy) -> None:
     for name, content in AMDGPU.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(copy(content.encode()))
-    found = metrics(Plain(tmp_path))
+    found = metrics(PlainTree(tmp_path))
     assert (found.util_pct, found.temp_c, found.power_w, found.fan_pct) == (3.0, 56.0, 36.0, 0.0)
     assert (found.mem_total_mib, round(found.mem_used_mib or 0)) == (16368.0, 637)
 

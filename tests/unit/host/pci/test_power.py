@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host.drm import power
-from tui.host.idle import Power
+from tui.host.idle import RuntimePower
 from tui.host.pci.power import read_power, read_status
 from tui.host.sysfs import Attributes
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 CARD = "0000:01:00.0"
 
@@ -42,7 +42,7 @@ def test_only_what_says_so_is_awake(said: bytes) -> None:
 
 @pytest.mark.parametrize("said", ["active", "active\n", "active\n\0\0\0", "active\0"])
 def test_awake(tmp_path: Path, said: str) -> None:
-    assert power_of(tmp_path, said) == Power(CARD, asleep=False, may_sleep=True)
+    assert power_of(tmp_path, said) == RuntimePower(CARD, asleep=False, may_sleep=True)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_awake(tmp_path: Path, said: str) -> None:
      "ACTIVE", "inactive", "active active", "active\nerror", "\0active", "aktiv", "actıve", "1"],
 )  # fmt: skip
 def test_not_awake(tmp_path: Path, said: str) -> None:
-    assert power_of(tmp_path, said) == Power(CARD, asleep=True, may_sleep=False)
+    assert power_of(tmp_path, said) == RuntimePower(CARD, asleep=True, may_sleep=False)
 
 
-def power_of(folder: Path, status: str) -> Power:
+def power_of(folder: Path, status: str) -> RuntimePower:
     """What both rules make of it; they differ only for a card with a screen."""
     (folder / "power").mkdir()
     (folder / "power/runtime_status").write_text(status)
     (folder / "power/control").write_text("auto\n")
-    found = read_power(Plain(folder), CARD)
-    assert power.read_power(Plain(folder), CARD) == found
+    found = read_power(PlainTree(folder), CARD)
+    assert power.read_power(PlainTree(folder), CARD) == found
     return found

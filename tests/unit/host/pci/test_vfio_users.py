@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.host import HostError
 from tui.host.pci.vfio_users import VfioUsers
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import CardVitals, Holder, Holders
 
 CARD = "0000:02:00.0"
@@ -27,7 +27,7 @@ class Rig:
         self.may_end, self.ended = threading.Event(), threading.Event()
         self.may_end.set()
         (root / "proc/4711").mkdir(parents=True)
-        self._users = VfioUsers(self._look, Plain(root))
+        self._users = VfioUsers(self._look, PlainTree(root))
 
     def _look(self, addresses: Collection[str]) -> Holders:
         self.asked += 1
@@ -38,7 +38,7 @@ class Rig:
         return self.found
 
     def tick(self, enabled: int | None, driver: str = "vfio-pci") -> Holders | None:
-        (seen,) = self._users.added([card(enabled, driver)], self.ended.set)
+        (seen,) = self._users.with_users([card(enabled, driver)], self.ended.set)
         return seen.users
 
     def awaited(self) -> None:

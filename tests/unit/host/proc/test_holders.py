@@ -16,9 +16,9 @@ import pytest
 from tests.hosts_layout import add_function, add_group, lay_out, link
 from tui.host import HostError
 from tui.host.proc import scanner
-from tui.host.proc.device_nodes import Node, find, nodes
+from tui.host.proc.device_nodes import Node, find_nodes, nodes
 from tui.host.proc.heartbeat import Heartbeat
-from tui.host.proc.holders import _unit, holders, told
+from tui.host.proc.holders import _unit, holders, holders_from_scan
 from tui.host.proc.processes import scan
 from tui.model import Holder, Holders, Unseen
 
@@ -86,9 +86,9 @@ def test_a_disk_behind_five_hubs(root: Path) -> None:
 
 
 def test_what_lies_too_deep_is_not_taken_for_nothing(root: Path) -> None:
-    assert find(root, [SOUND]).unknown is None
+    assert find_nodes(root, [SOUND]).unknown is None
     child(root / "sys/bus/pci/devices" / SOUND / ("x/" * 30), "block", "8:1")
-    assert "not all devices" in (find(root, [SOUND]).unknown or "")
+    assert "not all devices" in (find_nodes(root, [SOUND]).unknown or "")
 
 
 def test_the_nodes_of_nvidia(root: Path) -> None:
@@ -142,18 +142,18 @@ def test_a_node_of_vfio_that_is_hidden(root: Path) -> None:
     driver = root / "sys/bus/pci/devices" / CARD / "driver"
     driver.unlink()
     link(driver, root / "sys/bus/pci/drivers/vfio-pci")
-    assert "which node of VFIO leads to" in (find(root, [CARD]).unknown or "")
+    assert "which node of VFIO leads to" in (find_nodes(root, [CARD]).unknown or "")
     group = root / "sys/class/vfio/7"
     group.mkdir(parents=True)
     (group / "dev").write_text("244:0\n")
-    assert find(root, [CARD]).unknown is None
+    assert find_nodes(root, [CARD]).unknown is None
 
 
 @pytest.mark.parametrize("text", ["", "226", "226:-1", "a:b", "1:2:3", "1" * 5000])
 def test_a_number_that_is_none_is_no_node(root: Path, text: str) -> None:
     (root / "sys/bus/pci/devices" / SOUND / "sound/card0/controlC0/dev").write_text(text)
     assert nodes(root, [SOUND]) == ()
-    assert "not all devices" in (find(root, [SOUND]).unknown or "")
+    assert "not all devices" in (find_nodes(root, [SOUND]).unknown or "")
 
 
 # --- processes ------------------------------------------------------------------
@@ -239,7 +239,7 @@ def as_nobody(root: Path) -> Holders:
         ctypes.CDLL(None).setfsuid(54321)
     beat = os.memfd_create("beat")
     try:
-        return told(scan(f"{root}/proc", "/dev", {}, Heartbeat(beat, 60), {}), {})
+        return holders_from_scan(scan(f"{root}/proc", "/dev", {}, Heartbeat(beat, 60), {}), {})
     finally:
         os.close(beat)
 
@@ -252,13 +252,13 @@ def test_a_process_that_ends_meanwhile_is_nobody(root: Path) -> None:
 
 def test_a_driver_that_does_not_tell_its_node(root: Path) -> None:
     """No node of nvidia's is known, so that nobody has one says nothing."""
-    assert find(root, [SOUND]).unknown is None
-    assert "does not tell which node" in (find(root, [CARD]).unknown or "")
+    assert find_nodes(root, [SOUND]).unknown is None
+    assert "does not tell which node" in (find_nodes(root, [CARD]).unknown or "")
     assert "does not tell which node" in (holders([CARD], root).blind or "")
     entry = root / "proc/driver/nvidia/gpus" / CARD
     entry.mkdir(parents=True)
     (entry / "information").write_text("Device Minor: \t 3\n")
-    assert find(root, [CARD]).unknown is None
+    assert find_nodes(root, [CARD]).unknown is None
 
 
 def test_without_proc(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.touched import Fifo, Terminal, Trap
 from tui.host.confined import Confined
 from tui.host.proc.mounts import unescaped
-from tui.host.tree import Plain, Tree
+from tui.host.tree import PlainTree, Tree
 from tui.host.uses.device import FOLDERS_LIMIT, NOT_CAPTURED, device_uses
 from tui.host.uses.disks import from_mountinfo, from_mounts, swap_devices
 from tui.host.uses.network import ipv6, own_addresses, routes
@@ -24,7 +24,7 @@ NVME, SATA, NIC, USB, SERIAL = "010802", "010601", "020000", "0c0330", "070002"
 MOUNT = "36 1 {number} / {point} rw,relatime shared:1 - {kind} {source} rw\n"
 
 
-class Machine(Plain):
+class Machine(PlainTree):
     """A tree that stands for the machine itself, so that what is not in it is not there."""
 
     @property
