@@ -36,7 +36,8 @@ from tui.host import Host
 from tui.host.agent.source import AgentSource
 from tui.host.drm.source import DrmSource
 from tui.host.journal.source import SwapSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.tree import PlainTree
 
 INTERVAL_S = 0.2

@@ -18,7 +18,8 @@ from tui.host import Host
 from tui.host.facts import FactsSource
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.tree import PlainTree
 
 HOST = "19-x570-1080ti-gt710"

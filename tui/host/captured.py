@@ -18,15 +18,15 @@ from tui.host.confined import Confined
 from tui.host.facts import FactsSource
 from tui.host.libvirt.domain_files import Read, identity, read, told_apart
 from tui.host.libvirt.domain_xml import DefinitionError, definition, on_host
-from tui.host.pci.source import FUNCTIONS_LIMIT, PciSource, VitalsSource
+from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.readiness.source import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
 from tui.host.uses.device import device_uses
 from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 from tui.model.address import is_address
-
-DEVICES = "sys/bus/pci/devices"
 
 NO_READINGS = "a captured host has no live readings"
 

@@ -15,8 +15,9 @@ from tui.host.journal.state import under_way
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
+from tui.host.pci.vitals import VitalsSource
 from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.uses.device import device_uses

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import re
 
+from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
 from tui.host.tree import Tree, exists
 from tui.model.address import is_address
-
-DEVICES = "sys/bus/pci/devices"
-FUNCTIONS_LIMIT = 16384
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How the kernel names a mediated device."""

@@ -18,7 +18,8 @@ from tests.unit.host.test_captured_cases import READY
 from tui.host.confined import Confined
 from tui.host.drm.amdgpu import metrics
 from tui.host.facts import FactsSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.readiness.boot import boot
 from tui.host.tree import PlainTree, text
 from tui.model import Boot, PciFunction

@@ -16,7 +16,8 @@ from tests.unit.made import NOON
 from tui.host import HostError
 from tui.host.facts import FactsSource
 from tui.host.pci.removal import STUCK_AFTER, Removals
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.tree import PlainTree
 from tui.model import Bar, CardVitals, HostFacts, Link, PciFunction, Removal
 
