@@ -354,7 +354,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
         os.close(beat)
     ((pid, name, why),) = scan.named
     assert (pid, name) == (7, b"p7")
-    assert "has more open or mapped than" in why
+    assert "has more open or mapped files than" in why
 
 
 def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
@@ -384,9 +384,9 @@ def test_every_error_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "proc/6/stat").write_bytes(b"\xff\x00(")
     seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.why) for each in seen.named] == [
-        (3, "gives an error: Is a directory"),
-        (4, "has a file open that gives an error: Too many levels of symbolic links"),
-        (5, "gives an error: Not a directory"),
+        (3, "returns an error: Is a directory"),
+        (4, "has an open file that returns an error: Too many levels of symbolic links"),
+        (5, "returns an error: Not a directory"),
     ]
     assert [each.pid for each in seen.holders] == [3, 6]
 
@@ -406,7 +406,7 @@ def test_an_error_of_a_device(tmp_path: Path) -> None:
         server.fail()
         seen = holders_of_nodes(NODES, tmp_path)
     assert [each.why for each in seen.named] == [
-        "has a file open that gives an error: Input/output error"
+        "has an open file that returns an error: Input/output error"
     ]
 
 
@@ -417,7 +417,7 @@ def test_a_process_that_does_not_end(tmp_path: Path) -> None:
     seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.what) for each in seen.holders] == [(7, "/dev/dri/card1")]
     assert [each.why for each in seen.named] == [
-        "is ending, and keeps what it has until it has ended"
+        "is exiting, and keeps its files open until it has exited"
     ]
 
 
