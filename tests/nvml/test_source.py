@@ -296,7 +296,7 @@ def test_release_ends_the_child_until_resume(machine: Machine) -> None:
     assert pid is not None
     assert source.release()
     assert is_gone(pid)
-    assert "let go of while a card moves" in failure(source)
+    assert "is released while a card moves" in failure(source)
     assert source.pid is None
     source.resume()
     assert source.read().cards
@@ -309,7 +309,7 @@ def test_no_child_runs_while_a_card_is_moved(machine: Machine) -> None:
     pid = source.pid
     assert pid is not None
     moving[0] = True
-    with pytest.raises(NothingToRead, match="let go of while a card moves"):
+    with pytest.raises(NothingToRead, match="is released while a card moves"):
         source.read()
     assert is_gone(pid)
     moving[0] = False

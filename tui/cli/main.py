@@ -281,7 +281,9 @@ def _open(arguments: argparse.Namespace, settings: config.Config) -> Host:
     mover = Launcher(settings.elevation)
     wish = settings.guest_readings
     asking = AgentSettings(wish != "off", wish == "on", settings.guest_interval)
-    host = real_host(settings.connect, readonly=arguments.readonly, mover=mover, asking=asking)
+    host = real_host(
+        settings.connect, readonly=arguments.readonly, mover=mover, agent_settings=asking
+    )
     if arguments.demo_if_no_gpu and not _has_gpu(host):
         host.close()
         simulated = _demo("gaming", readonly=arguments.readonly)

@@ -145,7 +145,7 @@ def _unless_alone(
 def here(host: Host) -> None:
     """Raise ``Refused`` but on the machine itself and for root: nothing else is moved."""
     if host.banner is not None or host.readonly:
-        raise Refused("this host is only looked at: no card is moved")
+        raise Refused("this host is read-only: cards cannot be moved")
     if not host.inspector.readiness([]).root:
         raise Refused("only root may move a card: run it again with sudo, doas or run0")
 

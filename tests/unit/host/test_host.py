@@ -24,6 +24,6 @@ def test_a_source_that_hangs_in_close_delays_nothing_else() -> None:
     rig, stubborn = Rig(), Stubborn()
     rig.nvml.free.clear()
     host = replace(rig.host, facts=stubborn)
-    host.close(patience=0.1)  # which else would wait for ever
+    host.close(timeout=0.1)  # which else would wait for ever
     assert rig.nvml.free.is_set()  # its close was called
     stubborn.let_go.set()

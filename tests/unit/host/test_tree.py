@@ -72,14 +72,14 @@ def tree(request: pytest.FixtureRequest, here: Path) -> Tree:
 
 
 @pytest.fixture(params=[KERNEL, WALK])
-def beneath(request: pytest.FixtureRequest) -> Resolver:
+def resolver(request: pytest.FixtureRequest) -> Resolver:
     found: Resolver = request.param
     return found
 
 
 @pytest.fixture
-def confined(beneath: Resolver, here: Path) -> Confined:
-    return Confined(str(here), beneath)
+def confined(resolver: Resolver, here: Path) -> Confined:
+    return Confined(str(here), resolver)
 
 
 @pytest.fixture
@@ -273,8 +273,8 @@ def test_the_machine() -> None:
     assert "self" in (MACHINE / "proc").names()
 
 
-def test_the_root_as_somebody_elses(beneath: Resolver) -> None:
-    root = Confined("/", beneath)
+def test_the_root_as_somebody_elses(resolver: Resolver) -> None:
+    root = Confined("/", resolver)
     assert (str(root), root.label, root.is_machine) == ("/", "/", False)
     assert root.read("proc/sys/kernel/ostype") == b"Linux\n"
 
@@ -355,10 +355,10 @@ def test_a_walk_goes_only_so_deep(here: Path) -> None:
 @pytest.mark.parametrize("name", ["self/exe", "self/root/etc/passwd", "self/cwd/secret",
                                   "thread-self/root/etc/passwd", "self/fd/{0}"])  # fmt: skip
 def test_magic_links_lead_nowhere(
-    here: Path, beneath: Resolver, monkeypatch: pytest.MonkeyPatch, name: str
+    here: Path, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(here.parent / "outside")
-    proc = Confined("/proc", beneath)
+    proc = Confined("/proc", resolver)
     with (here.parent / "outside/secret").open() as file, contextlib.suppress(OSError):
         assert proc.read(name.format(file.fileno()), 1 << 30) is None
 
@@ -432,9 +432,9 @@ def test_no_device_and_no_fifo_is_opened(
         assert trap.touched()  # else the above would prove nothing
 
 
-def test_a_device_beneath_is_not_opened(beneath: Resolver, terminal: Terminal) -> None:
+def test_a_device_beneath_is_not_opened(resolver: Resolver, terminal: Terminal) -> None:
     """The node itself, not a link to it: /dev/pts is read as if somebody had sent it."""
-    pts = Confined("/dev/pts", beneath)
+    pts = Confined("/dev/pts", resolver)
     with pytest.raises(OSError, match="not a regular file"):
         pts.read(terminal.place.name)
     with pytest.raises(NotADirectoryError):
@@ -591,9 +591,9 @@ def test_the_walk_finds_what_the_kernel_finds(
         os.close(root)
 
 
-def _found(beneath: Resolver, root: int, path: str, follow: bool) -> tuple[int, int] | int | None:
+def _found(resolver: Resolver, root: int, path: str, follow: bool) -> tuple[int, int] | int | None:
     try:
-        place = beneath(root, path or ".", follow)
+        place = resolver(root, path or ".", follow)
     except OSError as error:
         return error.errno
     try:

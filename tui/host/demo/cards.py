@@ -16,7 +16,7 @@ UP = Cycle.always("up")
 ASLEEP = Cycle.always("asleep")
 
 LOST = (
-    "the card is lost: it has fallen off the bus or does not answer; look into the kernel log, "
+    "the card is lost: it has fallen off the bus or does not answer. Check the kernel log; "
     "a reboot may be needed"
 )
 

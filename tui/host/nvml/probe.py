@@ -1,4 +1,4 @@
-"""Whether NVML sees a card, asked by a process that holds nothing afterwards."""
+"""Whether NVML sees a card, checked by a process that holds nothing afterwards."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ _PROGRAM = Path(__file__).with_name("probe_child.py")
 def why_not_visible(
     address: str, seconds: float, environment: Mapping[str, str] | None = None
 ) -> str | None:
-    """Why NVML does not see the card at ``address`` within ``seconds``; ``None`` where it
-    does, or where there is no NVML to ask (nvmlDeviceGetHandleByPciBusId_v2)."""
+    """Return why NVML does not see the card at ``address`` within ``seconds``.
+
+    ``None`` where NVML sees it (nvmlDeviceGetHandleByPciBusId_v2), or where there is no NVML to
+    ask.
+    """
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         return None
@@ -29,7 +32,7 @@ def why_not_visible(
     command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), pynvml, address]
     deadline = time.monotonic() + seconds
     while True:
-        status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
+        status = _run(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
         if status is None:
             return f"NVML has not answered within {seconds:.0f} s"
         if status != NOT_VISIBLE:
@@ -39,8 +42,8 @@ def why_not_visible(
         time.sleep(RETRY_PAUSE_S)
 
 
-def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
-    """The exit status of a process that asks; ``None`` where it does not end."""
+def _run(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
+    """Return the exit status of a process that checks once; ``None`` where it does not end."""
     child = subprocess.Popen(  # noqa: S603
         command, cwd="/", env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -49,6 +52,6 @@ def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> i
         return child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
-        with suppress(subprocess.TimeoutExpired):  # inside the driver it does not hear of it
+        with suppress(subprocess.TimeoutExpired):  # SIGKILL does not reach it inside the driver
             child.wait(KILL_GRACE_S)
         return None

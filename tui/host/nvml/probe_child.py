@@ -1,9 +1,10 @@
-"""The process that asks NVML once whether it sees a card, and is gone.
+"""The process that asks NVML once whether it sees a card, and exits.
 
-    python -I -S -B probe_child.py FOLDER_OF_PYNVML ADDRESS
+    python -I -S -B probe_child.py PYNVML_FOLDER ADDRESS
 
-Its exit status is 0 where NVML sees it, ``UNSEEN`` where it does not, and another one where
-NVML itself cannot be asked: no library, or another version than the kernel's module.
+Its exit status is 0 where NVML sees the card and ``NOT_VISIBLE`` where it does not.
+``NVML_UNAVAILABLE`` means that NVML itself does not work: there is no library, or its version
+differs from the kernel module's.
 """
 
 import sys
@@ -13,7 +14,7 @@ NVML_UNAVAILABLE = 5
 
 
 def main() -> int:
-    """nvmlInit and nvmlDeviceGetHandleByPciBusId."""
+    """Call nvmlInit and nvmlDeviceGetHandleByPciBusId."""
     sys.path.insert(0, sys.argv[1])
     try:
         import pynvml  # noqa: PLC0415

@@ -1,8 +1,8 @@
 """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
-Nothing here wakes a sleeping card, and of a live host nothing reads an attribute that takes
-the device lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck,
-such a read never returns. A ``copied`` function is one of a captured host.
+Nothing here wakes a sleeping card. On a live host nothing reads an attribute that takes the device
+lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck, such a read
+never returns. A ``copied`` function belongs to a captured host.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from tui.host.tree import Tree, is_gone
 from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, on_vfio
 
 NO_RESPONSE = "ffff"
-"""What stands for an id that cannot be read; PCI itself answers so for a missing device."""
+"""In place of an id that cannot be read; PCI itself returns this for a missing device."""
 
 
 def read_function(
     directory: Tree, address: str, names: Names, *, copied: bool = False
 ) -> PciFunction | None:
-    """The function in ``directory``, without ``link_max``; ``None`` when it is gone."""
+    """Return the function in ``directory``, without ``link_max``; ``None`` when it is gone."""
     at = Attributes(directory)
     vendor, device = at.read("vendor", sysfs.pci_id), at.read("device", sysfs.pci_id)
     code = at.read("class", sysfs.class_code)
@@ -65,15 +65,17 @@ def read_function(
 
 
 def read_class(directory: Tree) -> str | None:
-    """The class of the function in ``directory``, if it can be read."""
+    """Return the class of the function in ``directory``, if it can be read."""
     return Attributes(directory).read("class", sysfs.class_code)
 
 
 def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardVitals | None:
-    """power/runtime_status, power_state, current_link_* and the driver link of the card in
-    ``directory``, and ``enable`` of one on VFIO's driver; ``None`` when it is gone. The link of
-    a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
-    and wakes nothing (drivers/pci/pci-sysfs.c)."""
+    """Return the vitals of the card in ``directory``; ``None`` when it is gone.
+
+    Reads power/runtime_status, power_state, current_link_* and the driver link, and ``enable`` of a
+    card on VFIO's driver. The link of a card that may be asleep is not read. ``enable`` is a
+    counter in memory: reading it takes no lock and wakes nothing (drivers/pci/pci-sysfs.c).
+    """
     at = Attributes(directory)
     status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
@@ -87,8 +89,10 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
 
 
 def read_max_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
-    """Whether the card is awake and, only then, its max_link_speed and max_link_width;
-    with the attributes that could not be read."""
+    """Return whether the card is awake, its fastest link, and the unreadable attributes.
+
+    max_link_speed and max_link_width are read only while the card is awake.
+    """
     at = Attributes(directory)
     _, awake = read_status(at)
     return awake, _link(at, "max") if awake else None, tuple(at.unreadable)
@@ -109,7 +113,7 @@ def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
 
 
 def _subsystem(at: Attributes) -> str | None:
-    """subsystem_vendor and subsystem_device; zeros where the maker set none."""
+    """Return subsystem_vendor and subsystem_device; zeros where the maker set none."""
     vendor = at.read("subsystem_vendor", sysfs.pci_id)
     device = at.read("subsystem_device", sysfs.pci_id)
     if vendor is None or device is None or vendor == device == "0000":

@@ -53,8 +53,10 @@ class PciSource:
         return inventory
 
     def watch(self, wake: Wake) -> None:
-        """Listen to the events of a live host. Where they cannot be had, such as in a
-        container, the vitals still show a GPU's new driver."""
+        """Listen to the events of a live host.
+
+        Where there are none, as in a container, the vitals still show a GPU's new driver.
+        """
         self._wake = wake
         if not self._root.is_machine:
             return
@@ -68,14 +70,15 @@ class PciSource:
     def close(self) -> None:
         self._stop()
 
-    # --- what the vitals need -------------------------------------------------
+    # --- for the vitals -------------------------------------------------
 
     def directory(self, address: str) -> Tree:
-        """The directory of a function."""
+        """Return the directory of a function."""
         return self._devices / address
 
     def gpus(self) -> tuple[str, ...]:
-        """The addresses of the GPUs as last read, else as listed. Raises ``HostError``."""
+        """Return the addresses of the GPUs, as last read or else as listed. Raises
+        ``HostError``."""
         if self._gpus is not None:
             return self._gpus
         codes = ((a, read_class(self.directory(a))) for a in self._addresses())
@@ -91,13 +94,15 @@ class PciSource:
         return self._root.is_copied
 
     def listed_driver(self, address: str) -> str | None:
-        """The driver whose folder lists the function, as last read; only of a copy, which may
-        have lost the link."""
+        """Return the driver whose folder lists the function, as last read.
+
+        Only for a copy, which may have lost the driver link.
+        """
         return self._listed_drivers.get(address)
 
     def note_awake(self, address: str) -> None:
-        """Take note that a GPU is awake: one that slept at the last reading can now tell
-        its fastest link."""
+        """Note that a GPU is awake: if it slept at the last reading, its fastest link can now be
+        read."""
         if address in self._asleep:
             self._asleep -= {address}
             self._wake()
@@ -115,7 +120,7 @@ class PciSource:
         return sorted(entry for entry in entries if is_address(entry))
 
     def _with_max_links(self, inventory: Inventory) -> Inventory:
-        """The fastest link of each GPU; of a sleeping one, the one it told when awake."""
+        """Add the fastest link of each GPU; for a sleeping GPU, the one it had when awake."""
         max_links: dict[tuple[str, str, str], Link | None] = {}
         asleep = set()
         functions = list(inventory.functions)
