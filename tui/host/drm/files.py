@@ -1,9 +1,8 @@
-"""Where the DRM clients of cards are open: the files of processes that are a card's nodes, in
-/proc/<pid>/fd (proc(5)).
+"""Where the DRM clients of cards are open: /proc/<pid>/fd of each process (proc(5)).
 
-By device number, for a container may have other names for the nodes: what a file of fdinfo
-says is found out by the driver, and that of a card which sleeps may be woken for it. As
-another user than root most processes cannot be looked into; they are counted.
+Files are matched by device number, because a container may have other names for the nodes. fdinfo
+does not serve for this: the driver answers it, and may wake a sleeping card. Without root most
+processes cannot be inspected; they are counted.
 """
 
 from __future__ import annotations
@@ -24,10 +23,10 @@ from tui.host.tree import Tree
 
 PROCESSES_LIMIT = 65_536
 FILES_LIMIT = 65_536
-"""Processes that are looked into, and files of one of them."""
+"""Processes to inspect, and open files of one of them."""
 
 CLIENTS_LIMIT = 1024
-"""Open clients of all cards together that are listed."""
+"""Open clients to list, of all cards together."""
 
 _NODE = re.compile(r"(?:card|renderD)[0-9]{1,5}")
 _DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
@@ -49,9 +48,11 @@ class OpenFile:
 
 @dataclass(frozen=True, slots=True)
 class OpenFiles:
-    """The open files by process id. ``unseen`` processes could not be looked into;
-    ``hidden``: there may be others that are not even listed. ``unknown`` are the cards whose
-    nodes are not known."""
+    """The open files, by process id.
+
+    ``unseen`` processes could not be inspected. ``hidden``: there may be others that are not even
+    listed. ``unknown`` are the cards whose nodes are not known.
+    """
 
     files: tuple[OpenFile, ...]
     unseen: int = 0
@@ -68,14 +69,16 @@ class Nodes:
 
 
 def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
-    """The nodes of the cards, of which ``cards`` gives the directory by address: the ``dev``
-    files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev)."""
+    """Return the nodes of the ``cards``, given as directories by address.
+
+    Source: the ``dev`` files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev).
+    """
     by_number: dict[DeviceNumber, str] = {}
     by_name: dict[str, str] = {}
     for address, directory in cards.items():
         try:
             names = [name for name in directory.names("drm") if _NODE.fullmatch(name)]
-        except OSError:  # its driver has just come, or is leaving it
+        except OSError:  # its driver has just been bound, or is being unbound
             continue
         for name in names:
             by_name[_NODES + name] = address
@@ -85,8 +88,10 @@ def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
 
 
 def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
-    """The open files of all processes; ``None`` where there is no ``proc``. Takes tens of
-    milliseconds on a busy host."""
+    """Return the open files of all processes; ``None`` where there is no ``proc``.
+
+    Takes tens of milliseconds on a busy host.
+    """
     try:
         pids = sorted(int(name) for name in os.listdir(proc) if _is_pid(name))  # noqa: PTH208
     except OSError:
@@ -109,8 +114,11 @@ def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
 
 
 def _files(process: str, pid: int, wanted: Nodes, asked: FileInspector) -> list[OpenFile]:
-    """Those of one process. Raises ``OSError`` where it cannot be looked into: it is
-    somebody else's, or has too many."""
+    """Return the card nodes that one process has open.
+
+    Raises ``OSError`` where it cannot be inspected: it belongs to another user, or has too many
+    files.
+    """
     with os.scandir(f"{process}/fd") as entries:
         found = list(_nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, asked))
         if next(entries, None) is not None:
@@ -130,7 +138,7 @@ def _nodes_among(
             continue
         try:
             number = asked.opened(process, entry.name)
-        except (OSError, NotChecked):  # of a captured host, which has no nodes, by name
+        except (OSError, NotChecked):  # by name on a captured host, which has no nodes
             address = wanted.by_name.get(target)
         else:
             address = wanted.by_number.get(number) if number is not None else None
@@ -139,8 +147,11 @@ def _nodes_among(
 
 
 def _hides(proc: Path, pids: list[int]) -> bool:
-    """Whether processes are not listed: those of others under the mount option ``hidepid``
-    (proc(5)), of which the first one is, or all outside our own PID namespace."""
+    """Whether processes may be missing from the list.
+
+    The mount option ``hidepid`` hides those of other users, the first process among them (proc(5));
+    a PID namespace hides all outside it.
+    """
     if not pids or pids[0] != 1:
         return True
     try:

@@ -1,4 +1,4 @@
-"""What the clients of a card come to: how busy its engines are, and its processes. Pure."""
+"""How busy a card's engines are, and its processes, from its clients. Pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ PROCESSES_LIMIT = 256
 
 @dataclass(frozen=True, slots=True)
 class ClientUse:
-    """A client of a process: its latest sample, and how busy it keeps each engine, 0-100,
-    ``None`` until that is known."""
+    """A client of a process: its latest sample, and how busy it keeps each engine.
+
+    ``loads`` are 0-100, and ``None`` until they are known.
+    """
 
     pid: int
     name: str
@@ -26,40 +28,49 @@ class ClientUse:
 
     @property
     def reports_engines(self) -> bool:
-        """Whether it tells of its engines: i915 does not before Broadwell, nor where the
-        GuC schedules, and xe does not while the card cannot be reached."""
+        """Whether its driver reports engines for it.
+
+        i915 does not before Broadwell, nor where the GuC schedules; xe does not while the card
+        cannot be reached.
+        """
         engines = self.client.engines
         return bool(engines) and (self.loads is None or self.loads.keys() >= engines.keys())
 
 
 @dataclass(frozen=True, slots=True)
 class CardUse:
-    """Of one card. ``processes`` is ``None`` where none can be seen at all. ``loads`` is how
-    busy each engine is, 0-100; ``None`` where that is not known, as when some process could
-    not be looked into: what is seen is then less than what there is."""
+    """How a card is used.
+
+    ``processes`` is ``None`` where none can be seen at all. ``loads`` is how busy each engine is,
+    0-100; ``None`` where some process could not be inspected, because what is seen is then less
+    than what there is.
+    """
 
     processes: tuple[GpuProcess, ...] | None = None
     loads: Mapping[str, float] | None = None
 
 
 def card_use(
-    clients: Collection[ClientUse], untold: Mapping[int, str], unseen: int, hidden: bool
+    clients: Collection[ClientUse], unreported: Mapping[int, str], unseen: int, hidden: bool
 ) -> CardUse:
-    """Of the card that has the ``clients``. ``untold`` are the names of processes that have
-    the card open and of whose use nothing is told; ``unseen`` processes could not be looked
-    into, with ``hidden`` there may be others."""
+    """Return how the card with these ``clients`` is used.
+
+    ``unreported`` names, by pid, the processes that have the card open and whose use the driver
+    does not report. ``unseen`` processes could not be inspected; with ``hidden`` there may be
+    others.
+    """
     seen = engine_loads(clients)
     known = not clients or (bool(seen) and all(used.reports_engines for used in clients))
-    processes = {pid: GpuProcess(pid, name, "open") for pid, name in untold.items()}
+    processes = {pid: GpuProcess(pid, name, "open") for pid, name in unreported.items()}
     processes |= _processes(clients, seen)
     return CardUse(
         (*_listed([processes[pid] for pid in sorted(processes)]), *_not_seen(unseen, hidden)),
-        seen if known and not untold and not unseen and not hidden else None,
+        seen if known and not unreported and not unseen and not hidden else None,
     )
 
 
 def engine_loads(clients: Iterable[ClientUse]) -> dict[str, float]:
-    """How busy each engine is, 0-100, from what the clients use of it."""
+    """Return how busy each engine is, 0-100, as the sum over the clients."""
     total: defaultdict[str, float] = defaultdict(float)
     for used in clients:
         for engine, load in (used.loads or {}).items():
@@ -68,8 +79,7 @@ def engine_loads(clients: Iterable[ClientUse]) -> dict[str, float]:
 
 
 def _processes(clients: Iterable[ClientUse], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
-    """One entry for all clients of a process, with its share of the engine that is the
-    busiest one as far as is seen."""
+    """Return one entry for all clients of a process, with its share of the busiest engine."""
     busiest = max(seen, key=lambda engine: seen[engine], default=None)
     by_pid: defaultdict[int, list[ClientUse]] = defaultdict(list)
     for used in clients:
@@ -81,7 +91,8 @@ def _processes(clients: Iterable[ClientUse], seen: Mapping[str, float]) -> dict[
 
 
 def _what(clients: Iterable[ClientUse]) -> str:
-    """What the engines that the clients have used so far are for; ``open`` if none."""
+    """Return what the engines that the clients have used are for; ``open`` if they have used
+    none."""
     engines = [item for used in clients for item in used.client.engines.items()]
     words = {ENGINE_PURPOSES.get(name, name) for name, engine in engines if engine.busy}
     order = dict.fromkeys([*ENGINE_PURPOSES.values(), *sorted(words)])
@@ -94,8 +105,10 @@ def _memory(clients: Iterable[ClientUse]) -> float | None:
 
 
 def _share(clients: Iterable[ClientUse], engine: str | None) -> float | None:
-    """What the clients use of an engine together. amdgpu lists no engine that a client has
-    never used: it uses 0 of it."""
+    """Return what the clients together use of an engine.
+
+    amdgpu does not list an engine that a client has never used: its use is 0.
+    """
     if engine is None:
         return None
     known = [used.loads.get(engine, 0.0) for used in clients if used.loads is not None]
