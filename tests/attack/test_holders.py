@@ -91,7 +91,7 @@ def test_what_lies_over_proc(prepare: list[str], words: str) -> None:
 @pytest.mark.parametrize("own_proc", ["--mount-proc", "--propagation=private"])
 def test_a_pid_namespace(own_proc: str) -> None:
     seen = asked_in(by=("unshare", "--mount", "--pid", "--fork", own_proc))
-    assert "only processes of this container are seen" in seen["blind"]
+    assert "only the processes of this container are visible" in seen["blind"]
     assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
@@ -254,10 +254,10 @@ def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> 
         assert server.waited_for.is_set()
         assert [each.pid for each in seen.holders] == [7, 9]
         assert seen.named == (Unseen(8, "p8", "does not answer"),)
-        before = len(scanner._left)
+        before = len(scanner._abandoned)
         again = holders_of_nodes(NODES, tmp_path, silent=2)
         assert again == seen
-        assert len(scanner._left) == before <= 1  # nobody waits for it again
+        assert len(scanner._abandoned) == before <= 1  # nobody waits for it again
     assert made
     wait_until_nobody_is_left()
 
@@ -272,7 +272,7 @@ def test_many_that_keep_the_scan_do_not_pile_up(tmp_path: Path) -> None:
         for _ in range(2):
             with pytest.raises(HostError, match=r"do not answer|have not come back"):
                 holders_of_nodes(NODES, tmp_path, silent=0.15)
-        assert len(scanner._left) <= scanner.ABANDONED_LIMIT
+        assert len(scanner._abandoned) <= scanner.ABANDONED_LIMIT
     wait_until_nobody_is_left()
 
 
@@ -308,7 +308,7 @@ def made_proc(root: Path, *pids: int) -> Path:
 def wait_until_nobody_is_left() -> None:
     """The servers have ended, so that whoever waited for them ends too."""
     deadline = time.monotonic() + 60
-    while scanner._left_behind():
+    while scanner._abandoned_positions():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -360,7 +360,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
 def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     seen = holders_of_nodes(NODES, tmp_path, seconds=0)
-    assert "not all processes could be looked into in time" in (seen.blind or "")
+    assert "not all processes could be checked in time" in (seen.blind or "")
     assert rule.check(CARD, [CARD], seen).verdict == "unknown"
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 GONE = (FileNotFoundError, ProcessLookupError)
-"""How a process shows that it has ended, or a file that it was closed."""
+"""The errors for a process that has ended, or a file that was closed."""
 
 FAULTS_LIMIT = 4
 

@@ -9,10 +9,10 @@ import os
 import time
 
 TOTAL_FACTOR = 3
-"""Times the limit for one process that all of them together may take."""
+"""All processes together may take this many times the limit for one."""
 
 BEAT_INTERVAL = 0.2
-"""Seconds between two signs of life within a process."""
+"""Seconds between two signs of life within one process."""
 
 
 class OutOfTime(Exception):
@@ -20,7 +20,7 @@ class OutOfTime(Exception):
 
 
 class Heartbeat:
-    """Tells in a file which process is looked into: ``COUNT PID STAGE START NAME``."""
+    """Writes to a file which process is being inspected: ``COUNT PID STAGE START NAME``."""
 
     def __init__(self, file: int, seconds: float) -> None:
         self._file = file
@@ -32,14 +32,14 @@ class Heartbeat:
         self._parent = os.getppid()
 
     def at(self, pid: int, stage: int, start: int = 0, name: bytes = b"") -> None:
-        """What follows is done to this process."""
+        """Note that this process comes next, at this stage."""
         if pid != self._at[0]:
             self._began = time.monotonic()
         self._at = pid, stage, start, name
         self._tell()
 
     def tick(self) -> None:
-        """There is progress. Raises ``TooMuch``; ends where nobody waits any more."""
+        """Note progress. Raises ``OutOfTime``; exits the program when the parent is gone."""
         now = time.monotonic()
         if self._at[0] and now - self._began > self._seconds:
             raise OutOfTime
@@ -51,7 +51,7 @@ class Heartbeat:
 
     @property
     def spent(self) -> float:
-        """Seconds that this process took so far."""
+        """Seconds that this process has taken so far."""
         return time.monotonic() - self._began
 
     @property

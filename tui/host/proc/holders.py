@@ -1,10 +1,9 @@
-"""Who keeps a card from leaving its driver: the processes that have one of its nodes open,
-or map it, over all of /proc, by device number.
+"""Who keeps a card from leaving its driver: processes that have one of its nodes open or mapped.
 
-A mapping outlives the file that it was made from, and a container has other names for the
-nodes. No scan is complete: a process may open a node the moment after it was looked at, and
-the kernel's own clients have no file. As another user than root most processes cannot be
-looked into; they are counted.
+All of /proc is searched by device number, because a mapping outlives the file it was made from and
+a container has other names for the nodes. No scan is complete: a process may open a node just after
+it was checked, and the kernel's own clients have no file. Without root most processes cannot be
+inspected; they are counted.
 """
 
 from __future__ import annotations
@@ -34,9 +33,11 @@ _UNIT = re.compile(r"[A-Za-z0-9@:._\\-]{1,250}\.(?:service|scope)")
 def holders(
     addresses: Collection[str], root: Path = Path("/"), also: Iterable[Node] = ()
 ) -> Holders:
-    """Who holds the functions at ``addresses``, or has one of the nodes ``also``, which may be
-    gone already. Raises ``HostError`` where that cannot be seen. May take some hundred
-    milliseconds on a busy host, and many seconds where a process does not answer."""
+    """Find who holds the functions at ``addresses``, or has one of the nodes ``also``.
+
+    Nodes in ``also`` may be gone already. Takes some hundred milliseconds on a busy host, and many
+    seconds where a process does not answer. Raises ``HostError`` where no process can be seen.
+    """
     found = find_nodes(root, sorted(addresses))
     return holders_of_nodes((*found.nodes, *also), root, blind=found.unknown)
 
@@ -45,9 +46,11 @@ def holders_of_nodes(
     wanted: Iterable[Node], root: Path = Path("/"), *, blind: str | None = None,
     silent: float = SILENCE_S, seconds: float = PROCESS_S,
 ) -> Holders:  # fmt: skip
-    """Who has the nodes. ``blind`` is why there may be others. A process that shows no sign
-    of life for ``silent`` seconds, or takes more than ``seconds``, is told as such. Raises
-    ``HostError``."""
+    """Find who has the nodes.
+
+    ``blind`` says why there may be others. A process that shows no sign of life for ``silent``
+    seconds, or takes more than ``seconds``, is reported as such. Raises ``HostError``.
+    """
     by_number: dict[DeviceNumber, list[Node]] = {}
     for node in dict.fromkeys(wanted):
         by_number.setdefault(node.number, []).append(node)
@@ -63,12 +66,12 @@ def holders_from_scan(
     captured: bool = False,
     blind: str | None = None,
 ) -> Holders:
-    """What a scan has found (``processes.scan``), made safe to show."""
+    """Make what a scan has found (``processes.scan``) safe to show."""
     seen = [holder for each in found["held"] for holder in _holders(each, by_number)]
     why, help_ = (None, None) if captured and not found["real"] else found["blind"] or (None, None)
     if found["left"] is not None:
         pid, name = found["left"]
-        why = f"not all processes could be looked into in time; {_name(name)} ({pid}) took longest"
+        why = f"not all processes could be checked in time; {_name(name)} ({pid}) took longest"
         help_ = None
     named = [Unseen(pid, _name(name), clean(odd, 300) or None) for pid, name, odd in found["named"]]
     return Holders(
@@ -108,8 +111,10 @@ def _text(data: bytes) -> str:
 
 
 def _unit(cgroup: str) -> tuple[str | None, bool]:
-    """The systemd unit of a process, and whether it is one of the user's manager, from the
-    last service or scope of its control group's path (cgroups(7))."""
+    """Return the systemd unit of a process, and whether it belongs to a user's manager.
+
+    Source: the last service or scope in the path of its control group (cgroups(7)).
+    """
     for line in cgroup.splitlines():
         parts = line.rpartition(":")[2].split("/")
         units = [part for part in parts if _UNIT.fullmatch(part)]

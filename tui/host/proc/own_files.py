@@ -1,4 +1,4 @@
-"""What our own process tells of files, so that others need not be asked.
+"""What our own process shows about files, so that other processes need not be checked for it.
 
 Light: the scan's own process loads it.
 """
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 FileId = tuple[bytes, bytes]
-"""The device of a file's file system and its inode, as maps tell them (proc_pid_maps(5))."""
+"""The device of a file's file system and its inode, as in maps (proc_pid_maps(5))."""
 
 
 def read_link(path: str) -> str:
-    """Where a symlink points; empty where that cannot be read."""
+    """Return where a symlink points; empty where that cannot be read."""
     try:
         return os.readlink(path)
     except OSError:
@@ -27,7 +27,7 @@ def read_link(path: str) -> str:
 
 
 def learn_memfd(types: FilesystemTypes) -> None:
-    """Shared memory without a name lies on a tmpfs that is mounted nowhere (memfd_create(2))."""
+    """Add the tmpfs, mounted nowhere, that holds unnamed shared memory (memfd_create(2))."""
     try:
         descriptor = os.memfd_create("vfiotop")
     except OSError:
@@ -52,8 +52,10 @@ def _mount_points() -> frozenset[bytes]:
 def nodes_in_dev(
     dev: str, wanted: Mapping[DeviceNumber, str]
 ) -> Iterator[tuple[FileId, DeviceNumber]]:
-    """The wanted nodes in our own /dev by what maps tell of a file: its file system's device
-    and its inode. What is mounted below it has no nodes of cards, and is not entered."""
+    """Yield the wanted nodes in our own /dev, each with the id by which maps refer to it.
+
+    File systems mounted below /dev have no nodes of cards, and are not entered.
+    """
     mounted = _mount_points()
     folders = [dev]
     while folders:
@@ -79,7 +81,7 @@ def nodes_in_dev(
 
 
 def interpreter() -> tuple[FileId, bytes]:
-    """The Python that runs this: its file, its path."""
+    """Return the id and the path of the Python that runs this."""
     path = os.fsencode(read_link("/proc/self/exe"))
     try:
         for line in lines("/proc/self/maps", lambda: None):

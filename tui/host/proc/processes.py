@@ -1,4 +1,4 @@
-"""Looks into every process for who has a device.
+"""Inspects every process for who has a device.
 
 Light: the scan's own process loads it.
 """

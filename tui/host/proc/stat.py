@@ -12,12 +12,17 @@ _SIZE = 4096
 
 
 class Stat:
-    """What is read of a process. Fields are counted from the last parenthesis, because the
-    name in front of it may hold blanks and parentheses."""
+    """The fields that are read of a process.
+
+    They are counted from the last parenthesis, because the name before it may contain blanks and
+    parentheses.
+    """
 
     def __init__(self, process: str) -> None:
-        """``process`` is its folder, such as ``/proc/1``. Raises ``OSError``, and
-        ``ValueError`` or ``IndexError`` where the file is cut short."""
+        """Read it from the process's folder, such as ``/proc/1``.
+
+        Raises ``OSError``, and ``ValueError`` or ``IndexError`` where the file is cut short.
+        """
         descriptor = os.open(f"{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:
             head, _, tail = os.read(descriptor, _SIZE).rpartition(b")")

@@ -142,7 +142,7 @@ def test_a_node_of_vfio_that_is_hidden(root: Path) -> None:
     driver = root / "sys/bus/pci/devices" / CARD / "driver"
     driver.unlink()
     link(driver, root / "sys/bus/pci/drivers/vfio-pci")
-    assert "which node of VFIO leads to" in (find_nodes(root, [CARD]).unknown or "")
+    assert "does not show which VFIO node leads to" in (find_nodes(root, [CARD]).unknown or "")
     group = root / "sys/class/vfio/7"
     group.mkdir(parents=True)
     (group / "dev").write_text("244:0\n")
@@ -253,8 +253,8 @@ def test_a_process_that_ends_meanwhile_is_nobody(root: Path) -> None:
 def test_a_driver_that_does_not_tell_its_node(root: Path) -> None:
     """No node of nvidia's is known, so that nobody has one says nothing."""
     assert find_nodes(root, [SOUND]).unknown is None
-    assert "does not tell which node" in (find_nodes(root, [CARD]).unknown or "")
-    assert "does not tell which node" in (holders([CARD], root).blind or "")
+    assert "does not report which node" in (find_nodes(root, [CARD]).unknown or "")
+    assert "does not report which node" in (holders([CARD], root).blind or "")
     entry = root / "proc/driver/nvidia/gpus" / CARD
     entry.mkdir(parents=True)
     (entry / "information").write_text("Device Minor: \t 3\n")

@@ -66,7 +66,7 @@ def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
     assert (hidden.blind, hidden.fix) == ("processes are hidden", "mount /proc without hidepid")
     late = holders_from_scan(found(left=(5, b"slow"), blind=("hidden", "help"), unseen=2), NODES)
     assert late.blind == (
-        "not all processes could be looked into in time; slow (5) took longest"
+        "not all processes could be checked in time; slow (5) took longest"
     )  # fmt: skip
     assert late.fix is None
 

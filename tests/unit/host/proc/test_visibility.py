@@ -18,7 +18,7 @@ PROC = b"22 1 0:21 / /proc rw - proc proc rw"
 def judged(*lines: bytes) -> str | None:
     """What is said of the first of these mounts, the others beside it."""
     here = [Mount(line) for line in lines]
-    found = visibility._blind("/proc", here[0], here)
+    found = visibility._hidden_reason("/proc", here[0], here)
     return found[0] if found else None
 
 
