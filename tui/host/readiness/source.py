@@ -1,7 +1,6 @@
-"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module.
+"""What a swap needs from this host besides its devices: root, vfio-pci, the nvidia module.
 
-Of a captured host it is read from what was captured; nothing of this machine is put in the
-place of what was not.
+For a captured host, only the capture counts; nothing of this machine stands in for what it lacks.
 """
 
 from __future__ import annotations
@@ -26,25 +25,28 @@ from tui.process.privileges import SEARCHED
 MODPROBE_S = 10.0
 
 CPUINFO_LIMIT = 1 << 22
-"""Bytes of /proc/cpuinfo: some 1500 a processor."""
+"""Bytes of /proc/cpuinfo: about 1500 per processor."""
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
 
 _VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
-"""Of /proc/driver/nvidia/version; the open modules name the machine in between, as "for x86_64"."""
+"""In /proc/driver/nvidia/version. The open modules put the machine in between, as in "for
+x86_64"."""
 
 _PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
-"""Of /sys/module/nvidia/version."""
+"""In /sys/module/nvidia/version."""
 
 _CMDLINE = "proc/cmdline"
 _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
 def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
-    """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
-    loaded, which loads nothing. Of a live host it reads no attribute that takes a device's
-    lock: virtual functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci,
-    virtfnN)."""
+    """Return what the host offers for a swap of one of the ``gpus``.
+
+    Runs ``modprobe --dry-run`` where vfio-pci is not loaded, which loads nothing. On a live host it
+    reads no attribute that takes a device lock: virtual functions show as links (kernel:
+    Documentation/ABI/testing/sysfs-bus-pci, virtfnN).
+    """
     built_in = is_built_in(root, "vfio_pci")
     loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
     booted = boot(root)
@@ -80,7 +82,7 @@ def _vfio_loadable(root: Tree) -> bool | None:
     try:
         asked = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
-            env={"PATH": SEARCHED},  # neither the user's folders nor their MODPROBE_OPTIONS
+            env={"PATH": SEARCHED},  # ignores the user's folders and MODPROBE_OPTIONS
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=MODPROBE_S,
@@ -92,8 +94,11 @@ def _vfio_loadable(root: Tree) -> bool | None:
 
 
 def _settings(root: Tree, booted: Boot) -> KernelSettings:
-    """An empty command line is one that was not copied: /proc tells no sizes, by which some
-    archivers go."""
+    """Read the kernel's options and modprobe's rules.
+
+    An empty command line means that it was not copied: files in /proc have no size, and some
+    archivers go by the size.
+    """
     running = text_of(root, _CMDLINE)
     options_written, files = written_options(root, booted)
     return KernelSettings(
@@ -106,7 +111,8 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
 
 
 def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
-    """vendor_id of the first processor (proc(5), cpuinfo); Hygon's are AMD's."""
+    """Return the maker in vendor_id of the first processor (proc(5), cpuinfo); Hygon's are
+    AMD's."""
     vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
     if vendor is None:
         return None
@@ -114,7 +120,7 @@ def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
-    """The loaded module, by what /proc and /sys tell of it; ``None`` where it is not loaded."""
+    """Return the loaded nvidia module, from /proc and /sys; ``None`` where it is not loaded."""
     told = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
     if told is None and not exists(root, "sys/module/nvidia"):
         return None
@@ -124,7 +130,7 @@ def nvidia_module(root: Tree) -> NvidiaModule | None:
 
 
 def _modeset(root: Tree) -> bool | None:
-    """The parameter modeset of nvidia_drm, which only root may read."""
+    """Return the parameter modeset of nvidia_drm, which only root may read."""
     if is_loaded(root, "nvidia_drm") is False:
         return False
     told = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
@@ -132,8 +138,10 @@ def _modeset(root: Tree) -> bool | None:
 
 
 def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
-    """Whether each function has virtual functions. Raises ``OSError``. A copy may have lost the
-    links to them; to read the number in it takes no lock."""
+    """Return whether each function has virtual functions. Raises ``OSError``.
+
+    A copy may have lost the links to them; reading their number in a copy takes no lock.
+    """
     devices = root / "sys/bus/pci/devices"
     found: dict[str, bool | None] = {}
     for address in gpus:
@@ -143,7 +151,8 @@ def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
 
 
 def _counted(directory: Tree) -> bool | None:
-    """By sriov_numvfs; ``None`` where the function could have some and that is not there."""
+    """Decide by sriov_numvfs; ``None`` where the function could have some and the file is
+    missing."""
     at = Attributes(directory)
     number = at.read("sriov_numvfs", sysfs.count)
     if number is not None:

@@ -422,7 +422,7 @@ def test_a_tree_without_an_end(host: Callable[[str], Host]) -> None:
     for first in range(70):
         for second in range(70):
             (there.device / f"{first}/{second}").mkdir(parents=True)
-    assert there.use().unreadable == ("all that hangs on it",)
+    assert there.use().unreadable == ("everything attached to it",)
     assert FOLDERS_LIMIT < 70 * 70
 
 
