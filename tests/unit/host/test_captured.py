@@ -1,4 +1,4 @@
-"""A captured host: good ones, and whatever else may be given to --root."""
+"""Captured hosts: good ones, and whatever else may be given to --root."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cards may be read, so that one that can sleep gets to sleep."""
+"""Which cards may be read, so that a card that can sleep gets to sleep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ IDLE_READING = DrmReading((CardReading(CARD, "amdgpu", Metrics(util_pct=0), proc
 
 
 class Clock:
-    """Monotonic seconds that pass as told."""
+    """Monotonic seconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -31,7 +31,7 @@ def clock() -> Clock:
 def idled(
     clock: Clock, power: RuntimePower = AWAKE, reading: DrmReading = IDLE_READING
 ) -> IdlePolicy:
-    """Having seen the card idle for long enough."""
+    """The policy has seen the card idle for long enough."""
     rest = IdlePolicy(clock)
     rest.observe(reading, [power])
     clock.now += IDLE_AFTER

@@ -1,4 +1,4 @@
-"""The files of a host: what every tree gives, and that a confined one is never left."""
+"""The files of a host: what every tree returns, and that nothing leads out of a confined one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def _plain(place: Path) -> Tree:
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """The directory that is read; what lies beside it is outside."""
+    """The directory that is read; what is next to it is outside."""
     (tmp_path / "outside/below").mkdir(parents=True)
     (tmp_path / "outside/secret").write_text("secret")
     (tmp_path / "outside/below/secret").write_text("secret")
@@ -249,7 +249,7 @@ def test_what_may_not_be_looked_at_is_not_gone(tree: Tree, here: Path) -> None:
 
 
 def test_a_file_that_somebody_has_a_lease_on_holds_up_nobody(tree: Tree, here: Path) -> None:
-    """Whoever opens it would wait for as long as its holder likes, 45 seconds at most."""
+    """Opening it would wait as long as the lease holder likes, up to 45 seconds."""
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     with (here / "leased").open("wb") as file:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -314,7 +314,7 @@ def test_no_path_and_no_link_leads_out(confined: Confined, here: Path, to: str) 
 
 
 def test_a_link_means_the_root_of_what_is_read(confined: Confined, here: Path) -> None:
-    """An absolute one starts there, and one that climbs too high ends there."""
+    """An absolute link starts at that root; one that climbs too high stops there."""
     (here / "sys/devices/card").mkdir(parents=True)
     (here / "sys/devices/card/vendor").write_text("0x10de")
     (here / "sys/bus").mkdir()
@@ -429,11 +429,11 @@ def test_no_device_and_no_fifo_is_opened(
             assert not trap.touched(), (name, call)
     for trap in (fifo, terminal):
         spring(trap)
-        assert trap.touched()  # else the above would prove nothing
+        assert trap.touched()  # otherwise the assertions above prove nothing
 
 
 def test_a_device_beneath_is_not_opened(resolver: Resolver, terminal: Terminal) -> None:
-    """The node itself, not a link to it: /dev/pts is read as if somebody had sent it."""
+    """The node itself, not a link to it: /dev/pts is read as if it came from somebody else."""
     pts = Confined("/dev/pts", resolver)
     with pytest.raises(OSError, match="not a regular file"):
         pts.read(terminal.place.name)
@@ -449,7 +449,7 @@ ROUNDS = 300
 
 
 class Swapping:
-    """A thread that makes ``place`` one thing after the other, until it is left."""
+    """A thread that replaces ``place`` by one thing after another, until the block ends."""
 
     def __init__(self, place: Path, *made: Callable[[Path], None]) -> None:
         self._place, self._made = place, made
@@ -532,7 +532,7 @@ def test_a_directory_that_becomes_a_link(confined: Confined, here: Path) -> None
 
 
 def test_a_directory_that_is_moved_out_meanwhile(confined: Confined, here: Path) -> None:
-    """``..`` of one that was moved next to the secret must not lead there."""
+    """``..`` of a directory that was moved next to the secret must not lead there."""
     (here / "x/deep").mkdir(parents=True)
     (here / "x/secret").write_text("text")
     outside = here.parent / "outside/below/moved"

@@ -96,8 +96,8 @@ def _engines(keys: Mapping[str, str]) -> dict[str, Engine]:
         else:
             continue
         capacity = _number(keys.get(f"engine-capacity-{name}", "1"))
-        told = busy is not None and (kind == "engine" or total is not None)
-        if name and told and capacity and len(found) < KEYS_LIMIT:
+        known = busy is not None and (kind == "engine" or total is not None)
+        if name and known and capacity and len(found) < KEYS_LIMIT:
             found[name] = Engine(busy or 0, total, capacity)
     return found
 

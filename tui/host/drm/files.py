@@ -97,13 +97,13 @@ def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
     except OSError:
         return None
     wanted = drm_nodes(cards)
-    asked = FileInspector(FilesystemTypes())
+    inspector = FileInspector(FilesystemTypes())
     files: list[OpenFile] = []
     unseen = 0
     for pid in pids[:PROCESSES_LIMIT]:
         process = f"{proc}/{pid}"
         try:
-            files += _files(process, pid, wanted, asked)
+            files += _files(process, pid, wanted, inspector)
         except _GONE:
             continue
         except OSError:
@@ -113,21 +113,23 @@ def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
     return OpenFiles(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
 
 
-def _files(process: str, pid: int, wanted: Nodes, asked: FileInspector) -> list[OpenFile]:
+def _files(process: str, pid: int, wanted: Nodes, inspector: FileInspector) -> list[OpenFile]:
     """Return the card nodes that one process has open.
 
     Raises ``OSError`` where it cannot be inspected: it belongs to another user, or has too many
     files.
     """
     with os.scandir(f"{process}/fd") as entries:
-        found = list(_nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, asked))
+        found = list(
+            _nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, inspector)
+        )
         if next(entries, None) is not None:
             raise OSError(errno.EFBIG, "too many files", process)
     return [OpenFile(pid, address, f"{process}/fdinfo/{fd}") for fd, address in found]
 
 
 def _nodes_among(
-    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: FileInspector
+    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, inspector: FileInspector
 ) -> Iterator[tuple[str, str]]:
     for entry in entries:
         try:
@@ -137,7 +139,7 @@ def _nodes_among(
         if not target.startswith(_DEVICES):
             continue
         try:
-            number = asked.opened(process, entry.name)
+            number = inspector.opened(process, entry.name)
         except (OSError, NotChecked):  # by name on a captured host, which has no nodes
             address = wanted.by_name.get(target)
         else:

@@ -171,15 +171,17 @@ class CardPower:
         Until a counter is known to be live, the limit is that of the first channel that reports
         energy.
         """
-        told = list(channels)
+        all_channels = list(channels)
         read: dict[str, float | None] = {}
-        for channel in told:
+        for channel in all_channels:
             if channel.microjoules is not None:
                 meter = self._meters.setdefault(channel.name, PowerMeter())
                 read[channel.name] = meter.read(Energy(at, channel.microjoules))
         self._meters = {name: meter for name, meter in self._meters.items() if name in read}
-        counting = [c for c in told if c.name in read and self._meters[c.name].is_live]
-        chosen = next(iter([*counting, *(c for c in told if c.name in read), *told]), None)
+        counting = [c for c in all_channels if c.name in read and self._meters[c.name].is_live]
+        chosen = next(
+            iter([*counting, *(c for c in all_channels if c.name in read), *all_channels]), None
+        )
         if chosen is None:
             return None, None
         return read[chosen.name] or None if counting else None, chosen.limit_w

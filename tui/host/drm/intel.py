@@ -94,13 +94,13 @@ def _number_of(label: str, labels: dict[int, str], number: int | None) -> int | 
     Falls back to ``number`` where that sensor has no label; ``None`` where it has another one.
     """
     usual = None if number in labels else number
-    return next((n for n, told in labels.items() if told == label), usual)
+    return next((n for n, found in labels.items() if found == label), usual)
 
 
 def _labels(sensors: Attributes, kind: str) -> dict[int, str]:
     """Return the labels of a kind of sensor by their numbers (``energy2_label``: pkg)."""
-    told = ((n, sensors.read(f"{kind}{n}_label", str)) for n in range(1, SENSORS + 1))
-    return {n: label for n, label in told if label is not None}
+    read = ((n, sensors.read(f"{kind}{n}_label", str)) for n in range(1, SENSORS + 1))
+    return {n: label for n, label in read if label is not None}
 
 
 def _clock(at: Attributes, *names: str) -> Number:

@@ -10,9 +10,9 @@ and writes one byte to its stdin for each reading. Each answer is one line of JS
 units; ``tui.host.nvml.reply`` validates it. The process reads only the cards at ADDRESS: NVML
 initializes a card when its handle is requested, so other cards can stay asleep.
 
-It ends when its stdin does. It also ends, without being told to, when a card is being unbound or
-the swap JOURNAL no longer matches its MARK. A swap waits for this process, and there may be
-nobody to kill it: the parent may be stopped with ctrl+Z.
+It ends when its stdin does. It also ends on its own when a card is being unbound or the swap
+JOURNAL no longer matches its MARK. A swap waits for this process, and there may be nobody to kill
+it: the parent may be stopped with ctrl+Z.
 """
 
 from __future__ import annotations

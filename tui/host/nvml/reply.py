@@ -148,8 +148,10 @@ def _metrics(card: dict[str, object]) -> Metrics:
 
 
 def throttle_words(reasons: int) -> tuple[str, ...] | None:
-    """What holds a card back, from the bits of nvmlClocksEventReasons; none where nothing
-    does, ``None`` where that is not told."""
+    """Return what throttles a card, from the bits of nvmlClocksEventReasons.
+
+    Empty where nothing does, ``None`` where NVML does not report it.
+    """
     if reasons in _NOT_AVAILABLE:
         return None
     words = tuple(word for bit, word in _THROTTLE.items() if reasons & bit)

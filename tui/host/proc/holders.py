@@ -54,8 +54,8 @@ def holders_of_nodes(
     by_number: dict[DeviceNumber, list[Node]] = {}
     for node in dict.fromkeys(wanted):
         by_number.setdefault(node.number, []).append(node)
-    asked = [(*number, Path(of[0].name).name) for number, of in by_number.items()]
-    found = scan(root / "proc", root / "dev", asked, silent=silent, seconds=seconds)
+    request = [(*number, Path(of[0].name).name) for number, of in by_number.items()]
+    found = scan(root / "proc", root / "dev", request, silent=silent, seconds=seconds)
     return holders_from_scan(found, by_number, captured=root != Path("/"), blind=blind)
 
 

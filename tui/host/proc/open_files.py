@@ -37,8 +37,8 @@ class OpenFiles:
     def _threads_apart(self, process: str, threads: int) -> Iterator[str]:
         """Yield the threads with open files of their own (clone(2) without CLONE_FILES).
 
-        They are recognized by a different number of open files. The threads of a process whose
-        first thread has ended count as none.
+        They are recognized by a different number of open files. A first thread that has ended
+        has no open files.
         """
         if threads < 2:
             return

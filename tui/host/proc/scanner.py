@@ -125,12 +125,12 @@ class _Child:
             *(f"{at.pid}:{max(1, at.stage)}:{at.start}" for at in left_out),
         ]  # fmt: skip
         try:
-            with open(os.memfd_create("vfiotop-nodes"), "w+b") as asked:  # noqa: PTH123 - no path
-                asked.write(request.encode())
-                asked.seek(0)
+            with open(os.memfd_create("vfiotop-nodes"), "w+b") as nodes_file:  # noqa: PTH123 - no path
+                nodes_file.write(request.encode())
+                nodes_file.seek(0)
                 # A session of its own: ctrl+C and a hangup of the terminal must reach vfiotop only.
                 self.process = subprocess.Popen(  # noqa: S603
-                    command, stdin=asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    command, stdin=nodes_file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                     cwd="/", env={}, pass_fds=[self._beat], start_new_session=True,
                 )  # fmt: skip
         except OSError as error:

@@ -117,8 +117,8 @@ def _distribution(root: Tree) -> str | None:
 def _families(root: Tree) -> Iterator[str]:
     """Yield the distribution's name, then those that it derives from (os-release(5))."""
     for place in ("etc/os-release", "usr/lib/os-release"):
-        told = dict(_LINE.findall(text_of(root, place)))
-        for word in f"{told.get('ID', '')} {told.get('ID_LIKE', '')}".split():
+        fields = dict(_LINE.findall(text_of(root, place)))
+        for word in f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".split():
             name = word.partition("-")[0]
             if name in FAMILIES or name in FAMILY_OF:
                 yield FAMILY_OF.get(name, name)

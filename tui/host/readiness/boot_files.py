@@ -87,8 +87,8 @@ def _generation(root: Tree, names: list[str]) -> list[str]:
     numbers = {name: int(found[1]) for name in names if (found := _GENERATION.search(name))}
     for name in numbers:
         folder, _, entry = name.rpartition("/entries/")
-        told = _DEFAULT.findall(text_of(root, f"{folder}/loader.conf"))
-        if told and told[-1] in (entry, entry.removesuffix(".conf")):
+        default = _DEFAULT.findall(text_of(root, f"{folder}/loader.conf"))
+        if default and default[-1] in (entry, entry.removesuffix(".conf")):
             return [name]
     return [max(numbers, key=numbers.__getitem__)] if numbers else names
 
@@ -107,8 +107,8 @@ def _each(of_line: Callable[[str], str | None]) -> Parse:
     def parse(files: Iterable[File]) -> Iterator[Found]:
         for name, lines in files:
             for number, line in enumerate(lines, 1):
-                if (told := of_line(line)) is not None:
-                    yield name, number, told
+                if (found := of_line(line)) is not None:
+                    yield name, number, found
 
     return parse
 

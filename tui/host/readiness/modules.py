@@ -31,8 +31,8 @@ def is_loaded(root: Tree, module: str) -> bool | None:
     loaded = text_of(root, "proc/modules", LOADED_LIMIT)
     if re.search(rf"^{module} ", loaded, re.MULTILINE) is not None:
         return True
-    told = root.is_machine or bool(loaded.strip()) or _names(root, "sys/module")
-    return False if told else None
+    known = root.is_machine or bool(loaded.strip()) or _names(root, "sys/module")
+    return False if known else None
 
 
 def is_installed(root: Tree, module: str) -> bool | None:

@@ -80,7 +80,7 @@ def _vfio_loadable(root: Tree) -> bool | None:
     if not root.is_machine:
         return is_installed(root, "vfio_pci")
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
             env={"PATH": SEARCHED},  # ignores the user's folders and MODPROBE_OPTIONS
             stdin=subprocess.DEVNULL,
@@ -90,7 +90,7 @@ def _vfio_loadable(root: Tree) -> bool | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.returncode == 0
+    return done.returncode == 0
 
 
 def _settings(root: Tree, booted: Boot) -> KernelSettings:
@@ -121,10 +121,10 @@ def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
     """Return the loaded nvidia module, from /proc and /sys; ``None`` where it is not loaded."""
-    told = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
-    if told is None and not exists(root, "sys/module/nvidia"):
+    found = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
+    if found is None and not exists(root, "sys/module/nvidia"):
         return None
-    version = told[1] if told else text_of(root, "sys/module/nvidia/version").strip()
+    version = found[1] if found else text_of(root, "sys/module/nvidia/version").strip()
     known = version if _PLAIN_VERSION.fullmatch(version) else None
     return NvidiaModule(known, _modeset(root))
 
@@ -133,8 +133,8 @@ def _modeset(root: Tree) -> bool | None:
     """Return the parameter modeset of nvidia_drm, which only root may read."""
     if is_loaded(root, "nvidia_drm") is False:
         return False
-    told = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
-    return {"Y": True, "1": True, "N": False, "0": False}.get(told)
+    value = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
+    return {"Y": True, "1": True, "N": False, "0": False}.get(value)
 
 
 def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:

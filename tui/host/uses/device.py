@@ -61,15 +61,15 @@ def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
 
     Never raises: what cannot be read is listed as unreadable.
     """
-    blocks, interfaces = Disks(root), Interfaces(root)
-    asked = list(dict.fromkeys(addresses))
-    uses = [_use(root, address, blocks, interfaces) for address in asked[:FUNCTIONS_LIMIT]]
+    disks, interfaces = Disks(root), Interfaces(root)
+    unique = list(dict.fromkeys(addresses))
+    uses = [_use(root, address, disks, interfaces) for address in unique[:FUNCTIONS_LIMIT]]
     uses += [DeviceUse(address, unreadable=("too many functions at a time",))
-             for address in asked[FUNCTIONS_LIMIT:]]  # fmt: skip
+             for address in unique[FUNCTIONS_LIMIT:]]  # fmt: skip
     return DeviceUses(tuple(uses), _has_own_keyboard(root))
 
 
-def _use(root: Tree, address: str, blocks: Disks, interfaces: Interfaces) -> DeviceUse:
+def _use(root: Tree, address: str, disks: Disks, interfaces: Interfaces) -> DeviceUse:
     home = root / "sys/bus/pci/devices" / address
     folders, whole = _beneath(home)
     if not root.is_machine:
@@ -82,7 +82,7 @@ def _use(root: Tree, address: str, blocks: Disks, interfaces: Interfaces) -> Dev
         parent = above.rpartition("/")[2]
         if parent == "block" or _NVME_DISK.fullmatch(name):
             partitions = [f for f in folders if f.rpartition("/")[0] == folder]
-            attached += blocks.uses_of(home, folder, partitions, unknown)
+            attached += disks.uses_of(home, folder, partitions, unknown)
         elif parent == "net":
             attached.append(interfaces.use_of(home / folder, name, unknown))
         elif found := _USB_INTERFACE.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Who has a card open, from all of /proc, and what of it is not known."""
+"""Who has a card open, from all of /proc, and what is not known about it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Host(Machine):
         return self.used()
 
     def lock(self, pid: int) -> None:
-        """Let nobody look into a process."""
+        """Deny everybody access to a process."""
         fd = self.proc / str(pid) / "fd"
         for file in fd.iterdir():
             file.unlink()
@@ -241,13 +241,13 @@ def test_only_nodes_of_the_cards_are_files_of_theirs(host: Host) -> None:
     ):
         (fd / str(n)).symlink_to(target)
     (fd / "99").write_text("")  # no link
-    assert pids(host.used()) == [None]  # /proc has no such thing: it is not known what it is
+    assert pids(host.used()) == [None]  # /proc has no such entry, so it is unknown
     (fd / "99").unlink()
     assert pids(host.later(SCAN_INTERVAL)) == []
 
 
 def test_a_node_goes_by_its_number_whatever_its_name(host: Host) -> None:
-    """In a container it may have any. /dev/null stands in for a node."""
+    """In a container it may have any name. /dev/null stands in for a node."""
     host.write(host.device, {"drm/renderD128/dev": "1:3"})
     process = host.process(700, "ffmpeg")
     (process / "fd/7").symlink_to("/dev/null")

@@ -1,4 +1,4 @@
-"""What one client tells of itself, and what it used between two samples."""
+"""What one client reports, and what it used between two samples."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_client_of_i915() -> None:
         "video": Engine(7, capacity=2),
         "video-enhance": Engine(0),
     }
-    assert client.memory == 4 * MIB  # what is resident, and not all that was asked for
+    assert client.memory == 4 * MIB  # what is resident, not all that was requested
 
 
 def test_a_client_of_xe() -> None:

@@ -1,4 +1,4 @@
-"""The sensors of a card and what its driver tells of it, judged."""
+"""The sensors of a card and what its driver reports, validated."""
 
 from __future__ import annotations
 
@@ -323,7 +323,7 @@ def test_the_card_itself_comes_first() -> None:
     power = CardPower()
     power.read(0.0, channels(0, 0))
     assert power.read(1.0, channels(60_000_000, 45_000_000)) == (60.0, 190)
-    # Its counter wraps: the package is not told in its place.
+    # Its counter wraps: the package does not stand in for it.
     assert power.read(2.0, channels(10, 90_000_000)) == (None, 190)
     assert power.read(3.0, channels(70_000_010, 135_000_000)) == (70.0, 190)
 

@@ -1,4 +1,4 @@
-"""Which process is our own reader: word by word what we start, and nothing like it."""
+"""Which process is our own NVML child: word by word what we start, and nothing like it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_is_started_is_recognised() -> None:
 def test_another_word_in_any_place(place: int) -> None:
     words = started()
     words[place] += "x"
-    pynvml = 4  # lies in another folder for another user
+    pynvml = 4  # is in another folder for another user
     assert is_nvml_child(words) is (place == pynvml)
 
 

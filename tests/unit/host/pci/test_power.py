@@ -18,7 +18,7 @@ CARD = "0000:01:00.0"
 
 
 class Told:
-    """A card whose files hold ``said``, and that has no other."""
+    """A card whose files are those in ``said``, and no others."""
 
     def __init__(self, **said: bytes) -> None:
         self._said = {name.replace("_", "/", 1): data for name, data in said.items()}
@@ -55,7 +55,7 @@ def test_not_awake(tmp_path: Path, said: str) -> None:
 
 
 def power_of(folder: Path, status: str) -> RuntimePower:
-    """What both rules make of it; they differ only for a card with a screen."""
+    """What both rules decide; they differ only for a card with a screen."""
     (folder / "power").mkdir()
     (folder / "power/runtime_status").write_text(status)
     (folder / "power/control").write_text("auto\n")

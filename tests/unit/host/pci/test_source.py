@@ -1,4 +1,4 @@
-"""PCI functions, groups and vitals from a sysfs tree, and what is never touched in it."""
+"""PCI functions, groups and vitals from a sysfs tree, and what reading them never touches."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ sys.addaudithook(_hear)
 
 @contextmanager
 def opened() -> Iterator[list[str]]:
-    """The paths of all files that Python opens meanwhile, as its audit events tell."""
+    """The paths of all files that Python opens in the block, from its audit events."""
     global _opened  # noqa: PLW0603 - an audit hook cannot be taken away, only be told to rest
     paths: list[str] = []
     _opened = paths
@@ -56,7 +56,7 @@ def opened() -> Iterator[list[str]]:
 
 
 class Machine:
-    """A host of one card in group 7, to be changed."""
+    """A host with one card in group 7, which tests change."""
 
     def __init__(self, root: Path) -> None:
         lay_out({"groups": {"7": [GPU, AUDIO]}, "boot_vga": GPU["addr"]}, root)
@@ -310,7 +310,7 @@ def test_attributes_that_take_the_device_lock_are_never_opened(machine: Machine)
         for _ in range(2):
             pci.read()
             vitals.read()
-    assert len(paths) > 20  # the hook hears
+    assert len(paths) > 20  # the audit hook works
     assert not [path for path in paths if path.endswith(LOCKED)]
 
 
@@ -402,7 +402,7 @@ def test_a_driver_that_does_not_let_go(machine: Machine) -> None:
     entry.rmdir()
     assert removal() is None
     entry.mkdir()
-    assert removal() == Removal("nvidia", NOON)  # another one, which begins anew
+    assert removal() == Removal("nvidia", NOON)  # another removal, with its own time
     bind(machine.sys, machine.card, "nvidia")
     assert removal() is None
 

@@ -1,4 +1,4 @@
-"""When processes are looked into for who has a card, while a screen stays open."""
+"""When processes are scanned for who has a card, while a screen stays open."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def card(enabled: int | None, driver: str = "vfio-pci") -> CardVitals:
 
 
 class Rig:
-    """Ticks, and looks that end when they are let."""
+    """Ticks, and scans that end when the test says so."""
 
     def __init__(self, root: Path, found: Holders | HostError = Holders((QEMU,))) -> None:  # noqa: B008
         self.found, self.asked = found, 0
@@ -49,7 +49,10 @@ class Rig:
 def test_a_card_that_is_opened_is_looked_at_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     assert [rig.tick(0), rig.tick(0), rig.asked] == [None, None, 0]
-    assert [rig.tick(1), rig.asked] == [None, 0]  # a start opens and closes it some times
+    assert [rig.tick(1), rig.asked] == [
+        None,
+        0,
+    ]  # starting a guest opens and closes it several times
     rig.tick(1)
     rig.awaited()
     assert rig.tick(1) == Holders((QEMU,))

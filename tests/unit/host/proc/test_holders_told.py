@@ -1,4 +1,4 @@
-"""What a scan has found, as it is shown."""
+"""What a scan has found, made safe to show."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_command_line_is_words_with_a_zero_after_each() -> None:
 
 
 def test_our_own_reader_is_one_by_all_its_words() -> None:
-    """A word more or less, though it is empty, is somebody else's."""
+    """One word more or less, even an empty one, makes it somebody else's."""
     words = "\0".join(command(DRIVER, JOURNAL, (1, 2), [CARD]))
     ends = ("\0", "\0\0", "\0x\0")
     told_of = [

@@ -1,4 +1,4 @@
-"""What file system a file is on, and which files are asked what they are."""
+"""Which file system a file is on, and which files are checked."""
 
 from __future__ import annotations
 
@@ -90,8 +90,10 @@ def test_lines_of_any_length(written: list[bytes]) -> None:
 def test_a_file_of_a_server_is_told_by_its_name(
     process: Path, mount: int, name: str, doubt: bool
 ) -> None:
-    """What is on a network file system is not asked; only its name can tell of it. That of the
-    others is asked, and is no device."""
+    """A file on a network file system is not checked; only its name can raise a doubt.
+
+    The other files are checked, and are no devices.
+    """
     (process / name).write_text("no device")
     (process / "fd/3").symlink_to(process / name)
     (process / "fdinfo/3").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t{mount}\nino:\t9\n")

@@ -16,7 +16,7 @@ PROC = b"22 1 0:21 / /proc rw - proc proc rw"
 
 
 def judged(*lines: bytes) -> str | None:
-    """What is said of the first of these mounts, the others beside it."""
+    """The verdict on the first of these mounts, with the others next to it."""
     here = [Mount(line) for line in lines]
     found = visibility._hidden_reason("/proc", here[0], here)
     return found[0] if found else None

@@ -1,4 +1,4 @@
-"""How a host is booted, from the files that it has; and the fixes that rest on it."""
+"""How a host boots, from the files that it has, and the fixes that depend on it."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ BOTH = ("boot/loader/loader.conf", "etc/default/grub", "boot/limine.conf")
         ("systemd-boot 257", ("etc/default/grub",), "systemd-boot", None),
         ("Limine 9.3.1", ("etc/default/grub",), "limine", None),
         ("GRUB 2.12", (), "grub", None),
-        # another's name tells nothing of what is edited
+        # the name of another loader does not say what to edit
         ("Linux EFI stub 7.1", ("etc/default/grub",), "grub", "/etc/default/grub"),
         ("", ("boot/refind_linux.conf",), "refind", "/boot/refind_linux.conf"),
     ],
@@ -210,7 +210,7 @@ def test_whatever_os_release_says(tmp_path: Path, text: bytes) -> None:
 def test_what_may_not_be_looked_at_is_not_there(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n")
     (root / "etc/os-release").unlink()
-    os.mkfifo(root / "etc/os-release")  # it would hang whoever opens it
+    os.mkfifo(root / "etc/os-release")  # opening it would hang
     assert boot(PlainTree(root)) == Boot()
 
 

@@ -1,4 +1,4 @@
-"""What hangs on a PCI function, read from trees as the kernel lays them out."""
+"""What is attached to a PCI function, read from trees as the kernel lays them out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOUNT = "36 1 {number} / {point} rw,relatime shared:1 - {kind} {source} rw\n"
 
 
 class Machine(PlainTree):
-    """A tree that stands for the machine itself, so that what is not in it is not there."""
+    """A tree that stands in for the machine itself: what is not in it does not exist."""
 
     @property
     def is_machine(self) -> bool:
@@ -33,7 +33,7 @@ class Machine(PlainTree):
 
 
 class Host:
-    """A tree of a host's files with one function in it."""
+    """The files of a host with one function."""
 
     def __init__(self, root: Path, code: str) -> None:
         self.root = root
@@ -59,7 +59,7 @@ class Host:
 
     @staticmethod
     def link(place: Path, target: Path) -> None:
-        """A link as the kernel makes them, which a copy of the tree keeps."""
+        """Add a link as the kernel makes it, which a copy of the tree keeps."""
         place.symlink_to(os.path.relpath(target, place.parent))
 
     def proc(self, name: str, text: str) -> None:
@@ -68,7 +68,7 @@ class Host:
         file.write_text(text)
 
     def block(self, path: str, number: str) -> Path:
-        """A disk or a partition beneath the function."""
+        """Add a disk or a partition beneath the function."""
         folder = self.device / path
         self.write(folder / "dev", number)
         (folder / "holders").mkdir()
@@ -76,7 +76,7 @@ class Host:
         return folder
 
     def built(self, name: str, number: str, on: Path, mapped: str | None = None) -> Path:
-        """A device that is built on another."""
+        """Add a device that is built on another."""
         folder = self.root / "sys/devices/virtual/block" / name
         self.write(folder / "dev", number)
         (folder / "holders").mkdir()
@@ -443,8 +443,10 @@ PATHS = st.binary(min_size=1, max_size=30).filter(lambda path: b"\0" not in path
 
 
 def mangled(path: bytes) -> bytes:
-    """As mangle_path of the kernel writes a path (fs/proc_namespace.c: space, tab, newline,
-    backslash and hash)."""
+    """Escape a path as mangle_path of the kernel does.
+
+    Source: fs/proc_namespace.c; space, tab, newline, backslash and hash.
+    """
     return b"".join(b"\\%03o" % byte if byte in b" \t\n\\#" else bytes([byte]) for byte in path)
 
 
