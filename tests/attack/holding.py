@@ -34,8 +34,8 @@ import json, os, sys
 from dataclasses import asdict
 sys.path.insert(0, {str(PROJECT)!r})
 from tui.host.proc.device_nodes import Node
-from tui.host.proc.holders import who_has
-print(json.dumps(asdict(who_has([Node(("c", 1, 7), "/dev/dri/card1", "{CARD}")]))))
+from tui.host.proc.holders import holders_of_nodes
+print(json.dumps(asdict(holders_of_nodes([Node(("c", 1, 7), "/dev/dri/card1", "{CARD}")]))))
 """
 
 HOLD = """

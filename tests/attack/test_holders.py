@@ -23,7 +23,7 @@ from tui.host.drm import files as drm_files
 from tui.host.nvml.command import DRIVER, JOURNAL, PROGRAM, command
 from tui.host.proc import scanner
 from tui.host.proc.heartbeat import Heartbeat
-from tui.host.proc.holders import who_has
+from tui.host.proc.holders import holders_of_nodes
 from tui.host.proc.processes import Scan
 from tui.model import Holder, Holders, UninspectedProcess
 from tui.rules import holder_checks as rule
@@ -38,7 +38,7 @@ READER = command(DRIVER, JOURNAL, None, [CARD])
 
 def found_of(pid: int) -> tuple[list[tuple[str, str]], list[UninspectedProcess]]:
     """What the scan says of a process: what it has, and what is not known of it."""
-    seen = who_has(NODES)
+    seen = holders_of_nodes(NODES)
     held = sorted((each.address, each.what) for each in seen.holders if each.pid == pid)
     return held, [each for each in seen.examples if each.pid == pid]
 
@@ -91,7 +91,7 @@ def test_what_lies_over_proc(prepare: list[str], words: str) -> None:
 @pytest.mark.parametrize("own_proc", ["--mount-proc", "--propagation=private"])
 def test_a_pid_namespace(own_proc: str) -> None:
     seen = asked_in(by=("unshare", "--mount", "--pid", "--fork", own_proc))
-    assert "only processes of this container are seen" in seen["unlisted_reason"]
+    assert "only the processes of this container are visible" in seen["unlisted_reason"]
     assert "on the host itself" in seen["fix"]
     assert verdict(seen) == "unknown"
 
@@ -240,7 +240,7 @@ def test_the_scan_for_drm_clients_is_not_kept_either(tmp_path: Path, unmounted: 
             if unmounted:
                 server.detach()
             server.silence()
-            assert drm_files.look(Path("/proc"), {}) is not None
+            assert drm_files.find_open_files(Path("/proc"), {}) is not None
             assert not server.waited_for.is_set()
 
 
@@ -250,14 +250,14 @@ def test_a_process_that_keeps_the_scan_is_named_and_left_out(tmp_path: Path) -> 
     made = made_proc(tmp_path, 7, 8, 9)
     with silent(tmp_path / "proc/8/fd") as server:
         server.silence()
-        seen = who_has(NODES, tmp_path, silent=2)
+        seen = holders_of_nodes(NODES, tmp_path, silent=2)
         assert server.waited_for.is_set()
         assert [each.pid for each in seen.holders] == [7, 9]
         assert seen.examples == (UninspectedProcess(8, "p8", "does not answer"),)
-        before = len(scanner._left)
-        again = who_has(NODES, tmp_path, silent=2)
+        before = len(scanner._abandoned)
+        again = holders_of_nodes(NODES, tmp_path, silent=2)
         assert again == seen
-        assert len(scanner._left) == before <= 1  # nobody waits for it again
+        assert len(scanner._abandoned) == before <= 1  # nobody waits for it again
     assert made
     wait_until_nobody_is_left()
 
@@ -270,9 +270,9 @@ def test_many_that_keep_the_scan_do_not_pile_up(tmp_path: Path) -> None:
         for pid in pids:
             servers.enter_context(silent(tmp_path / f"proc/{pid}/fd")).silence()
         for _ in range(2):
-            with pytest.raises(HostError, match=r"do not answer|have not come back"):
-                who_has(NODES, tmp_path, silent=0.15)
-        assert len(scanner._left) <= scanner.LEFT_LIMIT
+            with pytest.raises(HostError, match=r"do not answer|hang"):
+                holders_of_nodes(NODES, tmp_path, silent=0.15)
+        assert len(scanner._abandoned) <= scanner.ABANDONED_LIMIT
     wait_until_nobody_is_left()
 
 
@@ -281,8 +281,8 @@ def test_whoever_waits_for_the_scan_can_be_ended(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     ask = (
         "import sys; from pathlib import Path; from tests.attack.holding import NODES;"
-        "from tui.host.proc.holders import who_has; print('begins', flush=True);"
-        "who_has(NODES, Path(sys.argv[1]), silent=3600)"
+        "from tui.host.proc.holders import holders_of_nodes; print('begins', flush=True);"
+        "holders_of_nodes(NODES, Path(sys.argv[1]), silent=3600)"
     )
     with silent(tmp_path / "proc/7/fd") as server:
         server.silence()
@@ -308,7 +308,7 @@ def made_proc(root: Path, *pids: int) -> Path:
 def wait_until_nobody_is_left() -> None:
     """The servers have ended, so that whoever waited for them ends too."""
     deadline = time.monotonic() + 60
-    while scanner._left_behind():
+    while scanner._abandoned_positions():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
@@ -349,18 +349,18 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
     beat = os.memfd_create("beat")
     try:
         scan = Scan(f"{tmp_path}/proc", "/dev", {}, Heartbeat(beat, 0), {})
-        scan.look_into(7)
+        scan.inspect(7)
     finally:
         os.close(beat)
     ((pid, name, why),) = scan.named
     assert (pid, name) == (7, b"p7")
-    assert "has more open or mapped than" in why
+    assert "has more open or mapped files than" in why
 
 
 def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
-    seen = who_has(NODES, tmp_path, seconds=0)
-    assert "not all processes could be looked into in time" in (seen.unlisted_reason or "")
+    seen = holders_of_nodes(NODES, tmp_path, seconds=0)
+    assert "not all processes could be checked in time" in (seen.unlisted_reason or "")
     assert rule.check(CARD, [CARD], seen).verdict == "unknown"
 
 
@@ -382,11 +382,11 @@ def test_every_error_is_a_line(tmp_path: Path) -> None:
     (tmp_path / "proc/5/fd").rmdir()
     (tmp_path / "proc/5/fd").write_text("")  # ENOTDIR
     (tmp_path / "proc/6/stat").write_bytes(b"\xff\x00(")
-    seen = who_has(NODES, tmp_path)
+    seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.why) for each in seen.examples] == [
-        (3, "gives an error: Is a directory"),
-        (4, "has a file open that gives an error: Too many levels of symbolic links"),
-        (5, "gives an error: Not a directory"),
+        (3, "returns an error: Is a directory"),
+        (4, "has an open file that returns an error: Too many levels of symbolic links"),
+        (5, "returns an error: Not a directory"),
     ]
     assert [each.pid for each in seen.holders] == [3, 6]
 
@@ -404,9 +404,9 @@ def test_an_error_of_a_device(tmp_path: Path) -> None:
         (process / "fdinfo/3").write_text("mnt_id:\t1\n")
         (process / "mountinfo").write_text("1 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
         server.fail()
-        seen = who_has(NODES, tmp_path)
+        seen = holders_of_nodes(NODES, tmp_path)
     assert [each.why for each in seen.examples] == [
-        "has a file open that gives an error: Input/output error"
+        "has an open file that returns an error: Input/output error"
     ]
 
 
@@ -414,17 +414,17 @@ def test_a_process_that_does_not_end(tmp_path: Path) -> None:
     """One without memory any more that has files still: its driver may not let it go."""
     made_proc(tmp_path, 7)
     (tmp_path / "proc/7/maps").unlink()
-    seen = who_has(NODES, tmp_path)
+    seen = holders_of_nodes(NODES, tmp_path)
     assert [(each.pid, each.what) for each in seen.holders] == [(7, "/dev/dri/card1")]
     assert [each.why for each in seen.examples] == [
-        "is ending, and keeps what it has until it has ended"
+        "is exiting, and keeps its files open until it has exited"
     ]
 
 
 def test_without_room_for_another_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "none"))
     with pytest.raises(HostError, match="cannot be started"):
-        who_has(NODES)
+        holders_of_nodes(NODES)
 
 
 # --- who is taken for ours --------------------------------------------------------
@@ -453,7 +453,7 @@ def stopped(*words: str, executable: str | None = None) -> Iterator[int]:
 
 def test_our_own_reader() -> None:
     with stopped(*READER) as pid:
-        (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+        (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
     assert seen.ours
     assert "exits when a swap begins" in rule.check(CARD, [CARD], Holders((seen,))).why
 
@@ -472,7 +472,7 @@ def test_our_own_reader() -> None:
 )
 def test_what_looks_like_our_reader(words: list[str]) -> None:
     with stopped(*words) as pid:
-        (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+        (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
     assert not seen.ours
     assert rule.check(CARD, [CARD], Holders((seen,))).verdict == "fail"
 
@@ -482,7 +482,7 @@ def test_another_program_under_our_readers_words(tmp_path: Path) -> None:
     shutil.copy(os.path.realpath(sys.executable), other)
     for executable in (str(other), shutil.which("sleep")):
         with stopped(*READER, executable=executable) as pid:
-            (seen,) = [each for each in who_has(NODES).holders if each.pid == pid]
+            (seen,) = [each for each in holders_of_nodes(NODES).holders if each.pid == pid]
         assert not seen.ours
 
 

@@ -23,7 +23,7 @@ from tui.host import Host, Source, Wake, real
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import Domain, Guests
 from tui.rules import libvirt_uri
 
@@ -88,7 +88,7 @@ def lay_under(folder: Path, still: bool) -> None:
     now = (lambda: STILL) if still else _now
     real_host = real.real_host
     vars(real).update(
-        PciSource=partial(EventfulPci, Plain(root(folder))),
+        PciSource=partial(EventfulPci, PlainTree(root(folder))),
         NvmlSource=partial(NvmlSource, root(folder), now=now),
         GuestsSource=guests,
         real_host=host,

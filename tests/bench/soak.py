@@ -36,8 +36,9 @@ from tui.host import Host
 from tui.host.agent.source import AgentSource
 from tui.host.drm.source import DrmSource
 from tui.host.journal.source import SwapSource
-from tui.host.pci.source import PciSource, VitalsSource
-from tui.host.tree import Plain
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
+from tui.host.tree import PlainTree
 
 INTERVAL_S = 0.2
 ACT_S = 1.0
@@ -108,7 +109,7 @@ def growth(samples: Sequence[Used]) -> list[str]:
 def real(folder: Path, uri: str) -> int:
     """Run the screen on the laid-out host, with every source that this machine supports."""
     host: Host = open_host(folder, uri)
-    pci = PciSource(Plain(folder / "host"))
+    pci = PciSource(PlainTree(folder / "host"))
     host = replace(
         host,
         vitals=VitalsSource(pci),

@@ -12,10 +12,10 @@ LIBRARY = "libnvidia-ml.so.1"
 
 
 def build(target: Path, missing: Sequence[str] = ()) -> Path:
-    """Compile the stand-in into the folder ``target``; the path of the library.
+    """Compile the stand-in into the folder ``target``; return the path of the library.
 
-    ``missing`` are functions that it then does not export, as an older driver's
-    library does not. Needs a C compiler named ``cc``.
+    It does not export the functions in ``missing``, like an older driver's library. Needs a C
+    compiler named ``cc``.
     """
     library = target / LIBRARY
     exports = target / "exports.map"

@@ -53,23 +53,23 @@ class Machine:
         (folder / "control").write_text(f"{control}\n")
 
     def control(self, *lines: str) -> None:
-        """What the library says from now on; nothing else of what it said before."""
+        """Set what the library answers from now on; earlier settings are gone."""
         self.control_file.write_text("".join(f"{line}\n" for line in lines))
 
     def journal_is_replaced(self) -> None:
-        """As by a runner, with whatever is under way."""
+        """Replace the journal as a runner does, for whatever is under way."""
         other = self.journal.with_name(".swap.other")
         other.write_text("{}")
         other.replace(self.journal)
 
     def await_hang(self) -> None:
-        """Until the library hangs."""
+        """Wait until the library hangs."""
         told, deadline = self.control_file.with_name("control.hangs"), time.monotonic() + 60
         while not told.exists():
             assert time.monotonic() < deadline
 
     def environment(self, library: Path | None = None) -> dict[str, str]:
-        """What makes the stand-in the library, and this the machine that it sees."""
+        """The environment that selects the stand-in library and this machine."""
         return {
             "LD_LIBRARY_PATH": str((library or self.library).parent),
             "VFIOTOP_STANDIN_SYSFS": str(self.sys),
@@ -114,17 +114,17 @@ def card(reading: NvmlReading, address: str = ONE) -> CardReading:
 
 
 def failure(source: NvmlSource) -> str:
-    """The sentence with which a reading fails."""
+    """Return the sentence with which a reading fails."""
     with pytest.raises(HostError) as caught:
         source.read()
     return str(caught.value)
 
 
 def held_by(pid: int | None) -> set[str]:
-    """The device nodes that a process has open."""
+    """Return the device nodes that a process has open."""
     targets = set()
     for link in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+        with contextlib.suppress(FileNotFoundError):  # closed after it was listed
             targets.add(link.readlink())
     return {target.name for target in targets if "/dev/nvidia" in str(target)}
 

@@ -1,7 +1,7 @@
 """``python -m tests.nvml.machine``: the screen on two cards of the stand-in library.
 
-PCI and NVML are read by the real backends from a host laid out in a temporary folder,
-libvirt is this machine's. ``--bind`` moves a card of a screen that is open.
+The real backends read PCI and NVML from a host laid out in a temporary folder; libvirt is this
+machine's. ``--bind`` moves a card of a screen that is open.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from tui.host import Host
 from tui.host.facts import FactsSource
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
-from tui.host.pci.source import PciSource, VitalsSource
-from tui.host.tree import Plain
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
+from tui.host.tree import PlainTree
 
 HOST = "19-x570-1080ti-gt710"
 CARDS = ("0000:0b:00.0", "0000:0c:00.0")
 
 
 def lay_out_cards(folder: Path) -> Path:
-    """A real host below ``folder`` with both its cards on ``nvidia`` and awake."""
+    """Lay out a host in ``folder`` with both its cards on ``nvidia`` and awake."""
     root = lay_out(hosts()[HOST], folder)
     for address in CARDS:
         bring(root, address)
@@ -40,13 +41,13 @@ def bring(root: Path, address: str, driver: str = "nvidia") -> None:
 
 
 def open_host(folder: Path, uri: str) -> Host:
-    """The real backends on the cards below ``folder``."""
+    """Return the real backends on the cards in ``folder``."""
     library = build(folder)
     root = folder / "host"
     if not root.exists():
         lay_out_cards(root)
     (folder / "control").touch()
-    pci = PciSource(Plain(root))
+    pci = PciSource(PlainTree(root))
     nvml = NvmlSource(
         root,
         environment={

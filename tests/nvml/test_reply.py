@@ -1,4 +1,4 @@
-"""What NVML's process answers is judged: nothing it says can be worse than a reason."""
+"""NVML's answers are validated: whatever the process sends, the worst result is a reason."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ SAID = st.dictionaries(
 
 @given(SAID)
 def test_each_number_is_what_was_told_or_none(said: dict[str, object]) -> None:
-    """Whatever else is told beside it: no value takes another one's place."""
+    """Whatever else is in the answer, no value takes another one's place."""
     found = parsed(**said)
     told = {
         value / NVML_UNITS[key] for key, value in said.items()

@@ -18,8 +18,8 @@ from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
-from tui.host.idle import FALL_ASLEEP, IDLE
-from tui.host.nvml.probe import unseen
+from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
+from tui.host.nvml.probe import why_not_visible
 from tui.host.nvml.reply import CARD_LEFT
 from tui.host.nvml.source import RELEASED
 from tui.model import Demand, GpuProcess, Metrics
@@ -134,7 +134,7 @@ def test_a_process_with_a_pid_that_none_can_have_takes_no_card_away(
 
 
 def test_a_load_of_processes_that_is_not_told_takes_no_card_away(machine: Machine) -> None:
-    """NVML's call for it may end with an error that no other call has."""
+    """The NVML call for it may fail with an error that no other call has."""
     machine.control(
         f"{ONE} util unknown", f"{ONE} process none", f"{ONE} process graphics 77 5",
     )  # fmt: skip
@@ -202,7 +202,7 @@ def test_the_child_alone_holds_the_cards(machine: Machine) -> None:
     assert held_by(os.getpid()) == set()
 
 
-def test_the_child_lets_go_when_a_card_leaves_its_driver(machine: Machine) -> None:
+def test_the_child_exits_when_a_card_leaves_its_driver(machine: Machine) -> None:
     source = machine.source()
     source.read()
     before = source.pid
@@ -238,7 +238,7 @@ def test_a_sleeping_card_is_not_touched(machine: Machine) -> None:
     "status", ["suspending", "resuming", "error", "unsupported", "active\x1b", "", "EIO", "folder"]
 )
 def test_a_card_that_is_not_known_to_be_awake_is_not_touched(machine: Machine, status: str) -> None:
-    """The same rule as for what sysfs tells of a card: NVML's start would wake it."""
+    """The same rule as for a card's sysfs attributes: starting NVML would wake it."""
     machine.unbind(TWO)
     file = machine.sys / "bus/pci/devices" / ONE / "power/runtime_status"
     file.unlink()
@@ -260,7 +260,7 @@ def test_without_power_management_no_card_sleeps(machine: Machine) -> None:
     assert [c.address for c in machine.source().read().cards] == [ONE]
 
 
-def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
+def test_an_idle_card_that_may_sleep_is_released(machine: Machine) -> None:
     machine.unbind(TWO)
     machine.power(ONE, "active", "auto")
     machine.control(f"{ONE} util 0", f"{ONE} enc 0", f"{ONE} dec 0", f"{ONE} process none")
@@ -268,21 +268,21 @@ def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
     source.read()
     pid = source.pid
     assert pid is not None
-    machine.now += IDLE
+    machine.now += IDLE_AFTER
     source.read()
     with pytest.raises(NothingToRead, match="idle"):
         source.read()
     assert is_gone(pid)
-    machine.now += FALL_ASLEEP
+    machine.now += SUSPEND_GRACE
     assert card(source.read()).metrics.util_pct == 0
 
 
-def test_an_idle_card_beside_another_is_let_go_of_alone(machine: Machine) -> None:
+def test_an_idle_card_next_to_another_is_released_alone(machine: Machine) -> None:
     machine.power(TWO, "active", "auto")
     machine.control(f"{TWO} util 0", f"{TWO} enc 0", f"{TWO} dec 0", f"{TWO} process none")
     source = machine.source()
     source.read()
-    machine.now += IDLE
+    machine.now += IDLE_AFTER
     assert source.read().released_idle == ()
     reading = source.read()
     assert ([c.address for c in reading.cards], reading.released_idle) == ([ONE], (TWO,))
@@ -296,7 +296,7 @@ def test_release_ends_the_child_until_resume(machine: Machine) -> None:
     assert pid is not None
     assert source.release()
     assert is_gone(pid)
-    assert "let go of while a card moves" in failure(source)
+    assert "is released while a card moves" in failure(source)
     assert source.pid is None
     source.resume()
     assert source.read().cards
@@ -309,21 +309,21 @@ def test_no_child_runs_while_a_card_is_moved(machine: Machine) -> None:
     pid = source.pid
     assert pid is not None
     moving[0] = True
-    with pytest.raises(NothingToRead, match="let go of while a card moves"):
+    with pytest.raises(NothingToRead, match="is released while a card moves"):
         source.read()
     assert is_gone(pid)
     moving[0] = False
     assert len(source.read().cards) == 2
 
 
-def test_the_child_lets_go_of_a_card_that_leaves_without_being_asked(machine: Machine) -> None:
+def test_the_child_releases_a_card_that_leaves_without_being_asked(machine: Machine) -> None:
     source = machine.source()
     source.read()
     process = source._process
     assert process is not None
     machine.unbind(ONE)
     assert process._process.wait(60) == CARD_LEFT
-    machine.add(ONE)  # it was away for a moment only
+    machine.add(ONE)  # it was away only for a moment
     with pytest.raises(NothingToRead, match="changing"):
         source.read()
     assert len(source.read().cards) == 2
@@ -355,7 +355,7 @@ def test_the_child_leaves_where_the_journal_is_taken_away(machine: Machine) -> N
 
 
 def test_a_swap_that_begins_as_the_child_is_started(machine: Machine) -> None:
-    """Right after it was seen that none is under way: the child opens nothing."""
+    """It begins right after the check that none is under way: the child opens nothing."""
     machine.control("* init hang")
 
     def swapping() -> bool:
@@ -381,7 +381,7 @@ sys.stdin.read()
 
 
 def test_the_child_of_a_screen_that_is_stopped_leaves_for_a_swap(machine: Machine) -> None:
-    """ctrl+z, or SIGSTOP, or a screen that hangs: nobody is there to kill it."""
+    """ctrl+Z, SIGSTOP, or a screen that hangs: nobody is there to kill the child."""
     words = [str(machine.root), str(machine.journal), json.dumps(machine.environment())]
     with subprocess.Popen(
         [sys.executable, "-c", _SCREEN, *words],
@@ -403,7 +403,7 @@ def test_the_child_of_a_screen_that_is_stopped_leaves_for_a_swap(machine: Machin
 
 
 def held_by_now(pid: int) -> set[str]:
-    """Of one that has ended, and whose parent has not heard of it."""
+    """What a process has open, also of one that has ended and is not reaped yet."""
     try:
         return held_by(pid)
     except OSError:
@@ -538,28 +538,28 @@ def test_the_child_is_small(machine: Machine) -> None:
 
 def test_a_card_that_nvml_sees(machine: Machine) -> None:
     environment = machine.environment()
-    assert unseen(TWO, 10, environment) is None
+    assert why_not_visible(TWO, 10, environment) is None
     machine.unbind(TWO)
-    assert unseen(TWO, 1, environment) == "NVML does not see it after 1 s"
+    assert why_not_visible(TWO, 1, environment) == "NVML does not see it after 1 s"
 
 
 def test_a_card_that_takes_a_moment(machine: Machine) -> None:
     machine.unbind(TWO)
     timer = threading.Timer(1.0, lambda: machine.add(TWO))
     timer.start()
-    assert unseen(TWO, 10, machine.environment()) is None
+    assert why_not_visible(TWO, 10, machine.environment()) is None
     timer.join()
 
 
 def test_an_nvml_that_cannot_be_asked_is_no_fault_of_the_card(machine: Machine) -> None:
     machine.control("* init mismatch")
-    assert unseen(TWO, 10, machine.environment()) is None
-    assert unseen(TWO, 10, {"LD_LIBRARY_PATH": str(machine.root)}) is None
+    assert why_not_visible(TWO, 10, machine.environment()) is None
+    assert why_not_visible(TWO, 10, {"LD_LIBRARY_PATH": str(machine.root)}) is None
 
 
 def test_an_nvml_that_hangs_is_not_waited_for(machine: Machine) -> None:
     machine.control("* init hang")
-    assert unseen(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
+    assert why_not_visible(TWO, 1, machine.environment()) == "NVML has not answered within 1 s"
 
 
 def test_the_load_of_each_process_where_the_driver_tells(machine: Machine) -> None:
@@ -579,7 +579,7 @@ def test_the_calls_of_each_reading_are_counted(machine: Machine) -> None:
     first = calls.last_minute()["nvml"]
     source.read()
     second = calls.last_minute()["nvml"] - first
-    # Two cards, 15 values of each; at the first time also the start, the handles, what stays.
+    # Two cards, 15 values each; the first reading adds the start, the handles and fixed values.
     assert 2 * 15 <= second < first <= 2 * 16 + 20
 
 
@@ -611,10 +611,10 @@ def test_before_595_it_is(machine: Machine) -> None:
     assert ([c.address for c in reading.cards], reading.reserved_for_guest) == ([ONE, TWO], ())
 
 
-def test_what_nobody_looks_at_is_let_go_of(
+def test_what_nobody_looks_at_is_released(
     machine: Machine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tui.host.nvml.source.UNSEEN_S", 0.05)
+    monkeypatch.setattr("tui.host.nvml.source.UNWATCHED_S", 0.05)
     source = machine.source()
     source.read()
     pid = source.pid
@@ -628,7 +628,7 @@ def test_what_nobody_looks_at_is_let_go_of(
     assert source.pid != pid
 
 
-def test_who_looks_again_in_time_finds_the_same_child(machine: Machine) -> None:
+def test_whoever_watches_again_in_time_finds_the_same_child(machine: Machine) -> None:
     source = machine.source()
     source.read()
     pid = source.pid

@@ -1,4 +1,4 @@
-"""Events of PCI functions reach the sampler, and the next reading shows what they told."""
+"""Events of PCI functions reach the sampler, and the next reading shows the change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 
 
 class Child:
-    """A process that is told JSON lines and answers with them."""
+    """A process that gets and answers lines of JSON."""
 
     def __init__(self, *command: str, **environment: str) -> None:
         self._process = subprocess.Popen(
@@ -90,14 +90,14 @@ class Child:
 
 
 class World:
-    """A testbed with a card and its sound, and the sampler that reads it."""
+    """A testbed with a card and its sound function, and the sampler that reads it."""
 
     def __init__(self, bed: Child, watcher: Child) -> None:
         self.bed = bed
         self.watcher = watcher
 
     def shows(self, began: float, what: str, **drivers: str | None) -> None:
-        """The next reading, which only an event brings about, has these drivers."""
+        """Assert that the next reading, which only an event triggers, has these drivers."""
         reading = self.watcher.answer()
         late = reading["at"] - began
         print(f"{what}: on hand {1000 * late:.1f} ms after it happened")
@@ -144,8 +144,8 @@ def test_other_devices_are_not(world: World) -> None:
     world.bed.tell("child", "usb", "1-1", CARD)
     world.bed.tell("child", "block", "sda", CARD)
     began = world.bed.tell("driver", CARD, "nvidia")
-    # The events come in order: had one of the first two been heard, a reading without
-    # the driver would come before, or another one after.
+    # Events arrive in order. If one of the first two got through, there would be a reading
+    # without the driver before this one, or another one after it.
     world.shows(began, "bind", **{CARD: "nvidia", SOUND: None})
     began = world.bed.tell("driver", CARD, None)
     world.shows(began, "unbind", **{CARD: None, SOUND: None})
@@ -162,8 +162,10 @@ def test_the_listener_ends_when_the_source_is_closed(world: World) -> None:
 
 
 class Events:
-    """Stands for a pyudev.Monitor: each byte of a socket is an event, ``!`` one that the
-    kernel could not deliver."""
+    """Stands in for a pyudev.Monitor.
+
+    Each byte of a socket is an event, ``!`` one that the kernel could not deliver.
+    """
 
     def __init__(self) -> None:
         self.kernel, self._socket = socket.socketpair()

@@ -1,7 +1,7 @@
-"""Holds a umockdev testbed and changes it as told on stdin, a JSON list per line.
+"""Holds a umockdev testbed and changes it as stdin says, a JSON list per line.
 
-Run by the system's Python, for that is the one that has gi; answers each line with one on
-stdout: the testbed's root first, then the monotonic time just before the event was sent.
+The system's Python runs it, because only that has gi. Answers each line with one on stdout: the
+testbed's root first, then the monotonic time just before the event was sent.
 """
 
 import json
@@ -23,7 +23,7 @@ def answer(value: object) -> None:
 
 
 def add(address: str, code: str) -> float:
-    """A PCI function is plugged in; umockdev sends its event once it is there."""
+    """Plug in a PCI function; umockdev sends its event once it is there."""
     attributes = ["vendor", "0x10de", "device", "0x2684", "class", code, "power_state", "D0"]
     began = time.monotonic()
     testbed.add_device("pci", address, None, attributes, ["PCI_SLOT_NAME", address])
@@ -31,14 +31,14 @@ def add(address: str, code: str) -> float:
 
 
 def child(subsystem: str, name: str, address: str) -> float:
-    """A driver made a child of a function."""
+    """Add a child of a function, as a driver does."""
     began = time.monotonic()
     testbed.add_device(subsystem, name, f"/sys/devices/{address}", [], [])
     return began
 
 
 def driver(address: str, name: str | None) -> float:
-    """A driver is bound, or with ``None`` unbound."""
+    """Bind a driver, or with ``None`` unbind it."""
     link = root / "sys/devices" / address / "driver"
     if link.is_symlink():
         link.unlink()
@@ -48,7 +48,7 @@ def driver(address: str, name: str | None) -> float:
 
 
 def remove(address: str) -> float:
-    """A function is pulled out."""
+    """Pull out a function."""
     device = root / "sys/devices" / address
     (root / "sys/bus/pci/devices" / address).unlink()
     device.rename(device.with_name(f"gone-{address}"))

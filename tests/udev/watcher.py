@@ -1,8 +1,8 @@
 """Samples PCI functions as the application does, inside a umockdev testbed.
 
-Writes a JSON object to stdout per reading: the monotonic time at which it was delivered and
-the driver of each function. The source of events is its argument: udev or kernel. At the
-end of stdin it closes the source and tells whether the thread that listened has ended.
+Writes a JSON object to stdout per reading: the monotonic time of its delivery and the driver of
+each function. The argument selects the source of events: udev or kernel. At the end of stdin it
+closes the source and reports whether the listening thread has ended.
 """
 
 from __future__ import annotations

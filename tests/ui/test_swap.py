@@ -155,7 +155,7 @@ async def test_a_runner_that_refuses(error: Exception) -> None:
 
 async def test_a_host_that_is_only_looked_at_shows_the_plan() -> None:
     rig = Rig()
-    rig.mover.unavailable_reason = "this host is only looked at: no card is moved"
+    rig.mover.unavailable_reason = "this host is read-only: cards cannot be moved"
     async with planned(rig) as pilot:
         assert "This is what would be done. This host is only looked at" in rig.text()
         assert dim(rig, "y")

@@ -10,7 +10,7 @@ import pytest
 from tests.hosts_layout import bind, driver_of, hosts, lay_out
 from tui.host.facts import FactsSource
 from tui.host.pci.source import PciSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import HostFacts
 
 HOSTS = hosts()
@@ -18,7 +18,7 @@ HOSTS = hosts()
 
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 def test_a_host_is_read_back(host: dict[str, Any], tmp_path: Path) -> None:
-    found = PciSource(Plain(lay_out(host, tmp_path))).read()
+    found = PciSource(PlainTree(lay_out(host, tmp_path))).read()
     laid_out = {
         function["addr"]: (
             function["vendor"], function["device"] or "ffff", function["class"] + "00",
@@ -50,13 +50,13 @@ def test_a_host_is_read_back(host: dict[str, Any], tmp_path: Path) -> None:
     ],
 )
 def test_the_iommu_is_that_of_the_host_bridge(name: str, kind: str | None, tmp_path: Path) -> None:
-    assert PciSource(Plain(lay_out(HOSTS[name], tmp_path))).read().iommu_kind == kind
+    assert PciSource(PlainTree(lay_out(HOSTS[name], tmp_path))).read().iommu_kind == kind
 
 
 def test_a_driver_is_bound_and_unbound(tmp_path: Path) -> None:
     sys = lay_out(HOSTS["39-x58-gtx1060"], tmp_path) / "sys"
     device = (sys / "bus/pci/devices/0000:02:00.0").resolve()
-    source = PciSource(Plain(tmp_path))
+    source = PciSource(PlainTree(tmp_path))
     for driver in ("vfio-pci", None, "nouveau"):
         bind(sys, device, driver)
         assert [gpu.driver for gpu in source.read().gpus] == [driver]
@@ -65,4 +65,4 @@ def test_a_driver_is_bound_and_unbound(tmp_path: Path) -> None:
 
 def test_a_captured_host_has_a_name(tmp_path: Path) -> None:
     lay_out(HOSTS["39-x58-gtx1060"], tmp_path)
-    assert FactsSource(Plain(tmp_path)).read() == HostFacts("captured", "6.12.0")
+    assert FactsSource(PlainTree(tmp_path)).read() == HostFacts("captured", "6.12.0")

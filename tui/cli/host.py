@@ -69,7 +69,7 @@ def _real(settings: config.Config, *, readonly: bool) -> Host:
     mover = Launcher(settings.elevation)
     wish = settings.guest_readings
     asking = AgentSettings(wish != "off", wish == "on", settings.guest_interval)
-    return real_host(settings.connect, readonly=readonly, mover=mover, asking=asking)
+    return real_host(settings.connect, readonly=readonly, mover=mover, agent_settings=asking)
 
 
 def _demo(scenario: str, *, readonly: bool) -> Host:
@@ -79,7 +79,7 @@ def _demo(scenario: str, *, readonly: bool) -> Host:
         host = demo_host(scenario)
     except UnknownScenario as error:
         raise UsageError(str(error)) from error
-    return host.only_shown() if readonly else host
+    return host.as_readonly() if readonly else host
 
 
 def _has_gpu(host: Host) -> bool:

@@ -1,8 +1,8 @@
 """Everything that touches the machine, behind the protocols of this module.
 
-A host is a set of sources. Each is read by one thread of its own, may block
-there, and raises ``HostError`` with a sentence for the user when it cannot be
-read. Sources that hear of changes wake their thread through ``watch``.
+A host is a set of sources. One thread reads each source and may block there. ``read`` raises
+``HostError``, a sentence for the user, when there is no reading. A source that gets events wakes
+its thread through ``watch``.
 """
 
 from __future__ import annotations
@@ -39,23 +39,24 @@ from tui.model.errors import VfiotopError
 from tui.model.requests import SwapRequest
 
 Wake = Callable[[], None]
-"""Called from any thread, at any time, any number of times; returns at once."""
+"""Callable from any thread, at any time and any number of times; returns at once."""
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class HostError(VfiotopError):
-    """A reading that could not be taken: what happened, why, what to do, in a sentence."""
+    """A reading that failed: what happened, why, and what to do, in a sentence."""
 
 
 class NothingToRead(HostError):
-    """There is no reading, and nothing is wrong: no such card, or all of them sleep."""
+    """There is no reading, and nothing is wrong: no such card, or all cards are asleep."""
 
 
 class Unsettled(HostError):
-    """A deed that ended half way, or of which it is not known yet whether it was done: the
-    sentence says which. ``state`` is the one that its guest was left in, ``None`` where that
-    is not known."""
+    """An action that ended half way, or whose outcome is not known yet; the sentence says which.
+
+    ``state`` is the state in which the guest was left, ``None`` where that is not known.
+    """
 
     def __init__(self, sentence: str, state: DomainState | None = None) -> None:
         super().__init__(sentence)
@@ -63,66 +64,69 @@ class Unsettled(HostError):
 
 
 class Source(Protocol[T_co]):
-    """One thing that can be read again and again."""
+    """Something that can be read again and again."""
 
     def read(self) -> T_co:
         """Take one reading. May block. Raises ``HostError``."""
         ...
 
     def watch(self, wake: Wake) -> None:
-        """Begin to call ``wake`` whenever a reading may have changed. Returns at once."""
+        """Start to call ``wake`` whenever a reading may have changed. Returns at once."""
         ...
 
     def close(self) -> None:
-        """Let go of everything that is held. Never raises, may be called twice."""
+        """Release everything. Never raises; may be called twice."""
         ...
 
 
 class Inspector(Protocol):
-    """Looks closer at a host, for a swap and not while sampling. May block."""
+    """A closer check of a host, for a swap and never while sampling. May block."""
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        """Who holds the functions at ``addresses``. Raises ``HostError``."""
+        """Find who holds the functions at ``addresses``. Raises ``HostError``."""
         ...
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
-        """What is there for a swap of one of the ``gpus``. Raises ``HostError``."""
+        """Find out what the host offers for a swap of one of the ``gpus``. Raises ``HostError``."""
         ...
 
 
 class NoInspector:
-    """Inspects nothing, on hosts of which there is only what their sources tell."""
+    """For hosts that have sources and nothing else to inspect."""
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        raise HostError("only on the host itself can be seen who holds a card")
+        raise HostError("cannot tell who holds a card: run this on the host itself")
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         return Readiness(root=False, vfio_pci=None, with_vfs=None)
 
 
 class Mover(Protocol):
-    """Has cards moved by a process of its own, which then writes the journal."""
+    """Moves cards in a process of its own, which writes the journal."""
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why nothing can be moved at all, in a sentence."""
+        """Why no card can be moved at all, in a sentence; else ``None``."""
         ...
 
     @property
     def needs_terminal(self) -> bool:
-        """Whether ``begin`` may ask for a password, for which it needs the terminal."""
+        """Whether ``begin`` may ask for a password, and needs the terminal for it."""
         ...
 
     def begin(self, request: SwapRequest) -> str:
-        """Begin what is asked for: the id of the swap. Blocks until that has begun. Raises
-        ``tui.model.errors.Refused``, and ``Unsettled`` where that is not known."""
+        """Start the requested swap and return its id. Blocks until the swap has begun.
+
+        Raises ``tui.model.errors.Refused``, and ``Unsettled`` where it is not known whether it
+        began.
+        """
         ...
 
 
 class NoMover:
-    """Moves nothing, on hosts that are only looked at."""
+    """Moves nothing, for hosts that are read-only."""
 
-    unavailable_reason = "this host is only looked at: no card is moved"
+    unavailable_reason = "this host is read-only: cards cannot be moved"
     needs_terminal = False
 
     def begin(self, request: SwapRequest) -> str:
@@ -130,43 +134,50 @@ class NoMover:
 
 
 Forbids = Callable[[Guests], str | None]
-"""A rule over all domains: why none of the kind may be started, or ``None``."""
+"""A rule over all domains: why no further domain may start, or ``None``."""
 
 
 class GuestControl(Protocol):
-    """Does to domains what the user asks for. Every method may block as long as libvirt
-    does, and raises ``HostError`` where it was not done, and ``Unsettled`` where it was half
-    done or that is not known. Domains are named by UUID; ``name`` is the raw one that the user
-    was shown, and a domain that is called otherwise is left alone."""
+    """Carries out the user's actions on domains.
+
+    Domains are named by UUID; ``name`` is the raw name that the user saw, and a domain that now has
+    another name is left alone. Every method may block as long as libvirt does. Raises ``HostError``
+    where nothing was done, ``Unsettled`` where it was done half way or the outcome is not known.
+    """
 
     @property
     def unavailable_reason(self) -> str | None:
-        """Why nothing can be done at all, in a sentence."""
+        """Why nothing can be done to domains at all, in a sentence; else ``None``."""
         ...
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        """Do it, or for what only the guest can do, ask it: the reading tells the rest. A
-        domain that is off already has been stopped."""
+        """Act on the domain, or ask its guest to act.
+
+        Later readings show the result. A domain that is already off counts as stopped.
+        """
         ...
 
     def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
-        """Start a domain that ``forbids`` nothing speaks against: asked right before with no
-        swap under way, and again before the guest's first instruction."""
+        """Start the domain unless ``forbids`` objects.
+
+        ``forbids`` is called right before the start, while no swap is under way, and again before
+        the guest's first instruction.
+        """
         ...
 
     def definition(self, uuid: str) -> str:
-        """The definition that it has after its next start, secrets included."""
+        """Return the XML that the domain uses from its next start on, secrets included."""
         ...
 
     def define(self, uuid: str, before: str, after: str) -> None:
-        """Give it the definition ``after``, where it still has the one ``before``."""
+        """Replace the definition by ``after``, if it is still ``before``."""
         ...
 
 
 class ReadOnlyControl:
-    """Does nothing to domains, on hosts that are only looked at."""
+    """Does nothing to domains, for hosts that are read-only."""
 
-    unavailable_reason = "this host is only looked at: no guest is started or stopped"
+    unavailable_reason = "this host is read-only: guests cannot be started or stopped"
 
     def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
         raise HostError(self.unavailable_reason)
@@ -182,7 +193,7 @@ class ReadOnlyControl:
 
 
 class EmptySource:
-    """A source of what a host has none of; ``sentence`` says so."""
+    """The source of something that a host has none of; ``sentence`` says so."""
 
     def __init__(self, sentence: str) -> None:
         self._sentence = sentence
@@ -191,14 +202,14 @@ class EmptySource:
         raise NothingToRead(self._sentence)
 
     def watch(self, wake: Wake) -> None:
-        """There is nothing to hear of."""
+        """There are no events."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """This source holds nothing."""
 
 
 def _no_swaps() -> Source[Swap]:
-    return EmptySource("no card is moved on this host")
+    return EmptySource("no swaps on this host")
 
 
 def _no_drm() -> Source[DrmReading]:
@@ -206,7 +217,7 @@ def _no_drm() -> Source[DrmReading]:
 
 
 def _no_agent() -> Source[AgentReading]:
-    return EmptySource("no guest is asked on this host")
+    return EmptySource("guests are not read on this host")
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -218,13 +229,14 @@ HostKind = Literal["real", "captured", "simulated"]
 
 @dataclass(frozen=True)
 class Host:
-    """The sources of one host: ``kind`` says which one.
+    """The sources of one host, and what can be done to it.
 
-    ``banner`` is shown on every screen when the host is not the real one; ``now`` is
-    the clock its readings are stamped with; ``again`` opens the same host once more, for a
-    reading beside this one. ``attend`` tells its sources what is looked at, and returns at
-    once; ``calls`` is how often it asked others. ``uses`` looks what hangs on some of its
-    functions, for a plan and not while sampling; it may block, and never raises.
+    ``banner`` is on every screen when the host is not the real one. ``now`` is the clock that
+    stamps the readings. ``reopen`` opens the same host once more, for readings next to this one's.
+    ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
+    once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
+    host uses of some functions, for a plan and never while sampling; it may block, and never
+    raises.
     """
 
     facts: Source[HostFacts]
@@ -247,12 +259,12 @@ class Host:
     calls: CallLog = field(default_factory=CallLog)
     now: Callable[[], datetime] = CLOCK.now
 
-    def only_shown(self) -> Host:
-        """The same host, on which no action can be taken."""
-        again = self.reopen
+    def as_readonly(self) -> Host:
+        """Return the same host, on which no action is possible."""
+        reopen = self.reopen
         return replace(
             self, readonly=True, mover=NoMover(), control=ReadOnlyControl(),
-            reopen=None if again is None else lambda: again().only_shown(),
+            reopen=None if reopen is None else lambda: reopen().as_readonly(),
         )  # fmt: skip
 
     def sources(self) -> Iterator[tuple[SourceName, Source[Reading]]]:
@@ -265,17 +277,19 @@ class Host:
         yield "agent", self.agent
         yield "swap", self.swap
 
-    def close(self, patience: float = 1.0) -> None:
-        """Close every source, each on a thread of its own: one that hangs is waited for
-        no longer than ``patience`` seconds, and then left to the end of the process."""
+    def close(self, timeout: float = 1.0) -> None:
+        """Close every source, each in a thread of its own.
+
+        A source that hangs is abandoned after ``timeout`` seconds, until the process ends.
+        """
         threads = [
             threading.Thread(target=source.close, name=f"close-{name}", daemon=True)
             for name, source in self.sources()
         ]
-        with suppress(RuntimeError):  # no thread may start: they are left to that end, too
+        with suppress(RuntimeError):  # no thread can start: abandon them all
             for thread in threads:
                 thread.start()
-        deadline = time.monotonic() + patience
+        deadline = time.monotonic() + timeout
         for thread in threads:
             if thread.ident is None:
                 break

@@ -1,8 +1,7 @@
 """A captured host: the kernel's own layout below a directory, and its domains as XML files.
 
-It comes from somebody else, in a bug report: nothing in it is trusted, its files are read
-through ``Confined`` only, and nothing of the machine that shows it is mixed in, but the names
-of pci.ids.
+It arrives in a bug report, so nothing in it is trusted and every file is read through ``Confined``.
+Nothing of the machine that shows it is mixed in, except the names from its pci.ids.
 """
 
 from __future__ import annotations
@@ -18,7 +17,9 @@ from tui.host.confined import Confined
 from tui.host.facts import FactsSource
 from tui.host.libvirt.domain_files import FileDomain, merge, read, stand_in_uuid
 from tui.host.libvirt.domain_xml import DefinitionError, definition, with_mdev_parents
-from tui.host.pci.source import FUNCTIONS_LIMIT, PciSource, VitalsSource
+from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.readiness.source import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
@@ -26,27 +27,25 @@ from tui.host.uses.device import device_uses
 from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 from tui.model.address import is_address
 
-DEVICES = "sys/bus/pci/devices"
-
 NO_READINGS = "a captured host has no live readings"
 
-UNPACK = "pack it with tar and unpack it on Linux, which keeps its links and names"
-"""Zip, and tools on other systems, lose the links of sysfs or turn them into text files; Windows
-has no colon in names."""
+HOW_TO_UNPACK = "pack it with tar and unpack it on Linux, which keeps its links and names"
+"""Zip files, and tools on other systems, drop the links of sysfs or turn them into text files;
+Windows allows no colon in names."""
 
 SUFFIX = ".xml"
 
 DOMAINS_LIMIT = 1000
 FOLDERS_LIMIT = 256
-"""Entries of a folder among which a captured host is looked for."""
+"""Entries of a folder among which to search for a captured host."""
 
-PATIENCE = 5.0
-"""Seconds that the place of a captured host may take to answer: it may be on a network."""
+OPEN_TIMEOUT = 5.0
+"""Seconds for the directory to answer: it may be on a network."""
 
 
-def captured_host(place: str) -> Host:
-    """The host captured in the directory ``place``. Raises ``HostError`` where there is none."""
-    return _host(_captured(place))
+def captured_host(path: str) -> Host:
+    """Return the host captured in directory ``path``. Raises ``HostError`` where there is none."""
+    return _host(_open_in_time(path))
 
 
 def _host(root: Confined) -> Host:
@@ -69,13 +68,13 @@ def _host(root: Confined) -> Host:
 
 
 class CapturedInspector:
-    """What a capture tells of readiness; of processes it has none."""
+    """Tells what the capture says about readiness; a capture has no processes."""
 
     def __init__(self, root: Tree) -> None:
         self._root = root
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        raise HostError("the capture does not tell who holds a card: only the host itself can")
+        raise HostError("a capture does not contain who holds a card: check on the host itself")
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         return readiness(gpus, self._root)
@@ -111,24 +110,25 @@ class CapturedGuests:
         """A captured host does not change."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """This source holds nothing."""
 
 
 class _NoNvml:
-    """NVML speaks of this machine's cards, not of captured ones."""
+    """NVML would read this machine's cards, not the captured ones."""
 
     def read(self) -> NvmlReading:
         raise HostError(NO_READINGS)
 
     def watch(self, wake: Wake) -> None:
-        """There is nothing to hear of."""
+        """There are no events."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """This source holds nothing."""
 
 
 def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
-    """The domain in a file; named after it, with the reason, when it cannot be read."""
+    """Return the domain in a file. If it cannot be read, it is named after the file and says
+    why."""
     try:
         written = read(directory, file)
         found = with_mdev_parents(definition(written.xml, stand_in_uuid(file)), root)
@@ -152,77 +152,87 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
     return FileDomain(file, domain, snapshot=written.snapshot)
 
 
-def _captured(place: str) -> Confined:
-    """The directory ``place``, which has a captured host in it. Raises ``HostError``, also
-    where nothing answers in time: a server that is gone must not hold up the end."""
+def _open_in_time(path: str) -> Confined:
+    """Open the captured host in ``path``.
+
+    Raises ``HostError``, also after ``OPEN_TIMEOUT``: a file server that is gone must not keep the
+    program from ending.
+    """
     answer: queue.SimpleQueue[Confined | Exception] = queue.SimpleQueue()
 
-    def look() -> None:
+    def open_it() -> None:
         try:
-            answer.put(_opened(place))
-        except Exception as error:  # it is raised again where it is awaited
+            answer.put(_open(path))
+        except Exception as error:  # raised again by the caller below
             answer.put(error)
 
-    threading.Thread(target=look, name="captured host", daemon=True).start()
+    threading.Thread(target=open_it, name="captured host", daemon=True).start()
     try:
-        found = answer.get(timeout=PATIENCE)
+        found = answer.get(timeout=OPEN_TIMEOUT)
     except queue.Empty:
-        raise HostError(f"{clean(place)} does not answer within {PATIENCE:.0f} s") from None
+        raise HostError(f"{clean(path)} does not answer within {OPEN_TIMEOUT:.0f} s") from None
     if isinstance(found, Exception):
         raise found
     return found
 
 
-def _opened(place: str) -> Confined:
-    """The directory ``place``. Raises ``HostError`` where no captured host is in it."""
+def _open(path: str) -> Confined:
+    """Open the directory ``path``. Raises ``HostError`` where there is no captured host in it."""
     expects = f"--root takes a captured host, a directory with {DEVICES} in it"
-    shown = clean(place)
+    shown = clean(path)
     try:
-        root = Confined(place)
+        root = Confined(path)
     except FileNotFoundError as error:
         raise HostError(f"there is no {shown}: {expects}") from error
     except NotADirectoryError as error:
         raise HostError(f"{shown} is not a directory: {expects}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL
-        raise HostError(f"{shown} cannot be read ({_why(error)}): {expects}") from error
+        raise HostError(f"{shown} cannot be read ({_reason(error)}): {expects}") from error
     try:
-        root = _inside(root)
+        root = _find_root(root)
         devices = root.names(DEVICES, FUNCTIONS_LIMIT)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise HostError(f"{shown} has no {DEVICES}: {expects}") from error
     except OSError as error:
-        raise HostError(f"{shown} cannot be read ({_why(error)}): {expects}") from error
-    _look_over(root, devices, shown)
+        raise HostError(f"{shown} cannot be read ({_reason(error)}): {expects}") from error
+    _check_devices(root, devices, shown)
     return root
 
 
-def _look_over(root: Confined, devices: Sequence[str], shown: str) -> None:
-    """Raises ``HostError`` where the ``devices`` were not captured, or got lost in an archive:
-    it would look as if the host had none."""
+def _check_devices(root: Confined, devices: Sequence[str], shown: str) -> None:
+    """Raise ``HostError`` where the ``devices`` were not captured, or an archive has lost them.
+
+    Otherwise the host would appear to have none.
+    """
     if not devices:
-        raise HostError(f"{shown} has no device in {DEVICES}: {UNPACK}")
+        raise HostError(f"{shown} has no device in {DEVICES}: {HOW_TO_UNPACK}")
     if not any(is_address(name) for name in devices):
         example = clean(f"{DEVICES}/{min(devices)}")
-        raise HostError(f"{shown} has no PCI address in {DEVICES} ({example}): {UNPACK}")
+        raise HostError(f"{shown} has no PCI address in {DEVICES} ({example}): {HOW_TO_UNPACK}")
     for device in sorted(devices):
-        place = f"{DEVICES}/{device}"
-        if is_gone(root, place):
-            raise HostError(f"{clean(place)} points to nothing in {shown}: capture that as well")
-        if is_address(device) and _is_file(root, place):
-            raise HostError(f"{clean(place)} is a file in {shown}, and no folder: {UNPACK}")
+        path = f"{DEVICES}/{device}"
+        if is_gone(root, path):
+            raise HostError(
+                f"{clean(path)} is a dangling link in {shown}: capture its target as well"
+            )
+        if is_address(device) and _is_file(root, path):
+            raise HostError(f"{clean(path)} is a file in {shown}, not a folder: {HOW_TO_UNPACK}")
 
 
 def _is_file(root: Confined, name: str) -> bool:
-    """Whether it is surely no folder; what we may not look at can be one."""
+    """Whether it is certainly no folder; what we may not access could be one."""
     try:
         return not stat.S_ISDIR(root.mode(name))
     except OSError:
         return False
 
 
-def _inside(root: Confined) -> Confined:
-    """Where the captured host is in a folder of ``root``, as archives unpack it: that folder, if
-    it is the only one of the kind. Links are no such folders. Raises ``OSError``."""
+def _find_root(root: Confined) -> Confined:
+    """Return the folder of ``root`` that has the captured host, as archives unpack it.
+
+    There must be exactly one such folder, and it may not be a link; otherwise returns ``root``.
+    Raises ``OSError``.
+    """
     if _has_devices(root):
         return root
     names = root.names()
@@ -231,7 +241,7 @@ def _inside(root: Confined) -> Confined:
     found = []
     for name in names:
         with suppress(OSError):
-            inner = root.entered(name)
+            inner = root.subroot(name)
             if _has_devices(inner):
                 found.append(inner)
     return found[0] if len(found) == 1 else root
@@ -244,5 +254,5 @@ def _has_devices(root: Confined) -> bool:
         return False
 
 
-def _why(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return clean(getattr(error, "strerror", None) or str(error))

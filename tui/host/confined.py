@@ -1,10 +1,10 @@
 """The files of a directory that anybody may have written, such as a captured host.
 
-Nothing in it can name a file outside: paths are resolved beneath an open descriptor of the
-directory, where absolute links start and ``..`` ends. Nothing but directories and regular
-files is opened. A file is first opened as a mere place (O_PATH), which asks no driver and
-waits for nobody; only if that turns out to be a regular file, the very same one is opened
-for reading, whatever its name has become meanwhile (open(2), openat2(2), proc_pid_fd(5)).
+Nothing in it can name a file outside. Paths are resolved beneath an open descriptor of the
+directory: absolute links start there, and ``..`` stops there. Only directories and regular files
+are opened. A file is first opened as a location only (O_PATH), which calls no driver and never
+blocks. If it turns out to be a regular file, that same file is opened for reading, whatever its
+name means by then (open(2), openat2(2), proc_pid_fd(5)).
 """
 
 from __future__ import annotations
@@ -17,91 +17,97 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, READ, content, listed, not_regular
+from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, READ_FLAGS, listed, not_regular, read_all
 from tui.host.untrusted import clean
 
 DEPTH_LIMIT = 64
-"""Directories that one path may lead down into; a card behind a dozen bridges lies 20 deep.
-Each is held open while a path is walked."""
+"""Directories that one path may descend into; a card behind a dozen bridges lies 20 deep. Each
+is held open while the path is walked."""
 
 LINKS_LIMIT = 40
-"""Links that one path may lead through (MAXSYMLINKS of the kernel)."""
+"""Links that one path may lead through (the kernel's MAXSYMLINKS)."""
 
-TRIES = 4
-"""Of openat2, which asks to be called again where anything on the machine was renamed while
-it went up by ``..``."""
+OPENAT2_TRIES = 4
+"""openat2 returns EAGAIN when anything on the machine was renamed while it followed a ``..``."""
 
-Beneath = Callable[[int, str, bool], int]
-"""Opens the place that a path leads to, with nothing outside of an open directory: the
-directory's descriptor, the path, whether a link at its end is followed. Returns a descriptor
-with O_PATH, raises ``OSError``."""
+Resolver = Callable[[int, str, bool], int]
+"""Opens what a path leads to, and nothing outside an open directory.
 
-_PLACE = os.O_PATH | os.O_CLOEXEC
-_PLACE_ITSELF = _PLACE | os.O_NOFOLLOW
+Takes the directory's descriptor, the path, and whether to follow a link at its end. Returns a
+descriptor with O_PATH, raises ``OSError``.
+"""
+
+_PATH_ONLY = os.O_PATH | os.O_CLOEXEC
+_PATH_ONLY_NOFOLLOW = _PATH_ONLY | os.O_NOFOLLOW
 
 
 class Confined:
-    """A directory of somebody else. ``place`` is a path of this machine, which may lead
-    anywhere: its user chose it. Raises ``OSError`` where it is no directory."""
+    """A directory that somebody else has written.
+
+    ``path`` is a path on this machine and may lead anywhere: the user chose it. Raises ``OSError``
+    where it is no directory.
+    """
 
     __slots__ = ("_path", "_root")
 
     is_machine = False
 
-    def __init__(self, place: str, beneath: Beneath | None = None) -> None:
-        self._root = _Root(place, beneath or kernel_or_walk)
+    def __init__(self, path: str, resolver: Resolver | None = None) -> None:
+        self._root = _Root(path, resolver or resolve)
         self._path = ""
 
     def __str__(self) -> str:
-        return clean(f"{self._root.place.rstrip('/')}/{self._path}".rstrip("/")) or "/"
+        return clean(f"{self._root.path.rstrip('/')}/{self._path}".rstrip("/")) or "/"
 
     @property
     def label(self) -> str:
-        """What to call the whole: the last part of its path, safe to draw; of one that was
-        entered, the last two."""
-        parts = self._root.place.rsplit("/", 2 if self._root.entered else 1)
+        """A name for the whole tree: the last part of its path, safe to draw; for a subroot the
+        last two."""
+        parts = self._root.path.rsplit("/", 2 if self._root.is_subroot else 1)
         return clean("/".join(parts[1:])) or "/"
 
-    def entered(self, name: str) -> Confined:
-        """The directory ``name`` as a whole of its own: what is beneath it leads to nothing
-        outside of it. Raises ``OSError``, also for a link."""
+    def subroot(self, name: str) -> Confined:
+        """Return the directory ``name`` as a tree that nothing beneath it leads out of.
+
+        Raises ``OSError``, also for a link.
+        """
         inner = object.__new__(Confined)
-        inner._root, inner._path = self._root.enter(self._to(name)), ""
+        inner._root, inner._path = self._root.enter(self._join(name)), ""
         return inner
 
     @property
     def is_copied(self) -> bool:
         try:
-            with self._root.at("sys") as place:
-                return os.fstat(place).st_dev != os.stat("/sys").st_dev  # noqa: PTH116
+            with self._root.opened("sys") as descriptor:
+                return os.fstat(descriptor).st_dev != os.stat("/sys").st_dev  # noqa: PTH116
         except OSError:
             return True
 
     def __truediv__(self, name: str) -> Confined:
         below = object.__new__(Confined)
-        below._root, below._path = self._root, self._to(name)
+        below._root, below._path = self._root, self._join(name)
         return below
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
-        path = self._to(name)
+        path = self._join(name)
         try:
-            with self._root.at(path) as place:
-                if not stat.S_ISREG(os.fstat(place).st_mode):
+            with self._root.opened(path) as location:
+                if not stat.S_ISREG(os.fstat(location).st_mode):
                     raise not_regular(path)
-                descriptor = _opened(place)
+                descriptor = _open_for_reading(location)
         except OSError as error:
             if error.errno in GONE:
                 return None
             raise
         try:
-            return content(descriptor, path, limit)
+            return read_all(descriptor, path, limit)
         finally:
             os.close(descriptor)
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
-        path = self._to(name)
-        with self._root.at(path) as place:
-            descriptor = os.open(".", READ | os.O_DIRECTORY, dir_fd=place)
+        path = self._join(name)
+        with self._root.opened(path) as location:
+            descriptor = os.open(".", READ_FLAGS | os.O_DIRECTORY, dir_fd=location)
         try:
             with os.scandir(descriptor) as entries:
                 return listed(entries, path, limit)
@@ -109,74 +115,74 @@ class Confined:
             os.close(descriptor)
 
     def target(self, name: str) -> str:
-        with self._root.at(self._to(name), follow=False) as place:
-            return _target(place)
+        with self._root.opened(self._join(name), follow=False) as descriptor:
+            return _target(descriptor)
 
     def mode(self, name: str = "") -> int:
-        with self._root.at(self._to(name)) as place:
-            return os.fstat(place).st_mode
+        with self._root.opened(self._join(name)) as descriptor:
+            return os.fstat(descriptor).st_mode
 
-    def _to(self, name: str) -> str:
+    def _join(self, name: str) -> str:
         return f"{self._path}/{name}" if self._path and name else self._path or name
 
 
 class _Root:
     """The directory, held open as long as anything beneath it may be read."""
 
-    def __init__(self, place: str, beneath: Beneath) -> None:
-        self._beneath, self.entered = beneath, False
-        self._hold(os.open(place, _PLACE | os.O_DIRECTORY))
+    def __init__(self, path: str, resolver: Resolver) -> None:
+        self._resolver, self.is_subroot = resolver, False
+        self._keep_open(os.open(path, _PATH_ONLY | os.O_DIRECTORY))
 
     def enter(self, path: str) -> _Root:
-        """The directory at ``path``, which is no link."""
+        """Return the directory at ``path``, which must not be a link."""
         inner = object.__new__(_Root)
-        inner._beneath, inner.entered = self._beneath, True
-        with self.at(path, follow=False) as place:
-            _must_be_directory(place)
-            inner._hold(os.dup(place))
+        inner._resolver, inner.is_subroot = self._resolver, True
+        with self.opened(path, follow=False) as descriptor:
+            _must_be_directory(descriptor)
+            inner._keep_open(os.dup(descriptor))
         return inner
 
-    def _hold(self, descriptor: int) -> None:
+    def _keep_open(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        # Not at exit: a thread may still read then, and the number be given to another file.
+        # Not at exit: a thread may still be reading, and another file may get the number.
         weakref.finalize(self, os.close, self._descriptor).atexit = False
-        self.place = _named(self._descriptor)
+        self.path = _path_of(self._descriptor)
 
     @contextmanager
-    def at(self, path: str, *, follow: bool = True) -> Iterator[int]:
-        """The place that ``path`` leads to, open meanwhile."""
+    def opened(self, path: str, *, follow: bool = True) -> Iterator[int]:
+        """Open what ``path`` leads to, with O_PATH."""
         if "\0" in path:
             raise OSError(errno.EINVAL, "a name with a NUL")
-        place = self._beneath(self._descriptor, path or ".", follow)
+        descriptor = self._resolver(self._descriptor, path or ".", follow)
         try:
-            yield place
+            yield descriptor
         finally:
-            os.close(place)
+            os.close(descriptor)
 
 
-_WITHOUT_PROC = "/proc is not mounted, through which files are opened"
+_WITHOUT_PROC = "/proc is not mounted, and files are opened through it"
 
 
-def _named(descriptor: int) -> str:
-    """The path of what is open, without links."""
+def _path_of(descriptor: int) -> str:
+    """Return the path of an open descriptor, without links."""
     try:
         return os.readlink(f"/proc/self/fd/{descriptor}")  # noqa: PTH115 - a str
     except FileNotFoundError as error:
         raise OSError(errno.EIO, _WITHOUT_PROC) from error
 
 
-def _opened(place: int) -> int:
-    """The regular file at a place, opened for reading."""
+def _open_for_reading(location: int) -> int:
+    """Open for reading the regular file at ``location``, a descriptor with O_PATH."""
     try:
-        return os.open(f"/proc/self/fd/{place}", READ)
+        return os.open(f"/proc/self/fd/{location}", READ_FLAGS)
     except FileNotFoundError as error:
         raise OSError(errno.EIO, _WITHOUT_PROC) from error
 
 
-def _target(place: int) -> str:
-    if not stat.S_ISLNK(os.fstat(place).st_mode):
+def _target(descriptor: int) -> str:
+    if not stat.S_ISLNK(os.fstat(descriptor).st_mode):
         raise OSError(errno.EINVAL, "not a symlink")
-    return os.readlink("", dir_fd=place)
+    return os.readlink("", dir_fd=descriptor)
 
 
 # --- how a path is resolved beneath a directory -------------------------------
@@ -188,30 +194,33 @@ class _OpenHow(ctypes.Structure):
     _fields_ = [(name, ctypes.c_uint64) for name in ("flags", "mode", "resolve")]
 
 
-_OPENAT2 = 437  # the same on every architecture but alpha
+_OPENAT2 = 437  # the same on every architecture except alpha
 _NO_MAGICLINKS, _IN_ROOT = 0x02, 0x10
 
 _syscall = ctypes.CDLL(None, use_errno=True).syscall
 _syscall.restype = ctypes.c_long
 
 
-def kernel_or_walk(root: int, path: str, follow: bool) -> int:
-    """``by_kernel``; ``by_walk`` where that is not to be had: Linux before 5.6, a sandbox that
-    does not know the call, or a machine that renames all the time."""
+def resolve(root: int, path: str, follow: bool) -> int:
+    """Resolve by openat2, else by walking.
+
+    openat2 is missing before Linux 5.6 and in sandboxes that do not know the call, and gives up on
+    a machine that renames all the time.
+    """
     try:
-        return by_kernel(root, path, follow)
+        return resolve_by_openat2(root, path, follow)
     except OSError as error:
         if error.errno not in (errno.ENOSYS, errno.EPERM, errno.EAGAIN, errno.EINTR):
             raise
-    return by_walk(root, path, follow)
+    return resolve_by_walking(root, path, follow)
 
 
-def by_kernel(root: int, path: str, follow: bool) -> int:
-    """By openat2(2), RESOLVE_IN_ROOT."""
-    flags = _PLACE if follow else _PLACE_ITSELF
+def resolve_by_openat2(root: int, path: str, follow: bool) -> int:
+    """Resolve by openat2(2) with RESOLVE_IN_ROOT."""
+    flags = _PATH_ONLY if follow else _PATH_ONLY_NOFOLLOW
     how = _OpenHow(flags=flags, resolve=_IN_ROOT | _NO_MAGICLINKS)
     name = os.fsencode(path)
-    for _ in range(TRIES):
+    for _ in range(OPENAT2_TRIES):
         descriptor: int = _syscall(
             ctypes.c_long(_OPENAT2), ctypes.c_int(root), ctypes.c_char_p(name),
             ctypes.byref(how), ctypes.c_size_t(ctypes.sizeof(how)),
@@ -224,9 +233,12 @@ def by_kernel(root: int, path: str, follow: bool) -> int:
     raise OSError(code, os.strerror(code))
 
 
-def by_walk(root: int, path: str, follow: bool) -> int:
-    """Part by part, where links are read and not followed. What was gone down into stays open
-    and is what ``..`` goes back to, so that a directory which is moved leads nowhere else."""
+def resolve_by_walking(root: int, path: str, follow: bool) -> int:
+    """Resolve part by part, reading links instead of following them.
+
+    Every directory on the way down stays open, and ``..`` returns to it: a directory that is moved
+    meanwhile leads nowhere else.
+    """
     ahead = path.split("/")[::-1]
     behind = [os.dup(root)]
     links = 0
@@ -242,14 +254,14 @@ def by_walk(root: int, path: str, follow: bool) -> int:
             else:
                 if len(behind) > DEPTH_LIMIT:
                     raise OSError(errno.ENAMETOOLONG, f"more than {DEPTH_LIMIT} directories deep")
-                behind.append(os.open(part, _PLACE_ITSELF, dir_fd=behind[-1]))
+                behind.append(os.open(part, _PATH_ONLY_NOFOLLOW, dir_fd=behind[-1]))
                 if not stat.S_ISLNK(os.fstat(behind[-1]).st_mode) or not (ahead or follow):
                     continue
                 links += 1
                 if links > LINKS_LIMIT:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
                 to = _target(behind[-1])
-                # An absolute link starts at the root, any other where it lies.
+                # An absolute link starts at the root, any other at its own directory.
                 keep = 1 if to.startswith("/") else len(behind) - 1
                 while len(behind) > keep:
                     os.close(behind.pop())
@@ -260,6 +272,6 @@ def by_walk(root: int, path: str, follow: bool) -> int:
             os.close(descriptor)
 
 
-def _must_be_directory(place: int) -> None:
-    if not stat.S_ISDIR(os.fstat(place).st_mode):
+def _must_be_directory(descriptor: int) -> None:
+    if not stat.S_ISDIR(os.fstat(descriptor).st_mode):
         raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))

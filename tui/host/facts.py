@@ -1,4 +1,4 @@
-"""The host's name, its kernel and its case."""
+"""The host's name, kernel and chassis."""
 
 from __future__ import annotations
 
@@ -11,9 +11,12 @@ UNKNOWN = "unknown"
 
 
 class FactsSource:
-    """proc/sys/kernel/{hostname,osrelease}, which is what uname(2) tells, else etc/hostname
-    (kernel: Documentation/admin-guide/sysctl/kernel.rst); chassis_type of the firmware's tables
-    (drivers/firmware/dmi-id.c), which anybody may read."""
+    """Reads proc/sys/kernel/{hostname,osrelease} and the chassis type.
+
+    The files hold what uname(2) returns (kernel: Documentation/admin-guide/sysctl/kernel.rst);
+    etc/hostname stands in for the name. chassis_type comes from the firmware's tables
+    (drivers/firmware/dmi-id.c) and is readable by everybody.
+    """
 
     def __init__(self, root: Tree = MACHINE) -> None:
         self._root = root
@@ -29,11 +32,11 @@ class FactsSource:
         )
 
     def watch(self, wake: Wake) -> None:
-        """A host keeps its name and kernel."""
+        """The name and the kernel do not change."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """This source holds nothing."""
 
     def _text(self, path: str) -> str:
-        """Empty where it is not captured or cannot be read, which is unknown all the same."""
+        """Empty where the file was not captured or cannot be read: unknown either way."""
         return clean(text_of(self._root, path))

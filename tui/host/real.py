@@ -1,4 +1,4 @@
-"""This host: every source on the machine itself."""
+"""The host that vfiotop runs on: each source reads the machine itself."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from tui.host.journal.state import under_way
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
+from tui.host.pci.vitals import VitalsSource
 from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.uses.device import device_uses
@@ -24,7 +25,7 @@ from tui.model import AgentReading, Demand, Holders, Readiness
 
 
 class RealInspector:
-    """Looks closer at this machine."""
+    """Inspects this machine."""
 
     def holders(self, addresses: Collection[str]) -> Holders:
         return holders(addresses)
@@ -35,8 +36,10 @@ class RealInspector:
 
 @dataclass(frozen=True)
 class AgentSettings:
-    """Whether running guests are asked for their cards, in quiet mode too, and how many
-    seconds apart at least."""
+    """Whether running guests are asked about their cards, and whether in quiet mode too.
+
+    ``every`` is the minimum number of seconds between two questions.
+    """
 
     guests: bool = True
     even_quiet: bool = False
@@ -48,18 +51,18 @@ def real_host(
     *,
     readonly: bool = False,
     mover: Mover | None = None,
-    asking: AgentSettings | None = None,
+    agent_settings: AgentSettings | None = None,
 ) -> Host:
-    """The machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
+    """Return the machine vfiotop runs on, with the domains of the libvirt at ``uri``."""
     calls = CallLog()
     pci = PciSource()
     nvml = NvmlSource(swapping=under_way, calls=calls)
-    agent = _agent(uri, calls, asking or AgentSettings(), readonly=readonly)
+    agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
-    def attend(attention: Demand) -> None:
-        nvml.set_demand(attention)
+    def set_demand(demand: Demand) -> None:
+        nvml.set_demand(demand)
         if isinstance(agent, AgentSource):
-            agent.set_demand(attention)
+            agent.set_demand(demand)
 
     return Host(
         facts=FactsSource(),
@@ -74,19 +77,21 @@ def real_host(
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
-        reopen=lambda: real_host(uri, readonly=readonly, asking=asking),
+        reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
-        set_demand=attend,
+        set_demand=set_demand,
         calls=calls,
     )
 
 
 def _agent(
-    uri: str, calls: CallLog, asking: AgentSettings, *, readonly: bool
+    uri: str, calls: CallLog, agent_settings: AgentSettings, *, readonly: bool
 ) -> Source[AgentReading]:
-    """To start a program in a guest is something done to it."""
+    """Starting a program in a guest is an action, so a read-only host does not do it."""
     if readonly:
-        return EmptySource("with --readonly nothing is started in a guest, so it is not asked")
-    if not asking.guests:
-        return EmptySource("guest_readings is off in the configuration: the guest is not asked")
-    return AgentSource(uri, every=asking.every, even_quiet=asking.even_quiet, calls=calls)
+        return EmptySource("--readonly starts nothing in a guest, so guests are not asked")
+    if not agent_settings.guests:
+        return EmptySource("guest_readings is off in the configuration, so guests are not asked")
+    return AgentSource(
+        uri, every=agent_settings.every, even_quiet=agent_settings.even_quiet, calls=calls
+    )

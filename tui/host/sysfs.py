@@ -1,9 +1,8 @@
-"""sysfs, read with bounds and parsed strictly.
+"""sysfs attributes, read with bounds and parsed strictly.
 
-A captured host may hold anything where the kernel has an attribute: how that is opened and
-read is its ``Tree``'s to say, and text that is not what the kernel writes is an attribute that
-cannot be read. Formats: Documentation/ABI/testing/sysfs-bus-pci and drivers/pci/pci-sysfs.c
-of the kernel.
+A captured host may hold anything in place of an attribute. Its ``Tree`` decides how that is opened
+and read; text that the kernel would not write counts as an unreadable attribute. Formats:
+Documentation/ABI/testing/sysfs-bus-pci and drivers/pci/pci-sysfs.c of the kernel.
 """
 
 from __future__ import annotations
@@ -20,20 +19,23 @@ T = TypeVar("T")
 
 
 def read_file(path: str, limit: int = FILE_LIMIT) -> bytes | None:
-    """The bytes of a regular file of this machine, by its absolute path: ``Tree.read``."""
+    """Read a regular file of this machine by its absolute path, as ``Tree.read`` does."""
     return MACHINE.read(path.removeprefix("/"), limit)
 
 
 class Attributes:
-    """The attributes of one device. ``unreadable`` collects the names of those that are
-    there but cannot be read, or hold what the kernel never writes."""
+    """The attributes of one device.
+
+    ``unreadable`` collects the names of those that exist but cannot be read, or hold what the
+    kernel never writes.
+    """
 
     def __init__(self, directory: Tree) -> None:
         self._directory = directory
         self.unreadable: list[str] = []
 
     def read(self, name: str, parse: Callable[[str], T | None]) -> T | None:
-        """An attribute, parsed; ``None`` when there is none or it cannot be read."""
+        """Return an attribute, parsed; ``None`` when it does not exist or cannot be read."""
         try:
             data = self._directory.read(name)
             return None if data is None else parse(text(data).strip())
@@ -42,7 +44,7 @@ class Attributes:
             return None
 
     def link(self, name: str, parse: Callable[[str], T]) -> T | None:
-        """The last part of where a symlink points, parsed; ``None`` as above."""
+        """Return the last part of a symlink's target, parsed; ``None`` as in ``read``."""
         try:
             return parse(self._directory.target(name).rpartition("/")[2])
         except OSError as error:
@@ -69,74 +71,84 @@ _BARS = 6
 
 
 def pci_id(text: str) -> str:
-    """vendor, device, subsystem_*: ``0x10de`` is ``10de``."""
+    """Parse vendor, device, subsystem_*: ``0x10de`` is ``10de``."""
     return _matched(_ID, text)[1].lower()
 
 
 def class_code(text: str) -> str:
-    """class: ``0x030000`` is ``030000``."""
+    """Parse class: ``0x030000`` is ``030000``."""
     return _matched(_CLASS, text)[1].lower()
 
 
 def number(text: str) -> int:
-    """A decimal number of at most nine digits."""
+    """Parse a decimal number of at most nine digits."""
     return int(_matched(_NUMBER, text)[0])
 
 
 def count(text: str) -> int:
-    """A decimal number that is not negative: sriov_totalvfs, the name of an IOMMU group."""
+    """Parse a decimal number that is not negative: sriov_totalvfs, the name of an IOMMU group."""
     value = number(text)
     if value < 0:
         raise ValueError(text)
     return value
 
 
-def node(text: str) -> int | None:
-    """numa_node; -1 is none."""
+def numa_node(text: str) -> int | None:
+    """Parse numa_node; -1 is none."""
     value = number(text)
     return None if value < 0 else value
 
 
 def flag(text: str) -> bool:
-    """boot_vga: 0 or 1."""
+    """Parse boot_vga: 0 or 1."""
     if text not in ("0", "1"):
         raise ValueError(text)
     return text == "1"
 
 
-def speed(text: str) -> float | None:
-    """max_link_speed, current_link_speed in GT/s: ``16.0 GT/s PCIe``, before Linux 5.7
-    ``16 GT/s``; ``Unknown`` and ``Unknown speed`` are none."""
+def link_speed(text: str) -> float | None:
+    """Parse max_link_speed and current_link_speed, in GT/s.
+
+    The format is ``16.0 GT/s PCIe``, before Linux 5.7 ``16 GT/s``; ``Unknown`` and ``Unknown
+    speed`` are none.
+    """
     return None if text.startswith("Unknown") else float(_matched(_SPEED, text)[1])
 
 
-def width(text: str) -> int | None:
-    """max_link_width, current_link_width in lanes; 0 and 255 (no link) are none, and so is
-    any other number of lanes that PCI Express does not have."""
+def link_width(text: str) -> int | None:
+    """Parse max_link_width and current_link_width, in lanes.
+
+    0 and 255 (no link) are none, and so is any other width that PCI Express does not have.
+    """
     value = number(text)
     return value if value in _WIDTHS else None
 
 
 def words(text: str) -> tuple[str, ...]:
-    """reset_method: words between blanks, in the order in which they are tried."""
+    """Parse reset_method: words separated by blanks, in the order in which they are tried."""
     return tuple(_matched(_WORD, word)[0] for word in text.split())
 
 
 def word(text: str) -> str:
-    """power/runtime_status, power_state: one word such as ``active`` or ``D3cold``."""
+    """Parse power/runtime_status or power_state: one word such as ``active`` or ``D3cold``."""
     return _matched(_WORD, text.lower()) and text
 
 
 @lru_cache(maxsize=1024)
 def driver_name(text: str) -> str:
-    """What the driver link points to, exactly: what a driver may do is told by its name, so
-    one that looks like vfio-pci must not be taken for it."""
+    """Return the target of the driver link exactly.
+
+    What a driver may do follows from its name, so a name that looks like vfio-pci must not be taken
+    for it.
+    """
     return _matched(_DRIVER, text)[0]
 
 
 def bars(text: str) -> tuple[Bar, ...]:
-    """resource: a line with start, end and flags per region, base address registers first.
-    A register that is not there is all zeros."""
+    """Parse resource: one line with start, end and flags per region, base address registers first.
+
+    A register that does not exist is all zeros.
+    """
     found = []
     for index, line in enumerate(text.split("\n")[:_BARS]):
         start, end, flags = (int(part, 16) for part in _matched(_RANGE, line.strip()).groups())

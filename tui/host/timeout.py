@@ -1,4 +1,4 @@
-"""A call that may never return, given up after a while."""
+"""Run a call that may never return, and give up after a while."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ T = TypeVar("T")
 
 
 def within(seconds: float, work: Callable[[], T], late: Callable[[T], None] | None = None) -> T:
-    """What ``work`` returns or raises, on a daemon thread of its own. Raises ``TimeoutError``
-    where it has not ended after ``seconds``; what it returns later is given to ``late``."""
+    """Run ``work`` in a daemon thread; return what it returns, or raise what it raises.
+
+    Raises ``TimeoutError`` when ``work`` has not ended after ``seconds``. A result that arrives
+    later goes to ``late``.
+    """
     done: queue.SimpleQueue[T | Exception] = queue.SimpleQueue()
     lock, left = threading.Lock(), threading.Event()
 
     def run() -> None:
         try:
             result = work()
-        except Exception as error:  # it is raised again where it is awaited
+        except Exception as error:  # raised again by the caller below
             done.put(error)
             return
         with lock:

@@ -1,7 +1,7 @@
 """The files of a host, whether it is this machine or a captured one.
 
-Readers get a ``Tree`` and open nothing by themselves: what they read of a captured host then
-cannot lead them out of it, nor into a device (``tui.host.confined``).
+Readers get a ``Tree`` and open nothing themselves. So what they read from a captured host cannot
+lead them out of it, nor to a device (``tui.host.confined``).
 """
 
 from __future__ import annotations
@@ -14,68 +14,74 @@ from collections.abc import Iterator
 from typing import Protocol
 
 FILE_LIMIT = 1 << 16
-"""Bytes of a file, unless its reader says otherwise; the kernel writes an attribute of one
-page at most, and pages have up to 64 KiB."""
+"""Bytes of a file, unless its reader says otherwise. The kernel writes at most one page per
+attribute, and pages have up to 64 KiB."""
 
-PIECE = 4096
-"""Bytes that are asked for first."""
+CHUNK = 4096
+"""Bytes of the first read(2)."""
 
 NAMES_LIMIT = 65_536
 """Names in a directory, unless its reader says otherwise."""
 
 GONE = (errno.ENOENT, errno.ENOTDIR, errno.ENODEV)
-"""How a file that is not there shows, or one whose device went away."""
+"""The errors for a file that does not exist, or whose device has gone away."""
 
-READ = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
 class Tree(Protocol):
-    """A directory and what is beneath it.
+    """A directory and everything beneath it.
 
-    ``name`` is a path relative to the directory, by default the directory itself; nothing is
-    opened before it is read. What fails raises ``OSError``, as the system call does. ``str()``
-    is the directory's path, safe to draw.
+    ``name`` is a path relative to the directory, by default the directory itself. Nothing is opened
+    before it is read. Failures raise ``OSError``, as the system call does. ``str()`` is the
+    directory's path, safe to draw.
     """
 
     @property
     def is_machine(self) -> bool:
-        """Whether this is the root of the machine itself, which has events and a udev
-        database."""
+        """Whether this is the root of the machine itself, which has events and a udev database."""
         ...
 
     @property
     def is_copied(self) -> bool:
-        """Whether its sys is a copy, in which links and files may have been lost, and none of
-        whose files waits for the kernel."""
+        """Whether its sys is a copy.
+
+        A copy may have lost links and files, and no file in it waits for the kernel.
+        """
         ...
 
     def __truediv__(self, name: str) -> Tree:
-        """The directory ``name``."""
+        """Return the directory ``name``."""
         ...
 
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
-        """The bytes of a regular file, ``None`` where it is not there or its device went
-        away. Raises where it is there and cannot be read: no access, an error of the device,
-        not a regular file, more than ``limit`` bytes."""
+        """Return the bytes of a regular file.
+
+        ``None`` where it does not exist or its device has gone away. Raises where it exists and
+        cannot be read: no access, an error of the device, not a regular file, more than ``limit``
+        bytes.
+        """
         ...
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
-        """The names in a directory. Raises also where there are more than ``limit``."""
+        """Return the names in a directory. Raises also where there are more than ``limit``."""
         ...
 
     def target(self, name: str) -> str:
-        """Where a symlink points; what it points to need not be there."""
+        """Return where a symlink points; the target need not exist."""
         ...
 
     def mode(self, name: str = "") -> int:
-        """The ``st_mode`` of what ``name`` leads to, which is not opened."""
+        """Return the ``st_mode`` of what ``name`` leads to, without opening it."""
         ...
 
 
-class Plain:
-    """A directory of this machine, read by plain calls that follow every link. Without a
-    ``path`` it is the root. Devices are opened, though nothing is read from them: it is for
-    what the kernel, root and the user write."""
+class PlainTree:
+    """A directory of this machine, read by plain system calls that follow every link.
+
+    Without a ``path`` it is the root. It opens devices, though it reads nothing from them, so use
+    it only for what the kernel, root or the user has written.
+    """
 
     __slots__ = ("_path",)
 
@@ -85,8 +91,8 @@ class Plain:
     def __str__(self) -> str:
         return self._path or "/"
 
-    def __truediv__(self, name: str) -> Plain:
-        return Plain(f"{self._path}/{name}")
+    def __truediv__(self, name: str) -> PlainTree:
+        return PlainTree(f"{self._path}/{name}")
 
     @property
     def is_machine(self) -> bool:
@@ -97,7 +103,7 @@ class Plain:
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
         path = f"{self._path}/{name}"
         try:
-            descriptor = os.open(path, READ)
+            descriptor = os.open(path, READ_FLAGS)
         except OSError as error:
             if error.errno in GONE:
                 return None
@@ -105,7 +111,7 @@ class Plain:
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise not_regular(path)
-            return content(descriptor, path, limit)
+            return read_all(descriptor, path, limit)
         finally:
             os.close(descriptor)
 
@@ -115,13 +121,13 @@ class Plain:
             return listed(entries, path, limit)
 
     def target(self, name: str) -> str:
-        return os.readlink(f"{self._path}/{name}")  # noqa: PTH115 - one path less
+        return os.readlink(f"{self._path}/{name}")  # noqa: PTH115 - saves a Path
 
     def mode(self, name: str = "") -> int:
-        return os.stat(f"{self._path}/{name}").st_mode  # noqa: PTH116 - one path less
+        return os.stat(f"{self._path}/{name}").st_mode  # noqa: PTH116 - saves a Path
 
 
-MACHINE = Plain()
+MACHINE = PlainTree()
 """This machine, from its root."""
 
 
@@ -129,16 +135,21 @@ _BOM = b"\xef\xbb\xbf"
 
 
 def text(data: bytes, encoding: str = "ascii", errors: str = "strict") -> str:
-    """What a text file of the kernel's says, also where it was copied: it ends at the first NUL,
-    for sysfs tells a whole page as a file's size and some copies are padded up to that; lines
-    end with a newline alone. Raises ``ValueError`` where it is not in the ``encoding``."""
-    told = data.removeprefix(_BOM).partition(b"\0")[0]
-    return told.decode(encoding, errors).replace("\r\n", "\n")
+    """Return the text of a kernel file, copied or not.
+
+    It ends at the first NUL: sysfs reports a whole page as a file's size, and some copies are
+    padded to it. Lines end with a newline alone. Raises ``ValueError`` where it is not in the
+    ``encoding``.
+    """
+    content = data.removeprefix(_BOM).partition(b"\0")[0]
+    return content.decode(encoding, errors).replace("\r\n", "\n")
 
 
 def text_of(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str:
-    """The text of a file; empty where it is not there or cannot be read. For what is parsed
-    strictly, or shown cleaned."""
+    """Return the text of a file; empty where it does not exist or cannot be read.
+
+    For text that is parsed strictly or shown cleaned.
+    """
     try:
         return text(tree.read(name, limit) or b"", "utf-8", "replace")
     except OSError:
@@ -146,7 +157,7 @@ def text_of(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str:
 
 
 def exists(tree: Tree, name: str = "") -> bool:
-    """Whether something is there that we may look at."""
+    """Whether there is something that we may access."""
     try:
         tree.mode(name)
     except OSError:
@@ -155,7 +166,7 @@ def exists(tree: Tree, name: str = "") -> bool:
 
 
 def is_gone(tree: Tree, name: str = "") -> bool:
-    """Whether nothing is there; not so where we may not look."""
+    """Whether nothing is there; false where we may not access it."""
     try:
         tree.mode(name)
     except OSError as error:
@@ -163,16 +174,18 @@ def is_gone(tree: Tree, name: str = "") -> bool:
     return False
 
 
-# --- for those that implement it ----------------------------------------------
+# --- for implementations of Tree ----------------------------------------------
 
 
-def content(descriptor: int, path: str, limit: int) -> bytes | None:
-    """The bytes of an open file, ``None`` where its device went away. Raises ``OSError``, also
-    where there are more than ``limit``."""
+def read_all(descriptor: int, path: str, limit: int) -> bytes | None:
+    """Return the bytes of an open file, ``None`` where its device has gone away.
+
+    Raises ``OSError``, also where there are more than ``limit`` bytes.
+    """
     data = b""
     try:
-        # An attribute has a few bytes: room for a whole page would cost more than its reading.
-        while chunk := os.read(descriptor, min(limit + 1, max(PIECE, 2 * len(data))) - len(data)):
+        # An attribute has a few bytes: a buffer for a whole page would cost more than the read.
+        while chunk := os.read(descriptor, min(limit + 1, max(CHUNK, 2 * len(data))) - len(data)):
             data += chunk
             if len(data) > limit:
                 raise OSError(errno.EFBIG, f"more than {limit} bytes", path)
@@ -184,7 +197,7 @@ def content(descriptor: int, path: str, limit: int) -> bytes | None:
 
 
 def listed(entries: Iterator[os.DirEntry[str]], path: str, limit: int) -> list[str]:
-    """The names of the entries. Raises ``OSError`` where there are more than ``limit``."""
+    """Return the names of the entries. Raises ``OSError`` where there are more than ``limit``."""
     names = [entry.name for entry in itertools.islice(entries, limit)]
     if next(entries, None) is not None:
         raise OSError(errno.EFBIG, f"more than {limit} entries", path)
@@ -192,5 +205,5 @@ def listed(entries: Iterator[os.DirEntry[str]], path: str, limit: int) -> list[s
 
 
 def not_regular(path: str) -> OSError:
-    """The error of reading what is not a regular file."""
+    """Return the error for reading what is not a regular file."""
     return OSError(errno.EINVAL, "not a regular file", path)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import unicodedata
 
 NAME_LIMIT = 120
-"""Characters of a name that are kept; nothing real is longer."""
+"""Characters of a name that are shown; no real name is longer."""
 
 _DROPPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def clean(text: str, limit: int = NAME_LIMIT) -> str:
-    """``text`` without control, format (bidi overrides too) and unassigned characters,
-    white space runs as one blank, at most ``limit`` characters with an ellipsis.
+    """Return ``text`` without control, format (bidi overrides too) and unassigned characters.
 
-    Escape sequences lose their ESC and are then plain text.
+    Each run of white space becomes one blank; the result has at most ``limit`` characters and ends
+    with an ellipsis where it was cut. Escape sequences lose their ESC and become plain text.
     """
     text = text[: 4 * limit]
     kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or _drawable(c))
@@ -26,25 +26,25 @@ def _drawable(character: str) -> bool:
     return unicodedata.category(character) not in _DROPPED
 
 
-# --- names that must be told apart ------------------------------------------------
+# --- names that must not be confused ------------------------------------------------
 
 _LATIN = frozenset((*range(0xC0, 0x180), *range(0x1E00, 0x1F00)))
-"""Letters beyond ASCII that stand among ASCII's: Latin-1, Extended-A, Extended Additional."""
+"""Letters beyond ASCII that mix with ASCII's: Latin-1, Extended-A, Extended Additional."""
 
 _BLANK = "\u115f\u1160\u2800"
 """Letters and signs that are drawn as nothing."""
 
 
 def visible(text: str, limit: int = NAME_LIMIT) -> str:
-    """``text`` with an escape, as Python writes it, for every character that a reader would
-    miss or take for another: ``gaming\\u200b``. Two texts that differ are never shown alike,
-    but for what is cut after ``limit`` characters and for words of one foreign alphabet that
-    look like words of another.
+    """Escape characters that a reader would miss or mistake, as Python does: ``gaming\\u200b``.
 
-    Escaped are control, format, unassigned and combining characters, blanks that are not
-    between two words, the backslash, what Unicode takes for a variant of another character
-    (NFKC), and beside ASCII letters all that may resemble one: of what is beyond ASCII only
-    Latin letters with their accents and East Asian characters are left.
+    Two texts that differ never look alike, except for what is cut after ``limit`` characters, and
+    for words in one foreign alphabet that look like words in another.
+
+    Escaped are control, format, unassigned and combining characters, blanks that are not between
+    two words, the backslash, and what Unicode treats as a variant of another character (NFKC). Next
+    to ASCII letters, everything that may resemble one is escaped too: beyond ASCII, only accented
+    Latin letters and East Asian characters remain.
     """
     latin = any(c.isascii() and c.isalpha() for c in text)
     kept = text[:limit]
@@ -58,15 +58,20 @@ def visible(text: str, limit: int = NAME_LIMIT) -> str:
 
 
 def shown_name(name: str, uuid: str) -> tuple[str, str | None]:
-    """A domain's name as it is shown, and the raw one where that is another. One that is cut
-    has its UUID behind it."""
+    """Return a domain's name as shown, and the raw name if that differs.
+
+    A name that is cut is followed by the UUID.
+    """
     shown = f"{visible(name)} {uuid}" if len(name) > NAME_LIMIT else visible(name) or uuid
     return shown, None if shown == name else name
 
 
 def _unmistakable(character: str, *, latin: bool, inner: bool) -> bool:
-    """Whether a character may be shown as it is. ``latin``: it stands in a name with ASCII
-    letters; ``inner``: it is neither at an end nor behind a blank."""
+    """Whether a character can be shown as it is.
+
+    ``latin``: the name also has ASCII letters. ``inner``: the character is neither at an end nor
+    after a blank.
+    """
     if character == " ":
         return inner
     if character.isascii():
@@ -86,10 +91,13 @@ def _escaped(character: str) -> str:
 
 
 def alike(text: str, *names: str) -> bool:
-    """Whether a person could have meant one of ``names`` with ``text``: no two texts that look
-    the same, or differ in case only, are told apart. For a hint, never to decide."""
-    return _outline(text) in {_outline(name) for name in names}
+    """Whether somebody who typed ``text`` may have meant one of ``names``.
+
+    Texts that look the same, or differ only in case, count as the same. For a hint, never to
+    decide.
+    """
+    return _skeleton(text) in {_skeleton(name) for name in names}
 
 
-def _outline(text: str) -> str:
+def _skeleton(text: str) -> str:
     return clean(unicodedata.normalize("NFKC", text[: 4 * NAME_LIMIT])).casefold()

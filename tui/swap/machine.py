@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from tui.host import HostError
-from tui.host.nvml.probe import unseen
+from tui.host.nvml.probe import why_not_visible
 from tui.host.proc.device_nodes import Node, nodes
 from tui.host.proc.holders import holders
 from tui.host.proc.process import Process, process_of
@@ -177,4 +177,4 @@ class RealMachine:
         return readiness([]).nvidia
 
     def nvml_failure(self, address: str, seconds: float) -> str | None:
-        return unseen(address, seconds)
+        return why_not_visible(address, seconds)

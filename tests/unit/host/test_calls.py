@@ -1,4 +1,4 @@
-"""How often others were asked in the last minute."""
+"""How many calls were made in the last minute."""
 
 from __future__ import annotations
 

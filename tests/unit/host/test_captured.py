@@ -1,4 +1,4 @@
-"""A captured host: good ones, and whatever else may be given to --root."""
+"""Captured hosts: good ones, and whatever else may be given to --root."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _without_links(devices: Path) -> None:
 @pytest.mark.parametrize(
     ("lose", "says"),
     [
-        (_as_texts, r"devices/0000:00:0.*\.0 is a file in .*, and no folder"),
+        (_as_texts, r"devices/0000:00:0.*\.0 is a file in .*, not a folder"),
         (_renamed(":", "_"), r"no PCI address in .*devices/0000_00_01\.0"),
         (_renamed(":", "\uf03a"), "no PCI address in"),
         (_renamed(":", ""), "no PCI address in"),
@@ -201,7 +201,7 @@ def test_no_place_is_opened_to_see_what_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("outside", ["/etc", "../../../../../../../../../../etc", "gone"])
 def test_a_device_that_was_not_captured_is_missed(root: Path, outside: str) -> None:
     (root / "sys/bus/pci/devices/0000:ff:00.0").symlink_to(outside)
-    with pytest.raises(HostError, match=r"devices/0000:ff:00\.0 points to nothing in"):
+    with pytest.raises(HostError, match=r"devices/0000:ff:00\.0 is a dangling link in"):
         captured_host(str(root))
 
 

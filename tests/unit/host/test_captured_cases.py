@@ -1,5 +1,7 @@
-"""Captured hosts that the field sent, by the command line: what is captured is judged as on a
-live host, and what is not is unknown and says so."""
+"""Captured hosts from bug reports, on the command line.
+
+What a capture contains is judged as on a live host; what it lacks is unknown, and says so.
+"""
 
 from __future__ import annotations
 
@@ -168,7 +170,7 @@ def test_what_was_not_captured_is_unknown(vfiotop: Command, tmp_path: Path) -> N
 def test_what_this_machine_is_set_to_is_not_a_captured_hosts(
     vfiotop: Command, tmp_path: Path
 ) -> None:
-    """The user's own configuration names the host card; a file that is named is for this host."""
+    """The user's own configuration names the host card; a file given by name is for this host."""
     root = tower(tmp_path / "tower", READY)
     config = tmp_path / "vfiotop/config.toml"
     config.parent.mkdir()
@@ -233,7 +235,7 @@ def _hosts() -> list[Callable[[Path], list[str]]]:
 
 
 def _is_a_copy(check: dict[str, str | None]) -> bool:
-    """Whether a fix says again what the reason says."""
+    """Whether a fix repeats what the reason says."""
     fix, why = check["fix"], check["why"] or ""
     return fix is not None and (fix in why or why in fix)
 
@@ -266,7 +268,7 @@ def test_plan_doctor_and_status_never_differ(
 def test_a_host_in_a_folder_of_the_one_that_is_named(
     vfiotop: Command, tmp_path: Path, name: str
 ) -> None:
-    """As archives unpack. Files beside it do not matter, a second host does."""
+    """As archives unpack. Files next to the folder do not matter; a second host does."""
     tower(tmp_path / "unpacked" / name, READY)
     (tmp_path / "unpacked/README").write_text("a host")
     (tmp_path / "unpacked/empty").mkdir()

@@ -1,4 +1,4 @@
-"""Leaving a host: everything is closed, and nothing that hangs is waited for."""
+"""Closing a host: everything is closed, and nothing waits for a source that hangs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tui.model import HostFacts
 
 
 class Stubborn(Held[HostFacts]):
-    """A source whose ``close`` hangs until the test lets go."""
+    """A source whose ``close`` hangs until the test allows it to return."""
 
     def __init__(self) -> None:
         super().__init__(HostFacts("tower", "6.12.30"))
@@ -24,6 +24,6 @@ def test_a_source_that_hangs_in_close_delays_nothing_else() -> None:
     rig, stubborn = Rig(), Stubborn()
     rig.nvml.free.clear()
     host = replace(rig.host, facts=stubborn)
-    host.close(patience=0.1)  # which else would wait for ever
+    host.close(timeout=0.1)  # would otherwise wait forever
     assert rig.nvml.free.is_set()  # its close was called
     stubborn.let_go.set()

@@ -1,20 +1,20 @@
-"""Which cards may be read, so that one that can sleep gets to sleep."""
+"""Which cards may be read, so that a card that can sleep gets to sleep."""
 
 from __future__ import annotations
 
 import pytest
 
-from tui.host.idle import FALL_ASLEEP, IDLE, SLEEPLESS, IdlePolicy, Power
+from tui.host.idle import HOLD_ANYWAY, IDLE_AFTER, SUSPEND_GRACE, IdlePolicy, RuntimePower
 from tui.model import CardReading, DrmReading, GpuProcess, Metrics
 
 CARD = "0000:03:00.0"
-AWAKE = Power(CARD, may_sleep=True)
-ASLEEP = Power(CARD, asleep=True, may_sleep=True)
+AWAKE = RuntimePower(CARD, may_sleep=True)
+ASLEEP = RuntimePower(CARD, asleep=True, may_sleep=True)
 IDLE_READING = DrmReading((CardReading(CARD, "amdgpu", Metrics(util_pct=0), processes=()),))
 
 
 class Clock:
-    """Monotonic seconds that pass as told."""
+    """Monotonic seconds that the test sets."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -28,11 +28,13 @@ def clock() -> Clock:
     return Clock()
 
 
-def idled(clock: Clock, power: Power = AWAKE, reading: DrmReading = IDLE_READING) -> IdlePolicy:
-    """Having seen the card idle for long enough."""
+def idled(
+    clock: Clock, power: RuntimePower = AWAKE, reading: DrmReading = IDLE_READING
+) -> IdlePolicy:
+    """The policy has seen the card idle for long enough."""
     rest = IdlePolicy(clock)
     rest.observe(reading, [power])
-    clock.now += IDLE
+    clock.now += IDLE_AFTER
     rest.observe(reading, [power])
     return rest
 
@@ -52,12 +54,12 @@ def test_an_idle_card_is_let_go_of_until_something_wakes_it(clock: Clock) -> Non
 
 def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock) -> None:
     rest = idled(clock)
-    clock.now += FALL_ASLEEP - 1
+    clock.now += SUSPEND_GRACE - 1
     assert rest.readable([AWAKE]) == ()
     clock.now += 1
     assert rest.readable([AWAKE]) == (CARD,)
     rest.observe(IDLE_READING, [AWAKE])
-    clock.now += SLEEPLESS - 1
+    clock.now += HOLD_ANYWAY - 1
     rest.observe(IDLE_READING, [AWAKE])
     assert rest.readable([AWAKE]) == (CARD,)
 
@@ -65,7 +67,7 @@ def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock)
 @pytest.mark.parametrize(
     ("power", "card"),
     [
-        (Power(CARD), IDLE_READING.cards[0]),
+        (RuntimePower(CARD), IDLE_READING.cards[0]),
         (AWAKE, CardReading(CARD, "nvml", Metrics(util_pct=1), processes=())),
         (AWAKE, CardReading(CARD, "nvml", Metrics(util_pct=0, enc_pct=5), processes=())),
         (AWAKE, CardReading(CARD, "nvml", Metrics(), processes=())),
@@ -79,6 +81,6 @@ def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock)
     ],
 )
 def test_a_card_that_may_be_in_use_is_not_let_go_of(
-    clock: Clock, power: Power, card: CardReading
+    clock: Clock, power: RuntimePower, card: CardReading
 ) -> None:
     assert idled(clock, power, DrmReading((card,))).readable([power]) == (CARD,)

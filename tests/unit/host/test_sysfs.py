@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from tui.host import sysfs
 from tui.host.sysfs import Attributes
-from tui.host.tree import FILE_LIMIT, Plain
+from tui.host.tree import FILE_LIMIT, PlainTree
 from tui.host.untrusted import clean
 from tui.model import Bar
 
 PARSERS = (
-    sysfs.pci_id, sysfs.class_code, sysfs.number, sysfs.count, sysfs.node, sysfs.flag,
-    sysfs.speed, sysfs.width, sysfs.words, sysfs.word, sysfs.driver_name, sysfs.bars,
+    sysfs.pci_id, sysfs.class_code, sysfs.number, sysfs.count, sysfs.numa_node, sysfs.flag,
+    sysfs.link_speed, sysfs.link_width, sysfs.words, sysfs.word, sysfs.driver_name, sysfs.bars,
 )  # fmt: skip
 
 
@@ -29,19 +29,19 @@ PARSERS = (
         (sysfs.pci_id, "0x10DE", "10de"),
         (sysfs.class_code, "0x030000", "030000"),
         (sysfs.count, "0", 0),
-        (sysfs.node, "-1", None),
-        (sysfs.node, "1", 1),
+        (sysfs.numa_node, "-1", None),
+        (sysfs.numa_node, "1", 1),
         (sysfs.flag, "1", True),
         (sysfs.flag, "0", False),
-        (sysfs.speed, "16.0 GT/s PCIe", 16.0),
-        (sysfs.speed, "2.5 GT/s PCIe", 2.5),
-        (sysfs.speed, "8 GT/s", 8.0),
-        (sysfs.speed, "Unknown", None),
-        (sysfs.speed, "Unknown speed", None),
-        (sysfs.width, "16", 16),
-        (sysfs.width, "0", None),
-        (sysfs.width, "255", None),
-        (sysfs.width, "63", None),
+        (sysfs.link_speed, "16.0 GT/s PCIe", 16.0),
+        (sysfs.link_speed, "2.5 GT/s PCIe", 2.5),
+        (sysfs.link_speed, "8 GT/s", 8.0),
+        (sysfs.link_speed, "Unknown", None),
+        (sysfs.link_speed, "Unknown speed", None),
+        (sysfs.link_width, "16", 16),
+        (sysfs.link_width, "0", None),
+        (sysfs.link_width, "255", None),
+        (sysfs.link_width, "63", None),
         (sysfs.words, "flr bus", ("flr", "bus")),
         (sysfs.words, "", ()),
         (sysfs.word, "D3cold", "D3cold"),
@@ -64,9 +64,9 @@ def test_what_the_kernel_writes(parse: Callable[[str], Any], text: str, value: o
         (sysfs.count, "１"),
         (sysfs.count, "9" * 5000),
         (sysfs.flag, "2"),
-        (sysfs.speed, "fast"),
-        (sysfs.speed, "16.0 GB/s"),
-        (sysfs.width, "x16"),
+        (sysfs.link_speed, "fast"),
+        (sysfs.link_speed, "16.0 GB/s"),
+        (sysfs.link_width, "x16"),
         (sysfs.words, "flr\x1b[2J bus"),
         (sysfs.word, "active\nsuspended"),
         (sysfs.driver_name, "\x1b\x07"),
@@ -130,7 +130,7 @@ def test_a_register_of_any_numbers(start: int, end: int, flags: int) -> None:
 
 def test_a_missing_attribute_is_none_and_readable(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    at = Attributes(Plain(tmp_path))
+    at = Attributes(PlainTree(tmp_path))
     assert at.read("vendor", sysfs.pci_id) is None
     assert at.read("file/vendor", sysfs.pci_id) is None
     assert at.link("driver", sysfs.driver_name) is None
@@ -145,7 +145,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "error").symlink_to("/proc/self/mem")  # reading its start is EIO
     (tmp_path / "long").write_text("1" * (FILE_LIMIT + 1))
     (tmp_path / "latin").write_bytes(b"\xe9\xff")
-    at = Attributes(Plain(tmp_path))
+    at = Attributes(PlainTree(tmp_path))
     names = ["directory", "fifo", "zeros", "loop", "error", "long", "latin"]
     assert [at.read(name, str) for name in names] == [None] * len(names)
     assert at.unreadable == names
@@ -154,7 +154,7 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 def test_a_link_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "driver").mkdir()
     (tmp_path / "iommu_group").symlink_to("../../../kernel/iommu_groups/none")
-    at = Attributes(Plain(tmp_path))
+    at = Attributes(PlainTree(tmp_path))
     assert at.link("driver", sysfs.driver_name) is None
     assert at.link("iommu_group", sysfs.count) is None
     assert at.unreadable == ["driver", "iommu_group"]

@@ -1,4 +1,4 @@
-"""The files of a host: what every tree gives, and that a confined one is never left."""
+"""The files of a host: what every tree returns, and that nothing leads out of a confined one."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from tests.touched import Fifo, Terminal, Trap, spring
 from tui.host.confined import (
     DEPTH_LIMIT,
     LINKS_LIMIT,
-    Beneath,
     Confined,
-    by_kernel,
-    by_walk,
-    kernel_or_walk,
+    Resolver,
+    resolve,
+    resolve_by_openat2,
+    resolve_by_walking,
 )
-from tui.host.tree import MACHINE, Plain, Tree, exists, is_gone
+from tui.host.tree import MACHINE, PlainTree, Tree, exists, is_gone
 
 Make = Callable[[Path], Tree]
 
@@ -36,7 +36,7 @@ Make = Callable[[Path], Tree]
 def _kernel_has_it() -> bool:
     root = os.open("/", os.O_PATH)
     try:
-        os.close(by_kernel(root, ".", True))
+        os.close(resolve_by_openat2(root, ".", True))
     except OSError:
         return False
     finally:
@@ -45,18 +45,20 @@ def _kernel_has_it() -> bool:
 
 
 KERNEL = pytest.param(
-    by_kernel, marks=pytest.mark.skipif(not _kernel_has_it(), reason="no openat2"), id="openat2"
+    resolve_by_openat2,
+    marks=pytest.mark.skipif(not _kernel_has_it(), reason="no openat2"),
+    id="openat2",
 )
-WALK = pytest.param(by_walk, id="walk")
+WALK = pytest.param(resolve_by_walking, id="walk")
 
 
 def _plain(place: Path) -> Tree:
-    return Plain(place)
+    return PlainTree(place)
 
 
 @pytest.fixture
 def here(tmp_path: Path) -> Path:
-    """The directory that is read; what lies beside it is outside."""
+    """The directory that is read; what is next to it is outside."""
     (tmp_path / "outside/below").mkdir(parents=True)
     (tmp_path / "outside/secret").write_text("secret")
     (tmp_path / "outside/below/secret").write_text("secret")
@@ -66,18 +68,18 @@ def here(tmp_path: Path) -> Path:
 
 @pytest.fixture(params=[_plain, KERNEL, WALK])
 def tree(request: pytest.FixtureRequest, here: Path) -> Tree:
-    return Plain(here) if request.param is _plain else Confined(str(here), request.param)
+    return PlainTree(here) if request.param is _plain else Confined(str(here), request.param)
 
 
 @pytest.fixture(params=[KERNEL, WALK])
-def beneath(request: pytest.FixtureRequest) -> Beneath:
-    found: Beneath = request.param
+def resolver(request: pytest.FixtureRequest) -> Resolver:
+    found: Resolver = request.param
     return found
 
 
 @pytest.fixture
-def confined(beneath: Beneath, here: Path) -> Confined:
-    return Confined(str(here), beneath)
+def confined(resolver: Resolver, here: Path) -> Confined:
+    return Confined(str(here), resolver)
 
 
 @pytest.fixture
@@ -247,7 +249,7 @@ def test_what_may_not_be_looked_at_is_not_gone(tree: Tree, here: Path) -> None:
 
 
 def test_a_file_that_somebody_has_a_lease_on_holds_up_nobody(tree: Tree, here: Path) -> None:
-    """Whoever opens it would wait for as long as its holder likes, 45 seconds at most."""
+    """Opening it would wait as long as the lease holder likes, up to 45 seconds."""
     before = signal.signal(signal.SIGIO, signal.SIG_IGN)
     with (here / "leased").open("wb") as file:
         fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
@@ -264,15 +266,15 @@ def test_a_file_that_somebody_has_a_lease_on_holds_up_nobody(tree: Tree, here: P
 
 def test_the_machine() -> None:
     assert MACHINE.is_machine
-    assert Plain("/").is_machine
+    assert PlainTree("/").is_machine
     assert not (MACHINE / "proc").is_machine
     assert (str(MACHINE), str(MACHINE / "proc")) == ("/", "/proc")
     assert (MACHINE / "proc").read("self/comm") == Path("/proc/self/comm").read_bytes()
     assert "self" in (MACHINE / "proc").names()
 
 
-def test_the_root_as_somebody_elses(beneath: Beneath) -> None:
-    root = Confined("/", beneath)
+def test_the_root_as_somebody_elses(resolver: Resolver) -> None:
+    root = Confined("/", resolver)
     assert (str(root), root.label, root.is_machine) == ("/", "/", False)
     assert root.read("proc/sys/kernel/ostype") == b"Linux\n"
 
@@ -312,7 +314,7 @@ def test_no_path_and_no_link_leads_out(confined: Confined, here: Path, to: str) 
 
 
 def test_a_link_means_the_root_of_what_is_read(confined: Confined, here: Path) -> None:
-    """An absolute one starts there, and one that climbs too high ends there."""
+    """An absolute link starts at that root; one that climbs too high stops there."""
     (here / "sys/devices/card").mkdir(parents=True)
     (here / "sys/devices/card/vendor").write_text("0x10de")
     (here / "sys/bus").mkdir()
@@ -342,7 +344,7 @@ def test_a_walk_goes_only_so_deep(here: Path) -> None:
         place /= part
         place.mkdir()
     before = is_open()
-    walked = Confined(str(here), by_walk)
+    walked = Confined(str(here), resolve_by_walking)
     assert walked.names("/".join(parts[:DEPTH_LIMIT])) == ["d"]
     with pytest.raises(OSError, match="more than 64 directories deep"):
         walked.names("/".join(parts))
@@ -353,10 +355,10 @@ def test_a_walk_goes_only_so_deep(here: Path) -> None:
 @pytest.mark.parametrize("name", ["self/exe", "self/root/etc/passwd", "self/cwd/secret",
                                   "thread-self/root/etc/passwd", "self/fd/{0}"])  # fmt: skip
 def test_magic_links_lead_nowhere(
-    here: Path, beneath: Beneath, monkeypatch: pytest.MonkeyPatch, name: str
+    here: Path, resolver: Resolver, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.chdir(here.parent / "outside")
-    proc = Confined("/proc", beneath)
+    proc = Confined("/proc", resolver)
     with (here.parent / "outside/secret").open() as file, contextlib.suppress(OSError):
         assert proc.read(name.format(file.fileno()), 1 << 30) is None
 
@@ -393,8 +395,8 @@ def test_a_kernel_or_a_sandbox_without_the_call(
         def refused(*_: object, code: int = code) -> int:
             raise OSError(code, os.strerror(code))
 
-        monkeypatch.setattr("tui.host.confined.by_kernel", refused)
-        tree = Confined(str(here), kernel_or_walk)
+        monkeypatch.setattr("tui.host.confined.resolve_by_openat2", refused)
+        tree = Confined(str(here), resolve)
         assert tree.read("file") == b"text"
         assert tree.read("../outside/secret") is None
 
@@ -427,12 +429,12 @@ def test_no_device_and_no_fifo_is_opened(
             assert not trap.touched(), (name, call)
     for trap in (fifo, terminal):
         spring(trap)
-        assert trap.touched()  # else the above would prove nothing
+        assert trap.touched()  # otherwise the assertions above prove nothing
 
 
-def test_a_device_beneath_is_not_opened(beneath: Beneath, terminal: Terminal) -> None:
-    """The node itself, not a link to it: /dev/pts is read as if somebody had sent it."""
-    pts = Confined("/dev/pts", beneath)
+def test_a_device_beneath_is_not_opened(resolver: Resolver, terminal: Terminal) -> None:
+    """The node itself, not a link to it: /dev/pts is read as if it came from somebody else."""
+    pts = Confined("/dev/pts", resolver)
     with pytest.raises(OSError, match="not a regular file"):
         pts.read(terminal.place.name)
     with pytest.raises(NotADirectoryError):
@@ -447,7 +449,7 @@ ROUNDS = 300
 
 
 class Swapping:
-    """A thread that makes ``place`` one thing after the other, until it is left."""
+    """A thread that replaces ``place`` by one thing after another, until the block ends."""
 
     def __init__(self, place: Path, *made: Callable[[Path], None]) -> None:
         self._place, self._made = place, made
@@ -522,7 +524,7 @@ def test_a_directory_that_becomes_a_link(confined: Confined, here: Path) -> None
     with swapping:
         while reads < ROUNDS or swapping.rounds < ROUNDS:
             reads += 1
-            with contextlib.suppress(BlockingIOError):  # of ``..``, see kernel_or_walk
+            with contextlib.suppress(BlockingIOError):  # of ``..``, see resolve
                 seen.add(confined.read("a/secret"))
             with contextlib.suppress(FileNotFoundError, BlockingIOError):
                 assert confined.names("a") == ["secret"]
@@ -530,7 +532,7 @@ def test_a_directory_that_becomes_a_link(confined: Confined, here: Path) -> None
 
 
 def test_a_directory_that_is_moved_out_meanwhile(confined: Confined, here: Path) -> None:
-    """``..`` of one that was moved next to the secret must not lead there."""
+    """``..`` of a directory that was moved next to the secret must not lead there."""
     (here / "x/deep").mkdir(parents=True)
     (here / "x/secret").write_text("text")
     outside = here.parent / "outside/below/moved"
@@ -582,14 +584,16 @@ def test_the_walk_finds_what_the_kernel_finds(
     root = os.open(here, os.O_PATH)
     try:
         for follow in (True, False):
-            assert _found(by_walk, root, path, follow) == _found(by_kernel, root, path, follow)
+            assert _found(resolve_by_walking, root, path, follow) == _found(
+                resolve_by_openat2, root, path, follow
+            )
     finally:
         os.close(root)
 
 
-def _found(beneath: Beneath, root: int, path: str, follow: bool) -> tuple[int, int] | int | None:
+def _found(resolver: Resolver, root: int, path: str, follow: bool) -> tuple[int, int] | int | None:
     try:
-        place = beneath(root, path or ".", follow)
+        place = resolver(root, path or ".", follow)
     except OSError as error:
         return error.errno
     try:

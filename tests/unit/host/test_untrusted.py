@@ -1,4 +1,4 @@
-"""Names are shown so that no two of them look alike, and what is shown tells what it is."""
+"""Names are shown so that no two look alike, and everybody can tell what a name is."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from tests.unit.host.drm.drm_host import ARC, B580, RX, Machine
 from tui.host.drm import amdgpu, intel
 from tui.host.drm.hwmon import CardPower, Channel
 from tui.host.nvml.reply import parse_reply
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import Metrics
 from tui.model.plausible import first_plausible, plausible, plausible_metrics
 
@@ -80,13 +80,13 @@ def by_guest(name: str, value: float) -> float | None:
 def by_amdgpu(name: str, value: float, device: Path) -> float | None:
     file, unit = AMDGPU[name]
     Machine.write(device, RX, {file: str(int(value * unit))})
-    return getattr(amdgpu.metrics(Plain(device)), name)  # type: ignore[no-any-return]
+    return getattr(amdgpu.metrics(PlainTree(device)), name)  # type: ignore[no-any-return]
 
 
 def by_xe(name: str, value: float, device: Path) -> float | None:
     file, unit = XE[name]
     Machine.write(device, B580, {file: str(int(value * unit))})
-    return getattr(intel.xe(Plain(device))[0], name)  # type: ignore[no-any-return]
+    return getattr(intel.xe(PlainTree(device))[0], name)  # type: ignore[no-any-return]
 
 
 def told(name: str, value: float, folder: Path) -> dict[str, float | None]:

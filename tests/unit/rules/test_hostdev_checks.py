@@ -265,7 +265,7 @@ def test_the_last_keyboard() -> None:
     assert check(both, guest, uses=(here, other), keyboard=True).verdict == "warn"
     typed = (here, replace(other, attached=(KEYBOARD,)))
     assert check(both, guest, uses=typed).verdict == "warn"
-    dark = (here, replace(other, unreadable=("all that hangs on it",)))
+    dark = (here, replace(other, unreadable=("everything attached to it",)))
     assert check(both, guest, uses=dark).verdict == "unknown"
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tests.unit.captured import Command, checks, tower
 from tui.host.readiness.boot import boot
-from tui.host.readiness.boot_files import written
-from tui.host.tree import Plain
+from tui.host.readiness.boot_files import written_options
+from tui.host.tree import PlainTree
 from tui.model import Readiness
 from tui.rules.fixes import change_options
 
@@ -349,9 +349,11 @@ def test_a_change_of_any_host_is_a_whole_sentence(tmp_path: Path) -> None:
          {"etc/default/limine": "KERNEL_CMDLINE[default]=a\n"},
          {"etc/os-release": "ID=pop\n", "boot/efi/loader/loader.conf": ""})
     ):  # fmt: skip
-        root = Plain(tower(tmp_path / str(n), files))
+        root = PlainTree(tower(tmp_path / str(n), files))
         booted = boot(root)
-        fix = change_options(booted, ["b=1"], ["a"], [o.place for o in written(root, booted)[0]])
+        fix = change_options(
+            booted, ["b=1"], ["a"], [o.place for o in written_options(root, booted)[0]]
+        )
         assert fix.endswith("and reboot")
         assert "b=1" in fix
 

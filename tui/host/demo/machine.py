@@ -133,7 +133,7 @@ class Machine:
         if not bound:
             raise NothingToRead("no card is on the nvidia driver")
         if not awake:
-            raise NothingToRead("asleep: the cards on the nvidia driver are not woken to be read")
+            raise NothingToRead("asleep: reading does not wake the cards on the nvidia driver")
         taken_at = began + timedelta(seconds=at)
         return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
 

@@ -1,7 +1,8 @@
-"""What amdgpu tells of a card (kernel: Documentation/gpu/amdgpu/thermal.rst and
-driver-misc.rst, which quote drivers/gpu/drm/amd/pm/amdgpu_pm.c and amdgpu_vram_mgr.c).
+"""What amdgpu reports about a card.
 
-All of it resumes a sleeping card, and puts off the sleep of one that is awake.
+Source: kernel, Documentation/gpu/amdgpu/thermal.rst and driver-misc.rst, which quote
+drivers/gpu/drm/amd/pm/amdgpu_pm.c and amdgpu_vram_mgr.c. Every read resumes a sleeping card, and
+delays the sleep of one that is awake.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ HZ = 1_000_000
 
 
 def metrics(directory: Tree) -> Metrics:
-    """The metrics of the card in ``directory``. An APU has no fan and no power limit; the
-    memory of its own is what the firmware set aside.
+    """Read the metrics of the card in ``directory``.
 
-    gpu_busy_percent and mem_busy_percent are 0-100; mem_info_vram_* are bytes; of hwmon
-    ``amdgpu``, temp1 is the edge, freq1 the shader clock and freq2 that of memory, in Hz.
-    What encoders and decoders do, the driver tells only together (vcn_busy_percent).
+    gpu_busy_percent and mem_busy_percent are 0-100; mem_info_vram_* are bytes. In hwmon ``amdgpu``,
+    temp1 is the edge temperature; freq1 (shader) and freq2 (memory) are clocks in Hz. An APU has no
+    fan and no power limit; its VRAM is what the firmware set aside. The driver reports encoders and
+    decoders only as one figure (vcn_busy_percent).
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "amdgpu")
     return plausible_metrics(

@@ -1,10 +1,10 @@
 """The DRM clients of the cards, read again and again.
 
-To look through all processes costs too much for every second: it is done every ``LOOK_EVERY``
-seconds and when other cards can be read, and what was found is read on each tick. So a
-client counts from its second sample on, at most that long after it was opened.
+Scanning all processes costs too much for every second. It is done every ``SCAN_INTERVAL`` seconds
+and when the set of readable cards changes; each tick reads the clients found last. So a client
+counts from its second sample on, at most that long after it was opened.
 
-Files are read of cards that are awake only: xe wakes a card to tell of its clients.
+Only files of cards that are awake are read: xe wakes a card to report on its clients.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from pathlib import Path
 
 from tui.host.drm import fdinfo
 from tui.host.drm.fdinfo import Client, LoadMeter
-from tui.host.drm.files import Found, OpenFile, look
-from tui.host.drm.usage import Use, Used, use
+from tui.host.drm.files import OpenFile, OpenFiles, find_open_files
+from tui.host.drm.usage import CardUse, ClientUse, card_use
 from tui.host.sysfs import read_file
 from tui.host.tree import Tree
 from tui.host.untrusted import clean
 
-LOOK_EVERY = 10.0
-"""Seconds from one look through all processes to the next."""
+SCAN_INTERVAL = 10.0
+"""Seconds from one scan of all processes to the next."""
 
 FDINFO_LIMIT = 16 * 1024
 """Bytes of a file of fdinfo; a client of xe has about 2 KiB."""
 
-Key = tuple[str, int]
-"""A client: the address of its card, its id."""
+ClientKey = tuple[str, int]
+"""Identifies a client: the address of its card, its id."""
 
 
 class _Closed(Exception):
-    """The file is not open any more, or is another one now."""
+    """The file is no longer open, or its number now belongs to another file."""
 
 
 @dataclass(slots=True)
 class _Known:
-    """A client that is read: through which file, and the name of its process."""
+    """A client that is being read: the file it is read through, and the name of its process."""
 
     file: OpenFile
     meter: LoadMeter
@@ -45,7 +45,7 @@ class _Known:
 
 
 class Clients:
-    """The clients below ``proc``; ``clock`` gives monotonic seconds."""
+    """The clients found below ``proc``. ``clock`` gives monotonic seconds."""
 
     def __init__(self, proc: Path, clock: Callable[[], float]) -> None:
         self._proc = proc
@@ -53,47 +53,52 @@ class Clients:
         self.forget()
 
     def forget(self) -> None:
-        """Begin anew, as when no card is read."""
-        self._looked_at = float("-inf")
-        self._looked_for: frozenset[str] = frozenset()
-        self._found: Found | None = None
-        self._known: dict[Key, _Known] = {}
-        self._untold: dict[OpenFile, str] = {}
+        """Start over, as when no card is read."""
+        self._found_at = float("-inf")
+        self._found_for: frozenset[str] = frozenset()
+        self._found: OpenFiles | None = None
+        self._known: dict[ClientKey, _Known] = {}
+        self._unreported: dict[OpenFile, str] = {}
 
-    def read(self, cards: Mapping[str, Tree]) -> dict[str, Use]:
-        """The use of the cards, all of them awake, of which ``cards`` gives the directory by
-        address."""
+    def read(self, cards: Mapping[str, Tree]) -> dict[str, CardUse]:
+        """Return how the cards are used. ``cards`` are the directories by address; all must be
+        awake."""
         now = self._clock()
-        if self._looked_for != cards.keys() or not 0 <= now - self._looked_at < LOOK_EVERY:
-            self._look(cards)
-            self._looked_at, self._looked_for = now, frozenset(cards)
+        if self._found_for != cards.keys() or not 0 <= now - self._found_at < SCAN_INTERVAL:
+            self._find(cards)
+            self._found_at, self._found_for = now, frozenset(cards)
         else:
             self._read_again()
         return {address: self._use(address) for address in cards}
 
-    def _use(self, address: str) -> Use:
+    def _use(self, address: str) -> CardUse:
         if self._found is None or address in self._found.unknown:
-            return Use()
+            return CardUse()
         clients = [
-            Used(known.file.pid, known.name, known.meter.latest, known.meter.loads)
+            ClientUse(known.file.pid, known.name, known.meter.latest, known.meter.loads)
             for (card, _), known in self._known.items()
             if card == address
         ]
-        untold = {file.pid: name for file, name in self._untold.items() if file.address == address}
-        return use(clients, untold, self._found.unseen, self._found.hidden)
+        unreported = {
+            file.pid: name for file, name in self._unreported.items() if file.address == address
+        }
+        return card_use(clients, unreported, self._found.unseen, self._found.hidden)
 
-    def _look(self, cards: Mapping[str, Tree]) -> None:
-        """Find all clients, each once: one that is open in several processes is of the
-        youngest, for session managers open cards on behalf of those that they start."""
-        self._found = look(self._proc, cards)
-        before, self._known, self._untold = self._known, {}, {}
+    def _find(self, cards: Mapping[str, Tree]) -> None:
+        """Find all clients, each once.
+
+        A client that is open in several processes belongs to the youngest: session managers open
+        cards on behalf of the programs that they start.
+        """
+        self._found = find_open_files(self._proc, cards)
+        before, self._known, self._unreported = self._known, {}, {}
         for file in self._found.files if self._found else ():
             try:
                 client = self._sample(file)
             except _Closed:
                 continue
             if client is None:
-                self._untold[file] = self._name(file.pid)
+                self._unreported[file] = self._name(file.pid)
                 continue
             key = file.address, client.id
             if key not in self._known:
@@ -115,8 +120,11 @@ class Clients:
                 known.meter.read(client)
 
     def _sample(self, file: OpenFile) -> Client | None:
-        """What a file tells of a client; ``None`` where it cannot be read, or its client
-        cannot be told from others. Raises ``_Closed``."""
+        """Read a client's file.
+
+        ``None`` where it cannot be read, or its client cannot be told from others. Raises
+        ``_Closed``.
+        """
         try:
             data = read_file(file.path, FDINFO_LIMIT)
         except ProcessLookupError:
@@ -131,7 +139,7 @@ class Clients:
         return client
 
     def _name(self, pid: int) -> str:
-        """/proc/<pid>/comm (proc_pid_comm(5))."""
+        """Read /proc/<pid>/comm (proc_pid_comm(5))."""
         try:
             data = read_file(f"{self._proc}/{pid}/comm", 256) or b""
         except OSError:

@@ -1,6 +1,7 @@
-"""What one client has used of its card, as the card's driver tells in /proc/<pid>/fdinfo/<fd>
-(kernel: Documentation/gpu/drm-usage-stats.rst, Documentation/gpu/i915.rst, and the comments
-in xe_drm_client.c and amdgpu_fdinfo.c). Pure: the samples carry their time.
+"""What one client has used of its card, from /proc/<pid>/fdinfo/<fd>.
+
+Pure: the samples carry their time. Source: kernel, Documentation/gpu/drm-usage-stats.rst,
+Documentation/gpu/i915.rst, and the comments in xe_drm_client.c and amdgpu_fdinfo.c.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tui.host.drm.hwmon import SHORTEST
+from tui.host.drm.hwmon import MIN_INTERVAL
 from tui.model.address import is_address
 
 KEYS_LIMIT = 64
-"""Engines and memory regions of a client that are looked at; real ones have about ten."""
+"""Engines and memory regions that are read of a client; real ones have about ten."""
 
 _LINE = re.compile(
     r"^drm-([a-z0-9_-]{1,64}):[ \t]*([!-~]{1,64}(?: [A-Za-z]{1,3})?)[ \t]*$", re.MULTILINE
@@ -24,23 +25,26 @@ _BYTES = {None: 1, "KiB": 1024, "MiB": 1024 * 1024}
 _RANKS = {"resident": 0, "memory": 1, "total": 2}
 
 _OWN = ("vram", "local")
-"""How the regions of a card's own memory begin; all others lie in the host's."""
+"""Prefixes of the regions of a card's own memory; all others are in the host's."""
 
-WORDS = {
+ENGINE_PURPOSES = {
     "gfx": "render", "render": "render", "rcs": "render",
     "compute": "compute", "ccs": "compute",
     "video": "video", "video-enhance": "video", "vcs": "video", "vecs": "video",
     "dec": "video", "enc": "video", "enc_1": "video", "jpeg": "video", "vpe": "video",
     "copy": "copy", "bcs": "copy", "dma": "copy",
 }  # fmt: skip
-"""What the engines of amdgpu, i915 and xe are for. Intel's video engines and, from VCN 4 on,
-AMD's both encode and decode: which of it they do cannot be told."""
+"""What the engines of amdgpu, i915 and xe are for. Intel's video engines, and AMD's from VCN 4
+on, both encode and decode, and do not report which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """What a client has used of a class of engines: ``busy`` nanoseconds, or with ``total``
-    GPU cycles out of that many. ``capacity`` engines are of the class."""
+    """What a client has used of a class of engines.
+
+    ``busy`` is in nanoseconds; with ``total`` it is GPU cycles out of that many. The class has
+    ``capacity`` engines.
+    """
 
     busy: int
     total: int | None = None
@@ -51,8 +55,8 @@ class Engine:
 class Client:
     """One sample of a client, ``at`` monotonic seconds.
 
-    ``address`` and ``id`` tell a client from all others, in however many processes it is
-    open. ``memory`` is bytes: of the card's own where it has some, else of the host's.
+    ``address`` and ``id`` identify a client, in however many processes it is open. ``memory`` is in
+    bytes: of the card's own memory where it has some, else of the host's.
     """
 
     at: float
@@ -63,9 +67,11 @@ class Client:
 
 
 def parse(data: bytes, at: float) -> Client | None:
-    """A sample from the text of a file; ``None`` where it is not a client that can be told
-    from others, as before Linux 5.19. A value that makes no sense is left out, and of keys
-    that are there twice the first one counts."""
+    """Parse the text of a file into a sample.
+
+    ``None`` where the client cannot be told from others, as before Linux 5.19. Implausible values
+    are left out; of a repeated key the first one counts.
+    """
     keys = dict(reversed(_LINE.findall(data.decode("ascii", "replace"))))
     number, address = _number(keys.get("client-id")), keys.get("pdev")
     if "driver" not in keys or number is None:
@@ -76,8 +82,10 @@ def parse(data: bytes, at: float) -> Client | None:
 
 
 def _engines(keys: Mapping[str, str]) -> dict[str, Engine]:
-    """drm-engine-<name> in ns, else drm-cycles-<name> of drm-total-cycles-<name>; with
-    drm-engine-capacity-<name>, which is never 0."""
+    """Parse drm-engine-<name> in ns, else drm-cycles-<name> of drm-total-cycles-<name>.
+
+    drm-engine-capacity-<name> is never 0.
+    """
     found: dict[str, Engine] = {}
     for key, value in keys.items():
         kind, _, name = key.partition("-")
@@ -88,15 +96,18 @@ def _engines(keys: Mapping[str, str]) -> dict[str, Engine]:
         else:
             continue
         capacity = _number(keys.get(f"engine-capacity-{name}", "1"))
-        told = busy is not None and (kind == "engine" or total is not None)
-        if name and told and capacity and len(found) < KEYS_LIMIT:
+        known = busy is not None and (kind == "engine" or total is not None)
+        if name and known and capacity and len(found) < KEYS_LIMIT:
             found[name] = Engine(busy or 0, total, capacity)
     return found
 
 
 def _memory(keys: Mapping[str, str]) -> int | None:
-    """What lies in memory now, by region: drm-resident-, or the older drm-memory-, or, as
-    some drivers know no better, all that was asked for, drm-total-."""
+    """Return what is in memory now, summed over regions.
+
+    Each region has drm-resident-, or the older drm-memory-; some drivers only know all that was
+    requested, drm-total-.
+    """
     regions: dict[str, tuple[int, int]] = {}
     for key, value in keys.items():
         kind, _, region = key.partition("-")
@@ -128,9 +139,11 @@ def _size(text: str) -> int | None:
 # --- two samples --------------------------------------------------------------------
 
 
-def steady(before: Client, after: Client) -> Client:
-    """``after``, its counters no lower than ``before``: they may fall behind for a while,
-    and the larger value is to be kept until they have caught up."""
+def monotonic(before: Client, after: Client) -> Client:
+    """Return ``after`` with counters no lower than in ``before``.
+
+    Counters may fall behind for a while; the larger value holds until they have caught up.
+    """
     engines = dict(after.engines)
     for name, was in before.engines.items():
         now = engines.get(name)
@@ -140,11 +153,13 @@ def steady(before: Client, after: Client) -> Client:
 
 
 def loads(before: Client, after: Client) -> dict[str, float]:
-    """By engine, how busy the client kept it, 0-100 with all of its kind as 100. Left out
-    is an engine whose clock stood still or ran backwards."""
+    """Return how busy the client kept each engine, 0-100; 100 is all engines of the class.
+
+    Leaves out an engine whose clock stood still or ran backwards.
+    """
     found: dict[str, float] = {}
     for name, now in after.engines.items():
-        # amdgpu lists an engine from its first use on.
+        # amdgpu lists an engine only once it has been used.
         was = before.engines.get(name, Engine(0) if now.total is None else now)
         if not _comparable(was, now):
             continue
@@ -159,15 +174,15 @@ def loads(before: Client, after: Client) -> dict[str, float]:
 
 
 def _comparable(was: Engine, now: Engine) -> bool:
-    """Whether both are counted in the same unit, and the GPU's clock was not set back."""
+    """Whether both counters have the same unit, and the GPU's clock was not set back."""
     if was.total is None or now.total is None:
         return was.total is now.total
     return now.total >= was.total
 
 
 class LoadMeter:
-    """The loads of one client, from its samples in the order in which they are taken.
-    ``loads`` is ``None`` until there are two."""
+    """The loads of one client, from its samples in order. ``loads`` is ``None`` until there are
+    two."""
 
     def __init__(self, first: Client) -> None:
         self.latest = first
@@ -175,10 +190,11 @@ class LoadMeter:
         self._before = first
 
     def read(self, now: Client) -> None:
-        """Take a sample. Where it is too fresh, the loads stay those of before."""
+        """Take a sample. Less than ``MIN_INTERVAL`` after the last one, the loads stay as they
+        are."""
         self.latest = now
-        if 0 <= now.at - self._before.at < SHORTEST:
+        if 0 <= now.at - self._before.at < MIN_INTERVAL:
             return
-        now = steady(self._before, now)
+        now = monotonic(self._before, now)
         self.loads = loads(self._before, now)
         self._before = now

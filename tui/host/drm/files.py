@@ -1,9 +1,8 @@
-"""Where the DRM clients of cards are open: the files of processes that are a card's nodes, in
-/proc/<pid>/fd (proc(5)).
+"""Where the DRM clients of cards are open: /proc/<pid>/fd of each process (proc(5)).
 
-By device number, for a container may have other names for the nodes: what a file of fdinfo
-says is found out by the driver, and that of a card which sleeps may be woken for it. As
-another user than root most processes cannot be looked into; they are counted.
+Files are matched by device number, because a container may have other names for the nodes. fdinfo
+does not serve for this: the driver answers it, and may wake a sleeping card. Without root most
+processes cannot be inspected; they are counted.
 """
 
 from __future__ import annotations
@@ -16,18 +15,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tui.host.proc.file_numbers import Files, Number, Unasked
-from tui.host.proc.mounts import Types
-from tui.host.proc.visibility import is_of_the_kernel
+from tui.host.proc.file_numbers import DeviceNumber, FileInspector, NotChecked
+from tui.host.proc.mounts import FilesystemTypes
+from tui.host.proc.visibility import is_kernel_thread
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
 
 PROCESSES_LIMIT = 65_536
 FILES_LIMIT = 65_536
-"""Processes that are looked into, and files of one of them."""
+"""Processes to inspect, and open files of one of them."""
 
 CLIENTS_LIMIT = 1024
-"""Open clients of all cards together that are listed."""
+"""Open clients to list, of all cards together."""
 
 _NODE = re.compile(r"(?:card|renderD)[0-9]{1,5}")
 _DEV = re.compile(r"([0-9]{1,9}):([0-9]{1,9})")
@@ -48,10 +47,12 @@ class OpenFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The open files by process id. ``unseen`` processes could not be looked into;
-    ``hidden``: there may be others that are not even listed. ``unknown`` are the cards whose
-    nodes are not known."""
+class OpenFiles:
+    """The open files, by process id.
+
+    ``unseen`` processes could not be inspected. ``hidden``: there may be others that are not even
+    listed. ``unknown`` are the cards whose nodes are not known.
+    """
 
     files: tuple[OpenFile, ...]
     unseen: int = 0
@@ -63,19 +64,21 @@ class Found:
 class Nodes:
     """The addresses of cards by the numbers of their nodes and by their usual names."""
 
-    by_number: Mapping[Number, str]
+    by_number: Mapping[DeviceNumber, str]
     by_name: Mapping[str, str]
 
 
-def nodes(cards: Mapping[str, Tree]) -> Nodes:
-    """The nodes of the cards, of which ``cards`` gives the directory by address: the ``dev``
-    files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev)."""
-    by_number: dict[Number, str] = {}
+def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
+    """Return the nodes of the ``cards``, given as directories by address.
+
+    Source: the ``dev`` files in their ``drm`` folder (kernel: Documentation/ABI/testing/sysfs-dev).
+    """
+    by_number: dict[DeviceNumber, str] = {}
     by_name: dict[str, str] = {}
     for address, directory in cards.items():
         try:
             names = [name for name in directory.names("drm") if _NODE.fullmatch(name)]
-        except OSError:  # its driver has just come, or is leaving it
+        except OSError:  # its driver has just been bound, or is being unbound
             continue
         for name in names:
             by_name[_NODES + name] = address
@@ -84,42 +87,49 @@ def nodes(cards: Mapping[str, Tree]) -> Nodes:
     return Nodes(by_number, by_name)
 
 
-def look(proc: Path, cards: Mapping[str, Tree]) -> Found | None:
-    """The open files of all processes; ``None`` where there is no ``proc``. Takes tens of
-    milliseconds on a busy host."""
+def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
+    """Return the open files of all processes; ``None`` where there is no ``proc``.
+
+    Takes tens of milliseconds on a busy host.
+    """
     try:
         pids = sorted(int(name) for name in os.listdir(proc) if _is_pid(name))  # noqa: PTH208
     except OSError:
         return None
-    wanted = nodes(cards)
-    asked = Files(Types())
+    wanted = drm_nodes(cards)
+    inspector = FileInspector(FilesystemTypes())
     files: list[OpenFile] = []
     unseen = 0
     for pid in pids[:PROCESSES_LIMIT]:
         process = f"{proc}/{pid}"
         try:
-            files += _files(process, pid, wanted, asked)
+            files += _files(process, pid, wanted, inspector)
         except _GONE:
             continue
         except OSError:
-            unseen += not is_of_the_kernel(process)
+            unseen += not is_kernel_thread(process)
     hidden = len(pids) > PROCESSES_LIMIT or len(files) > CLIENTS_LIMIT or _hides(proc, pids)
     unknown = frozenset(cards.keys() - set(wanted.by_name.values()))
-    return Found(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
+    return OpenFiles(tuple(files[:CLIENTS_LIMIT]), unseen, hidden, unknown)
 
 
-def _files(process: str, pid: int, wanted: Nodes, asked: Files) -> list[OpenFile]:
-    """Those of one process. Raises ``OSError`` where it cannot be looked into: it is
-    somebody else's, or has too many."""
+def _files(process: str, pid: int, wanted: Nodes, inspector: FileInspector) -> list[OpenFile]:
+    """Return the card nodes that one process has open.
+
+    Raises ``OSError`` where it cannot be inspected: it belongs to another user, or has too many
+    files.
+    """
     with os.scandir(f"{process}/fd") as entries:
-        found = list(_nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, asked))
+        found = list(
+            _nodes_among(process, itertools.islice(entries, FILES_LIMIT), wanted, inspector)
+        )
         if next(entries, None) is not None:
             raise OSError(errno.EFBIG, "too many files", process)
     return [OpenFile(pid, address, f"{process}/fdinfo/{fd}") for fd, address in found]
 
 
 def _nodes_among(
-    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, asked: Files
+    process: str, entries: Iterator[os.DirEntry[str]], wanted: Nodes, inspector: FileInspector
 ) -> Iterator[tuple[str, str]]:
     for entry in entries:
         try:
@@ -129,8 +139,8 @@ def _nodes_among(
         if not target.startswith(_DEVICES):
             continue
         try:
-            number = asked.opened(process, entry.name)
-        except (OSError, Unasked):  # of a captured host, which has no nodes, by name
+            number = inspector.opened(process, entry.name)
+        except (OSError, NotChecked):  # by name on a captured host, which has no nodes
             address = wanted.by_name.get(target)
         else:
             address = wanted.by_number.get(number) if number is not None else None
@@ -139,8 +149,11 @@ def _nodes_among(
 
 
 def _hides(proc: Path, pids: list[int]) -> bool:
-    """Whether processes are not listed: those of others under the mount option ``hidepid``
-    (proc(5)), of which the first one is, or all outside our own PID namespace."""
+    """Whether processes may be missing from the list.
+
+    The mount option ``hidepid`` hides those of other users, the first process among them (proc(5));
+    a PID namespace hides all outside it.
+    """
     if not pids or pids[0] != 1:
         return True
     try:
@@ -153,7 +166,7 @@ def _is_pid(name: str) -> bool:
     return name.isdecimal() and name.isascii() and len(name) < 10
 
 
-def _dev(text: str) -> Number:
+def _dev(text: str) -> DeviceNumber:
     found = _DEV.fullmatch(text)
     if found is None:
         raise ValueError(text)

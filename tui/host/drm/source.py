@@ -1,8 +1,7 @@
-"""Cards on amdgpu, i915 and xe, from what their drivers tell in sysfs and of their clients.
+"""Cards on amdgpu, i915 and xe, from sysfs and from what their drivers report about clients.
 
-No card is woken: it is first seen whether it is awake (``tui.host.drm.power``), and one that
-is not is left out. Each read of a sensor puts off a card's sleep, so an idle one that may
-sleep is let go of in time (``tui.host.idle``).
+No card is woken: a card that is not awake is left out (``tui.host.drm.power``). Each read of a
+sensor delays a card's sleep, so an idle card that may sleep is released (``tui.host.idle``).
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ from tui.host.drm import amdgpu, intel
 from tui.host.drm.clients import Clients
 from tui.host.drm.hwmon import CardPower
 from tui.host.drm.power import read_power
-from tui.host.drm.usage import Use
-from tui.host.idle import IdlePolicy, Power
+from tui.host.drm.usage import CardUse
+from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.pci.source import PciSource
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
@@ -31,8 +30,8 @@ Driver = Literal["amdgpu", "i915", "xe"]
 DRIVERS: Mapping[str, Driver] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
 
 NO_CARD = "no card is on amdgpu, i915 or xe"
-ASLEEP = "asleep: the cards on amdgpu, i915 or xe are not woken to be read"
-IDLE = "idle: the cards on amdgpu, i915 or xe are let go of, so they can sleep"
+ASLEEP = "asleep: reading does not wake the cards on amdgpu, i915 or xe"
+IDLE = "idle: the cards on amdgpu, i915 or xe are released, so they can sleep"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,15 @@ class _Card:
     address: str
     directory: Tree
     driver: Driver
-    power: Power
+    power: RuntimePower
 
 
 class DrmSource:
-    """Readings of the GPUs of ``pci`` on these drivers that are awake. ``proc`` is where the
-    processes are, ``clock`` gives monotonic seconds, ``now`` stamps the readings."""
+    """Reads the GPUs of ``pci`` on these drivers that are awake.
+
+    ``proc`` is where the processes are, ``clock`` gives monotonic seconds, ``now`` stamps the
+    readings.
+    """
 
     def __init__(
         self,
@@ -59,15 +61,18 @@ class DrmSource:
         self._now = now
         self._clients = Clients(proc, clock)
         self._meters: dict[str, CardPower] = {}
-        self._rest = IdlePolicy(clock)
+        self._idle_policy = IdlePolicy(clock)
 
     def read(self) -> DrmReading:
-        """One reading, ordered by address. Raises ``NothingToRead``: no such card, or none
-        that may be read now; ``HostError`` where there are no PCI devices."""
+        """Read the cards once, ordered by address.
+
+        Raises ``NothingToRead`` where there is no such card, or none that may be read now, and
+        ``HostError`` where there are no PCI devices.
+        """
         cards = [card for address in self._pci.gpus() if (card := self._card(address))]
-        wanted = frozenset(self._rest.readable(card.power for card in cards))
-        awake = [card for card in cards if card.address in wanted]
-        self._meters = {a: meter for a, meter in self._meters.items() if a in wanted}
+        readable = frozenset(self._idle_policy.readable(card.power for card in cards))
+        awake = [card for card in cards if card.address in readable]
+        self._meters = {a: meter for a, meter in self._meters.items() if a in readable}
         if not awake:
             self._clients.forget()
             raise _nothing_to_read(cards)
@@ -75,29 +80,29 @@ class DrmSource:
         uses = self._clients.read({card.address: card.directory for card in awake})
         read = [self._read(card, uses[card.address], taken_at) for card in awake]
         reading = DrmReading(tuple(sorted(read, key=lambda card: card.address)))
-        self._rest.observe(_as_loads(reading), [card.power for card in awake])
+        self._idle_policy.observe(_as_loads(reading), [card.power for card in awake])
         return reading
 
     def watch(self, wake: Wake) -> None:
-        """Nothing tells of these; they are read on every tick."""
+        """There are no events; the cards are read on every tick."""
 
     def close(self) -> None:
-        """Nothing is held."""
+        """This source holds nothing."""
 
     def _card(self, address: str) -> _Card | None:
-        """A GPU on one of the drivers."""
+        """Return a GPU that is on one of the drivers."""
         directory = self._pci.directory(address)
         driver = DRIVERS.get(Attributes(directory).link("driver", sysfs.driver_name) or "")
         if driver is None:
             return None
         return _Card(address, directory, driver, read_power(directory, address))
 
-    def _read(self, card: _Card, use: Use, taken_at: datetime) -> CardReading:
+    def _read(self, card: _Card, use: CardUse, taken_at: datetime) -> CardReading:
         if card.driver == "amdgpu":
             metrics = amdgpu.metrics(card.directory)
         else:
-            told = intel.i915 if card.driver == "i915" else intel.xe
-            metrics, channels = told(card.directory)
+            read = intel.i915 if card.driver == "i915" else intel.xe
+            metrics, channels = read(card.directory)
             meter = self._meters.setdefault(card.address, CardPower())
             watts, limit = meter.read(self._clock(), channels)
             metrics = replace(metrics, util_pct=_util(use), power_w=watts, power_limit_w=limit)
@@ -106,17 +111,20 @@ class DrmSource:
         )
 
 
-def _util(use: Use) -> float | None:
-    """The load of the busiest engine; 0 where all is seen and there is no client."""
+def _util(use: CardUse) -> float | None:
+    """Return the load of the busiest engine; 0 where everything is seen and there is no client."""
     if use.loads is None:
         return None
     return max(use.loads.values(), default=0.0)
 
 
 def _as_loads(reading: DrmReading) -> DrmReading:
-    """The reading as ``Rest`` judges it. These drivers put a card to sleep whoever has it
-    open, so only work counts; where it is not known whether there is any, the card is
-    tried: one that does not fall asleep is read on."""
+    """Return the reading as ``IdlePolicy`` judges it.
+
+    These drivers put a card to sleep even while it is open, so only work counts. Where it is not
+    known whether there is any, the card is released as a trial: one that does not fall asleep is
+    read again.
+    """
     return DrmReading(tuple(_as_load(card) for card in reading.cards))
 
 

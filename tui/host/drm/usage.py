@@ -1,4 +1,4 @@
-"""What the clients of a card come to: how busy its engines are, and its processes. Pure."""
+"""How busy a card's engines are, and its processes, from its clients. Pure."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from tui.host.drm.fdinfo import WORDS, Client
+from tui.host.drm.fdinfo import ENGINE_PURPOSES, Client
 from tui.host.drm.hwmon import MIB
 from tui.model import NOT_SEEN, GpuProcess
 
-PROCESSES_LISTED = 256
+PROCESSES_LIMIT = 256
 """Processes of a card that are named; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Used:
-    """A client of a process: its latest sample, and how busy it keeps each engine, 0-100,
-    ``None`` until that is known."""
+class ClientUse:
+    """A client of a process: its latest sample, and how busy it keeps each engine.
+
+    ``loads`` are 0-100, and ``None`` until they are known.
+    """
 
     pid: int
     name: str
@@ -25,39 +27,50 @@ class Used:
     loads: Mapping[str, float] | None = None
 
     @property
-    def tells(self) -> bool:
-        """Whether it tells of its engines: i915 does not before Broadwell, nor where the
-        GuC schedules, and xe does not while the card cannot be reached."""
+    def reports_engines(self) -> bool:
+        """Whether its driver reports engines for it.
+
+        i915 does not before Broadwell, nor where the GuC schedules; xe does not while the card
+        cannot be reached.
+        """
         engines = self.client.engines
         return bool(engines) and (self.loads is None or self.loads.keys() >= engines.keys())
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """Of one card. ``processes`` is ``None`` where none can be seen at all. ``loads`` is how
-    busy each engine is, 0-100; ``None`` where that is not known, as when some process could
-    not be looked into: what is seen is then less than what there is."""
+class CardUse:
+    """How a card is used.
+
+    ``processes`` is ``None`` where none can be seen at all. ``loads`` is how busy each engine is,
+    0-100; ``None`` where some process could not be inspected, because what is seen is then less
+    than what there is.
+    """
 
     processes: tuple[GpuProcess, ...] | None = None
     loads: Mapping[str, float] | None = None
 
 
-def use(clients: Collection[Used], untold: Mapping[int, str], unseen: int, hidden: bool) -> Use:
-    """Of the card that has the ``clients``. ``untold`` are the names of processes that have
-    the card open and of whose use nothing is told; ``unseen`` processes could not be looked
-    into, with ``hidden`` there may be others."""
+def card_use(
+    clients: Collection[ClientUse], unreported: Mapping[int, str], unseen: int, hidden: bool
+) -> CardUse:
+    """Return how the card with these ``clients`` is used.
+
+    ``unreported`` names, by pid, the processes that have the card open and whose use the driver
+    does not report. ``unseen`` processes could not be inspected; with ``hidden`` there may be
+    others.
+    """
     seen = engine_loads(clients)
-    known = not clients or (bool(seen) and all(used.tells for used in clients))
-    processes = {pid: GpuProcess(pid, name, "open") for pid, name in untold.items()}
+    known = not clients or (bool(seen) and all(used.reports_engines for used in clients))
+    processes = {pid: GpuProcess(pid, name, "open") for pid, name in unreported.items()}
     processes |= _processes(clients, seen)
-    return Use(
+    return CardUse(
         (*_listed([processes[pid] for pid in sorted(processes)]), *_not_seen(unseen, hidden)),
-        seen if known and not untold and not unseen and not hidden else None,
+        seen if known and not unreported and not unseen and not hidden else None,
     )
 
 
-def engine_loads(clients: Iterable[Used]) -> dict[str, float]:
-    """How busy each engine is, 0-100, from what the clients use of it."""
+def engine_loads(clients: Iterable[ClientUse]) -> dict[str, float]:
+    """Return how busy each engine is, 0-100, as the sum over the clients."""
     total: defaultdict[str, float] = defaultdict(float)
     for used in clients:
         for engine, load in (used.loads or {}).items():
@@ -65,11 +78,10 @@ def engine_loads(clients: Iterable[Used]) -> dict[str, float]:
     return {engine: round(min(100.0, load), 1) for engine, load in total.items()}
 
 
-def _processes(clients: Iterable[Used], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
-    """One entry for all clients of a process, with its share of the engine that is the
-    busiest one as far as is seen."""
+def _processes(clients: Iterable[ClientUse], seen: Mapping[str, float]) -> dict[int, GpuProcess]:
+    """Return one entry for all clients of a process, with its share of the busiest engine."""
     busiest = max(seen, key=lambda engine: seen[engine], default=None)
-    by_pid: defaultdict[int, list[Used]] = defaultdict(list)
+    by_pid: defaultdict[int, list[ClientUse]] = defaultdict(list)
     for used in clients:
         by_pid[used.pid].append(used)
     return {
@@ -78,22 +90,25 @@ def _processes(clients: Iterable[Used], seen: Mapping[str, float]) -> dict[int, 
     }
 
 
-def _what(clients: Iterable[Used]) -> str:
-    """What the engines that the clients have used so far are for; ``open`` if none."""
+def _what(clients: Iterable[ClientUse]) -> str:
+    """Return what the engines that the clients have used are for; ``open`` if they have used
+    none."""
     engines = [item for used in clients for item in used.client.engines.items()]
-    words = {WORDS.get(name, name) for name, engine in engines if engine.busy}
-    order = dict.fromkeys([*WORDS.values(), *sorted(words)])
+    words = {ENGINE_PURPOSES.get(name, name) for name, engine in engines if engine.busy}
+    order = dict.fromkeys([*ENGINE_PURPOSES.values(), *sorted(words)])
     return ", ".join(word for word in order if word in words) or "open"
 
 
-def _memory(clients: Iterable[Used]) -> float | None:
+def _memory(clients: Iterable[ClientUse]) -> float | None:
     sizes = [used.client.memory for used in clients if used.client.memory is not None]
     return sum(sizes) / MIB if sizes else None
 
 
-def _share(clients: Iterable[Used], engine: str | None) -> float | None:
-    """What the clients use of an engine together. amdgpu lists no engine that a client has
-    never used: it uses 0 of it."""
+def _share(clients: Iterable[ClientUse], engine: str | None) -> float | None:
+    """Return what the clients together use of an engine.
+
+    amdgpu does not list an engine that a client has never used: its use is 0.
+    """
     if engine is None:
         return None
     known = [used.loads.get(engine, 0.0) for used in clients if used.loads is not None]
@@ -101,10 +116,10 @@ def _share(clients: Iterable[Used], engine: str | None) -> float | None:
 
 
 def _listed(processes: list[GpuProcess]) -> list[GpuProcess]:
-    more = len(processes) - PROCESSES_LISTED
+    more = len(processes) - PROCESSES_LIMIT
     if more <= 0:
         return processes
-    return [*processes[:PROCESSES_LISTED], GpuProcess(None, f"and {more} more", "not listed")]
+    return [*processes[:PROCESSES_LIMIT], GpuProcess(None, f"and {more} more", "not listed")]
 
 
 def _not_seen(unseen: int, hidden: bool) -> Collection[GpuProcess]:

@@ -16,7 +16,7 @@ from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.host_devices import host_devices
-from tui.host.pci.mdevs import parent
+from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
 from tui.model import HostDev
 
@@ -94,7 +94,7 @@ def with_mdev_parents(found: Definition, root: Tree | None) -> Definition:
     shares, unclear = [], found.unclear
     for uuid in found.mdevs:
         try:
-            address = parent(root, uuid) if root is not None else _no_host(uuid)
+            address = parent_address(root, uuid) if root is not None else _no_host(uuid)
         except LookupError:
             if found.active_id is not None:
                 unclear = unclear or f"the parent of its mdev {uuid} cannot be found"

@@ -31,7 +31,7 @@ from tui.host.libvirt.errors import (
     why_unread,
 )
 from tui.host.libvirt.rates import Meter, counters, number
-from tui.host.tree import Plain, Tree
+from tui.host.tree import PlainTree, Tree
 from tui.host.untrusted import shown_name, visible
 from tui.model import Domain, DomainState, Guests
 from tui.rules.libvirt_uri import SYSTEM
@@ -81,7 +81,7 @@ class GuestsSource:
         self._uri = uri
         self._readonly = readonly
         self._proc = proc if is_local_qemu(uri) else None
-        self._root = Plain(proc.parent) if is_local_qemu(uri) else None
+        self._root = PlainTree(proc.parent) if is_local_qemu(uri) else None
         self._calls = calls
         self._wake: Wake = lambda: None
         self._connection: Connection | None = None

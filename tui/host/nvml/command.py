@@ -1,4 +1,4 @@
-"""The command of the process that holds NVML: how it is started, and recognised."""
+"""The command line of the process that holds NVML: to start it, and to recognize it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,22 @@ JOURNAL = FOLDER / "swap.json"
 DRIVER = Path("/sys/bus/pci/drivers/nvidia")
 
 NO_JOURNAL = "-"
-"""The mark of a journal that is not there."""
+"""The mark of a journal that does not exist."""
 
 Mark = tuple[int, int] | None
-"""``Journal.version``: inode and time of the last change, in ns."""
+"""``Journal.mark``: inode, and time of the last change in ns."""
 
 _MARK = re.compile(r"-|[0-9]{1,20}:[0-9]{1,20}")
 
 
 def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -> list[str]:
-    """What starts it for the cards at ``addresses``. ``mark`` is the journal's, before it was
-    found that no swap is under way. Raises ``HostError`` where pynvml is missing."""
-    # -I and -S: nothing of the user's surroundings is loaded, and 4 MiB are saved; so
-    # the child is told where pynvml is.
+    """Return the command line that starts it for the cards at ``addresses``.
+
+    ``mark`` must have been taken from the journal before the check that no swap is under way.
+    Raises ``HostError`` where pynvml is missing.
+    """
+    # -I and -S load nothing from the user's environment and save 4 MiB. So the child cannot find
+    # pynvml, and gets its folder as an argument.
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         raise HostError("the Python module pynvml is missing; install nvidia-ml-py")
@@ -38,9 +41,11 @@ def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -
     return [*_head(), str(pynvml), str(driver), str(journal), seen, *addresses]
 
 
-def is_reader(words: Sequence[str]) -> bool:
-    """Whether a command line is that of this installation's reader of this machine, word by
-    word. Where pynvml lies differs between users."""
+def is_nvml_child(words: Sequence[str]) -> bool:
+    """Whether a command line is, word by word, that of this installation's process on this machine.
+
+    The folder of pynvml may be any: it differs between users.
+    """
     head = _head()
     fixed = [*head, str(DRIVER), str(JOURNAL)]
     size = len(head)

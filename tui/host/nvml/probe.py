@@ -1,4 +1,4 @@
-"""Whether NVML sees a card, asked by a process that holds nothing afterwards."""
+"""Whether NVML sees a card, checked by a process that holds nothing afterwards."""
 
 from __future__ import annotations
 
@@ -10,18 +10,21 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from tui.host.nvml.probe_child import UNSEEN
+from tui.host.nvml.probe_child import NOT_VISIBLE
 
-END_S, PAUSE_S = 1.0, 0.5
+KILL_GRACE_S, RETRY_PAUSE_S = 1.0, 0.5
 
 _PROGRAM = Path(__file__).with_name("probe_child.py")
 
 
-def unseen(
+def why_not_visible(
     address: str, seconds: float, environment: Mapping[str, str] | None = None
 ) -> str | None:
-    """Why NVML does not see the card at ``address`` within ``seconds``; ``None`` where it
-    does, or where there is no NVML to ask (nvmlDeviceGetHandleByPciBusId_v2)."""
+    """Return why NVML does not see the card at ``address`` within ``seconds``.
+
+    ``None`` where NVML sees it (nvmlDeviceGetHandleByPciBusId_v2), or where there is no NVML to
+    ask.
+    """
     found = importlib.util.find_spec("pynvml")
     if found is None or found.origin is None:
         return None
@@ -29,18 +32,18 @@ def unseen(
     command = [sys.executable, "-I", "-S", "-B", str(_PROGRAM), pynvml, address]
     deadline = time.monotonic() + seconds
     while True:
-        status = _asked(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
+        status = _run(command, max(0.0, deadline - time.monotonic()), dict(environment or {}))
         if status is None:
             return f"NVML has not answered within {seconds:.0f} s"
-        if status != UNSEEN:
+        if status != NOT_VISIBLE:
             return None
-        if time.monotonic() + PAUSE_S > deadline:
+        if time.monotonic() + RETRY_PAUSE_S > deadline:
             return f"NVML does not see it after {seconds:.0f} s"
-        time.sleep(PAUSE_S)
+        time.sleep(RETRY_PAUSE_S)
 
 
-def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
-    """The exit status of a process that asks; ``None`` where it does not end."""
+def _run(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
+    """Return the exit status of a process that checks once; ``None`` where it does not end."""
     child = subprocess.Popen(  # noqa: S603
         command, cwd="/", env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
@@ -49,6 +52,6 @@ def _asked(command: list[str], seconds: float, environment: dict[str, str]) -> i
         return child.wait(seconds)
     except subprocess.TimeoutExpired:
         child.kill()
-        with suppress(subprocess.TimeoutExpired):  # inside the driver it does not hear of it
-            child.wait(END_S)
+        with suppress(subprocess.TimeoutExpired):  # SIGKILL does not reach it inside the driver
+            child.wait(KILL_GRACE_S)
         return None

@@ -1,32 +1,33 @@
-"""The process that asks NVML once whether it sees a card, and is gone.
+"""The process that asks NVML once whether it sees a card, and exits.
 
-    python -I -S -B probe_child.py FOLDER_OF_PYNVML ADDRESS
+    python -I -S -B probe_child.py PYNVML_FOLDER ADDRESS
 
-Its exit status is 0 where NVML sees it, ``UNSEEN`` where it does not, and another one where
-NVML itself cannot be asked: no library, or another version than the kernel's module.
+Its exit status is 0 where NVML sees the card and ``NOT_VISIBLE`` where it does not.
+``NVML_UNAVAILABLE`` means that NVML itself does not work: there is no library, or its version
+differs from the kernel module's.
 """
 
 import sys
 
-UNSEEN = 4
-UNASKED = 5
+NOT_VISIBLE = 4
+NVML_UNAVAILABLE = 5
 
 
 def main() -> int:
-    """nvmlInit and nvmlDeviceGetHandleByPciBusId."""
+    """Call nvmlInit and nvmlDeviceGetHandleByPciBusId."""
     sys.path.insert(0, sys.argv[1])
     try:
         import pynvml  # noqa: PLC0415
     except ImportError:
-        return UNASKED
+        return NVML_UNAVAILABLE
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        return UNASKED
+        return NVML_UNAVAILABLE
     try:
         pynvml.nvmlDeviceGetHandleByPciBusId(sys.argv[2].encode())
     except pynvml.NVMLError:
-        return UNSEEN
+        return NOT_VISIBLE
     return 0
 
 

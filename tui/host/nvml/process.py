@@ -1,6 +1,6 @@
-"""NVML's process, seen from outside: started, asked with a time limit, killed.
+"""NVML's process, seen from outside: start it, ask it with a time limit, kill it.
 
-``kill`` may be called from any thread, also while another one waits in ``ask``.
+``kill`` may be called from any thread, even while another one waits in ``ask``.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from collections.abc import Callable, Mapping, Sequence
 from tui.host import HostError, NothingToRead
 from tui.host.nvml.reply import CARD_LEFT, REPLY_LIMIT, Malformed
 
-LOOK = 0.25
-"""Seconds between two looks at whether an answer is still wanted."""
+POLL_INTERVAL = 0.25
+"""Seconds between two checks whether an answer is still wanted."""
 
 READ_SIZE = 1 << 16
 
-CHANGING = "the cards on the nvidia driver are changing"
+CARDS_CHANGING = "the cards on the nvidia driver are changing"
 
 
 class NvmlProcess:
-    """One running child that answers each request with a line."""
+    """A running child that answers each request with one line."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start ``command``. Raises ``HostError`` where it cannot be started."""
+        """Start ``command``. Raises ``HostError`` where that fails."""
         try:
-            # A session of its own: ctrl+C and a hang-up of the terminal are for vfiotop.
+            # A session of its own: ctrl+C and a hangup of the terminal must reach vfiotop only.
             self._process = subprocess.Popen(  # noqa: S603
                 command,
                 stdin=subprocess.PIPE,
@@ -56,11 +56,11 @@ class NvmlProcess:
         return self._process.pid
 
     def ask(self, seconds: float, wanted: Callable[[], bool] = lambda: True) -> bytes:
-        """The next answer, without its newline, within ``seconds``.
+        """Return the next answer, without its newline, within ``seconds``.
 
-        Raises ``HostError`` where there is none or where the process has ended, and
-        ``NothingToRead`` once ``wanted()`` is false or it has ended for a card that left.
-        The process is of no use after that: kill it.
+        Raises ``HostError`` where none comes or the process has ended, and ``NothingToRead`` once
+        ``wanted()`` is false or the process has ended because a card left. The process is of no use
+        after that: kill it.
         """
         with self._pipes:
             if self._answers.closed:
@@ -72,16 +72,16 @@ class NvmlProcess:
             return self._line(seconds, wanted)
 
     def kill(self, seconds: float = 2.0) -> bool:
-        """Kill the process and wait for its end: whether it has ended within ``seconds``.
+        """Kill the process; return whether it has ended within ``seconds``.
 
-        SIGKILL cannot end a process while it is inside the driver; that one lives on.
+        SIGKILL does not end a process while it is inside the driver: that one lives on.
         """
         self._process.kill()
         try:
             self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             return False
-        # The end of the process ends an ``ask`` under way, so that this lock is soon free.
+        # The end of the process also ends a pending ``ask``, which releases this lock.
         with self._pipes:
             self._requests.close()
             self._answers.close()
@@ -93,7 +93,7 @@ class NvmlProcess:
         poller.register(self._answers, select.POLLIN)
         line = bytearray()
         while (left := deadline - time.monotonic()) > 0:
-            if poller.poll(min(left, LOOK) * 1000):
+            if poller.poll(min(left, POLL_INTERVAL) * 1000):
                 part = self._answers.read(READ_SIZE)
                 if not part:
                     raise self._ended()
@@ -103,22 +103,22 @@ class NvmlProcess:
                 if len(line) > REPLY_LIMIT:
                     raise Malformed("too long")
             elif not wanted():
-                raise NothingToRead(CHANGING)
+                raise NothingToRead(CARDS_CHANGING)
         raise HostError(
-            f"NVML did not answer within {seconds:g} s; its process is started anew, "
-            "the kernel log may say what the driver waits for"
+            f"NVML did not answer within {seconds:g} s; its process is being restarted. "
+            "The kernel log may say what the driver is waiting for"
         )
 
     def _ended(self) -> HostError:
-        """Why there is no answer any more."""
+        """Return the reason why no answer comes any more."""
         try:
             status = self._process.wait(1.0)
         except subprocess.TimeoutExpired:
-            return HostError("NVML's process closed its output; it is started anew")
+            return HostError("NVML's process closed its output; it is being restarted")
         if status == CARD_LEFT:
-            return NothingToRead(CHANGING)
+            return NothingToRead(CARDS_CHANGING)
         how = f"with exit status {status}" if status >= 0 else f"by {_signal_name(-status)}"
-        return HostError(f"NVML's process ended {how}; it is started anew")
+        return HostError(f"NVML's process ended {how}; it is being restarted")
 
 
 def _signal_name(number: int) -> str:

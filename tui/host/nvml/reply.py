@@ -1,6 +1,7 @@
-"""What NVML's process answers, judged: each number within what a card can have, each
-string made safe to draw. A number that is not is None; a reply of another shape than
-``tui.host.nvml.child`` gives is an error.
+"""Validates the answers of NVML's process.
+
+Each number must be within what a card can have, else it is ``None``; each string is made safe to
+draw. An answer of another shape than ``tui.host.nvml.child`` gives is an error.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tui.model.address import is_address
 from tui.model.plausible import plausible, plausible_metrics
 
 REPLY_LIMIT = 256 * 1024
-"""Bytes of the longest answer that is read."""
+"""Bytes of the longest answer that is accepted."""
 
 CARD_LEFT = 3
 """The exit status of NVML's process after a card has left the driver (child.py)."""
@@ -37,42 +38,43 @@ _THROTTLE = {
     0x200: "board limit",
     0x400: "reliability",
 }
-"""nvmlClocksEventReasons. 0x1, an idle card, holds nothing back."""
+"""nvmlClocksEventReasons. 0x1, an idle card, limits nothing."""
 _IDLE = 0x1
 
-_NOT_TOLD = frozenset({(1 << 32) - 1, (1 << 64) - 1})
-"""NVML's marks for what is not available, all ones of a width (NVML_VALUE_NOT_AVAILABLE)."""
+_NOT_AVAILABLE = frozenset({(1 << 32) - 1, (1 << 64) - 1})
+"""What NVML gives for a value that is not available: all ones, of 32 or 64 bits
+(NVML_VALUE_NOT_AVAILABLE)."""
 
 _FAILURES = {
     LIBRARY_NOT_FOUND: "the NVIDIA driver's library libnvidia-ml.so.1 is missing; install the "
     "package that has it (Debian libnvidia-ml1, Ubuntu libnvidia-compute-<version>, Fedora "
     "xorg-x11-drv-nvidia-cuda-libs, Arch nvidia-utils)",
-    VERSION_MISMATCH: "the NVIDIA library and the loaded kernel module are of different versions, "
-    "as after an update; reboot, or unload and load the nvidia modules",
-    DRIVER_NOT_LOADED: "NVML finds no loaded NVIDIA driver; load the nvidia module, and look into "
+    VERSION_MISMATCH: "the NVIDIA library and the loaded kernel module have different versions, "
+    "as after an update; reboot, or unload and reload the nvidia modules",
+    DRIVER_NOT_LOADED: "NVML finds no loaded NVIDIA driver; load the nvidia module, and check "
     "the kernel log",
-    NO_PERMISSION: "NVML may not open /dev/nvidiactl; run vfiotop as a user who may",
+    NO_PERMISSION: "no permission to open /dev/nvidiactl; run vfiotop as a user who has it",
 }
 _LOST = {
-    NO_PERMISSION: "NVML may not open this card; run vfiotop as a user who may",
+    NO_PERMISSION: "no permission to open this card; run vfiotop as a user who has it",
     6: "NVML does not list this card",
-    8: "the card gets too little power; look at its external power cables",
-    11: "the card's interrupts do not arrive; look into the kernel log",
-    15: "the card is lost: it has fallen off the bus or does not answer; look into the kernel "
-    "log, a reboot may be needed",
-    16: "the card needs a reset before it can be used again; a reboot does it",
+    8: "the card gets too little power; check its external power cables",
+    11: "the card's interrupts do not arrive; check the kernel log",
+    15: "the card is lost: it has fallen off the bus or does not answer. Check the kernel log; "
+    "a reboot may be needed",
+    16: "the card must be reset before it can be used again; reboot",
 }
 
 
 class Malformed(HostError):
-    """An answer of a shape that NVML's process does not give."""
+    """An answer of a shape that NVML's process never gives."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(f"NVML's process gave an answer that makes no sense ({what})")
+        super().__init__(f"NVML's process sent an invalid answer ({what})")
 
 
 class NvmlFailed(HostError):
-    """NVML as a whole failed, with NVML's own error code (nvmlReturn_t)."""
+    """NVML as a whole failed, with its own error code (nvmlReturn_t)."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__(_FAILURES.get(code, f"NVML failed: {clean(text)} (error {code})"))
@@ -80,10 +82,9 @@ class NvmlFailed(HostError):
 
 
 def parse_reply(line: bytes, taken_at: datetime) -> NvmlReading:
-    """One answer of ``tui.host.nvml.child`` as a reading, ordered by address.
+    """Parse one answer of ``tui.host.nvml.child``; the cards are ordered by address.
 
-    Raises ``NvmlFailed`` where the answer is NVML's error, ``Malformed`` where it is
-    none of its answers.
+    Raises ``NvmlFailed`` where the answer is an error of NVML, ``Malformed`` where it is no answer.
     """
     try:
         reply = json.loads(line)
@@ -121,7 +122,7 @@ def _card(card: object, taken_at: datetime) -> CardReading:
 
 def _metrics(card: dict[str, object]) -> Metrics:
     def number(key: str, unit: int = 1) -> float | None:
-        value = _told(card.get(key))
+        value = _available(card.get(key))
         return value if unit == 1 else _scaled(value, unit)
 
     reasons = _number(card.get("throttle"), (1 << 64) - 1)
@@ -147,9 +148,11 @@ def _metrics(card: dict[str, object]) -> Metrics:
 
 
 def throttle_words(reasons: int) -> tuple[str, ...] | None:
-    """What holds a card back, from the bits of nvmlClocksEventReasons; none where nothing
-    does, ``None`` where that is not told."""
-    if reasons in _NOT_TOLD:
+    """Return what throttles a card, from the bits of nvmlClocksEventReasons.
+
+    Empty where nothing does, ``None`` where NVML does not report it.
+    """
+    if reasons in _NOT_AVAILABLE:
         return None
     words = tuple(word for bit, word in _THROTTLE.items() if reasons & bit)
     unknown = reasons & ~sum(_THROTTLE) & ~_IDLE
@@ -157,8 +160,10 @@ def throttle_words(reasons: int) -> tuple[str, ...] | None:
 
 
 def _processes(card: dict[str, object]) -> tuple[GpuProcess, ...] | None:
-    """The processes by pid; one that does graphics and computes is one process. Those with a
-    pid that none can have, as some drivers tell them, are counted only."""
+    """Return the processes by pid; one that does graphics and compute is listed once.
+
+    Some drivers report impossible pids: those processes are only counted.
+    """
     lists = [(kind, card.get(kind)) for kind in ("graphics", "compute")]
     if all(found is None for _, found in lists):
         return None
@@ -179,7 +184,7 @@ def _processes(card: dict[str, object]) -> tuple[GpuProcess, ...] | None:
 
 
 def _loads(found: object) -> dict[int, int]:
-    """The load of each process that has one which makes sense."""
+    """Return the load of each process that has a plausible one."""
     if not isinstance(found, list):
         return {}
     pairs = (entry for entry in found if isinstance(entry, list) and len(entry) == 2)
@@ -203,12 +208,12 @@ def _process(entry: object, kind: str) -> GpuProcess:
     if type(entry[0]) is not int:
         raise Malformed("no process id")
     pid = _number(entry[0], (1 << 31) - 1, low=1)
-    size = plausible("mem_used_mib", _scaled(_told(entry[1]), MIB))
+    size = plausible("mem_used_mib", _scaled(_available(entry[1]), MIB))
     return GpuProcess(pid, _string(entry[2]) or f"process {pid}", kind, size)
 
 
 def _both(one: GpuProcess, other: GpuProcess) -> GpuProcess:
-    """One entry for two of a process. Each of NVML's lists gives all of its memory."""
+    """Merge two entries of one process: each of NVML's lists reports all of its memory."""
     sizes = [size for size in (one.memory_mib, other.memory_mib) if size is not None]
     kinds = one.what if one.what == other.what else f"{one.what}, {other.what}"
     return GpuProcess(one.pid, one.name, kinds, max(sizes, default=None))
@@ -226,14 +231,14 @@ def _failure(value: object) -> tuple[int, str] | None:
 
 
 def _number(value: object, high: int, low: int = 0) -> int | None:
-    """``value`` where it is a whole number from ``low`` to ``high``."""
+    """Return ``value`` if it is a whole number from ``low`` to ``high``."""
     return value if type(value) is int and low <= value <= high else None
 
 
-def _told(value: object) -> int | None:
-    """``value`` where it is a whole number of 64 bits and not NVML's mark for none."""
+def _available(value: object) -> int | None:
+    """Return ``value`` if it is a whole number of 64 bits and not NVML's sentinel."""
     number = _number(value, (1 << 64) - 1)
-    return None if number in _NOT_TOLD else number
+    return None if number in _NOT_AVAILABLE else number
 
 
 def _scaled(value: int | None, unit: int) -> float | None:

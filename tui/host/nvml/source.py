@@ -1,11 +1,11 @@
-"""NVIDIA's cards through NVML, read by a child process that is let go of in time.
+"""NVIDIA's cards through NVML, read by a child process that releases them in time.
 
-NVML holds every card it reads: a held card cannot leave its driver and cannot sleep.
-So the child runs only while a card is on the ``nvidia`` driver, is killed as soon as
-the set of such cards changes, if it has not ended by itself for that, and lets go of idle
-cards (``tui.host.idle``). The ``driver`` links vanish before the driver's remove
-callback runs, which is what makes this early enough. The child also ends by itself when the
-journal of swaps is replaced, so that it is out of the way where nobody is there to kill it.
+NVML holds every card it reads, and a held card can neither leave its driver nor sleep. So the child
+runs only while a card is on the ``nvidia`` driver. It is killed as soon as the set of such cards
+changes, if it has not already ended for that reason, and it does not hold idle cards
+(``tui.host.idle``). This is early enough because the ``driver`` links vanish before the driver's
+remove callback runs. The child also ends on its own when the swap journal is replaced, so it is out
+of the way even if nobody is there to kill it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ from pathlib import Path
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
-from tui.host.idle import IdlePolicy, Power
+from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.journal.file import Journal
 from tui.host.nvml.command import JOURNAL, Mark, command
 from tui.host.nvml.process import NvmlProcess
 from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
 from tui.host.readiness.source import nvidia_module
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import CLOCK, Demand, NvmlReading
 from tui.model.address import is_address
 from tui.rules.driver_gates import RESERVED, never_recovers
 
 TIMEOUT = 3.0
-"""Seconds for one answer; one reading of a busy card takes a few milliseconds."""
+"""Seconds for one answer; reading a busy card takes a few milliseconds."""
 
 START_TIMEOUT = 20.0
 """Seconds for the first answer: NVML may have to start cards that nothing holds."""
@@ -41,20 +41,19 @@ START_TIMEOUT = 20.0
 BACKOFF = (1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds until the next start, after one, two, ... failures in a row."""
 
-UNSEEN_S = 15.0
-"""Seconds for which the cards are held though nobody looks: to start NVML costs more."""
+UNWATCHED_S = 15.0
+"""Seconds for which the cards are held although nobody is watching: starting NVML costs more."""
 
-RELEASED = "NVML is let go of while a card moves; it is read again after that"
+RELEASED = "NVML is released while a card moves, and is read again after that"
 
 
 class NvmlSource:
-    """Readings of all cards on the ``nvidia`` driver that are awake.
+    """Reads all cards on the ``nvidia`` driver that are awake.
 
-    ``root`` holds the ``sys`` that is looked into, ``environment`` is set for the child
-    in addition to our own, the time limits are in seconds, ``clock`` gives monotonic
-    seconds; while ``swapping`` says that a card is being moved no child runs, nor does one
-    outlive a change of the ``journal`` that tells of that. ``release``,
-    ``resume`` and ``close`` may be called from any thread.
+    ``root`` holds the ``sys`` to read. ``environment`` is set for the child in addition to our own.
+    The timeouts are in seconds; ``clock`` gives monotonic seconds. No child runs while ``swapping``
+    returns true, and none outlives a change of the swap ``journal``. ``release``, ``resume`` and
+    ``close`` may be called from any thread.
     """
 
     def __init__(
@@ -80,10 +79,10 @@ class NvmlSource:
         self._swapping = swapping
         self._journal = journal
         self._calls = calls or CallLog()
-        self._kept: tuple[str, ...] | None = None
-        self._unseen: threading.Timer | None = None
+        self._reserved: tuple[str, ...] | None = None
+        self._unwatched: threading.Timer | None = None
         self._wake: Wake = lambda: None
-        self._rest = IdlePolicy(clock)
+        self._idle_policy = IdlePolicy(clock)
         self._lock = threading.Lock()
         self._process: NvmlProcess | None = None
         self._held: tuple[str, ...] = ()
@@ -101,19 +100,22 @@ class NvmlSource:
         return process.pid if process else None
 
     def read(self) -> NvmlReading:
-        """One reading. Raises ``HostError``: no card there, all asleep, a card moves, NVML
-        fails."""
-        mark = self._mark()  # before the look: what comes after it ends the child
+        """Read all cards once.
+
+        Raises ``HostError``: there is no card, all are asleep, a card is being moved, or NVML
+        fails.
+        """
+        mark = self._mark()  # before the checks: a journal that changes after this ends the child
         try:
             if self._swapping():
                 raise NothingToRead(RELEASED)
             bound = self._bound()
-            spared = self._spared(bound)
-            cards = tuple(self._power(address) for address in bound if address not in spared)
-            wanted = self._rest.readable(cards)
-            process = self._process_for(wanted, mark)
+            reserved = self._reserved_among(bound)
+            cards = tuple(self._power(address) for address in bound if address not in reserved)
+            readable = self._idle_policy.readable(cards)
+            process = self._process_for(readable, mark)
             if process is None:
-                raise NothingToRead(RESERVED) if spared and not cards else _nothing_to_read(cards)
+                raise NothingToRead(RESERVED) if reserved and not cards else _nothing_to_read(cards)
         except HostError:
             self._end()
             raise
@@ -123,13 +125,13 @@ class NvmlSource:
                 self._timeout if self._answered else self._start_timeout,
                 wanted=lambda: (
                     self._bound() == bound
-                    and self._spared(bound) == spared
+                    and self._reserved_among(bound) == reserved
                     and not self._swapping()
                 ),
             )
-            resting = tuple(card.address for card in cards if card.address not in wanted)
+            released = tuple(card.address for card in cards if card.address not in readable)
             reading = replace(
-                parse_reply(line, taken_at), reserved_for_guest=spared, released_idle=resting
+                parse_reply(line, taken_at), reserved_for_guest=reserved, released_idle=released
             )
         except NothingToRead:
             self._end()
@@ -138,37 +140,41 @@ class NvmlSource:
             raise self._failed(error) from error
         self._answered = True
         self._failures, self._failure = 0, None
-        self._rest.observe(reading, cards)
+        self._idle_policy.observe(reading, cards)
         self._calls.count("nvml", reading.calls)
         return reading
 
-    def set_demand(self, attention: Demand) -> None:
-        """Take note of which cards are for a guest, and of whether somebody looks: a card that
-        nobody looks at is let go of, so that it can sleep and leave."""
-        if self._unseen is not None:
-            self._unseen.cancel()
-            self._unseen = None
-        if not attention.shown:
-            self._unseen = threading.Timer(UNSEEN_S, self._end)
-            self._unseen.daemon = True
-            self._unseen.start()
-        if attention.reserved != self._kept:
-            self._kept = attention.reserved
+    def set_demand(self, demand: Demand) -> None:
+        """Note which cards are reserved for a guest and whether anybody is watching.
+
+        Cards that nobody watches are released, so that they can sleep and leave their driver.
+        """
+        if self._unwatched is not None:
+            self._unwatched.cancel()
+            self._unwatched = None
+        if not demand.shown:
+            self._unwatched = threading.Timer(UNWATCHED_S, self._end)
+            self._unwatched.daemon = True
+            self._unwatched.start()
+        if demand.reserved != self._reserved:
+            self._reserved = demand.reserved
             self._wake()
 
     def watch(self, wake: Wake) -> None:
-        """NVML has no events for this; the app wakes this source on those of udev."""
+        """NVML has no events for this; the app wakes this source on udev events."""
         self._wake = wake
 
     def close(self) -> None:
-        """End the child, for good."""
-        if self._unseen is not None:
-            self._unseen.cancel()
+        """End the child for good."""
+        if self._unwatched is not None:
+            self._unwatched.cancel()
         self.release()
 
     def release(self) -> bool:
-        """End the child and start none until ``resume``: whether nothing of ours holds a
-        card any more. False where the child cannot be killed, being inside the driver."""
+        """End the child, and start none until ``resume``. Return whether we hold no card any more.
+
+        False means that the child is inside the driver and cannot be killed.
+        """
         with self._lock:
             self._released = True
         return self._end()
@@ -181,7 +187,7 @@ class NvmlSource:
     # --- the child ---------------------------------------------------------------
 
     def _process_for(self, addresses: tuple[str, ...], mark: Mark) -> NvmlProcess | None:
-        """The child that holds just these cards, started where there is none."""
+        """Return the child that holds exactly these cards; start it if there is none."""
         if addresses != self._held:
             self._end()
             self._held = addresses
@@ -190,33 +196,35 @@ class NvmlSource:
             if self._released:
                 raise HostError(RELEASED)
             if self._process is None and addresses:
-                self._wait_for_turn()
+                self._check_may_start()
                 self._answered = False
                 words = command(self._bus / "drivers/nvidia", self._journal, mark, addresses)
                 self._process = NvmlProcess(words, self._environment)
             return self._process
 
-    def _wait_for_turn(self) -> None:
-        """Raises what keeps the child from being started at this time."""
+    def _check_may_start(self) -> None:
+        """Raise the reason why the child must not be started now."""
         stuck = self._unkillable
         if stuck is not None and not stuck.kill(0.0):
             raise HostError(
-                f"NVML's process {stuck.pid} cannot be ended: it is stuck in the NVIDIA driver; "
-                "no other one is started, and a reboot may be needed"
+                f"NVML's process {stuck.pid} is stuck in the NVIDIA driver and cannot be killed; "
+                "a reboot may be needed"
             )
         self._unkillable = None
         if self._failure is not None and self._clock() < self._failed_at + self._pause():
             raise self._failure
 
     def _pause(self) -> float:
-        """Seconds from the last failure to the next start. What only the user can fix
-        is not tried often."""
+        """Return the seconds from the last failure to the next start.
+
+        What only the user can fix is not retried often.
+        """
         if isinstance(self._failure, NvmlFailed):
             return BACKOFF[-1]
         return BACKOFF[min(self._failures, len(BACKOFF)) - 1]
 
     def _failed(self, error: HostError) -> HostError:
-        """End the child that gave ``error``; what is to be told."""
+        """End the child that caused ``error``; return the error to report."""
         ended = self._end()
         if self._released:
             return HostError(RELEASED)
@@ -225,7 +233,7 @@ class NvmlSource:
         return error if ended else HostError(f"{error}; it is stuck in the NVIDIA driver")
 
     def _end(self) -> bool:
-        """Kill the child and await its end; whether there is none any more."""
+        """Kill the child and wait for its end; return whether there is none any more."""
         with self._lock:
             process = self._process or self._unkillable
             if process is None:
@@ -241,8 +249,10 @@ class NvmlSource:
         return Journal(self._journal.parent).version()
 
     def _bound(self) -> tuple[str, ...]:
-        """The functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia
-        (kernel: Documentation/ABI/testing/sysfs-bus-pci). Takes no lock of a device."""
+        """Return the functions bound to ``nvidia``: the links in /sys/bus/pci/drivers/nvidia.
+
+        Takes no device lock (kernel: Documentation/ABI/testing/sysfs-bus-pci).
+        """
         try:
             names = [path.name for path in (self._bus / "drivers/nvidia").iterdir()]
         except FileNotFoundError:
@@ -253,22 +263,25 @@ class NvmlSource:
             ) from error
         return tuple(sorted(name for name in names if is_address(name)))
 
-    def _spared(self, bound: tuple[str, ...]) -> tuple[str, ...]:
-        """Those that are for a guest, where a card that is read could not be unbound by
-        somebody else; all of them as long as it is not known which they are."""
-        if not bound or not never_recovers(nvidia_module(Plain(self._root))):
+    def _reserved_among(self, bound: tuple[str, ...]) -> tuple[str, ...]:
+        """Return the cards reserved for a guest that must not be read.
+
+        Applies to drivers with which nobody else could unbind a card that we read. While it is not
+        known which cards are reserved, all of them count.
+        """
+        if not bound or not never_recovers(nvidia_module(PlainTree(self._root))):
             return ()
-        return tuple(address for address in bound if self._kept is None or address in self._kept)
+        return tuple(
+            address for address in bound if self._reserved is None or address in self._reserved
+        )
 
-    def _power(self, address: str) -> Power:
-        return read_power(Plain(self._bus / "devices" / address), address)
+    def _power(self, address: str) -> RuntimePower:
+        return read_power(PlainTree(self._bus / "devices" / address), address)
 
 
-def _nothing_to_read(cards: tuple[Power, ...]) -> NothingToRead:
+def _nothing_to_read(cards: tuple[RuntimePower, ...]) -> NothingToRead:
     if not cards:
         return NothingToRead("no card is on the nvidia driver")
     if all(card.asleep for card in cards):
-        return NothingToRead("asleep: the cards on the nvidia driver are not woken to be read")
-    return NothingToRead(
-        "idle: NVML has let go of the cards on the nvidia driver, so they can sleep"
-    )
+        return NothingToRead("asleep: reading does not wake the cards on the nvidia driver")
+    return NothingToRead("idle: the cards on the nvidia driver are released, so they can sleep")

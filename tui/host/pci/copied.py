@@ -1,7 +1,7 @@
-"""What a copy of sysfs still tells of PCI functions whose links or folders it has lost.
+"""What a copy of sysfs still shows of PCI functions whose links or folders it has lost.
 
-Archives for other systems lose links, and a copier leaves out what it could not read: what is
-not in a copy need not be missing on its host.
+Archives made for other systems lose links, and a copy lacks what its maker could not read. So what
+a copy lacks may well exist on its host.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import sysfs
-from tui.host.pci.function import NOTHING_ANSWERED
+from tui.host.pci.function import NO_RESPONSE
 from tui.host.tree import Tree, text_of
 from tui.model import PciFunction
 
-LOST = ("vendor", "device", "class", "driver")
-"""What is not known of a function of which only a group tells."""
+UNKNOWN_IF_ONLY_LISTED = ("vendor", "device", "class", "driver")
+"""What is unknown about a function that only a group lists."""
 
 
-def bound(root: Tree) -> dict[str, str]:
-    """The drivers by the addresses that their folders list (kernel: sysfs-bus-pci). An address
-    that two of them list has neither."""
+def drivers_by_address(root: Tree) -> dict[str, str]:
+    """Return the drivers by the addresses that their folders list (kernel: sysfs-bus-pci).
+
+    An address that two drivers list is left out.
+    """
     home = root / "sys/bus/pci/drivers"
     found: dict[str, list[str]] = defaultdict(list)
     with suppress(OSError):
@@ -37,10 +39,12 @@ def bound(root: Tree) -> dict[str, str]:
 def with_drivers(
     functions: Sequence[PciFunction], drivers: Mapping[str, str], devices: Tree
 ) -> list[PciFunction]:
-    """The functions with the ``drivers`` whose folders list them. Where the copy shows no
-    driver of any function, one without a uevent may have had one."""
+    """Return the functions with the ``drivers`` whose folders list them.
+
+    Where the copy shows no driver of any function, a function without a uevent may have had one.
+    """
     found = [
-        replace(f, driver=drivers[f.address], unreadable=_but("driver", f))
+        replace(f, driver=drivers[f.address], unreadable=_without("driver", f))
         if f.driver is None and f.address in drivers
         else f
         for f in functions
@@ -55,8 +59,8 @@ def with_drivers(
     ]
 
 
-def members(home: Tree, groups: Collection[int]) -> dict[str, int]:
-    """The groups by the names that their folders below ``home`` list."""
+def groups_by_member(home: Tree, groups: Collection[int]) -> dict[str, int]:
+    """Return the groups by the names that their folders in ``home`` list."""
     found: dict[str, int] = {}
     for group in sorted(groups):
         with suppress(OSError):
@@ -65,11 +69,13 @@ def members(home: Tree, groups: Collection[int]) -> dict[str, int]:
 
 
 def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> list[PciFunction]:
-    """The functions with the groups that list them, where the copy has lost their links; and
-    those that only a group lists, of which nothing else is known."""
+    """Return the functions with the groups that list them, where the copy has lost their links.
+
+    Adds the functions that only a group lists, about which nothing else is known.
+    """
     there = {f.address for f in functions}
     found = [
-        replace(f, iommu_group=listed[f.address], unreadable=_but("iommu_group", f))
+        replace(f, iommu_group=listed[f.address], unreadable=_without("iommu_group", f))
         if f.iommu_group is None and f.address in listed
         else f
         for f in functions
@@ -78,10 +84,11 @@ def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> 
     return sorted(found, key=lambda f: f.address)
 
 
-def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
-    """The functions, where those without a group may be in one that has lost its members."""
+def with_unknown_groups(functions: Sequence[PciFunction]) -> list[PciFunction]:
+    """Mark the group as unreadable of each function without one: a group may have lost its
+    members."""
     return [
-        replace(f, unreadable=(*_but("iommu_group", f), "iommu_group"))
+        replace(f, unreadable=(*_without("iommu_group", f), "iommu_group"))
         if f.iommu_group is None
         else f
         for f in functions
@@ -90,10 +97,10 @@ def in_doubt(functions: Sequence[PciFunction]) -> list[PciFunction]:
 
 def _lost(address: str, group: int) -> PciFunction:
     return PciFunction(
-        address, NOTHING_ANSWERED, NOTHING_ANSWERED, f"{NOTHING_ANSWERED}ff",
-        "not in the capture", iommu_group=group, unreadable=LOST,
+        address, NO_RESPONSE, NO_RESPONSE, f"{NO_RESPONSE}ff",
+        "not in the capture", iommu_group=group, unreadable=UNKNOWN_IF_ONLY_LISTED,
     )  # fmt: skip
 
 
-def _but(name: str, function: PciFunction) -> tuple[str, ...]:
+def _without(name: str, function: PciFunction) -> tuple[str, ...]:
     return tuple(each for each in function.unreadable if each != name)

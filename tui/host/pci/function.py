@@ -1,35 +1,35 @@
 """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
-Nothing here wakes a sleeping card, and of a live host nothing reads an attribute that takes
-the device lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck,
-such a read never returns. A ``copied`` function is one of a captured host.
+Nothing here wakes a sleeping card. On a live host nothing reads an attribute that takes the device
+lock (``driver_override``, ``sriov_numvfs``, ``uevent``): while an unbind is stuck, such a read
+never returns. A ``copied`` function belongs to a captured host.
 """
 
 from __future__ import annotations
 
 from tui.host import sysfs
-from tui.host.pci.mdevs import shares
+from tui.host.pci.mdevs import child_mdevs
 from tui.host.pci.names import Names
 from tui.host.pci.power import read_status
-from tui.host.pci.uevent import parse
+from tui.host.pci.uevent import read_uevent
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
 from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, is_vfio_driver
 
-NOTHING_ANSWERED = "ffff"
-"""What stands for an id that cannot be read; PCI itself answers so for a missing device."""
+NO_RESPONSE = "ffff"
+"""In place of an id that cannot be read; PCI itself returns this for a missing device."""
 
 
 def read_function(
     directory: Tree, address: str, names: Names, *, copied: bool = False
 ) -> PciFunction | None:
-    """The function in ``directory``, without ``link_max``; ``None`` when it is gone."""
+    """Return the function in ``directory``, without ``link_max``; ``None`` when it is gone."""
     at = Attributes(directory)
     vendor, device = at.read("vendor", sysfs.pci_id), at.read("device", sysfs.pci_id)
     code = at.read("class", sysfs.class_code)
     driver = at.link("driver", sysfs.driver_name)
     if copied and None in (vendor, device, code, driver):
-        again = parse(at)
+        again = read_uevent(at)
         vendor, device = vendor or again.vendor, device or again.device
         code, driver = code or again.class_code, driver or again.driver
     found = {"vendor": vendor, "device": device, "class": code, "driver": driver}
@@ -40,8 +40,8 @@ def read_function(
         for name in ("vendor", "device", "class"):
             if found[name] is None and name not in at.unreadable:
                 at.unreadable.append(name)
-    vendor, device = vendor or NOTHING_ANSWERED, device or NOTHING_ANSWERED
-    code = code or f"{NOTHING_ANSWERED}ff"
+    vendor, device = vendor or NO_RESPONSE, device or NO_RESPONSE
+    code = code or f"{NO_RESPONSE}ff"
     name, vendor_name = names.of(address, vendor, device)
     mdevs = _mdevs(directory, at) if code[:4] in GPU_CLASSES else ()
     return PciFunction(
@@ -58,27 +58,29 @@ def read_function(
         reset_methods=at.read("reset_method", sysfs.words),
         bars=at.read("resource", sysfs.bars) or (),
         sriov_total_vfs=at.read("sriov_totalvfs", sysfs.count),
-        numa_node=at.read("numa_node", sysfs.node),
+        numa_node=at.read("numa_node", sysfs.numa_node),
         unreadable=tuple(at.unreadable),
         mdevs=mdevs,
     )
 
 
 def read_class(directory: Tree) -> str | None:
-    """The class of the function in ``directory``, if it can be read."""
+    """Return the class of the function in ``directory``, if it can be read."""
     return Attributes(directory).read("class", sysfs.class_code)
 
 
 def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardVitals | None:
-    """power/runtime_status, power_state, current_link_* and the driver link of the card in
-    ``directory``, and ``enable`` of one on VFIO's driver; ``None`` when it is gone. The link of
-    a card that may sleep is not read. ``enable`` is a counter in memory: to show it takes no lock
-    and wakes nothing (drivers/pci/pci-sysfs.c)."""
+    """Return the vitals of the card in ``directory``; ``None`` when it is gone.
+
+    Reads power/runtime_status, power_state, current_link_* and the driver link, and ``enable`` of a
+    card on VFIO's driver. The link of a card that may be asleep is not read. ``enable`` is a
+    counter in memory: reading it takes no lock and wakes nothing (drivers/pci/pci-sysfs.c).
+    """
     at = Attributes(directory)
     status, awake = read_status(at)
     state, driver = at.read("power_state", sysfs.word), at.link("driver", sysfs.driver_name)
     if driver is None and copied:
-        driver = parse(at).driver
+        driver = read_uevent(at).driver
     if status is None and is_gone(directory):
         return None
     link = _link(at, "current") if awake else None  # its attributes resume a sleeping device
@@ -86,30 +88,32 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 
-def read_fastest_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
-    """Whether the card is awake and, only then, its max_link_speed and max_link_width;
-    with the attributes that could not be read."""
+def read_max_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
+    """Return whether the card is awake, its fastest link, and the unreadable attributes.
+
+    max_link_speed and max_link_width are read only while the card is awake.
+    """
     at = Attributes(directory)
     _, awake = read_status(at)
     return awake, _link(at, "max") if awake else None, tuple(at.unreadable)
 
 
 def _link(at: Attributes, which: str) -> Link | None:
-    gts = at.read(f"{which}_link_speed", sysfs.speed)
-    lanes = at.read(f"{which}_link_width", sysfs.width)
+    gts = at.read(f"{which}_link_speed", sysfs.link_speed)
+    lanes = at.read(f"{which}_link_width", sysfs.link_width)
     return None if gts is None or lanes is None else Link(gts, lanes)
 
 
 def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
     try:
-        return shares(directory)
+        return child_mdevs(directory)
     except OSError:
         at.unreadable.append("mdevs")
         return ()
 
 
 def _subsystem(at: Attributes) -> str | None:
-    """subsystem_vendor and subsystem_device; zeros where the maker set none."""
+    """Return subsystem_vendor and subsystem_device; zeros where the maker set none."""
     vendor = at.read("subsystem_vendor", sysfs.pci_id)
     device = at.read("subsystem_device", sysfs.pci_id)
     if vendor is None or device is None or vendor == device == "0000":

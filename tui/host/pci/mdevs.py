@@ -1,33 +1,35 @@
-"""Which mediated devices are shares of a PCI function, and of which function one is a share.
+"""The mediated devices of a PCI function, and the function that a mediated device belongs to.
 
-Its folder lies in that of its parent (kernel: Documentation/driver-api/vfio-mediated-device).
+A mediated device's folder lies in its parent's (kernel:
+Documentation/driver-api/vfio-mediated-device.rst).
 """
 
 from __future__ import annotations
 
 import re
 
+from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
 from tui.host.tree import Tree, exists
 from tui.model.address import is_address
-
-DEVICES = "sys/bus/pci/devices"
-FUNCTIONS_LIMIT = 16384
 
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """How the kernel names a mediated device."""
 
 
-def shares(directory: Tree) -> tuple[str, ...]:
-    """The UUIDs of the mediated devices that are shares of the function in ``directory``.
-    Raises ``OSError``."""
+def child_mdevs(directory: Tree) -> tuple[str, ...]:
+    """Return the UUIDs of the mediated devices of the function in ``directory``. Raises
+    ``OSError``."""
     if not exists(directory, "mdev_supported_types"):
         return ()
     return tuple(sorted(name for name in directory.names() if UUID.fullmatch(name)))
 
 
-def parent(root: Tree, uuid: str) -> str | None:
-    """The address of the function that has the mediated device, ``None`` where it is that of no
-    PCI function. ``uuid`` is in lower case. Raises ``LookupError`` where it is not there."""
+def parent_address(root: Tree, uuid: str) -> str | None:
+    """Return the address of the function that a mediated device belongs to.
+
+    ``None`` where the parent is no PCI function. ``uuid`` is in lower case. Raises ``LookupError``
+    where there is no such device.
+    """
     try:
         path = root.target(f"sys/bus/mdev/devices/{uuid}").split("/")[:-1]
         return next((part for part in reversed(path) if is_address(part)), None)

@@ -1,8 +1,8 @@
-"""What PCI functions are called: by the udev database, else by pci.ids, else by their ids.
+"""The names of PCI functions: from the udev database, else from pci.ids, else their ids.
 
-The udev database is read from its files. Asking libudev would make it read the function's
-``uevent`` attribute, which takes the device lock in kernels of 2024 and early 2025 (up to
-6.14, and their stable branches) and would hang while an unbind is stuck.
+The udev database is read from its files. libudev would read the function's ``uevent`` attribute,
+which takes the device lock in kernels of 2024 and early 2025 (up to 6.14, and their stable
+branches), and would hang while an unbind is stuck.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PLACES = (
     "usr/share/hwdata/pci.ids.gz",
     "usr/share/misc/pci.ids.gz",
 )
-"""Where distributions keep pci.ids, below the root."""
+"""Where distributions install pci.ids, below the root."""
 
 _NEXT_VENDOR = re.compile(rb"\n[0-9a-zA-Z]")
 
@@ -32,7 +32,7 @@ _NEXT_VENDOR = re.compile(rb"\n[0-9a-zA-Z]")
 class Names:
     """Names of the functions of one host, safe to draw.
 
-    A captured host has no udev database; its own pci.ids is preferred to this machine's.
+    A captured host has no udev database; its own pci.ids goes before this machine's.
     """
 
     def __init__(self, root: Tree) -> None:
@@ -41,7 +41,7 @@ class Names:
         self._known: dict[tuple[str, str, str], tuple[str, str | None]] = {}
 
     def of(self, address: str, vendor: str, device: str) -> tuple[str, str | None]:
-        """The names of a function and of its vendor."""
+        """Return the names of a function and of its vendor."""
         key = address, vendor, device
         if key in self._known:
             return self._known[key]
@@ -49,16 +49,16 @@ class Names:
         by_ids = self._ids.names(vendor, device) if None in by_udev else (None, None)
         name = by_udev[0] or by_ids[0] or f"{vendor}:{device}"
         found = name, by_udev[1] or by_ids[1]
-        if by_udev[0] or not self._udev:  # else udev may still be at work on a hot-plug
+        if by_udev[0] or not self._udev:  # else udev may still be handling a hotplug
             self._known[key] = found
         return found
 
 
 class PciIds:
-    """The pci.ids file (https://pci-ids.ucw.cz), the first one in the ``trees``.
+    """The first pci.ids file (https://pci-ids.ucw.cz) in the ``trees``.
 
-    Vendors start a line, their devices follow after a tab, subsystems after two. The
-    file is searched, not parsed: that is a thousand times quicker for the few ids asked.
+    A vendor starts a line, its devices follow after one tab, subsystems after two. The file is
+    searched, not parsed, which is a thousand times faster for the few ids that are needed.
     """
 
     def __init__(self, trees: Iterable[Tree], places: Iterable[str] = PLACES) -> None:
@@ -67,7 +67,7 @@ class PciIds:
         self._found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
 
     def names(self, vendor: str, device: str) -> tuple[str | None, str | None]:
-        """The names of a device and of its vendor, ``None`` where the file has none."""
+        """Return the names of a device and of its vendor, ``None`` where the file has none."""
         key = vendor, device
         if key not in self._found:
             self._found[key] = self._search(vendor, device)
@@ -85,7 +85,7 @@ class PciIds:
         return self._name_at(at), self._name_at(start)
 
     def _name_at(self, start: int) -> str | None:
-        """The rest of the line after the id that begins behind ``start``."""
+        """Return the rest of the line after the id that begins at ``start``."""
         if start < 0 or self._text is None:
             return None
         end = self._text.find(b"\n", start + 1)
@@ -93,7 +93,7 @@ class PciIds:
         return clean(line.partition(b"  ")[2].decode("utf-8", "replace")) or None
 
     def _texts(self) -> Iterator[bytes]:
-        """The files that can be read: without any, ids stand for names."""
+        """Yield the files that can be read; without any, ids stand for names."""
         for tree, place in self._places:
             try:
                 data = tree.read(place, SIZE_LIMIT)
@@ -108,9 +108,9 @@ class PciIds:
 def udev_names(
     address: str, database: Tree = MACHINE / "run/udev/data"
 ) -> tuple[str | None, str | None]:
-    """The names that udev gave a function and its vendor from its hardware database.
+    """Return the names that udev's hardware database gave a function and its vendor.
 
-    Lines ``E:KEY=value`` of ``/run/udev/data/+pci:<address>`` (systemd: sd-device).
+    Source: lines ``E:KEY=value`` of ``/run/udev/data/+pci:<address>`` (systemd: sd-device).
     """
     try:
         data = database.read(f"+pci:{address}", 1 << 16)

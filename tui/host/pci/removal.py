@@ -1,9 +1,9 @@
 """A card that is being unbound and is not free yet.
 
-The ``driver`` link goes before the driver's remove callback runs, and the event comes after
-it: in between a card looks as if it had no driver. The nvidia driver shows the difference:
-its entry in /proc stays until the callback is done with the card, which takes for ever
-while something uses the card (kernel-open/nvidia/nv-pci.c: nv_pci_remove).
+The ``driver`` link goes before the driver's remove callback runs, and the event comes after it. In
+between the card appears to have no driver. The nvidia driver shows the difference: its entry in
+/proc stays until the callback is done with the card, which never happens while something uses the
+card (kernel-open/nvidia/nv-pci.c: nv_pci_remove).
 """
 
 from __future__ import annotations
@@ -17,12 +17,11 @@ from tui.host.tree import Tree, exists
 from tui.model import CLOCK, Removal
 
 STUCK_AFTER = 30.0
-"""Seconds that no removal of a card takes that nothing holds."""
+"""Seconds that a removal never takes if nothing holds the card."""
 
 
 class Removals:
-    """Which cards a driver is letting go of, and since when. ``clock`` gives monotonic
-    seconds."""
+    """Which cards a driver is releasing, and since when. ``clock`` gives monotonic seconds."""
 
     def __init__(
         self,
@@ -37,7 +36,8 @@ class Removals:
         self._began: dict[str, tuple[float, Removal]] = {}
 
     def of(self, address: str, driver: str | None) -> Removal | None:
-        """The removal that the card is in, given the driver that its link names."""
+        """Return the removal that the card is in, if any; ``driver`` is what its driver link
+        names."""
         if driver is not None or not exists(self._entries, address):
             self._began.pop(address, None)
             return None

@@ -1,8 +1,8 @@
-"""Changes of PCI functions as they happen, through udev or, without it, the kernel itself.
+"""Events about PCI functions, from udev or, without udev, from the kernel itself.
 
-libvirt's node devices emit nothing when a driver is bound or unbound; these events do. The
-``unbind`` event comes only at the end of an unbind, so the children that go before it (DRM,
-sound, vfio) are listened to as well: one that is stuck has lost them already.
+libvirt's node devices report nothing when a driver is bound or unbound; these events do. The
+``unbind`` event comes only at the end of an unbind, so this also listens for the children that go
+before it (DRM, sound, vfio): an unbind that is stuck has already removed them.
 """
 
 from __future__ import annotations
@@ -20,16 +20,19 @@ from tui.host import Wake
 SUBSYSTEMS = ("pci", "drm", "sound", "vfio-dev")
 
 UDEVD = Path("/run/udev/control")
-"""udevd's socket: there while it runs. Its events come once its database is written."""
+"""udevd's socket, which exists while it runs. Its events arrive once its database is written."""
 
 
 def listen(wake: Wake) -> Callable[[], None]:
-    """Call ``wake`` after every burst of events, from a thread of its own, until the
-    returned function is called. Raises ``OSError`` where events cannot be had: in a
-    container without netlink, or without libudev."""
+    """Call ``wake`` after every burst of events, from a separate thread, until the returned
+    function is called.
+
+    Raises ``OSError`` where there are no events: in a container without netlink, or without
+    libudev.
+    """
     try:
         context = pyudev.Context()
-    except ImportError as error:  # how pyudev says that the C library is not there
+    except ImportError as error:  # pyudev raises this when the C library is missing
         raise OSError(str(error)) from error
     monitor = pyudev.Monitor.from_netlink(context, "udev" if UDEVD.exists() else "kernel")
     for subsystem in SUBSYSTEMS:
@@ -54,12 +57,14 @@ def _run(monitor: pyudev.Monitor, stopped: socket.socket, wake: Wake) -> None:
 
 
 def _drained(monitor: pyudev.Monitor) -> bool:
-    """Take all events that wait; whether there was one."""
+    """Take all waiting events; return whether there was one."""
     some = False
     while True:
         try:
             if monitor.poll(timeout=0) is None:
                 return some
-        except OSError:  # the socket's buffer ran over: events are lost, a reading finds them
+        except (
+            OSError
+        ):  # the socket's buffer overflowed: a reading will find what the lost events said
             return True
         some = True

@@ -1,7 +1,7 @@
-"""What a PCI function's ``uevent`` tells of it (kernel: drivers/pci/pci-driver.c, pci_uevent).
+"""What a PCI function's ``uevent`` says about it (kernel: drivers/pci/pci-driver.c, pci_uevent).
 
-Only of captured hosts: a copy of sysfs may have lost links and attributes that this repeats,
-while on a live host to read it takes the device lock.
+Only for captured hosts: a copy of sysfs may have lost links and attributes that ``uevent`` repeats.
+On a live host reading it takes the device lock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _IDS = re.compile(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
 
 @dataclass(frozen=True, slots=True)
 class Uevent:
-    """As in ``PciFunction``; ``None`` is what it does not tell."""
+    """Fields as in ``PciFunction``; ``None`` is not given."""
 
     vendor: str | None = None
     device: str | None = None
@@ -27,8 +27,9 @@ class Uevent:
     driver: str | None = None
 
 
-def parse(at: Attributes) -> Uevent:
-    """What the function's ``uevent`` tells; nothing where there is none that can be read."""
+def read_uevent(at: Attributes) -> Uevent:
+    """Return what the function's ``uevent`` says; nothing where it does not exist or cannot be
+    read."""
     return at.read("uevent", _parsed) or Uevent()
 
 

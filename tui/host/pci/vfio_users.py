@@ -1,8 +1,8 @@
-"""Which processes have the cards on VFIO's driver open, for a screen that stays.
+"""Which processes have the cards on VFIO's driver open, for a screen that stays open.
 
-To look into all processes costs too much for every tick. The kernel counts in ``enable`` who
-opens a card, and that is read on every tick: only when it has changed, and has stayed so for a
-tick, processes are looked into, on a thread of its own.
+Scanning all processes costs too much for every tick. The kernel counts in ``enable`` how often a
+card is opened, and that is read on every tick. Only when the count has changed, and then stayed the
+same for a tick, does a separate thread scan the processes.
 """
 
 from __future__ import annotations
@@ -15,34 +15,36 @@ from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, exists
 from tui.model import CardVitals, Holders, is_vfio_driver
 
-Look = Callable[[Collection[str]], Holders]
-"""Who holds functions. Raises ``HostError``, and may take seconds."""
+FindHolders = Callable[[Collection[str]], Holders]
+"""Finds who holds functions. Raises ``HostError``, and may take seconds."""
 
 _Counts = frozenset[tuple[str, int | None]]
 
 
 class VfioUsers:
-    """What the last look has found. Used by one thread, but for the look itself."""
+    """What the last scan has found. Used by one thread, except for the scan itself."""
 
-    def __init__(self, look: Look, root: Tree = MACHINE) -> None:
-        self._look = look
+    def __init__(self, find_holders: FindHolders, root: Tree = MACHINE) -> None:
+        self._find_holders = find_holders
         self._root = root
         self._counts: _Counts = frozenset()
         self._found: Holders | None = None
-        self._looking: threading.Thread | None = None
-        self._answer: tuple[_Counts, Holders] | None = None
+        self._scan: threading.Thread | None = None
+        self._result: tuple[_Counts, Holders] | None = None
 
-    def added(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
-        """The cards with who has them, as far as that is known by now; ``wake`` is called from
-        any thread once more is."""
+    def with_users(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
+        """Add to the cards who has them open, as far as that is known.
+
+        Calls ``wake``, from any thread, once more is known.
+        """
         opened = [c for c in cards if is_vfio_driver(c.driver) and c.enabled != 0]
         counts = frozenset((card.address, card.enabled) for card in opened)
         if counts != self._counts:
             self._counts, self._found = counts, None
             return list(cards)
-        self._take_answer()
+        self._take_result()
         if opened and (self._found is None or self._has_ended(self._found)):
-            self._begin(counts, wake)
+            self._start_scan(counts, wake)
         found = self._found
         if found is None:
             return list(cards)
@@ -52,30 +54,30 @@ class VfioUsers:
             for card in cards
         ]  # fmt: skip
 
-    def _take_answer(self) -> None:
-        """What a look found that began with other counts is of no use any more."""
-        answer, self._answer = self._answer, None
-        if answer is not None and answer[0] == self._counts:
-            self._found = answer[1]
+    def _take_result(self) -> None:
+        """Take a scan's result, unless the counts have changed since it began."""
+        result, self._result = self._result, None
+        if result is not None and result[0] == self._counts:
+            self._found = result[1]
 
     def _has_ended(self, found: Holders) -> bool:
-        """Whether a process is gone that has one of the cards: another may have it by now."""
+        """Whether a process that had one of the cards is gone: another one may have it by now."""
         return any(not exists(self._root, f"proc/{each.pid}") for each in found.holders)
 
-    def _begin(self, counts: _Counts, wake: Wake) -> None:
-        if self._looking is not None and self._looking.is_alive():
+    def _start_scan(self, counts: _Counts, wake: Wake) -> None:
+        if self._scan is not None and self._scan.is_alive():
             return
 
-        def look() -> None:
+        def scan() -> None:
             try:
-                found = self._look(sorted(address for address, _ in counts))
+                found = self._find_holders(sorted(address for address, _ in counts))
             except HostError as error:
                 found = Holders((), unlisted_reason=str(error))
-            self._answer = counts, found
+            self._result = counts, found
             wake()
 
-        self._looking = threading.Thread(target=look, name="vfio users", daemon=True)
+        self._scan = threading.Thread(target=scan, name="vfio users", daemon=True)
         try:
-            self._looking.start()
-        except RuntimeError:  # no thread may start: the next tick tries again
-            self._looking = None
+            self._scan.start()
+        except RuntimeError:  # no thread can start: the next tick tries again
+            self._scan = None

@@ -1,9 +1,9 @@
 """The device nodes through which a PCI function can be held, by device number.
 
-Numbers, not names: a container has its own ``/dev``. Nodes that a driver made are found as
-the ``dev`` attributes beneath the function (kernel: Documentation/ABI/testing/sysfs-dev):
-DRM, sound, I2C, USB and what is plugged into it, VFIO devices. The nodes of the nvidia
-driver and of IOMMU groups lie elsewhere.
+Numbers and not names, because a container has its own ``/dev``. The nodes that a driver made are
+the ``dev`` attributes beneath the function (kernel: Documentation/ABI/testing/sysfs-dev): DRM,
+sound, I2C, USB and what is plugged into it, VFIO devices. The nodes of the nvidia driver and of
+IOMMU groups are found in other places.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from pathlib import Path
 
 from tui.host import sysfs
 from tui.host.pci.mdevs import UUID
-from tui.host.proc.file_numbers import Number
+from tui.host.proc.file_numbers import DeviceNumber
 from tui.host.sysfs import Attributes, read_file
-from tui.host.tree import Plain, is_gone
+from tui.host.tree import PlainTree, is_gone
 from tui.host.untrusted import clean
 from tui.model import is_vfio_driver
 
 DEPTH = 24
-"""Folders beneath a function that are searched; a partition of a disk behind five USB hubs, and
-there are no more (USB 2.0, 4.1.1), lies 15 deep."""
+"""Levels of folders to search beneath a function. A partition of a disk behind five USB hubs
+lies 15 deep, and USB allows no more hubs (USB 2.0, 4.1.1)."""
 
 NODES_LIMIT = 4096
 
@@ -36,30 +36,32 @@ _NVIDIACTL, _NVIDIA_MODESET = 255, 254
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node: its number, its name, the function that it leads to. ``shared``: it belongs
-    to all cards of its driver."""
+    """A node: its number, its name, and the function that it leads to.
 
-    number: Number
+    ``shared``: it belongs to all cards of its driver.
+    """
+
+    number: DeviceNumber
     name: str
     address: str
     shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The nodes of functions. ``unknown``: why there may be others, in a sentence."""
+class FoundNodes:
+    """The nodes of functions. ``unknown`` says why there may be others."""
 
     nodes: tuple[Node, ...]
     unknown: str | None = None
 
 
 def nodes(root: Path, addresses: list[str]) -> tuple[Node, ...]:
-    """The nodes of PCI functions, as far as they are known."""
-    return find(root, addresses).nodes
+    """Return the nodes of PCI functions, as far as they are known."""
+    return find_nodes(root, addresses).nodes
 
 
-def find(root: Path, addresses: list[str]) -> Found:
-    """The nodes of PCI functions. Reads no attribute that takes a device's lock."""
+def find_nodes(root: Path, addresses: list[str]) -> FoundNodes:
+    """Find the nodes of PCI functions. Reads no attribute that takes a device lock."""
     majors = _majors(root)
     found: list[Node] = []
     unknown = None
@@ -76,20 +78,20 @@ def find(root: Path, addresses: list[str]) -> Found:
             and not group
             and not any(n.name.startswith(VFIO) for n in beneath)
         ):
-            unknown = f"which node of VFIO leads to {address} cannot be seen in /sys"
+            unknown = f"/sys does not show which VFIO node leads to {address}"
         elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
-            unknown = f"the nvidia driver does not tell which node {address} has"
+            unknown = f"the nvidia driver does not report which node {address} has"
     if len(found) > NODES_LIMIT:
         unknown = f"the functions have more than {NODES_LIMIT} device nodes"
-    return Found(tuple(found[:NODES_LIMIT]), unknown)
+    return FoundNodes(tuple(found[:NODES_LIMIT]), unknown)
 
 
 def _driver(directory: Path) -> str | None:
-    return Attributes(Plain(directory)).link("driver", str)
+    return Attributes(PlainTree(directory)).link("driver", str)
 
 
 def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
-    """The nodes that the function's driver made, and whether these are all."""
+    """Return the nodes that the function's driver made, and whether these are all."""
     found: list[Node] = []
     whole = True
     pending = [(str(directory), 0)]
@@ -110,13 +112,13 @@ def _beneath(directory: Path, address: str) -> tuple[list[Node], bool]:
                     whole = False
             elif entry.name == "dev":
                 node = _node(folder, address)
-                whole = whole and (node is not None or is_gone(Plain(folder), "dev"))
+                whole = whole and (node is not None or is_gone(PlainTree(folder), "dev"))
                 found += [node] if node is not None else []
     return found, whole
 
 
 def _node(folder: str, address: str) -> Node | None:
-    at = Attributes(Plain(folder))
+    at = Attributes(PlainTree(folder))
     number = at.read("dev", _dev)
     if number is None:
         return None
@@ -132,31 +134,37 @@ _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input"
 
 
 def _group(root: Path, directory: Path, address: str) -> Iterator[Node]:
-    """/dev/vfio/<group>, through which a guest has all of its functions (kernel:
-    Documentation/driver-api/vfio.rst). Its number only: to open it takes it from a guest."""
-    group = Attributes(Plain(directory)).link("iommu_group", sysfs.count)
+    """Yield /dev/vfio/<group>, through which a guest has all functions of the group.
+
+    Only its number: opening it would take it away from a guest (kernel:
+    Documentation/driver-api/vfio.rst).
+    """
+    group = Attributes(PlainTree(directory)).link("iommu_group", sysfs.count)
     if group is None:
         return
-    number = Attributes(Plain(root / "sys/class/vfio" / str(group))).read("dev", _dev)
+    number = Attributes(PlainTree(root / "sys/class/vfio" / str(group))).read("dev", _dev)
     if number is not None:
         yield Node(("c", *number), f"/dev/vfio/{group}", address)
 
 
 def _mdevs(root: Path, directory: Path, address: str) -> Iterator[Node]:
-    """/dev/vfio/<group> of each mediated device that is a share of the function, and lies in
-    its folder (kernel: Documentation/driver-api/vfio-mediated-device.rst)."""
+    """Yield /dev/vfio/<group> of each mediated device of the function.
+
+    Their folders lie in the function's (kernel: Documentation/driver-api/vfio-mediated-device.rst).
+    """
     for name in _entries(directory):
         if UUID.fullmatch(name):
             yield from _group(root, directory / name, address)
 
 
 def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:
-    """/dev/nvidiaN by the "Device Minor" that the driver tells, and what all its cards share."""
+    """Yield /dev/nvidiaN, by the "Device Minor" that the driver reports, and the nodes all cards
+    share."""
     information = _text(root / "proc/driver/nvidia/gpus" / address / "information")
     minor = _MINOR.search(information)
     if not information:
         return
-    # A single card is the one that whoever has these uses.
+    # With a single card, whoever has these nodes uses that card.
     shared = len(_entries(root / "proc/driver/nvidia/gpus")) > 1
     major = majors.get("nvidia", majors.get("nvidia-frontend", _NVIDIA_MAJOR))
     if minor is not None:
@@ -169,13 +177,13 @@ def _nvidia(root: Path, address: str, majors: dict[str, int]) -> Iterator[Node]:
 
 def _entries(folder: Path) -> list[str]:
     try:
-        return os.listdir(folder)  # noqa: PTH208 - names are all that is wanted
+        return os.listdir(folder)  # noqa: PTH208 - only names are needed
     except OSError:
         return []
 
 
 def _majors(root: Path) -> dict[str, int]:
-    """Major numbers of character devices by driver, from /proc/devices (proc(5))."""
+    """Return the major numbers of character devices by driver, from /proc/devices (proc(5))."""
     characters = _text(root / "proc/devices").partition("Block devices:")[0]
     lines = (line.split() for line in characters.splitlines())
     return {words[1]: int(words[0]) for words in lines if len(words) == 2 and words[0].isdecimal()}

@@ -1,4 +1,4 @@
-"""The device number of a file that another process has, without waiting for a server.
+"""The device number of another process's file, without waiting for a file server.
 
 Light: the scan's own process loads it.
 """
@@ -10,33 +10,33 @@ import os
 import stat
 import sys
 
-from tui.host.proc.mounts import LOCAL, LOST, STACKED, Types, mount_of
+from tui.host.proc.mounts import LOCAL, STACKED, UNMOUNTED, FilesystemTypes, mount_of
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-Number = tuple[str, int, int]
+DeviceNumber = tuple[str, int, int]
 """``c`` or ``b`` (character, block), major, minor."""
 
 _AT_FDCWD, _DONT_SYNC, _TYPE = -100, 0x4000, 1  # include/uapi/linux/fcntl.h, stat.h
 _STATX_SIZE, _MODE, _MAJOR, _MINOR = 256, 28, 128, 132
-"""Of struct statx: its size, and where these begin."""
+"""struct statx: its size, and the offsets of these fields."""
 
 _DELETED = " (deleted)"
 
 
-class Unasked(Exception):
-    """A file that is named like a node of a card, and is not asked what it is: the sentence
-    without its subject."""
+class NotChecked(Exception):
+    """A file with the name of a card's node could not be checked; the text is a clause whose
+    subject is the process."""
 
 
-def number_of(status: os.stat_result) -> Number | None:
-    """The number of the device that a file is a node of."""
+def device_number(status: os.stat_result) -> DeviceNumber | None:
+    """Return the number of the device that a file is a node of."""
     return _number(status.st_mode, os.major(status.st_rdev), os.minor(status.st_rdev))
 
 
-def _number(mode: int, major: int, minor: int) -> Number | None:
+def _number(mode: int, major: int, minor: int) -> DeviceNumber | None:
     if stat.S_ISCHR(mode):
         return "c", major, minor
     if stat.S_ISBLK(mode):
@@ -44,16 +44,21 @@ def _number(mode: int, major: int, minor: int) -> Number | None:
     return None
 
 
-class Files:
-    """Asks files. ``names`` are those of nodes, for files of which nothing else is known."""
+class FileInspector:
+    """Finds the device numbers of files.
 
-    def __init__(self, types: Types, names: Collection[str] = ()) -> None:
+    ``names`` are the names of the wanted nodes, for files about which nothing else is known.
+    """
+
+    def __init__(self, types: FilesystemTypes, names: Collection[str] = ()) -> None:
         self._types = types
         self._names = names
 
-    def opened(self, process: str, descriptor: str) -> Number | None:
-        """An open file of a process; ``None`` where it is no device. Raises ``Unasked``,
-        ``OSError``."""
+    def opened(self, process: str, descriptor: str) -> DeviceNumber | None:
+        """Return the number of an open file of a process; ``None`` where it is no device.
+
+        Raises ``NotChecked``, ``OSError``.
+        """
         path = f"{process}/fd/{descriptor}"
         try:
             target = os.readlink(path)
@@ -66,32 +71,37 @@ class Files:
         if not target or target.startswith("/dev/"):
             return self._pinned(process, path, target)
         kind = self._types.of_file(process, mount_of(f"{process}/fdinfo/{descriptor}"))
-        return self._ask(path, kind, target)
+        return self._check(path, kind, target)
 
-    def mapped(self, process: str, area: str, device: bytes, path: str) -> Number | None:
-        """A mapped file, by its entry of map_files, which only root may follow. Raises as
-        ``opened``."""
+    def mapped(self, process: str, area: str, device: bytes, path: str) -> DeviceNumber | None:
+        """Return the number of a mapped file, by its entry of map_files.
+
+        Only root may follow that. Raises as ``opened`` does.
+        """
         kind = self._types.of_mapping(process, device)
         try:
-            return self._ask(f"{process}/map_files/{area}", kind, path)
+            return self._check(f"{process}/map_files/{area}", kind, path)
         except PermissionError:
             self._doubt(path, kind)
             return None
 
-    def _pinned(self, process: str, path: str, target: str) -> Number | None:
-        """The same by a descriptor of our own: fdinfo of a card's node asks its driver, which
-        may wake the card for that; O_PATH asks nobody (open(2))."""
+    def _pinned(self, process: str, path: str, target: str) -> DeviceNumber | None:
+        """Return the number of an open file through a descriptor of our own.
+
+        Reading fdinfo of a card's node calls its driver, which may wake the card. Opening with
+        O_PATH calls nobody (open(2)).
+        """
         descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
         try:
             kind = self._types.of_file(process, mount_of(f"/proc/self/fdinfo/{descriptor}"))
-            return self._ask(f"/proc/self/fd/{descriptor}", kind, target)
+            return self._check(f"/proc/self/fd/{descriptor}", kind, target)
         finally:
             os.close(descriptor)
 
-    def _ask(self, path: str, kind: bytes, target: str) -> Number | None:
+    def _check(self, path: str, kind: bytes, target: str) -> DeviceNumber | None:
         if kind in LOCAL:
-            return number_of(os.stat(path))
-        if kind in STACKED or kind == LOST:
+            return device_number(os.stat(path))
+        if kind in STACKED or kind == UNMOUNTED:
             try:
                 return _without_server(path)
             except (FileNotFoundError, ProcessLookupError):  # closed meanwhile
@@ -102,18 +112,20 @@ class Files:
         return None
 
     def is_named(self, target: str) -> bool:
-        """Whether it is named like one of the nodes."""
+        """Whether a file has the name of one of the nodes."""
         return target.removesuffix(_DELETED).rpartition("/")[2] in self._names
 
     def _doubt(self, target: str, kind: bytes) -> None:
         if self.is_named(target):
             where = kind.decode("ascii", "replace")
-            raise Unasked(f"has {target[-200:]} on {where}, where it cannot be asked what it is")
+            raise NotChecked(f"has {target[-200:]} on {where}, where it cannot be checked")
 
 
-def _without_server(path: str) -> Number | None:
-    """What is known of a file without asking its server (statx(2), AT_STATX_DONT_SYNC).
-    Raises ``ImportError`` and ``AttributeError`` where there is no statx, ``OSError``."""
+def _without_server(path: str) -> DeviceNumber | None:
+    """Return what is known about a file without asking its server (statx(2), AT_STATX_DONT_SYNC).
+
+    Raises ``ImportError`` and ``AttributeError`` where there is no statx, ``OSError``.
+    """
     import ctypes  # noqa: PLC0415 - slow to load, and rarely needed
 
     buffer = ctypes.create_string_buffer(_STATX_SIZE)

@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import time
 
-IN_ALL = 3
-"""Times the limit for one process that all of them together may take."""
+TOTAL_FACTOR = 3
+"""All processes together may take this many times the limit for one."""
 
-LOOK = 0.2
-"""Seconds between two signs of life within a process."""
+BEAT_INTERVAL = 0.2
+"""Seconds between two signs of life within one process."""
 
 
 class OutOfTime(Exception):
@@ -20,7 +20,7 @@ class OutOfTime(Exception):
 
 
 class Heartbeat:
-    """Tells in a file which process is looked into: ``COUNT PID STAGE START NAME``."""
+    """Writes to a file which process is being inspected: ``COUNT PID STAGE START NAME``."""
 
     def __init__(self, file: int, seconds: float) -> None:
         self._file = file
@@ -28,22 +28,22 @@ class Heartbeat:
         self._count = 0
         self._at: tuple[int, int, int, bytes] = (0, 0, 0, b"")
         self._began = self._told = time.monotonic()
-        self._ends = self._began + IN_ALL * seconds
+        self._ends = self._began + TOTAL_FACTOR * seconds
         self._parent = os.getppid()
 
     def at(self, pid: int, stage: int, start: int = 0, name: bytes = b"") -> None:
-        """What follows is done to this process."""
+        """Note that this process comes next, at this stage."""
         if pid != self._at[0]:
             self._began = time.monotonic()
         self._at = pid, stage, start, name
         self._tell()
 
     def tick(self) -> None:
-        """There is progress. Raises ``TooMuch``; ends where nobody waits any more."""
+        """Note progress. Raises ``OutOfTime``; exits the program when the parent is gone."""
         now = time.monotonic()
         if self._at[0] and now - self._began > self._seconds:
             raise OutOfTime
-        if now - self._told > LOOK:
+        if now - self._told > BEAT_INTERVAL:
             self._told = now
             self._tell()
             if os.getppid() != self._parent:
@@ -51,11 +51,11 @@ class Heartbeat:
 
     @property
     def spent(self) -> float:
-        """Seconds that this process took so far."""
+        """Seconds that this process has taken so far."""
         return time.monotonic() - self._began
 
     @property
-    def is_over(self) -> bool:
+    def all_time_spent(self) -> bool:
         """Whether the time for all processes is over."""
         return time.monotonic() > self._ends
 

@@ -1,10 +1,9 @@
-"""Who keeps a card from leaving its driver: the processes that have one of its nodes open,
-or map it, over all of /proc, by device number.
+"""Who keeps a card from leaving its driver: processes that have one of its nodes open or mapped.
 
-A mapping outlives the file that it was made from, and a container has other names for the
-nodes. No scan is complete: a process may open a node the moment after it was looked at, and
-the kernel's own clients have no file. As another user than root most processes cannot be
-looked into; they are counted.
+All of /proc is searched by device number, because a mapping outlives the file it was made from and
+a container has other names for the nodes. No scan is complete: a process may open a node just after
+it was checked, and the kernel's own clients have no file. Without root most processes cannot be
+inspected; they are counted.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from tui.host.libvirt.qemu_process import guest_name
-from tui.host.nvml.command import is_reader
-from tui.host.proc.device_nodes import VFIO, Node, find
-from tui.host.proc.file_numbers import Number
-from tui.host.proc.scanner import PROCESS_S, SILENT_S, scan
-from tui.host.proc.visibility import fix
+from tui.host.nvml.command import is_nvml_child
+from tui.host.proc.device_nodes import VFIO, Node, find_nodes
+from tui.host.proc.file_numbers import DeviceNumber
+from tui.host.proc.scanner import PROCESS_S, SILENCE_S, scan
+from tui.host.proc.visibility import how_to_see_more
 from tui.host.untrusted import clean
 from tui.model import Holder, Holders, UninspectedProcess
 
@@ -34,41 +33,45 @@ _UNIT = re.compile(r"[A-Za-z0-9@:._\\-]{1,250}\.(?:service|scope)")
 def holders(
     addresses: Collection[str], root: Path = Path("/"), also: Iterable[Node] = ()
 ) -> Holders:
-    """Who holds the functions at ``addresses``, or has one of the nodes ``also``, which may be
-    gone already. Raises ``HostError`` where that cannot be seen. May take some hundred
-    milliseconds on a busy host, and many seconds where a process does not answer."""
-    found = find(root, sorted(addresses))
-    return who_has((*found.nodes, *also), root, blind=found.unknown)
+    """Find who holds the functions at ``addresses``, or has one of the nodes ``also``.
+
+    Nodes in ``also`` may be gone already. Takes some hundred milliseconds on a busy host, and many
+    seconds where a process does not answer. Raises ``HostError`` where no process can be seen.
+    """
+    found = find_nodes(root, sorted(addresses))
+    return holders_of_nodes((*found.nodes, *also), root, blind=found.unknown)
 
 
-def who_has(
+def holders_of_nodes(
     wanted: Iterable[Node], root: Path = Path("/"), *, blind: str | None = None,
-    silent: float = SILENT_S, seconds: float = PROCESS_S,
+    silent: float = SILENCE_S, seconds: float = PROCESS_S,
 ) -> Holders:  # fmt: skip
-    """Who has the nodes. ``blind`` is why there may be others. A process that shows no sign
-    of life for ``silent`` seconds, or takes more than ``seconds``, is told as such. Raises
-    ``HostError``."""
-    by_number: dict[Number, list[Node]] = {}
+    """Find who has the nodes.
+
+    ``blind`` says why there may be others. A process that shows no sign of life for ``silent``
+    seconds, or takes more than ``seconds``, is reported as such. Raises ``HostError``.
+    """
+    by_number: dict[DeviceNumber, list[Node]] = {}
     for node in dict.fromkeys(wanted):
         by_number.setdefault(node.number, []).append(node)
-    asked = [(*number, Path(of[0].name).name) for number, of in by_number.items()]
-    found = scan(root / "proc", root / "dev", asked, silent=silent, seconds=seconds)
-    return told(found, by_number, captured=root != Path("/"), blind=blind)
+    request = [(*number, Path(of[0].name).name) for number, of in by_number.items()]
+    found = scan(root / "proc", root / "dev", request, silent=silent, seconds=seconds)
+    return holders_from_scan(found, by_number, captured=root != Path("/"), blind=blind)
 
 
-def told(
+def holders_from_scan(
     found: Mapping[str, Any],
-    by_number: Mapping[Number, Iterable[Node]],
+    by_number: Mapping[DeviceNumber, Iterable[Node]],
     *,
     captured: bool = False,
     blind: str | None = None,
 ) -> Holders:
-    """What a scan has found (``processes.scan``), made safe to show."""
+    """Make what a scan has found (``processes.scan``) safe to show."""
     seen = [holder for each in found["held"] for holder in _holders(each, by_number)]
     why, help_ = (None, None) if captured and not found["real"] else found["blind"] or (None, None)
     if found["left"] is not None:
         pid, name = found["left"]
-        why = f"not all processes could be looked into in time; {_name(name)} ({pid}) took longest"
+        why = f"not all processes could be checked in time; {_name(name)} ({pid}) took longest"
         help_ = None
     named = [
         UninspectedProcess(pid, _name(name), clean(odd, 300) or None)
@@ -79,11 +82,13 @@ def told(
         found["unseen"],
         tuple(sorted(named, key=lambda u: (u.why is None, u.pid))),
         why or blind,
-        help_ if why else fix() if found["unseen"] else None,
+        help_ if why else how_to_see_more() if found["unseen"] else None,
     )
 
 
-def _holders(held: tuple[Any, ...], by_number: Mapping[Number, Iterable[Node]]) -> Iterator[Holder]:
+def _holders(
+    held: tuple[Any, ...], by_number: Mapping[DeviceNumber, Iterable[Node]]
+) -> Iterator[Holder]:
     pid, name, numbers, uid, cmdline, cgroup, same = held
     words = _text(cmdline).split("\0")
     if words[-1] == "":
@@ -95,7 +100,7 @@ def _holders(held: tuple[Any, ...], by_number: Mapping[Number, Iterable[Node]]) 
         for node in by_number[kind, major, minor]:
             yield Holder(
                 node.address, pid, _name(name), f"maps {node.name}" if mapped else node.name,
-                _user_name(uid), command, unit, of_user, node.shared, same and is_reader(words),
+                _user_name(uid), command, unit, of_user, node.shared, same and is_nvml_child(words),
                 guest=guest if node.name.startswith(VFIO) else None,
             )  # fmt: skip
 
@@ -109,8 +114,10 @@ def _text(data: bytes) -> str:
 
 
 def _unit(cgroup: str) -> tuple[str | None, bool]:
-    """The systemd unit of a process, and whether it is one of the user's manager, from the
-    last service or scope of its control group's path (cgroups(7))."""
+    """Return the systemd unit of a process, and whether it belongs to a user's manager.
+
+    Source: the last service or scope in the path of its control group (cgroups(7)).
+    """
     for line in cgroup.splitlines():
         parts = line.rpartition(":")[2].split("/")
         units = [part for part in parts if _UNIT.fullmatch(part)]

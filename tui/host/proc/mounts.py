@@ -1,7 +1,7 @@
-"""Which files can be asked what they are without waiting for a server that may be silent.
+"""Which files can be checked without waiting for a file server that may not answer.
 
-Known by the type of their file system, as mountinfo tells it (proc_pid_mountinfo(5)): paths
-are chosen by whoever opened the file. Light: the scan's own process loads it.
+The type of the file system decides, as in mountinfo (proc_pid_mountinfo(5)): paths are chosen by
+whoever opened the file. Light: the scan's own process loads it.
 """
 
 from __future__ import annotations
@@ -22,23 +22,25 @@ LOCAL = frozenset({
 """Types whose stat(2) of an open file returns from memory."""
 
 STACKED = frozenset({b"aufs", b"ecryptfs", b"fuse", b"fuseblk", b"overlay", b"virtiofs"})
-"""Types that pass a stat(2) on to a server, or to another file system that may have one, but
-take AT_STATX_DONT_SYNC (statx(2)) for "do not". User namespaces can mount these."""
+"""Types that pass a stat(2) on to a server, or to another file system that may have one, but not
+one with AT_STATX_DONT_SYNC (statx(2)). User namespaces can mount these."""
 
-PIECE = 1 << 16
-"""Bytes that one read(2) asks for."""
+CHUNK = 1 << 16
+"""Bytes per read(2)."""
 
-LOST = b"a file system that is not mounted any more"
+UNMOUNTED = b"an unmounted file system"
 """In place of a type."""
 
 
 def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
-    """The lines of a file of any size, without their newlines; calls ``tick`` between two
-    pieces. Raises ``OSError``."""
+    """Yield the lines of a file of any size, without their newlines. Raises ``OSError``.
+
+    Calls ``tick`` before each chunk.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         rest = b""
-        while piece := os.read(descriptor, PIECE):
+        while piece := os.read(descriptor, CHUNK):
             tick()
             *whole, rest = (rest + piece).split(b"\n")
             yield from whole
@@ -49,8 +51,11 @@ def lines(path: str, tick: Callable[[], None]) -> Iterator[bytes]:
 
 
 def unescaped(field: bytes) -> bytes:
-    """A field of mountinfo or /proc/swaps as it was: blanks, tabs, newlines, ``#`` and
-    backslashes are three octal digits there (kernel: fs/seq_file.c, mangle_path)."""
+    """Undo the escapes in a field of mountinfo or /proc/swaps.
+
+    Blanks, tabs, newlines, ``#`` and backslashes are three octal digits there (kernel:
+    fs/seq_file.c, mangle_path).
+    """
     first, *rest = field.split(b"\\")
     return first + b"".join(_plain(part) for part in rest)
 
@@ -63,11 +68,14 @@ def _plain(part: bytes) -> bytes:
 
 
 class Mount:
-    """A line of mountinfo. ``number`` is the device's, ``major:minor``; ``source`` is what was
-    mounted, as a path where it is a device."""
+    """A line of mountinfo.
+
+    ``number`` is the device's, ``major:minor``. ``source`` is what was mounted: a path where it is
+    a device.
+    """
 
     def __init__(self, line: bytes) -> None:
-        """Raises ``ValueError`` and ``IndexError`` for anything else."""
+        """Raises ``ValueError`` and ``IndexError`` where it is no such line."""
         fields = line.split(b" ")
         dash = fields.index(b"-", 6)
         self.id, self.root = fields[0], fields[3]
@@ -80,17 +88,19 @@ class Mount:
 
 
 def mounts(path: str, tick: Callable[[], None] = lambda: None) -> Iterator[Mount]:
-    """The mounts in a file of mountinfo. Raises ``OSError``."""
+    """Yield the mounts in a mountinfo file. Raises ``OSError``."""
     for line in lines(path, tick):
         try:
             yield Mount(line)
-        except (ValueError, IndexError):  # nothing that the kernel wrote
+        except (ValueError, IndexError):  # not a line that the kernel writes
             continue
 
 
-class Types:
-    """The types of file systems by the ids of their mounts and by their devices: those are
-    of the whole machine, but each process is told only of what it sees."""
+class FilesystemTypes:
+    """File system types by mount id and by device.
+
+    Ids and devices are the same for the whole machine, but each process only sees its own mounts.
+    """
 
     def __init__(self, tick: Callable[[], None] = lambda: None) -> None:
         self._tick = tick
@@ -99,7 +109,7 @@ class Types:
         self._seen: set[str] = set()
 
     def learn(self, process: str) -> None:
-        """Take in what a process sees, once for each set of mounts."""
+        """Add what a process sees, once for each mount namespace."""
         try:
             space = os.readlink(f"{process}/ns/mnt")
         except OSError:
@@ -114,24 +124,24 @@ class Types:
             return
 
     def add(self, mount: bytes, device: bytes, kind: bytes) -> None:
-        """What is known without a mountinfo."""
+        """Add a mount that is in no mountinfo."""
         self._by_id[mount] = self._by_device[device] = kind
 
     def of_file(self, process: str, mount: bytes) -> bytes:
-        """The type of the mount that an open file of a process is on."""
+        """Return the type of the mount that a process's open file is on."""
         if mount not in self._by_id:
             self.learn(process)
-        return self._by_id.get(mount, LOST)
+        return self._by_id.get(mount, UNMOUNTED)
 
     def of_mapping(self, process: str, device: bytes) -> bytes:
-        """The type of the file system that a mapped file of a process is on, by its device."""
+        """Return the type of the file system, by its device, that a process's mapped file is on."""
         if device not in self._by_device:
             self.learn(process)
-        return self._by_device.get(device, LOST)
+        return self._by_device.get(device, UNMOUNTED)
 
 
 def mount_of(fdinfo: str) -> bytes:
-    """The id of the mount in a file of fdinfo (proc_pid_fdinfo(5)). Raises ``OSError``."""
+    """Return the mount id in a file of fdinfo (proc_pid_fdinfo(5)). Raises ``OSError``."""
     descriptor = os.open(fdinfo, os.O_RDONLY | os.O_CLOEXEC)
     try:
         text = os.read(descriptor, 512)

@@ -1,4 +1,4 @@
-"""What our own process tells of files, so that others need not be asked.
+"""What our own process shows about files, so that other processes need not be checked for it.
 
 Light: the scan's own process loads it.
 """
@@ -7,27 +7,27 @@ from __future__ import annotations
 
 import os
 
-from tui.host.proc.file_numbers import Number, number_of
-from tui.host.proc.mounts import Types, lines, mount_of, mounts
+from tui.host.proc.file_numbers import DeviceNumber, device_number
+from tui.host.proc.mounts import FilesystemTypes, lines, mount_of, mounts
 
 TYPE_CHECKING = False  # typing and collections.abc take longer to load than all of this
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-File = tuple[bytes, bytes]
-"""The device of a file's file system and its inode, as maps tell them (proc_pid_maps(5))."""
+FileId = tuple[bytes, bytes]
+"""The device of a file's file system and its inode, as in maps (proc_pid_maps(5))."""
 
 
-def link(path: str) -> str:
-    """Where a symlink points; empty where that cannot be read."""
+def read_link(path: str) -> str:
+    """Return where a symlink points; empty where that cannot be read."""
     try:
         return os.readlink(path)
     except OSError:
         return ""
 
 
-def learn_memory(types: Types) -> None:
-    """Shared memory without a name lies on a tmpfs that is mounted nowhere (memfd_create(2))."""
+def learn_memfd(types: FilesystemTypes) -> None:
+    """Add the tmpfs, mounted nowhere, that holds unnamed shared memory (memfd_create(2))."""
     try:
         descriptor = os.memfd_create("vfiotop")
     except OSError:
@@ -49,9 +49,13 @@ def _mount_points() -> frozenset[bytes]:
         return frozenset()
 
 
-def in_dev(dev: str, wanted: Mapping[Number, str]) -> Iterator[tuple[File, Number]]:
-    """The wanted nodes in our own /dev by what maps tell of a file: its file system's device
-    and its inode. What is mounted below it has no nodes of cards, and is not entered."""
+def nodes_in_dev(
+    dev: str, wanted: Mapping[DeviceNumber, str]
+) -> Iterator[tuple[FileId, DeviceNumber]]:
+    """Yield the wanted nodes in our own /dev, each with the id by which maps refer to it.
+
+    File systems mounted below /dev have no nodes of cards, and are not entered.
+    """
     mounted = _mount_points()
     folders = [dev]
     while folders:
@@ -70,15 +74,15 @@ def in_dev(dev: str, wanted: Mapping[Number, str]) -> Iterator[tuple[File, Numbe
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            number = number_of(status)
+            number = device_number(status)
             if number is not None and number in wanted:
                 at = b"%02x:%02x" % (os.major(status.st_dev), os.minor(status.st_dev))
                 yield (at, b"%d" % status.st_ino), number
 
 
-def interpreter() -> tuple[File, bytes]:
-    """The Python that runs this: its file, its path."""
-    path = os.fsencode(link("/proc/self/exe"))
+def interpreter() -> tuple[FileId, bytes]:
+    """Return the id and the path of the Python that runs this."""
+    path = os.fsencode(read_link("/proc/self/exe"))
     try:
         for line in lines("/proc/self/maps", lambda: None):
             fields = line.split(None, 5)

@@ -1,4 +1,4 @@
-"""A process that cannot be mistaken for a later one with the same number."""
+"""A process that cannot be mistaken for a later one with the same pid."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ from tui.host.proc.stat import Stat
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process by its number and its start, in clock ticks since boot (field 22 of
-    proc_pid_stat(5)). A start of 0 is that of a process that had ended already."""
+    """A process by its pid and its start time.
+
+    The start is in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 means that the process
+    had already ended.
+    """
 
     pid: int
     start: int
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
-    """The process that has the number ``pid`` now."""
+    """Return the process that has this pid now."""
     try:
         return Process(pid, Stat(f"{proc}/{pid}").start)
     except (OSError, ValueError, IndexError):
@@ -27,22 +30,25 @@ def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
 
 
 def this_process() -> Process:
-    """The process that this is."""
+    """Return the current process."""
     return process_of(os.getpid())
 
 
 def is_alive(process: Process) -> bool:
-    """Whether the process still runs; a zombie does not. One that cannot be read, as under a
-    /proc with hidepid, counts as alive while its number is taken."""
+    """Whether the process still runs; a zombie does not.
+
+    A process that cannot be read, as under a /proc with hidepid, counts as alive while its pid is
+    in use.
+    """
     try:
         found = Stat(f"/proc/{process.pid}")
     except (OSError, ValueError, IndexError):
         return _exists(process.pid)
-    return found.start == process.start != 0 and not found.ended
+    return found.start == process.start != 0 and not found.is_zombie
 
 
 def _exists(pid: int) -> bool:
-    """kill(2) with signal 0; a process that may not be signalled exists."""
+    """Whether kill(2) with signal 0 finds the process; one that we may not signal exists."""
     try:
         os.kill(pid, 0)
     except PermissionError:

@@ -1,12 +1,11 @@
-"""The process that looks into all others for who has a device, so that nothing of vfiotop
-hangs with it.
+"""The process that inspects all others for who has a device, so that nothing else of vfiotop hangs.
 
     python -I -S -B scan.py PROC DEV BEAT SECONDS [PID:STAGE:START]...
 
-Its stdin has the nodes, ``c 226 1 card1`` a line. Its answer is one Python literal, that of
-``tui.host.proc.processes.scan``. It writes where it is to the file BEAT, so that whoever waits for
-it knows which process keeps it. It takes up to SECONDS for one process; what is done from
-STAGE on is left out for the process PID that was started at START.
+Its stdin has the nodes, one a line: ``c 226 1 card1``. Its answer is one Python literal, the value
+of ``tui.host.proc.processes.scan``. It writes its position to the file BEAT, so that the parent
+knows which process blocks it. It takes up to SECONDS for one process. For the process PID that
+started at START, it skips everything from STAGE on.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from __future__ import annotations
 import os
 import sys
 
-if __name__ == "__main__":  # bare packages: to load the whole model takes longer than a scan
+if __name__ == "__main__":  # empty packages: loading the whole model takes longer than a scan
     _HERE = os.path.dirname(os.path.abspath(__file__))
     for _name, _up in (("tui", "../.."), ("tui.host", ".."), ("tui.host.proc", ".")):
         sys.modules[_name] = type(sys)(_name)
@@ -25,13 +24,13 @@ from tui.host.proc.processes import scan
 
 TYPE_CHECKING = False  # typing takes longer to load than all of this
 if TYPE_CHECKING:
-    from tui.host.proc.file_numbers import Number
+    from tui.host.proc.file_numbers import DeviceNumber
 
 
 def main() -> int:
-    """Answer what stdin asks."""
+    """Answer the request on stdin."""
     proc, dev, beat, seconds, *left_out = sys.argv[1:]
-    wanted: dict[Number, str] = {}
+    wanted: dict[DeviceNumber, str] = {}
     for line in sys.stdin.read().splitlines():
         kind, major, minor, name = line.split(" ", 3)
         wanted[kind, int(major), int(minor)] = name

@@ -1,8 +1,7 @@
-"""The scan's process (``tui.host.proc.scan``), seen from outside: started, waited for with a
-time limit, and left behind where a process that it looks into keeps it.
+"""Runs the scan (``tui.host.proc.scan``) in a process of its own, with a time limit.
 
-A process that waits inside the kernel cannot be killed. So it is not waited for, and whom it
-waits for is not looked into again as long as it does.
+A process that waits inside the kernel cannot be killed. Such a scan is abandoned, and the process
+that blocked it is not inspected again as long as the scan hangs.
 """
 
 from __future__ import annotations
@@ -22,22 +21,22 @@ from typing import Any
 from tui.host import HostError
 from tui.host.untrusted import clean
 
-SILENT_S = 5.0
-"""Seconds without a sign of life, after which a scan is left behind."""
+SILENCE_S = 5.0
+"""Seconds without a sign of life after which a scan is abandoned."""
 
 START_S = 20.0
-"""The same until its first one."""
+"""Seconds until the first sign of life."""
 
 PROCESS_S = 30.0
-"""Seconds for one process: 100,000s of open files, or of mappings of long paths, take some."""
+"""Seconds for one process: 100,000s of open files, or of mappings with long paths, take a while."""
 
 TRIES = 5
-"""Scans that are started for one answer: each leaves out whatever kept those before it."""
+"""Scans to start for one answer: each skips the processes that blocked the ones before it."""
 
-LEFT_LIMIT = 8
-"""Scans that may be left behind at a time."""
+ABANDONED_LIMIT = 8
+"""Abandoned scans at a time."""
 
-END_S = 0.2
+KILL_GRACE_S = 0.2
 """Seconds in which a process that can be killed has ended."""
 
 ANSWER_LIMIT = 64 << 20
@@ -46,8 +45,8 @@ _PROGRAM = Path(__file__).with_name("scan.py")
 
 
 @dataclass(frozen=True, slots=True)
-class At:
-    """Where a scan is: at which stage of the look into which process."""
+class Position:
+    """Where a scan is: the process and the stage."""
 
     pid: int
     stage: int
@@ -58,61 +57,65 @@ class At:
         return f"{self.name or 'process'} ({self.pid})"
 
 
-class _Kept(Exception):
-    """A scan shows no sign of life, being ``at`` a process."""
+class _Stalled(Exception):
+    """A scan shows no sign of life; ``at`` is the process that blocks it."""
 
-    def __init__(self, at: At) -> None:
+    def __init__(self, at: Position) -> None:
         super().__init__()
         self.at = at
 
 
-_left: list[tuple[At, subprocess.Popen[bytes]]] = []
+_abandoned: list[tuple[Position, subprocess.Popen[bytes]]] = []
 _lock = threading.Lock()
 
 
 def scan(
     proc: Path, dev: Path, nodes: Iterable[tuple[str, int, int, str]], *,
-    silent: float = SILENT_S, seconds: float = PROCESS_S,
+    silent: float = SILENCE_S, seconds: float = PROCESS_S,
 ) -> dict[str, Any]:  # fmt: skip
-    """Who has the nodes (kind, major, minor, name): what ``processes.scan`` tells. Raises
-    ``HostError`` where that cannot be found out."""
+    """Find who has the nodes (kind, major, minor, name), as ``processes.scan`` returns it.
+
+    Raises ``HostError`` where that fails.
+    """
     request = "".join(f"{kind} {major} {minor} {name}\n" for kind, major, minor, name in nodes)
-    left_out = {at.pid: at for at in _left_behind()}
+    left_out = {at.pid: at for at in _abandoned_positions()}
     for _ in range(TRIES):
-        waiting = _left_behind()
-        if len(waiting) >= LEFT_LIMIT:
+        waiting = _abandoned_positions()
+        if len(waiting) >= ABANDONED_LIMIT:
             raise HostError(
-                f"{len(waiting)} looks into processes have not come back, the first from "
-                f"{waiting[0]}: end that process, or what it waits for"
+                f"{len(waiting)} scans of processes hang, the first at {waiting[0]}: "
+                "end that process, or what it waits for"
             )
         child = _Child([str(proc), str(dev)], request, seconds, list(left_out.values()))
-        at = At(0, 0, 0, "")
+        at = Position(0, 0, 0, "")
         try:
             return child.answer(silent)
-        except _Kept as kept:
-            at = kept.at
+        except _Stalled as stalled:
+            at = stalled.at
         finally:
             if not child.end():
                 with _lock:
-                    _left.append((at, child.process))
+                    _abandoned.append((at, child.process))
         if not at.pid:
-            raise HostError("the look into processes does not begin; try it again")
+            raise HostError("the scan of processes did not start; try again")
         left_out[at.pid] = at
     names = ", ".join(str(at) for at in left_out.values())
-    raise HostError(f"too many processes do not answer when they are looked into: {names}")
+    raise HostError(f"too many processes do not answer when checked: {names}")
 
 
-def _left_behind() -> list[At]:
-    """Where the scans are that still wait in the kernel; those that have ended are reaped."""
+def _abandoned_positions() -> list[Position]:
+    """Return the positions of the scans that still wait in the kernel, and reap the others."""
     with _lock:
-        _left[:] = [(at, process) for at, process in _left if process.poll() is None]
-        return [at for at, _ in _left]
+        _abandoned[:] = [(at, process) for at, process in _abandoned if process.poll() is None]
+        return [at for at, _ in _abandoned]
 
 
 class _Child:
-    """One running scan."""
+    """A running scan."""
 
-    def __init__(self, places: list[str], request: str, seconds: float, left_out: list[At]) -> None:
+    def __init__(
+        self, places: list[str], request: str, seconds: float, left_out: list[Position]
+    ) -> None:
         try:
             self._beat = os.memfd_create("vfiotop-beat")
         except OSError as error:
@@ -122,12 +125,12 @@ class _Child:
             *(f"{at.pid}:{max(1, at.stage)}:{at.start}" for at in left_out),
         ]  # fmt: skip
         try:
-            with open(os.memfd_create("vfiotop-nodes"), "w+b") as asked:  # noqa: PTH123 - no path
-                asked.write(request.encode())
-                asked.seek(0)
-                # A session of its own: ctrl+C and a hang-up of the terminal are for vfiotop.
+            with open(os.memfd_create("vfiotop-nodes"), "w+b") as nodes_file:  # noqa: PTH123 - no path
+                nodes_file.write(request.encode())
+                nodes_file.seek(0)
+                # A session of its own: ctrl+C and a hangup of the terminal must reach vfiotop only.
                 self.process = subprocess.Popen(  # noqa: S603
-                    command, stdin=asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                    command, stdin=nodes_file, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                     cwd="/", env={}, pass_fds=[self._beat], start_new_session=True,
                 )  # fmt: skip
         except OSError as error:
@@ -135,7 +138,7 @@ class _Child:
             raise _not_started(error) from error
 
     def answer(self, silent: float) -> dict[str, Any]:
-        """What it found. Raises ``_Kept``, and ``HostError`` where it fails."""
+        """Return what it found. Raises ``_Stalled``, and ``HostError`` where it fails."""
         assert self.process.stdout is not None
         poller = select.poll()
         poller.register(self.process.stdout, select.POLLIN)
@@ -149,45 +152,45 @@ class _Child:
                         break
                     data += piece
                     if len(data) > ANSWER_LIMIT:
-                        raise HostError("more processes hold the card than can be told")
+                        raise HostError("too many processes hold the card to list them")
                 beat = os.pread(self._beat, 256, 0)
                 if beat != seen:
                     seen, last, patience = beat, time.monotonic(), silent
                 elif time.monotonic() - last > patience:
-                    raise _Kept(_at(seen))
+                    raise _Stalled(_position(seen))
         finally:
             os.close(self._beat)
             self.process.stdout.close()
-        return _told(bytes(data), self.process.wait())
+        return _parsed(bytes(data), self.process.wait())
 
     def end(self) -> bool:
-        """Kill it; whether it has ended. One that waits in the kernel has not."""
+        """Kill it; return whether it has ended. A process that waits in the kernel has not."""
         self.process.kill()
         try:
-            self.process.wait(END_S)
+            self.process.wait(KILL_GRACE_S)
         except subprocess.TimeoutExpired:
             return False
         return True
 
 
 def _not_started(error: OSError) -> HostError:
-    return HostError(f"the look into processes cannot be started: {error.strerror}")
+    return HostError(f"the scan of processes cannot be started: {error.strerror}")
 
 
-def _told(data: bytes, status: int) -> dict[str, Any]:
+def _parsed(data: bytes, status: int) -> dict[str, Any]:
     if status:
         how = f"with exit status {status}" if status > 0 else f"by signal {-status}"
-        raise HostError(f"the look into processes ended {how}; try it again")
+        raise HostError(f"the scan of processes ended {how}; try again")
     found: dict[str, Any] = ast.literal_eval(data.decode("ascii"))
     if "error" in found:
         raise HostError(f"no process can be seen: {found['error']}")
     return found
 
 
-def _at(beat: bytes) -> At:
-    """What ``heartbeat.Beat`` has written."""
+def _position(beat: bytes) -> Position:
+    """Parse what ``heartbeat.Heartbeat`` has written."""
     try:
         _, pid, stage, start, name = beat.partition(b"\n")[0].split(b" ", 4)
-        return At(int(pid), int(stage), int(start), clean(name.decode("utf-8", "replace")))
+        return Position(int(pid), int(stage), int(start), clean(name.decode("utf-8", "replace")))
     except ValueError:
-        return At(0, 0, 0, "")
+        return Position(0, 0, 0, "")

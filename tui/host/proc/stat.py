@@ -12,12 +12,17 @@ _SIZE = 4096
 
 
 class Stat:
-    """What is read of a process. Fields are counted from the last parenthesis, because the
-    name in front of it may hold blanks and parentheses."""
+    """The fields that are read of a process.
+
+    They are counted from the last parenthesis, because the name before it may contain blanks and
+    parentheses.
+    """
 
     def __init__(self, process: str) -> None:
-        """``process`` is its folder, such as ``/proc/1``. Raises ``OSError``, and
-        ``ValueError`` or ``IndexError`` where the file is cut short."""
+        """Read it from the process's folder, such as ``/proc/1``.
+
+        Raises ``OSError``, and ``ValueError`` or ``IndexError`` where the file is cut short.
+        """
         descriptor = os.open(f"{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:
             head, _, tail = os.read(descriptor, _SIZE).rpartition(b")")
@@ -25,9 +30,9 @@ class Stat:
             os.close(descriptor)
         fields = tail.split()
         self.name = head.partition(b"(")[2]
-        self.ended = fields[0] == b"Z"
+        self.is_zombie = fields[0] == b"Z"
         """Whether it is a zombie."""
-        self.of_the_kernel = bool(int(fields[6]) & _PF_KTHREAD)
+        self.is_kernel_thread = bool(int(fields[6]) & _PF_KTHREAD)
         self.threads = int(fields[17]) if len(fields) > 17 else 1
         self.start = int(fields[19]) if len(fields) > 19 else 0
         """Clock ticks since boot."""

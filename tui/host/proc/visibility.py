@@ -1,7 +1,7 @@
-"""Whether a /proc shows every process of the machine: that nobody is seen says nothing where
-somebody could be hidden.
+"""Whether a /proc shows every process of the machine.
 
-Light: the scan's own process loads it.
+Where processes could be hidden, finding no holder proves nothing. Light: the scan's own process
+loads it.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from tui.host.proc.mounts import Mount, mounts
 from tui.host.proc.stat import Stat
 
 _INITIAL = {"pid": "pid:[4026531836]", "user": "user:[4026531837]"}
-"""The first namespaces (include/linux/proc_ns.h)."""
+"""The initial namespaces (include/linux/proc_ns.h)."""
 
 _CAP_SYS_PTRACE = 19  # include/uapi/linux/capability.h
 _KTHREADD = 2
 
-CONTAINER = "run vfiotop on the host itself, outside of containers and with all of root's rights"
+CONTAINER = "run vfiotop on the host itself, outside containers and as root with all capabilities"
 
-Blind = tuple[str, str | None]
+HiddenReason = tuple[str, str | None]
 """Why processes may be hidden, and what to do about it."""
 
 
-def is_of_the_kernel(process: str) -> bool:
-    """Whether it is a thread of the kernel's own, which has no files."""
+def is_kernel_thread(process: str) -> bool:
+    """Whether it is a kernel thread, which has no files."""
     try:
-        return Stat(process).of_the_kernel
+        return Stat(process).is_kernel_thread
     except (OSError, ValueError, IndexError):
         return False
 
 
-def privileged() -> bool:
-    """Whether we may look into every process: CAP_SYS_PTRACE in the first user namespace."""
+def may_see_all() -> bool:
+    """Whether we may inspect every process: CAP_SYS_PTRACE in the initial user namespace."""
     try:
         with open("/proc/self/status", "rb") as file:
             caps = file.read().partition(b"CapEff:")[2].split()[0]
@@ -41,40 +41,43 @@ def privileged() -> bool:
         return False
 
 
-def fix() -> str:
-    """What lets us look into more processes."""
+def how_to_see_more() -> str:
+    """Return what would let us inspect more processes."""
     return CONTAINER if os.geteuid() == 0 else "run this as root"
 
 
-def look(proc: str) -> tuple[bool, Blind | None]:
-    """Whether a /proc is the kernel's, and no made or captured one, and why it may not show
-    every process."""
+def check_proc(proc: str) -> tuple[bool, HiddenReason | None]:
+    """Return whether a /proc is the kernel's, not made or captured, and why it may hide
+    processes."""
     try:
         here = list(mounts("/proc/self/mountinfo"))
     except OSError:
         here = []
-    mount = _at(proc, here)
+    mount = _mount_at(proc, here)
     if mount is None or mount.type != b"proc":
-        return False, (f"{proc} is not the kernel's: which processes there are is not known", None)
-    return True, _blind(proc, mount, here)
+        return False, (f"{proc} is not the kernel's, so the processes are not known", None)
+    return True, _hidden_reason(proc, mount, here)
 
 
-def _blind(proc: str, mount: Mount, here: list[Mount]) -> Blind | None:
+def _hidden_reason(proc: str, mount: Mount, here: list[Mount]) -> HiddenReason | None:
     hides = next((each for each in mount.options if each.startswith(b"hidepid=")), None)
-    if hides not in (None, b"hidepid=0", b"hidepid=off") and not privileged():
+    if hides not in (None, b"hidepid=0", b"hidepid=off") and not may_see_all():
         words = hides.decode("ascii", "replace")
-        return f"{proc} is mounted with {words}: processes of other users are hidden", fix()
+        return (
+            f"{proc} is mounted with {words}: processes of other users are hidden",
+            how_to_see_more(),
+        )
     if b"subset=pid" in mount.options:
-        return f"{proc} is mounted with subset=pid: what drivers tell there is hidden", None
+        return f"{proc} is mounted with subset=pid: what drivers report there is hidden", None
     if mount.root != b"/" or any(_is_over_a_process(other, mount) for other in here):
-        return f"something is mounted over processes in {proc}, which hides them", None
-    if _is_initial("pid") is False or not is_of_the_kernel(f"{proc}/{_KTHREADD}"):
-        return "only processes of this container are seen, and not those of the host", CONTAINER
+        return f"something is mounted over processes in {proc} and hides them", None
+    if _is_initial("pid") is False or not is_kernel_thread(f"{proc}/{_KTHREADD}"):
+        return "only the processes of this container are visible, not those of the host", CONTAINER
     return None
 
 
-def _at(proc: str, here: list[Mount]) -> Mount | None:
-    """The mount that lies at ``proc``: the last one there, of the device that it has."""
+def _mount_at(proc: str, here: list[Mount]) -> Mount | None:
+    """Return the mount at ``proc``: the last one there that has its device."""
     try:
         point, number = os.fsencode(os.path.realpath(proc)), os.stat(proc).st_dev
     except OSError:
@@ -90,7 +93,7 @@ def _is_over_a_process(other: Mount, proc: Mount) -> bool:
 
 
 def _is_initial(kind: str) -> bool | None:
-    """Whether our own namespace of a kind is the first one; ``None`` where there is no such."""
+    """Whether our own namespace of a kind is the initial one; ``None`` where there is none."""
     try:
         return os.readlink(f"/proc/self/ns/{kind}") == _INITIAL[kind]
     except OSError:

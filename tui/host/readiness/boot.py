@@ -1,5 +1,7 @@
-"""How this host is booted, seen in the files that boot loaders and distributions have. Nothing
-is run, and what an ordinary user may not look at is not there."""
+"""How this host boots, from the files of boot loaders and distributions.
+
+Nothing is run. A file that an ordinary user may not access counts as missing.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,9 @@ from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, BootLoader
 
 FAMILIES = ("debian", "fedora", "arch", "suse")
-"""Distributions that others are like."""
+"""Distributions that others derive from."""
 
-OF_THEIR_OWN = {"nixos": "nixos", "pop": "pop", "endeavouros": "endeavouros",
+FAMILY_OF = {"nixos": "nixos", "pop": "pop", "endeavouros": "endeavouros",
                 "opensuse": "suse", "ubuntu": "debian", "rhel": "fedora",
                 "centos": "fedora"}  # fmt: skip
 
@@ -31,11 +33,11 @@ _PLACES: tuple[tuple[BootLoader, str, str], ...] = (
     ("grub", "etc/default/grub", "/etc/default/grub"),
     ("systemd-boot", "etc/kernel/cmdline", "/etc/kernel/cmdline"),
 )
-"""A loader, the file that shows it, and what is edited. Fedora has entries in /boot/loader for
-GRUB, and no loader.conf; the package of GRUB may be there beside another loader."""
+"""A loader, the file that shows it, and the file to edit. Fedora has entries in /boot/loader for
+GRUB, and no loader.conf there. The GRUB package may be installed next to another loader."""
 
 _SDBOOT_MANAGE = "/etc/sdboot-manage.conf"
-"""CachyOS and Manjaro write systemd-boot's entries from it, whatever else there is."""
+"""CachyOS and Manjaro write systemd-boot's entries from it, whatever else is installed."""
 
 _CMDLINE = "/etc/kernel/cmdline"
 """kernel-install(8) and tools for unified kernel images take the options from it."""
@@ -44,15 +46,17 @@ _LOADER_INFO = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b
 """What booted this host (systemd.io/BOOT_LOADER_INTERFACE): a name, a blank, a version."""
 
 _LOADER_INFO_LIMIT = 4096
-"""Bytes of it that are read; a name and a version have some hundred."""
+"""Bytes of it that are read; a name and a version take some hundred."""
 
 _NAMES: dict[str, BootLoader] = {"systemd-boot": "systemd-boot", "GRUB": "grub", "Limine": "limine"}
 
 
 def boot(root: Tree = MACHINE) -> Boot:
-    """The boot loader, the distribution's family and the file with the kernel's options. The
-    firmware's word on the loader, and then the running command line, go before what packages
-    left in files."""
+    """Return the boot loader, the distribution's family and the file with the kernel's options.
+
+    What the firmware says about the loader counts first, then the running command line, then the
+    files that packages left.
+    """
     distribution, named = _distribution(root), _named(root)
     possible = (named,) if named is not None else _possible(root)
     for loader, shown_by, file in _PLACES:
@@ -62,8 +66,11 @@ def boot(root: Tree = MACHINE) -> Boot:
 
 
 def _named(root: Tree) -> BootLoader | None:
-    """Four bytes of attributes, then UTF-16 (kernel: Documentation/filesystems/efivarfs.rst).
-    Older GRUB and rEFInd leave no name; with a kernel that was started bare it is another's."""
+    """Return the loader that the EFI variable names: four bytes of attributes, then UTF-16.
+
+    Older GRUB and rEFInd set no name; with a kernel that the firmware starts directly, the name is
+    another loader's. Source: kernel, Documentation/filesystems/efivarfs.rst.
+    """
     try:
         data = root.read(_LOADER_INFO, _LOADER_INFO_LIMIT) or b""
     except OSError:
@@ -72,9 +79,12 @@ def _named(root: Tree) -> BootLoader | None:
 
 
 def _possible(root: Tree) -> tuple[BootLoader, ...]:
-    """The loaders that may have written the command line that runs. GRUB puts the kernel's file
-    first; a kernel that the firmware starts, as it does for the others, gets the initrd as a path
-    on the EFI partition (kernel: Documentation/admin-guide/efi-stub.rst)."""
+    """Return the loaders that may have written the running command line.
+
+    GRUB puts the kernel's file first. The other loaders have the firmware start the kernel, which
+    then gets the initrd as a path on the EFI partition (kernel:
+    Documentation/admin-guide/efi-stub.rst).
+    """
     running = text_of(root, "proc/cmdline").split()
     if any(word.startswith("BOOT_IMAGE=") for word in running):
         return ("grub",)
@@ -84,8 +94,11 @@ def _possible(root: Tree) -> tuple[BootLoader, ...]:
 
 
 def _source(root: Tree, loader: BootLoader, distribution: str | None) -> str | None:
-    """What the loader's own files are made from. openSUSE has entries from /etc/kernel/cmdline
-    for GRUB too (sdbootutil); Fedora has that file beside a GRUB that does not read it."""
+    """Return the file that the loader's own files are generated from.
+
+    openSUSE generates entries from /etc/kernel/cmdline for GRUB too (sdbootutil); Fedora has that
+    file next to a GRUB that does not read it.
+    """
     if loader == "systemd-boot" and exists(root, _SDBOOT_MANAGE[1:]):
         return _SDBOOT_MANAGE
     takes_it = loader == "systemd-boot" or (loader, distribution) == ("grub", "suse")
@@ -96,16 +109,16 @@ def _distribution(root: Tree) -> str | None:
     if exists(root, "usr/sbin/proxmox-boot-tool"):
         return "proxmox"
     family = next(_families(root), None)
-    # Fedora's image-based kin, as Silverblue and Bazzite, keep the options with the image.
+    # Fedora's image-based variants, such as Silverblue and Bazzite, store options with the image.
     image = family == "fedora" and exists(root, "run/ostree-booted")
     return "ostree" if image else family
 
 
 def _families(root: Tree) -> Iterator[str]:
-    """os-release(5): the name of the distribution, then those that it is like."""
+    """Yield the distribution's name, then those that it derives from (os-release(5))."""
     for place in ("etc/os-release", "usr/lib/os-release"):
-        told = dict(_LINE.findall(text_of(root, place)))
-        for word in f"{told.get('ID', '')} {told.get('ID_LIKE', '')}".split():
+        fields = dict(_LINE.findall(text_of(root, place)))
+        for word in f"{fields.get('ID', '')} {fields.get('ID_LIKE', '')}".split():
             name = word.partition("-")[0]
-            if name in FAMILIES or name in OF_THEIR_OWN:
-                yield OF_THEIR_OWN.get(name, name)
+            if name in FAMILIES or name in FAMILY_OF:
+                yield FAMILY_OF.get(name, name)

@@ -1,7 +1,7 @@
-"""The kernel's options in the files that boot loaders have, or that their menus are made from.
+"""The kernel options in the files of boot loaders, or in the files that generate their menus.
 
-The files are of whoever wrote them: bounded, and a line that is none of theirs says nothing.
-Shell is read as far as assignments go, and never run.
+Anybody may have written the files: they are read with bounds, and a line in another format is
+ignored. Shell is parsed for its assignments and never run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from tui.host.untrusted import visible
 from tui.model import Boot, KernelOption
 
 FILES_LIMIT = 64
-"""Files of one folder that are read: boot entries, pieces of a configuration."""
+"""Files to read in one folder: boot entries, parts of a configuration."""
 
 LINES_LIMIT = 4096
-"""Lines of one file that are read."""
+"""Lines to read in one file."""
 
 File = tuple[str, list[str]]
 """The name of a file below the root, and its lines."""
 
 Found = tuple[str, int, str]
-"""A file, the number of a line in it, from 1, and options that stand there."""
+"""A file, a line number in it, from 1, and the options on that line."""
 
 Parse = Callable[[Iterable[File]], Iterator[Found]]
 
@@ -43,8 +43,9 @@ _DEFAULT = re.compile(r"^default[ \t]+(\S+)[ \t]*$", re.MULTILINE)
 _LIMINE_ENTRY = re.compile(r"\s*(?:kernel_)?cmdline\s*[:=]\s*(.*)", re.IGNORECASE)
 
 
-def written(root: Tree, boot: Boot) -> tuple[tuple[KernelOption, ...], tuple[str, ...]]:
-    """All options in the files of the host's boot loader, and the files that could be read."""
+def written_options(root: Tree, boot: Boot) -> tuple[tuple[KernelOption, ...], tuple[str, ...]]:
+    """Return all options in the files of the host's boot loader, and the files that could be
+    read."""
     found: list[KernelOption] = []
     read: list[str] = []
     for names, parse in _sources(root, boot):
@@ -57,7 +58,7 @@ def written(root: Tree, boot: Boot) -> tuple[tuple[KernelOption, ...], tuple[str
 
 
 def _sources(root: Tree, boot: Boot) -> Iterator[tuple[Sequence[str], Parse]]:
-    """The files of the loader that boots this host: other packages may have left theirs."""
+    """Yield the files of the loader that boots this host: other packages may have left theirs."""
     loader = boot.loader
     if loader == "grub":
         names = ["etc/default/grub", *_in(root, "etc/default/grub.d", ".cfg")]
@@ -79,13 +80,15 @@ def _sources(root: Tree, boot: Boot) -> Iterator[tuple[Sequence[str], Parse]]:
 
 
 def _generation(root: Tree, names: list[str]) -> list[str]:
-    """Of NixOS's entries the one that boots, by loader.conf (loader.conf(5)), else the newest:
-    the others are kept as they were."""
+    """Return NixOS's entry that boots: the one in loader.conf (loader.conf(5)), else the newest.
+
+    The other entries are older generations.
+    """
     numbers = {name: int(found[1]) for name in names if (found := _GENERATION.search(name))}
     for name in numbers:
         folder, _, entry = name.rpartition("/entries/")
-        told = _DEFAULT.findall(text_of(root, f"{folder}/loader.conf"))
-        if told and told[-1] in (entry, entry.removesuffix(".conf")):
+        default = _DEFAULT.findall(text_of(root, f"{folder}/loader.conf"))
+        if default and default[-1] in (entry, entry.removesuffix(".conf")):
             return [name]
     return [max(numbers, key=numbers.__getitem__)] if numbers else names
 
@@ -99,13 +102,13 @@ def _in(root: Tree, folder: str, suffix: str) -> list[str]:
 
 
 def _each(of_line: Callable[[str], str | None]) -> Parse:
-    """Every line by itself."""
+    """Parse every line on its own."""
 
     def parse(files: Iterable[File]) -> Iterator[Found]:
         for name, lines in files:
             for number, line in enumerate(lines, 1):
-                if (told := of_line(line)) is not None:
-                    yield name, number, told
+                if (found := of_line(line)) is not None:
+                    yield name, number, found
 
     return parse
 
@@ -123,14 +126,16 @@ def _matching(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
 
 
 def _refind(line: str) -> str | None:
-    """The name of an entry and its options, both in quotes."""
+    """Return the options of an entry: the second of two quoted words, after its name."""
     words = _words(line)
     return words[1] if words is not None and len(words) > 1 else None
 
 
 def _assignments(*variables: str) -> Parse:
-    """What shell files, read one after the other, leave in ``variables``. A value that goes
-    over several lines is told with the first of them."""
+    """Return what shell files, read in order, assign to the ``variables``.
+
+    A value that spans several lines is reported with the first of them.
+    """
 
     def parse(files: Iterable[File]) -> Iterator[Found]:
         given: dict[str, list[Found]] = {name: [] for name in variables}
@@ -156,7 +161,8 @@ def _assignments(*variables: str) -> Parse:
 
 
 def _expanded(found: Found, others: Mapping[str, Found]) -> Iterator[Found]:
-    """An option that is another variable as a whole is told with the line that assigns that."""
+    """Report an option that is a reference to another variable with the line that assigns that
+    one."""
     file, number, value = found
     if "$" not in value:
         yield found
@@ -167,8 +173,10 @@ def _expanded(found: Found, others: Mapping[str, Found]) -> Iterator[Found]:
 
 
 def _statements(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
-    """Statements of a shell's file with the numbers of their first lines; a quote that is not
-    closed, and a backslash, join a line to the next."""
+    """Yield the statements of a shell file with the numbers of their first lines.
+
+    An open quote, and a backslash at the end, join a line to the next.
+    """
     begun: list[str] = []
     within = ""
     for number, line in enumerate(lines, 1):
@@ -180,8 +188,10 @@ def _statements(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
 
 
 def _left_open(line: str, within: str) -> str:
-    """What stays open at the end of a line that begins ``within`` a quote: a quotation mark, a
-    backslash, or nothing."""
+    """Return what is open at the end of a line: a quotation mark, a backslash, or nothing.
+
+    ``within`` is what was open at its start.
+    """
     quote, before = within.replace("\\", ""), " "
     characters = iter(line)
     for character in characters:
@@ -201,7 +211,7 @@ def _left_open(line: str, within: str) -> str:
 
 
 def _words(text: str) -> list[str] | None:
-    """The words of a line as a shell splits it; None where a quote stays open."""
+    """Split a line as a shell does; ``None`` where a quote stays open."""
     try:
         return shlex.split(text, comments=True)
     except ValueError:

@@ -1,5 +1,7 @@
-"""The kernel's command line, taken apart as the kernel does it (lib/cmdline.c: next_arg,
-kernel/params.c: parse_args)."""
+"""The kernel's command line, split as the kernel does it.
+
+Source: lib/cmdline.c, next_arg, and kernel/params.c, parse_args.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ _END = "--"
 
 
 def options(text: str, file: str, line: int | None = None) -> tuple[KernelOption, ...]:
-    """The options of a command line that stands in ``line`` of ``file``."""
+    """Return the options of a command line that is in ``line`` of ``file``."""
     found = []
     for name, value in parameters(text):
         if value is None and name == _END:
@@ -29,8 +31,10 @@ def options(text: str, file: str, line: int | None = None) -> tuple[KernelOption
 
 
 def parameters(text: str) -> Iterator[tuple[str, str | None]]:
-    """Names and values. Quotes keep blanks inside; those around all of it or around a value are
-    taken off, others stay."""
+    """Yield names and values.
+
+    Quotes protect blanks. Those around the whole word or around a value are removed; others stay.
+    """
     at, end = 0, len(text)
     while True:
         while at < end and text[at] in _BLANKS:

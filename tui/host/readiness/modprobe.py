@@ -1,6 +1,8 @@
-"""modprobe's configuration (modprobe.d(5)), read as kmod does: of files with the same name the
-one in the first folder counts, they are read by name, and in a module's name a dash is an
-underscore."""
+"""modprobe's configuration (modprobe.d(5)), read as kmod does.
+
+Of files with the same name, the one in the first folder counts; files are read in the order of
+their names. In a module's name a dash is an underscore.
+"""
 
 from __future__ import annotations
 
@@ -18,19 +20,19 @@ FOLDERS = (
 
 FILES_LIMIT = 256
 LINES_LIMIT = 4096
-"""Files of all folders, and lines of one, that are read."""
+"""Files to read in all folders, and lines in one of them."""
 
 TEXT_LIMIT = 96
 """Characters of a line that are shown."""
 
-_DEEDS: dict[str, ModuleDirective] = {
+_DIRECTIVES: dict[str, ModuleDirective] = {
     "blacklist": "blacklist", "install": "install", "options": "options",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t]+")
 
 
 def module_rules(root: Tree) -> tuple[ModuleRule, ...]:
-    """What is said of modules in the host's files, but for aliases and soft dependencies."""
+    """Return the rules for modules in the host's files, without aliases and soft dependencies."""
     files: dict[str, str] = {}
     for folder in FOLDERS:
         try:
@@ -48,19 +50,22 @@ def module_rules(root: Tree) -> tuple[ModuleRule, ...]:
 
 
 def rules(text: str, file: str) -> Iterator[ModuleRule]:
-    """The rules in the text of a file."""
+    """Yield the rules in the text of a file."""
     for number, line in _lines(text):
         words = _BLANKS.split(line.strip(" \t"), maxsplit=2)
-        deed = _DEEDS.get(words[0])
-        if deed is not None and len(words) > 1:
+        directive = _DIRECTIVES.get(words[0])
+        if directive is not None and len(words) > 1:
             module = words[1].replace("-", "_")
             rest = words[2] if len(words) > 2 else ""
             shown = visible(" ".join(words), TEXT_LIMIT)
-            yield ModuleRule(deed, module, rest, shown, visible(file), number)
+            yield ModuleRule(directive, module, rest, shown, visible(file), number)
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
-    """Lines that say something, with their numbers from 1; a backslash joins one to the next."""
+    """Yield the lines that are not blank or comments, with their numbers from 1.
+
+    A backslash at the end joins a line to the next.
+    """
     lines = iter(enumerate(text.split("\n")[:LINES_LIMIT], 1))
     for number, line in lines:
         whole = line

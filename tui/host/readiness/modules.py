@@ -1,7 +1,7 @@
-"""Which kernel modules a host has: loaded, built in, or there to be loaded.
+"""Which kernel modules a host has: loaded, built in, or installed.
 
-Sources: sys/module (kernel: Documentation/ABI/stable/sysfs-module), proc/modules, and depmod's
-lists below lib/modules (modules.dep(5)).
+Source: sys/module (kernel: Documentation/ABI/stable/sysfs-module), proc/modules, and depmod's lists
+below lib/modules (modules.dep(5)).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ LIST_LIMIT = 16 << 20
 """Bytes of one of depmod's lists; those of a distribution have less than one million."""
 
 LOADED_LIMIT = 1 << 20
-"""Bytes of proc/modules, some fifty a module."""
+"""Bytes of proc/modules, about fifty per module."""
 
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 _BUILT_IN = "modules.builtin"
@@ -22,18 +22,20 @@ _FOLDERS = ("lib/modules", "usr/lib/modules")
 
 
 def is_loaded(root: Tree, module: str) -> bool | None:
-    """Whether ``module``, named with underscores, is loaded or built in; ``None`` where a
-    captured host does not tell."""
+    """Whether ``module``, named with underscores, is loaded or built in.
+
+    ``None`` where a capture lacks the files.
+    """
     if exists(root, f"sys/module/{module}"):
         return True
     loaded = text_of(root, "proc/modules", LOADED_LIMIT)
     if re.search(rf"^{module} ", loaded, re.MULTILINE) is not None:
         return True
-    told = root.is_machine or bool(loaded.strip()) or _names(root, "sys/module")
-    return False if told else None
+    known = root.is_machine or bool(loaded.strip()) or _names(root, "sys/module")
+    return False if known else None
 
 
-def is_there(root: Tree, module: str) -> bool | None:
+def is_installed(root: Tree, module: str) -> bool | None:
     """Whether depmod's lists for the running kernel have ``module``; ``None`` where there are
     none."""
     lists = [listed for name in (_BUILT_IN, "modules.dep") for listed in _lists(root, name)]
@@ -41,8 +43,10 @@ def is_there(root: Tree, module: str) -> bool | None:
 
 
 def is_built_in(root: Tree, module: str) -> bool:
-    """Whether depmod's lists tell that ``module`` is part of the running kernel: it is then
-    never loaded, and modprobe.d(5) and ``module_blacklist`` have no say over it."""
+    """Whether depmod's lists say that ``module`` is part of the running kernel.
+
+    Such a module is never loaded, and modprobe.d(5) and ``module_blacklist`` do not apply to it.
+    """
     return any(_has(listed, module) for listed in _lists(root, _BUILT_IN))
 
 
@@ -58,7 +62,8 @@ def _has(listed: str, module: str) -> bool:
 
 
 def _kernels(root: Tree) -> list[str]:
-    """The folders of the kernel that runs; where that is not known, of the only one there."""
+    """Return the folders of the running kernel; where that is unknown, of the only one
+    installed."""
     release = text_of(root, "proc/sys/kernel/osrelease").strip()
     if _RELEASE.fullmatch(release):
         return [f"{folder}/{release}" for folder in _FOLDERS]

@@ -1,7 +1,6 @@
-"""What a swap needs of this host besides its devices: root, vfio-pci, the nvidia module.
+"""What a swap needs from this host besides its devices: root, vfio-pci, the nvidia module.
 
-Of a captured host it is read from what was captured; nothing of this machine is put in the
-place of what was not.
+For a captured host, only the capture counts; nothing of this machine stands in for what it lacks.
 """
 
 from __future__ import annotations
@@ -14,10 +13,10 @@ from typing import Literal
 
 from tui.host import sysfs
 from tui.host.readiness.boot import boot
-from tui.host.readiness.boot_files import written
+from tui.host.readiness.boot_files import written_options
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import module_rules
-from tui.host.readiness.modules import is_built_in, is_loaded, is_there
+from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
@@ -26,25 +25,28 @@ from tui.process.privileges import ROOT_PATH
 MODPROBE_S = 10.0
 
 CPUINFO_LIMIT = 1 << 22
-"""Bytes of /proc/cpuinfo: some 1500 a processor."""
+"""Bytes of /proc/cpuinfo: about 1500 per processor."""
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
 
 _VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
-"""Of /proc/driver/nvidia/version; the open modules name the machine in between, as "for x86_64"."""
+"""In /proc/driver/nvidia/version. The open modules put the machine in between, as in "for
+x86_64"."""
 
 _PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
-"""Of /sys/module/nvidia/version."""
+"""In /sys/module/nvidia/version."""
 
 _CMDLINE = "proc/cmdline"
 _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 
 
 def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
-    """What is there for a swap of one of the ``gpus``. Asks modprobe where vfio-pci is not
-    loaded, which loads nothing. Of a live host it reads no attribute that takes a device's
-    lock: virtual functions are seen as links (kernel: Documentation/ABI/testing/sysfs-bus-pci,
-    virtfnN)."""
+    """Return what the host offers for a swap of one of the ``gpus``.
+
+    Runs ``modprobe --dry-run`` where vfio-pci is not loaded, which loads nothing. On a live host it
+    reads no attribute that takes a device lock: virtual functions show as links (kernel:
+    Documentation/ABI/testing/sysfs-bus-pci, virtfnN).
+    """
     built_in = is_built_in(root, "vfio_pci")
     loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
     booted = boot(root)
@@ -76,11 +78,11 @@ def _vfio_loaded(root: Tree) -> bool:
 
 def _vfio_loadable(root: Tree) -> bool | None:
     if not root.is_machine:
-        return is_there(root, "vfio_pci")
+        return is_installed(root, "vfio_pci")
     try:
-        asked = subprocess.run(
+        done = subprocess.run(
             ["modprobe", "--dry-run", "--quiet", "vfio-pci"],  # noqa: S607  # nosec B607
-            env={"PATH": ROOT_PATH},  # neither the user's folders nor their MODPROBE_OPTIONS
+            env={"PATH": ROOT_PATH},  # ignores the user's folders and MODPROBE_OPTIONS
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=MODPROBE_S,
@@ -88,14 +90,17 @@ def _vfio_loadable(root: Tree) -> bool | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return asked.returncode == 0
+    return done.returncode == 0
 
 
 def _settings(root: Tree, booted: Boot) -> KernelSettings:
-    """An empty command line is one that was not copied: /proc tells no sizes, by which some
-    archivers go."""
+    """Read the kernel's options and modprobe's rules.
+
+    An empty command line means that it was not copied: files in /proc have no size, and some
+    archivers go by the size.
+    """
     running = text_of(root, _CMDLINE)
-    options_written, files = written(root, booted)
+    options_written, files = written_options(root, booted)
     return KernelSettings(
         running=options(running, f"/{_CMDLINE}") if running.strip() else None,
         written=options_written,
@@ -106,7 +111,8 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
 
 
 def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
-    """vendor_id of the first processor (proc(5), cpuinfo); Hygon's are AMD's."""
+    """Return the maker in vendor_id of the first processor (proc(5), cpuinfo); Hygon's are
+    AMD's."""
     vendor = _VENDOR.search(text_of(root, "proc/cpuinfo", CPUINFO_LIMIT))
     if vendor is None:
         return None
@@ -114,26 +120,28 @@ def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
-    """The loaded module, by what /proc and /sys tell of it; ``None`` where it is not loaded."""
-    told = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
-    if told is None and not exists(root, "sys/module/nvidia"):
+    """Return the loaded nvidia module, from /proc and /sys; ``None`` where it is not loaded."""
+    found = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
+    if found is None and not exists(root, "sys/module/nvidia"):
         return None
-    version = told[1] if told else text_of(root, "sys/module/nvidia/version").strip()
+    version = found[1] if found else text_of(root, "sys/module/nvidia/version").strip()
     known = version if _PLAIN_VERSION.fullmatch(version) else None
     return NvidiaModule(known, _modeset(root))
 
 
 def _modeset(root: Tree) -> bool | None:
-    """The parameter modeset of nvidia_drm, which only root may read."""
+    """Return the parameter modeset of nvidia_drm, which only root may read."""
     if is_loaded(root, "nvidia_drm") is False:
         return False
-    told = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
-    return {"Y": True, "1": True, "N": False, "0": False}.get(told)
+    value = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
+    return {"Y": True, "1": True, "N": False, "0": False}.get(value)
 
 
 def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
-    """Whether each function has virtual functions. Raises ``OSError``. A copy may have lost the
-    links to them; to read the number in it takes no lock."""
+    """Return whether each function has virtual functions. Raises ``OSError``.
+
+    A copy may have lost the links to them; reading their number in a copy takes no lock.
+    """
     devices = root / "sys/bus/pci/devices"
     found: dict[str, bool | None] = {}
     for address in gpus:
@@ -143,7 +151,8 @@ def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
 
 
 def _counted(directory: Tree) -> bool | None:
-    """By sriov_numvfs; ``None`` where the function could have some and that is not there."""
+    """Decide by sriov_numvfs; ``None`` where the function could have some and the file is
+    missing."""
     at = Attributes(directory)
     number = at.read("sriov_numvfs", sysfs.count)
     if number is not None:

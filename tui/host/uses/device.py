@@ -1,9 +1,9 @@
-"""What of the host hangs on a PCI function: disks, network interfaces, input devices.
+"""What the host uses of a PCI function: disks, network interfaces, input devices.
 
-Read when somebody asks, never while sampling. Directories are listed and attributes read that
-the kernel answers from memory: none takes the device's lock, none waits for the device, and
-none wakes one that sleeps. So ``carrier`` and ``speed`` of an interface (they take the network
-lock) and the strings of a USB device (they take its lock) are not among them.
+Read on request, never while sampling. Only directories are listed and attributes read that the
+kernel answers from memory: none takes the device lock, waits for the device, or wakes it. This
+excludes ``carrier`` and ``speed`` of an interface, which take the network lock, and the strings of
+a USB device, which take its lock.
 
 Source: kernel, Documentation/ABI/testing/sysfs-bus-pci, sysfs-block, sysfs-class-net,
 sysfs-bus-usb.
@@ -19,35 +19,35 @@ from tui.host.pci.function import read_class
 from tui.host.sysfs import Attributes
 from tui.host.tree import GONE, MACHINE, Tree
 from tui.host.untrusted import clean
-from tui.host.uses.disks import Blocks
+from tui.host.uses.disks import Disks
 from tui.host.uses.network import Interfaces
 from tui.model import Attachment, DeviceUse, DeviceUses
 
 FUNCTIONS_LIMIT = 256
-"""Functions that are looked at for one question; a guest has some ten at most."""
+"""Functions to check at a time; a guest has some ten at most."""
 
 FOLDERS_LIMIT = 4096
-"""Directories beneath one function that are visited."""
+"""Directories to visit beneath one function."""
 
 ENTRIES_LIMIT = 1024
 """Entries of one of these directories."""
 
 DEPTH_LIMIT = 24
-"""How deep they lie: a partition of a disk behind five USB hubs lies 15 deep."""
+"""Levels of directories: a partition of a disk behind five USB hubs lies 15 deep."""
 
 INPUTS_LIMIT = 1 << 18
 """Bytes of the list of input devices: some 300 each."""
 
-HANGS_ON = ("01", "02", "0c03")
-"""Classes whose driver makes children, if anything is there: storage, network, USB."""
+CLASSES_WITH_CHILDREN = ("01", "02", "0c03")
+"""Classes whose driver makes child devices, if anything is attached: storage, network, USB."""
 
-NOT_CAPTURED = "what hangs on it, which is not in the capture"
+NOT_CAPTURED = "what is attached to it, which is not in the capture"
 
 _NO_DEVICES = frozenset({
     "firmware_node", "holders", "hwmon", "integrity", "iommu", "led", "leds", "mq", "msi_irqs",
     "power", "ptp", "queue", "queues", "slaves", "statistics", "thermal", "trace", "wakeup",
 })  # fmt: skip
-"""Directories with nothing in them that is looked for."""
+"""Directories that never contain any of these devices."""
 
 _NVME_DISK = re.compile(r"nvme[0-9]{1,9}(?:c[0-9]{1,9})?n[0-9]{1,9}")
 _USB_BUS = re.compile(r"usb[0-9]{1,9}")
@@ -57,50 +57,61 @@ _HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
 
 
 def device_uses(addresses: Iterable[str], root: Tree = MACHINE) -> DeviceUses:
-    """What hangs on each of the functions that are there. Never raises: what cannot be read is
-    dark."""
-    blocks, interfaces = Blocks(root), Interfaces(root)
-    asked = list(dict.fromkeys(addresses))
-    uses = [_use(root, address, blocks, interfaces) for address in asked[:FUNCTIONS_LIMIT]]
-    uses += [DeviceUse(address, unreadable=("too many were asked for",))
-             for address in asked[FUNCTIONS_LIMIT:]]  # fmt: skip
+    """Return what is attached to each of the functions that exist.
+
+    Never raises: what cannot be read is listed as unreadable.
+    """
+    disks, interfaces = Disks(root), Interfaces(root)
+    unique = list(dict.fromkeys(addresses))
+    uses = [_use(root, address, disks, interfaces) for address in unique[:FUNCTIONS_LIMIT]]
+    uses += [DeviceUse(address, unreadable=("too many functions at a time",))
+             for address in unique[FUNCTIONS_LIMIT:]]  # fmt: skip
     return DeviceUses(tuple(uses), _has_own_keyboard(root))
 
 
-def _use(root: Tree, address: str, blocks: Blocks, interfaces: Interfaces) -> DeviceUse:
+def _use(root: Tree, address: str, disks: Disks, interfaces: Interfaces) -> DeviceUse:
     home = root / "sys/bus/pci/devices" / address
     folders, whole = _beneath(home)
     if not root.is_machine:
         folders = list(dict.fromkeys((*folders, *_linked(root, address))))
     attached: list[Attachment] = []
-    dark = [] if whole else ["all that hangs on it"]
+    unknown = [] if whole else ["everything attached to it"]
     code = read_class(home) or ""
     for folder in folders:
         above, _, name = folder.rpartition("/")
         parent = above.rpartition("/")[2]
         if parent == "block" or _NVME_DISK.fullmatch(name):
             partitions = [f for f in folders if f.rpartition("/")[0] == folder]
-            attached += blocks.disk(home, folder, partitions, dark)
+            attached += disks.uses_of(home, folder, partitions, unknown)
         elif parent == "net":
-            attached.append(interfaces.interface(home / folder, name, dark))
+            attached.append(interfaces.use_of(home / folder, name, unknown))
         elif found := _USB_INTERFACE.fullmatch(name):
             attached += _input(home / folder, clean(found[1]))
-    if not root.is_machine and code.startswith(HANGS_ON) and not _is_whole(code, folders, attached):
-        dark.append(NOT_CAPTURED)
-    return DeviceUse(address, tuple(dict.fromkeys(attached)), tuple(dict.fromkeys(dark)))
+    if (
+        not root.is_machine
+        and code.startswith(CLASSES_WITH_CHILDREN)
+        and not _is_whole(code, folders, attached)
+    ):
+        unknown.append(NOT_CAPTURED)
+    return DeviceUse(address, tuple(dict.fromkeys(attached)), tuple(dict.fromkeys(unknown)))
 
 
 def _is_whole(code: str, folders: list[str], attached: list[Attachment]) -> bool:
-    """Whether a capture goes further than to the controller: to a disk, to an interface, or to
-    the root hub of a USB controller, on which nothing else need hang."""
+    """Whether a capture has more than the controller.
+
+    That is a disk, an interface, or the root hub of a USB controller, which may have nothing
+    attached.
+    """
     if code.startswith("0c03"):
         return any(_USB_BUS.fullmatch(folder.rpartition("/")[2]) for folder in folders)
     return bool(attached)
 
 
 def _beneath(home: Tree) -> tuple[list[str], bool]:
-    """The directories beneath one, by path, and whether these are all. No link is followed:
-    they lead to other devices."""
+    """Return the directories beneath one, by path, and whether these are all.
+
+    No link is followed: links lead to other devices.
+    """
     found: list[str] = []
     whole, pending = True, [""]
     while pending:
@@ -122,7 +133,8 @@ def _beneath(home: Tree) -> tuple[list[str], bool]:
 
 
 def _linked(root: Tree, address: str) -> Iterator[str]:
-    """Where the links of a class lead to beneath a function: a capture may have these alone."""
+    """Yield where the links of a class lead to beneath a function: a capture may have only
+    these."""
     for place in ("sys/class/block", "sys/block", "sys/class/net"):
         try:
             names = root.names(place, ENTRIES_LIMIT)
@@ -149,8 +161,11 @@ def _is_folder(home: Tree, path: str) -> bool:
 
 
 def _has_own_keyboard(root: Tree) -> bool:
-    """Whether a keyboard answers on the i8042, in /proc/bus/input/devices (kernel:
-    drivers/input/input.c): a block with that place and the handler of keyboards."""
+    """Whether a keyboard is attached to the i8042.
+
+    Source: /proc/bus/input/devices (kernel: drivers/input/input.c), a block with that location and
+    the keyboard handler.
+    """
     try:
         data = root.read("proc/bus/input/devices", INPUTS_LIMIT) or b""
     except OSError:
@@ -160,7 +175,7 @@ def _has_own_keyboard(root: Tree) -> bool:
 
 
 def _input(folder: Tree, name: str) -> list[Attachment]:
-    """A keyboard or another input device, by what its USB interface says of itself."""
+    """Return a keyboard or another input device, by its USB interface descriptor."""
     at = Attributes(folder)
     if at.read("bInterfaceClass", str) != _HID:
         return []

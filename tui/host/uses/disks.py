@@ -1,8 +1,8 @@
-"""Whether the host uses a disk: file systems, swap, and what is built on it.
+"""Whether the host uses a disk: file systems, swap, and what is built on the disk.
 
-A file system is known by its device number, or where that is one of its own, as with btrfs, by
-the path that was mounted. What is built on a partition (LVM, LUKS, md, bcache) is among its
-``holders``. ZFS names its disks to nobody but udev.
+A file system is recognized by its device number, or by the path that was mounted where it has a
+number of its own, as btrfs does. What is built on a partition (LVM, LUKS, md, bcache) is among its
+``holders``. Only udev knows the disks of a ZFS pool.
 
 Source: proc_pid_mountinfo(5), proc(5) on swaps; kernel, Documentation/ABI/testing/sysfs-block.
 """
@@ -19,14 +19,14 @@ from tui.host.untrusted import clean
 from tui.model import Attachment, listed
 
 MOUNTS_LIMIT = 8 << 20
-"""Bytes of mountinfo: some 150 a mount, and containers make many."""
+"""Bytes of mountinfo: about 150 per mount, and containers make many."""
 
 SWAPS_LIMIT = 1 << 18
 
 HOLDERS_LIMIT = 64
-"""Devices that are built on one partition, one on another, that are looked at."""
+"""Devices built on one partition, one on top of another, to follow."""
 
-SHOWN = 60
+NAME_LIMIT = 60
 """Characters of a mount point or a device that are shown."""
 
 _NUMBER = re.compile(rb"[0-9]{1,9}:[0-9]{1,9}")
@@ -38,8 +38,10 @@ _PARTITION = re.compile(r"p?[0-9]{1,9}")
 
 @dataclass(slots=True)
 class Mounted:
-    """The mounts of a host by device number and by what was mounted, and the devices of swap;
-    ``read`` is false where nothing tells of them."""
+    """The mounts of a host by device number and by source.
+
+    ``read`` is false where no file lists them.
+    """
 
     read: bool = False
     by_number: dict[bytes, list[str]] = field(default_factory=dict)
@@ -47,7 +49,7 @@ class Mounted:
     zfs: bool = False
 
     def add(self, number: bytes | None, source: bytes, point: bytes, kind: bytes) -> None:
-        where = clean(point.decode("utf-8", "replace"), SHOWN)
+        where = clean(point.decode("utf-8", "replace"), NAME_LIMIT)
         self.zfs = self.zfs or kind == b"zfs"
         if number is not None:
             self.by_number.setdefault(number, []).append(where)
@@ -56,7 +58,7 @@ class Mounted:
 
 
 def from_mountinfo(data: bytes) -> Mounted:
-    """What the lines of a mountinfo tell; others are left out."""
+    """Parse the lines of a mountinfo; other lines are left out."""
     found = Mounted(read=True)
     for line in data.split(b"\n"):
         try:
@@ -68,7 +70,7 @@ def from_mountinfo(data: bytes) -> Mounted:
 
 
 def from_mounts(data: bytes) -> Mounted:
-    """What the lines of /proc/mounts tell, which has no device numbers (fstab(5))."""
+    """Parse the lines of /proc/mounts, which has no device numbers (fstab(5))."""
     found = Mounted(read=True)
     for line in data.split(b"\n"):
         fields = line.split(b" ")
@@ -78,28 +80,31 @@ def from_mounts(data: bytes) -> Mounted:
 
 
 def swap_devices(data: bytes) -> frozenset[str]:
-    """The partitions in /proc/swaps, by path. Swap files are on a file system that is mounted."""
+    """Return the partitions in /proc/swaps, by path. Swap files are on a mounted file system."""
     rows = (_BLANKS.split(line) for line in data.split(b"\n")[1:])
     return frozenset(
         _text(unescaped(row[0])) for row in rows if len(row) >= 5 and row[1] == b"partition"
     )
 
 
-class Blocks:
+class Disks:
     """The disks of a host. What is the same for all of them is read once."""
 
     def __init__(self, root: Tree) -> None:
         self._root = root
 
-    def disk(
-        self, home: Tree, folder: str, partitions: list[str], dark: list[str]
+    def uses_of(
+        self, home: Tree, folder: str, partitions: list[str], unknown: list[str]
     ) -> list[Attachment]:
-        """The uses of the disk in ``folder`` beneath a function and of its ``partitions``; one
-        entry that says so where there is none. Adds to ``dark``."""
+        """Return the uses of the disk in ``folder`` beneath a function, and of its ``partitions``.
+
+        Returns one entry that says so where there is no use. Adds to ``unknown`` what cannot be
+        read.
+        """
         name = folder.rpartition("/")[2]
         hidden = _HIDDEN_NVME.fullmatch(name)
         disk = home / folder
-        if hidden:  # one path to a disk that has several: what is mounted is the whole
+        if hidden:  # one path of a multipath disk: what is mounted is the whole disk
             name = hidden[1] + hidden[2]
             disk, partitions = self._class(name), []
         names = {name: disk} | {
@@ -112,18 +117,19 @@ class Blocks:
                 part: disk / part for part in self._names(disk, "") if _is_partition(part, name)
             }
         used = [
-            Attachment("disk", clean(block, SHOWN), what, in_use=True)
+            Attachment("disk", clean(block, NAME_LIMIT), what, in_use=True)
             for block, at in sorted(names.items())
             if (what := self._use(block, at)) is not None
         ]
         if not used:
-            self._note_dark(dark, names)
+            self._note_unknown(unknown, names)
             if not self._root.is_machine:
-                self._note_uncaptured(dark, names)
-        return used or [Attachment("disk", clean(name, SHOWN), "is not in use")]
+                self._note_uncaptured(unknown, names)
+        return used or [Attachment("disk", clean(name, NAME_LIMIT), "is not in use")]
 
     def _use(self, name: str, at: Tree) -> str | None:
-        """How a disk or a partition is used, as the end of a sentence; ``None``: it is not."""
+        """Return how a disk or a partition is used, as the end of a sentence; ``None`` if it is
+        not."""
         points = self._mounted_at(name, at)
         if points:
             return f"is mounted at {points}"
@@ -138,31 +144,36 @@ class Blocks:
         for holder in built:
             known = self._class(holder)
             points = self._mounted_at(holder, known)
-            shown = clean((self._mapped(known) or holder).removeprefix("/dev/mapper/"), SHOWN)
+            shown = clean((self._mapped(known) or holder).removeprefix("/dev/mapper/"), NAME_LIMIT)
             if points:
                 return f"is part of {shown}, mounted at {points}"
             if {f"/dev/{holder}", self._mapped(known)} & self._swaps:
                 return f"is part of {shown}, which is swap"
-        return f"is part of {clean(built[0], SHOWN)}" if built else None
+        return f"is part of {clean(built[0], NAME_LIMIT)}" if built else None
 
-    def _note_dark(self, dark: list[str], names: dict[str, Tree]) -> None:
+    def _note_unknown(self, unknown: list[str], names: dict[str, Tree]) -> None:
         if not self._mounted.read:
-            dark.append("what is mounted")
+            unknown.append("what is mounted")
         if self._swap_data is None:
-            dark.append("what is swapped to")
+            unknown.append("what is swapped to")
         if self._zfs and not any(self._udev(at) for at in names.values()):
-            dark.append("whether it is part of a ZFS pool")
+            unknown.append("whether it is part of a ZFS pool")
 
-    def _note_uncaptured(self, dark: list[str], names: dict[str, Tree]) -> None:
-        """Every disk and partition has a folder of its holders (kernel: sysfs-block), and a
-        capture may be without it, or without the links in it."""
+    def _note_uncaptured(self, unknown: list[str], names: dict[str, Tree]) -> None:
+        """Add what a capture lacks: each disk and partition has a ``holders`` folder (sysfs-block).
+
+        A capture may be without it, or without the links in it.
+        """
         if any(self._listed(at, "holders") is None for at in names.values()):
-            dark.append("what is built on it")
-        dark += [f"what {clean(source, SHOWN)} is built on" for source in self._adrift[:1]]
+            unknown.append("what is built on it")
+        unknown += [
+            f"what {clean(source, NAME_LIMIT)} is built on" for source in self._unplaced[:1]
+        ]
 
     @cached_property
-    def _adrift(self) -> list[str]:
-        """What is mounted or swapped to, is built on disks, and is a holder of none in sight."""
+    def _unplaced(self) -> list[str]:
+        """Return what is mounted or swapped to, is built on disks, and is no known disk's
+        holder."""
         sources = sorted({*self._mounted.by_source, *self._swaps})
         built = [source for source in sources if _BUILT.match(source)]
         if not built:
@@ -190,7 +201,7 @@ class Blocks:
 
     @cached_property
     def _mounted(self) -> Mounted:
-        """As the first process sees it, else as we do."""
+        """The mounts as the first process sees them, else as we do."""
         for place in ("proc/1/mountinfo", "proc/self/mountinfo"):
             data = self._read(place, MOUNTS_LIMIT)
             if data:
@@ -221,7 +232,7 @@ class Blocks:
     # --- what is built on it ---
 
     def _built_on(self, at: Tree) -> list[str]:
-        """The devices that are built on it, nearest first."""
+        """Return the devices that are built on it, nearest first."""
         found: list[str] = []
         pending = self._names(at, "holders")
         while pending and len(found) < HOLDERS_LIMIT:
@@ -235,7 +246,7 @@ class Blocks:
         return self._root / "sys/class/block" / name
 
     def _mapped(self, at: Tree) -> str | None:
-        """The path of a device of the device mapper (kernel: sysfs-block-dm)."""
+        """Return the path of a device of the device mapper (kernel: sysfs-block-dm)."""
         name = _text((self._read_in(at, "dm/name") or b"").strip())
         return f"/dev/mapper/{name}" if name else None
 
@@ -249,7 +260,7 @@ class Blocks:
         return b"\nE:ID_FS_TYPE=zfs_member\n" in self._udev(at)
 
     def _udev(self, at: Tree) -> bytes:
-        """What udev has stored of a block device, empty where it has not."""
+        """Return what udev has stored about a block device, empty where it has nothing."""
         number = self._number(at)
         return (self._read(f"run/udev/data/b{number.decode()}", 1 << 16) or b"") if number else b""
 

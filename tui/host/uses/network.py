@@ -1,8 +1,8 @@
 """Whether the host uses a network interface, from sysfs and /proc/net alone.
 
-No file tells the IPv4 addresses of an interface. /proc/net/fib_trie has the addresses of the
-host, and /proc/net/route the networks of each interface: an address is an interface's where its
-network is. Source: proc(5); kernel, Documentation/ABI/testing/sysfs-class-net.
+No file lists the IPv4 addresses of an interface. /proc/net/fib_trie has the addresses of the host,
+and /proc/net/route the networks of each interface: an address belongs to the interface that has its
+network. Source: proc(5); kernel, Documentation/ABI/testing/sysfs-class-net.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tui.host.untrusted import clean
 from tui.model import Attachment
 
 TABLE_LIMIT = 4 << 20
-"""Bytes of a table of /proc/net; routers of the internet have longer ones."""
+"""Bytes of a table of /proc/net; internet routers have longer ones."""
 
 IFF_UP = 0x1  # include/uapi/linux/if.h
 _LINK_LOCAL = 0x20  # include/net/ipv6.h: IPV6_ADDR_LINKLOCAL
@@ -31,7 +31,7 @@ _HOST_LOCAL = re.compile(r"\s*/32\s+host\s+LOCAL")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A line of /proc/net/route: numbers in host order, the interface that it leads to."""
+    """A line of /proc/net/route: numbers in host order, and the interface that it leads to."""
 
     interface: str
     network: int
@@ -40,7 +40,7 @@ class Route:
 
 
 def routes(text: str) -> list[Route]:
-    """The lines of /proc/net/route. Numbers there are those of a little-endian host."""
+    """Parse the lines of /proc/net/route, whose numbers are those of a little-endian host."""
     found = []
     for line in text.split("\n")[1:]:
         words = line.split()
@@ -53,8 +53,8 @@ def routes(text: str) -> list[Route]:
 
 
 def own_addresses(text: str) -> list[int]:
-    """The IPv4 addresses of the host in /proc/net/fib_trie: leaves with a host route of type
-    local."""
+    """Return the IPv4 addresses of the host in /proc/net/fib_trie: leaves with a local host
+    route."""
     found: dict[int, None] = {}
     leaf: int | None = None
     for line in text.split("\n"):
@@ -66,8 +66,10 @@ def own_addresses(text: str) -> list[int]:
 
 
 def ipv6(text: str) -> dict[str, str]:
-    """An address of each interface in /proc/net/if_inet6, but for those that every interface
-    gives itself (link-local)."""
+    """Return one address of each interface in /proc/net/if_inet6.
+
+    Link-local addresses do not count: every interface gives itself one.
+    """
     found: dict[str, str] = {}
     for line in text.split("\n"):
         words = line.split()
@@ -99,8 +101,9 @@ class Interfaces:
     def __init__(self, root: Tree) -> None:
         self._root = root
 
-    def interface(self, folder: Tree, name: str, dark: list[str]) -> Attachment:
-        """The use of the interface in a folder of sysfs. Adds to ``dark``."""
+    def use_of(self, folder: Tree, name: str, unknown: list[str]) -> Attachment:
+        """Return the use of the interface in a folder of sysfs. Adds to ``unknown`` what cannot
+        be read."""
         shown = clean(name, 40)
         over = self._over(folder)
         if over is not None:
@@ -113,12 +116,12 @@ class Interfaces:
         if flags is not None and not flags & IFF_UP:
             return Attachment("network", shown, "is down")
         if self._ipv4 is None:
-            dark.append(f"the addresses of {shown}")
+            unknown.append(f"the addresses of {shown}")
         linked = {"up": "is up, without an address", "unknown": "is up, without an address"}
         return Attachment("network", shown, linked.get(state or "", "has no link"))
 
     def _over(self, folder: Tree) -> str | None:
-        """The bridge, bond or VLAN that an interface is part of."""
+        """Return the bridge, bond or VLAN that an interface is part of."""
         try:
             names = folder.names(limit=1024)
         except OSError:

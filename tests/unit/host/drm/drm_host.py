@@ -1,6 +1,9 @@
-"""Hosts with cards on amdgpu, i915 and xe, laid out as their drivers do: the attributes of
-Documentation/gpu/amdgpu/thermal.rst, Documentation/ABI/testing/sysfs-driver-intel-*-hwmon and
-Documentation/gpu/xe, and files of fdinfo as in Documentation/gpu/drm-usage-stats.rst."""
+"""Hosts with cards on amdgpu, i915 and xe, laid out as their drivers do.
+
+The attributes are those of Documentation/gpu/amdgpu/thermal.rst,
+Documentation/ABI/testing/sysfs-driver-intel-*-hwmon and Documentation/gpu/xe; the files of fdinfo
+those of Documentation/gpu/drm-usage-stats.rst.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from tests.hosts_layout import add_function, lay_out
 from tests.unit.made import NOON
 from tui.host.drm.source import DrmSource
 from tui.host.pci.source import PciSource
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 AMD, ARC, IGPU = "0000:03:00.0", "0000:04:00.0", "0000:00:02.0"
 
@@ -55,15 +58,17 @@ UHD = {"drm/card0/gt_act_freq_mhz": "0", "drm/card0/gt/gt0/rps_act_freq_mhz": "3
 
 
 class Machine:
-    """A host to be changed, with processes in a folder of its own. Only the first one is
-    there, and the clock stands still."""
+    """A host that tests change, with processes in a folder of its own.
+
+    It begins with the first process only, and its clock stands still.
+    """
 
     def __init__(self, root: Path) -> None:
         lay_out({"groups": {}, "boot_vga": None}, root)
         self.root = root
         self.proc = root / "proc"
         self.now = 1000.0
-        self.pci = PciSource(Plain(root))
+        self.pci = PciSource(PlainTree(root))
         self._nodes = 0
         self.process(1, "systemd")
 
@@ -100,7 +105,7 @@ class Machine:
                 (device / name).write_text(text + "\n")
 
     def process(self, pid: int, comm: str) -> Path:
-        """A process without files."""
+        """Add a process without files."""
         process = self.proc / str(pid)
         (process / "fd").mkdir(parents=True)
         (process / "fdinfo").mkdir()
@@ -109,7 +114,7 @@ class Machine:
         return process
 
     def open(self, pid: int, fd: int, text: str = "", node: str = "renderD128") -> Path:
-        """Let a process have a node open, of which its driver tells ``text``."""
+        """Let a process have a node open, about which its driver reports ``text``."""
         process = self.proc / str(pid)
         (process / "fd" / str(fd)).symlink_to(f"/dev/dri/{node}")
         file = process / "fdinfo" / str(fd)
@@ -124,7 +129,7 @@ class Machine:
 
 
 def amdgpu(client: int, *engines: str, vram: int = 0, address: str = AMD) -> str:
-    """amdgpu_fdinfo.c; an engine is listed from its first use on: ``gfx 5``, in ns."""
+    """As in amdgpu_fdinfo.c, which lists an engine once it has been used: ``gfx 5``, in ns."""
     lines = [
         "pasid:\t32770",
         "drm-driver:\tamdgpu",
@@ -140,7 +145,7 @@ def amdgpu(client: int, *engines: str, vram: int = 0, address: str = AMD) -> str
 
 
 def i915(client: int, render: int = 0, video: int = 0, address: str = IGPU) -> str:
-    """proc_pid_fdinfo(5), which has it from i915_drm_client.c; ns."""
+    """As in proc_pid_fdinfo(5), which quotes i915_drm_client.c; ns."""
     return f"""\
 drm-driver:\ti915
 drm-client-id:\t{client}
@@ -161,7 +166,7 @@ drm-engine-video-enhance:\t0 ns
 
 
 def xe(client: int, total: int, rcs: int = 0, ccs: int = 0, address: str = ARC) -> str:
-    """The comment in xe_drm_client.c; cycles."""
+    """As in the comment in xe_drm_client.c; cycles."""
     return f"""\
 drm-driver:\txe
 drm-client-id:\t{client}

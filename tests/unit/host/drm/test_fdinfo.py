@@ -1,4 +1,4 @@
-"""What one client tells of itself, and what it used between two samples."""
+"""What one client reports, and what it used between two samples."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.host.drm.drm_host import AMD, ARC, IGPU, MIB, SECOND, amdgpu, i915, xe
-from tui.host.drm.fdinfo import Client, Engine, LoadMeter, loads, parse, steady
-from tui.host.drm.hwmon import SHORTEST
+from tui.host.drm.fdinfo import Client, Engine, LoadMeter, loads, monotonic, parse
+from tui.host.drm.hwmon import MIN_INTERVAL
 
 
 def parsed(text: str, at: float = 0.0) -> Client:
@@ -28,7 +28,7 @@ def test_a_client_of_i915() -> None:
         "video": Engine(7, capacity=2),
         "video-enhance": Engine(0),
     }
-    assert client.memory == 4 * MIB  # what is resident, and not all that was asked for
+    assert client.memory == 4 * MIB  # what is resident, not all that was requested
 
 
 def test_a_client_of_xe() -> None:
@@ -144,7 +144,7 @@ def test_no_load_without_time() -> None:
 def test_no_load_where_the_clock_of_the_gpu_was_set_back() -> None:
     before, after = sample(1.0, rcs=Engine(50, 1000)), sample(2.0, rcs=Engine(0, 10))
     assert loads(before, after) == {}
-    assert steady(before, after) == after
+    assert monotonic(before, after) == after
 
 
 def test_an_engine_that_is_used_for_the_first_time() -> None:
@@ -163,7 +163,7 @@ def test_a_counter_that_falls_behind_keeps_its_value_until_it_has_caught_up() ->
 def test_a_meter_needs_two_samples_and_does_not_measure_over_an_instant() -> None:
     meter = LoadMeter(sample(0.0, render=Engine(0)))
     assert meter.loads is None
-    meter.read(sample(SHORTEST / 2, render=Engine(SECOND)))
+    meter.read(sample(MIN_INTERVAL / 2, render=Engine(SECOND)))
     assert meter.loads is None
     meter.read(sample(1.0, render=Engine(SECOND // 2)))
     assert meter.loads == {"render": 50.0}
@@ -189,7 +189,7 @@ clients = st.builds(
 def test_loads_are_percentages_and_steady_counters_never_fall(a: Client, b: Client) -> None:
     for load in loads(a, b).values():
         assert 0 <= load <= 100
-    kept = steady(a, b)
+    kept = monotonic(a, b)
     assert replace(kept, engines={}) == replace(b, engines={})
     assert all(kept.engines[name].busy >= engine.busy for name, engine in b.engines.items())
 

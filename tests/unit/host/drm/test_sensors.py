@@ -1,4 +1,4 @@
-"""The sensors of a card and what its driver tells of it, judged."""
+"""The sensors of a card and what its driver reports, validated."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from tests.unit.host.drm.drm_host import B580, GIB, RX, UHD, Machine
 from tui.host.drm import amdgpu, intel
-from tui.host.drm.hwmon import STILL, CardPower, Channel, Energy, PowerMeter, power, whole
-from tui.host.tree import Plain
+from tui.host.drm.hwmon import (
+    STALLED_AFTER,
+    CardPower,
+    Channel,
+    Energy,
+    PowerMeter,
+    parse_uint64,
+    power,
+)
+from tui.host.tree import PlainTree
 from tui.model import Metrics
 
 
@@ -22,9 +30,9 @@ def device(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def written(device: Path, *parts: dict[str, str]) -> Plain:
+def written(device: Path, *parts: dict[str, str]) -> PlainTree:
     Machine.write(device, *parts)
-    return Plain(device)
+    return PlainTree(device)
 
 
 # --- amdgpu -------------------------------------------------------------------------
@@ -61,8 +69,8 @@ def test_sensors_of_others_are_not_the_card(device: Path) -> None:
 
 
 def test_a_card_without_any_attribute(device: Path) -> None:
-    assert amdgpu.metrics(Plain(device)) == Metrics()
-    assert amdgpu.metrics(Plain(device / "gone")) == Metrics()
+    assert amdgpu.metrics(PlainTree(device)) == Metrics()
+    assert amdgpu.metrics(PlainTree(device / "gone")) == Metrics()
 
 
 NONSENSE = ["", "-1", "101", "N/A", "37 %", "0x25", "1e1", "3.5", "9" * 30, "٣", "\x1b[31m", "\x00"]
@@ -235,7 +243,7 @@ def test_an_integrated_gpu_has_a_clock_and_no_sensors(device: Path) -> None:
     assert (metrics, channels) == (Metrics(clock_mhz=0), (Channel("card", None, None),))
     assert CardPower().read(1.0, channels) == (None, None)
     (device / "drm/card0/gt_act_freq_mhz").unlink()
-    assert intel.i915(Plain(device))[0] == Metrics(clock_mhz=350)
+    assert intel.i915(PlainTree(device))[0] == Metrics(clock_mhz=350)
 
 
 def test_a_card_on_i915_is_not_one_of_its_parts(device: Path) -> None:
@@ -276,7 +284,7 @@ def test_a_power_meter() -> None:
 def test_a_counter_that_never_moves_tells_no_power(still: int) -> None:
     meter = PowerMeter()
     assert [meter.read(Energy(float(t), still)) for t in range(20)] == [None] * 20
-    assert not meter.counts
+    assert not meter.is_live
 
 
 def test_a_counter_that_is_0_at_first_only_is_alive() -> None:
@@ -297,7 +305,7 @@ def test_a_counter_that_stops_is_not_known_any_more() -> None:
     for at, used in ((0.0, 0), (1.0, 50_000_000)):
         meter.read(Energy(at, used))
     assert meter.read(Energy(3.0, 50_000_000)) == 50.0
-    assert meter.read(Energy(1.0 + STILL, 50_000_000)) is None
+    assert meter.read(Energy(1.0 + STALLED_AFTER, 50_000_000)) is None
 
 
 def channels(card: int | None, package: int | None) -> tuple[Channel, ...]:
@@ -315,7 +323,7 @@ def test_the_card_itself_comes_first() -> None:
     power = CardPower()
     power.read(0.0, channels(0, 0))
     assert power.read(1.0, channels(60_000_000, 45_000_000)) == (60.0, 190)
-    # Its counter wraps: the package is not told in its place.
+    # Its counter wraps: the package does not stand in for it.
     assert power.read(2.0, channels(10, 90_000_000)) == (None, 190)
     assert power.read(3.0, channels(70_000_010, 135_000_000)) == (70.0, 190)
 
@@ -338,7 +346,7 @@ def test_power_is_what_a_card_can_use(a: Energy, b: Energy) -> None:
 @given(st.text())
 def test_a_whole_number_is_one_of_64_bits_or_an_error(text: str) -> None:
     try:
-        value = whole(text)
+        value = parse_uint64(text)
     except ValueError:
         return
     assert 0 <= value < 1 << 64

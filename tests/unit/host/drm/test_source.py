@@ -1,4 +1,4 @@
-"""The readings of cards on amdgpu, i915 and xe, and what is never touched for them."""
+"""The readings of cards on amdgpu, i915 and xe, and what reading them never touches."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from tests.unit.host.pci.test_source import opened
 from tests.unit.made import NOON
 from tui.host import HostError, NothingToRead
 from tui.host.drm.source import ASLEEP, IDLE, NO_CARD, DrmSource
-from tui.host.idle import FALL_ASLEEP, SLEEPLESS
-from tui.host.idle import IDLE as IDLE_FOR
+from tui.host.idle import HOLD_ANYWAY, SUSPEND_GRACE
+from tui.host.idle import IDLE_AFTER as IDLE_FOR
 from tui.model import CardReading, GpuProcess
 
 
@@ -79,7 +79,7 @@ def test_the_busiest_engine_is_the_load_of_a_card_on_xe(machine: Machine) -> Non
     machine.process(800, "blender")
     file = machine.open(800, 9, xe(3, 1000))
     source = machine.source()
-    assert only(source).metrics.util_pct is None  # one sample tells no rate
+    assert only(source).metrics.util_pct is None  # one sample gives no rate
     machine.now += 1
     file.write_text(xe(3, 2000, rcs=250, ccs=1200))
     card = only(source)
@@ -257,7 +257,7 @@ def test_a_sleeping_card_is_left_out_and_its_clients_are_not_asked_for(machine: 
     assert str(asleep) not in paths
     machine.write(device, {"power/runtime_status": "active"})
     machine.now += 1
-    with opened() as paths:  # it is looked for its clients at once, and not some seconds later
+    with opened() as paths:  # its clients are searched at once, not some seconds later
         assert [card.address for card in source.read().cards] == [AMD, ARC]
     assert str(asleep) in paths
 
@@ -290,7 +290,7 @@ def test_only_files_that_are_known_are_read_between_looks(machine: Machine) -> N
 
 
 def quiet(machine: Machine, source: DrmSource, seconds: float) -> None:
-    """Read each second for so long."""
+    """Read every second for this long."""
     for _ in range(int(seconds)):
         machine.now += 1
         source.read()
@@ -320,9 +320,9 @@ def test_a_card_that_does_not_fall_asleep_is_read_on(machine: Machine) -> None:
     source = machine.source()
     source.read()
     quiet(machine, source, IDLE_FOR)
-    machine.now += FALL_ASLEEP
+    machine.now += SUSPEND_GRACE
     source.read()
-    quiet(machine, source, SLEEPLESS - 1)
+    quiet(machine, source, HOLD_ANYWAY - 1)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tui.host.libvirt.domain_xml import DefinitionError, definition, with_mdev_parents
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import HostDev
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
@@ -133,7 +133,7 @@ def with_folder(root: Path) -> None:
 def test_an_mdev_stands_with_its_card(make: object, tmp_path: Path) -> None:
     assert callable(make)
     make(tmp_path)
-    found = with_mdev_parents(definition(domain(SHARE, runs=True)), Plain(tmp_path))
+    found = with_mdev_parents(definition(domain(SHARE, runs=True)), PlainTree(tmp_path))
     assert found.hostdevs == (HostDev("0000:00:02.0", False, "mdev"),)
     assert found.unclear is None
 
@@ -141,7 +141,7 @@ def test_an_mdev_stands_with_its_card(make: object, tmp_path: Path) -> None:
 def test_an_mdev_of_no_pci_function(tmp_path: Path) -> None:
     (tmp_path / "sys/bus/mdev/devices").mkdir(parents=True)
     (tmp_path / "sys/bus/mdev/devices" / MDEV).symlink_to(f"../../../devices/vfio_ap/matrix/{MDEV}")
-    found = with_mdev_parents(definition(domain(SHARE, runs=True)), Plain(tmp_path))
+    found = with_mdev_parents(definition(domain(SHARE, runs=True)), PlainTree(tmp_path))
     assert (found.hostdevs, found.unclear) == ((), None)
 
 
@@ -150,7 +150,7 @@ def test_an_mdev_of_no_pci_function(tmp_path: Path) -> None:
 def test_an_mdev_that_is_not_found(*, runs: bool, here: bool, tmp_path: Path) -> None:
     """The mdev of a guest that is off may not exist yet."""
     found = with_mdev_parents(
-        definition(domain(SHARE, runs=runs)), Plain(tmp_path) if here else None
+        definition(domain(SHARE, runs=runs)), PlainTree(tmp_path) if here else None
     )
     assert found.hostdevs == ()
     assert (found.unclear is not None) == runs

@@ -1,4 +1,4 @@
-"""Which process is our own reader: word by word what we start, and nothing like it."""
+"""Which process is our own NVML child: word by word what we start, and nothing like it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tui.host.nvml.command import DRIVER, JOURNAL, command, is_reader
+from tui.host.nvml.command import DRIVER, JOURNAL, command, is_nvml_child
 
 CARDS = ("0000:01:00.0", "0000:02:00.0")
 
@@ -18,16 +18,16 @@ def started(
 
 
 def test_what_is_started_is_recognised() -> None:
-    assert is_reader(started())
-    assert is_reader(command(DRIVER, JOURNAL, None, CARDS[:1]))
+    assert is_nvml_child(started())
+    assert is_nvml_child(command(DRIVER, JOURNAL, None, CARDS[:1]))
 
 
 @pytest.mark.parametrize("place", range(len(started())))
 def test_another_word_in_any_place(place: int) -> None:
     words = started()
     words[place] += "x"
-    pynvml = 4  # lies in another folder for another user
-    assert is_reader(words) is (place == pynvml)
+    pynvml = 4  # is in another folder for another user
+    assert is_nvml_child(words) is (place == pynvml)
 
 
 @pytest.mark.parametrize(
@@ -48,4 +48,4 @@ def test_another_word_in_any_place(place: int) -> None:
     ],
 )  # fmt: skip
 def test_what_looks_like_it(words: list[str]) -> None:
-    assert not is_reader(words)
+    assert not is_nvml_child(words)

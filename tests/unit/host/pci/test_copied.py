@@ -1,5 +1,7 @@
-"""Copies of /sys and /proc: padded, with other line ends, without links, without what a copier
-could not read. They are read as the files that they are copies of."""
+"""Copies of /sys and /proc: padded, with other line ends, without links, without unreadable files.
+
+They are read as the files that they are copies of.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,10 @@ from tests.unit.host.test_captured_cases import READY
 from tui.host.confined import Confined
 from tui.host.drm.amdgpu import metrics
 from tui.host.facts import FactsSource
-from tui.host.pci.source import PciSource, VitalsSource
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
 from tui.host.readiness.boot import boot
-from tui.host.tree import Plain, text
+from tui.host.tree import PlainTree, text
 from tui.model import Boot, PciFunction
 
 Copy = Callable[[bytes], bytes]
@@ -38,7 +41,7 @@ COPIES: list[Copy] = [
 
 
 def copied(place: Path, copy: Copy, folder: str = "") -> None:
-    """Every file below, as the copy has it; what is binary stays as it is."""
+    """Change every file below to what the copy has; binary files stay as they are."""
     for file in sorted((place / folder).rglob("*")):
         if file.is_file() and not file.is_symlink() and file.name != "config":
             file.write_bytes(copy(file.read_bytes()))
@@ -76,11 +79,11 @@ AMDGPU = {
 
 @pytest.mark.parametrize("copy", COPIES)
 def test_sensors_of_a_copy(tmp_path: Path, copy: Copy) -> None:
-    """The RX 6900 XT from the field, whose attributes are padded to 4096 bytes."""
+    """An RX 6900 XT from a bug report, whose attributes are padded to 4096 bytes."""
     for name, content in AMDGPU.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(copy(content.encode()))
-    found = metrics(Plain(tmp_path))
+    found = metrics(PlainTree(tmp_path))
     assert (found.util_pct, found.temp_c, found.power_w, found.fan_pct) == (3.0, 56.0, 36.0, 0.0)
     assert (found.mem_total_mib, round(found.mem_used_mib or 0)) == (16368.0, 637)
 
@@ -111,7 +114,7 @@ UEVENT = (
 def test_what_a_copy_has_lost_is_taken_from_what_it_has(
     tmp_path: Path, lost: tuple[str, ...]
 ) -> None:
-    """Links get lost in archives for other systems, attributes in copies that were cut short."""
+    """Archives for other systems lose links; truncated copies lose attributes."""
     root = tower(tmp_path / "tower")
     card = root / "sys/bus/pci/devices" / CARD
     (card / "uevent").write_text(UEVENT)
@@ -134,13 +137,13 @@ def test_a_uevent_of_a_function_without_driver(tmp_path: Path) -> None:
 
 
 def test_empty_attributes_are_not_known(vfiotop: Command, tmp_path: Path) -> None:
-    """As of archivers that go by the sizes that /proc and sysfs tell."""
+    """As written by archivers that go by the sizes that /proc and sysfs report."""
     root = tower(tmp_path / "tower", READY)
     copied(root, lambda data: b"", "proc")
     (root / f"sys/bus/pci/devices/{CARD}/boot_vga").write_text("")
     found = checks(vfiotop("doctor", "--root", root))
     assert found["host.not-shared"]["verdict"] == "unknown"
-    assert found["nvidia.release"]["verdict"] == "fail"  # sys/module has the version, too
+    assert found["nvidia.release"]["verdict"] == "fail"  # sys/module has the version too
     shutil.rmtree(root / "sys/module")
     assert checks(vfiotop("doctor", "--root", root))["nvidia.release"]["verdict"] == "unknown"
 
@@ -217,7 +220,7 @@ LEFT_OUT = "0000:0b:00.0"
 
 
 def test_a_member_of_a_group_that_was_not_captured(vfiotop: Command, tmp_path: Path) -> None:
-    """It may be a bridge, and it may be on a driver of the host."""
+    """It may be a bridge, and it may be on a host driver."""
     root = tower(tmp_path / "tower", READY)
     (root / "sys/kernel/iommu_groups/17/devices" / LEFT_OUT).touch()
     (root / "sys/kernel/iommu_groups/17/devices/fd4a0000.ethernet").touch()
@@ -250,7 +253,7 @@ def test_a_copy_of_a_host_without_groups_tells_that(tmp_path: Path) -> None:
 
 
 def test_one_group_that_has_lost_its_members(vfiotop: Command, tmp_path: Path) -> None:
-    """The card may be in it. A group of devices that are not PCI's has its members."""
+    """The card may be in it. A group of other than PCI devices has its members."""
     root = tower(tmp_path / "tower", READY)
     group, other = (root / f"sys/kernel/iommu_groups/{n}/devices" for n in (17, 3))
     for address in (CARD, SOUND):

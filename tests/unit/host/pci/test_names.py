@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host.pci.names import Names, PciIds, udev_names
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 PCI_IDS = """\
 # A comment
@@ -34,7 +34,7 @@ C 03  Display controller
 @pytest.fixture
 def ids(tmp_path: Path) -> PciIds:
     (tmp_path / "pci.ids").write_text(PCI_IDS)
-    return PciIds([Plain(tmp_path)], ["absent", "pci.ids"])
+    return PciIds([PlainTree(tmp_path)], ["absent", "pci.ids"])
 
 
 @pytest.mark.parametrize(
@@ -58,12 +58,12 @@ def test_ids_are_found(
 
 def test_the_first_vendor_of_a_file_counts(tmp_path: Path) -> None:
     (tmp_path / "pci.ids").write_text("10de  NVIDIA\n\t0001  One")
-    assert PciIds([Plain(tmp_path)], ["pci.ids"]).names("10de", "0001") == ("One", "NVIDIA")
+    assert PciIds([PlainTree(tmp_path)], ["pci.ids"]).names("10de", "0001") == ("One", "NVIDIA")
 
 
 def test_names_are_safe_to_draw(tmp_path: Path) -> None:
     (tmp_path / "pci.ids").write_bytes(b"10de  NVI\x1b[2JDIA\n\t0001  \xff\xe2\x80\xaeOne\t\t!\n")
-    assert PciIds([Plain(tmp_path)], ["pci.ids"]).names("10de", "0001") == (
+    assert PciIds([PlainTree(tmp_path)], ["pci.ids"]).names("10de", "0001") == (
         "\ufffdOne !",
         "NVI[2JDIA",
     )
@@ -72,7 +72,7 @@ def test_names_are_safe_to_draw(tmp_path: Path) -> None:
 def test_a_packed_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "pci.ids.gz").write_bytes(gzip.compress(PCI_IDS.encode()))
     assert (
-        PciIds([Plain(tmp_path)], ["pci.ids.gz"]).names("10de", "2704")[0]
+        PciIds([PlainTree(tmp_path)], ["pci.ids.gz"]).names("10de", "2704")[0]
         == "AD103 [GeForce RTX 4080]"
     )
 
@@ -82,7 +82,7 @@ def test_a_broken_file_gives_way_to_the_next(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "c").write_bytes(b"")
     (tmp_path / "d").write_text(PCI_IDS)
-    places, tree = ("a.gz", "b", "c", "d"), Plain(tmp_path)
+    places, tree = ("a.gz", "b", "c", "d"), PlainTree(tmp_path)
     assert PciIds([tree], places).names("ffff", "0000") == (None, "Illegal Vendor ID")
     assert PciIds([tree], places[:3]).names("ffff", "0000") == (None, None)
 
@@ -93,7 +93,7 @@ def test_any_file_is_searched(
 ) -> None:
     file = tmp_path_factory.mktemp("ids") / "pci.ids"
     file.write_bytes(b"10de  NVIDIA\n" + text)
-    _, vendor_name = PciIds([Plain(file.parent)], [file.name]).names(vendor, "0001")
+    _, vendor_name = PciIds([PlainTree(file.parent)], [file.name]).names(vendor, "0001")
     if vendor == "10de":
         assert vendor_name == "NVIDIA"
 
@@ -106,7 +106,7 @@ def test_the_udev_database_names_a_function(tmp_path: Path) -> None:
         "I:1234\nE:ID_MODEL_FROM_DATABASE=AD102 [GeForce\x1b RTX 4090]\n"
         "E:ID_VENDOR_FROM_DATABASE=NVIDIA Corporation\nE:ID_EMPTY=\nG:seat\nV:1\n"
     )
-    assert udev_names("0000:01:00.0", Plain(tmp_path)) == (
+    assert udev_names("0000:01:00.0", PlainTree(tmp_path)) == (
         "AD102 [GeForce RTX 4090]",
         "NVIDIA Corporation",
     )
@@ -115,15 +115,15 @@ def test_the_udev_database_names_a_function(tmp_path: Path) -> None:
 @pytest.mark.parametrize("data", [b"", b"E:ID_MODEL_FROM_DATABASE\n", b"\xff\x00\n" * 9])
 def test_a_database_without_names(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "+pci:0000:01:00.0").write_bytes(data)
-    assert udev_names("0000:01:00.0", Plain(tmp_path)) == (None, None)
-    assert udev_names("0000:02:00.0", Plain(tmp_path)) == (None, None)
+    assert udev_names("0000:01:00.0", PlainTree(tmp_path)) == (None, None)
+    assert udev_names("0000:02:00.0", PlainTree(tmp_path)) == (None, None)
 
 
 def test_a_captured_host_has_its_own_pci_ids(tmp_path: Path) -> None:
     place = tmp_path / "usr/share/misc/pci.ids"
     place.parent.mkdir(parents=True)
     place.write_text("10de  Captured\n\t2684  Its card\n")
-    names = Names(Plain(tmp_path))
+    names = Names(PlainTree(tmp_path))
     assert names.of("0000:01:00.0", "10de", "2684") == ("Its card", "Captured")
     assert names.of("0000:01:00.1", "10de", "22ba") == ("10de:22ba", "Captured")
     assert names.of("0000:02:00.0", "1234", "1111") == ("1234:1111", None)

@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui.host.drm import power
-from tui.host.idle import Power
+from tui.host.idle import RuntimePower
 from tui.host.pci.power import read_power, read_status
 from tui.host.sysfs import Attributes
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 CARD = "0000:01:00.0"
 
 
 class Told:
-    """A card whose files hold ``said``, and that has no other."""
+    """A card whose files are those in ``said``, and no others."""
 
     def __init__(self, **said: bytes) -> None:
         self._said = {name.replace("_", "/", 1): data for name, data in said.items()}
@@ -42,7 +42,7 @@ def test_only_what_says_so_is_awake(said: bytes) -> None:
 
 @pytest.mark.parametrize("said", ["active", "active\n", "active\n\0\0\0", "active\0"])
 def test_awake(tmp_path: Path, said: str) -> None:
-    assert power_of(tmp_path, said) == Power(CARD, asleep=False, may_sleep=True)
+    assert power_of(tmp_path, said) == RuntimePower(CARD, asleep=False, may_sleep=True)
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_awake(tmp_path: Path, said: str) -> None:
      "ACTIVE", "inactive", "active active", "active\nerror", "\0active", "aktiv", "actıve", "1"],
 )  # fmt: skip
 def test_not_awake(tmp_path: Path, said: str) -> None:
-    assert power_of(tmp_path, said) == Power(CARD, asleep=True, may_sleep=False)
+    assert power_of(tmp_path, said) == RuntimePower(CARD, asleep=True, may_sleep=False)
 
 
-def power_of(folder: Path, status: str) -> Power:
-    """What both rules make of it; they differ only for a card with a screen."""
+def power_of(folder: Path, status: str) -> RuntimePower:
+    """What both rules decide; they differ only for a card with a screen."""
     (folder / "power").mkdir()
     (folder / "power/runtime_status").write_text(status)
     (folder / "power/control").write_text("auto\n")
-    found = read_power(Plain(folder), CARD)
-    assert power.read_power(Plain(folder), CARD) == found
+    found = read_power(PlainTree(folder), CARD)
+    assert power.read_power(PlainTree(folder), CARD) == found
     return found

@@ -1,4 +1,4 @@
-"""PCI functions, groups and vitals from a sysfs tree, and what is never touched in it."""
+"""PCI functions, groups and vitals from a sysfs tree, and what reading them never touches."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from tests.unit.made import NOON
 from tui.host import HostError
 from tui.host.facts import FactsSource
 from tui.host.pci.removal import STUCK_AFTER, Removals
-from tui.host.pci.source import PciSource, VitalsSource
-from tui.host.tree import Plain
+from tui.host.pci.source import PciSource
+from tui.host.pci.vitals import VitalsSource
+from tui.host.tree import PlainTree
 from tui.model import Bar, CardVitals, HostFacts, Link, PciFunction, Removal
 
 GPU = {
@@ -44,7 +45,7 @@ sys.addaudithook(_hear)
 
 @contextmanager
 def opened() -> Iterator[list[str]]:
-    """The paths of all files that Python opens meanwhile, as its audit events tell."""
+    """The paths of all files that Python opens in the block, from its audit events."""
     global _opened  # noqa: PLW0603 - an audit hook cannot be taken away, only be told to rest
     paths: list[str] = []
     _opened = paths
@@ -55,7 +56,7 @@ def opened() -> Iterator[list[str]]:
 
 
 class Machine:
-    """A host of one card in group 7, to be changed."""
+    """A host with one card in group 7, which tests change."""
 
     def __init__(self, root: Path) -> None:
         lay_out({"groups": {"7": [GPU, AUDIO]}, "boot_vga": GPU["addr"]}, root)
@@ -75,11 +76,11 @@ class Machine:
         (self.card / "power/runtime_status").write_text(text + "\n")
 
     def gpu(self) -> PciFunction:
-        (gpu,) = PciSource(Plain(self.root)).read().gpus
+        (gpu,) = PciSource(PlainTree(self.root)).read().gpus
         return gpu
 
     def vitals(self, pci: PciSource | None = None) -> CardVitals:
-        (card,) = VitalsSource(pci or PciSource(Plain(self.root))).read().cards
+        (card,) = VitalsSource(pci or PciSource(PlainTree(self.root))).read().cards
         return card
 
 
@@ -111,7 +112,7 @@ def test_all_that_sysfs_tells_of_a_card(machine: Machine) -> None:
         ),
     )
     machine.write(machine.at(AUDIO["addr"]), numa_node="1")
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     card, audio = found.functions
     assert (card.address, card.vendor, card.device, card.class_code) == (
         "0000:01:00.0", "10de", "2684", "030000",
@@ -144,7 +145,7 @@ def test_a_link_of_unknown_width_is_none(machine: Machine) -> None:
 
 
 def test_the_driver_may_change_between_readings(machine: Machine) -> None:
-    source = PciSource(Plain(machine.root))
+    source = PciSource(PlainTree(machine.root))
     for driver in ("nvidia", None, "vfio-pci"):
         bind(machine.sys, machine.card, driver)
         assert [gpu.driver for gpu in source.read().gpus] == [driver]
@@ -204,7 +205,7 @@ def test_an_attribute_that_cannot_be_read_is_named(
 @pytest.mark.parametrize("missing", ["vendor", "device", "class"])
 def test_a_function_without_its_ids_is_still_in_its_group(machine: Machine, missing: str) -> None:
     (machine.at(AUDIO["addr"]) / missing).unlink()
-    audio = PciSource(Plain(machine.root)).read().functions[1]
+    audio = PciSource(PlainTree(machine.root)).read().functions[1]
     assert audio.unreadable == (missing,)
     assert "ffff" in (audio.vendor, audio.device, audio.class_code[:4])
     assert (audio.iommu_group, audio.driver) == (7, "snd_hda_intel")
@@ -213,7 +214,7 @@ def test_a_function_without_its_ids_is_still_in_its_group(machine: Machine, miss
 def test_a_function_that_went_away_is_left_out(machine: Machine) -> None:
     gone = machine.sys / "bus/pci/devices/0000:02:00.0"
     gone.symlink_to("../../../devices/pci0000:00/0000:02:00.0")
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     assert [f.address for f in found.functions] == [GPU["addr"], AUDIO["addr"]]
 
 
@@ -222,18 +223,18 @@ def test_what_is_no_address_is_no_function(machine: Machine) -> None:
         (machine.sys / "bus/pci/devices" / name).mkdir()
     long = {**GPU, "addr": "10000:e0:06.0", "class": "0604", "driver": "pcieport"}
     add_function(machine.sys, long)
-    found = [f.address for f in PciSource(Plain(machine.root)).read().functions]
+    found = [f.address for f in PciSource(PlainTree(machine.root)).read().functions]
     assert found == [GPU["addr"], AUDIO["addr"], "10000:e0:06.0"]
 
 
 def test_a_machine_without_pci_devices(tmp_path: Path) -> None:
     lay_out({"groups": {}, "boot_vga": None}, tmp_path)
-    found = PciSource(Plain(tmp_path)).read()
+    found = PciSource(PlainTree(tmp_path)).read()
     assert (found.functions, found.groups, found.iommu_kind) == ((), (), None)
 
 
 def test_a_machine_without_pci(tmp_path: Path) -> None:
-    pci = PciSource(Plain(tmp_path))
+    pci = PciSource(PlainTree(tmp_path))
     with pytest.raises(HostError, match=r"no PCI devices: there is no .*is sysfs mounted"):
         pci.read()
     with pytest.raises(HostError, match="no PCI devices"):
@@ -244,7 +245,7 @@ def test_devices_that_cannot_be_listed(tmp_path: Path) -> None:
     (tmp_path / "sys/bus/pci").mkdir(parents=True)
     (tmp_path / "sys/bus/pci/devices").write_text("")
     with pytest.raises(HostError, match="Not a directory"):
-        PciSource(Plain(tmp_path)).read()
+        PciSource(PlainTree(tmp_path)).read()
 
 
 # --- IOMMU --------------------------------------------------------------------
@@ -263,13 +264,13 @@ def test_devices_that_cannot_be_listed(tmp_path: Path) -> None:
 def test_the_kind_of_the_iommu(tmp_path: Path, entry: str, kind: str | None) -> None:
     lay_out({"groups": {}, "boot_vga": None}, tmp_path)
     (tmp_path / "sys/class/iommu" / entry).mkdir()
-    assert PciSource(Plain(tmp_path)).read().iommu_kind == kind
+    assert PciSource(PlainTree(tmp_path)).read().iommu_kind == kind
 
 
 def test_groups_are_listed_with_those_of_other_buses(machine: Machine) -> None:
     for name in ("12", "3", "x", "-1"):
         (machine.sys / "kernel/iommu_groups" / name).mkdir()
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     assert (found.groups, found.noiommu_groups) == ((3, 7, 12), ())
 
 
@@ -277,7 +278,7 @@ def test_a_kernel_without_iommu(machine: Machine) -> None:
     for address in (GPU["addr"], AUDIO["addr"]):
         (machine.at(address) / "iommu_group").unlink()
     (machine.sys / "kernel/iommu_groups").rename(machine.root / "elsewhere")
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     assert found.groups == ()
     assert [(f.iommu_group, f.unreadable) for f in found.functions] == [(None, ()), (None, ())]
 
@@ -285,7 +286,7 @@ def test_a_kernel_without_iommu(machine: Machine) -> None:
 def test_a_noiommu_group(machine: Machine) -> None:
     other = {**GPU, "addr": "0000:02:00.0"}
     add_group(machine.sys, "9", add_function(machine.sys, other), name="vfio-noiommu")
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     assert (found.groups, found.noiommu_groups) == ((7, 9), (9,))
 
 
@@ -293,7 +294,7 @@ def test_a_group_whose_name_cannot_be_read_is_unknown(machine: Machine) -> None:
     (machine.sys / "kernel/iommu_groups/7/name").mkdir()
     other = {**GPU, "addr": "0000:02:00.0"}
     add_group(machine.sys, "9", add_function(machine.sys, other))
-    found = PciSource(Plain(machine.root)).read()
+    found = PciSource(PlainTree(machine.root)).read()
     assert [f.unreadable for f in found.functions] == [("iommu_group",), ("iommu_group",), ()]
 
 
@@ -303,13 +304,13 @@ def test_a_group_whose_name_cannot_be_read_is_unknown(machine: Machine) -> None:
 def test_attributes_that_take_the_device_lock_are_never_opened(machine: Machine) -> None:
     for device in (machine.card, machine.at(AUDIO["addr"])):
         machine.write(device, **dict.fromkeys(LOCKED, "0"))
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     vitals = VitalsSource(pci)
     with opened() as paths:
         for _ in range(2):
             pci.read()
             vitals.read()
-    assert len(paths) > 20  # the hook hears
+    assert len(paths) > 20  # the audit hook works
     assert not [path for path in paths if path.endswith(LOCKED)]
 
 
@@ -317,7 +318,7 @@ def test_attributes_that_take_the_device_lock_are_never_opened(machine: Machine)
 def test_a_card_that_may_sleep_is_not_asked_for_its_link(machine: Machine, status: str) -> None:
     machine.status(status)
     machine.write(machine.card, power_state="D3cold")
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     with opened() as paths:
         (gpu,) = pci.read().gpus
         card = machine.vitals(pci)
@@ -329,7 +330,7 @@ def test_a_card_that_may_sleep_is_not_asked_for_its_link(machine: Machine, statu
 
 def test_a_status_that_cannot_be_read_wakes_nothing(machine: Machine) -> None:
     machine.status("active\x1b")
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     with opened() as paths:
         (gpu,) = pci.read().gpus
         card = machine.vitals(pci)
@@ -339,7 +340,7 @@ def test_a_status_that_cannot_be_read_wakes_nothing(machine: Machine) -> None:
 
 
 def test_a_function_costs_few_files(machine: Machine) -> None:
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     pci.read()
     with opened() as before:
         pci.read()
@@ -357,7 +358,7 @@ def test_a_function_costs_few_files(machine: Machine) -> None:
 def test_the_vitals_of_a_card(machine: Machine) -> None:
     wanted = CardVitals("0000:01:00.0", "active", "D0", Link(2.5, 8), "nvidia")
     assert machine.vitals() == wanted
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     pci.read()
     assert machine.vitals(pci) == wanted
 
@@ -370,7 +371,7 @@ def test_a_kernel_without_power_management_tells_the_link(machine: Machine) -> N
 
 
 def test_vitals_see_a_driver_go(machine: Machine) -> None:
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     pci.read()
     bind(machine.sys, machine.card, None)
     assert machine.vitals(pci).driver is None
@@ -382,9 +383,9 @@ def test_a_driver_that_does_not_let_go(machine: Machine) -> None:
     entry = machine.root / "proc/driver/nvidia/gpus/0000:01:00.0"
     entry.mkdir(parents=True)
     clock = [100.0]
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     source = VitalsSource(
-        pci, Removals(Plain(machine.root), clock=lambda: clock[0], now=lambda: NOON)
+        pci, Removals(PlainTree(machine.root), clock=lambda: clock[0], now=lambda: NOON)
     )
 
     def removal() -> Removal | None:
@@ -401,13 +402,13 @@ def test_a_driver_that_does_not_let_go(machine: Machine) -> None:
     entry.rmdir()
     assert removal() is None
     entry.mkdir()
-    assert removal() == Removal("nvidia", NOON)  # another one, which begins anew
+    assert removal() == Removal("nvidia", NOON)  # another removal, with its own time
     bind(machine.sys, machine.card, "nvidia")
     assert removal() is None
 
 
 def test_a_card_that_went_away_has_no_vitals(machine: Machine) -> None:
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     pci.read()
     machine.card.rename(machine.root / "elsewhere")
     assert VitalsSource(pci).read().cards == ()
@@ -415,7 +416,7 @@ def test_a_card_that_went_away_has_no_vitals(machine: Machine) -> None:
 
 
 def test_the_fastest_link_of_a_sleeping_card_is_remembered(machine: Machine) -> None:
-    source = PciSource(Plain(machine.root))
+    source = PciSource(PlainTree(machine.root))
     assert source.read().gpus[0].link_max == Link(16.0, 16)
     machine.status("suspended")
     assert source.read().gpus[0].link_max == Link(16.0, 16)
@@ -426,7 +427,7 @@ def test_the_fastest_link_of_a_sleeping_card_is_remembered(machine: Machine) -> 
 def test_a_card_that_wakes_up_has_its_fastest_link_read(machine: Machine) -> None:
     machine.status("suspended")
     wakes: list[bool] = []
-    pci = PciSource(Plain(machine.root))
+    pci = PciSource(PlainTree(machine.root))
     pci.watch(lambda: wakes.append(True))
     vitals = VitalsSource(pci)
     pci.read()
@@ -450,7 +451,7 @@ def test_the_facts_of_this_host() -> None:
 
 
 def test_the_facts_of_a_captured_host(tmp_path: Path) -> None:
-    source = FactsSource(Plain(tmp_path))
+    source = FactsSource(PlainTree(tmp_path))
     assert source.read() == HostFacts("unknown", "unknown")
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hostname").write_bytes(b"tower\x1b[2J\xff\n")
@@ -469,8 +470,8 @@ def test_the_facts_of_a_captured_host(tmp_path: Path) -> None:
 def test_the_case_of_a_host(tmp_path: Path, text: str, chassis: int | None) -> None:
     place = tmp_path / "sys/class/dmi/id"
     place.mkdir(parents=True)
-    assert FactsSource(Plain(tmp_path)).read().chassis is None
+    assert FactsSource(PlainTree(tmp_path)).read().chassis is None
     (place / "chassis_type").write_text(text)
-    found = FactsSource(Plain(tmp_path)).read()
+    found = FactsSource(PlainTree(tmp_path)).read()
     assert (found.chassis, found.captured) == (chassis, True)
     assert FactsSource().read().captured is False

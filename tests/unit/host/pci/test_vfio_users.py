@@ -1,4 +1,4 @@
-"""When processes are looked into for who has a card, while a screen stays open."""
+"""When processes are scanned for who has a card, while a screen stays open."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tui.host import HostError
 from tui.host.pci.vfio_users import VfioUsers
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import CardVitals, Holder, Holders
 
 CARD = "0000:02:00.0"
@@ -20,14 +20,14 @@ def card(enabled: int | None, driver: str = "vfio-pci") -> CardVitals:
 
 
 class Rig:
-    """Ticks, and looks that end when they are let."""
+    """Ticks, and scans that end when the test says so."""
 
     def __init__(self, root: Path, found: Holders | HostError = Holders((QEMU,))) -> None:  # noqa: B008
         self.found, self.asked = found, 0
         self.may_end, self.ended = threading.Event(), threading.Event()
         self.may_end.set()
         (root / "proc/4711").mkdir(parents=True)
-        self._users = VfioUsers(self._look, Plain(root))
+        self._users = VfioUsers(self._look, PlainTree(root))
 
     def _look(self, addresses: Collection[str]) -> Holders:
         self.asked += 1
@@ -38,7 +38,7 @@ class Rig:
         return self.found
 
     def tick(self, enabled: int | None, driver: str = "vfio-pci") -> Holders | None:
-        (seen,) = self._users.added([card(enabled, driver)], self.ended.set)
+        (seen,) = self._users.with_users([card(enabled, driver)], self.ended.set)
         return seen.users
 
     def awaited(self) -> None:
@@ -49,7 +49,10 @@ class Rig:
 def test_a_card_that_is_opened_is_looked_at_once(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     assert [rig.tick(0), rig.tick(0), rig.asked] == [None, None, 0]
-    assert [rig.tick(1), rig.asked] == [None, 0]  # a start opens and closes it some times
+    assert [rig.tick(1), rig.asked] == [
+        None,
+        0,
+    ]  # starting a guest opens and closes it several times
     rig.tick(1)
     rig.awaited()
     assert rig.tick(1) == Holders((QEMU,))

@@ -1,4 +1,4 @@
-"""Who holds a card: real processes with real nodes, which a made sysfs says are the card's."""
+"""Who holds a card: real processes with real nodes, which a test sysfs says are the card's."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ import pytest
 from tests.hosts_layout import add_function, add_group, lay_out, link
 from tui.host import HostError
 from tui.host.proc import scanner
-from tui.host.proc.device_nodes import Node, find, nodes
+from tui.host.proc.device_nodes import Node, find_nodes, nodes
 from tui.host.proc.heartbeat import Heartbeat
-from tui.host.proc.holders import _unit, holders, told
+from tui.host.proc.holders import _unit, holders, holders_from_scan
 from tui.host.proc.processes import scan
 from tui.model import Holder, Holders, UninspectedProcess
 
@@ -39,7 +39,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def child(folder: Path, subsystem: str, node: os.stat_result | str) -> None:
-    """A device beneath a function, as its driver makes it."""
+    """Add a device beneath a function, as its driver does."""
     folder.mkdir(parents=True)
     number = node if isinstance(node, str) else f"{os.major(node.st_rdev)}:{os.minor(node.st_rdev)}"
     (folder / "dev").write_text(f"{number}\n")
@@ -86,9 +86,9 @@ def test_a_disk_behind_five_hubs(root: Path) -> None:
 
 
 def test_what_lies_too_deep_is_not_taken_for_nothing(root: Path) -> None:
-    assert find(root, [SOUND]).unknown is None
+    assert find_nodes(root, [SOUND]).unknown is None
     child(root / "sys/bus/pci/devices" / SOUND / ("x/" * 30), "block", "8:1")
-    assert "not all devices" in (find(root, [SOUND]).unknown or "")
+    assert "not all devices" in (find_nodes(root, [SOUND]).unknown or "")
 
 
 def test_the_nodes_of_nvidia(root: Path) -> None:
@@ -107,7 +107,7 @@ def test_the_nodes_of_nvidia(root: Path) -> None:
         "/dev/nvidia-uvm": ("c", 511, 0),
     }  # fmt: skip
     (root / "proc/driver/nvidia/gpus/0000:02:00.0").rmdir()
-    assert not any(node.shared for node in nodes(root, [CARD]))  # whose else should they be?
+    assert not any(node.shared for node in nodes(root, [CARD]))  # there is only one card
 
 
 def test_the_nodes_of_vfio(root: Path) -> None:
@@ -138,22 +138,22 @@ def test_the_node_of_an_mdev_is_one_of_its_card(root: Path) -> None:
 
 
 def test_a_node_of_vfio_that_is_hidden(root: Path) -> None:
-    """As where a sandbox shows /sys in part: who has it cannot be seen then."""
+    """As in a sandbox that shows only part of /sys: then nobody can tell who has it."""
     driver = root / "sys/bus/pci/devices" / CARD / "driver"
     driver.unlink()
     link(driver, root / "sys/bus/pci/drivers/vfio-pci")
-    assert "which node of VFIO leads to" in (find(root, [CARD]).unknown or "")
+    assert "does not show which VFIO node leads to" in (find_nodes(root, [CARD]).unknown or "")
     group = root / "sys/class/vfio/7"
     group.mkdir(parents=True)
     (group / "dev").write_text("244:0\n")
-    assert find(root, [CARD]).unknown is None
+    assert find_nodes(root, [CARD]).unknown is None
 
 
 @pytest.mark.parametrize("text", ["", "226", "226:-1", "a:b", "1:2:3", "1" * 5000])
 def test_a_number_that_is_none_is_no_node(root: Path, text: str) -> None:
     (root / "sys/bus/pci/devices" / SOUND / "sound/card0/controlC0/dev").write_text(text)
     assert nodes(root, [SOUND]) == ()
-    assert "not all devices" in (find(root, [SOUND]).unknown or "")
+    assert "not all devices" in (find_nodes(root, [SOUND]).unknown or "")
 
 
 # --- processes ------------------------------------------------------------------
@@ -179,7 +179,7 @@ def test_a_process_that_has_the_node_open(root: Path, holder: subprocess.Popen[s
 def test_a_process_that_has_a_card_in_a_guest(
     root: Path, words: list[str], name: str | None
 ) -> None:
-    """Found by the group's node, which here has the number of /dev/full."""
+    """Found by the group's node, which has the number of /dev/full here."""
     group = root / "sys/class/vfio/7"
     group.mkdir(parents=True)
     full = Path("/dev/full").stat().st_rdev
@@ -210,7 +210,7 @@ def test_only_what_was_asked_about(root: Path, holder: subprocess.Popen[str]) ->
 
 @pytest.fixture
 def open_root() -> Iterator[Path]:
-    """A folder that everybody may enter, which those of pytest are not."""
+    """A folder that everybody may enter, unlike those of pytest."""
     with TemporaryDirectory() as made:
         Path(made).chmod(0o755)
         yield Path(made)
@@ -233,13 +233,15 @@ def test_processes_of_others_are_counted(open_root: Path) -> None:
 
 
 def as_nobody(root: Path) -> Holders:
-    """root may look everywhere, so the file system is told of another user: that holds for
-    one thread, which ends after it."""
+    """root may access everything, so the file system sees another user.
+
+    This holds for one thread, which ends afterwards.
+    """
     if os.geteuid() == 0:
         ctypes.CDLL(None).setfsuid(54321)
     beat = os.memfd_create("beat")
     try:
-        return told(scan(f"{root}/proc", "/dev", {}, Heartbeat(beat, 60), {}), {})
+        return holders_from_scan(scan(f"{root}/proc", "/dev", {}, Heartbeat(beat, 60), {}), {})
     finally:
         os.close(beat)
 
@@ -251,14 +253,14 @@ def test_a_process_that_ends_meanwhile_is_nobody(root: Path) -> None:
 
 
 def test_a_driver_that_does_not_tell_its_node(root: Path) -> None:
-    """No node of nvidia's is known, so that nobody has one says nothing."""
-    assert find(root, [SOUND]).unknown is None
-    assert "does not tell which node" in (find(root, [CARD]).unknown or "")
-    assert "does not tell which node" in (holders([CARD], root).unlisted_reason or "")
+    """No node of nvidia's is known, so finding no holder proves nothing."""
+    assert find_nodes(root, [SOUND]).unknown is None
+    assert "does not report which node" in (find_nodes(root, [CARD]).unknown or "")
+    assert "does not report which node" in (holders([CARD], root).unlisted_reason or "")
     entry = root / "proc/driver/nvidia/gpus" / CARD
     entry.mkdir(parents=True)
     (entry / "information").write_text("Device Minor: \t 3\n")
-    assert find(root, [CARD]).unknown is None
+    assert find_nodes(root, [CARD]).unknown is None
 
 
 def test_without_proc(tmp_path: Path) -> None:

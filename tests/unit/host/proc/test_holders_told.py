@@ -1,4 +1,4 @@
-"""What a scan has found, as it is shown."""
+"""What a scan has found, made safe to show."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from tui.host.nvml.command import DRIVER, JOURNAL, command
 from tui.host.proc.device_nodes import Node
-from tui.host.proc.holders import told
-from tui.host.proc.visibility import fix
+from tui.host.proc.holders import holders_from_scan
+from tui.host.proc.visibility import how_to_see_more
 from tui.model import UninspectedProcess
 
 CARD = "0000:02:00.0"
@@ -25,7 +25,9 @@ def held(pid: int, cmdline: bytes, *, mapped: bool = False) -> tuple[Any, ...]:
 
 
 def test_a_command_line_is_words_with_a_zero_after_each() -> None:
-    holders = told(found(held=[held(9, b"game\0--fast\0"), held(7, b"game --odd")]), NODES).holders
+    holders = holders_from_scan(
+        found(held=[held(9, b"game\0--fast\0"), held(7, b"game --odd")]), NODES
+    ).holders
     assert [(h.pid, h.command, h.what) for h in holders] == [
         (7, "game --odd", "/dev/nvidia1"), (9, "game --fast", "/dev/nvidia1"),
     ]  # fmt: skip
@@ -33,20 +35,23 @@ def test_a_command_line_is_words_with_a_zero_after_each() -> None:
 
 
 def test_our_own_reader_is_one_by_all_its_words() -> None:
-    """A word more or less, though it is empty, is somebody else's."""
+    """One word more or less, even an empty one, makes it somebody else's."""
     words = "\0".join(command(DRIVER, JOURNAL, (1, 2), [CARD]))
     ends = ("\0", "\0\0", "\0x\0")
-    told_of = [told(found(held=[held(1, f"{words}{end}".encode())]), NODES).holders for end in ends]
+    told_of = [
+        holders_from_scan(found(held=[held(1, f"{words}{end}".encode())]), NODES).holders
+        for end in ends
+    ]
     assert [one.ours for (one,) in told_of] == [True, False, False]
 
 
 def test_a_mapping_is_told_as_one() -> None:
-    (holder,) = told(found(held=[held(9, b"", mapped=True)]), NODES).holders
+    (holder,) = holders_from_scan(found(held=[held(9, b"", mapped=True)]), NODES).holders
     assert (holder.what, holder.command) == ("maps /dev/nvidia1", None)
 
 
 def test_those_with_a_reason_of_their_own_come_first() -> None:
-    seen = told(
+    seen = holders_from_scan(
         found(unseen=3, named=[(3, b"c", ""), (2, b"b", "is silent"), (1, b"a", "")]), NODES
     )
     assert seen.examples == (
@@ -54,25 +59,30 @@ def test_those_with_a_reason_of_their_own_come_first() -> None:
         UninspectedProcess(1, "a"),
         UninspectedProcess(3, "c"),
     )
-    assert (seen.uninspected, seen.unlisted_reason, seen.fix) == (3, None, fix())
+    assert (seen.uninspected, seen.unlisted_reason, seen.fix) == (3, None, how_to_see_more())
 
 
 def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
-    assert told(found(), NODES).fix is None
-    hidden = told(found(blind=("processes are hidden", "mount /proc without hidepid")), NODES)
+    assert holders_from_scan(found(), NODES).fix is None
+    hidden = holders_from_scan(
+        found(blind=("processes are hidden", "mount /proc without hidepid")), NODES
+    )
     assert (hidden.unlisted_reason, hidden.fix) == (
         "processes are hidden",
         "mount /proc without hidepid",
     )
-    late = told(found(left=(5, b"slow"), blind=("hidden", "help"), unseen=2), NODES)
+    late = holders_from_scan(found(left=(5, b"slow"), blind=("hidden", "help"), unseen=2), NODES)
     assert late.unlisted_reason == (
-        "not all processes could be looked into in time; slow (5) took longest"
+        "not all processes could be checked in time; slow (5) took longest"
     )  # fmt: skip
     assert late.fix is None
 
 
 def test_a_capture_without_a_real_proc_hides_nothing() -> None:
     here = found(blind=("hidden", "help"), real=False)
-    assert told(here, NODES, captured=True).unlisted_reason is None
-    assert told(here, NODES).unlisted_reason == "hidden"
-    assert told(found(), NODES, blind="a node is missing").unlisted_reason == "a node is missing"
+    assert holders_from_scan(here, NODES, captured=True).unlisted_reason is None
+    assert holders_from_scan(here, NODES).unlisted_reason == "hidden"
+    assert (
+        holders_from_scan(found(), NODES, blind="a node is missing").unlisted_reason
+        == "a node is missing"
+    )

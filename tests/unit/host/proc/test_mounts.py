@@ -1,4 +1,4 @@
-"""What file system a file is on, and which files are asked what they are."""
+"""Which file system a file is on, and which files are checked."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tui.host.proc.file_numbers import Files, Unasked
-from tui.host.proc.mounts import LOST, Mount, Types, lines, mount_of, mounts
+from tui.host.proc.file_numbers import FileInspector, NotChecked
+from tui.host.proc.mounts import UNMOUNTED, FilesystemTypes, Mount, lines, mount_of, mounts
 
 MOUNTINFO = """\
 22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
@@ -34,21 +34,21 @@ def process(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("mount", "kind"),
     [(b"22", b"ext4"), (b"30", b"nfs4"), (b"31", b"fuse"), (b"32", b"devtmpfs"),
-     (b"34", LOST), (b"99", LOST)],
+     (b"34", UNMOUNTED), (b"99", UNMOUNTED)],
 )  # fmt: skip
 def test_the_type_by_the_mount(process: Path, mount: bytes, kind: bytes) -> None:
-    assert Types().of_file(str(process), mount) == kind
+    assert FilesystemTypes().of_file(str(process), mount) == kind
 
 
 @pytest.mark.parametrize(
     ("device", "kind"), [(b"08:01", b"ext4"), (b"00:2d", b"nfs4"), (b"00:05", b"devtmpfs")]
 )
 def test_the_type_by_the_device(process: Path, device: bytes, kind: bytes) -> None:
-    assert Types().of_mapping(str(process), device) == kind
+    assert FilesystemTypes().of_mapping(str(process), device) == kind
 
 
 def test_without_mounts(tmp_path: Path) -> None:
-    assert Types().of_file(str(tmp_path), b"22") == LOST
+    assert FilesystemTypes().of_file(str(tmp_path), b"22") == UNMOUNTED
 
 
 def test_our_own(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_our_own(tmp_path: Path) -> None:
     assert kinds == {b"proc"}
     with (tmp_path / "file").open("w") as file:
         here = mount_of(f"/proc/self/fdinfo/{file.fileno()}")
-    assert Types().of_file("/proc/self", here) != LOST
+    assert FilesystemTypes().of_file("/proc/self", here) != UNMOUNTED
 
 
 @given(st.binary(max_size=200))
@@ -90,14 +90,16 @@ def test_lines_of_any_length(written: list[bytes]) -> None:
 def test_a_file_of_a_server_is_told_by_its_name(
     process: Path, mount: int, name: str, doubt: bool
 ) -> None:
-    """What is on a network file system is not asked; only its name can tell of it. That of the
-    others is asked, and is no device."""
+    """A file on a network file system is not checked; only its name can raise a doubt.
+
+    The other files are checked, and are no devices.
+    """
     (process / name).write_text("no device")
     (process / "fd/3").symlink_to(process / name)
     (process / "fdinfo/3").write_text(f"pos:\t0\nflags:\t02\nmnt_id:\t{mount}\nino:\t9\n")
-    files = Files(Types(), {"card1"})
+    files = FileInspector(FilesystemTypes(), {"card1"})
     if doubt:
-        with pytest.raises(Unasked, match="on nfs4"):
+        with pytest.raises(NotChecked, match="on nfs4"):
             files.opened(str(process), "3")
     else:
         assert files.opened(str(process), "3") is None
@@ -106,8 +108,15 @@ def test_a_file_of_a_server_is_told_by_its_name(
 def test_a_node_that_is_mapped(process: Path) -> None:
     (process / "map_files/1000-2000").symlink_to("/dev/null")
     for device in (b"00:05", b"00:2e", b"00:99"):
-        found = Files(Types()).mapped(str(process), "1000-2000", device, "/x/null")
+        found = FileInspector(FilesystemTypes()).mapped(
+            str(process), "1000-2000", device, "/x/null"
+        )
         assert found == ("c", 1, 3)
-    assert Files(Types()).mapped(str(process), "1000-2000", b"00:2d", "/x/null") is None
-    with pytest.raises(Unasked):
-        Files(Types(), {"null"}).mapped(str(process), "1000-2000", b"00:2d", "/x/null (deleted)")
+    assert (
+        FileInspector(FilesystemTypes()).mapped(str(process), "1000-2000", b"00:2d", "/x/null")
+        is None
+    )
+    with pytest.raises(NotChecked):
+        FileInspector(FilesystemTypes(), {"null"}).mapped(
+            str(process), "1000-2000", b"00:2d", "/x/null (deleted)"
+        )

@@ -1,4 +1,4 @@
-"""Processes that are really started and ended."""
+"""Processes that really start and end."""
 
 from __future__ import annotations
 

@@ -10,15 +10,15 @@ import pytest
 from tui.host.proc import visibility
 from tui.host.proc.mounts import Mount
 from tui.host.proc.stat import Stat
-from tui.host.proc.visibility import is_of_the_kernel, look
+from tui.host.proc.visibility import check_proc, is_kernel_thread
 
 PROC = b"22 1 0:21 / /proc rw - proc proc rw"
 
 
 def judged(*lines: bytes) -> str | None:
-    """What is said of the first of these mounts, the others beside it."""
+    """The verdict on the first of these mounts, with the others next to it."""
     here = [Mount(line) for line in lines]
-    found = visibility._blind("/proc", here[0], here)
+    found = visibility._hidden_reason("/proc", here[0], here)
     return found[0] if found else None
 
 
@@ -32,14 +32,14 @@ def judged(*lines: bytes) -> str | None:
     ],
 )  # fmt: skip
 def test_options_that_hide(monkeypatch: pytest.MonkeyPatch, options: bytes, words: str) -> None:
-    monkeypatch.setattr(visibility, "privileged", lambda: False)
+    monkeypatch.setattr(visibility, "may_see_all", lambda: False)
     assert words in (judged(PROC.removesuffix(b"rw") + options) or "")
 
 
 def test_whoever_may_look_into_all_sees_all_despite_hidepid(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(visibility, "privileged", lambda: True)
+    monkeypatch.setattr(visibility, "may_see_all", lambda: True)
     assert "hidepid" not in (judged(PROC.removesuffix(b"rw") + b"rw,hidepid=2") or "")
 
 
@@ -61,29 +61,29 @@ def test_what_else_is_mounted_there_hides_nobody() -> None:
 
 
 def test_a_made_one(tmp_path: Path) -> None:
-    real, blind = look(str(tmp_path))
+    real, blind = check_proc(str(tmp_path))
     assert not real
     assert blind is not None
     assert "is not the kernel's" in blind[0]
-    assert not look(str(tmp_path / "none"))[0]
+    assert not check_proc(str(tmp_path / "none"))[0]
 
 
 def test_this_one() -> None:
-    assert look("/proc")[0]
+    assert check_proc("/proc")[0]
 
 
 def test_a_stat(tmp_path: Path) -> None:
     fields = ["R", *"1" * 5, str(0x00200040), *"0" * 10, "7", "0", "4242", "0"]
     (tmp_path / "stat").write_text(f"9 (a) b (c)) {' '.join(fields)}\n")
     stat = Stat(str(tmp_path))
-    assert (stat.name, stat.of_the_kernel, stat.ended) == (b"a) b (c)", True, False)
+    assert (stat.name, stat.is_kernel_thread, stat.is_zombie) == (b"a) b (c)", True, False)
     assert (stat.threads, stat.start) == (7, 4242)
     own = Stat(f"/proc/{os.getpid()}")
-    assert (own.of_the_kernel, own.ended, own.start > 0) == (False, False, True)
+    assert (own.is_kernel_thread, own.is_zombie, own.start > 0) == (False, False, True)
 
 
 @pytest.mark.parametrize("text", ["", "9 (a", "9 (a) R", "9 (a) R 1 1 1 0 -1 x"])
 def test_a_stat_that_is_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "stat").write_text(text)
-    assert not is_of_the_kernel(str(tmp_path))
-    assert not is_of_the_kernel(str(tmp_path / "none"))
+    assert not is_kernel_thread(str(tmp_path))
+    assert not is_kernel_thread(str(tmp_path / "none"))

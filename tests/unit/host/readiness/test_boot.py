@@ -1,4 +1,4 @@
-"""How a host is booted, from the files that it has; and the fixes that rest on it."""
+"""How a host boots, from the files that it has, and the fixes that depend on it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tui.host.readiness.boot import FAMILIES, OF_THEIR_OWN, boot
+from tui.host.readiness.boot import FAMILIES, FAMILY_OF, boot
 from tui.host.readiness.source import readiness
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 from tui.model import Boot, BootLoader, Readiness
 from tui.rules.fixes import kernel_option
 from tui.rules.iommu_fix import iommu
@@ -90,7 +90,7 @@ def test_a_boot_loader_and_what_fixes_it(
     distribution: str | None,
     words: str,
 ) -> None:
-    found = boot(Plain(host(tmp_path, release, *files)))
+    found = boot(PlainTree(host(tmp_path, release, *files)))
     assert (found.loader, found.distribution) == (loader, distribution)
     assert words in kernel_option(OPTION, found)
     assert OPTION in kernel_option(OPTION, found)
@@ -117,7 +117,7 @@ BOTH = ("boot/loader/loader.conf", "etc/default/grub", "boot/limine.conf")
         ("systemd-boot 257", ("etc/default/grub",), "systemd-boot", None),
         ("Limine 9.3.1", ("etc/default/grub",), "limine", None),
         ("GRUB 2.12", (), "grub", None),
-        # another's name tells nothing of what is edited
+        # the name of another loader does not say what to edit
         ("Linux EFI stub 7.1", ("etc/default/grub",), "grub", "/etc/default/grub"),
         ("", ("boot/refind_linux.conf",), "refind", "/boot/refind_linux.conf"),
     ],
@@ -127,7 +127,7 @@ def test_the_firmware_knows_what_booted(
 ) -> None:
     root = host(tmp_path, "ID=debian\n", *files)
     firmware(root, b"\x06\0\0\0" + f"{told}\0".encode("utf-16-le"))
-    assert boot(Plain(root)) == Boot(loader, "debian", file)
+    assert boot(PlainTree(root)) == Boot(loader, "debian", file)
 
 
 ESP = "initrd=\\EFI\\proxmox\\6.8.12-4-pve\\initrd.img-6.8.12-4-pve root=ZFS=rpool boot=zfs\n"
@@ -158,26 +158,26 @@ def test_the_command_line_shows_what_wrote_it(
     root = host(tmp_path, "ID=debian\n", *files)
     (root / "proc").mkdir()
     (root / "proc/cmdline").write_text(cmdline)
-    assert boot(Plain(root)) == Boot(loader, "debian", file)
+    assert boot(PlainTree(root)) == Boot(loader, "debian", file)
     firmware(root, b"\x06\0\0\0" + "Limine 9.3.1\0".encode("utf-16-le"))
-    assert boot(Plain(root)).loader == "limine"
+    assert boot(PlainTree(root)).loader == "limine"
 
 
 def test_a_firmware_that_says_too_much_is_not_listened_to(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n", *BOTH)
     firmware(root, b"\x06\0\0\0" + ("Limine " + "9" * 4096).encode("utf-16-le"))
-    assert boot(Plain(root)) == Boot("systemd-boot", "debian", "/boot/loader/entries")
+    assert boot(PlainTree(root)) == Boot("systemd-boot", "debian", "/boot/loader/entries")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_whatever_the_firmware_says(tmp_path: Path, data: bytes) -> None:
     firmware(host(tmp_path, "ID=debian\n", "etc/default/grub"), data)
-    assert boot(Plain(tmp_path)) == Boot("grub", "debian", "/etc/default/grub")
+    assert boot(PlainTree(tmp_path)) == Boot("grub", "debian", "/etc/default/grub")
 
 
 def test_a_host_that_has_nothing(tmp_path: Path) -> None:
-    assert boot(Plain(tmp_path)) == Boot()
+    assert boot(PlainTree(tmp_path)) == Boot()
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_an_iommu_is_turned_on_by_the_processors_maker(
     (root / "proc").mkdir()
     processor = f"processor\t: 0\nvendor_id\t: {vendor}\nflags\t: {'x ' * 700}\n\n"
     (root / "proc/cpuinfo").write_text(processor * 64)
-    fix = iommu(readiness([], Plain(root)))
+    fix = iommu(readiness([], PlainTree(root)))
     assert words in fix
     assert without not in fix
 
@@ -202,16 +202,16 @@ def test_an_iommu_is_turned_on_by_the_processors_maker(
 def test_whatever_os_release_says(tmp_path: Path, text: bytes) -> None:
     (tmp_path / "etc").mkdir(exist_ok=True)
     (tmp_path / "etc/os-release").write_bytes(text)
-    found = boot(Plain(tmp_path))
-    assert found.distribution in {None, *FAMILIES, *OF_THEIR_OWN.values()}
+    found = boot(PlainTree(tmp_path))
+    assert found.distribution in {None, *FAMILIES, *FAMILY_OF.values()}
     assert kernel_option(OPTION, found).isprintable()
 
 
 def test_what_may_not_be_looked_at_is_not_there(tmp_path: Path) -> None:
     root = host(tmp_path, "ID=debian\n")
     (root / "etc/os-release").unlink()
-    os.mkfifo(root / "etc/os-release")  # it would hang whoever opens it
-    assert boot(Plain(root)) == Boot()
+    os.mkfifo(root / "etc/os-release")  # opening it would hang
+    assert boot(PlainTree(root)) == Boot()
 
 
 def test_a_host_of_which_nothing_is_known() -> None:

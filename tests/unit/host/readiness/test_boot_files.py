@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tui.host.readiness.boot import boot
-from tui.host.readiness.boot_files import written
-from tui.host.tree import Plain
+from tui.host.readiness.boot_files import written_options
+from tui.host.tree import PlainTree
 from tui.model import BootLoader
 
 
@@ -22,7 +22,7 @@ def host(root: Path, files: dict[str, str], distribution: str = "debian") -> Pat
 
 
 def found(root: Path) -> list[tuple[str, str]]:
-    options, _ = written(Plain(root), boot(Plain(root)))
+    options, _ = written_options(PlainTree(root), boot(PlainTree(root)))
     return [(option.text, option.place) for option in options]
 
 
@@ -95,7 +95,7 @@ def test_other_loaders(
     tmp_path: Path, files: dict[str, str], loader: BootLoader, options: list[tuple[str, int]]
 ) -> None:
     root = host(tmp_path, files, "arch")
-    assert boot(Plain(root)).loader == loader
+    assert boot(PlainTree(root)).loader == loader
     assert [(text, int(place.rpartition(" ")[2])) for text, place in found(root)] == options
 
 
@@ -108,6 +108,6 @@ def test_what_another_loader_left_says_nothing(tmp_path: Path) -> None:
 @given(st.text(alphabet="GRUB_CMDLINE_LINUX=\"'$+{} #\\\n\0ab", max_size=300))
 def test_any_text(tmp_path: Path, text: str) -> None:
     root = host(tmp_path, {"etc/default/grub": f"GRUB_CMDLINE_LINUX={text}"})
-    options, files = written(Plain(root), boot(Plain(root)))
+    options, files = written_options(PlainTree(root), boot(PlainTree(root)))
     assert files == (GRUB,)
     assert all(option.text.isprintable() for option in options)

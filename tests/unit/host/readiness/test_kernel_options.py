@@ -1,4 +1,4 @@
-"""The kernel's command line, against a transcription of the kernel's own C."""
+"""The kernel's command line, compared with a transcription of the kernel's own C."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def string(args: bytearray, at: int) -> bytes:
 
 
 def by_the_kernel(text: str) -> list[tuple[str, str | None]]:
-    """kernel/params.c: parse_args, but for its end at ``--``."""
+    """kernel/params.c, parse_args, without its end at ``--``."""
     args = bytearray(text.encode() + b"\0\0")
     at, found = 0, []
     while args[at] in BLANKS and args[at]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.touched import Fifo
 from tui.host.confined import Confined
 from tui.host.readiness.modprobe import FILES_LIMIT, module_rules, rules
-from tui.host.tree import Plain
+from tui.host.tree import PlainTree
 
 
 def put(root: Path, name: str, text: str) -> None:
@@ -61,7 +61,7 @@ def test_a_file_of_etc_hides_one_of_the_same_name(tmp_path: Path) -> None:
     put(tmp_path, "etc/modprobe.d/vfio.conf", "")
     put(tmp_path, "run/modprobe.d/z.conf", "blacklist z\n")
     put(tmp_path, "etc/modprobe.d/notes.txt", "blacklist n\n")
-    found = module_rules(Plain(tmp_path))
+    found = module_rules(PlainTree(tmp_path))
     assert [(rule.module, rule.file) for rule in found] == [
         ("a", "/usr/lib/modprobe.d/a.conf"), ("z", "/run/modprobe.d/z.conf"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What hangs on a PCI function, read from trees as the kernel lays them out."""
+"""What is attached to a PCI function, read from trees as the kernel lays them out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.touched import Fifo, Terminal, Trap
 from tui.host.confined import Confined
 from tui.host.proc.mounts import unescaped
-from tui.host.tree import Plain, Tree
+from tui.host.tree import PlainTree, Tree
 from tui.host.uses.device import FOLDERS_LIMIT, NOT_CAPTURED, device_uses
 from tui.host.uses.disks import from_mountinfo, from_mounts, swap_devices
 from tui.host.uses.network import ipv6, own_addresses, routes
@@ -24,8 +24,8 @@ NVME, SATA, NIC, USB, SERIAL = "010802", "010601", "020000", "0c0330", "070002"
 MOUNT = "36 1 {number} / {point} rw,relatime shared:1 - {kind} {source} rw\n"
 
 
-class Machine(Plain):
-    """A tree that stands for the machine itself, so that what is not in it is not there."""
+class Machine(PlainTree):
+    """A tree that stands in for the machine itself: what is not in it does not exist."""
 
     @property
     def is_machine(self) -> bool:
@@ -33,7 +33,7 @@ class Machine(Plain):
 
 
 class Host:
-    """A tree of a host's files with one function in it."""
+    """The files of a host with one function."""
 
     def __init__(self, root: Path, code: str) -> None:
         self.root = root
@@ -59,7 +59,7 @@ class Host:
 
     @staticmethod
     def link(place: Path, target: Path) -> None:
-        """A link as the kernel makes them, which a copy of the tree keeps."""
+        """Add a link as the kernel makes it, which a copy of the tree keeps."""
         place.symlink_to(os.path.relpath(target, place.parent))
 
     def proc(self, name: str, text: str) -> None:
@@ -68,7 +68,7 @@ class Host:
         file.write_text(text)
 
     def block(self, path: str, number: str) -> Path:
-        """A disk or a partition beneath the function."""
+        """Add a disk or a partition beneath the function."""
         folder = self.device / path
         self.write(folder / "dev", number)
         (folder / "holders").mkdir()
@@ -76,7 +76,7 @@ class Host:
         return folder
 
     def built(self, name: str, number: str, on: Path, mapped: str | None = None) -> Path:
-        """A device that is built on another."""
+        """Add a device that is built on another."""
         folder = self.root / "sys/devices/virtual/block" / name
         self.write(folder / "dev", number)
         (folder / "holders").mkdir()
@@ -422,7 +422,7 @@ def test_a_tree_without_an_end(host: Callable[[str], Host]) -> None:
     for first in range(70):
         for second in range(70):
             (there.device / f"{first}/{second}").mkdir(parents=True)
-    assert there.use().unreadable == ("all that hangs on it",)
+    assert there.use().unreadable == ("everything attached to it",)
     assert FOLDERS_LIMIT < 70 * 70
 
 
@@ -443,8 +443,10 @@ PATHS = st.binary(min_size=1, max_size=30).filter(lambda path: b"\0" not in path
 
 
 def mangled(path: bytes) -> bytes:
-    """As mangle_path of the kernel writes a path (fs/proc_namespace.c: space, tab, newline,
-    backslash and hash)."""
+    """Escape a path as mangle_path of the kernel does.
+
+    Source: fs/proc_namespace.c; space, tab, newline, backslash and hash.
+    """
     return b"".join(b"\\%03o" % byte if byte in b" \t\n\\#" else bytes([byte]) for byte in path)
 
 
