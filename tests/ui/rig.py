@@ -38,6 +38,7 @@ from tui.model import (
     Vitals,
 )
 from tui.model.requests import SwapRequest
+from tui.session import Session
 
 T = TypeVar("T")
 
@@ -196,7 +197,11 @@ class Rig:
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             reopen=self.again,
         )  # fmt: skip
-        self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
+        self.app = VfiotopApp(Session(self.host, Config(theme="vfiotop-dark", interval=3600)))
+
+    @property
+    def session(self) -> Session:
+        return self.app.session
 
     def again(self) -> Host:
         """The same host for a reading beside the application's."""
@@ -214,7 +219,7 @@ class Rig:
     async def running(self, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
         try:
             async with self.app.run_test(size=size) as pilot:
-                await until(pilot, lambda: all_read(self.app.live.snapshot))
+                await until(pilot, lambda: all_read(self.session.live.snapshot))
                 yield pilot
         finally:
             self.free()

@@ -16,6 +16,7 @@ from tui.config import Config
 from tui.host import HostError
 from tui.model import CardReading, GpuProcess, Holder, Holders, NvmlReading, Readiness
 from tui.screens.details import DetailsScreen
+from tui.session import Session
 from widgets.details import DetailsPanel
 
 GUEST, AUDIO, HOST = "0000:01:00.0", "0000:01:00.1", "0000:0a:00.0"
@@ -53,7 +54,7 @@ def watched(lookout: Lookout) -> Rig:
     """The rig's host with its processes looked into by ``lookout``."""
     rig = Rig()
     rig.host = replace(rig.host, inspector=lookout)
-    rig.app = VfiotopApp(rig.host, Config(theme="vfiotop-dark", interval=3600))
+    rig.app = VfiotopApp(Session(rig.host, Config(theme="vfiotop-dark", interval=3600)))
     return rig
 
 
@@ -223,7 +224,7 @@ async def test_a_closed_screen_looks_at_nothing(monkeypatch: pytest.MonkeyPatch)
         await pilot.press("escape")
         count = len(lookout.asked)
         rig.nvml.put(listing(GpuProcess(5, "game", "graphics", 84)))
-        await until(pilot, lambda: rig.app.live.snapshot.nvml == rig.nvml.reading)
+        await until(pilot, lambda: rig.session.live.snapshot.nvml == rig.nvml.reading)
         assert len(lookout.asked) == count
 
 

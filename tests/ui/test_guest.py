@@ -134,9 +134,9 @@ async def test_a_start_does_not_wait_for_a_bind_that_is_told_of_no_more(
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in told:
-            read = rig.app.finished["swap"]
+            read = rig.session.finished["swap"]
             rig.swap.put(each)
-            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+            await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         # A runner that died is offered to be recovered, on a screen of its own.
         await until(pilot, lambda: why in rig.text() + said(rig))
         await until(pilot, lambda: "win11 was not started" in rig.text() + said(rig))
@@ -154,14 +154,14 @@ async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> 
         await until(pilot, lambda: "is bound first" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        read = rig.app.finished["swap"]
+        read = rig.session.finished["swap"]
         rig.swap.put(replace(earlier, message="the same once more"))
-        await until(pilot, lambda: rig.app.finished["swap"] > read)
+        await until(pilot, lambda: rig.session.finished["swap"] > read)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         silent = Unavailable("no answer since 12:00:00")
-        rig.app._apply(Sample("swap", silent, NOON))
-        await until(pilot, lambda: "no answer since" in str(rig.app.live.view.problem("swap")))
+        rig.app._take(Sample("swap", silent, NOON), finished=False)
+        await until(pilot, lambda: "no answer since" in str(rig.session.live.view.problem("swap")))
         rig.swap.put(replace(SWAP, step=0))
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "was not started" not in rig.text() + said(rig)
@@ -231,8 +231,8 @@ async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
         await until(pilot, lambda: rig.control.asked[1:] == [("force-off", WIN11.uuid)])
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
-        assert rig.app.stops == {}
-        assert [event.by for event in rig.app.live.events if event.subject == "win11"] == ["us"]
+        assert rig.session.pending_stops == {}
+        assert [event.by for event in rig.session.live.events if event.subject == "win11"] == ["us"]
 
 
 async def test_the_countdown_goes_on_when_the_screen_is_left() -> None:
@@ -301,7 +301,7 @@ async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
         rig.control.answer = HostError("libvirt does not let you shut down “win11”")
         await pilot.press("y")
         await until(pilot, lambda: "does not let you shut down" in rig.text())
-        assert rig.app.stops == {}
+        assert rig.session.pending_stops == {}
 
 
 async def test_a_guest_that_cannot_hear_is_offered_to_be_forced_off() -> None:
@@ -424,13 +424,13 @@ async def test_which_card_and_which_guest_is_asked_when_it_is_first_needed() -> 
         await pilot.press("enter", "tab", "down", "enter")
         await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
-        view = rig.app.live.view
+        view = rig.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
     again = Rig()
     two_that_could_have_it(again)
     async with again.running():
-        view = again.app.live.view
+        view = again.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
 
@@ -470,7 +470,7 @@ async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         assert "rules kept · 01:00.0" in rig.text()
-        rig.app.live.choose(Choice(CARD, "win11"))
+        rig.session.live.choose(Choice(CARD, "win11"))
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
         await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())

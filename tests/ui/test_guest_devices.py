@@ -79,13 +79,13 @@ class Uses:
 
 
 def _shows(rig: Rig, domain: Domain) -> bool:
-    return [guest.domain for guest in rig.app.live.view.guests] == [domain]
+    return [guest.domain for guest in rig.session.live.view.guests] == [domain]
 
 
 def with_uses(rig: Rig, *uses: DeviceUse) -> Uses:
     found = Uses(*uses)
     rig.host = replace(rig.host, uses=found, reopen=lambda: replace(rig.again(), uses=found))
-    rig.app.host = rig.host
+    rig.session.host = rig.host
     return found
 
 
@@ -174,7 +174,7 @@ async def test_the_old_address_of_the_card_leaves_and_the_plan_says_why() -> Non
     rig = Rig()
     shifted(rig)
     async with rig.running((120, 40)) as pilot:
-        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
@@ -212,7 +212,7 @@ async def test_what_is_no_more_than_a_guess_is_told_and_stays() -> None:
     alone = replace(OFF, hostdevs=STALE[:1])
     rig.guests.reading = replace(GUESTS, domains=(alone,))
     async with rig.running() as pilot:
-        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")

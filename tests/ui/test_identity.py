@@ -101,18 +101,18 @@ async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
     rig.guests.reading = replace(GUESTS, domains=(off, TWIN))
     rig.control.domains = rig.guests.reading
     async with rig.running() as pilot:
-        assert rig.app.live.view.guest is None  # either names the card
+        assert rig.session.live.view.guest is None  # either names the card
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         down = ["down"] if picked is TWIN else []
         await pilot.press("enter", "tab", *down, "enter")
         await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
-        await until(pilot, lambda: rig.app.live.view.guest is not None)
-        guest = rig.app.live.view.guest
+        await until(pilot, lambda: rig.session.live.view.guest is not None)
+        guest = rig.session.live.view.guest
         assert guest is not None
         assert guest.domain.uuid == picked.uuid
-        assert [each.allowed for each in rig.app.live.view.guests] == [True, False]
+        assert [each.allowed for each in rig.session.live.view.guests] == [True, False]
         await until(pilot, lambda: state.load().guest == guest.domain.uuid)
         await pilot.press("escape", "s")
         await until(pilot, lambda: "y starts win11" in rig.text())
@@ -122,7 +122,7 @@ async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
 
 async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
     rig = Rig()
-    rig.app.config = Config(guest=WIN11.uuid, interval=3600)
+    rig.session.config = Config(guest=WIN11.uuid, interval=3600)
     off = replace(WIN11, state="shut off")
     rig.guests.reading = replace(GUESTS, domains=(off, replace(TWIN, name="zwin")))
     async with rig.running() as pilot:

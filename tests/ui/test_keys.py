@@ -15,6 +15,7 @@ from tests.ui.rig import NVML, Held, Rig, until
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.model import NvmlReading
+from tui.session import Session
 from tui.terminal.driver import TerminalDriver
 
 
@@ -137,11 +138,11 @@ class HeldCard(Held[NvmlReading]):
 
 async def test_one_that_is_stopped_holds_no_card() -> None:
     rig, card = Rig(), HeldCard()
-    app = VfiotopApp(replace(rig.host, nvml=card), Config(interval=3600))
+    app = VfiotopApp(Session(replace(rig.host, nvml=card), Config(interval=3600)))
     async with app.run_test():
         driver = TerminalDriver(app)
         asked: list[list[str]] = []
-        driver.stop_here = lambda *, everybody: asked.append([*card.asked])  # type: ignore[method-assign]
+        driver.stop_here = lambda *, whole_group: asked.append([*card.asked])  # type: ignore[method-assign]
         before, app._driver = app._driver, driver
         app.action_suspend_process()
         app._driver = before

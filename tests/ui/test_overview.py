@@ -90,7 +90,7 @@ async def test_a_dead_source_blanks_its_own_panel_only() -> None:
 
 async def test_a_hung_source_says_since_when_and_the_rest_goes_on() -> None:
     rig = Rig()
-    rig.app._stall_after = 0.0
+    rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
         rig.guests.free.clear()
         rig.guests.put(GUESTS)
@@ -171,7 +171,7 @@ async def test_an_equal_reading_redraws_nothing() -> None:
 async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> None:
     rig = Rig()
     async with rig.app.run_test(size=size) as pilot:
-        await until(pilot, lambda: all_read(rig.app.live.snapshot))
+        await until(pilot, lambda: all_read(rig.session.live.snapshot))
         if size[0] >= 20:
             assert "vfiotop needs" in rig.text()
         await pilot.resize_terminal(80, 24)

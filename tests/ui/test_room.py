@@ -16,6 +16,7 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host.demo.host import HeldClock, demo_host
 from tui.model import NOT_READ_YET
+from tui.session import Session
 from widgets.canvas import Canvas, Panel
 from widgets.choice_list import ChoiceList
 from widgets.lines import width_of
@@ -32,7 +33,7 @@ SCREENS = {
 
 def app_on(scenario: str) -> VfiotopApp:
     host = demo_host(scenario, clock=HeldClock())
-    return VfiotopApp(host, Config(theme="vfiotop-dark", interval=3600))
+    return VfiotopApp(Session(host, Config(theme="vfiotop-dark", interval=3600)))
 
 
 def wrong(app: VfiotopApp) -> Iterator[str]:
@@ -68,7 +69,7 @@ async def settled(pilot: Pilot[None]) -> None:
 
 
 def all_read(app: VfiotopApp) -> bool:
-    snapshot = app.live.snapshot
+    snapshot = app.session.live.snapshot
     return NOT_READ_YET not in (snapshot.pci, snapshot.nvml, snapshot.guests, snapshot.agent)
 
 

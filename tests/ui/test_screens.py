@@ -97,13 +97,13 @@ async def test_events_newest_first() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: len(rig.app.live.events) > 0)
+        await until(pilot, lambda: len(rig.session.live.events) > 0)
         rig.guests.put(GUESTS)
-        await until(pilot, lambda: len(rig.app.live.events) > 1)
+        await until(pilot, lambda: len(rig.session.live.events) > 1)
         await pilot.press("e")
         rows = [row for row in rig.text().splitlines() if "win11" in row]
         assert len(rows) >= 2
-        assert rig.app.live.events[0].text in rows[0]
+        assert rig.session.live.events[0].text in rows[0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -172,5 +172,5 @@ async def test_a_crowd_of_guests_scrolls_nothing_out() -> None:
     )
     async with rig.running((80, 24)) as pilot:
         rig.guests.put(Guests("qemu:///system", "9.0.0", (*many, *GUESTS.domains)))
-        await until(pilot, lambda: len(rig.app.live.view.guests) == 101)
+        await until(pilot, lambda: len(rig.session.live.view.guests) == 101)
         assert "Guest · win11" in rig.text()

@@ -360,7 +360,7 @@ async def test_a_swap_of_which_the_journal_does_not_tell_is_not_awaited_for_ever
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in (*told, told[-1]):
-            read = rig.app.finished["swap"]
+            read = rig.session.finished["swap"]
             rig.swap.put(each)
-            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+            await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         await until(pilot, lambda: why in " ".join(rig.text().split()))

@@ -14,7 +14,6 @@ from tests.ui.rig import (
     Rig,
     until,
 )
-from tui.app import OF_CARDS, QUIET
 from tui.host import NothingToRead
 from tui.model import (
     AgentReading,
@@ -24,6 +23,7 @@ from tui.model import (
     Metrics,
     NvmlReading,
 )
+from tui.session import CARD_SOURCES, QUIET_FACTOR
 
 PLAYS = replace(GUESTS, domains=(replace(WIN11, agent=True),))
 CARD = GuestCard(
@@ -40,8 +40,8 @@ def playing(rig: Rig) -> Rig:
     return rig
 
 
-def resting(rig: Rig) -> list[bool]:
-    return [rig.app._samplers[name].resting for name in OF_CARDS]
+def paused(rig: Rig) -> list[bool]:
+    return [rig.session.samplers[name].paused for name in CARD_SOURCES]
 
 
 # --- the guest's readings ----------------------------------------------------------
@@ -63,7 +63,7 @@ async def test_their_age_grows_while_the_guest_is_silent() -> None:
         await until(pilot, lambda: "from guest" in rig.text())
         for seconds, said in ((12, "from guest · 10 s"), (61, "from guest · 1 min")):
             rig.at = NOON + timedelta(seconds=seconds)
-            rig.app._samplers["vitals"].poke()
+            rig.session.samplers["vitals"].poke()
             await until(pilot, lambda said=said: said in rig.text())  # type: ignore[misc]
 
 
@@ -89,7 +89,7 @@ async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, driver_version="461.40"),)))
         await until(pilot, lambda: "r465.guest-driver fails" in rig.text())
-        assert any("breaks r465.guest-driver" in event.text for event in rig.app.live.events)
+        assert any("breaks r465.guest-driver" in event.text for event in rig.session.live.events)
 
 
 # --- what is asked ---------------------------------------------------------------------
@@ -109,16 +109,16 @@ async def test_the_cards_are_not_read_while_their_readings_are_not_on_the_screen
         for key in ("question_mark", "e", "g"):
             await pilot.press(key)
             await until(pilot, lambda: rig.attended[-1].shown is False)
-            assert resting(rig) == [True] * 3
+            assert paused(rig) == [True] * 3
             assert rig.attended[-1].guests == ()
             before = rig.nvml.readings
-            rig.app._samplers["nvml"].poke()
-            rig.app._samplers["vitals"].poke()
+            rig.session.samplers["nvml"].poke()
+            rig.session.samplers["vitals"].poke()
             await until(pilot, lambda: rig.vitals.readings > 1)
             assert rig.nvml.readings == before
             await pilot.press("escape")
             await until(pilot, lambda: rig.attended[-1].shown is True)
-            assert resting(rig) == [False] * 3
+            assert paused(rig) == [False] * 3
             await until(pilot, lambda before=before: rig.nvml.readings > before)  # type: ignore[misc]
 
 
@@ -128,27 +128,27 @@ async def test_the_details_of_a_card_need_its_readings_those_of_a_guest_do_not()
         await until(pilot, lambda: "97%" in rig.text())
         await pilot.press("enter")
         await pilot.pause()
-        assert resting(rig) == [False] * 3
+        assert paused(rig) == [False] * 3
         await pilot.press("escape", "tab", "tab", "enter")
-        await until(pilot, lambda: resting(rig) == [True] * 3)
+        await until(pilot, lambda: paused(rig) == [True] * 3)
 
 
 async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
-        usual = {name: sampler.every for name, sampler in rig.app._samplers.items()}
+        usual = {name: sampler.interval_s for name, sampler in rig.session.samplers.items()}
         await pilot.press("z")
         assert rig.attended[-1].quiet is True
-        for name, sampler in rig.app._samplers.items():
+        for name, sampler in rig.session.samplers.items():
             every = usual[name]
-            assert sampler.every == (None if every is None else QUIET * every)
+            assert sampler.interval_s == (None if every is None else QUIET_FACTOR * every)
         rig.agent.put(NothingToRead("quiet: the guest is not asked"))
         await until(pilot, lambda: "quiet: the guest is not asked" in rig.text())
         assert "quiet" in rig.text().splitlines()[0]
         await pilot.press("z")
         assert rig.attended[-1].quiet is False
-        assert {name: s.every for name, s in rig.app._samplers.items()} == usual
+        assert {name: s.interval_s for name, s in rig.session.samplers.items()} == usual
 
 
 async def test_the_debug_view_counts_calls_and_times_sources() -> None:
@@ -172,12 +172,12 @@ async def test_the_debug_view_counts_calls_and_times_sources() -> None:
 
 async def test_a_reading_older_than_two_intervals_says_so() -> None:
     rig = Rig()
-    rig.app.config = replace(rig.app.config, interval=1)
+    rig.session.config = replace(rig.session.config, interval=1)
     async with rig.running() as pilot:
         await until(pilot, lambda: "37%" in rig.text())
         assert " old" not in rig.text()
         rig.at = NOON + timedelta(seconds=3)
-        rig.app._samplers["vitals"].poke()
+        rig.session.samplers["vitals"].poke()
         await until(pilot, lambda: "3 s old" in rig.text())
         # One that says the same as before is of now all the same.
         rig.nvml.put(NvmlReading("580.95.05", (READING,)))
@@ -186,15 +186,15 @@ async def test_a_reading_older_than_two_intervals_says_so() -> None:
 
 async def test_a_source_that_hangs_is_not_shown_as_just_read() -> None:
     rig = Rig()
-    rig.app._stall_after = 0.0
+    rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
-        read_at = rig.app.live.read_at["guests"]
+        read_at = rig.session.live.read_at["guests"]
         rig.at += timedelta(seconds=90)
         rig.guests.free.clear()
         rig.guests.put(GUESTS)
         await pilot.press("c")
         await until(pilot, lambda: "reading for 1 s" in rig.text())
         await until(pilot, lambda: "no answer since" in rig.text())
-        assert rig.app.live.read_at["guests"] == read_at
+        assert rig.session.live.read_at["guests"] == read_at
         rig.guests.free.set()
         await until(pilot, lambda: "reading for" not in rig.text())

@@ -156,24 +156,24 @@ def test_a_source_that_rests_is_not_read_before_it_is_wanted_again() -> None:
     rig = Rig()
     rig.sampler.start()
     first = rig.next()
-    rig.sampler.pace(resting=True)
+    rig.sampler.set_pace(paused=True)
     rig.sampler.poke()
     with pytest.raises(queue.Empty):
         rig.samples.get(timeout=4 * SHORTEST_GAP)
-    rig.sampler.pace()
+    rig.sampler.set_pace()
     assert rig.next().reading != first.reading
     rig.sampler.stop()
 
 
 def test_a_slower_pace_is_slower_and_its_end_reads_at_once() -> None:
     rig = Rig(interval=0.1)
-    rig.sampler.pace(36000)
-    assert rig.sampler.every == 3600
+    rig.sampler.set_pace(36000)
+    assert rig.sampler.interval_s == 3600
     rig.sampler.start()
     rig.next()
     with pytest.raises(queue.Empty):
         rig.samples.get(timeout=0.3)
-    rig.sampler.pace(1)
+    rig.sampler.set_pace(1)
     rig.next()
     rig.next()
     rig.sampler.stop()

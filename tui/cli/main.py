@@ -372,8 +372,9 @@ def _screen(host: Host, settings: config.Config) -> int:
         for name in ("COLUMNS", "LINES"):  # the terminal says how large it is
             os.environ.pop(name, None)
         from tui.app import VfiotopApp  # noqa: PLC0415 - it takes long, and they read meanwhile
+        from tui.session import Session  # noqa: PLC0415
 
-        app = VfiotopApp(host, settings, readers=readers, ending=ending)
+        app = VfiotopApp(Session(host, settings, readers), ending)
         app.run()
     if app.failure is not None:
         raise app.failure

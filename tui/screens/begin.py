@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textual.app import App
 
@@ -12,9 +11,7 @@ from tui.host import Mover
 from tui.model import Swap, Unavailable
 from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
-
-if TYPE_CHECKING:
-    from tui.app import VfiotopApp
+from tui.session import Session
 
 
 class SwapLost(Refused):
@@ -45,32 +42,32 @@ class SwapFollower:
     """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
     the journal told until then is no news of it."""
 
-    def __init__(self, app: VfiotopApp) -> None:
-        self._app = app
-        before = app.live.view.swap
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        before = session.live.view.swap
         self._before = before.id if before is not None else None
 
     async def until(self, identity: str, wanted: Callable[[Swap], bool]) -> Swap:
         """Wait for an entry of the swap ``identity`` for which ``wanted`` holds. Raises
         ``Lost`` when a reading that began after the swap did tells of something else."""
-        app = self._app
+        session = self._session
         # One reading may have been under way when the swap began. One that hangs never ends,
         # so it is never news.
-        old = app.finished["swap"] + 1
+        old = session.finished["swap"] + 1
         while True:
-            swap = app.live.view.swap
+            swap = session.live.view.swap
             if swap is not None and swap.id == identity:
                 if wanted(swap):
                     return swap
-                old = app.finished["swap"]
-            elif app.finished["swap"] > old or (swap is not None and swap.id != self._before):
+                old = session.finished["swap"]
+            elif session.finished["swap"] > old or (swap is not None and swap.id != self._before):
                 raise SwapLost(self._why(swap))
-            await app.next_change()
+            await session.next_change()
 
     def _why(self, swap: Swap | None) -> str:
         if swap is not None:
             return "another swap has begun, and how this one ended was not seen: look at the card"
-        reading = self._app.live.snapshot.swap
+        reading = self._session.live.snapshot.swap
         if isinstance(reading, Unavailable) and not reading.expected:
             return f"how it ended cannot be read: {reading.reason}"
         return "its journal is gone, so how it ended is not known: look at the card"

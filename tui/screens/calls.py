@@ -31,4 +31,4 @@ class CallsScreen(HostScreen):
             yield CostTable()
 
     def draw(self, live: Live) -> None:
-        self.query_one(CostTable).show(self.vfiotop.cost(), self.vfiotop.host.now())
+        self.query_one(CostTable).show(self.session.cost(), self.session.host.now())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from textual.app import App
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
@@ -18,6 +19,7 @@ from tui.model import CLOCK, Gpu, Holders, Unavailable
 from tui.rules.card_users import addresses, listed, users
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
+from tui.session import Session
 from widgets.details import DetailsPanel
 
 EVERY_S = 5.0
@@ -37,8 +39,8 @@ class DetailsScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "DetailsPanel"
 
-    def __init__(self, subject: str) -> None:
-        super().__init__()
+    def __init__(self, session: Session, subject: str) -> None:
+        super().__init__(session)
         self._subject = subject
         self._covered = False
         self._holders: Holders | Unavailable | None = None
@@ -51,7 +53,7 @@ class DetailsScreen(HostScreen):
 
     @property
     def shows_cards(self) -> bool:
-        return self.vfiotop.live.view.gpu(self._subject) is not None
+        return self.session.live.view.gpu(self._subject) is not None
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -75,7 +77,7 @@ class DetailsScreen(HostScreen):
         gpu = live.view.gpu(self._subject)
         found = users(gpu, self._found()) if gpu is not None else None
         panel = self.query_one(DetailsPanel)
-        panel.show(self._subject, live.view, self.vfiotop.host.now(), found)
+        panel.show(self._subject, live.view, self.session.host.now(), found)
         if gpu is not None and self._looked_for != _users_known(gpu):
             self.look()
 
@@ -83,10 +85,10 @@ class DetailsScreen(HostScreen):
 
     def look(self) -> None:
         """Look who uses the card, unless a look is under way or nobody would see it."""
-        gpu = self.vfiotop.live.view.gpu(self._subject)
+        gpu = self.session.live.view.gpu(self._subject)
         if gpu is None or self._covered or self._looking_since is not None:
             return
-        self._looking_since = self.vfiotop.host.now()
+        self._looking_since = self.session.host.now()
         self._looked_for = _users_known(gpu)
         self.run_worker(self._look(addresses(gpu)))
 
@@ -95,7 +97,7 @@ class DetailsScreen(HostScreen):
         self.show()  # one that takes long is told
 
     async def _look(self, functions: tuple[str, ...]) -> None:
-        inspector = self.vfiotop.host.inspector
+        inspector = self.session.host.inspector
         try:
             self._holders = await background(lambda: inspector.holders(functions))
         except HostError as error:
@@ -108,10 +110,20 @@ class DetailsScreen(HostScreen):
     def _found(self) -> Holders | Unavailable | None:
         """What the last look found; what it found is old where the next does not come back."""
         since = self._looking_since
-        if since is None or self.vfiotop.host.now() - since < LONG:
+        if since is None or self.session.host.now() - since < LONG:
             return self._holders
         reason = f"no answer since {CLOCK.time_of_day(since)}: who uses the card is not known"
         return Unavailable(reason, since=since)
+
+
+def open_details(app: App[Any]) -> None:
+    """Open the details of the present screen's subject, if it has one. A key and the panel that
+    has the focus may both ask for that, or a key may be pressed twice."""
+    screen = app.screen
+    if isinstance(screen, HostScreen) and not isinstance(screen, DetailsScreen):
+        subject = screen.subject
+        if subject is not None:
+            app.push_screen(DetailsScreen(screen.session, subject))
 
 
 def _users_known(gpu: Gpu) -> Hashable:

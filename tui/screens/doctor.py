@@ -18,6 +18,7 @@ from tui.once import examine_once
 from tui.rules.doctor import CheckGroup, every, examine, summary
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
+from tui.session import Session
 from widgets.doctor_panel import DoctorPanel
 from widgets.lines import Tone
 
@@ -34,8 +35,8 @@ class DoctorScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "DoctorPanel"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._wards: tuple[CheckGroup, ...] = ()
         self._say: tuple[str, Tone] = (LOOKING, "dim")
 
@@ -45,16 +46,16 @@ class DoctorScreen(HostScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.look()
+        self.examine()
 
-    def look(self) -> None:
+    def examine(self) -> None:
         """Take all readings, and show what they come to."""
         self._say = (LOOKING, "dim")
         self.show()
         self.run_worker(self._examine(), exclusive=True)
 
     async def _examine(self) -> None:
-        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
+        again, choice = self.session.host.reopen, self.session.live.choice
         if again is None:
             return
         try:

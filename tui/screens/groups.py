@@ -14,6 +14,8 @@ from textual.widgets import Input
 from tui.commands import bindings
 from tui.live import Live
 from tui.screens.base import HostScreen
+from tui.screens.details import open_details
+from tui.session import Session
 from widgets.group_tree import GroupTree
 
 
@@ -24,8 +26,8 @@ class GroupsScreen(HostScreen):
     CSS_PATH = "groups.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
 
-    def __init__(self, filtering: bool = False) -> None:
-        super().__init__()
+    def __init__(self, session: Session, filtering: bool = False) -> None:
+        super().__init__(session)
         self._filtering = filtering
 
     def body(self) -> Iterable[Widget]:
@@ -61,7 +63,7 @@ class GroupsScreen(HostScreen):
         self.query_one(GroupTree).focus()
 
     def on_group_tree_chosen(self) -> None:
-        self.vfiotop.action_details()
+        open_details(self.app)
 
     def draw(self, live: Live) -> None:
         view, tree = live.view, self.query_one(GroupTree)

@@ -27,9 +27,10 @@ from tui.model.requests import Consent, SwapRequest
 from tui.rules import guest_checks
 from tui.screens import guest_words as words
 from tui.screens import swap_words
-from tui.screens.base import HostScreen
+from tui.screens.base import HostScreen, open_screen
 from tui.screens.begin import SwapFollower, SwapLost, begin
 from tui.screens.swap import PLAN_S, SwapScreen
+from tui.session import Session
 from tui.swap.consent import point, shown
 from widgets.lines import Tone
 from widgets.swap_panel import SwapPanel, SwapPanelState
@@ -49,8 +50,8 @@ class GuestScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "SwapPanel"
 
-    def __init__(self, action: GuestAction, domain: Domain) -> None:
-        super().__init__()
+    def __init__(self, session: Session, action: GuestAction, domain: Domain) -> None:
+        super().__init__(session)
         self._action = action
         self._domain = domain
         self._plan: GuestPlan | None = None
@@ -65,12 +66,12 @@ class GuestScreen(HostScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            yield SwapPanel(self.vfiotop.glyphs)
+            yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
         super().on_mount()
         self.set_interval(TICK_S, self._tick)
-        if self._action == "stop" and self._domain.uuid in self.vfiotop.stops:
+        if self._action == "stop" and self._domain.uuid in self.session.pending_stops:
             self._asked = True
             self.show()
         else:
@@ -86,7 +87,7 @@ class GuestScreen(HostScreen):
         self.run_worker(self._make_plan(), exclusive=True)
 
     async def _make_plan(self) -> None:
-        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
+        again, choice = self.session.host.reopen, self.session.live.choice
         if again is None:
             return
         action, uuid = self._action, self._domain.uuid
@@ -110,10 +111,10 @@ class GuestScreen(HostScreen):
         if action == "force" and not self._left and not self._overdue:
             return "it was not asked to shut down yet, or has time left for it"
         if action == "resume":
-            problem = self.vfiotop.live.view.problem("guests")
+            problem = self.session.live.view.problem("guests")
             return problem or guest_checks.why_not(self._now or self._domain, "resume")
         if action == "give_back":
-            return self.vfiotop.why_not("unbind")
+            return self.session.why_not("unbind")
         return super().why_not(action)
 
     def _why_not_begin(self) -> str | None:
@@ -123,7 +124,7 @@ class GuestScreen(HostScreen):
             return self._refusal or "the plan is not made yet"
         if self._plan.refusals:
             return f"refused: {self._plan.refusals[0].why}"
-        return self._refusal or self.vfiotop.host.control.unavailable_reason
+        return self._refusal or self.session.host.control.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment."""
@@ -141,7 +142,7 @@ class GuestScreen(HostScreen):
         if plan is None:
             return
         self._consent = shown(plan)
-        doubts = own_doubts(plan, asks=self.vfiotop.host.mover.needs_terminal)
+        doubts = own_doubts(plan, asks=self.session.host.mover.needs_terminal)
         if doubts:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
@@ -157,13 +158,13 @@ class GuestScreen(HostScreen):
 
     def action_force(self) -> None:
         # Another screen: a stop that libvirt has not answered yet goes on beside it.
-        self.vfiotop.open(GuestScreen("force-off", self._domain))
+        open_screen(self.app, GuestScreen(self.session, "force-off", self._domain))
 
     def action_resume(self) -> None:
-        self.vfiotop.open(GuestScreen("resume", self._domain))
+        open_screen(self.app, GuestScreen(self.session, "resume", self._domain))
 
     def action_give_back(self) -> None:
-        self.vfiotop.open(SwapScreen("unbind"))
+        open_screen(self.app, SwapScreen(self.session, "unbind"))
 
     # --- carrying it out ---
 
@@ -204,8 +205,8 @@ class GuestScreen(HostScreen):
         """The swap that comes first, followed to its end in the journal."""
         consent = shown(swap_plan).and_also(self._consent.accepted)
         request = SwapRequest(swap_plan.direction, swap_plan.address, consent=consent)
-        followed = SwapFollower(self.vfiotop)
-        self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
+        followed = SwapFollower(self.session)
+        self._swap_id = await begin(self.app, self.session.host.mover, request)
         self.show()
         try:
             swap = await followed.until(self._swap_id, lambda swap: not swap.under_way)
@@ -217,24 +218,26 @@ class GuestScreen(HostScreen):
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
 
     async def _done(self, plan: GuestPlan) -> None:
-        again, choice, consent = self.vfiotop.host.reopen, self.vfiotop.live.choice, self._consent
+        again, choice, consent = self.session.host.reopen, self.session.live.choice, self._consent
         if again is None:
             return
         patience = STOP_S if plan.action == "stop" else DONE_S
-        self.vfiotop.live.ask(plan.uuid, self.vfiotop.host.now() + timedelta(seconds=patience))
+        self.session.live.expect_change(
+            plan.uuid, self.session.host.now() + timedelta(seconds=patience)
+        )
         # A stop may be heard of before libvirt has answered, and an agent may let it wait.
         if plan.action == "stop":
-            self.vfiotop.stops[plan.uuid] = self.vfiotop.host.now()
+            self.session.pending_stops[plan.uuid] = self.session.host.now()
             self._asked = True
             self.show()
         try:
-            at = self.vfiotop.config.connect
+            at = self.session.config.connect
             deed = BackgroundAction(
                 f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at)
             )
             await background(lambda: carry_out(again(), choice, plan, consent), deed)
         except (Refused, HostError):
-            self.vfiotop.stops.pop(plan.uuid, None)
+            self.session.pending_stops.pop(plan.uuid, None)
             self._asked = False
             raise
         self._asked = True
@@ -244,19 +247,19 @@ class GuestScreen(HostScreen):
     @property
     def _now(self) -> Domain | None:
         """The domain as it is, ``None`` where it is gone."""
-        guests = self.vfiotop.live.view.guests
+        guests = self.session.live.view.guests
         return next((g.domain for g in guests if g.domain.uuid == self._domain.uuid), None)
 
     @property
     def _swap(self) -> Swap | None:
         """The swap that this screen has begun."""
-        swap = self.vfiotop.live.view.swap
+        swap = self.session.live.view.swap
         return swap if swap is not None and swap.id == self._swap_id else None
 
     @property
     def _ended(self) -> bool:
         domain = self._now
-        if self.vfiotop.live.view.problem("guests") is not None:
+        if self.session.live.view.problem("guests") is not None:
             return False  # a guest that cannot be seen has not ended
         return self._asked and (domain is None or domain.state in words.ENDS[self._action])
 
@@ -266,16 +269,16 @@ class GuestScreen(HostScreen):
 
     @property
     def _overdue(self) -> bool:
-        asked_at = self.vfiotop.stops.get(self._domain.uuid)
+        asked_at = self.session.pending_stops.get(self._domain.uuid)
         if asked_at is None or not self._counting:
             return False
-        return (self.vfiotop.host.now() - asked_at).total_seconds() >= STOP_S
+        return (self.session.host.now() - asked_at).total_seconds() >= STOP_S
 
     @property
     def _free_card(self) -> bool:
         """Whether the guest's card could be given back."""
         off = self._action in ("stop", "force-off")
-        return off and self.vfiotop.why_not("unbind") is None
+        return off and self.session.why_not("unbind") is None
 
     def draw(self, live: Live) -> None:
         say, tone = self._say()
@@ -283,7 +286,7 @@ class GuestScreen(HostScreen):
         swap = self._swap if self._beginning or (self._swap and self._swap.under_way) else None
         plan = None if swap or self._asked else self._plan
         self.query_one(SwapPanel).show(
-            SwapPanelState(title, say, tone, plan, swap, self.vfiotop.host.now())
+            SwapPanelState(title, say, tone, plan, swap, self.session.host.now())
         )
 
     def _say(self) -> tuple[str, Tone]:
@@ -295,19 +298,19 @@ class GuestScreen(HostScreen):
             return self._going_on()
         if self._plan is None:
             return words.LOOKING, "dim"
-        host = self.vfiotop.host
+        host = self.session.host
         return words.question(
             self._plan, host.control.unavailable_reason, asks=host.mover.needs_terminal
         )
 
     def _going_on(self) -> tuple[str, Tone]:
-        name, at = self._domain.name, self.vfiotop.host.now()
+        name, at = self._domain.name, self.session.host.now()
         if self._ended:
             text, tone = words.ended(self._action, name, self._now)
             return text + (words.GIVE_BACK if self._free_card else ""), tone
-        asked_at = self.vfiotop.stops.get(self._domain.uuid)
+        asked_at = self.session.pending_stops.get(self._domain.uuid)
         if self._counting and asked_at is not None:
-            return words.countdown(name, asked_at, at, self.vfiotop.live.view.problem("guests"))
+            return words.countdown(name, asked_at, at, self.session.live.view.problem("guests"))
         if self._swap is not None and self._swap.under_way:
             return f"Its card is bound first; then {name} is started.", "strong"
         return f"{name} {words.UNDER_WAY[self._action]} …", "strong"

@@ -16,6 +16,8 @@ from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
 from tui.rules.hostdev_checks import looked_at, standing
 from tui.screens.base import HostScreen
+from tui.screens.details import open_details
+from tui.session import Session
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
 from widgets.gpu_panel import GpuPanel
@@ -38,13 +40,13 @@ class OverviewScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "GpuPanel"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._uses = DeviceUses()
         self._looked_for: Hashable = ()
 
     def body(self) -> Iterable[Widget]:
-        glyphs = self.vfiotop.glyphs
+        glyphs = self.glyphs
         with Container(id="body"):
             with Container(id="gpus"):
                 yield Notice(id="no-gpu")
@@ -68,18 +70,18 @@ class OverviewScreen(HostScreen):
         if isinstance(focused, GroupTree):
             return focused.selected
         if isinstance(focused, GuestPanel):
-            guest = self.vfiotop.live.view.guest
+            guest = self.session.live.view.guest
             return guest.domain.uuid if guest else None
         return None
 
     def on_group_tree_chosen(self) -> None:
-        self.vfiotop.action_details()
+        open_details(self.app)
 
     def draw(self, live: Live) -> None:
         self._draw_gpus(live)
         view = live.view
         past = live.history.series(GUEST_CPU)
-        at = self.vfiotop.host.now()
+        at = self.session.host.now()
         self.query_one(GuestPanel).show(
             view.guests, view.problem("guests"), past, at, self._devices(live)
         )
@@ -101,7 +103,7 @@ class OverviewScreen(HostScreen):
         return standing(guest.domain, live.view, live.snapshot.guests, self._uses)
 
     async def _look(self, addresses: tuple[str, ...]) -> None:
-        host = self.vfiotop.host
+        host = self.session.host
         try:
             self._uses = await background(lambda: host.uses(addresses))
         except HostError:  # no thread can be started: what hangs on them stays unknown
@@ -109,7 +111,7 @@ class OverviewScreen(HostScreen):
         self.show()
 
     def _draw_gpus(self, live: Live) -> None:
-        gpus, at, late_s = live.view.gpus, self.vfiotop.host.now(), self.vfiotop.late_s
+        gpus, at, late_s = live.view.gpus, self.session.host.now(), self.session.late_s
         for index in range(PANELS):
             panel = self.query_one(f"#gpu-{index}", GpuPanel)
             panel.display = index < len(gpus)

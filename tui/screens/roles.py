@@ -20,6 +20,7 @@ from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
+from tui.session import Session
 from widgets.choice_list import Candidate, ChoiceList
 from widgets.figures import model_name, short
 from widgets.lines import Tone
@@ -37,9 +38,9 @@ class RolesScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "#card"
 
-    def __init__(self) -> None:
-        super().__init__()
-        view = self.vfiotop.live.view
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        view = session.live.view
         self._card = view.guest_gpu.address if view.guest_gpu else None
         self._guest = view.guest.domain.uuid if view.guest else None
         self._kept = False
@@ -48,7 +49,7 @@ class RolesScreen(HostScreen):
         self._busy = False
 
     def body(self) -> Iterable[Widget]:
-        glyphs = self.vfiotop.glyphs
+        glyphs = self.glyphs
         with Container(id="body"):
             with Container(id="lists"):
                 yield ChoiceList("Guest GPU", id=CARD, glyphs=glyphs)
@@ -67,11 +68,11 @@ class RolesScreen(HostScreen):
 
     @property
     def _gpu(self) -> Gpu | None:
-        return self.vfiotop.live.view.gpu(self._card) if self._card else None
+        return self.session.live.view.gpu(self._card) if self._card else None
 
     @property
     def _domain(self) -> Domain | None:
-        guests = self.vfiotop.live.view.guests
+        guests = self.session.live.view.guests
         return next((g.domain for g in guests if g.domain.uuid == self._guest), None)
 
     @property
@@ -83,7 +84,7 @@ class RolesScreen(HostScreen):
 
     def _leaving(self, gpu: Gpu, domain: Domain) -> dict[str, str]:
         """The hostdevs that are taken out, and why."""
-        view = self.vfiotop.live.view
+        view = self.session.live.view
         others = hostdevs.leaving(domain, gpu, view.gpus)
         return dict.fromkeys(others, "belongs to another card") | dict(
             hostdevs.astray(domain, gpu, view)
@@ -98,7 +99,7 @@ class RolesScreen(HostScreen):
         return super().why_not(action)
 
     def _why_not_keep(self) -> str | None:
-        config, live = self.vfiotop.config, self.vfiotop.live
+        config, live = self.session.config, self.session.live
         gpu = self._gpu
         if gpu is None:
             return "choose a card first"
@@ -112,7 +113,7 @@ class RolesScreen(HostScreen):
         return None
 
     def _as_configured(self, guest: str | None) -> bool:
-        domains = (each.domain for each in self.vfiotop.live.view.guests)
+        domains = (each.domain for each in self.session.live.view.guests)
         return guest is None or [d.uuid for d in meant(guest, domains)] == [self._guest]
 
     def _why_not_change(self) -> str | None:
@@ -120,7 +121,7 @@ class RolesScreen(HostScreen):
             return "it is being changed"
         if not self._wants_change:
             return "there is nothing left to do"
-        return self.vfiotop.host.control.unavailable_reason
+        return self.session.host.control.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the key that is for another moment."""
@@ -139,10 +140,10 @@ class RolesScreen(HostScreen):
             self.run_worker(self._undo(self._change), exclusive=True)
 
     async def _keep(self) -> None:
-        app, card, guest = self.vfiotop, self._card, self._guest
-        app.live.choose(Choice(card, app.config.guest, guest))
+        session, card, guest = self.session, self._card, self._guest
+        session.live.choose(Choice(card, session.config.guest, guest))
         self._kept = True
-        if app.host.banner is None:
+        if session.host.banner is None:
             try:
                 await background(lambda: state.save(guest_gpu=card, guest=guest))
             except OSError as error:
@@ -153,11 +154,11 @@ class RolesScreen(HostScreen):
         self.show()
 
     async def _give(self) -> None:
-        gpu, domain, app = self._gpu, self._domain, self.vfiotop
+        gpu, domain, session = self._gpu, self._domain, self.session
         if gpu is None or domain is None:
             return
-        gpus, control, at = app.live.view.gpus, app.host.control, app.host.now()
-        gone = tuple(hostdevs.astray(domain, gpu, app.live.view))
+        gpus, control, at = session.live.view.gpus, session.host.control, session.host.now()
+        gone = tuple(hostdevs.astray(domain, gpu, session.live.view))
         folder = state.folder() / "domains"
         self._busy = True
         self.show()
@@ -174,7 +175,7 @@ class RolesScreen(HostScreen):
         self.show()
 
     async def _undo(self, change: hostdevs.Change) -> None:
-        control = self.vfiotop.host.control
+        control = self.session.host.control
         try:
             await background(lambda: hostdevs.undo(control, change))
             self._change, self._told = None, ("It has its old definition again.", "good")
@@ -215,7 +216,7 @@ class RolesScreen(HostScreen):
         return self._offer(gpu, domain), "strong"
 
     def _offer(self, gpu: Gpu, domain: Domain) -> str:
-        view, out = self.vfiotop.live.view, self._leaving(gpu, domain)
+        view, out = self.session.live.view, self._leaving(gpu, domain)
         names = " ".join(map(short, hostdevs.missing(domain, gpu)))
         gone = " ".join(map(short, out))
         if names:

@@ -20,6 +20,7 @@ from tui.model.requests import Consent, SwapRequest
 from tui.screens import swap_words as words
 from tui.screens.base import HostScreen
 from tui.screens.begin import SwapFollower, begin
+from tui.session import Session
 from tui.swap.consent import point, shown
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
@@ -41,8 +42,8 @@ class SwapScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "SwapPanel"
 
-    def __init__(self, direction: Direction | None = None) -> None:
-        super().__init__()
+    def __init__(self, session: Session, direction: Direction | None = None) -> None:
+        super().__init__(session)
         self._direction = direction
         self._way: Literal["finish", "undo"] | None = None
         self._plan: Plan | None = None
@@ -55,11 +56,11 @@ class SwapScreen(HostScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            yield SwapPanel(self.vfiotop.glyphs)
+            yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
         super().on_mount()
-        gpu = self.vfiotop.live.view.guest_gpu
+        gpu = self.session.live.view.guest_gpu
         if self._direction is not None and self._swap is None and gpu is not None:
             self._look(self._direction, gpu.address)
 
@@ -69,7 +70,7 @@ class SwapScreen(HostScreen):
         self.run_worker(self._make_plan(direction, address), exclusive=True)
 
     async def _make_plan(self, direction: Direction, address: str) -> None:
-        fresh, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
+        fresh, choice = self.session.host.reopen, self.session.live.choice
         if fresh is None:
             return
         look = background(lambda: plan_once(fresh(), choice, direction, address))
@@ -106,7 +107,7 @@ class SwapScreen(HostScreen):
                 return self._refusal or "the plan is not made yet"
             if plan.refusals:
                 return f"refused: {plan.refusals[0].why}"
-        return self._refusal or self.vfiotop.host.mover.unavailable_reason
+        return self._refusal or self.session.host.mover.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hides the keys that are for another moment of a swap."""
@@ -138,7 +139,7 @@ class SwapScreen(HostScreen):
     def action_carry_out(self) -> None:
         # What an ordinary user could not look at, the runner does, as root.
         doubts = self._plan.doubts if self._plan and self._way != "undo" else ()
-        if doubts and not self.vfiotop.host.mover.needs_terminal:
+        if doubts and not self.session.host.mover.needs_terminal:
             told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
             self._consent = self._shown_now()
             self._risk = Doubtful(told, [point(doubt) for doubt in doubts])
@@ -170,9 +171,9 @@ class SwapScreen(HostScreen):
 
     async def _launch(self, request: SwapRequest) -> None:
         error: Exception | None = None
-        followed = SwapFollower(self.vfiotop)
+        followed = SwapFollower(self.session)
         try:
-            identity = await begin(self.app, self.vfiotop.host.mover, request)
+            identity = await begin(self.app, self.session.host.mover, request)
             if self._way is None:
                 await followed.until(identity, lambda _: True)
         except Exception as raised:  # each is told below
@@ -194,7 +195,7 @@ class SwapScreen(HostScreen):
     @property
     def _swap(self) -> Swap | None:
         """The swap that this screen shows in place of a plan."""
-        swap = self.vfiotop.live.view.swap
+        swap = self.session.live.view.swap
         if swap is None or (swap.ended and self._direction and swap.id not in self._followed):
             return None
         return swap
@@ -205,7 +206,7 @@ class SwapScreen(HostScreen):
 
     def _follow(self) -> None:
         """What was told or asked before the swap went on is of no more use."""
-        swap = self.vfiotop.live.view.swap
+        swap = self.session.live.view.swap
         if swap is not None and not swap.ended:
             self._followed.add(swap.id)
         mark = swap and (swap.id, swap.state, swap.under_way)
@@ -216,7 +217,7 @@ class SwapScreen(HostScreen):
         self._mark = mark
 
     def _shown(self) -> SwapPanelState:
-        swap, at = self._swap, self.vfiotop.host.now()
+        swap, at = self._swap, self.session.host.now()
         say, tone = self._say(swap)
         if swap is not None:
             plan = self._plan if self._way == "finish" else None
@@ -224,7 +225,7 @@ class SwapScreen(HostScreen):
         return SwapPanelState(self._title(), say, tone, self._plan)
 
     def _title(self) -> str:
-        view = self.vfiotop.live.view
+        view = self.session.live.view
         gpu = view.gpu(self._plan.address) if self._plan else view.guest_gpu
         return words.heading(self._direction, gpu)
 
@@ -238,7 +239,7 @@ class SwapScreen(HostScreen):
         return words.told(swap) if swap is not None and self._way is None else self._ask(swap)
 
     def _ask(self, swap: Swap | None) -> tuple[str, Tone]:
-        mover = self.vfiotop.host.mover
+        mover = self.session.host.mover
         if swap is not None and self._way == "undo":
             return words.undo(swap, mover.unavailable_reason)
         if self._plan is None:
