@@ -64,8 +64,8 @@ async def background(call: Callable[[], T], action: BackgroundAction | None = No
 class BackgroundAction:
     """A call that must not be abandoned half way.
 
-    ``name`` says what it does; ``error`` is how it failed, if it did; ``hint`` turns that into
-    what the user can do.
+    ``name`` says what it does; ``error`` is how it failed, if it did; ``hint`` says, for such
+    an error, what the user can do.
     """
 
     name: str

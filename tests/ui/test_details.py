@@ -206,7 +206,7 @@ async def test_a_covered_screen_looks_at_nothing_and_an_uncovered_one_at_once() 
         await shows(pilot, rig, "893 Xorg")
         screen = details(rig)
         await pilot.press("question_mark")
-        screen.look()
+        screen.scan()
         await pilot.pause()
         assert len(lookout.asked) == 1
         lookout.found = Holders((SOUND,))
@@ -234,7 +234,7 @@ async def test_what_is_no_gpu_is_not_looked_at(keys: tuple[str, ...]) -> None:
     rig = watched(lookout)
     async with rig.running() as pilot:
         await pilot.press(*keys)
-        details(rig).look()
+        details(rig).scan()
         assert "Used by" not in told(rig)
         assert lookout.asked == []
 
@@ -263,7 +263,7 @@ async def test_a_look_that_hangs_costs_only_itself(monkeypatch: pytest.MonkeyPat
             await pilot.press("tab", "enter")
             await shows(pilot, rig, "893 Xorg", "looking who uses the card …")
             rig.at += timedelta(seconds=11)
-            await shows(pilot, rig, "no answer since 12:00:00: who uses the card is not known")
+            await shows(pilot, rig, "no answer since 12:00:00: cannot tell who uses the card")
             await pilot.press("t")
             assert rig.app.theme == "vfiotop-light"
             rig.vitals.put(rig.vitals.reading)

@@ -216,16 +216,16 @@ async def test_another_that_was_started_meanwhile() -> None:
 
 async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         await until(pilot, lambda: rig.control.asked == [("stop", WIN11.uuid)])
         await pilot.press("x")
         await until(pilot, lambda: "has time left" in said(rig))
         rig.at = NOON + timedelta(seconds=61)
         await until(pilot, lambda: "has not shut down after 61 s" in rig.text())
         await pilot.press("x")
-        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        await until(pilot, lambda: "y forces win11 off" in rig.text())
         assert rig.control.asked == [("stop", WIN11.uuid)]
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked[1:] == [("force-off", WIN11.uuid)])
@@ -237,67 +237,67 @@ async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
 
 async def test_the_countdown_goes_on_when_the_screen_is_left() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         await pilot.press("escape")
         rig.at = NOON + timedelta(seconds=20)
         becomes(rig, "in shutdown")
         await pilot.press("x")
-        await until(pilot, lambda: "asked to shut down 20 s ago; it gets 40 s" in rig.text())
+        await until(pilot, lambda: "asked to shut down 20 s ago; it has 40 s" in rig.text())
         assert rig.control.asked == [("stop", WIN11.uuid)]
 
 
 async def test_a_guest_that_is_off_offers_its_card_back() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         becomes(rig, "shut off")
         await until(pilot, lambda: "u gives it back to the host" in rig.text())
         await pilot.press("u")
-        await until(pilot, lambda: "back to the host. Nothing was touched yet" in rig.text())
+        await until(pilot, lambda: "back to the host. Nothing has been touched yet" in rig.text())
         assert rig.app.screen.name == "swap"
 
 
 async def test_a_guest_that_is_undefined_while_it_is_stopped() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: "win11 is not defined any more." in rig.text())
+        await until(pilot, lambda: "win11 is no longer defined." in rig.text())
 
 
 async def test_libvirt_that_is_restarted_while_a_guest_is_stopped() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.guests.put(HostError("libvirtd is not running"))
-        await until(pilot, lambda: "whether it did is not known: libvirtd is not" in rig.text())
+        await until(pilot, lambda: "cannot tell whether it has: libvirtd is not" in rig.text())
         becomes(rig, "running")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
 
 
 async def test_an_agent_that_hangs_does_not_hang_the_screen() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         rig.control.free.clear()
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.at = NOON + timedelta(seconds=70)
         await until(pilot, lambda: "press x" in rig.text())
         await pilot.press("x")
-        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        await until(pilot, lambda: "y forces win11 off" in rig.text())
         rig.control.free.set()
 
 
 async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         rig.control.answer = HostError("libvirt does not let you shut down “win11”")
         await pilot.press("y")
         await until(pilot, lambda: "does not let you shut down" in rig.text())
@@ -306,8 +306,8 @@ async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
 
 async def test_a_guest_that_cannot_hear_is_offered_to_be_forced_off() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y ends at once win11", "paused") as pilot:
-        assert "What is not saved in it is lost" in rig.text()
+    async with pressed(rig, "x", "y forces win11 off", "paused") as pilot:
+        assert "Unsaved work in it is lost" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked == [("force-off", WIN11.uuid)])
 
@@ -422,7 +422,7 @@ async def test_which_card_and_which_guest_is_asked_when_it_is_first_needed() -> 
         await until(pilot, lambda: rig.app.screen.name == "roles")
         assert dim(rig, "y")
         await pilot.press("enter", "tab", "down", "enter")
-        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await until(pilot, lambda: "y saves this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
         view = rig.session.live.view
         assert view.guest_gpu is not None
@@ -451,11 +451,11 @@ async def test_the_guest_gets_the_card_into_its_definition_and_back() -> None:
         await until(pilot, lambda: "does not name the card yet" in rig.text())
         assert rig.control.asked == []
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in rig.text())
+        await until(pilot, lambda: "u restores its old definition" in rig.text())
         assert rig.control.xml.count("bus='0x01'") == 2
         assert "0x0a" not in rig.control.xml
         await pilot.press("u")
-        await until(pilot, lambda: "has its old definition again" in rig.text())
+        await until(pilot, lambda: "old definition is restored" in rig.text())
         assert rig.control.xml == XML
 
 

@@ -187,7 +187,7 @@ async def test_the_old_address_of_the_card_leaves_and_the_plan_says_why() -> Non
         assert "02:00.1 is not there any more." in _flat(rig)
         assert rig.control.asked == []
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+        await until(pilot, lambda: "u restores its old definition" in _flat(rig))
         assert rig.control.xml == XML.replace("bus='0x02'", "bus='0x01'")
 
 
@@ -201,7 +201,7 @@ async def test_a_guest_that_names_its_card_and_more() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "y takes 02:00.0 02:00.1 out of its definition" in _flat(rig))
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+        await until(pilot, lambda: "u restores its old definition" in _flat(rig))
     assert "bus='0x02'" not in rig.control.xml
     assert rig.control.xml.count("<hostdev") == 2
 

@@ -25,7 +25,7 @@ PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("key", "see", "action"),
-    [("p", "y lets it run on: win11", "resume"), ("x", "y ends at once win11", "force-off")],
+    [("p", "y resumes win11", "resume"), ("x", "y forces win11 off", "force-off")],
 )
 async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
     size: tuple[int, int], key: str, see: str, action: GuestAction
@@ -35,7 +35,7 @@ async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
         rig.control.answer = Unsettled(PAUSED, "paused")
         await pilot.press("y")
         becomes(rig, "paused")
-        await until(pilot, lambda: "p lets it run, x ends it" in _flat(rig))
+        await until(pilot, lambda: "p resumes it, x forces it off" in _flat(rig))
         assert PAUSED in _flat(rig)
         rig.control.answer = None
         await pilot.press(key)
@@ -58,7 +58,7 @@ async def test_one_whose_screen_was_left_is_told() -> None:
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         await pilot.press("escape")
         rig.control.free.set()
-        await until(pilot, lambda: f"win11: {PAUSED}. p lets it run, x ends it." in said(rig))
+        await until(pilot, lambda: f"win11: {PAUSED}. p resumes it, x forces it off." in said(rig))
 
 
 async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> None:
@@ -106,7 +106,7 @@ async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
         await until(pilot, lambda: rig.app.screen.name == "roles")
         down = ["down"] if picked is TWIN else []
         await pilot.press("enter", "tab", *down, "enter")
-        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await until(pilot, lambda: "y saves this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.session.live.view.guest is not None)
         guest = rig.session.live.view.guest
@@ -131,7 +131,7 @@ async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
         await pilot.press("enter", "tab", "down", "enter", "y")
         await until(pilot, lambda: "the configuration says otherwise" in said(rig))
         await pilot.press("up", "enter", "y")
-        await until(pilot, lambda: "It is kept" in rig.text())
+        await until(pilot, lambda: "The choice is saved" in rig.text())
 
 
 async def test_the_details_are_of_the_guest_and_of_no_card_that_it_is_called_like() -> None:

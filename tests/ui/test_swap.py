@@ -61,7 +61,7 @@ async def test_the_plan_is_shown_and_nothing_is_begun(size: tuple[int, int]) -> 
     async with planned(rig, size) as pilot:
         lines = rig.app.screen.query_one(SwapPanel).lines
         text = " ".join(" ".join("".join(s.text for s in line) for line in lines).split())
-        for words in ("Nothing was touched yet", "modprobe vfio-pci", "driver_override"):
+        for words in ("Nothing has been touched yet", "modprobe vfio-pci", "driver_override"):
             assert words in text, words
         await pilot.press("escape")
         assert rig.app.screen.name == "overview"
@@ -72,7 +72,7 @@ async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> Non
     rig = Rig()
     async with planned(rig) as pilot:
         await pilot.press("y", "y")
-        await until(pilot, lambda: "it is being begun" in said(rig))
+        await until(pilot, lambda: "it is starting" in said(rig))
         (request,) = rig.mover.requests
         assert (request.action, request.address) == ("bind", CARD)
         assert request.consent.plan is not None
@@ -118,7 +118,7 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), unseen=3)
     async with planned(rig) as pilot:
-        assert "Not known whether it is safe: 3 processes" in rig.text()
+        assert "Cannot tell whether it is safe: 3 processes" in rig.text()
         await pilot.press("Y")
         await pilot.press("y")
         assert "Risk: 3 processes of other users could not be looked into" in rig.text()
@@ -207,7 +207,7 @@ async def test_a_swap_that_is_stuck() -> None:
 
 @pytest.mark.parametrize(
     ("key", "way", "question"),
-    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y gives 01:00.0 01:00.1 back")],
+    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y restores 01:00.0 01:00.1")],
 )
 async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
@@ -237,7 +237,7 @@ async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "moving" in rig.text())
         rig.swap.put(replace(SWAP, runner=False))
-        await until(pilot, lambda: "goes on no more" in rig.text())
+        await until(pilot, lambda: "and has stopped" in rig.text())
 
 
 @pytest.mark.parametrize("change", [{}, {"state": "stuck", "message": "x [red]y[/]"}])
@@ -291,7 +291,7 @@ async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
     rig = Rig()
     rig.inspector.found = HostError("no /proc")
     async with planned(rig):
-        assert "Not known whether it is safe: no /proc" in rig.text()
+        assert "Cannot tell whether it is safe: no /proc" in rig.text()
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
@@ -323,7 +323,7 @@ async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
         await until(pilot, lambda: "choose first" in said(rig))
         for number in (1, 2):
             await pilot.press("u")
-            await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+            await until(pilot, lambda: "y restores 01:00.0" in rig.text())
             await pilot.press("y")
             await until(pilot, lambda n=number: len(rig.mover.requests) == n)  # type: ignore[misc]
             await until(pilot, lambda: "f finishes it, u undoes it" in rig.text())
@@ -339,7 +339,7 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         await pilot.press("f")
         await until(pilot, lambda: "Refused: in use by Xorg" in rig.text())
         await pilot.press("u")
-        await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+        await until(pilot, lambda: "y restores 01:00.0" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
     assert rig.mover.requests[0].action == "undo"

@@ -160,7 +160,7 @@ def _recover_foreign(host: Host, choice: Choice, arguments: argparse.Namespace) 
     """The guest GPU that somebody else left half way is bound to finish it, and unbound to
     undo, as if that was asked for."""
     needless: tuple[SourceName, ...] = ("nvml", "agent")
-    view = assess(read_once(host, choice, without=needless), choice)
+    view = assess(read_once(host, choice, skip=needless), choice)
     gpu, problem = view.guest_gpu, view.problem("pci")
     if problem is not None:
         return fail(f"cannot tell whether a card is half bound: {problem}", FAILED)

@@ -8,7 +8,7 @@ from tui.guest.plan import planned
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import Domain, GuestAction, GuestPlan, HostView, by_uuid, meant
-from tui.once import PATIENCE, Scope, look
+from tui.once import TIMEOUT_S, Scope, read_for_checks
 from tui.rules.guest_checks import with_cards
 from tui.rules.roles import Choice
 
@@ -22,7 +22,7 @@ def guest_plan_once(
     choice: Choice,
     action: GuestAction,
     typed: str | None = None,
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT_S,
     *,
     uuid: str | None = None,
 ) -> tuple[GuestPlan, HostView]:
@@ -34,7 +34,7 @@ def guest_plan_once(
         domain = _meant_domain(view, choice, typed, uuid)
         return (with_cards(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
-    seen = look(host, choice, patience, what_it_takes)
+    seen = read_for_checks(host, choice, patience, what_it_takes)
     domain = _meant_domain(seen.view, choice, typed, uuid)
     return planned(action, domain, seen), seen.view
 

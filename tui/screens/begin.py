@@ -1,4 +1,4 @@
-"""Begins a swap and follows it in the journal, for whichever screen asked."""
+"""Begins a swap and follows it in the journal, for the screens that need one."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from tui.session import Session
 
 
 class SwapLost(Refused):
-    """The journal no longer tells of a swap that was begun, so its end cannot be known."""
+    """The journal no longer shows a swap that was begun, so nobody can tell how it ended."""
 
 
 async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
-    """The id of the swap that ``mover`` has begun. Raises what it raises."""
+    """Begin a swap and return its id. Raises what ``mover.begin`` raises."""
 
     def attempt() -> str | Exception:
         try:
             return mover.begin(request)
-        except Exception as error:  # raised below: none may leave the terminal lent
+        except Exception as error:  # raised below, after the terminal is ours again
             return error
 
     if mover.needs_terminal:
-        # The terminal is the tool's while it asks; nothing else could be done on it.
+        # While the tool asks for a password the terminal is its own, so blocking is fine.
         with app.suspend():
             answer = attempt()
     else:
@@ -39,8 +39,8 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
 
 
 class SwapFollower:
-    """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
-    the journal told until then is no news of it."""
+    """Follows one swap in the journal. Create it before the swap begins: an entry that was there
+    before is not about it."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -49,10 +49,10 @@ class SwapFollower:
 
     async def until(self, identity: str, wanted: Callable[[Swap], bool]) -> Swap:
         """Wait for an entry of the swap ``identity`` for which ``wanted`` holds. Raises
-        ``Lost`` when a reading that began after the swap did tells of something else."""
+        ``SwapLost`` if a reading that began after the swap shows something else."""
         session = self._session
-        # One reading may have been under way when the swap began. One that hangs never ends,
-        # so it is never news.
+        # A reading that was under way when the swap began says nothing about it. One that hangs
+        # is never counted.
         old = session.finished["swap"] + 1
         while True:
             swap = session.live.view.swap
@@ -66,8 +66,8 @@ class SwapFollower:
 
     def _why(self, swap: Swap | None) -> str:
         if swap is not None:
-            return "another swap has begun, and how this one ended was not seen: look at the card"
+            return "another swap has begun, and the end of this one was not seen: check the card"
         reading = self._session.live.snapshot.swap
         if isinstance(reading, Unavailable) and not reading.expected:
-            return f"how it ended cannot be read: {reading.reason}"
-        return "its journal is gone, so how it ended is not known: look at the card"
+            return f"cannot tell how it ended: {reading.reason}"
+        return "its journal is gone, and nobody can tell how it ended: check the card"

@@ -1,4 +1,4 @@
-"""Every check of the host with its verdict and fix, on readings taken when it is opened."""
+"""Every check of the host with its verdict and fix, on readings taken for it."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from tui.session import Session
 from widgets.doctor_panel import DoctorPanel
 from widgets.lines import Tone
 
-LOOK_S = 30.0
-"""Seconds for the readings; more than any source of ours takes that answers."""
+EXAMINE_S = 30.0
+"""Seconds for the readings; more than any source takes that answers at all."""
 
-LOOKING = "Looks at the host …"
+CHECKING = "Checking the host …"
 
 
 class DoctorScreen(HostScreen):
-    """The same key looks again."""
+    """Checks the host when it is opened, and again at each press of its key."""
 
     NAME = "doctor"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -37,8 +37,8 @@ class DoctorScreen(HostScreen):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._wards: tuple[CheckGroup, ...] = ()
-        self._say: tuple[str, Tone] = (LOOKING, "dim")
+        self._groups: tuple[CheckGroup, ...] = ()
+        self._say: tuple[str, Tone] = (CHECKING, "dim")
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -49,36 +49,36 @@ class DoctorScreen(HostScreen):
         self.examine()
 
     def examine(self) -> None:
-        """Take all readings, and show what they come to."""
-        self._say = (LOOKING, "dim")
+        """Take all readings, and show the checks made on them."""
+        self._say = (CHECKING, "dim")
         self.show()
         self.run_worker(self._examine(), exclusive=True)
 
     async def _examine(self) -> None:
-        again, choice = self.session.host.reopen, self.session.live.choice
-        if again is None:
+        reopen, choice = self.session.host.reopen, self.session.live.choice
+        if reopen is None:
             return
         try:
-            fresh = await asyncio.wait_for(
-                background(lambda: examine_once(again(), choice)), LOOK_S
+            seen = await asyncio.wait_for(
+                background(lambda: examine_once(reopen(), choice)), EXAMINE_S
             )
         except TimeoutError:
-            self._say = (f"the host could not be looked at within {LOOK_S:.0f} s", "bad")
+            self._say = (f"the host could not be checked within {EXAMINE_S:.0f} s", "bad")
         except HostError as error:
             self._say = (str(error), "bad")
-        except Exception as error:  # a defect of ours is told in its place
+        except Exception as error:  # a defect of ours, reported where the checks would be
             self._say = (defect(error), "bad")
         else:
-            self._wards = examine(fresh)
-            self._say = (summary(self._wards), _tone(self._wards))
+            self._groups = examine(seen)
+            self._say = (summary(self._groups), _tone(self._groups))
         self.show()
 
     def draw(self, live: Live) -> None:
-        groups = [(ward.title, ward.checks) for ward in self._wards]
+        groups = [(group.title, group.checks) for group in self._groups]
         self.query_one(DoctorPanel).show(*self._say, groups)
 
 
-def _tone(wards: tuple[CheckGroup, ...]) -> Tone:
-    """That of the worst; what is not known is not well."""
-    verdicts = {check.verdict for check in every(wards)}
+def _tone(groups: tuple[CheckGroup, ...]) -> Tone:
+    """The tone of the worst verdict; an unknown one is not good."""
+    verdicts = {check.verdict for check in every(groups)}
     return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"

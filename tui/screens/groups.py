@@ -20,7 +20,7 @@ from widgets.group_tree import GroupTree
 
 
 class GroupsScreen(HostScreen):
-    """Every device with its driver; ``filtering`` opens it with the filter in hand."""
+    """Every device with its driver; with ``filtering`` the filter has the focus at first."""
 
     NAME = "groups"
     CSS_PATH = "groups.tcss"
@@ -55,11 +55,11 @@ class GroupsScreen(HostScreen):
         field.focus()
 
     @on(Input.Changed)
-    def _narrow(self) -> None:
+    def _apply_filter(self) -> None:
         self.show()
 
     @on(Input.Submitted)
-    def _keep(self) -> None:
+    def _leave_filter(self) -> None:
         self.query_one(GroupTree).focus()
 
     def on_group_tree_chosen(self) -> None:

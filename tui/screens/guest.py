@@ -96,7 +96,7 @@ class GuestScreen(HostScreen):
         try:
             stage: Stage = Shown(plan=await asyncio.wait_for(planning, PLAN_S))
         except TimeoutError:
-            stage = Failed(why=f"the host could not be looked at within {PLAN_S:.0f} s")
+            stage = Failed(why=f"the host could not be checked within {PLAN_S:.0f} s")
         except HostError as error:
             stage = Failed(why=str(error))
         except Exception as error:  # a defect of ours, reported where the plan would be
@@ -208,7 +208,7 @@ class GuestScreen(HostScreen):
         except SwapLost as error:
             raise Refused(f"{error}; {plan.name} was not started") from error
         if swap.state != "done":
-            came_to = "was undone" if swap.state == "undone" else "did not come to its end"
+            came_to = "was undone" if swap.state == "undone" else "did not finish"
             why = f": {swap.message}" if swap.message else ""
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
 

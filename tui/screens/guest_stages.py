@@ -96,7 +96,7 @@ def has_ended(stage: Stage, seen: Situation) -> bool:
     """Whether the guest has done what was asked. One that cannot be read has not."""
     if seen.problem is not None or not is_requested(stage):
         return False
-    return seen.domain is None or seen.domain.state in words.ENDS[seen.action]
+    return seen.domain is None or seen.domain.state in words.END_STATES[seen.action]
 
 
 def counts_down(stage: Stage, seen: Situation) -> bool:
@@ -137,16 +137,16 @@ def why_not(
     if action == "resume":
         return seen.problem or guest_checks.why_not(seen.domain or before, "resume")
     if action == "force" and not _half_done(stage) and not _overdue(stage, seen):
-        return "it was not asked to shut down yet, or has time left for it"
+        return "it has not been asked to shut down, or still has time left"
     return None
 
 
 def _why_not_begin(stage: Stage, unavailable: str | None) -> str | None:
     if isinstance(stage, Running):
-        return "it is being done"
+        return "it is under way"
     failure = stage.why if isinstance(stage, Failed) else None
     if stage.plan is None:
-        return failure or "the plan is not made yet"
+        return failure or "the plan is not ready yet"
     if stage.plan.refusals:
         return f"refused: {stage.plan.refusals[0].why}"
     return failure or unavailable
@@ -164,7 +164,7 @@ def sentence(
         case Running() | Requested():
             return _progress(stage, seen)
     if stage.plan is None:
-        return words.LOOKING, "dim"
+        return words.CHECKING, "dim"
     return words.question(stage.plan, unavailable, asks=asks)
 
 

@@ -142,7 +142,7 @@ class Navigation(TerminalApp):
         self.notify(
             f"Quiet: a reading every {session.interval_s:g} s{alone}"
             if session.quiet
-            else "Readings as usual",
+            else "Quiet mode is off",
             timeout=2.0,
         )
         if isinstance(self.screen, HostScreen):

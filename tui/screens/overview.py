@@ -1,4 +1,4 @@
-"""Everything on one screen: both GPUs, the guest, the IOMMU groups, what changed."""
+"""Everything on one screen: both GPUs, the guest, the IOMMU groups, the events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ PANELS = 2
 """GPUs with a panel of their own; further ones are listed."""
 
 LISTED = 6
-"""Further GPUs that are listed without scrolling."""
+"""Further GPUs that are listed before the list scrolls."""
 
 
 class OverviewScreen(HostScreen):
@@ -43,7 +43,7 @@ class OverviewScreen(HostScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._uses = DeviceUses()
-        self._looked_for: Hashable = ()
+        self._uses_of: Hashable = ()
 
     def body(self) -> Iterable[Widget]:
         glyphs = self.glyphs
@@ -91,22 +91,22 @@ class OverviewScreen(HostScreen):
         self.query_one(EventList).show(live.events)
 
     def _devices(self, live: Live) -> tuple[GuestDevice, ...]:
-        """What the guest takes of the host. What hangs on it is looked at when other devices, or
-        others of them on drivers of the host, are to be judged."""
+        """The host's devices that the guest takes. Their uses on the host are read again when
+        other devices are to be checked, or a device changes to or from a host driver."""
         guest = live.view.guest
         if guest is None:
             return ()
         addresses = looked_at(guest.domain, live.view)
-        if addresses != self._looked_for:
-            self._looked_for = addresses
-            self.run_worker(self._look(addresses), exclusive=True)
+        if addresses != self._uses_of:
+            self._uses_of = addresses
+            self.run_worker(self._read_uses(addresses), exclusive=True)
         return standing(guest.domain, live.view, live.snapshot.guests, self._uses)
 
-    async def _look(self, addresses: tuple[str, ...]) -> None:
+    async def _read_uses(self, addresses: tuple[str, ...]) -> None:
         host = self.session.host
         try:
             self._uses = await background(lambda: host.uses(addresses))
-        except HostError:  # no thread can be started: what hangs on them stays unknown
+        except HostError:  # no thread can be started: the uses stay unknown
             self._uses = DeviceUses()
         self.show()
 
@@ -119,7 +119,7 @@ class OverviewScreen(HostScreen):
                 past = live.history.series(util_key(gpus[index].address))
                 age_s = live.age(gpus[index], at)
                 panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
-        # As long as nothing was read there may be some: to style the screen twice takes long.
+        # Before the first reading there may be GPUs, and styling the screen twice takes long.
         none = not gpus and live.snapshot.pci != NOT_READ_YET
         notice = self.query_one(Notice)
         notice.display = none

@@ -74,7 +74,7 @@ class SwapScreen(HostScreen):
         try:
             plan = await asyncio.wait_for(planning, PLAN_S)
         except TimeoutError:
-            self._fail(f"the host could not be looked at within {PLAN_S:.0f} s")
+            self._fail(f"the host could not be checked within {PLAN_S:.0f} s")
         except (HostError, NoSuchCard) as error:
             self._fail(str(error))
         except Exception as error:  # a defect of ours, reported where the plan would be

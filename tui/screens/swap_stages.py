@@ -87,19 +87,19 @@ def visible_keys(stage: Stage, swap: Swap | None) -> dict[str, bool]:
 def why_not(action: str, stage: Stage, swap: Swap | None, mover: Mover) -> str | None:
     """Why one of ``visible_keys`` does nothing now; ``None`` if it works."""
     if isinstance(stage, Beginning):
-        return "it is being begun"
+        return "it is starting"
     return _why_not_begin(stage, swap, mover) if action == "carry_out" else None
 
 
 def _why_not_begin(stage: Stage, swap: Swap | None, mover: Mover) -> str | None:
     if swap is not None and not swap.interrupted:
-        return "a swap is under way" if swap.under_way else "it has ended; go back with esc"
+        return "a swap is under way" if swap.under_way else "it has ended; press esc to go back"
     if swap is not None and stage.recovery is None:
         return "choose first: f finishes it, u undoes it"
     failure = stage.why if isinstance(stage, Failed) else None
     if stage.recovery != "undo":
         if stage.plan is None:
-            return failure or "the plan is not made yet"
+            return failure or "the plan is not ready yet"
         if stage.plan.refusals:
             return f"refused: {stage.plan.refusals[0].why}"
     return failure or mover.unavailable_reason
@@ -113,9 +113,9 @@ def sentence(stage: Stage, swap: Swap | None, mover: Mover) -> tuple[str, Tone]:
         case Failed():
             return stage.why, "bad"
         case Beginning():
-            return "It begins …", "strong"
+            return "Starting …", "strong"
     if swap is not None and stage.recovery is None:
-        return words.told(swap)
+        return words.progress(swap)
     return _offer(stage, swap, mover)
 
 
@@ -123,5 +123,5 @@ def _offer(stage: Stage, swap: Swap | None, mover: Mover) -> tuple[str, Tone]:
     if swap is not None and stage.recovery == "undo":
         return words.undo(swap, mover.unavailable_reason)
     if stage.plan is None:
-        return words.LOOKING, "dim"
+        return words.CHECKING, "dim"
     return words.question(stage.plan, mover.unavailable_reason, asks=mover.needs_terminal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.host import Host, HostError
 from tui.model import Direction, Gpu, HostView, Plan
-from tui.once import PATIENCE, Scope, look
+from tui.once import TIMEOUT_S, Scope, read_for_checks
 from tui.rules import hostdev_checks
 from tui.rules.roles import Choice
 from tui.swap.preflight import planned
@@ -19,7 +19,7 @@ def plan_once(
     choice: Choice,
     direction: Direction,
     address: str | None,
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT_S,
 ) -> Plan:
     """The plan of a swap of the GPU at ``address``, or of the guest GPU, on readings taken
     for it. Raises ``HostError``, and ``NoSuchCard`` of its kind."""
@@ -34,7 +34,7 @@ def plan_once(
         gpu = meant_card(view)
         return [gpu], hostdev_checks.beside(gpu, view) if direction == "bind" else ()
 
-    seen = look(host, choice, patience, scope)
+    seen = read_for_checks(host, choice, patience, scope)
     return planned(meant_card(seen.view), direction, seen)
 
 

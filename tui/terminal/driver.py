@@ -51,7 +51,7 @@ SCREEN_SIGNALS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 
 
 class DrivenApp(KeyReceiver, Protocol):
-    """What the driver needs of the application, next to what every Textual one has."""
+    """What the driver needs of the application, besides Textual's own ``App``."""
 
     ending: Ending
 
@@ -249,7 +249,7 @@ class TerminalDriver(Driver):
     # --- between threads ---
 
     def _later(self, call: Callable[..., None]) -> Callable[..., None]:
-        """Wrap a call so that any thread can have it made on the event loop's."""
+        """Wrap a call so that other threads can have the event loop make it."""
 
         def ask(*arguments: Any) -> None:
             with contextlib.suppress(RuntimeError):  # the loop may have ended
@@ -258,7 +258,7 @@ class TerminalDriver(Driver):
         return ask
 
     def _once(self, call: Callable[[], None]) -> Callable[[], None]:
-        """Do the same, and merge calls that come before it is made."""
+        """Wrap a call likewise; requests that come before it is made count as one."""
         asked = threading.Event()
 
         def make() -> None:
