@@ -1,4 +1,4 @@
-"""Which guest is meant on the screen, and what is offered for one that was left half way."""
+"""Which guest a key is about, and what is offered for one whose action is half done."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from tui.host import Unsettled
 from tui.model import Domain, GuestAction
 
 TWIN = replace(WIN11, uuid="7w17", state="shut off")
-"""Another domain that is shown alike, as no two of libvirt's are: it would be told apart by its
-UUID all the same."""
+"""Another domain with the same name, which libvirt never has: only the UUID differs."""
 
 PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
 
@@ -27,7 +26,7 @@ PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
     ("key", "see", "action"),
     [("p", "y resumes win11", "resume"), ("x", "y forces win11 off", "force-off")],
 )
-async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
+async def test_a_half_done_start_offers_to_resume_or_force_off(
     size: tuple[int, int], key: str, see: str, action: GuestAction
 ) -> None:
     rig = Rig()
@@ -49,7 +48,7 @@ def _flat(rig: Rig) -> str:
     return " ".join(rig.text().replace("│", " ").split())
 
 
-async def test_one_whose_screen_was_left_is_told() -> None:
+async def test_a_half_done_start_is_notified_when_its_screen_was_left() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         rig.control.free.clear()
@@ -61,7 +60,7 @@ async def test_one_whose_screen_was_left_is_told() -> None:
         await until(pilot, lambda: f"win11: {PAUSED}. p resumes it, x forces it off." in said(rig))
 
 
-async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> None:
+async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         rig.control.free.clear()
@@ -84,7 +83,7 @@ async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> 
     assert finish(tell) is None
 
 
-async def test_what_was_told_on_the_screen_is_not_told_again() -> None:
+async def test_an_error_shown_on_the_screen_is_not_printed_again() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         await pilot.press("y")
@@ -95,7 +94,7 @@ async def test_what_was_told_on_the_screen_is_not_told_again() -> None:
 
 
 @pytest.mark.parametrize("picked", [WIN11, TWIN])
-async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
+async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
     rig = Rig()
     off = replace(WIN11, state="shut off")
     rig.guests.reading = replace(GUESTS, domains=(off, TWIN))
@@ -120,7 +119,7 @@ async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
         await until(pilot, lambda: rig.control.asked == [("start", guest.domain.uuid)])
 
 
-async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
+async def test_a_choice_does_not_override_the_configuration() -> None:
     rig = Rig()
     rig.session.config = Config(guest=WIN11.uuid, interval=3600)
     off = replace(WIN11, state="shut off")
@@ -134,7 +133,7 @@ async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
         await until(pilot, lambda: "The choice is saved" in rig.text())
 
 
-async def test_the_details_are_of_the_guest_and_of_no_card_that_it_is_called_like() -> None:
+async def test_details_of_a_guest_named_like_a_card_are_the_guests() -> None:
     rig = Rig()
     odd = replace(WIN11, name="0000:0a:00.0")
     rig.guests.reading = replace(GUESTS, domains=(odd,))

@@ -1,4 +1,4 @@
-"""Every key of the table does what the help says of it."""
+"""Every key of the table does what the help says."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_details_of_a_device_in_the_tree() -> None:
         assert "PCI function" in rig.text()
 
 
-async def test_the_cursor_stays_on_its_device_when_others_come() -> None:
+async def test_the_cursor_stays_on_its_device_when_others_appear() -> None:
     rig = Rig()
     first = PciFunction("0000:00:00.0", "1022", "1480", "060000", "Root Complex", iommu_group=0)
     async with rig.running() as pilot:
@@ -117,7 +117,7 @@ async def test_help_names_every_command(size: tuple[int, int]) -> None:
             assert f"{command.label}: {command.help}" in " ".join(text.split()), command.id
 
 
-async def test_theme_is_changed_and_kept() -> None:
+async def test_a_new_theme_is_saved() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         await pilot.press("t")
@@ -165,7 +165,7 @@ async def test_a_click_chooses_and_a_second_one_opens() -> None:
         await until(pilot, lambda: rig.app.screen.name == "details")
 
 
-async def test_a_crowd_of_guests_scrolls_nothing_out() -> None:
+async def test_many_guests_push_nothing_off_the_screen() -> None:
     rig = Rig()
     many = tuple(
         replace(GUESTS.domains[0], name=f"vm{n}", uuid=f"{n}", hostdevs=()) for n in range(100)

@@ -1,4 +1,4 @@
-"""A guest that plays is watched, and nothing is asked that nobody looks at."""
+"""A guest in use is watched, and only what is on the screen is read."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ async def test_the_guests_readings_are_in_its_cards_panel() -> None:
         assert "8.9/24.0 GiB" in text
 
 
-async def test_their_age_grows_while_the_guest_is_silent() -> None:
+async def test_readings_age_while_the_guest_is_silent() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "from guest" in rig.text())
@@ -77,14 +77,14 @@ async def test_an_agent_that_does_not_answer_is_a_line_in_the_panel() -> None:
         assert "97%" not in rig.text()
 
 
-async def test_what_a_guest_says_cannot_write_on_the_screen() -> None:
+async def test_text_of_a_guest_is_not_markup() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, cards=(), problem="[bold red]x[/] boom"),)))
         await until(pilot, lambda: "[bold red]x[/] boom" in rig.text())
 
 
-async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
+async def test_a_too_old_driver_is_on_the_panel() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, driver_version="461.40"),)))
@@ -95,34 +95,34 @@ async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
 # --- what is asked ---------------------------------------------------------------------
 
 
-async def test_the_guest_that_plays_is_asked() -> None:
+async def test_a_running_guest_is_asked() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         wanted = Demand(reserved=(GUEST_GPU,), guests=(WIN11.uuid,))
-        await until(pilot, lambda: rig.attended[-1:] == [wanted])
+        await until(pilot, lambda: rig.demands[-1:] == [wanted])
 
 
-async def test_the_cards_are_not_read_while_their_readings_are_not_on_the_screen() -> None:
+async def test_cards_are_not_read_while_their_readings_are_off_screen() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
         for key in ("question_mark", "e", "g"):
             await pilot.press(key)
-            await until(pilot, lambda: rig.attended[-1].shown is False)
+            await until(pilot, lambda: rig.demands[-1].shown is False)
             assert paused(rig) == [True] * 3
-            assert rig.attended[-1].guests == ()
+            assert rig.demands[-1].guests == ()
             before = rig.nvml.readings
             rig.session.samplers["nvml"].poke()
             rig.session.samplers["vitals"].poke()
             await until(pilot, lambda: rig.vitals.readings > 1)
             assert rig.nvml.readings == before
             await pilot.press("escape")
-            await until(pilot, lambda: rig.attended[-1].shown is True)
+            await until(pilot, lambda: rig.demands[-1].shown is True)
             assert paused(rig) == [False] * 3
             await until(pilot, lambda before=before: rig.nvml.readings > before)  # type: ignore[misc]
 
 
-async def test_the_details_of_a_card_need_its_readings_those_of_a_guest_do_not() -> None:
+async def test_details_of_a_card_need_its_readings_and_those_of_a_guest_do_not() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
@@ -139,7 +139,7 @@ async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
         await until(pilot, lambda: "97%" in rig.text())
         usual = {name: sampler.interval_s for name, sampler in rig.session.samplers.items()}
         await pilot.press("z")
-        assert rig.attended[-1].quiet is True
+        assert rig.demands[-1].quiet is True
         for name, sampler in rig.session.samplers.items():
             every = usual[name]
             assert sampler.interval_s == (None if every is None else QUIET_FACTOR * every)
@@ -147,7 +147,7 @@ async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
         await until(pilot, lambda: "quiet: the guest is not asked" in rig.text())
         assert "quiet" in rig.text().splitlines()[0]
         await pilot.press("z")
-        assert rig.attended[-1].quiet is False
+        assert rig.demands[-1].quiet is False
         assert {name: s.interval_s for name, s in rig.session.samplers.items()} == usual
 
 
@@ -184,7 +184,7 @@ async def test_a_reading_older_than_two_intervals_says_so() -> None:
         await until(pilot, lambda: " old" not in rig.text())
 
 
-async def test_a_source_that_hangs_is_not_shown_as_just_read() -> None:
+async def test_a_hung_source_does_not_count_as_just_read() -> None:
     rig = Rig()
     rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
