@@ -118,7 +118,7 @@ LOST: tuple[tuple[str, tuple[Swap | HostError, ...], str], ...] = (
     ("ours was seen, then the journal is gone", (SWAP, NothingToRead("none")), "is gone"),
     ("the journal is gone before ours was seen", (NothingToRead("a"), NothingToRead("b")), "gone"),
     ("the journal is not vfiotop's", (SWAP, HostError("it is a link")), "it is a link"),
-    ("its runner died", (replace(SWAP, runner=False),), "did not come to its end"),
+    ("its runner died", (replace(SWAP, runner=False),), "did not finish"),
 )
 
 
