@@ -1,4 +1,4 @@
-"""A call that may block, beside the event loop."""
+"""Blocking calls on threads of their own, next to the event loop."""
 
 from __future__ import annotations
 
@@ -14,73 +14,81 @@ from tui.host import HostError
 T = TypeVar("T")
 
 
-async def background(call: Callable[[], T], deed: BackgroundAction | None = None) -> T:
-    """The result of ``call``, or what it raises. It runs on a daemon thread of its own: one
-    that never returns keeps nobody waiting who does not await it, nor the program's end. With
-    ``deed`` it is something that must not be left half way, and ``finish`` waits for it. Raises
-    ``HostError`` where no thread can be started."""
+async def background(call: Callable[[], T], action: BackgroundAction | None = None) -> T:
+    """Return the result of ``call``, or raise what it raises.
+
+    The call runs on a daemon thread of its own, so one that never returns delays neither the
+    event loop nor the program's end. With ``action`` the call must not be abandoned half way:
+    ``finish`` waits for it. Raises ``HostError`` if no thread can be started.
+    """
     loop = asyncio.get_running_loop()
     done: asyncio.Future[T] = loop.create_future()
 
     def run() -> None:
         try:
             result = call()
-        except Exception as error:  # it is raised again where it is awaited
-            if deed is not None:
-                deed.error = error
-            _tell(done.set_exception, error)
+        except Exception as error:  # raised again where it is awaited
+            if action is not None:
+                action.error = error
+            settle_soon(done.set_exception, error)
         else:
-            _tell(done.set_result, result)
-        if deed is not None:
-            deed.ended.set()
+            settle_soon(done.set_result, result)
+        if action is not None:
+            action.ended.set()
 
-    def _tell(settle: Callable[..., None], value: object) -> None:
+    def settle_soon(settle: Callable[..., None], value: object) -> None:
         def deliver() -> None:
-            if not done.done():  # whoever awaited it may have gone
+            if not done.done():  # the awaiting task may have been cancelled
                 settle(value)
 
-        with contextlib.suppress(RuntimeError):  # the loop may have, too
+        with contextlib.suppress(RuntimeError):  # the loop may have ended
             loop.call_soon_threadsafe(deliver)
 
     try:
         threading.Thread(target=run, name="background", daemon=True).start()
     except RuntimeError as error:
         raise HostError(f"{error}: raise the limit of processes (`ulimit -u`)") from error
-    if deed is not None:
-        _under_way.append(deed)
+    if action is not None:
+        _running.append(action)
     try:
         return await done
     finally:
-        if deed is not None and done.done() and not done.cancelled():
-            _under_way.remove(deed)  # whoever awaited it tells of it
+        if action is not None and done.done() and not done.cancelled():
+            _running.remove(action)  # reported by whoever awaited it
 
 
-# --- what must not be left half way -----------------------------------------------
+# --- calls that must not be abandoned -----------------------------------------------
 
 
 @dataclass(eq=False)
 class BackgroundAction:
-    """``words`` say what is done; ``error`` is what it came to, where it failed."""
+    """A call that must not be abandoned half way.
 
-    words: str
+    ``name`` says what it does; ``error`` is how it failed, if it did; ``hint`` says, for such
+    an error, what the user can do.
+    """
+
+    name: str
     hint: Callable[[Exception], str] = lambda _: ""
     error: Exception | None = None
     ended: threading.Event = field(default_factory=threading.Event)
 
 
-_under_way: list[BackgroundAction] = []
+_running: list[BackgroundAction] = []
 
 
-def finish(tell: Callable[[str], object]) -> Exception | None:
-    """Wait for the deeds that nobody awaits any more, as the screen has gone. What is waited
-    for, and what failed, is told in sentences; returns the last failure."""
+def finish(report: Callable[[str], object]) -> Exception | None:
+    """Wait for the actions that outlived the screen, and return the last failure.
+
+    ``report`` gets a sentence for each one that is waited for, and for each that failed.
+    """
     failed = None
-    while _under_way:
-        deed = _under_way.pop()
-        if not deed.ended.is_set():
-            tell(f"{deed.words} goes on; waiting for libvirt")
-            deed.ended.wait()
-        if deed.error is not None:
-            failed = deed.error
-            tell(f"{deed.words}: {failed}{deed.hint(failed)}")
+    while _running:
+        action = _running.pop()
+        if not action.ended.is_set():
+            report(f"{action.name} continues; waiting for libvirt")
+            action.ended.wait()
+        if action.error is not None:
+            failed = action.error
+            report(f"{action.name}: {failed}{action.hint(failed)}")
     return failed

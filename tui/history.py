@@ -1,18 +1,18 @@
-"""Rings of past values, for the graphs."""
+"""Ring buffers of past values, for the graphs."""
 
 from __future__ import annotations
 
 from collections import deque
 
 STEP_S = 2.0
-"""Seconds of one value in a series: a graph moves once a step, not on every reading."""
+"""Seconds covered by one value of a series: a graph moves once a step, not on every reading."""
 
 SPAN_S = 900.0
-"""Seconds that are kept: more than the widest graph shows."""
+"""Seconds of history: more than the widest graph shows."""
 
 
 class Ring:
-    """The mean of each step's measured values, ``None`` where a step had none."""
+    """The mean of the values measured in each step; ``None`` for a step without any."""
 
     def __init__(self, steps: int) -> None:
         self._done: deque[float | None] = deque(maxlen=steps)
@@ -29,12 +29,12 @@ class Ring:
             self._count += 1
 
     def series(self) -> tuple[float | None, ...]:
-        """Every step that is kept from an even one on, the one under way last."""
+        """The steps, oldest first, starting at an even one and ending with the current one."""
         if self._step is None:
             return ()
-        kept = (*self._done, self._mean())
-        first = self._step - len(kept) + 1
-        return kept[first % 2 :]
+        steps = (*self._done, self._mean())
+        first = self._step - len(steps) + 1
+        return steps[first % 2 :]
 
     def _close(self, step: int) -> None:
         if self._step is not None:
@@ -48,7 +48,7 @@ class Ring:
 
 
 class History:
-    """A ring for each key. All rings move together, so graphs stay side by side."""
+    """A ring for each key. All rings share the same steps, so graphs stay aligned."""
 
     def __init__(self, span_s: float = SPAN_S, step_s: float = STEP_S) -> None:
         self._step_s = step_s
@@ -56,15 +56,15 @@ class History:
         self._rings: dict[str, Ring] = {}
 
     def record(self, key: str, at: float, value: float | None) -> None:
-        """Add ``value`` measured ``at`` seconds (any clock that does not go back)."""
+        """Add a value measured at ``at`` seconds, by any clock that never goes back."""
         ring = self._rings.setdefault(key, Ring(self._steps))
         ring.record(int(at // self._step_s), value)
 
     def series(self, key: str) -> tuple[float | None, ...]:
-        """The steps of ``key``, newest last; empty where nothing was recorded.
+        """The steps of ``key``, newest last; empty if nothing was recorded.
 
-        The first is an even one: where two steps share a character cell, the same two
-        always do.
+        The first is an even step, so that where two steps share a character cell, it is
+        always the same two.
         """
         ring = self._rings.get(key)
         return ring.series() if ring else ()

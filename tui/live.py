@@ -1,4 +1,4 @@
-"""How samples become what is shown: snapshot, view, events and past values, one way."""
+"""Turns samples into what is shown: the snapshot, its view, events and past values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tui.rules.roles import Choice
 from tui.rules.view import assess
 
 EVENT_LIMIT = 500
-"""Events that are kept; a host that changes more often than that is read in its log."""
+"""Events to keep. The history of a host that changes more often is in its log."""
 
 GUEST_CPU = "guest.cpu"
 """The history's key for the allowed guest's CPU load."""
@@ -32,9 +32,9 @@ def util_key(address: str) -> str:
 
 
 class Live:
-    """The state of one run. Not thread-safe: samples are taken on one thread.
+    """The readings of one run. Not thread-safe: samples are taken on one thread.
 
-    ``events`` are newest first; ``read_at`` is when each source was read last.
+    ``events`` are newest first; ``read_at`` is when each source was last read.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -44,38 +44,38 @@ class Live:
         self.history = History()
         self.events: tuple[Event, ...] = ()
         self.read_at: dict[SourceName, datetime] = {}
-        self._asked: dict[str, datetime] = {}
+        self._expected: dict[str, datetime] = {}
 
-    def ask(self, uuid: str, until: datetime) -> None:
-        """What the domain with that UUID does until then is what we have asked of it."""
-        self._asked[uuid] = until
+    def expect_change(self, uuid: str, until: datetime) -> None:
+        """Attribute to us what the domain with that UUID does until then."""
+        self._expected[uuid] = until
 
     def choose(self, choice: Choice) -> None:
-        """What the user chose holds from now on."""
+        """Use the card and the guest that the user chose from now on."""
         self.choice = choice
         self.view = assess(self.snapshot, choice)
 
     def age(self, gpu: Gpu, at: datetime) -> float | None:
-        """Seconds since the card was read; ``None`` where there is no reading."""
+        """Seconds since the card was read; ``None`` if it has no reading."""
         reading = gpu.reading
         if reading is None:
             return None
-        # A reading that equals the one before it is not taken over; its source was read still.
+        # An equal reading does not replace the old one, so the old one's own time is too early.
         from_guest = reading.source == "guest-agent"
         taken_at = reading.taken_at if from_guest else self.read_at.get(SOURCES[reading.source])
         return None if taken_at is None else (at - taken_at).total_seconds()
 
     def take(self, sample: Sample, *, finished: bool = True) -> None:
         """Merge one sample; an equal reading changes nothing but the history. One that is not
-        ``finished`` stands for a source that does not answer: it was not read."""
+        ``finished`` stands for a source that does not answer, and does not count as read."""
         if finished:
             self.read_at[sample.source] = sample.taken_at
         if getattr(self.snapshot, sample.source) != sample.reading:
             self.snapshot = self.snapshot.updated(sample)
             before, self.view = self.view, assess(self.snapshot, self.choice)
             at = sample.taken_at
-            asked = {uuid for uuid, until in self._asked.items() if at <= until}
-            happened = changes(before, self.view, at, asked)
+            ours = {uuid for uuid, until in self._expected.items() if at <= until}
+            happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
         self._record(sample)
 
@@ -95,12 +95,12 @@ class Live:
 SOURCES: dict[MetricsSource, SourceName] = {
     "nvml": "nvml", "amdgpu": "drm", "i915": "drm", "xe": "drm", "guest-agent": "agent",
 }  # fmt: skip
-"""The source that a card's readings come with."""
+"""The source whose samples hold each kind of card reading."""
 
 
 def _tick(reading: CardReading | None) -> SourceName:
-    """The source with each of whose samples a card's value goes into the history. What a guest
-    said holds until it is asked again."""
+    """The source whose every sample records a card's value in the history. A guest's own
+    reading is valid until the guest is asked again, so the vitals record it."""
     if reading is None or reading.source == "guest-agent":
         return "vitals"
     return SOURCES[reading.source]

@@ -1,4 +1,4 @@
-"""Every message that crosses from one part of the application to another."""
+"""Every message that one part of the application posts to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tui.model import Sample
 
 
 class CaughtUp(Message):
-    """The terminal has drawn all that was sent, and something was withheld for that."""
+    """The terminal has drawn everything sent, and a frame was withheld until then."""
 
 
 class Sampled(Message):

@@ -1,4 +1,4 @@
-"""One reading of everything, for commands that print and go."""
+"""One reading of everything, for checks, plans, and commands that print and exit."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.sampler import samplers
 
-PATIENCE = 5.0
-"""Seconds after which a source that has not answered is left out."""
+TIMEOUT_S = 5.0
+"""Seconds after which a source that has not answered is unavailable."""
 
+_CARD_HOLDERS: tuple[SourceName, ...] = ("nvml",)
+"""The sources that hold the cards they read."""
 
-_HOLDS_CARDS: tuple[SourceName, ...] = ("nvml",)
-
-_MINDFUL: tuple[SourceName, ...] = ("nvml", "agent")
-"""The sources that have to know which card is the guest's, and which guests run."""
+_NEEDS_DEMAND: tuple[SourceName, ...] = ("nvml", "agent")
+"""The sources that need to know which card is the guest's, and which guests run."""
 
 
 def examine_once(
-    host: Host, choice: Choice, patience: float = PATIENCE, *, with_readings: bool = False
+    host: Host, choice: Choice, timeout_s: float = TIMEOUT_S, *, with_readings: bool = False
 ) -> CheckInput:
-    """What the doctor looks at, all of it read now; ``with_readings``: those of the cards too,
-    for who prints them. Raises ``HostError``."""
+    """Read everything that the doctor checks; with ``with_readings`` the cards' own readings
+    as well, for a caller that prints them. Raises ``HostError``."""
 
     def everything(view: HostView) -> Scope:
         return view.gpus, hostdev_checks.domains_to_check(view)
 
-    needless = () if with_readings else _HOLDS_CARDS
-    return look(host, choice, patience, everything, without=(), needless=needless)
+    skip_as_root = () if with_readings else _CARD_HOLDERS
+    return read_for_checks(host, choice, timeout_s, everything, skip=(), skip_as_root=skip_as_root)
 
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
-    """The snapshot with the processes that have a card of which libvirt does not tell."""
+    """Add the processes that use a card without libvirt knowing of them."""
     addresses, vitals = vfio_users.cards_to_inspect(snapshot), snapshot.vitals
     found = _holders(host, list(addresses)) if addresses else None
     if isinstance(found, Holders) and isinstance(vitals, Vitals):
@@ -59,30 +59,33 @@ def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def view_once(host: Host, choice: Choice, patience: float = PATIENCE) -> HostView:
-    """The view of one reading of everything, without a closer look for verdicts."""
-    return assess(_with_users(host, read_once(host, choice, patience)), choice)
+def view_once(host: Host, choice: Choice, timeout_s: float = TIMEOUT_S) -> HostView:
+    """The view of one reading of everything, without the further inspection that checks need."""
+    return assess(_with_users(host, read_once(host, choice, timeout_s)), choice)
 
 
 Scope = tuple[Sequence[Gpu], Sequence[Domain]]
-"""The cards whose holders are looked for, and the domains whose devices are looked at."""
+"""The cards whose holders are needed, and the domains whose host devices are."""
 
 
-def look(
+def read_for_checks(
     host: Host,
     choice: Choice,
-    patience: float,
+    timeout_s: float,
     scope: Callable[[HostView], Scope],
     *,
-    without: Sequence[SourceName] = ("agent",),
-    needless: Sequence[SourceName] = _HOLDS_CARDS,
+    skip: Sequence[SourceName] = ("agent",),
+    skip_as_root: Sequence[SourceName] = _CARD_HOLDERS,
 ) -> CheckInput:
-    """What all verdicts rest on, whoever tells them. For root no card is held: NVML, which is
-    ``needless`` then, is asked only who uses a card where that cannot be seen otherwise. For a
-    plan no program is started in a guest."""
+    """Read what checks need, for every caller that makes some. Raises ``HostError``.
+
+    ``scope`` says what to inspect closely, given the view of the first readings. By default no
+    guest's agent is asked, since that starts a program there, and as root NVML is not read:
+    root sees the users of a card without it, and so holds no card.
+    """
     root = host.inspector.readiness([]).root
-    left_out = (*without, *(needless if root else ()))
-    snapshot = _with_users(host, read_once(host, choice, patience, left_out))
+    skipped = (*skip, *(skip_as_root if root else ()))
+    snapshot = _with_users(host, read_once(host, choice, timeout_s, skipped))
     view = assess(snapshot, choice)
     gpus, domains = scope(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])
@@ -115,30 +118,32 @@ def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
 def read_once(
     host: Host,
     choice: Choice | None = None,
-    patience: float = PATIENCE,
-    without: Collection[SourceName] = (),
+    timeout_s: float = TIMEOUT_S,
+    skip: Collection[SourceName] = (),
 ) -> Snapshot:
-    """Read every source once, but for those ``without`` which it goes, all at the same time;
-    those that mind what the others tell after them. One that does not answer within
-    ``patience`` seconds of its turn is ``Unavailable`` and says so."""
-    names = [name for name, _ in host.sources() if name not in without]
-    snapshot = _read(host, Snapshot(), [n for n in names if n not in _MINDFUL], patience)
-    last = [name for name in names if name in _MINDFUL]
-    if last:
+    """Read every source once, except those in ``skip``, all at the same time; sources that
+    depend on the others' readings come after them. One that does not answer within
+    ``timeout_s`` seconds of its turn is ``Unavailable``."""
+    names = [name for name, _ in host.sources() if name not in skip]
+    snapshot = _read(host, Snapshot(), [n for n in names if n not in _NEEDS_DEMAND], timeout_s)
+    dependent = [name for name in names if name in _NEEDS_DEMAND]
+    if dependent:
         host.set_demand(demand(assess(snapshot, choice)))
-        snapshot = _read(host, snapshot, last, patience)
+        snapshot = _read(host, snapshot, dependent, timeout_s)
     return snapshot
 
 
-def _read(host: Host, snapshot: Snapshot, names: Sequence[SourceName], patience: float) -> Snapshot:
-    """The snapshot with a reading of each of these sources."""
+def _read(
+    host: Host, snapshot: Snapshot, names: Sequence[SourceName], timeout_s: float
+) -> Snapshot:
+    """Add a reading of each of these sources."""
     samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     every = samplers(host, samples.put, interval=None)
     readers = {s.name: s for s in every if s.name in names}
     for reader in readers.values():
         reader.start()
     taken: dict[SourceName, Sample] = {}
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + timeout_s
     while len(taken) < len(readers):
         try:
             sample = samples.get(timeout=max(0.0, deadline - time.monotonic()))
@@ -147,6 +152,6 @@ def _read(host: Host, snapshot: Snapshot, names: Sequence[SourceName], patience:
         taken.setdefault(sample.source, sample)
     for name, reader in readers.items():
         reader.stop()
-        silent = Sample(name, Unavailable(f"no answer within {patience:.0f} s"), host.now())
+        silent = Sample(name, Unavailable(f"no answer within {timeout_s:.0f} s"), host.now())
         snapshot = snapshot.updated(taken.get(name, silent))
     return snapshot

@@ -1,10 +1,12 @@
-"""The colours: a dark and a light theme of our own, and the terminal's own palette."""
+"""Colours and graph characters: two themes of our own, and the terminal's palette."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from textual.theme import Theme
+
+from widgets.graph import PLAIN, RICH, Glyphs
 
 DARK = Theme(
     name="vfiotop-dark",
@@ -52,16 +54,21 @@ LIGHT = Theme(
 
 THEMES = (DARK, LIGHT)
 CYCLE = ("vfiotop-dark", "vfiotop-light", "ansi-dark", "ansi-light")
-"""What the theme key goes through; the last two use the terminal's own 16 colours."""
+"""The themes that the theme key cycles through; the last two use the terminal's 16 colours."""
 
 
 def default_theme(environ: Mapping[str, str]) -> str:
-    """The theme for a terminal that said nothing: the Linux console has 16 colours."""
+    """The theme if none was chosen: the Linux console has 16 colours."""
     return "ansi-dark" if environ.get("TERM") == "linux" else DARK.name
 
 
+def glyphs(environ: Mapping[str, str]) -> Glyphs:
+    """The characters for graphs: the Linux console's font has no Braille."""
+    return PLAIN if environ.get("TERM") == "linux" else RICH
+
+
 def next_theme(current: str) -> str:
-    """The theme after ``current``; the first after one that is not in the cycle."""
+    """The theme after ``current``; the first one if ``current`` is not in the cycle."""
     if current not in CYCLE:
         return CYCLE[0]
     return CYCLE[(CYCLE.index(current) + 1) % len(CYCLE)]

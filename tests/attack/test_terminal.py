@@ -264,7 +264,7 @@ def asked() -> Iterator[Terminal]:
     with opened((*CHANGED, "asking")) as terminal:
         ready(terminal)
         terminal.press("b")
-        terminal.until(lambda text: "Nothing was touched yet" in text)
+        terminal.until(lambda text: "Nothing has been touched yet" in text)
         terminal.press("y")
         terminal.until(lambda text: PROMPT.strip() in text)
         yield terminal

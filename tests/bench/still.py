@@ -17,6 +17,7 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.messages import Sampled
 from tui.model import Metrics, NvmlReading
+from tui.session import Session
 
 OTHER = NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=38)),))
 
@@ -27,9 +28,9 @@ class Rounds(VfiotopApp):
     CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
 
     def __init__(self, rig: Rig, rounds: int) -> None:
-        super().__init__(rig.host, Config(theme="vfiotop-dark", interval=3600))
+        super().__init__(Session(rig.host, Config(theme="vfiotop-dark", interval=3600)))
         self._rig, self._left = rig, rounds
-        self._due = set(self._samplers)
+        self._due = set(self.session.samplers)
         self._begun = False
 
     def on_sampled(self, message: Sampled) -> None:
@@ -39,13 +40,13 @@ class Rounds(VfiotopApp):
     def _draw(self) -> None:
         """Runs some time after samples came, and again when the terminal has caught up."""
         super()._draw()
-        if not self._due and not self.link.behind:
-            self._due = set(self._samplers)
+        if not self._due and not self.flow.behind:
+            self._due = set(self.session.samplers)
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 
     def _drawn(self) -> None:
         # The first readings wake further ones, until nothing changes any more.
-        if not self._begun and not all_read(self.live.snapshot):
+        if not self._begun and not all_read(self.session.live.snapshot):
             return
         self._begun = True
         self.bell()
@@ -55,8 +56,7 @@ class Rounds(VfiotopApp):
         if self._left == 0:
             self._rig.nvml.reading = OTHER
         self._left -= 1
-        for sampler in self._samplers.values():
-            sampler.poke()
+        self.session.poke()
 
 
 def main(rounds: int) -> int:

@@ -29,7 +29,7 @@ def screen() -> Iterator[Terminal]:
 def ask(screen: Terminal, key: str) -> None:
     """Press a key and wait for its plan."""
     screen.press(key)
-    screen.until(lambda text: "Nothing was touched yet" in text)
+    screen.until(lambda text: "Nothing has been touched yet" in text)
 
 
 def back(screen: Terminal) -> None:
@@ -144,13 +144,13 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     screen.press("y")
     until(lambda: JOURNAL.exists() and journal()["step"] >= 3)
     os.kill(journal()["runner"]["pid"], signal.SIGKILL)
-    screen.until(lambda text: "goes on no more" in text)
+    screen.until(lambda text: "and has stopped" in text)
     screen.press("q")
     screen.process.wait(PATIENCE)
     with terminal("vfiotop", size=(100, 30)) as after:
         after.until(lambda text: "It was interrupted" in text)
         after.press(key)
-        after.until(lambda text: "y moves" in text or "y gives" in text)
+        after.until(lambda text: "y moves" in text or "y restores" in text)
         assert not ended()
         after.press("y")
         until(ended)
@@ -172,7 +172,7 @@ def test_an_unknown_check_needs_a_second_confirmation() -> None:
     with terminal("vfiotop", "--connect", "test:///default", size=(100, 30)) as screen:
         screen.until(lambda text: text.count("● host") == 2)
         screen.press("b")
-        screen.until(lambda text: "Not known whether it is safe" in text)
+        screen.until(lambda text: "Cannot tell whether it is safe" in text)
         screen.press("y")
         screen.until(lambda text: "Risk:" in text)
         assert not JOURNAL.exists()

@@ -21,6 +21,7 @@ from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vitals import VitalsSource
 from tui.host.tree import PlainTree
+from tui.session import Session
 
 HOST = "19-x570-1080ti-gt710"
 CARDS = ("0000:0b:00.0", "0000:0c:00.0")
@@ -75,7 +76,7 @@ def main() -> None:
         folder = given.folder or Path(made)
         folder.mkdir(exist_ok=True)
         host = open_host(folder, given.connect)
-        VfiotopApp(host, Config()).run()
+        VfiotopApp(Session(host, Config())).run()
         host.close()
 
 

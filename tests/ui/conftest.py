@@ -1,4 +1,4 @@
-"""The same terminal, time zone and empty home for every test of the screen."""
+"""The same terminal, time zone and empty home for every screen test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A running application on a host that the test holds in its hands."""
+"""A running application on a host that the test controls."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ from tui.model import (
     Vitals,
 )
 from tui.model.requests import SwapRequest
+from tui.session import Session
 
 T = TypeVar("T")
 
@@ -47,7 +48,7 @@ SIZES = ((120, 40), (80, 24), (45, 20))
 
 
 class Held(Generic[T]):
-    """A source that returns what the test puts into it, and wakes when it changes."""
+    """A source that returns what the test puts in, and wakes its sampler then."""
 
     def __init__(self, reading: T | HostError) -> None:
         self.reading: T | HostError = reading
@@ -106,7 +107,7 @@ GUESTS = Guests("qemu:///system", "9.0.0", (WIN11,))
 
 
 class FakeMover:
-    """Takes requests; ``answer`` is the swap's id, or what is raised in its place."""
+    """Records requests; ``answer`` is the swap's id, or the error to raise."""
 
     def __init__(self) -> None:
         self.unavailable_reason: str | None = None
@@ -122,7 +123,7 @@ class FakeMover:
 
 
 class FakeControl:
-    """Takes what is asked of domains; ``answer`` is raised in its place."""
+    """Records what is asked of domains; ``answer`` is the error to raise, if any."""
 
     unavailable_reason: str | None = None
 
@@ -161,7 +162,7 @@ class FakeControl:
 
 
 class FakeInspector:
-    """A host where all is ready, and nobody uses a card until a test says so."""
+    """A host that is ready for a swap, with no users of a card unless a test adds some."""
 
     def __init__(self) -> None:
         self.found: Holders | HostError = Holders(())
@@ -176,7 +177,7 @@ class FakeInspector:
 
 
 class Rig:
-    """The sources of a host with two cards and one guest, and the application on it."""
+    """A host with two cards and one guest, and an application that shows it."""
 
     def __init__(self) -> None:
         self.mover, self.inspector = FakeMover(), FakeInspector()
@@ -189,17 +190,21 @@ class Rig:
         self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.drm: Held[DrmReading] = Held(NothingToRead("none"))
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
-        self.attended: list[Demand] = []
+        self.demands: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
-            drm=self.drm, agent=self.agent, set_demand=self.attended.append,
+            drm=self.drm, agent=self.agent, set_demand=self.demands.append,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
-            reopen=self.again,
+            reopen=self.reopen,
         )  # fmt: skip
-        self.app = VfiotopApp(self.host, Config(theme="vfiotop-dark", interval=3600))
+        self.app = VfiotopApp(Session(self.host, Config(theme="vfiotop-dark", interval=3600)))
 
-    def again(self) -> Host:
-        """The same host for a reading beside the application's."""
+    @property
+    def session(self) -> Session:
+        return self.app.session
+
+    def reopen(self) -> Host:
+        """Open the same host again, for readings apart from the application's."""
         return Host(
             Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
             Held(self.nvml.reading), Held(self.guests.reading), swap=Held(self.swap.reading),
@@ -214,7 +219,7 @@ class Rig:
     async def running(self, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Pilot[None]]:
         try:
             async with self.app.run_test(size=size) as pilot:
-                await until(pilot, lambda: all_read(self.app.live.snapshot))
+                await until(pilot, lambda: all_read(self.session.live.snapshot))
                 yield pilot
         finally:
             self.free()
@@ -232,7 +237,7 @@ def all_read(snapshot: Snapshot) -> bool:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait for readings to come through the samplers' threads."""
+    """Wait until ``condition`` holds; readings come through the samplers' threads."""
     async with asyncio.timeout(PATIENCE):
         while not condition():
             await pilot.pause(0.005)

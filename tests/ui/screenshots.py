@@ -23,6 +23,7 @@ from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
 from tui.model import Reading, Sample, Unavailable
+from tui.session import Session
 from tui.theme import DARK, LIGHT
 
 EVENING = datetime(2026, 1, 2, 20, 15, tzinfo=UTC)
@@ -93,10 +94,10 @@ PICTURES = {
 def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     """The application at the end of the picture's simulated past."""
     host = demo_host(picture.scenario, clock=clock)
-    app = VfiotopApp(host, Config(theme=picture.theme, interval=3600))
+    app = VfiotopApp(Session(host, Config(theme=picture.theme, interval=3600)))
     for _ in range(picture.past_s // STEP_S):
         for name, source in host.sources():
-            app.live.take(Sample(name, _read(source), host.now()))
+            app.session.live.take(Sample(name, _read(source), host.now()))
         clock.advance(STEP_S)
     return app
 
@@ -110,7 +111,7 @@ def _read(source: Source[Reading]) -> Reading:
 
 async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: HeldClock) -> None:
     """Bring the application to where the picture is taken."""
-    await until(pilot, lambda: all_read(app.live.snapshot))
+    await until(pilot, lambda: all_read(app.session.live.snapshot))
     await pilot.press(*picture.keys)
     if picture.see:
         await until(pilot, lambda: picture.see in text_of(app))
@@ -119,7 +120,7 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
         await until(pilot, lambda: picture.then_see in text_of(app))
     if picture.later_s:
         clock.advance(picture.later_s)
-        for sampler in app._samplers.values():
+        for sampler in app.session.samplers.values():
             sampler.poke()
         await until(pilot, lambda: _caught_up(app))
     await pilot.pause()
@@ -128,8 +129,8 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
 def _caught_up(app: VfiotopApp) -> bool:
     """Whether the last readings are of now."""
     return all(
-        _read(source) == getattr(app.live.snapshot, name)
-        for name, source in app.host.sources()
+        _read(source) == getattr(app.session.live.snapshot, name)
+        for name, source in app.session.host.sources()
         if name in ("pci", "vitals", "guests", "swap")
     )
 

@@ -1,4 +1,4 @@
-"""Who uses a card, on the screen of its details."""
+"""The users of a card, on its details screen."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tui.config import Config
 from tui.host import HostError
 from tui.model import CardReading, GpuProcess, Holder, Holders, NvmlReading, Readiness
 from tui.screens.details import DetailsScreen
+from tui.session import Session
 from widgets.details import DetailsPanel
 
 GUEST, AUDIO, HOST = "0000:01:00.0", "0000:01:00.1", "0000:0a:00.0"
@@ -27,8 +28,8 @@ SOUND = Holder(
 QEMU = Holder(GUEST, 4242, "qemu-system-x86", "/dev/vfio/14", "libvirt-qemu")
 
 
-class Lookout:
-    """Looks into processes: what a test says there is, as long as it lets it."""
+class FakeScan:
+    """An inspector that finds the test's holders, once ``free`` is set."""
 
     def __init__(self, *found: Holder, unseen: int = 0) -> None:
         self.found: Holders | Exception = Holders(found, unseen)
@@ -49,11 +50,11 @@ class Lookout:
         raise AssertionError("details need no readiness")
 
 
-def watched(lookout: Lookout) -> Rig:
-    """The rig's host with its processes looked into by ``lookout``."""
+def watched(scan: FakeScan) -> Rig:
+    """The rig with ``scan`` as its inspector."""
     rig = Rig()
-    rig.host = replace(rig.host, inspector=lookout)
-    rig.app = VfiotopApp(rig.host, Config(theme="vfiotop-dark", interval=3600))
+    rig.host = replace(rig.host, inspector=scan)
+    rig.app = VfiotopApp(Session(rig.host, Config(theme="vfiotop-dark", interval=3600)))
     return rig
 
 
@@ -63,14 +64,14 @@ def details(rig: Rig) -> DetailsScreen:
     return screen
 
 
-def told(rig: Rig) -> str:
-    """All lines of the panel as one."""
+def panel_text(rig: Rig) -> str:
+    """The panel's lines, joined."""
     lines = details(rig).query_one(DetailsPanel).lines
     return " ".join(" ".join("".join(span.text for span in line) for line in lines).split())
 
 
 async def shows(pilot: Pilot[None], rig: Rig, *words: str) -> None:
-    await until(pilot, lambda: all(each in told(rig) for each in words))
+    await until(pilot, lambda: all(each in panel_text(rig) for each in words))
 
 
 def listing(*processes: GpuProcess) -> NvmlReading:
@@ -81,8 +82,8 @@ def listing(*processes: GpuProcess) -> NvmlReading:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_who_uses_the_card(size: tuple[int, int]) -> None:
-    rig = watched(Lookout(XORG, SOUND))
+async def test_users_of_the_card_are_listed(size: tuple[int, int]) -> None:
+    rig = watched(FakeScan(XORG, SOUND))
     rig.nvml.reading = listing(GpuProcess(893, "Xorg", "graphics", 84, 7))
     async with rig.running(size) as pilot:
         await pilot.press("tab", "enter")
@@ -94,19 +95,19 @@ async def test_who_uses_the_card(size: tuple[int, int]) -> None:
         assert "Used by" in rig.text()
 
 
-async def test_the_card_and_its_companions_are_asked_about_beside_the_loop() -> None:
-    lookout = Lookout(QEMU)
-    rig = watched(lookout)
+async def test_scans_cover_companions_and_run_off_the_event_loop() -> None:
+    scan = FakeScan(QEMU)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("enter")
         await shows(pilot, rig, "4242 guest win11 libvirt-qemu", "/dev/vfio/14", "stop the guest")
-        assert lookout.asked == [(GUEST, AUDIO)]
-        assert threading.main_thread() not in lookout.threads
-        assert all(thread.daemon for thread in lookout.threads)
+        assert scan.asked == [(GUEST, AUDIO)]
+        assert threading.main_thread() not in scan.threads
+        assert all(thread.daemon for thread in scan.threads)
 
 
-async def test_processes_that_could_not_be_looked_into() -> None:
-    rig = watched(Lookout(unseen=57))
+async def test_processes_that_cannot_be_inspected_are_counted() -> None:
+    rig = watched(FakeScan(unseen=57))
     rig.nvml.reading = listing(GpuProcess(893, "Xorg", "graphics", 84))
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
@@ -123,18 +124,18 @@ async def test_processes_that_could_not_be_looked_into() -> None:
         (ValueError("of our own"), "ValueError('of our own')"),
     ],
 )
-async def test_a_look_that_fails(failure: Exception, words: str) -> None:
-    lookout = Lookout()
-    lookout.found = failure
-    rig = watched(lookout)
+async def test_a_failed_scan_says_why(failure: Exception, words: str) -> None:
+    scan = FakeScan()
+    scan.found = failure
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, words)
-        assert "no process uses the card" not in told(rig)
+        assert "no process uses the card" not in panel_text(rig)
 
 
-async def test_nobody_uses_it() -> None:
-    rig = watched(Lookout())
+async def test_an_unused_card_says_so() -> None:
+    rig = watched(FakeScan())
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, "Used by no process uses the card")
@@ -143,53 +144,53 @@ async def test_nobody_uses_it() -> None:
 # --- when it is looked ----------------------------------------------------------
 
 
-async def test_it_is_looked_again_and_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_scans_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.details.EVERY_S", 0.05)
-    lookout = Lookout(XORG)
-    rig = watched(lookout)
+    scan = FakeScan(XORG)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, "893 Xorg")
-        lookout.found = Holders((SOUND,))
+        scan.found = Holders((SOUND,))
         await shows(pilot, rig, "1702 pipewire", "systemctl --user stop pipewire.socket")
-        assert "Xorg" not in told(rig)
+        assert "Xorg" not in panel_text(rig)
 
 
-async def test_another_process_on_the_card_is_looked_at_and_more_memory_is_not() -> None:
-    lookout = Lookout(XORG)
-    rig = watched(lookout)
+async def test_a_new_process_starts_a_scan_and_more_memory_does_not() -> None:
+    scan = FakeScan(XORG)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, "893 Xorg")
         rig.nvml.put(listing(GpuProcess(893, "Xorg", "graphics", 84)))
         await shows(pilot, rig, "84 MiB")
-        await until(pilot, lambda: len(lookout.asked) == 2)
+        await until(pilot, lambda: len(scan.asked) == 2)
         rig.nvml.put(listing(GpuProcess(893, "Xorg", "graphics", 96, 12)))
         await shows(pilot, rig, "96 MiB 12%")
-        assert len(lookout.asked) == 2
+        assert len(scan.asked) == 2
 
 
-async def test_a_change_during_a_look_is_looked_at_after_it() -> None:
-    lookout = Lookout(XORG)
-    lookout.free.clear()
-    rig = watched(lookout)
+async def test_a_change_during_a_scan_starts_another() -> None:
+    scan = FakeScan(XORG)
+    scan.free.clear()
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         rig.nvml.put(listing(GpuProcess(5, "game", "graphics", 84)))
-        await shows(pilot, rig, "5 game", "checking who uses the card …")
-        assert len(lookout.asked) == 1
-        lookout.free.set()
-        await until(pilot, lambda: len(lookout.asked) == 2)
+        await shows(pilot, rig, "5 game", "looking who uses the card …")
+        assert len(scan.asked) == 1
+        scan.free.set()
+        await until(pilot, lambda: len(scan.asked) == 2)
         await shows(pilot, rig, "893 Xorg")
 
 
-async def test_a_card_that_comes_back_from_its_guest_is_looked_at() -> None:
-    lookout = Lookout(QEMU)
-    rig = watched(lookout)
+async def test_a_card_back_from_its_guest_is_scanned() -> None:
+    scan = FakeScan(QEMU)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("enter")
         await shows(pilot, rig, "guest win11 libvirt-qemu")
-        lookout.found = Holders(())
+        scan.found = Holders(())
         guests = rig.guests.reading
         assert not isinstance(guests, HostError)
         off = tuple(replace(domain, state="shut off") for domain in guests.domains)
@@ -197,49 +198,49 @@ async def test_a_card_that_comes_back_from_its_guest_is_looked_at() -> None:
         await shows(pilot, rig, "no process uses the card")
 
 
-async def test_a_covered_screen_looks_at_nothing_and_an_uncovered_one_at_once() -> None:
-    lookout = Lookout(XORG)
-    rig = watched(lookout)
+async def test_a_covered_screen_does_not_scan_and_an_uncovered_one_does_at_once() -> None:
+    scan = FakeScan(XORG)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, "893 Xorg")
         screen = details(rig)
         await pilot.press("question_mark")
-        screen.look()
+        screen.scan()
         await pilot.pause()
-        assert len(lookout.asked) == 1
-        lookout.found = Holders((SOUND,))
+        assert len(scan.asked) == 1
+        scan.found = Holders((SOUND,))
         await pilot.press("escape")
         await shows(pilot, rig, "1702 pipewire")
 
 
-async def test_a_closed_screen_looks_at_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_closed_screen_does_not_scan(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.details.EVERY_S", 0.05)
-    lookout = Lookout(XORG)
-    rig = watched(lookout)
+    scan = FakeScan(XORG)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         await shows(pilot, rig, "893 Xorg")
         await pilot.press("escape")
-        count = len(lookout.asked)
+        count = len(scan.asked)
         rig.nvml.put(listing(GpuProcess(5, "game", "graphics", 84)))
-        await until(pilot, lambda: rig.app.live.snapshot.nvml == rig.nvml.reading)
-        assert len(lookout.asked) == count
+        await until(pilot, lambda: rig.session.live.snapshot.nvml == rig.nvml.reading)
+        assert len(scan.asked) == count
 
 
 @pytest.mark.parametrize("keys", [("g", "down", "down", "enter"), ("tab", "tab", "enter")])
-async def test_what_is_no_gpu_is_not_looked_at(keys: tuple[str, ...]) -> None:
-    lookout = Lookout(XORG)
-    rig = watched(lookout)
+async def test_only_gpus_are_scanned(keys: tuple[str, ...]) -> None:
+    scan = FakeScan(XORG)
+    rig = watched(scan)
     async with rig.running() as pilot:
         await pilot.press(*keys)
-        details(rig).look()
-        assert "Used by" not in told(rig)
-        assert lookout.asked == []
+        details(rig).scan()
+        assert "Used by" not in panel_text(rig)
+        assert scan.asked == []
 
 
-async def test_a_card_that_goes_away_takes_its_users_along() -> None:
-    rig = watched(Lookout(QEMU))
+async def test_a_removed_card_loses_its_users() -> None:
+    rig = watched(FakeScan(QEMU))
     async with rig.running() as pilot:
         await pilot.press("enter")
         await shows(pilot, rig, "guest win11 libvirt-qemu")
@@ -251,48 +252,48 @@ async def test_a_card_that_goes_away_takes_its_users_along() -> None:
 # --- one that hangs -------------------------------------------------------------
 
 
-async def test_a_look_that_hangs_costs_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_hung_scan_blocks_only_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tui.screens.details.EVERY_S", 0.05)
-    lookout = Lookout(XORG)
-    lookout.free.clear()
-    rig = watched(lookout)
+    scan = FakeScan(XORG)
+    scan.free.clear()
+    rig = watched(scan)
     rig.nvml.reading = listing(GpuProcess(893, "Xorg", "graphics", 84))
     try:
         async with rig.running() as pilot:
             await pilot.press("tab", "enter")
             await shows(pilot, rig, "893 Xorg", "checking who uses the card …")
             rig.at += timedelta(seconds=11)
-            await shows(pilot, rig, "no answer since 12:00:00: who uses the card is not known")
+            await shows(pilot, rig, "no answer since 12:00:00: cannot tell who uses the card")
             await pilot.press("t")
             assert rig.app.theme == "vfiotop-light"
             rig.vitals.put(rig.vitals.reading)
-            assert len(lookout.asked) == 1
-            lookout.free.set()
+            assert len(scan.asked) == 1
+            scan.free.set()
             await shows(pilot, rig, "/dev/nvidia0")
-            assert "no answer" not in told(rig)
+            assert "no answer" not in panel_text(rig)
     finally:
-        lookout.free.set()
+        scan.free.set()
 
 
-async def test_one_can_leave_while_a_look_hangs() -> None:
-    lookout = Lookout()
-    lookout.free.clear()
-    rig = watched(lookout)
+async def test_the_screen_can_be_left_while_a_scan_hangs() -> None:
+    scan = FakeScan()
+    scan.free.clear()
+    rig = watched(scan)
     try:
         async with rig.running() as pilot:
             await pilot.press("tab", "enter")
-            await until(pilot, lambda: bool(lookout.asked))
+            await until(pilot, lambda: bool(scan.asked))
             await pilot.press("escape")
             assert rig.app.screen.name == "overview"
             await pilot.press("q")
     finally:
-        lookout.free.set()
+        scan.free.set()
     assert rig.app.return_code == 0
 
 
-async def test_the_driver_lists_what_a_card_of_unknown_processes_has() -> None:
-    """A reading without a list is no empty one."""
-    rig = watched(Lookout(XORG))
+async def test_a_driver_that_lists_no_processes_leaves_the_scan() -> None:
+    """A reading without a list is not an empty list."""
+    rig = watched(FakeScan(XORG))
     rig.nvml.reading = NvmlReading("580.95.05", (CardReading(HOST, "nvml"),))
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")

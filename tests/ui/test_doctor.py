@@ -12,13 +12,13 @@ from widgets.doctor_panel import DoctorPanel
 
 
 def told(rig: Rig) -> str:
-    """All lines of the panel as one."""
+    """The panel's lines, joined."""
     lines = rig.app.screen.query_one(DoctorPanel).lines
     return " ".join(" ".join("".join(span.text for span in line) for line in lines).split())
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_check_and_its_fix(size: tuple[int, int]) -> None:
+async def test_every_check_is_listed_with_its_fix(size: tuple[int, int]) -> None:
     rig = Rig()
     at_home(rig)
     rig.inspector.found = Holders((Holder("0000:01:00.0", 5, "game", "/dev/nvidia0"),))
@@ -29,7 +29,7 @@ async def test_every_check_and_its_fix(size: tuple[int, int]) -> None:
             assert words in told(rig), words
 
 
-async def test_the_same_key_looks_again() -> None:
+async def test_the_same_key_checks_again() -> None:
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:

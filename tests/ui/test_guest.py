@@ -1,4 +1,4 @@
-"""The keys that start and stop the guest: what is shown, what is asked, what comes of it."""
+"""The keys that start and stop the guest: the plan, the question, the outcome."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOO
 
 
 def becomes(rig: Rig, state: DomainState) -> None:
-    """libvirt tells another state of win11."""
+    """libvirt reports another state of win11."""
     domains = replace(GUESTS, domains=(replace(WIN11, state=state),))
     rig.control.domains = domains
     rig.guests.put(domains)
@@ -42,7 +42,7 @@ def becomes(rig: Rig, state: DomainState) -> None:
 async def pressed(
     rig: Rig, key: str, see: str, state: DomainState = "running", size: tuple[int, int] = (120, 40)
 ) -> AsyncIterator[Pilot[None]]:
-    """A key was pressed while win11 is in a state, and led to words on the screen."""
+    """Press a key while win11 is in ``state``, and wait for words on the screen."""
     rig.guests.reading = replace(GUESTS, domains=(replace(WIN11, state=state),))
     rig.control.domains = rig.guests.reading
     async with rig.running(size) as pilot:
@@ -118,12 +118,12 @@ LOST: tuple[tuple[str, tuple[Swap | HostError, ...], str], ...] = (
     ("ours was seen, then the journal is gone", (SWAP, NothingToRead("none")), "is gone"),
     ("the journal is gone before ours was seen", (NothingToRead("a"), NothingToRead("b")), "gone"),
     ("the journal is not vfiotop's", (SWAP, HostError("it is a link")), "it is a link"),
-    ("its runner died", (replace(SWAP, runner_alive=False),), "did not come to its end"),
+    ("its runner died", (replace(SWAP, runner_alive=False),), "did not finish"),
 )
 
 
 @pytest.mark.parametrize(("told", "why"), [each[1:] for each in LOST], ids=[e[0] for e in LOST])
-async def test_a_start_does_not_wait_for_a_bind_that_is_told_of_no_more(
+async def test_a_start_gives_up_when_the_journal_loses_its_bind(
     told: tuple[Swap | HostError, ...], why: str
 ) -> None:
     rig = Rig()
@@ -134,17 +134,17 @@ async def test_a_start_does_not_wait_for_a_bind_that_is_told_of_no_more(
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in told:
-            read = rig.app.finished["swap"]
+            read = rig.session.finished["swap"]
             rig.swap.put(each)
-            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+            await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         # A runner that died is offered to be recovered, on a screen of its own.
         await until(pilot, lambda: why in rig.text() + said(rig))
         await until(pilot, lambda: "win11 was not started" in rig.text() + said(rig))
     assert rig.control.asked == []
 
 
-async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> None:
-    """Nor for a journal that does not answer for a while."""
+async def test_a_start_ignores_journal_entries_from_before_it() -> None:
+    """It also outlasts a journal that does not answer for a while."""
     rig = Rig()
     at_home(rig)
     earlier = replace(SWAP, id="earlier", state="done")
@@ -154,20 +154,20 @@ async def test_a_start_is_not_given_up_for_what_the_journal_told_before_it() -> 
         await until(pilot, lambda: "is bound first" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
-        read = rig.app.finished["swap"]
+        read = rig.session.finished["swap"]
         rig.swap.put(replace(earlier, message="the same once more"))
-        await until(pilot, lambda: rig.app.finished["swap"] > read)
+        await until(pilot, lambda: rig.session.finished["swap"] > read)
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         silent = Unavailable("no answer since 12:00:00")
-        rig.app._apply(Sample("swap", silent, NOON))
-        await until(pilot, lambda: "no answer since" in str(rig.app.live.view.problem("swap")))
+        rig.app._take(Sample("swap", silent, NOON), finished=False)
+        await until(pilot, lambda: "no answer since" in str(rig.session.live.view.problem("swap")))
         rig.swap.put(replace(SWAP, step=0))
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "was not started" not in rig.text() + said(rig)
 
 
-async def test_a_start_goes_on_when_its_screen_is_left() -> None:
+async def test_a_start_continues_when_its_screen_is_left() -> None:
     rig = Rig()
     at_home(rig)
     rig.control.domains = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
@@ -188,7 +188,7 @@ async def test_a_start_goes_on_when_its_screen_is_left() -> None:
         await until(pilot, lambda: "win11: QEMU does not start" in said(rig))
 
 
-async def test_who_uses_the_card_forbids_it_and_the_key_says_so() -> None:
+async def test_a_card_in_use_is_refused_and_the_key_says_why() -> None:
     rig = Rig()
     at_home(rig)
     rig.inspector.found = Holders((Holder(CARD, 911, "Xorg", "/dev/nvidia0"),))
@@ -201,7 +201,7 @@ async def test_who_uses_the_card_forbids_it_and_the_key_says_so() -> None:
     assert rig.mover.requests == []
 
 
-async def test_another_that_was_started_meanwhile() -> None:
+async def test_a_rival_guest_started_meanwhile_is_refused() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         other = replace(WIN11, name="other", uuid="0e7e", state="running")
@@ -216,104 +216,104 @@ async def test_another_that_was_started_meanwhile() -> None:
 
 async def test_a_stop_counts_down_and_then_offers_to_force_it_off() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         await until(pilot, lambda: rig.control.asked == [("stop", WIN11.uuid)])
         await pilot.press("x")
         await until(pilot, lambda: "has time left" in said(rig))
         rig.at = NOON + timedelta(seconds=61)
         await until(pilot, lambda: "has not shut down after 61 s" in rig.text())
         await pilot.press("x")
-        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        await until(pilot, lambda: "y forces win11 off" in rig.text())
         assert rig.control.asked == [("stop", WIN11.uuid)]
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked[1:] == [("force-off", WIN11.uuid)])
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
-        assert rig.app.stops == {}
-        assert [event.by for event in rig.app.live.events if event.subject == "win11"] == ["us"]
+        assert rig.session.pending_stops == {}
+        assert [event.by for event in rig.session.live.events if event.subject == "win11"] == ["us"]
 
 
-async def test_the_countdown_goes_on_when_the_screen_is_left() -> None:
+async def test_the_countdown_continues_when_the_screen_is_left() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         await pilot.press("escape")
         rig.at = NOON + timedelta(seconds=20)
         becomes(rig, "in shutdown")
         await pilot.press("x")
-        await until(pilot, lambda: "asked to shut down 20 s ago; it gets 40 s" in rig.text())
+        await until(pilot, lambda: "asked to shut down 20 s ago; it has 40 s" in rig.text())
         assert rig.control.asked == [("stop", WIN11.uuid)]
 
 
-async def test_a_guest_that_is_off_offers_its_card_back() -> None:
+async def test_a_guest_that_is_off_offers_to_unbind_its_card() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         becomes(rig, "shut off")
         await until(pilot, lambda: "u gives it back to the host" in rig.text())
         await pilot.press("u")
-        await until(pilot, lambda: "back to the host. Nothing was touched yet" in rig.text())
+        await until(pilot, lambda: "back to the host. Nothing has been touched yet" in rig.text())
         assert rig.app.screen.name == "swap"
 
 
-async def test_a_guest_that_is_undefined_while_it_is_stopped() -> None:
+async def test_a_guest_may_be_undefined_while_it_stops() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: "win11 is not defined any more." in rig.text())
+        await until(pilot, lambda: "win11 is no longer defined." in rig.text())
 
 
-async def test_libvirt_that_is_restarted_while_a_guest_is_stopped() -> None:
+async def test_libvirt_may_restart_while_a_guest_stops() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.guests.put(HostError("libvirtd is not running"))
-        await until(pilot, lambda: "whether it did is not known: libvirtd is not" in rig.text())
+        await until(pilot, lambda: "cannot tell whether it has: libvirtd is not" in rig.text())
         becomes(rig, "running")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         becomes(rig, "shut off")
         await until(pilot, lambda: "win11 is shut off." in rig.text())
 
 
-async def test_an_agent_that_hangs_does_not_hang_the_screen() -> None:
+async def test_a_hung_agent_does_not_hang_the_screen() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         rig.control.free.clear()
         await pilot.press("y")
-        await until(pilot, lambda: "it gets 60 s more" in rig.text())
+        await until(pilot, lambda: "it has 60 s left" in rig.text())
         rig.at = NOON + timedelta(seconds=70)
         await until(pilot, lambda: "press x" in rig.text())
         await pilot.press("x")
-        await until(pilot, lambda: "y ends at once win11" in rig.text())
+        await until(pilot, lambda: "y forces win11 off" in rig.text())
         rig.control.free.set()
 
 
-async def test_a_stop_that_libvirt_refuses_is_told_and_counts_nothing() -> None:
+async def test_a_stop_that_libvirt_refuses_says_so_and_counts_nothing() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y asks it to shut down") as pilot:
+    async with pressed(rig, "x", "y asks win11 to shut down") as pilot:
         rig.control.answer = HostError("libvirt does not let you shut down “win11”")
         await pilot.press("y")
         await until(pilot, lambda: "does not let you shut down" in rig.text())
-        assert rig.app.stops == {}
+        assert rig.session.pending_stops == {}
 
 
-async def test_a_guest_that_cannot_hear_is_offered_to_be_forced_off() -> None:
+async def test_a_paused_guest_is_offered_to_be_forced_off() -> None:
     rig = Rig()
-    async with pressed(rig, "x", "y ends at once win11", "paused") as pilot:
-        assert "What is not saved in it is lost" in rig.text()
+    async with pressed(rig, "x", "y forces win11 off", "paused") as pilot:
+        assert "Unsaved work in it is lost" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked == [("force-off", WIN11.uuid)])
 
 
-async def test_a_doubt_that_comes_after_the_bind_does_not_bind_again() -> None:
-    """A domain that cannot be read comes into being while the card moves."""
+async def test_a_doubt_after_the_bind_does_not_bind_again() -> None:
+    """A domain that cannot be read is defined while the card moves."""
     rig = Rig()
     at_home(rig)
     rig.control.domains = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
@@ -345,7 +345,9 @@ async def test_a_doubt_that_comes_after_the_bind_does_not_bind_again() -> None:
     [("p", "running", "pause", "paused"), ("p", "paused", "resume", "running"),
      ("r", "running", "reboot", "running")],
 )  # fmt: skip
-async def test_one_key_each(key: str, state: DomainState, action: str, end: DomainState) -> None:
+async def test_pause_resume_and_reboot_have_one_key_each(
+    key: str, state: DomainState, action: str, end: DomainState
+) -> None:
     rig = Rig()
     async with pressed(rig, key, "win11", state) as pilot:
         await until(pilot, lambda: "y " in rig.text() and "Steps" in rig.text())
@@ -355,7 +357,7 @@ async def test_one_key_each(key: str, state: DomainState, action: str, end: Doma
         await until(pilot, lambda: f"{action.capitalize()} win11" in rig.text())
 
 
-async def test_keys_that_do_nothing_now_say_why() -> None:
+async def test_dimmed_keys_say_why() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         assert dim(rig, "s")
@@ -368,7 +370,7 @@ async def test_keys_that_do_nothing_now_say_why() -> None:
         assert rig.app.screen.name == "overview"
 
 
-async def test_only_looking() -> None:
+async def test_a_read_only_host_shows_the_plan() -> None:
     rig = Rig()
     rig.control.unavailable_reason = "this host is only looked at"
     async with pressed(rig, "x", "This is what would be done") as pilot:
@@ -377,7 +379,7 @@ async def test_only_looking() -> None:
     assert rig.control.asked == []
 
 
-async def test_the_runner_that_does_not_begin() -> None:
+async def test_a_runner_that_does_not_begin_says_why() -> None:
     rig = Rig()
     at_home(rig)
     rig.mover.answer = Refused("sudo did not run it")
@@ -403,7 +405,7 @@ XML = """<domain type='kvm'>
 
 
 def two_that_could_have_it(rig: Rig) -> None:
-    """No card is named, none is on vfio-pci, and none is known to be the host's."""
+    """No card is named by a guest, on vfio-pci, or known to be the host's."""
     functions = tuple(
         replace(f, boot_vga=False if f.boot_vga is not None else None,
                 driver=None if f.driver == "vfio-pci" else f.driver)
@@ -414,7 +416,7 @@ def two_that_could_have_it(rig: Rig) -> None:
     rig.guests.reading = replace(GUESTS, domains=(OTHER, off))
 
 
-async def test_which_card_and_which_guest_is_asked_when_it_is_first_needed() -> None:
+async def test_card_and_guest_are_asked_for_when_first_needed() -> None:
     rig = Rig()
     two_that_could_have_it(rig)
     async with rig.running() as pilot:
@@ -422,20 +424,20 @@ async def test_which_card_and_which_guest_is_asked_when_it_is_first_needed() -> 
         await until(pilot, lambda: rig.app.screen.name == "roles")
         assert dim(rig, "y")
         await pilot.press("enter", "tab", "down", "enter")
-        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await until(pilot, lambda: "y saves this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
-        view = rig.app.live.view
+        view = rig.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
     again = Rig()
     two_that_could_have_it(again)
     async with again.running():
-        view = again.app.live.view
+        view = again.session.live.view
         assert view.guest_gpu is not None
         assert (view.guest_gpu.address, view.guest and view.guest.domain.name) == (CARD, "win11")
 
 
-async def test_the_guest_gets_the_card_into_its_definition_and_back() -> None:
+async def test_the_card_is_added_to_the_definition_and_removed_again() -> None:
     rig = Rig()
     rig.control.xml = XML
     named = (HostDev("0000:0a:00.0", managed=False),)
@@ -451,11 +453,11 @@ async def test_the_guest_gets_the_card_into_its_definition_and_back() -> None:
         await until(pilot, lambda: "does not name the card yet" in rig.text())
         assert rig.control.asked == []
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in rig.text())
+        await until(pilot, lambda: "u restores its old definition" in rig.text())
         assert rig.control.xml.count("bus='0x01'") == 2
         assert "0x0a" not in rig.control.xml
         await pilot.press("u")
-        await until(pilot, lambda: "has its old definition again" in rig.text())
+        await until(pilot, lambda: "old definition is restored" in rig.text())
         assert rig.control.xml == XML
 
 
@@ -466,11 +468,11 @@ async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
         await until(pilot, lambda: "drives the host's display" in rig.text())
 
 
-async def test_a_rule_that_somebody_breaks_is_on_the_screen() -> None:
+async def test_a_broken_rule_is_on_the_screen() -> None:
     rig = Rig()
     async with rig.running() as pilot:
-        assert "R465 rules ✓ · 01:00.0" in rig.text()
-        rig.app.live.choose(Choice(CARD, "win11"))
+        assert "rules kept · 01:00.0" in rig.text()
+        rig.session.live.choose(Choice(CARD, "win11"))
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
         await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())

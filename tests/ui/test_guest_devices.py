@@ -1,4 +1,4 @@
-"""What a guest takes of the host: on its panel, in the plan of a start, and under w."""
+"""The host devices of a guest: on its panel, in the plan of a start, and in the roles screen."""
 
 from __future__ import annotations
 
@@ -53,13 +53,13 @@ def pci_line(devices: tuple[GuestDevice, ...], width: int = 60) -> list[tuple[st
     return [(span.text, span.tone) for span in line[1:] if span.text.strip()]
 
 
-def test_what_speaks_against_a_start_comes_first_with_its_reason() -> None:
+def test_devices_that_prevent_a_start_come_first_with_their_reason() -> None:
     assert pci_line(WRONG) == [
         ("02:00.0 on nvme", "bad"), ("01:00.1 on snd_hda_intel", "warn"), ("01:00.0", "text"),
     ]  # fmt: skip
 
 
-def test_where_all_is_well_the_addresses_stand_alone() -> None:
+def test_without_a_problem_only_addresses_are_listed() -> None:
     fine = tuple(judged(dev.address, "pass", "") for dev in WITH_DISK.hostdevs)
     assert pci_line(fine) == pci_line(()) == [("01:00.0 01:00.1 02:00.0", "text")]
 
@@ -68,7 +68,7 @@ def test_where_all_is_well_the_addresses_stand_alone() -> None:
 
 
 class Uses:
-    """What hangs on the devices, and how often that was looked at."""
+    """How the host uses the devices, and how often that was read."""
 
     def __init__(self, *uses: DeviceUse) -> None:
         self.uses, self.asked = uses, list[tuple[str, ...]]()
@@ -79,18 +79,20 @@ class Uses:
 
 
 def _shows(rig: Rig, domain: Domain) -> bool:
-    return [guest.domain for guest in rig.app.live.view.guests] == [domain]
+    return [guest.domain for guest in rig.session.live.view.guests] == [domain]
 
 
 def with_uses(rig: Rig, *uses: DeviceUse) -> Uses:
     found = Uses(*uses)
-    rig.host = replace(rig.host, uses=found, reopen=lambda: replace(rig.again(), uses=found))
-    rig.app.host = rig.host
+    rig.host = replace(rig.host, uses=found, reopen=lambda: replace(rig.reopen(), uses=found))
+    rig.session.host = rig.host
     return found
 
 
 @pytest.mark.parametrize("size", TALL)
-async def test_the_panel_says_what_hangs_on_it_and_looks_once(size: tuple[int, int]) -> None:
+async def test_the_panel_says_how_the_host_uses_a_device_and_reads_that_once(
+    size: tuple[int, int],
+) -> None:
     rig = Rig()
     uses = with_uses(rig, ROOT)
     rig.guests.reading = replace(GUESTS, domains=(WITH_DISK,))
@@ -123,7 +125,7 @@ def test_pixels(size: tuple[int, int], snap_compare: Callable[..., bool]) -> Non
     rig.free()
 
 
-async def test_a_guest_with_nothing_but_its_card_is_not_looked_at() -> None:
+async def test_a_guest_with_only_its_card_has_no_uses_read() -> None:
     rig = Rig()
     uses = with_uses(rig)
     async with rig.running() as pilot:
@@ -131,7 +133,7 @@ async def test_a_guest_with_nothing_but_its_card_is_not_looked_at() -> None:
     assert uses.asked == []
 
 
-async def test_a_start_is_refused_and_says_what_would_be_taken() -> None:
+async def test_a_refused_start_says_which_device_it_would_take() -> None:
     rig = Rig()
     with_uses(rig, ROOT)
     rig.guests.reading = replace(GUESTS, domains=(WITH_DISK,))
@@ -160,7 +162,7 @@ STALE = (HostDev(DISK_AT, managed=True), HostDev("0000:02:00.1", managed=True))
 
 
 def shifted(rig: Rig, *more: HostDev) -> None:
-    """win11 names 02:00, where its card was and the host's disk is."""
+    """win11 names 02:00, where its card was and the host's disk is now."""
     rig.control.xml = XML
     functions = tuple(
         replace(f, boot_vga=True if f.address == HOST_CARD.address else f.boot_vga)
@@ -170,11 +172,11 @@ def shifted(rig: Rig, *more: HostDev) -> None:
     rig.guests.reading = replace(GUESTS, domains=(replace(OFF, hostdevs=(*STALE, *more)),))
 
 
-async def test_the_old_address_of_the_card_leaves_and_the_plan_says_why() -> None:
+async def test_the_cards_old_address_is_removed_and_the_plan_says_why() -> None:
     rig = Rig()
     shifted(rig)
     async with rig.running((120, 40)) as pilot:
-        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
@@ -187,11 +189,11 @@ async def test_the_old_address_of_the_card_leaves_and_the_plan_says_why() -> Non
         assert "02:00.1 is not there any more." in _flat(rig)
         assert rig.control.asked == []
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+        await until(pilot, lambda: "u restores its old definition" in _flat(rig))
         assert rig.control.xml == XML.replace("bus='0x02'", "bus='0x01'")
 
 
-async def test_a_guest_that_names_its_card_and_more() -> None:
+async def test_a_guest_that_names_other_devices_as_well() -> None:
     rig = Rig()
     shifted(rig, *WIN11.hostdevs)
     rig.control.xml = XML.replace("  </devices>", _hostdev(0) + _hostdev(1) + "  </devices>")
@@ -201,18 +203,18 @@ async def test_a_guest_that_names_its_card_and_more() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "y takes 02:00.0 02:00.1 out of its definition" in _flat(rig))
         await pilot.press("y")
-        await until(pilot, lambda: "u brings its old definition back" in _flat(rig))
+        await until(pilot, lambda: "u restores its old definition" in _flat(rig))
     assert "bus='0x02'" not in rig.control.xml
     assert rig.control.xml.count("<hostdev") == 2
 
 
-async def test_what_is_no_more_than_a_guess_is_told_and_stays() -> None:
+async def test_a_doubtful_device_is_reported_and_stays() -> None:
     rig = Rig()
     shifted(rig)
     alone = replace(OFF, hostdevs=STALE[:1])
     rig.guests.reading = replace(GUESTS, domains=(alone,))
     async with rig.running() as pilot:
-        rig.app.live.choose(Choice("0000:01:00.0", "win11"))
+        rig.session.live.choose(Choice("0000:01:00.0", "win11"))
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
@@ -228,5 +230,5 @@ def _hostdev(function: int) -> str:
 
 
 def _flat(rig: Rig) -> str:
-    """The words of the screen, whatever lines they are on."""
+    """The words of the screen without its line breaks."""
     return " ".join(rig.text().replace("│", " ").split())

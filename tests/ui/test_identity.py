@@ -1,4 +1,4 @@
-"""Which guest is meant on the screen, and what is offered for one that was left half way."""
+"""Which guest a key is about, and what is offered for one whose action is half done."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ from tui.host import Unsettled
 from tui.model import Domain, GuestAction
 
 TWIN = replace(WIN11, uuid="7w17", state="shut off")
-"""Another domain that is shown alike, as no two of libvirt's are: it would be told apart by its
-UUID all the same."""
+"""Another domain with the same name, which libvirt never has: only the UUID differs."""
 
 PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
 
@@ -25,9 +24,9 @@ PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("key", "see", "action"),
-    [("p", "y lets it run on: win11", "resume"), ("x", "y ends at once win11", "force-off")],
+    [("p", "y resumes win11", "resume"), ("x", "y forces win11 off", "force-off")],
 )
-async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
+async def test_a_half_done_start_offers_to_resume_or_force_off(
     size: tuple[int, int], key: str, see: str, action: GuestAction
 ) -> None:
     rig = Rig()
@@ -35,7 +34,7 @@ async def test_a_start_that_ends_half_way_offers_to_go_on_or_to_end_it(
         rig.control.answer = Unsettled(PAUSED, "paused")
         await pilot.press("y")
         becomes(rig, "paused")
-        await until(pilot, lambda: "p lets it run, x ends it" in _flat(rig))
+        await until(pilot, lambda: "p resumes it, x forces it off" in _flat(rig))
         assert PAUSED in _flat(rig)
         rig.control.answer = None
         await pilot.press(key)
@@ -49,7 +48,7 @@ def _flat(rig: Rig) -> str:
     return " ".join(rig.text().replace("│", " ").split())
 
 
-async def test_one_whose_screen_was_left_is_told() -> None:
+async def test_a_half_done_start_is_notified_when_its_screen_was_left() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         rig.control.free.clear()
@@ -58,10 +57,10 @@ async def test_one_whose_screen_was_left_is_told() -> None:
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         await pilot.press("escape")
         rig.control.free.set()
-        await until(pilot, lambda: f"win11: {PAUSED}. p lets it run, x ends it." in said(rig))
+        await until(pilot, lambda: f"win11: {PAUSED}. p resumes it, x forces it off." in said(rig))
 
 
-async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> None:
+async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         rig.control.free.clear()
@@ -84,7 +83,7 @@ async def test_a_deed_that_is_under_way_when_the_screen_goes_is_waited_for() -> 
     assert finish(tell) is None
 
 
-async def test_what_was_told_on_the_screen_is_not_told_again() -> None:
+async def test_an_error_shown_on_the_screen_is_not_printed_again() -> None:
     rig = Rig()
     async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
         await pilot.press("y")
@@ -95,24 +94,24 @@ async def test_what_was_told_on_the_screen_is_not_told_again() -> None:
 
 
 @pytest.mark.parametrize("picked", [WIN11, TWIN])
-async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
+async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
     rig = Rig()
     off = replace(WIN11, state="shut off")
     rig.guests.reading = replace(GUESTS, domains=(off, TWIN))
     rig.control.domains = rig.guests.reading
     async with rig.running() as pilot:
-        assert rig.app.live.view.guest is None  # either names the card
+        assert rig.session.live.view.guest is None  # either names the card
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         down = ["down"] if picked is TWIN else []
         await pilot.press("enter", "tab", *down, "enter")
-        await until(pilot, lambda: "y keeps this: 01:00.0 for win11" in rig.text())
+        await until(pilot, lambda: "y saves this: 01:00.0 for win11" in rig.text())
         await pilot.press("y")
-        await until(pilot, lambda: rig.app.live.view.guest is not None)
-        guest = rig.app.live.view.guest
+        await until(pilot, lambda: rig.session.live.view.guest is not None)
+        guest = rig.session.live.view.guest
         assert guest is not None
         assert guest.domain.uuid == picked.uuid
-        assert [each.allowed for each in rig.app.live.view.guests] == [True, False]
+        assert [each.allowed for each in rig.session.live.view.guests] == [True, False]
         await until(pilot, lambda: state.load().guest == guest.domain.uuid)
         await pilot.press("escape", "s")
         await until(pilot, lambda: "y starts win11" in rig.text())
@@ -120,9 +119,9 @@ async def test_of_two_the_one_that_is_picked_is_meant(picked: Domain) -> None:
         await until(pilot, lambda: rig.control.asked == [("start", guest.domain.uuid)])
 
 
-async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
+async def test_a_choice_does_not_override_the_configuration() -> None:
     rig = Rig()
-    rig.app.config = Config(guest=WIN11.uuid, interval=3600)
+    rig.session.config = Config(guest=WIN11.uuid, interval=3600)
     off = replace(WIN11, state="shut off")
     rig.guests.reading = replace(GUESTS, domains=(off, replace(TWIN, name="zwin")))
     async with rig.running() as pilot:
@@ -131,10 +130,10 @@ async def test_what_was_picked_does_not_overrule_the_configuration() -> None:
         await pilot.press("enter", "tab", "down", "enter", "y")
         await until(pilot, lambda: "the configuration says otherwise" in said(rig))
         await pilot.press("up", "enter", "y")
-        await until(pilot, lambda: "It is kept" in rig.text())
+        await until(pilot, lambda: "The choice is saved" in rig.text())
 
 
-async def test_the_details_are_of_the_guest_and_of_no_card_that_it_is_called_like() -> None:
+async def test_details_of_a_guest_named_like_a_card_are_the_guests() -> None:
     rig = Rig()
     odd = replace(WIN11, name="0000:0a:00.0")
     rig.guests.reading = replace(GUESTS, domains=(odd,))

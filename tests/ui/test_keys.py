@@ -1,4 +1,4 @@
-"""Keys that come faster than the application takes them."""
+"""Keys that arrive faster than the application handles them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from tests.ui.rig import NVML, Held, Rig, until
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.model import NvmlReading
+from tui.session import Session
 from tui.terminal.driver import TerminalDriver
 
 
 class Typist:
-    """Types at an application as the thread does that reads the terminal."""
+    """Types at an application, as the thread that reads the terminal does."""
 
     def __init__(self, rig: Rig) -> None:
         self.driver = TerminalDriver(rig.app)
@@ -43,7 +44,7 @@ class Typist:
 
 @asynccontextmanager
 async def busy(rig: Rig) -> AsyncIterator[None]:
-    """The application takes no key within it: it is busy with another message."""
+    """Keep the application busy with another message, so that it takes no key."""
     began, over = asyncio.Event(), asyncio.Event()
 
     async def work() -> None:
@@ -57,12 +58,12 @@ async def busy(rig: Rig) -> AsyncIterator[None]:
 
 
 async def rounds(count: int = 50) -> None:
-    """Let the event loop go round."""
+    """Let the event loop run some iterations."""
     for _ in range(count):
         await asyncio.sleep(0)
 
 
-async def test_a_busy_application_has_few_keys_before_it_and_q_is_next() -> None:
+async def test_a_busy_application_gets_one_key_and_q_overtakes_the_rest() -> None:
     rig = Rig()
     async with rig.running():
         typist = Typist(rig)
@@ -79,7 +80,7 @@ async def test_a_busy_application_has_few_keys_before_it_and_q_is_next() -> None
     assert rig.app.return_code == 0
 
 
-async def test_keys_come_one_by_one_and_in_order() -> None:
+async def test_keys_arrive_one_by_one_and_in_order() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         typist = Typist(rig)
@@ -88,7 +89,7 @@ async def test_keys_come_one_by_one_and_in_order() -> None:
         assert typist.delivered == ["tab", "down", "tab", "g"]
 
 
-async def test_text_behind_the_key_of_the_filter_is_for_the_filter() -> None:
+async def test_text_after_the_filters_key_goes_to_the_filter() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         typist = Typist(rig)
@@ -107,7 +108,7 @@ async def test_a_paste_into_the_filter_arrives_whole() -> None:
         await until(pilot, lambda: rig.app.screen.query_one("#filter", Input).value == "q" * 30)
 
 
-async def test_escape_overtakes_what_was_typed_ahead() -> None:
+async def test_escape_overtakes_earlier_keys() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         typist = Typist(rig)
@@ -121,7 +122,7 @@ async def test_escape_overtakes_what_was_typed_ahead() -> None:
 
 
 class HeldCard(Held[NvmlReading]):
-    """A source that holds a card, and notes what is asked of it."""
+    """A source that holds a card, and records its calls."""
 
     def __init__(self) -> None:
         super().__init__(NVML)
@@ -135,13 +136,13 @@ class HeldCard(Held[NvmlReading]):
         self.asked.append("resume")
 
 
-async def test_one_that_is_stopped_holds_no_card() -> None:
+async def test_a_stopped_program_holds_no_card() -> None:
     rig, card = Rig(), HeldCard()
-    app = VfiotopApp(replace(rig.host, nvml=card), Config(interval=3600))
+    app = VfiotopApp(Session(replace(rig.host, nvml=card), Config(interval=3600)))
     async with app.run_test():
         driver = TerminalDriver(app)
         asked: list[list[str]] = []
-        driver.stop_here = lambda *, everybody: asked.append([*card.asked])  # type: ignore[method-assign]
+        driver.stop_here = lambda *, whole_group: asked.append([*card.asked])  # type: ignore[method-assign]
         before, app._driver = app._driver, driver
         app.action_suspend_process()
         app._driver = before

@@ -1,4 +1,4 @@
-"""Screens lie over the overview, never over themselves, and esc goes down level by level."""
+"""Screens stack over the overview, never over themselves, and esc closes them one by one."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEEPEST = ["overview", "groups", "details", "help"]
 
 
 def levels(rig: Rig) -> list[str]:
-    """What lies over what, the overview first."""
+    """The stack of screens, the overview first."""
     named = (
         "palette" if isinstance(each, CommandPalette) else each.name
         for each in rig.app.screen_stack
@@ -31,7 +31,7 @@ def levels(rig: Rig) -> list[str]:
 
 
 async def esc_leads_home(rig: Rig, pilot: Pilot[None], trail: object) -> None:
-    """Once a level, and without a detour."""
+    """Each esc closes one level."""
     depth = len(rig.app.screen_stack)
     while depth > 1:
         await pilot.press("escape")
@@ -47,7 +47,7 @@ def every_pair(first: int) -> list[int]:
 
 
 @pytest.mark.parametrize("first", range(len(OPENERS)))
-async def test_one_screen_after_another(first: int) -> None:
+async def test_each_screen_replaces_the_one_before(first: int) -> None:
     rig = Rig()
     rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"
     async with rig.running() as pilot:
@@ -73,7 +73,7 @@ WALKS = (
 
 
 @pytest.mark.parametrize("walk", WALKS)
-async def test_a_longer_way_and_back(walk: str) -> None:
+async def test_escape_goes_back_level_by_level(walk: str) -> None:
     rig = Rig()
     rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"
     async with rig.running() as pilot:
@@ -85,7 +85,7 @@ async def test_a_longer_way_and_back(walk: str) -> None:
 
 
 async def test_the_same_key_twice_at_once_opens_one() -> None:
-    """Both are there before the first has opened a screen."""
+    """Both keys arrive before the first has opened a screen."""
     rig = Rig()
     async with rig.running() as pilot:
         await pilot.press("g", "down", "down")
@@ -100,7 +100,7 @@ async def test_the_same_key_twice_at_once_opens_one() -> None:
 @pytest.mark.parametrize(
     "over", ["g", "g down down enter", "g question_mark", "ctrl+p", "d ctrl+p"]
 )
-async def test_a_swap_that_is_interrupted_opens_over_the_overview(over: str) -> None:
+async def test_an_interrupted_swap_opens_over_the_overview(over: str) -> None:
     rig = Rig()
     left = Swap(
         "1", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON, runner_alive=False

@@ -1,4 +1,4 @@
-"""The whole program on a real terminal line: what it shows is what Textual's compositor has."""
+"""The whole program on a pty: it shows what Textual's compositor has."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ KEYS = ("tab", "g", "j", "escape", "e", "escape", "d", "j", "escape", "?", "esca
 CODES = {"tab": "\t", "escape": "\x1b"}
 
 TRIES = 20
-"""Looks at a screen on which readings change while it is told."""
+"""Attempts; readings may change while the screen is dumped."""
 
 
 def told(terminal: Terminal, number: int, file: Path) -> tuple[list[object], list[object]]:
-    """What the terminal shows when the program tells what it should, and that."""
+    """What the terminal shows when the program dumps its screen, and the dump."""
     at = terminal.press("!")
     mark = f"\x1b]2;told {number}\x07".encode()
     while mark not in terminal.output():

@@ -1,4 +1,4 @@
-"""The overview: what a person reads, and that a dead source blanks its own panel only."""
+"""The overview: what it shows, and that a dead source blanks only its own panel."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def test_a_new_reading_is_on_screen() -> None:
         assert "37%" not in rig.text()
 
 
-async def test_a_bind_by_somebody_else_is_on_screen_and_an_event() -> None:
+async def test_an_external_bind_is_on_screen_and_an_event() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         rig.guests.put(replace(GUESTS, domains=()))
@@ -88,9 +88,9 @@ async def test_a_dead_source_blanks_its_own_panel_only() -> None:
         await until(pilot, lambda: "42% of 8 vCPU" in rig.text())
 
 
-async def test_a_hung_source_says_since_when_and_the_rest_goes_on() -> None:
+async def test_a_hung_source_says_since_when_and_the_others_continue() -> None:
     rig = Rig()
-    rig.app._stall_after = 0.0
+    rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
         rig.guests.free.clear()
         rig.guests.put(GUESTS)
@@ -124,7 +124,7 @@ async def test_a_lost_card_says_so() -> None:
         await until(pilot, lambda: "37%" in rig.text())
 
 
-async def test_no_gpu_is_said_not_drawn() -> None:
+async def test_without_a_gpu_a_notice_is_shown() -> None:
     rig = Rig()
     rig.pci.put(Inventory(INVENTORY.functions[2:3], None, ()))
     async with rig.running():
@@ -171,14 +171,14 @@ async def test_an_equal_reading_redraws_nothing() -> None:
 async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> None:
     rig = Rig()
     async with rig.app.run_test(size=size) as pilot:
-        await until(pilot, lambda: all_read(rig.app.live.snapshot))
+        await until(pilot, lambda: all_read(rig.session.live.snapshot))
         if size[0] >= 20:
             assert "vfiotop needs" in rig.text()
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "in guest win11" in rig.text())
 
 
-async def test_the_linux_console_gets_glyphs_that_its_fonts_have(
+async def test_the_linux_console_gets_glyphs_of_its_font(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "linux")
@@ -190,7 +190,7 @@ async def test_the_linux_console_gets_glyphs_that_its_fonts_have(
     assert not set(text) & set("╭━●⣀⣿")
 
 
-async def test_a_scrollbar_that_comes_cuts_nothing_off() -> None:
+async def test_a_new_scrollbar_cuts_nothing_off() -> None:
     """The lists are longer than their panels from the first reading on."""
     picture, clock = PICTURES["overview-80x24"], HeldClock(EVENING)
     app = prepared(picture, clock)

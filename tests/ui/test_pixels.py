@@ -1,6 +1,6 @@
-"""Pixels: what screens and scenarios look like, from a held clock and a seeded host.
+"""Pixels: what screens and scenarios look like, with a stopped clock and a seeded host.
 
-``pytest --snapshot-update`` accepts what is drawn; look at it before.
+``pytest --snapshot-update`` accepts what is drawn; check it first.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""No text under a scrollbar, and none cut without a sign of it: every screen at every size."""
+"""No text under a scrollbar or cut without a sign of it, on every screen at every size."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host.demo.host import demo_host
 from tui.model import NOT_READ_YET
+from tui.session import Session
 from widgets.canvas import Canvas, Panel
 from widgets.choice_list import ChoiceList
 from widgets.lines import width_of
@@ -33,7 +34,7 @@ SCREENS = {
 
 def app_on(scenario: str) -> VfiotopApp:
     host = demo_host(scenario, clock=HeldClock())
-    return VfiotopApp(host, Config(theme="vfiotop-dark", interval=3600))
+    return VfiotopApp(Session(host, Config(theme="vfiotop-dark", interval=3600)))
 
 
 def wrong(app: VfiotopApp) -> Iterator[str]:
@@ -63,13 +64,13 @@ def wrong(app: VfiotopApp) -> Iterator[str]:
 
 
 async def settled(pilot: Pilot[None]) -> None:
-    """A scrollbar that comes has what is beside it drawn anew, after a refresh."""
+    """A new scrollbar has its panel drawn again after a refresh."""
     for _ in range(4):
         await pilot.pause()
 
 
 def all_read(app: VfiotopApp) -> bool:
-    snapshot = app.live.snapshot
+    snapshot = app.session.live.snapshot
     return NOT_READ_YET not in (snapshot.pci, snapshot.nvml, snapshot.guests, snapshot.agent)
 
 
@@ -99,7 +100,7 @@ async def test_all_text_can_be_read(scenario: str, keys: str) -> None:
 
 
 @pytest.mark.parametrize(("width", "keys"), [(45, "busx?"), (60, "busxg?"), (80, "busxgd?q")])
-async def test_keys_that_have_no_room_are_left_to_the_help(width: int, keys: str) -> None:
+async def test_keys_without_room_are_only_in_the_help(width: int, keys: str) -> None:
     app = app_on("gaming")
     async with app.run_test(size=(width, 24)) as pilot:
         await until(pilot, lambda: all_read(app))
@@ -108,7 +109,7 @@ async def test_keys_that_have_no_room_are_left_to_the_help(width: int, keys: str
         assert "".join(shown).startswith(keys)
 
 
-async def test_the_way_back_and_the_help_have_room_first() -> None:
+async def test_back_and_help_are_the_last_keys_to_be_dropped() -> None:
     app = app_on("gaming")
     async with app.run_test(size=(45, 20)) as pilot:
         await until(pilot, lambda: all_read(app))

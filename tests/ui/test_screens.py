@@ -1,4 +1,4 @@
-"""Every key of the table does what the help says of it."""
+"""Every key of the table does what the help says."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ async def test_details_of_a_device_in_the_tree() -> None:
         assert "PCI function" in rig.text()
 
 
-async def test_the_cursor_stays_on_its_device_when_others_come() -> None:
+async def test_the_cursor_stays_on_its_device_when_others_appear() -> None:
     rig = Rig()
     first = PciFunction("0000:00:00.0", "1022", "1480", "060000", "Root Complex", iommu_group=0)
     async with rig.running() as pilot:
@@ -97,13 +97,13 @@ async def test_events_newest_first() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: len(rig.app.live.events) > 0)
+        await until(pilot, lambda: len(rig.session.live.events) > 0)
         rig.guests.put(GUESTS)
-        await until(pilot, lambda: len(rig.app.live.events) > 1)
+        await until(pilot, lambda: len(rig.session.live.events) > 1)
         await pilot.press("e")
         rows = [row for row in rig.text().splitlines() if "win11" in row]
         assert len(rows) >= 2
-        assert rig.app.live.events[0].text in rows[0]
+        assert rig.session.live.events[0].text in rows[0]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -117,7 +117,7 @@ async def test_help_names_every_command(size: tuple[int, int]) -> None:
             assert f"{command.label}: {command.help}" in " ".join(text.split()), command.id
 
 
-async def test_theme_is_changed_and_kept() -> None:
+async def test_a_new_theme_is_saved() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         await pilot.press("t")
@@ -165,12 +165,12 @@ async def test_a_click_chooses_and_a_second_one_opens() -> None:
         await until(pilot, lambda: rig.app.screen.name == "details")
 
 
-async def test_a_crowd_of_guests_scrolls_nothing_out() -> None:
+async def test_many_guests_push_nothing_off_the_screen() -> None:
     rig = Rig()
     many = tuple(
         replace(GUESTS.domains[0], name=f"vm{n}", uuid=f"{n}", hostdevs=()) for n in range(100)
     )
     async with rig.running((80, 24)) as pilot:
         rig.guests.put(Guests("qemu:///system", "9.0.0", (*many, *GUESTS.domains)))
-        await until(pilot, lambda: len(rig.app.live.view.guests) == 101)
+        await until(pilot, lambda: len(rig.session.live.view.guests) == 101)
         assert "Guest · win11" in rig.text()

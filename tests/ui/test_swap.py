@@ -1,4 +1,4 @@
-"""The keys that move a card: what is shown before, what is asked, what is begun."""
+"""The keys that move a card: the plan, the question, the request."""
 
 from __future__ import annotations
 
@@ -46,33 +46,33 @@ async def planned(rig: Rig, size: tuple[int, int] = (120, 40)) -> AsyncIterator[
 
 
 def dim(rig: Rig, key: str) -> bool:
-    """Whether the footer shows a key as one that does not work."""
+    """Whether the footer shows a key dimmed."""
     return any(k.has_class("-disabled") for k in rig.app.screen.query(FooterKey) if k.key == key)
 
 
 def said(rig: Rig) -> str:
-    """What the application told in passing."""
+    """The application's notifications."""
     return "\n".join(notice.message for notice in rig.app._notifications)
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_plan_is_shown_and_nothing_is_begun(size: tuple[int, int]) -> None:
+async def test_the_plan_is_shown_and_nothing_begins(size: tuple[int, int]) -> None:
     rig = Rig()
     async with planned(rig, size) as pilot:
         lines = rig.app.screen.query_one(SwapPanel).lines
         text = " ".join(" ".join("".join(s.text for s in line) for line in lines).split())
-        for words in ("Nothing was touched yet", "modprobe vfio-pci", "driver_override"):
+        for words in ("Nothing has been touched yet", "modprobe vfio-pci", "driver_override"):
             assert words in text, words
         await pilot.press("escape")
         assert rig.app.screen.name == "overview"
     assert rig.mover.requests == []
 
 
-async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> None:
+async def test_one_key_carries_out_the_plan_and_the_journal_shows_progress() -> None:
     rig = Rig()
     async with planned(rig) as pilot:
         await pilot.press("y", "y")
-        await until(pilot, lambda: "it is being begun" in said(rig))
+        await until(pilot, lambda: "it is starting" in said(rig))
         (request,) = rig.mover.requests
         assert (request.action, request.address) == ("bind", CARD)
         assert request.consent.plan is not None
@@ -87,7 +87,7 @@ async def test_one_key_carries_it_out_and_the_journal_tells_how_it_goes() -> Non
     assert len(rig.mover.requests) == 1
 
 
-async def test_who_uses_the_card_is_named_and_how_to_stop_it() -> None:
+async def test_users_of_the_card_are_named_with_how_to_stop_them() -> None:
     rig = Rig()
     rig.inspector.found = Holders((XORG,))
     async with planned(rig) as pilot:
@@ -101,7 +101,7 @@ async def test_who_uses_the_card_is_named_and_how_to_stop_it() -> None:
     assert rig.mover.requests == []
 
 
-async def test_readers_of_ours_are_named_and_are_in_nobodys_way() -> None:
+async def test_our_own_readers_are_named_and_do_not_block() -> None:
     rig = Rig()
     reader = Holder(CARD, 77, "python3", "/dev/nvidia0", "anna", ours=True, stop="leaves")
     rig.inspector.found = Holders((reader, replace(reader, what="/dev/nvidiactl", shared=True)))
@@ -114,11 +114,11 @@ async def test_readers_of_ours_are_named_and_are_in_nobodys_way() -> None:
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
 
-async def test_what_is_not_known_is_asked_for_by_name() -> None:
+async def test_a_doubt_is_named_and_needs_a_second_consent() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
-        assert "Not known whether it is safe: 3 processes" in rig.text()
+        assert "Cannot tell whether it is safe: 3 processes" in rig.text()
         await pilot.press("Y")
         await pilot.press("y")
         assert "Risk: 3 processes of other users could not be inspected" in rig.text()
@@ -130,7 +130,7 @@ async def test_what_is_not_known_is_asked_for_by_name() -> None:
     assert request.consent.accepted == {"holders:unknown"}
 
 
-async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
+async def test_a_doubt_of_the_runner_needs_consent_too() -> None:
     rig = Rig()
     rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
     async with planned(rig) as pilot:
@@ -145,7 +145,7 @@ async def test_what_the_runner_does_not_know_is_asked_for_too() -> None:
 
 
 @pytest.mark.parametrize("error", [Refused("Xorg came back"), HostError("no libvirt [bold]")])
-async def test_a_runner_that_refuses(error: Exception) -> None:
+async def test_a_refusal_of_the_runner_is_shown(error: Exception) -> None:
     rig = Rig()
     rig.mover.answer = error
     async with planned(rig) as pilot:
@@ -153,7 +153,7 @@ async def test_a_runner_that_refuses(error: Exception) -> None:
         await until(pilot, lambda: str(error) in rig.text())
 
 
-async def test_a_host_that_is_only_looked_at_shows_the_plan() -> None:
+async def test_a_read_only_host_shows_the_plan() -> None:
     rig = Rig()
     rig.mover.unavailable_reason = "this host is read-only: cards cannot be moved"
     async with planned(rig) as pilot:
@@ -163,7 +163,7 @@ async def test_a_host_that_is_only_looked_at_shows_the_plan() -> None:
     assert rig.mover.requests == []
 
 
-async def test_a_key_that_cannot_work_is_dim_and_says_why() -> None:
+async def test_a_key_that_cannot_work_is_dimmed_and_says_why() -> None:
     rig = Rig()
     async with rig.running() as pilot:
         assert dim(rig, "b")
@@ -178,7 +178,7 @@ async def test_a_key_that_cannot_work_is_dim_and_says_why() -> None:
         await until(pilot, lambda: "on vfio-pci already" in said(rig))
 
 
-async def test_a_swap_of_anybody_is_on_every_screen() -> None:
+async def test_an_external_swap_is_on_every_screen() -> None:
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
@@ -192,7 +192,7 @@ async def test_a_swap_of_anybody_is_on_every_screen() -> None:
         assert rig.mover.requests == []
 
 
-async def test_a_swap_that_is_stuck() -> None:
+async def test_a_stuck_swap_says_since_when() -> None:
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
@@ -207,7 +207,7 @@ async def test_a_swap_that_is_stuck() -> None:
 
 @pytest.mark.parametrize(
     ("key", "way", "question"),
-    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y gives 01:00.0 01:00.1 back")],
+    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y restores 01:00.0 01:00.1")],
 )
 async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
@@ -230,25 +230,25 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
     assert (request.action, request.swap) == (way, "first")
 
 
-async def test_a_runner_that_is_killed_is_seen_without_an_event() -> None:
+async def test_a_killed_runner_is_noticed_without_an_event() -> None:
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "moving" in rig.text())
         rig.swap.put(replace(SWAP, runner_alive=False))
-        await until(pilot, lambda: "goes on no more" in rig.text())
+        await until(pilot, lambda: "and has stopped" in rig.text())
 
 
 @pytest.mark.parametrize("change", [{}, {"state": "stuck", "message": "x [red]y[/]"}])
-async def test_a_journal_of_somebody_else_is_no_markup(change: dict[str, Any]) -> None:
+async def test_text_of_the_journal_is_not_markup(change: dict[str, Any]) -> None:
     rig = Rig()
     async with rig.running() as pilot:
         rig.swap.put(replace(SWAP, steps=("a [bold]b[/]", "c [red]d"), **change))
         await until(pilot, lambda: "[red]" in rig.text())
 
 
-async def test_what_was_refused_does_not_hide_a_swap_that_goes_on() -> None:
+async def test_a_refusal_does_not_hide_a_running_swap() -> None:
     rig = Rig()
     rig.mover.answer = Refused("Xorg came back")
     async with planned(rig) as pilot:
@@ -264,7 +264,7 @@ async def test_what_was_refused_does_not_hide_a_swap_that_goes_on() -> None:
     assert len(rig.mover.requests) == 1
 
 
-async def test_a_swap_that_was_followed_is_shown_to_its_end() -> None:
+async def test_a_followed_swap_is_shown_to_its_end() -> None:
     rig = Rig()
     at_home(rig)
     rig.swap.reading = SWAP
@@ -275,7 +275,7 @@ async def test_a_swap_that_was_followed_is_shown_to_its_end() -> None:
         await until(pilot, lambda: "Done after" in rig.text())
 
 
-async def test_a_risk_is_not_taken_for_another_swap() -> None:
+async def test_consent_to_a_risk_does_not_apply_to_another_swap() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
@@ -287,11 +287,11 @@ async def test_a_risk_is_not_taken_for_another_swap() -> None:
     assert rig.mover.requests == []
 
 
-async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
+async def test_a_host_that_cannot_be_checked_is_reported() -> None:
     rig = Rig()
     rig.inspector.found = HostError("no /proc")
     async with planned(rig):
-        assert "Not known whether it is safe: no /proc" in rig.text()
+        assert "Cannot tell whether it is safe: no /proc" in rig.text()
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
@@ -300,7 +300,7 @@ async def test_a_host_that_cannot_be_looked_at_is_told() -> None:
         await until(pilot, lambda: "sysfs is gone" in rig.text())
 
 
-async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
+async def test_accepted_risks_stay_accepted_when_more_are_asked() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), uninspected=3)
     rig.mover.answer = Doubtful("libvirt does not answer", ["guest.inactive:unknown"])
@@ -313,7 +313,7 @@ async def test_what_was_accepted_stays_so_when_more_is_asked() -> None:
     assert rig.mover.requests[1].consent.accepted == {"guest.inactive:unknown", "holders:unknown"}
 
 
-async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
+async def test_a_failed_recovery_can_be_tried_again() -> None:
     rig = Rig()
     at_home(rig)
     rig.swap.reading = replace(SWAP, state="failed", message="held", runner_alive=False)
@@ -323,13 +323,13 @@ async def test_a_recovery_that_fails_as_before_can_be_asked_for_again() -> None:
         await until(pilot, lambda: "choose first" in said(rig))
         for number in (1, 2):
             await pilot.press("u")
-            await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+            await until(pilot, lambda: "y restores 01:00.0" in rig.text())
             await pilot.press("y")
             await until(pilot, lambda n=number: len(rig.mover.requests) == n)  # type: ignore[misc]
             await until(pilot, lambda: "f finishes it, u undoes it" in rig.text())
 
 
-async def test_from_one_way_of_recovery_to_the_other() -> None:
+async def test_the_other_recovery_can_be_chosen_instead() -> None:
     rig = Rig()
     at_home(rig)
     rig.inspector.found = Holders((XORG,))
@@ -339,7 +339,7 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         await pilot.press("f")
         await until(pilot, lambda: "Refused: in use by Xorg" in rig.text())
         await pilot.press("u")
-        await until(pilot, lambda: "y gives 01:00.0" in rig.text())
+        await until(pilot, lambda: "y restores 01:00.0" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
     assert rig.mover.requests[0].action == "undo"
@@ -352,7 +352,7 @@ async def test_from_one_way_of_recovery_to_the_other() -> None:
         ((NothingToRead("a"), NothingToRead("b")), "its journal is gone"),
     ],
 )
-async def test_a_swap_of_which_the_journal_does_not_tell_is_not_awaited_for_ever(
+async def test_a_swap_missing_from_the_journal_is_given_up(
     told: tuple[HostError, ...], why: str
 ) -> None:
     rig = Rig()
@@ -360,7 +360,7 @@ async def test_a_swap_of_which_the_journal_does_not_tell_is_not_awaited_for_ever
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
         for each in (*told, told[-1]):
-            read = rig.app.finished["swap"]
+            read = rig.session.finished["swap"]
             rig.swap.put(each)
-            await until(pilot, lambda read=read: rig.app.finished["swap"] > read)  # type: ignore[misc]
+            await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         await until(pilot, lambda: why in " ".join(rig.text().split()))

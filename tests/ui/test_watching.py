@@ -1,4 +1,4 @@
-"""A guest that plays is watched, and nothing is asked that nobody looks at."""
+"""A guest in use is watched, and only what is on the screen is read."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from tests.ui.rig import (
     Rig,
     until,
 )
-from tui.app import OF_CARDS, QUIET
 from tui.host import NothingToRead
 from tui.model import (
     AgentReading,
@@ -24,6 +23,7 @@ from tui.model import (
     Metrics,
     NvmlReading,
 )
+from tui.session import CARD_SOURCES, QUIET_FACTOR
 
 PLAYS = replace(GUESTS, domains=(replace(WIN11, agent=True),))
 CARD = GuestCard(
@@ -40,8 +40,8 @@ def playing(rig: Rig) -> Rig:
     return rig
 
 
-def resting(rig: Rig) -> list[bool]:
-    return [rig.app._samplers[name].resting for name in OF_CARDS]
+def paused(rig: Rig) -> list[bool]:
+    return [rig.session.samplers[name].paused for name in CARD_SOURCES]
 
 
 # --- the guest's readings ----------------------------------------------------------
@@ -57,13 +57,13 @@ async def test_the_guests_readings_are_in_its_cards_panel() -> None:
         assert "8.9/24.0 GiB" in text
 
 
-async def test_their_age_grows_while_the_guest_is_silent() -> None:
+async def test_readings_age_while_the_guest_is_silent() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "from guest" in rig.text())
         for seconds, said in ((12, "from guest · 10 s"), (61, "from guest · 1 min")):
             rig.at = NOON + timedelta(seconds=seconds)
-            rig.app._samplers["vitals"].poke()
+            rig.session.samplers["vitals"].poke()
             await until(pilot, lambda said=said: said in rig.text())  # type: ignore[misc]
 
 
@@ -77,78 +77,78 @@ async def test_an_agent_that_does_not_answer_is_a_line_in_the_panel() -> None:
         assert "97%" not in rig.text()
 
 
-async def test_what_a_guest_says_cannot_write_on_the_screen() -> None:
+async def test_text_of_a_guest_is_not_markup() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, cards=(), problem="[bold red]x[/] boom"),)))
         await until(pilot, lambda: "[bold red]x[/] boom" in rig.text())
 
 
-async def test_a_driver_that_is_too_old_is_told_on_the_panel() -> None:
+async def test_a_too_old_driver_is_on_the_panel() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, driver_version="461.40"),)))
         await until(pilot, lambda: "r465.guest-driver fails" in rig.text())
-        assert any("breaks r465.guest-driver" in event.text for event in rig.app.live.events)
+        assert any("breaks r465.guest-driver" in event.text for event in rig.session.live.events)
 
 
 # --- what is asked ---------------------------------------------------------------------
 
 
-async def test_the_guest_that_plays_is_asked() -> None:
+async def test_a_running_guest_is_asked() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         wanted = Demand(reserved=(GUEST_GPU,), guests=(WIN11.uuid,))
-        await until(pilot, lambda: rig.attended[-1:] == [wanted])
+        await until(pilot, lambda: rig.demands[-1:] == [wanted])
 
 
-async def test_the_cards_are_not_read_while_their_readings_are_not_on_the_screen() -> None:
+async def test_cards_are_not_read_while_their_readings_are_off_screen() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
         for key in ("question_mark", "e", "g"):
             await pilot.press(key)
-            await until(pilot, lambda: rig.attended[-1].shown is False)
-            assert resting(rig) == [True] * 3
-            assert rig.attended[-1].guests == ()
+            await until(pilot, lambda: rig.demands[-1].shown is False)
+            assert paused(rig) == [True] * 3
+            assert rig.demands[-1].guests == ()
             before = rig.nvml.readings
-            rig.app._samplers["nvml"].poke()
-            rig.app._samplers["vitals"].poke()
+            rig.session.samplers["nvml"].poke()
+            rig.session.samplers["vitals"].poke()
             await until(pilot, lambda: rig.vitals.readings > 1)
             assert rig.nvml.readings == before
             await pilot.press("escape")
-            await until(pilot, lambda: rig.attended[-1].shown is True)
-            assert resting(rig) == [False] * 3
+            await until(pilot, lambda: rig.demands[-1].shown is True)
+            assert paused(rig) == [False] * 3
             await until(pilot, lambda before=before: rig.nvml.readings > before)  # type: ignore[misc]
 
 
-async def test_the_details_of_a_card_need_its_readings_those_of_a_guest_do_not() -> None:
+async def test_details_of_a_card_need_its_readings_and_those_of_a_guest_do_not() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
         await pilot.press("enter")
         await pilot.pause()
-        assert resting(rig) == [False] * 3
+        assert paused(rig) == [False] * 3
         await pilot.press("escape", "tab", "tab", "enter")
-        await until(pilot, lambda: resting(rig) == [True] * 3)
+        await until(pilot, lambda: paused(rig) == [True] * 3)
 
 
 async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97%" in rig.text())
-        usual = {name: sampler.every for name, sampler in rig.app._samplers.items()}
+        usual = {name: sampler.interval_s for name, sampler in rig.session.samplers.items()}
         await pilot.press("z")
-        assert rig.attended[-1].quiet is True
-        for name, sampler in rig.app._samplers.items():
+        assert rig.demands[-1].quiet is True
+        for name, sampler in rig.session.samplers.items():
             every = usual[name]
-            assert sampler.every == (None if every is None else QUIET * every)
+            assert sampler.interval_s == (None if every is None else QUIET_FACTOR * every)
         rig.agent.put(NothingToRead("quiet: the guest is not asked"))
         await until(pilot, lambda: "quiet: the guest is not asked" in rig.text())
         assert "quiet" in rig.text().splitlines()[0]
         await pilot.press("z")
-        assert rig.attended[-1].quiet is False
-        assert {name: s.every for name, s in rig.app._samplers.items()} == usual
+        assert rig.demands[-1].quiet is False
+        assert {name: s.interval_s for name, s in rig.session.samplers.items()} == usual
 
 
 async def test_the_debug_view_counts_calls_and_times_sources() -> None:
@@ -172,29 +172,29 @@ async def test_the_debug_view_counts_calls_and_times_sources() -> None:
 
 async def test_a_reading_older_than_two_intervals_says_so() -> None:
     rig = Rig()
-    rig.app.config = replace(rig.app.config, interval=1)
+    rig.session.config = replace(rig.session.config, interval=1)
     async with rig.running() as pilot:
         await until(pilot, lambda: "37%" in rig.text())
         assert " old" not in rig.text()
         rig.at = NOON + timedelta(seconds=3)
-        rig.app._samplers["vitals"].poke()
+        rig.session.samplers["vitals"].poke()
         await until(pilot, lambda: "3 s old" in rig.text())
         # One that says the same as before is of now all the same.
         rig.nvml.put(NvmlReading("580.95.05", (READING,)))
         await until(pilot, lambda: " old" not in rig.text())
 
 
-async def test_a_source_that_hangs_is_not_shown_as_just_read() -> None:
+async def test_a_hung_source_does_not_count_as_just_read() -> None:
     rig = Rig()
-    rig.app._stall_after = 0.0
+    rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
-        read_at = rig.app.live.read_at["guests"]
+        read_at = rig.session.live.read_at["guests"]
         rig.at += timedelta(seconds=90)
         rig.guests.free.clear()
         rig.guests.put(GUESTS)
         await pilot.press("c")
         await until(pilot, lambda: "reading for 1 s" in rig.text())
         await until(pilot, lambda: "no answer since" in rig.text())
-        assert rig.app.live.read_at["guests"] == read_at
+        assert rig.session.live.read_at["guests"] == read_at
         rig.guests.free.set()
         await until(pilot, lambda: "reading for" not in rig.text())

@@ -1,6 +1,8 @@
-"""``python -m tests.ui.told FILE``: the program on its simulated host; at ``!`` it writes to the
-file what Textual's compositor has for the whole screen, as Textual would write it to a terminal,
-and a mark to the terminal."""
+"""``python -m tests.ui.told FILE``: the program on its simulated host, with a key for a dump.
+
+At ``!`` it writes the whole screen of Textual's compositor to the file, as Textual would write it
+to a terminal, and a mark to the terminal.
+"""
 
 from __future__ import annotations
 

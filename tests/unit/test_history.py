@@ -1,4 +1,4 @@
-"""Past values: bounded, aligned to steps, and honest about gaps."""
+"""Past values: bounded, aligned to steps, and with gaps where nothing was measured."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +13,7 @@ def test_a_step_is_the_mean_of_its_values() -> None:
     assert history.series("a") == (15.0, 50.0)
 
 
-def test_what_was_not_measured_is_a_gap() -> None:
+def test_a_step_without_values_is_a_gap() -> None:
     history = History(span_s=20, step_s=2)
     history.record("a", 0.0, 10.0)
     history.record("a", 2.0, None)
@@ -30,7 +30,7 @@ def test_a_series_begins_with_an_even_step() -> None:
     assert history.series("a") == (20.0, 30.0)
 
 
-def test_nothing_recorded() -> None:
+def test_an_unknown_key_has_no_series() -> None:
     assert History().series("a") == ()
 
 

@@ -1,4 +1,4 @@
-"""Samplers: one thread a source, woken by events, never in each other's way."""
+"""Samplers: one thread per source, woken by events, independent of each other."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_reads_at_start_and_then_only_when_woken(rig: Rig) -> None:
     assert rig.samples.empty()
 
 
-def test_interval_reads_again_by_itself() -> None:
+def test_interval_reads_again_without_a_poke() -> None:
     rig = Rig(interval=0.01)
     rig.sampler.start()
     readings = [rig.next().reading for _ in range(3)]
@@ -104,7 +104,7 @@ def test_host_error_is_a_reading_that_says_why(rig: Rig) -> None:
     assert rig.next().reading == HostFacts("host", "1")
 
 
-def test_a_defect_is_shown_and_the_thread_goes_on(rig: Rig) -> None:
+def test_a_defect_is_shown_and_the_thread_continues(rig: Rig) -> None:
     rig.source.error = ZeroDivisionError("by\x1b[31m zero")
     rig.sampler.start()
     reading = rig.next().reading
@@ -116,7 +116,7 @@ def test_a_defect_is_shown_and_the_thread_goes_on(rig: Rig) -> None:
     assert rig.next().reading == HostFacts("host", "1")
 
 
-def test_events_that_cannot_be_heard_are_told_and_tried_again(rig: Rig) -> None:
+def test_a_watch_that_fails_is_reported_and_tried_again(rig: Rig) -> None:
     rig.source.deaf = OSError("no netlink")
     rig.sampler.start()
     reading = rig.next().reading
@@ -152,34 +152,34 @@ def test_a_hung_reading_is_stalled_since_it_began(rig: Rig) -> None:
     assert rig.sampler.stalled(after=0.0) is None
 
 
-def test_a_source_that_rests_is_not_read_before_it_is_wanted_again() -> None:
+def test_a_paused_source_is_not_read_until_it_is_resumed() -> None:
     rig = Rig()
     rig.sampler.start()
     first = rig.next()
-    rig.sampler.pace(resting=True)
+    rig.sampler.set_pace(paused=True)
     rig.sampler.poke()
     with pytest.raises(queue.Empty):
         rig.samples.get(timeout=4 * SHORTEST_GAP)
-    rig.sampler.pace()
+    rig.sampler.set_pace()
     assert rig.next().reading != first.reading
     rig.sampler.stop()
 
 
-def test_a_slower_pace_is_slower_and_its_end_reads_at_once() -> None:
+def test_a_slower_pace_is_kept_and_its_end_reads_at_once() -> None:
     rig = Rig(interval=0.1)
-    rig.sampler.pace(36000)
-    assert rig.sampler.every == 3600
+    rig.sampler.set_pace(36000)
+    assert rig.sampler.interval_s == 3600
     rig.sampler.start()
     rig.next()
     with pytest.raises(queue.Empty):
         rig.samples.get(timeout=0.3)
-    rig.sampler.pace(1)
+    rig.sampler.set_pace(1)
     rig.next()
     rig.next()
     rig.sampler.stop()
 
 
-def test_what_was_read_before_anybody_had_it_is_handed_over_first() -> None:
+def test_samples_taken_before_a_receiver_connects_are_delivered_first() -> None:
     source = FakeSource()
     silent = EmptySource("none")
     host = Host(source, silent, silent, silent, silent)

@@ -75,7 +75,7 @@ def _journaled(host: Host, choice: Choice, left: Entry, arguments: argparse.Name
 def _half_bound(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
     """Finish or undo a guest GPU that is half bound without a journal: a bind finishes it, an
     unbind undoes it, each as if the user had asked for it."""
-    view = assess(read_once(host, choice, without=NOT_NEEDED), choice)
+    view = assess(read_once(host, choice, skip=NOT_NEEDED), choice)
     gpu, problem = view.guest_gpu, view.problem("pci")
     if problem is not None:
         return fail(f"cannot tell whether a card is half bound: {problem}", FAILED)

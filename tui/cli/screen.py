@@ -59,8 +59,9 @@ def open_screen(host: Host, settings: config.Config) -> int:
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
         from tui.app import VfiotopApp  # noqa: PLC0415 - slow to import; the readers work meanwhile
+        from tui.session import Session  # noqa: PLC0415
 
-        app = VfiotopApp(host, settings, readers=readers, ending=ending)
+        app = VfiotopApp(Session(host, settings, readers), ending)
         app.run()
     if app.failure is not None:
         raise app.failure

@@ -8,7 +8,7 @@ from tui.guest.plan import make_plan
 from tui.host import Host, HostError
 from tui.host.untrusted import alike, visible
 from tui.model import Domain, GuestAction, GuestPlan, HostView, domains_named, domains_with_uuid
-from tui.once import PATIENCE, Scope, look
+from tui.once import TIMEOUT_S, Scope, read_for_checks
 from tui.rules.guest_checks import cards_of
 from tui.rules.roles import Choice
 
@@ -22,7 +22,7 @@ def guest_plan_once(
     choice: Choice,
     action: GuestAction,
     typed: str | None = None,
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT_S,
     *,
     uuid: str | None = None,
 ) -> tuple[GuestPlan, HostView]:
@@ -36,7 +36,7 @@ def guest_plan_once(
         domain = _find_domain(view, choice, typed, uuid)
         return (cards_of(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
-    seen = look(host, choice, patience, scope)
+    seen = read_for_checks(host, choice, patience, scope)
     domain = _find_domain(seen.view, choice, typed, uuid)
     return make_plan(action, domain, seen), seen.view
 

@@ -1,1 +1,1 @@
-"""One module a screen, each with its .tcss."""
+"""The screens: one module for each, with a ``.tcss`` where it needs one."""

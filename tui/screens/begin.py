@@ -1,9 +1,8 @@
-"""Begins a swap and follows it in the journal, for whichever screen asked."""
+"""Begins a swap and follows it in the journal, for the screens that need one."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from textual.app import App
 
@@ -12,26 +11,24 @@ from tui.host import Mover
 from tui.model import Swap, Unavailable
 from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
-
-if TYPE_CHECKING:
-    from tui.app import VfiotopApp
+from tui.session import Session
 
 
 class SwapLost(Refused):
-    """The journal no longer tells of a swap that was begun, so its end cannot be known."""
+    """The journal no longer shows a swap that was begun, so nobody can tell how it ended."""
 
 
 async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
-    """The id of the swap that ``mover`` has begun. Raises what it raises."""
+    """Begin a swap and return its id. Raises what ``mover.begin`` raises."""
 
     def attempt() -> str | Exception:
         try:
             return mover.begin(request)
-        except Exception as error:  # raised below: none may leave the terminal lent
+        except Exception as error:  # raised below, after the terminal is ours again
             return error
 
     if mover.needs_terminal:
-        # The terminal is the tool's while it asks; nothing else could be done on it.
+        # While the tool asks for a password the terminal is its own, so blocking is fine.
         with app.suspend():
             answer = attempt()
     else:
@@ -42,35 +39,35 @@ async def begin(app: App[None], mover: Mover, request: SwapRequest) -> str:
 
 
 class SwapFollower:
-    """A swap that was begun, as the journal tells of it. Create it before the swap begins: what
-    the journal told until then is no news of it."""
+    """Follows one swap in the journal. Create it before the swap begins: an entry that was there
+    before is not about it."""
 
-    def __init__(self, app: VfiotopApp) -> None:
-        self._app = app
-        before = app.live.view.swap
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        before = session.live.view.swap
         self._before = before.id if before is not None else None
 
     async def until(self, identity: str, wanted: Callable[[Swap], bool]) -> Swap:
         """Wait for an entry of the swap ``identity`` for which ``wanted`` holds. Raises
-        ``Lost`` when a reading that began after the swap did tells of something else."""
-        app = self._app
-        # One reading may have been under way when the swap began. One that hangs never ends,
-        # so it is never news.
-        old = app.finished["swap"] + 1
+        ``SwapLost`` if a reading that began after the swap shows something else."""
+        session = self._session
+        # A reading that was under way when the swap began says nothing about it. One that hangs
+        # is never counted.
+        old = session.finished["swap"] + 1
         while True:
-            swap = app.live.view.swap
+            swap = session.live.view.swap
             if swap is not None and swap.id == identity:
                 if wanted(swap):
                     return swap
-                old = app.finished["swap"]
-            elif app.finished["swap"] > old or (swap is not None and swap.id != self._before):
+                old = session.finished["swap"]
+            elif session.finished["swap"] > old or (swap is not None and swap.id != self._before):
                 raise SwapLost(self._why(swap))
-            await app.next_change()
+            await session.next_change()
 
     def _why(self, swap: Swap | None) -> str:
         if swap is not None:
-            return "another swap has begun, and how this one ended was not seen: look at the card"
-        reading = self._app.live.snapshot.swap
+            return "another swap has begun, and the end of this one was not seen: check the card"
+        reading = self._session.live.snapshot.swap
         if isinstance(reading, Unavailable) and not reading.expected:
-            return f"how it ended cannot be read: {reading.reason}"
-        return "its journal is gone, so how it ended is not known: look at the card"
+            return f"cannot tell how it ended: {reading.reason}"
+        return "its journal is gone, and nobody can tell how it ended: check the card"

@@ -1,4 +1,4 @@
-"""What watching costs: how often others are asked, and how each source does."""
+"""What readings cost: how often others are asked, and how each source performs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from widgets.cost_table import CostTable
 
 
 class CallsScreen(HostScreen):
-    """The debug view. The cards are read while it is shown, for that is what it is about."""
+    """The debug view. The cards are read while it is open, to show what that costs."""
 
     NAME = "calls"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -31,4 +31,4 @@ class CallsScreen(HostScreen):
             yield CostTable()
 
     def draw(self, live: Live) -> None:
-        self.query_one(CostTable).show(self.vfiotop.cost(), self.vfiotop.host.now())
+        self.query_one(CostTable).show(self.session.cost(), self.session.host.now())

@@ -1,4 +1,4 @@
-"""Every check of the host with its verdict and fix, on readings taken when it is opened."""
+"""Every check of the host with its verdict and fix, on readings taken for it."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from tui.once import examine_once
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
+from tui.session import Session
 from widgets.doctor_panel import DoctorPanel
 from widgets.lines import Tone
 
-LOOK_S = 30.0
-"""Seconds for the readings; more than any source of ours takes that answers."""
+EXAMINE_S = 30.0
+"""Seconds for the readings; more than any source takes that answers at all."""
 
-LOOKING = "Looks at the host …"
+CHECKING = "Checking the host …"
 
 
 class DoctorScreen(HostScreen):
-    """The same key looks again."""
+    """Checks the host when it is opened, and again at each press of its key."""
 
     NAME = "doctor"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "DoctorPanel"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._wards: tuple[CheckGroup, ...] = ()
-        self._say: tuple[str, Tone] = (LOOKING, "dim")
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._groups: tuple[CheckGroup, ...] = ()
+        self._say: tuple[str, Tone] = (CHECKING, "dim")
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -45,39 +46,39 @@ class DoctorScreen(HostScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.look()
+        self.examine()
 
-    def look(self) -> None:
-        """Take all readings, and show what they come to."""
-        self._say = (LOOKING, "dim")
+    def examine(self) -> None:
+        """Take all readings, and show the checks made on them."""
+        self._say = (CHECKING, "dim")
         self.show()
         self.run_worker(self._examine(), exclusive=True)
 
     async def _examine(self) -> None:
-        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
-        if again is None:
+        reopen, choice = self.session.host.reopen, self.session.live.choice
+        if reopen is None:
             return
         try:
-            fresh = await asyncio.wait_for(
-                background(lambda: examine_once(again(), choice)), LOOK_S
+            seen = await asyncio.wait_for(
+                background(lambda: examine_once(reopen(), choice)), EXAMINE_S
             )
         except TimeoutError:
-            self._say = (f"the host could not be looked at within {LOOK_S:.0f} s", "bad")
+            self._say = (f"the host could not be checked within {EXAMINE_S:.0f} s", "bad")
         except HostError as error:
             self._say = (str(error), "bad")
-        except Exception as error:  # a defect of ours is told in its place
+        except Exception as error:  # a defect of ours, reported where the checks would be
             self._say = (defect(error), "bad")
         else:
-            self._wards = examine(fresh)
-            self._say = (summary(self._wards), _tone(self._wards))
+            self._groups = examine(seen)
+            self._say = (summary(self._groups), _tone(self._groups))
         self.show()
 
     def draw(self, live: Live) -> None:
-        groups = [(ward.title, ward.checks) for ward in self._wards]
+        groups = [(group.title, group.checks) for group in self._groups]
         self.query_one(DoctorPanel).show(*self._say, groups)
 
 
-def _tone(wards: tuple[CheckGroup, ...]) -> Tone:
-    """That of the worst; what is not known is not well."""
-    verdicts = {check.verdict for check in all_checks(wards)}
+def _tone(groups: tuple[CheckGroup, ...]) -> Tone:
+    """The tone of the worst verdict; an unknown one is not good."""
+    verdicts = {check.verdict for check in all_checks(groups)}
     return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"

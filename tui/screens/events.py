@@ -16,7 +16,7 @@ from widgets.event_list import EventList
 
 
 class EventsScreen(HostScreen):
-    """Every event that is kept, newest first."""
+    """Every event of ``Live``, newest first."""
 
     NAME = "events"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]

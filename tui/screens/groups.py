@@ -14,18 +14,20 @@ from textual.widgets import Input
 from tui.commands import bindings
 from tui.live import Live
 from tui.screens.base import HostScreen
+from tui.screens.details import open_details
+from tui.session import Session
 from widgets.group_tree import GroupTree
 
 
 class GroupsScreen(HostScreen):
-    """Every device with its driver; ``filtering`` opens it with the filter in hand."""
+    """Every device with its driver; with ``filtering`` the filter has the focus at first."""
 
     NAME = "groups"
     CSS_PATH = "groups.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
 
-    def __init__(self, filtering: bool = False) -> None:
-        super().__init__()
+    def __init__(self, session: Session, filtering: bool = False) -> None:
+        super().__init__(session)
         self._filtering = filtering
 
     def body(self) -> Iterable[Widget]:
@@ -53,15 +55,15 @@ class GroupsScreen(HostScreen):
         field.focus()
 
     @on(Input.Changed)
-    def _narrow(self) -> None:
+    def _apply_filter(self) -> None:
         self.show()
 
     @on(Input.Submitted)
-    def _keep(self) -> None:
+    def _leave_filter(self) -> None:
         self.query_one(GroupTree).focus()
 
     def on_group_tree_chosen(self) -> None:
-        self.vfiotop.action_details()
+        open_details(self.app)
 
     def draw(self, live: Live) -> None:
         view, tree = live.view, self.query_one(GroupTree)

@@ -1,4 +1,4 @@
-"""What is done to the guest: its plan, the question, and what comes of it."""
+"""An action on the guest: its plan, the question, and how it ends."""
 
 from __future__ import annotations
 
@@ -24,290 +24,250 @@ from tui.live import Live
 from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapRequest
-from tui.rules import guest_checks
+from tui.screens import guest_stages as stages
 from tui.screens import guest_words as words
 from tui.screens import swap_words
-from tui.screens.base import HostScreen
+from tui.screens.base import HostScreen, open_screen
 from tui.screens.begin import SwapFollower, SwapLost, begin
+from tui.screens.guest_stages import (
+    Asking,
+    Failed,
+    Planning,
+    Requested,
+    Running,
+    Shown,
+    Situation,
+    Stage,
+)
 from tui.screens.swap import PLAN_S, SwapScreen
+from tui.session import Session
 from tui.swap.consent import consent_key, consent_to
-from widgets.lines import Tone
 from widgets.swap_panel import SwapPanel, SwapPanelState
 
 DONE_S = 10.0
-"""Seconds in which what a domain does is what was asked of it."""
+"""Seconds within which a change of the domain counts as what we asked for."""
 
 TICK_S = 1.0
 """Seconds between two drawings of a countdown."""
 
 
 class GuestScreen(HostScreen):
-    """Makes the plan of an action on a guest and asks. It may be left at any time: what was
-    begun goes on, and where it fails the application tells."""
+    """Makes the plan of an action on a guest and asks. An action that was begun continues if
+    you leave this screen; if it then fails, the application says so."""
 
     NAME = "guest"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "SwapPanel"
 
-    def __init__(self, action: GuestAction, domain: Domain) -> None:
-        super().__init__()
+    def __init__(self, session: Session, action: GuestAction, domain: Domain) -> None:
+        super().__init__(session)
         self._action = action
         self._domain = domain
-        self._plan: GuestPlan | None = None
-        self._refusal: str | None = None
-        self._risk: Doubtful | None = None
-        self._consent = Consent()
-        self._swap_id: str | None = None
-        self._beginning = False
-        self._asked = False
-        self._left = False
-        """Whether it was left half way, or may be: then it is offered to go on or to end it."""
+        self._stage: Stage = Planning()
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            yield SwapPanel(self.vfiotop.glyphs)
+            yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
         super().on_mount()
         self.set_interval(TICK_S, self._tick)
-        if self._action == "stop" and self._domain.uuid in self.vfiotop.stops:
-            self._asked = True
-            self.show()
+        if self._action == "stop" and self._domain.uuid in self.session.pending_stops:
+            self._go_to(Requested())
         else:
-            self._look()
+            self.run_worker(self._make_plan(), exclusive=True)
 
     def _tick(self) -> None:
-        if self._counting:
+        if stages.counts_down(self._stage, self._situation):
             self.show()
+
+    def _go_to(self, stage: Stage) -> None:
+        self._stage = stage
+        self.show()
 
     # --- the plan ---
 
-    def _look(self) -> None:
-        self.run_worker(self._make_plan(), exclusive=True)
-
     async def _make_plan(self) -> None:
-        again, choice = self.vfiotop.host.reopen, self.vfiotop.live.choice
-        if again is None:
+        reopen, choice = self.session.host.reopen, self.session.live.choice
+        if reopen is None:
             return
         action, uuid = self._action, self._domain.uuid
-        look = background(lambda: guest_plan_once(again(), choice, action, uuid=uuid)[0])
+        planning = background(lambda: guest_plan_once(reopen(), choice, action, uuid=uuid)[0])
         try:
-            self._plan = await asyncio.wait_for(look, PLAN_S)
+            stage: Stage = Shown(plan=await asyncio.wait_for(planning, PLAN_S))
         except TimeoutError:
-            self._refusal = f"the host could not be looked at within {PLAN_S:.0f} s"
+            stage = Failed(why=f"the host could not be checked within {PLAN_S:.0f} s")
         except HostError as error:
-            self._refusal = str(error)
-        except Exception as error:  # a defect of ours is told in its place
-            self._refusal = swap_words.defect(error)
-        self.show()
+            stage = Failed(why=str(error))
+        except Exception as error:  # a defect of ours, reported where the plan would be
+            stage = Failed(why=swap_words.defect(error))
+        self._go_to(stage)
 
     # --- keys ---
 
     def why_not(self, action: str) -> str | None:
-        """Why a key of this screen does nothing now."""
-        if action == "carry_out":
-            return self._why_not_begin()
-        if action == "force" and not self._left and not self._overdue:
-            return "it was not asked to shut down yet, or has time left for it"
-        if action == "resume":
-            problem = self.vfiotop.live.view.problem("guests")
-            return problem or guest_checks.why_not(self._now or self._domain, "resume")
         if action == "give_back":
-            return self.vfiotop.why_not("unbind")
+            return self.session.why_not("unbind")
+        seen = self._situation
+        if action in stages.visible_keys(self._stage, seen):
+            unavailable = self.session.host.control.unavailable_reason
+            return stages.why_not(action, self._stage, seen, self._domain, unavailable)
         return super().why_not(action)
 
-    def _why_not_begin(self) -> str | None:
-        if self._beginning:
-            return "it is being done"
-        if self._plan is None:
-            return self._refusal or "the plan is not made yet"
-        if self._plan.refusals:
-            return f"refused: {self._plan.refusals[0].why}"
-        return self._refusal or self.vfiotop.host.control.unavailable_reason
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hides the keys that are for another moment."""
-        wanted = {
-            "carry_out": self._risk is None and not self._asked and not self._left,
-            "despite": self._risk is not None,
-            "force": self._left or (self._action == "stop" and self._asked and not self._ended),
-            "resume": self._left,
-            "give_back": self._ended and self._free_card,
-        }
-        return super().check_action(action, parameters) if wanted.get(action, True) else False
+        """Hide the keys that have no meaning at this stage."""
+        visible = stages.visible_keys(self._stage, self._situation).get(action, True)
+        return super().check_action(action, parameters) if visible else False
 
     def action_carry_out(self) -> None:
-        plan = self._plan
-        if plan is None:
+        plan = self._stage.plan
+        if plan is None or not isinstance(self._stage, Shown):
             return
-        self._consent = consent_to(plan)
-        doubts = doubts_to_confirm(plan, elevated=self.vfiotop.host.mover.needs_terminal)
+        consent = consent_to(plan)
+        doubts = doubts_to_confirm(plan, elevated=self.session.host.mover.needs_terminal)
         if doubts:
-            told = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
-            self._risk = Doubtful(told, [consent_key(doubt) for doubt in doubts])
-            self.show()
+            text = "; ".join(f"{doubt.why} ({doubt.id})" for doubt in doubts)
+            doubt = Doubtful(text, [consent_key(doubt) for doubt in doubts])
+            self._go_to(Asking(plan=plan, consent=consent, doubt=doubt))
         else:
-            self._begin()
+            self._begin(consent)
 
     def action_despite(self) -> None:
-        if self._risk is not None:
-            self._consent = self._consent.and_also(self._risk.checks)
-            self._risk = None
-            self._begin()
+        if isinstance(self._stage, Asking):
+            self._begin(self._stage.consent.and_also(self._stage.doubt.checks))
 
     def action_force(self) -> None:
-        # Another screen: a stop that libvirt has not answered yet goes on beside it.
-        self.vfiotop.open(GuestScreen("force-off", self._domain))
+        # A new screen: libvirt may still be busy with the stop, which this one waits for.
+        open_screen(self.app, GuestScreen(self.session, "force-off", self._domain))
 
     def action_resume(self) -> None:
-        self.vfiotop.open(GuestScreen("resume", self._domain))
+        open_screen(self.app, GuestScreen(self.session, "resume", self._domain))
 
     def action_give_back(self) -> None:
-        self.vfiotop.open(SwapScreen("unbind"))
+        open_screen(self.app, SwapScreen(self.session, "unbind"))
 
     # --- carrying it out ---
 
-    def _begin(self) -> None:
-        self._beginning, self._refusal = True, None
-        self.show()
-        # The application's, and not this screen's: it goes on when the screen is left.
-        self.app.run_worker(self._carry_out())
+    def _begin(self, consent: Consent) -> None:
+        plan = self._stage.plan
+        if plan is not None:
+            running = Running(plan=plan, swap_id=self._stage.swap_id, consent=consent)
+            self._go_to(running)
+            # A worker of the application, so that it continues without this screen.
+            self.app.run_worker(self._carry_out(plan, consent))
 
-    async def _carry_out(self) -> None:
-        plan = self._plan
-        if plan is None:
-            return
+    async def _carry_out(self, plan: GuestPlan, consent: Consent) -> None:
         try:
             if plan.swap is not None:
-                await self._bind(plan, plan.swap)
-                # Should the start be asked for once more, the card is where it has to be.
-                self._plan = plan = replace(plan, swap=None)
-            await self._done(plan)
-        except Doubtful as error:
-            self._risk = error
+                await self._bind(plan, plan.swap, consent)
+                # The card is bound now: a start that is asked for again needs no swap.
+                plan = replace(plan, swap=None)
+                self._stage = replace(self._stage, plan=plan)
+            await self._request(plan, consent)
+            swap_id = self._stage.swap_id
+            stage: Stage = Requested(plan=plan, swap_id=swap_id)
+        except Doubtful as doubt:
+            swap_id = self._stage.swap_id
+            stage = Asking(plan=plan, swap_id=swap_id, consent=consent, doubt=doubt)
         except Unsettled as error:
-            self._left = error.state == "paused" or plan.action in words.MAY_PAUSE
-            self._refusal = words.unsettled(error, keys=self._left)
+            half_done = error.state == "paused" or plan.action in words.MAY_PAUSE
+            stage = self._failed(words.unsettled(error, keys=half_done), half_done=half_done)
         except (Refused, HostError) as error:
-            self._refusal = str(error)
-        except Exception as error:  # a defect of ours is told in its place
-            self._refusal = swap_words.defect(error)
-        self._beginning = False
+            stage = self._failed(str(error))
+        except Exception as error:  # a defect of ours, reported where the answer would be
+            stage = self._failed(swap_words.defect(error))
+        self._stage = stage
         with suppress(ScreenStackError):  # the application may have ended meanwhile
-            if self in self.app.screen_stack:
-                self.show()
-            elif self._refusal or self._risk:
-                text = f"{plan.name}: {self._refusal or self._risk}"
-                self.app.notify(text, severity="error", markup=False)
+            self._report(plan)
 
-    async def _bind(self, plan: GuestPlan, swap_plan: Plan) -> None:
-        """The swap that comes first, followed to its end in the journal."""
-        consent = consent_to(swap_plan).and_also(self._consent.accepted)
+    def _failed(self, why: str, *, half_done: bool = False) -> Failed:
+        stage = self._stage
+        return Failed(
+            plan=stage.plan, swap_id=stage.swap_id, why=why, half_done=half_done,
+            requested=stages.is_requested(stage),
+        )  # fmt: skip
+
+    def _report(self, plan: GuestPlan) -> None:
+        """Draw the outcome; if this screen was left, notify of a failure or a question."""
+        if self in self.app.screen_stack:
+            self.show()
+            return
+        match self._stage:
+            case Failed(why=why) | Asking(doubt=why):
+                self.app.notify(f"{plan.name}: {why}", severity="error", markup=False)
+
+    async def _bind(self, plan: GuestPlan, swap_plan: Plan, consent: Consent) -> None:
+        """Begin the swap that comes first, and follow it to its end in the journal."""
+        consent = consent_to(swap_plan).and_also(consent.accepted)
         request = SwapRequest(swap_plan.direction, swap_plan.address, consent=consent)
-        followed = SwapFollower(self.vfiotop)
-        self._swap_id = await begin(self.app, self.vfiotop.host.mover, request)
-        self.show()
+        follower = SwapFollower(self.session)
+        identity = await begin(self.app, self.session.host.mover, request)
+        self._go_to(replace(self._stage, swap_id=identity))
         try:
-            swap = await followed.until(self._swap_id, lambda swap: not swap.under_way)
+            swap = await follower.until(identity, lambda swap: not swap.under_way)
         except SwapLost as error:
             raise Refused(f"{error}; {plan.name} was not started") from error
         if swap.state != "done":
-            came_to = "was undone" if swap.state == "undone" else "did not come to its end"
+            came_to = "was undone" if swap.state == "undone" else "did not finish"
             why = f": {swap.message}" if swap.message else ""
             raise Refused(f"the bind {came_to}{why}; {plan.name} was not started")
 
-    async def _done(self, plan: GuestPlan) -> None:
-        again, choice, consent = self.vfiotop.host.reopen, self.vfiotop.live.choice, self._consent
-        if again is None:
+    async def _request(self, plan: GuestPlan, consent: Consent) -> None:
+        """Ask libvirt for the action. Raises what ``carry_out`` raises."""
+        session = self.session
+        reopen, choice, connect = session.host.reopen, session.live.choice, session.config.connect
+        if reopen is None:
             return
         patience = STOP_S if plan.action == "stop" else DONE_S
-        self.vfiotop.live.ask(plan.uuid, self.vfiotop.host.now() + timedelta(seconds=patience))
-        # A stop may be heard of before libvirt has answered, and an agent may let it wait.
+        session.live.expect_change(plan.uuid, session.host.now() + timedelta(seconds=patience))
+        # A guest agent may delay libvirt's answer until after the guest is off.
         if plan.action == "stop":
-            self.vfiotop.stops[plan.uuid] = self.vfiotop.host.now()
-            self._asked = True
+            session.pending_stops[plan.uuid] = session.host.now()
+            self._set_requested(True)
             self.show()
         try:
-            at = self.vfiotop.config.connect
-            deed = BackgroundAction(
-                f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, at)
+            action = BackgroundAction(
+                f"{plan.action} {plan.name}", lambda error: words.hint(error, plan, connect)
             )
-            await background(lambda: execute(again(), choice, plan, consent), deed)
+            await background(lambda: execute(reopen(), choice, plan, consent), action)
         except (Refused, HostError):
-            self.vfiotop.stops.pop(plan.uuid, None)
-            self._asked = False
+            session.pending_stops.pop(plan.uuid, None)
+            self._set_requested(False)
             raise
-        self._asked = True
+
+    def _set_requested(self, requested: bool) -> None:
+        if isinstance(self._stage, Running):
+            self._stage = replace(self._stage, requested=requested)
 
     # --- drawing ---
 
     @property
-    def _now(self) -> Domain | None:
-        """The domain as it is, ``None`` where it is gone."""
-        guests = self.vfiotop.live.view.guests
-        return next((g.domain for g in guests if g.domain.uuid == self._domain.uuid), None)
+    def _situation(self) -> Situation:
+        session, uuid = self.session, self._domain.uuid
+        view = session.live.view
+        off = self._action in ("stop", "force-off")
+        return Situation(
+            action=self._action,
+            name=self._domain.name,
+            domain=next((g.domain for g in view.guests if g.domain.uuid == uuid), None),
+            problem=view.problem("guests"),
+            asked_at=session.pending_stops.get(uuid),
+            swap=self._swap,
+            free_card=off and session.why_not("unbind") is None,
+            at=session.host.now(),
+        )
 
     @property
     def _swap(self) -> Swap | None:
-        """The swap that this screen has begun."""
-        swap = self.vfiotop.live.view.swap
-        return swap if swap is not None and swap.id == self._swap_id else None
-
-    @property
-    def _ended(self) -> bool:
-        domain = self._now
-        if self.vfiotop.live.view.problem("guests") is not None:
-            return False  # a guest that cannot be seen has not ended
-        return self._asked and (domain is None or domain.state in words.ENDS[self._action])
-
-    @property
-    def _counting(self) -> bool:
-        return self._action == "stop" and self._asked and not self._ended
-
-    @property
-    def _overdue(self) -> bool:
-        asked_at = self.vfiotop.stops.get(self._domain.uuid)
-        if asked_at is None or not self._counting:
-            return False
-        return (self.vfiotop.host.now() - asked_at).total_seconds() >= STOP_S
-
-    @property
-    def _free_card(self) -> bool:
-        """Whether the guest's card could be given back."""
-        off = self._action in ("stop", "force-off")
-        return off and self.vfiotop.why_not("unbind") is None
+        """The journal's swap, if this screen has begun it."""
+        swap = self.session.live.view.swap
+        return swap if swap is not None and swap.id == self._stage.swap_id else None
 
     def draw(self, live: Live) -> None:
-        say, tone = self._say()
+        seen, host = self._situation, self.session.host
+        say, tone = stages.sentence(
+            self._stage, seen, host.control.unavailable_reason, asks=host.mover.needs_terminal
+        )
+        plan, swap = stages.drawn(self._stage, seen)
         title = words.title(self._action, self._domain.name)
-        swap = self._swap if self._beginning or (self._swap and self._swap.under_way) else None
-        plan = None if swap or self._asked else self._plan
-        self.query_one(SwapPanel).show(
-            SwapPanelState(title, say, tone, plan, swap, self.vfiotop.host.now())
-        )
-
-    def _say(self) -> tuple[str, Tone]:
-        if self._risk is not None:
-            return words.risk(str(self._risk)), "bad"
-        if self._refusal is not None:
-            return self._refusal, "bad"
-        if self._beginning or self._asked:
-            return self._going_on()
-        if self._plan is None:
-            return words.LOOKING, "dim"
-        host = self.vfiotop.host
-        return words.question(
-            self._plan, host.control.unavailable_reason, asks=host.mover.needs_terminal
-        )
-
-    def _going_on(self) -> tuple[str, Tone]:
-        name, at = self._domain.name, self.vfiotop.host.now()
-        if self._ended:
-            text, tone = words.ended(self._action, name, self._now)
-            return text + (words.GIVE_BACK if self._free_card else ""), tone
-        asked_at = self.vfiotop.stops.get(self._domain.uuid)
-        if self._counting and asked_at is not None:
-            return words.countdown(name, asked_at, at, self.vfiotop.live.view.problem("guests"))
-        if self._swap is not None and self._swap.under_way:
-            return f"Its card is bound first; then {name} is started.", "strong"
-        return f"{name} {words.UNDER_WAY[self._action]} …", "strong"
+        self.query_one(SwapPanel).show(SwapPanelState(title, say, tone, plan, swap, seen.at))

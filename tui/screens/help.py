@@ -1,4 +1,4 @@
-"""The keys and what they do, from the one table."""
+"""The keys and what they do, from the table of commands."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tui.live import Live
 from tui.screens.base import HostScreen
 from widgets.help_page import HelpPage
 
-MOVING = (
-    ("tab", "The next panel; shift+tab the one before"),
-    ("up down", "Walk over the devices and through long lists; j and k too"),
+NAVIGATION = (
+    ("tab", "Next panel; shift+tab for the previous one"),
+    ("up down", "Move through devices and long lists; j and k do the same"),
 )
 
 ABOUT = (
     "vfiotop watches the GPUs, the guest and the IOMMU groups of this host. It never wakes a "
-    "card that sleeps. What changes the host shows its plan and asks first. “–” stands for what "
+    "sleeping card. Every change to the host shows its plan and asks first. “–” stands for what "
     "cannot be measured."
 )
 
@@ -36,7 +36,7 @@ class HelpScreen(HostScreen):
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
             rows = [(each.key_label, f"{each.label}: {each.help}") for each in COMMANDS]
-            yield HelpPage(ABOUT, (*rows, *MOVING), id="help")
+            yield HelpPage(ABOUT, (*rows, *NAVIGATION), id="help")
 
     def draw(self, live: Live) -> None:
         """The page draws itself: nothing on it changes with the host."""

@@ -1,4 +1,4 @@
-"""Everything on one screen: both GPUs, the guest, the IOMMU groups, what changed."""
+"""Everything on one screen: both GPUs, the guest, the IOMMU groups, the events."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.base import HostScreen
+from tui.screens.details import open_details
+from tui.session import Session
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
 from widgets.gpu_panel import GpuPanel
@@ -27,7 +29,7 @@ PANELS = 2
 """GPUs with a panel of their own; further ones are listed."""
 
 LISTED = 6
-"""Further GPUs that are listed without scrolling."""
+"""Further GPUs that are listed before the list scrolls."""
 
 
 class OverviewScreen(HostScreen):
@@ -38,13 +40,13 @@ class OverviewScreen(HostScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "GpuPanel"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self._uses = DeviceUses()
-        self._looked_for: Hashable = ()
+        self._uses_of: Hashable = ()
 
     def body(self) -> Iterable[Widget]:
-        glyphs = self.vfiotop.glyphs
+        glyphs = self.glyphs
         with Container(id="body"):
             with Container(id="gpus"):
                 yield Notice(id="no-gpu")
@@ -68,18 +70,18 @@ class OverviewScreen(HostScreen):
         if isinstance(focused, GroupTree):
             return focused.selected
         if isinstance(focused, GuestPanel):
-            guest = self.vfiotop.live.view.guest
+            guest = self.session.live.view.guest
             return guest.domain.uuid if guest else None
         return None
 
     def on_group_tree_chosen(self) -> None:
-        self.vfiotop.action_details()
+        open_details(self.app)
 
     def draw(self, live: Live) -> None:
         self._draw_gpus(live)
         view = live.view
         past = live.history.series(GUEST_CPU)
-        at = self.vfiotop.host.now()
+        at = self.session.host.now()
         self.query_one(GuestPanel).show(
             view.guests, view.problem("guests"), past, at, self._devices(live)
         )
@@ -89,27 +91,27 @@ class OverviewScreen(HostScreen):
         self.query_one(EventList).show(live.events)
 
     def _devices(self, live: Live) -> tuple[GuestDevice, ...]:
-        """What the guest takes of the host. What hangs on it is looked at when other devices, or
-        others of them on drivers of the host, are to be judged."""
+        """The host's devices that the guest takes. Their uses on the host are read again when
+        other devices are to be checked, or a device changes to or from a host driver."""
         guest = live.view.guest
         if guest is None:
             return ()
         addresses = functions_to_inspect(guest.domain, live.view)
-        if addresses != self._looked_for:
-            self._looked_for = addresses
-            self.run_worker(self._look(addresses), exclusive=True)
+        if addresses != self._uses_of:
+            self._uses_of = addresses
+            self.run_worker(self._read_uses(addresses), exclusive=True)
         return live_verdicts(guest.domain, live.view, live.snapshot.guests, self._uses)
 
-    async def _look(self, addresses: tuple[str, ...]) -> None:
-        host = self.vfiotop.host
+    async def _read_uses(self, addresses: tuple[str, ...]) -> None:
+        host = self.session.host
         try:
             self._uses = await background(lambda: host.uses(addresses))
-        except HostError:  # no thread can be started: what hangs on them stays unknown
+        except HostError:  # no thread can be started: the uses stay unknown
             self._uses = DeviceUses()
         self.show()
 
     def _draw_gpus(self, live: Live) -> None:
-        gpus, at, late_s = live.view.gpus, self.vfiotop.host.now(), self.vfiotop.late_s
+        gpus, at, late_s = live.view.gpus, self.session.host.now(), self.session.late_s
         for index in range(PANELS):
             panel = self.query_one(f"#gpu-{index}", GpuPanel)
             panel.display = index < len(gpus)
@@ -117,7 +119,7 @@ class OverviewScreen(HostScreen):
                 past = live.history.series(util_key(gpus[index].address))
                 age_s = live.age(gpus[index], at)
                 panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
-        # As long as nothing was read there may be some: to style the screen twice takes long.
+        # Before the first reading there may be GPUs, and styling the screen twice takes long.
         none = not gpus and live.snapshot.pci != NOT_READ_YET
         notice = self.query_one(Notice)
         notice.display = none

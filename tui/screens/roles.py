@@ -1,4 +1,4 @@
-"""Who has what: which card is the guest's, and which guest may have it."""
+"""Roles: which card is the guest's, and which guest may have it."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens.base import HostScreen
 from tui.screens.swap_words import defect
+from tui.session import Session
 from widgets.choice_list import Candidate, ChoiceList
 from widgets.figures import model_name, short
 from widgets.lines import Tone
@@ -29,26 +30,26 @@ CARD, GUEST = "card", "guest"
 
 
 class RolesScreen(HostScreen):
-    """Chooses, keeps the choice apart from the configuration, and offers to have the guest's
-    definition name the card."""
+    """Chooses the card and the guest, saves the choice in the state file, and offers to name
+    the card in the guest's definition."""
 
     NAME = "roles"
     CSS_PATH = "roles.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
     AUTO_FOCUS = "#card"
 
-    def __init__(self) -> None:
-        super().__init__()
-        view = self.vfiotop.live.view
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        view = session.live.view
         self._card = view.guest_gpu.address if view.guest_gpu else None
         self._guest = view.guest.domain.uuid if view.guest else None
-        self._kept = False
+        self._saved = False
         self._change: hostdevs.Change | None = None
-        self._told: tuple[str, Tone] | None = None
+        self._result: tuple[str, Tone] | None = None
         self._busy = False
 
     def body(self) -> Iterable[Widget]:
-        glyphs = self.vfiotop.glyphs
+        glyphs = self.glyphs
         with Container(id="body"):
             with Container(id="lists"):
                 yield ChoiceList("Guest GPU", id=CARD, glyphs=glyphs)
@@ -62,28 +63,28 @@ class RolesScreen(HostScreen):
             self._card = event.chosen
         else:
             self._guest = event.chosen
-        self._kept, self._change, self._told = False, None, None
+        self._saved, self._change, self._result = False, None, None
         self.show()
 
     @property
     def _gpu(self) -> Gpu | None:
-        return self.vfiotop.live.view.gpu(self._card) if self._card else None
+        return self.session.live.view.gpu(self._card) if self._card else None
 
     @property
     def _domain(self) -> Domain | None:
-        guests = self.vfiotop.live.view.guests
+        guests = self.session.live.view.guests
         return next((g.domain for g in guests if g.domain.uuid == self._guest), None)
 
     @property
-    def _wants_change(self) -> bool:
+    def _needs_change(self) -> bool:
         gpu, domain = self._gpu, self._domain
         if gpu is None or domain is None or not domain.persistent or domain.problem is not None:
             return False
         return bool(hostdevs.missing(domain, gpu) or self._leaving(gpu, domain))
 
     def _leaving(self, gpu: Gpu, domain: Domain) -> dict[str, str]:
-        """The hostdevs that are taken out, and why."""
-        view = self.vfiotop.live.view
+        """The hostdevs to remove from the definition, each with the reason."""
+        view = self.session.live.view
         others = hostdevs.replaced(domain, gpu, view.gpus)
         return dict.fromkeys(others, "belongs to another card") | dict(
             hostdevs.stale(domain, gpu, view)
@@ -92,13 +93,12 @@ class RolesScreen(HostScreen):
     # --- keys ---
 
     def why_not(self, action: str) -> str | None:
-        """Why a key of this screen does nothing now."""
         if action == "carry_out":
-            return self._why_not_keep() if not self._kept else self._why_not_change()
+            return self._why_not_save() if not self._saved else self._why_not_change()
         return super().why_not(action)
 
-    def _why_not_keep(self) -> str | None:
-        config, live = self.vfiotop.config, self.vfiotop.live
+    def _why_not_save(self) -> str | None:
+        config, live = self.session.config, self.session.live
         gpu = self._gpu
         if gpu is None:
             return "choose a card first"
@@ -112,52 +112,52 @@ class RolesScreen(HostScreen):
         return None
 
     def _as_configured(self, guest: str | None) -> bool:
-        domains = (each.domain for each in self.vfiotop.live.view.guests)
+        domains = (each.domain for each in self.session.live.view.guests)
         return guest is None or [d.uuid for d in domains_named(guest, domains)] == [self._guest]
 
     def _why_not_change(self) -> str | None:
         if self._busy:
             return "it is being changed"
-        if not self._wants_change:
+        if not self._needs_change:
             return "there is nothing left to do"
-        return self.vfiotop.host.control.unavailable_reason
+        return self.session.host.control.unavailable_reason
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hides the key that is for another moment."""
+        """Hide the undo until there is something to undo."""
         if action == "take_back" and self._change is None:
             return False
         return super().check_action(action, parameters)
 
     def action_carry_out(self) -> None:
-        if not self._kept:
-            self.run_worker(self._keep(), exclusive=True)
+        if not self._saved:
+            self.run_worker(self._save(), exclusive=True)
         else:
-            self.run_worker(self._give(), exclusive=True)
+            self.run_worker(self._rewrite(), exclusive=True)
 
     def action_take_back(self) -> None:
         if self._change is not None:
             self.run_worker(self._undo(self._change), exclusive=True)
 
-    async def _keep(self) -> None:
-        app, card, guest = self.vfiotop, self._card, self._guest
-        app.live.choose(Choice(card, app.config.guest, guest))
-        self._kept = True
-        if app.host.banner is None:
+    async def _save(self) -> None:
+        session, card, guest = self.session, self._card, self._guest
+        session.live.choose(Choice(card, session.config.guest, guest))
+        self._saved = True
+        if session.host.banner is None:
             try:
                 await background(lambda: state.save(guest_gpu=card, guest=guest))
             except OSError as error:
-                self._told = (
-                    f"It holds until vfiotop ends: it could not be kept: {error.strerror}",
+                self._result = (
+                    f"The choice could not be saved: {error.strerror}. It ends with vfiotop.",
                     "warn",
                 )
         self.show()
 
-    async def _give(self) -> None:
-        gpu, domain, app = self._gpu, self._domain, self.vfiotop
+    async def _rewrite(self) -> None:
+        gpu, domain, session = self._gpu, self._domain, self.session
         if gpu is None or domain is None:
             return
-        gpus, control, at = app.live.view.gpus, app.host.control, app.host.now()
-        gone = tuple(hostdevs.stale(domain, gpu, app.live.view))
+        gpus, control, at = session.live.view.gpus, session.host.control, session.host.now()
+        gone = tuple(hostdevs.stale(domain, gpu, session.live.view))
         folder = state.folder() / "domains"
         self._busy = True
         self.show()
@@ -167,23 +167,23 @@ class RolesScreen(HostScreen):
                     control, domain, gpu, gpus, folder=folder, at=at, stale=gone
                 )
             )
-            self._told = self._changed(domain, self._change)
+            self._result = self._changed(domain, self._change)
         except HostError as error:
-            self._told = (str(error), "bad")
-        except Exception as error:  # a defect of ours is told in its place
-            self._told = (defect(error), "bad")
+            self._result = (str(error), "bad")
+        except Exception as error:  # a defect of ours, reported where the result would be
+            self._result = (defect(error), "bad")
         self._busy = False
         self.show()
 
     async def _undo(self, change: hostdevs.Change) -> None:
-        control = self.vfiotop.host.control
+        control = self.session.host.control
         try:
             await background(lambda: hostdevs.undo(control, change))
-            self._change, self._told = None, ("It has its old definition again.", "good")
+            self._change, self._result = None, ("The old definition is restored.", "good")
         except HostError as error:
-            self._told = (str(error), "bad")
-        except Exception as error:  # a defect of ours is told in its place
-            self._told = (defect(error), "bad")
+            self._result = (str(error), "bad")
+        except Exception as error:  # a defect of ours, reported where the result would be
+            self._result = (defect(error), "bad")
         self.show()
 
     # --- drawing ---
@@ -198,53 +198,53 @@ class RolesScreen(HostScreen):
             self._guest,
         )
         say, tone = self._say()
-        self.query_one(SwapPanel).show(SwapPanelState("Who has what", say, tone))
+        self.query_one(SwapPanel).show(SwapPanelState("Roles", say, tone))
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain
-        if self._told is not None:
-            return self._told
+        if self._result is not None:
+            return self._result
         if gpu is None:
             return (
-                "Choose the card that is for the guest, with enter; tab leads to the guests.",
+                "Choose the guest's card with enter; tab moves to the guests.",
                 "text",
             )
-        if not self._kept:
+        if not self._saved:
             whom = f"for {domain.name}" if domain else "for whichever guest names it"
-            return f"y keeps this: {short(gpu.address)} {whom}. The host keeps the rest.", "strong"
-        if not self._wants_change or domain is None:
-            return "It is kept.", "good"
+            return f"y saves this: {short(gpu.address)} {whom}. The host keeps the rest.", "strong"
+        if not self._needs_change or domain is None:
+            return "The choice is saved.", "good"
         return self._offer(gpu, domain), "strong"
 
     def _offer(self, gpu: Gpu, domain: Domain) -> str:
-        view, out = self.vfiotop.live.view, self._leaving(gpu, domain)
+        view, out = self.session.live.view, self._leaving(gpu, domain)
         names = " ".join(map(short, hostdevs.missing(domain, gpu)))
         gone = " ".join(map(short, out))
         if names:
             instead = f" in place of {gone}" if out else ""
-            deed = f"does not name the card yet: y writes {names}{instead} into its definition"
+            change = f"does not name the card yet: y adds {names}{instead} to its definition"
         else:
-            deed = f"names the card, and more: y takes {gone} out of its definition"
+            change = f"names the card and other devices: y removes {gone} from its definition"
         whys = [f"{short(address)} {why}." for address, why in out.items()]
         whys += [
-            f"{short(address)} {why}. It stays: `virsh edit {domain.shell_word}` takes it out."
+            f"{short(address)} {why}. It stays; `virsh edit {domain.shell_word}` removes it."
             for address, why in hostdevs.doubtful(domain, gpu, view).items()
         ]
-        when = " It holds from its next start on." if domain.active else ""
+        when = " The change takes effect at its next start." if domain.active else ""
         return " ".join((
-            f"It is kept. {domain.name} {deed}, and changes nothing else of it.", *whys,
-            f"The definition that it has now is kept.{when}",
+            f"The choice is saved. {domain.name} {change}, and changes nothing else in it.", *whys,
+            f"Its present definition is backed up.{when}",
         ))  # fmt: skip
 
     @staticmethod
     def _changed(domain: Domain, change: hostdevs.Change) -> tuple[str, Tone]:
         rom = (
-            f" Its <rom> {change.rom[0]} was made for the other card: look at it."
+            f" Its <rom> {change.rom[0]} was made for the other card: check it."
             if change.rom
             else ""
         )
         return (
-            f"{domain.name} names the card. u brings its old definition back, which is kept in "
+            f"{domain.name} names the card now. u restores its old definition, saved in "
             f"{change.backup}.{rom}", "warn" if rom else "good",
         )  # fmt: skip
 

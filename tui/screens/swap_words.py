@@ -7,13 +7,13 @@ from tui.swap.consent import HANGS
 from widgets.figures import model_name, short
 from widgets.lines import Tone
 
-LOOKING = "Looks at the host: who uses the card, which guests run, what the kernel allows …"
+CHECKING = "Checking the host: who uses the card, which guests run, what the kernel allows …"
 
 
 def heading(direction: Direction | None, gpu: Gpu | None) -> str:
-    """The title while nothing moves."""
-    deed = (direction or "swap").capitalize()
-    return f"{deed} {short(gpu.address)} · {model_name(gpu.name)}" if gpu else deed
+    """The title before a swap has begun."""
+    action = (direction or "swap").capitalize()
+    return f"{action} {short(gpu.address)} · {model_name(gpu.name)}" if gpu else action
 
 
 def title(swap: Swap) -> str:
@@ -23,31 +23,35 @@ def title(swap: Swap) -> str:
     return f"{swap.direction.capitalize()} {short(swap.address)} · {state}"
 
 
-def question(plan: Plan, forbidden: str | None, *, asks: bool) -> tuple[str, Tone]:
-    """Whether the plan may be carried out, and the key that does it."""
+def question(plan: Plan, unavailable: str | None, *, asks: bool) -> tuple[str, Tone]:
+    """Whether the plan may be carried out, and the key for it.
+
+    ``unavailable`` is why no card can be moved at all; ``asks``: the runner asks about doubts
+    that only root can settle.
+    """
     if plan.refusals:
         first = plan.refusals[0]
         return f"Refused: {first.why} ({first.id}).", "bad"
-    if forbidden is not None:
-        return f"This is what would be done. {forbidden.capitalize()}.", "strong"
+    if unavailable is not None:
+        return f"This is what would be done. {unavailable.capitalize()}.", "strong"
     where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
     if plan.doubts and not asks:
-        return f"Not known whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
+        return f"Cannot tell whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
     functions = " ".join(map(short, plan.moves))
-    return f"y moves {functions} {where}. Nothing was touched yet.", "strong"
+    return f"y moves {functions} {where}. Nothing has been touched yet.", "strong"
 
 
-def undo(swap: Swap, forbidden: str | None) -> tuple[str, Tone]:
-    """The same for an undo, which is what was recorded and no plan."""
-    if forbidden is not None:
-        return f"It would be undone. {forbidden.capitalize()}.", "strong"
+def undo(swap: Swap, unavailable: str | None) -> tuple[str, Tone]:
+    """The question before an undo, which replays what was recorded and has no plan."""
+    if unavailable is not None:
+        return f"This is what would be undone. {unavailable.capitalize()}.", "strong"
     functions = " ".join(map(short, swap.moves))
-    return f"y gives {functions} back what they had before this {swap.direction}.", "strong"
+    return f"y restores {functions} to what they had before this {swap.direction}.", "strong"
 
 
 def risk(doubt: str) -> str:
     """The second question."""
-    return f"Risk: {doubt}: {HANGS}. Y goes on all the same, esc does not."
+    return f"Risk: {doubt}: {HANGS}. Y continues anyway, esc goes back."
 
 
 def defect(error: Exception) -> str:
@@ -55,22 +59,22 @@ def defect(error: Exception) -> str:
     return f"vfiotop failed here ({error!r}); please report it"
 
 
-def told(swap: Swap) -> tuple[str, Tone]:
-    """What a swap does now, and what the user may do."""
+def progress(swap: Swap) -> tuple[str, Tone]:
+    """What a swap is doing, or how it ended, and what the user can do."""
     why = f" {swap.message}." if swap.message else ""
     if swap.interrupted:
-        return f"It was interrupted and goes on no more.{why} f finishes it, u undoes it.", "bad"
+        return f"It was interrupted and has stopped.{why} f finishes it, u undoes it.", "bad"
     if swap.stuck:
         since = CLOCK.time_of_day(swap.step_began_at)
         what = why or " the kernel does not return."
-        rest = "Nothing more is written; it goes on by itself when the kernel is done."
+        rest = "Nothing more is written; it continues when the kernel returns."
         return f"Stuck since {since}:{what} {rest}", "bad"
     if swap.state == "done":
         seconds = (swap.step_began_at - swap.began_at).total_seconds()
-        where = "for a guest" if swap.direction == "bind" else "with the host"
+        where = "ready for a guest" if swap.direction == "bind" else "back with the host"
         return f"Done after {seconds:.1f} s: the card is {where}.", "good"
     if swap.state == "undone":
         return f"Undone, the card is as it was:{why or ' as asked.'}", "warn"
     if swap.state == "undoing":
         return f"It is being undone:{why}", "warn"
-    return "It goes on also when this screen is left or the connection drops.", "strong"
+    return "It continues if you leave this screen or lose the connection.", "strong"

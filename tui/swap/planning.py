@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tui.host import Host, HostError
 from tui.model import Direction, Gpu, HostView, Plan
-from tui.once import PATIENCE, Scope, look
+from tui.once import TIMEOUT_S, Scope, read_for_checks
 from tui.rules import hostdev_checks
 from tui.rules.roles import Choice
 from tui.swap.preflight import make_plan
@@ -19,7 +19,7 @@ def plan_once(
     choice: Choice,
     direction: Direction,
     address: str | None,
-    patience: float = PATIENCE,
+    patience: float = TIMEOUT_S,
 ) -> Plan:
     """Return the plan of a swap of the GPU at ``address``, or of the guest GPU.
 
@@ -36,7 +36,7 @@ def plan_once(
         gpu = meant_card(view)
         return [gpu], hostdev_checks.domains_to_bind_for(gpu, view) if direction == "bind" else ()
 
-    seen = look(host, choice, patience, scope)
+    seen = read_for_checks(host, choice, patience, scope)
     return make_plan(meant_card(seen.view), direction, seen)
 
 

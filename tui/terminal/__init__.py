@@ -1,1 +1,48 @@
-"""The terminal: what is written to it, what is read from it, and who owns it."""
+"""The terminal: what is written to it, what is read from it, and who owns it.
+
+Textual believes what a terminal sends, writes whole regions again and waits for a slow terminal.
+Over SSH, and with a card in the balance, we need more: only the cells that changed, no faster
+than the terminal draws them, keys one by one, and the terminal restored however we end. Textual
+has no public interface for that. This package is the only one that uses its private names, or
+touches the tty:
+
+``app.TerminalApp`` (a subclass of ``textual.app.App``)
+    - ``_display(screen, renderable)``: overridden. Every frame passes here on its way out.
+    - ``_running``, ``_closed``, ``_batch_count``, ``_sync_available``: the conditions under
+      which Textual's own ``_display`` writes; ours has to obey the same.
+    - ``_driver``: the driver in use, for ``draw`` and ``stop_here``. Tests have another one.
+    - ``_fatal_error``, ``_print_error_renderables``: overridden. Textual prints a page with the
+      values of all local variables, ``_exit_renderables``; we print one line.
+      ``_close_messages_no_wait`` is how its own ``_fatal_error`` ends the application.
+    - ``_exception``: the error that ended it, which has no public reader.
+    - ``MessagePump._message_queue``: whether a node has messages left, which tells whether the
+      last key has been dealt with.
+    - ``rich.console.Console._color_system``: the depth of colour that Textual found.
+
+``driver.TerminalDriver`` (a subclass of ``textual.driver.Driver``, which is public)
+    - ``_app``, ``_loop``, ``_mouse``, ``_size``: what its constructor keeps of its arguments.
+    - ``_down_buttons``: the mouse buttons held down; a press reported twice would stay there.
+    - ``App._handle_exception``: ends the application with an error from outside its handlers.
+
+``diff.CellBuffer``
+    - ``textual._compositor``: ``CompositorUpdate``, and its kinds ``LayoutUpdate`` (``region``,
+      ``strips``) and ``ChopsUpdate`` (``spans``, ``chops``, ``chop_ends``). They hold the cells
+      before they become control sequences. Another kind raises ``TypeError``.
+
+``input`` and ``sequences``
+    - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,
+      ``textual._keyboard_protocol.FUNCTIONAL_KEYS`` and ``textual._xterm_parser.XTermParser``:
+      Textual's names for keys, and its reading of one complete sequence.
+
+Textual is pinned to one version for that. After a change of the pin:
+
+1. ``make check``: mypy names what is gone, or has another type.
+2. ``tests/ui/test_diff.py``: the cells written are those that Textual would draw.
+3. ``tests/ui/test_on_the_terminal.py``: the whole program, on a pty, shows what Textual's
+   compositor holds. It fails if frames no longer pass through ``_display``.
+4. ``tests/unit/terminal/test_input.py``: keys, mouse and paste arrive under Textual's names.
+5. ``tests/ui/test_keys.py``: keys are delivered one by one. It fails if ``_message_queue``
+   no longer tells that an application is busy.
+6. ``tests/attack/test_terminal.py``: the terminal is restored after every signal, error and
+   hang, and an error is one line.
+"""

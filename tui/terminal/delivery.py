@@ -1,46 +1,73 @@
-"""Keys are handed to the application one by one, when it has taken those before them."""
+"""Delivers keys to the application one by one, each when it has finished with the one before.
+
+A key's action may open a screen or a field, and the next key is meant for that. Textual
+dispatches keys as they come, so they would still reach the old screen.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from textual.message import Message
-from textual.widgets import Input
 
-if TYPE_CHECKING:
-    from tui.app import VfiotopApp
+from tui.terminal.queue import KeyQueue
 
-LOOK_S = 0.002
-"""Seconds between two looks at whether the application is done with a key."""
+POLL_S = 0.002
+"""Seconds between two checks whether the application is done with a key."""
 
 OPENING_S = 5.0
-"""Seconds for which keys wait for a field that an earlier one opens; a busy machine needs some."""
+"""Seconds for which keys wait for a field that an earlier key opens; a busy machine needs some."""
+
+
+class KeyReceiver(Protocol):
+    """The application that the keys are for."""
+
+    keys: KeyQueue
+
+    def is_busy(self) -> bool:
+        """Whether it has not finished with the last key."""
+        ...
+
+    def is_typing(self) -> bool:
+        """Whether keys are text now, or may be after the next key."""
+        ...
+
+    def is_in_field(self) -> bool:
+        """Whether a field for text has the focus, or none can open any more."""
+        ...
+
+    def opens_field(self, event: Message) -> bool:
+        """Whether an event is a key that opens a field for text here and now."""
+        ...
 
 
 class Delivery:
-    """Hands on what waits in the application's ``keys``. ``later`` has a call made on the event
-    loop's thread, ``hand_on`` is called there for each event."""
+    """Delivers what waits in the receiver's ``keys``.
+
+    ``later`` turns a call into one that is made on the event loop's thread; ``dispatch`` is
+    called there for each event.
+    """
 
     def __init__(
         self,
-        app: VfiotopApp,
+        receiver: KeyReceiver,
         later: Callable[[Callable[[], None]], Callable[[], None]],
-        hand_on: Callable[[Message], None],
+        dispatch: Callable[[Message], None],
     ) -> None:
-        self._app, self._hand_on = app, hand_on
+        self._receiver, self._dispatch = receiver, dispatch
         self._loop = asyncio.get_running_loop()
-        self._tell, self._go_on = later(self._begin), later(self._deliver)
-        self._is_told = self._delivers = False
+        self._wake, self._continue = later(self._begin), later(self._deliver)
+        self._is_awake = self._delivers = False
         self._opens_since: float | None = None
 
     def put(self, event: Message) -> None:
-        """Have it delivered. For the thread that reads the terminal."""
-        self._app.keys.put(event)
-        if not self._is_told:
-            self._is_told = True
-            self._tell()
+        """Queue an event. For the thread that reads the terminal."""
+        self._receiver.keys.put(event)
+        if not self._is_awake:
+            self._is_awake = True
+            self._wake()
 
     def _begin(self) -> None:
         if not self._delivers:
@@ -48,31 +75,24 @@ class Delivery:
             self._deliver()
 
     def _deliver(self) -> None:
-        if not self._is_busy() and not self._is_opening():
-            self._is_told = False  # what is put in after the next look is told anew
-            event = self._app.keys.take(typing=self._app.is_typing())
+        receiver = self._receiver
+        if not receiver.is_busy() and not self._is_opening():
+            self._is_awake = False  # an event put after ``take`` has to wake us again
+            event = receiver.keys.take(typing=receiver.is_typing())
             if event is None:
                 self._delivers = False
                 return
-            if self._app.opens_field(event):
+            if receiver.opens_field(event):
                 self._opens_since = self._loop.time()
-            self._hand_on(event)
-            self._is_told = True
-        self._loop.call_later(LOOK_S, self._go_on)
-
-    def _is_busy(self) -> bool:
-        """Whether a message waits where a key goes through."""
-        app = self._app
-        if not app.screen_stack:
-            return False
-        nodes = [app, app.screen, *(app.focused.ancestors_with_self if app.focused else ())]
-        return not all(node._message_queue.empty() for node in nodes)
+            self._dispatch(event)
+            self._is_awake = True
+        self._loop.call_later(POLL_S, self._continue)
 
     def _is_opening(self) -> bool:
         """Whether a field for text is about to open, which the next keys are for."""
         since = self._opens_since
-        if since is None or not self._app.screen_stack:
+        if since is None:
             return False
-        if isinstance(self._app.focused, Input) or self._loop.time() > since + OPENING_S:
+        if self._receiver.is_in_field() or self._loop.time() > since + OPENING_S:
             self._opens_since = None
         return self._opens_since is not None

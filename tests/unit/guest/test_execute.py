@@ -36,10 +36,10 @@ class Bench:
         self.rig.guests.reading = self.control.domains = guests
 
     def planned(self, action: GuestAction, uuid: str = WIN11.uuid) -> GuestPlan:
-        return guest_plan_once(self.rig.again(), Choice(), action, uuid=uuid)[0]
+        return guest_plan_once(self.rig.reopen(), Choice(), action, uuid=uuid)[0]
 
     def carry_out(self, plan: GuestPlan, consent: Consent = YES) -> None:
-        execute(self.rig.again(), Choice(), plan, consent)
+        execute(self.rig.reopen(), Choice(), plan, consent)
 
 
 def test_a_start_is_a_start_and_the_rest_is_what_it_is_called() -> None:
@@ -110,7 +110,7 @@ def test_what_libvirt_refuses_is_refused_and_what_it_leaves_is_not(
 
 def forbidden(*now: Domain, accepted: Collection[str] = (), first: Domain = OFF) -> str | None:
     bench = Bench(first)
-    plan, view = guest_plan_once(bench.rig.again(), Choice(), "start", uuid=first.uuid)
+    plan, view = guest_plan_once(bench.rig.reopen(), Choice(), "start", uuid=first.uuid)
     return start_rule(plan, view.gpus, accepted)(replace(GUESTS, domains=now))
 
 
@@ -145,6 +145,6 @@ def test_a_guest_without_a_card_has_no_rule() -> None:
 
 def test_guests_of_another_libvirt_say_nothing() -> None:
     bench = Bench(OFF)
-    plan, view = guest_plan_once(bench.rig.again(), Choice(), "start", uuid=OFF.uuid)
+    plan, view = guest_plan_once(bench.rig.reopen(), Choice(), "start", uuid=OFF.uuid)
     strange = Guests("qemu:///session", None, (OFF,))
     assert "r465.one-vm" in (start_rule(plan, view.gpus, ())(strange) or "")

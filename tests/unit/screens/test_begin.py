@@ -1,4 +1,4 @@
-"""A swap that is begun from a screen, and a call beside the event loop."""
+"""A swap begun from a screen, and calls next to the event loop."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ REQUEST = SwapRequest("bind", "0000:02:00.0")
 
 
 class Terminal:
-    """Lends itself as the application does: who raises meanwhile keeps it."""
+    """Suspends as the application does: an error within ``suspend`` leaves it lent."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     @contextmanager
     def suspend(self) -> Iterator[None]:
-        self.told.append("lent")
+        self.calls.append("lent")
         yield
-        self.told.append("back")
+        self.calls.append("back")
 
 
 @pytest.mark.parametrize("asks", [True, False])
 @pytest.mark.parametrize("answer", ["first", Refused("sudo did not run it"), ValueError("ours")])
-async def test_the_terminal_comes_back_whatever_the_answer(
+async def test_the_terminal_is_restored_whatever_the_answer(
     asks: bool, answer: str | Exception
 ) -> None:
     mover, terminal = FakeMover(), Terminal()
@@ -45,17 +45,17 @@ async def test_the_terminal_comes_back_whatever_the_answer(
             await begin(app, mover, REQUEST)
     else:
         assert await begin(app, mover, REQUEST) == answer
-    assert terminal.told == (["lent", "back"] if asks else [])
+    assert terminal.calls == (["lent", "back"] if asks else [])
     assert mover.requests == [REQUEST]
 
 
-async def test_a_call_beside_the_loop_returns_or_raises() -> None:
+async def test_a_background_call_returns_or_raises() -> None:
     assert await background(threading.get_ident) != threading.get_ident()
     with pytest.raises(ZeroDivisionError):
         await background(lambda: 1 / 0)
 
 
-async def test_one_that_hangs_keeps_nobody() -> None:
+async def test_a_hung_call_delays_nobody() -> None:
     free = threading.Event()
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(background(free.wait), 0.05)

@@ -83,7 +83,7 @@ class Bench:
     def run(self, request: SwapRequest, journal: Journal | None = None) -> Entry:
         self.moved()
         self.closed = False
-        host = self.sources.again()
+        host = self.sources.reopen()
         close = host.nvml.close
 
         def closing() -> None:
@@ -260,7 +260,7 @@ def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
     [({"banner": "A captured host"}, "only looked at"), ({"readonly": True}, "only looked at")],
 )
 def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], words: str) -> None:
-    host = replace(bench.sources.again(), **change)  # type: ignore[arg-type]
+    host = replace(bench.sources.reopen(), **change)  # type: ignore[arg-type]
     for request in (SwapRequest("bind", CARD), SwapRequest("undo", swap="0" * 32)):
         with pytest.raises(Refused, match=words):
             command.run(host, request, bench.begun, bench.journal, bench.machine)

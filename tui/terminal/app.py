@@ -1,0 +1,194 @@
+"""A Textual application whose terminal is ours: what is written, held back, and lent."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+
+from rich.color import ColorSystem
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import CompositorUpdate
+from textual.app import App
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tui.terminal.driver import TerminalDriver
+from tui.terminal.ending import Ending
+from tui.terminal.flow import FlowControl
+from tui.terminal.queue import KeyQueue
+
+COALESCE_S = 0.015
+"""Seconds for which a change waits for others to be drawn with."""
+
+
+class TerminalScreen(Screen[None]):
+    """A screen that can be drawn again at any time, and is written once it has been laid out."""
+
+    first_frame_pending = True
+    """Whether it has not been laid out yet: an empty frame is not worth writing."""
+
+    def show(self) -> None:
+        """Draw the present state."""
+        raise NotImplementedError
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._write_first_frame)
+
+    def _write_first_frame(self) -> None:
+        self.first_frame_pending = False
+        self.refresh()
+
+
+class TerminalApp(App[None]):
+    """An application that writes only what changed, and no faster than its terminal draws.
+
+    ``first_keys`` overtake keys that were typed before them; ``field_keys`` open a field for
+    text, so that the keys after them are text.
+    """
+
+    def __init__(
+        self,
+        ending: Ending | None = None,
+        *,
+        first_keys: Collection[str] = (),
+        field_keys: Collection[str] = (),
+    ) -> None:
+        """``ending`` is how the program ends, if anything listens for that."""
+        super().__init__(driver_class=TerminalDriver)
+        self.ending = ending or Ending()
+        self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
+        self._field_keys = frozenset(field_keys)
+        self._no_flow_control = FlowControl()
+        self._draw_scheduled = False
+
+    @property
+    def _terminal(self) -> TerminalDriver | None:
+        """The driver; ``None`` before the start, and in tests without a terminal."""
+        return self._driver if isinstance(self._driver, TerminalDriver) else None
+
+    @property
+    def flow(self) -> FlowControl:
+        """How far the terminal is behind; without one, as in tests, never."""
+        return self._terminal.flow if self._terminal is not None else self._no_flow_control
+
+    # --- start and end ---
+
+    def on_load(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.ending.set_exit(partial(loop.call_soon_threadsafe, self.exit, None, 1))
+
+    @property
+    def failure(self) -> Exception | None:
+        """The error that ended the application, if one did."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """End after an error without Textual's page of local variables."""
+        self._close_messages_no_wait()
+
+    def _print_error_renderables(self) -> None:
+        """Print nothing: the caller reports the error in one line."""
+        self._exit_renderables.clear()
+
+    # --- drawing ---
+
+    def draw_soon(self) -> None:
+        """Draw the screen in a moment. Sources are read at the same time, so their readings
+        are drawn as one frame."""
+        if not self._draw_scheduled:
+            self._draw_scheduled = True
+            loop = asyncio.get_running_loop()
+            loop.call_later(COALESCE_S, lambda: self.call_next(self._draw))
+
+    def _draw(self) -> None:
+        """Draw the screen, unless the terminal is still drawing the frame before."""
+        self._draw_scheduled = False
+        # A call that comes while the application ends finds no screen.
+        if not self._running or not self.screen_stack:
+            return
+        if self.flow.behind:
+            self.flow.withheld = True
+        elif isinstance(self.screen, TerminalScreen):
+            self.screen.show()
+
+    def on_caught_up(self) -> None:
+        self._draw()
+        terminal = self._terminal
+        if terminal is not None and terminal.shown.unfinished and self.screen_stack:
+            terminal.flow.withheld = True
+            self.screen.refresh()
+
+    def resume_lost_frame(self) -> None:
+        """Write what was withheld for an answer that the terminal never gave."""
+        if self.flow.withheld and not self.flow.behind:
+            self.flow.withheld = False
+            if self._driver is not None:
+                self._driver.flush()
+            self.on_caught_up()
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Write an update to the terminal, reduced to the cells that change."""
+        terminal = self._terminal
+        if terminal is None or not isinstance(renderable, CompositorUpdate):
+            super()._display(screen, renderable)
+            return
+        pending = isinstance(screen, TerminalScreen) and screen.first_frame_pending
+        if self._running and not self._closed and not self._batch_count and not pending:
+            colors = self.console._color_system or ColorSystem.TRUECOLOR
+            # Input methods open their window at the terminal's cursor.
+            cursor = self.cursor_position if isinstance(self.focused, Input) else None
+            terminal.draw(renderable, self.size, colors, cursor, sync=self._sync_available)
+
+    def on_resize(self) -> None:
+        self.action_redraw()
+
+    def action_redraw(self) -> None:
+        """Write every cell again: another program may have written over them."""
+        if self._terminal is not None:
+            self._terminal.shown.invalidate()
+        self.screen.refresh()
+
+    # --- stopped by the shell ---
+
+    def action_suspend_process(self) -> None:
+        """Stop the whole process group, which is what a shell's Ctrl-Z stops."""
+        self.stop_here(whole_group=True)
+
+    def stop_here(self, *, whole_group: bool = False) -> None:
+        """Stop this process, or its group, until it is continued."""
+        if self._terminal is not None:
+            with self.while_stopped():
+                self._terminal.stop_here(whole_group=whole_group)
+
+    def while_stopped(self) -> AbstractContextManager[None]:
+        """A context to be stopped in: subclasses give up what others need meanwhile."""
+        return nullcontext()
+
+    # --- keys ---
+
+    def is_busy(self) -> bool:
+        """Whether a message is waiting in any queue that a key passes through."""
+        if not self.screen_stack:
+            return False
+        focused = self.focused
+        nodes = [self, self.screen, *(focused.ancestors_with_self if focused else ())]
+        return not all(node._message_queue.empty() for node in nodes)
+
+    def is_typing(self) -> bool:
+        """Whether keys are text now, or may be after the next key."""
+        return bool(self.screen_stack) and any(each.display for each in self.screen.query(Input))
+
+    def is_in_field(self) -> bool:
+        """Whether a field for text has the focus. True without a screen: none will open."""
+        return not self.screen_stack or isinstance(self.focused, Input)
+
+    def opens_field(self, event: Message) -> bool:
+        """Whether an event is a key that opens a field for text here and now."""
+        if not isinstance(event, events.Key) or event.key not in self._field_keys:
+            return False
+        binding = self.screen.active_bindings.get(event.key) if self.screen_stack else None
+        return binding is not None and binding.enabled and not isinstance(self.focused, Input)
