@@ -3,6 +3,7 @@ and with none of the code that is tested."""
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.libvirt.daemon import tiny
+from tui.host.nvml.command import PROGRAM
 
 DEVICES = Path("/sys/bus/pci/devices")
 PATIENCE = 120.0
@@ -280,4 +282,4 @@ def _open_files(pid: int) -> Iterator[str]:
 
 def is_nvml(pid: int) -> bool:
     """Whether a process is the one of ours that holds NVML."""
-    return b"nvml_child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return os.fsencode(PROGRAM) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")

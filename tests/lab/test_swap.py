@@ -71,8 +71,10 @@ def swap_seconds() -> float:
 
 def test_a_card_that_slept_when_idle_does_so_after_a_guest_had_it() -> None:
     """vfio-pci leaves power/control on "on" (vfio_pci_core_unregister_device)."""
-    before = {CARD: "auto", SOUND: control(SOUND).read_text().strip()}
-    control(CARD).write_text("auto")
+    # snd_hda_intel sets its own to auto, some time after its probe (azx_probe_continue).
+    before = {CARD: "auto", SOUND: "auto"}
+    for each in before:
+        control(each).write_text("auto")
     vfiotop("bind", "--yes")
     assert f"echo auto > {control(CARD)}" in vfiotop("plan", "unbind")
     vfiotop("unbind", "--yes")

@@ -102,11 +102,7 @@ def family_fix(model: NvidiaModel, names: str | None = NEWER_NAMES) -> str | Non
     name; no name tells the family."""
     if model.brand == "mining":
         return None
-    if model.family is None:
-        return NEWER_VFIOTOP
-    if model.brand == "unknown" or (model.family == "Kepler" and model.form is None):
-        return names
-    return None
+    return NEWER_VFIOTOP if model.family is None else names
 
 
 def _r465_family(model: NvidiaModel) -> tuple[Verdict, str]:

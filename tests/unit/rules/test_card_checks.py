@@ -273,6 +273,19 @@ def test_a_guest_that_names_the_sound(
     assert "<hostdev>" not in (check.fix or "")
 
 
+@pytest.mark.parametrize("moved", [CARD, "0000:02:00.1"])
+def test_a_guest_of_which_libvirt_moves_one_function(moved: str) -> None:
+    """The other function stays where it is."""
+    guest = domain("win11", "02:00.0", "02:00.1")
+    hostdevs = tuple(replace(dev, managed=dev.address == moved) for dev in guest.hostdevs)
+    pci = inventory(*card("01:00", 1, boot_vga=True), *pair(VFIO, "host", 9))
+    found = checks(snapshot(pci, (replace(guest, hostdevs=hostdevs),)))["swap.half-bound", CARD]
+    assert found.verdict == ("warn" if moved == CARD else "pass")
+    assert ("the start of “win11” moves its audio function 0000:02:00.1" in found.why) is (
+        moved != CARD
+    )
+
+
 def test_a_function_in_another_group_that_is_no_sound_of_a_card_is_left_alone() -> None:
     gpu, sound = pair(VFIO, "host", 9)
     port = replace(sound, class_code=USB)
@@ -328,6 +341,23 @@ def test_a_swap_that_was_interrupted() -> None:
     for ended in (SWAP, replace(left, state="done"), replace(left, state="undone")):
         found = checks(seen(*card("02:00", 2, boot_vga=False), swap=ended))
         assert found["swap.half-bound", CARD].verdict == "pass"
+
+
+def test_an_interrupted_swap_tells_which_function_is_where() -> None:
+    left = replace(SWAP, runner_alive=False)
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    whole = checks(seen(gpu, sound, swap=left))["swap.half-bound", CARD]
+    assert whole.why == "its bind was interrupted"
+    half = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=left))["swap.half-bound", CARD]
+    assert half.why == f"its bind was interrupted: {CARD} on nvidia, 0000:02:00.1 on vfio-pci"
+
+
+def test_a_card_is_on_no_side_while_it_is_moved() -> None:
+    gpu, sound = card("02:00", 2, boot_vga=False)
+    moving = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=SWAP))
+    assert moving["swap.half-bound", CARD].why == "it is being moved"
+    still = checks(seen(gpu, sound))["swap.half-bound", CARD]
+    assert still.why == "all its functions are on the same side"
 
 
 @pytest.mark.parametrize("stuck", [True, False])

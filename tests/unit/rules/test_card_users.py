@@ -105,10 +105,15 @@ def test_our_own_process() -> None:
 
 
 def test_a_part_of_the_kernel() -> None:
-    found = (held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True))
-    sure, maybe = seen(the_card(), *found)
+    found = (
+        held(), held(None, "nvidia_drm", "modeset"), held(None, "nvidia_uvm", "p2p", shared=True)
+    )  # fmt: skip
+    sure, game, maybe = seen(the_card(), *found)
+    assert (game.pid, game.resources) == (812, ("/dev/nvidia1",))
     assert (sure.pid, sure.name, sure.stop) == (None, "nvidia_drm", "unload nvidia_drm")
-    assert (maybe.use, maybe.note) == ("may use", MAY_USE)
+    assert (sure.use, sure.resources) == ("uses", ("modeset",))
+    assert (maybe.name, maybe.use, maybe.note) == ("nvidia_uvm", "may use", MAY_USE)
+    assert maybe.resources == ("p2p",)
 
 
 def test_processes_that_the_driver_counts_only() -> None:

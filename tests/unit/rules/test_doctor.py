@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 
-from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
+from tests.unit.made import (
+    SATA,
+    card,
+    domain,
+    function,
+    guests,
+    inventory,
+    snapshot,
+    two_cards,
+)
 from tui.model import (
     Check,
     Guests,
@@ -86,6 +95,18 @@ def test_a_guest_names_every_function(hostdevs: tuple[str, ...], verdict: str, w
     guest = replace(WIN11, hostdevs=tuple(HostDev(a, managed=False) for a in hostdevs))
     check = examined(snapshot(two_cards(), (guest,)))["guest.hostdevs-complete"]
     assert (check.subject, check.verdict, check.why) == ("win11", verdict, words)
+
+
+def test_where_the_guest_is_not_known_the_devices_of_those_with_a_fault_are_told() -> None:
+    disk = function("03:00.0", SATA, vendor="144d", driver="vfio-pci", iommu_group=4)
+    pci = inventory(*two_cards().functions, disk)
+    well, also_well = domain("backup", "03:00.0"), domain("nas", "03:00.0")
+    lacking = domain("nas", "05:00.0")
+    for taken, subject, verdict in (
+        ((well, lacking), "nas", "fail"), ((well, also_well), "backup", "pass"),
+    ):  # fmt: skip
+        check = examined(snapshot(pci, taken))["guest.devices"]  # and it is there once
+        assert (check.subject, check.verdict) == (subject, verdict)
 
 
 def test_libvirt_that_moves_the_card_by_itself() -> None:

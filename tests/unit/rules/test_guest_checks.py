@@ -44,6 +44,23 @@ def test_an_address_as_libvirt_writes_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("named", "missing", "verdict", "more"),
+    [(("02:00.0",), "0000:02:00.1", "warn", False), (("02:00.1",), "0000:02:00.0", "fail", False),
+     ((), "0000:02:00.0 0000:02:00.1", "fail", True)],
+)  # fmt: skip
+def test_a_hostdev_is_written_out_for_the_first_function_that_is_missing(
+    named: tuple[str, ...], missing: str, verdict: str, *, more: bool
+) -> None:
+    card = assess(snapshot(two_cards())).gpu("0000:02:00.0")
+    assert card is not None
+    check = guest_checks.hostdevs_complete(domain("win11", *named), card)
+    assert (check.verdict, check.why) == (verdict, f"it does not name {missing}")
+    assert guest_checks.address_xml(missing.partition(" ")[0]) in (check.fix or "")
+    assert (check.fix or "").count("<hostdev ") == 1
+    assert (check.fix or "").endswith("</hostdev> and the others" if more else "</hostdev>")
+
+
 def test_a_transient_domain_that_takes_the_card_behind_our_back() -> None:
     thief = domain("thief", "02:00.0", state="running", persistent=False)
     off = replace(WIN11, state="shut off")

@@ -113,6 +113,22 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                   "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
          "kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
+        # the source of the entries has it, but the entries do not yet
+        (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "", "etc/os-release": "ID=arch\n",
+                  "etc/kernel/cmdline": "quiet intel_iommu=on\n",
+                  "boot/loader/entries/arch.conf": "options quiet\n"},
+         "run `mkinitcpio -P` and reboot: intel_iommu=on is in /etc/kernel/cmdline, line 1, and "
+         "the kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
+        # an entry counts alone, and a command makes Fedora's entries
+        (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n", GRUB: "x",
+                  "boot/loader/entries/a.conf": "options ro intel_iommu=on\n"},
+         "reboot: intel_iommu=on is in /boot/loader/entries/a.conf, line 1, and the kernel was "
+         "started without it; if that is not enough, turn on VT-d in the firmware"),
+        (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n",
+                  GRUB: DEFAULT.format("intel_iommu=on")},
+         "run `grubby --update-kernel=ALL --args=intel_iommu=on` and reboot: intel_iommu=on is in "
+         "/etc/default/grub, line 2, and the kernel was started without it; if that is not enough, "
+         "turn on VT-d in the firmware"),
         # a host with a command needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                   "run/ostree-booted": "", name: text},
@@ -188,6 +204,21 @@ def test_interrupts_that_are_not_remapped(
     assert ("intremap=off" in (found["fix"] or "")) is (verdict == "warn")
 
 
+@pytest.mark.parametrize(
+    ("grub", "fix"),
+    [
+        ("splash", "remove intremap=off from the kernel command line: /etc/default/grub does not "
+                   "have it, so run `update-grub` and reboot"),
+        ("intremap=off", "remove intremap=off from /etc/default/grub, line 2, run `update-grub` "
+                         "and reboot"),
+    ],
+)  # fmt: skip
+def test_where_their_option_stands(vfiotop: Command, tmp_path: Path, grub: str, fix: str) -> None:
+    files = INTEL | {CMDLINE: "intremap=off\n", GRUB: DEFAULT.format(grub)}
+    found = checks(vfiotop("doctor", "--root", tower(tmp_path / "tower", files)))["iommu.enabled"]
+    assert (found["verdict"], found["fix"]) == ("warn", fix)
+
+
 LOADED = {"sys/bus/pci/drivers/vfio-pci/bind": ""}
 LOADABLE = {"lib/modules/6.12.0/modules.dep": "kernel/drivers/vfio/pci/vfio-pci.ko:\n"}
 BUILT_IN = {"lib/modules/6.12.0/modules.builtin": "kernel/drivers/vfio/pci/vfio-pci.ko\n"}
@@ -210,6 +241,10 @@ AVAILABLE = "vfio-pci is available"
          "remove module_blacklist=nouveau,vfio_pci,x from /etc/default/grub, line 2, add "
          "module_blacklist=nouveau,x to GRUB_CMDLINE_LINUX_DEFAULT in /etc/default/grub, run "
          "`grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
+        (LOADABLE | {CMDLINE: "module_blacklist=vfio-pci\n", GRUB:
+                     DEFAULT.format("splash")}, "fail", "module_blacklist=vfio-pci (/proc/cmdline)",
+         "remove module_blacklist=vfio-pci from the kernel command line: /etc/default/grub does "
+         "not have it, so run `grub-mkconfig -o /boot/grub/grub.cfg` and reboot"),
         (LOADED | {CMDLINE: "module_blacklist=vfio-pci\n"}, "warn", "module_blacklist", "remove "),
         (LOADABLE | {NO: "# no\nblacklist vfio-pci\n"}, "warn",
          "blacklist vfio-pci (/etc/modprobe.d/no.conf, line 2)",
@@ -283,6 +318,9 @@ NVIDIA = {
         ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("nvidia-drm.modeset=1")},
          "update the driver, or remove nvidia-drm.modeset=1 from /etc/default/grub, line 2, run "
          "`update-grub` and reboot"),
+        ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("splash")},
+         "update the driver, or remove nvidia-drm.modeset=1 from the kernel command line: "
+         "/etc/default/grub does not have it, so run `update-grub` and reboot"),
         ({CMDLINE: "nvidia_drm.modeset=1\n", "etc/modprobe.d/nv.conf":
           "options nvidia_drm modeset=0\n"},
          "update the driver, or remove nvidia_drm.modeset=1 from the kernel command line in the "

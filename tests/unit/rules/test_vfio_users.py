@@ -36,6 +36,7 @@ from tui.swap import preflight
 FIRST, SECOND = "0000:02:00.0", "0000:03:00.0"
 NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 PRO = {"device": "2230", "name": "GA102GL [RTX A6000]"}
+NO_NAME = {"device": "2ffe", "name": "10de:2ffe"}
 
 QEMU = Holder(SECOND, 4711, "qemu-system-x86", "/dev/vfio/3", guest="plain")
 NAMELESS = replace(QEMU, guest=None, name="cloud-hyperviso")
@@ -123,6 +124,22 @@ def test_it_is_refused_without_libvirt_too() -> None:
 
 def test_professional_cards_are_exempt() -> None:
     assert rule(coming=True, pci=cards(**PRO), at=vitals(users=SEEN)).verdict == "pass"
+    assert rule(WIN11, pci=cards(**PRO), at=vitals({SECOND: 1})).verdict == "pass"
+
+
+def test_a_card_that_may_be_a_geforce_counts_where_nobody_is_known_to_have_it() -> None:
+    found = rule(WIN11, pci=cards(**NO_NAME), at=vitals({SECOND: 1}))
+    assert (found.verdict, f"cannot tell whether a guest has {SECOND}" in found.why) == (
+        "unknown", True,
+    )  # fmt: skip
+    assert rule(WIN11, pci=cards(**NO_NAME), at=vitals({SECOND: 0})).verdict == "pass"
+
+
+def test_where_no_guest_runs_the_one_that_is_to_start_is_not_counted() -> None:
+    nobody = vitals({SECOND: 0})
+    assert rule(at=nobody).why == "no guest is running with a GeForce card"
+    mine = rule(WIN11, coming=True, at=nobody)
+    assert (mine.verdict, mine.why) == ("pass", "no other guest is running with a GeForce card")
 
 
 def test_a_process_with_two_cards_is_one_guest() -> None:

@@ -97,6 +97,16 @@ def test_without_its_own_group_the_device_is_not_isolated() -> None:
     )  # fmt: skip
 
 
+def test_a_capture_without_groups_does_not_tell_that_the_iommu_is_off() -> None:
+    host = inventory(*card("01:00", None), groups=(), groups_known=False)
+    found = viability(gpu_of(host), host)
+    assert (found.viable, found.reason, found.fix) == (
+        None, "the capture has no IOMMU groups", "capture /sys/kernel/iommu_groups as well",
+    )  # fmt: skip
+    linked = inventory(*card("01:00", 1), groups_known=False)
+    assert viability(gpu_of(linked), linked).viable is True
+
+
 def test_a_noiommu_group_is_refused() -> None:
     host = inventory(*card("01:00", 0, "vfio-pci"), noiommu_groups=(0,))
     found = viability(gpu_of(host), host)

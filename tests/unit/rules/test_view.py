@@ -28,6 +28,8 @@ from tui.model import (
     NvidiaModel,
     NvmlReading,
     Snapshot,
+    Swap,
+    SwapState,
     Unavailable,
     Vitals,
 )
@@ -112,6 +114,18 @@ def test_order_of_groups_and_their_marks() -> None:
     assert view.groups[0].reason("0000:04:00.0") == "used by the host (ahci)"
 
 
+def test_next_to_a_blocker_harmless_functions_are_ok_and_unreadable_ones_unknown() -> None:
+    host = inventory(
+        *card("01:00", 20, boot_vga=True),
+        *card("02:00", 30),
+        function("04:00.0", SATA, driver="ahci", iommu_group=30),
+        function("04:00.1", SATA, iommu_group=30, unreadable=("driver",)),
+        function("04:00.2", SATA, iommu_group=30),
+    )
+    group = assess(snapshot(host), Choice(guest_gpu=GUEST)).groups[0]
+    assert group.marks == ("gpu", "moves", "blocks", "unknown", "ok")
+
+
 def test_two_gpus_in_one_group_are_seen_from_the_one_that_matters_more() -> None:
     host = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 1))
     group = assess(snapshot(host)).groups[0]
@@ -185,7 +199,7 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": None}, {}, "no driver"),
         ({"driver": None, "unreadable": ("driver",)}, {}, "driver cannot be read"),
         ({"driver": "nouveau"}, {}, "on nouveau: NVML needs"),
-        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: which reports no readings"),
+        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon, which reports no readings"),
         ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
         ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has released it"),
@@ -209,6 +223,28 @@ def test_why_a_card_has_no_reading(
     gpu = assess(snapshot(inventory(function("02:00.0", **facts)), **readings)).gpus[0]
     assert gpu.reading is None
     assert reason in (gpu.no_reading or "")
+
+
+@pytest.mark.parametrize(
+    ("state", "message", "words"),
+    [
+        ("running", None, "bind, step 2 of 2: unbind it"),
+        ("undoing", None, "undoing the bind: unbind it"),
+        (
+            "undoing",
+            "the kernel does not take it",
+            "undoing the bind: the kernel does not take it",
+        ),
+    ],
+)
+def test_a_card_that_is_moved_tells_how_far_that_is(
+    state: SwapState, message: str | None, words: str
+) -> None:
+    steps = ("load vfio-pci", "unbind it")
+    swap = Swap("a", "bind", GUEST, (GUEST,), state, steps, 1, NOON, NOON, message)
+    gpu = assess(snapshot(two_cards(), swap=swap)).gpu(GUEST)
+    assert gpu is not None
+    assert (str(gpu.owner), gpu.reading, gpu.no_reading) == ("moving", None, words)
 
 
 def test_other_vendors_are_no_nvidia_model() -> None:

@@ -385,11 +385,23 @@ def test_an_undo_unbinds_nothing_that_somebody_uses(unbind: Rig) -> None:
     assert unbind.machine.drivers[CARD] == "nvidia"
 
 
-def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig) -> None:
-    unbind.machine.nvidia = NvidiaModule("580.95.05", modeset=True)
+@pytest.mark.parametrize("version", ["580.95.05", None])
+def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig, version: str | None) -> None:
+    unbind.machine.nvidia = NvidiaModule(version, modeset=True)
     unbind.machine.ignored = Once({("probe", SOUND)})
     assert "modeset" in (unbind.run().message or "")
     assert unbind.machine.drivers[CARD] == "nvidia"
+
+
+@pytest.mark.parametrize(
+    "nvidia", [NvidiaModule("580.105.08", modeset=True), NvidiaModule("580.95.05", modeset=False)]
+)
+def test_an_undo_takes_back_what_modeset_does_not_hold(unbind: Rig, nvidia: NvidiaModule) -> None:
+    """nvidia_drm lets go of a card that leaves from 580.105.08 on."""
+    unbind.machine.nvidia = nvidia
+    unbind.machine.ignored = Once({("probe", SOUND)})
+    assert unbind.run().state == "undone"
+    assert unbind.machine.drivers == VFIO
 
 
 BLIND = [

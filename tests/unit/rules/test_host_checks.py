@@ -1,0 +1,52 @@
+"""The doctor's checks of the host itself."""
+
+from __future__ import annotations
+
+import errno
+
+import pytest
+
+from tests.unit.host.libvirt.test_errors import Error
+from tests.unit.made import card, function, inventory, snapshot, two_cards
+from tui.host.libvirt.errors import why_not_open
+from tui.model import Holders, Readiness, Unavailable
+from tui.rules import host_checks
+from tui.rules.check_input import CheckInput
+from tui.rules.view import assess
+
+READY = Readiness(root=True, vfio_pci=True)
+
+RUN_IT = "start it with `systemctl start libvirtd` (or virtqemud)"
+JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "fix"),
+    [
+        (Error(38, errno.ENOENT), "libvirtd is not running, or not for qemu:///system", RUN_IT),
+        (Error(38, errno.EACCES), "you may not use qemu:///system (it said)", JOIN_IT),
+        (Error(68), "libvirt could not be reached at qemu:///system: it said",
+         f"{RUN_IT}, or {JOIN_IT}"),
+    ],
+)  # fmt: skip
+def test_why_libvirt_does_not_answer_and_what_to_do_are_told_apart(
+    error: Error, why: str, fix: str
+) -> None:
+    lost = Unavailable(why_not_open(error, "qemu:///system"))
+    view = assess(snapshot(two_cards(), guests=lost))
+    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), READY))
+    assert (check.verdict, check.why, check.fix) == ("fail", why, fix)
+
+
+@pytest.mark.parametrize(("kind", "why"), [("amd", "on (amd), 3 groups"), (None, "on, 3 groups")])
+def test_whose_iommu_is_on_is_told_where_it_is_known(kind: str | None, why: str) -> None:
+    host = inventory(*two_cards().functions, iommu_kind=kind)
+    check = host_checks.iommu(assess(snapshot(host)), READY)
+    assert (check.verdict, check.why) == ("pass", why)
+
+
+def test_how_many_functions_move() -> None:
+    alone = assess(snapshot(inventory(function("02:00.0", iommu_group=2)))).gpus[0]
+    assert host_checks.viable(alone).why == "nothing else in the group; 1 function moves"
+    both = assess(snapshot(inventory(*card("02:00", 2)))).gpus[0]
+    assert host_checks.viable(both).why == "nothing else in the group; 2 functions move together"
