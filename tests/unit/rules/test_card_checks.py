@@ -275,13 +275,15 @@ def test_a_guest_that_names_the_sound(
 
 @pytest.mark.parametrize("moved", [CARD, "0000:02:00.1"])
 def test_a_guest_of_which_libvirt_moves_one_function(moved: str) -> None:
-    """The other stays where it is, whatever is said of the one."""
+    """The other function stays where it is."""
     guest = domain("win11", "02:00.0", "02:00.1")
     hostdevs = tuple(replace(dev, managed=dev.address == moved) for dev in guest.hostdevs)
     pci = inventory(*card("01:00", 1, boot_vga=True), *pair(VFIO, "host", 9))
     found = checks(snapshot(pci, (replace(guest, hostdevs=hostdevs),)))["swap.half-bound", CARD]
     assert found.verdict == ("warn" if moved == CARD else "pass")
-    assert ("0000:02:00.1, is moved by the start of “win11”" in found.why) is (moved != CARD)
+    assert ("the start of “win11” moves its audio function 0000:02:00.1" in found.why) is (
+        moved != CARD
+    )
 
 
 def test_a_function_in_another_group_that_is_no_sound_of_a_card_is_left_alone() -> None:

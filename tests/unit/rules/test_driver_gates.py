@@ -1,4 +1,4 @@
-"""What the doctor says of an nvidia driver that modeset keeps on a card."""
+"""The doctor's check of an nvidia driver that modeset keeps on a card."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ READY = Readiness(root=True, vfio_pci=True)
 
 
 def said(module: NvidiaModule, *, host: str = "nvidia", captured: bool = False) -> tuple[str, str]:
-    """What is said of the guest's card, beside a card of the host on the driver ``host``, and what
-    to do."""
+    """Reason and fix for the guest's card, next to a card of the host on the driver ``host``."""
     pci = inventory(*card("01:00", 1, host, boot_vga=True), *card("02:00", 2, boot_vga=False))
     gpus = assess(snapshot(pci)).gpus
     (gpu,) = [gpu for gpu in gpus if gpu.address == CARD]
@@ -42,7 +41,7 @@ def test_a_module_that_a_card_of_the_host_needs_is_not_unloaded(host: str, words
 
 @pytest.mark.parametrize(
     ("captured", "who", "what"),
-    [(False, "only root may read", "run this as root"),
+    [(False, "only root can read", "run this as root"),
      (True, "the capture does not have", "capture it as root")],
 )  # fmt: skip
 def test_whether_modeset_is_on_only_root_can_read(*, captured: bool, who: str, what: str) -> None:

@@ -58,7 +58,7 @@ def test_a_hostdev_is_written_out_for_the_first_function_that_is_missing(
     assert (check.verdict, check.why) == (verdict, f"it does not name {missing}")
     assert guest_checks.address_xml(missing.partition(" ")[0]) in (check.fix or "")
     assert (check.fix or "").count("<hostdev ") == 1
-    assert (check.fix or "").endswith("</hostdev> and so on" if more else "</hostdev>")
+    assert (check.fix or "").endswith("</hostdev> and the others" if more else "</hostdev>")
 
 
 def test_a_transient_domain_that_takes_the_card_behind_our_back() -> None:

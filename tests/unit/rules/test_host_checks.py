@@ -1,4 +1,4 @@
-"""What the doctor says of the host itself."""
+"""The doctor's checks of the host itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tui.rules.view import assess
 READY = Readiness(root=True, vfio_pci=True)
 
 RUN_IT = "start it with `systemctl start libvirtd` (or virtqemud)"
-JOIN_IT = "join its users with `usermod -aG libvirt $USER` and log in again"
+JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,6 @@ def test_whose_iommu_is_on_is_told_where_it_is_known(kind: str | None, why: str)
 
 def test_how_many_functions_move() -> None:
     alone = assess(snapshot(inventory(function("02:00.0", iommu_group=2)))).gpus[0]
-    assert host_checks.viable(alone).why == "the group is free but for 1 function that moves"
+    assert host_checks.viable(alone).why == "nothing else in the group; 1 function moves"
     both = assess(snapshot(inventory(*card("02:00", 2)))).gpus[0]
-    assert host_checks.viable(both).why == "the group is free but for 2 functions that move"
+    assert host_checks.viable(both).why == "nothing else in the group; 2 functions move together"

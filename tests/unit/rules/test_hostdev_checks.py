@@ -607,7 +607,7 @@ def test_a_guest_without_a_card_of_ours_is_judged_as_well() -> None:
 
 
 def test_the_last_readings_tell_which_guest_has_a_device() -> None:
-    """As the panel of a guest shows it, without a look at the processes."""
+    """As in the panel of a guest, without a check of the processes."""
     guest, other = takes("03:00.0"), domain("nas", "03:00.0", state="running")
     known = seen((at("03:00.0", USB, "vfio-pci"),), guest, other)
     *_, found = hostdev_checks.live_verdicts(guest, known.view, known.guests, DeviceUses())
@@ -618,7 +618,7 @@ def test_the_last_readings_tell_which_guest_has_a_device() -> None:
     assert found.why == "0000:03:00.0 is on vfio-pci"
 
 
-# --- whose devices are checked -------------------------------------------------------------------
+# --- whose devices are checked ------------------------------------------------------------------
 
 
 def test_where_the_guest_is_not_known_each_that_may_be_it_is_judged() -> None:

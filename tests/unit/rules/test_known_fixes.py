@@ -113,13 +113,13 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
                   "GRUB_CMDLINE_LINUX_DEFAULT=quiet\n"},
          "run `update-grub` and reboot: intel_iommu=on is in /etc/default/grub, line 1, and the "
          "kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
-        # what the entries are made from has it, and they do not yet
+        # the source of the entries has it, but the entries do not yet
         (INTEL | {CMDLINE: "quiet\n", "boot/loader/loader.conf": "", "etc/os-release": "ID=arch\n",
                   "etc/kernel/cmdline": "quiet intel_iommu=on\n",
                   "boot/loader/entries/arch.conf": "options quiet\n"},
          "run `mkinitcpio -P` and reboot: intel_iommu=on is in /etc/kernel/cmdline, line 1, and "
          "the kernel was started without it; if that is not enough, turn on VT-d in the firmware"),
-        # an entry counts by itself, and Fedora's entries are made by a command
+        # an entry counts alone, and a command makes Fedora's entries
         (INTEL | {CMDLINE: "quiet\n", "etc/os-release": "ID=fedora\n", GRUB: "x",
                   "boot/loader/entries/a.conf": "options ro intel_iommu=on\n"},
          "reboot: intel_iommu=on is in /boot/loader/entries/a.conf, line 1, and the kernel was "
@@ -129,7 +129,7 @@ DEFAULT = 'GRUB_TIMEOUT=1\nGRUB_CMDLINE_LINUX_DEFAULT="quiet {}"\n'
          "run `grubby --update-kernel=ALL --args=intel_iommu=on` and reboot: intel_iommu=on is in "
          "/etc/default/grub, line 2, and the kernel was started without it; if that is not enough, "
          "turn on VT-d in the firmware"),
-        # a host with a command for it needs no file, whatever the files say
+        # a host with a command needs no file, whatever the files say
         *((AMD | {CMDLINE: "amd_iommu=off\n", "etc/os-release": "ID=fedora\n",
                   "run/ostree-booted": "", name: text},
            "run `rpm-ostree kargs --delete-if-present=amd_iommu=off` and reboot")
@@ -207,9 +207,9 @@ def test_interrupts_that_are_not_remapped(
 @pytest.mark.parametrize(
     ("grub", "fix"),
     [
-        ("splash", "take intremap=off off the kernel's command line: /etc/default/grub does not "
+        ("splash", "remove intremap=off from the kernel command line: /etc/default/grub does not "
                    "have it, so run `update-grub` and reboot"),
-        ("intremap=off", "take intremap=off out of /etc/default/grub, line 2, run `update-grub` "
+        ("intremap=off", "remove intremap=off from /etc/default/grub, line 2, run `update-grub` "
                          "and reboot"),
     ],
 )  # fmt: skip
@@ -319,7 +319,7 @@ NVIDIA = {
          "update the driver, or remove nvidia-drm.modeset=1 from /etc/default/grub, line 2, run "
          "`update-grub` and reboot"),
         ({CMDLINE: "nvidia-drm.modeset=1\n", GRUB: DEFAULT.format("splash")},
-         "update the driver, or take nvidia-drm.modeset=1 off the kernel's command line: "
+         "update the driver, or remove nvidia-drm.modeset=1 from the kernel command line: "
          "/etc/default/grub does not have it, so run `update-grub` and reboot"),
         ({CMDLINE: "nvidia_drm.modeset=1\n", "etc/modprobe.d/nv.conf":
           "options nvidia_drm modeset=0\n"},

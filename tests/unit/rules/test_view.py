@@ -114,7 +114,7 @@ def test_order_of_groups_and_their_marks() -> None:
     assert view.groups[0].reason("0000:04:00.0") == "used by the host (ahci)"
 
 
-def test_beside_a_blocker_what_does_no_harm_is_fine_and_what_cannot_be_read_is_not() -> None:
+def test_next_to_a_blocker_harmless_functions_are_ok_and_unreadable_ones_unknown() -> None:
     host = inventory(
         *card("01:00", 20, boot_vga=True),
         *card("02:00", 30),
@@ -199,7 +199,7 @@ DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
         ({"driver": None}, {}, "no driver"),
         ({"driver": None, "unreadable": ("driver",)}, {}, "driver cannot be read"),
         ({"driver": "nouveau"}, {}, "on nouveau: NVML needs"),
-        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon: which reports no readings"),
+        ({"driver": "radeon", "vendor": "1002"}, {}, "on radeon, which reports no readings"),
         ({"driver": "amdgpu", "vendor": "1002"}, {"vitals": ASLEEP}, "asleep"),
         ({"driver": "nvidia"}, {}, "NVML does not list"),
         ({"driver": "nvidia"}, {"nvml": RESTING}, "idle: NVML has released it"),
@@ -229,11 +229,11 @@ def test_why_a_card_has_no_reading(
     ("state", "message", "words"),
     [
         ("running", None, "bind, step 2 of 2: unbind it"),
-        ("undoing", None, "the bind is undone: unbind it"),
+        ("undoing", None, "undoing the bind: unbind it"),
         (
             "undoing",
             "the kernel does not take it",
-            "the bind is undone: the kernel does not take it",
+            "undoing the bind: the kernel does not take it",
         ),
     ],
 )
@@ -244,7 +244,7 @@ def test_a_card_that_is_moved_tells_how_far_that_is(
     swap = Swap("a", "bind", GUEST, (GUEST,), state, steps, 1, NOON, NOON, message)
     gpu = assess(snapshot(two_cards(), swap=swap)).gpu(GUEST)
     assert gpu is not None
-    assert (gpu.owner.kind, gpu.reading, gpu.no_reading) == ("moving", None, words)
+    assert (str(gpu.owner), gpu.reading, gpu.no_reading) == ("moving", None, words)
 
 
 def test_other_vendors_are_no_nvidia_model() -> None:
