@@ -196,7 +196,7 @@ def test_a_definition_gets_another_card_and_keeps_its_password(
     after = control.definition(uuid)
     assert "passwd='secret'" in after
     assert [d.address for d in definition(after).hostdevs] == ["0000:0a:00.0", "0000:0a:00.1"]
-    with pytest.raises(HostError, match="somebody has changed the guest"):
+    with pytest.raises(HostError, match="somebody else has changed the guest"):
         control.define(uuid, before, edited.xml)
     control.define(uuid, after, before)
     assert control.definition(uuid) == before

@@ -185,7 +185,7 @@ def test_what_is_not_known_yet_is_told_so(
     proxy.shut_after = True
     assert cli.main(["force-off", "vm", "--yes", "--connect", proxy.uri]) == STUCK
     told = capfd.readouterr()
-    assert "it is not known yet whether “vm” was forced off" in told.err
+    assert "cannot tell yet whether “vm” was forced off" in told.err
     assert "status` shows when libvirt responds again" in told.err
     assert told.out == ""
 

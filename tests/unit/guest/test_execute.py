@@ -83,9 +83,9 @@ def test_a_guest_that_runs_meanwhile_is_not_started_again() -> None:
 def test_what_the_user_was_not_shown_is_not_done() -> None:
     bench = Bench(WIN11)
     plan = bench.planned("force-off")
-    with pytest.raises(Refused, match="look at it again"):
+    with pytest.raises(Refused, match="review it again"):
         bench.carry_out(plan, Consent(plan="0" * 16))
-    with pytest.raises(Refused, match="what is not saved"):
+    with pytest.raises(Refused, match="unsaved data"):
         bench.carry_out(plan, replace(consent_to(plan), accepted=frozenset()))
     assert bench.control.asked == []
     bench.carry_out(plan, consent_to(plan))

@@ -215,7 +215,7 @@ def test_what_is_lost_is_said() -> None:
 def test_consent_to_one_plan_is_none_to_another() -> None:
     consent = consent_to(plan())
     require_consent(plan(), consent)
-    with pytest.raises(Refused, match="another plan"):
+    with pytest.raises(Refused, match="so has the plan"):
         require_consent(plan("force-off", replace(WIN11, state="running")), consent)
     require_consent(plan(), Consent())
 

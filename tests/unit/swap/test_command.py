@@ -257,7 +257,7 @@ def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"banner": "A captured host"}, "only looked at"), ({"readonly": True}, "only looked at")],
+    [({"banner": "A captured host"}, "read-only"), ({"readonly": True}, "read-only")],
 )
 def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], words: str) -> None:
     host = replace(bench.sources.reopen(), **change)  # type: ignore[arg-type]

@@ -136,7 +136,7 @@ def test_a_lost_answer_is_not_a_refusal(
 ) -> None:
     monkeypatch.setattr(launch, "LOST_REPLY_S", 0.0)
     tool(tools, "doas", script)
-    with pytest.raises(Unsettled, match="the journal tells of no such swap yet"):
+    with pytest.raises(Unsettled, match="the journal has no such swap yet"):
         launch_elevated(REQUEST, "doas", journal)
 
 
@@ -169,7 +169,7 @@ def test_the_end_of_a_swap_that_another_one_has_followed_is_not_known(journal: J
     entries = launch.follow(ENTRY.id, journal)
     assert next(entries) == ENTRY
     journal.write(replace(ENTRY, id=f"{2:032x}"))
-    with pytest.raises(Unsettled, match="another swap has begun"):
+    with pytest.raises(Unsettled, match="another swap began"):
         next(entries)
 
 
