@@ -89,7 +89,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
     assert [request.action for request in rig.mover.requests] == ["bind"]
 
 
-ENDS: tuple[tuple[SwapState, str], ...] = (("undone", "undone"), ("failed", "end"))
+ENDS: tuple[tuple[SwapState, str], ...] = (("undone", "undone"), ("failed", "finish"))
 
 
 @pytest.mark.parametrize(("state", "word"), ENDS)

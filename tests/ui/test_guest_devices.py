@@ -180,7 +180,7 @@ async def test_the_cards_old_address_is_removed_and_the_plan_says_why() -> None:
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
-        words = "y writes 01:00.0 01:00.1 in place of 02:00.0 02:00.1"
+        words = "y adds 01:00.0 01:00.1 in place of 02:00.0 02:00.1"
         await until(pilot, lambda: words in _flat(rig))
         assert (
             "02:00.0 is NVMe SSD Controller now (nvme), and 0000:02:00.1 of its slot is gone."
@@ -201,7 +201,7 @@ async def test_a_guest_that_names_other_devices_as_well() -> None:
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
-        await until(pilot, lambda: "y takes 02:00.0 02:00.1 out of its definition" in _flat(rig))
+        await until(pilot, lambda: "y removes 02:00.0 02:00.1 from its definition" in _flat(rig))
         await pilot.press("y")
         await until(pilot, lambda: "u restores its old definition" in _flat(rig))
     assert "bus='0x02'" not in rig.control.xml
@@ -218,8 +218,8 @@ async def test_a_doubtful_device_is_reported_and_stays() -> None:
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
-        await until(pilot, lambda: "It stays: `virsh edit win11` takes it out." in _flat(rig))
-        assert "y writes 01:00.0 01:00.1 into its definition" in _flat(rig)
+        await until(pilot, lambda: "It stays; `virsh edit win11` removes it." in _flat(rig))
+        assert "y adds 01:00.0 01:00.1 to its definition" in _flat(rig)
 
 
 def _hostdev(function: int) -> str:

@@ -76,7 +76,7 @@ async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
 
     assert isinstance(finish(tell), Unsettled)
     assert told == [
-        "start win11 goes on; waiting for libvirt",
+        "start win11 continues; waiting for libvirt",
         f"start win11: {PAUSED}. `vfiotop --connect qemu:///system resume win11` resumes it, "
         "`vfiotop --connect qemu:///system force-off win11` ends it",
     ]  # fmt: skip

@@ -348,7 +348,7 @@ async def test_the_other_recovery_can_be_chosen_instead() -> None:
 @pytest.mark.parametrize(
     ("told", "why"),
     [
-        ((HostError("it is a link"),), "cannot be read: it is a link"),
+        ((HostError("it is a link"),), "cannot tell how it ended: it is a link"),
         ((NothingToRead("a"), NothingToRead("b")), "its journal is gone"),
     ],
 )
