@@ -193,7 +193,7 @@ def test_the_domains_of_a_capture_are_all_of_that_host(vfiotop: Command, tmp_pat
     host_card.symlink_to("../../../bus/pci/drivers/vfio-pci")
     found = checks(vfiotop("doctor", "--root", root))["r465.one-vm"]
     assert found["verdict"] == "fail"
-    assert "“a”, “b” run with a GeForce card" in found["why"]
+    assert "“a”, “b” are running with a GeForce card" in found["why"]
 
 
 def test_a_host_without_a_geforce_breaks_no_rule(vfiotop: Command, tmp_path: Path) -> None:

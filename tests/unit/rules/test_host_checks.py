@@ -24,7 +24,7 @@ JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
     ("error", "why", "fix"),
     [
         (Error(38, errno.ENOENT), "libvirtd is not running, or not for qemu:///system", RUN_IT),
-        (Error(38, errno.EACCES), "you may not use qemu:///system (it said)", JOIN_IT),
+        (Error(38, errno.EACCES), "access to qemu:///system is denied (it said)", JOIN_IT),
         (Error(68), "libvirt could not be reached at qemu:///system: it said",
          f"{RUN_IT}, or {JOIN_IT}"),
     ],

@@ -101,7 +101,7 @@ def test_a_card_in_qemus_own_command_line(words: list[str], tmp_path: Path) -> N
     }  # fmt: skip
     plan = told(root, "plan", "bind", SECOND)
     assert check(plan, "r465.one-vm")["verdict"] == "fail"
-    assert "“win10” runs with a GeForce card" in check(plan, "r465.one-vm")["why"]
+    assert "“win10” is running with a GeForce card" in check(plan, "r465.one-vm")["why"]
     for command in ("bind", "unbind"):
         plan = told(root, "plan", command, FIRST)
         assert check(plan, "guest.inactive")["verdict"] == "fail"
