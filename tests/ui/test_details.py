@@ -177,7 +177,7 @@ async def test_a_change_during_a_scan_starts_another() -> None:
     async with rig.running() as pilot:
         await pilot.press("tab", "enter")
         rig.nvml.put(listing(GpuProcess(5, "game", "graphics", 84)))
-        await shows(pilot, rig, "5 game", "looking who uses the card …")
+        await shows(pilot, rig, "5 game", "checking who uses the card …")
         assert len(scan.asked) == 1
         scan.free.set()
         await until(pilot, lambda: len(scan.asked) == 2)

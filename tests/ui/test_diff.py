@@ -148,7 +148,7 @@ def test_a_reversed_blank_shows_the_colour_of_its_text() -> None:
 
 
 def test_an_unknown_kind_of_update_is_an_error(shown: CellBuffer) -> None:
-    with pytest.raises(TypeError, match="not known here"):
+    with pytest.raises(TypeError, match="unknown kind of update"):
         write(shown, CompositorUpdate())
 
 

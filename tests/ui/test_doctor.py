@@ -24,7 +24,7 @@ async def test_every_check_is_listed_with_its_fix(size: tuple[int, int]) -> None
     rig.inspector.found = Holders((Holder("0000:01:00.0", 5, "game", "/dev/nvidia0"),))
     async with rig.running(size) as pilot:
         await pilot.press("d")
-        await until(pilot, lambda: "checks 1 failed" in told(rig))
+        await until(pilot, lambda: "checks, 1 failed" in told(rig))
         for words in ("Guest GPU", "iommu.viable", "in use by game (5,", "close game, or kill 5"):
             assert words in told(rig), words
 

@@ -331,7 +331,7 @@ async def test_a_doubt_after_the_bind_does_not_bind_again() -> None:
         off = replace(WIN11, state="shut off")
         rig.guests.put(replace(GUESTS, domains=(odd, off)))
         rig.swap.put(replace(SWAP, state="done"))
-        await until(pilot, lambda: "Risk: not known" in rig.text())
+        await until(pilot, lambda: "Risk: cannot tell" in rig.text())
         await pilot.press("Y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
     assert len(rig.mover.requests) == 1
@@ -471,7 +471,7 @@ async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
 async def test_a_broken_rule_is_on_the_screen() -> None:
     rig = Rig()
     async with rig.running() as pilot:
-        assert "rules kept · 01:00.0" in rig.text()
+        assert "R465 rules ✓ · 01:00.0" in rig.text()
         rig.session.live.choose(Choice(CARD, "win11"))
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))

@@ -183,7 +183,7 @@ async def test_the_cards_old_address_is_removed_and_the_plan_says_why() -> None:
         words = "y adds 01:00.0 01:00.1 in place of 02:00.0 02:00.1"
         await until(pilot, lambda: words in _flat(rig))
         assert (
-            "02:00.0 is NVMe SSD Controller now (nvme), and 0000:02:00.1 of its slot is gone."
+            "02:00.0 is now NVMe SSD Controller (nvme), and 0000:02:00.1 of its slot is gone."
             in (_flat(rig))
         )
         assert "02:00.1 is not there any more." in _flat(rig)

@@ -157,7 +157,7 @@ async def test_a_read_only_host_shows_the_plan() -> None:
     rig = Rig()
     rig.mover.unavailable_reason = "this host is read-only: cards cannot be moved"
     async with planned(rig) as pilot:
-        assert "This is what would be done. This host is only looked at" in rig.text()
+        assert "This is what would be done. This host is read-only" in rig.text()
         assert dim(rig, "y")
         await pilot.press("y")
     assert rig.mover.requests == []

@@ -5,6 +5,7 @@ Times are seconds since the simulation began.
 
 from __future__ import annotations
 
+import hashlib  # noqa: F401 - uuid.uuid5 would load it in a reader's thread, short of memory
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
