@@ -77,7 +77,7 @@ def test_from_key_to_guest_and_back(tmp_path: Path, capsys: pytest.CaptureFixtur
         screen.press("x")
         screen.until(lambda text: "y asks win11 to shut down" in text)
         screen.press("y")
-        screen.until(lambda text: "s more" in text)
+        screen.until(lambda text: "s left" in text)
         virsh("destroy", name)
         screen.until(lambda text: "u gives it back" in text)
         screen.press("u")
