@@ -247,7 +247,7 @@ def test_from_driver_595_on_the_guests_card_is_not_held(screen: Terminal) -> Non
 
 @contextmanager
 def unrecoverable_driver() -> Iterator[None]:
-    """A driver as from 595 on. The screen holds the host's card, so this must end before the
+    """A driver of 595 or later. The screen holds the host's card, so this must end before the
     screen does."""
     parameter = Path("/sys/module/nvidia/parameters/unrecoverable")
     parameter.write_text("1")

@@ -1,4 +1,4 @@
-"""Finishes or undoes an interrupted swap, ours or one that somebody else has left half way."""
+"""Finishes or undoes an interrupted swap, whether this user's or another's."""
 
 from __future__ import annotations
 

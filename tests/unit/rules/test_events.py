@@ -253,8 +253,8 @@ def test_sleep() -> None:
         return Vitals((CardVitals(HOST, status),))
 
     awake = snapshot(inventory(*card("01:00", 1)), vitals=vitals("active"), nvml=nvml(HOST))
-    let_go = Unavailable("let go of idle cards", expected=True)
-    asleep = replace(awake, vitals=vitals("suspended"), nvml=let_go)
+    released = Unavailable("released idle cards", expected=True)
+    asleep = replace(awake, vitals=vitals("suspended"), nvml=released)
     assert told(awake, asleep) == [(HOST, "asleep", "info")]
     assert told(asleep, awake) == [(HOST, "awake", "info")]
     assert told(asleep, replace(awake, vitals=vitals(None))) == []

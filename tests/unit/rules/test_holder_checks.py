@@ -24,9 +24,9 @@ OTHERS = tuple(UninspectedProcess(pid, f"p{pid}") for pid in range(1, 7))
             "run this as root",
         ),
         (
-            Holders((), 3, OTHERS[:3], fix="run it elsewhere"),
+            Holders((), 3, OTHERS[:3], fix="run it on the host itself"),
             "3 processes of other users could not be inspected, such as p1 (1), p2 (2), p3 (3)",
-            "run it elsewhere",
+            "run it on the host itself",
         ),
         (
             Holders((), 1, (SILENT,)),

@@ -1,4 +1,4 @@
-"""The stages of the screens that ask before they act: which keys there are, and what is said."""
+"""The stages of the screens that ask before they act: which keys work, and what is shown."""
 
 from __future__ import annotations
 

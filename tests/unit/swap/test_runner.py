@@ -400,7 +400,7 @@ def test_an_undo_does_not_try_what_modeset_holds(unbind: Rig, version: str | Non
     "nvidia", [NvidiaModule("580.105.08", modeset=True), NvidiaModule("580.95.05", modeset=False)]
 )
 def test_an_undo_takes_back_what_modeset_does_not_hold(unbind: Rig, nvidia: NvidiaModule) -> None:
-    """nvidia_drm lets go of a card that leaves from 580.105.08 on."""
+    """nvidia_drm releases a card cleanly from 580.105.08 on."""
     unbind.machine.nvidia = nvidia
     unbind.machine.ignored = Once({("probe", SOUND)})
     assert unbind.run().state == "undone"
