@@ -14,6 +14,7 @@ import builtins
 import importlib
 import os
 import pickle
+import shutil
 import signal
 import sys
 import tempfile
@@ -58,10 +59,22 @@ class MutantRun:
         self._paths, self._jobs = paths, jobs
         self.survived: list[Mutant] = []
         self.unreached: list[Mutant] = []
+        self.failing: list[str] = []
+        """Tests that fail without a mutant. They cannot notice one, so nothing is counted."""
         self.count = 0
+        self._folder = Path()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        reached = self._reached(session)
+        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
+            self._folder = Path(folder)
+            self._run(session)
+        return True
+
+    def _run(self, session: pytest.Session) -> None:
+        reached, self.failing = self._reached(session)
+        if self.failing:
+            print(*(f"fails without a mutant: {name}" for name in self.failing), sep="\n")
+            return
         waiting = list(self._all())
         self.count = len(waiting)
         running: dict[int, tuple[Mutant, float]] = {}
@@ -77,7 +90,6 @@ class MutantRun:
                     self.unreached.append(mutant)
             self._reap(running)
         self._report()
-        return True
 
     def _all(self) -> Iterator[Mutant]:
         for path in self._paths:
@@ -88,6 +100,7 @@ class MutantRun:
             return
         pid, status = os.waitpid(-1, 0)
         mutant, _ = running.pop(pid)
+        shutil.rmtree(self._folder / str(pid), ignore_errors=True)
         if status == 0:
             self.survived.append(mutant)
             say(f"{place(mutant)} {mutant.change} {mutant.original}")
@@ -106,22 +119,20 @@ class MutantRun:
 
     # --- in children ---
 
-    def _reached(self, session: pytest.Session) -> Reached:
-        """Run all tests unchanged, and record which lines of the modules each one reaches."""
-        # A test may end a process that it forked, and that would remove tempfile's files.
-        handle, name = tempfile.mkstemp()
-        os.close(handle)
-        file = Path(name)
+    def _reached(self, session: pytest.Session) -> tuple[Reached, list[str]]:
+        """Run all tests unchanged. Returns the tests that reach each line of the modules, and
+        the tests that fail."""
+        file = self._folder / "reached"
         pid = os.fork()
         if pid == 0:
             quiet()
+            use_folder(self._folder / "unchanged")
             file.write_bytes(pickle.dumps(reach(session, self._paths)))
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         if status:
             raise SystemExit("the tests did not finish; run them without mutants first")
-        reached: Reached = pickle.loads(file.read_bytes())
-        file.unlink()
+        reached: tuple[Reached, list[str]] = pickle.loads(file.read_bytes())
         return reached
 
     def _start(self, session: pytest.Session, mutant: Mutant, tests: list[int]) -> int:
@@ -131,6 +142,7 @@ class MutantRun:
         os.setsid()
         signal.alarm(PATIENCE)
         quiet()
+        use_folder(self._folder / str(os.getpid()))
         put(mutant.path, mutant.function, mutant.code)
         for number in tests:
             for report in runtestprotocol(session.items[number], log=False, nextitem=None):
@@ -139,9 +151,10 @@ class MutantRun:
         os._exit(0)
 
 
-def reach(session: pytest.Session, paths: list[Path]) -> Reached:
+def reach(session: pytest.Session, paths: list[Path]) -> tuple[Reached, list[str]]:
     """Run all tests with markers in the modules' functions."""
     reached: Reached = defaultdict(list)
+    failing = []
     seen: set[tuple[str, int]] = set()
     setattr(builtins, REACHED, lambda path, line: seen.add((path, line)))
     for path in paths:
@@ -153,12 +166,12 @@ def reach(session: pytest.Session, paths: list[Path]) -> Reached:
         began = time.monotonic()
         reports = runtestprotocol(item, log=False, nextitem=None)
         if any(report.failed for report in reports):
-            say(f"skipped, fails without a mutant: {item.nodeid}")
+            failing.append(item.nodeid)
             continue
         took = time.monotonic() - began
         for statement in set(seen):
             reached[statement].append((took, number))
-    return dict(reached)
+    return dict(reached), failing
 
 
 def put(path: str, function: str, code: CodeType) -> None:
@@ -176,6 +189,13 @@ def put(path: str, function: str, code: CodeType) -> None:
 
 def place(mutant: Mutant) -> str:
     return f"{mutant.path}:{mutant.line}"
+
+
+def use_folder(folder: Path) -> None:
+    """Have this process, a child, keep its temporary files in a folder that the parent removes:
+    it ends without cleaning up."""
+    folder.mkdir()
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = tempfile.tempdir = str(folder)
 
 
 def quiet() -> None:
