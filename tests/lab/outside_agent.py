@@ -187,7 +187,7 @@ def test_an_agent_that_hangs_holds_up_one_reading_and_no_more(play: Play) -> Non
     deadline = time.monotonic() + BOOT_S
     while (said := play.later()).problem is None:
         assert time.monotonic() < deadline, "the agent was not stopped"
-    assert "does not answer" in said.problem
+    assert "does not respond" in said.problem
     before = play.calls.last_minute()["agent"]
     assert play.says() == said
     assert play.calls.last_minute()["agent"] == before, "it was asked again at once"

@@ -75,7 +75,7 @@ def test_from_key_to_guest_and_back(tmp_path: Path, capsys: pytest.CaptureFixtur
         screen.press("\x1b")
         screen.until(lambda text: f"in guest {name}" in text)
         screen.press("x")
-        screen.until(lambda text: "y asks win11 to shut down" in text)
+        screen.until(lambda text: f"y asks {name} to shut down" in text)
         screen.press("y")
         screen.until(lambda text: "s left" in text)
         virsh("destroy", name)
