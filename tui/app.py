@@ -15,10 +15,9 @@ from tui import state
 from tui.commands import keys_of, of_screen
 from tui.messages import Sampled
 from tui.model import Sample
-from tui.screens.base import HostScreen, open_screen
+from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
-from tui.screens.swap import SwapScreen
 from tui.session import Session
 from tui.terminal.ending import Ending
 from tui.theme import THEMES, default_theme
@@ -89,12 +88,8 @@ class VfiotopApp(Navigation):
         self.session.take(sample, finished=finished)
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
-            self._offer_recovery()
+            self.offer_recovery()
         self.draw_soon()
-
-    def _offer_recovery(self) -> None:
-        if not isinstance(self.screen, SwapScreen):
-            open_screen(self, SwapScreen(self.session))
 
     # --- what the session asks of its display ---
 

@@ -6,7 +6,10 @@ import argparse
 import gc
 import locale
 import os
+import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tui import config
 from tui.cli.exits import DONE, FAILED, STUCK, USAGE, fail
@@ -51,21 +54,37 @@ def open_screen(host: Host, settings: config.Config) -> int:
         # Objects made during the start stay. Searching them for cycles again and again takes a
         # tenth of the start and a quarter of the CPU time after it.
         gc.disable()
-        settled = threading.Timer(SETTLED_S, _collect_rarely)
+        settled = threading.Timer(SETTLED_S, _settle)
         settled.daemon = True
         settled.start()
         readers = Readers(host, settings.interval)
         readers.start()
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
-        from tui.app import VfiotopApp  # noqa: PLC0415 - slow to import; the readers work meanwhile
-        from tui.session import Session  # noqa: PLC0415
+        # Slow to import; the readers work meanwhile.
+        with without_ssl():
+            from tui.app import VfiotopApp  # noqa: PLC0415
+            from tui.session import Session  # noqa: PLC0415
 
         app = VfiotopApp(Session(host, settings, readers), ending)
         app.run()
     if app.failure is not None:
         raise app.failure
     return _finish(DONE if app.return_code in (0, None) else FAILED)
+
+
+@contextmanager
+def without_ssl() -> Iterator[None]:
+    """Keep asyncio from importing ssl, which it can do without and which takes 5 ms: the screen
+    opens no network connection."""
+    missing = "ssl" not in sys.modules
+    if missing:
+        sys.modules["ssl"] = None  # type: ignore[assignment]  # what "import ssl" takes as absent
+    try:
+        yield
+    finally:
+        if missing:
+            del sys.modules["ssl"]
 
 
 def _finish(code: int) -> int:
@@ -80,7 +99,11 @@ def _finish(code: int) -> int:
     return STUCK if isinstance(failed, Unsettled) else FAILED if failed else code
 
 
-def _collect_rarely() -> None:
+def _settle() -> None:
+    """Do what can wait until the first frames are drawn."""
+    from tui.screens import preload  # noqa: PLC0415
+
+    preload()
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT)

@@ -14,7 +14,6 @@ from textual.widgets import Input
 from tui.commands import bindings
 from tui.live import Live
 from tui.screens.base import HostScreen
-from tui.screens.details import open_details
 from tui.session import Session
 from widgets.group_tree import GroupTree
 
@@ -62,8 +61,8 @@ class GroupsScreen(HostScreen):
     def _leave_filter(self) -> None:
         self.query_one(GroupTree).focus()
 
-    def on_group_tree_chosen(self) -> None:
-        open_details(self.app)
+    async def on_group_tree_chosen(self) -> None:
+        await self.app.run_action("app.details")
 
     def draw(self, live: Live) -> None:
         view, tree = live.view, self.query_one(GroupTree)

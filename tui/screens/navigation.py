@@ -1,4 +1,7 @@
-"""What the keys that work on every screen do: which screen each opens, or why it does not."""
+"""What the keys that work on every screen do: which screen each opens, or why it does not.
+
+A screen is imported when it is first opened: the first frame needs only the overview.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,6 @@ from textual.dom import DOMNode
 from tui import state
 from tui.model import Direction
 from tui.screens.base import HostScreen, open_screen
-from tui.screens.calls import CallsScreen
-from tui.screens.details import open_details
-from tui.screens.doctor import DoctorScreen
-from tui.screens.events import EventsScreen
-from tui.screens.groups import GroupsScreen
-from tui.screens.guest import GuestScreen
-from tui.screens.help import HelpScreen
-from tui.screens.roles import RolesScreen
-from tui.screens.swap import SwapScreen
 from tui.session import Session
 from tui.terminal.app import TerminalApp
 from tui.terminal.ending import Ending
@@ -72,10 +66,20 @@ class Navigation(TerminalApp):
 
     def _open_swap(self, direction: Direction) -> None:
         """Open the swap's screen, or ask first which card is the guest's."""
+        from tui.screens.roles import RolesScreen
+        from tui.screens.swap import SwapScreen
+
         view = self.session.live.view
         known = view.guest_gpu is not None or (view.swap is not None and not view.swap.ended)
         screen = SwapScreen(self.session, direction) if known else RolesScreen(self.session)
         open_screen(self, screen)
+
+    def offer_recovery(self) -> None:
+        """Show an interrupted swap, with what can be done about it."""
+        from tui.screens.swap import SwapScreen
+
+        if not isinstance(self.screen, SwapScreen):
+            open_screen(self, SwapScreen(self.session))
 
     # --- the guest ---
 
@@ -93,6 +97,8 @@ class Navigation(TerminalApp):
 
     def _open_guest(self, key: str) -> None:
         """Open the guest's screen, or ask first which domain is the guest."""
+        from tui.screens.guest import GuestScreen
+
         guest = self.session.live.view.guest
         if guest is None:
             self.action_roles()
@@ -103,33 +109,49 @@ class Navigation(TerminalApp):
     # --- what is shown ---
 
     def action_roles(self) -> None:
+        from tui.screens.roles import RolesScreen
+
         open_screen(self, RolesScreen(self.session))
 
     def action_doctor(self) -> None:
+        from tui.screens.doctor import DoctorScreen
+
         if isinstance(self.screen, DoctorScreen):
             self.screen.examine()
         else:
             open_screen(self, DoctorScreen(self.session))
 
     def action_groups(self) -> None:
+        from tui.screens.groups import GroupsScreen
+
         open_screen(self, GroupsScreen(self.session))
 
     def action_filter(self) -> None:
+        from tui.screens.groups import GroupsScreen
+
         if isinstance(self.screen, GroupsScreen):
             self.screen.start_filter()
         else:
             open_screen(self, GroupsScreen(self.session, filtering=True))
 
     def action_events(self) -> None:
+        from tui.screens.events import EventsScreen
+
         open_screen(self, EventsScreen(self.session))
 
     def action_calls(self) -> None:
+        from tui.screens.calls import CallsScreen
+
         open_screen(self, CallsScreen(self.session))
 
     def action_details(self) -> None:
+        from tui.screens.details import open_details
+
         open_details(self)
 
     def action_help(self) -> None:
+        from tui.screens.help import HelpScreen
+
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.session))
 

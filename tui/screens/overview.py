@@ -16,7 +16,6 @@ from tui.live import GUEST_CPU, Live, util_key
 from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.base import HostScreen
-from tui.screens.details import open_details
 from tui.session import Session
 from widgets.event_list import EventList
 from widgets.gpu_list import GpuList
@@ -74,8 +73,8 @@ class OverviewScreen(HostScreen):
             return guest.domain.uuid if guest else None
         return None
 
-    def on_group_tree_chosen(self) -> None:
-        open_details(self.app)
+    async def on_group_tree_chosen(self) -> None:
+        await self.app.run_action("app.details")
 
     def draw(self, live: Live) -> None:
         self._draw_gpus(live)
