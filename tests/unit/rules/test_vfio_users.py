@@ -224,17 +224,18 @@ def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
     assert r465.one_vm(seen.gpus, guests(share, WIN11)).verdict == "fail"
 
 
+def shared_card() -> Inventory:
+    """The host's cards; the second, on nvidia, has a mediated device."""
+    pci = cards("nvidia")
+    mdevs = ("c2177883-f1bb-47f0-914d-32a22e3a8804",)
+    return replace(pci, functions=tuple(
+        replace(f, mdevs=mdevs) if f.address == SECOND else f for f in pci.functions
+    ))  # fmt: skip
+
+
 def test_a_share_that_a_process_has_counts_too() -> None:
     """As on Proxmox with an unlocked vGPU; the card itself is the host's."""
-    pci = cards("nvidia")
-    shared = replace(
-        pci,
-        functions=tuple(
-            replace(f, mdevs=("c2177883-f1bb-47f0-914d-32a22e3a8804",))
-            if f.address == SECOND else f
-            for f in pci.functions
-        ),
-    )  # fmt: skip
+    shared = shared_card()
     on_nvidia = (CardVitals(FIRST, driver="vfio-pci", enabled=0), CardVitals(SECOND))
     unseen = Vitals(on_nvidia)
     seen = Vitals((on_nvidia[0], replace(on_nvidia[1], users=SEEN)))
@@ -257,6 +258,17 @@ def test_that_a_process_takes_a_card_and_leaves_it_is_an_event() -> None:
     free, used = view(at=vitals({SECOND: 0})), view(at=vitals(users=SEEN))
     assert "in use by plain" in [event.text for event in changes(free, used, NOON)]
     assert "released by plain" in [event.text for event in changes(used, free, NOON)]
+
+
+@pytest.mark.parametrize(("process", "name"), [(QEMU, "plain"), (NAMELESS, "cloud-hyperviso")])
+def test_an_event_names_the_process_that_has_a_share(process: Holder, name: str) -> None:
+    """The card stays with the host, which is not the user of its mediated device."""
+    on_nvidia = (CardVitals(FIRST, driver="vfio-pci", enabled=0), CardVitals(SECOND))
+    by_process = replace(on_nvidia[1], users=Holders((process,)))
+    free = view(pci=shared_card(), at=Vitals(on_nvidia))
+    used = view(pci=shared_card(), at=Vitals((on_nvidia[0], by_process)))
+    assert [event.text for event in changes(free, used, NOON)] == [f"in use by {name}"]
+    assert [event.text for event in changes(used, free, NOON)] == [f"released by {name}"]
 
 
 def test_a_captured_hosts_domains_are_those_of_its_devices() -> None:
