@@ -111,8 +111,9 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
     reading = gpu.reading
     if reading is None:
         return [_heading("Readings"), *_row("None", gpu.no_reading, width)]
-    if reading.lost:
-        return [_heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
+    if reading.problem:
+        label = "Lost" if reading.lost else "None"
+        return [_heading("Readings"), *_row(label, Span(reading.problem, "bad"), width)]
     if reading.source == "guest-agent":
         taken_at = reading.taken_at or at
         where = f"from guest, {ago((at - taken_at).total_seconds())} ago"

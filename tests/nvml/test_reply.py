@@ -21,8 +21,8 @@ ANY = st.recursive(
     max_leaves=20,
 )
 KEYS = (
-    "name", "lost", "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit", "gen",
-    "width", "throttle", "graphics", "compute", "unnamed",
+    "name", "failure", "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit",
+    "gen", "width", "throttle", "graphics", "compute", "unnamed",
 )  # fmt: skip
 CARDS = st.dictionaries(st.sampled_from(KEYS), ANY).map(lambda d: {"address": "0000:01:00.0", **d})
 

@@ -96,7 +96,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "holders": _holders(gpu, holders),
         "lost": reading.lost if reading else None,
         "remarks": list(reading.remarks) if reading else None,
-        "no_reading": gpu.no_reading,
+        "no_reading": (reading.failed if reading else None) or gpu.no_reading,
         "half_bound": gpu.half_bound,
     }
 

@@ -111,8 +111,8 @@ def _reading(gpu: Gpu) -> Iterator[str]:
     if reading is None:
         yield _row("  readings", DASH, gpu.no_reading or "")
         return
-    if reading.lost is not None:
-        yield _row("  readings", DASH, f"lost: {reading.lost}")
+    if reading.problem is not None:
+        yield _row("  readings", DASH, f"{'lost: ' if reading.lost else ''}{reading.problem}")
         return
     m = reading.metrics
     yield _row(

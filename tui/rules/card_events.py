@@ -57,7 +57,7 @@ def _user_name(gpu: Gpu) -> str | None:
 
 
 def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
-    """NVML lost the card, or reads it again."""
+    """NVML cannot read the card any more, or reads it again."""
     fault, before = _fault(now), _fault(was)
     if fault is not None and before is None:
         yield Change(now.address, fault, "bad")
@@ -72,7 +72,7 @@ def _fault(gpu: Gpu) -> str | None:
         return None
     if gpu.reading is None:
         return gpu.no_reading
-    return gpu.reading.lost
+    return gpu.reading.problem
 
 
 def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:

@@ -23,6 +23,7 @@ from tui.model import (
     Swap,
     Vitals,
 )
+from tui.report.status_json import as_json
 from tui.report.status_text import as_text
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
@@ -391,6 +392,17 @@ def test_a_card_that_has_left_the_bus() -> None:
     assert (check.verdict, check.why) == ("fail", "it has fallen off the bus")
     assert check.fix
     assert found["gpu.answers", CARD].verdict == "pass"
+
+
+def test_a_card_that_nvml_cannot_read_may_still_answer() -> None:
+    failed = CardReading(HOST_CARD, "nvml", failed="no permission to open this card")
+    seen_by_nvml = seen(*card("02:00", 2, "vfio-pci"), nvml=NvmlReading("580.95", (failed,)))
+    check = checks(seen_by_nvml, Choice(CARD))["gpu.answers", HOST_CARD]
+    assert (check.verdict, check.why) == ("unknown", "no permission to open this card")
+    view = assess(seen_by_nvml)
+    assert "readings –   no permission to open this card" in as_text(view)
+    document = next(gpu for gpu in as_json(view, NOON)["gpus"] if gpu["address"] == HOST_CARD)
+    assert (document["lost"], document["no_reading"]) == (None, "no permission to open this card")
 
 
 @pytest.mark.parametrize(
