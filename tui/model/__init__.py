@@ -10,7 +10,7 @@ without ``0x``.
 
 from __future__ import annotations
 
-from tui.model.address import bus_of, slot_of
+from tui.model.address import bus_of, domain_of, slot_of
 from tui.model.checks import Check, Verdict
 from tui.model.clock import CLOCK, Clock
 from tui.model.demand import Cost, CountedService, Demand, SourceState
@@ -176,6 +176,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "bus_of",
+    "domain_of",
     "domains_named",
     "domains_with_uuid",
     "driver_side",

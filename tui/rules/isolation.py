@@ -21,6 +21,7 @@ from tui.model import (
     Inventory,
     PciFunction,
     bus_of,
+    domain_of,
 )
 from tui.rules.brand import is_system
 from tui.rules.family import nvidia_model
@@ -38,6 +39,10 @@ _USEFUL = (STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS, "0700", USB_CLASS)
 
 INTEL, AMD = "8086", "1022"
 """PCI vendor ids of processors and chipsets. AMD's graphics cards have 1002."""
+
+FIRST_VMD_DOMAIN = 0x10000
+"""The first PCI domain of devices behind Intel VMD: above all domains of the firmware, which have
+16 bits (kernel: drivers/pci/controller/vmd.c)."""
 
 ON_BOARD = "00"
 """The bus of functions that are part of the processor or the chipset."""
@@ -116,16 +121,20 @@ def missing_group_fix(
     function: PciFunction, functions: Iterable[PciFunction] = (), facts: HostFacts = UNKNOWN_HOST
 ) -> str:
     """How to get a group for a function that has none while the IOMMU is on
-    (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
+    (kernel-parameters.txt on intel_iommu)."""
     slot = slot_advice(function, functions, facts)
+    if domain_of(function.address) >= FIRST_VMD_DOMAIN:
+        vmd = "turn off VMD in the firmware: the device is behind it"
+        return f"{slot}; or {vmd}" if slot is not None else vmd
+    log = "check the kernel log: `dmesg | grep -i iommu`"
     if slot is not None:
-        return f"{slot}; or turn off VMD in the firmware, if the device is behind it"
+        return f"{slot}; or {log}"
     if bus_of(function.address) == ON_BOARD and function.vendor == INTEL:
         return (
             "remove igfx_off from intel_iommu= on the kernel command line, if it is there: it "
             "exempts the processor's graphics"
         )
-    return "check the kernel log: `dmesg | grep -i iommu`"
+    return log
 
 
 def slot_advice(

@@ -312,7 +312,13 @@ def test_a_fix_is_no_copy_of_the_reason(pci: Inventory, words: str) -> None:
 @pytest.mark.parametrize(
     ("gpu", "words", "never"),
     [
-        (function("05:00.0", driver="nvidia"), ["another slot", "VMD"], ["igfx_off"]),
+        (function("05:00.0", driver="nvidia"), ["another slot", "dmesg"], ["igfx_off", "VMD"]),
+        (replace(function("05:00.0", driver="nvidia"), address="ffff:05:00.0"),
+         ["another slot", "dmesg"], ["VMD"]),
+        (replace(function("05:00.0", driver="nvidia"), address="10000:05:00.0"),
+         ["another slot", "VMD"], ["dmesg"]),
+        (replace(function("05:00.0", vendor="1002", driver="amdgpu"), address="10001:00:00.0"),
+         ["VMD"], ["slot", "dmesg"]),
         (function("00:02.0", vendor="8086", driver="i915"), ["igfx_off"], ["slot", "VMD"]),
         (function("00:01.0", vendor="1002", driver="amdgpu"), ["dmesg"], ["slot", "igfx_off"]),
         (function("03:00.0", vendor="8086", driver="xe"), ["another slot"], ["igfx_off"]),
