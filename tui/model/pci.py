@@ -22,6 +22,10 @@ AUDIO_CLASS, USB_CLASS = "0403", "0c03"
 NVIDIA = "10de"
 """PCI vendor id of NVIDIA."""
 
+NO_RESPONSE = "ffff"
+"""In place of an id that cannot be read; PCI itself returns this for a device that does not
+respond."""
+
 IommuKind = Literal["intel", "amd", "smmu"]
 
 

@@ -169,7 +169,7 @@ def answers(gpu: Gpu) -> Check:
     unreadable = [name for name in ("vendor", "device", "class") if name in gpu.function.unreadable]
     if unreadable:
         return Check(ANSWERS, gpu.address, "unknown", f"its {unreadable[0]} cannot be read")
-    if gpu.function.vendor == gpu.function.device == "ffff":
+    if not r465.responds(gpu):
         return Check(ANSWERS, gpu.address, "fail", "nothing answers at its address any more",
                      f"`echo 1 > /sys/bus/pci/devices/{gpu.address}/remove`, then "
                      "`echo 1 > /sys/bus/pci/rescan`; if that fails, reboot")  # fmt: skip

@@ -25,6 +25,7 @@ from tui.model import (
 )
 from tui.report.status_json import as_json
 from tui.report.status_text import as_text
+from tui.rules import r465
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
@@ -416,6 +417,21 @@ def test_a_card_that_nvml_cannot_read_may_still_answer() -> None:
 def test_a_place_where_nothing_answers(facts: dict[str, Any], verdict: str) -> None:
     gpu = function("02:00.0", driver="vfio-pci", iommu_group=2, boot_vga=False, **facts)
     assert checks(seen(gpu), Choice(CARD))["gpu.answers", CARD].verdict == verdict
+
+
+@pytest.mark.parametrize("ids", [{"vendor": "ffff", "device": "ffff"}, {"device": "ffff"}])
+def test_a_card_that_does_not_respond_is_of_no_known_brand(ids: dict[str, str]) -> None:
+    gpu = function("02:00.0", driver="nvidia", iommu_group=2, boot_vga=False, **ids)
+    found = checks(seen(gpu), Choice(CARD))
+    silent = "the device does not respond: its ids read ffff"
+    check = found["r465.family", CARD]
+    assert (check.verdict, check.why, check.fix) == ("unknown", silent, "see gpu.answers")
+    assert found["gpu.answers", CARD].verdict == "fail"
+    view = assess(seen(gpu), Choice(CARD))
+    card_now = view.gpu(CARD)
+    assert card_now is not None
+    rule = r465.one_vm_for(card_now, view.gpus, seen(gpu).guests)
+    assert (rule.verdict, rule.why) == ("unknown", silent)
 
 
 @pytest.mark.parametrize(
