@@ -55,6 +55,7 @@ from tui.model import (
     listed,
 )
 from tui.rules import hostdev_words, r465, vfio_users
+from tui.rules.boards import sibling_slots
 from tui.rules.holder_checks import how_to_stop
 from tui.rules.hostdev_facts import DeviceFacts, on_host_driver
 from tui.rules.isolation import UNKNOWN_HOST, missing_group_fix, slot_advice
@@ -152,9 +153,12 @@ def _group_fix(
     function: PciFunction, rest: Sequence[PciFunction], facts: DeviceFacts
 ) -> str | None:
     """How to free the group of the ``rest``. What the guest takes too has a fix of its own."""
-    if all(f.address in facts.domain.functions for f in rest if blocks(f)):
+    blocking = [f for f in rest if blocks(f)]
+    if all(f.address in facts.domain.functions for f in blocking):
         return None
-    slot = slot_advice(function, facts.functions.values(), facts.view.facts or UNKNOWN_HOST)
+    siblings, slot = sibling_slots(function, facts.functions.values()), None
+    if any(f.slot not in siblings for f in blocking):
+        slot = slot_advice(function, facts.functions.values(), facts.view.facts or UNKNOWN_HOST)
     return f"{f'{slot}; or ' if slot else ''}give the guest the whole group"
 
 

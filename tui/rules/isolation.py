@@ -23,6 +23,7 @@ from tui.model import (
     bus_of,
     domain_of,
 )
+from tui.rules.boards import sibling_slots
 from tui.rules.brand import is_system
 from tui.rules.family import nvidia_model
 
@@ -33,6 +34,8 @@ UNREADABLE = "run vfiotop as root; if it is already, check the kernel log for th
 OVERRIDE = "An ACS override isolates nothing: the guest reaches its neighbours"
 """Why we do not advise pcie_acs_override= of patched kernels: the kernel then assumes an isolation
 that the hardware does not provide."""
+
+_WHOLE_BOARD = "give the guest the whole board, whose GPUs share a slot"
 
 _USEFUL = (STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS, "0700", USB_CLASS)
 """Classes of devices that a guest can use: disks, networks, sound, serial ports, USB."""
@@ -76,17 +79,21 @@ def group_fix(
     taken = [named[f.address] for f in blocking if f.address in named]
     if len(taken) == len(blocking):
         return _by_its_guest(taken)
-    slot = slot_advice(gpu, inventory.functions, facts)
+    siblings = sibling_slots(gpu, inventory.functions)
+    of_board = [f for f in blocking if f.slot in siblings and f.address not in named]
+    others = [f for f in blocking if f.slot not in siblings]
+    slot = slot_advice(gpu, inventory.functions, facts) if others else None
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
         "intel": "ACS in the firmware, if available",
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
     first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    rest = [f for f in blocking if f.address not in named]
+    rest = [f for f in others if f.address not in named]
     way = _spare(rest) if not taken else "give the guest the rest, if the host can spare it"
-    spare = "" if any(f.slot in gpu_slots for f in rest) else f"; or {way}"
-    return f"{first}{spare}. {OVERRIDE}"
+    spare = "" if not rest or any(f.slot in gpu_slots for f in rest) else f"; or {way}"
+    board = f"; {'and' if others else 'or'} {_WHOLE_BOARD}" if of_board else ""
+    return f"{first}{spare}{board}. {OVERRIDE}"
 
 
 def _by_its_guest(taken: Sequence[HostDev]) -> str:
