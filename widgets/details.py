@@ -93,16 +93,19 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
         lines += _row("Brand", f"{nvidia.brand}{by_id}", width)
         lines += _row("Form", nvidia.form or "unknown", width)
     viability = gpu.viability
-    tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.viable]  # type: ignore[assignment]
+    tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.for_guest]  # type: ignore[assignment]
     words = {True: "viable", False: "not viable", None: "viability unknown"}
-    why = f": {viability.reason}" if viability.reason else ""
-    lines += _row("Passthrough", Span(words[viability.viable] + why, tone), width)
+    why = f": {viability.reason}" if viability.reason and not viability.for_guest else ""
+    lines += _row("Passthrough", Span(words[viability.for_guest] + why, tone), width)
     lines += _row("Moves", " ".join(short(a) for a in viability.moves), width)
-    for blocker in viability.blockers:
+    if viability.moved_at_start:
+        moved = " ".join(short(a) for a in viability.moved_at_start)
+        lines += _row("With guest", f"{moved}, moved when it starts", width)
+    for blocker in viability.staying:
         lines += _row(
             "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
         )
-    if viability.fix:
+    if viability.fix and not viability.for_guest:
         lines += _row("Ways out", viability.fix, width)
     return lines
 

@@ -165,10 +165,11 @@ def _groups(view: HostView) -> list[dict[str, Any]]:
 
 def _viability(viability: Viability) -> dict[str, Any]:
     return {
-        "viable": viability.viable,
+        "viable": viability.for_guest,
         "moves": list(viability.moves),
-        "blockers": [asdict(blocker) for blocker in viability.blockers],
-        "reason": viability.reason,
+        "moved_at_start": list(viability.moved_at_start),
+        "blockers": [asdict(blocker) for blocker in viability.staying],
+        "reason": None if viability.for_guest else viability.reason,
     }
 
 

@@ -86,7 +86,7 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
             "",
             f"half bound: `vfiotop bind{word}` finishes it, `vfiotop unbind{word}` takes it back",
         )
-    for blocker in gpu.viability.blockers:
+    for blocker in gpu.viability.staying:
         yield _row("", blocker.address, blocker.reason)
 
 
@@ -153,8 +153,10 @@ def _gib(mib: float | None) -> str:
 def _group(gpu: Gpu) -> Iterator[str]:
     group, viability = gpu.function.iommu_group, gpu.viability
     yield DASH if group is None else str(group)
-    if viability.viable:
-        yield f"viable: moves as {_addresses(viability.moves)}"
+    if viability.for_guest:
+        moved = viability.moved_at_start
+        start = f"; the guest's start moves {_addresses(moved)}" if moved else ""
+        yield f"viable: moves as {_addresses(viability.moves)}{start}"
     else:
         word = "cannot tell whether viable" if viability.viable is None else "not viable"
         yield f"{word}: {viability.reason or DASH}"

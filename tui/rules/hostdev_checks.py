@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.model import (
     INACTIVE_STATES,
@@ -23,6 +24,7 @@ from tui.model import (
 from tui.rules import host_checks, hostdev_verdicts, hostdev_words
 from tui.rules.check_input import CheckInput
 from tui.rules.hostdev_facts import MAY_HAVE_OPEN_FILES, DeviceFacts, on_host_driver
+from tui.rules.viability import stay_with_host
 
 ID = "guest.devices"
 
@@ -88,9 +90,30 @@ def domains_to_bind_for(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
 
 def _moved_by(domain: Domain, fresh: CheckInput) -> set[str]:
     """The functions that the start of a domain may move."""
-    facts = _facts(domain, fresh)
-    there = [facts.functions[address] for address in facts.moving if address in facts.functions]
-    return {f.address for f in there if hostdev_verdicts.moves_from_host(f, facts)}
+    return hostdev_verdicts.moved_at_start(_facts(domain, fresh))
+
+
+def with_moved_at_start(view: HostView, guests: Guests | None) -> tuple[Gpu, ...]:
+    """The GPUs of the view, with the blockers that the start of their guest moves, as far as the
+    last readings tell. If a card may be bound for several guests, the start that moves most
+    counts."""
+    return tuple(_with_moved_at_start(gpu, view, guests) for gpu in view.gpus)
+
+
+def _with_moved_at_start(gpu: Gpu, view: HostView, guests: Guests | None) -> Gpu:
+    blockers = [blocker.address for blocker in gpu.viability.blockers]
+    starts = (
+        hostdev_verdicts.moved_at_start(DeviceFacts(domain, view, guests))
+        for domain in domains_to_bind_for(gpu, view)
+    )
+    moved = max(
+        (tuple(address for address in blockers if address in start) for start in starts),
+        key=len, default=(),
+    )  # fmt: skip
+    if not moved:
+        return gpu
+    reason = stay_with_host(len(blockers) - len(moved))
+    return replace(gpu, viability=replace(gpu.viability, moved_at_start=moved, reason=reason))
 
 
 def domains_to_check(view: HostView) -> tuple[Domain, ...]:

@@ -72,7 +72,13 @@ def verdicts(facts: DeviceFacts) -> tuple[GuestDevice, ...]:
     return tuple(_device(dev, facts) for dev in each.values())
 
 
-def moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
+def moved_at_start(facts: DeviceFacts) -> set[str]:
+    """The functions that the domain's start may move."""
+    there = [facts.functions[address] for address in facts.moving if address in facts.functions]
+    return {f.address for f in there if _moves_from_host(f, facts)}
+
+
+def _moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
     """Whether the domain's start may take the function from its driver."""
     return _by_driver(HostDev(function.address, managed=True), function, facts).verdict != "fail"
 

@@ -126,7 +126,7 @@ def _of_group(
     if blocking:
         blockers = tuple(Blocker(f.address, _why(f, gpu_slots, siblings)) for f in blocking)
         fix = group_fix(gpu, blocking, inventory, named, facts)
-        return Viability(False, moves, blockers, _stay_with_host(len(blockers)), fix)
+        return Viability(False, moves, blockers, stay_with_host(len(blockers)), fix)
     unreadable = [f.address for f in members if driver_unreadable(f)]
     if unreadable:
         why = f"the driver of {listed(unreadable)} cannot be read"
@@ -153,7 +153,8 @@ def _why(function: PciFunction, gpu_slots: set[str], siblings: Collection[str]) 
     return f"used by the host ({function.driver})"
 
 
-def _stay_with_host(count: int) -> str:
+def stay_with_host(count: int) -> str:
+    """The reason for that many blockers."""
     if count == 1:
         return "a device of the group stays with the host"
     return f"{count} devices of the group stay with the host"

@@ -177,7 +177,8 @@ def test_json_of_a_card_in_a_guest(gaming: HostView) -> None:
     assert (gpu["source"], gpu["age_s"], gpu["metrics"], gpu["holders"]) == (None,) * 4
     assert gpu["no_reading"] == "no guest is there to be asked"
     assert found["viability"][GUEST] == {
-        "viable": True, "moves": [GUEST, "0000:02:00.1"], "blockers": [], "reason": None,
+        "viable": True, "moves": [GUEST, "0000:02:00.1"], "moved_at_start": [], "blockers": [],
+        "reason": None,
     }  # fmt: skip
     assert found["guests"][0]["hostdevs"] == [GUEST, "0000:02:00.1"]
     assert [g["allowed"] for g in found["guests"]] == [True, False]

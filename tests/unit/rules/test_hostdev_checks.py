@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.made import BRIDGE, SATA, USB, card, domain, function, guests, inventory, snapshot
+from tests.unit.made import (
+    BRIDGE,
+    NOON,
+    SATA,
+    USB,
+    card,
+    domain,
+    function,
+    guests,
+    inventory,
+    snapshot,
+)
 from tui.guest.plan import make_plan
 from tui.model import (
     Attachment,
@@ -18,16 +29,22 @@ from tui.model import (
     Holder,
     Holders,
     HostDev,
+    HostView,
     PciFunction,
     Readiness,
     Unavailable,
 )
+from tui.report.status_json import as_json
+from tui.report.status_text import as_text
 from tui.rules import hostdev_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import preflight
+from widgets.details import details_lines
+from widgets.group_tree import heading, tree_rows
+from widgets.viability_lines import viability_lines
 
 NVME, NIC, SOUND = "010802", "020000", "040300"
 AT = "0000:03:00.0"
@@ -493,6 +510,62 @@ def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
 
 CARD = "0000:02:00.0"
 USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True),)),)
+
+
+def shown(view: HostView, width: int = 100) -> list[str]:
+    """What the card's panel, the groups, the details and status say of the card's group."""
+    (gpu,) = (each for each in view.gpus if each.address == CARD)
+    (group,) = (each for each in view.groups if each.id == 2)
+    lines = [
+        viability_lines(gpu, width, 4), [heading(group)],
+        [line for address, line in tree_rows((group,), width) if address == AT],
+        details_lines(CARD, view, NOON, None, width),
+    ]  # fmt: skip
+    text = ["\n".join("".join(span.text for span in line) for line in each) for each in lines]
+    return [*text, as_text(view)]
+
+
+@pytest.mark.parametrize("managed", [True, False])
+@pytest.mark.parametrize("driver", ["nvme", "uio_pci_generic"])
+def test_the_screen_agrees_with_the_start_on_a_neighbour(managed: bool, driver: str) -> None:
+    view = with_host(
+        takes("03:00.0", managed=managed), functions=(replace(NEIGHBOUR, driver=driver),)
+    ).view
+    panel, group, row, details, status = shown(view)
+    if managed:
+        assert "viable: 2 functions move; the guest's start moves 03:00.0" in panel
+        assert ("viable" in group, "blocked" in group) == (True, False)
+        assert "moves along" in row
+        assert "viable" in details
+        assert "not viable" not in details
+        assert "viable: moves as 0000:02:00.0 .1; the guest's start moves 0000:03:00.0" in status
+    else:
+        assert "not viable: 03:00.0 is used by the host" in panel
+        assert "blocked by 1" in group
+        assert "used by the host" in row
+        assert "not viable" in details
+        assert "not viable: a device of the group stays with the host" in status
+    document = as_json(view, NOON)["viability"][CARD]
+    assert (document["viable"], document["moved_at_start"]) == (managed, [AT] if managed else [])
+    assert bool(document["blockers"]) is not managed
+
+
+def test_only_what_the_start_leaves_blocks_a_group_on_the_screen() -> None:
+    disk = at("04:00.0", NVME, "nvme", 2)
+    view = with_host(takes("03:00.0"), functions=(NEIGHBOUR, disk)).view
+    panel, group, row, _, status = shown(view)
+    assert "not viable: 04:00.0 is used by the host (nvme)" in panel
+    assert "03:00.0" not in panel
+    assert "blocked by 1" in group
+    assert "moves along" in row
+    assert "not viable: a device of the group stays with the host" in status
+
+
+def test_the_last_usb_controller_blocks_the_group_on_the_screen_too() -> None:
+    """No start takes it: hostdev_verdicts."""
+    last = replace(NEIGHBOUR, class_code=USB, driver="xhci_hcd")
+    view = with_host(takes("03:00.0"), functions=(last,)).view
+    assert "not viable: 03:00.0 is used by the host" in shown(view)[0]
 
 
 @pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])
