@@ -44,17 +44,17 @@ _ENDS: dict[GuestAction, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def writable(fresh: CheckInput) -> Check:
+def writable(readings: CheckInput) -> Check:
     """libvirt.reachable: it answers, and the connection is not read-only."""
     check = "libvirt.reachable"
-    if isinstance(fresh.guests, Unavailable):
-        return Check(check, None, "fail", fresh.guests.reason)
-    if fresh.guests.captured:
+    if isinstance(readings.guests, Unavailable):
+        return Check(check, None, "fail", readings.guests.reason)
+    if readings.guests.captured:
         return Check(check, None, "pass", "its domains are captured ones")
-    if fresh.readonly:
-        return Check(check, None, "fail", f"{fresh.guests.uri} is read-only for you",
+    if readings.readonly:
+        return Check(check, None, "fail", f"{readings.guests.uri} is read-only for you",
                      "join the group libvirt, or run this as root")  # fmt: skip
-    return Check(check, None, "pass", f"{fresh.guests.uri} accepts changes")
+    return Check(check, None, "pass", f"{readings.guests.uri} accepts changes")
 
 
 def why_not(domain: Domain, action: GuestAction) -> str | None:

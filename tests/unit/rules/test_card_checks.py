@@ -142,9 +142,9 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
     gpu: str | None, sound: str | None, verdict: str, direction: Direction
 ) -> None:
     found = seen(*pair(gpu, sound))
-    fresh = CheckInput(assess(found), found.guests, Holders(()), READY)
-    (mixed,) = (each for each in fresh.view.gpus if each.address == CARD)
-    plan = make_plan(mixed, direction, fresh)
+    readings = CheckInput(assess(found), found.guests, Holders(()), READY)
+    (mixed,) = (each for each in readings.view.gpus if each.address == CARD)
+    plan = make_plan(mixed, direction, readings)
     (needed,) = (check for check in plan.checks if check.id == NEEDED)
     if verdict == "warn":
         assert f"`vfiotop {direction} {CARD}`" in (checks(found)["swap.half-bound", CARD].fix or "")

@@ -347,9 +347,9 @@ def test_a_capture_without_groups() -> None:
     guest, there = takes("03:00.0"), at("03:00.0", NIC, "vfio-pci", None)
     cards = (*card("01:00", None, boot_vga=True), *card("02:00", None, "vfio-pci"))
     lost = snapshot(inventory(*cards, there, groups=(), groups_known=False), (guest,))
-    fresh = seen((there,), guest)
+    readings = seen((there,), guest)
     view = assess(lost, Choice("0000:02:00.0", "win11"))
-    found = hostdev_checks.check(guest, replace(fresh, view=view))
+    found = hostdev_checks.check(guest, replace(readings, view=view))
     assert found.verdict == "unknown"
     assert "0000:03:00.0 has no IOMMU group in the capture" in found.why
     assert found.fix == "capture /sys/kernel/iommu_groups as well"
@@ -499,12 +499,12 @@ def with_host(
     return CheckInput(view, found.guests, NOBODY, READY, DeviceUses(facts.get("uses", (IDLE,))))
 
 
-def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
+def everywhere(guest: Domain, readings: CheckInput) -> list[Check]:
     """iommu.viable from the start, from its bind as the runner plans it, and from the doctor."""
-    (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
-    start, bind = make_plan("start", guest, fresh), preflight.make_plan(gpu, "bind", fresh)
+    (gpu,) = (each for each in readings.view.gpus if each.address == "0000:02:00.0")
+    start, bind = make_plan("start", guest, readings), preflight.make_plan(gpu, "bind", readings)
     assert start.swap is not None
-    told = (start.checks, bind.checks, all_checks(examine(fresh)))
+    told = (start.checks, bind.checks, all_checks(examine(readings)))
     return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
 
 
@@ -575,12 +575,12 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     """libvirt moves what is managed before QEMU opens the group (virhostdev.c); VFIO refuses a
     group with an endpoint on a driver that does DMA of its own, and pci-stub does none."""
     guest = takes("03:00.0", managed=managed and by != "command line", by=by)
-    fresh = with_host(guest, functions=(replace(NEIGHBOUR, driver=driver),))
+    readings = with_host(guest, functions=(replace(NEIGHBOUR, driver=driver),))
     moved = managed and by != "command line"
     blocked = driver in ("nvme", "uio_pci_generic") and not moved
-    found = everywhere(guest, fresh)
+    found = everywhere(guest, readings)
     assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
-    start = make_plan("start", guest, fresh)
+    start = make_plan("start", guest, readings)
     # libvirt and QEMU refuse a device that is not on a VFIO driver and is not moved.
     assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
     if blocked:
@@ -608,9 +608,9 @@ def test_a_neighbour_is_not_taken_from_under_the_host() -> None:
 
 def test_a_neighbour_of_which_nothing_is_known_is_left_to_the_start_to_ask_for() -> None:
     guest = takes("03:00.0")
-    fresh = with_host(guest, uses=())
-    assert [each.verdict for each in everywhere(guest, fresh)] == ["pass"] * 3
-    doubts = make_plan("start", guest, fresh).doubts
+    readings = with_host(guest, uses=())
+    assert [each.verdict for each in everywhere(guest, readings)] == ["pass"] * 3
+    doubts = make_plan("start", guest, readings).doubts
     assert "guest.devices" in {check.id for check in doubts}
 
 
@@ -637,14 +637,14 @@ def test_which_guest_counts() -> None:
         each for each in with_host(able, not_able).view.gpus if each.address == CARD
     )  # fmt: skip
     for allowed, verdict in (("win11", "pass"), ("linux", "fail"), (None, "pass")):
-        fresh = with_host(able, not_able, choice=Choice(CARD, allowed))
-        bind = preflight.make_plan(gpu, "bind", fresh)
+        readings = with_host(able, not_able, choice=Choice(CARD, allowed))
+        bind = preflight.make_plan(gpu, "bind", readings)
         made = next(check for check in bind.checks if check.id == "iommu.viable")
         assert made.verdict == (verdict if allowed else "pass")
     # A start is checked for the guest that starts.
-    fresh = with_host(able, not_able)
+    readings = with_host(able, not_able)
     for domain_, verdict in ((able, "pass"), (not_able, "fail")):
-        start = make_plan("start", domain_, fresh)
+        start = make_plan("start", domain_, readings)
         made = next(check for check in start.checks if check.id == "iommu.viable")
         assert made.verdict == verdict
 

@@ -291,10 +291,10 @@ def test_no_slot_separates_the_gpus_of_one_board(
     assert fix.count(". ") == 1
     guest = domain("win11", gpus[0].address.removeprefix("0000:"))
     found = snapshot(pci, [guest])
-    fresh = CheckInput(
+    readings = CheckInput(
         assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
     )
-    of_guest = hostdev_checks.check(guest, fresh).fix or ""
+    of_guest = hostdev_checks.check(guest, readings).fix or ""
     assert "give the guest the whole group" in of_guest
     assert ("another slot" in of_guest) == ("another slot" in fix)
 
@@ -323,10 +323,10 @@ def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
     pci = inventory(*card("01:00", 1, boot_vga=True), *disks)
     guest = domain("win11", "05:00.0", managed=True)
     found = snapshot(pci, [guest], facts=HostFacts("atlas", "6.12", chassis=chassis))
-    fresh = CheckInput(
+    readings = CheckInput(
         assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
     )
-    fix = hostdev_checks.check(guest, fresh).fix or ""
+    fix = hostdev_checks.check(guest, readings).fix or ""
     assert "give the guest the whole group" in fix
     assert ("slot" in fix) is slot
 

@@ -203,8 +203,8 @@ def test_a_card_that_a_process_has_is_not_moved(libvirt: Guests | Unavailable) -
     seen = view(at=vitals(users=SEEN))
     gpu = seen.gpu(SECOND)
     assert gpu is not None
-    fresh = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
-    found = {check.id: check for check in preflight.make_plan(gpu, "unbind", fresh).checks}
+    readings = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
+    found = {check.id: check for check in preflight.make_plan(gpu, "unbind", readings).checks}
     assert found["guest.inactive"].verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711)" in found["guest.inactive"].why
     # As in the doctor: its guest may have it, and so it may not move.
@@ -317,9 +317,9 @@ def host(at: Vitals, looks: Looks | NoInspector, *domains: Domain) -> Host:
 
 def test_a_reading_for_a_command_looks_who_has_an_open_card() -> None:
     looks = Looks(SEEN)
-    fresh = examine_once(host(vitals(), looks), Choice(FIRST))
+    readings = examine_once(host(vitals(), looks), Choice(FIRST))
     assert looks.asked[0] == (FIRST, SECOND)
-    second = fresh.view.gpu(SECOND)
+    second = readings.view.gpu(SECOND)
     assert second is not None
     assert str(second.owner) == "guest:plain"
 

@@ -63,10 +63,10 @@ def plan(
     vitals = facts.pop("vitals", Vitals(()))
     view = assess(snapshot(pci, domains, vitals=vitals), Choice(CARD))
     reading: Guests | Unavailable = facts.pop("guests", guests(*domains))
-    fresh = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
+    readings = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    return make_plan(gpu, direction, fresh)
+    return make_plan(gpu, direction, readings)
 
 
 def the_card(pci: Inventory) -> Gpu:
