@@ -267,7 +267,7 @@ def vfiotop(sandbox: Sandbox, *words: str, before: str = "") -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_journal_cannot_lead_a_recovery_elsewhere(sandbox: Sandbox) -> None:
+def test_a_journal_cannot_lead_a_recovery_to_other_files(sandbox: Sandbox) -> None:
     """An address of ../../.. has a driver_override that root would write to."""
     target = sandbox.home / "driver_override"
     target.write_text("mine")

@@ -101,7 +101,7 @@ LOST += [(*DEEDS[1], "close"), (*DEEDS[2], "silence"), (*DEEDS[3], "close")]
 
 
 @pytest.mark.parametrize(("action", "procedure", "before", "after", "way"), LOST)
-def test_a_deed_whose_answer_is_lost_was_done(
+def test_an_action_whose_answer_is_lost_was_done(
     proxy: Proxy, vm: libvirt.virDomain, tmp_path: Path,
     action: GuestAction, procedure: int, before: int, after: int, way: Way,
 ) -> None:  # fmt: skip

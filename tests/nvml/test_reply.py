@@ -99,7 +99,7 @@ SAID = st.dictionaries(
 
 
 @given(SAID)
-def test_each_number_is_what_was_told_or_none(said: dict[str, object]) -> None:
+def test_each_number_is_what_the_process_sent_or_none(said: dict[str, object]) -> None:
     """Whatever else is in the answer, no value takes another one's place."""
     found = parsed(**said)
     told = {

@@ -135,7 +135,7 @@ def test_a_process_with_a_pid_that_none_can_have_takes_no_card_away(
     assert (first.pid, more) == (77, GpuProcess(None, "and 1 more", "not listed"))
 
 
-def test_a_load_of_processes_that_is_not_told_takes_no_card_away(machine: Machine) -> None:
+def test_a_load_of_processes_that_is_not_reported_takes_no_card_away(machine: Machine) -> None:
     """The NVML call for it may fail with an error that no other call has."""
     machine.control(
         f"{ONE} util unknown", f"{ONE} process none", f"{ONE} process graphics 77 5",
@@ -510,7 +510,7 @@ def test_only_one_error_means_that_a_card_is_lost(machine: Machine, error: str) 
     assert outcome(machine.source()) == for_handle
 
 
-def test_a_crash_is_told_and_the_child_comes_back_later(machine: Machine) -> None:
+def test_a_crash_is_reported_and_the_child_comes_back_later(machine: Machine) -> None:
     source = machine.source()
     source.read()
     machine.control(f"{ONE} fault crash")
@@ -534,7 +534,7 @@ def test_crashes_in_a_row_are_spaced(machine: Machine) -> None:
     assert starts == 6  # at 0, 1, 3, 7, 15 and 31 seconds
 
 
-def test_a_hang_is_told_and_its_child_is_gone(machine: Machine) -> None:
+def test_a_hang_is_reported_and_its_child_is_gone(machine: Machine) -> None:
     source = machine.source(timeout=0.3)
     source.read()
     pid = source.pid

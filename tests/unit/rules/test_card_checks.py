@@ -209,7 +209,7 @@ def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
 
 
 @pytest.mark.parametrize("stuck", [True, False])
-def test_while_a_driver_does_not_let_go_no_move_is_advised(stuck: bool) -> None:
+def test_while_a_driver_does_not_release_a_card_no_move_is_advised(stuck: bool) -> None:
     found = seen(
         *pair(None, VFIO),
         vitals=Vitals((CardVitals(CARD, removal=Removal("nvidia", NOON, stuck=stuck)),)),
@@ -363,7 +363,7 @@ def test_a_card_is_on_no_side_while_it_is_moved() -> None:
 
 
 @pytest.mark.parametrize("stuck", [True, False])
-def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
+def test_a_card_that_its_driver_does_not_release(stuck: bool) -> None:
     removal = Removal("nvidia", NOON, stuck=stuck)
     found = seen(
         *card("02:00", 2, None, boot_vga=False), vitals=Vitals((CardVitals(CARD, removal=removal),))

@@ -68,7 +68,7 @@ def test_a_card_and_its_audio_move_together() -> None:
     assert told(DESK, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
 
 
-def test_a_companion_that_does_something_else_is_told_apart() -> None:
+def test_a_companion_that_does_something_else_is_distinguished() -> None:
     gpu, sound = card("01:00", 1)
     before = snapshot(inventory(gpu, sound))
     after = snapshot(inventory(replace(gpu, driver="vfio-pci"), replace(sound, driver=None)))
@@ -193,7 +193,7 @@ def test_rates_are_no_news() -> None:
     assert states({"state": "running", "cpu_pct": 1.0}, {"state": "running", "cpu_pct": 9.0}) == []
 
 
-def test_a_guest_takes_the_card_and_lets_it_go() -> None:
+def test_a_guest_takes_the_card_and_releases_it() -> None:
     idle = replace(DESK, pci=two_cards("vfio-pci"))
     busy = replace(idle, guests=guests(domain("win11", "02:00.0", state="running")))
     assert told(idle, busy) == [(GUEST, "in use by win11", "info"), ("win11", "started", "good")]

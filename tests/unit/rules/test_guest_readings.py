@@ -97,7 +97,7 @@ def test_a_subsystem_that_differs_is_another_card() -> None:
         assert (guest_gpu(snapshot(pci, [win11], agent=agent)).reading is not None) == found
 
 
-def test_two_alike_cards_in_one_guest_are_not_told_apart() -> None:
+def test_two_alike_cards_in_one_guest_are_not_distinguished() -> None:
     pci = inventory(
         *card("01:00", 1, boot_vga=True),
         *card("02:00", 2, "vfio-pci"),
@@ -174,7 +174,7 @@ def test_every_card_that_a_domain_names_is_for_a_guest() -> None:
     assert told(desk("01:00"), CHOSEN) == (HOST, GUEST)
 
 
-def test_while_libvirt_is_away_what_it_told_before_holds() -> None:
+def test_while_libvirt_is_away_its_last_answer_holds() -> None:
     before = Demand(reserved=(HOST,))
     assert told(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
     assert told(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
@@ -203,14 +203,14 @@ def test_a_driver_that_is_too_old_breaks_a_rule_on_every_view() -> None:
 # --- what cannot be read ------------------------------------------------------------
 
 
-def test_what_is_told_of_a_card_is_shown_with_it_before_what_is_told_of_all() -> None:
+def test_a_remark_on_a_card_is_shown_with_it_before_the_ones_on_all_cards() -> None:
     told = says(replace(CARD, remarks=("[GPU is lost]",)), remarks=("WARNING",))
     reading = guest_gpu(gaming(told)).reading
     assert reading is not None
     assert reading.remarks == ("[GPU is lost]", "WARNING")
 
 
-def test_what_is_told_of_another_card_is_not_shown_with_this_one() -> None:
+def test_a_remark_on_another_card_is_not_shown_with_this_one() -> None:
     other = replace(CARD, device="2206", remarks=("[GPU is lost]",))
     reading = guest_gpu(gaming(says(CARD, other))).reading
     assert reading is not None

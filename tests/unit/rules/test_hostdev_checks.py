@@ -316,7 +316,7 @@ def test_a_group_that_the_host_keeps_a_part_of(driver: str | None) -> None:
 
 
 @pytest.mark.parametrize("rest", ["pcieport", "vfio-pci", "pci-stub", None])
-def test_a_group_that_may_be_had(rest: str | None) -> None:
+def test_a_group_that_can_be_used(rest: str | None) -> None:
     code = BRIDGE if rest == "pcieport" else NIC
     beside = at("03:00.1", code, rest)
     assert check((at("03:00.0", NIC, "vfio-pci"), beside), takes("03:00.0")).verdict == "pass"
@@ -661,7 +661,7 @@ def test_two_cards_of_one_group_for_one_guest_are_bound_one_after_the_other() ->
         assert (found.verdict, "0000:03:00.0 is another GPU" in found.why) == ("fail", True)
 
 
-def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
+def test_a_guest_with_a_whole_group_is_not_advised_to_take_it() -> None:
     guest = takes("03:00.0", managed=False)
     found = hostdev_checks.check(guest, with_host(guest))
     assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why

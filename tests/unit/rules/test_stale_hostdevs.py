@@ -170,7 +170,7 @@ def test_what_is_no_hostdev_is_never_edited(tmp_path: Path) -> None:
     assert replaced(other, gpu, view.gpus) == ()
 
 
-def test_why_each_leaves_and_what_is_only_told() -> None:
+def test_why_each_leaves_and_what_is_only_reported() -> None:
     view = seen(there(*NVME), guests=(BOTH,))
     gpu = view.gpu(CARD)
     assert gpu is not None

@@ -177,7 +177,7 @@ def test_a_card_that_nobody_is_known_to_have(
     assert rule(at=at).verdict == "pass"  # one guest at most
 
 
-def test_what_is_not_seen_is_told_with_a_way_to_see_it() -> None:
+def test_what_is_not_seen_is_reported_with_a_way_to_see_it() -> None:
     found = rule(WIN11, at=vitals(users=Holders((), uninspected=3, fix="run this as root")))
     assert "“win11” is running with a GeForce card" in found.why
     assert f"cannot tell whether a guest has {SECOND}" in found.why
