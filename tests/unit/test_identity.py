@@ -137,16 +137,16 @@ def test_a_card_is_reported_with_the_uuid_of_its_guest() -> None:
 
 
 def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() -> None:
-    def told(*domains: Domain) -> list[Event]:
+    def events_of(*domains: Domain) -> list[Event]:
         off = view_of(*(replace(each, state="shut off") for each in domains))
         return list(changes(off, view_of(*domains), NOON, {ONE}))
 
-    ours = told(called("gaming", ONE, "02:00.0"))
+    ours = events_of(called("gaming", ONE, "02:00.0"))
     assert {event.by for event in ours} == {"us"}
     assert len(ours) == 2
-    theirs = told(called("gaming", TWO, "02:00.0"))
+    theirs = events_of(called("gaming", TWO, "02:00.0"))
     assert {event.by for event in theirs} == {"external"}
-    address = told(called("0000:02:00.0", TWO))
+    address = events_of(called("0000:02:00.0", TWO))
     assert {event.by for event in address} == {"external"}
 
 

@@ -89,7 +89,7 @@ def by_xe(name: str, value: float, device: Path) -> float | None:
     return getattr(intel.xe(PlainTree(device))[0], name)  # type: ignore[no-any-return]
 
 
-def told(name: str, value: float, folder: Path) -> dict[str, float | None]:
+def by_each_source(name: str, value: float, folder: Path) -> dict[str, float | None]:
     """What each source makes of the same value."""
     (folder / "amd/hwmon").mkdir(parents=True)
     (folder / "xe/hwmon").mkdir(parents=True)
@@ -105,13 +105,13 @@ def told(name: str, value: float, folder: Path) -> dict[str, float | None]:
 def test_what_a_dead_sensor_tells_is_none_whoever_tells_it(
     tmp_path: Path, name: str, value: float
 ) -> None:
-    found = told(name, value, tmp_path)
+    found = by_each_source(name, value, tmp_path)
     assert found == dict.fromkeys(found)
 
 
 @pytest.mark.parametrize(("name", "value"), ALIVE)
 def test_every_source_reports_what_a_card_can_have(tmp_path: Path, name: str, value: float) -> None:
-    for source, found in told(name, value, tmp_path).items():
+    for source, found in by_each_source(name, value, tmp_path).items():
         assert found == value, source
 
 

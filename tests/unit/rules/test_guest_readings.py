@@ -150,7 +150,7 @@ CHOSEN = Choice(guest_gpu=GUEST)
 DOWN = Unavailable("libvirtd is not running")
 
 
-def told(taken: Snapshot, choice: Choice | None = None, before: Demand | None = None) -> object:
+def reserved(taken: Snapshot, choice: Choice | None = None, before: Demand | None = None) -> object:
     return demand(assess(taken, choice), before=before).reserved
 
 
@@ -165,26 +165,26 @@ def test_as_long_as_the_devices_or_the_guests_were_not_read_it_may_be_any(
     choice: Choice | None,
 ) -> None:
     for unread in (Snapshot(), replace(desk(), pci=DOWN), replace(desk(), guests=NOT_READ_YET)):
-        assert told(unread, choice) is None
+        assert reserved(unread, choice) is None
 
 
 def test_every_card_that_a_domain_names_is_for_a_guest() -> None:
-    assert told(desk("02:00")) == (GUEST,)
-    assert told(desk("01:00", "02:00")) == (HOST, GUEST)
-    assert told(desk("01:00"), CHOSEN) == (HOST, GUEST)
+    assert reserved(desk("02:00")) == (GUEST,)
+    assert reserved(desk("01:00", "02:00")) == (HOST, GUEST)
+    assert reserved(desk("01:00"), CHOSEN) == (HOST, GUEST)
 
 
 def test_while_libvirt_is_away_its_last_answer_holds() -> None:
     before = Demand(reserved=(HOST,))
-    assert told(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
-    assert told(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
-    assert told(desk(guests=DOWN), CHOSEN) == (GUEST,)
+    assert reserved(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
+    assert reserved(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
+    assert reserved(desk(guests=DOWN), CHOSEN) == (GUEST,)
 
 
 def test_without_libvirt_and_a_choice_it_may_be_any() -> None:
     pci = inventory(*card("01:00", 1, boot_vga=False), *card("02:00", 2, boot_vga=False))
-    assert told(snapshot(pci, guests=DOWN)) is None
-    assert told(snapshot(pci)) == ()
+    assert reserved(snapshot(pci, guests=DOWN)) is None
+    assert reserved(snapshot(pci)) == ()
 
 
 # --- the driver in it -----------------------------------------------------------------
