@@ -21,8 +21,9 @@ from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_go
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
 from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
+from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.probe import why_not_visible
-from tui.host.nvml.reply import CARD_LEFT, NvmlFailed
+from tui.host.nvml.reply import NvmlFailed
 from tui.host.nvml.source import RELEASED, NvmlSource
 from tui.model import Demand, GpuProcess, Metrics
 from tui.rules.driver_gates import RESERVED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tui.model import (
+    AMD_GRAPHICS,
+    INTEL,
     NOT_READ_YET,
     NVIDIA,
     AgentReading,
@@ -20,7 +22,7 @@ from tui.model import (
 QUERYABLE_STATES = ("running", "blocked")
 """The states in which a guest can answer."""
 
-_MAKERS = {"1002": "an AMD", "8086": "an Intel"}
+_MAKERS = {AMD_GRAPHICS: "an AMD", INTEL: "an Intel"}
 
 
 def reading(

@@ -11,6 +11,7 @@ from dataclasses import replace
 from tui.model import (
     INACTIVE_STATES,
     USB_CLASS,
+    VERDICT_ORDER,
     Check,
     DeviceUses,
     Domain,
@@ -19,7 +20,6 @@ from tui.model import (
     Guests,
     HostView,
     Unavailable,
-    Verdict,
 )
 from tui.rules import host_checks, hostdev_verdicts, hostdev_words
 from tui.rules.check_input import CheckInput
@@ -31,15 +31,14 @@ ID = "guest.devices"
 NAMED = 3
 """The most devices that one sentence names."""
 
-ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
-
 
 def check(domain: Domain, readings: CheckInput) -> Check:
     """The worst verdict on the domain's devices, and the fixes for the first few of them."""
     found = verdicts(domain, readings)
     if domain.problem is not None and all(device.verdict != "fail" for device in found):
         return Check(ID, domain.name, "unknown", domain.problem)
-    bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
+    bad = [device for device in found if device.verdict != "pass"]
+    bad.sort(key=lambda device: VERDICT_ORDER.index(device.verdict))
     if not bad:
         doubt = _may_be_taken(domain, readings.guests) if found else None
         return Check(ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(found))

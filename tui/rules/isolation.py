@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
+    AMD,
+    INTEL,
     MULTIMEDIA_CLASS,
     NETWORK_CLASS,
     NVIDIA,
@@ -39,9 +41,6 @@ _WHOLE_BOARD = "give the guest the whole board, whose GPUs share a slot"
 
 _USEFUL = (STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS, "0700", USB_CLASS)
 """Classes of devices that a guest can use: disks, networks, sound, serial ports, USB."""
-
-INTEL, AMD = "8086", "1022"
-"""PCI vendor ids of processors and chipsets. AMD's graphics cards have 1002."""
 
 FIRST_VMD_DOMAIN = 0x10000
 """The first PCI domain of devices behind Intel VMD: above all domains of the firmware, which have

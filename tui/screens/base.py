@@ -19,6 +19,10 @@ from widgets.footer import KeyFooter
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
+CHECK_S = 30.0
+"""Seconds for the readings of a plan or of the doctor; more than any source takes that answers at
+all."""
+
 
 class HostScreen(TerminalScreen):
     """A screen that draws the host: subclasses compose ``body`` and draw in ``draw``.

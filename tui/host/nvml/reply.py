@@ -19,9 +19,6 @@ from tui.model.plausible import plausible, plausible_metrics
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is accepted."""
 
-CARD_LEFT = 3
-"""The exit status of NVML's process after a card has left the driver (child.py)."""
-
 MIB = 1024 * 1024
 NO_PERMISSION, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, VERSION_MISMATCH = 4, 9, 12, 18
 NOT_FOUND, INSUFFICIENT_POWER, IRQ_ISSUE, GPU_IS_LOST, RESET_REQUIRED = 6, 8, 11, 15, 16
