@@ -90,10 +90,9 @@ class HostScreen(TerminalScreen):
             self._enabled_keys = enabled
             self.refresh_bindings()
 
-    def on_mount(self) -> None:
-        self.show()
-
     def on_screen_resume(self) -> None:
+        """Draw. Textual sends this after the screen is mounted, too, and calls this handler after
+        that of a subclass."""
         self.session.update_demand()
         self.show()
 

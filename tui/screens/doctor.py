@@ -42,8 +42,7 @@ class DoctorScreen(HostScreen):
             yield DoctorPanel()
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.examine()
+        self.run_worker(self._examine(), exclusive=True)
 
     def examine(self) -> None:
         """Take all readings, and show the checks made on them."""

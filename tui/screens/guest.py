@@ -70,10 +70,9 @@ class GuestScreen(HostScreen):
             yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(TICK_S, self._tick)
         if self._action == "stop" and self._domain.uuid in self.session.pending_stops:
-            self._go_to(Requested())
+            self._stage = Requested()
         else:
             self.run_worker(self._make_plan(), exclusive=True)
 

@@ -53,7 +53,6 @@ class SwapScreen(HostScreen):
             yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
-        super().on_mount()
         gpu = self.session.live.view.guest_gpu
         if self._direction is not None and self._swap is None and gpu is not None:
             self._start_planning(self._direction, gpu.address)
