@@ -84,7 +84,8 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
         word = "" if gpu.role == "guest" else f" {gpu.address}"
         yield _row(
             "",
-            f"half bound: `vfiotop bind{word}` finishes it, `vfiotop unbind{word}` takes it back",
+            f"half bound: `vfiotop bind{word}` completes the bind, "
+            f"`vfiotop unbind{word}` returns it to the host",
         )
     for blocker in gpu.viability.staying:
         yield _row("", blocker.address, blocker.reason)

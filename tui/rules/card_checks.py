@@ -170,7 +170,7 @@ def answers(gpu: Gpu) -> Check:
     if unreadable:
         return Check(ANSWERS, gpu.address, "unknown", f"its {unreadable[0]} cannot be read")
     if not r465.responds(gpu):
-        return Check(ANSWERS, gpu.address, "fail", "nothing answers at its address any more",
+        return Check(ANSWERS, gpu.address, "fail", "no device responds at its address",
                      f"`echo 1 > /sys/bus/pci/devices/{gpu.address}/remove`, then "
                      "`echo 1 > /sys/bus/pci/rescan`; if that fails, reboot")  # fmt: skip
     if reading is not None and reading.failed is not None:

@@ -114,7 +114,11 @@ def _cards(readings: CheckInput) -> Iterator[CheckGroup]:
         yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _CARD_CHECKS))
         return
     unknown = Check(
-        "guest.gpu", None, "unknown", "the guest's card is not known", card_checks.CHOOSE_CARD
+        "guest.gpu",
+        None,
+        "unknown",
+        "cannot tell which card is for the guest",
+        card_checks.CHOOSE_CARD,
     )
     yield CheckGroup("Guest GPU", (card_checks.chosen(view) or unknown,))
     free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]

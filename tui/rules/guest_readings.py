@@ -38,7 +38,7 @@ def reading(
         why_not = agent.reason
     report = None if isinstance(agent, Unavailable) else agent.of(domain.uuid)
     if why_not is not None or report is None:
-        return None, why_not or "the guest has not been asked yet"
+        return None, why_not or "the guest agent has not been queried yet"
     if report.problem is not None:
         return None, report.problem
     mine = [gpu for gpu in gpus if gpu.address in domain.functions and _same_model(gpu, function)]
@@ -109,7 +109,7 @@ def _why_not_asked(function: PciFunction, domain: Domain) -> str | None:
         maker = _MAKERS.get(function.vendor, "this kind of")
         return f"a guest agent cannot report on {maker} card"
     if domain.state not in QUERYABLE_STATES:
-        return f"the guest is {domain.state}: it cannot be asked"
+        return f"the guest is {domain.state}: its agent cannot respond"
     if domain.agent is None:
         return (
             "the guest has no agent channel: add a <channel> with the target "

@@ -61,7 +61,7 @@ def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
 
 def _all_well(found: Sequence[GuestDevice]) -> str:
     if not found:
-        return "it takes no device of the host"
+        return "it uses no device of the host"
     if len(found) == 1:
         return f"{found[0].address} is present and available"
     return f"all {len(found)} devices are present and available"

@@ -7,7 +7,7 @@ checks none of them. The first row that applies decides:
 the function that the domain names         verdict   because
 =========================================  ========  ===========================================
 the PCI devices could not be read          unknown
-is not there                               fail      libvirt refuses the start
+does not exist                             fail      libvirt refuses the start
 is a share of a card (mdev), card there    pass      the card stays with its driver
 is a bridge                                fail      vfio-pci takes endpoints only
 has a driver that cannot be read           unknown
@@ -86,13 +86,13 @@ def _moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
 def _device(dev: HostDev, facts: DeviceFacts) -> GuestDevice:
     if not facts.functions:
         why = facts.view.problem("pci") or "the PCI devices were not read"
-        return _verdict(dev, "unknown", f"cannot be looked up: {why}", "not read")
+        return _verdict(dev, "unknown", f"cannot be checked: {why}", "not read")
     function = facts.functions.get(dev.address)
     remove = hostdev_words.remove(dev, facts)
     if function is None:
-        return _verdict(dev, "fail", "is not there", "gone", remove)
+        return _verdict(dev, "fail", "does not exist", "gone", remove)
     if dev.by == "mdev":
-        return _verdict(dev, "pass", "has a share for it")
+        return _verdict(dev, "pass", "provides a mediated device for it")
     if function.is_bridge:
         return _verdict(dev, "fail", "is a bridge, which no guest can have", "a bridge", remove)
     if driver_unreadable(function):

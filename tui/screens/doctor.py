@@ -17,12 +17,10 @@ from tui.live import Live
 from tui.once import examine_once
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
 from tui.screens.base import CHECK_S, HostScreen
-from tui.screens.swap_words import defect
+from tui.screens.swap_words import CHECKING, defect
 from tui.session import Session
 from widgets.doctor_panel import DoctorPanel
 from widgets.lines import Tone
-
-CHECKING = "Checking the host …"
 
 
 class DoctorScreen(HostScreen):

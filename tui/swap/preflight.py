@@ -102,7 +102,7 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
     where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
-    return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
+    return Check(NEEDED, gpu.address, "pass", "the card has yet to move")
 
 
 def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:

@@ -353,7 +353,7 @@ def test_a_card_that_is_half_bound() -> None:
     half = (gpu, replace(sound, driver="snd_hda_intel"))
     view = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True), *half)))
     assert [g["half_bound"] for g in as_json(view, NOON)["gpus"]] == [True, False]
-    assert "half bound: `vfiotop bind` finishes it" in as_text(view)
+    assert "half bound: `vfiotop bind` completes the bind" in as_text(view)
 
 
 def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:

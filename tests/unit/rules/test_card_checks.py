@@ -315,7 +315,7 @@ def test_every_card_and_not_the_guests_alone() -> None:
     assert made["swap.half-bound", HOST_CARD].fix == (
         f"`vfiotop unbind {HOST_CARD}` returns it to the host"
     )
-    assert "`vfiotop bind 0000:03:00.0` finishes it" in as_text(assess(found, Choice(CARD)))
+    assert "`vfiotop bind 0000:03:00.0` completes the bind" in as_text(assess(found, Choice(CARD)))
 
 
 def test_one_that_a_guest_runs_with() -> None:

@@ -69,7 +69,7 @@ def test_the_host_card_is_not_read_through_the_guest() -> None:
     [
         (says(problem="the guest's agent does not answer"), {}, "does not answer"),
         (Unavailable("quiet: the guest is not asked"), {}, "quiet"),
-        (AgentReading(()), {}, "not been asked yet"),
+        (AgentReading(()), {}, "not been queried yet"),
         (says(), {}, "does not list this card"),
         (says(replace(CARD, device="2204")), {}, "does not list this card"),
         (says(replace(CARD, subsystem="1043:88ac")), {}, None),

@@ -99,7 +99,7 @@ def test_a_guest_with_nothing_but_its_card() -> None:
 
 def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
-    assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
+    assert (found.verdict, found.why) == ("fail", "0000:03:00.0 does not exist")
     assert found.fix == (
         "press w, or `virsh edit win11`: remove the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
@@ -151,9 +151,9 @@ def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str)
     assert found.verdict == verdict
     assert ("the devices of “nas” cannot be read" in found.why) == (verdict == "unknown")
     gone = check((), takes("03:00.0"), other)
-    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
+    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 does not exist")
     none = domain("debian")
-    assert check((), none, other).why == "it takes no device of the host"
+    assert check((), none, other).why == "it uses no device of the host"
 
 
 def test_where_the_other_guests_cannot_be_read_nothing_is_free() -> None:
@@ -388,7 +388,8 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
     guest = takes("03:00.0", *(f"0{bus}:00.0" for bus in range(4, 9)))
     found = check(there, guest)
     assert found.why == (
-        "0000:04:00.0 is not there; 0000:05:00.0 is not there; 0000:06:00.0 is not there and 3 more"
+        "0000:04:00.0 does not exist; 0000:05:00.0 does not exist; 0000:06:00.0 does not exist "
+        "and 3 more"
     )
     assert (found.fix or "").count("virsh edit") == 1
     assert (found.fix or "").count("<address") == 3
@@ -445,11 +446,11 @@ def test_nothing_is_known() -> None:
     unread = replace(seen((), guest), view=assess(snapshot(inventory(), (guest,))))
     found = hostdev_checks.check(guest, unread)
     assert found.verdict == "unknown"
-    assert "0000:03:00.0 cannot be looked up: the PCI devices were not read" in found.why
+    assert "0000:03:00.0 cannot be checked: the PCI devices were not read" in found.why
     assert hostdev_checks.check(replace(guest, problem="no XML"), unread).verdict == "unknown"
     assert (
         hostdev_checks.check(domain("debian"), seen((), guest)).why
-        == "it takes no device of the host"
+        == "it uses no device of the host"
     )
 
 
@@ -736,7 +737,7 @@ def test_of_what_is_known_in_part_the_worst_counts() -> None:
     part = replace(takes(), problem="its command line cannot be read")
     assert check((), part).verdict == "unknown"
     absent = replace(takes("03:00.0"), problem=part.problem)
-    assert check((), absent).why == "0000:03:00.0 is not there"
+    assert check((), absent).why == "0000:03:00.0 does not exist"
 
 
 def test_a_card_that_a_process_has_of_which_libvirt_does_not_know() -> None:

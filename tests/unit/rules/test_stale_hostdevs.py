@@ -176,7 +176,7 @@ def test_why_each_leaves_and_what_is_only_reported() -> None:
     assert gpu is not None
     assert stale(BOTH, gpu, view) == {
         OLD: "is now Thing (nvme), and 0000:0b:00.1 of its slot is gone",
-        OLD_SOUND: "is not there any more",
+        OLD_SOUND: "no longer exists",
     }
     assert doubtful(BOTH, gpu, view) == {}
     alone = domain("win10", "0b:00.0", managed=True)
