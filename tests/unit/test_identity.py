@@ -183,7 +183,7 @@ def test_a_libvirt_that_looks_like_the_systems_is_not(uri: str) -> None:
     assert not isinstance(local_guests(Guests(visible(uri), None, ())), Guests)
 
 
-# --- between the plan and the deed ----------------------------------------------------
+# --- between the plan and the action ----------------------------------------------------
 
 
 def test_what_is_done_is_done_by_uuid_to_the_domain_of_that_name() -> None:
