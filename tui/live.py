@@ -88,7 +88,7 @@ class Live:
         for gpu in self.view.gpus:
             reading = gpu.reading
             if _tick(reading) == sample.source:
-                value = reading.metrics.util_pct if reading and not reading.lost else None
+                value = reading.metrics.util_pct if reading and not reading.problem else None
                 self.history.record(util_key(gpu.address), at, value)
 
 

@@ -93,16 +93,19 @@ def _gpu(gpu: Gpu, width: int) -> list[Line]:
         lines += _row("Brand", f"{nvidia.brand}{by_id}", width)
         lines += _row("Form", nvidia.form or "unknown", width)
     viability = gpu.viability
-    tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.viable]  # type: ignore[assignment]
+    tone: Tone = {True: "good", False: "bad", None: "warn"}[viability.for_guest]  # type: ignore[assignment]
     words = {True: "viable", False: "not viable", None: "viability unknown"}
-    why = f": {viability.reason}" if viability.reason else ""
-    lines += _row("Passthrough", Span(words[viability.viable] + why, tone), width)
+    why = f": {viability.reason}" if viability.reason and not viability.for_guest else ""
+    lines += _row("Passthrough", Span(words[viability.for_guest] + why, tone), width)
     lines += _row("Moves", " ".join(short(a) for a in viability.moves), width)
-    for blocker in viability.blockers:
+    if viability.moved_at_start:
+        moved = " ".join(short(a) for a in viability.moved_at_start)
+        lines += _row("With guest", f"{moved}, moved when it starts", width)
+    for blocker in viability.staying:
         lines += _row(
             "Blocked by", Span(f"{short(blocker.address)}: {blocker.reason}", "bad"), width
         )
-    if viability.fix:
+    if viability.fix and not viability.for_guest:
         lines += _row("Ways out", viability.fix, width)
     return lines
 
@@ -111,8 +114,9 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
     reading = gpu.reading
     if reading is None:
         return [_heading("Readings"), *_row("None", gpu.no_reading, width)]
-    if reading.lost:
-        return [_heading("Readings"), *_row("Lost", Span(reading.lost, "bad"), width)]
+    if reading.problem:
+        label = "Lost" if reading.lost else "None"
+        return [_heading("Readings"), *_row(label, Span(reading.problem, "bad"), width)]
     if reading.source == "guest-agent":
         taken_at = reading.taken_at or at
         where = f"from guest, {ago((at - taken_at).total_seconds())} ago"

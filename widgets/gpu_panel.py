@@ -94,7 +94,7 @@ def origin(reading: CardReading | None, age_s: float | None, late_s: float) -> S
     The age of a guest's reading is shown in steps, so it does not change while readings keep
     coming.
     """
-    if reading is None or reading.lost is not None or age_s is None:
+    if reading is None or reading.problem is not None or age_s is None:
         return NO_ORIGIN
     if reading.source == "guest-agent":
         tone: Tone = "warn" if age_s >= max(late_s, GUEST_LATE_S) else "dim"
@@ -128,7 +128,7 @@ def gpu_lines(
     width, height = room
     lines = [owner_line(gpu, width, glyphs, where)]
     reading = gpu.reading
-    if reading is not None and reading.lost is None:
+    if reading is not None and reading.problem is None:
         lines += _metric_lines(reading.metrics, width, glyphs)
         verdict = viability_lines(gpu, width, min(height // 4, height - len(lines)))
         tail = [*_remark_lines(reading, width), *_process_lines(reading, width)]
@@ -141,7 +141,7 @@ def gpu_lines(
     rows = height - len(lines) - len(tail)
     if rows > 0:
         lines += graph_lines(series, rows, width, glyphs) or [()] * rows
-    elif reading is not None and reading.lost is None and any(v is not None for v in series):
+    elif reading is not None and reading.problem is None and any(v is not None for v in series):
         load = percent(reading.metrics.util_pct)
         lines[1:2] = [history_line("GPU", series, load, width, glyphs, label_cells=LABEL)]
     return [*lines, *tail]
@@ -237,9 +237,9 @@ def _remark_lines(reading: CardReading, width: int) -> list[Line]:
 
 def _static_lines(gpu: Gpu, width: int, height: int) -> list[Line]:
     """A card without readings: the reason, then what sysfs knows, in ``height`` lines."""
-    lost = gpu.reading.lost if gpu.reading else None
-    tone: Tone = "bad" if lost or gpu.owner.kind == "stuck" else "dim"
-    lines = wrap(lost or gpu.no_reading or "", width, tone)
+    problem = gpu.reading.problem if gpu.reading else None
+    tone: Tone = "bad" if problem or gpu.owner.kind == "stuck" else "dim"
+    lines = wrap(problem or gpu.no_reading or "", width, tone)
     function = gpu.function
     now = link(gpu.vitals.link if gpu.vitals else None)
     resets = function.reset_methods
@@ -278,7 +278,7 @@ def _model(gpu: Gpu) -> str:
 def compact_line(gpu: Gpu, width: int, where: Span = NO_ORIGIN) -> Line:
     """A GPU on one line; ``where`` is the ``origin`` of its readings."""
     reading = gpu.reading
-    metrics = reading.metrics if reading and reading.lost is None else Metrics()
+    metrics = reading.metrics if reading and reading.problem is None else Metrics()
     left = line(
         Span(f"{short(gpu.address)}  ", "label"),
         f"{model_name(gpu.function.name)}  ",

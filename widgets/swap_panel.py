@@ -6,13 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from tui.model import GuestPlan, Holder, Plan, Swap, Verdict
+from tui.model import VERDICT_ORDER, GuestPlan, Holder, Plan, Swap
 from widgets.canvas import Panel
 from widgets.check_lines import check_lines, heading
 from widgets.graph import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, line, wrap
-
-ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
 NUMBER = 4
 """Cells of a step's number and mark."""
@@ -74,7 +72,7 @@ def _plan(plan: Plan | GuestPlan, width: int) -> Iterator[Line]:
         yield from heading("In use by")
         for holder in others:
             yield from _holder(holder, width)
-    checks = sorted(plan.checks, key=lambda check: ORDER.index(check.verdict))
+    checks = sorted(plan.checks, key=lambda check: VERDICT_ORDER.index(check.verdict))
     open_checks = [check for check in checks if check.verdict != "pass"]
     if open_checks:
         yield from heading("Needs attention")

@@ -24,19 +24,23 @@ def viability_lines(gpu: Gpu, width: int, rows: int) -> list[Line]:
     label = Span(f"{'IOMMU':<{LABEL}}", "label")
     where = "no group" if group is None else f"group {group}"
     viability = gpu.viability
-    if viability.viable:
+    if viability.for_guest:
         moves = len(viability.moves)
         moving = "1 function moves" if moves == 1 else f"{moves} functions move"
+        moved = listed([short(address) for address in viability.moved_at_start])
+        text = f"{where}, viable: {moving}; the guest's start moves {moved}"
+        if moved and len(lines := _labelled(label, text, width, "good")) <= max(rows, 1):
+            return lines
         return [line(label, f"{where}, ", Span(f"viable: {moving}", "good"))]
     tone: Tone = "warn" if viability.viable is None else "bad"
     word = "unknown" if viability.viable is None else "not viable"
-    reasons = listed([f"{short(b.address)} is {b.reason}" for b in viability.blockers])
+    reasons = listed([f"{short(b.address)} is {b.reason}" for b in viability.staying])
     lines = _labelled(label, f"{where}, {word}: {reasons or viability.reason or ''}", width, tone)
     if reasons and len(lines) > rows:
-        addresses = listed([short(b.address) for b in viability.blockers])
+        addresses = listed([short(b.address) for b in viability.staying])
         lines = _labelled(label, f"{where}, blocked by {addresses}", width, tone)
     if reasons and len(lines) > max(rows, 1):
-        count = len(viability.blockers)
+        count = len(viability.staying)
         blocked = f"blocked by {count} device{'s' if count > 1 else ''}"
         lines = [line(label, f"{where}, ", Span(blocked, tone))]
     return lines

@@ -347,19 +347,19 @@ os.execv(sys.argv[2], sys.argv[2:])
 def test_without_openat2_all_is_the_same(root: Path, terminal: Terminal, code: int) -> None:
     before = (sys.executable, "-c", NO_OPENAT2, str(code))
 
-    def told(*before: str) -> dict[str, object]:
+    def status(*before: str) -> dict[str, object]:
         found: dict[str, object] = json.loads(shown(root, ("status", "--json"), before))
         del found["taken_at"]
         return found
 
-    assert told(*before) == told()
+    assert status(*before) == status()
     put(card(root) / "vendor", terminal.place)
     put(card(root) / "device", root.parent / "secret")
     (root.parent / "secret").write_text(f"0x{SECRET}")
     fifo = Fifo(card(root) / "reset")
     fifo.place = fifo.place.replace(card(root) / "numa_node")
-    answer = told(*before)
-    assert answer == told()
+    answer = status(*before)
+    assert answer == status()
     assert SECRET not in json.dumps(answer)
     for trap in (fifo, terminal):
         assert not trap.touched()

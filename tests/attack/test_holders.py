@@ -106,7 +106,7 @@ def test_root_without_the_right_to_look() -> None:
 
 
 @root_only
-def test_an_ordinary_user_is_told_whom_he_cannot_see() -> None:
+def test_an_ordinary_user_reads_whom_he_cannot_see() -> None:
     with holding("opened", "/dev/full") as pid:
         seen = asked_in(user=NOBODY)
     assert seen["uninspected"] > 1
@@ -344,7 +344,7 @@ def test_a_process_with_50_000_open_files() -> None:
     assert doubts == []
 
 
-def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path) -> None:
+def test_more_than_one_process_has_time_for_is_named(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     beat = os.memfd_create("beat")
     try:
@@ -357,7 +357,7 @@ def test_more_than_one_process_has_time_for_is_told_with_its_name(tmp_path: Path
     assert "has more open or mapped files than" in why
 
 
-def test_more_than_all_have_time_for_is_told(tmp_path: Path) -> None:
+def test_more_than_all_have_time_for_is_reported(tmp_path: Path) -> None:
     made_proc(tmp_path, 7)
     seen = holders_of_nodes(NODES, tmp_path, seconds=0)
     assert "not all processes could be checked in time" in (seen.unlisted_reason or "")

@@ -77,7 +77,7 @@ def plant(sandbox: Sandbox) -> dict[str, str]:
     }  # fmt: skip
 
 
-def told(output: str) -> dict[str, str]:
+def parsed(output: str) -> dict[str, str]:
     answer = json.loads(output)
     assert isinstance(answer, dict)
     return answer
@@ -90,7 +90,7 @@ def test_nothing_of_the_user_runs_as_root(sandbox: Sandbox, tool: list[str]) -> 
     done = sandbox.run(*tool, "--", *PRIVILEGED, "launch", *REQUEST, env=env)
     assert seen(sandbox) == ""
     # It came as far as the machine's own devices, and so past everything that was planted.
-    assert ABSENT in told(done.stdout)["error"] or "GPU" in told(done.stdout)["error"], done
+    assert ABSENT in parsed(done.stdout)["error"] or "GPU" in parsed(done.stdout)["error"], done
 
 
 @TOOLS
@@ -131,7 +131,7 @@ OPTIONS = [
 def test_a_request_is_all_that_it_takes(sandbox: Sandbox, way: str, more: list[str]) -> None:
     plant(sandbox)
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, way, *REQUEST, *more)
-    assert "not a request" in told(done.stdout)["error"]
+    assert "not a request" in parsed(done.stdout)["error"]
     assert (done.returncode, seen(sandbox)) == (1, "")
 
 
@@ -153,9 +153,9 @@ def test_it_does_not_start_where_others_had_their_turn(sandbox: Sandbox) -> None
 
 def test_an_ordinary_user_gets_nothing_of_it(sandbox: Sandbox) -> None:
     done = sandbox.run(*PRIVILEGED, "launch", *REQUEST)
-    assert told(done.stdout)["error"] == "only root may move a card"
+    assert parsed(done.stdout)["error"] == "only root may move a card"
     done = sandbox.run(*PRIVILEGED, "run", *REQUEST)
-    assert "only root may move a card" in told(done.stdout)["error"]
+    assert "only root may move a card" in parsed(done.stdout)["error"]
 
 
 STARTS = {
@@ -174,7 +174,7 @@ STARTS = {
 @pytest.mark.parametrize("how", STARTS)
 def test_how_it_is_started_changes_nothing(sandbox: Sandbox, how: str) -> None:
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "launch", *REQUEST, shell=STARTS[how])
-    answer = told(done.stdout)["error"]
+    answer = parsed(done.stdout)["error"]
     assert ABSENT in answer or "GPU" in answer, done
     lock = sandbox.run_folder / "vfiotop"
     assert lock.stat().st_mode & 0o777 == 0o755
@@ -221,11 +221,11 @@ def test_roots_own_configuration_is_used(sandbox: Sandbox) -> None:
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "run", *REQUEST, env={"HOME": str(HOME)})
     assert (
         f"{ROOTS_HOME}/.config/vfiotop/config.toml: qemu+ssh://host/system is the libvirt of"
-        in (told(done.stdout)["error"])
+        in (parsed(done.stdout)["error"])
     )
     config.chmod(0o666)
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "run", *REQUEST)
-    assert "users other than root can change it" in told(done.stdout)["error"]
+    assert "users other than root can change it" in parsed(done.stdout)["error"]
     config.unlink()
 
 
@@ -267,7 +267,7 @@ def vfiotop(sandbox: Sandbox, *words: str, before: str = "") -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_a_journal_cannot_lead_a_recovery_elsewhere(sandbox: Sandbox) -> None:
+def test_a_journal_cannot_lead_a_recovery_to_other_files(sandbox: Sandbox) -> None:
     """An address of ../../.. has a driver_override that root would write to."""
     target = sandbox.home / "driver_override"
     target.write_text("mine")

@@ -48,7 +48,7 @@ FIGURES = (
     Figure("bytes", "steady", "to the terminal, values change", "B/s", 1, NVITOP),
     Figure("still", "still", "to the terminal, nothing changes", "B/s", 0),
     Figure("cpu", "steady", "CPU of all processes", "% of a core", 1, NVITOP, digits=2),
-    Figure("start", "start", "start to the first reading", "ms", 1.2, BARE),
+    Figure("start", "start", "start to the first reading", "ms", 1.5, BARE),
     Figure("values", "start", "start to NVML's values", "ms"),
     Figure("pss", "steady", "memory, shared pages in part (PSS)", "MiB", 80, digits=1),
     Figure("rss", "steady", "memory, shared pages in full (RSS)", "MiB", digits=1),

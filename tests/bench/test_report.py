@@ -52,6 +52,18 @@ def test_without_the_program_to_be_compared_with_nothing_is_judged() -> None:
     assert "not known" in Report({"cpu": {OURS: [1.0]}}).text()
 
 
+def test_the_goals_are_those_of_the_design() -> None:
+    assert {key: figure.goal for key, figure in FIGURE.items() if figure.goal} == {
+        "bytes": "at most nvitop",
+        "still": "at most 0 B/s",
+        "cpu": "at most nvitop",
+        "start": "at most 1.5 x bare Textual",
+        "pss": "at most 80 MiB",
+        "frame": "at most 50 ms",
+        "large": "at most 2 x two GPUs",
+    }
+
+
 def test_the_table_and_its_values() -> None:
     runs = {"cpu": {OURS: [1.5, 1.0, 2.0], NVITOP: [1.0, 1.0, 1.0]}, "pss": {OURS: [64.04]}}
     report = Report(runs, ["nvtop is not measured: it is not installed."], "load 0.10")

@@ -78,15 +78,15 @@ def by_hand(name: str | None) -> None:
 
 
 def by_virsh(name: str | None) -> None:
-    deed = "nodedev-reattach" if name is None else "nodedev-detach"
+    command = "nodedev-reattach" if name is None else "nodedev-detach"
     for address in (SOUND, CARD):
-        virsh(deed, "pci_" + address.replace(":", "_").replace(".", "_"))
+        virsh(command, "pci_" + address.replace(":", "_").replace(".", "_"))
 
 
 def by_driverctl(name: str | None) -> None:
-    deed = ("unset-override",) if name is None else ("set-override",)
+    command = ("unset-override",) if name is None else ("set-override",)
     for address in (SOUND, CARD):
-        run("driverctl", "--nosave", *deed, address, *([name] if name else []))
+        run("driverctl", "--nosave", *command, address, *([name] if name else []))
 
 
 @pytest.mark.parametrize("move", [by_hand, by_virsh, by_driverctl])

@@ -49,8 +49,8 @@ def test_there_and_back(capsys: pytest.CaptureFixture[str]) -> None:
     assert JOURNAL.stat().st_mode & 0o777 == 0o644
     pace = slowness()
     with capsys.disabled():
-        for deed, swap, write in zip(("bind", "unbind"), took, bare, strict=True):
-            print(f"\n{deed}: {swap:.1f} s, of which the bare writes take {write:.1f} s, on a "
+        for direction, swap, write in zip(("bind", "unbind"), took, bare, strict=True):
+            print(f"\n{direction}: {swap:.1f} s, of which the bare writes take {write:.1f} s, on a "
                   f"machine that is {pace:.0f} times as slow", end="")  # fmt: skip
 
 
@@ -197,18 +197,20 @@ def test_a_running_guest_keeps_its_card(tmp_path: Path) -> None:
 
 
 @pytest.mark.thorough
-@pytest.mark.parametrize(("deed", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)])
-def test_the_caller_may_go_away(deed: str, end: signal.Signals) -> None:
-    if deed == "unbind":
+@pytest.mark.parametrize(
+    ("direction", "end"), [("bind", signal.SIGKILL), ("unbind", signal.SIGHUP)]
+)
+def test_the_caller_may_go_away(direction: str, end: signal.Signals) -> None:
+    if direction == "unbind":
         vfiotop("bind", "--yes")
         JOURNAL.unlink()
-    asked = subprocess.Popen(["vfiotop", deed, "--yes"], stdout=subprocess.DEVNULL)
+    asked = subprocess.Popen(["vfiotop", direction, "--yes"], stdout=subprocess.DEVNULL)
     until(lambda: JOURNAL.exists() and journal()["step"] >= 1)
     asked.send_signal(end)
     asked.wait(PATIENCE)
     until(lambda: bool(journal()["state"] == "done"))
-    assert drivers() == (VFIO if deed == "bind" else HOST)
-    if deed == "bind":
+    assert drivers() == (VFIO if direction == "bind" else HOST)
+    if direction == "bind":
         vfiotop("unbind", "--yes")
 
 

@@ -38,7 +38,7 @@ def state_of(vm: libvirt.virDomain) -> int:
     return int(vm.state()[0])
 
 
-def test_a_whole_life_and_each_deed_is_seen_at_once(
+def test_a_whole_life_and_each_action_is_seen_at_once(
     libvirtd: Daemon, control: LibvirtControl, vm: libvirt.virDomain
 ) -> None:
     uuid, delays = vm.UUIDString(), {}
@@ -137,7 +137,7 @@ def test_what_is_off_already_was_stopped(
     assert state_of(vm) == libvirt.VIR_DOMAIN_SHUTOFF
 
 
-def test_what_libvirt_does_not_take_is_told_by_name(
+def test_what_libvirt_does_not_take_is_named(
     control: LibvirtControl, vm: libvirt.virDomain
 ) -> None:
     with pytest.raises(HostError, match=r"could not pause “vm”: .*not running"):
@@ -173,7 +173,7 @@ def test_a_daemon_that_is_restarted_in_the_middle_of_a_stop(
         watch.until(lambda guests: state(guests, "vm") is None)
 
 
-def test_who_may_not_act_is_told_so(libvirtd: Daemon, control: LibvirtControl) -> None:
+def test_who_may_not_act_is_reported(libvirtd: Daemon, control: LibvirtControl) -> None:
     libvirtd.stop()
     libvirtd.start(LOGIN)
     try:

@@ -101,7 +101,7 @@ LOST += [(*DEEDS[1], "close"), (*DEEDS[2], "silence"), (*DEEDS[3], "close")]
 
 
 @pytest.mark.parametrize(("action", "procedure", "before", "after", "way"), LOST)
-def test_a_deed_whose_answer_is_lost_was_done(
+def test_an_action_whose_answer_is_lost_was_done(
     proxy: Proxy, vm: libvirt.virDomain, tmp_path: Path,
     action: GuestAction, procedure: int, before: int, after: int, way: Way,
 ) -> None:  # fmt: skip
@@ -305,12 +305,12 @@ def test_what_somebody_has_let_run_is_not_ended(
 def test_another_run_of_it_is_not_ended(
     proxy: Proxy, vm: libvirt.virDomain, tmp_path: Path
 ) -> None:
-    def anew() -> None:
+    def start_again() -> None:
         vm.destroy()
         vm.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
 
     with pytest.raises(Unsettled, match="somebody else has changed its state") as raised:
-        control(proxy, tmp_path).start(vm.UUIDString(), Look("a rival runs", then=anew))
+        control(proxy, tmp_path).start(vm.UUIDString(), Look("a rival runs", then=start_again))
     assert raised.value.state == "paused"
     assert state_of(vm) == PAUSED
 

@@ -48,7 +48,7 @@ def patient(monkeypatch: pytest.MonkeyPatch, patience: Timeouts) -> None:
     monkeypatch.setattr("tui.host.libvirt.control.Timeouts", lambda: patience)
 
 
-def test_what_is_told_to_be_done_is_for_the_libvirt_that_was_meant(
+def test_advice_is_for_the_libvirt_that_was_meant(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str], tmp_path: Path,
 ) -> None:  # fmt: skip
@@ -175,7 +175,7 @@ def test_a_start_that_ends_half_way_says_how_it_goes_on(
         assert state_of(vm) == state
 
 
-def test_what_is_not_known_yet_is_told_so(
+def test_what_is_not_known_yet_is_reported(
     proxy: Proxy, virsh: libvirt.virConnect, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip

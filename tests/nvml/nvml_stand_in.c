@@ -100,7 +100,9 @@ static int error_named(const char *text) {
     for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
         if (!strcmp(text, errors[i].name))
             return errors[i].code;
-    return SUCCESS;
+    int code = SUCCESS;
+    sscanf(text, "error%d", &code);
+    return code;
 }
 
 /* Hangs, and tells those who wait for it by a file beside the control file. */

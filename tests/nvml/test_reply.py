@@ -21,8 +21,8 @@ ANY = st.recursive(
     max_leaves=20,
 )
 KEYS = (
-    "name", "lost", "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit", "gen",
-    "width", "throttle", "graphics", "compute", "unnamed",
+    "name", "failure", "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit",
+    "gen", "width", "throttle", "graphics", "compute", "unnamed",
 )  # fmt: skip
 CARDS = st.dictionaries(st.sampled_from(KEYS), ANY).map(lambda d: {"address": "0000:01:00.0", **d})
 
@@ -99,7 +99,7 @@ SAID = st.dictionaries(
 
 
 @given(SAID)
-def test_each_number_is_what_was_told_or_none(said: dict[str, object]) -> None:
+def test_each_number_is_what_the_process_sent_or_none(said: dict[str, object]) -> None:
     """Whatever else is in the answer, no value takes another one's place."""
     found = parsed(**said)
     told = {

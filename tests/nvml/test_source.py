@@ -11,7 +11,9 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Literal
 
+import pynvml
 import pytest
 
 from tests.nvml.build import build
@@ -19,9 +21,10 @@ from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_go
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
 from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
+from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.probe import why_not_visible
-from tui.host.nvml.reply import CARD_LEFT
-from tui.host.nvml.source import RELEASED
+from tui.host.nvml.reply import NvmlFailed
+from tui.host.nvml.source import RELEASED, NvmlSource
 from tui.model import Demand, GpuProcess, Metrics
 from tui.rules.driver_gates import RESERVED
 
@@ -133,13 +136,13 @@ def test_a_process_with_a_pid_that_none_can_have_takes_no_card_away(
     assert (first.pid, more) == (77, GpuProcess(None, "and 1 more", "not listed"))
 
 
-def test_a_load_of_processes_that_is_not_told_takes_no_card_away(machine: Machine) -> None:
+def test_a_load_of_processes_that_is_not_reported_takes_no_card_away(machine: Machine) -> None:
     """The NVML call for it may fail with an error that no other call has."""
     machine.control(
         f"{ONE} util unknown", f"{ONE} process none", f"{ONE} process graphics 77 5",
     )  # fmt: skip
     found = card(machine.source().read())
-    assert (found.lost, found.metrics.util_pct) == (None, None)
+    assert (found.problem, found.metrics.util_pct) == (None, None)
     assert found.metrics.temp_c is not None
     assert [process.util_pct for process in found.processes or ()] == [None]
 
@@ -160,7 +163,7 @@ def test_an_error_of_one_call_takes_nothing_else_away(machine: Machine, error: s
         machine.control(f"{ONE} {word} {error}", f"{ONE} process none")
         found = card(machine.source().read())
         missing = [name for name in Metrics.names() if getattr(found.metrics, name) is None]
-        assert found.lost is None
+        assert found.problem is None
         assert 1 <= len(missing) <= 2, (word, missing)
 
 
@@ -425,22 +428,90 @@ def test_the_child_ends_with_its_parent(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(("fault", "words"), [("lost", "lost"), ("reset", "reset")])
-def test_a_card_is_lost_and_found_again(machine: Machine, fault: str, words: str) -> None:
+def test_a_card_fails_and_is_read_again(machine: Machine, fault: str, words: str) -> None:
     source = machine.source()
     source.read()
     machine.control(f"{ONE} fault {fault}")
     reading = source.read()
-    assert words in (card(reading).lost or "")
+    assert words in (card(reading).problem or "")
     assert card(reading).metrics.util_pct is None
-    assert card(reading, TWO).lost is None
+    assert card(reading, TWO).problem is None
     machine.control()
     for _ in range(50):
-        if card(source.read()).lost is None:
+        if card(source.read()).problem is None:
             break
     assert card(source.read()).metrics.util_pct is not None
 
 
-def test_a_crash_is_told_and_the_child_comes_back_later(machine: Machine) -> None:
+Outcome = Literal["lost", "failed", "no values", "NVML failed"]
+
+OUTCOMES: dict[str, tuple[Outcome, Outcome]] = {
+    "UNINITIALIZED": ("NVML failed", "NVML failed"),
+    "DRIVER_NOT_LOADED": ("NVML failed", "NVML failed"),
+    "GPU_IS_LOST": ("lost", "lost"),
+    "NOT_SUPPORTED": ("failed", "no values"),
+    "NO_PERMISSION": ("failed", "no values"),
+    "FUNCTION_NOT_FOUND": ("failed", "no values"),
+    "ARGUMENT_VERSION_MISMATCH": ("failed", "no values"),
+    "DEPRECATED": ("failed", "no values"),
+    "INVALID_ARGUMENT": ("failed", "failed"),
+    "ALREADY_INITIALIZED": ("failed", "failed"),
+    "NOT_FOUND": ("failed", "failed"),
+    "INSUFFICIENT_SIZE": ("failed", "failed"),
+    "INSUFFICIENT_POWER": ("failed", "failed"),
+    "TIMEOUT": ("failed", "failed"),
+    "IRQ_ISSUE": ("failed", "failed"),
+    "LIBRARY_NOT_FOUND": ("failed", "failed"),
+    "CORRUPTED_INFOROM": ("failed", "failed"),
+    "RESET_REQUIRED": ("failed", "failed"),
+    "OPERATING_SYSTEM": ("failed", "failed"),
+    "LIB_RM_VERSION_MISMATCH": ("failed", "failed"),
+    "IN_USE": ("failed", "failed"),
+    "MEMORY": ("failed", "failed"),
+    "NO_DATA": ("failed", "failed"),
+    "VGPU_ECC_NOT_SUPPORTED": ("failed", "failed"),
+    "INSUFFICIENT_RESOURCES": ("failed", "failed"),
+    "FREQ_NOT_SUPPORTED": ("failed", "failed"),
+    "NOT_READY": ("failed", "failed"),
+    "GPU_NOT_FOUND": ("failed", "failed"),
+    "INVALID_STATE": ("failed", "failed"),
+    "RESET_TYPE_NOT_SUPPORTED": ("failed", "failed"),
+    "UNKNOWN": ("failed", "failed"),
+}
+"""What each error of NVML (nvmlReturn_t) means: for the card's handle, and for all its values."""
+
+
+def outcome(source: NvmlSource) -> Outcome:
+    try:
+        found = card(source.read())
+    except NvmlFailed:
+        return "NVML failed"
+    if found.lost is not None:
+        return "lost"
+    if found.failed is not None:
+        return "failed"
+    assert found.metrics.util_pct is None
+    return "no values"
+
+
+def test_the_table_has_every_error_of_nvml() -> None:
+    names = {name for name in dir(pynvml) if name.startswith("NVML_ERROR_")}
+    assert {f"NVML_ERROR_{name}" for name in OUTCOMES} == names
+
+
+@pytest.mark.parametrize("error", OUTCOMES)
+def test_only_one_error_means_that_a_card_is_lost(machine: Machine, error: str) -> None:
+    fault = f"{ONE} fault error{getattr(pynvml, f'NVML_ERROR_{error}')}"
+    for_handle, for_values = OUTCOMES[error]
+    source = machine.source()
+    source.read()
+    machine.control(fault)
+    assert outcome(source) == for_values
+    source.close()
+    assert outcome(machine.source()) == for_handle
+
+
+def test_a_crash_is_reported_and_the_child_comes_back_later(machine: Machine) -> None:
     source = machine.source()
     source.read()
     machine.control(f"{ONE} fault crash")
@@ -448,7 +519,7 @@ def test_a_crash_is_told_and_the_child_comes_back_later(machine: Machine) -> Non
     machine.control()
     assert "ended by SIGSEGV" in failure(source)  # not at once
     machine.now += 1.0
-    assert card(source.read()).lost is None
+    assert card(source.read()).problem is None
 
 
 def test_crashes_in_a_row_are_spaced(machine: Machine) -> None:
@@ -464,7 +535,7 @@ def test_crashes_in_a_row_are_spaced(machine: Machine) -> None:
     assert starts == 6  # at 0, 1, 3, 7, 15 and 31 seconds
 
 
-def test_a_hang_is_told_and_its_child_is_gone(machine: Machine) -> None:
+def test_a_hang_is_reported_and_its_child_is_gone(machine: Machine) -> None:
     source = machine.source(timeout=0.3)
     source.read()
     pid = source.pid

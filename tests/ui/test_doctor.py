@@ -11,7 +11,7 @@ from tui.model import Holder, Holders
 from widgets.doctor_panel import DoctorPanel
 
 
-def told(rig: Rig) -> str:
+def panel_text(rig: Rig) -> str:
     """The panel's lines, joined."""
     lines = rig.app.screen.query_one(DoctorPanel).lines
     return " ".join(" ".join("".join(span.text for span in line) for line in lines).split())
@@ -24,9 +24,9 @@ async def test_every_check_is_listed_with_its_fix(size: tuple[int, int]) -> None
     rig.inspector.found = Holders((Holder("0000:01:00.0", 5, "game", "/dev/nvidia0"),))
     async with rig.running(size) as pilot:
         await pilot.press("d")
-        await until(pilot, lambda: "checks, 1 failed" in told(rig))
+        await until(pilot, lambda: "checks, 1 failed" in panel_text(rig))
         for words in ("Guest GPU", "iommu.viable", "in use by game (5,", "close game, or kill 5"):
-            assert words in told(rig), words
+            assert words in panel_text(rig), words
 
 
 async def test_the_same_key_checks_again() -> None:
@@ -34,9 +34,9 @@ async def test_the_same_key_checks_again() -> None:
     at_home(rig)
     async with rig.running() as pilot:
         await pilot.press("d")
-        await until(pilot, lambda: "no process uses it" in told(rig))
+        await until(pilot, lambda: "no process uses it" in panel_text(rig))
         rig.inspector.found = HostError("no /proc")
         await pilot.press("d")
-        await until(pilot, lambda: "no /proc" in told(rig))
+        await until(pilot, lambda: "no /proc" in panel_text(rig))
         await pilot.press("escape")
         assert rig.app.screen.name == "overview"

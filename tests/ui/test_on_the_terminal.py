@@ -11,7 +11,7 @@ import pyte
 from tests.attack.terminals import environment, opened, ready
 from tests.bench.terminal import Terminal
 
-PROGRAM = (sys.executable, "-m", "tests.ui.told")
+PROGRAM = (sys.executable, "-m", "tests.ui.dump_screen")
 
 KEYS = ("tab", "g", "j", "escape", "e", "escape", "d", "j", "escape", "?", "escape", "t", "z")
 
@@ -21,10 +21,10 @@ TRIES = 20
 """Attempts; readings may change while the screen is dumped."""
 
 
-def told(terminal: Terminal, number: int, file: Path) -> tuple[list[object], list[object]]:
+def dumped(terminal: Terminal, number: int, file: Path) -> tuple[list[object], list[object]]:
     """What the terminal shows when the program dumps its screen, and the dump."""
     at = terminal.press("!")
-    mark = f"\x1b]2;told {number}\x07".encode()
+    mark = f"\x1b]2;dumped {number}\x07".encode()
     while mark not in terminal.output():
         at = terminal.next_piece(at)
     return cells(terminal.output().partition(mark)[0].decode()), cells(file.read_text())
@@ -45,7 +45,7 @@ def cells(text: str) -> list[object]:
 
 
 def test_the_terminal_shows_what_the_compositor_has(tmp_path: Path) -> None:
-    file = tmp_path / "told"
+    file = tmp_path / "dump"
     with opened((*PROGRAM, str(file)), environment(TERM="xterm-256color")) as terminal:
         ready(terminal)
         number = 0
@@ -53,7 +53,7 @@ def test_the_terminal_shows_what_the_compositor_has(tmp_path: Path) -> None:
             terminal.press(CODES.get(key, key))
             for _ in range(TRIES):
                 number += 1
-                shown, wanted = told(terminal, number, file)
+                shown, wanted = dumped(terminal, number, file)
                 if shown == wanted:
                     break
             assert shown == wanted, key

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.ui.rig import GUESTS, INVENTORY, SIZES, Rig, until
+from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, WIN11, Rig, until
 from tui import state
 from tui.commands import COMMANDS, of_screen
 from tui.model import Guests, PciFunction
+from tui.screens.base import HostScreen
 from widgets.canvas import Canvas
 from widgets.group_tree import GroupTree
 
@@ -174,3 +175,26 @@ async def test_many_guests_push_nothing_off_the_screen() -> None:
         rig.guests.put(Guests("qemu:///system", "9.0.0", (*many, *GUESTS.domains)))
         await until(pilot, lambda: len(rig.session.live.view.guests) == 101)
         assert "Guest · win11" in rig.text()
+
+
+@pytest.mark.parametrize("key", ["g", "slash", "e", "c", "d", "w", "x", "question_mark"])
+async def test_a_screen_is_drawn_once_when_it_opens(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[HostScreen] = []
+    show = HostScreen.show
+
+    def count(screen: HostScreen) -> None:
+        drawn.append(screen)
+        show(screen)
+
+    rig = Rig()
+    rig.session.host = replace(rig.session.host, reopen=None)  # no plan that would be drawn later
+    rig.guests.reading = replace(GUESTS, domains=(replace(WIN11, state="running"),))
+    async with rig.running() as pilot:
+        rig.session.pending_stops[WIN11.uuid] = NOON
+        monkeypatch.setattr(HostScreen, "show", count)
+        await pilot.press(key)
+        await pilot.pause()
+        opened = [screen for screen in drawn if screen is rig.app.screen]
+        assert (len(opened), rig.app.screen.name != "overview") == (1, True)

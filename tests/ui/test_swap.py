@@ -225,7 +225,7 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
-        await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
+        await until(pilot, lambda: "Undone, the card is in its previous state" in rig.text())
     (request,) = rig.mover.requests
     assert (request.action, request.swap) == (way, "first")
 

@@ -128,7 +128,7 @@ def test_one_guest_may_have_the_card_and_not_the_other_that_looks_like_it() -> N
     assert [guest.domain.uuid for guest in view.guests if guest.allowed] == [ONE]
 
 
-def test_a_card_is_told_with_the_uuid_of_its_guest() -> None:
+def test_a_card_is_reported_with_the_uuid_of_its_guest() -> None:
     pair = (called("gaming", ONE), called("gaming\u200b", TWO, "02:00.0"))
     view = view_of(*pair)
     (gpu,) = (each for each in as_json(view, NOON)["gpus"] if each["role"] == "guest")
@@ -137,20 +137,20 @@ def test_a_card_is_told_with_the_uuid_of_its_guest() -> None:
 
 
 def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() -> None:
-    def told(*domains: Domain) -> list[Event]:
+    def events_of(*domains: Domain) -> list[Event]:
         off = view_of(*(replace(each, state="shut off") for each in domains))
         return list(changes(off, view_of(*domains), NOON, {ONE}))
 
-    ours = told(called("gaming", ONE, "02:00.0"))
+    ours = events_of(called("gaming", ONE, "02:00.0"))
     assert {event.by for event in ours} == {"us"}
     assert len(ours) == 2
-    theirs = told(called("gaming", TWO, "02:00.0"))
+    theirs = events_of(called("gaming", TWO, "02:00.0"))
     assert {event.by for event in theirs} == {"external"}
-    address = told(called("0000:02:00.0", TWO))
+    address = events_of(called("0000:02:00.0", TWO))
     assert {event.by for event in address} == {"external"}
 
 
-def test_a_card_that_goes_to_one_that_is_called_alike_is_told() -> None:
+def test_a_card_that_goes_to_a_guest_of_the_same_name_is_an_event() -> None:
     before = view_of(called("vm", ONE, "02:00.0"), called("vm", TWO))
     after = view_of(called("vm", ONE), called("vm", TWO, "02:00.0"))
     assert {event.text for event in changes(before, after, NOON)} >= {
@@ -158,7 +158,7 @@ def test_a_card_that_goes_to_one_that_is_called_alike_is_told() -> None:
     }  # fmt: skip
 
 
-def test_a_new_name_is_told() -> None:
+def test_a_new_name_is_reported() -> None:
     before, after = view_of(called("vm", ONE)), view_of(called("gaming", ONE))
     assert [(e.subject, e.text) for e in changes(before, after, NOON)] == [
         ("gaming", "renamed from “vm”")
@@ -183,7 +183,7 @@ def test_a_libvirt_that_looks_like_the_systems_is_not(uri: str) -> None:
     assert not isinstance(local_guests(Guests(visible(uri), None, ())), Guests)
 
 
-# --- between the plan and the deed ----------------------------------------------------
+# --- between the plan and the action ----------------------------------------------------
 
 
 def test_what_is_done_is_done_by_uuid_to_the_domain_of_that_name() -> None:
@@ -219,7 +219,7 @@ def test_a_uuid_that_is_gone() -> None:
         execute(host(called("gaming", TWO)), Choice(), plan, Consent(everything=True))
 
 
-def test_a_deed_that_is_half_done_is_not_called_refused() -> None:
+def test_an_action_that_is_half_done_is_not_called_refused() -> None:
     control = FakeControl()
     control.answer = Unsettled("it is left paused", "paused")
     vm = called("gaming", ONE)

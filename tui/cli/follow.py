@@ -8,7 +8,7 @@ from tui.cli.confirm import refusal, yes
 from tui.cli.exits import DONE, FAILED, STUCK, fail
 from tui.host import Host, Unsettled
 from tui.host.journal.entry import Entry, JournalError
-from tui.host.journal.file import Journal
+from tui.host.journal.file import FOLDER, Journal
 from tui.model import SwapState
 from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import SwapRequest
@@ -19,7 +19,7 @@ from tui.swap import launch
 from tui.swap.consent import HANGS
 from tui.swap.machine import RealMachine
 
-NO_ROOM = "undone: the journal could not be written; check the file system of /run/vfiotop"
+NO_ROOM = f"undone: the journal could not be written; check the file system of {FOLDER}"
 
 
 def follow(

@@ -88,5 +88,5 @@ def _half_bound(host: Host, choice: Choice, arguments: argparse.Namespace) -> in
             STUCK,
         )
     direction: Direction = "bind" if arguments.finish else "unbind"
-    fresh = host.reopen() if host.reopen is not None else host
-    return swap(host, plan_once(fresh, choice, direction, gpu.address), arguments)
+    reopened = host.reopen() if host.reopen is not None else host
+    return swap(host, plan_once(reopened, choice, direction, gpu.address), arguments)

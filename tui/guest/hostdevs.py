@@ -82,14 +82,14 @@ def assign(
         out = (*replaced(domain, card, gpus), *stale)
         edited = replace_hostdevs(before, card.viability.moves, out)
     except DefinitionError as error:
-        raise HostError(f"the definition of {domain.name} was left alone: {error}") from error
+        raise HostError(f"the definition of {domain.name} was not changed: {error}") from error
     backup = folder / f"{_file_name(domain)}-{at:%Y%m%d-%H%M%S-%f}.xml"
     try:
         backup.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(backup, before)
     except OSError as error:
         raise HostError(
-            f"the definition of {domain.name} was left alone: it could not be saved to {backup}: "
+            f"the definition of {domain.name} was not changed: it could not be saved to {backup}: "
             f"{error.strerror}"
         ) from error
     try:

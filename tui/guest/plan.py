@@ -22,22 +22,25 @@ STOP_S = 60.0
 """Seconds that a guest gets to shut down before force-off is offered."""
 
 
-def make_plan(action: GuestAction, domain: Domain, fresh: CheckInput) -> GuestPlan:
-    """Return the plan of an action on ``domain``, which must be among the domains in ``fresh``."""
-    cards = guest_checks.cards_of(domain, fresh.view.gpus)
-    swap = _swap(cards, fresh) if action == "start" else None
-    found = (*_common_checks(action, domain, fresh), *_action_checks(action, domain, cards, fresh))
+def make_plan(action: GuestAction, domain: Domain, readings: CheckInput) -> GuestPlan:
+    """Return the plan of an action on ``domain``, which is one of the domains in ``readings``."""
+    cards = guest_checks.cards_of(domain, readings.view.gpus)
+    swap = _swap(cards, readings) if action == "start" else None
+    found = (
+        *_common_checks(action, domain, readings),
+        *_action_checks(action, domain, cards, readings),
+    )
     return GuestPlan(
         action, domain.name, domain.raw_name, domain.uuid, domain.shell_word,
         _steps(action, domain),
         tuple(gpu.address for gpu in cards), swap,
-        with_captured_fixes(_merged(found, swap), captured=fresh.readiness.captured),
+        with_captured_fixes(_merged(found, swap), captured=readings.readiness.captured),
     )  # fmt: skip
 
 
-def _swap(cards: tuple[Gpu, ...], fresh: CheckInput) -> Plan | None:
+def _swap(cards: tuple[Gpu, ...], readings: CheckInput) -> Plan | None:
     away = _with_host(cards)
-    return preflight.make_plan(away[0], "bind", fresh) if away else None
+    return preflight.make_plan(away[0], "bind", readings) if away else None
 
 
 def doubts_to_confirm(plan: GuestPlan, *, elevated: bool) -> tuple[Check, ...]:
@@ -81,42 +84,44 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
 # --- checks ---------------------------------------------------------------------
 
 
-def _common_checks(action: GuestAction, domain: Domain, fresh: CheckInput) -> Iterator[Check]:
+def _common_checks(action: GuestAction, domain: Domain, readings: CheckInput) -> Iterator[Check]:
     yield guest_checks.state_allows(domain, action)
-    yield guest_checks.writable(fresh)
+    yield guest_checks.writable(readings)
 
 
 def _action_checks(
-    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput
+    action: GuestAction, domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput
 ) -> Iterator[Check]:
     if action == "start":
-        yield from _start_checks(domain, cards, fresh)
+        yield from _start_checks(domain, cards, readings)
     if action == "resume":
         for gpu in cards:
-            yield r465.one_vm_for(gpu, fresh.view.gpus, fresh.local_guests, coming=domain.uuid)
+            yield r465.one_vm_for(
+                gpu, readings.view.gpus, readings.local_guests, coming=domain.uuid
+            )
     if action == "force-off":
         yield Check("guest.unsaved", domain.name, "warn", "unsaved data in the guest is lost")
 
 
-def _start_checks(domain: Domain, cards: tuple[Gpu, ...], fresh: CheckInput) -> Iterator[Check]:
+def _start_checks(domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
         yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
     if domain.hostdevs:
-        yield hostdev_checks.check(domain, fresh)
-    view = fresh.view
+        yield hostdev_checks.check(domain, readings)
+    view = readings.view
     guest = view.guest.domain if view.guest else None
     for gpu in cards:
-        yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=domain.uuid)
+        yield r465.one_vm_for(gpu, view.gpus, readings.local_guests, coming=domain.uuid)
         yield guest_checks.allowed(domain, gpu, guest)
         yield guest_checks.hostdevs_complete(domain, gpu)
         yield guest_checks.managed(domain, gpu)
         yield card_checks.movable(gpu)
-        yield preflight.no_guest(gpu, view, fresh.local_guests)
+        yield preflight.no_guest(gpu, view, readings.local_guests)
         yield r465.not_shared(gpu)
         yield r465.two_gpus(gpu, view)
         yield r465.family(gpu)
-        yield r465.sriov(gpu, fresh.readiness)
-        yield hostdev_checks.viable(gpu, fresh, domain)
+        yield r465.sriov(gpu, readings.readiness)
+        yield hostdev_checks.viable(gpu, readings, domain)
     away = _with_host(cards)
     if len(away) > 1:
         names = " ".join(gpu.address for gpu in away)

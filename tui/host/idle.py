@@ -91,4 +91,4 @@ class IdlePolicy:
 def _idle(card: CardReading) -> bool:
     """Whether nothing uses the card, as far as its reading shows; unknown is not idle."""
     loads = (card.metrics.util_pct, card.metrics.enc_pct or 0, card.metrics.dec_pct or 0)
-    return card.lost is None and card.processes == () and all(load == 0 for load in loads)
+    return card.problem is None and card.processes == () and all(load == 0 for load in loads)

@@ -10,12 +10,19 @@ without ``0x``.
 
 from __future__ import annotations
 
-from tui.model.address import bus_of, slot_of
-from tui.model.checks import Check, Verdict
+from tui.model.address import bus_of, domain_of, slot_of
+from tui.model.checks import VERDICT_ORDER, Check, Verdict
 from tui.model.clock import CLOCK, Clock
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
-from tui.model.drivers import STUB_DRIVERS, driver_side, is_host_driver, is_vfio_driver
+from tui.model.drivers import (
+    STUB_DRIVERS,
+    VFIO_NODES,
+    VFIO_PCI,
+    driver_side,
+    is_host_driver,
+    is_vfio_driver,
+)
 from tui.model.facts import HostFacts
 from tui.model.guests import (
     INACTIVE_STATES,
@@ -42,11 +49,15 @@ from tui.model.metrics import (
 from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
 from tui.model.owner import Owner, OwnerKind
 from tui.model.pci import (
+    AMD,
+    AMD_GRAPHICS,
     AUDIO_CLASS,
     BRIDGE_CLASS,
     GPU_CLASSES,
+    INTEL,
     MULTIMEDIA_CLASS,
     NETWORK_CLASS,
+    NO_RESPONSE,
     NVIDIA,
     STORAGE_CLASS,
     USB_CLASS,
@@ -82,20 +93,27 @@ from tui.model.view import (
 from tui.model.vitals import CardVitals, Removal, Vitals, is_awake
 
 __all__ = [
+    "AMD",
+    "AMD_GRAPHICS",
     "AUDIO_CLASS",
     "BRIDGE_CLASS",
     "CLOCK",
     "GPU_CLASSES",
     "INACTIVE_STATES",
+    "INTEL",
     "MULTIMEDIA_CLASS",
     "NETWORK_CLASS",
     "NOT_READ_YET",
     "NOT_SEEN",
+    "NO_RESPONSE",
     "NVIDIA",
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",
     "USB_CLASS",
+    "VERDICT_ORDER",
+    "VFIO_NODES",
+    "VFIO_PCI",
     "AgentReading",
     "Attachment",
     "AttachmentKind",
@@ -176,6 +194,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "bus_of",
+    "domain_of",
     "domains_named",
     "domains_with_uuid",
     "driver_side",

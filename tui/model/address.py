@@ -22,6 +22,11 @@ def slot_of(address: str) -> str:
     return address.rpartition(".")[0]
 
 
+def domain_of(address: str) -> int:
+    """The domain of a full address: 0 for ``0000:01:00.1``."""
+    return int(address.partition(":")[0], 16)
+
+
 def bus_of(address: str) -> str:
     """The bus number of an address: ``01`` for ``0000:01:00.1``; empty if it has no domain."""
     return address.split(":")[1] if address.count(":") == 2 else ""

@@ -8,6 +8,9 @@ from typing import Literal
 Verdict = Literal["pass", "warn", "fail", "unknown"]
 """``unknown``: it could not be measured. It never counts as ``pass``."""
 
+VERDICT_ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
+"""The verdicts, the worst first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

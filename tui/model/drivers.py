@@ -6,6 +6,12 @@ from typing import Literal
 
 DriverSide = Literal["host", "vfio", "nobody"]
 
+VFIO_PCI = "vfio-pci"
+"""The driver that a bind uses; ``is_vfio_driver`` also accepts its variants."""
+
+VFIO_NODES = "/dev/vfio/"
+"""The folder of VFIO's device nodes."""
+
 STUB_DRIVERS = ("pci-stub",)
 """Drivers that only keep other drivers off a function. They leave its group to VFIO (kernel:
 drivers/pci/pci-stub.c, driver_managed_dma)."""

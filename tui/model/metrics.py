@@ -59,8 +59,8 @@ class GpuProcess:
 
 @dataclass(frozen=True, slots=True)
 class CardReading:
-    """What one source reports of one card. ``lost``: why it cannot be read any more.
-    ``remarks``: warnings of the source."""
+    """What one source reports of one card. ``lost``: it has fallen off the bus, in a sentence.
+    ``failed``: why it cannot be read otherwise. ``remarks``: warnings of the source."""
 
     address: str
     source: MetricsSource
@@ -70,6 +70,12 @@ class CardReading:
     lost: str | None = None
     taken_at: datetime | None = field(default=None, compare=False)
     remarks: tuple[str, ...] = ()
+    failed: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why there are no metrics; ``None`` if the card was read."""
+        return self.lost or self.failed
 
 
 @dataclass(frozen=True, slots=True)

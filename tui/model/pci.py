@@ -19,8 +19,12 @@ STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS = "01", "02", "04"
 AUDIO_CLASS, USB_CLASS = "0403", "0c03"
 """PCI classes of an HD Audio controller and of a USB controller."""
 
-NVIDIA = "10de"
-"""PCI vendor id of NVIDIA."""
+NVIDIA, INTEL, AMD, AMD_GRAPHICS = "10de", "8086", "1022", "1002"
+"""PCI vendor ids. AMD has one for processors and chipsets and one, ATI's, for graphics."""
+
+NO_RESPONSE = "ffff"
+"""In place of an id that cannot be read; PCI itself returns this for a device that does not
+respond."""
 
 IommuKind = Literal["intel", "amd", "smmu"]
 

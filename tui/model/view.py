@@ -50,7 +50,8 @@ class Viability:
     """Whether VFIO can claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` if that is not known. ``reason`` says why it is not ``True``, ``fix``
-    what to do about it.
+    what to do about it. ``moved_at_start`` are blockers that the start of the card's guest moves
+    before it needs the group.
     """
 
     viable: bool | None
@@ -58,6 +59,17 @@ class Viability:
     blockers: tuple[Blocker, ...] = ()
     reason: str | None = None
     fix: str | None = None
+    moved_at_start: tuple[str, ...] = ()
+
+    @property
+    def staying(self) -> tuple[Blocker, ...]:
+        """The blockers that no start moves."""
+        return tuple(b for b in self.blockers if b.address not in self.moved_at_start)
+
+    @property
+    def for_guest(self) -> bool | None:
+        """Whether the card's guest can start with it, like ``viable``."""
+        return True if self.blockers and not self.staying else self.viable
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "holders": _holders(gpu, holders),
         "lost": reading.lost if reading else None,
         "remarks": list(reading.remarks) if reading else None,
-        "no_reading": gpu.no_reading,
+        "no_reading": (reading.failed if reading else None) or gpu.no_reading,
         "half_bound": gpu.half_bound,
     }
 
@@ -165,10 +165,11 @@ def _groups(view: HostView) -> list[dict[str, Any]]:
 
 def _viability(viability: Viability) -> dict[str, Any]:
     return {
-        "viable": viability.viable,
+        "viable": viability.for_guest,
         "moves": list(viability.moves),
-        "blockers": [asdict(blocker) for blocker in viability.blockers],
-        "reason": viability.reason,
+        "moved_at_start": list(viability.moved_at_start),
+        "blockers": [asdict(blocker) for blocker in viability.staying],
+        "reason": None if viability.for_guest else viability.reason,
     }
 
 

@@ -84,9 +84,10 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
         word = "" if gpu.role == "guest" else f" {gpu.address}"
         yield _row(
             "",
-            f"half bound: `vfiotop bind{word}` finishes it, `vfiotop unbind{word}` takes it back",
+            f"half bound: `vfiotop bind{word}` completes the bind, "
+            f"`vfiotop unbind{word}` returns it to the host",
         )
-    for blocker in gpu.viability.blockers:
+    for blocker in gpu.viability.staying:
         yield _row("", blocker.address, blocker.reason)
 
 
@@ -111,8 +112,8 @@ def _reading(gpu: Gpu) -> Iterator[str]:
     if reading is None:
         yield _row("  readings", DASH, gpu.no_reading or "")
         return
-    if reading.lost is not None:
-        yield _row("  readings", DASH, f"lost: {reading.lost}")
+    if reading.problem is not None:
+        yield _row("  readings", DASH, f"{'lost: ' if reading.lost else ''}{reading.problem}")
         return
     m = reading.metrics
     yield _row(
@@ -153,8 +154,10 @@ def _gib(mib: float | None) -> str:
 def _group(gpu: Gpu) -> Iterator[str]:
     group, viability = gpu.function.iommu_group, gpu.viability
     yield DASH if group is None else str(group)
-    if viability.viable:
-        yield f"viable: moves as {_addresses(viability.moves)}"
+    if viability.for_guest:
+        moved = viability.moved_at_start
+        start = f"; the guest's start moves {_addresses(moved)}" if moved else ""
+        yield f"viable: moves as {_addresses(viability.moves)}{start}"
     else:
         word = "cannot tell whether viable" if viability.viable is None else "not viable"
         yield f"{word}: {viability.reason or DASH}"

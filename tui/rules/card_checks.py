@@ -169,10 +169,18 @@ def answers(gpu: Gpu) -> Check:
     unreadable = [name for name in ("vendor", "device", "class") if name in gpu.function.unreadable]
     if unreadable:
         return Check(ANSWERS, gpu.address, "unknown", f"its {unreadable[0]} cannot be read")
-    if gpu.function.vendor == gpu.function.device == "ffff":
-        return Check(ANSWERS, gpu.address, "fail", "nothing answers at its address any more",
+    if not r465.responds(gpu):
+        return Check(ANSWERS, gpu.address, "fail", "no device responds at its address",
                      f"`echo 1 > /sys/bus/pci/devices/{gpu.address}/remove`, then "
                      "`echo 1 > /sys/bus/pci/rescan`; if that fails, reboot")  # fmt: skip
+    if reading is not None and reading.failed is not None:
+        return Check(ANSWERS, gpu.address, "unknown", reading.failed)
+    return _power_fault(gpu) or Check(
+        ANSWERS, gpu.address, "pass", "no sign that it has fallen off the bus"
+    )
+
+
+def _power_fault(gpu: Gpu) -> Check | None:
     state = gpu.vitals.power_state if gpu.vitals else None
     if state in ("error", "unknown"):
         return Check(ANSWERS, gpu.address, "warn", f"its power state is “{state}”",
@@ -182,7 +190,7 @@ def answers(gpu: Gpu) -> Check:
         return Check(ANSWERS, gpu.address, "warn", SLEEP_FAILED,
                      "check the kernel log for the error of its driver; "
                      "a reboot recovers it")  # fmt: skip
-    return Check(ANSWERS, gpu.address, "pass", "no sign that it has fallen off the bus")
+    return None
 
 
 def chosen(view: HostView) -> Check | None:

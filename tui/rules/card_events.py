@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import Gpu, HostView, is_awake
+from tui.rules import vfio_users
 from tui.rules.card_checks import SLEEP_FAILED
 from tui.rules.change import Change, all_read
 
@@ -35,23 +36,28 @@ def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
-    """The guest of the card changed. Other owners follow from the driver's change."""
-    before, after = _user(was), _user(now)
-    if before == after:
+    """The user of the card changed: a domain, or a process that libvirt does not know. Other
+    owners follow from the driver's change."""
+    if _user(was) == _user(now):
         return
-    if before:
-        yield Change(now.address, f"released by {was.owner.guest or was.owner}", "info")
-    if after:
-        yield Change(now.address, f"in use by {now.owner.guest or now.owner}", "info")
+    if _user(was):
+        yield Change(now.address, f"released by {_user_name(was)}", "info")
+    if _user(now):
+        yield Change(now.address, f"in use by {_user_name(now)}", "info")
 
 
 def _user(gpu: Gpu) -> str | int | None:
-    """The UUID of the domain, or the pid of the process, that has a card."""
+    """The UUID of the domain, or the pid of the process, that has a card or a share of it."""
     return gpu.guest_uuid or (gpu.taken_by.pid if gpu.taken_by is not None else None)
 
 
+def _user_name(gpu: Gpu) -> str | None:
+    """The name of that user. The owner of a shared card is the host, not its user."""
+    return vfio_users.display_name(gpu.taken_by) if gpu.taken_by is not None else gpu.owner.guest
+
+
 def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
-    """NVML lost the card, or reads it again."""
+    """NVML cannot read the card any more, or reads it again."""
     fault, before = _fault(now), _fault(was)
     if fault is not None and before is None:
         yield Change(now.address, fault, "bad")
@@ -66,7 +72,7 @@ def _fault(gpu: Gpu) -> str | None:
         return None
     if gpu.reading is None:
         return gpu.no_reading
-    return gpu.reading.lost
+    return gpu.reading.problem
 
 
 def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from tui.model import (
     NOT_SEEN,
+    VFIO_NODES,
     CardUse,
     CardUser,
     CardUsers,
@@ -16,7 +17,6 @@ from tui.model import (
     Unavailable,
 )
 from tui.rules.holder_checks import how_to_stop, why_incomplete
-from tui.rules.vfio_users import VFIO_NODES
 
 OURS = "vfiotop reads the card and releases it when a swap begins"
 MAY_USE = "may use it (through nodes shared by all NVIDIA cards)"

@@ -31,16 +31,16 @@ class CheckGroup:
     checks: tuple[Check, ...]
 
 
-def examine(fresh: CheckInput) -> tuple[CheckGroup, ...]:
+def examine(readings: CheckInput) -> tuple[CheckGroup, ...]:
     """All checks, in the order in which to fix them: host, cards, guest."""
-    view = fresh.view
+    view = readings.view
     gpu = view.guest_gpu
     groups = (
-        CheckGroup("Host", tuple(_host(fresh))),
-        *(_cards(fresh) if gpu is None else _guest_card(gpu, fresh)),
-        CheckGroup("Guest", tuple(_guest(view.guest, gpu, fresh))),
+        CheckGroup("Host", tuple(_host(readings))),
+        *(_cards(readings) if gpu is None else _guest_card(gpu, readings)),
+        CheckGroup("Guest", tuple(_guest(view.guest, gpu, readings))),
     )
-    captured = fresh.readiness.captured
+    captured = readings.readiness.captured
     return tuple(
         CheckGroup(g.title, with_captured_fixes(g.checks, captured=captured)) for g in groups
     )
@@ -62,67 +62,71 @@ def summary(groups: tuple[CheckGroup, ...]) -> str:
     return f"Of {len(checks)} checks, {results}."
 
 
-def _host(fresh: CheckInput) -> Iterator[Check]:
-    yield host_checks.linux(fresh.view)
-    yield host_checks.iommu(fresh.view, fresh.readiness)
-    yield host_checks.vfio(fresh.readiness)
-    yield host_checks.libvirt(fresh)
-    yield host_checks.privilege(fresh.readiness)
+def _host(readings: CheckInput) -> Iterator[Check]:
+    yield host_checks.linux(readings.view)
+    yield host_checks.iommu(readings.view, readings.readiness)
+    yield host_checks.vfio(readings.readiness)
+    yield host_checks.libvirt(readings)
+    yield host_checks.privilege(readings.readiness)
 
 
-def _guest_card(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
+def _guest_card(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:
     """The guest's card in full, and the faults of other cards."""
-    yield CheckGroup("Guest GPU", tuple(_card(gpu, fresh)))
-    for other in fresh.view.gpus:
+    yield CheckGroup("Guest GPU", tuple(_card(gpu, readings)))
+    for other in readings.view.gpus:
         if other.address != gpu.address:
-            yield from _faults(other, fresh)
+            yield from _faults(other, readings)
 
 
-def _faults(gpu: Gpu, fresh: CheckInput) -> Iterator[CheckGroup]:
+def _faults(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:
     """The faults of a card that is not the guest's."""
-    checks = tuple(check for check in _condition(gpu, fresh) if check.verdict != "pass")
+    checks = tuple(check for check in _condition(gpu, readings) if check.verdict != "pass")
     if checks:
         yield CheckGroup(f"{gpu.address} {gpu.name}", checks)
 
 
-def _condition(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
+def _condition(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     """The checks of any card's state."""
     yield card_checks.answers(gpu)
     yield card_checks.movable(gpu)
-    yield card_checks.half_bound(gpu, fresh.view)
+    yield card_checks.half_bound(gpu, readings.view)
 
 
-def _card(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
-    view, readiness = fresh.view, fresh.readiness
-    yield from _condition(gpu, fresh)
+def _card(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
+    view, readiness = readings.view, readings.readiness
+    yield from _condition(gpu, readings)
     yield r465.two_gpus(gpu, view)
     yield r465.not_shared(gpu)
-    yield hostdev_checks.viable(gpu, fresh)
+    yield hostdev_checks.viable(gpu, readings)
     yield r465.family(gpu)
     yield r465.sriov(gpu, readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
     yield holder_checks.check(
-        gpu.address, gpu.viability.moves, fresh.holders, readiness.nvidia, gpu.owner.guest
+        gpu.address, gpu.viability.moves, readings.holders, readiness.nvidia, gpu.owner.guest
     )
 
 
-def _cards(fresh: CheckInput) -> Iterator[CheckGroup]:
+def _cards(readings: CheckInput) -> Iterator[CheckGroup]:
     """Every card that could be the guest's, if that one is not known yet."""
-    view = fresh.view
+    view = readings.view
     if not view.gpus:
         why = view.problem("pci") or "this host has no GPU"
         yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _CARD_CHECKS))
         return
     unknown = Check(
-        "guest.gpu", None, "unknown", "the guest's card is not known", card_checks.CHOOSE_CARD
+        "guest.gpu",
+        None,
+        "unknown",
+        "cannot tell which card is for the guest",
+        card_checks.CHOOSE_CARD,
     )
     yield CheckGroup("Guest GPU", (card_checks.chosen(view) or unknown,))
     free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
     for gpu in view.gpus:
         if gpu in (free or view.gpus):
-            yield CheckGroup(f"{gpu.address} {gpu.name}", tuple(_card(gpu, fresh)))
+            yield CheckGroup(f"{gpu.address} {gpu.name}", tuple(_card(gpu, readings)))
         else:
-            yield from _faults(gpu, fresh)
+            yield from _faults(gpu, readings)
 
 
 _CARD_CHECKS = (
@@ -132,10 +136,10 @@ _CARD_CHECKS = (
 )  # fmt: skip
 
 
-def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[Check]:
-    view = fresh.view
-    yield r465.one_vm(view.gpus, fresh.local_guests)
-    yield from _devices(fresh)
+def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterator[Check]:
+    view = readings.view
+    yield r465.one_vm(view.gpus, readings.local_guests)
+    yield from _devices(readings)
     if guest is None or gpu is None:
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
@@ -145,11 +149,11 @@ def _guest(guest: Guest | None, gpu: Gpu | None, fresh: CheckInput) -> Iterator[
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
 
 
-def _devices(fresh: CheckInput) -> Iterator[Check]:
+def _devices(readings: CheckInput) -> Iterator[Check]:
     """The devices of the guest, or the faults of every domain that could be it."""
     found = [
-        hostdev_checks.check(domain, fresh)
-        for domain in hostdev_checks.domains_to_check(fresh.view)
+        hostdev_checks.check(domain, readings)
+        for domain in hostdev_checks.domains_to_check(readings.view)
     ]
     wrong = [check for check in found if check.verdict != "pass"]
     yield from wrong or found[:1]

@@ -91,7 +91,7 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
         seconds = (now.step_began_at - now.began_at).total_seconds()
         yield Change(now.address, f"{now.direction} done after {seconds:.0f} s", "good")
     elif now.state == "undone":
-        why = now.message or "as it was"
+        why = now.message or "the previous state is restored"
         yield Change(now.address, f"{now.direction} undone: {why}", "warn")
     elif now.interrupted:
         why = f": {now.message}" if now.message else ""

@@ -32,7 +32,7 @@ def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | No
     if gpu is None:
         marks = tuple(_mark_without_gpu(f) for f in functions)
         return Group(number, functions, marks)
-    reasons = gpu.viability.blockers or _other_causes(gpu, functions)
+    reasons = gpu.viability.staying or _other_causes(gpu, functions)
     at_fault = {blocker.address for blocker in reasons}
     marks = tuple(_mark(f, gpu, at_fault) for f in functions)
     return Group(number, functions, marks, reasons, gpu.role)
@@ -41,7 +41,7 @@ def _group(number: int | None, functions: tuple[PciFunction, ...], gpu: Gpu | No
 def _other_causes(gpu: Gpu, functions: tuple[PciFunction, ...]) -> tuple[Blocker, ...]:
     """What keeps VFIO from a group without blockers: functions that cannot be read, else the
     card itself."""
-    if gpu.viability.viable or gpu.function.iommu_group is None:
+    if gpu.viability.for_guest or gpu.function.iommu_group is None:
         return ()
     unreadable = (f.address for f in functions if driver_unreadable(f))
     causes = tuple(Blocker(address, "its driver cannot be read") for address in unreadable)
@@ -50,10 +50,10 @@ def _other_causes(gpu: Gpu, functions: tuple[PciFunction, ...]) -> tuple[Blocker
 
 def _mark(function: PciFunction, gpu: Gpu, at_fault: Collection[str]) -> GroupMark:
     if function.address in at_fault:
-        return "unknown" if gpu.viability.viable is None else "blocks"
+        return "unknown" if gpu.viability.for_guest is None else "blocks"
     if function.address == gpu.address:
         return "gpu"
-    if function.address in gpu.viability.moves:
+    if function.address in (*gpu.viability.moves, *gpu.viability.moved_at_start):
         return "moves"
     return _mark_without_gpu(function)
 

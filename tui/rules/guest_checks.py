@@ -10,7 +10,7 @@ GUEST_DRIVER = (465,)
 """Since this version NVIDIA's driver works in any guest. Before, it fails (code 43) if it detects a
 hypervisor."""
 
-NO_GUEST = ("the guest for the card is not known",
+NO_GUEST = ("cannot tell which guest the card is for",
             "press w to choose the guest, or set guest in the configuration")  # fmt: skip
 """Reason and fix of the checks that need the guest."""
 
@@ -44,17 +44,17 @@ _ENDS: dict[GuestAction, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def writable(fresh: CheckInput) -> Check:
+def writable(readings: CheckInput) -> Check:
     """libvirt.reachable: it answers, and the connection is not read-only."""
     check = "libvirt.reachable"
-    if isinstance(fresh.guests, Unavailable):
-        return Check(check, None, "fail", fresh.guests.reason)
-    if fresh.guests.captured:
-        return Check(check, None, "pass", "its domains are captured ones")
-    if fresh.readonly:
-        return Check(check, None, "fail", f"{fresh.guests.uri} is read-only for you",
+    if isinstance(readings.guests, Unavailable):
+        return Check(check, None, "fail", readings.guests.reason)
+    if readings.guests.captured:
+        return Check(check, None, "pass", "its domains are from a capture")
+    if readings.readonly:
+        return Check(check, None, "fail", f"{readings.guests.uri} is read-only for you",
                      "join the group libvirt, or run this as root")  # fmt: skip
-    return Check(check, None, "pass", f"{fresh.guests.uri} accepts changes")
+    return Check(check, None, "pass", f"{readings.guests.uri} accepts changes")
 
 
 def why_not(domain: Domain, action: GuestAction) -> str | None:
@@ -117,7 +117,7 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
     if found is None:
         why = (
-            why_unknown if domain.active else "the guest is not running, so its driver is not known"
+            why_unknown if domain.active else "the guest is not running: its driver cannot be read"
         )
         return Check(check, name, "unknown", why or "the guest does not report its driver",
                      "check in the guest that it is 465 or newer")  # fmt: skip

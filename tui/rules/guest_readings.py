@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tui.model import (
+    AMD_GRAPHICS,
+    INTEL,
     NOT_READ_YET,
     NVIDIA,
     AgentReading,
@@ -20,7 +22,7 @@ from tui.model import (
 QUERYABLE_STATES = ("running", "blocked")
 """The states in which a guest can answer."""
 
-_MAKERS = {"1002": "an AMD", "8086": "an Intel"}
+_MAKERS = {AMD_GRAPHICS: "an AMD", INTEL: "an Intel"}
 
 
 def reading(
@@ -36,7 +38,7 @@ def reading(
         why_not = agent.reason
     report = None if isinstance(agent, Unavailable) else agent.of(domain.uuid)
     if why_not is not None or report is None:
-        return None, why_not or "the guest has not been asked yet"
+        return None, why_not or "the guest agent has not been queried yet"
     if report.problem is not None:
         return None, report.problem
     mine = [gpu for gpu in gpus if gpu.address in domain.functions and _same_model(gpu, function)]
@@ -107,7 +109,7 @@ def _why_not_asked(function: PciFunction, domain: Domain) -> str | None:
         maker = _MAKERS.get(function.vendor, "this kind of")
         return f"a guest agent cannot report on {maker} card"
     if domain.state not in QUERYABLE_STATES:
-        return f"the guest is {domain.state}: it cannot be asked"
+        return f"the guest is {domain.state}: its agent cannot respond"
     if domain.agent is None:
         return (
             "the guest has no agent channel: add a <channel> with the target "

@@ -29,17 +29,17 @@ def linux(view: HostView) -> Check:
     return Check("host.linux", None, "pass", f"Linux {view.facts.kernel}")
 
 
-def libvirt(fresh: CheckInput) -> Check:
+def libvirt(readings: CheckInput) -> Check:
     """libvirt.reachable: it runs the guests, and knows which of them has which device."""
-    check, view = "libvirt.reachable", fresh.view
+    check, view = "libvirt.reachable", readings.view
     problem = view.problem("guests")
-    if isinstance(fresh.guests, Guests) and fresh.guests.captured:
-        count = len(fresh.guests.domains)
+    if isinstance(readings.guests, Guests) and readings.guests.captured:
+        count = len(readings.guests.domains)
         return Check(
             check, None, "pass", f"{count} domain{'' if count == 1 else 's'} in the capture"
         )
-    unread = fresh.guests if isinstance(fresh.guests, Unavailable) else None
-    if unread is not None and (unread.expected or fresh.readiness.captured):
+    unread = readings.guests if isinstance(readings.guests, Unavailable) else None
+    if unread is not None and (unread.expected or readings.readiness.captured):
         return Check(check, None, "unknown", unread.reason)
     strange = why_not_this_host(view.libvirt_uri) if view.libvirt_uri else None
     if strange is not None:
@@ -47,7 +47,7 @@ def libvirt(fresh: CheckInput) -> Check:
     if problem is not None:
         return Check(check, None, "fail", *_why_unreachable(problem))
     where = f"{view.libvirt_uri}, {view.libvirt_version or 'of unknown version'}"
-    if fresh.readonly:
+    if readings.readonly:
         return Check(check, None, "warn", f"{where}, read-only: no guest can be started",
                      "`usermod -aG libvirt $USER` and log in again, or a polkit rule for "
                      "org.libvirt.unix.manage")  # fmt: skip

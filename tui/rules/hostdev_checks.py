@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from tui.model import (
     INACTIVE_STATES,
     USB_CLASS,
+    VERDICT_ORDER,
     Check,
     DeviceUses,
     Domain,
@@ -18,28 +20,27 @@ from tui.model import (
     Guests,
     HostView,
     Unavailable,
-    Verdict,
 )
 from tui.rules import host_checks, hostdev_verdicts, hostdev_words
 from tui.rules.check_input import CheckInput
 from tui.rules.hostdev_facts import MAY_HAVE_OPEN_FILES, DeviceFacts, on_host_driver
+from tui.rules.viability import stay_with_host
 
 ID = "guest.devices"
 
 NAMED = 3
 """The most devices that one sentence names."""
 
-ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 
-
-def check(domain: Domain, fresh: CheckInput) -> Check:
+def check(domain: Domain, readings: CheckInput) -> Check:
     """The worst verdict on the domain's devices, and the fixes for the first few of them."""
-    found = verdicts(domain, fresh)
+    found = verdicts(domain, readings)
     if domain.problem is not None and all(device.verdict != "fail" for device in found):
         return Check(ID, domain.name, "unknown", domain.problem)
-    bad = sorted((d for d in found if d.verdict != "pass"), key=lambda d: ORDER.index(d.verdict))
+    bad = [device for device in found if device.verdict != "pass"]
+    bad.sort(key=lambda device: VERDICT_ORDER.index(device.verdict))
     if not bad:
-        doubt = _may_be_taken(domain, fresh.guests) if found else None
+        doubt = _may_be_taken(domain, readings.guests) if found else None
         return Check(ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(found))
     groups = hostdev_words.grouped(bad)[:NAMED]
     named = [device for group in groups for device in group]
@@ -60,17 +61,19 @@ def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
 
 def _all_well(found: Sequence[GuestDevice]) -> str:
     if not found:
-        return "it takes no device of the host"
+        return "it uses no device of the host"
     if len(found) == 1:
         return f"{found[0].address} is present and available"
     return f"all {len(found)} devices are present and available"
 
 
-def viable(gpu: Gpu, fresh: CheckInput, domain: Domain | None = None) -> Check:
+def viable(gpu: Gpu, readings: CheckInput, domain: Domain | None = None) -> Check:
     """iommu.viable for the start of ``domain``, or of any guest that the card may be bound for.
     What that start may move itself does not block the group."""
-    starts = [domain] if domain is not None else domains_to_bind_for(gpu, fresh.view)
-    found = [host_checks.viable(gpu, _moved_by(each, fresh), f"“{each.name}”") for each in starts]
+    starts = [domain] if domain is not None else domains_to_bind_for(gpu, readings.view)
+    found = [
+        host_checks.viable(gpu, _moved_by(each, readings), f"“{each.name}”") for each in starts
+    ]
     passed = (check for check in found if check.verdict == "pass")
     return next(passed, found[0] if found else host_checks.viable(gpu))
 
@@ -86,11 +89,32 @@ def domains_to_bind_for(gpu: Gpu, view: HostView) -> tuple[Domain, ...]:
     return tuple(guest.domain for guest in allowed or naming)
 
 
-def _moved_by(domain: Domain, fresh: CheckInput) -> set[str]:
+def _moved_by(domain: Domain, readings: CheckInput) -> set[str]:
     """The functions that the start of a domain may move."""
-    facts = _facts(domain, fresh)
-    there = [facts.functions[address] for address in facts.moving if address in facts.functions]
-    return {f.address for f in there if hostdev_verdicts.moves_from_host(f, facts)}
+    return hostdev_verdicts.moved_at_start(_facts(domain, readings))
+
+
+def with_moved_at_start(view: HostView, guests: Guests | None) -> tuple[Gpu, ...]:
+    """The GPUs of the view, with the blockers that the start of their guest moves, as far as the
+    last readings tell. If a card may be bound for several guests, the start that moves most
+    counts."""
+    return tuple(_with_moved_at_start(gpu, view, guests) for gpu in view.gpus)
+
+
+def _with_moved_at_start(gpu: Gpu, view: HostView, guests: Guests | None) -> Gpu:
+    blockers = [blocker.address for blocker in gpu.viability.blockers]
+    starts = (
+        hostdev_verdicts.moved_at_start(DeviceFacts(domain, view, guests))
+        for domain in domains_to_bind_for(gpu, view)
+    )
+    moved = max(
+        (tuple(address for address in blockers if address in start) for start in starts),
+        key=len, default=(),
+    )  # fmt: skip
+    if not moved:
+        return gpu
+    reason = stay_with_host(len(blockers) - len(moved))
+    return replace(gpu, viability=replace(gpu.viability, moved_at_start=moved, reason=reason))
 
 
 def domains_to_check(view: HostView) -> tuple[Domain, ...]:
@@ -123,15 +147,17 @@ def functions_with_open_files(domain: Domain, view: HostView) -> tuple[str, ...]
     )  # fmt: skip
 
 
-def verdicts(domain: Domain, fresh: CheckInput) -> tuple[GuestDevice, ...]:
+def verdicts(domain: Domain, readings: CheckInput) -> tuple[GuestDevice, ...]:
     """The verdict on each device of the domain, in its order, each once."""
-    return hostdev_verdicts.verdicts(_facts(domain, fresh))
+    return hostdev_verdicts.verdicts(_facts(domain, readings))
 
 
-def _facts(domain: Domain, fresh: CheckInput) -> DeviceFacts:
-    holders = None if isinstance(fresh.holders, Unavailable) else fresh.holders
-    guests = None if isinstance(fresh.guests, Unavailable) else fresh.guests
-    return DeviceFacts(domain, fresh.view, guests, fresh.uses, holders, readonly=fresh.readonly)
+def _facts(domain: Domain, readings: CheckInput) -> DeviceFacts:
+    holders = None if isinstance(readings.holders, Unavailable) else readings.holders
+    guests = None if isinstance(readings.guests, Unavailable) else readings.guests
+    return DeviceFacts(
+        domain, readings.view, guests, readings.uses, holders, readonly=readings.readonly
+    )
 
 
 def live_verdicts(

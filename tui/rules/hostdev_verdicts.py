@@ -7,7 +7,7 @@ checks none of them. The first row that applies decides:
 the function that the domain names         verdict   because
 =========================================  ========  ===========================================
 the PCI devices could not be read          unknown
-is not there                               fail      libvirt refuses the start
+does not exist                             fail      libvirt refuses the start
 is a share of a card (mdev), card there    pass      the card stays with its driver
 is a bridge                                fail      vfio-pci takes endpoints only
 has a driver that cannot be read           unknown
@@ -55,6 +55,7 @@ from tui.model import (
     listed,
 )
 from tui.rules import hostdev_words, r465, vfio_users
+from tui.rules.boards import sibling_slots
 from tui.rules.holder_checks import how_to_stop
 from tui.rules.hostdev_facts import DeviceFacts, on_host_driver
 from tui.rules.isolation import UNKNOWN_HOST, missing_group_fix, slot_advice
@@ -71,7 +72,13 @@ def verdicts(facts: DeviceFacts) -> tuple[GuestDevice, ...]:
     return tuple(_device(dev, facts) for dev in each.values())
 
 
-def moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
+def moved_at_start(facts: DeviceFacts) -> set[str]:
+    """The functions that the domain's start may move."""
+    there = [facts.functions[address] for address in facts.moving if address in facts.functions]
+    return {f.address for f in there if _moves_from_host(f, facts)}
+
+
+def _moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
     """Whether the domain's start may take the function from its driver."""
     return _by_driver(HostDev(function.address, managed=True), function, facts).verdict != "fail"
 
@@ -79,13 +86,13 @@ def moves_from_host(function: PciFunction, facts: DeviceFacts) -> bool:
 def _device(dev: HostDev, facts: DeviceFacts) -> GuestDevice:
     if not facts.functions:
         why = facts.view.problem("pci") or "the PCI devices were not read"
-        return _verdict(dev, "unknown", f"cannot be looked up: {why}", "not read")
+        return _verdict(dev, "unknown", f"cannot be checked: {why}", "not read")
     function = facts.functions.get(dev.address)
     remove = hostdev_words.remove(dev, facts)
     if function is None:
-        return _verdict(dev, "fail", "is not there", "gone", remove)
+        return _verdict(dev, "fail", "does not exist", "gone", remove)
     if dev.by == "mdev":
-        return _verdict(dev, "pass", "has a share for it")
+        return _verdict(dev, "pass", "provides a mediated device for it")
     if function.is_bridge:
         return _verdict(dev, "fail", "is a bridge, which no guest can have", "a bridge", remove)
     if driver_unreadable(function):
@@ -152,9 +159,12 @@ def _group_fix(
     function: PciFunction, rest: Sequence[PciFunction], facts: DeviceFacts
 ) -> str | None:
     """How to free the group of the ``rest``. What the guest takes too has a fix of its own."""
-    if all(f.address in facts.domain.functions for f in rest if blocks(f)):
+    blocking = [f for f in rest if blocks(f)]
+    if all(f.address in facts.domain.functions for f in blocking):
         return None
-    slot = slot_advice(function, facts.functions.values(), facts.view.facts or UNKNOWN_HOST)
+    siblings, slot = sibling_slots(function, facts.functions.values()), None
+    if any(f.slot not in siblings for f in blocking):
+        slot = slot_advice(function, facts.functions.values(), facts.view.facts or UNKNOWN_HOST)
     return f"{f'{slot}; or ' if slot else ''}give the guest the whole group"
 
 

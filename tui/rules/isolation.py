@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from tui.model import (
+    AMD,
+    INTEL,
     MULTIMEDIA_CLASS,
     NETWORK_CLASS,
     NVIDIA,
@@ -21,7 +23,9 @@ from tui.model import (
     Inventory,
     PciFunction,
     bus_of,
+    domain_of,
 )
+from tui.rules.boards import sibling_slots
 from tui.rules.brand import is_system
 from tui.rules.family import nvidia_model
 
@@ -33,11 +37,14 @@ OVERRIDE = "An ACS override isolates nothing: the guest reaches its neighbours"
 """Why we do not advise pcie_acs_override= of patched kernels: the kernel then assumes an isolation
 that the hardware does not provide."""
 
+_WHOLE_BOARD = "give the guest the whole board, whose GPUs share a slot"
+
 _USEFUL = (STORAGE_CLASS, NETWORK_CLASS, MULTIMEDIA_CLASS, "0700", USB_CLASS)
 """Classes of devices that a guest can use: disks, networks, sound, serial ports, USB."""
 
-INTEL, AMD = "8086", "1022"
-"""PCI vendor ids of processors and chipsets. AMD's graphics cards have 1002."""
+FIRST_VMD_DOMAIN = 0x10000
+"""The first PCI domain of devices behind Intel VMD: above all domains of the firmware, which have
+16 bits (kernel: drivers/pci/controller/vmd.c)."""
 
 ON_BOARD = "00"
 """The bus of functions that are part of the processor or the chipset."""
@@ -71,17 +78,21 @@ def group_fix(
     taken = [named[f.address] for f in blocking if f.address in named]
     if len(taken) == len(blocking):
         return _by_its_guest(taken)
-    slot = slot_advice(gpu, inventory.functions, facts)
+    siblings = sibling_slots(gpu, inventory.functions)
+    of_board = [f for f in blocking if f.slot in siblings and f.address not in named]
+    others = [f for f in blocking if f.slot not in siblings]
+    slot = slot_advice(gpu, inventory.functions, facts) if others else None
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
         "intel": "ACS in the firmware, if available",
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
     first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
-    rest = [f for f in blocking if f.address not in named]
+    rest = [f for f in others if f.address not in named]
     way = _spare(rest) if not taken else "give the guest the rest, if the host can spare it"
-    spare = "" if any(f.slot in gpu_slots for f in rest) else f"; or {way}"
-    return f"{first}{spare}. {OVERRIDE}"
+    spare = "" if not rest or any(f.slot in gpu_slots for f in rest) else f"; or {way}"
+    board = f"; {'and' if others else 'or'} {_WHOLE_BOARD}" if of_board else ""
+    return f"{first}{spare}{board}. {OVERRIDE}"
 
 
 def _by_its_guest(taken: Sequence[HostDev]) -> str:
@@ -116,16 +127,20 @@ def missing_group_fix(
     function: PciFunction, functions: Iterable[PciFunction] = (), facts: HostFacts = UNKNOWN_HOST
 ) -> str:
     """How to get a group for a function that has none while the IOMMU is on
-    (kernel-parameters.txt on intel_iommu; drivers/pci/controller/vmd.c)."""
+    (kernel-parameters.txt on intel_iommu)."""
     slot = slot_advice(function, functions, facts)
+    if domain_of(function.address) >= FIRST_VMD_DOMAIN:
+        vmd = "turn off VMD in the firmware: the device is behind it"
+        return f"{slot}; or {vmd}" if slot is not None else vmd
+    log = "check the kernel log: `dmesg | grep -i iommu`"
     if slot is not None:
-        return f"{slot}; or turn off VMD in the firmware, if the device is behind it"
+        return f"{slot}; or {log}"
     if bus_of(function.address) == ON_BOARD and function.vendor == INTEL:
         return (
             "remove igfx_off from intel_iommu= on the kernel command line, if it is there: it "
             "exempts the processor's graphics"
         )
-    return "check the kernel log: `dmesg | grep -i iommu`"
+    return log
 
 
 def slot_advice(

@@ -6,14 +6,24 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tui.model import Brand, Check, Domain, Gpu, Guests, HostView, Readiness, Unavailable
+from tui.model import (
+    NO_RESPONSE,
+    Brand,
+    Check,
+    Domain,
+    Gpu,
+    Guests,
+    HostView,
+    Readiness,
+    Unavailable,
+)
 from tui.rules import vfio_users
 from tui.rules.family import family_fix, newer_names, r465_family
 from tui.rules.holder_checks import how_to_stop
 
 ONE_VM = "r465.one-vm"
 
-UNKNOWN_VENDOR = "the card's vendor cannot be read"
+SILENT = f"the device does not respond: its ids read {NO_RESPONSE}"
 
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules apply to. Professional cards are exempt."""
@@ -33,13 +43,28 @@ def unsure(gpu: Gpu) -> bool:
 
 
 def _may_be_restricted(gpu: Gpu) -> bool:
-    return restricted(gpu) or unsure(gpu) or "vendor" in gpu.function.unreadable
+    return restricted(gpu) or unsure(gpu) or _unidentified(gpu) is not None
+
+
+def responds(gpu: Gpu) -> bool:
+    """Whether the ids are those of a device."""
+    return NO_RESPONSE not in (gpu.function.vendor, gpu.function.device)
+
+
+def _unidentified(gpu: Gpu) -> tuple[str, str | None] | None:
+    """Why the ids do not tell whose card it is, and the fix; ``None`` if they do."""
+    if "vendor" in gpu.function.unreadable:
+        return "the card's vendor cannot be read", None
+    if "device" in gpu.function.unreadable or responds(gpu):
+        return None
+    return SILENT, "see gpu.answers"
 
 
 def family(gpu: Gpu) -> Check:
     """r465.family: whether NVIDIA supports the card in a guest."""
-    if "vendor" in gpu.function.unreadable:
-        return Check("r465.family", gpu.address, "unknown", UNKNOWN_VENDOR)
+    unidentified = _unidentified(gpu)
+    if unidentified is not None:
+        return Check("r465.family", gpu.address, "unknown", *unidentified)
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: not restricted")
     if "device" in gpu.function.unreadable:
@@ -152,8 +177,9 @@ def one_vm_for(
     gpu: Gpu, gpus: Sequence[Gpu], guests: Guests | Unavailable, coming: str | None = None
 ) -> Check:
     """r465.one-vm for a card that a guest will get. Professional cards are exempt."""
-    if "vendor" in gpu.function.unreadable:
-        return Check(ONE_VM, gpu.address, "unknown", UNKNOWN_VENDOR)
+    unidentified = _unidentified(gpu)
+    if unidentified is not None:
+        return Check(ONE_VM, gpu.address, "unknown", *unidentified)
     unclear = unsure(gpu)
     if not restricted(gpu) and not unclear:
         return Check(

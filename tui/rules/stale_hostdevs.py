@@ -62,7 +62,7 @@ def _stale(
     for device in domain.hostdevs:
         function = functions.get(device.address)
         if function is None:
-            yield StaleDevice(device.address, "is not there any more")
+            yield StaleDevice(device.address, "no longer exists")
             continue
         if function.address in of_gpus or is_vfio_driver(function.driver) or function.is_bridge:
             continue

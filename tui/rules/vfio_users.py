@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from tui.model import (
+    VFIO_NODES,
     CardVitals,
     Domain,
     Guests,
@@ -25,8 +26,6 @@ from tui.model import (
     is_vfio_driver,
 )
 from tui.rules.roles import guest_with_card
-
-VFIO_NODES = "/dev/vfio/"
 
 
 def display_name(process: Holder) -> str:

@@ -7,7 +7,7 @@ bridge (kernel: Documentation/driver-api/vfio.rst).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from tui.model import (
     STUB_DRIVERS,
@@ -23,6 +23,7 @@ from tui.model import (
     is_vfio_driver,
     listed,
 )
+from tui.rules.boards import sibling_slots
 from tui.rules.isolation import IOMMU_FIRST, UNKNOWN_HOST, UNREADABLE, group_fix, missing_group_fix
 
 HARMLESS_DRIVERS = (*STUB_DRIVERS, "pcieport")
@@ -120,11 +121,12 @@ def _of_group(
     assert gpu.iommu_group is not None
     members = group_members(gpu.iommu_group, inventory)
     gpu_slots = {f.slot for f in members if f.is_gpu}
+    siblings = sibling_slots(gpu, members)
     blocking = [f for f in members if blocks(f) and f.address not in moves]
     if blocking:
-        blockers = tuple(Blocker(f.address, _why(f, gpu_slots)) for f in blocking)
+        blockers = tuple(Blocker(f.address, _why(f, gpu_slots, siblings)) for f in blocking)
         fix = group_fix(gpu, blocking, inventory, named, facts)
-        return Viability(False, moves, blockers, _stay_with_host(len(blockers)), fix)
+        return Viability(False, moves, blockers, stay_with_host(len(blockers)), fix)
     unreadable = [f.address for f in members if driver_unreadable(f)]
     if unreadable:
         why = f"the driver of {listed(unreadable)} cannot be read"
@@ -141,7 +143,9 @@ def describe_blockers(blockers: Sequence[Blocker]) -> str:
     return listed([f"{blocker.address} is {blocker.reason}" for blocker in blockers])
 
 
-def _why(function: PciFunction, gpu_slots: set[str]) -> str:
+def _why(function: PciFunction, gpu_slots: set[str], siblings: Collection[str]) -> str:
+    if function.is_gpu and function.slot in siblings:
+        return f"another GPU of its board, on {function.driver}"
     if function.is_gpu:
         return f"another GPU on {function.driver}"
     if function.slot in gpu_slots:
@@ -149,7 +153,8 @@ def _why(function: PciFunction, gpu_slots: set[str]) -> str:
     return f"used by the host ({function.driver})"
 
 
-def _stay_with_host(count: int) -> str:
+def stay_with_host(count: int) -> str:
+    """The reason for that many blockers."""
     if count == 1:
         return "a device of the group stays with the host"
     return f"{count} devices of the group stay with the host"

@@ -21,6 +21,7 @@ from tui.rules import guest_readings
 from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.gpu_view import gpus_of
 from tui.rules.group_view import groups_of
+from tui.rules.hostdev_checks import with_moved_at_start
 from tui.rules.live_checks import live_checks
 from tui.rules.readings import is_captured, read
 from tui.rules.roles import Choice, allowed_guest
@@ -56,6 +57,9 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
     )
+    if inventory is not None and any(gpu.viability.blockers for gpu in gpus):
+        gpus = with_moved_at_start(view, guests)
+        view = replace(view, gpus=gpus, groups=groups_of(inventory, gpus))
     checks = live_checks(view, snapshot.guests)
     return replace(view, checks=with_captured_fixes(checks, captured=is_captured(snapshot)))
 

@@ -19,6 +19,10 @@ from widgets.footer import KeyFooter
 from widgets.graph import PLAIN
 from widgets.header import HostHeader
 
+CHECK_S = 30.0
+"""Seconds for the readings of a plan or of the doctor; more than any source takes that answers at
+all."""
+
 
 class HostScreen(TerminalScreen):
     """A screen that draws the host: subclasses compose ``body`` and draw in ``draw``.
@@ -86,10 +90,9 @@ class HostScreen(TerminalScreen):
             self._enabled_keys = enabled
             self.refresh_bindings()
 
-    def on_mount(self) -> None:
-        self.show()
-
     def on_screen_resume(self) -> None:
+        """Draw. Textual sends this after the screen is mounted, too, and calls this handler after
+        that of a subclass."""
         self.session.update_demand()
         self.show()
 

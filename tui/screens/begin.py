@@ -70,4 +70,4 @@ class SwapFollower:
         reading = self._session.live.snapshot.swap
         if isinstance(reading, Unavailable) and not reading.expected:
             return f"cannot tell how it ended: {reading.reason}"
-        return "its journal is gone, and nobody can tell how it ended: check the card"
+        return "its journal is gone: cannot tell how it ended; check the card"

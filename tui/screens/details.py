@@ -61,13 +61,11 @@ class DetailsScreen(HostScreen):
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(EVERY_S, self._tick)
-        super().on_mount()
 
     def on_screen_resume(self) -> None:
         self._covered = False
         self._timer.resume()
         self.scan()
-        super().on_screen_resume()
 
     def on_screen_suspend(self) -> None:
         self._covered = True

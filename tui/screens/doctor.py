@@ -16,16 +16,11 @@ from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
-from tui.screens.base import HostScreen
-from tui.screens.swap_words import defect
+from tui.screens.base import CHECK_S, HostScreen
+from tui.screens.swap_words import CHECKING, defect
 from tui.session import Session
 from widgets.doctor_panel import DoctorPanel
 from widgets.lines import Tone
-
-EXAMINE_S = 30.0
-"""Seconds for the readings; more than any source takes that answers at all."""
-
-CHECKING = "Checking the host …"
 
 
 class DoctorScreen(HostScreen):
@@ -45,8 +40,7 @@ class DoctorScreen(HostScreen):
             yield DoctorPanel()
 
     def on_mount(self) -> None:
-        super().on_mount()
-        self.examine()
+        self.run_worker(self._examine(), exclusive=True)
 
     def examine(self) -> None:
         """Take all readings, and show the checks made on them."""
@@ -60,10 +54,10 @@ class DoctorScreen(HostScreen):
             return
         try:
             seen = await asyncio.wait_for(
-                background(lambda: examine_once(reopen(), choice)), EXAMINE_S
+                background(lambda: examine_once(reopen(), choice)), CHECK_S
             )
         except TimeoutError:
-            self._say = (f"the host could not be checked within {EXAMINE_S:.0f} s", "bad")
+            self._say = (f"the host could not be checked within {CHECK_S:.0f} s", "bad")
         except HostError as error:
             self._say = (str(error), "bad")
         except Exception as error:  # a defect of ours, reported where the checks would be

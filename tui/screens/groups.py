@@ -36,7 +36,6 @@ class GroupsScreen(HostScreen):
                     max_length=80, compact=True)  # fmt: skip
 
     def on_mount(self) -> None:
-        super().on_mount()
         if self._filtering:
             self.start_filter()
         else:

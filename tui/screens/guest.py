@@ -27,7 +27,7 @@ from tui.model.requests import Consent, SwapRequest
 from tui.screens import guest_stages as stages
 from tui.screens import guest_words as words
 from tui.screens import swap_words
-from tui.screens.base import HostScreen, open_screen
+from tui.screens.base import CHECK_S, HostScreen, open_screen
 from tui.screens.begin import SwapFollower, SwapLost, begin
 from tui.screens.guest_stages import (
     Asking,
@@ -39,7 +39,7 @@ from tui.screens.guest_stages import (
     Situation,
     Stage,
 )
-from tui.screens.swap import PLAN_S, SwapScreen
+from tui.screens.swap import SwapScreen
 from tui.session import Session
 from tui.swap.consent import consent_key, consent_to
 from widgets.swap_panel import SwapPanel, SwapPanelState
@@ -70,10 +70,9 @@ class GuestScreen(HostScreen):
             yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_interval(TICK_S, self._tick)
         if self._action == "stop" and self._domain.uuid in self.session.pending_stops:
-            self._go_to(Requested())
+            self._stage = Requested()
         else:
             self.run_worker(self._make_plan(), exclusive=True)
 
@@ -94,9 +93,9 @@ class GuestScreen(HostScreen):
         action, uuid = self._action, self._domain.uuid
         planning = background(lambda: guest_plan_once(reopen(), choice, action, uuid=uuid)[0])
         try:
-            stage: Stage = Shown(plan=await asyncio.wait_for(planning, PLAN_S))
+            stage: Stage = Shown(plan=await asyncio.wait_for(planning, CHECK_S))
         except TimeoutError:
-            stage = Failed(why=f"the host could not be checked within {PLAN_S:.0f} s")
+            stage = Failed(why=f"the host could not be checked within {CHECK_S:.0f} s")
         except HostError as error:
             stage = Failed(why=str(error))
         except Exception as error:  # a defect of ours, reported where the plan would be

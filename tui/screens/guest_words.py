@@ -11,7 +11,7 @@ from tui.model import Domain, GuestAction, GuestPlan
 from widgets.figures import short
 from widgets.lines import Tone
 
-CHECKING = "Checking the host and its guests: which run, who has the card, what the rules say …"
+CHECKING = "Checking the host and its guests …"
 
 CONFIRM: dict[GuestAction, str] = {
     "start": "y starts {}.", "stop": "y asks {} to shut down.", "reboot": "y asks {} to reboot.",

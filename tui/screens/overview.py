@@ -125,7 +125,7 @@ class OverviewScreen(HostScreen):
         self.set_class(none, "-no-gpu")
         notice.show(
             live.view.problem("pci")
-            or "No GPU found: no PCI function of class 0300, 0302 or 0380 is on this host. "
+            or "No GPU found: this host has no PCI function of class 0300, 0302 or 0380. "
             "`vfiotop --demo` shows a simulated one."
         )
         more = self.query_one(GpuList)

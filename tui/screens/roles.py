@@ -18,7 +18,9 @@ from tui.live import Live
 from tui.model import Domain, Gpu, domains_named
 from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
+from tui.screens import roles_stages as stages
 from tui.screens.base import HostScreen
+from tui.screens.roles_stages import Changed, Changing, Choosing, Failed, Restored, Saved, Stage
 from tui.screens.swap_words import defect
 from tui.session import Session
 from widgets.choice_list import Candidate, ChoiceList
@@ -43,10 +45,7 @@ class RolesScreen(HostScreen):
         view = session.live.view
         self._card = view.guest_gpu.address if view.guest_gpu else None
         self._guest = view.guest.domain.uuid if view.guest else None
-        self._saved = False
-        self._change: hostdevs.Change | None = None
-        self._result: tuple[str, Tone] | None = None
-        self._busy = False
+        self._stage: Stage = Choosing()
 
     def body(self) -> Iterable[Widget]:
         glyphs = self.glyphs
@@ -59,11 +58,16 @@ class RolesScreen(HostScreen):
     # --- choosing ---
 
     def on_choice_list_chosen(self, event: ChoiceList.Chosen) -> None:
+        if not stages.can_choose(self._stage):
+            return
         if event.kind == CARD:
             self._card = event.chosen
         else:
             self._guest = event.chosen
-        self._saved, self._change, self._result = False, None, None
+        self._go_to(Choosing())
+
+    def _go_to(self, stage: Stage) -> None:
+        self._stage = stage
         self.show()
 
     @property
@@ -94,7 +98,8 @@ class RolesScreen(HostScreen):
 
     def why_not(self, action: str) -> str | None:
         if action == "carry_out":
-            return self._why_not_save() if not self._saved else self._why_not_change()
+            choosing = isinstance(self._stage, Choosing)
+            return self._why_not_save() if choosing else self._why_not_change()
         return super().why_not(action)
 
     def _why_not_save(self) -> str | None:
@@ -116,7 +121,7 @@ class RolesScreen(HostScreen):
         return guest is None or [d.uuid for d in domains_named(guest, domains)] == [self._guest]
 
     def _why_not_change(self) -> str | None:
-        if self._busy:
+        if isinstance(self._stage, Changing):
             return "it is being changed"
         if not self._needs_change:
             return "there is nothing left to do"
@@ -124,32 +129,30 @@ class RolesScreen(HostScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the undo until there is something to undo."""
-        if action == "take_back" and self._change is None:
+        if action == "take_back" and self._stage.change is None:
             return False
         return super().check_action(action, parameters)
 
     def action_carry_out(self) -> None:
-        if not self._saved:
+        if isinstance(self._stage, Choosing):
             self.run_worker(self._save(), exclusive=True)
         else:
             self.run_worker(self._rewrite(), exclusive=True)
 
     def action_take_back(self) -> None:
-        if self._change is not None:
-            self.run_worker(self._undo(self._change), exclusive=True)
+        if self._stage.change is not None:
+            self.run_worker(self._undo(self._stage.change), exclusive=True)
 
     async def _save(self) -> None:
         session, card, guest = self.session, self._card, self._guest
         session.live.choose(Choice(card, session.config.guest, guest))
-        self._saved = True
+        self._stage = saved = Saved()
         if session.host.banner is None:
             try:
                 await background(lambda: state.save(guest_gpu=card, guest=guest))
             except OSError as error:
-                self._result = (
-                    f"The choice could not be saved: {error.strerror}. It ends with vfiotop.",
-                    "warn",
-                )
+                if self._stage is saved:  # no other choice was made meanwhile
+                    self._stage = Saved(warning=error.strerror)
         self.show()
 
     async def _rewrite(self) -> None:
@@ -159,32 +162,32 @@ class RolesScreen(HostScreen):
         gpus, control, at = session.live.view.gpus, session.host.control, session.host.now()
         gone = tuple(hostdevs.stale(domain, gpu, session.live.view))
         folder = state.folder() / "domains"
-        self._busy = True
-        self.show()
+        before = self._stage.change
+        self._go_to(Changing(name=domain.name))
         try:
-            self._change = await background(
+            change = await background(
                 lambda: hostdevs.assign(
                     control, domain, gpu, gpus, folder=folder, at=at, stale=gone
                 )
             )
-            self._result = self._changed(domain, self._change)
+            stage: Stage = Changed(name=domain.name, change=change)
         except HostError as error:
-            self._result = (str(error), "bad")
+            stage = Failed(why=str(error), change=before)
         except Exception as error:  # a defect of ours, reported where the result would be
-            self._result = (defect(error), "bad")
-        self._busy = False
-        self.show()
+            stage = Failed(why=defect(error), change=before)
+        self._go_to(stage)
 
     async def _undo(self, change: hostdevs.Change) -> None:
-        control = self.session.host.control
+        control, domain = self.session.host.control, self._domain
+        self._go_to(Changing(name=domain.name if domain else "the guest"))
         try:
             await background(lambda: hostdevs.undo(control, change))
-            self._change, self._result = None, ("The old definition is restored.", "good")
+            stage: Stage = Restored()
         except HostError as error:
-            self._result = (str(error), "bad")
+            stage = Failed(why=str(error), change=change)
         except Exception as error:  # a defect of ours, reported where the result would be
-            self._result = (defect(error), "bad")
-        self.show()
+            stage = Failed(why=defect(error), change=change)
+        self._go_to(stage)
 
     # --- drawing ---
 
@@ -202,14 +205,15 @@ class RolesScreen(HostScreen):
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain
-        if self._result is not None:
-            return self._result
+        outcome = stages.outcome(self._stage)
+        if outcome is not None:
+            return outcome
         if gpu is None:
             return (
                 "Choose the guest's card with enter; tab moves to the guests.",
                 "text",
             )
-        if not self._saved:
+        if isinstance(self._stage, Choosing):
             whom = f"for {domain.name}" if domain else "for whichever guest names it"
             return f"y saves this: {short(gpu.address)} {whom}. The host keeps the rest.", "strong"
         if not self._needs_change or domain is None:
@@ -235,18 +239,6 @@ class RolesScreen(HostScreen):
             f"The choice is saved. {domain.name} {change}, and changes nothing else in it.", *whys,
             f"Its present definition is backed up.{when}",
         ))  # fmt: skip
-
-    @staticmethod
-    def _changed(domain: Domain, change: hostdevs.Change) -> tuple[str, Tone]:
-        rom = (
-            f" Its <rom> {change.rom[0]} was made for the other card: check it."
-            if change.rom
-            else ""
-        )
-        return (
-            f"{domain.name} names the card now. u restores its old definition, saved in "
-            f"{change.backup}.{rom}", "warn" if rom else "good",
-        )  # fmt: skip
 
 
 def _card(gpu: Gpu) -> Candidate:

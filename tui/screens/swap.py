@@ -19,7 +19,7 @@ from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapRequest
 from tui.screens import swap_stages as stages
 from tui.screens import swap_words as words
-from tui.screens.base import HostScreen
+from tui.screens.base import CHECK_S, HostScreen
 from tui.screens.begin import SwapFollower, begin
 from tui.screens.swap_stages import Asking, Beginning, Failed, Planning, Shown, Stage
 from tui.session import Session
@@ -30,9 +30,6 @@ from widgets.swap_panel import SwapPanel, SwapPanelState
 
 NOT_READ = object()
 """Stands for the journal's state before the screen was drawn for the first time."""
-
-PLAN_S = 30.0
-"""Seconds for the readings of a plan; more than any source takes that answers at all."""
 
 
 class SwapScreen(HostScreen):
@@ -56,7 +53,6 @@ class SwapScreen(HostScreen):
             yield SwapPanel(self.glyphs)
 
     def on_mount(self) -> None:
-        super().on_mount()
         gpu = self.session.live.view.guest_gpu
         if self._direction is not None and self._swap is None and gpu is not None:
             self._start_planning(self._direction, gpu.address)
@@ -72,9 +68,9 @@ class SwapScreen(HostScreen):
             return
         planning = background(lambda: plan_once(reopen(), choice, direction, address))
         try:
-            plan = await asyncio.wait_for(planning, PLAN_S)
+            plan = await asyncio.wait_for(planning, CHECK_S)
         except TimeoutError:
-            self._fail(f"the host could not be checked within {PLAN_S:.0f} s")
+            self._fail(f"the host could not be checked within {CHECK_S:.0f} s")
         except (HostError, NoSuchCard) as error:
             self._fail(str(error))
         except Exception as error:  # a defect of ours, reported where the plan would be

@@ -7,7 +7,7 @@ from tui.swap.consent import HANGS
 from widgets.figures import model_name, short
 from widgets.lines import Tone
 
-CHECKING = "Checking the host: who uses the card, which guests run, what the kernel allows …"
+CHECKING = "Checking the host …"
 
 
 def heading(direction: Direction | None, gpu: Gpu | None) -> str:
@@ -74,7 +74,7 @@ def progress(swap: Swap) -> tuple[str, Tone]:
         where = "ready for a guest" if swap.direction == "bind" else "back with the host"
         return f"Done after {seconds:.1f} s: the card is {where}.", "good"
     if swap.state == "undone":
-        return f"Undone, the card is as it was:{why or ' as asked.'}", "warn"
+        return f"Undone, the card is in its previous state:{why or ' as asked.'}", "warn"
     if swap.state == "undoing":
-        return f"It is being undone:{why}", "warn"
+        return f"Undoing the swap:{why}", "warn"
     return "It continues if you leave this screen or lose the connection.", "strong"

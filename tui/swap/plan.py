@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from tui.model import (
+    NVIDIA,
+    VFIO_PCI,
     Direction,
     Gpu,
     PciFunction,
@@ -18,11 +20,6 @@ from tui.model import (
     is_host_driver,
     is_vfio_driver,
 )
-
-VFIO = "vfio-pci"
-"""The driver that a bind uses; ``is_vfio_driver`` also accepts its variants."""
-
-NVIDIA = "10de"
 
 DEVICES = "/sys/bus/pci/devices"
 DRIVERS = "/sys/bus/pci/drivers"
@@ -90,10 +87,10 @@ def _bind(gpu: Gpu) -> Iterator[Step]:
 
     A function on a variant of vfio-pci stays there, because its guest may rely on that.
     """
-    yield Step("load", VFIO, LOAD_S)
+    yield Step("load", VFIO_PCI, LOAD_S)
     for function in (*gpu.companions, gpu.function):
         if not is_vfio_driver(function.driver):
-            yield from _move(function, VFIO, VFIO, PROBE_S)
+            yield from _move(function, VFIO_PCI, VFIO_PCI, PROBE_S)
     group = gpu.function.iommu_group
     yield Step("node", "there", NODE_S, path=f"/dev/vfio/{group}")
 

@@ -39,14 +39,14 @@ UNDO_CHECKS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 """The checks that an undo has to pass."""
 
 
-def make_plan(gpu: Gpu, direction: Direction, fresh: CheckInput) -> Plan:
+def make_plan(gpu: Gpu, direction: Direction, readings: CheckInput) -> Plan:
     """Return the plan of a swap with its checks and holders."""
     moving = tuple(function.address for function in gpu.functions)
-    todo = steps(gpu, direction, fresh.readiness.home_power)
+    todo = steps(gpu, direction, readings.readiness.home_power)
     plan = Plan(direction, gpu.address, moving, todo)
-    found = () if isinstance(fresh.holders, Unavailable) else fresh.holders.of(plan.unbinds)
+    found = () if isinstance(readings.holders, Unavailable) else readings.holders.of(plan.unbinds)
     holders = tuple(replace(holder, stop=holder_checks.how_to_stop(holder)) for holder in found)
-    return replace(plan, checks=checks(gpu, plan, fresh), holders=holders)
+    return replace(plan, checks=checks(gpu, plan, readings), holders=holders)
 
 
 def for_recovery(plan: Plan, *, finish: bool) -> Plan:
@@ -67,32 +67,34 @@ def _matters_to_undo(check: Check) -> bool:
     return check.id in UNDO_CHECKS or (check.id == holder_checks.ID and check.verdict == "unknown")
 
 
-def checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> tuple[Check, ...]:
+def checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> tuple[Check, ...]:
     """Return every check of a swap of ``gpu``, the most telling first."""
-    found = _bind_checks(gpu, fresh) if plan.direction == "bind" else _unbind_checks(gpu, fresh)
+    found = (
+        _bind_checks(gpu, readings) if plan.direction == "bind" else _unbind_checks(gpu, readings)
+    )
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
-    every = (*moves_whole, *found, *_holder_checks(gpu, plan, fresh))
-    return with_captured_fixes(every, captured=fresh.readiness.captured)
+    every = (*moves_whole, *found, *_holder_checks(gpu, plan, readings))
+    return with_captured_fixes(every, captured=readings.readiness.captured)
 
 
-def _bind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
-    view, readiness = fresh.view, fresh.readiness
+def _bind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
+    view, readiness = readings.view, readings.readiness
     yield r465.not_shared(gpu)
     yield r465.two_gpus(gpu, view)
     yield host_checks.iommu(view, readiness)
-    yield hostdev_checks.viable(gpu, fresh)
+    yield hostdev_checks.viable(gpu, readings)
     yield r465.family(gpu)
-    yield r465.one_vm_for(gpu, view.gpus, fresh.local_guests, coming=gpu.guest_uuid)
+    yield r465.one_vm_for(gpu, view.gpus, readings.local_guests, coming=gpu.guest_uuid)
     yield r465.sriov(gpu, readiness)
-    yield no_guest(gpu, view, fresh.local_guests)
+    yield no_guest(gpu, view, readings.local_guests)
     yield host_checks.vfio(readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
     yield host_checks.privilege(readiness)
 
 
-def _unbind_checks(gpu: Gpu, fresh: CheckInput) -> Iterator[Check]:
-    yield no_guest(gpu, fresh.view, fresh.local_guests)
-    yield host_checks.privilege(fresh.readiness)
+def _unbind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
+    yield no_guest(gpu, readings.view, readings.local_guests)
+    yield host_checks.privilege(readings.readiness)
 
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:
@@ -100,7 +102,7 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
     where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
-    return Check(NEEDED, gpu.address, "pass", "the card is not there yet")
+    return Check(NEEDED, gpu.address, "pass", "the card has yet to move")
 
 
 def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
@@ -135,9 +137,9 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
     return Check(check, gpu.address, "pass", "no running guest has a function of its group")
 
 
-def _holder_checks(gpu: Gpu, plan: Plan, fresh: CheckInput) -> Iterator[Check]:
+def _holder_checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> Iterator[Check]:
     """Check holders of the functions that leave a driver; the others may be in use."""
     if plan.unbinds:
         yield holder_checks.check(
-            gpu.address, plan.unbinds, fresh.holders, fresh.readiness.nvidia, gpu.owner.guest
+            gpu.address, plan.unbinds, readings.holders, readings.readiness.nvidia, gpu.owner.guest
         )

@@ -67,7 +67,7 @@ def test_the_definition_before_is_kept_and_can_be_put_back(tmp_path: Path) -> No
 
 def test_a_definition_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
     libvirt = Libvirt("<domain><name>vm</name>")
-    with pytest.raises(HostError, match="of vm was left alone: its definition is not well-formed"):
+    with pytest.raises(HostError, match="of vm was not changed: its definition is not well-formed"):
         given(libvirt, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
@@ -75,7 +75,7 @@ def test_a_definition_that_cannot_be_read_is_left_alone(tmp_path: Path) -> None:
 def test_one_that_cannot_be_kept_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     libvirt = Libvirt()
-    with pytest.raises(HostError, match=r"left alone: it could not be saved to .*Not a"):
+    with pytest.raises(HostError, match=r"not changed: it could not be saved to .*Not a"):
         given(libvirt, tmp_path / "file" / "kept")
     assert libvirt.xml == XML
 

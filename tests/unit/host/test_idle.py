@@ -43,7 +43,7 @@ def test_a_sleeping_card_is_never_wanted(clock: Clock) -> None:
     assert IdlePolicy(clock).readable([ASLEEP]) == ()
 
 
-def test_an_idle_card_is_let_go_of_until_something_wakes_it(clock: Clock) -> None:
+def test_an_idle_card_is_released_until_something_wakes_it(clock: Clock) -> None:
     rest = idled(clock)
     assert rest.readable([AWAKE]) == ()
     clock.now += 1
@@ -80,7 +80,7 @@ def test_a_card_that_does_not_fall_asleep_is_wanted_again_for_long(clock: Clock)
         (AWAKE, CardReading("0000:09:00.0", "nvml", Metrics(util_pct=0), processes=())),
     ],
 )
-def test_a_card_that_may_be_in_use_is_not_let_go_of(
+def test_a_card_that_may_be_in_use_is_not_released(
     clock: Clock, power: RuntimePower, card: CardReading
 ) -> None:
     assert idled(clock, power, DrmReading((card,))).readable([power]) == (CARD,)

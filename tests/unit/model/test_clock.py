@@ -93,7 +93,7 @@ def test_a_swap_takes_as_long_as_it_does(watch: Watch) -> None:
     assert swap.step_began_at - swap.began_at == timedelta(seconds=5)
     age, since = CLOCK.now() - swap.step_began_at, timedelta(seconds=since_boot() - boot)
     assert timedelta(seconds=4) <= age <= timedelta(seconds=4) + since
-    assert reading(entry) == swap  # or the screen would be drawn anew for nothing
+    assert reading(entry) == swap  # or the screen would be drawn again for nothing
     assert parse(dump(entry).encode()) == entry
     older = reading(replace(entry, began_s=None))
     assert older.began_at == datetime.fromisoformat(ENTRY.began_at)

@@ -77,9 +77,9 @@ def test_every_command_that_names_a_domain(name: str) -> None:
     guest = domain("shown", "02:00.1", "02:00.0", unshown_name=name, uuid=UUID, managed=True)
     other = domain("other", "02:00.1", unshown_name=name, uuid=UUID, state="running")
     view = assess(snapshot(two_cards("vfio-pci"), (guest,), vitals=Vitals(())))
-    fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
+    readings = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
     commands = [
-        text for action in ACTIONS for text in make_plan(action, guest, fresh).steps
+        text for action in ACTIONS for text in make_plan(action, guest, readings).steps
         if text.startswith("virsh")
     ]  # fmt: skip
     gpu = view.guest_gpu
@@ -118,8 +118,8 @@ def test_two_cards_to_be_moved_first() -> None:
     pair = inventory(*card("01:00", 1, boot_vga=True), *card("02:00", 2), *card("03:00", 3))
     guest = domain("win11", "02:00.0", "03:00.0")
     view = assess(snapshot(pair, (guest,), vitals=Vitals(())))
-    fresh = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
-    (check,) = (c for c in make_plan("start", guest, fresh).checks if c.id == "guest.cards")
+    readings = CheckInput(view, guests(guest), Holders(()), Readiness(root=True, vfio_pci=True))
+    (check,) = (c for c in make_plan("start", guest, readings).checks if c.id == "guest.cards")
     assert _commands(check) == ["vfiotop bind 0000:02:00.0"]
 
 

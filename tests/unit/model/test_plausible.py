@@ -89,7 +89,7 @@ def by_xe(name: str, value: float, device: Path) -> float | None:
     return getattr(intel.xe(PlainTree(device))[0], name)  # type: ignore[no-any-return]
 
 
-def told(name: str, value: float, folder: Path) -> dict[str, float | None]:
+def by_each_source(name: str, value: float, folder: Path) -> dict[str, float | None]:
     """What each source makes of the same value."""
     (folder / "amd/hwmon").mkdir(parents=True)
     (folder / "xe/hwmon").mkdir(parents=True)
@@ -105,18 +105,18 @@ def told(name: str, value: float, folder: Path) -> dict[str, float | None]:
 def test_what_a_dead_sensor_tells_is_none_whoever_tells_it(
     tmp_path: Path, name: str, value: float
 ) -> None:
-    found = told(name, value, tmp_path)
+    found = by_each_source(name, value, tmp_path)
     assert found == dict.fromkeys(found)
 
 
 @pytest.mark.parametrize(("name", "value"), ALIVE)
-def test_what_a_card_can_have_is_told_by_all(tmp_path: Path, name: str, value: float) -> None:
-    for source, found in told(name, value, tmp_path).items():
+def test_every_source_reports_what_a_card_can_have(tmp_path: Path, name: str, value: float) -> None:
+    for source, found in by_each_source(name, value, tmp_path).items():
         assert found == value, source
 
 
 @pytest.mark.parametrize("reasons", [ONES, (1 << 64) - 1])
-def test_reasons_that_are_not_told_are_not_all_of_them(reasons: int) -> None:
+def test_reasons_that_are_unavailable_are_not_all_of_them(reasons: int) -> None:
     card = {"address": "0000:01:00.0", "throttle": reasons}
     reading = parse_reply(json.dumps({"driver": "580", "cards": [card]}).encode(), NOW)
     assert reading.cards[0].metrics.throttle is None
@@ -149,7 +149,7 @@ NUMBERS = st.none() | st.integers(-(1 << 65), 1 << 65) | st.floats()
 
 
 @given(st.dictionaries(st.sampled_from([n for n in Metrics.names() if n != "throttle"]), NUMBERS))
-def test_nothing_told_makes_a_number_that_no_card_has(raw: dict[str, float | None]) -> None:
+def test_no_report_makes_a_number_that_no_card_has(raw: dict[str, float | None]) -> None:
     found = plausible_metrics(None, **raw)
     for name, value in raw.items():
         kept = getattr(found, name)

@@ -177,7 +177,8 @@ def test_json_of_a_card_in_a_guest(gaming: HostView) -> None:
     assert (gpu["source"], gpu["age_s"], gpu["metrics"], gpu["holders"]) == (None,) * 4
     assert gpu["no_reading"] == "no guest is there to be asked"
     assert found["viability"][GUEST] == {
-        "viable": True, "moves": [GUEST, "0000:02:00.1"], "blockers": [], "reason": None,
+        "viable": True, "moves": [GUEST, "0000:02:00.1"], "moved_at_start": [], "blockers": [],
+        "reason": None,
     }  # fmt: skip
     assert found["guests"][0]["hostdevs"] == [GUEST, "0000:02:00.1"]
     assert [g["allowed"] for g in found["guests"]] == [True, False]
@@ -314,20 +315,20 @@ def test_holders_of_a_card() -> None:
     xorg = Holder(GUEST, 911, "Xorg", "/dev/nvidia1", "root")
     ours = Holder(GUEST, 912, "python3", "/dev/nvidia1", ours=True)
 
-    def told(holders: Holders | None) -> Any:
+    def holders_of(holders: Holders | None) -> Any:
         view = assess(snapshot(two_cards()))
         return as_json(view, NOON, holders=holders)["gpus"][0]["holders"]
 
-    assert [(h["pid"], h["name"], h["what"]) for h in told(Holders((xorg, ours)))] == [
+    assert [(h["pid"], h["name"], h["what"]) for h in holders_of(Holders((xorg, ours)))] == [
         (911, "Xorg", "/dev/nvidia1")
     ]
-    assert told(Holders((ours,))) == []
-    assert told(Holders((), uninspected=3)) is None  # nobody that could be seen is not nobody
-    assert told(Holders((), unlisted_reason="processes are hidden")) is None
-    assert told(Holders((ours,), unlisted_reason="processes are hidden")) is None
-    assert len(told(Holders((xorg,), unlisted_reason="processes are hidden"))) == 1
-    assert len(told(Holders((xorg,), uninspected=3))) == 1
-    assert told(None) is None
+    assert holders_of(Holders((ours,))) == []
+    assert holders_of(Holders((), uninspected=3)) is None  # nobody that could be seen is not nobody
+    assert holders_of(Holders((), unlisted_reason="processes are hidden")) is None
+    assert holders_of(Holders((ours,), unlisted_reason="processes are hidden")) is None
+    assert len(holders_of(Holders((xorg,), unlisted_reason="processes are hidden"))) == 1
+    assert len(holders_of(Holders((xorg,), uninspected=3))) == 1
+    assert holders_of(None) is None
 
 
 def test_a_swap() -> None:
@@ -352,7 +353,7 @@ def test_a_card_that_is_half_bound() -> None:
     half = (gpu, replace(sound, driver="snd_hda_intel"))
     view = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True), *half)))
     assert [g["half_bound"] for g in as_json(view, NOON)["gpus"]] == [True, False]
-    assert "half bound: `vfiotop bind` finishes it" in as_text(view)
+    assert "half bound: `vfiotop bind` completes the bind" in as_text(view)
 
 
 def test_a_card_in_a_guest_with_the_guests_own_readings() -> None:

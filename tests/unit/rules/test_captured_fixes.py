@@ -33,20 +33,20 @@ AT = "sys/bus/pci/devices"
 def said(place: Path, choice: Choice | None = None) -> Iterator[str]:
     """All texts about a captured host: checks, plans, details, status."""
     host, choice = captured_host(str(place)), choice or Choice()
-    fresh = examine_once(host, choice, with_readings=True)
-    found: list[Check] = [*doctor.all_checks(doctor.examine(fresh)), *fresh.view.checks]
-    for gpu in fresh.view.gpus:
+    readings = examine_once(host, choice, with_readings=True)
+    found: list[Check] = [*doctor.all_checks(doctor.examine(readings)), *readings.view.checks]
+    for gpu in readings.view.gpus:
         for direction in ("bind", "unbind"):
             found += plan_once(host, choice, direction, gpu.address).checks
         yield from (gpu.viability.reason or "", gpu.viability.fix or "", gpu.no_reading or "")
-    for guest in fresh.view.guests:
+    for guest in readings.view.guests:
         for action in ("start", "stop", "resume"):
             plan, _ = guest_plan_once(host, choice, action, uuid=guest.domain.uuid)
             found += plan.checks
     for check in found:
         yield from (check.why, check.fix or "")
-    yield from (why for _, why in fresh.view.problems)
-    yield as_text(fresh.view)
+    yield from (why for _, why in readings.view.problems)
+    yield as_text(readings.view)
 
 
 def dark_link(name: str, address: str = CARD) -> Callable[[Path], None]:

@@ -23,7 +23,9 @@ from tui.model import (
     Swap,
     Vitals,
 )
+from tui.report.status_json import as_json
 from tui.report.status_text import as_text
+from tui.rules import r465
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
@@ -140,9 +142,9 @@ def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(
     gpu: str | None, sound: str | None, verdict: str, direction: Direction
 ) -> None:
     found = seen(*pair(gpu, sound))
-    fresh = CheckInput(assess(found), found.guests, Holders(()), READY)
-    (mixed,) = (each for each in fresh.view.gpus if each.address == CARD)
-    plan = make_plan(mixed, direction, fresh)
+    readings = CheckInput(assess(found), found.guests, Holders(()), READY)
+    (mixed,) = (each for each in readings.view.gpus if each.address == CARD)
+    plan = make_plan(mixed, direction, readings)
     (needed,) = (check for check in plan.checks if check.id == NEEDED)
     if verdict == "warn":
         assert f"`vfiotop {direction} {CARD}`" in (checks(found)["swap.half-bound", CARD].fix or "")
@@ -207,7 +209,7 @@ def test_a_card_that_no_guest_may_have_goes_home_only(never: str) -> None:
 
 
 @pytest.mark.parametrize("stuck", [True, False])
-def test_while_a_driver_does_not_let_go_no_move_is_advised(stuck: bool) -> None:
+def test_while_a_driver_does_not_release_a_card_no_move_is_advised(stuck: bool) -> None:
     found = seen(
         *pair(None, VFIO),
         vitals=Vitals((CardVitals(CARD, removal=Removal("nvidia", NOON, stuck=stuck)),)),
@@ -313,7 +315,7 @@ def test_every_card_and_not_the_guests_alone() -> None:
     assert made["swap.half-bound", HOST_CARD].fix == (
         f"`vfiotop unbind {HOST_CARD}` returns it to the host"
     )
-    assert "`vfiotop bind 0000:03:00.0` finishes it" in as_text(assess(found, Choice(CARD)))
+    assert "`vfiotop bind 0000:03:00.0` completes the bind" in as_text(assess(found, Choice(CARD)))
 
 
 def test_one_that_a_guest_runs_with() -> None:
@@ -361,7 +363,7 @@ def test_a_card_is_on_no_side_while_it_is_moved() -> None:
 
 
 @pytest.mark.parametrize("stuck", [True, False])
-def test_a_card_that_its_driver_does_not_let_go_of(stuck: bool) -> None:
+def test_a_card_that_its_driver_does_not_release(stuck: bool) -> None:
     removal = Removal("nvidia", NOON, stuck=stuck)
     found = seen(
         *card("02:00", 2, None, boot_vga=False), vitals=Vitals((CardVitals(CARD, removal=removal),))
@@ -393,6 +395,17 @@ def test_a_card_that_has_left_the_bus() -> None:
     assert found["gpu.answers", CARD].verdict == "pass"
 
 
+def test_a_card_that_nvml_cannot_read_may_still_answer() -> None:
+    failed = CardReading(HOST_CARD, "nvml", failed="no permission to open this card")
+    seen_by_nvml = seen(*card("02:00", 2, "vfio-pci"), nvml=NvmlReading("580.95", (failed,)))
+    check = checks(seen_by_nvml, Choice(CARD))["gpu.answers", HOST_CARD]
+    assert (check.verdict, check.why) == ("unknown", "no permission to open this card")
+    view = assess(seen_by_nvml)
+    assert "readings –   no permission to open this card" in as_text(view)
+    document = next(gpu for gpu in as_json(view, NOON)["gpus"] if gpu["address"] == HOST_CARD)
+    assert (document["lost"], document["no_reading"]) == (None, "no permission to open this card")
+
+
 @pytest.mark.parametrize(
     ("facts", "verdict"),
     [
@@ -404,6 +417,21 @@ def test_a_card_that_has_left_the_bus() -> None:
 def test_a_place_where_nothing_answers(facts: dict[str, Any], verdict: str) -> None:
     gpu = function("02:00.0", driver="vfio-pci", iommu_group=2, boot_vga=False, **facts)
     assert checks(seen(gpu), Choice(CARD))["gpu.answers", CARD].verdict == verdict
+
+
+@pytest.mark.parametrize("ids", [{"vendor": "ffff", "device": "ffff"}, {"device": "ffff"}])
+def test_a_card_that_does_not_respond_is_of_no_known_brand(ids: dict[str, str]) -> None:
+    gpu = function("02:00.0", driver="nvidia", iommu_group=2, boot_vga=False, **ids)
+    found = checks(seen(gpu), Choice(CARD))
+    silent = "the device does not respond: its ids read ffff"
+    check = found["r465.family", CARD]
+    assert (check.verdict, check.why, check.fix) == ("unknown", silent, "see gpu.answers")
+    assert found["gpu.answers", CARD].verdict == "fail"
+    view = assess(seen(gpu), Choice(CARD))
+    card_now = view.gpu(CARD)
+    assert card_now is not None
+    rule = r465.one_vm_for(card_now, view.gpus, seen(gpu).guests)
+    assert (rule.verdict, rule.why) == ("unknown", silent)
 
 
 @pytest.mark.parametrize(

@@ -253,7 +253,7 @@ def test_how_to_end_it_is_beside_where_there_is_room() -> None:
     assert narrow[3].strip() == "root · graphics, /dev/nvidia0"
 
 
-def test_a_unit_that_the_way_to_end_it_names_is_told_once() -> None:
+def test_a_unit_that_the_way_to_end_it_names_is_named_once() -> None:
     user = replace(ROWS[1], unit="x.service", stop="systemctl stop x.service")
     assert " ".join(drawn(CardUsers((user,)), 116)).count("x.service") == 1
 

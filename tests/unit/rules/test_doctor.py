@@ -97,7 +97,7 @@ def test_a_guest_names_every_function(hostdevs: tuple[str, ...], verdict: str, w
     assert (check.subject, check.verdict, check.why) == ("win11", verdict, words)
 
 
-def test_where_the_guest_is_not_known_the_devices_of_those_with_a_fault_are_told() -> None:
+def test_without_a_known_guest_the_faults_of_all_guests_are_reported() -> None:
     disk = function("03:00.0", SATA, vendor="144d", driver="vfio-pci", iommu_group=4)
     pci = inventory(*two_cards().functions, disk)
     well, also_well = domain("backup", "03:00.0"), domain("nas", "03:00.0")

@@ -42,7 +42,7 @@ HOST, GUEST, SOUND = "0000:01:00.0", "0000:02:00.0", "0000:02:00.1"
 DESK = snapshot(two_cards(), (domain("win11", "02:00.0"),))
 
 
-def told(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
+def event_rows(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
     events = changes(assess(before), assess(after), NOON)
     assert all(event.at == NOON and event.by == "external" for event in events)
     return [(event.subject, event.text, event.tone) for event in events]
@@ -59,20 +59,20 @@ def test_a_first_reading_is_no_news() -> None:
     seen = Snapshot()
     for name in ("facts", "pci", "vitals", "nvml", "guests"):
         after = replace(seen, **{name: getattr(DESK, name)})
-        assert told(seen, after) == [], name
+        assert event_rows(seen, after) == [], name
         seen = after
 
 
 def test_a_card_and_its_audio_move_together() -> None:
     bound = replace(DESK, pci=two_cards("vfio-pci"))
-    assert told(DESK, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
+    assert event_rows(DESK, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
 
 
-def test_a_companion_that_does_something_else_is_told_apart() -> None:
+def test_a_companion_that_does_something_else_is_distinguished() -> None:
     gpu, sound = card("01:00", 1)
     before = snapshot(inventory(gpu, sound))
     after = snapshot(inventory(replace(gpu, driver="vfio-pci"), replace(sound, driver=None)))
-    assert told(before, after) == [
+    assert event_rows(before, after) == [
         (HOST, "nvidia → vfio-pci", "info"),
         ("0000:01:00.1", "snd_hda_intel → no driver", "warn"),
     ]
@@ -84,13 +84,13 @@ def test_a_removal_that_hangs_and_ends() -> None:
         return replace(DESK, pci=two_cards(None), vitals=vitals)
 
     under_way, stuck = Removal("nvidia", NOON), Removal("nvidia", NOON, stuck=True)
-    assert told(unbound(None), unbound(under_way)) == []
-    ((subject, text, tone),) = told(unbound(under_way), unbound(stuck))
+    assert event_rows(unbound(None), unbound(under_way)) == []
+    ((subject, text, tone),) = event_rows(unbound(under_way), unbound(stuck))
     assert (subject, tone) == (GUEST, "bad")
     assert re.fullmatch(r"stuck since \d\d:00:00: nvidia does not release the card.*", text)
-    assert told(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
+    assert event_rows(unbound(stuck), unbound(None)) == [(GUEST, "no longer stuck", "good")]
     silent = replace(unbound(None), vitals=Unavailable("no answer since 12:00:00"))
-    assert "no longer stuck" not in {text for _, text, _ in told(unbound(stuck), silent)}
+    assert "no longer stuck" not in {text for _, text, _ in event_rows(unbound(stuck), silent)}
     assert [str(gpu.owner) for gpu in assess(silent).gpus if gpu.address == GUEST] == ["unknown"]
 
 
@@ -110,9 +110,9 @@ def test_a_device_without_a_card_moves_too() -> None:
     def host(driver: str | None, *unreadable: str) -> Snapshot:
         return snapshot(inventory(function("05:00.0", SATA, driver=driver, unreadable=unreadable)))
 
-    assert told(host("ahci"), host(None)) == [("0000:05:00.0", "ahci → no driver", "warn")]
-    assert told(host(None), host("ahci")) == [("0000:05:00.0", "no driver → ahci", "info")]
-    assert told(host("ahci"), host(None, "driver")) == [
+    assert event_rows(host("ahci"), host(None)) == [("0000:05:00.0", "ahci → no driver", "warn")]
+    assert event_rows(host(None), host("ahci")) == [("0000:05:00.0", "no driver → ahci", "info")]
+    assert event_rows(host("ahci"), host(None, "driver")) == [
         ("0000:05:00.0", "ahci → unreadable driver", "warn")
     ]
 
@@ -121,13 +121,13 @@ def test_hot_plug() -> None:
     alone = snapshot(inventory(*card("01:00", 1)))
     both = snapshot(inventory(*card("01:00", 1), *card("02:00", 2)))
     name = "AD102 [GeForce RTX 4090]"
-    assert told(alone, both) == [(GUEST, f"appeared: {name}, 1 companion too", "info")]
-    assert told(both, alone) == [(GUEST, f"gone: {name}, 1 companion too", "warn")]
+    assert event_rows(alone, both) == [(GUEST, f"appeared: {name}, 1 companion too", "info")]
+    assert event_rows(both, alone) == [(GUEST, f"gone: {name}, 1 companion too", "warn")]
 
 
 def states(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
     was, now = domain("vm"), domain("vm")
-    return told(
+    return event_rows(
         replace(DESK, guests=guests(replace(was, **before))),
         replace(DESK, guests=guests(replace(now, **after))),
     )
@@ -180,24 +180,32 @@ def test_a_definition_that_cannot_be_read() -> None:
 )
 def test_domains_come(change: Domain, text: str) -> None:
     more = replace(DESK, guests=guests(domain("win11", "02:00.0"), change))
-    assert [(s, t) for s, t, _ in told(DESK, more)] == [("nas", text)]
+    assert [(s, t) for s, t, _ in event_rows(DESK, more)] == [("nas", text)]
 
 
 @pytest.mark.parametrize(("persistent", "text"), [(True, "undefined"), (False, "stopped")])
 def test_domains_go(persistent: bool, text: str) -> None:
     before = replace(DESK, guests=guests(domain("nas", state="running", persistent=persistent)))
-    assert [(s, t) for s, t, _ in told(before, replace(DESK, guests=guests()))] == [("nas", text)]
+    assert [(s, t) for s, t, _ in event_rows(before, replace(DESK, guests=guests()))] == [
+        ("nas", text)
+    ]
 
 
 def test_rates_are_no_news() -> None:
     assert states({"state": "running", "cpu_pct": 1.0}, {"state": "running", "cpu_pct": 9.0}) == []
 
 
-def test_a_guest_takes_the_card_and_lets_it_go() -> None:
+def test_a_guest_takes_the_card_and_releases_it() -> None:
     idle = replace(DESK, pci=two_cards("vfio-pci"))
     busy = replace(idle, guests=guests(domain("win11", "02:00.0", state="running")))
-    assert told(idle, busy) == [(GUEST, "in use by win11", "info"), ("win11", "started", "good")]
-    assert told(busy, idle) == [(GUEST, "released by win11", "info"), ("win11", "stopped", "info")]
+    assert event_rows(idle, busy) == [
+        (GUEST, "in use by win11", "info"),
+        ("win11", "started", "good"),
+    ]
+    assert event_rows(busy, idle) == [
+        (GUEST, "released by win11", "info"),
+        ("win11", "stopped", "info"),
+    ]
 
 
 def test_libvirt_goes_and_comes_back_without_a_word_on_its_domains() -> None:
@@ -205,25 +213,25 @@ def test_libvirt_goes_and_comes_back_without_a_word_on_its_domains() -> None:
         DESK, pci=two_cards("vfio-pci"), guests=guests(domain("win11", "02:00.0", state="running"))
     )
     away = replace(busy, guests=Unavailable("libvirtd does not answer"))
-    assert told(busy, away) == [("libvirt", "libvirtd does not answer", "warn")]
-    assert told(away, replace(away, guests=Unavailable("refused"))) == [
+    assert event_rows(busy, away) == [("libvirt", "libvirtd does not answer", "warn")]
+    assert event_rows(away, replace(away, guests=Unavailable("refused"))) == [
         ("libvirt", "refused", "warn")
     ]
-    assert told(away, busy) == [("libvirt", "answers again", "good")]
+    assert event_rows(away, busy) == [("libvirt", "answers again", "good")]
 
 
 def test_a_source_that_fails_at_first_has_not_changed() -> None:
     first = replace(DESK, guests=NOT_READ_YET)
-    assert told(first, replace(DESK, guests=Unavailable("refused"))) == []
-    assert told(DESK, replace(DESK, guests=Unavailable("refused"))) == [
+    assert event_rows(first, replace(DESK, guests=Unavailable("refused"))) == []
+    assert event_rows(DESK, replace(DESK, guests=Unavailable("refused"))) == [
         ("libvirt", "refused", "warn")
     ]
 
 
 def test_pci_goes_and_comes_back_without_a_word_on_its_devices() -> None:
     away = replace(DESK, pci=Unavailable("sysfs is gone"))
-    assert told(DESK, away) == [("PCI", "sysfs is gone", "warn")]
-    assert told(away, replace(DESK, pci=two_cards("vfio-pci"))) == [
+    assert event_rows(DESK, away) == [("PCI", "sysfs is gone", "warn")]
+    assert event_rows(away, replace(DESK, pci=two_cards("vfio-pci"))) == [
         ("PCI", "answers again", "good")
     ]
 
@@ -236,16 +244,16 @@ def test_a_card_is_lost_and_found() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     lost = replace(fine, nvml=nvml(HOST, lost="fell off the bus"))
     unlisted = replace(fine, nvml=nvml())
-    assert told(fine, lost) == [(HOST, "fell off the bus", "bad")]
-    assert told(lost, fine) == [(HOST, "NVML reads it again", "good")]
-    assert told(fine, unlisted) == [(HOST, "NVML does not list this card", "bad")]
-    assert told(unlisted, fine) == [(HOST, "NVML reads it again", "good")]
+    assert event_rows(fine, lost) == [(HOST, "fell off the bus", "bad")]
+    assert event_rows(lost, fine) == [(HOST, "NVML reads it again", "good")]
+    assert event_rows(fine, unlisted) == [(HOST, "NVML does not list this card", "bad")]
+    assert event_rows(unlisted, fine) == [(HOST, "NVML reads it again", "good")]
 
 
 def test_a_card_that_goes_to_vfio_is_not_lost() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     bound = replace(fine, pci=inventory(*card("01:00", 1, "vfio-pci")), nvml=nvml())
-    assert told(fine, bound) == [(HOST, "nvidia → vfio-pci, 1 companion too", "info")]
+    assert event_rows(fine, bound) == [(HOST, "nvidia → vfio-pci, 1 companion too", "info")]
 
 
 def test_sleep() -> None:
@@ -255,9 +263,9 @@ def test_sleep() -> None:
     awake = snapshot(inventory(*card("01:00", 1)), vitals=vitals("active"), nvml=nvml(HOST))
     released = Unavailable("released idle cards", expected=True)
     asleep = replace(awake, vitals=vitals("suspended"), nvml=released)
-    assert told(awake, asleep) == [(HOST, "asleep", "info")]
-    assert told(asleep, awake) == [(HOST, "awake", "info")]
-    assert told(asleep, replace(awake, vitals=vitals(None))) == []
+    assert event_rows(awake, asleep) == [(HOST, "asleep", "info")]
+    assert event_rows(asleep, awake) == [(HOST, "awake", "info")]
+    assert event_rows(asleep, replace(awake, vitals=vitals(None))) == []
 
 
 def sleeps(*statuses: str) -> list[tuple[str, str, str]]:
@@ -270,7 +278,7 @@ def sleeps(*statuses: str) -> list[tuple[str, str, str]]:
         )
         for status in statuses
     ]
-    return [each for one, two in pairwise(taken) for each in told(one, two)]
+    return [each for one, two in pairwise(taken) for each in event_rows(one, two)]
 
 
 def test_what_lies_between_awake_and_asleep_is_no_event() -> None:
@@ -293,15 +301,15 @@ def test_a_card_that_is_left_alone_is_not_lost() -> None:
         replace(nvml(), released_idle=(HOST,)),
         replace(nvml(), reserved_for_guest=(HOST,)),
     ):
-        assert told(read, replace(read, nvml=alone)) == []
-        assert told(replace(read, nvml=alone), read) == []
+        assert event_rows(read, replace(read, nvml=alone)) == []
+        assert event_rows(replace(read, nvml=alone), read) == []
 
 
 def test_nvml_fails_while_a_card_could_be_read() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     dead = replace(fine, nvml=Unavailable("the NVML process ended"))
-    assert told(fine, dead) == [("NVML", "the NVML process ended", "warn")]
-    assert told(dead, fine) == [("NVML", "answers again", "good")]
+    assert event_rows(fine, dead) == [("NVML", "the NVML process ended", "warn")]
+    assert event_rows(dead, fine) == [("NVML", "answers again", "good")]
 
 
 # --- the swap -----------------------------------------------------------------
@@ -325,7 +333,9 @@ def test_a_swap_from_its_beginning_to_its_end() -> None:
     assert by_us(further, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
     done = replace(bound, swap=replace(SWAP, state="done", step=1, step_began_at=LATER))
     assert by_us(bound, done) == [(GUEST, "bind done after 4 s", "good")]
-    assert told(done, replace(done, pci=two_cards("nvidia")))[0][1].startswith("vfio-pci → nvidia")
+    assert event_rows(done, replace(done, pci=two_cards("nvidia")))[0][1].startswith(
+        "vfio-pci → nvidia"
+    )
 
 
 @pytest.mark.parametrize(
@@ -358,4 +368,4 @@ def test_a_recovery_goes_on_with_the_same_swap() -> None:
 
 def test_a_swap_that_was_there_before_is_no_news() -> None:
     unread = replace(DESK, swap=NOT_READ_YET)
-    assert told(unread, replace(DESK, swap=replace(SWAP, state="done"))) == []
+    assert event_rows(unread, replace(DESK, swap=replace(SWAP, state="done"))) == []

@@ -25,7 +25,7 @@ FILES = (
 
 
 @pytest.mark.parametrize("boot", [Boot(*known) for known in product(LOADERS, DISTRIBUTIONS, FILES)])
-def test_every_host_is_told_a_whole_sentence(boot: Boot) -> None:
+def test_every_fix_is_a_whole_sentence(boot: Boot) -> None:
     fix = kernel_option("intel_iommu=on", boot)
     assert fix.count("intel_iommu=on") == 1
     assert fix.endswith(" and reboot")
@@ -49,7 +49,7 @@ def test_every_host_is_told_a_whole_sentence(boot: Boot) -> None:
         (Boot(), "add X to the kernel command line in the boot loader's settings and reboot"),
     ],
 )  # fmt: skip
-def test_what_could_not_be_seen_is_told_in_general(boot: Boot, fix: str) -> None:
+def test_what_could_not_be_seen_gets_general_advice(boot: Boot, fix: str) -> None:
     assert kernel_option("X", boot) == fix
 
 

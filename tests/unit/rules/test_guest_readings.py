@@ -69,7 +69,7 @@ def test_the_host_card_is_not_read_through_the_guest() -> None:
     [
         (says(problem="the guest's agent does not answer"), {}, "does not answer"),
         (Unavailable("quiet: the guest is not asked"), {}, "quiet"),
-        (AgentReading(()), {}, "not been asked yet"),
+        (AgentReading(()), {}, "not been queried yet"),
         (says(), {}, "does not list this card"),
         (says(replace(CARD, device="2204")), {}, "does not list this card"),
         (says(replace(CARD, subsystem="1043:88ac")), {}, None),
@@ -97,7 +97,7 @@ def test_a_subsystem_that_differs_is_another_card() -> None:
         assert (guest_gpu(snapshot(pci, [win11], agent=agent)).reading is not None) == found
 
 
-def test_two_alike_cards_in_one_guest_are_not_told_apart() -> None:
+def test_two_alike_cards_in_one_guest_are_not_distinguished() -> None:
     pci = inventory(
         *card("01:00", 1, boot_vga=True),
         *card("02:00", 2, "vfio-pci"),
@@ -150,7 +150,7 @@ CHOSEN = Choice(guest_gpu=GUEST)
 DOWN = Unavailable("libvirtd is not running")
 
 
-def told(taken: Snapshot, choice: Choice | None = None, before: Demand | None = None) -> object:
+def reserved(taken: Snapshot, choice: Choice | None = None, before: Demand | None = None) -> object:
     return demand(assess(taken, choice), before=before).reserved
 
 
@@ -165,26 +165,26 @@ def test_as_long_as_the_devices_or_the_guests_were_not_read_it_may_be_any(
     choice: Choice | None,
 ) -> None:
     for unread in (Snapshot(), replace(desk(), pci=DOWN), replace(desk(), guests=NOT_READ_YET)):
-        assert told(unread, choice) is None
+        assert reserved(unread, choice) is None
 
 
 def test_every_card_that_a_domain_names_is_for_a_guest() -> None:
-    assert told(desk("02:00")) == (GUEST,)
-    assert told(desk("01:00", "02:00")) == (HOST, GUEST)
-    assert told(desk("01:00"), CHOSEN) == (HOST, GUEST)
+    assert reserved(desk("02:00")) == (GUEST,)
+    assert reserved(desk("01:00", "02:00")) == (HOST, GUEST)
+    assert reserved(desk("01:00"), CHOSEN) == (HOST, GUEST)
 
 
-def test_while_libvirt_is_away_what_it_told_before_holds() -> None:
+def test_while_libvirt_is_away_its_last_answer_holds() -> None:
     before = Demand(reserved=(HOST,))
-    assert told(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
-    assert told(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
-    assert told(desk(guests=DOWN), CHOSEN) == (GUEST,)
+    assert reserved(desk(guests=DOWN), CHOSEN, before) == (HOST, GUEST)
+    assert reserved(desk(guests=NOT_READ_YET), CHOSEN, before) == (HOST,)
+    assert reserved(desk(guests=DOWN), CHOSEN) == (GUEST,)
 
 
 def test_without_libvirt_and_a_choice_it_may_be_any() -> None:
     pci = inventory(*card("01:00", 1, boot_vga=False), *card("02:00", 2, boot_vga=False))
-    assert told(snapshot(pci, guests=DOWN)) is None
-    assert told(snapshot(pci)) == ()
+    assert reserved(snapshot(pci, guests=DOWN)) is None
+    assert reserved(snapshot(pci)) == ()
 
 
 # --- the driver in it -----------------------------------------------------------------
@@ -203,14 +203,14 @@ def test_a_driver_that_is_too_old_breaks_a_rule_on_every_view() -> None:
 # --- what cannot be read ------------------------------------------------------------
 
 
-def test_what_is_told_of_a_card_is_shown_with_it_before_what_is_told_of_all() -> None:
+def test_a_remark_on_a_card_is_shown_with_it_before_the_ones_on_all_cards() -> None:
     told = says(replace(CARD, remarks=("[GPU is lost]",)), remarks=("WARNING",))
     reading = guest_gpu(gaming(told)).reading
     assert reading is not None
     assert reading.remarks == ("[GPU is lost]", "WARNING")
 
 
-def test_what_is_told_of_another_card_is_not_shown_with_this_one() -> None:
+def test_a_remark_on_another_card_is_not_shown_with_this_one() -> None:
     other = replace(CARD, device="2206", remarks=("[GPU is lost]",))
     reading = guest_gpu(gaming(says(CARD, other))).reading
     assert reading is not None

@@ -29,7 +29,7 @@ JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
          f"{RUN_IT}, or {JOIN_IT}"),
     ],
 )  # fmt: skip
-def test_why_libvirt_does_not_answer_and_what_to_do_are_told_apart(
+def test_why_libvirt_does_not_answer_and_what_to_do_are_distinguished(
     error: Error, why: str, fix: str
 ) -> None:
     lost = Unavailable(why_not_open(error, "qemu:///system"))
@@ -39,7 +39,7 @@ def test_why_libvirt_does_not_answer_and_what_to_do_are_told_apart(
 
 
 @pytest.mark.parametrize(("kind", "why"), [("amd", "on (amd), 3 groups"), (None, "on, 3 groups")])
-def test_whose_iommu_is_on_is_told_where_it_is_known(kind: str | None, why: str) -> None:
+def test_the_kind_of_iommu_is_named_if_it_is_known(kind: str | None, why: str) -> None:
     host = inventory(*two_cards().functions, iommu_kind=kind)
     check = host_checks.iommu(assess(snapshot(host)), READY)
     assert (check.verdict, check.why) == ("pass", why)

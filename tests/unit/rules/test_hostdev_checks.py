@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.unit.made import BRIDGE, SATA, USB, card, domain, function, guests, inventory, snapshot
+from tests.unit.made import (
+    BRIDGE,
+    NOON,
+    SATA,
+    USB,
+    card,
+    domain,
+    function,
+    guests,
+    inventory,
+    snapshot,
+)
 from tui.guest.plan import make_plan
 from tui.model import (
     Attachment,
@@ -18,16 +29,22 @@ from tui.model import (
     Holder,
     Holders,
     HostDev,
+    HostView,
     PciFunction,
     Readiness,
     Unavailable,
 )
+from tui.report.status_json import as_json
+from tui.report.status_text import as_text
 from tui.rules import hostdev_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import preflight
+from widgets.details import details_lines
+from widgets.group_tree import heading, tree_rows
+from widgets.viability_lines import viability_lines
 
 NVME, NIC, SOUND = "010802", "020000", "040300"
 AT = "0000:03:00.0"
@@ -82,7 +99,7 @@ def test_a_guest_with_nothing_but_its_card() -> None:
 
 def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
-    assert (found.verdict, found.why) == ("fail", "0000:03:00.0 is not there")
+    assert (found.verdict, found.why) == ("fail", "0000:03:00.0 does not exist")
     assert found.fix == (
         "press w, or `virsh edit win11`: remove the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
@@ -134,9 +151,9 @@ def test_another_guest_that_cannot_be_read_may_have_it(state: Any, verdict: str)
     assert found.verdict == verdict
     assert ("the devices of “nas” cannot be read" in found.why) == (verdict == "unknown")
     gone = check((), takes("03:00.0"), other)
-    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 is not there")
+    assert (gone.verdict, gone.why) == ("fail", "0000:03:00.0 does not exist")
     none = domain("debian")
-    assert check((), none, other).why == "it takes no device of the host"
+    assert check((), none, other).why == "it uses no device of the host"
 
 
 def test_where_the_other_guests_cannot_be_read_nothing_is_free() -> None:
@@ -299,7 +316,7 @@ def test_a_group_that_the_host_keeps_a_part_of(driver: str | None) -> None:
 
 
 @pytest.mark.parametrize("rest", ["pcieport", "vfio-pci", "pci-stub", None])
-def test_a_group_that_may_be_had(rest: str | None) -> None:
+def test_a_group_that_can_be_used(rest: str | None) -> None:
     code = BRIDGE if rest == "pcieport" else NIC
     beside = at("03:00.1", code, rest)
     assert check((at("03:00.0", NIC, "vfio-pci"), beside), takes("03:00.0")).verdict == "pass"
@@ -330,9 +347,9 @@ def test_a_capture_without_groups() -> None:
     guest, there = takes("03:00.0"), at("03:00.0", NIC, "vfio-pci", None)
     cards = (*card("01:00", None, boot_vga=True), *card("02:00", None, "vfio-pci"))
     lost = snapshot(inventory(*cards, there, groups=(), groups_known=False), (guest,))
-    fresh = seen((there,), guest)
+    readings = seen((there,), guest)
     view = assess(lost, Choice("0000:02:00.0", "win11"))
-    found = hostdev_checks.check(guest, replace(fresh, view=view))
+    found = hostdev_checks.check(guest, replace(readings, view=view))
     assert found.verdict == "unknown"
     assert "0000:03:00.0 has no IOMMU group in the capture" in found.why
     assert found.fix == "capture /sys/kernel/iommu_groups as well"
@@ -371,7 +388,8 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
     guest = takes("03:00.0", *(f"0{bus}:00.0" for bus in range(4, 9)))
     found = check(there, guest)
     assert found.why == (
-        "0000:04:00.0 is not there; 0000:05:00.0 is not there; 0000:06:00.0 is not there and 3 more"
+        "0000:04:00.0 does not exist; 0000:05:00.0 does not exist; 0000:06:00.0 does not exist "
+        "and 3 more"
     )
     assert (found.fix or "").count("virsh edit") == 1
     assert (found.fix or "").count("<address") == 3
@@ -428,11 +446,11 @@ def test_nothing_is_known() -> None:
     unread = replace(seen((), guest), view=assess(snapshot(inventory(), (guest,))))
     found = hostdev_checks.check(guest, unread)
     assert found.verdict == "unknown"
-    assert "0000:03:00.0 cannot be looked up: the PCI devices were not read" in found.why
+    assert "0000:03:00.0 cannot be checked: the PCI devices were not read" in found.why
     assert hostdev_checks.check(replace(guest, problem="no XML"), unread).verdict == "unknown"
     assert (
         hostdev_checks.check(domain("debian"), seen((), guest)).why
-        == "it takes no device of the host"
+        == "it uses no device of the host"
     )
 
 
@@ -482,17 +500,73 @@ def with_host(
     return CheckInput(view, found.guests, NOBODY, READY, DeviceUses(facts.get("uses", (IDLE,))))
 
 
-def everywhere(guest: Domain, fresh: CheckInput) -> list[Check]:
+def everywhere(guest: Domain, readings: CheckInput) -> list[Check]:
     """iommu.viable from the start, from its bind as the runner plans it, and from the doctor."""
-    (gpu,) = (each for each in fresh.view.gpus if each.address == "0000:02:00.0")
-    start, bind = make_plan("start", guest, fresh), preflight.make_plan(gpu, "bind", fresh)
+    (gpu,) = (each for each in readings.view.gpus if each.address == "0000:02:00.0")
+    start, bind = make_plan("start", guest, readings), preflight.make_plan(gpu, "bind", readings)
     assert start.swap is not None
-    told = (start.checks, bind.checks, all_checks(examine(fresh)))
+    told = (start.checks, bind.checks, all_checks(examine(readings)))
     return [c for checks in told for c in checks if (c.id, c.subject) == ("iommu.viable", CARD)]
 
 
 CARD = "0000:02:00.0"
 USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /", in_use=True),)),)
+
+
+def shown(view: HostView, width: int = 100) -> list[str]:
+    """What the card's panel, the groups, the details and status say of the card's group."""
+    (gpu,) = (each for each in view.gpus if each.address == CARD)
+    (group,) = (each for each in view.groups if each.id == 2)
+    lines = [
+        viability_lines(gpu, width, 4), [heading(group)],
+        [line for address, line in tree_rows((group,), width) if address == AT],
+        details_lines(CARD, view, NOON, None, width),
+    ]  # fmt: skip
+    text = ["\n".join("".join(span.text for span in line) for line in each) for each in lines]
+    return [*text, as_text(view)]
+
+
+@pytest.mark.parametrize("managed", [True, False])
+@pytest.mark.parametrize("driver", ["nvme", "uio_pci_generic"])
+def test_the_screen_agrees_with_the_start_on_a_neighbour(managed: bool, driver: str) -> None:
+    view = with_host(
+        takes("03:00.0", managed=managed), functions=(replace(NEIGHBOUR, driver=driver),)
+    ).view
+    panel, group, row, details, status = shown(view)
+    if managed:
+        assert "viable: 2 functions move; the guest's start moves 03:00.0" in panel
+        assert ("viable" in group, "blocked" in group) == (True, False)
+        assert "moves along" in row
+        assert "viable" in details
+        assert "not viable" not in details
+        assert "viable: moves as 0000:02:00.0 .1; the guest's start moves 0000:03:00.0" in status
+    else:
+        assert "not viable: 03:00.0 is used by the host" in panel
+        assert "blocked by 1" in group
+        assert "used by the host" in row
+        assert "not viable" in details
+        assert "not viable: a device of the group stays with the host" in status
+    document = as_json(view, NOON)["viability"][CARD]
+    assert (document["viable"], document["moved_at_start"]) == (managed, [AT] if managed else [])
+    assert bool(document["blockers"]) is not managed
+
+
+def test_only_what_the_start_leaves_blocks_a_group_on_the_screen() -> None:
+    disk = at("04:00.0", NVME, "nvme", 2)
+    view = with_host(takes("03:00.0"), functions=(NEIGHBOUR, disk)).view
+    panel, group, row, _, status = shown(view)
+    assert "not viable: 04:00.0 is used by the host (nvme)" in panel
+    assert "03:00.0" not in panel
+    assert "blocked by 1" in group
+    assert "moves along" in row
+    assert "not viable: a device of the group stays with the host" in status
+
+
+def test_the_last_usb_controller_blocks_the_group_on_the_screen_too() -> None:
+    """No start takes it: hostdev_verdicts."""
+    last = replace(NEIGHBOUR, class_code=USB, driver="xhci_hcd")
+    view = with_host(takes("03:00.0"), functions=(last,)).view
+    assert "not viable: 03:00.0 is used by the host" in shown(view)[0]
 
 
 @pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])
@@ -502,12 +576,12 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
     """libvirt moves what is managed before QEMU opens the group (virhostdev.c); VFIO refuses a
     group with an endpoint on a driver that does DMA of its own, and pci-stub does none."""
     guest = takes("03:00.0", managed=managed and by != "command line", by=by)
-    fresh = with_host(guest, functions=(replace(NEIGHBOUR, driver=driver),))
+    readings = with_host(guest, functions=(replace(NEIGHBOUR, driver=driver),))
     moved = managed and by != "command line"
     blocked = driver in ("nvme", "uio_pci_generic") and not moved
-    found = everywhere(guest, fresh)
+    found = everywhere(guest, readings)
     assert [each.verdict for each in found] == ["fail" if blocked else "pass"] * 3
-    start = make_plan("start", guest, fresh)
+    start = make_plan("start", guest, readings)
     # libvirt and QEMU refuse a device that is not on a VFIO driver and is not moved.
     assert bool(start.refusals) is (driver != "vfio-pci" and not moved)
     if blocked:
@@ -535,9 +609,9 @@ def test_a_neighbour_is_not_taken_from_under_the_host() -> None:
 
 def test_a_neighbour_of_which_nothing_is_known_is_left_to_the_start_to_ask_for() -> None:
     guest = takes("03:00.0")
-    fresh = with_host(guest, uses=())
-    assert [each.verdict for each in everywhere(guest, fresh)] == ["pass"] * 3
-    doubts = make_plan("start", guest, fresh).doubts
+    readings = with_host(guest, uses=())
+    assert [each.verdict for each in everywhere(guest, readings)] == ["pass"] * 3
+    doubts = make_plan("start", guest, readings).doubts
     assert "guest.devices" in {check.id for check in doubts}
 
 
@@ -564,14 +638,14 @@ def test_which_guest_counts() -> None:
         each for each in with_host(able, not_able).view.gpus if each.address == CARD
     )  # fmt: skip
     for allowed, verdict in (("win11", "pass"), ("linux", "fail"), (None, "pass")):
-        fresh = with_host(able, not_able, choice=Choice(CARD, allowed))
-        bind = preflight.make_plan(gpu, "bind", fresh)
+        readings = with_host(able, not_able, choice=Choice(CARD, allowed))
+        bind = preflight.make_plan(gpu, "bind", readings)
         made = next(check for check in bind.checks if check.id == "iommu.viable")
         assert made.verdict == (verdict if allowed else "pass")
     # A start is checked for the guest that starts.
-    fresh = with_host(able, not_able)
+    readings = with_host(able, not_able)
     for domain_, verdict in ((able, "pass"), (not_able, "fail")):
-        start = make_plan("start", domain_, fresh)
+        start = make_plan("start", domain_, readings)
         made = next(check for check in start.checks if check.id == "iommu.viable")
         assert made.verdict == verdict
 
@@ -588,7 +662,7 @@ def test_two_cards_of_one_group_for_one_guest_are_bound_one_after_the_other() ->
         assert (found.verdict, "0000:03:00.0 is another GPU" in found.why) == ("fail", True)
 
 
-def test_who_takes_all_of_a_group_is_not_told_to_take_all_of_it() -> None:
+def test_a_guest_with_a_whole_group_is_not_advised_to_take_it() -> None:
     guest = takes("03:00.0", managed=False)
     found = hostdev_checks.check(guest, with_host(guest))
     assert "shares IOMMU group 2 with 0000:03:00.0 (nvme)" in found.why
@@ -663,7 +737,7 @@ def test_of_what_is_known_in_part_the_worst_counts() -> None:
     part = replace(takes(), problem="its command line cannot be read")
     assert check((), part).verdict == "unknown"
     absent = replace(takes("03:00.0"), problem=part.problem)
-    assert check((), absent).why == "0000:03:00.0 is not there"
+    assert check((), absent).why == "0000:03:00.0 does not exist"
 
 
 def test_a_card_that_a_process_has_of_which_libvirt_does_not_know() -> None:

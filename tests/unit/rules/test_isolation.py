@@ -254,6 +254,67 @@ def test_only_what_is_in_a_slot_can_be_put_into_another(
         assert "ACS" in fix
 
 
+K80 = {"device": "102d", "name": "GK210GL [Tesla K80]", "subsystem": "10de:106c"}
+M10 = {"device": "13bd", "name": "GM107GL [Tesla M10]", "subsystem": "10de:1160"}
+A16 = {"device": "25b6", "name": "GA107GL [A2 / A16]", "subsystem": "10de:14a9"}
+A2 = A16 | {"subsystem": "10de:157e"}
+
+
+def board(*buses: str, **ids: Any) -> list[PciFunction]:
+    return [function(f"{bus}:00.0", driver="nvidia", iommu_group=2, **ids) for bus in buses]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "others", "words", "never"),
+    [
+        # the other GPU of the board goes wherever the board goes
+        (board("05", "06", **K80), [], ["whole board", "ACS"], ["another slot", "spare"]),
+        (board("05", "06", "07", "08", **M10), [], ["whole board"], ["another slot"]),
+        (board("09", "0a", **A16), [], ["whole board"], ["another slot"]),
+        # the second board is in a slot of its own
+        (board("05", "06", "09", "0a", **K80), [], ["whole board", "another slot"], []),
+        (board("05", "09", **K80), [], ["another slot"], ["board"]),
+        (board("05", "06", **K80), [other("0c:00.0", NVME, "nvme")],
+         ["another slot", "give it to the guest", "whole board"], []),
+        # cards with one GPU each
+        (board("05", "06", **A2), [], ["another slot"], ["board"]),
+        (board("05", "06"), [], ["another slot"], ["board"]),
+    ],
+)  # fmt: skip
+def test_no_slot_separates_the_gpus_of_one_board(
+    gpus: list[PciFunction], others: list[PciFunction], words: list[str], never: list[str]
+) -> None:
+    pci = inventory(*card("01:00", 1, boot_vga=True), *gpus, *others)
+    fix = viability(gpus[0], pci).fix or ""
+    assert [word for word in words if word not in fix] == []
+    assert [word for word in never if word in fix] == []
+    assert fix.count(". ") == 1
+    guest = domain("win11", gpus[0].address.removeprefix("0000:"))
+    found = snapshot(pci, [guest])
+    readings = CheckInput(
+        assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
+    )
+    of_guest = hostdev_checks.check(guest, readings).fix or ""
+    assert "give the guest the whole group" in of_guest
+    assert ("another slot" in of_guest) == ("another slot" in fix)
+
+
+def test_the_other_gpu_of_a_board_is_named_as_that() -> None:
+    gpus = board("05", "06", "09", **K80)
+    found = viability(gpus[0], inventory(*card("01:00", 1, boot_vga=True), *gpus))
+    assert [blocker.reason for blocker in found.blockers] == [
+        "another GPU of its board, on nvidia", "another GPU on nvidia",
+    ]  # fmt: skip
+
+
+def test_what_the_guest_names_of_its_board_is_not_to_be_given_to_it() -> None:
+    gpus = board("05", "06", **K80)
+    pci = inventory(*card("01:00", 1, boot_vga=True), *gpus, other("0c:00.0", NVME, "nvme"))
+    named = {gpus[1].address: HostDev(gpus[1].address, managed=True)}
+    fix = viability(gpus[0], pci, named).fix or ""
+    assert ("another slot" in fix, "board" in fix) == (True, False)
+
+
 @pytest.mark.parametrize(("chassis", "slot"), [(10, False), (3, True), (None, True)])
 def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
     chassis: int | None, slot: bool
@@ -262,10 +323,10 @@ def test_a_device_of_a_guest_in_a_notebook_is_not_to_be_put_anywhere(
     pci = inventory(*card("01:00", 1, boot_vga=True), *disks)
     guest = domain("win11", "05:00.0", managed=True)
     found = snapshot(pci, [guest], facts=HostFacts("atlas", "6.12", chassis=chassis))
-    fresh = CheckInput(
+    readings = CheckInput(
         assess(found), found.guests, Holders(()), Readiness(root=True, vfio_pci=True)
     )
-    fix = hostdev_checks.check(guest, fresh).fix or ""
+    fix = hostdev_checks.check(guest, readings).fix or ""
     assert "give the guest the whole group" in fix
     assert ("slot" in fix) is slot
 
@@ -312,7 +373,13 @@ def test_a_fix_is_no_copy_of_the_reason(pci: Inventory, words: str) -> None:
 @pytest.mark.parametrize(
     ("gpu", "words", "never"),
     [
-        (function("05:00.0", driver="nvidia"), ["another slot", "VMD"], ["igfx_off"]),
+        (function("05:00.0", driver="nvidia"), ["another slot", "dmesg"], ["igfx_off", "VMD"]),
+        (replace(function("05:00.0", driver="nvidia"), address="ffff:05:00.0"),
+         ["another slot", "dmesg"], ["VMD"]),
+        (replace(function("05:00.0", driver="nvidia"), address="10000:05:00.0"),
+         ["another slot", "VMD"], ["dmesg"]),
+        (replace(function("05:00.0", vendor="1002", driver="amdgpu"), address="10001:00:00.0"),
+         ["VMD"], ["slot", "dmesg"]),
         (function("00:02.0", vendor="8086", driver="i915"), ["igfx_off"], ["slot", "VMD"]),
         (function("00:01.0", vendor="1002", driver="amdgpu"), ["dmesg"], ["slot", "igfx_off"]),
         (function("03:00.0", vendor="8086", driver="xe"), ["another slot"], ["igfx_off"]),

@@ -47,7 +47,7 @@ def test_everybody_opens_the_local_ones(uri: str) -> None:
 
 
 @pytest.mark.parametrize(("uri", "words"), FOREIGN)
-def test_an_ordinary_user_is_told_what_it_is(
+def test_an_ordinary_user_reads_what_it_is(
     uri: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: 1000)

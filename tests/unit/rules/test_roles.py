@@ -200,7 +200,7 @@ def test_the_owner(driver: str | None, domains: tuple[Domain, ...], expected: st
 
 
 @pytest.mark.parametrize(("stuck", "expected"), [(False, "moving"), (True, "stuck")])
-def test_a_card_that_its_driver_lets_go_of(stuck: bool, expected: str) -> None:
+def test_a_card_that_its_driver_releases(stuck: bool, expected: str) -> None:
     gpu = two_cards(None).gpus[1]
     assert str(owner(gpu, (), Removal("nvidia", NOON, stuck))) == expected
 

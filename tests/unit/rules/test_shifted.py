@@ -71,7 +71,7 @@ def test_a_card_that_was_moved(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     check = one(checks, "guest.devices")
     assert (code, check["verdict"], check["subject"]) == (1, "fail", "win10")
     assert f"{OLD} is on nvme, and libvirt takes it from the host" in check["why"]
-    assert f"{OLD_SOUND} is not there" in check["why"]
+    assert f"{OLD_SOUND} does not exist" in check["why"]
     assert check["fix"].startswith("`virsh edit win10`: remove the <hostdev> with <address ")
     assert main(["start", "win10", "--dry-run", "--root", str(root)]) == 1
     plan = capfd.readouterr().out
@@ -98,7 +98,7 @@ def test_whatever_is_where_it_was(
 def test_nothing_is_where_it_was(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     _, checks = doctor(shifted(tmp_path, ()), capfd)
     why = one(checks, "guest.devices")["why"]
-    assert why == f"{OLD} is not there; {OLD_SOUND} is not there"
+    assert why == f"{OLD} does not exist; {OLD_SOUND} does not exist"
 
 
 def test_the_hosts_own_card_is_where_it_was(

@@ -170,13 +170,13 @@ def test_what_is_no_hostdev_is_never_edited(tmp_path: Path) -> None:
     assert replaced(other, gpu, view.gpus) == ()
 
 
-def test_why_each_leaves_and_what_is_only_told() -> None:
+def test_why_each_leaves_and_what_is_only_reported() -> None:
     view = seen(there(*NVME), guests=(BOTH,))
     gpu = view.gpu(CARD)
     assert gpu is not None
     assert stale(BOTH, gpu, view) == {
         OLD: "is now Thing (nvme), and 0000:0b:00.1 of its slot is gone",
-        OLD_SOUND: "is not there any more",
+        OLD_SOUND: "no longer exists",
     }
     assert doubtful(BOTH, gpu, view) == {}
     alone = domain("win10", "0b:00.0", managed=True)

@@ -177,7 +177,7 @@ def test_a_card_that_nobody_is_known_to_have(
     assert rule(at=at).verdict == "pass"  # one guest at most
 
 
-def test_what_is_not_seen_is_told_with_a_way_to_see_it() -> None:
+def test_what_is_not_seen_is_reported_with_a_way_to_see_it() -> None:
     found = rule(WIN11, at=vitals(users=Holders((), uninspected=3, fix="run this as root")))
     assert "“win11” is running with a GeForce card" in found.why
     assert f"cannot tell whether a guest has {SECOND}" in found.why
@@ -203,8 +203,8 @@ def test_a_card_that_a_process_has_is_not_moved(libvirt: Guests | Unavailable) -
     seen = view(at=vitals(users=SEEN))
     gpu = seen.gpu(SECOND)
     assert gpu is not None
-    fresh = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
-    found = {check.id: check for check in preflight.make_plan(gpu, "unbind", fresh).checks}
+    readings = CheckInput(seen, libvirt, SEEN, Readiness(root=True, vfio_pci=True))
+    found = {check.id: check for check in preflight.make_plan(gpu, "unbind", readings).checks}
     assert found["guest.inactive"].verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711)" in found["guest.inactive"].why
     # As in the doctor: its guest may have it, and so it may not move.
@@ -224,17 +224,18 @@ def test_an_mdev_of_the_card_keeps_it_with_the_host() -> None:
     assert r465.one_vm(seen.gpus, guests(share, WIN11)).verdict == "fail"
 
 
+def shared_card() -> Inventory:
+    """The host's cards; the second, on nvidia, has a mediated device."""
+    pci = cards("nvidia")
+    mdevs = ("c2177883-f1bb-47f0-914d-32a22e3a8804",)
+    return replace(pci, functions=tuple(
+        replace(f, mdevs=mdevs) if f.address == SECOND else f for f in pci.functions
+    ))  # fmt: skip
+
+
 def test_a_share_that_a_process_has_counts_too() -> None:
     """As on Proxmox with an unlocked vGPU; the card itself is the host's."""
-    pci = cards("nvidia")
-    shared = replace(
-        pci,
-        functions=tuple(
-            replace(f, mdevs=("c2177883-f1bb-47f0-914d-32a22e3a8804",))
-            if f.address == SECOND else f
-            for f in pci.functions
-        ),
-    )  # fmt: skip
+    shared = shared_card()
     on_nvidia = (CardVitals(FIRST, driver="vfio-pci", enabled=0), CardVitals(SECOND))
     unseen = Vitals(on_nvidia)
     seen = Vitals((on_nvidia[0], replace(on_nvidia[1], users=SEEN)))
@@ -257,6 +258,17 @@ def test_that_a_process_takes_a_card_and_leaves_it_is_an_event() -> None:
     free, used = view(at=vitals({SECOND: 0})), view(at=vitals(users=SEEN))
     assert "in use by plain" in [event.text for event in changes(free, used, NOON)]
     assert "released by plain" in [event.text for event in changes(used, free, NOON)]
+
+
+@pytest.mark.parametrize(("process", "name"), [(QEMU, "plain"), (NAMELESS, "cloud-hyperviso")])
+def test_an_event_names_the_process_that_has_a_share(process: Holder, name: str) -> None:
+    """The card stays with the host, which is not the user of its mediated device."""
+    on_nvidia = (CardVitals(FIRST, driver="vfio-pci", enabled=0), CardVitals(SECOND))
+    by_process = replace(on_nvidia[1], users=Holders((process,)))
+    free = view(pci=shared_card(), at=Vitals(on_nvidia))
+    used = view(pci=shared_card(), at=Vitals((on_nvidia[0], by_process)))
+    assert [event.text for event in changes(free, used, NOON)] == [f"in use by {name}"]
+    assert [event.text for event in changes(used, free, NOON)] == [f"released by {name}"]
 
 
 def test_a_captured_hosts_domains_are_those_of_its_devices() -> None:
@@ -305,9 +317,9 @@ def host(at: Vitals, looks: Looks | NoInspector, *domains: Domain) -> Host:
 
 def test_a_reading_for_a_command_looks_who_has_an_open_card() -> None:
     looks = Looks(SEEN)
-    fresh = examine_once(host(vitals(), looks), Choice(FIRST))
+    readings = examine_once(host(vitals(), looks), Choice(FIRST))
     assert looks.asked[0] == (FIRST, SECOND)
-    second = fresh.view.gpu(SECOND)
+    second = readings.view.gpu(SECOND)
     assert second is not None
     assert str(second.owner) == "guest:plain"
 

@@ -132,7 +132,7 @@ def test_two_gpus_in_one_group_are_seen_from_the_one_that_matters_more() -> None
     assert (group.role, group.marks) == ("guest", ("blocks", "blocks", "gpu", "moves"))
 
 
-def test_a_group_that_cannot_be_had_is_never_marked_as_fine() -> None:
+def test_a_group_that_cannot_be_used_is_never_marked_as_fine() -> None:
     noiommu = inventory(*card("01:00", 0), noiommu_groups=(0,))
     group = assess(snapshot(noiommu)).groups[0]
     assert group.marks == ("blocks", "moves")

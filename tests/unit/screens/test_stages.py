@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.ui.rig import NOON, WIN11, FakeMover
+from tui.guest.hostdevs import Change
 from tui.model import Swap
 from tui.model.errors import Doubtful
 from tui.model.requests import Consent
-from tui.screens import guest_stages, swap_stages
+from tui.screens import guest_stages, roles_stages, swap_stages
 from tui.screens.guest_stages import Situation
 
 CARD = "0000:01:00.0"
@@ -92,3 +94,30 @@ def test_a_stop_that_may_have_reached_the_guest_counts_down() -> None:
     assert "it has 60 s left" in guest_stages.sentence(running, STOPPING, None, asks=False)[0]
     ended, tone = guest_stages.sentence(running, OFF, None, asks=False)
     assert (ended.startswith("win11 is shut off."), tone) == (True, "good")
+
+
+CHANGE = Change("uuid", "<before/>", "<after/>", Path("/old.xml"))
+
+
+@pytest.mark.parametrize(
+    ("stage", "said", "tone"),
+    [
+        (roles_stages.Choosing(), None, None),
+        (roles_stages.Saved(), None, None),
+        (roles_stages.Saved(warning="No space left"),
+         "The choice could not be saved: No space left. It ends with vfiotop.", "warn"),
+        (roles_stages.Changing(name="win11"), "Changing the definition of win11 …", "strong"),
+        (roles_stages.Changed(name="win11", change=CHANGE),
+         "win11 names the card now. u restores its old definition, saved in /old.xml.", "good"),
+        (roles_stages.Changed(name="win11", change=replace(CHANGE, rom=("/a.rom",))),
+         "win11 names the card now. u restores its old definition, saved in /old.xml. Its <rom> "
+         "/a.rom was made for the other card: check it.", "warn"),
+        (roles_stages.Restored(), "The old definition is restored.", "good"),
+        (roles_stages.Failed(why="no", change=CHANGE), "no", "bad"),
+    ],
+)  # fmt: skip
+def test_what_the_roles_screen_says_of_a_stage(
+    stage: roles_stages.Stage, said: str | None, tone: str | None
+) -> None:
+    assert (roles_stages.outcome(stage) or (None, None)) == (said, tone)
+    assert roles_stages.can_choose(stage) is not isinstance(stage, roles_stages.Changing)

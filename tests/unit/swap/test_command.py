@@ -410,7 +410,7 @@ def served(
         return status, file.read()
 
 
-def test_the_begin_is_told_in_one_line_while_the_swap_goes_on(bench: Bench) -> None:
+def test_the_begin_is_reported_in_one_line_while_the_swap_goes_on(bench: Bench) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
         entry = bench.run(SwapRequest("bind", CARD))
@@ -434,7 +434,7 @@ def test_the_begin_is_told_in_one_line_while_the_swap_goes_on(bench: Bench) -> N
         (StepFailed("never seen here"), "please report it"),
     ],
 )
-def test_why_nothing_began_is_told_in_one_line(error: Exception, words: str) -> None:
+def test_why_nothing_began_is_reported_in_one_line(error: Exception, words: str) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         raise error
 
@@ -444,7 +444,7 @@ def test_why_nothing_began_is_told_in_one_line(error: Exception, words: str) -> 
     assert words in json.loads(line)["error"]
 
 
-def test_a_defect_after_the_begin_is_told_to_nobody(bench: Bench) -> None:
+def test_a_defect_after_the_begin_is_reported_to_nobody(bench: Bench) -> None:
     def carry_out(begun: Callable[[Entry], None]) -> Entry:
         bench.begun = begun
         bench.run(SwapRequest("bind", CARD))

@@ -75,7 +75,7 @@ def test_another_plan_is_refused() -> None:
             require_consent(other, consent_to(made))
 
 
-def test_what_is_told_is_whether_it_is_known_and_what_helps() -> None:
+def test_the_message_says_whether_it_is_known_and_what_helps() -> None:
     with pytest.raises(Doubtful, match=r"^needs confirmation: about a"):
         require_consent(plan(a="warn"), replace(consent_to(plan(a="pass"))))
     for made in (plan(a="unknown"), plan(a="warn", b="unknown")):

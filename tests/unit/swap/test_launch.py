@@ -87,7 +87,7 @@ def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path
     assert parse(asked[7:]) == REQUEST
 
 
-def test_who_asks_for_the_password_is_told_and_ctrl_c_is_the_tools(
+def test_the_tool_that_asks_for_the_password_is_named_and_ctrl_c_is_the_tools(
     tools: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     tool(tools, "doas", f'kill -INT {os.getpid()}; echo \'{{"id": "7"}}\'')
@@ -109,9 +109,7 @@ def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> N
 
 
 @pytest.mark.parametrize("each", ["close holder, or kill 4194304; ", "\U0001f4a3"])
-def test_a_refusal_that_names_very_many_is_told_in_part(
-    tools: Path, journal: Journal, each: str
-) -> None:
+def test_a_refusal_that_names_very_many_is_cut(tools: Path, journal: Journal, each: str) -> None:
     """A truncated refusal would count as a lost reply."""
     told = refusal_reply(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
     (tools / "answer").write_text(json.dumps(told) + "\n")

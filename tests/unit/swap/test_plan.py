@@ -63,10 +63,10 @@ def plan(
     vitals = facts.pop("vitals", Vitals(()))
     view = assess(snapshot(pci, domains, vitals=vitals), Choice(CARD))
     reading: Guests | Unavailable = facts.pop("guests", guests(*domains))
-    fresh = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
+    readings = CheckInput(view, reading, facts.pop("holders", NOBODY), replace(READY, **facts))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    return make_plan(gpu, direction, fresh)
+    return make_plan(gpu, direction, readings)
 
 
 def the_card(pci: Inventory) -> Gpu:
@@ -390,7 +390,7 @@ def test_a_guest_that_has_a_neighbour_of_the_card_is_in_the_way(direction: Direc
     assert verdicts(plan(direction, inventory(*none), (has_it,)))["guest.inactive"] == "pass"
 
 
-def test_where_the_card_is_already_is_told() -> None:
+def test_a_plan_says_where_the_card_is_already() -> None:
     assert the(plan("bind", two_cards("vfio-pci")), "swap.needed").why.endswith("already")
     assert "host" in the(plan("unbind", two_cards("nvidia")), "swap.needed").why
     assert verdicts(plan("unbind", two_cards("vfio-pci")))["swap.needed"] == "pass"

@@ -465,7 +465,7 @@ def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) 
     assert bind.machine.drivers == VFIO
 
 
-def test_a_reader_that_keeps_an_unbind_is_told_as_one(bind: Rig) -> None:
+def test_a_reader_that_keeps_an_unbind_is_reported_as_one(bind: Rig) -> None:
     bind.machine.slow[("unbind", CARD)] = 3
     bind.machine.held = [Holders(())] * 4 + [Holders((READER,))]
     told: list[str | None] = []
@@ -857,7 +857,9 @@ def test_where_no_journal_tells_it_is_left_as_it_is(unbind: Rig) -> None:
 
 
 @pytest.mark.parametrize("odd", ["a/b", "x" * 200, "f\u00fcr", "two\nlines", "..", "\ufffd"])
-def test_an_override_that_is_no_name_is_told_before_anything_is_done(bind: Rig, odd: str) -> None:
+def test_an_override_that_is_no_name_is_reported_before_anything_is_done(
+    bind: Rig, odd: str
+) -> None:
     """Any root process may have written it, and an undo could not replay it."""
     bind.machine.overrides[SOUND] = odd
     with bind.journal.locked() as lock, pytest.raises(HostError) as told:

@@ -73,7 +73,7 @@ def run(rig: Rig, journal: Journal) -> Entry:
         (("load", None), errno.EPERM, "Operation not permitted"),
     ],
 )
-def test_the_error_of_a_write_is_told(
+def test_the_error_of_a_write_is_reported(
     bind: Rig, faulty: tuple[str, str | None], outcome: int, words: str
 ) -> None:
     bind.machine.faults[faulty] = outcome
@@ -82,7 +82,7 @@ def test_the_error_of_a_write_is_told(
     assert words in (entry.message or "")
 
 
-def test_a_write_that_did_nothing_is_told_as_such(bind: Rig) -> None:
+def test_a_write_that_did_nothing_is_reported_as_such(bind: Rig) -> None:
     bind.machine.ignored = Once({("unbind", CARD)})
     assert "it did not take effect" in (bind.run().message or "")
     bind.machine.ignored = Once({("probe", CARD)})
@@ -90,7 +90,9 @@ def test_a_write_that_did_nothing_is_told_as_such(bind: Rig) -> None:
 
 
 @pytest.mark.parametrize("address", [CARD, SOUND])
-def test_a_function_whose_driver_still_lets_go_is_not_touched(bind: Rig, address: str) -> None:
+def test_a_function_whose_driver_is_still_releasing_it_is_not_touched(
+    bind: Rig, address: str
+) -> None:
     """Somebody else unbinds it after the origins were recorded."""
 
     def begins(addresses: object) -> Holders:
@@ -103,7 +105,7 @@ def test_a_function_whose_driver_still_lets_go_is_not_touched(bind: Rig, address
     assert ("override", address) not in {(kind, a) for kind, a, _ in bind.machine.done}
 
 
-def test_an_unbind_whose_driver_never_lets_go_ends_after_its_time(bind: Rig) -> None:
+def test_an_unbind_whose_driver_never_releases_it_ends_after_its_time(bind: Rig) -> None:
     real = bind.machine._take_effect
 
     def never(step: Step) -> None:

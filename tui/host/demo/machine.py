@@ -33,6 +33,7 @@ from tui.model import (
     Vitals,
     slot_of,
 )
+from tui.rules.libvirt_uri import SYSTEM
 
 GUEST_DRIVER = "572.83"
 
@@ -174,7 +175,7 @@ class Machine:
 
     def guests(self, at: float, began: datetime) -> Guests:
         domains = (domain.reading(at, began) for domain in self.domains)
-        return Guests("qemu:///system", "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+        return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""

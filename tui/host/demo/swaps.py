@@ -16,6 +16,9 @@ from tui.host.demo.clock import Clock
 from tui.host.demo.holders import holders
 from tui.host.demo.machine import Machine
 from tui.model import (
+    AMD_GRAPHICS,
+    INTEL,
+    NVIDIA,
     Direction,
     Holders,
     Inventory,
@@ -185,5 +188,5 @@ def _with_drivers(machine: Machine, drivers: tuple[tuple[str, str | None], ...])
 def _host_driver(function: PciFunction) -> str:
     """The host driver that the simulated kernel binds to a function."""
     by_class = {"0403": "snd_hda_intel", "0c03": "xhci_hcd", "0c80": "nvidia-gpu"}
-    by_vendor = {"10de": "nvidia", "1002": "amdgpu", "8086": "i915"}
+    by_vendor = {NVIDIA: "nvidia", AMD_GRAPHICS: "amdgpu", INTEL: "i915"}
     return by_class.get(function.class_code[:4]) or by_vendor.get(function.vendor, "none")

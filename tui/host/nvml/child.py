@@ -33,10 +33,8 @@ if __name__ == "__main__":
 
 import pynvml
 
+from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.reader import ExitIfCardLeaves, Reader, describe
-
-CARD_LEFT = 3
-"""The exit status after a card has left the driver, or is about to leave it."""
 
 CHECK_MS = 250
 """Milliseconds between two checks whether a card is leaving."""

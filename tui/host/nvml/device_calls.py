@@ -25,7 +25,7 @@ UNSUPPORTED = frozenset(
         pynvml.NVML_ERROR_DEPRECATED,
     }
 )
-LOST = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_RESET_REQUIRED})
+CARD_IS_DOWN = frozenset({pynvml.NVML_ERROR_GPU_IS_LOST, pynvml.NVML_ERROR_RESET_REQUIRED})
 NVML_IS_DOWN = frozenset({pynvml.NVML_ERROR_UNINITIALIZED, pynvml.NVML_ERROR_DRIVER_NOT_LOADED})
 
 Values = dict[str, object]
@@ -86,13 +86,13 @@ def process_loads(handle: object) -> list[tuple[int, int]]:
     """Return the recent load of each process as (pid, percent).
 
     Source: nvmlDeviceGetProcessUtilization. An idle process may have no sample. An error here
-    says nothing about the card, unless the card is lost.
+    says nothing about the card, unless the card is down.
     """
     since = time.time_ns() // 1000 - UTILIZATION_WINDOW_US
     try:
         samples = pynvml.nvmlDeviceGetProcessUtilization(handle, since)
     except pynvml.NVMLError as error:
-        if error.value in LOST or error.value in NVML_IS_DOWN:
+        if error.value in CARD_IS_DOWN or error.value in NVML_IS_DOWN:
             raise
         return []
     latest = {sample.pid: sample.smUtil for sample in sorted(samples, key=_time_stamp)}

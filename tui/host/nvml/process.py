@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from tui.host import HostError, NothingToRead
-from tui.host.nvml.reply import CARD_LEFT, REPLY_LIMIT, Malformed
+from tui.host.nvml.exits import CARD_LEFT
+from tui.host.nvml.reply import REPLY_LIMIT, Malformed
 
 POLL_INTERVAL = 0.25
 """Seconds between two checks whether an answer is still wanted."""

@@ -10,9 +10,9 @@ from collections.abc import Callable
 import pynvml
 
 from tui.host.nvml.device_calls import (
+    CARD_IS_DOWN,
     CHANGING,
     FIXED,
-    LOST,
     NVML_IS_DOWN,
     PROCESS_LIMIT,
     UNSUPPORTED,
@@ -25,8 +25,8 @@ from tui.host.nvml.device_calls import (
 RETRY_UNSUPPORTED = 60
 """Readings to skip before asking a card again for a value that it does not support."""
 
-RETRY_LOST = 20
-"""Readings after which NVML is initialized again, to find a lost card."""
+RETRY_FAILED = 20
+"""Readings after which NVML is initialized again, to read a card that failed."""
 
 ExitIfCardLeaves = Callable[[], None]
 """Ends this process when a card is leaving its driver or a swap has begun; else returns."""
@@ -38,30 +38,30 @@ class Card:
     def __init__(self, address: str, exit_if_card_leaves: ExitIfCardLeaves) -> None:
         self.address = address
         self._exit_if_card_leaves = exit_if_card_leaves
-        self.lost: tuple[int, str] | None = None
+        self.failure: tuple[int, str] | None = None
         self.call_count = 0
         self._handle: object = None
         self._fixed: dict[Alternatives, Values] = {}
         self._working: dict[Alternatives, int] = {}
         self._skip: dict[Alternatives, int] = {}
-        self._failure: pynvml.NVMLError | None = None
+        self._value_error: pynvml.NVMLError | None = None
 
     def forget(self) -> None:
         """Drop the handle, which is not valid after nvmlShutdown."""
         self._handle = None
-        self.lost = None
+        self.failure = None
 
     def read(self) -> Values:
-        """Read every value that the card gives. Sets ``lost`` where it no longer gives any.
+        """Read every value that the card gives. Sets ``failure`` where it gives none.
 
         Raises ``NVMLError`` where NVML as a whole is down.
         """
-        self._failure = None
+        self._value_error = None
         values: Values = {}
         try:
-            # Do not request the handle of a lost card again before NVML is initialized afresh:
-            # the driver would try to start the card each time.
-            if self._handle is None and self.lost is None:
+            # Do not request a handle that failed again before NVML is initialized afresh: the
+            # driver would try to start the card each time.
+            if self._handle is None and self.failure is None:
                 self.call_count += 1
                 self._exit_if_card_leaves()
                 self._handle = pynvml.nvmlDeviceGetHandleByPciBusId(self.address)
@@ -71,10 +71,10 @@ class Card:
         except pynvml.NVMLError as error:
             if error.value in NVML_IS_DOWN:
                 raise
-            self.lost = describe(error)
+            self.failure = describe(error)
         for fixed in self._fixed.values():
             values.update(fixed)
-        return {"address": self.address, "lost": self.lost, **values}
+        return {"address": self.address, "failure": self.failure, **values}
 
     def _read_device(self, handle: object) -> Values:
         for calls in FIXED:
@@ -84,8 +84,8 @@ class Card:
         if values.get("graphics") or values.get("compute"):
             self.call_count += 1
             values["loads"] = process_loads(handle)
-        failure = self._failure
-        self.lost = describe(failure) if failure is not None and not values else None
+        error = self._value_error
+        self.failure = describe(error) if error is not None and not values else None
         return values
 
     def _read_all(self, metrics: tuple[Alternatives, ...]) -> Values:
@@ -105,10 +105,10 @@ class Card:
             try:
                 values = calls[index](self._handle)
             except pynvml.NVMLError as error:
-                if error.value in LOST or error.value in NVML_IS_DOWN:
+                if error.value in CARD_IS_DOWN or error.value in NVML_IS_DOWN:
                     raise
                 if error.value not in UNSUPPORTED:
-                    self._failure = error
+                    self._value_error = error
                     return {}
             else:
                 self._working[calls] = index
@@ -132,7 +132,7 @@ class Reader:
     def read(self) -> Values:
         """Read all cards once. Raises ``NVMLError`` where NVML as a whole fails."""
         self._readings += 1
-        if self._readings % RETRY_LOST == 0 and any(card.lost for card in self._cards):
+        if self._readings % RETRY_FAILED == 0 and any(card.failure for card in self._cards):
             self._shut_down()
         if not self._is_up:
             self._initialize()

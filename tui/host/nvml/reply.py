@@ -19,12 +19,10 @@ from tui.model.plausible import plausible, plausible_metrics
 REPLY_LIMIT = 256 * 1024
 """Bytes of the longest answer that is accepted."""
 
-CARD_LEFT = 3
-"""The exit status of NVML's process after a card has left the driver (child.py)."""
-
 MIB = 1024 * 1024
-LIBRARY_NOT_FOUND, VERSION_MISMATCH, DRIVER_NOT_LOADED, NO_PERMISSION = 12, 18, 9, 4
-
+NO_PERMISSION, DRIVER_NOT_LOADED, LIBRARY_NOT_FOUND, VERSION_MISMATCH = 4, 9, 12, 18
+NOT_FOUND, INSUFFICIENT_POWER, IRQ_ISSUE, GPU_IS_LOST, RESET_REQUIRED = 6, 8, 11, 15, 16
+"""Errors of NVML (nvmlReturn_t)."""
 
 _THROTTLE = {
     0x2: "application clocks",
@@ -55,14 +53,14 @@ _FAILURES = {
     "the kernel log",
     NO_PERMISSION: "no permission to open /dev/nvidiactl; run vfiotop as a user who has it",
 }
-_LOST = {
+_CARD_FAILURES = {
     NO_PERMISSION: "no permission to open this card; run vfiotop as a user who has it",
-    6: "NVML does not list this card",
-    8: "the card gets too little power; check its external power cables",
-    11: "the card's interrupts do not arrive; check the kernel log",
-    15: "the card is lost: it has fallen off the bus or does not answer. Check the kernel log; "
-    "a reboot may be needed",
-    16: "the card must be reset before it can be used again; reboot",
+    NOT_FOUND: "NVML does not list this card",
+    INSUFFICIENT_POWER: "the card gets too little power; check its external power cables",
+    IRQ_ISSUE: "the card's interrupts do not arrive; check the kernel log",
+    GPU_IS_LOST: "the card is lost: it has fallen off the bus or does not answer. Check the "
+    "kernel log; a reboot may be needed",
+    RESET_REQUIRED: "the card must be reset before it can be used again; reboot",
 }
 
 
@@ -108,16 +106,23 @@ def _card(card: object, taken_at: datetime) -> CardReading:
     address = card.get("address")
     if not isinstance(address, str) or not is_address(address):
         raise Malformed("no PCI address")
-    lost = _failure(card.get("lost"))
+    failure = _failure(card.get("failure"))
+    lost = failure is not None and failure[0] == GPU_IS_LOST
+    why = _why_unread(*failure) if failure else None
     return CardReading(
         address=address,
         source="nvml",
-        metrics=Metrics() if lost else _metrics(card),
+        metrics=Metrics() if failure else _metrics(card),
         name=_string(card.get("name")),
-        processes=None if lost else _processes(card),
-        lost=_LOST.get(lost[0], f"NVML cannot read this card: {clean(lost[1])}") if lost else None,
+        processes=None if failure else _processes(card),
+        lost=why if lost else None,
+        failed=None if lost else why,
         taken_at=taken_at,
     )
+
+
+def _why_unread(code: int, text: str) -> str:
+    return _CARD_FAILURES.get(code, f"NVML cannot read this card: {clean(text)}")
 
 
 def _metrics(card: dict[str, object]) -> Metrics:

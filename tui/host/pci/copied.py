@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from tui.host import sysfs
-from tui.host.pci.function import NO_RESPONSE
 from tui.host.tree import Tree, text_of
-from tui.model import PciFunction
+from tui.model import NO_RESPONSE, PciFunction
 
 UNKNOWN_IF_ONLY_LISTED = ("vendor", "device", "class", "driver")
 """What is unknown about a function that only a group lists."""

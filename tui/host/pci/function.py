@@ -14,10 +14,14 @@ from tui.host.pci.power import read_status
 from tui.host.pci.uevent import read_uevent
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree, is_gone
-from tui.model import GPU_CLASSES, CardVitals, Link, PciFunction, is_vfio_driver
-
-NO_RESPONSE = "ffff"
-"""In place of an id that cannot be read; PCI itself returns this for a missing device."""
+from tui.model import (
+    GPU_CLASSES,
+    NO_RESPONSE,
+    CardVitals,
+    Link,
+    PciFunction,
+    is_vfio_driver,
+)
 
 
 def read_function(

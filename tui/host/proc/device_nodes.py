@@ -20,7 +20,7 @@ from tui.host.proc.file_numbers import DeviceNumber
 from tui.host.sysfs import Attributes, read_file
 from tui.host.tree import PlainTree, is_gone
 from tui.host.untrusted import clean
-from tui.model import is_vfio_driver
+from tui.model import VFIO_NODES, is_vfio_driver
 
 DEPTH = 24
 """Levels of folders to search beneath a function. A partition of a disk behind five USB hubs
@@ -76,7 +76,7 @@ def find_nodes(root: Path, addresses: list[str]) -> FoundNodes:
         elif (
             is_vfio_driver(driver)
             and not group
-            and not any(n.name.startswith(VFIO) for n in beneath)
+            and not any(n.name.startswith(VFIO_NODES) for n in beneath)
         ):
             unknown = f"/sys does not show which VFIO node leads to {address}"
         elif driver == "nvidia" and not any(n.name[-1].isdigit() for n in nvidia):
@@ -128,7 +128,6 @@ def _node(folder: str, address: str) -> Node | None:
     return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
 
 
-VFIO = "/dev/vfio/"
 _FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
 """Where udev puts the nodes of a subsystem below /dev."""
 

@@ -17,12 +17,12 @@ from typing import Any
 
 from tui.host.libvirt.qemu_process import guest_name
 from tui.host.nvml.command import is_nvml_child
-from tui.host.proc.device_nodes import VFIO, Node, find_nodes
+from tui.host.proc.device_nodes import Node, find_nodes
 from tui.host.proc.file_numbers import DeviceNumber
 from tui.host.proc.scanner import PROCESS_S, SILENCE_S, scan
 from tui.host.proc.visibility import how_to_see_more
 from tui.host.untrusted import clean
-from tui.model import Holder, Holders, UninspectedProcess
+from tui.model import VFIO_NODES, Holder, Holders, UninspectedProcess
 
 COMMAND_LIMIT = 200
 NAME_LIMIT = 64
@@ -101,7 +101,7 @@ def _holders(
             yield Holder(
                 node.address, pid, _name(name), f"maps {node.name}" if mapped else node.name,
                 _user_name(uid), command, unit, of_user, node.shared, same and is_nvml_child(words),
-                guest=guest if node.name.startswith(VFIO) else None,
+                guest=guest if node.name.startswith(VFIO_NODES) else None,
             )  # fmt: skip
 
 

@@ -165,7 +165,7 @@ INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0"
         f"{output()}{INFOROM}", f"{output()}\r\n{INFOROM}\r\n",
     ],
 )  # fmt: skip
-def test_a_remark_beside_a_row_is_told_and_the_row_counts(said: str) -> None:
+def test_a_remark_beside_a_row_is_reported_and_the_row_counts(said: str) -> None:
     version, (card,) = parse(said, FIELDS)
     assert (version, card.metrics.util_pct) == ("572.83", 97)
     (told,) = remarks(said, FIELDS)
@@ -199,7 +199,7 @@ def card_remarks(said: str) -> list[tuple[str, ...]]:
         ("[The operating system has blocked the request.]", "blocked the request"),
     ],
 )  # fmt: skip
-def test_an_error_in_the_place_of_a_value_is_told_of_its_card(word: str, words: str) -> None:
+def test_an_error_in_the_place_of_a_value_is_named_with_its_card(word: str, words: str) -> None:
     said = output(utilization_gpu=word, power_draw=word)
     metrics = parse(said, FIELDS)[1][0].metrics
     assert (metrics.util_pct, metrics.power_w, metrics.temp_c) == (None, None, 67)
@@ -221,7 +221,7 @@ def test_a_value_that_is_not_there_is_no_remark(word: str) -> None:
     assert card_remarks(said) == [()]
 
 
-def test_an_error_of_one_card_is_not_told_of_another() -> None:
+def test_an_error_of_one_card_is_not_reported_for_another() -> None:
     said = output() + output(pci_device_id="0x220410DE", temperature_gpu="[GPU requires reset]")
     fine, broken = card_remarks(said)
     assert (fine, len(broken)) == ((), 1)
@@ -248,7 +248,7 @@ def test_an_error_is_no_name(word: str) -> None:
 
 @pytest.mark.parametrize("word", ["[GPU is lost]", "[Unknown Error]", "[N/A]"])
 @pytest.mark.parametrize("field", ["pci_sub_device_id", "driver_version"])
-def test_a_card_whose_other_ids_are_not_told_is_there(word: str, field: str) -> None:
+def test_a_card_whose_other_ids_are_missing_is_there(word: str, field: str) -> None:
     (card,) = parse(output(**{field: word}), FIELDS)[1]
     assert (card.device, card.metrics.util_pct) == ("2684", 97)
 
@@ -306,7 +306,7 @@ def test_each_status_has_a_sentence_of_its_own(status: int | None, said: str, wo
     assert words in sentence
 
 
-def test_no_two_statuses_are_told_alike() -> None:
+def test_no_two_statuses_are_described_alike() -> None:
     told = [why_ended(status, "")[0] for status in (2, 3, 4, 6, 8, 9, 10, 12, 13, 14, 15, 255)]
     assert len(set(told)) == len(told)
 

@@ -126,7 +126,7 @@ def test_no_nvidia_smi_is_said_and_not_looked_for_all_the_time(
     assert talk.due == guest.now + BACKOFF_S[-1]
 
 
-def test_an_agent_that_may_not_start_programs_is_told_of(
+def test_an_agent_that_may_not_start_programs_is_reported(
     talk: GuestProbe, guest: FakeGuest
 ) -> None:
     guest.enabled = False
@@ -170,7 +170,7 @@ INFOROM = "WARNING: infoROM is corrupted at gpu 0000:01:00.0\n"
 
 @pytest.mark.parametrize("status", [0, 14])
 @pytest.mark.parametrize("where", ["before", "after", "stderr"])
-def test_a_corrupted_inforom_is_told_and_the_rows_count(
+def test_a_corrupted_inforom_is_reported_and_the_rows_count(
     talk: GuestProbe, guest: FakeGuest, status: int, where: str
 ) -> None:
     said = {"before": INFOROM + output(), "after": output() + INFOROM, "stderr": output()}
@@ -214,7 +214,7 @@ def test_a_card_that_does_not_answer_is_not_one_that_is_not_there(
         talk.ask(Agent(guest.send))
 
 
-def test_a_remark_is_gone_with_what_it_told_of(talk: GuestProbe, guest: FakeGuest) -> None:
+def test_a_remark_is_gone_with_its_subject(talk: GuestProbe, guest: FakeGuest) -> None:
     guest.says = [(14, output() + INFOROM), (0, output())]
     talk.ask(Agent(guest.send))
     assert talk.remarks
@@ -296,7 +296,9 @@ def test_one_that_does_not_end_is_waited_for_before_another_is_started(
     assert len(guest.started) == 2
 
 
-def test_an_agent_that_forgot_the_program_is_asked_anew(talk: GuestProbe, guest: FakeGuest) -> None:
+def test_an_agent_that_forgot_the_program_is_asked_again(
+    talk: GuestProbe, guest: FakeGuest
+) -> None:
     guest.ends_after = 60.0
     failure(talk, guest)
 

@@ -124,7 +124,7 @@ def test_a_look_keeps_the_rates_of_those_that_were_known(host: Host) -> None:
     assert found.processes == (GpuProcess(700, "game", "render", 4, 10),)
 
 
-def test_a_file_that_is_another_client_now_is_let_go_of(host: Host) -> None:
+def test_a_file_that_is_another_client_now_is_released(host: Host) -> None:
     host.process(700, "game")
     file = host.open(700, 4, i915(1))
     host.used()

@@ -62,7 +62,7 @@ def test_a_client_of_amdgpu() -> None:
         "\x00\xff" * 40,
     ],
 )
-def test_what_is_no_client_that_can_be_told_from_others(text: str) -> None:
+def test_what_is_no_client_that_can_be_distinguished_from_others(text: str) -> None:
     assert parse(text.encode("latin-1"), 0.0) is None
 
 

@@ -296,7 +296,7 @@ def quiet(machine: Machine, source: DrmSource, seconds: float) -> None:
         source.read()
 
 
-def test_an_idle_card_that_may_sleep_is_let_go_of(machine: Machine) -> None:
+def test_an_idle_card_that_may_sleep_loses_its_reader(machine: Machine) -> None:
     idle = {"gpu_busy_percent": "0", "power/control": "auto"}
     device = machine.add(AMD, "amdgpu", RX, idle)
     machine.process(700, "Xorg")
@@ -333,7 +333,7 @@ def test_a_card_that_does_not_fall_asleep_is_read_on(machine: Machine) -> None:
         {"drm/card0/card0-DP-1/enabled": "enabled", "drm/card0/card0-DP-1/dpms": "On"},
     ],
 )
-def test_a_card_in_use_is_not_let_go_of(machine: Machine, why: dict[str, str]) -> None:
+def test_a_card_in_use_keeps_its_reader(machine: Machine, why: dict[str, str]) -> None:
     idle = {
         "gpu_busy_percent": "0", "power/control": "auto",
         "drm/card0/card0-DP-1/enabled": "disabled", "drm/card0/card0-DP-1/dpms": "Off",
@@ -344,7 +344,7 @@ def test_a_card_in_use_is_not_let_go_of(machine: Machine, why: dict[str, str]) -
     quiet(machine, source, 3 * IDLE_FOR)
 
 
-def test_work_that_the_load_does_not_show_keeps_a_card_from_being_let_go_of(
+def test_work_that_the_load_does_not_show_keeps_a_card_from_being_released(
     machine: Machine,
 ) -> None:
     machine.add(AMD, "amdgpu", RX, {"gpu_busy_percent": "0", "power/control": "auto"})

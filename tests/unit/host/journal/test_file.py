@@ -171,7 +171,7 @@ def test_an_entry_of_an_older_version_is_read() -> None:
     assert (newer.host_power, older.host_power) == ({"0000:02:00.0": "auto"}, {})
 
 
-def test_times_are_told_in_utc() -> None:
+def test_times_are_written_in_utc() -> None:
     value = {**json.loads(dump(ENTRY)), "began_at": "2026-01-02T13:00:00+01:00"}
     assert parse(json.dumps(value).encode()).began_at == NOON.isoformat()
 
@@ -204,7 +204,7 @@ def test_an_entry_of_ours_that_would_not_be_read_is_called_a_defect(journal: Jou
         journal.write(replace(ENTRY, message="x" * 2001))
 
 
-def test_a_boot_that_cannot_be_told_is_an_error(journal: Journal, tmp_path: Path) -> None:
+def test_a_boot_that_cannot_be_identified_is_an_error(journal: Journal, tmp_path: Path) -> None:
     with journal.locked():
         journal.write(ENTRY)
     with pytest.raises(JournalError, match="boot_id cannot be read"):
@@ -435,7 +435,7 @@ def test_a_write_that_fails_half_way_leaves_the_old_entry_and_no_rest(
     assert sorted(path.name for path in journal.folder.iterdir()) == ["lock", "swap.json"]
 
 
-def test_what_cannot_be_read_or_removed_is_told(
+def test_what_cannot_be_read_or_removed_is_reported(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with journal.locked():
@@ -448,7 +448,7 @@ def test_what_cannot_be_read_or_removed_is_told(
             journal.clear()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     lost = Journal(tmp_path / "none" / "vfiotop", owner=os.geteuid())
     with pytest.raises(JournalError, match="cannot be created: No such file"), lost.locked():
         pass

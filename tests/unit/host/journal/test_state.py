@@ -50,7 +50,7 @@ def test_a_write_that_has_not_returned_is_under_way(
     assert under_way(journal) is goes_on
 
 
-def test_what_cannot_be_told_is_under_way(journal: Journal) -> None:
+def test_a_state_that_cannot_be_read_is_under_way(journal: Journal) -> None:
     journal.folder.mkdir(mode=0o755)
     (journal.folder / "swap.json").write_text("no journal")
     assert under_way(journal)

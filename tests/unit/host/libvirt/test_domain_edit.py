@@ -118,7 +118,7 @@ def test_an_address_without_domain_and_further_attributes() -> None:
     assert 'note="a > b"' in changed
 
 
-def test_the_file_of_a_rom_is_told() -> None:
+def test_the_file_of_a_rom_is_reported() -> None:
     xml = domain(devices(hostdev(OLD[0], "<rom file='/old.rom'/>"), hostdev(OLD[1])))
     edited = replace_hostdevs(xml, NEW, OLD)
     assert edited.rom == ("/old.rom",)
@@ -182,7 +182,7 @@ def test_of_an_address_only_the_numbers_that_differ_are_written(
     assert replace_hostdevs(xml, (), OLD).xml == domain(devices())
 
 
-def test_a_hostdev_of_another_namespace_or_elsewhere_is_not_the_domains() -> None:
+def test_a_hostdev_of_another_namespace_or_element_is_not_the_domains() -> None:
     foreign = hostdev(OLD[0]).replace("<hostdev", "<hostdev xmlns='urn:x'")
     nested = f"<x>{hostdev(OLD[0])}</x><![CDATA[{hostdev(OLD[0])}]]>"
     xml = domain(f"<metadata><devices>{nested}</devices></metadata>" + devices(foreign, nested))

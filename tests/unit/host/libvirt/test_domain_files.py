@@ -26,7 +26,9 @@ def read(place: Path, **files: str | bytes) -> list[Domain]:
 
 
 @pytest.mark.parametrize("uuid", [None, "", "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", "REDACTED"])
-def test_domains_without_a_uuid_are_read_and_told_apart(tmp_path: Path, uuid: str | None) -> None:
+def test_domains_without_a_uuid_are_read_and_distinguished(
+    tmp_path: Path, uuid: str | None
+) -> None:
     one, two = read(tmp_path, a=domain("win", uuid), b=domain("win", uuid))
     assert one.uuid != two.uuid
     assert not looks_like_uuid(one.uuid)

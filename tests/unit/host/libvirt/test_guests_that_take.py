@@ -62,7 +62,7 @@ CARD = [
 ]
 
 
-def told(root: Path, *arguments: str) -> dict[str, Any]:
+def printed(root: Path, *arguments: str) -> dict[str, Any]:
     """Return what the program prints of the host, without the user's configuration."""
     env = {**os.environ, "XDG_CONFIG_HOME": str(root), "XDG_STATE_HOME": str(root)}
     done = subprocess.run(
@@ -93,20 +93,20 @@ def check(answer: dict[str, Any], name: str) -> dict[str, Any]:
 def test_a_card_in_qemus_own_command_line(words: list[str], tmp_path: Path) -> None:
     win10 = domain("win10", more=by_qemu(*words))
     root = host(tmp_path / "tower", group=CARD, domains={"win10": win10, "second": SECOND_GUEST})
-    status = told(root, "status")
+    status = printed(root, "status")
     gpus = {gpu["address"]: gpu for gpu in status["gpus"]}
     assert (gpus[FIRST]["owner"], gpus[SECOND]["owner"]) == ("guest:win10", "vfio")
     assert {g["name"]: g["hostdevs"] for g in status["guests"]} == {
         "win10": [FIRST, "0000:27:00.1"], "second": [SECOND],
     }  # fmt: skip
-    plan = told(root, "plan", "bind", SECOND)
+    plan = printed(root, "plan", "bind", SECOND)
     assert check(plan, "r465.one-vm")["verdict"] == "fail"
     assert "“win10” is running with a GeForce card" in check(plan, "r465.one-vm")["why"]
     for command in ("bind", "unbind"):
-        plan = told(root, "plan", command, FIRST)
+        plan = printed(root, "plan", command, FIRST)
         assert check(plan, "guest.inactive")["verdict"] == "fail"
         assert "“win10”" in check(plan, "guest.inactive")["why"]
-    doctor = told(root, "doctor")
+    doctor = printed(root, "doctor")
     assert check(doctor, "r465.one-vm")["verdict"] == "unknown"  # who has the other one?
     assert SECOND in check(doctor, "r465.one-vm")["why"]
 
@@ -116,8 +116,8 @@ def test_another_card_that_nobody_has_open(enable: str, verdict: str, tmp_path: 
     win10 = domain("win10", more=by_qemu("-device", "vfio-pci,host=27:00.0"))
     root = host(tmp_path / "tower", group=CARD, domains={"win10": win10})
     (root / "sys/bus/pci/devices" / SECOND / "enable").write_text(f"{enable}\n")
-    assert check(told(root, "doctor"), "r465.one-vm")["verdict"] == verdict
-    assert check(told(root, "status"), "r465.one-vm")["verdict"] == verdict
+    assert check(printed(root, "doctor"), "r465.one-vm")["verdict"] == verdict
+    assert check(printed(root, "status"), "r465.one-vm")["verdict"] == verdict
 
 
 def test_an_nvme_disk_of_the_cards_group(tmp_path: Path) -> None:
@@ -128,9 +128,9 @@ def test_an_nvme_disk_of_the_cards_group(tmp_path: Path) -> None:
     nvme = function("0000:02:00.0", "a808", "vfio-pci", vendor="144d", **{"class": "0108"})
     group = [nvme, function(FIRST, "1f08", "nvidia")]
     root = host(tmp_path / "tower", group=group, domains={"a": domain("a", disk)})
-    (guest,) = told(root, "status")["guests"]
+    (guest,) = printed(root, "status")["guests"]
     assert guest["hostdevs"] == ["0000:02:00.0"]
-    found = check(told(root, "plan", "bind", FIRST), "guest.inactive")
+    found = check(printed(root, "plan", "bind", FIRST), "guest.inactive")
     assert (found["verdict"], found["why"]) == ("fail", "“a” is running and has the card's group")
 
 
@@ -141,26 +141,26 @@ def test_an_mdev_of_the_card(tmp_path: Path) -> None:
     )
     group = [function(FIRST, "1f08", "nvidia")]
     root = host(tmp_path / "tower", group=group, domains={"vgpu": domain("vgpu", share)})
-    unclear = told(root, "status")
+    unclear = printed(root, "status")
     (guest,) = unclear["guests"]
     assert (guest["hostdevs"], MDEV in guest["problem"]) == (None, True)
     assert check(unclear, "r465.one-vm")["verdict"] == "unknown"
     (root / "sys/bus/mdev/devices").mkdir(parents=True)
     (root / "sys/bus/pci/devices" / FIRST / MDEV).mkdir()
     (root / "sys/bus/mdev/devices" / MDEV).symlink_to(f"../../../devices/pci0000:27/{FIRST}/{MDEV}")
-    status = told(root, "status")
+    status = printed(root, "status")
     (guest,) = status["guests"]
     assert (guest["hostdevs"], guest["problem"]) == ([FIRST], None)
     assert {gpu["address"]: gpu["owner"] for gpu in status["gpus"]}[FIRST] == "host"
-    assert check(told(root, "plan", "bind", FIRST), "guest.inactive")["verdict"] == "fail"
-    assert check(told(root, "plan", "bind", SECOND), "r465.one-vm")["verdict"] == "fail"
+    assert check(printed(root, "plan", "bind", FIRST), "guest.inactive")["verdict"] == "fail"
+    assert check(printed(root, "plan", "bind", SECOND), "r465.one-vm")["verdict"] == "fail"
 
 
 def test_a_command_line_that_cannot_be_read_may_take_anything(tmp_path: Path) -> None:
     win10 = domain("win10", more=by_qemu("-readconfig", "/etc/vm.cfg"))
     root = host(tmp_path / "tower", group=CARD, domains={"win10": win10})
-    status = told(root, "status")
+    status = printed(root, "status")
     (guest,) = status["guests"]
     assert (guest["hostdevs"], "-readconfig" in guest["problem"]) == (None, True)
     assert check(status, "r465.one-vm")["verdict"] == "unknown"
-    assert check(told(root, "plan", "bind", FIRST), "guest.inactive")["verdict"] == "unknown"
+    assert check(printed(root, "plan", "bind", FIRST), "guest.inactive")["verdict"] == "unknown"

@@ -173,7 +173,7 @@ def test_an_mdev(path: str, of: str | None) -> None:
     assert (found.functions, found.mdevs, found.doubt) == ([], [(UUID, of)], None)
 
 
-def test_properties_that_libvirt_is_told_to_override() -> None:
+def test_properties_that_libvirt_overrides() -> None:
     assert override_arguments({"host": "0000:02:00.0", "x-vga": "on"}).functions == ["0000:02:00.0"]
     assert override_arguments({"sysfsdev": "/sys/bus/pci/devices/0000:02:00.0"}).functions == [
         "0000:02:00.0"

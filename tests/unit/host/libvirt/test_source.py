@@ -308,7 +308,7 @@ def test_readings_of_an_unchanged_host_are_equal(operator: libvirt.virConnect) -
 # --- what is asked of them ---------------------------------------------------------
 
 
-def test_each_deed_leads_where_it_says(operator: libvirt.virConnect, tmp_path: Path) -> None:
+def test_each_action_leads_to_its_state(operator: libvirt.virConnect, tmp_path: Path) -> None:
     vm = operator.defineXML(xml("mine"))
     uuid, control = vm.UUIDString(), LibvirtControl(URI, Journal(tmp_path / "journal"))
     vm.create()  # unlike PausedStart, this driver cannot start a domain paused

@@ -379,7 +379,7 @@ def test_vitals_see_a_driver_go(machine: Machine) -> None:
     assert machine.vitals(pci).driver == "vfio-pci"
 
 
-def test_a_driver_that_does_not_let_go(machine: Machine) -> None:
+def test_a_driver_that_does_not_release_its_device(machine: Machine) -> None:
     entry = machine.root / "proc/driver/nvidia/gpus/0000:01:00.0"
     entry.mkdir(parents=True)
     clock = [100.0]

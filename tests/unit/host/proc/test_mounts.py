@@ -87,7 +87,7 @@ def test_lines_of_any_length(written: list[bytes]) -> None:
     ("mount", "name", "doubt"),
     [(22, "card1", False), (30, "card1", True), (30, "notes", False), (99, "card1", False)],
 )
-def test_a_file_of_a_server_is_told_by_its_name(
+def test_a_file_of_a_server_is_recognized_by_its_name(
     process: Path, mount: int, name: str, doubt: bool
 ) -> None:
     """A file on a network file system is not checked; only its name can raise a doubt.

@@ -1,4 +1,4 @@
-"""``python -m tests.ui.told FILE``: the program on its simulated host, with a key for a dump.
+"""The program on its simulated host with a key for a dump: ``python -m tests.ui.dump_screen FILE``.
 
 At ``!`` it writes the whole screen of Textual's compositor to the file, as Textual would write it
 to a terminal, and a mark to the terminal.
@@ -19,27 +19,27 @@ from tui.app import VfiotopApp
 def main(file: str) -> int:
     count = 0
 
-    def tell(telling: VfiotopApp) -> None:
+    def dump(dumping: VfiotopApp) -> None:
         nonlocal count
         count += 1
-        update = telling.screen._compositor.render_full_update()
-        width, height = telling.size
+        update = dumping.screen._compositor.render_full_update()
+        width, height = dumping.size
         console = Console(color_system="truecolor", force_terminal=True, width=width, height=height)
         Path(file).write_text(update.render_segments(console), encoding="utf-8")
-        driver = telling._driver
+        driver = dumping._driver
         assert driver is not None
-        driver.write(f"\x1b]2;told {count}\x07")
+        driver.write(f"\x1b]2;dumped {count}\x07")
 
-    class Telling(VfiotopApp):
+    class DumpingApp(VfiotopApp):
         CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
 
         def on_mount(self) -> None:
-            self.bind("exclamation_mark", "tell")
+            self.bind("exclamation_mark", "dump")
 
-        def action_tell(self) -> None:
-            tell(self)
+        def action_dump(self) -> None:
+            dump(self)
 
-    app.VfiotopApp = Telling  # type: ignore[misc]
+    app.VfiotopApp = DumpingApp  # type: ignore[misc]
     sys.argv = ["vfiotop", "--demo"]
     return entry.main()
 

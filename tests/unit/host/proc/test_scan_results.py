@@ -45,7 +45,7 @@ def test_our_own_reader_is_one_by_all_its_words() -> None:
     assert [one.ours for (one,) in told_of] == [True, False, False]
 
 
-def test_a_mapping_is_told_as_one() -> None:
+def test_a_mapping_is_reported_as_one() -> None:
     (holder,) = holders_from_scan(found(held=[held(9, b"", mapped=True)]), NODES).holders
     assert (holder.what, holder.command) == ("maps /dev/nvidia1", None)
 
@@ -62,7 +62,7 @@ def test_those_with_a_reason_of_their_own_come_first() -> None:
     assert (seen.uninspected, seen.unlisted_reason, seen.fix) == (3, None, how_to_see_more())
 
 
-def test_what_lets_us_see_more_is_told_where_it_helps() -> None:
+def test_what_shows_more_is_reported_where_it_helps() -> None:
     assert holders_from_scan(found(), NODES).fix is None
     hidden = holders_from_scan(
         found(blind=("processes are hidden", "mount /proc without hidepid")), NODES

@@ -1,0 +1,4 @@
+"""How the process that holds NVML ends. Light: that process loads it."""
+
+CARD_LEFT = 3
+"""The exit status after a card has left the driver, or is about to leave it."""
