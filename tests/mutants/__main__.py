@@ -65,9 +65,12 @@ class MutantRun:
         self._folder = Path()
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
-        with tempfile.TemporaryDirectory(prefix="mutants-") as folder:
-            self._folder = Path(folder)
+        # A test may end a process that it forked, which would remove a TemporaryDirectory.
+        self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+        try:
             self._run(session)
+        finally:
+            shutil.rmtree(self._folder, ignore_errors=True)
         return True
 
     def _run(self, session: pytest.Session) -> None:
