@@ -33,7 +33,7 @@ class HostDev:
     address: str
     managed: bool
     by: HostDevBy = "hostdev"
-    rom: bool = field(default=False, compare=False)
+    rom: bool = False
 
 
 @dataclass(frozen=True, slots=True)
