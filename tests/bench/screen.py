@@ -89,7 +89,7 @@ def lay_under(folder: Path, still: bool) -> None:
     real_host = real.real_host
     vars(real).update(
         PciSource=partial(EventfulPci, PlainTree(root(folder))),
-        NvmlSource=partial(NvmlSource, root(folder), now=now),
+        NvmlSource=partial(NvmlSource, root(folder)),
         GuestsSource=guests,
         real_host=host,
     )

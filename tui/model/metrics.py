@@ -60,7 +60,8 @@ class GpuProcess:
 @dataclass(frozen=True, slots=True)
 class CardReading:
     """What one source reports of one card. ``lost``: it has fallen off the bus, in a sentence.
-    ``failed``: why it cannot be read otherwise. ``remarks``: warnings of the source."""
+    ``failed``: why it cannot be read otherwise. ``reported_at``: when a guest reported it; the
+    host's own readings have no time but their sample's. ``remarks``: warnings of the source."""
 
     address: str
     source: MetricsSource
@@ -68,7 +69,7 @@ class CardReading:
     name: str | None = None
     processes: tuple[GpuProcess, ...] | None = None
     lost: str | None = None
-    taken_at: datetime | None = field(default=None, compare=False)
+    reported_at: datetime | None = None
     remarks: tuple[str, ...] = ()
     failed: str | None = None
 
@@ -83,15 +84,13 @@ class NvmlReading:
     """The cards that NVML lists, by address, and the driver's version.
 
     ``reserved_for_guest`` are cards on the nvidia driver that are not read so that they can
-    leave it. ``released_idle`` are cards that are not read so that they can sleep. ``calls`` is
-    the number of NVML calls that the reading took.
+    leave it. ``released_idle`` are cards that are not read so that they can sleep.
     """
 
     driver_version: str | None
     cards: tuple[CardReading, ...]
     reserved_for_guest: tuple[str, ...] = ()
     released_idle: tuple[str, ...] = ()
-    calls: int = field(default=0, compare=False)
 
     def of(self, address: str) -> CardReading | None:
         return next((card for card in self.cards if card.address == address), None)

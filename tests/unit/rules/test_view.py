@@ -303,12 +303,6 @@ def test_the_model_and_the_rules_load_neither_textual_nor_libvirt() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_readings_compare_without_their_time() -> None:
-    early = NvmlReading("580", (CardReading(HOST, "nvml", taken_at=NOON),))
-    late = NvmlReading("580", (CardReading(HOST, "nvml"),))
-    assert assess(snapshot(two_cards(), nvml=early)) == assess(snapshot(two_cards(), nvml=late))
-
-
 # --- rules that are checked all the time -------------------------------------------
 
 

@@ -9,7 +9,7 @@ import hashlib  # noqa: F401 - uuid.uuid5 would load it in a reader's thread, sh
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
 
@@ -39,8 +39,6 @@ GUEST_DRIVER = "572.83"
 
 AGENT_STEP_S = 5.0
 """Seconds between two queries of the guest agents."""
-
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 
 RUNNING = Cycle.always("running")
 SHUT_OFF = Cycle.always("shut off")
@@ -127,7 +125,7 @@ class Machine:
         present = (card for card in self.cards if card.state(at) != "gone")
         return Vitals(tuple(card.vitals(self._function[card.address], at) for card in present))
 
-    def nvml(self, at: float, began: datetime) -> NvmlReading:
+    def nvml(self, at: float) -> NvmlReading:
         """The awake cards on ``nvidia``. Raises ``NothingToRead`` if there are none."""
         bound = [c for c in self.cards if self._function[c.address].driver == "nvidia"]
         bound = [c for c in bound if c.state(at) != "gone"]
@@ -136,16 +134,14 @@ class Machine:
             raise NothingToRead("no card is on the nvidia driver")
         if not awake:
             raise NothingToRead("asleep: reading does not wake the cards on the nvidia driver")
-        taken_at = began + timedelta(seconds=at)
-        return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
+        return NvmlReading(self.driver_version, tuple(c.reading(at) for c in awake))
 
-    def drm(self, at: float, began: datetime) -> DrmReading:
+    def drm(self, at: float) -> DrmReading:
         """The cards on i915. Raises ``NothingToRead`` if there are none."""
         cards = [c for c in self.cards if self._function[c.address].driver == "i915" and c.model]
         if not cards:
             raise NothingToRead("no card is on amdgpu, i915 or xe")
-        taken_at = began + timedelta(seconds=at)
-        return DrmReading(tuple(card.shared_memory_reading(at, taken_at) for card in cards))
+        return DrmReading(tuple(card.shared_memory_reading(at) for card in cards))
 
     def agent(self, guests: Guests, at: float, began: datetime) -> AgentReading:
         """What the running guests answered at the last query. Raises ``NothingToRead`` if no
@@ -170,7 +166,7 @@ class Machine:
         return tuple(
             GuestCard(f.vendor, f.device, f.subsystem, f"NVIDIA {card.model.name}", metrics)
             for f, card in found
-            if card.model is not None and (metrics := card.reading(at, _NEVER).metrics)
+            if card.model is not None and (metrics := card.reading(at).metrics)
         )
 
     def guests(self, at: float, began: datetime) -> Guests:
