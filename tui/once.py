@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.host import Host, HostError
 from tui.model import (

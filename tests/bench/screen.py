@@ -11,11 +11,12 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.bench.places import CONFIG, DOMAINS, root
 from tui.cli import main as cli

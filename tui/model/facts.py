@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True):
     """The host's name and its kernel release, from uname(2).
 
     ``chassis`` is the chassis type from the firmware (SMBIOS, DSP0134, 7.4.1). ``captured``:

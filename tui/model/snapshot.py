@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
@@ -23,8 +25,7 @@ Reading = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(Struct, frozen=True):
     """One reading of one source, and when it was taken. The time is here and not in the reading,
     so that equal readings compare equal whenever they were taken."""
 
@@ -33,8 +34,7 @@ class Sample:
     taken_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """The last reading of each source, or why there is none. ``read_at`` is when it was taken; a
     source that does not answer keeps the time of its last answer."""
 

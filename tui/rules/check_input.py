@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, SourceName, Unavailable
 from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
-@dataclass(frozen=True, slots=True)
-class CheckInput:
+class CheckInput(Struct, frozen=True):
     """Fresh readings for checks. ``uses`` is what the host uses the guests' devices for;
     ``read_at`` is when each source was read."""
 

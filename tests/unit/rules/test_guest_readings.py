@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import NOON, card, domain, function, inventory, snapshot, two_cards
 from tui.model import (

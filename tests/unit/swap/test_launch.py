@@ -8,11 +8,11 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, Unsettled

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib  # noqa: F401 - uuid.uuid5 would load it in a reader's thread, short of memory
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.host import NothingToRead
 from tui.host.demo.cards import DemoCard
@@ -44,8 +46,7 @@ RUNNING = Cycle.always("running")
 SHUT_OFF = Cycle.always("shut off")
 
 
-@dataclass(frozen=True)
-class DemoDomain:
+class DemoDomain(Struct, frozen=True, dict=True):
     """A domain and its load over time.
 
     ``disk_peak`` is bytes per second read and written while ``disk`` is 1, ``net_peak`` bytes
@@ -98,8 +99,7 @@ class DemoDomain:
         )
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.host.proc.process import Process
 from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
@@ -22,8 +24,7 @@ class Locked(JournalError):
     """Another swap holds the lock, or one of its writes has not returned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """The state of a PCI function before it was moved.
 
     ``driver`` and ``override`` (driver_override) are ``None`` where there was none; ``power``
@@ -36,8 +37,7 @@ class Origin:
     power: PowerControl | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """The whole content of the journal.
 
     ``origins`` are in the order in which the functions move. ``home`` is the state of functions

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
 from datetime import MAXYEAR, MINYEAR, UTC, datetime
 from pathlib import Path
 from typing import Any, get_args
+
+from msgspec import to_builtins
 
 from tui.host.journal.entry import TEXT_LIMIT, Entry, JournalError, Origin
 from tui.host.proc.process import Process
@@ -45,7 +46,7 @@ def is_driver(name: str) -> bool:
 
 def dump(entry: Entry) -> str:
     """Return the entry as JSON, without the optional fields that are unknown."""
-    value = asdict(entry)
+    value = to_builtins(entry)
     for part in (value, *value["origins"], *value["home"]):
         for key in _OPTIONAL_FIELDS:
             if key in part and part[key] is None:

@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from xml.parsers import expat
+
+from msgspec.structs import replace
 
 from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, pci_address
 from tui.model import HostDev

@@ -7,7 +7,8 @@ draw. An answer of another shape than ``tui.host.nvml.child`` gives is an error.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.host import HostError
 from tui.host.untrusted import clean

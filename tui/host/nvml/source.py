@@ -14,8 +14,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui.host.proc.stat import Stat
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Struct, frozen=True):
     """A process by its pid and its start time.
 
     The start is in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 means that the process

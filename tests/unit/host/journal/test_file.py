@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tui.host.journal.entry import Entry, JournalError, Locked, Origin, updated
 from tui.host.journal.file import Journal
