@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from tui.host.proc.stat import Stat
+
+PID_LIMIT = 1 << 22
+"""PID_MAX_LIMIT of include/linux/threads.h."""
+
+Pid = Annotated[int, Meta(ge=1, le=PID_LIMIT)]
+"""For kill(2), pid 0 means the caller, which is always alive."""
 
 
 class Process(Struct, frozen=True):
@@ -17,8 +24,8 @@ class Process(Struct, frozen=True):
     had already ended.
     """
 
-    pid: int
-    start: int
+    pid: Pid
+    start: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:
