@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from unicodedata import category
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.model.address import is_address
 from tui.model.errors import VfiotopError
@@ -48,8 +50,7 @@ class ConfigError(VfiotopError):
     """The configuration cannot be used; the sentence names the file and what is wrong."""
 
 
-@dataclass(frozen=True)
-class Config:
+class Config(Struct, frozen=True):
     """The settings in ``file``. ``None``: not set, vfiotop decides."""
 
     connect: str = SYSTEM
@@ -130,7 +131,7 @@ def load(path: Path | None = None) -> Config:
 
 def parse(table: dict[str, object]) -> Config:
     """Build the configuration from a TOML table. Raises ``ValueError`` naming the bad key."""
-    known = {field.name for field in fields(Config)} - {"file"}
+    known = set(Config.__struct_fields__) - {"file"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise ValueError(

@@ -6,14 +6,15 @@ from datetime import datetime
 
 from tui.history import History
 from tui.model import (
+    SOURCES,
     CardReading,
     Event,
     Gpu,
     HostView,
-    MetricsSource,
     Sample,
     Snapshot,
     SourceName,
+    card_read_at,
 )
 from tui.rules.events import changes
 from tui.rules.roles import Choice
@@ -34,7 +35,7 @@ def util_key(address: str) -> str:
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.
 
-    ``events`` are newest first; ``read_at`` is when each source was last read.
+    ``events`` are newest first.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -43,7 +44,6 @@ class Live:
         self.view = HostView()
         self.history = History()
         self.events: tuple[Event, ...] = ()
-        self.read_at: dict[SourceName, datetime] = {}
         self._expected: dict[str, datetime] = {}
 
     def expect_change(self, uuid: str, until: datetime) -> None:
@@ -57,21 +57,15 @@ class Live:
 
     def age(self, gpu: Gpu, at: datetime) -> float | None:
         """Seconds since the card was read; ``None`` if it has no reading."""
-        reading = gpu.reading
-        if reading is None:
-            return None
-        # An equal reading does not replace the old one, so the old one's own time is too early.
-        from_guest = reading.source == "guest-agent"
-        taken_at = reading.taken_at if from_guest else self.read_at.get(SOURCES[reading.source])
-        return None if taken_at is None else (at - taken_at).total_seconds()
+        read_at = card_read_at(gpu.reading, self.snapshot.read_at) if gpu.reading else None
+        return None if read_at is None else (at - read_at).total_seconds()
 
     def take(self, sample: Sample, *, finished: bool = True) -> None:
-        """Merge one sample; an equal reading changes nothing but the history. One that is not
-        ``finished`` stands for a source that does not answer, and does not count as read."""
-        if finished:
-            self.read_at[sample.source] = sample.taken_at
-        if getattr(self.snapshot, sample.source) != sample.reading:
-            self.snapshot = self.snapshot.updated(sample)
+        """Merge one sample; an equal reading changes nothing but its time and the history. One
+        that is not ``finished`` stands for a source that does not answer."""
+        known = getattr(self.snapshot, sample.source)
+        self.snapshot = self.snapshot.updated(sample, finished=finished)
+        if known != sample.reading:
             before, self.view = self.view, assess(self.snapshot, self.choice)
             at = sample.taken_at
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
@@ -90,12 +84,6 @@ class Live:
             if _tick(reading) == sample.source:
                 value = reading.metrics.util_pct if reading and not reading.problem else None
                 self.history.record(util_key(gpu.address), at, value)
-
-
-SOURCES: dict[MetricsSource, SourceName] = {
-    "nvml": "nvml", "amdgpu": "drm", "i915": "drm", "xe": "drm", "guest-agent": "agent",
-}  # fmt: skip
-"""The source whose samples hold each kind of card reading."""
 
 
 def _tick(reading: CardReading | None) -> SourceName:

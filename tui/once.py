@@ -5,7 +5,8 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.host import Host, HostError
 from tui.model import (
@@ -105,7 +106,7 @@ def read_for_checks(
         for address in hostdev_checks.functions_to_inspect(domain, view)
     ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
-    return CheckInput(view, snapshot.guests, holders, readiness, uses)
+    return CheckInput(view, snapshot.guests, holders, readiness, uses, snapshot.read_at)
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:
@@ -153,5 +154,5 @@ def _read(
     for name, reader in readers.items():
         reader.stop()
         silent = Sample(name, Unavailable(f"no answer within {timeout_s:.0f} s"), host.now())
-        snapshot = snapshot.updated(taken.get(name, silent))
+        snapshot = snapshot.updated(taken.get(name, silent), finished=name in taken)
     return snapshot

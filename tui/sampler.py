@@ -104,9 +104,8 @@ class Sampler:
         under_way = self._reading_began
         if under_way is None or time.monotonic() - under_way[0] < after:
             return None
-        since = under_way[1]
-        reason = f"no answer since {CLOCK.time_of_day(since)}"
-        return Sample(self.name, Unavailable(reason, since=since), self._now())
+        reason = f"no answer since {CLOCK.time_of_day(under_way[1])}"
+        return Sample(self.name, Unavailable(reason), self._now())
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -145,11 +144,11 @@ class Sampler:
         try:
             reading = self._read()
         except HostError as error:
-            reading = Unavailable(str(error), isinstance(error, NothingToRead), since=began)
+            reading = Unavailable(str(error), isinstance(error, NothingToRead))
         except Exception as error:  # a defect of ours costs one panel, and shows there
             text = clean(f"{type(error).__name__}: {error}")
             why = system_limit(error) or f"vfiotop failed here ({text}); please report it"
-            reading = Unavailable(why, since=began)
+            reading = Unavailable(why)
         finally:
             self.took_s = time.monotonic() - self._reading_began[0]
             self._reading_began = None

@@ -113,9 +113,9 @@ class Session:
     def take(self, sample: Sample, *, finished: bool = True) -> None:
         """Merge one sample. One that is not ``finished`` stands for a source that does not
         answer."""
-        before = self.live.snapshot
+        before = self.live.view
         self.live.take(sample, finished=finished)
-        if self.live.snapshot is not before:
+        if self.live.view is not before:
             self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
@@ -219,10 +219,10 @@ class Session:
 
     def cost(self) -> Cost:
         """What reading this host costs now."""
-        problems = dict(self.live.view.problems)
+        problems, read_at = dict(self.live.view.problems), self.live.snapshot.read_at
         states = (
             SourceState(
-                events.SOURCE_NAMES[name], _schedule(sampler), self.live.read_at.get(name),
+                events.SOURCE_NAMES[name], _schedule(sampler), read_at.get(name),
                 sampler.took_s, sampler.reading_s, problems.get(name),
             )
             for name, sampler in self.samplers.items()

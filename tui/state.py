@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from tui.config import MAX_BYTES, Config, address, name
 from tui.host import Host
@@ -16,8 +18,7 @@ from tui.process.folders import state_folder
 from tui.rules.roles import Choice
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """The user's choices; ``None``: not chosen."""
 
     theme: str | None = None

@@ -118,8 +118,8 @@ def _readings(gpu: Gpu, at: datetime, width: int) -> list[Line]:
         label = "Lost" if reading.lost else "None"
         return [_heading("Readings"), *_row(label, Span(reading.problem, "bad"), width)]
     if reading.source == "guest-agent":
-        taken_at = reading.taken_at or at
-        where = f"from guest, {ago((at - taken_at).total_seconds())} ago"
+        reported_at = reading.reported_at or at
+        where = f"from guest, {ago((at - reported_at).total_seconds())} ago"
     else:
         where = f"({reading.source})"
     rows = [_row("Remark", Span(remark, "warn"), width) for remark in reading.remarks]

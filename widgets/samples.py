@@ -73,7 +73,7 @@ GUEST_GPU = Gpu(
             pcie_gen=4, pcie_gen_max=4, pcie_width=16, pcie_width_max=16, enc_pct=0, dec_pct=0,
             throttle=("power cap",),
         ),
-        processes=(GpuProcess(4711, "game.exe", "graphics", 6850, 88),), taken_at=AT,
+        processes=(GpuProcess(4711, "game.exe", "graphics", 6850, 88),), reported_at=AT,
     ),
 )  # fmt: skip
 HOST_GPU = Gpu(
@@ -83,7 +83,6 @@ HOST_GPU = Gpu(
     CardReading(
         _RTX_3060.address, "nvml",
         Metrics(util_pct=12, mem_used_mib=1310, mem_total_mib=12288, temp_c=46, fan_pct=0),
-        taken_at=AT,
     ),
 )  # fmt: skip
 

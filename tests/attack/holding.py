@@ -31,11 +31,11 @@ NOBODY = 54321
 
 ASK = f"""
 import json, os, sys
-from dataclasses import asdict
+from msgspec import to_builtins
 sys.path.insert(0, {str(PROJECT)!r})
 from tui.host.proc.device_nodes import Node
 from tui.host.proc.holders import holders_of_nodes
-print(json.dumps(asdict(holders_of_nodes([Node(("c", 1, 7), "/dev/dri/card1", "{CARD}")]))))
+print(json.dumps(to_builtins(holders_of_nodes([Node(("c", 1, 7), "/dev/dri/card1", "{CARD}")]))))
 """
 
 HOLD = """

@@ -8,10 +8,11 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import wraps
 from importlib import import_module
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.ui.rig import FakeMover, Rig
 from tests.ui.test_swap import at_home

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from shutil import ignore_patterns
 
 import pytest
+from msgspec.structs import replace
 
 from tests.attack.sandbox import HOME, ROOT, ROOTS_HOME, Sandbox, files_below, sandbox
 from tests.unit.host.journal.test_file import ENTRY

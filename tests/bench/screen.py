@@ -11,11 +11,12 @@ import argparse
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from tests.bench.places import CONFIG, DOMAINS, root
 from tui.cli import main as cli
@@ -89,7 +90,7 @@ def lay_under(folder: Path, still: bool) -> None:
     real_host = real.real_host
     vars(real).update(
         PciSource=partial(EventfulPci, PlainTree(root(folder))),
-        NvmlSource=partial(NvmlSource, root(folder), now=now),
+        NvmlSource=partial(NvmlSource, root(folder)),
         GuestsSource=guests,
         real_host=host,
     )

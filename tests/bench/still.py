@@ -8,8 +8,9 @@ each. It takes the same path as all output, so a round's output lies between two
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tests.ui.rig import READING, Rig, all_read
 from tui import app

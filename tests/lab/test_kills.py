@@ -8,10 +8,10 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.lab.host import PATIENCE, bind, node, override_of, sound_node
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop

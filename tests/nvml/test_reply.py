@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
@@ -14,7 +13,6 @@ from tui.host import HostError
 from tui.host.nvml.reply import Malformed, NvmlFailed, parse_reply
 from tui.model import Metrics
 
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ANY = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9), inner),
@@ -29,19 +27,19 @@ CARDS = st.dictionaries(st.sampled_from(KEYS), ANY).map(lambda d: {"address": "0
 
 def parsed(**card: object) -> Metrics:
     line = json.dumps({"driver": "580", "cards": [{"address": "0000:01:00.0", **card}]})
-    return parse_reply(line.encode(), NOW).cards[0].metrics
+    return parse_reply(line.encode())[0].cards[0].metrics
 
 
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_reading_or_a_reason(line: bytes) -> None:
     with pytest.raises(HostError):
-        parse_reply(line, NOW)
+        parse_reply(line)
 
 
 @given(ANY)
 def test_any_json_is_a_reading_or_a_reason(value: object) -> None:
     try:
-        parse_reply(json.dumps(value).encode(), NOW)
+        parse_reply(json.dumps(value).encode())
     except HostError as error:
         assert str(error).isprintable()
 
@@ -50,7 +48,7 @@ def test_any_json_is_a_reading_or_a_reason(value: object) -> None:
 def test_any_card_has_sane_values_or_none(cards: list[dict[str, object]]) -> None:
     line = json.dumps({"driver": "580", "cards": cards}).encode()
     try:
-        reading = parse_reply(line, NOW)
+        reading, _ = parse_reply(line)
     except Malformed:
         return
     for card in reading.cards:
@@ -69,7 +67,7 @@ def test_any_card_has_sane_values_or_none(cards: list[dict[str, object]]) -> Non
 def test_the_load_of_a_process_is_one_that_it_can_have(loads: object, wanted: int | None) -> None:
     found = {"address": "0000:01:00.0", "graphics": [[7, 1 << 30, "game"]], "loads": loads}
     line = json.dumps({"driver": "580", "cards": [found]}).encode()
-    (process,) = parse_reply(line, NOW).cards[0].processes or ()
+    (process,) = parse_reply(line)[0].cards[0].processes or ()
     assert process.util_pct == wanted
 
 
@@ -132,7 +130,7 @@ def test_no_process_takes_a_card_away(
         {"address": "0000:01:00.0", "temp": 50, "graphics": graphics, "compute": compute},
         {"address": "0000:02:00.0", "temp": 60},
     ]
-    one, two = parse_reply(json.dumps({"driver": "580", "cards": cards}).encode(), NOW).cards
+    one, two = parse_reply(json.dumps({"driver": "580", "cards": cards}).encode())[0].cards
     assert (one.metrics.temp_c, two.metrics.temp_c) == (50, 60)
     listed = [pid for pid, _, _ in (*graphics, *(compute or ()))]
     real = {pid for pid in listed if 0 < pid < 2**31}
@@ -151,14 +149,23 @@ def test_used_memory_is_within_the_total() -> None:
     assert parsed(mem_used=1 << 30, mem_total=2 << 30).mem_used_mib == 1024
 
 
+def test_the_calls_that_it_took_are_no_part_of_the_reading() -> None:
+    first, more = (
+        parse_reply(b'{"driver": "580", "cards": [{"address": "0000:01:00.0"}], "asked": %d}' % n)
+        for n in (34, 9)
+    )
+    assert (first[1], more[1]) == (34, 9)
+    assert first[0] == more[0]
+
+
 def test_deep_nesting_is_no_answer() -> None:
     with pytest.raises(Malformed):
-        parse_reply(b"[" * 200_000, NOW)
+        parse_reply(b"[" * 200_000)
 
 
 def test_an_error_of_nvml_has_its_fix() -> None:
     with pytest.raises(NvmlFailed, match="install the package") as caught:
-        parse_reply(b'{"error": [12, "NVML Shared Library Not Found"]}', NOW)
+        parse_reply(b'{"error": [12, "NVML Shared Library Not Found"]}')
     assert caught.value.code == 12
     with pytest.raises(NvmlFailed, match=r"Odd \(error 77\)"):
-        parse_reply(b'{"error": [77, "Odd\\u001b"]}', NOW)
+        parse_reply(b'{"error": [77, "Odd\\u001b"]}')

@@ -63,6 +63,7 @@ def test_a_changed_value_is_in_the_next_reading_of_the_same_child(machine: Machi
     pid = source.pid
     machine.control(f"{ONE} util 90")
     assert card(source.read()).metrics.util_pct == 90
+    assert source.read() == source.read()
     assert source.pid == pid
 
 

@@ -9,10 +9,10 @@ import asyncio
 import os
 import sys
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec import Struct
 from textual.pilot import Pilot
 
 from tests.demo import HeldClock
@@ -33,8 +33,7 @@ PAST_S, STEP_S = 360, 2
 WIDE, NORMAL, PHONE = SIZES
 
 
-@dataclass(frozen=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A scenario on a terminal of some size after some keys; and, once ``see`` is on the
     screen, after further ones, until ``then_see`` is there, and some simulated seconds."""
 

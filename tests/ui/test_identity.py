@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, SIZES, WIN11, Rig, until
 from tests.ui.test_guest import becomes, pressed

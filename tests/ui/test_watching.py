@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from datetime import timedelta
+
+from msgspec.structs import replace
 
 from tests.ui.rig import (
     GUESTS,
@@ -188,13 +189,13 @@ async def test_a_hung_source_does_not_count_as_just_read() -> None:
     rig = Rig()
     rig.session.stall_after_s = 0.0
     async with rig.running() as pilot:
-        read_at = rig.session.live.read_at["guests"]
+        read_at = rig.session.live.snapshot.read_at["guests"]
         rig.at += timedelta(seconds=90)
         rig.guests.free.clear()
         rig.guests.put(GUESTS)
         await pilot.press("c")
         await until(pilot, lambda: "reading for 1 s" in rig.text())
         await until(pilot, lambda: "no answer since" in rig.text())
-        assert rig.session.live.read_at["guests"] == read_at
+        assert rig.session.live.snapshot.read_at["guests"] == read_at
         rig.guests.free.set()
         await until(pilot, lambda: "reading for" not in rig.text())

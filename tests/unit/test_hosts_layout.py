@@ -65,4 +65,4 @@ def test_a_driver_is_bound_and_unbound(tmp_path: Path) -> None:
 
 def test_a_captured_host_has_a_name(tmp_path: Path) -> None:
     lay_out(HOSTS["39-x58-gtx1060"], tmp_path)
-    assert FactsSource(PlainTree(tmp_path)).read() == HostFacts("captured", "6.12.0")
+    assert FactsSource(PlainTree(tmp_path)).read() == HostFacts("captured", "6.12.0", captured=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, INVENTORY, NOON, NVML, WIN11, Rig
 from tui.model import Reading, Sample, SourceName, Swap, Unavailable
@@ -117,7 +117,7 @@ def test_cards_are_released_within_the_context_only(rig: Rig) -> None:
         def resume(self) -> None:
             calls.append("resume")
 
-    rig.session.host = replace(rig.host, nvml=HeldCard())  # type: ignore[arg-type]
+    rig.session.host = replace(rig.host, nvml=HeldCard())
     with rig.session.cards_released():
         calls.append("stopped")
     assert calls == ["release", "stopped", "resume"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import resource
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui import config
 from tui.cli.arguments import checked

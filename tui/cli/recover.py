@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.cli.bind import require_mover, swap
 from tui.cli.confirm import confirmed

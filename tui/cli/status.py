@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui import config
 from tui.cli.arguments import AddParser, add_json
@@ -38,7 +39,7 @@ def _print_json(host: Host, settings: config.Config) -> None:
     seen = examine_once(host, choice(settings, host), with_readings=True)
     view = replace(_with_uri(seen.view, host, settings), checks=all_checks(examine(seen)))
     holders = None if isinstance(seen.holders, Unavailable) else seen.holders
-    output.say_json(as_json(view, host.now(), holders=holders))
+    output.say_json(as_json(view, host.now(), None, holders, seen.read_at))
 
 
 def _print_text(host: Host, settings: config.Config) -> None:

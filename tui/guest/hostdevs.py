@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui.host import GuestControl, HostError, Unsettled
 from tui.host.libvirt.domain_edit import replace_hostdevs
@@ -20,8 +21,7 @@ from tui.process.files import write_atomically
 from tui.rules.stale_hostdevs import stale_devices
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A changed definition.
 
     ``backup`` is the file with the previous one. ``rom`` are <rom> files that still belong to the

@@ -11,9 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal, NoReturn, Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.host.calls import CallLog
 from tui.model import (
@@ -227,8 +229,7 @@ def _no_uses(addresses: Collection[str]) -> DeviceUses:
 HostKind = Literal["real", "captured", "simulated"]
 
 
-@dataclass(frozen=True)
-class Host:
+class Host(Struct, frozen=True):
     """The sources of one host, and what can be done to it.
 
     ``banner`` is on every screen when the host is not the real one. ``now`` is the clock that

@@ -8,8 +8,9 @@ again once something else has woken it, or when it turns out that it does not fa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tui.model import CardReading
 
@@ -23,8 +24,7 @@ HOLD_ANYWAY = 600.0
 """Seconds for which a card that did not fall asleep is held, idle or not."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimePower:
+class RuntimePower(Struct, frozen=True):
     """Runtime power management of a card.
 
     ``asleep`` comes from power/runtime_status, ``may_sleep`` is power/control ``auto`` (kernel:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from tui.host import EmptySource, Host, Mover, NoMover, ReadOnlyControl, Source
 from tui.host.agent.source import AgentSource

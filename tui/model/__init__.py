@@ -71,7 +71,7 @@ from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.readiness import Boot, BootLoader, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import listed
 from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
-from tui.model.snapshot import Reading, Sample, Snapshot, SourceName
+from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.users import CardUse, CardUser, CardUsers
@@ -107,6 +107,7 @@ __all__ = [
     "NOT_SEEN",
     "NO_RESPONSE",
     "NVIDIA",
+    "SOURCES",
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",
@@ -194,6 +195,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "bus_of",
+    "card_read_at",
     "domain_of",
     "domains_named",
     "domains_with_uuid",

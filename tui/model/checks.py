@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 Verdict = Literal["pass", "warn", "fail", "unknown"]
 """``unknown``: it could not be measured. It never counts as ``pass``."""
@@ -12,8 +13,7 @@ VERDICT_ORDER: tuple[Verdict, ...] = ("fail", "unknown", "warn", "pass")
 """The verdicts, the worst first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(Struct, frozen=True):
     """One rule's verdict on a subject: an address, a domain, or with None the host."""
 
     id: str

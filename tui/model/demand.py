@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 CountedService = Literal["nvml", "libvirt", "agent"]
 """The services that we call besides the kernel. Each call costs them something."""
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(Struct, frozen=True):
     """What readings are needed for.
 
     ``reserved`` are the addresses of the GPUs that are for a guest, ``None`` if that is not
@@ -27,8 +27,7 @@ class Demand:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SourceState:
+class SourceState(Struct, frozen=True):
     """The state of one source. ``when`` says in words how often it is read. ``read_at`` and
     ``took_s`` are the time and the duration of its last reading; ``reading_s`` is the age in
     seconds of the read in progress, ``None`` without one."""
@@ -41,8 +40,7 @@ class SourceState:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What watching costs: the calls of the last minute by service, and each source's state."""
 
     calls: Mapping[CountedService, int]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.model.checks import Verdict
 
 AttachmentKind = Literal["disk", "network", "keyboard", "input"]
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """Something attached to a PCI function. ``name`` is the kernel's (``nvme0n1p2``, ``enp5s0``,
     ``1-3``), ``what`` a predicate for it (``is mounted at /``). ``in_use``: the host would miss
     it."""
@@ -26,8 +26,7 @@ class Attachment:
         return f"{self.name} {self.what}"
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceUse:
+class DeviceUse(Struct, frozen=True):
     """Everything attached to the function at ``address``. ``unreadable`` names what could not be
     read: there may be more attached, or more of it in use."""
 
@@ -40,8 +39,7 @@ class DeviceUse:
         return tuple(each for each in self.attached if each.in_use)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceUses:
+class DeviceUses(Struct, frozen=True):
     """The uses of the functions in question. ``builtin_keyboard``: the host has a keyboard that
     is not on USB, as notebooks have."""
 
@@ -53,8 +51,7 @@ class DeviceUses:
         return next((use for use in self.uses if use.address == address), None)
 
 
-@dataclass(frozen=True, slots=True)
-class GuestDevice:
+class GuestDevice(Struct, frozen=True):
     """The verdict on a device of a guest. ``why`` is a clause that names it, ``fix`` what to do.
     ``short`` is two or three words for a panel, empty if the device is fine."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HostFacts:
+class HostFacts(Struct, frozen=True):
     """The host's name and its kernel release, from uname(2).
 
     ``chassis`` is the chassis type from the firmware (SMBIOS, DSP0134, 7.4.1). ``captured``:
-    this is a captured host. Neither takes part in comparison, because neither changes.
+    this is a captured host.
     """
 
     name: str
     kernel: str
-    chassis: int | None = field(default=None, compare=False)
-    captured: bool = field(default=False, compare=False)
+    chassis: int | None = None
+    captured: bool = False

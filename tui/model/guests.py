@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
@@ -24,8 +25,7 @@ HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
 """The element that names a host device in a domain's definition. We rewrite only ``hostdev``."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostDev:
+class HostDev(Struct, frozen=True):
     """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function to
     VFIO at the domain's start. An mdev (a share of a card) is listed with the card's function.
     ``rom``: the element has a <rom> file, as is common for GPUs."""
@@ -33,11 +33,10 @@ class HostDev:
     address: str
     managed: bool
     by: HostDevBy = "hostdev"
-    rom: bool = field(default=False, compare=False)
+    rom: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Domain:
+class Domain(Struct, frozen=True):
     """One libvirt domain. Rates are per second over the last interval, CPU in percent of all its
     vCPUs; ``None`` if the domain does not run or libvirt does not report them.
 
@@ -95,8 +94,7 @@ class Domain:
         return tuple(dict.fromkeys(whole))
 
 
-@dataclass(frozen=True, slots=True)
-class Guests:
+class Guests(Struct, frozen=True):
     """All domains of one libvirt connection, by name. ``uri`` is safe to display and unambiguous.
     ``captured``: the domains come from a captured host."""
 
@@ -110,8 +108,7 @@ class Guests:
 # --- what a guest reports --------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class GuestCard:
+class GuestCard(Struct, frozen=True):
     """A card as its guest sees it. The ids are those of ``PciFunction``: they are the same on
     both sides. The address is not, so it is left out. ``remarks``: warnings about what cannot be
     read, and why."""
@@ -120,12 +117,11 @@ class GuestCard:
     device: str
     subsystem: str | None = None
     name: str | None = None
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = Metrics()
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class GuestReport:
+class GuestReport(Struct, frozen=True):
     """What one running guest reports of its cards through its agent. ``problem``: why it reports
     nothing. ``remarks``: warnings of its tools. ``taken_at`` takes part in comparison: a guest is
     asked seldom, and the age of its answer is on the screen."""
@@ -138,8 +134,7 @@ class GuestReport:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class AgentReading:
+class AgentReading(Struct, frozen=True):
     """The reports of all guests that were asked, by UUID."""
 
     guests: tuple[GuestReport, ...]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(Struct, frozen=True):
     """A process, or with ``pid`` None a part of the kernel, that keeps a function from leaving
     its driver.
 
@@ -32,8 +32,7 @@ class Holder:
     guest: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UninspectedProcess:
+class UninspectedProcess(Struct, frozen=True):
     """A process that could not be inspected. ``why`` is a predicate ("does not answer");
     ``None`` if the only reason is that it belongs to another user."""
 
@@ -42,8 +41,7 @@ class UninspectedProcess:
     why: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Holders:
+class Holders(Struct, frozen=True):
     """The holders of the functions in question, by address and pid.
 
     ``uninspected`` counts the processes that could not be inspected: what they hold is unknown.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 MetricsSource = Literal["nvml", "amdgpu", "i915", "xe", "guest-agent"]
 
 
-@dataclass(frozen=True, slots=True)
-class Metrics:
+class Metrics(Struct, frozen=True):
     """One reading of a card. ``None``: the source does not give the value.
 
     The field names are those of ``status --json``. Percentages are 0-100 (fans may exceed 100),
@@ -38,15 +38,14 @@ class Metrics:
 
     @classmethod
     def names(cls) -> tuple[str, ...]:
-        return tuple(f.name for f in fields(cls))
+        return cls.__struct_fields__
 
 
 NOT_SEEN = "not seen"
 """``GpuProcess.what`` of processes that could not be inspected."""
 
 
-@dataclass(frozen=True, slots=True)
-class GpuProcess:
+class GpuProcess(Struct, frozen=True):
     """A process on a card, as the driver lists it. ``what``: graphics, compute, ...
     ``util_pct`` is its share of the card's busiest engine, 0-100."""
 
@@ -57,18 +56,18 @@ class GpuProcess:
     util_pct: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CardReading:
+class CardReading(Struct, frozen=True):
     """What one source reports of one card. ``lost``: it has fallen off the bus, in a sentence.
-    ``failed``: why it cannot be read otherwise. ``remarks``: warnings of the source."""
+    ``failed``: why it cannot be read otherwise. ``reported_at``: when a guest reported it; the
+    host's own readings have no time but their sample's. ``remarks``: warnings of the source."""
 
     address: str
     source: MetricsSource
-    metrics: Metrics = field(default_factory=Metrics)
+    metrics: Metrics = Metrics()
     name: str | None = None
     processes: tuple[GpuProcess, ...] | None = None
     lost: str | None = None
-    taken_at: datetime | None = field(default=None, compare=False)
+    reported_at: datetime | None = None
     remarks: tuple[str, ...] = ()
     failed: str | None = None
 
@@ -78,27 +77,23 @@ class CardReading:
         return self.lost or self.failed
 
 
-@dataclass(frozen=True, slots=True)
-class NvmlReading:
+class NvmlReading(Struct, frozen=True):
     """The cards that NVML lists, by address, and the driver's version.
 
     ``reserved_for_guest`` are cards on the nvidia driver that are not read so that they can
-    leave it. ``released_idle`` are cards that are not read so that they can sleep. ``calls`` is
-    the number of NVML calls that the reading took.
+    leave it. ``released_idle`` are cards that are not read so that they can sleep.
     """
 
     driver_version: str | None
     cards: tuple[CardReading, ...]
     reserved_for_guest: tuple[str, ...] = ()
     released_idle: tuple[str, ...] = ()
-    calls: int = field(default=0, compare=False)
 
     def of(self, address: str) -> CardReading | None:
         return next((card for card in self.cards if card.address == address), None)
 
 
-@dataclass(frozen=True, slots=True)
-class DrmReading:
+class DrmReading(Struct, frozen=True):
     """The cards that amdgpu, i915 and xe report in sysfs and fdinfo, by address."""
 
     cards: tuple[CardReading, ...]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 OwnerKind = Literal["host", "vfio", "guest", "none", "moving", "stuck", "unknown"]
 """``host``: a host driver. ``vfio``: a VFIO driver, with no guest. ``guest``: a running guest.
@@ -12,8 +13,7 @@ removal is under way. ``stuck``: a kernel call does not return. ``unknown``: the
 read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """The owner of a card. ``guest`` is the guest's display name, set only for kind ``guest``."""
 
     kind: OwnerKind

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.model.address import slot_of
 
@@ -29,8 +30,7 @@ respond."""
 IommuKind = Literal["intel", "amd", "smmu"]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A PCI Express link: GT/s per lane, and the number of lanes."""
 
     speed_gts: float
@@ -42,8 +42,7 @@ class Link:
         return {2.5: 1, 5.0: 2, 8.0: 3, 16.0: 4, 32.0: 5, 64.0: 6}.get(self.speed_gts)
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """A base address register: its index (0-5), its size in bytes, and what it maps."""
 
     index: int
@@ -52,8 +51,7 @@ class Bar:
     prefetchable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PciFunction:
+class PciFunction(Struct, frozen=True):
     """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
     ``class_code`` has six hex digits: class, subclass, interface. ``driver`` is the name of the
@@ -103,8 +101,7 @@ class PciFunction:
         return self.class_code[:4] == BRIDGE_CLASS
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(Struct, frozen=True):
     """All PCI functions by address, and the IOMMU groups.
 
     ``groups`` are the ids under /sys/kernel/iommu_groups. ``noiommu_groups`` are those named

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.model.checks import Check
 from tui.model.guests import GuestAction
@@ -14,8 +15,7 @@ from tui.model.swaps import Direction
 StepKind = Literal["load", "drivers", "override", "unbind", "probe", "power", "node", "nvml"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One step of a swap, and its time limit.
 
     A write puts ``value`` into the file ``path``. ``load`` loads the module ``value``, ``drivers``
@@ -64,8 +64,7 @@ class Checked:
         return tuple(check for check in self.checks if check.verdict == "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Plan(Checked):
+class Plan(Checked, Struct, frozen=True):
     """What a swap of the GPU at ``address`` would do, with its checks and with the holders of the
     functions that move."""
 
@@ -92,8 +91,7 @@ class Plan(Checked):
         return (self.direction, self.address, *self.moves, *self.texts)
 
 
-@dataclass(frozen=True, slots=True)
-class GuestPlan(Checked):
+class GuestPlan(Checked, Struct, frozen=True):
     """What an ``action`` would do to a domain. ``name`` is for display, ``raw_name`` is libvirt's,
     ``shell_word`` names it in a command. ``swap`` is the bind that must come before a start,
     ``None`` if the card is on vfio-pci already. ``cards`` are the GPUs that the domain names.

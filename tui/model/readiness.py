@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from tui.model.settings import KernelSettings
 
@@ -15,8 +16,7 @@ Documentation/ABI/testing/sysfs-devices-power)."""
 BootLoader = Literal["grub", "systemd-boot", "limine", "refind"]
 
 
-@dataclass(frozen=True, slots=True)
-class NvidiaModule:
+class NvidiaModule(Struct, frozen=True):
     """The loaded nvidia kernel module. ``modeset`` is nvidia_drm's parameter, False if that
     module is not loaded. ``None``: could not be read."""
 
@@ -24,8 +24,7 @@ class NvidiaModule:
     modeset: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Boot:
+class Boot(Struct, frozen=True):
     """How the host boots, and so where its kernel options are set.
 
     ``distribution`` is the family from os-release(5): debian, fedora, arch, suse, or one with
@@ -37,8 +36,7 @@ class Boot:
     file: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Readiness:
+class Readiness(Struct, frozen=True):
     """What a swap needs of a host besides its devices.
 
     ``root``: whether we are root; ``None`` on a captured host. ``vfio_pci``: whether the driver
@@ -60,7 +58,7 @@ class Readiness:
     vfio_loaded: bool = False
     vfio_built_in: bool = False
     unsafe_interrupts: bool = False
-    settings: KernelSettings = field(default_factory=KernelSettings)
+    settings: KernelSettings = KernelSettings()
     captured: bool = False
     unreadable_vfs: tuple[str, ...] = ()
     home_power: Mapping[str, PowerControl] = field(default_factory=dict)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 SwapAction = Literal["bind", "unbind", "finish", "undo"]
 """``finish`` and ``undo`` recover an interrupted swap."""
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """What a user agreed to.
 
     ``plan`` is the digest of the plan on the screen (``tui.swap.consent.digest``), ``None`` if no
@@ -34,8 +35,7 @@ def new_identity() -> str:
     return uuid.uuid4().hex
 
 
-@dataclass(frozen=True, slots=True)
-class SwapRequest:
+class SwapRequest(Struct, frozen=True):
     """A swap of the GPU at ``address``, or the recovery of the interrupted swap ``swap``.
 
     The client chooses ``identity``, so that the journal can tell what became of a request whose
@@ -45,7 +45,7 @@ class SwapRequest:
     action: SwapAction
     address: str | None = None
     swap: str | None = None
-    consent: Consent = field(default_factory=Consent)
+    consent: Consent = Consent()
     identity: str = field(default_factory=new_identity)
 
     @property

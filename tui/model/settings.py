@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 ModuleDirective = Literal["blacklist", "install", "options"]
 
 
-@dataclass(frozen=True, slots=True)
-class KernelOption:
+class KernelOption(Struct, frozen=True):
     """An option of the kernel's command line (lib/cmdline.c). ``name`` has underscores for dashes,
     since the kernel makes no difference. ``text`` is the option as written, and ``file`` where;
     both are safe to draw. ``line`` counts from 1 and is None for /proc/cmdline."""
@@ -25,8 +25,7 @@ class KernelOption:
         return self.file if self.line is None else f"{self.file}, line {self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleRule:
+class ModuleRule(Struct, frozen=True):
     """A line of modprobe.d(5): a ``directive`` for ``module``, written with underscores.
     ``arguments`` is what follows the module's name."""
 
@@ -42,8 +41,7 @@ class ModuleRule:
         return f"{self.file}, line {self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class KernelSettings:
+class KernelSettings(Struct, frozen=True):
     """The settings that bear on passthrough.
 
     ``running`` is /proc/cmdline, None if it is not known. ``written`` are the options in the boot

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
+from msgspec import Struct, field
+from msgspec.structs import replace
+
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
-from tui.model.metrics import DrmReading, NvmlReading
+from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReading
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
 from tui.model.unavailable import NOT_READ_YET, Unavailable
@@ -22,18 +25,18 @@ Reading = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One reading of one source. Equal readings compare equal, whenever they were taken."""
+class Sample(Struct, frozen=True):
+    """One reading of one source, and when it was taken. The time is here and not in the reading,
+    so that equal readings compare equal whenever they were taken."""
 
     source: SourceName
     reading: Reading
-    taken_at: datetime = field(compare=False)
+    taken_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The last reading of each source, or why there is none."""
+class Snapshot(Struct, frozen=True):
+    """The last reading of each source, or why there is none. ``read_at`` is when it was taken; a
+    source that does not answer keeps the time of its last answer."""
 
     facts: HostFacts | Unavailable = NOT_READ_YET
     pci: Inventory | Unavailable = NOT_READ_YET
@@ -43,8 +46,26 @@ class Snapshot:
     guests: Guests | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
+    read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
-    def updated(self, sample: Sample) -> Snapshot:
-        """The snapshot with the sample's reading in place of its source's last one."""
+    def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:
+        """The snapshot with the sample's reading in place of its source's last one. A sample that
+        is not ``finished`` stands for a source that does not answer."""
         change: dict[str, Any] = {sample.source: sample.reading}
+        if finished:
+            change["read_at"] = {**self.read_at, sample.source: sample.taken_at}
         return replace(self, **change)
+
+
+SOURCES: dict[MetricsSource, SourceName] = {
+    "nvml": "nvml", "amdgpu": "drm", "i915": "drm", "xe": "drm", "guest-agent": "agent",
+}  # fmt: skip
+"""The source whose samples hold each kind of card reading."""
+
+
+def card_read_at(reading: CardReading, read_at: Mapping[SourceName, datetime]) -> datetime | None:
+    """When a card was read, given when each source was. A guest's report has its own time: it
+    stands until the guest is asked again."""
+    if reading.source == "guest-agent":
+        return reading.reported_at
+    return read_at.get(SOURCES[reading.source])

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 Direction = Literal["bind", "unbind"]
 """To vfio-pci, or back to the host's driver."""
@@ -16,8 +17,7 @@ more. ``done`` and ``undone`` are the ends of a swap."""
 SWAP_ENDS: tuple[SwapState, ...] = ("done", "undone")
 
 
-@dataclass(frozen=True, slots=True)
-class Swap:
+class Swap(Struct, frozen=True):
     """The last swap since boot, as its journal records it.
 
     ``moves`` are its functions. ``steps`` are in words, and ``step`` is an index into them.

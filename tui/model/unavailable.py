@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Struct, frozen=True):
     """A reading that could not be taken, with a sentence for the user.
 
-    ``expected``: nothing is wrong, there is just nothing to read. ``since``: when the source
-    stopped answering; it does not take part in comparison.
+    ``expected``: nothing is wrong, there is just nothing to read.
     """
 
     reason: str
     expected: bool = False
-    since: datetime | None = field(default=None, compare=False)
 
 
 NOT_READ_YET = Unavailable("not read yet")

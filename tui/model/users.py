@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 CardUse = Literal["guest", "uses", "may use", "ours"]
 """``guest``: the guest that has the whole card. ``may use``: it has only nodes that belong to all
 cards of the driver. ``ours``: it is a process of vfiotop's."""
 
 
-@dataclass(frozen=True, slots=True)
-class CardUser:
+class CardUser(Struct, frozen=True):
     """A process that uses a card; with ``pid`` None, a guest or a part of the kernel.
 
     ``resources`` are its kinds of work in the driver's list (``graphics``, ``compute``) and its
@@ -33,8 +33,7 @@ class CardUser:
     stop: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CardUsers:
+class CardUsers(Struct, frozen=True):
     """The users of a card, in this order: its guest, users, possible users, our own; each by pid.
 
     ``pending``: the processes have not been inspected yet. ``doubt``: why there may be more users

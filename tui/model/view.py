@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from msgspec import Struct
 
 from tui.model.checks import Check
 from tui.model.facts import HostFacts
@@ -26,8 +27,7 @@ Brand = Literal["geforce", "titan", "pro", "mining", "unknown"]
 Form = Literal["desktop", "notebook"]
 
 
-@dataclass(frozen=True, slots=True)
-class NvidiaModel:
+class NvidiaModel(Struct, frozen=True):
     """What an NVIDIA card's PCI id and name tell; ``None`` if they do not. ``brand_by_id``: the
     brand comes from the id, because the name tells none."""
 
@@ -37,16 +37,14 @@ class NvidiaModel:
     brand_by_id: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Blocker:
+class Blocker(Struct, frozen=True):
     """A function that keeps VFIO from claiming a group, and why."""
 
     address: str
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Viability:
+class Viability(Struct, frozen=True):
     """Whether VFIO can claim a GPU's group once ``moves`` are on vfio-pci.
 
     ``viable`` is ``None`` if that is not known. ``reason`` says why it is not ``True``, ``fix``
@@ -72,8 +70,7 @@ class Viability:
         return True if self.blockers and not self.staying else self.viable
 
 
-@dataclass(frozen=True, slots=True)
-class Gpu:
+class Gpu(Struct, frozen=True):
     """A GPU with everything that is known about it now.
 
     The guest's name in ``owner`` is for display only; ``guest_uuid`` identifies the guest.
@@ -130,8 +127,7 @@ GroupMark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
 it, is ``ok``, or is ``unknown``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """An IOMMU group, or with ``id`` None the functions that are in none.
 
     ``marks`` has one entry per function, in order, seen from the GPU of the group that matters
@@ -149,8 +145,7 @@ class Group:
         return next((b.reason for b in self.reasons if b.address == address), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Struct, frozen=True):
     """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is the
     version of NVIDIA's driver in the guest, as reported by its agent."""
 
@@ -159,8 +154,7 @@ class Guest:
     driver_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that changed. ``by``: ``us``, or ``external`` for anybody else."""
 
     at: datetime
@@ -170,8 +164,7 @@ class Event:
     by: Literal["us", "external"] = "external"
 
 
-@dataclass(frozen=True, slots=True)
-class HostView:
+class HostView(Struct, frozen=True):
     """A whole host: the input of every screen and of ``vfiotop status``.
 
     GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are

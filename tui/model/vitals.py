@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tui.model.holders import Holders
 from tui.model.pci import Link
@@ -15,8 +16,7 @@ def is_awake(runtime_status: str | None) -> bool:
     return runtime_status in (None, "active")
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
+class Removal(Struct, frozen=True):
     """A driver removal in progress: the driver link is gone, but the remove callback has not
     returned. ``since`` is when we first saw it. ``stuck``: it takes longer than it would if
     nothing held the card."""
@@ -26,8 +26,7 @@ class Removal:
     stuck: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CardVitals:
+class CardVitals(Struct, frozen=True):
     """What is read of a GPU on every tick. Reading it never wakes the card.
 
     ``runtime_status`` is power/runtime_status (active, suspended, ...), ``power_state`` is
@@ -48,8 +47,7 @@ class CardVitals:
     users: Holders | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Vitals:
+class Vitals(Struct, frozen=True):
     """The vitals of every GPU, by address."""
 
     cards: tuple[CardVitals, ...]

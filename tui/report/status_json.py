@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import asdict
 
 from tui.model import (
     CardReading,
@@ -14,8 +16,10 @@ from tui.model import (
     HostView,
     Metrics,
     NvidiaModel,
+    SourceName,
     Swap,
     Viability,
+    card_read_at,
 )
 
 SCHEMA = 1
@@ -27,17 +31,19 @@ def as_json(
     taken_at: datetime,
     libvirt_uri: str | None = None,
     holders: Holders | None = None,
+    read_at: Mapping[SourceName, datetime] | None = None,
 ) -> dict[str, Any]:
     """The view as JSON values. Unknown values are null, never 0.
 
     ``libvirt_uri`` is used if libvirt could not be reached to report its own. ``holders`` are those
-    of all functions of the GPUs, ``None`` if they were not read.
+    of all functions of the GPUs, ``None`` if they were not read. ``read_at`` is when each source
+    was read.
     """
     return {
         "schema": SCHEMA,
         "taken_at": taken_at.isoformat(),
         "host": _host(view, libvirt_uri),
-        "gpus": [_gpu(gpu, taken_at, holders) for gpu in view.gpus],
+        "gpus": [_gpu(gpu, taken_at, holders, read_at or {}) for gpu in view.gpus],
         "groups": _groups(view),
         "ungrouped": [f.address for g in view.groups if g.id is None for f in g.functions],
         "viability": {gpu.address: _viability(gpu.viability) for gpu in view.gpus},
@@ -69,7 +75,12 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
     }
 
 
-def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any]:
+def _gpu(
+    gpu: Gpu,
+    taken_at: datetime,
+    holders: Holders | None,
+    read_at: Mapping[SourceName, datetime],
+) -> dict[str, Any]:
     function, vitals, reading = gpu.function, gpu.vitals, gpu.reading
     return {
         "address": function.address,
@@ -89,7 +100,7 @@ def _gpu(gpu: Gpu, taken_at: datetime, holders: Holders | None) -> dict[str, Any
         "power_state": vitals.power_state if vitals else None,
         "nvidia": _nvidia(gpu.nvidia) if gpu.nvidia else None,
         "source": reading.source if reading else None,
-        "age_s": _age(reading, taken_at),
+        "age_s": _age(card_read_at(reading, read_at), taken_at) if reading else None,
         "metrics": _metrics(reading),
         "throttle": _throttle(reading),
         "processes": _processes(reading),
@@ -115,11 +126,9 @@ def _holders(gpu: Gpu, holders: Holders | None) -> list[dict[str, Any]] | None:
     return others if others or holders.complete else None
 
 
-def _age(reading: CardReading | None, now: datetime) -> float | None:
-    """Seconds since the reading was taken, to the millisecond."""
-    if reading is None or reading.taken_at is None:
-        return None
-    return max(0.0, round((now - reading.taken_at).total_seconds(), 3))
+def _age(read_at: datetime | None, now: datetime) -> float | None:
+    """Seconds since a reading was taken, to the millisecond."""
+    return None if read_at is None else max(0.0, round((now - read_at).total_seconds(), 3))
 
 
 def _metrics(reading: CardReading | None) -> dict[str, float | int | None] | None:

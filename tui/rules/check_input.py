@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from datetime import datetime
 
-from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, Unavailable
+from msgspec import Struct, field
+
+from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, SourceName, Unavailable
 from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
-@dataclass(frozen=True, slots=True)
-class CheckInput:
-    """Fresh readings for checks. ``uses`` is what the host uses the guests' devices for."""
+class CheckInput(Struct, frozen=True):
+    """Fresh readings for checks. ``uses`` is what the host uses the guests' devices for;
+    ``read_at`` is when each source was read."""
 
     view: HostView
     guests: Guests | Unavailable
     holders: Holders | Unavailable
     readiness: Readiness
     uses: DeviceUses = field(default_factory=DeviceUses)
+    read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     @property
     def readonly(self) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.model import Blocker, Gpu, Group, GroupMark, Inventory, PciFunction
 from tui.rules.viability import driver_unreadable

@@ -51,7 +51,7 @@ def reading(
     card = found[0]
     return CardReading(
         function.address, "guest-agent", card.metrics, card.name,
-        taken_at=report.taken_at, remarks=(*card.remarks, *report.remarks),
+        reported_at=report.taken_at, remarks=(*card.remarks, *report.remarks),
     ), None  # fmt: skip
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.model import Check, Gpu, Guests, HostView, Readiness, Unavailable, Verdict, listed
 from tui.rules import fixes

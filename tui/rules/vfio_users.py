@@ -10,7 +10,8 @@ it is closed (drivers/vfio/pci/vfio_pci_core.c: vfio_pci_core_enable, vfio_pci_c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.model import (
     VFIO_NODES,

@@ -111,7 +111,7 @@ class DetailsScreen(HostScreen):
         if since is None or self.session.host.now() - since < STALL_AFTER:
             return self._holders
         reason = f"no answer since {CLOCK.time_of_day(since)}: cannot tell who uses the card"
-        return Unavailable(reason, since=since)
+        return Unavailable(reason)
 
 
 def open_details(app: App[Any]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.app import ScreenStackError
 from textual.binding import BindingType
 from textual.containers import Container

@@ -6,8 +6,9 @@ takes the stage together with the ``Situation`` that they show.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from tui.guest.plan import STOP_S
 from tui.model import Domain, GuestAction, GuestPlan, Swap
@@ -18,34 +19,29 @@ from tui.screens import guest_words as words
 from widgets.lines import Tone
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """``plan`` is the plan made last; ``swap_id`` the swap begun for it, if it needs one."""
 
     plan: GuestPlan | None = None
     swap_id: str | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Planning(Stage):
+class Planning(Stage, frozen=True, kw_only=True):
     """The host and its guests are being checked for a plan."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Shown(Stage):
+class Shown(Stage, frozen=True, kw_only=True):
     """The plan is on the screen and waits for the user."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asking(Stage):
+class Asking(Stage, frozen=True, kw_only=True):
     """The user has consented, and is asked whether to take a risk as well."""
 
     consent: Consent
     doubt: Doubtful
 
 
-@dataclass(frozen=True, kw_only=True)
-class Running(Stage):
+class Running(Stage, frozen=True, kw_only=True):
     """The plan is being carried out. ``requested``: a stop may have reached the guest, though
     libvirt has not answered."""
 
@@ -53,13 +49,11 @@ class Running(Stage):
     requested: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Requested(Stage):
+class Requested(Stage, frozen=True, kw_only=True):
     """libvirt has accepted the action; the guest's state tells when it has ended."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Failed(Stage):
+class Failed(Stage, frozen=True, kw_only=True):
     """No plan could be made, or carrying it out failed. ``half_done``: the guest may be in
     between, and can be resumed or ended. ``requested``: the guest may still do it."""
 
@@ -68,8 +62,7 @@ class Failed(Stage):
     requested: bool = False
 
 
-@dataclass(frozen=True)
-class Situation:
+class Situation(Struct, frozen=True):
     """What the last readings say about the guest and its screen's swap.
 
     ``domain`` is ``None`` if it is not defined any more; ``problem`` is why guests cannot be

@@ -11,7 +11,8 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.host import Host, HostError
 from tui.host.journal.entry import Entry, JournalError

@@ -19,6 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TypedDict
 
+from msgspec import convert
+
 from tui.host import Unsettled
 from tui.host.journal.entry import Entry, JournalError
 from tui.host.journal.file import Journal
@@ -146,13 +148,13 @@ def _parse_reply(
     Raises ``Refused`` or ``Doubtful`` if that is the reply, and ``Unsettled``.
     """
     try:
-        reply = json.loads(line)
-        if "error" in reply:
-            doubts = [str(check) for check in reply.get("doubts", ())]
-            raise Doubtful(str(reply["error"]), doubts) if doubts else Refused(str(reply["error"]))
-        return str(reply["id"])
-    except (ValueError, KeyError, TypeError, RecursionError):
+        reply = convert(json.loads(line), RunnerReply)
+        if "error" not in reply:
+            return reply["id"]
+    except (ValueError, KeyError, RecursionError):
         return _look_up(request, before, journal)
+    doubts = reply.get("doubts")
+    raise Doubtful(reply["error"], doubts) if doubts else Refused(reply["error"])
 
 
 def _look_up(request: SwapRequest, before: Entry | None, journal: Journal | None) -> str:

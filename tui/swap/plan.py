@@ -7,7 +7,8 @@ Kernel: Documentation/ABI/testing/sysfs-bus-pci (driver_override, unbind, driver
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.model import (
     NVIDIA,

@@ -7,7 +7,8 @@ must be shown by name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.model import (
     Check,

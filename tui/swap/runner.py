@@ -84,6 +84,8 @@ class Runner:
             began_at=at,
             step_began_at=at,
             runner=this_process(),
+            writer=None,
+            message=None,
             began_s=at_s,
             step_began_s=at_s,
         )

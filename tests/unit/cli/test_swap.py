@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.cli import bind, confirm
@@ -63,7 +64,7 @@ def host() -> Host:
 def followed(
     monkeypatch: pytest.MonkeyPatch, *states: str, wrong: Exception | None = None
 ) -> Followed:
-    entries = [replace(RUNNING, state=state, step=n) for n, state in enumerate(states)]  # type: ignore[arg-type]
+    entries = [replace(RUNNING, state=state, step=n) for n, state in enumerate(states)]
     swap = Followed(entries, wrong)
     monkeypatch.setattr(launch, "follow", swap.follow)
     return swap

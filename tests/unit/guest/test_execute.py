@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, WIN11, FakeControl, Rig
 from tests.ui.test_swap import at_home

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import domain, snapshot, two_cards
 from tui.guest.hostdevs import Change, assign, undo

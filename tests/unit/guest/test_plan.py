@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
 from tui.guest.execute import start_rule

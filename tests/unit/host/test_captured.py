@@ -58,7 +58,7 @@ def test_a_captured_host(root: Path, domains: Path) -> None:
     (domains / "win10.xml").write_text(xml(attributes=" id='3'", devices=HOSTDEV))
     host = captured_host(str(root))
     assert (host.banner, host.readonly) == ("Captured host: tower", True)
-    assert host.facts.read() == HostFacts("captured", "6.12.0")
+    assert host.facts.read() == HostFacts("captured", "6.12.0", captured=True)
     inventory = host.pci.read()
     assert (len(inventory.functions), len(inventory.groups), inventory.iommu_kind) == (
         67,

@@ -69,7 +69,7 @@ XE = {
 def by_nvml(name: str, value: float) -> float | None:
     key, unit = NVML[name]
     card = {"address": "0000:01:00.0", key: int(value * unit)}
-    reading = parse_reply(json.dumps({"driver": "580", "cards": [card]}).encode(), NOW)
+    reading, _ = parse_reply(json.dumps({"driver": "580", "cards": [card]}).encode())
     return getattr(reading.cards[0].metrics, name)  # type: ignore[no-any-return]
 
 
@@ -118,7 +118,7 @@ def test_every_source_reports_what_a_card_can_have(tmp_path: Path, name: str, va
 @pytest.mark.parametrize("reasons", [ONES, (1 << 64) - 1])
 def test_reasons_that_are_unavailable_are_not_all_of_them(reasons: int) -> None:
     card = {"address": "0000:01:00.0", "throttle": reasons}
-    reading = parse_reply(json.dumps({"driver": "580", "cards": [card]}).encode(), NOW)
+    reading, _ = parse_reply(json.dumps({"driver": "580", "cards": [card]}).encode())
     assert reading.cards[0].metrics.throttle is None
     assert of_guest(clocks_event_reasons_active=f"0x{reasons:016X}").throttle is None
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.model import Check, GuestPlan, Holder, Plan, Step, Verdict

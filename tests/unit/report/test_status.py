@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from textual.geometry import Size
 
 from tests.unit.made import (
@@ -36,6 +36,7 @@ from tui.model import (
     Metrics,
     NvmlReading,
     Snapshot,
+    SourceName,
     Swap,
     Unavailable,
     Vitals,
@@ -54,7 +55,6 @@ READING = CardReading(
     "nvml",
     Metrics(util_pct=12, mem_used_mib=1024, mem_total_mib=24576, temp_c=54, throttle=("power",)),
     processes=(GpuProcess(7, "Xorg", "graphics", 120.0),),
-    taken_at=NOON - timedelta(seconds=1.5),
 )
 
 
@@ -185,7 +185,8 @@ def test_json_of_a_card_in_a_guest(gaming: HostView) -> None:
 
 
 def test_json_of_a_card_on_nvidia(gaming: HostView) -> None:
-    gpu = as_json(gaming, NOON)["gpus"][1]
+    read_at: dict[SourceName, datetime] = {"nvml": NOON - timedelta(seconds=1.5)}
+    gpu = as_json(gaming, NOON, read_at=read_at)["gpus"][1]
     assert (gpu["source"], gpu["age_s"]) == ("nvml", 1.5)
     assert gpu["metrics"]["util_pct"] == 12
     assert gpu["metrics"]["fan_pct"] is None
@@ -197,9 +198,10 @@ def test_json_of_a_card_on_nvidia(gaming: HostView) -> None:
 
 
 def test_a_reading_from_the_future_has_no_negative_age() -> None:
-    ahead = replace(READING, taken_at=NOON + timedelta(seconds=9))
-    view = assess(snapshot(two_cards(), nvml=NvmlReading(None, (ahead,))))
-    assert [gpu["age_s"] for gpu in as_json(view, NOON)["gpus"]] == [None, 0.0]
+    ahead: dict[SourceName, datetime] = {"nvml": NOON + timedelta(seconds=9)}
+    view = assess(snapshot(two_cards(), nvml=NvmlReading(None, (READING,))))
+    gpus = as_json(view, NOON, read_at=ahead)["gpus"]
+    assert [gpu["age_s"] for gpu in gpus] == [None, 0.0]
 
 
 def test_host_and_groups(gaming: HostView) -> None:

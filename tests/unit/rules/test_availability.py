@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import card, domain, inventory, snapshot, two_cards
 from tui.model import Direction, HostView, Snapshot, Swap, Unavailable

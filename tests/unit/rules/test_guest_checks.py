@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, snapshot, two_cards
 from tui.rules import guest_checks

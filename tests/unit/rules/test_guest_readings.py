@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import NOON, card, domain, function, inventory, snapshot, two_cards
 from tui.model import (
@@ -55,7 +55,7 @@ def test_the_guest_tells_of_its_card() -> None:
     assert (str(gpu.owner), gpu.no_reading) == ("guest:win11", None)
     reading = gpu.reading
     assert (reading.address, reading.source, reading.metrics.util_pct) == (GUEST, "guest-agent", 97)
-    assert reading.taken_at == NOON - timedelta(seconds=3)
+    assert reading.reported_at == NOON - timedelta(seconds=3)
     assert view.guest is not None and view.guest.driver_version == "572.83"
 
 

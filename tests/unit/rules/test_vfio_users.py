@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import card, domain, guests, inventory, snapshot
 from tui.host import Host, HostError, NoInspector
@@ -312,7 +312,7 @@ class Looks(NoInspector):
 def host(at: Vitals, looks: Looks | NoInspector, *domains: Domain) -> Host:
     fixed = {"pci": cards(), "vitals": at, "guests": guests(*domains)}
     sources = {name: Fixed(reading) for name, reading in fixed.items()}
-    return replace(demo_host(), inspector=looks, **sources)  # type: ignore[arg-type]
+    return replace(demo_host(), inspector=looks, **sources)
 
 
 def test_a_reading_for_a_command_looks_who_has_an_open_card() -> None:

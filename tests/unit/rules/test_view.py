@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import (
     AUDIO,
@@ -301,12 +301,6 @@ def test_the_model_and_the_rules_load_neither_textual_nor_libvirt() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
     )
     assert done.stdout.strip() == "[]"
-
-
-def test_readings_compare_without_their_time() -> None:
-    early = NvmlReading("580", (CardReading(HOST, "nvml", taken_at=NOON),))
-    late = NvmlReading("580", (CardReading(HOST, "nvml"),))
-    assert assess(snapshot(two_cards(), nvml=early)) == assess(snapshot(two_cards(), nvml=late))
 
 
 # --- rules that are checked all the time -------------------------------------------

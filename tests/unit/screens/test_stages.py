@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.rig import NOON, WIN11, FakeMover
 from tui.guest.hostdevs import Change

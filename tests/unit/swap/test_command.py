@@ -8,10 +8,11 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ui.rig import Rig as Sources
 from tests.ui.test_swap import at_home
@@ -260,7 +261,7 @@ def test_a_swap_of_which_nobody_hears_is_not_begun(bench: Bench) -> None:
     [({"banner": "A captured host"}, "read-only"), ({"readonly": True}, "read-only")],
 )
 def test_only_this_machine_is_changed(bench: Bench, change: dict[str, object], words: str) -> None:
-    host = replace(bench.sources.reopen(), **change)  # type: ignore[arg-type]
+    host = replace(bench.sources.reopen(), **change)
     for request in (SwapRequest("bind", CARD), SwapRequest("undo", swap="0" * 32)):
         with pytest.raises(Refused, match=words):
             command.run(host, request, bench.begun, bench.journal, bench.machine)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tui.model import Check, Plan, Step, Verdict
 from tui.model.errors import Doubtful, Refused

@@ -8,11 +8,11 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, Unsettled
@@ -124,7 +124,10 @@ def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Jo
         launch_elevated(REQUEST, "doas", journal)
 
 
-LOST = ["kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"'"]
+LOST = [
+    "kill -9 $$", "echo '[1'", "echo '{}'", "echo '[]'", "exit 0", "echo '\"'",
+    "echo '\"an error\"'", "echo '[\"error\"]'", "echo '{\"id\": 7}'", "echo '{\"error\": null}'",
+]  # fmt: skip
 """A tool that is killed, and replies that are malformed."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Literal, cast
 
 from tui.host.demo.traces import Cycle, Load, idle, lagged, noise
@@ -83,18 +82,18 @@ class DemoCard:
         link = self._link(at) if state == "up" else None
         return CardVitals(self.address, "active", "D0", link, function.driver, enabled=0)
 
-    def reading(self, at: float, taken_at: datetime) -> CardReading:
+    def reading(self, at: float) -> CardReading:
         """What NVML reports about a card that is awake. Raises ``ValueError`` for other cards."""
         if self.model is None:
             raise ValueError(f"NVML does not read {self.address}")
         name = f"NVIDIA {self.model.name}"
         if self.state(at) == "lost":
-            return CardReading(self.address, "nvml", name=name, lost=LOST, taken_at=taken_at)
+            return CardReading(self.address, "nvml", name=name, lost=LOST)
         programs = self._processes(at)
         metrics = self._metrics(self.model, programs, at)
-        return CardReading(self.address, "nvml", metrics, name, programs, taken_at=taken_at)
+        return CardReading(self.address, "nvml", metrics, name, programs)
 
-    def shared_memory_reading(self, at: float, taken_at: datetime) -> CardReading:
+    def shared_memory_reading(self, at: float) -> CardReading:
         """What i915 reports about integrated graphics: load, clock and power."""
         if self.model is None:
             raise ValueError(f"{self.address} has no readings")
@@ -102,7 +101,7 @@ class DemoCard:
         shared = Metrics(
             util_pct=metrics.util_pct, clock_mhz=metrics.clock_mhz, power_w=metrics.power_w
         )
-        return CardReading(self.address, "i915", shared, taken_at=taken_at)
+        return CardReading(self.address, "i915", shared)
 
     def _link(self, at: float) -> Link | None:
         if self.model is None:

@@ -6,8 +6,10 @@ Guests always obey, after the time that a real one takes.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tui.host import Forbids, HostError, Wake
 from tui.host.demo.clock import Clock

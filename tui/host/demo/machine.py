@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib  # noqa: F401 - uuid.uuid5 would load it in a reader's thread, short of memory
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.host import NothingToRead
 from tui.host.demo.cards import DemoCard
@@ -40,14 +42,11 @@ GUEST_DRIVER = "572.83"
 AGENT_STEP_S = 5.0
 """Seconds between two queries of the guest agents."""
 
-_NEVER = datetime(2000, 1, 1, tzinfo=UTC)
-
 RUNNING = Cycle.always("running")
 SHUT_OFF = Cycle.always("shut off")
 
 
-@dataclass(frozen=True)
-class DemoDomain:
+class DemoDomain(Struct, frozen=True, dict=True):
     """A domain and its load over time.
 
     ``disk_peak`` is bytes per second read and written while ``disk`` is 1, ``net_peak`` bytes
@@ -100,8 +99,7 @@ class DemoDomain:
         )
 
 
-@dataclass(frozen=True)
-class Machine:
+class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
@@ -127,7 +125,7 @@ class Machine:
         present = (card for card in self.cards if card.state(at) != "gone")
         return Vitals(tuple(card.vitals(self._function[card.address], at) for card in present))
 
-    def nvml(self, at: float, began: datetime) -> NvmlReading:
+    def nvml(self, at: float) -> NvmlReading:
         """The awake cards on ``nvidia``. Raises ``NothingToRead`` if there are none."""
         bound = [c for c in self.cards if self._function[c.address].driver == "nvidia"]
         bound = [c for c in bound if c.state(at) != "gone"]
@@ -136,16 +134,14 @@ class Machine:
             raise NothingToRead("no card is on the nvidia driver")
         if not awake:
             raise NothingToRead("asleep: reading does not wake the cards on the nvidia driver")
-        taken_at = began + timedelta(seconds=at)
-        return NvmlReading(self.driver_version, tuple(c.reading(at, taken_at) for c in awake))
+        return NvmlReading(self.driver_version, tuple(c.reading(at) for c in awake))
 
-    def drm(self, at: float, began: datetime) -> DrmReading:
+    def drm(self, at: float) -> DrmReading:
         """The cards on i915. Raises ``NothingToRead`` if there are none."""
         cards = [c for c in self.cards if self._function[c.address].driver == "i915" and c.model]
         if not cards:
             raise NothingToRead("no card is on amdgpu, i915 or xe")
-        taken_at = began + timedelta(seconds=at)
-        return DrmReading(tuple(card.shared_memory_reading(at, taken_at) for card in cards))
+        return DrmReading(tuple(card.shared_memory_reading(at) for card in cards))
 
     def agent(self, guests: Guests, at: float, began: datetime) -> AgentReading:
         """What the running guests answered at the last query. Raises ``NothingToRead`` if no
@@ -170,7 +166,7 @@ class Machine:
         return tuple(
             GuestCard(f.vendor, f.device, f.subsystem, f"NVIDIA {card.model.name}", metrics)
             for f, card in found
-            if card.model is not None and (metrics := card.reading(at, _NEVER).metrics)
+            if card.model is not None and (metrics := card.reading(at).metrics)
         )
 
     def guests(self, at: float, began: datetime) -> Guests:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+
+from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.demo.clock import Clock

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui.host.drm.hwmon import MIN_INTERVAL
 from tui.model.address import is_address
@@ -38,8 +40,7 @@ ENGINE_PURPOSES = {
 on, both encode and decode, and do not report which."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engine:
+class Engine(Struct, frozen=True):
     """What a client has used of a class of engines.
 
     ``busy`` is in nanoseconds; with ``total`` it is GPU cycles out of that many. The class has
@@ -51,8 +52,7 @@ class Engine:
     capacity: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Client:
+class Client(Struct, frozen=True):
     """One sample of a client, ``at`` monotonic seconds.
 
     ``address`` and ``id`` identify a client, in however many processes it is open. ``memory`` is in

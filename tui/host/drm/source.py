@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from msgspec.structs import replace
 
 from tui.host import NothingToRead, Wake, sysfs
 from tui.host.drm import amdgpu, intel
@@ -23,7 +24,7 @@ from tui.host.idle import IdlePolicy, RuntimePower
 from tui.host.pci.source import PciSource
 from tui.host.sysfs import Attributes
 from tui.host.tree import Tree
-from tui.model import CLOCK, CardReading, DrmReading, Metrics
+from tui.model import CardReading, DrmReading, Metrics
 
 Driver = Literal["amdgpu", "i915", "xe"]
 
@@ -54,11 +55,9 @@ class DrmSource:
         pci: PciSource,
         proc: Path = Path("/proc"),
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = CLOCK.now,
     ) -> None:
         self._pci = pci
         self._clock = clock
-        self._now = now
         self._clients = Clients(proc, clock)
         self._meters: dict[str, CardPower] = {}
         self._idle_policy = IdlePolicy(clock)
@@ -76,9 +75,8 @@ class DrmSource:
         if not awake:
             self._clients.forget()
             raise _nothing_to_read(cards)
-        taken_at = self._now()
         uses = self._clients.read({card.address: card.directory for card in awake})
-        read = [self._read(card, uses[card.address], taken_at) for card in awake]
+        read = [self._read(card, uses[card.address]) for card in awake]
         reading = DrmReading(tuple(sorted(read, key=lambda card: card.address)))
         self._idle_policy.observe(_as_loads(reading), [card.power for card in awake])
         return reading
@@ -97,7 +95,7 @@ class DrmSource:
             return None
         return _Card(address, directory, driver, read_power(directory, address))
 
-    def _read(self, card: _Card, use: CardUse, taken_at: datetime) -> CardReading:
+    def _read(self, card: _Card, use: CardUse) -> CardReading:
         if card.driver == "amdgpu":
             metrics = amdgpu.metrics(card.directory)
         else:
@@ -106,9 +104,7 @@ class DrmSource:
             meter = self._meters.setdefault(card.address, CardPower())
             watts, limit = meter.read(self._clock(), channels)
             metrics = replace(metrics, util_pct=_util(use), power_w=watts, power_limit_w=limit)
-        return CardReading(
-            card.address, card.driver, metrics, processes=use.processes, taken_at=taken_at
-        )
+        return CardReading(card.address, card.driver, metrics, processes=use.processes)
 
 
 def _util(use: CardUse) -> float | None:

@@ -1,17 +1,38 @@
-"""The journal's values: one swap, who runs it, and what undoes it."""
+"""The journal's values: one swap, who runs it, and what undoes it.
+
+Their types say what ``tui.host.journal.format`` accepts of a file.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from tui.host.proc.process import Process
 from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
+from tui.model.address import ADDRESS
 from tui.model.errors import VfiotopError
 
 TEXT_LIMIT = 2000
 """Characters of one text in an entry."""
+
+FUNCTIONS_LIMIT = 64
+STEPS_LIMIT = 16 * FUNCTIONS_LIMIT
+SECONDS_LIMIT = 1e10
+"""Seconds since boot: three hundred years."""
+
+DRIVER = r"^(?!\.{1,2}$)[ -.0-~]{1,128}\Z"
+"""A name in /sys/bus/pci/drivers or the value of driver_override: one component of a path."""
+
+Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
+Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
+BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
+Address = Annotated[str, Meta(pattern=rf"^{ADDRESS.pattern}\Z")]
+Driver = Annotated[str, Meta(pattern=DRIVER)]
+Seconds = Annotated[float, Meta(ge=0, lt=SECONDS_LIMIT)]
 
 
 class JournalError(VfiotopError):
@@ -22,22 +43,23 @@ class Locked(JournalError):
     """Another swap holds the lock, or one of its writes has not returned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True, omit_defaults=True):
     """The state of a PCI function before it was moved.
 
     ``driver`` and ``override`` (driver_override) are ``None`` where there was none; ``power``
-    (power/control) is ``None`` where it is unknown.
+    (power/control) is ``None`` where it is unknown. Older versions did not write it.
     """
 
-    address: str
-    driver: str | None
-    override: str | None
+    address: Address
+    driver: Driver | None
+    override: Driver | None
     power: PowerControl | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+Origins = Annotated[tuple[Origin, ...], Meta(max_length=FUNCTIONS_LIMIT)]
+
+
+class Entry(Struct, frozen=True, omit_defaults=True):
     """The whole content of the journal.
 
     ``origins`` are in the order in which the functions move. ``home`` is the state of functions
@@ -45,25 +67,25 @@ class Entry:
     which are texts for people. ``message`` says what the swap waits for or why it ended.
     ``began_at`` and ``step_began_at`` are RFC 3339 times. ``began_s`` and ``step_began_s`` are
     the same times in seconds since boot, which setting the clock does not change; ``None`` where
-    they are unknown.
+    they are unknown. Older versions did not write them.
     """
 
-    id: str
-    boot_id: str
+    id: Id
+    boot_id: BootId
     direction: Direction
-    address: str
+    address: Address
     state: SwapState
-    origins: tuple[Origin, ...]
-    home: tuple[Origin, ...]
-    steps: tuple[str, ...]
-    step: int
-    began_at: str
-    step_began_at: str
+    origins: Origins
+    home: Origins
+    steps: Annotated[tuple[Text, ...], Meta(max_length=STEPS_LIMIT)]
+    step: Annotated[int, Meta(ge=0, le=STEPS_LIMIT)]
+    began_at: Text
+    step_began_at: Text
     runner: Process
-    writer: Process | None = None
-    message: str | None = None
-    began_s: float | None = None
-    step_began_s: float | None = None
+    writer: Process | None
+    message: Text | None
+    began_s: Seconds | None = None
+    step_began_s: Seconds | None = None
 
     @property
     def ended(self) -> bool:

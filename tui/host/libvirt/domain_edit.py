@@ -12,8 +12,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from xml.parsers import expat
+
+from msgspec.structs import replace
 
 from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, pci_address
 from tui.model import HostDev
@@ -91,8 +93,8 @@ def _splice(text: bytes, move: _Move) -> _Splice:
 def _verify(changed: str, before: Definition, moves: list[_Move], added: list[str]) -> None:
     """Parse the result, and refuse it unless it says exactly what was asked for."""
     wanted = Counter(before.hostdevs)
-    wanted.subtract(HostDev(move.device.pci, move.device.managed) for move in moves)
-    wanted.update(HostDev(move.to, move.device.managed) for move in moves if move.to)
+    wanted.subtract(move.device.naming(move.device.pci) for move in moves)
+    wanted.update(move.device.naming(move.to) for move in moves if move.to)
     wanted.update(HostDev(address, managed=False) for address in added)
     after = definition(changed)
     same = replace(after, hostdevs=()) == replace(before, hostdevs=())
@@ -124,9 +126,10 @@ class _Element:
             raise DefinitionError("a PCI hostdev has no address")
         return pci_address(self.source.attributes)
 
-    @property
-    def managed(self) -> bool:
-        return self.attributes.get("managed") == "yes"
+    def naming(self, address: str) -> HostDev:
+        """The hostdev that this element is when it names ``address``."""
+        managed = self.attributes.get("managed") == "yes"
+        return HostDev(address, managed, rom=bool(self.rom))
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +198,7 @@ class _Layout:
         elif path == _SOURCE and self.hostdevs[-1].source is None:
             self.hostdevs[-1].source = element
         elif path == _ROM:
-            self.hostdevs[-1].rom = element.attributes.get("file")
+            self.hostdevs[-1].rom = element.attributes.get("file") or self.hostdevs[-1].rom
 
     @property
     def pci(self) -> list[_Element]:

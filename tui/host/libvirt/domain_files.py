@@ -11,7 +11,9 @@ import hashlib
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from tui.host.libvirt.domain_xml import DefinitionError
 from tui.host.tree import Tree

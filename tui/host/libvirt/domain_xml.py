@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
-from dataclasses import dataclass, replace
 from xml.etree import ElementTree  # nosec B405  # _parse bounds it
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.host_devices import host_devices
@@ -39,8 +41,7 @@ _BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Struct, frozen=True):
     """A domain as its XML defines it. ``name`` is raw.
 
     ``hostdevs`` are the PCI functions that it takes, those with a <hostdev> first. ``mdevs`` are

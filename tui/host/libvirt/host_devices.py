@@ -82,12 +82,11 @@ def _hostdev(element: ElementTree.Element, owner: ElementTree.Element, by: HostD
     address = element.find("source/address")
     if address is None:
         raise DefinitionError(f"a PCI {by} has no address")
-    rom = element.find("rom")
     return HostDev(
         pci_address(address.attrib),
         managed=owner.get("managed") == "yes",
         by=by,
-        rom=rom is not None and bool(rom.get("file")),
+        rom=any(rom.get("file") for rom in element.iterfind("rom")),
     )
 
 

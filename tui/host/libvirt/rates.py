@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 MIN_INTERVAL_S = 0.4
 """Seconds between two samples, at least. A shorter interval gives noise: libvirt counts vCPU time
 in ticks of 10 ms."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counters:
+class Counters(Struct, frozen=True):
     """What a domain has used since it started; ``None`` where libvirt does not report it.
 
     ``at`` is monotonic time in seconds. ``vcpu_ns`` is the run time of its vCPUs in ns, ``cpu_ns``
@@ -28,8 +28,7 @@ class Counters:
     net_sent: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """Usage between two samples: ``cpu_pct`` of the domain's vCPUs (0-100), and bytes per second.
 
     Both are rounded to what a person can distinguish.

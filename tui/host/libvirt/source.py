@@ -11,11 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import libvirt
+from msgspec.structs import asdict, replace
 
 from tui.host import HostError, Wake
 from tui.host.calls import CallLog

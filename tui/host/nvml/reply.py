@@ -7,8 +7,8 @@ draw. An answer of another shape than ``tui.host.nvml.child`` gives is an error.
 from __future__ import annotations
 
 import json
-from dataclasses import replace
-from datetime import datetime
+
+from msgspec.structs import replace
 
 from tui.host import HostError
 from tui.host.untrusted import clean
@@ -79,10 +79,11 @@ class NvmlFailed(HostError):
         self.code = code
 
 
-def parse_reply(line: bytes, taken_at: datetime) -> NvmlReading:
+def parse_reply(line: bytes) -> tuple[NvmlReading, int]:
     """Parse one answer of ``tui.host.nvml.child``; the cards are ordered by address.
 
-    Raises ``NvmlFailed`` where the answer is an error of NVML, ``Malformed`` where it is no answer.
+    Returns the reading, and how many NVML calls it took. Raises ``NvmlFailed`` where the answer is
+    an error of NVML, ``Malformed`` where it is no answer.
     """
     try:
         reply = json.loads(line)
@@ -95,12 +96,12 @@ def parse_reply(line: bytes, taken_at: datetime) -> NvmlReading:
     cards = reply.get("cards")
     if not isinstance(cards, list):
         raise Malformed("no cards")
-    read = sorted((_card(card, taken_at) for card in cards), key=lambda card: card.address)
+    read = sorted((_card(card) for card in cards), key=lambda card: card.address)
     asked = _number(reply.get("asked"), 1 << 20) or 0
-    return NvmlReading(_string(reply.get("driver")), tuple(read), calls=asked)
+    return NvmlReading(_string(reply.get("driver")), tuple(read)), asked
 
 
-def _card(card: object, taken_at: datetime) -> CardReading:
+def _card(card: object) -> CardReading:
     if not isinstance(card, dict):
         raise Malformed("no card")
     address = card.get("address")
@@ -117,7 +118,6 @@ def _card(card: object, taken_at: datetime) -> CardReading:
         processes=None if failure else _processes(card),
         lost=why if lost else None,
         failed=None if lost else why,
-        taken_at=taken_at,
     )
 
 

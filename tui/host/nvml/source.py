@@ -14,9 +14,9 @@ import os
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.calls import CallLog
@@ -28,7 +28,7 @@ from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
 from tui.host.readiness.source import nvidia_module
 from tui.host.tree import PlainTree
-from tui.model import CLOCK, Demand, NvmlReading
+from tui.model import Demand, NvmlReading
 from tui.model.address import is_address
 from tui.rules.driver_gates import RESERVED, never_recovers
 
@@ -64,7 +64,6 @@ class NvmlSource:
         timeout: float = TIMEOUT,
         start_timeout: float = START_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = CLOCK.now,
         swapping: Callable[[], bool] = lambda: False,
         journal: Path = JOURNAL,
         calls: CallLog | None = None,
@@ -75,7 +74,6 @@ class NvmlSource:
         self._timeout = timeout
         self._start_timeout = start_timeout
         self._clock = clock
-        self._now = now
         self._swapping = swapping
         self._journal = journal
         self._calls = calls or CallLog()
@@ -119,7 +117,6 @@ class NvmlSource:
         except HostError:
             self._end()
             raise
-        taken_at = self._now()
         try:
             line = process.ask(
                 self._timeout if self._answered else self._start_timeout,
@@ -129,10 +126,9 @@ class NvmlSource:
                     and not self._swapping()
                 ),
             )
+            read, calls = parse_reply(line)
             released = tuple(card.address for card in cards if card.address not in readable)
-            reading = replace(
-                parse_reply(line, taken_at), reserved_for_guest=reserved, released_idle=released
-            )
+            reading = replace(read, reserved_for_guest=reserved, released_idle=released)
         except NothingToRead:
             self._end()
             raise
@@ -141,7 +137,7 @@ class NvmlSource:
         self._answered = True
         self._failures, self._failure = 0, None
         self._idle_policy.observe(reading, cards)
-        self._calls.count("nvml", reading.calls)
+        self._calls.count("nvml", calls)
         return reading
 
     def set_demand(self, demand: Demand) -> None:

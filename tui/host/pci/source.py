@@ -7,7 +7,8 @@ without one, and shares what this source knows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui.host import HostError, Wake
 from tui.host.pci import DEVICES, FUNCTIONS_LIMIT

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from tui.host.proc.stat import Stat
 
+PID_LIMIT = 1 << 22
+"""PID_MAX_LIMIT of include/linux/threads.h."""
 
-@dataclass(frozen=True, slots=True)
-class Process:
+Pid = Annotated[int, Meta(ge=1, le=PID_LIMIT)]
+"""For kill(2), pid 0 means the caller, which is always alive."""
+
+
+class Process(Struct, frozen=True):
     """A process by its pid and its start time.
 
     The start is in clock ticks since boot (field 22 of proc_pid_stat(5)); 0 means that the process
     had already ended.
     """
 
-    pid: int
-    start: int
+    pid: Pid
+    start: Annotated[int, Meta(ge=0, le=(1 << 63) - 1)]
 
 
 def process_of(pid: int, proc: Path = Path("/proc")) -> Process:

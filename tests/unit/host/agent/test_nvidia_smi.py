@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import astuple
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple
 
 from tui.host.agent.nvidia_smi import (
     CUT_SHORT,

@@ -7,11 +7,9 @@ those of Documentation/gpu/drm-usage-stats.rst.
 
 from __future__ import annotations
 
-from datetime import datetime
 from pathlib import Path
 
 from tests.hosts_layout import add_function, lay_out
-from tests.unit.made import NOON
 from tui.host.drm.source import DrmSource
 from tui.host.pci.source import PciSource
 from tui.host.tree import PlainTree
@@ -122,10 +120,7 @@ class Machine:
         return file
 
     def source(self) -> DrmSource:
-        return DrmSource(self.pci, self.proc, clock=lambda: self.now, now=self._at_noon)
-
-    def _at_noon(self) -> datetime:
-        return NOON
+        return DrmSource(self.pci, self.proc, clock=lambda: self.now)
 
 
 def amdgpu(client: int, *engines: str, vram: int = 0, address: str = AMD) -> str:

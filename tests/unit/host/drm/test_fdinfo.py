@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.unit.host.drm.drm_host import AMD, ARC, IGPU, MIB, SECOND, amdgpu, i915, xe
 from tui.host.drm.fdinfo import Client, Engine, LoadMeter, loads, monotonic, parse

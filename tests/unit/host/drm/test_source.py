@@ -22,7 +22,6 @@ from tests.unit.host.drm.drm_host import (  # fmt: skip
     xe,
 )
 from tests.unit.host.pci.test_source import opened
-from tests.unit.made import NOON
 from tui.host import HostError, NothingToRead
 from tui.host.drm.source import ASLEEP, IDLE, NO_CARD, DrmSource
 from tui.host.idle import HOLD_ANYWAY, SUSPEND_GRACE
@@ -55,10 +54,22 @@ def test_a_card_on_amdgpu(machine: Machine) -> None:
     machine.open(700, 12, amdgpu(38, "gfx 0", vram=60 * MIB))
     source = machine.source()
     card = only(source)
-    assert (card.address, card.source, card.lost, card.taken_at) == (AMD, "amdgpu", None, NOON)
+    assert (card.address, card.source, card.lost) == (AMD, "amdgpu", None)
     assert (card.metrics.util_pct, card.metrics.power_w) == (37, 35.2)
     assert (card.metrics.enc_pct, card.metrics.dec_pct, card.metrics.pcie_gen) == (None, None, None)
     assert card.processes == (GpuProcess(700, "Xorg", "open", 60),)
+
+
+def test_equal_readings_are_equal_whenever_they_are_taken(machine: Machine) -> None:
+    machine.add(AMD, "amdgpu", RX)
+    machine.add(IGPU, "i915", UHD)
+    source = machine.source()
+    source.read()  # the rates of a first reading are not known yet
+    seen = []
+    for _ in range(2):
+        machine.now += 1.0
+        seen.append(source.read())
+    assert seen[0] == seen[1] and seen[0] is not seen[1]
 
 
 def test_cards_are_ordered_by_address_and_others_are_not_ours(machine: Machine) -> None:

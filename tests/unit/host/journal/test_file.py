@@ -7,13 +7,13 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tui.host.journal.entry import Entry, JournalError, Locked, Origin, updated
 from tui.host.journal.file import Journal
@@ -34,6 +34,8 @@ ENTRY = Entry(
     began_at=NOON.isoformat(),
     step_began_at=NOON.isoformat(),
     runner=Process(1, 2),
+    writer=None,
+    message=None,
 )
 
 TEXTS = st.text(max_size=30)
@@ -197,6 +199,11 @@ def test_any_message_is_written_and_read_back(message: str) -> None:
     entry = updated(ENTRY, NOON, message=message)
     assert parse(dump(entry).encode()) == entry
     assert message.startswith(entry.message or "")
+
+
+def test_a_message_with_a_name_that_is_not_utf8_is_written_and_read_back() -> None:
+    entry = updated(ENTRY, NOON, message=os.fsdecode(b"\xff holds the card"))
+    assert parse(dump(entry).encode()) == entry
 
 
 def test_an_entry_of_ours_that_would_not_be_read_is_called_a_defect(journal: Journal) -> None:
@@ -411,7 +418,7 @@ def test_a_folder_in_the_journals_place_is_called_none(journal: Journal) -> None
         journal.read()
 
 
-@pytest.mark.parametrize("schema", [0, 2, "1", None])
+@pytest.mark.parametrize("schema", [0, 2, "1", None, True, 1.0])
 def test_another_schema_is_not_guessed_at(journal: Journal, schema: object) -> None:
     told = json.loads(dump(ENTRY))
     assert told["schema"] == 1

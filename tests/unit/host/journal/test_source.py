@@ -8,10 +8,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host import HostError, NothingToRead
@@ -81,7 +81,7 @@ def test_whose_runner_is_gone_in_a_write(journal: Journal, sleeper: Process) -> 
 
 @pytest.mark.parametrize("state", ["done", "undone"])
 def test_that_has_ended_needs_no_runner(journal: Journal, state: str) -> None:
-    journal.write(replace(RUNS, state=state, runner=GONE, writer=GONE))  # type: ignore[arg-type]
+    journal.write(replace(RUNS, state=state, runner=GONE, writer=GONE))
     swap = SwapSource(journal).read()
     assert (swap.ended, swap.under_way, swap.interrupted) == (True, False, False)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.host.journal.test_file import ENTRY
 from tui.host.journal.entry import Entry
@@ -31,7 +31,7 @@ def left(journal: Journal, entry: Entry) -> None:
 @pytest.mark.parametrize("state", ["done", "undone"])
 def test_one_that_has_ended_is_not_under_way(journal: Journal, state: str) -> None:
     assert not under_way(journal)
-    left(journal, replace(ENTRY, state=state, runner=this_process()))  # type: ignore[arg-type]
+    left(journal, replace(ENTRY, state=state, runner=this_process()))
     assert not under_way(journal)
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import astuple, replace
 
 from tui.host.libvirt.rates import MIN_INTERVAL_S, NO_RATES, Counters, Meter, Rates, counters, rates
 
@@ -70,11 +69,11 @@ def test_no_load_while_the_number_of_vcpus_changes(vcpus: tuple[int | None, int 
 
 
 @pytest.mark.parametrize(
-    "name", [f.name for f in dataclasses.fields(Counters) if f.name not in ("at", "vcpus")]
+    "name", [name for name in Counters.__struct_fields__ if name not in ("at", "vcpus")]
 )
 def test_a_counter_that_goes_backwards_has_no_rate(name: str) -> None:
-    before = dataclasses.replace(Counters(0.0, 1), **{name: 100})
-    after = dataclasses.replace(Counters(1.0, 1), **{name: 99})
+    before = replace(Counters(0.0, 1), **{name: 100})
+    after = replace(Counters(1.0, 1), **{name: 99})
     assert rates(before, after) == NO_RATES
 
 
@@ -108,6 +107,6 @@ samples = st.builds(
 @given(samples, samples)
 def test_rates_are_never_negative_and_load_never_above_all(a: Counters, b: Counters) -> None:
     found = rates(a, b)
-    for value in dataclasses.astuple(found):
+    for value in astuple(found):
         assert value is None or value >= 0
     assert found.cpu_pct is None or found.cpu_pct <= 100

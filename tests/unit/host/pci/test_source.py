@@ -447,20 +447,21 @@ def test_a_card_that_wakes_up_has_its_fastest_link_read(machine: Machine) -> Non
 
 def test_the_facts_of_this_host() -> None:
     uname = os.uname()
-    assert FactsSource().read() == HostFacts(uname.nodename, uname.release)
+    facts = FactsSource().read()
+    assert (facts.name, facts.kernel, facts.captured) == (uname.nodename, uname.release, False)
 
 
 def test_the_facts_of_a_captured_host(tmp_path: Path) -> None:
     source = FactsSource(PlainTree(tmp_path))
-    assert source.read() == HostFacts("unknown", "unknown")
+    assert source.read() == HostFacts("unknown", "unknown", captured=True)
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/hostname").write_bytes(b"tower\x1b[2J\xff\n")
-    assert source.read() == HostFacts("tower[2J\ufffd", "unknown")
+    assert source.read() == HostFacts("tower[2J\ufffd", "unknown", captured=True)
     kernel = tmp_path / "proc/sys/kernel"
     kernel.mkdir(parents=True)
     link(kernel / "hostname", kernel)
     (kernel / "osrelease").write_text("6.12.0\n")
-    assert source.read() == HostFacts("tower[2J\ufffd", "6.12.0")
+    assert source.read() == HostFacts("tower[2J\ufffd", "6.12.0", captured=True)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,121 @@
+"""What a sample changes: a reading equal to the last one changes nothing but its time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import get_args
+
+import pytest
+from msgspec.structs import replace
+
+from tests.unit.made import NOON, domain, guests, two_cards
+from tui.live import Live
+from tui.model import (
+    AgentReading,
+    CardReading,
+    CardVitals,
+    DrmReading,
+    GpuProcess,
+    GuestCard,
+    GuestReport,
+    HostDev,
+    HostFacts,
+    Link,
+    Metrics,
+    MetricsSource,
+    NvmlReading,
+    Reading,
+    Sample,
+    SourceName,
+    Swap,
+    Unavailable,
+    Vitals,
+)
+from tui.rules.roles import Choice
+
+HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
+LATER = NOON + timedelta(seconds=5)
+CARD = GuestCard("10de", "2684", None, "RTX 4090", Metrics(util_pct=97))
+
+
+def card(source: MetricsSource) -> CardReading:
+    busy = Metrics(util_pct=12.0, temp_c=54, throttle=("power cap",))
+    return CardReading(HOST, source, busy, "RTX 4090", (GpuProcess(7, "Xorg", "graphics", 120.0),))
+
+
+READINGS: dict[SourceName, Callable[[], Reading]] = {
+    "facts": lambda: HostFacts("atlas", "6.12", chassis=10),
+    "pci": lambda: two_cards("vfio-pci"),
+    "vitals": lambda: Vitals((CardVitals(GUEST, "active", "D0", Link(16.0, 16), "vfio-pci"),)),
+    "nvml": lambda: NvmlReading("580.95.05", (card("nvml"),), released_idle=(GUEST,)),
+    "drm": lambda: DrmReading((card("amdgpu"),)),
+    "guests": lambda: guests(domain("win11", "02:00.0", state="running", agent=True)),
+    "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
+    "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
+}  # fmt: skip
+
+
+@pytest.fixture
+def live() -> Live:
+    """Every source has been read at noon."""
+    found = Live(Choice())
+    for source, reading in READINGS.items():
+        found.take(Sample(source, reading(), NOON))
+    return found
+
+
+def changes(live: Live, source: SourceName, reading: Reading) -> bool:
+    """Whether a later sample changes what is on the screen."""
+    view, events = live.view, live.events
+    live.take(Sample(source, reading, LATER))
+    return live.view is not view or live.events is not events
+
+
+@pytest.mark.parametrize("source", get_args(SourceName))
+def test_an_equal_reading_changes_its_time_only(live: Live, source: SourceName) -> None:
+    reading = READINGS[source]()
+    assert reading is not getattr(live.snapshot, source)
+    assert not changes(live, source, reading)
+    assert live.snapshot.read_at[source] == LATER
+    assert set(live.snapshot.read_at.values()) == {NOON, LATER}
+
+
+@pytest.mark.parametrize("source", get_args(SourceName))
+def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -> None:
+    assert changes(live, source, Unavailable("it is away"))
+    assert not changes(live, source, Unavailable("it is away"))
+    assert changes(live, source, Unavailable("it is away", expected=True))
+
+
+@pytest.mark.parametrize(
+    ("source", "reading"),
+    [
+        ("facts", HostFacts("atlas", "6.12", chassis=3)),
+        ("facts", HostFacts("atlas", "6.12", chassis=10, captured=True)),
+        ("guests", guests(replace(domain("win11", state="running", agent=True), hostdevs=(
+            HostDev(GUEST, managed=False, rom=True),)))),
+        ("agent", AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, LATER),))),
+    ],
+)  # fmt: skip
+def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
+    assert changes(live, source, reading)
+
+
+def test_the_age_of_a_card_counts_from_its_last_reading(live: Live) -> None:
+    gpu = live.view.gpu(HOST)
+    assert gpu is not None and live.age(gpu, LATER) == 5.0
+    assert not changes(live, "nvml", READINGS["nvml"]())
+    assert live.age(gpu, LATER) == 0.0
+
+
+def test_the_age_of_a_guests_card_counts_from_its_report(live: Live) -> None:
+    gpu = live.view.gpu(GUEST)
+    assert gpu is not None and gpu.reading is not None and gpu.reading.source == "guest-agent"
+    assert not changes(live, "agent", READINGS["agent"]())
+    assert live.age(gpu, LATER) == 5.0
+
+
+def test_a_source_that_does_not_answer_keeps_the_time_of_its_last_answer(live: Live) -> None:
+    live.take(Sample("nvml", Unavailable("no answer since 12:00:00"), LATER), finished=False)
+    assert live.snapshot.read_at["nvml"] == NOON
