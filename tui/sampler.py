@@ -20,8 +20,8 @@ SHORTEST_GAP = 0.05
 """The least seconds between two readings of a source, however many events ask for one."""
 
 MIN_STALL_S: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
-"""Seconds that one reading may take at least, for sources with time limits of their own: the
-agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
+"""The least seconds before a reading counts as stalled, for sources with time limits of their own:
+the agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
 
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""

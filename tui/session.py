@@ -36,7 +36,7 @@ STALL_AFTER_S = 3.0
 """Seconds after which a reading under way counts as not answering."""
 
 QUIET_FACTOR = 5.0
-"""how many times longer the pauses between readings are in quiet mode."""
+"""How many times longer the pauses between readings are in quiet mode."""
 
 CARD_SOURCES: tuple[SourceName, ...] = ("nvml", "drm", "agent")
 """The sources that are read only while their readings are on the screen."""

@@ -220,7 +220,7 @@ def test_roots_own_configuration_is_used(sandbox: Sandbox) -> None:
     config.write_text('connect = "qemu+ssh://host/system"\n')
     done = sandbox.run("sudo", "-n", "--", *PRIVILEGED, "run", *REQUEST, env={"HOME": str(HOME)})
     assert (
-        f"{ROOTS_HOME}/.config/vfiotop/config.toml: qemu+ssh://host/system is the libvirt of"
+        f"{ROOTS_HOME}/.config/vfiotop/config.toml: qemu+ssh://host/system is libvirt on"
         in (parsed(done.stdout)["error"])
     )
     config.chmod(0o666)

@@ -283,7 +283,7 @@ def test_a_signal_writes_nothing_over_a_password_prompt(asked: Terminal, name: s
 
 def test_ctrl_c_at_a_password_prompt_goes_to_the_tool(asked: Terminal) -> None:
     at = asked.press("\x03")
-    until(asked, lambda: "did not run it" in drawn_since(asked, at))
+    until(asked, lambda: "did not start the runner" in drawn_since(asked, at))
     asked.press("q")
     assert asked.end() == 0
     assert reads_lines(asked)

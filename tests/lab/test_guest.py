@@ -45,11 +45,11 @@ def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: st
             assert f"({process.pid}, " in vfiotop("start", "--yes", code=1)
         assert (drivers(), state(name)) == (HOST, "shut off")
         told = vfiotop("start", "--yes")
-        assert "8/8  await /dev/vfio/" in told
+        assert "8/8  wait for /dev/vfio/" in told
         assert f"{name}: running" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
-        assert "it is running already" in vfiotop("start", "--yes", code=1)
-        assert "is running and has the card's group" in vfiotop("unbind", "--yes", code=1)
+        assert "“win11” is already running" in vfiotop("start", "--yes", code=1)
+        assert "is running with the card" in vfiotop("unbind", "--yes", code=1)
         vfiotop("pause", "--yes")
         assert state(name) == "paused"
         vfiotop("resume", "--yes")

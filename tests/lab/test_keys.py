@@ -207,7 +207,7 @@ def test_an_ordinary_user_gives_a_password() -> None:
         screen.until(lambda text: "password for player" in text)
         screen.until(lambda text: f"sudo for: vfiotop bind {CARD}" in text)
         screen.press("\x03")
-        screen.until(lambda text: "sudo did not run it" in text)
+        screen.until(lambda text: "sudo did not start the runner" in text)
         assert not JOURNAL.exists()
         back(screen)
         ask(screen, "b")

@@ -25,7 +25,12 @@ async def test_every_check_is_listed_with_its_fix(size: tuple[int, int]) -> None
     async with rig.running(size) as pilot:
         await pilot.press("d")
         await until(pilot, lambda: "checks, 1 failed" in panel_text(rig))
-        for words in ("Guest GPU", "iommu.viable", "in use by game (5,", "close game, or kill 5"):
+        for words in (
+            "Guest GPU",
+            "iommu.viable",
+            "in use by game (5,",
+            "close game, or run `kill 5`",
+        ):
             assert words in panel_text(rig), words
 
 

@@ -362,7 +362,7 @@ async def test_dimmed_keys_say_why() -> None:
     async with rig.running() as pilot:
         assert dim(rig, "s")
         await pilot.press("s")
-        await until(pilot, lambda: "“win11” is running already" in said(rig))
+        await until(pilot, lambda: "“win11” is already running" in said(rig))
         rig.guests.put(HostError("libvirtd is not running"))
         await until(pilot, lambda: dim(rig, "x"))
         await pilot.press("x")
@@ -382,12 +382,12 @@ async def test_a_read_only_host_shows_the_plan() -> None:
 async def test_a_runner_that_does_not_begin_says_why() -> None:
     rig = Rig()
     at_home(rig)
-    rig.mover.answer = Refused("sudo did not run it")
+    rig.mover.answer = Refused("sudo did not start the runner")
     async with rig.running() as pilot:
         await pilot.press("s")
         await until(pilot, lambda: "is bound first" in rig.text())
         await pilot.press("y")
-        await until(pilot, lambda: "sudo did not run it" in rig.text())
+        await until(pilot, lambda: "sudo did not start the runner" in rig.text())
     assert rig.control.asked == []
 
 
@@ -476,4 +476,6 @@ async def test_a_broken_rule_is_on_the_screen() -> None:
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))
         await until(pilot, lambda: "r465.one-vm fails · 01:00.0" in rig.text())
-        assert "breaks r465.one-vm: “other”, “win11” are running with a GeForce card" in rig.text()
+        assert (
+            "violates r465.one-vm: “other”, “win11” are running with a GeForce card" in rig.text()
+        )

@@ -196,13 +196,13 @@ async def test_a_stuck_swap_says_since_when() -> None:
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
-        waits = "the kernel waits for steam (71, /dev/nvidia0): close steam, or kill 71"
+        waits = "the kernel waits for steam (71, /dev/nvidia0): close steam, or run `kill 71`"
         rig.swap.put(replace(SWAP, state="stuck", message=waits))
         await until(pilot, lambda: "● stuck" in rig.text())
         assert "the kernel waits for steam (71" in rig.text()
         await pilot.press("b")
         text = " ".join(rig.text().replace("│", " ").split())
-        assert "close steam, or kill 71. Nothing more is written" in text
+        assert "close steam, or run `kill 71`. Nothing more is written" in text
 
 
 @pytest.mark.parametrize(

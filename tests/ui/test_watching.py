@@ -90,7 +90,7 @@ async def test_a_too_old_driver_is_on_the_panel() -> None:
     async with rig.running() as pilot:
         rig.agent.put(AgentReading((replace(SAYS, driver_version="461.40"),)))
         await until(pilot, lambda: "r465.guest-driver fails" in rig.text())
-        assert any("breaks r465.guest-driver" in event.text for event in rig.session.live.events)
+        assert any("violates r465.guest-driver" in event.text for event in rig.session.live.events)
 
 
 # --- what is asked ---------------------------------------------------------------------

@@ -36,12 +36,23 @@ class Parser(argparse.ArgumentParser):
         self.color = False  # Python 3.14 colours its help with escape sequences
 
     def error(self, message: str) -> None:  # type: ignore[override]  # argparse: never returns
-        fail(f"{output.short(message, USAGE_LIMIT)}; see `vfiotop --help`", USAGE)
+        fail(f"{output.short(message, USAGE_LIMIT)}; see `{self.prog} --help`", USAGE)
         raise SystemExit(USAGE)
 
     def _print_message(self, message: str, file: object = None) -> None:
         """Print help and version, the only text that argparse writes to stdout."""
         output.say(message.removesuffix("\n"))
+
+
+class CommandParser(Parser):
+    """Parses one command, and reports what it does not know with its own help."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse what follows the command; nothing may be left over."""
+        known, rest = super().parse_known_args(args, namespace)
+        if rest:
+            self.error(f"unrecognised arguments: {' '.join(rest)}")
+        return known, rest
 
 
 def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse.ArgumentParser:
@@ -52,12 +63,19 @@ def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse
         "Without a command, vfiotop opens the screen.",
     )
     parser.add_argument("--version", action="version", version=f"vfiotop {__version__}")
-    common = Parser(add_help=False)
-    for each in (parser, common):
-        _add_common(each, top=each is parser)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    _add_common(parser, top=True)
+    common = common_options()
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
     for add in add_commands:
         add(lambda name, text: commands.add_parser(name, parents=[common], help=text))
+    parser.set_defaults(commands=tuple(commands.choices))
+    return parser
+
+
+def common_options() -> CommandParser:
+    """The options that every command takes, as a parent of its parser."""
+    parser = CommandParser(add_help=False)
+    _add_common(parser, top=False)
     return parser
 
 
@@ -77,10 +95,10 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--root", type=Path, metavar="DIR", default=default(None),
-        help="use a captured host: DIR/sys, DIR/proc, DIR/etc and DIR/domains/*.xml",
+        help="use a captured host: DIR/sys, DIR/proc, DIR/etc, DIR/boot and DIR/domains/*.xml",
     )  # fmt: skip
     parser.add_argument(
-        "--readonly", action="store_true", default=default(False), help="allow no actions"
+        "--readonly", action="store_true", default=default(False), help="refuse every action"
     )
     parser.add_argument(
         "--connect", metavar="URI", default=default(None),
@@ -100,17 +118,21 @@ def add_address(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("address", nargs="?", metavar="ADDR", help="GPU (default: the guest GPU)")
 
 
-def add_json(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json``."""
-    parser.add_argument("--json", action="store_true", help="print JSON, schema 1")
+def add_json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
+    """Add ``--json``; ``again`` if the command before this one takes it as well."""
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS if again else False,
+        help="print JSON, schema 1",
+    )  # fmt: skip
 
 
 def add_consent(parser: argparse.ArgumentParser) -> None:
     """Add the options that answer the question a command asks before it acts."""
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument("--yes", action="store_true", help="skip the confirmation")
     parser.add_argument(
-        "--despite-doubts", action="store_true", help="continue if a check could not be made"
-    )
+        "--despite-doubts", action="store_true",
+        help="continue even if a check could not be made",
+    )  # fmt: skip
 
 
 def checked(what: str, check: Callable[[str], T], value: str) -> T:

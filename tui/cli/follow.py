@@ -43,7 +43,10 @@ def follow(
         return fail(str(error), STUCK)
     except KeyboardInterrupt:
         if last is None:
-            return fail("did not wait for the runner; if it has begun, `vfiotop` shows it", STUCK)
+            return fail(
+                "no longer waiting for the runner; if it has started, `vfiotop` shows its progress",
+                STUCK,
+            )
         return fail("the swap continues without this command; `vfiotop` shows it", STUCK)
     if last is not None and not last.ended and _is_restored(last):
         # An undo whose journal could not be written.

@@ -27,12 +27,12 @@ from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import Consent
 from tui.process.crash import may_have_begun
 from tui.process.output import say
-from tui.report.plan import as_text
+from tui.report.plan import as_text, head
 from tui.rules.roles import Choice
 from tui.swap.consent import consent_key, consent_to, require_consent
 
 _DONE: dict[GuestAction, str] = {
-    "start": "running", "force-off": "off", "reboot": "rebooting", "pause": "paused",
+    "start": "running", "force-off": "shut off", "reboot": "rebooting", "pause": "paused",
     "resume": "running",
 }  # fmt: skip
 
@@ -72,7 +72,7 @@ def act(asked: GuestCommand) -> int:
         require_consent(plan, replace(consent, everything=consent.everything or not arguments.yes))
         if not arguments.yes:
             say(as_text(plan))
-            if not confirmed(f"{plan.action.capitalize()} {plan.name}", plan.doubts, ""):
+            if not confirmed(head(plan), plan.doubts, ""):
                 return fail("nothing was touched", FAILED)
             consent = replace(consent_to(plan, doubts=True), everything=consent.everything)
         return _carry_out(asked, plan, view, consent)

@@ -44,7 +44,7 @@ def wait_until_off(
             f"{plan.name} is still running after {STOP_S:.0f} s: wait, ask again, or end it with "
             f"{command('force-off', plan, arguments.connect)}", FAILED,
         )  # fmt: skip
-    say(f"{plan.name}: off")
+    say(f"{plan.name}: shut off")
     return _offer_card(reopen, plan, view, arguments)
 
 

@@ -19,7 +19,8 @@ MIN_FILES = 64
 _NOT_THIS_MACHINE: dict[HostKind, tuple[str, str]] = {
     "captured": ("a captured host cannot be changed", "run this on the host itself"),
     "simulated": (
-        "a simulated host ends with this command", "to try a swap, open one with `vfiotop --demo`"
+        "a simulated host exists only while this command runs",
+        "to try a swap, open `vfiotop --demo` and press b",
     ),
 }  # fmt: skip
 
@@ -46,7 +47,10 @@ def open_host(arguments: argparse.Namespace, settings: config.Config) -> Host:
     if arguments.demo is not None and arguments.root is not None:
         raise UsageError("--demo and --root cannot be used together; choose one")
     if arguments.demo is not None:
-        return _demo(arguments.demo, readonly=arguments.readonly)
+        try:
+            return _demo(arguments.demo, readonly=arguments.readonly)
+        except HostError as error:
+            raise UsageError(_not_a_scenario(arguments) or str(error)) from error
     if arguments.root is not None:
         from tui.host.captured import captured_host  # noqa: PLC0415
 
@@ -74,13 +78,31 @@ def _real(settings: config.Config, *, readonly: bool) -> Host:
 
 
 def _demo(scenario: str, *, readonly: bool) -> Host:
-    from tui.host.demo.host import UnknownScenario, demo_host  # noqa: PLC0415
+    from tui.host.demo.host import demo_host  # noqa: PLC0415
 
-    try:
-        host = demo_host(scenario)
-    except UnknownScenario as error:
-        raise UsageError(str(error)) from error
+    host = demo_host(scenario)
     return host.as_readonly() if readonly else host
+
+
+def _not_a_scenario(arguments: argparse.Namespace) -> str | None:
+    """What to type if ``--demo`` took a command or an argument for its scenario; ``None`` if
+    neither is missing."""
+    from tui.host.demo.host import SCENARIOS  # noqa: PLC0415
+
+    word, command = output.short(arguments.demo, 40), arguments.command
+    if command is None and word in arguments.commands:
+        typed = "plan bind" if word == "plan" else word
+        return (
+            f"“{word}” is a command, not a scenario: write `vfiotop {typed} --demo` or "
+            f"`vfiotop --demo gaming {typed}`"
+        )
+    given = vars(arguments)
+    if any(name in given and given[name] is None for name in ("direction", "address", "domain")):
+        return (
+            f"“{word}” is not a scenario: put --demo last, or name one of {', '.join(SCENARIOS)} "
+            "after it"
+        )
+    return None
 
 
 def _has_gpu(host: Host) -> bool:

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 
 from tui import config
-from tui.cli.arguments import AddParser, add_address, add_json
+from tui.cli.arguments import (
+    AddParser,
+    CommandParser,
+    add_address,
+    add_json,
+    common_options,
+)
 from tui.cli.exits import DONE, FAILED, UsageError
 from tui.host import Host
 from tui.model import Direction, Plan
@@ -15,16 +21,24 @@ from tui.process.output import say, say_json
 def add_commands(add: AddParser) -> None:
     """Add ``plan``."""
     parser = add("plan", "print what a swap would do and whether it is allowed; changes nothing")
-    parser.add_argument(
-        "direction", choices=("bind", "unbind"), help="to vfio-pci, or back to the host"
-    )
-    add_address(parser)
     add_json(parser)
+    directions = parser.add_subparsers(
+        dest="direction", metavar="bind|unbind", parser_class=CommandParser
+    )
+    for direction, text in (
+        ("bind", "what moving a GPU to vfio-pci would do"),
+        ("unbind", "what returning it to the host would do"),
+    ):
+        way = directions.add_parser(direction, parents=[common_options()], help=text)
+        add_address(way)
+        add_json(way, again=True)
     parser.set_defaults(run=run)
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Print the plan; the exit code is ``FAILED`` if the swap would be refused."""
+    if arguments.direction is None:
+        raise UsageError("plan needs a direction: `vfiotop plan bind` or `vfiotop plan unbind`")
     address = parse_address(arguments)
     plan = make(host, settings, arguments.direction, address)
     return show(plan, as_json=arguments.json)

@@ -1,6 +1,7 @@
 """Gives a guest another card by changing the hostdevs in its definition, and nothing else.
 
-The previous definition is saved to a file, for undo and for anyone who wants it back a year later.
+The previous definition is saved to a file, for undo and for anyone who wants to
+restore it later.
 """
 
 from __future__ import annotations

@@ -70,11 +70,11 @@ def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
     if action == "start":
         return (
             f"virsh start --paused {name}",
-            "check all guests again, before its first instruction",
+            "check all guests again before the guest runs its first instruction",
             f"virsh resume {name}",
         )
     if action == "stop":
-        return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to be off")
+        return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to shut down")
     verbs: dict[GuestAction, str] = {
         "reboot": "reboot", "pause": "suspend", "resume": "resume", "force-off": "destroy"
     }  # fmt: skip
@@ -105,7 +105,8 @@ def _action_checks(
 
 def _start_checks(domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput) -> Iterator[Check]:
     if domain.problem is not None:
-        yield Check("guest.hostdevs-complete", domain.name, "unknown", domain.problem)
+        yield Check("guest.hostdevs-complete", domain.name, "unknown",
+                    guest_checks.unreadable(domain))  # fmt: skip
     if domain.hostdevs:
         yield hostdev_checks.check(domain, readings)
     view = readings.view

@@ -64,7 +64,7 @@ def _no_such_guest(domains: Sequence[Domain], typed: str | None, uuid: str | Non
     if not known:
         return "no domain is defined in libvirt"
     if uuid is not None:
-        return "it is no longer defined"
+        return "the guest is no longer defined in libvirt"
     if typed is None:
         return f"no guest is chosen for the card: name one of {known}"
     shown, several = visible(typed), domains_named(typed, domains)

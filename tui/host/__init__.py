@@ -57,7 +57,7 @@ class NothingToRead(HostError):
 class Unsettled(HostError):
     """An action that ended half way, or whose outcome is not known yet; the sentence says which.
 
-    ``state`` is the state in which the guest was left, ``None`` where that is not known.
+    ``state`` is the state in which the guest was left, ``None`` if that is not known.
     """
 
     def __init__(self, sentence: str, state: DomainState | None = None) -> None:
@@ -119,7 +119,7 @@ class Mover(Protocol):
     def begin(self, request: SwapRequest) -> str:
         """Start the requested swap and return its id. Blocks until the swap has begun.
 
-        Raises ``tui.model.errors.Refused``, and ``Unsettled`` where it is not known whether it
+        Raises ``tui.model.errors.Refused``, and ``Unsettled`` if it is not known whether it
         began.
         """
         ...
@@ -144,7 +144,7 @@ class GuestControl(Protocol):
 
     Domains are named by UUID; ``name`` is the raw name that the user saw, and a domain that now has
     another name is left alone. Every method may block as long as libvirt does. Raises ``HostError``
-    where nothing was done, ``Unsettled`` where it was done half way or the outcome is not known.
+    if nothing was done, ``Unsettled`` if it was done half way or the outcome is not known.
     """
 
     @property

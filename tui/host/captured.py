@@ -44,7 +44,7 @@ OPEN_TIMEOUT = 5.0
 
 
 def captured_host(path: str) -> Host:
-    """Return the host captured in directory ``path``. Raises ``HostError`` where there is none."""
+    """Return the host captured in directory ``path``. Raises ``HostError`` if there is none."""
     return _host(_open_in_time(path))
 
 
@@ -177,30 +177,30 @@ def _open_in_time(path: str) -> Confined:
 
 
 def _open(path: str) -> Confined:
-    """Open the directory ``path``. Raises ``HostError`` where there is no captured host in it."""
-    expects = f"--root takes a captured host, a directory with {DEVICES} in it"
+    """Open the directory ``path``. Raises ``HostError`` if there is no captured host in it."""
+    expects = f"--root expects a captured host: a directory that contains {DEVICES}"
     shown = clean(path)
     try:
         root = Confined(path)
     except FileNotFoundError as error:
-        raise HostError(f"there is no {shown}: {expects}") from error
+        raise HostError(f"there is no {shown}; {expects}") from error
     except NotADirectoryError as error:
-        raise HostError(f"{shown} is not a directory: {expects}") from error
+        raise HostError(f"{shown} is not a directory; {expects}") from error
     except (OSError, ValueError) as error:  # ValueError: a NUL
-        raise HostError(f"{shown} cannot be read ({_reason(error)}): {expects}") from error
+        raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error
     try:
         root = _find_root(root)
         devices = root.names(DEVICES, FUNCTIONS_LIMIT)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise HostError(f"{shown} has no {DEVICES}: {expects}") from error
+        raise HostError(f"{shown} has no {DEVICES}; {expects}") from error
     except OSError as error:
-        raise HostError(f"{shown} cannot be read ({_reason(error)}): {expects}") from error
+        raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error
     _check_devices(root, devices, shown)
     return root
 
 
 def _check_devices(root: Confined, devices: Sequence[str], shown: str) -> None:
-    """Raise ``HostError`` where the ``devices`` were not captured, or an archive has lost them.
+    """Raise ``HostError`` if the ``devices`` were not captured, or an archive has lost them.
 
     Otherwise the host would appear to have none.
     """

@@ -45,7 +45,7 @@ class Confined:
     """A directory that somebody else has written.
 
     ``path`` is a path on this machine and may lead anywhere: the user chose it. Raises ``OSError``
-    where it is no directory.
+    if it is no directory.
     """
 
     __slots__ = ("_path", "_root")

@@ -38,5 +38,5 @@ class FactsSource:
         """This source holds nothing."""
 
     def _text(self, path: str) -> str:
-        """Empty where the file was not captured or cannot be read: unknown either way."""
+        """Empty if the file was not captured or cannot be read: unknown either way."""
         return clean(text_of(self._root, path))

@@ -40,7 +40,7 @@ class CardReadings(Protocol):
     """Readings of several cards."""
 
     def of(self, address: str) -> CardReading | None:
-        """Return the reading of one card, ``None`` where there is none."""
+        """Return the reading of one card, ``None`` if there is none."""
         ...
 
 

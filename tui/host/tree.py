@@ -57,14 +57,14 @@ class Tree(Protocol):
     def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
         """Return the bytes of a regular file.
 
-        ``None`` where it does not exist or its device has gone away. Raises where it exists and
+        ``None`` if it does not exist or its device has gone away. Raises if it exists and
         cannot be read: no access, an error of the device, not a regular file, more than ``limit``
         bytes.
         """
         ...
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
-        """Return the names in a directory. Raises also where there are more than ``limit``."""
+        """Return the names in a directory. Raises also if there are more than ``limit``."""
         ...
 
     def target(self, name: str) -> str:
@@ -138,7 +138,7 @@ def text(data: bytes, encoding: str = "ascii", errors: str = "strict") -> str:
     """Return the text of a kernel file, copied or not.
 
     It ends at the first NUL: sysfs reports a whole page as a file's size, and some copies are
-    padded to it. Lines end with a newline alone. Raises ``ValueError`` where it is not in the
+    padded to it. Lines end with a newline alone. Raises ``ValueError`` if it is not in the
     ``encoding``.
     """
     content = data.removeprefix(_BOM).partition(b"\0")[0]
@@ -146,7 +146,7 @@ def text(data: bytes, encoding: str = "ascii", errors: str = "strict") -> str:
 
 
 def text_of(tree: Tree, name: str, limit: int = FILE_LIMIT) -> str:
-    """Return the text of a file; empty where it does not exist or cannot be read.
+    """Return the text of a file; empty if it does not exist or cannot be read.
 
     For text that is parsed strictly or shown cleaned.
     """
@@ -166,7 +166,7 @@ def exists(tree: Tree, name: str = "") -> bool:
 
 
 def is_gone(tree: Tree, name: str = "") -> bool:
-    """Whether nothing is there; false where we may not access it."""
+    """Whether nothing is there; false if we may not access it."""
     try:
         tree.mode(name)
     except OSError as error:
@@ -178,9 +178,9 @@ def is_gone(tree: Tree, name: str = "") -> bool:
 
 
 def read_all(descriptor: int, path: str, limit: int) -> bytes | None:
-    """Return the bytes of an open file, ``None`` where its device has gone away.
+    """Return the bytes of an open file, ``None`` if its device has gone away.
 
-    Raises ``OSError``, also where there are more than ``limit`` bytes.
+    Raises ``OSError``, also if there are more than ``limit`` bytes.
     """
     data = b""
     try:
@@ -197,7 +197,7 @@ def read_all(descriptor: int, path: str, limit: int) -> bytes | None:
 
 
 def listed(entries: Iterator[os.DirEntry[str]], path: str, limit: int) -> list[str]:
-    """Return the names of the entries. Raises ``OSError`` where there are more than ``limit``."""
+    """Return the names of the entries. Raises ``OSError`` if there are more than ``limit``."""
     names = [entry.name for entry in itertools.islice(entries, limit)]
     if next(entries, None) is not None:
         raise OSError(errno.EFBIG, f"more than {limit} entries", path)

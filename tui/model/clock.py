@@ -43,7 +43,7 @@ class Clock:
         return self._booted + timedelta(seconds=seconds)
 
     def time_of_day(self, moment: datetime) -> str:
-        """A time of this clock as local HH:MM:SS. It follows the wall clock where that was set
+        """A time of this clock as local HH:MM:SS. It follows the wall clock if that was set
         by a second or more since start."""
         step = round((self._wall() - self.now()).total_seconds())
         return f"{(moment + timedelta(seconds=step)).astimezone():%H:%M:%S}"

@@ -40,9 +40,9 @@ class Step(Struct, frozen=True):
         if self.kind == "drivers":
             return f"modprobe -abq {shlex.join(self.value.split())}"
         if self.kind == "node":
-            return f"await {self.path}"
+            return f"wait for {self.path}"
         if self.kind == "nvml":
-            return f"await {self.address} in NVML"
+            return f"wait until NVML lists {self.address}"
         value, path = self.value.rstrip("\n"), shlex.quote(self.path or "")
         return f"echo {shlex.quote(value)} > {path}" if value else f"echo > {path}"
 

@@ -75,7 +75,7 @@ def describe(error: BaseException) -> str:
 
 
 def silence_tracebacks() -> None:
-    """Keep Python from printing tracebacks of dying threads and of object finalizers, which would
+    """Keep Python from printing tracebacks of dying threads and of object finalisers, which would
     garble the screen. VFIOTOP_DEBUG=1 keeps them."""
     if not debugging():
         sys.unraisablehook = lambda _unraisable: None

@@ -46,7 +46,7 @@ def as_text(plan: Plan | GuestPlan) -> str:
 def head(plan: Plan | GuestPlan) -> str:
     """The headline: what the plan does."""
     if isinstance(plan, GuestPlan):
-        return f"{plan.action.capitalize()} {plan.name}"
+        return f"{plan.action.capitalize().replace('-', ' ')} {plan.name}"
     where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
     return f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"
 
@@ -57,7 +57,7 @@ def outcome(plan: Plan | GuestPlan) -> str:
         return f"Refused: {plan.refusals[0].why}."
     if plan.doubts:
         return f"Cannot tell whether it is safe: {plan.doubts[0].why}."
-    return "Ready: no check stands in the way."
+    return "Ready: no check forbids it."
 
 
 def _holder_lines(holder: Holder) -> Iterator[str]:

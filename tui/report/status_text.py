@@ -33,7 +33,8 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("Host", view.facts.name, f"Linux {view.facts.kernel}")
     yield _row("IOMMU", _iommu(view))
     if view.libvirt_uri is not None:
-        yield _row("libvirt", view.libvirt_uri, view.libvirt_version or DASH)
+        problem = view.problem("guests")
+        yield _row("libvirt", view.libvirt_uri, problem or view.libvirt_version or DASH)
     if view.nvidia_driver is not None:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
     if view.swap is not None and not view.swap.ended:
@@ -41,6 +42,8 @@ def _host(view: HostView) -> Iterator[str]:
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
              "guests": "libvirt", "agent": "Agent", "swap": "Journal"}  # fmt: skip
     for source, why in view.problems:
+        if source == "guests" and view.libvirt_uri is not None:
+            continue
         yield _row(names[source], why)
 
 
@@ -78,7 +81,7 @@ def _gpu(gpu: Gpu) -> Iterator[str]:
     yield _row("  owner", str(gpu.owner), f"driver {function.driver or DASH}", *_power(gpu))
     yield from _reading(gpu)
     yield _row("  link", f"PCIe {_link(gpu.vitals.link if gpu.vitals else None)}",
-               f"at most {_link(function.link_max)}")  # fmt: skip
+               f"max {_link(function.link_max)}")  # fmt: skip
     yield _row("  group", *_group(gpu))
     if gpu.half_bound:
         word = "" if gpu.role == "guest" else f" {gpu.address}"
@@ -119,7 +122,7 @@ def _reading(gpu: Gpu) -> Iterator[str]:
     yield _row(
         "  load",
         _number(m.util_pct, " %"),
-        f"memory {_gib(m.mem_used_mib)} of {_gib(m.mem_total_mib)} GiB",
+        f"memory {_used(_gib(m.mem_used_mib), _gib(m.mem_total_mib), 'GiB')}",
         f"encoder {_number(m.enc_pct, ' %')}",
         f"decoder {_number(m.dec_pct, ' %')}",
         *(["from guest"] if reading.source == "guest-agent" else []),
@@ -136,11 +139,16 @@ def _reading(gpu: Gpu) -> Iterator[str]:
 def _state(m: Metrics) -> Iterator[str]:
     yield _number(m.temp_c, " °C")
     yield f"fan {_number(m.fan_pct, ' %')}"
-    yield f"{_number(m.power_w)} of {_number(m.power_limit_w)} W"
+    yield _used(_number(m.power_w), _number(m.power_limit_w), "W")
     yield f"{_number(m.clock_mhz)} MHz"
     yield f"memory {_number(m.mem_clock_mhz)} MHz"
     if m.throttle:
         yield f"throttled: {', '.join(m.throttle)}"
+
+
+def _used(used: str, limit: str, unit: str) -> str:
+    """What is used of a limit, which is left out if it is not known."""
+    return f"{used} {unit}" if limit == DASH else f"{used} of {limit} {unit}"
 
 
 def _number(value: float | None, unit: str = "") -> str:
@@ -156,7 +164,7 @@ def _group(gpu: Gpu) -> Iterator[str]:
     yield DASH if group is None else str(group)
     if viability.for_guest:
         moved = viability.moved_at_start
-        start = f"; the guest's start moves {_addresses(moved)}" if moved else ""
+        start = f"; starting the guest moves {_addresses(moved)}" if moved else ""
         yield f"viable: moves as {_addresses(viability.moves)}{start}"
     else:
         word = "cannot tell whether viable" if viability.viable is None else "not viable"
@@ -210,7 +218,7 @@ def _guest(guest: Guest) -> tuple[str, ...]:
 def _agent(domain: Domain) -> str:
     if domain.agent is None or not domain.active:
         return DASH
-    return "answers" if domain.agent else "silent"
+    return "connected" if domain.agent else "not connected"
 
 
 def _table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

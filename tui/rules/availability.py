@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tui.model import Direction, Gpu, GuestAction, HostView
-from tui.rules import guest_checks, r465
+from tui.rules import card_checks, guest_checks
 from tui.rules.viability import already_there
 
 
@@ -30,8 +30,7 @@ def _no_card(view: HostView) -> str | None:
     """Why there is no guest GPU; ``None`` if the user can choose one."""
     if not view.gpus:
         return view.problem("pci") or "this host has no GPU"
-    free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
-    return None if free else "no card is left for a guest: the only one drives the host's display"
+    return None if card_checks.free_for_guest(view) else card_checks.NO_CARD_LEFT
 
 
 def why_not_guest(action: GuestAction, view: HostView) -> str | None:

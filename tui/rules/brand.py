@@ -1,4 +1,4 @@
-"""The brand of an NVIDIA card: from its name or, if that does not tell, its PCI device id.
+"""The brand of an NVIDIA card: from its name or, if the name does not say, its PCI device id.
 
 NVIDIA assigns the ids of a chip in blocks. Ids with ``id & 0x30 == 0x30`` are professional cards,
 the others GeForce and TITAN. This is true since Maxwell: NVIDIA's list (README.md of

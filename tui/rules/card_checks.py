@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 
-from tui.model import AUDIO_CLASS, Check, Gpu, HostView, PciFunction, bus_of, driver_side
+from tui.model import AUDIO_CLASS, VFIO_PCI, Check, Gpu, HostView, PciFunction, bus_of, driver_side
 from tui.rules import r465
 from tui.rules.isolation import ON_BOARD, detach, reattach
 from tui.rules.viability import on_different_sides
@@ -16,7 +17,13 @@ CHOOSE_CARD = "press w to choose the guest's card, or set guest_gpu in the confi
 
 MOVABLE, HALF_BOUND, ANSWERS = "swap.movable", "swap.half-bound", "gpu.answers"
 
-SLEEP_FAILED = "its runtime power management failed; it may be asleep, so it is not read"
+NO_CARD_LEFT = "no card is left for a guest: the only one drives the host's display"
+
+BACK_ON_BUS = ("power the host off and on; if that happens often, check power, riser and slot, and "
+               "the kernel log for Xid 79")  # fmt: skip
+"""How to get a card back that has fallen off the bus."""
+
+SLEEP_FAILED = "runtime power management failed; the card may be asleep, so it is not read"
 """What power/runtime_status ``error`` means for a card."""
 
 
@@ -50,11 +57,12 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
     if swap is not None and swap.interrupted and gpu.address in swap.moves:
         return Check(
             HALF_BOUND, gpu.address, "fail",
-            f"its {swap.direction} was interrupted{_sides(gpu) if gpu.half_bound else ''}",
+            f"the {swap.direction} of the card was interrupted"
+            f"{_sides(gpu) if gpu.half_bound else ''}",
             "`vfiotop recover --finish` or `vfiotop recover --undo`",
         )  # fmt: skip
     if gpu.owner.kind == "moving":
-        return Check(HALF_BOUND, gpu.address, "pass", "it is being moved")
+        return Check(HALF_BOUND, gpu.address, "pass", "the card is being moved")
     if gpu.half_bound:
         return Check(
             HALF_BOUND, gpu.address, "warn", f"half bound{_sides(gpu)}", _one_side_fix(gpu, view)
@@ -68,7 +76,21 @@ def half_bound(gpu: Gpu, view: HostView) -> Check:
         )
     if sound is not None and on_different_sides(gpu.function, (*gpu.companions, sound)):
         return _audio_apart(gpu, sound, view)
-    return Check(HALF_BOUND, gpu.address, "pass", "all its functions are on the same side")
+    return Check(HALF_BOUND, gpu.address, "pass", _which_side(functions))
+
+
+def _which_side(functions: Sequence[PciFunction]) -> str:
+    """The side that all functions of a card are on."""
+    drivers = {f.driver for f in functions}
+    if drivers <= {None}:
+        return "no function of the card is on a driver"
+    sides = {driver_side(driver) for driver in drivers}
+    where = "drivers of neither side"
+    if "host" in sides:
+        where = "host drivers"
+    elif "vfio" in sides:
+        where = "vfio-pci" if drivers <= {VFIO_PCI, None} else "VFIO drivers"
+    return f"all functions of the card are on {where}{' or on none' if None in drivers else ''}"
 
 
 def _sides(gpu: Gpu) -> str:
@@ -123,16 +145,19 @@ def _audio_apart(gpu: Gpu, sound: PciFunction, view: HostView) -> Check:
     user = next((domain for domain in takers if domain.active), None)
     if user is not None:
         return Check(
-            HALF_BOUND, gpu.address, "pass", f"“{user.name}” is running with its audio function"
+            HALF_BOUND,
+            gpu.address,
+            "pass",
+            f"“{user.name}” is running with the card's audio function",
         )
     by_libvirt = next(
         (d for d in takers for dev in d.hostdevs if dev.address == sound.address and dev.managed),
         None,
     )
     if driver_side(gpu.function.driver) == "vfio" and by_libvirt is not None:
-        why = f"the start of “{by_libvirt.name}” moves its audio function {sound.address}"
+        why = f"starting “{by_libvirt.name}” moves the card's audio function {sound.address}"
         return Check(HALF_BOUND, gpu.address, "pass", why)
-    why = ("its audio function is in another IOMMU group and does not move with it: "
+    why = ("the card's audio function is in another IOMMU group and does not move with it: "
            f"{_where(gpu.function)}, {_where(sound)}")  # fmt: skip
     return Check(
         HALF_BOUND, gpu.address, "warn", why, _audio_fix(gpu, sound, view, named=bool(takers))
@@ -163,12 +188,10 @@ def answers(gpu: Gpu) -> Check:
     one that has."""
     reading = gpu.reading
     if reading is not None and reading.lost is not None:
-        return Check(ANSWERS, gpu.address, "fail", reading.lost,
-                     "power the host off and on; if that happens often, check power, riser and "
-                     "slot, and the kernel log for Xid 79")  # fmt: skip
+        return Check(ANSWERS, gpu.address, "fail", reading.lost, BACK_ON_BUS)
     unreadable = [name for name in ("vendor", "device", "class") if name in gpu.function.unreadable]
     if unreadable:
-        return Check(ANSWERS, gpu.address, "unknown", f"its {unreadable[0]} cannot be read")
+        return Check(ANSWERS, gpu.address, "unknown", f"the card's {unreadable[0]} cannot be read")
     if not r465.responds(gpu):
         return Check(ANSWERS, gpu.address, "fail", "no device responds at its address",
                      f"`echo 1 > /sys/bus/pci/devices/{gpu.address}/remove`, then "
@@ -183,7 +206,7 @@ def answers(gpu: Gpu) -> Check:
 def _power_fault(gpu: Gpu) -> Check | None:
     state = gpu.vitals.power_state if gpu.vitals else None
     if state in ("error", "unknown"):
-        return Check(ANSWERS, gpu.address, "warn", f"its power state is “{state}”",
+        return Check(ANSWERS, gpu.address, "warn", f"the card's power state is “{state}”",
                      "check the kernel log for “Unable to change power state”; "
                      "a reboot recovers it")  # fmt: skip
     if gpu.vitals is not None and gpu.vitals.runtime_status == "error":
@@ -193,13 +216,19 @@ def _power_fault(gpu: Gpu) -> Check | None:
     return None
 
 
-def chosen(view: HostView) -> Check | None:
-    """guest.gpu: there is no GPU at the address that was chosen for the guest. ``None`` if there
-    is one, or if none was chosen."""
-    if view.absent_card is None:
-        return None
-    others = " ".join(gpu.address for gpu in view.gpus if not gpu.function.boot_vga)
-    now = f"; the GPUs now are {others}" if others else ""
-    return Check("guest.gpu", view.absent_card, "fail",
-                 f"the guest's card was at {view.absent_card}, where no GPU is now{now}",
-                 CHOOSE_CARD)  # fmt: skip
+def free_for_guest(view: HostView) -> list[Gpu]:
+    """The GPUs that do not drive the host's display, as far as that is known."""
+    return [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
+
+
+def chosen(view: HostView) -> Check:
+    """guest.gpu: the guest has a card. For a host on which it is not known which."""
+    check, free = "guest.gpu", free_for_guest(view)
+    fix = CHOOSE_CARD if free else None
+    if view.absent_card is not None:
+        now = f"; the GPUs now are {' '.join(gpu.address for gpu in free)}" if free else ""
+        why = f"the guest's card was at {view.absent_card}, where no GPU is now{now}"
+        return Check(check, view.absent_card, "fail", why, fix or BACK_ON_BUS)
+    if not free:
+        return Check(check, None, "fail", NO_CARD_LEFT)
+    return Check(check, None, "unknown", "cannot tell which card is for the guest", fix)

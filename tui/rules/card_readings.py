@@ -32,7 +32,7 @@ NOT_WOKEN = {
     "suspending": "falling asleep: reading it would wake it",
     "resuming": "waking up: it is read once it is awake",
     "error": SLEEP_FAILED,
-    "unsupported": "its runtime power management is off; it may be asleep, so it is not read",
+    "unsupported": "runtime power management is off; the card may be asleep, so it is not read",
 }
 """By power/runtime_status (kernel: drivers/base/power/sysfs.c)."""
 
@@ -82,7 +82,7 @@ def _why_unread(
     released = isinstance(source, NvmlReading) and function.address in source.released_idle
     reasons = (
         (removal is not None, _why_removed(removal, source) if removal else ""),
-        ("driver" in function.unreadable, "its driver cannot be read"),
+        ("driver" in function.unreadable, "the card's driver cannot be read"),
         (function.driver is None, "no driver: nothing can read it"),
         (not_woken is not None, not_woken or ""),
         ("power/runtime_status" in function.unreadable, UNKNOWN_SLEEP),

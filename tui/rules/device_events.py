@@ -62,5 +62,5 @@ def _folded(found: list[FunctionChange], gpus: tuple[Gpu, ...]) -> Iterator[Chan
             heads.append(change)
     for change in heads:
         count = followers[change.function.address]
-        along = f", {count} companion{'s' if count > 1 else ''} too" if count else ""
+        along = f", with {count} companion{'s' if count > 1 else ''}" if count else ""
         yield Change(change.function.address, change.text + along, change.tone)

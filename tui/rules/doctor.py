@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from tui.model import Check, Gpu, Guest
 from tui.rules import (
     card_checks,
@@ -93,10 +95,25 @@ def _condition(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
 
 
 def _card(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
-    view, readiness = readings.view, readings.readiness
+    """The checks of a card that may be the guest's."""
     yield from _condition(gpu, readings)
-    yield r465.two_gpus(gpu, view)
-    yield r465.not_shared(gpu)
+    rules = (r465.two_gpus(gpu, readings.view), r465.not_shared(gpu))
+    yield from rules
+    stays = any(rule.verdict == "fail" for rule in rules)
+    for check in _for_a_move(gpu, readings):
+        yield _of_one_that_stays(check) if stays else check
+
+
+def _of_one_that_stays(check: Check) -> Check:
+    """The check of a card that no guest can have: without advice, and whoever uses the card may."""
+    if check.id in (driver_gates.ID, holder_checks.ID) and check.verdict != "pass":
+        return Check(check.id, check.subject, "unknown", "not checked: the host keeps the card")
+    return replace(check, fix=None)
+
+
+def _for_a_move(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
+    """The checks of what a card needs before it can move to a guest."""
+    view, readiness = readings.view, readings.readiness
     yield hostdev_checks.viable(gpu, readings)
     yield r465.family(gpu)
     yield r465.sriov(gpu, readiness)
@@ -113,15 +130,8 @@ def _cards(readings: CheckInput) -> Iterator[CheckGroup]:
         why = view.problem("pci") or "this host has no GPU"
         yield CheckGroup("Guest GPU", tuple(Check(c, None, "unknown", why) for c in _CARD_CHECKS))
         return
-    unknown = Check(
-        "guest.gpu",
-        None,
-        "unknown",
-        "cannot tell which card is for the guest",
-        card_checks.CHOOSE_CARD,
-    )
-    yield CheckGroup("Guest GPU", (card_checks.chosen(view) or unknown,))
-    free = [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
+    yield CheckGroup("Guest GPU", (card_checks.chosen(view),))
+    free = card_checks.free_for_guest(view)
     for gpu in view.gpus:
         if gpu in (free or view.gpus):
             yield CheckGroup(f"{gpu.address} {gpu.name}", tuple(_card(gpu, readings)))

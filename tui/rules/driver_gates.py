@@ -20,8 +20,8 @@ NEVER_RECOVERS = (595,)
 """Since this version a removal that finds the card in use never ends, even if its user exits."""
 
 RESERVED = (
-    "not read while the host has it: since driver 595, a card that is read while somebody "
-    "removes it is lost until the next boot"
+    "not read while the host has it: with driver 595 or newer, a card that is being read when it "
+    "is unbound is lost until the next boot"
 )
 """Why the guest's card is not read with a driver of ``NEVER_RECOVERS``."""
 
@@ -64,8 +64,8 @@ def check(gpu: Gpu, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
     if version >= NEVER_RECOVERS:
         return Check(
             ID, gpu.address, "warn",
-            f"driver {module.version}: if anything uses the card as it leaves, only a reboot "
-            "recovers it",
+            f"driver {module.version}: if anything is using the card when it is unbound, only a "
+            "reboot recovers it",
             "stop everything that uses the card, and start nothing until the swap is done",
         )  # fmt: skip
     return Check(ID, gpu.address, "pass", f"driver {module.version} releases cards cleanly")
@@ -81,12 +81,12 @@ _WITHOUT_VERSION = {
 
 def _modeset(gpu: Gpu, module: NvidiaModule, readiness: Readiness, gpus: Iterable[Gpu]) -> Check:
     if module.modeset is None:
-        who = "the capture does not have" if readiness.captured else "only root can read"
+        who = "the capture does not show that" if readiness.captured else "only root can check that"
         read = "capture it as root" if readiness.captured else "run this as root"
         return Check(
             ID, gpu.address, "unknown",
-            f"driver {module.version} releases cards only without nvidia_drm modeset, which "
-            f"{who}", f"{read}: /sys/module/nvidia_drm/parameters/modeset",
+            f"driver {module.version} releases cards only if nvidia_drm modeset is off, and {who}",
+            f"{read}: /sys/module/nvidia_drm/parameters/modeset",
         )  # fmt: skip
     needed = any(g.function.driver == "nvidia" and g.address != gpu.address for g in gpus)
     return Check(

@@ -49,11 +49,11 @@ def changes(
 
 
 def _rules(before: HostView, after: HostView) -> Iterator[Change]:
-    """The rules that are broken now and were not before."""
+    """The rules that are violated now and were not before."""
     old = {check.id for check in before.checks if check.verdict == "fail"}
     for check in after.checks if before.checks else ():
         if check.verdict == "fail" and check.id not in old:
-            yield Change(check.subject or "host", f"breaks {check.id}: {check.why}", "bad")
+            yield Change(check.subject or "host", f"violates {check.id}: {check.why}", "bad")
 
 
 def _cards_of(domains: Collection[str], *views: HostView) -> set[str]:

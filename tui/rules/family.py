@@ -2,7 +2,7 @@
 
 The family comes from the device id alone. So it is known for a card on vfio-pci, for one that no
 driver supports any more, and for ambiguous names (a GT 730 is Fermi or Kepler, a GTX 860M Kepler
-or Maxwell). The name tells brand and form; if it tells no brand, the id does (``tui.rules.brand``).
+or Maxwell). The name shows brand and form; if it shows no brand, the id does (``tui.rules.brand``).
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _r465_family(model: NvidiaModel) -> tuple[Verdict, str]:
         return "unknown", "a mining card: NVIDIA does not say whether it is allowed in a guest"
     if model.brand == "unknown":
         return "unknown", (
-            "neither the name nor the PCI id tells whether it is a GeForce or a professional card"
+            "neither the name nor the PCI id shows whether it is a GeForce or a professional card"
         )
     if model.family is None:
         return "unknown", "the device id belongs to no known family"
@@ -132,11 +132,12 @@ def _geforce(model: NvidiaModel) -> tuple[Verdict, str]:
     if family == "Kepler" and form is None:
         return (
             "unknown",
-            f"{kind}: allowed on desktops only, and the name does not tell desktop from notebook",
+            f"{kind}: allowed on desktops only, and the name does not say whether it is a desktop "
+            "or a notebook card",
         )
     if family in PRE_KEPLER or (family == "Kepler" and form == "notebook"):
-        first = "notebooks since Maxwell" if form == "notebook" else "desktops since Kepler"
-        return "fail", f"{kind}: NVIDIA allows GeForce in a guest only on {first}"
+        first = "notebook cards from Maxwell" if form == "notebook" else "desktop cards from Kepler"
+        return "fail", f"{kind}: NVIDIA allows GeForce passthrough only with {first} on"
     return "pass", f"{kind}: NVIDIA allows it in a guest"
 
 

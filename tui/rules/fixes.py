@@ -31,8 +31,8 @@ def kernel_option(option: str, boot: Boot) -> str:
 def change_options(
     boot: Boot, add: Sequence[str] = (), drop: Sequence[str] = (), places: Sequence[str] = ()
 ) -> str:
-    """How to boot the kernel with the options ``add`` and without ``drop``. ``places`` are the
-    places of the latter."""
+    """How to boot the kernel with the options ``add`` and without ``drop``. ``places`` says
+    where the options in ``drop`` are set."""
     command = _command(boot, add, drop)
     if command is not None:
         return f"run `{command}` and reboot"

@@ -29,11 +29,12 @@ def state_allows(domain: Domain, action: GuestAction) -> Check:
     """guest.state: whether the action makes sense now."""
     check, state = "guest.state", domain.state
     if state in ALLOWED_STATES[action]:
-        return Check(check, domain.name, "pass", f"it is {state}")
+        return Check(check, domain.name, "pass", f"“{domain.name}” is {state}")
     if state == "unknown":
-        return Check(check, domain.name, "unknown", "libvirt does not report its state")
+        why = f"libvirt does not report the state of “{domain.name}”"
+        return Check(check, domain.name, "unknown", why)
     fixes = {"paused": "resume it first, or force it off"}
-    why = f"it is {state}{' already' if state in _ENDS.get(action, ()) else ''}"
+    why = f"“{domain.name}” is {'already ' if state in _ENDS.get(action, ()) else ''}{state}"
     fix = fixes.get(state) if action != "start" else None
     return Check(check, domain.name, "fail", why, fix)
 
@@ -50,7 +51,7 @@ def writable(readings: CheckInput) -> Check:
     if isinstance(readings.guests, Unavailable):
         return Check(check, None, "fail", readings.guests.reason)
     if readings.guests.captured:
-        return Check(check, None, "pass", "its domains are from a capture")
+        return Check(check, None, "pass", "the domains are from a capture")
     if readings.readonly:
         return Check(check, None, "fail", f"{readings.guests.uri} is read-only for you",
                      "join the group libvirt, or run this as root")  # fmt: skip
@@ -62,26 +63,30 @@ def why_not(domain: Domain, action: GuestAction) -> str | None:
     found = state_allows(domain, action)
     if found.verdict != "fail":
         return None
-    fix = f": {found.fix}" if found.fix else ""
-    return f"“{domain.name}” {found.why.removeprefix('it ')}{fix}"
+    return f"{found.why}: {found.fix}" if found.fix else found.why
 
 
 def hostdevs_complete(domain: Domain, gpu: Gpu) -> Check:
-    """guest.hostdevs-complete: the domain names every function that moves. Without the companions
+    """guest.hostdevs-complete: the domain lists every function that moves. Without the companions
     the guest lacks the card's audio or USB port."""
     check, name = "guest.hostdevs-complete", domain.name
     missing = [address for address in gpu.viability.moves if address not in domain.functions]
     if not missing:
-        return Check(check, name, "pass", f"it names {' '.join(gpu.viability.moves)}")
+        return Check(check, name, "pass", f"“{name}” lists {' '.join(gpu.viability.moves)}")
     if domain.problem is not None:
-        return Check(check, name, "unknown", domain.problem)
+        return Check(check, name, "unknown", unreadable(domain))
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
-        f"it does not name {' '.join(missing)}",
+        f"the definition of “{name}” does not list {' '.join(missing)}",
         f"press w, or `virsh edit {domain.shell_word}`: add <hostdev mode='subsystem' type='pci' "
         f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
         f"{' and the others' if len(missing) > 1 else ''}",
     )  # fmt: skip
+
+
+def unreadable(domain: Domain) -> str:
+    """Why the devices of a domain are not known, in a sentence of its own."""
+    return f"“{domain.name}”: {domain.problem}"
 
 
 def address_xml(address: str) -> str:
@@ -107,7 +112,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
             f"`virsh edit {domain.shell_word}`: set managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
-        return Check(check, name, "unknown", "it names no function of the card")
+        return Check(check, name, "unknown", f"“{name}” lists no function of the card")
     return Check(check, name, "pass", "libvirt does not move the card")
 
 
@@ -143,10 +148,11 @@ def allowed(domain: Domain, gpu: Gpu, guest: Domain | None) -> Check:
         return Check(check, domain.name, "unknown", *NO_GUEST)
     if guest.uuid != domain.uuid:
         return Check(
-            check, domain.name, "fail", f"the card is for “{guest.name}”",
+            check, domain.name, "fail", f"the guest GPU is assigned to “{guest.name}”",
             "press w to change that, or set guest in the configuration",
         )  # fmt: skip
-    return Check(check, domain.name, "pass", "the card is for it")
+    why = f"the guest GPU is assigned to “{domain.name}”"
+    return Check(check, domain.name, "pass", why)
 
 
 def cards_of(domain: Domain, gpus: tuple[Gpu, ...]) -> tuple[Gpu, ...]:

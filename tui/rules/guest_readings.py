@@ -109,7 +109,8 @@ def _why_not_asked(function: PciFunction, domain: Domain) -> str | None:
         maker = _MAKERS.get(function.vendor, "this kind of")
         return f"a guest agent cannot report on {maker} card"
     if domain.state not in QUERYABLE_STATES:
-        return f"the guest is {domain.state}: its agent cannot respond"
+        state = {"in shutdown": "shutting down", "pmsuspended": "suspended"}.get(domain.state)
+        return f"no readings while the guest is {state or domain.state}"
     if domain.agent is None:
         return (
             "the guest has no agent channel: add a <channel> with the target "

@@ -105,7 +105,7 @@ def with_processes(reading: Holders, gpu: Gpu) -> Holders:
 
 def how_to_stop(holder: Holder) -> str:
     """How to end the holder's hold, as a command or a short sentence."""
-    return _without_closing(holder) or f"close {holder.name}, or kill {holder.pid}"
+    return _without_closing(holder) or f"close {holder.name}, or run `kill {holder.pid}`"
 
 
 def _fixes(found: Sequence[Holder]) -> str:
@@ -113,7 +113,7 @@ def _fixes(found: Sequence[Holder]) -> str:
     together."""
     closed = {holder.pid: holder.name for holder in found if _without_closing(holder) is None}
     names, pids = list(dict.fromkeys(closed.values())), [str(pid) for pid in closed]
-    together = f"close {listed(names, NAMED)}, or kill {' '.join(pids[:NAMED])}"
+    together = f"close {listed(names, NAMED)}, or run `kill {' '.join(pids[:NAMED])}`"
     fixes = [*dict.fromkeys(_without_closing(holder) or together for holder in found)]
     more = len(fixes) - NAMED
     return "; ".join(fixes[:NAMED]) + (f"; and {more} more" if more > 0 else "")
@@ -130,9 +130,9 @@ def _without_closing(holder: Holder) -> str | None:
     unit = shlex.quote(holder.unit) if holder.unit else None
     if holder.name in _SOUND and holder.of_user and unit:
         socket = shlex.quote(f"{holder.name}.socket")
-        return f"systemctl --user stop {socket} {unit}"
+        return f"`systemctl --user stop {socket} {unit}`"
     if unit and unit.endswith(".service"):
-        return f"systemctl {'--user ' if holder.of_user else ''}stop {unit}"
+        return f"`systemctl {'--user ' if holder.of_user else ''}stop {unit}`"
     return None
 
 
@@ -162,7 +162,7 @@ def readers_still_there(readers: Sequence[Holder]) -> str:
     """The message about readers of ours that did not exit in time."""
     who = listed(list(dict.fromkeys(describe_reader(holder) for holder in readers)), NAMED)
     pids = " ".join(dict.fromkeys(str(holder.pid) for holder in readers))
-    return f"{who} has not released the card: quit its vfiotop, or end it with kill -9 {pids}"
+    return f"{who} has not released the card: quit its vfiotop, or end it with `kill -9 {pids}`"
 
 
 def describe_holders(found: tuple[Holder, ...]) -> str:

@@ -107,7 +107,7 @@ def viable(gpu: Gpu, leaving: Collection[str] = (), start: str = "its guest") ->
         count = len(viability.moves)
         together = "1 function moves" if count == 1 else f"{count} functions move together"
         rest = listed([each.address for each in viability.blockers])
-        why = f"{together}; the start of {start} moves {rest}" if rest else (
+        why = f"{together}; starting {start} moves {rest}" if rest else (
             f"nothing else in the group; {together}")  # fmt: skip
         return Check("iommu.viable", gpu.address, "pass", why)
     why = describe_blockers(blockers) or viability.reason or "not viable"
@@ -135,11 +135,11 @@ def vfio(readiness: Readiness) -> Check:
             check,
             None,
             "fail",
-            "the kernel has no vfio-pci, or may not load it",
+            "the kernel has no vfio-pci module, or is not allowed to load it",
             "install the kernel's extra modules, or check what `modprobe vfio-pci` prints",
         )
     if (skipped or barred) and not readiness.vfio_built_in:
-        why = "vfio-pci is available, but blacklisted for libvirt and for the boot: "
+        why = "vfio-pci is available but blacklisted, so neither the boot nor libvirt loads it: "
         return Check(check, None, "warn", f"{why}{with_places((*barred, *skipped))}",
                      fixes.remove_settings((*barred, *skipped), readiness))  # fmt: skip
     return Check(check, None, "pass", "vfio-pci is available")

@@ -22,7 +22,7 @@ from tui.model import (
     HostView,
     Unavailable,
 )
-from tui.rules import host_checks, hostdev_verdicts, hostdev_words
+from tui.rules import guest_checks, host_checks, hostdev_verdicts, hostdev_words
 from tui.rules.check_input import CheckInput
 from tui.rules.hostdev_facts import MAY_HAVE_OPEN_FILES, DeviceFacts, on_host_driver
 from tui.rules.viability import stay_with_host
@@ -37,12 +37,14 @@ def check(domain: Domain, readings: CheckInput) -> Check:
     """The worst verdict on the domain's devices, and the fixes for the first few of them."""
     found = verdicts(domain, readings)
     if domain.problem is not None and all(device.verdict != "fail" for device in found):
-        return Check(ID, domain.name, "unknown", domain.problem)
+        return Check(ID, domain.name, "unknown", guest_checks.unreadable(domain))
     bad = [device for device in found if device.verdict != "pass"]
     bad.sort(key=lambda device: VERDICT_ORDER.index(device.verdict))
     if not bad:
         doubt = _may_be_taken(domain, readings.guests) if found else None
-        return Check(ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(found))
+        return Check(
+            ID, domain.name, "unknown" if doubt else "pass", doubt or _all_well(domain, found)
+        )
     groups = hostdev_words.grouped(bad)[:NAMED]
     named = [device for group in groups for device in group]
     more = f" and {len(bad) - len(named)} more" if len(bad) > len(named) else ""
@@ -60,12 +62,12 @@ def _may_be_taken(domain: Domain, guests: Guests | Unavailable) -> str | None:
     return None
 
 
-def _all_well(found: Sequence[GuestDevice]) -> str:
+def _all_well(domain: Domain, found: Sequence[GuestDevice]) -> str:
     if not found:
-        return "it uses no device of the host"
+        return f"“{domain.name}” uses no host devices"
     if len(found) == 1:
         return f"{found[0].address} is present and available"
-    return f"all {len(found)} devices are present and available"
+    return f"{len(found)} devices, all present and available"
 
 
 def viable(gpu: Gpu, readings: CheckInput, domain: Domain | None = None) -> Check:

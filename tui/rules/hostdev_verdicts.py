@@ -48,6 +48,7 @@ from collections.abc import Sequence
 from tui.model import (
     GuestDevice,
     HostDev,
+    Inventory,
     PciFunction,
     Verdict,
     is_host_driver,
@@ -55,10 +56,9 @@ from tui.model import (
     listed,
 )
 from tui.rules import hostdev_words, r465, vfio_users
-from tui.rules.boards import sibling_slots
 from tui.rules.holder_checks import how_to_stop
 from tui.rules.hostdev_facts import DeviceFacts, on_host_driver
-from tui.rules.isolation import UNKNOWN_HOST, missing_group_fix, slot_advice
+from tui.rules.isolation import UNKNOWN_HOST, missing_group_fix, ways_out
 from tui.rules.viability import blocks, driver_unreadable
 
 IOMMU_ON = "turn the IOMMU on, in the firmware and for the kernel"
@@ -146,7 +146,8 @@ def _out_of_reach(dev: HostDev, function: PciFunction, facts: DeviceFacts) -> Gu
     rest = [f for f in group.functions if f.address not in {dev.address, *facts.moving}]
     staying = [f"{f.address} ({f.driver})" for f in rest if blocks(f)]
     if staying:
-        why = f"shares IOMMU group {group.id} with {listed(staying)} on host drivers"
+        with_ = "a device on a host driver" if len(staying) == 1 else "devices on host drivers"
+        why = f"shares IOMMU group {group.id} with {with_}: {listed(staying)}"
         return _verdict(dev, "fail", why, "group not viable", _group_fix(function, rest, facts))
     unreadable = [f.address for f in rest if driver_unreadable(f)]
     if unreadable:
@@ -162,10 +163,9 @@ def _group_fix(
     blocking = [f for f in rest if blocks(f)]
     if all(f.address in facts.domain.functions for f in blocking):
         return None
-    siblings, slot = sibling_slots(function, facts.functions.values()), None
-    if any(f.slot not in siblings for f in blocking):
-        slot = slot_advice(function, facts.functions.values(), facts.view.facts or UNKNOWN_HOST)
-    return f"{f'{slot}; or ' if slot else ''}give the guest the whole group"
+    host = Inventory(tuple(facts.functions.values()), iommu_kind=facts.view.iommu_kind)
+    named = facts.domain.functions
+    return ways_out(function, blocking, host, named, facts.view.facts or UNKNOWN_HOST)
 
 
 def _by_driver(dev: HostDev, function: PciFunction, facts: DeviceFacts) -> GuestDevice:
@@ -208,7 +208,7 @@ def _moved(dev: HostDev, function: PciFunction, facts: DeviceFacts) -> GuestDevi
     use, unknown = facts.host_use(function), facts.unknown_use(function)
     stale = facts.stale.get(dev.address)
     if use is None and stale is not None and (stale.certain or unknown):
-        use = f"it {stale.why}"
+        use = f"the address {stale.why}"
     why = f"is on {function.driver}, and libvirt takes it from the host at the start"
     short, remove = f"on {function.driver}", hostdev_words.remove(dev, facts)
     if use is not None:

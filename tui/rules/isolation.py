@@ -8,7 +8,7 @@ drivers/iommu/iommu.c).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from tui.model import (
     AMD,
@@ -33,7 +33,7 @@ IOMMU_FIRST = "turn the IOMMU on: see iommu.enabled"
 
 UNREADABLE = "run vfiotop as root; if it is already, check the kernel log for this device"
 
-OVERRIDE = "An ACS override isolates nothing: the guest reaches its neighbours"
+OVERRIDE = "An ACS override isolates nothing: the guest can still reach the rest of the group"
 """Why we do not advise pcie_acs_override= of patched kernels: the kernel then assumes an isolation
 that the hardware does not provide."""
 
@@ -75,24 +75,37 @@ def group_fix(
 ) -> str:
     """How to free the group of ``gpu`` from the functions in ``blocking``, in at most two
     sentences. ``named`` are those of them that the card's guest takes already, by address."""
-    taken = [named[f.address] for f in blocking if f.address in named]
-    if len(taken) == len(blocking):
-        return _by_its_guest(taken)
-    siblings = sibling_slots(gpu, inventory.functions)
+    if all(f.address in named for f in blocking):
+        return _by_its_guest([named[f.address] for f in blocking])
+    ways = ways_out(gpu, blocking, inventory, named, facts)
+    return f"{ways}. {OVERRIDE}"
+
+
+def ways_out(
+    function: PciFunction,
+    blocking: Sequence[PciFunction],
+    inventory: Inventory,
+    named: Container[str],
+    facts: HostFacts,
+) -> str:
+    """How to separate a function from those in ``blocking``, not all of which the guest takes
+    already (``named``)."""
+    taken = any(f.address in named for f in blocking)
+    siblings = sibling_slots(function, inventory.functions)
     of_board = [f for f in blocking if f.slot in siblings and f.address not in named]
     others = [f for f in blocking if f.slot not in siblings]
-    slot = slot_advice(gpu, inventory.functions, facts) if others else None
+    slot = slot_advice(function, inventory.functions, facts) if others else None
     acs = {
         "amd": "“ACS Enable” in the firmware (AMD CBS)",
-        "intel": "ACS in the firmware, if available",
+        "intel": "ACS in the firmware if it has that setting",
     }.get(inventory.iommu_kind or "", "ACS in the firmware")
-    first = f"{slot}, or {acs}" if slot is not None else f"turn on {acs}"
+    first = f"{slot}, or turn on {acs}" if slot is not None else f"turn on {acs}"
     gpu_slots = {f.slot for f in inventory.functions if f.is_gpu}
     rest = [f for f in others if f.address not in named]
     way = _spare(rest) if not taken else "give the guest the rest, if the host can spare it"
     spare = "" if not rest or any(f.slot in gpu_slots for f in rest) else f"; or {way}"
     board = f"; {'and' if others else 'or'} {_WHOLE_BOARD}" if of_board else ""
-    return f"{first}{spare}{board}. {OVERRIDE}"
+    return f"{first}{spare}{board}"
 
 
 def _by_its_guest(taken: Sequence[HostDev]) -> str:
@@ -149,7 +162,7 @@ def slot_advice(
     """The advice to try another slot; ``None`` if the device cannot be moved."""
     movable = can_change_slot(function, functions, facts)
     if movable is None:
-        return "try another slot, if it is in one"
+        return "try another slot, if it is a plug-in card"
     return "try another slot" if movable else None
 
 

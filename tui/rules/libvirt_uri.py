@@ -33,7 +33,7 @@ def why_not_as_root(uri: str) -> str | None:
     if uri in LOCAL:
         return None
     where = why_not_this_host(uri) or "is not a local libvirt that vfiotop knows"
-    return f"{uri} {where}: root opens {', '.join(sorted(LOCAL))} only"
+    return f"{uri} {where}: root may open only {', '.join(sorted(LOCAL))}"
 
 
 def why_not_this_host(uri: str) -> str | None:
@@ -50,11 +50,11 @@ def why_not_this_host(uri: str) -> str | None:
     if transport == "ext":
         return f"runs the program {given.get('command', ['that it names'])[0]}"
     program = next((given[key][0] for key in ("command", "netcat") if key in given), None)
-    how = f" by {transport}" if transport else ""
+    how = f" over {transport}" if transport else ""
     found = (
         (program is not None, f"runs {program} on the way to {host or 'this machine'}"),
         (host is not None or transport in _REMOTE,
-         f"is the libvirt of {host or 'localhost'}{how}, not this machine's own"),
+         f"is libvirt on {host or 'localhost'}{how}, not on this machine"),
         ("socket" in given, f"uses the socket {given.get('socket', [''])[0]}"),
     )  # fmt: skip
     return next((words for there, words in found if there), None)

@@ -70,7 +70,7 @@ def family(gpu: Gpu) -> Check:
     if gpu.nvidia is None:
         return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: not restricted")
     if "device" in gpu.function.unreadable:
-        return Check("r465.family", gpu.address, "unknown", "its device id cannot be read")
+        return Check("r465.family", gpu.address, "unknown", "the card's device id cannot be read")
     verdict, why = r465_family(gpu.nvidia)
     fix = family_fix(gpu.nvidia, newer_names(gpu.function)) if verdict == "unknown" else None
     return Check("r465.family", gpu.address, verdict, why, fix)
@@ -224,10 +224,12 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
         )
     idle = [o for o in others if o.function.driver is not None and o.owner.kind in ("vfio", "none")]
     where = f": {idle[0].address} is on {idle[0].function.driver}" if idle else ""
-    home = f", as `vfiotop unbind {shlex.quote(idle[0].address)}` does" if idle else ""
+    home = "the host needs a GPU of its own"
+    if idle:
+        home = f"return one to the host with `vfiotop unbind {shlex.quote(idle[0].address)}`"
     return Check(
         "host.two-gpus", gpu.address, "fail", f"no other card stays with the host{where}",
-        f"a card is never shared: give the host a GPU of its own{home}",
+        f"host and guest cannot share a card: {home}",
     )  # fmt: skip
 
 
@@ -236,7 +238,7 @@ def not_shared(gpu: Gpu) -> Check:
     check, functions = "host.not-shared", (gpu.function, *gpu.companions)
     display = next((f for f in functions if f.boot_vga), None)
     if display is not None:
-        what = "it" if display is gpu.function else f"{display.address}, which moves with it,"
+        what = "the card" if display is gpu.function else f"{display.address}, which moves with it,"
         return Check(
             check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
             "choose another card for the guest, or another primary display in the firmware",
@@ -245,7 +247,11 @@ def not_shared(gpu: Gpu) -> Check:
         (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
     )
     if unreadable is not None:
-        what = "it" if unreadable is gpu.function else f"{unreadable.address}, which moves with it,"
+        what = (
+            "the card"
+            if unreadable is gpu.function
+            else f"{unreadable.address}, which moves with it,"
+        )
         why = f"cannot tell whether {what} is the boot VGA"
         return Check(check, gpu.address, "unknown", why)
-    return Check(check, gpu.address, "pass", "it does not drive the host's display")
+    return Check(check, gpu.address, "pass", "the card does not drive the host's display")

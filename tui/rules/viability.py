@@ -77,7 +77,7 @@ def viability(
     moving = sorted((gpu, *companions(gpu, inventory)), key=lambda f: f.address)
     moves = tuple(f.address for f in moving)
     if "iommu_group" in gpu.unreadable:
-        why = "its IOMMU group cannot be read"
+        why = "the card's IOMMU group cannot be read"
         return Viability(None, moves, reason=why, fix=UNREADABLE)
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
@@ -145,9 +145,9 @@ def describe_blockers(blockers: Sequence[Blocker]) -> str:
 
 def _why(function: PciFunction, gpu_slots: set[str], siblings: Collection[str]) -> str:
     if function.is_gpu and function.slot in siblings:
-        return f"another GPU of its board, on {function.driver}"
+        return f"another GPU of its board ({function.driver})"
     if function.is_gpu:
-        return f"another GPU on {function.driver}"
+        return f"another GPU ({function.driver})"
     if function.slot in gpu_slots:
         return f"part of another GPU ({function.driver})"
     return f"used by the host ({function.driver})"
@@ -156,8 +156,8 @@ def _why(function: PciFunction, gpu_slots: set[str], siblings: Collection[str]) 
 def stay_with_host(count: int) -> str:
     """The reason for that many blockers."""
     if count == 1:
-        return "a device of the group stays with the host"
-    return f"{count} devices of the group stay with the host"
+        return "a device in the group stays with the host"
+    return f"{count} devices in the group stay with the host"
 
 
 def _no_group(inventory: Inventory) -> str:

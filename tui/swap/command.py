@@ -146,7 +146,8 @@ def _run_if_heard(
 ) -> Entry:
     """Continue only if the caller receives the reply.
 
-    A caller that gave up during the readings was told that nothing has on_begin, so nothing may.
+    A caller that gave up during the readings was told that nothing has begun, so nothing may
+    begin.
     """
     try:
         on_begin(entry)

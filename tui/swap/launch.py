@@ -107,7 +107,7 @@ def launch(request: SwapRequest, journal: Journal | None = None) -> str:
             line = b""
     # The pipe is closed now, so a runner that has not begun will not begin.
     if not line and _has_ended(runner) and not _taken_up(request, before, journal):
-        raise Refused("the runner ended before it began: nothing was touched")
+        raise Refused("the runner exited before it started anything; nothing was changed")
     return _parse_reply(line, request, before, journal)
 
 
@@ -222,7 +222,9 @@ def launch_elevated(request: SwapRequest, tool: str, journal: Journal | None = N
             line = child.stdout.readline(REPLY_LIMIT)
             status = child.wait()
     if not line and status > 0 and not _taken_up(request, before, journal):
-        raise Refused(f"{tool} did not run it (status {status}): nothing has begun")
+        raise Refused(
+            f"{tool} did not start the runner (exit status {status}); nothing was changed"
+        )
     return _parse_reply(line, request, before, journal)
 
 

@@ -71,7 +71,7 @@ def unbind_path(driver: str) -> str:
 def with_host_drivers(
     steps: tuple[Step, ...], drivers: Mapping[str, str | None]
 ) -> tuple[Step, ...]:
-    """Return the steps of an unbind with the expected host ``drivers``, where they are known.
+    """Return the steps of an unbind with the expected host ``drivers``, if they are known.
 
     A function must end up on that driver, or may stay without one if it had none.
     """

@@ -36,6 +36,8 @@ from tui.swap.plan import steps
 NEEDED = "swap.needed"
 """The one check that a recovery may fail: its swap may have been interrupted at the very end."""
 
+CARD = "the card"
+
 UNDO_CHECKS = frozenset({"swap.movable", "guest.inactive", "privilege"})
 """The checks that an undo has to pass."""
 
@@ -75,7 +77,9 @@ def checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> tuple[Check, ...]:
     )
     moves_whole = (card_checks.movable(gpu), _needed(gpu, plan.direction))
     every = (*moves_whole, *found, *_holder_checks(gpu, plan, readings))
-    return with_captured_fixes(every, captured=readings.readiness.captured)
+    # That a guest runs with the card says more than that the card is on vfio-pci.
+    ordered = sorted(every, key=lambda c: (c.id, c.verdict) != ("guest.inactive", "fail"))
+    return with_captured_fixes(tuple(ordered), captured=readings.readiness.captured)
 
 
 def _bind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
@@ -103,7 +107,8 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
     where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
-    return Check(NEEDED, gpu.address, "pass", "the card has yet to move")
+    todo = "not on vfio-pci yet" if direction == "bind" else "not back with the host yet"
+    return Check(NEEDED, gpu.address, "pass", f"the card is {todo}")
 
 
 def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
@@ -118,24 +123,33 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
         if process is not None and other.address in members:
             return Check(
                 check, gpu.address, "fail",
-                f"{vfio_users.describe(process)} has the card's group, "
+                f"{vfio_users.describe(process)} uses {_what(other.address, gpu)}, "
                 "and libvirt does not know of it",
                 holder_checks.how_to_stop(process),
             )  # fmt: skip
     if isinstance(guests, Unavailable):
         return Check(check, gpu.address, "unknown", f"libvirt: {guests.reason}")
-    users = [d.name for d in guests.domains if d.active and members & set(d.addresses)]
+    users = [d for d in guests.domains if d.active and members & set(d.addresses)]
     if users:
-        return Check(check, gpu.address, "fail",
-                     f"“{users[0]}” is running and has the card's group",
-                     f"shut down {users[0]} first")  # fmt: skip
+        used = sorted(members & set(users[0].addresses), key=lambda a: _what(a, gpu) != CARD)
+        name = users[0].name
+        return Check(check, gpu.address, "fail", f"“{name}” is running with {_what(used[0], gpu)}",
+                     f"shut down {name} first")  # fmt: skip
     lost = [f.address for f in gpu.functions if "iommu_group" in f.unreadable]
     if lost:
         return Check(check, gpu.address, "unknown", f"the IOMMU group of {lost[0]} cannot be read")
     unclear = [d.name for d in guests.domains if d.problem or d.state == "unknown"]
     if unclear:
         return Check(check, gpu.address, "unknown", f"cannot tell which devices “{unclear[0]}” has")
-    return Check(check, gpu.address, "pass", "no running guest has a function of its group")
+    return Check(
+        check, gpu.address, "pass", "no running guest uses a device in the card's IOMMU group"
+    )
+
+
+def _what(address: str, gpu: Gpu) -> str:
+    """The card, or a device of its group, as a phrase."""
+    own = any(function.address == address for function in gpu.functions)
+    return CARD if own else "a device in the card's IOMMU group"
 
 
 def _holder_checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> Iterator[Check]:

@@ -1,7 +1,7 @@
 """The terminal: what is written to it, what is read from it, and who owns it.
 
 Textual believes what a terminal sends, writes whole regions again and waits for a slow terminal.
-Over SSH, and with a card in the balance, we need more: only the cells that changed, no faster
+Over SSH, and when a card is at stake, we need more: only the cells that changed, no faster
 than the terminal draws them, keys one by one, and the terminal restored however we end. Textual
 has no public interface for that. This package is the only one that uses its private names, or
 touches the tty:

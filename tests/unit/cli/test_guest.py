@@ -159,13 +159,13 @@ def test_the_second_signal_stops_waiting(
 @pytest.mark.parametrize(
     ("reading", "code", "words"),
     [
-        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: off\n"),
-        (guests(), DONE, "my vm: off\n"),
+        (guests(domain("my vm", uuid=VM.uuid)), DONE, "my vm: shut off\n"),
+        (guests(), DONE, "my vm: shut off\n"),
         (guests(VM), FAILED, "still running after 1 s"),
         (guests(domain("my vm", uuid=VM.uuid, state="unknown")), STUCK, "libvirt does not answer"),
         (HostError("libvirtd is not running"), STUCK, "libvirt does not answer"),
         # A domain of the same name with another UUID is another guest.
-        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: off\n"),
+        (guests(domain("my vm", state="running", uuid="other")), DONE, "my vm: shut off\n"),
     ],
 )
 def test_the_end_of_a_stop(

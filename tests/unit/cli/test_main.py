@@ -142,7 +142,7 @@ def test_rules_and_model_load_neither_the_screen_nor_the_backends() -> None:
 def test_a_plan_says_what_it_would_write(home: dict[str, str]) -> None:
     result = vfiotop("plan", "unbind", "--demo", "idle", env=home)
     assert "echo > /sys/bus/pci/devices/0000:01:00.0/driver_override" in result.stdout
-    assert "Ready: no check stands in the way" in result.stdout
+    assert "Ready: no check forbids it" in result.stdout
     assert result.returncode == 0
 
 

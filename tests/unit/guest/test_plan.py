@@ -79,7 +79,8 @@ def test_a_start_where_all_is_well() -> None:
     assert set(verdicts(made).values()) == {"pass"}
     assert made.swap is None
     assert made.texts == (
-        "virsh start --paused win11", "check all guests again, before its first instruction",
+        "virsh start --paused win11",
+        "check all guests again before the guest runs its first instruction",
         "virsh resume win11",
     )  # fmt: skip
 

@@ -133,7 +133,9 @@ def test_what_is_no_captured_host(tmp_path: Path, make: Any, says: str) -> None:
     make(place)
     with pytest.raises(HostError, match=says) as caught:
         captured_host(str(place))
-    assert "--root takes a captured host, a directory with sys/bus/pci/devices" in str(caught.value)
+    assert "--root expects a captured host: a directory that contains sys/bus/pci/devices" in str(
+        caught.value
+    )
     assert "\n" not in str(caught.value)
 
 

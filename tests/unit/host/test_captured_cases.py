@@ -75,7 +75,7 @@ def test_fixes_are_for_the_owner_of_a_captured_host(vfiotop: Command, tmp_path: 
         ({"sys/module/nvidia/version": "530.41.03\n"}, "pass", "driver 530.41.03"),
         ({"proc/driver/nvidia/version": NVIDIA.format("595.45.04")}, "warn", "driver 595.45.04"),
         ({"proc/driver/nvidia/version": NVIDIA.format("530.41.03")}, "unknown",
-         "which the capture does not have"),
+         "and the capture does not show that"),
         ({"proc/driver/nvidia/version": "", "sys/module/nvidia/version": "580.105.08\n"}, "pass",
          "driver 580.105.08"),
         ({"proc/driver/nvidia/version": NVIDIA.format("530.41.03"),

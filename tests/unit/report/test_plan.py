@@ -26,8 +26,8 @@ def checked(*verdicts: Verdict) -> Plan:
 @pytest.mark.parametrize(
     ("verdicts", "allowed", "words"),
     [
-        ((), True, "Ready: no check stands in the way."),
-        (("pass", "warn"), True, "Ready: no check stands in the way."),
+        ((), True, "Ready: no check forbids it."),
+        (("pass", "warn"), True, "Ready: no check forbids it."),
         (("pass", "unknown"), None, "Cannot tell whether it is safe: reason 1."),
         (("unknown", "fail"), False, "Refused: reason 1."),
     ],
@@ -43,7 +43,7 @@ def test_headline() -> None:
     assert head(PLAN) == f"Bind {CARD} {SOUND} to vfio-pci"
     assert head(replace(PLAN, direction="unbind")) == f"Unbind {CARD} {SOUND} back to the host"
     guest = GuestPlan("force-off", "win11", "win11", "u", "win11", ("virsh destroy win11",))
-    assert head(guest) == "Force-off win11"
+    assert head(guest) == "Force off win11"
 
 
 def test_text_blocks() -> None:
@@ -59,7 +59,7 @@ def test_text_blocks() -> None:
         "          → kill\n"
         "       –  ann  game  /dev/nvidia1  game.service  game --fast",
         f"Steps\n   1. {STEPS[0].text}\n   2. {STEPS[1].text}",
-        "Ready: no check stands in the way.",
+        "Ready: no check forbids it.",
     ))  # fmt: skip
     assert "In use by" not in as_text(PLAN)
 

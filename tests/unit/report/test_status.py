@@ -257,20 +257,20 @@ NVIDIA     driver 580.95
 Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
   owner    guest:win11   driver vfio-pci   suspended D3cold
   readings –   no guest is there to be asked
-  link     PCIe –   at most –
+  link     PCIe –   max –
   group    2   viable: moves as 0000:02:00.0 .1
 
 Host GPU   0000:01:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
   owner    host   driver nvidia   active D0
   load     12 %   memory 1.0 of 24.0 GiB   encoder –   decoder –
-  state    54 °C   fan –   – of – W   – MHz   memory – MHz   throttled: power
+  state    54 °C   fan –   – W   – MHz   memory – MHz   throttled: power
   used by  Xorg (7)
-  link     PCIe 4.0 x16   at most –
+  link     PCIe 4.0 x16   max –
   group    1   viable: moves as 0000:01:00.0 .1
 
-Guests     state     vCPUs  CPU   memory    agent    PCI devices
-* win11    running   8      34 %  16.0 GiB  answers  0000:02:00.0 .1
-  nas      shut off  8      –     16.0 GiB  –        none
+Guests     state     vCPUs  CPU   memory    agent      PCI devices
+* win11    running   8      34 %  16.0 GiB  connected  0000:02:00.0 .1
+  nas      shut off  8      –     16.0 GiB  –          none
 * may have the guest GPU"""
 
 
@@ -282,10 +282,25 @@ def test_the_text_names_blockers_and_problems() -> None:
     host = inventory(*card("01:00", 1), function("02:00.0", SATA, driver="ahci", iommu_group=1))
     view = assess(snapshot(host, guests=Unavailable("libvirtd does not answer")))
     text = as_text(view)
-    assert "group    1   not viable: a device of the group stays with the host" in text
+    assert "group    1   not viable: a device in the group stays with the host" in text
     assert "\n           0000:02:00.0   used by the host (ahci)\n" in text + "\n"
     assert "libvirt    libvirtd does not answer" in text
     assert "Guests" not in text
+
+
+def test_a_libvirt_that_is_not_reached_has_one_row() -> None:
+    view = assess(snapshot(two_cards(), guests=Unavailable("libvirtd does not answer")))
+    text = as_text(replace(view, libvirt_uri="qemu:///system"))
+    assert "libvirt    qemu:///system   libvirtd does not answer\n" in text
+    assert text.count("libvirtd does not answer") == 1
+
+
+def test_a_limit_that_is_not_known_is_left_out() -> None:
+    metrics = Metrics(power_w=7.0, mem_used_mib=1024.0)
+    reading = NvmlReading("580", (replace(READING, metrics=metrics),))
+    text = as_text(assess(snapshot(two_cards(), nvml=reading)))
+    assert "   7 W   " in text
+    assert "memory 1.0 GiB   " in text
 
 
 def test_the_text_of_a_lost_card() -> None:

@@ -59,7 +59,7 @@ def test_no_card() -> None:
 def test_a_key_for_the_guest_says_why_it_does_nothing() -> None:
     off = assess(snapshot(two_cards(), (domain("win11", "02:00.0"),)))
     assert why_not_guest("start", off) is None
-    assert why_not_guest("stop", off) == "“win11” is shut off already"
+    assert why_not_guest("stop", off) == "“win11” is already shut off"
     assert why_not_guest("pause", off) == "“win11” is shut off"
     paused = assess(snapshot(two_cards(), (domain("win11", "02:00.0", state="paused"),)))
     assert (pause_action(paused), pause_action(off)) == ("resume", "pause")

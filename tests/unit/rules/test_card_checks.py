@@ -283,7 +283,7 @@ def test_a_guest_of_which_libvirt_moves_one_function(moved: str) -> None:
     pci = inventory(*card("01:00", 1, boot_vga=True), *pair(VFIO, "host", 9))
     found = checks(snapshot(pci, (replace(guest, hostdevs=hostdevs),)))["swap.half-bound", CARD]
     assert found.verdict == ("warn" if moved == CARD else "pass")
-    assert ("the start of “win11” moves its audio function 0000:02:00.1" in found.why) is (
+    assert ("starting “win11” moves the card's audio function 0000:02:00.1" in found.why) is (
         moved != CARD
     )
 
@@ -338,7 +338,10 @@ def test_a_swap_that_was_interrupted() -> None:
     left = replace(SWAP, runner_alive=False)
     for functions in (card("02:00", 2, boot_vga=False), four("vfio-pci", "host")):
         check = checks(seen(*functions, swap=left))["swap.half-bound", CARD]
-        assert (check.verdict, "its bind was interrupted" in check.why) == ("fail", True)
+        assert (check.verdict, "the bind of the card was interrupted" in check.why) == (
+            "fail",
+            True,
+        )
         assert check.fix == "`vfiotop recover --finish` or `vfiotop recover --undo`"
     for ended in (SWAP, replace(left, state="done"), replace(left, state="undone")):
         found = checks(seen(*card("02:00", 2, boot_vga=False), swap=ended))
@@ -349,17 +352,20 @@ def test_an_interrupted_swap_tells_which_function_is_where() -> None:
     left = replace(SWAP, runner_alive=False)
     gpu, sound = card("02:00", 2, boot_vga=False)
     whole = checks(seen(gpu, sound, swap=left))["swap.half-bound", CARD]
-    assert whole.why == "its bind was interrupted"
+    assert whole.why == "the bind of the card was interrupted"
     half = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=left))["swap.half-bound", CARD]
-    assert half.why == f"its bind was interrupted: {CARD} on nvidia, 0000:02:00.1 on vfio-pci"
+    assert (
+        half.why
+        == f"the bind of the card was interrupted: {CARD} on nvidia, 0000:02:00.1 on vfio-pci"
+    )
 
 
 def test_a_card_is_on_no_side_while_it_is_moved() -> None:
     gpu, sound = card("02:00", 2, boot_vga=False)
     moving = checks(seen(gpu, replace(sound, driver="vfio-pci"), swap=SWAP))
-    assert moving["swap.half-bound", CARD].why == "it is being moved"
+    assert moving["swap.half-bound", CARD].why == "the card is being moved"
     still = checks(seen(gpu, sound))["swap.half-bound", CARD]
-    assert still.why == "all its functions are on the same side"
+    assert still.why == "all functions of the card are on host drivers"
 
 
 @pytest.mark.parametrize("stuck", [True, False])

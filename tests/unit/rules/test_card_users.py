@@ -60,10 +60,10 @@ def test_what_the_driver_lists_and_what_is_found_is_one_user() -> None:
     )
     has = held(user="ann", command="/opt/game/game --fast", unit="game.service")
     assert seen(gpu, has) == (
-        CardUser(7, "ffmpeg", ("compute",), stop="close ffmpeg, or kill 7"),
+        CardUser(7, "ffmpeg", ("compute",), stop="close ffmpeg, or run `kill 7`"),
         CardUser(
             812, "game", ("graphics", "/dev/nvidia1"), "uses", "ann", 512, 42.5,
-            "/opt/game/game --fast", "game.service", stop="systemctl stop game.service",
+            "/opt/game/game --fast", "game.service", stop="`systemctl stop game.service`",
         ),
     )  # fmt: skip
 
@@ -92,7 +92,7 @@ def test_nodes_of_all_cards() -> None:
     shared = held(what="/dev/nvidiactl", shared=True)
     (user,) = seen(the_card(), shared)
     assert (user.use, user.resources, user.note) == ("may use", ("/dev/nvidiactl",), MAY_USE)
-    assert user.stop == "close game, or kill 812"
+    assert user.stop == "close game, or run `kill 812`"
     (user,) = seen(the_card(), held(), shared)
     assert (user.use, user.resources, user.note) == ("uses", ("/dev/nvidia1",), None)
     (user,) = seen(the_card(GpuProcess(812, "game", "compute")), shared)
@@ -201,7 +201,7 @@ ROWS = (
     CardUser(1234567, "python3", ("compute", "/dev/nvidia0"), "uses", "lab", 21540, 100),
     CardUser(
         15, "monitor", ("/dev/nvidiactl",), "may use", note=MAY_USE,
-        stop="close monitor, or kill 15",
+        stop="close monitor, or run `kill 15`",
     ),
     CardUser(8, "python3", ("/dev/nvidia0",), "ours", "root", note=OURS),
     CardUser(None, "nvidia_drm", ("modeset",), stop="unload nvidia_drm"),
@@ -254,7 +254,7 @@ def test_how_to_end_it_is_beside_where_there_is_room() -> None:
 
 
 def test_a_unit_that_the_way_to_end_it_names_is_named_once() -> None:
-    user = replace(ROWS[1], unit="x.service", stop="systemctl stop x.service")
+    user = replace(ROWS[1], unit="x.service", stop="`systemctl stop x.service`")
     assert " ".join(drawn(CardUsers((user,)), 116)).count("x.service") == 1
 
 

@@ -23,6 +23,7 @@ from tui.model import (
     Holder,
     Holders,
     HostDev,
+    Inventory,
     NvidiaModule,
     Readiness,
     Snapshot,
@@ -31,6 +32,7 @@ from tui.model import (
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
+from tui.rules.roles import Choice
 from tui.rules.view import assess
 
 CARD, SOUND = "0000:02:00.0", "0000:02:00.1"
@@ -69,10 +71,53 @@ def test_nothing_is_known_of_a_host_that_was_not_read() -> None:
 
 def test_no_card_is_no_pass() -> None:
     one = examined(snapshot(inventory(*card("01:00", 1, boot_vga=True))))
-    assert (one["guest.gpu"].verdict, one["host.not-shared"].verdict) == ("unknown", "fail")
+    assert (one["guest.gpu"].verdict, one["host.not-shared"].verdict) == ("fail", "fail")
+    assert one["guest.gpu"].why.startswith("no card is left for a guest")
     none = examined(snapshot(inventory()))
     assert none["iommu.viable"].why == "this host has no GPU"
     assert none["guest.managed"].verdict == "unknown"
+
+
+HOST_CARD = "0000:01:00.0"
+BUSY = Holders((Holder(HOST_CARD, 7, "firefox", "/dev/nvidia0"),
+                Holder(CARD, 8, "firefox", "/dev/nvidia1")))  # fmt: skip
+NEVER_FREES = replace(READY, nvidia=NvidiaModule("535.1", modeset=True), with_vfs=(CARD,))
+DISPLAY, ALONE = card("01:00", 1, boot_vga=True), card("02:00", 2, boot_vga=False)
+IN_ITS_GROUP = function("03:00.0", SATA, driver="ahci", iommu_group=2)
+
+
+@pytest.mark.parametrize(
+    ("pci", "choice", "address"),
+    [
+        (inventory(*DISPLAY), Choice(), HOST_CARD),
+        (inventory(*DISPLAY), Choice(HOST_CARD), HOST_CARD),
+        (inventory(*DISPLAY, *card("02:00", 2, "vfio-pci")), Choice(HOST_CARD), HOST_CARD),
+        (inventory(*ALONE), Choice(), CARD),
+        (inventory(*ALONE, IN_ITS_GROUP), Choice(CARD), CARD),
+    ],
+)
+def test_a_card_that_stays_with_the_host_is_not_to_be_freed(
+    pci: Inventory, choice: Choice, address: str
+) -> None:
+    """No advice moves it or ends what uses it."""
+    view = assess(snapshot(pci), choice)
+    checks = all_checks(examine(CheckInput(view, guests(), BUSY, NEVER_FREES)))
+    found = {check.id: check for check in checks if check.subject == address}
+    assert "fail" in (found["host.not-shared"].verdict, found["host.two-gpus"].verdict)
+    for check in ("iommu.viable", "r465.family", "r465.sriov"):
+        assert found[check].fix is None
+    for check in ("holders", "nvidia.release"):
+        expected = Check(check, address, "unknown", "not checked: the host keeps the card")
+        assert found[check] == expected
+
+
+def test_without_a_card_for_a_guest_none_is_to_be_chosen() -> None:
+    gone = assess(snapshot(inventory(*card("01:00", 1, boot_vga=True))), Choice(CARD))
+    groups = examine(CheckInput(gone, guests(), BUSY, READY))
+    (check,) = [check for check in all_checks(groups) if check.id == "guest.gpu"]
+    assert check.verdict == "fail"
+    assert "choose" not in (check.fix or "")
+    assert "firefox" not in str(groups)
 
 
 def test_every_card_that_could_be_the_guests_is_looked_at() -> None:
@@ -87,8 +132,8 @@ def test_every_card_that_could_be_the_guests_is_looked_at() -> None:
 @pytest.mark.parametrize(
     ("hostdevs", "verdict", "words"),
     [
-        ((CARD, SOUND), "pass", f"it names {CARD} {SOUND}"),
-        ((CARD,), "warn", f"it does not name {SOUND}"),
+        ((CARD, SOUND), "pass", f"“win11” lists {CARD} {SOUND}"),
+        ((CARD,), "warn", f"the definition of “win11” does not list {SOUND}"),
     ],
 )
 def test_a_guest_names_every_function(hostdevs: tuple[str, ...], verdict: str, words: str) -> None:
@@ -164,4 +209,4 @@ def test_a_libvirt_that_is_more_than_this_machines_is_named_as_what_it_is() -> N
     for seen in (Guests(uri, "9.0.0", ()), Guests("qemu+ssh://host/system", "9.0.0", ())):
         check = examined(replace(snapshot(two_cards()), guests=seen))["libvirt.reachable"]
         assert (check.verdict, check.fix) == ("warn", host_checks.ASK_HERE)
-        assert "runs the program /srv/evil.sh" in check.why or "host by ssh" in check.why
+        assert "runs the program /srv/evil.sh" in check.why or "host over ssh" in check.why

@@ -40,10 +40,10 @@ def test_a_module_that_a_card_of_the_host_needs_is_not_unloaded(host: str, words
 
 @pytest.mark.parametrize(
     ("captured", "who", "what"),
-    [(False, "only root can read", "run this as root"),
-     (True, "the capture does not have", "capture it as root")],
+    [(False, "only root can check that", "run this as root"),
+     (True, "the capture does not show that", "capture it as root")],
 )  # fmt: skip
 def test_whether_modeset_is_on_only_root_can_read(*, captured: bool, who: str, what: str) -> None:
     why, how = said(NvidiaModule("535.1.01", modeset=None), captured=captured)
-    assert why.endswith(f"without nvidia_drm modeset, which {who}")
+    assert why.endswith(f"if nvidia_drm modeset is off, and {who}")
     assert how == f"{what}: /sys/module/nvidia_drm/parameters/modeset"

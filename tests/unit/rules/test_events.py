@@ -65,7 +65,7 @@ def test_a_first_reading_is_no_news() -> None:
 
 def test_a_card_and_its_audio_move_together() -> None:
     bound = replace(DESK, pci=two_cards("vfio-pci"))
-    assert event_rows(DESK, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
+    assert event_rows(DESK, bound) == [(GUEST, "nvidia → vfio-pci, with 1 companion", "info")]
 
 
 def test_a_companion_that_does_something_else_is_distinguished() -> None:
@@ -121,8 +121,8 @@ def test_hot_plug() -> None:
     alone = snapshot(inventory(*card("01:00", 1)))
     both = snapshot(inventory(*card("01:00", 1), *card("02:00", 2)))
     name = "AD102 [GeForce RTX 4090]"
-    assert event_rows(alone, both) == [(GUEST, f"appeared: {name}, 1 companion too", "info")]
-    assert event_rows(both, alone) == [(GUEST, f"gone: {name}, 1 companion too", "warn")]
+    assert event_rows(alone, both) == [(GUEST, f"appeared: {name}, with 1 companion", "info")]
+    assert event_rows(both, alone) == [(GUEST, f"gone: {name}, with 1 companion", "warn")]
 
 
 def states(before: dict[str, Any], after: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -253,7 +253,7 @@ def test_a_card_is_lost_and_found() -> None:
 def test_a_card_that_goes_to_vfio_is_not_lost() -> None:
     fine = snapshot(inventory(*card("01:00", 1)), nvml=nvml(HOST))
     bound = replace(fine, pci=inventory(*card("01:00", 1, "vfio-pci")), nvml=nvml())
-    assert event_rows(fine, bound) == [(HOST, "nvidia → vfio-pci, 1 companion too", "info")]
+    assert event_rows(fine, bound) == [(HOST, "nvidia → vfio-pci, with 1 companion", "info")]
 
 
 def test_sleep() -> None:
@@ -330,7 +330,7 @@ def test_a_swap_from_its_beginning_to_its_end() -> None:
     further = replace(runs, swap=replace(SWAP, step=1, step_began_at=LATER))
     assert by_us(runs, further) == []
     bound = replace(further, pci=two_cards("vfio-pci"))
-    assert by_us(further, bound) == [(GUEST, "nvidia → vfio-pci, 1 companion too", "info")]
+    assert by_us(further, bound) == [(GUEST, "nvidia → vfio-pci, with 1 companion", "info")]
     done = replace(bound, swap=replace(SWAP, state="done", step=1, step_began_at=LATER))
     assert by_us(bound, done) == [(GUEST, "bind done after 4 s", "good")]
     assert event_rows(done, replace(done, pci=two_cards("nvidia")))[0][1].startswith(

@@ -94,10 +94,10 @@ def test_models(device: str, name: str, expected: NvidiaModel) -> None:
     [
         (NvidiaModel("Kepler", "geforce", "desktop"), "pass", "allows it"),
         (NvidiaModel("Kepler", "titan", "desktop"), "pass", "TITAN"),
-        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
-        (NvidiaModel("Kepler", "geforce", None), "unknown", "desktop from notebook"),
-        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "desktops since Kepler"),
-        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "notebooks since Maxwell"),
+        (NvidiaModel("Kepler", "geforce", "notebook"), "fail", "notebook cards from Maxwell on"),
+        (NvidiaModel("Kepler", "geforce", None), "unknown", "desktop or a notebook card"),
+        (NvidiaModel("Fermi", "geforce", "desktop"), "fail", "desktop cards from Kepler on"),
+        (NvidiaModel("Fermi", "geforce", "notebook"), "fail", "notebook cards from Maxwell on"),
         (NvidiaModel("before Fermi", "geforce", None), "fail", "before Fermi"),
         (NvidiaModel("Fermi", "pro", "desktop"), "warn", "since R465"),
         (NvidiaModel("Kepler", "pro", "notebook"), "pass", "not restricted"),
@@ -190,7 +190,7 @@ def test_a_card_whose_id_cannot_be_read_is_not_newer_than_vfiotop() -> None:
     gpu = assess(snapshot(inventory(card))).gpus[0]
     found = r465.family(gpu)
     assert (found.verdict, found.why, found.fix) == (
-        "unknown", "its device id cannot be read", None,
+        "unknown", "the card's device id cannot be read", None,
     )  # fmt: skip
 
 

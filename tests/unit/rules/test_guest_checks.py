@@ -54,7 +54,10 @@ def test_a_hostdev_is_written_out_for_the_first_function_that_is_missing(
     card = assess(snapshot(two_cards())).gpu("0000:02:00.0")
     assert card is not None
     check = guest_checks.hostdevs_complete(domain("win11", *named), card)
-    assert (check.verdict, check.why) == (verdict, f"it does not name {missing}")
+    assert (check.verdict, check.why) == (
+        verdict,
+        f"the definition of “win11” does not list {missing}",
+    )
     assert guest_checks.address_xml(missing.partition(" ")[0]) in (check.fix or "")
     assert (check.fix or "").count("<hostdev ") == 1
     assert (check.fix or "").endswith("</hostdev> and the others" if more else "</hostdev>")

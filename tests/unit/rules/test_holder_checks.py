@@ -63,14 +63,15 @@ def held(*processes: tuple[int, str, str | None]) -> Holders:
 @pytest.mark.parametrize(
     ("processes", "fix"),
     [
-        ([(7, "obs", None)], "close obs, or kill 7"),
+        ([(7, "obs", None)], "close obs, or run `kill 7`"),
         ([(7, "obs", None), (8, "sway", None), (9, "mpv", "app-mpv.scope"), (10, "mpv", None)],
-         "close obs, mpv, or kill 7 9 10; log out of the desktop, or move it to the other card"),
+         "close obs, mpv, or run `kill 7 9 10`; log out of the desktop, or move it to the other "
+         "card"),
         ([(n, f"p{n}", None) for n in range(1, 41)],
-         "close p1, p2, p3, p4 and 36 more, or kill 1 2 3 4"),
+         "close p1, p2, p3, p4 and 36 more, or run `kill 1 2 3 4`"),
         ([(n, "a", f"a{n}.service") for n in range(1, 7)],
-         "systemctl stop a1.service; systemctl stop a2.service; systemctl stop a3.service; "
-         "systemctl stop a4.service; and 2 more"),
+         "`systemctl stop a1.service`; `systemctl stop a2.service`; `systemctl stop a3.service`; "
+         "`systemctl stop a4.service`; and 2 more"),
     ],
 )  # fmt: skip
 def test_as_many_are_to_be_ended_as_are_named(

@@ -23,7 +23,8 @@ JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
 @pytest.mark.parametrize(
     ("error", "why", "fix"),
     [
-        (Error(38, errno.ENOENT), "libvirtd is not running, or not for qemu:///system", RUN_IT),
+        (Error(38, errno.ENOENT), "libvirtd is not running, or does not serve qemu:///system",
+         RUN_IT),
         (Error(38, errno.EACCES), "access to qemu:///system is denied (it said)", JOIN_IT),
         (Error(68), "libvirt could not be reached at qemu:///system: it said",
          f"{RUN_IT}, or {JOIN_IT}"),

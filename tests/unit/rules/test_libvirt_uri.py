@@ -12,12 +12,12 @@ from tui.rules.libvirt_uri import LOCAL, why_not_as_root, why_not_this_host
 FOREIGN = [
     ("qemu+ext:///system?command=/srv/evil.sh", "runs the program /srv/evil.sh"),
     ("qemu+ext:///system", "runs the program"),
-    ("qemu+ssh://host/system", "is the libvirt of host by ssh"),
+    ("qemu+ssh://host/system", "is libvirt on host over ssh"),
     ("qemu+ssh://u@host/system?command=/x", "runs /x on the way to host"),
     ("qemu+ssh:///system?netcat=/x", "runs /x on the way to this machine"),
-    ("qemu+libssh2://host/system", "is the libvirt of host by libssh2"),
-    ("qemu+tcp:///system", "is the libvirt of localhost by tcp"),
-    ("qemu://host/system", "is the libvirt of host"),
+    ("qemu+libssh2://host/system", "is libvirt on host over libssh2"),
+    ("qemu+tcp:///system", "is libvirt on localhost over tcp"),
+    ("qemu://host/system", "is libvirt on host, not on this machine"),
     ("qemu+unix:///system?socket=/tmp/evil", "uses the socket /tmp/evil"),
     ("qemu:///system?socket=/tmp/evil", "uses the socket /tmp/evil"),
 ]
@@ -33,9 +33,9 @@ UNCLEAR = [
 def test_root_opens_none_but_the_local_ones(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert why_not_as_root(uri) is not None
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    with pytest.raises(ValueError, match="root opens qemu"):
+    with pytest.raises(ValueError, match="root may open only qemu"):
         config.libvirt_uri(uri)
-    with pytest.raises(ValueError, match="root opens qemu"):
+    with pytest.raises(ValueError, match="root may open only qemu"):
         config.parse({"connect": uri or "x"})
 
 

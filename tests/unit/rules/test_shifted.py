@@ -110,7 +110,7 @@ def test_the_hosts_own_card_is_where_it_was(
     _, checks = doctor(root, capfd)
     check = one(checks, "guest.devices")
     assert check["verdict"] == "fail"
-    assert "0000:08:00.0 is on amdgpu: it drives the host's display" in check["why"]
+    assert "0000:08:00.0 is on amdgpu: the card drives the host's display" in check["why"]
 
 
 def test_what_the_capture_has_of_the_disk_is_said(

@@ -106,7 +106,7 @@ def test_a_second_guest_is_refused_and_the_process_named() -> None:
     found = rule(coming=True, at=vitals(users=SEEN))
     assert found.verdict == "fail"
     assert "“plain” (qemu-system-x86, pid 4711) is running with a GeForce card" in found.why
-    assert found.fix == "close qemu-system-x86, or kill 4711 first"
+    assert found.fix == "close qemu-system-x86, or run `kill 4711` first"
     both = rule(WIN11, at=vitals(users=SEEN))
     assert both.verdict == "fail"
     assert "“win11”, “plain”" in both.why

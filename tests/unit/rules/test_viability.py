@@ -73,11 +73,11 @@ def test_blockers_say_what_they_are() -> None:
     found = viability(gpu_of(host), host)
     assert found.viable is False
     assert [(b.address, b.reason) for b in found.blockers] == [
-        ("0000:02:00.0", "another GPU on nouveau"),
+        ("0000:02:00.0", "another GPU (nouveau)"),
         ("0000:02:00.1", "part of another GPU (snd_hda_intel)"),
         ("0000:03:00.0", "used by the host (ahci)"),
     ]
-    assert found.reason == "3 devices of the group stay with the host"
+    assert found.reason == "3 devices in the group stay with the host"
 
 
 def test_without_any_group_the_iommu_is_off() -> None:

@@ -187,7 +187,7 @@ AWAKE, ASLEEP = Vitals((CardVitals(GUEST, "active"),)), Vitals((CardVitals(GUEST
 RESTING = NvmlReading("580", (), released_idle=(GUEST,))
 STATUSES = (
     ("suspending", "falling asleep"), ("resuming", "waking up"), ("error", "management failed"),
-    ("unsupported", "it may be asleep"), ("weird", "cannot tell whether it is awake"),
+    ("unsupported", "the card may be asleep"), ("weird", "cannot tell whether it is awake"),
 )  # fmt: skip
 """Other values of power/runtime_status: none of them is awake, or an unlisted card."""
 DEAD = Unavailable("NVML did not load: no libnvidia-ml.so.1")
@@ -316,9 +316,9 @@ def test_the_rules_are_looked_at_with_every_reading() -> None:
     rival = domain("rival", "01:00.0", state="running", persistent=False)
     broken = assess(snapshot(two_cards("vfio-pci"), (running, rival)), Choice("0000:02:00.0"))
     assert {check.id for check in broken.checks if check.verdict == "fail"} == {"r465.one-vm"}
-    told = [event for event in changes(view, broken, NOON) if "breaks r465.one-vm" in event.text]
+    told = [event for event in changes(view, broken, NOON) if "violates r465.one-vm" in event.text]
     assert [(event.tone, "“rival”" in event.text) for event in told] == [("bad", True)]
-    assert not [e for e in changes(broken, broken, NOON) if "breaks" in e.text]
+    assert not [e for e in changes(broken, broken, NOON) if "violates" in e.text]
     unread = assess(snapshot(two_cards("vfio-pci"), guests=Unavailable("libvirtd is away")))
     assert unread.checks[0].verdict == "unknown"
     assert assess(snapshot(inventory())).checks == ()

@@ -33,7 +33,9 @@ class Terminal:
 
 
 @pytest.mark.parametrize("asks", [True, False])
-@pytest.mark.parametrize("answer", ["first", Refused("sudo did not run it"), ValueError("ours")])
+@pytest.mark.parametrize(
+    "answer", ["first", Refused("sudo did not start the runner"), ValueError("ours")]
+)
 async def test_the_terminal_is_restored_whatever_the_answer(
     asks: bool, answer: str | Exception
 ) -> None:

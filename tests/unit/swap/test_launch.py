@@ -108,7 +108,7 @@ def test_a_refusal_comes_back_as_what_it_was(tools: Path, error: Exception) -> N
     assert getattr(caught.value, "checks", ()) == getattr(error, "checks", ())
 
 
-@pytest.mark.parametrize("each", ["close holder, or kill 4194304; ", "\U0001f4a3"])
+@pytest.mark.parametrize("each", ["close holder, or run `kill 4194304`; ", "\U0001f4a3"])
 def test_a_refusal_that_names_very_many_is_cut(tools: Path, journal: Journal, each: str) -> None:
     """A truncated refusal would count as a lost reply."""
     told = refusal_reply(Doubtful(f"in use by {each * 1000}", [f"{'x' * 40}:unknown"] * 32))
@@ -120,7 +120,9 @@ def test_a_refusal_that_names_very_many_is_cut(tools: Path, journal: Journal, ea
 
 def test_a_tool_that_fails_without_a_word_began_nothing(tools: Path, journal: Journal) -> None:
     tool(tools, "doas", "exit 1")
-    with pytest.raises(Refused, match=r"doas did not run it \(status 1\): nothing has begun"):
+    with pytest.raises(
+        Refused, match=r"doas did not start the runner \(exit status 1\); nothing was changed"
+    ):
         launch_elevated(REQUEST, "doas", journal)
 
 
@@ -221,7 +223,7 @@ def test_what_the_runner_says_is_the_answer(runner: Runner, journal: Journal) ->
 
 def test_a_runner_that_ends_without_a_word_began_nothing(runner: Runner, journal: Journal) -> None:
     runner("exit 1")
-    with pytest.raises(Refused, match="ended before it began: nothing was touched"):
+    with pytest.raises(Refused, match="exited before it started anything; nothing was changed"):
         launch.launch(REQUEST, journal)
 
 

@@ -40,6 +40,7 @@ from tui.model import (
     Vitals,
 )
 from tui.rules import holder_checks, r465
+from tui.rules.availability import why_not
 from tui.rules.check_input import CheckInput
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -390,6 +391,17 @@ def test_a_guest_that_has_a_neighbour_of_the_card_is_in_the_way(direction: Direc
     assert verdicts(plan(direction, inventory(*none), (has_it,)))["guest.inactive"] == "pass"
 
 
+@pytest.mark.parametrize("direction", ["bind", "unbind"])
+def test_a_refusal_of_a_card_in_a_running_guest_agrees_with_the_key(direction: Direction) -> None:
+    """Even a card that is where it is to go."""
+    runs = domain("win11", "02:00.0", "02:00.1", state="running")
+    made = plan(direction, two_cards("vfio-pci"), (runs,))
+    first = made.refusals[0]
+    view = assess(snapshot(two_cards("vfio-pci"), (runs,)), Choice(CARD))
+    assert first.why == "“win11” is running with the card"
+    assert (why_not(direction, view) or "").startswith(first.why)
+
+
 def test_a_plan_says_where_the_card_is_already() -> None:
     assert the(plan("bind", two_cards("vfio-pci")), "swap.needed").why.endswith("already")
     assert "host" in the(plan("unbind", two_cards("nvidia")), "swap.needed").why
@@ -423,7 +435,7 @@ def test_a_holder_is_named_with_how_to_stop_it() -> None:
     seen = the(made, "holders")
     assert seen.verdict == "fail"
     assert "nvidia-persiste (812, /dev/nvidia1)" in seen.why
-    assert seen.fix == "systemctl stop nvidia-persistenced.service"
+    assert seen.fix == "`systemctl stop nvidia-persistenced.service`"
     assert [(h.pid, h.what, h.stop) for h in made.holders] == [(812, "/dev/nvidia1", seen.fix)]
 
 
@@ -432,11 +444,11 @@ def test_a_holder_is_named_with_how_to_stop_it() -> None:
     [
         ({"name": "Xorg", "unit": "session-2.scope"}, "log out of the desktop"),
         ({"name": "pipewire", "unit": "pipewire.service", "of_user": True},
-         "systemctl --user stop pipewire.socket pipewire.service"),
-        ({"name": "x", "unit": "ollama.service"}, "systemctl stop ollama.service"),
-        ({"name": "x", "unit": "x.service", "of_user": True}, "systemctl --user stop x.service"),
-        ({"name": "game", "unit": "session-2.scope"}, "close game, or kill 812"),
-        ({"name": "game"}, "close game, or kill 812"),
+         "`systemctl --user stop pipewire.socket pipewire.service`"),
+        ({"name": "x", "unit": "ollama.service"}, "`systemctl stop ollama.service`"),
+        ({"name": "x", "unit": "x.service", "of_user": True}, "`systemctl --user stop x.service`"),
+        ({"name": "game", "unit": "session-2.scope"}, "close game, or run `kill 812`"),
+        ({"name": "game"}, "close game, or run `kill 812`"),
     ],
 )  # fmt: skip
 def test_how_a_holder_is_stopped(facts: dict[str, Any], fix: str) -> None:

@@ -460,7 +460,7 @@ def test_a_write_that_does_not_return_is_stuck_and_goes_on_by_itself(bind: Rig) 
     stuck = [each for each in seen if each[0] == "stuck"]
     assert stuck == [
         ("stuck", "the kernel does not return", Process(4711, 1)),
-        ("stuck", "the kernel waits for game (812, /dev/nvidia1): close game, or kill 812",
+        ("stuck", "the kernel waits for game (812, /dev/nvidia1): close game, or run `kill 812`",
          Process(4711, 1)),
     ]  # fmt: skip
     assert bind.machine.drivers == VFIO

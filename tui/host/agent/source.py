@@ -129,7 +129,7 @@ class AgentSource:
         self._last_guests = guests
 
     def _guest(self, connection: Connection, uuid: str) -> GuestReport:
-        """Raises ``libvirtError`` where the connection is lost."""
+        """Raises ``libvirtError`` if the connection is lost."""
         try:
             domain = connection.domain(uuid)
             probe = self._probe(uuid, domain.ID())
@@ -159,7 +159,7 @@ class AgentSource:
             raise AgentError("vfiotop is closing")
 
     def _send(self, domain: libvirt.virDomain, command: str) -> str:
-        """virDomainQemuAgentCommand. Raises ``libvirtError`` where the connection is lost."""
+        """virDomainQemuAgentCommand. Raises ``libvirtError`` if the connection is lost."""
         self._calls.count("agent")
         try:
             return str(libvirt_qemu.qemuAgentCommand(domain, command, REPLY_TIMEOUT_S, 0))

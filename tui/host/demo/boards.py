@@ -241,7 +241,7 @@ _MEMORY_BARS = {
     "10de:2230": 64 * GIB, "10de:2484": 256 * MIB, "10de:2504": 256 * MIB,
     "10de:2520": 8 * GIB, "10de:2684": 32 * GIB,
 }  # fmt: skip
-"""Size of a card's BAR 1: all of its memory where Resizable BAR is on."""
+"""Size of a card's BAR 1: all of its memory if Resizable BAR is on."""
 
 _SLOWER_LINKS = {
     "10b5:8747": Link(8.0, 16), "144d:a808": Link(8.0, 4), "8086:1563": Link(8.0, 4),

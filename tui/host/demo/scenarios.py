@@ -161,9 +161,9 @@ def crowd(seed: int) -> Machine:
 
 
 SCENARIOS = {
-    "gaming": Scenario("a game runs in the guest, which has its card", gaming),
-    "desk": Scenario("both cards are on host drivers, the guest is shut off", desk),
-    "idle": Scenario("the guest GPU is on vfio-pci, no guest runs", idle_on_vfio),
+    "gaming": Scenario("a game is running in the guest, which has the guest GPU", gaming),
+    "desk": Scenario("both cards are on host drivers; the guest is shut off", desk),
+    "idle": Scenario("the guest GPU is on vfio-pci; no guest is running", idle_on_vfio),
     "bad-acs": Scenario("the guest GPU shares its IOMMU group with devices of the host", bad_acs),
     "identical": Scenario("two cards of one model, one of them in the guest", identical),
     "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),

@@ -122,7 +122,7 @@ class Clients:
     def _sample(self, file: OpenFile) -> Client | None:
         """Read a client's file.
 
-        ``None`` where it cannot be read, or its client cannot be told from others. Raises
+        ``None`` if it cannot be read, or its client cannot be told from others. Raises
         ``_Closed``.
         """
         try:

@@ -56,7 +56,7 @@ class Client(Struct, frozen=True):
     """One sample of a client, ``at`` monotonic seconds.
 
     ``address`` and ``id`` identify a client, in however many processes it is open. ``memory`` is in
-    bytes: of the card's own memory where it has some, else of the host's.
+    bytes: of the card's own memory if it has some, else of the host's.
     """
 
     at: float
@@ -69,7 +69,7 @@ class Client(Struct, frozen=True):
 def parse(data: bytes, at: float) -> Client | None:
     """Parse the text of a file into a sample.
 
-    ``None`` where the client cannot be told from others, as before Linux 5.19. Implausible values
+    ``None`` if the client cannot be told from others, as before Linux 5.19. Implausible values
     are left out; of a repeated key the first one counts.
     """
     keys = dict(reversed(_LINE.findall(data.decode("ascii", "replace"))))

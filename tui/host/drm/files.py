@@ -88,7 +88,7 @@ def drm_nodes(cards: Mapping[str, Tree]) -> Nodes:
 
 
 def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
-    """Return the open files of all processes; ``None`` where there is no ``proc``.
+    """Return the open files of all processes; ``None`` if there is no ``proc``.
 
     Takes tens of milliseconds on a busy host.
     """
@@ -116,7 +116,7 @@ def find_open_files(proc: Path, cards: Mapping[str, Tree]) -> OpenFiles | None:
 def _files(process: str, pid: int, wanted: Nodes, inspector: FileInspector) -> list[OpenFile]:
     """Return the card nodes that one process has open.
 
-    Raises ``OSError`` where it cannot be inspected: it belongs to another user, or has too many
+    Raises ``OSError`` if it cannot be inspected: it belongs to another user, or has too many
     files.
     """
     with os.scandir(f"{process}/fd") as entries:

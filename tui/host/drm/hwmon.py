@@ -21,7 +21,7 @@ STALLED_AFTER = 5.0
 """Seconds after which a counter that does not move counts as dead."""
 
 MAX_RPM = 60_000
-"""Rotations per minute that no fan exceeds."""
+"""Upper limit for a fan's speed, in rotations per minute."""
 
 MIB = 1024 * 1024
 MILLI, MICRO = 1000, 1_000_000
@@ -46,7 +46,7 @@ def scaled(at: Attributes, name: str, unit: int = 1) -> Number:
 
 
 def sensors(directory: Tree, name: str) -> Attributes:
-    """Return the sensors whose ``name`` file says ``name``; where there are none, all are unknown.
+    """Return the sensors whose ``name`` file says ``name``; if there are none, all are unknown.
 
     i915 also has folders for the parts of the device (``i915_gt0``).
     """
@@ -106,7 +106,7 @@ class Energy:
 def power(before: Energy, after: Energy) -> float | None:
     """Return the watts between two samples.
 
-    ``None`` where the counter went backwards, as after a wrap or when the driver was reloaded, or
+    ``None`` if the counter went backwards, as after a wrap or when the driver was reloaded, or
     grew by more than any card uses.
     """
     seconds, grown = after.at - before.at, after.microjoules - before.microjoules
@@ -129,7 +129,7 @@ class PowerMeter:
     def read(self, now: Energy) -> float | None:
         """Return the watts since the counter last moved.
 
-        Returns the previous figure where less than ``MIN_INTERVAL`` has passed, and ``None`` once
+        Returns the previous figure if less than ``MIN_INTERVAL`` has passed, and ``None`` once
         the counter has stalled: a card that is awake uses some energy.
         """
         before = self._before

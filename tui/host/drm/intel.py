@@ -32,7 +32,7 @@ CHANNELS = {1: "card", 2: "pkg"}
 def i915(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """Read the metrics of the card in ``directory`` except its power, and its power channel.
 
-    In hwmon ``i915``, temp1 is the package and power1_max the sustained limit (PL1), 0 where that
+    In hwmon ``i915``, temp1 is the package and power1_max the sustained limit (PL1), 0 if that
     is off; an integrated GPU has no hwmon. The clock is gt_act_freq_mhz below the DRM card, or
     gt/gt0/rps_act_freq_mhz, and 0 in the sleep state RC6. Only some of Intel's own kernels report
     the memory, lmem_total_bytes.
@@ -55,7 +55,7 @@ def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
     """Read the same of a card on xe, with its two power channels.
 
     In hwmon ``xe``, one channel is the card and one its package; labels say which is which. The
-    package stands in where the card's energy counter does not move, as on Battlemage. (amdgpu also
+    package stands in if the card's energy counter does not move, as on Battlemage. (amdgpu also
     reports the package's power, and users know that figure as the card's.) temp2 is the package,
     power<n>_max the sustained limit (PL1), power<n>_cap the one for bursts (PL2). The clock is
     tile0/gt0/freq0/act_freq, 0 in the sleep state C6. Only some of Intel's own kernels report the
@@ -91,7 +91,7 @@ def _channels(sensors: Attributes) -> Iterator[Channel]:
 def _number_of(label: str, labels: dict[int, str], number: int | None) -> int | None:
     """Return the number of the sensor with this label.
 
-    Falls back to ``number`` where that sensor has no label; ``None`` where it has another one.
+    Falls back to ``number`` if that sensor has no label; ``None`` if it has another one.
     """
     usual = None if number in labels else number
     return next((n for n, found in labels.items() if found == label), usual)
@@ -108,7 +108,7 @@ def _clock(at: Attributes, *names: str) -> Number:
 
 
 def _sum(parts: Iterable[Number]) -> Number:
-    """Sum the parts up to the first that is missing; ``None`` where the first one is."""
+    """Sum the parts up to the first that is missing; ``None`` if the first one is."""
     total = 0.0
     for part in parts:
         if part is None or plausible("mem_total_mib", part) is None:

@@ -65,8 +65,8 @@ class DrmSource:
     def read(self) -> DrmReading:
         """Read the cards once, ordered by address.
 
-        Raises ``NothingToRead`` where there is no such card, or none that may be read now, and
-        ``HostError`` where there are no PCI devices.
+        Raises ``NothingToRead`` if there is no such card, or none that may be read now, and
+        ``HostError`` if there are no PCI devices.
         """
         cards = [card for address in self._pci.gpus() if (card := self._card(address))]
         readable = frozenset(self._idle_policy.readable(card.power for card in cards))
@@ -108,7 +108,7 @@ class DrmSource:
 
 
 def _util(use: CardUse) -> float | None:
-    """Return the load of the busiest engine; 0 where everything is seen and there is no client."""
+    """Return the load of the busiest engine; 0 if everything is seen and there is no client."""
     if use.loads is None:
         return None
     return max(use.loads.values(), default=0.0)
@@ -117,7 +117,7 @@ def _util(use: CardUse) -> float | None:
 def _as_loads(reading: DrmReading) -> DrmReading:
     """Return the reading as ``IdlePolicy`` judges it.
 
-    These drivers put a card to sleep even while it is open, so only work counts. Where it is not
+    These drivers put a card to sleep even while it is open, so only work counts. If it is not
     known whether there is any, the card is released as a trial: one that does not fall asleep is
     read again.
     """

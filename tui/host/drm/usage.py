@@ -30,7 +30,7 @@ class ClientUse:
     def reports_engines(self) -> bool:
         """Whether its driver reports engines for it.
 
-        i915 does not before Broadwell, nor where the GuC schedules; xe does not while the card
+        i915 does not before Broadwell, nor if the GuC schedules; xe does not while the card
         cannot be reached.
         """
         engines = self.client.engines
@@ -41,8 +41,8 @@ class ClientUse:
 class CardUse:
     """How a card is used.
 
-    ``processes`` is ``None`` where none can be seen at all. ``loads`` is how busy each engine is,
-    0-100; ``None`` where some process could not be inspected, because what is seen is then less
+    ``processes`` is ``None`` if none can be seen at all. ``loads`` is how busy each engine is,
+    0-100; ``None`` if some process could not be inspected, because what is seen is then less
     than what there is.
     """
 

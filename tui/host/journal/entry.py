@@ -46,8 +46,8 @@ class Locked(JournalError):
 class Origin(Struct, frozen=True, omit_defaults=True):
     """The state of a PCI function before it was moved.
 
-    ``driver`` and ``override`` (driver_override) are ``None`` where there was none; ``power``
-    (power/control) is ``None`` where it is unknown. Older versions did not write it.
+    ``driver`` and ``override`` (driver_override) are ``None`` if there was none; ``power``
+    (power/control) is ``None`` if it is unknown. Older versions did not write it.
     """
 
     address: Address
@@ -63,10 +63,10 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """The whole content of the journal.
 
     ``origins`` are in the order in which the functions move. ``home`` is the state of functions
-    while the host used them, where it is known. ``step`` counts from 0 and indexes ``steps``,
+    while the host used them, if it is known. ``step`` counts from 0 and indexes ``steps``,
     which are texts for people. ``message`` says what the swap waits for or why it ended.
     ``began_at`` and ``step_began_at`` are RFC 3339 times. ``began_s`` and ``step_began_s`` are
-    the same times in seconds since boot, which setting the clock does not change; ``None`` where
+    the same times in seconds since boot, which setting the clock does not change; ``None`` if
     they are unknown. Older versions did not write them.
     """
 

@@ -41,7 +41,7 @@ class Journal:
             raise JournalError(f"{path} cannot be read, so no swap can be reported") from error
 
     def read(self) -> Entry | None:
-        """Return the entry of this boot, or ``None`` where there is none.
+        """Return the entry of this boot, or ``None`` if there is none.
 
         Raises ``JournalError`` for a file that we did not write.
         """
@@ -63,7 +63,7 @@ class Journal:
         return entry if entry.boot_id == self.boot_id else None
 
     def version(self) -> tuple[int, int] | None:
-        """A value that changes when the journal is replaced; ``None`` where there is none."""
+        """A value that changes when the journal is replaced; ``None`` if there is none."""
         try:
             status = (self.folder / "swap.json").lstat()
         except OSError:

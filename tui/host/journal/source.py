@@ -32,7 +32,7 @@ class SwapSource:
     def read(self) -> Swap:
         """Return the last swap since boot.
 
-        Raises ``NothingToRead`` where there was none, and ``HostError`` for a journal that
+        Raises ``NothingToRead`` if there was none, and ``HostError`` for a journal that
         cannot be trusted.
         """
         try:
@@ -76,7 +76,7 @@ class SwapSource:
 def home_power(journal: Journal | None = None) -> Mapping[str, PowerControl]:
     """The power/control that functions had on the host before they moved, by address.
 
-    Empty where the journal does not say.
+    Empty if the journal does not say.
     """
     try:
         entry = (journal or Journal()).read()

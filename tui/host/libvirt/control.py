@@ -99,8 +99,8 @@ class LibvirtControl:
     def _reason_not_to_run(self, forbids: Forbids) -> str | None:
         """Return why a guest that was started paused must not run, or ``None``.
 
-        If the guests cannot be read for ``settle`` seconds, that is the reason. A bug of ours is
-        one, too: it must not leave the guest paused.
+        If the guests cannot be read for ``settle`` seconds, that is the reason. A bug in vfiotop
+        counts as one, too: it must not leave the guest paused.
         """
         end = time.monotonic() + self._timeouts.settle
         while True:

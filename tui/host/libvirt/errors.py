@@ -75,12 +75,14 @@ def why_not_open(error: LibvirtError, uri: str) -> str:
     if is_refusal(error):
         if is_local(uri):
             return f"access to {at} is denied: {JOIN} ({said})"
-        return f"{at} refused access: check the login, vfiotop cannot ask for it ({said})"
+        return (
+            f"{at} refused access: check the credentials; vfiotop does not prompt for them ({said})"
+        )
     if error.get_error_code() in _BAD_URI or error.get_error_domain() == _FROM_URI:
         return f"{why_not_a_uri(uri)} ({said})"
     unreachable = error.get_int1() in (errno.ENOENT, errno.ECONNREFUSED)
     if error.get_error_code() == SYSTEM_ERROR and unreachable and is_local(uri):
-        return f"libvirtd is not running, or not for {at}: {START}"
+        return f"libvirtd is not running, or does not serve {at}: {START}"
     strange = why_not_this_host(uri)
     what = f", which {strange}" if strange else ""
     return f"libvirt could not be reached at {at}{what}: {said}"

@@ -12,7 +12,7 @@ in ticks of 10 ms."""
 
 
 class Counters(Struct, frozen=True):
-    """What a domain has used since it started; ``None`` where libvirt does not report it.
+    """What a domain has used since it started; ``None`` if libvirt does not report it.
 
     ``at`` is monotonic time in seconds. ``vcpu_ns`` is the run time of its vCPUs in ns, ``cpu_ns``
     adds the emulator's threads. The rest are bytes over all disks and all network interfaces.
@@ -74,7 +74,7 @@ def _total(stats: Mapping[str, object], kind: str, count: str, key: str) -> int 
 def rates(before: Counters, after: Counters) -> Rates:
     """Return the rates between two samples.
 
-    ``None`` where a sample lacks the counter, or where it decreased: the disk, the vCPU or the
+    ``None`` if a sample lacks the counter, or if it decreased: the disk, the vCPU or the
     domain is another one.
     """
     seconds = after.at - before.at

@@ -8,7 +8,7 @@ modules of the standard library and none of ours but those next to it.
 
 and writes one byte to its stdin for each reading. Each answer is one line of JSON, in NVML's own
 units; ``tui.host.nvml.reply`` validates it. The process reads only the cards at ADDRESS: NVML
-initializes a card when its handle is requested, so other cards can stay asleep.
+initialises a card when its handle is requested, so other cards can stay asleep.
 
 It ends when its stdin does. It also ends on its own when a card is being unbound or the swap
 JOURNAL no longer matches its MARK. A swap waits for this process, and there may be nobody to kill

@@ -1,4 +1,4 @@
-"""The command line of the process that holds NVML: to start it, and to recognize it."""
+"""The command line of the process that holds NVML: to start it, and to recognise it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def command(driver: Path, journal: Path, mark: Mark, addresses: Sequence[str]) -
     """Return the command line that starts it for the cards at ``addresses``.
 
     ``mark`` must have been taken from the journal before the check that no swap is under way.
-    Raises ``HostError`` where pynvml is missing.
+    Raises ``HostError`` if pynvml is missing.
     """
     # -I and -S load nothing from the user's environment and save 4 MiB. So the child cannot find
     # pynvml, and gets its folder as an argument.

@@ -1,6 +1,6 @@
 """The NVML calls that read one device, and which errors they give.
 
-Light: the process that holds NVML loads it (``tui.host.nvml.child``).
+Imports little, because the process that holds NVML loads it (``tui.host.nvml.child``).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PROCESS_LIMIT = 256
 """Processes named in one answer, over all cards."""
 
 UTILIZATION_WINDOW_US = 2_000_000
-"""Microseconds back from now for which the samples of process utilization are requested."""
+"""Microseconds back from now for which the samples of process utilisation are requested."""
 
 UNSUPPORTED = frozenset(
     {
@@ -108,7 +108,7 @@ def _name(handle: object) -> Values:
 
 
 def decoded(call: Callable[[], str]) -> str:
-    """Return what ``call`` returns, even where pynvml cannot decode the library's bytes."""
+    """Return what ``call`` returns, even if pynvml cannot decode the library's bytes."""
     try:
         return call()
     except UnicodeDecodeError as error:

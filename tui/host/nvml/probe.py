@@ -22,7 +22,7 @@ def why_not_visible(
 ) -> str | None:
     """Return why NVML does not see the card at ``address`` within ``seconds``.
 
-    ``None`` where NVML sees it (nvmlDeviceGetHandleByPciBusId_v2), or where there is no NVML to
+    ``None`` if NVML sees it (nvmlDeviceGetHandleByPciBusId_v2), or if there is no NVML to
     ask.
     """
     found = importlib.util.find_spec("pynvml")
@@ -43,7 +43,7 @@ def why_not_visible(
 
 
 def _run(command: list[str], seconds: float, environment: dict[str, str]) -> int | None:
-    """Return the exit status of a process that checks once; ``None`` where it does not end."""
+    """Return the exit status of a process that checks once; ``None`` if it does not end."""
     child = subprocess.Popen(  # noqa: S603
         command, cwd="/", env=environment, stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,

@@ -2,7 +2,7 @@
 
     python -I -S -B probe_child.py PYNVML_FOLDER ADDRESS
 
-Its exit status is 0 where NVML sees the card and ``NOT_VISIBLE`` where it does not.
+Its exit status is 0 if NVML sees the card and ``NOT_VISIBLE`` if it does not.
 ``NVML_UNAVAILABLE`` means that NVML itself does not work: there is no library, or its version
 differs from the kernel module's.
 """

@@ -29,7 +29,7 @@ class NvmlProcess:
     """A running child that answers each request with one line."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start ``command``. Raises ``HostError`` where that fails."""
+        """Start ``command``. Raises ``HostError`` if that fails."""
         try:
             # A session of its own: ctrl+C and a hangup of the terminal must reach vfiotop only.
             self._process = subprocess.Popen(  # noqa: S603
@@ -59,9 +59,9 @@ class NvmlProcess:
     def ask(self, seconds: float, wanted: Callable[[], bool] = lambda: True) -> bytes:
         """Return the next answer, without its newline, within ``seconds``.
 
-        Raises ``HostError`` where none comes or the process has ended, and ``NothingToRead`` once
-        ``wanted()`` is false or the process has ended because a card left. The process is of no use
-        after that: kill it.
+        Raises ``HostError`` if none comes or the process has ended, and ``NothingToRead`` once
+        ``wanted()`` is false or the process has ended because a card left. Kill the process
+        then; it cannot be used again.
         """
         with self._pipes:
             if self._answers.closed:

@@ -1,6 +1,6 @@
 """NVML itself, and the cards that are read through it.
 
-Light: the process that holds NVML loads it (``tui.host.nvml.child``).
+Imports little, because the process that holds NVML loads it (``tui.host.nvml.child``).
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ RETRY_UNSUPPORTED = 60
 """Readings to skip before asking a card again for a value that it does not support."""
 
 RETRY_FAILED = 20
-"""Readings after which NVML is initialized again, to read a card that failed."""
+"""Readings after which NVML is initialised again, to read a card that failed."""
 
 ExitIfCardLeaves = Callable[[], None]
 """Ends this process when a card is leaving its driver or a swap has begun; else returns."""
@@ -52,14 +52,14 @@ class Card:
         self.failure = None
 
     def read(self) -> Values:
-        """Read every value that the card gives. Sets ``failure`` where it gives none.
+        """Read every value that the card gives. Sets ``failure`` if it gives none.
 
-        Raises ``NVMLError`` where NVML as a whole is down.
+        Raises ``NVMLError`` if NVML as a whole is down.
         """
         self._value_error = None
         values: Values = {}
         try:
-            # Do not request a handle that failed again before NVML is initialized afresh: the
+            # Do not request a handle that failed again before NVML is initialised afresh: the
             # driver would try to start the card each time.
             if self._handle is None and self.failure is None:
                 self.call_count += 1
@@ -119,7 +119,7 @@ class Card:
 
 
 class Reader:
-    """Initializes NVML and reads the cards at ``addresses``."""
+    """Initialises NVML and reads the cards at ``addresses``."""
 
     def __init__(self, addresses: list[str], exit_if_card_leaves: ExitIfCardLeaves) -> None:
         self._cards = [Card(address, exit_if_card_leaves) for address in addresses]
@@ -130,7 +130,7 @@ class Reader:
         self._call_count = 0
 
     def read(self) -> Values:
-        """Read all cards once. Raises ``NVMLError`` where NVML as a whole fails."""
+        """Read all cards once. Raises ``NVMLError`` if NVML as a whole fails."""
         self._readings += 1
         if self._readings % RETRY_FAILED == 0 and any(card.failure for card in self._cards):
             self._shut_down()
@@ -182,7 +182,7 @@ def _name_processes(cards: list[Values]) -> None:
 
 
 def _process_name(pid: int) -> str | None:
-    """Read /proc/PID/comm (proc_pid_comm(5)); ``None`` where the process has ended."""
+    """Read /proc/PID/comm (proc_pid_comm(5)); ``None`` if the process has ended."""
     try:
         with open(f"/proc/{pid}/comm", "rb") as file:  # noqa: PTH123 - pathlib loads slowly
             return file.read(64).decode(errors="replace")

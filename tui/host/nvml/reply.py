@@ -82,8 +82,8 @@ class NvmlFailed(HostError):
 def parse_reply(line: bytes) -> tuple[NvmlReading, int]:
     """Parse one answer of ``tui.host.nvml.child``; the cards are ordered by address.
 
-    Returns the reading, and how many NVML calls it took. Raises ``NvmlFailed`` where the answer is
-    an error of NVML, ``Malformed`` where it is no answer.
+    Returns the reading, and how many NVML calls it took. Raises ``NvmlFailed`` if the answer is
+    an error of NVML, ``Malformed`` if it is no answer.
     """
     try:
         reply = json.loads(line)
@@ -155,7 +155,7 @@ def _metrics(card: dict[str, object]) -> Metrics:
 def throttle_words(reasons: int) -> tuple[str, ...] | None:
     """Return what throttles a card, from the bits of nvmlClocksEventReasons.
 
-    Empty where nothing does, ``None`` where NVML does not report it.
+    Empty if nothing does, ``None`` if NVML does not report it.
     """
     if reasons in _NOT_AVAILABLE:
         return None

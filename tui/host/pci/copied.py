@@ -41,7 +41,7 @@ def with_drivers(
 ) -> list[PciFunction]:
     """Return the functions with the ``drivers`` whose folders list them.
 
-    Where the copy shows no driver of any function, a function without a uevent may have had one.
+    If the copy shows no driver of any function, a function without a uevent may have had one.
     """
     found = [
         replace(f, driver=drivers[f.address], unreadable=_without("driver", f))
@@ -69,7 +69,7 @@ def groups_by_member(home: Tree, groups: Collection[int]) -> dict[str, int]:
 
 
 def with_groups(functions: Sequence[PciFunction], listed: Mapping[str, int]) -> list[PciFunction]:
-    """Return the functions with the groups that list them, where the copy has lost their links.
+    """Return the functions with the groups that list them, if the copy has lost their links.
 
     Adds the functions that only a group lists, about which nothing else is known.
     """

@@ -117,7 +117,7 @@ def _mdevs(directory: Tree, at: Attributes) -> tuple[str, ...]:
 
 
 def _subsystem(at: Attributes) -> str | None:
-    """Return subsystem_vendor and subsystem_device; zeros where the maker set none."""
+    """Return subsystem_vendor and subsystem_device; zeros if the maker set none."""
     vendor = at.read("subsystem_vendor", sysfs.pci_id)
     device = at.read("subsystem_device", sysfs.pci_id)
     if vendor is None or device is None or vendor == device == "0000":

@@ -60,7 +60,7 @@ def read_groups(root: Tree, functions: Sequence[PciFunction]) -> Inventory:
 
 
 def _listed_groups(root: Tree, home: Tree) -> list[str] | None:
-    """Return the names of the groups in ``home``; ``None`` where a capture does not have them."""
+    """Return the names of the groups in ``home``; ``None`` if a capture does not have them."""
     try:
         return [name for name in home.names() if _GROUP.fullmatch(name)]
     except FileNotFoundError:  # on a live host: a kernel without IOMMU support

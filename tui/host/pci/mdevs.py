@@ -27,8 +27,8 @@ def child_mdevs(directory: Tree) -> tuple[str, ...]:
 def parent_address(root: Tree, uuid: str) -> str | None:
     """Return the address of the function that a mediated device belongs to.
 
-    ``None`` where the parent is no PCI function. ``uuid`` is in lower case. Raises ``LookupError``
-    where there is no such device.
+    ``None`` if the parent is no PCI function. ``uuid`` is in lower case. Raises ``LookupError``
+    if there is no such device.
     """
     try:
         path = root.target(f"sys/bus/mdev/devices/{uuid}").split("/")[:-1]

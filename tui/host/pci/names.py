@@ -67,7 +67,7 @@ class PciIds:
         self._found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
 
     def names(self, vendor: str, device: str) -> tuple[str | None, str | None]:
-        """Return the names of a device and of its vendor, ``None`` where the file has none."""
+        """Return the names of a device and of its vendor, ``None`` if the file has none."""
         key = vendor, device
         if key not in self._found:
             self._found[key] = self._search(vendor, device)

@@ -28,7 +28,7 @@ def read_status(at: Attributes) -> tuple[str | None, bool]:
 def read_power(directory: Tree, address: str) -> RuntimePower:
     """Return the power management of the card in ``directory``.
 
-    Where power/control cannot be read the card counts as one that may sleep, so that we do not keep
+    If power/control cannot be read the card counts as one that may sleep, so that we do not keep
     it awake.
     """
     at = Attributes(directory)

@@ -56,7 +56,7 @@ class PciSource:
     def watch(self, wake: Wake) -> None:
         """Listen to the events of a live host.
 
-        Where there are none, as in a container, the vitals still show a GPU's new driver.
+        If there are none, as in a container, the vitals still show a GPU's new driver.
         """
         self._wake = wake
         if not self._root.is_machine:

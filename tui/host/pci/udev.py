@@ -27,7 +27,7 @@ def listen(wake: Wake) -> Callable[[], None]:
     """Call ``wake`` after every burst of events, from a separate thread, until the returned
     function is called.
 
-    Raises ``OSError`` where there are no events: in a container without netlink, or without
+    Raises ``OSError`` if there are no events: in a container without netlink, or without
     libudev.
     """
     try:

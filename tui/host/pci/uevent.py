@@ -28,7 +28,7 @@ class Uevent:
 
 
 def read_uevent(at: Attributes) -> Uevent:
-    """Return what the function's ``uevent`` says; nothing where it does not exist or cannot be
+    """Return what the function's ``uevent`` says; nothing if it does not exist or cannot be
     read."""
     return at.read("uevent", _parsed) or Uevent()
 

@@ -1,6 +1,6 @@
 """The device number of another process's file, without waiting for a file server.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class FileInspector:
         self._names = names
 
     def opened(self, process: str, descriptor: str) -> DeviceNumber | None:
-        """Return the number of an open file of a process; ``None`` where it is no device.
+        """Return the number of an open file of a process; ``None`` if it is no device.
 
         Raises ``NotChecked``, ``OSError``.
         """
@@ -124,7 +124,7 @@ class FileInspector:
 def _without_server(path: str) -> DeviceNumber | None:
     """Return what is known about a file without asking its server (statx(2), AT_STATX_DONT_SYNC).
 
-    Raises ``ImportError`` and ``AttributeError`` where there is no statx, ``OSError``.
+    Raises ``ImportError`` and ``AttributeError`` if there is no statx, ``OSError``.
     """
     import ctypes  # noqa: PLC0415 - slow to load, and rarely needed
 

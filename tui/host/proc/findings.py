@@ -1,6 +1,6 @@
 """What the scan finds out about one process.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The scan's sign of life, and its time limits.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def holders(
     """Find who holds the functions at ``addresses``, or has one of the nodes ``also``.
 
     Nodes in ``also`` may be gone already. Takes some hundred milliseconds on a busy host, and many
-    seconds where a process does not answer. Raises ``HostError`` where no process can be seen.
+    seconds if a process does not answer. Raises ``HostError`` if no process can be seen.
     """
     found = find_nodes(root, sorted(addresses))
     return holders_of_nodes((*found.nodes, *also), root, blind=found.unknown)

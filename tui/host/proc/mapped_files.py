@@ -1,6 +1,6 @@
 """The files that one process maps.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations

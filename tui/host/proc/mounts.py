@@ -1,7 +1,7 @@
 """Which files can be checked without waiting for a file server that may not answer.
 
 The type of the file system decides, as in mountinfo (proc_pid_mountinfo(5)): paths are chosen by
-whoever opened the file. Light: the scan's own process loads it.
+whoever opened the file. Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -70,12 +70,12 @@ def _plain(part: bytes) -> bytes:
 class Mount:
     """A line of mountinfo.
 
-    ``number`` is the device's, ``major:minor``. ``source`` is what was mounted: a path where it is
+    ``number`` is the device's, ``major:minor``. ``source`` is what was mounted: a path if it is
     a device.
     """
 
     def __init__(self, line: bytes) -> None:
-        """Raises ``ValueError`` and ``IndexError`` where it is no such line."""
+        """Raises ``ValueError`` and ``IndexError`` if it is no such line."""
         fields = line.split(b" ")
         dash = fields.index(b"-", 6)
         self.id, self.root = fields[0], fields[3]

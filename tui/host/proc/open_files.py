@@ -1,6 +1,6 @@
 """The open files of one process, its threads included.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class OpenFiles:
         self._tick = tick
 
     def find(self, process: str, threads: int, found: Findings) -> None:
-        """Add the devices that a process of so many threads has open.
+        """Add the devices that a process with that many threads has open.
 
-        Raises ``OSError`` where the process may not be inspected or has ended.
+        Raises ``OSError`` if the process may not be inspected or has ended.
         """
         self._find(process, found)
         for thread in self._threads_apart(process, threads):
@@ -37,7 +37,7 @@ class OpenFiles:
     def _threads_apart(self, process: str, threads: int) -> Iterator[str]:
         """Yield the threads with open files of their own (clone(2) without CLONE_FILES).
 
-        They are recognized by a different number of open files. A first thread that has ended
+        They are recognised by a different number of open files. A first thread that has ended
         has no open files.
         """
         if threads < 2:

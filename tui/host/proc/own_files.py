@@ -1,6 +1,6 @@
 """What our own process shows about files, so that other processes need not be checked for it.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FileId = tuple[bytes, bytes]
 
 
 def read_link(path: str) -> str:
-    """Return where a symlink points; empty where that cannot be read."""
+    """Return where a symlink points; empty if that cannot be read."""
     try:
         return os.readlink(path)
     except OSError:

@@ -1,6 +1,6 @@
 """Inspects every process for who has a device.
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Scan:
     def _inspect(self, pid: int, stat: Stat | _Unknown, stop: int, found: Findings) -> bool:
         """Find what a process has; return whether it runs the same Python as we do.
 
-        Raises one of ``GONE`` where the process has ended, or has no memory any more.
+        Raises one of ``GONE`` if the process has ended, or has no memory any more.
         """
         process = f"{self._proc}/{pid}"
         try:
@@ -182,12 +182,12 @@ def scan(
     whether it runs our Python).
     ``unseen``: how many processes could not be inspected.
     ``named``: (pid, name, why) of some of these.
-    ``left``: (pid, name) of the process that took longest, where the time was over before all
+    ``left``: (pid, name) of the process that took longest, if the time was over before all
     were inspected.
     ``real``: whether ``proc`` is the kernel's.
     ``blind``: why processes may be hidden, and what to do.
 
-    Raises ``OSError`` where there is no ``proc``.
+    Raises ``OSError`` if there is no ``proc``.
     """
     found = Scan(proc, dev, wanted, beat, left_out)
     longest: tuple[float, int, bytes] = (0.0, 0, b"")

@@ -75,7 +75,7 @@ def scan(
 ) -> dict[str, Any]:  # fmt: skip
     """Find who has the nodes (kind, major, minor, name), as ``processes.scan`` returns it.
 
-    Raises ``HostError`` where that fails.
+    Raises ``HostError`` if that fails.
     """
     request = "".join(f"{kind} {major} {minor} {name}\n" for kind, major, minor, name in nodes)
     left_out = {at.pid: at for at in _abandoned_positions()}
@@ -138,7 +138,7 @@ class _Child:
             raise _not_started(error) from error
 
     def answer(self, silent: float) -> dict[str, Any]:
-        """Return what it found. Raises ``_Stalled``, and ``HostError`` where it fails."""
+        """Return what it found. Raises ``_Stalled``, and ``HostError`` if it fails."""
         assert self.process.stdout is not None
         poller = select.poll()
         poller.register(self.process.stdout, select.POLLIN)

@@ -1,6 +1,6 @@
 """The file ``/proc/PID/stat`` (proc_pid_stat(5)).
 
-Light: the scan's own process loads it.
+Imports little, because the scan process loads it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Stat:
     def __init__(self, process: str) -> None:
         """Read it from the process's folder, such as ``/proc/1``.
 
-        Raises ``OSError``, and ``ValueError`` or ``IndexError`` where the file is cut short.
+        Raises ``OSError``, and ``ValueError`` or ``IndexError`` if the file is cut short.
         """
         descriptor = os.open(f"{process}/stat", os.O_RDONLY | os.O_CLOEXEC)
         try:

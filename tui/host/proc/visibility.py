@@ -1,7 +1,7 @@
 """Whether a /proc shows every process of the machine.
 
-Where processes could be hidden, finding no holder proves nothing. Light: the scan's own process
-loads it.
+If processes could be hidden, finding no holder proves nothing. Imports little, because the scan
+process loads it.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def _is_over_a_process(other: Mount, proc: Mount) -> bool:
 
 
 def _is_initial(kind: str) -> bool | None:
-    """Whether our own namespace of a kind is the initial one; ``None`` where there is none."""
+    """Whether our own namespace of a kind is the initial one; ``None`` if there is none."""
     try:
         return os.readlink(f"/proc/self/ns/{kind}") == _INITIAL[kind]
     except OSError:

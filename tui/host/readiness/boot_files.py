@@ -211,7 +211,7 @@ def _left_open(line: str, within: str) -> str:
 
 
 def _words(text: str) -> list[str] | None:
-    """Split a line as a shell does; ``None`` where a quote stays open."""
+    """Split a line as a shell does; ``None`` if a quote stays open."""
     try:
         return shlex.split(text, comments=True)
     except ValueError:

@@ -24,7 +24,7 @@ _FOLDERS = ("lib/modules", "usr/lib/modules")
 def is_loaded(root: Tree, module: str) -> bool | None:
     """Whether ``module``, named with underscores, is loaded or built in.
 
-    ``None`` where a capture lacks the files.
+    ``None`` if a capture lacks the files.
     """
     if exists(root, f"sys/module/{module}"):
         return True
@@ -36,7 +36,7 @@ def is_loaded(root: Tree, module: str) -> bool | None:
 
 
 def is_installed(root: Tree, module: str) -> bool | None:
-    """Whether depmod's lists for the running kernel have ``module``; ``None`` where there are
+    """Whether depmod's lists for the running kernel have ``module``; ``None`` if there are
     none."""
     lists = [listed for name in (_BUILT_IN, "modules.dep") for listed in _lists(root, name)]
     return any(_has(listed, module) for listed in lists) if lists else None
@@ -62,7 +62,7 @@ def _has(listed: str, module: str) -> bool:
 
 
 def _kernels(root: Tree) -> list[str]:
-    """Return the folders of the running kernel; where that is unknown, of the only one
+    """Return the folders of the running kernel; if that is unknown, of the only one
     installed."""
     release = text_of(root, "proc/sys/kernel/osrelease").strip()
     if _RELEASE.fullmatch(release):

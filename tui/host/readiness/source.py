@@ -43,7 +43,7 @@ _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
 def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     """Return what the host offers for a swap of one of the ``gpus``.
 
-    Runs ``modprobe --dry-run`` where vfio-pci is not loaded, which loads nothing. On a live host it
+    Runs ``modprobe --dry-run`` if vfio-pci is not loaded, which loads nothing. On a live host it
     reads no attribute that takes a device lock: virtual functions show as links (kernel:
     Documentation/ABI/testing/sysfs-bus-pci, virtfnN).
     """
@@ -120,7 +120,7 @@ def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
 
 
 def nvidia_module(root: Tree) -> NvidiaModule | None:
-    """Return the loaded nvidia module, from /proc and /sys; ``None`` where it is not loaded."""
+    """Return the loaded nvidia module, from /proc and /sys; ``None`` if it is not loaded."""
     found = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
     if found is None and not exists(root, "sys/module/nvidia"):
         return None
@@ -151,7 +151,7 @@ def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:
 
 
 def _counted(directory: Tree) -> bool | None:
-    """Decide by sriov_numvfs; ``None`` where the function could have some and the file is
+    """Decide by sriov_numvfs; ``None`` if the function could have some and the file is
     missing."""
     at = Attributes(directory)
     number = at.read("sriov_numvfs", sysfs.count)

@@ -1,6 +1,6 @@
 """Whether the host uses a disk: file systems, swap, and what is built on the disk.
 
-A file system is recognized by its device number, or by the path that was mounted where it has a
+A file system is recognised by its device number, or by the path that was mounted if it has a
 number of its own, as btrfs does. What is built on a partition (LVM, LUKS, md, bcache) is among its
 ``holders``. Only udev knows the disks of a ZFS pool.
 
@@ -40,7 +40,7 @@ _PARTITION = re.compile(r"p?[0-9]{1,9}")
 class Mounted:
     """The mounts of a host by device number and by source.
 
-    ``read`` is false where no file lists them.
+    ``read`` is false if no file lists them.
     """
 
     read: bool = False
@@ -98,7 +98,7 @@ class Disks:
     ) -> list[Attachment]:
         """Return the uses of the disk in ``folder`` beneath a function, and of its ``partitions``.
 
-        Returns one entry that says so where there is no use. Adds to ``unknown`` what cannot be
+        Returns one entry that says so if there is no use. Adds to ``unknown`` what cannot be
         read.
         """
         name = folder.rpartition("/")[2]
@@ -260,7 +260,7 @@ class Disks:
         return b"\nE:ID_FS_TYPE=zfs_member\n" in self._udev(at)
 
     def _udev(self, at: Tree) -> bytes:
-        """Return what udev has stored about a block device, empty where it has nothing."""
+        """Return what udev has stored about a block device, empty if it has nothing."""
         number = self._number(at)
         return (self._read(f"run/udev/data/b{number.decode()}", 1 << 16) or b"") if number else b""
 

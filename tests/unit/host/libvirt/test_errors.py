@@ -51,7 +51,7 @@ class Error:
         (Error(45), SYSTEM, ("is denied", "group libvirt")),
         (Error(88), SYSTEM, ("is denied", "group libvirt")),
         (Error(94), SYSTEM, ("is denied", "group libvirt")),
-        (Error(45), "qemu+tcp://pc/system", ("refused access", "login")),
+        (Error(45), "qemu+tcp://pc/system", ("refused access", "credentials")),
         (Error(5), "garbage", ("understand the URI garbage", "--connect")),
         (Error(1, domain=45), "http://[", ("understand the URI http://[", "--connect")),
         (Error(68), SYSTEM, ("could not be reached", "it said")),
