@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+
+_TEXT = re.compile(
+    r'<text([^>]*) x="([0-9.]+)"([^>]*) textLength="([0-9.]+)"([^>]*)>([^<]*&#160;[^<]*)</text>'
+)
+BLANK = "&#160;"
+_SIGN = re.compile(r"&#?\w+;|.")
 
 
 def with_own_fonts(svg: str) -> str:
-    """The picture without fonts from an external server."""
+    """The picture without fonts from an external server, with every word in its own cells."""
     svg = re.sub(r"@font-face\s*{[^}]*}", "", svg)
-    return svg.replace("Fira Code", "DejaVu Sans Mono")
+    return _TEXT.sub(_words, svg).replace("Fira Code", "DejaVu Sans Mono")
+
+
+def _words(match: re.Match[str]) -> str:
+    """A text in pieces, apart where it has two blanks or more. A browser stretches a text to its
+    length, and blanks by another share than signs of another font, such as braille."""
+    return "".join(_pieces(*match.groups()))
+
+
+def _pieces(before: str, x: str, middle: str, length: str, after: str, text: str) -> Iterator[str]:
+    signs = _SIGN.findall(text)
+    cell = float(length) / len(signs)
+    start = 0
+    for index, sign in enumerate([*signs, BLANK, BLANK]):
+        apart = sign == BLANK and (index >= len(signs) - 1 or signs[index + 1] == BLANK)
+        if not apart and not (sign == BLANK and index == start):
+            continue
+        if index > start:
+            at, wide = float(x) + start * cell, (index - start) * cell
+            word = "".join(signs[start:index])
+            yield f'<text{before} x="{at:.1f}"{middle} textLength="{wide:.1f}"{after}>{word}</text>'
+        start = index + 1

@@ -12,7 +12,8 @@ from textual.app import SystemCommand
 from textual.screen import Screen
 
 from tui import state
-from tui.commands import keys_of, of_screen
+from tui.commands import REMAPPED, keys_of, of_screen
+from tui.keymap import keymap
 from tui.messages import Sampled
 from tui.model import Sample
 from tui.screens.base import HostScreen
@@ -20,7 +21,7 @@ from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
 from tui.session import Session
 from tui.terminal.ending import Ending
-from tui.theme import THEMES, default_theme
+from tui.theme import DEFAULTS, THEMES, default_theme
 
 STALL_CHECK_S = 0.5
 """Seconds between two checks for a source that does not answer."""
@@ -49,9 +50,10 @@ class VfiotopApp(Navigation):
         super().__init__(
             session,
             ending,
-            first_keys=keys_of("quit", "back") | {"ctrl+c"},
-            field_keys=keys_of("filter", "palette"),
+            first_keys=keys_of(session.commands, "quit", "back") | {"ctrl+c", "ctrl+q"},
+            field_keys=keys_of(session.commands, "filter", "palette") | {"ctrl+p"},
         )
+        self.set_keymap(keymap(session.config.keys))
         self.add_mode(self.DEFAULT_MODE, partial(OverviewScreen, session))
         self.animation_level = "none"
         for theme in THEMES:
@@ -59,6 +61,10 @@ class VfiotopApp(Navigation):
         fallback = default_theme(os.environ)
         chosen = session.config.theme or state.load().theme or fallback
         self.theme = chosen if chosen in self.available_themes else fallback
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our colours, for the themes of Textual's own that somebody may choose."""
+        return dict(DEFAULTS)
 
     # --- readings in ---
 
@@ -111,10 +117,11 @@ class VfiotopApp(Navigation):
         return self.session.cards_released()
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        for command in of_screen(screen.name or ""):
-            if command.id != "palette":
+        for command in of_screen(screen.name or "", self.session.commands):
+            if command.id in REMAPPED - {"palette"}:
+                key = f" ({command.key_label})" if command.key_label else ""
                 yield SystemCommand(
                     command.label,
-                    f"{command.help} ({command.key_label})",
+                    f"{command.help}{key}",
                     partial(self.call_later, self.run_action, command.action),
                 )

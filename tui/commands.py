@@ -1,17 +1,50 @@
-"""The table of commands, from which bindings, footer, help and palette are made."""
+"""The table of commands, from which bindings, footer, help and palette are made.
+
+The configuration is checked against it, so Textual is imported only to make bindings.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Literal, get_args
 
-from textual.binding import Binding
+from msgspec import Struct
+from msgspec.structs import replace
+
+if TYPE_CHECKING:
+    from textual.binding import Binding
+
+Aim = Literal[
+    "Move the card", "Run the guest", "Answer a plan", "Look around", "Find out why", "The program"
+]
+"""What somebody wants who opens the help."""
+
+AIMS: tuple[Aim, ...] = get_args(Aim)
+"""In the order of the help."""
+
+SIGNS = {
+    "exclamation_mark": "!", "quotation_mark": '"', "number_sign": "#", "dollar_sign": "$",
+    "percent_sign": "%", "ampersand": "&", "apostrophe": "'", "left_parenthesis": "(",
+    "right_parenthesis": ")", "asterisk": "*", "plus": "+", "comma": ",", "minus": "-",
+    "full_stop": ".", "slash": "/", "colon": ":", "semicolon": ";", "less_than_sign": "<",
+    "equals_sign": "=", "greater_than_sign": ">", "question_mark": "?", "at": "@",
+    "left_square_bracket": "[", "backslash": "\\", "right_square_bracket": "]",
+    "circumflex_accent": "^", "underscore": "_", "grave_accent": "`", "left_curly_bracket": "{",
+    "vertical_line": "|", "right_curly_bracket": "}", "tilde": "~",
+}  # fmt: skip
+"""The keys that Textual names in words, and what they type."""
+
+SHOWN_KEYS = SIGNS | {"escape": "esc", "left": "←", "right": "→"}
+"""The keys that are written otherwise than Textual names them."""
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(Struct, frozen=True):
     """One thing the user can do: its keys, its Textual action, its label and help.
 
-    ``screens`` names the screens on which it works; empty means all.
+    ``screens`` names the screens on which it works; empty means all. An action with ``{key}`` is
+    bound once for each key. ``rank`` is its place among those that the footer drops when it is
+    too short, the highest first; 0 is never dropped, ``None`` never shown. ``edge``: a panel's
+    frame shows it too, so the footer may drop it before the others.
     """
 
     id: str
@@ -19,124 +52,209 @@ class Command:
     action: str
     label: str
     help: str
+    aim: Aim
     screens: tuple[str, ...] = ()
-    footer: bool = True
+    rank: int | None = None
+    edge: bool = False
+    shown_keys: str = ""
+
+    @property
+    def each_key(self) -> tuple[str, ...]:
+        """Its keys as Textual names them; none if the configuration takes them away."""
+        return tuple(key for key in self.keys.split(",") if key)
 
     @property
     def key_label(self) -> str:
-        """The first key, as it is written on the screen."""
-        key = self.keys.split(",")[0]
-        return {"question_mark": "?", "slash": "/", "escape": "esc"}.get(key, key)
+        """The first key, as it is written on the screen; empty without one."""
+        return self.shown_keys or next(map(key_name, self.each_key), "")
 
 
-HOST_SCREENS = ("overview", "groups", "events", "details", "calls")
+def key_name(key: str) -> str:
+    """A key as it is written on the screen: ``?`` for ``question_mark``."""
+    return SHOWN_KEYS.get(key, key.replace("ctrl+", "^"))
+
+
+HOST_SCREENS = ("overview", "device", "calls")
+"""The screens that show the host and nothing else."""
+
+CARD, GUEST, PLAN, LOOK, WHY, PROGRAM = AIMS
 
 COMMANDS = (
     Command("bind", "b", "app.bind", "Bind",
-            "Hand the guest GPU over to vfio-pci; shows the plan and asks first",
-            screens=HOST_SCREENS),
+            "Hand the guest GPU to vfio-pci; asks first",
+            CARD, HOST_SCREENS, rank=7, edge=True),
     Command("unbind", "u", "app.unbind", "Unbind",
-            "Take the guest GPU back; shows the plan and asks first",
-            screens=HOST_SCREENS),
+            "Take the guest GPU back; asks first",
+            CARD, HOST_SCREENS, rank=7, edge=True),
     Command("start", "s", "app.start", "Start",
-            "Start the guest, and bind its card first if needed; shows the plan and asks first",
-            screens=HOST_SCREENS),
+            "Start the guest; binds its card first if needed",
+            GUEST, HOST_SCREENS, rank=2),
     Command("stop", "x", "app.stop", "Stop",
-            "Ask the guest to shut down; if it does not, the same key offers to force it off",
-            screens=HOST_SCREENS),
+            "Ask the guest to shut down; if it does not, force it off",
+            GUEST, HOST_SCREENS, rank=2),
     Command("pause", "p", "app.pause", "Pause",
             "Pause or resume the guest",
-            screens=HOST_SCREENS, footer=False),
+            GUEST, HOST_SCREENS, rank=10, edge=True),
     Command("reboot", "r", "app.reboot", "Reboot",
             "Ask the guest to reboot",
-            screens=HOST_SCREENS, footer=False),
+            GUEST, HOST_SCREENS),
     Command("roles", "w", "app.roles", "Roles",
-            "Choose the guest's card, and the guest that may have it",
-            screens=HOST_SCREENS, footer=False),
+            "Choose the guest's card and the guest for it",
+            CARD, HOST_SCREENS),
     Command("carry-out", "y", "screen.carry_out", "Confirm",
             "Carry out the plan",
-            screens=("swap", "guest", "roles")),
+            PLAN, ("swap", "guest", "roles"), rank=0),
+    Command("more", "space", "screen.more", "More",
+            "Show the rest of the plan",
+            PLAN, ("swap", "guest"), rank=0),
     Command("despite", "Y", "screen.despite", "Accept the risk",
-            "Carry out the plan although a check could not be made",
-            screens=("swap", "guest")),
+            "Carry it out although a check could not be made",
+            PLAN, ("swap", "guest"), rank=0),
     Command("force", "x", "screen.force", "Force off",
-            "For a guest that does not shut down, or whose start did not finish; asks first",
-            screens=("guest",)),
+            "Power off a guest that did not stop or finish its start",
+            PLAN, ("guest",), rank=1),
     Command("resume", "p", "screen.resume", "Resume",
-            "For a guest whose start did not finish; asks first",
-            screens=("guest",)),
+            "Resume a guest whose start did not finish",
+            PLAN, ("guest",), rank=1),
     Command("give-back", "u", "screen.give_back", "Unbind",
-            "Give the card of a guest that is off back to the host",
-            screens=("guest",)),
+            "Return the card of a guest that is off",
+            PLAN, ("guest",), rank=1),
+    Command("start-next", "s", "screen.start_guest", "Start",
+            "Start the guest with the card that is bound now",
+            PLAN, ("swap",), rank=1),
     Command("finish", "f", "screen.finish", "Finish",
             "Complete a swap that was interrupted",
-            screens=("swap",)),
+            PLAN, ("swap",), rank=1),
     Command("undo", "u", "screen.take_back", "Undo",
-            "Restore every function to what it had before the interrupted swap, or a guest's old "
-            "definition",
-            screens=("swap", "roles")),
-    Command("details", "enter", "app.details", "Details",
-            "Everything known about the panel or the device under the cursor",
-            screens=("overview", "groups"), footer=False),
+            "Undo an interrupted swap, or restore a guest's old definition",
+            PLAN, ("swap", "roles"), rank=1),
+    Command("checks", "d", "screen.checks", "Checks",
+            "Show every check of the plan, or fold them",
+            PLAN, ("swap", "guest"), rank=3),
+    Command("panel", "1,2,3,4,5", "screen.panel('{key}')", "Panel",
+            "Focus a panel; again: show it on the whole screen",
+            LOOK, ("overview",), rank=3, shown_keys="1-5"),
+    Command("zoom", "0", "screen.zoom", "Zoom",
+            "Whole screen for the focused panel, and back",
+            LOOK, ("overview",), rank=4),
+    Command("open", "enter", "screen.open", "Open",
+            "Open the focused panel or the device at the cursor",
+            LOOK, ("overview",)),
     Command("groups", "g", "app.groups", "Groups",
-            "The IOMMU groups on the whole screen",
-            screens=("overview", "events", "details")),
-    Command("doctor", "d", "app.doctor", "Doctor",
-            "Every check of the host with its verdict and fix; the same key checks again",
-            screens=(*HOST_SCREENS, "doctor")),
+            "All IOMMU groups on the whole screen",
+            WHY, HOST_SCREENS),
     Command("events", "e", "app.events", "Events",
-            "What changed since the start, newest first",
-            screens=("overview", "groups", "details"), footer=False),
+            "What changed since vfiotop started, newest first",
+            WHY, HOST_SCREENS),
+    Command("layout", "l", "screen.layout", "Layout",
+            "Another layout: full, gaming, groups, phone",
+            LOOK, ("overview",), rank=5),
+    Command("series", "m", "screen.series", "Series",
+            "Draw another series in the focused panel's lower graph",
+            LOOK, ("overview",), rank=9, edge=True),
+    Command("cursor", "left,right", "screen.move_cursor('{key}')", "Time cursor",
+            "Move the time cursor in a panel on the whole screen",
+            LOOK, ("overview",), shown_keys="←→"),
+    Command("span", "plus,equals_sign,minus", "screen.span('{key}')", "Span",
+            "Show more or less time in a panel on the whole screen",
+            LOOK, ("overview",), shown_keys="+-"),
     Command("filter", "slash", "app.filter", "Filter",
-            "Show only the devices whose line contains a text",
-            screens=("overview", "groups"), footer=False),
-    Command("quiet", "z", "app.quiet", "Quiet",
-            "Read less often and leave the guest alone, for while a game runs",
-            screens=HOST_SCREENS, footer=False),
+            "Show only lines with what you type",
+            LOOK, ("overview", "help")),
+    Command("doctor", "d", "app.doctor", "Checks",
+            "Check the host: every verdict with its fix",
+            WHY, (*HOST_SCREENS, "doctor"), rank=8),
+    Command("copy", "y", "screen.copy", "Copy fix",
+            "Copy the fix under the cursor",
+            WHY, ("doctor",), rank=1),
     Command("calls", "c", "app.calls", "Calls",
-            "How often NVML, libvirt and the guest's agent are asked, and how each source performs",
-            screens=("overview", "groups", "events", "details"), footer=False),
+            "How often NVML, libvirt and the guest agent are called, and how long each takes",
+            WHY, ("overview", "device")),
+    Command("quiet", "z", "app.quiet", "Quiet",
+            "Read less often and leave the guest alone while a game runs",
+            PROGRAM, HOST_SCREENS),
+    Command("settings", "o", "app.settings", "Settings",
+            "Theme, layout and quiet mode",
+            PROGRAM, HOST_SCREENS, rank=6),
     Command("theme", "t", "app.theme", "Theme",
-            "Dark, light, or the terminal's own colours", footer=False),
+            "Dark, light, high contrast, the terminal's colours",
+            PROGRAM),
     Command("redraw", "ctrl+l", "app.redraw", "Redraw",
-            "Draw the whole screen again, if another program has written over it",
-            footer=False),
+            "Redraw the screen, if a program wrote over it",
+            PROGRAM),
     Command("suspend", "ctrl+z", "app.suspend_process", "Shell",
-            "Stop here and go to the shell; `fg` comes back", footer=False),
+            "Suspend vfiotop and return to the shell; `fg` resumes it",
+            PROGRAM),
+    Command("palette", "ctrl+p", "app.command_palette", "Palette",
+            "Find a command by its name",
+            PROGRAM),
     Command("back", "escape", "app.back", "Back",
-            "Return to the overview",
-            screens=(*HOST_SCREENS[1:], "swap", "guest", "roles", "doctor", "help")),
+            "Go back by one step",
+            LOOK, (*HOST_SCREENS, "swap", "guest", "roles", "doctor", "help", "settings"), rank=1),
     Command("help", "question_mark", "app.help", "Help",
             "The keys and what they do",
-            screens=(*HOST_SCREENS, "swap", "guest", "roles", "doctor")),
-    Command("palette", "ctrl+p", "app.command_palette", "Palette",
-            "Find a command by its name", footer=False),
+            PROGRAM, (*HOST_SCREENS, "swap", "guest", "roles", "doctor", "settings"), rank=0),
     Command("quit", "q,ctrl+q", "app.quit", "Quit",
-            "Leave; nothing on the host changes"),
+            "Quit vfiotop; guests and swaps keep running",
+            PROGRAM, rank=0),
 )  # fmt: skip
 
 
 def bindings(screen: str) -> list[Binding]:
-    """The key bindings of a screen, in the order of its footer."""
+    """The key bindings of a screen as the table has them, in the order of its footer. The keys of
+    the configuration are Textual's keymap."""
+    return [binding for command in of_screen(screen) for binding in _bindings(command)]
+
+
+def _bindings(command: Command) -> list[Binding]:
+    from textual.binding import Binding  # noqa: PLC0415
+
+    each = command.keys.split(",") if "{key}" in command.action else [command.keys]
     return [
         Binding(
-            command.keys,
-            command.action,
+            keys,
+            command.action.format(key=keys),
             command.label,
             tooltip=command.help,
-            show=command.footer,
-            id=command.id,
+            show=command.rank is not None,
+            id=command.id if len(each) == 1 else None,
             key_display=command.key_label,
         )
-        for command in of_screen(screen)
+        for keys in each
     ]
 
 
-def keys_of(*ids: str) -> frozenset[str]:
+def mapped(keys: Mapping[str, str]) -> tuple[Command, ...]:
+    """The commands with the keys that the user's configuration gives them, by id."""
+    return tuple(replace(c, keys=keys[c.id]) if c.id in keys else c for c in COMMANDS)
+
+
+KEYS = {command.id: command.key_label for command in COMMANDS}
+"""The keys of the table as they are written on the screen, by command."""
+
+REMAPPED = frozenset(c.id for c in COMMANDS if "{key}" not in c.action)
+"""The ids of commands whose keys the configuration may change."""
+
+
+def keys_of(commands: tuple[Command, ...], *ids: str) -> frozenset[str]:
     """The keys of these commands, as Textual names them."""
-    return frozenset(key for c in COMMANDS if c.id in ids for key in c.keys.split(","))
+    return frozenset(key for c in commands if c.id in ids for key in c.each_key)
 
 
-def of_screen(screen: str) -> tuple[Command, ...]:
+def of_screen(screen: str, commands: tuple[Command, ...] = COMMANDS) -> tuple[Command, ...]:
     """The commands that work on a screen."""
-    return tuple(c for c in COMMANDS if not c.screens or screen in c.screens)
+    return tuple(c for c in commands if not c.screens or screen in c.screens)
+
+
+def clashes(commands: tuple[Command, ...]) -> list[tuple[str, Command, Command]]:
+    """The keys that two commands of one screen share, with both."""
+    screens = {screen for command in commands for screen in command.screens}
+    found = []
+    for screen in sorted(screens):
+        taken: dict[str, Command] = {}
+        for command in of_screen(screen, commands):
+            for key in command.each_key:
+                other = taken.setdefault(key, command)
+                if other is not command and (key, other, command) not in found:
+                    found.append((key, other, command))
+    return found

@@ -11,6 +11,8 @@ from unicodedata import category
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tui.keymap import Keys
+from tui.keymap import checked as checked_keys
 from tui.model.address import is_address
 from tui.model.errors import VfiotopError
 from tui.process.files import read_file
@@ -51,7 +53,8 @@ class ConfigError(VfiotopError):
 
 
 class Config(Struct, frozen=True):
-    """The settings in ``file``. ``None``: not set, vfiotop decides."""
+    """The settings in ``file``. ``None``: not set, vfiotop decides. ``keys`` are those of its
+    table ``[keys]``."""
 
     connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
@@ -62,6 +65,7 @@ class Config(Struct, frozen=True):
     file: Path | None = None
     guest_readings: str = "auto"
     guest_interval: float = DEFAULT_GUEST_INTERVAL
+    keys: Keys = ()
 
 
 def address(text: str) -> str:
@@ -139,7 +143,7 @@ def parse(table: dict[str, object]) -> Config:
         )
     texts: dict[str, str] = {}
     for key, value in table.items():
-        if key not in ("interval", "guest_interval"):
+        if key not in ("interval", "guest_interval", "keys"):
             if not isinstance(value, str) or not value:
                 raise ValueError(f"{key} must be a string in quotes")
             texts[key] = value
@@ -158,4 +162,5 @@ def parse(table: dict[str, object]) -> Config:
         elevation=texts.get("elevation"),
         guest_readings=texts.get("guest_readings", "auto"),
         guest_interval=interval(table.get("guest_interval", DEFAULT_GUEST_INTERVAL)),
+        keys=checked_keys(table.get("keys", {})),
     )

@@ -57,7 +57,9 @@ class History:
 
     def record(self, key: str, at: float, value: float | None) -> None:
         """Add a value measured at ``at`` seconds, by any clock that never goes back."""
-        ring = self._rings.setdefault(key, Ring(self._steps))
+        ring = self._rings.get(key)
+        if ring is None:
+            ring = self._rings[key] = Ring(self._steps)
         ring.record(int(at // self._step_s), value)
 
     def series(self, key: str) -> tuple[float | None, ...]:

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 from tui.history import History
 from tui.model import (
+    CARD_SERIES,
     SOURCES,
     CardReading,
+    CardSeries,
     Event,
     Gpu,
     HostView,
+    Metrics,
     Sample,
     Snapshot,
     SourceName,
+    Swap,
     card_read_at,
+    value_of,
 )
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
+from tui.swap_times import SwapTimes
 
 EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
@@ -27,15 +34,23 @@ GUEST_CPU = "guest.cpu"
 """The history's key for the allowed guest's CPU load."""
 
 
-def util_key(address: str) -> str:
-    """The history's key for a GPU's utilisation."""
-    return f"{address}.util"
+def card_key(address: str, series: CardSeries) -> str:
+    """The history's key for a series of a GPU."""
+    return f"{address}.{series}"
+
+
+class LastReading(NamedTuple):
+    """The last reading of a card that had values, and when it was taken."""
+
+    reading: CardReading
+    at: datetime
 
 
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.
 
-    ``events`` are newest first.
+    ``events`` are newest first; ``silent`` are the sources that do not answer.
+    ``last_readings`` are those of all cards by address, also of cards that cannot be read now.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -43,8 +58,15 @@ class Live:
         self.snapshot = Snapshot()
         self.view = HostView()
         self.history = History()
+        self.swap_times = SwapTimes()
         self.events: tuple[Event, ...] = ()
+        self.silent: set[SourceName] = set()
+        self.last_readings: dict[str, LastReading] = {}
         self._expected: dict[str, datetime] = {}
+
+    def note(self, event: Event) -> None:
+        """Add an event that no reading shows."""
+        self.events = (event, *self.events)[:EVENT_LIMIT]
 
     def expect_change(self, uuid: str, until: datetime) -> None:
         """Attribute to us what the domain with that UUID does until then."""
@@ -60,9 +82,14 @@ class Live:
         read_at = card_read_at(gpu.reading, self.snapshot.read_at) if gpu.reading else None
         return None if read_at is None else (at - read_at).total_seconds()
 
+    def card_series(self, address: str) -> dict[CardSeries, tuple[float | None, ...]]:
+        """The past values of a card, as ``History.series``."""
+        return {name: self.history.series(card_key(address, name)) for name in CARD_SERIES}
+
     def take(self, sample: Sample, *, finished: bool = True) -> None:
         """Merge one sample; an equal reading changes nothing but its time and the history. One
         that is not ``finished`` stands for a source that does not answer."""
+        (self.silent.discard if finished else self.silent.add)(sample.source)
         known = getattr(self.snapshot, sample.source)
         self.snapshot = self.snapshot.updated(sample, finished=finished)
         if known != sample.reading:
@@ -71,6 +98,8 @@ class Live:
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
+            if isinstance(sample.reading, Swap):
+                self.swap_times.see(sample.reading)
         self._record(sample)
 
     def _record(self, sample: Sample) -> None:
@@ -82,8 +111,14 @@ class Live:
         for gpu in self.view.gpus:
             reading = gpu.reading
             if _tick(reading) == sample.source:
-                value = reading.metrics.util_pct if reading and not reading.problem else None
-                self.history.record(util_key(gpu.address), at, value)
+                metrics = reading.metrics if reading and not reading.problem else Metrics()
+                for name in CARD_SERIES:
+                    self.history.record(card_key(gpu.address, name), at, value_of(name, metrics))
+                if reading is not None and not reading.problem:
+                    read_at = card_read_at(reading, self.snapshot.read_at)
+                    self.last_readings[gpu.address] = LastReading(
+                        reading, read_at or sample.taken_at
+                    )
 
 
 def _tick(reading: CardReading | None) -> SourceName:

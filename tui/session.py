@@ -15,6 +15,7 @@ from math import ceil
 from typing import Protocol, runtime_checkable
 
 from tui import state
+from tui.commands import mapped
 from tui.config import Config
 from tui.host import Host
 from tui.live import Live
@@ -83,8 +84,14 @@ class Session:
         """``readers`` are those of the host, if they are reading already."""
         self.host = host
         self.config = config
+        self.commands = mapped(dict(config.keys))
+        """The table of commands with the keys of the configuration."""
         self.live = Live(state.choice(config, host))
+        self.began_at = host.now()
+        """When this run began to watch."""
         self.quiet = False
+        self.layouts = state.load().layouts
+        """The layout that the user chose for terminals of a size class."""
         self.finished: Counter[SourceName] = Counter()
         """How many readings each source has finished."""
         self.pending_stops: dict[str, datetime] = {}
@@ -167,6 +174,11 @@ class Session:
         """Read less often and leave the guest alone, or read as usual."""
         self.quiet = quiet
         self.update_demand()
+
+    def choose_layout(self, size: state.SizeClass, layout: state.Layout) -> None:
+        """Use a layout for terminals of a size class, now and after the next start."""
+        self.layouts = {**self.layouts, size: layout}
+        state.in_background(lambda: state.save_layout(size, layout))
 
     @property
     def interval_s(self) -> float:

@@ -1,14 +1,17 @@
-"""What vfiotop remembers between runs (JSON, separate from the configuration): the theme, and the
-card and guest that the user chose."""
+"""What vfiotop remembers between runs (JSON, separate from the configuration): the theme, the
+layouts, and the card and guest that the user chose."""
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal, get_args
 
 from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec.structs import asdict
 
 from tui.config import MAX_BYTES, Config, address, name
 from tui.host import Host
@@ -17,6 +20,17 @@ from tui.process.files import read_file, write_atomically
 from tui.process.folders import state_folder
 from tui.rules.roles import Choice
 
+Layout = Literal["full", "gaming", "groups", "phone"]
+"""Which panels the overview shows."""
+
+SizeClass = Literal["wide", "desk", "normal", "sideways", "phone"]
+"""Terminals of similar size; a layout is chosen for each class."""
+
+Layouts = dict[SizeClass, Layout]
+
+_lock = threading.Lock()
+"""Held while the file is changed: fields are saved from several threads."""
+
 
 class State(Struct, frozen=True):
     """The user's choices; ``None``: not chosen."""
@@ -24,6 +38,7 @@ class State(Struct, frozen=True):
     theme: str | None = None
     guest_gpu: str | None = None
     guest: str | None = None
+    layouts: Layouts = {}
 
 
 def folder() -> Path:
@@ -47,6 +62,7 @@ def load() -> State:
         theme=_valid(saved.get("theme"), name),
         guest_gpu=_valid(saved.get("guest_gpu"), address),
         guest=_valid(saved.get("guest"), name),
+        layouts=_layouts(saved.get("layouts")),
     )
 
 
@@ -57,10 +73,40 @@ def _valid(value: object, check: Callable[[str], str]) -> str | None:
         return None
 
 
+def _layouts(value: object) -> Layouts:
+    """The pairs of a size class and a layout that exist."""
+    found = value.items() if isinstance(value, dict) else ()
+    known = get_args(SizeClass), get_args(Layout)
+    return {size: layout for size, layout in found if size in known[0] and layout in known[1]}
+
+
 def save(**changes: str | None) -> None:
     """Change some fields of the saved state. Raises ``OSError``."""
+    with _lock:
+        _write(asdict(load()) | changes)
+
+
+def save_layout(size: SizeClass, layout: Layout) -> None:
+    """Save the layout for terminals of a size class. Raises ``OSError``."""
+    with _lock:
+        saved = asdict(load())
+        _write(saved | {"layouts": saved["layouts"] | {size: layout}})
+
+
+def _write(fields: dict[str, object]) -> None:
     folder().mkdir(parents=True, exist_ok=True)
-    write_atomically(_file(), json.dumps(asdict(replace(load(), **changes))))
+    write_atomically(_file(), json.dumps(fields))
+
+
+def in_background(change: Callable[[], None]) -> None:
+    """Save a change of taste on a thread, if the home can be written to."""
+
+    def save_it() -> None:
+        with contextlib.suppress(OSError):
+            change()
+
+    with contextlib.suppress(RuntimeError):  # no thread can be started
+        threading.Thread(target=save_it, daemon=True).start()
 
 
 def choice(config: Config, host: Host) -> Choice:

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.segment import Segment
 from rich.style import Style
-from textual.content import Content
 from textual.events import Resize
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
@@ -18,32 +17,49 @@ from textual.strip import Strip
 
 from widgets.lines import Line, Tone, fit, merge_spans
 
-TONE_CLASSES: set[str] = {
-    "ink--text", "ink--strong", "ink--label", "ink--dim", "ink--good", "ink--warn", "ink--bad",
-    "ink--accent", "ink--graph", "ink--rest", "ink--cursor",
-}  # fmt: skip
+TONE_CLASSES: set[str] = {f"ink--{tone}" for tone in (*get_args(Tone), "cursor")}
 """The component classes of the tones. The screen declares them for all its canvases, because
 Textual restyles every component class of every widget."""
 
-TONE_RULES = """
-    & .ink--text { color: $foreground; }
-    & .ink--strong { color: $foreground; text-style: bold; }
-    & .ink--label { color: $text-muted; }
-    & .ink--dim { color: $text-muted; }
-    & .ink--good { color: $text-success; }
-    & .ink--warn { color: $text-warning; }
-    & .ink--bad { color: $text-error; text-style: bold; }
-    & .ink--accent { color: $text-accent; }
-    & .ink--graph { color: $accent; }
-    & .ink--rest { color: $panel; }
-    &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--rest { text-style: dim; }
-    & .ink--cursor { background: $panel; }
+_VARIABLES = {
+    "text": "foreground", "strong": "foreground", "label": "text-muted", "dim": "text-muted",
+    "disabled": "text-disabled", "good": "text-success", "warn": "text-warning",
+    "bad": "text-error",
+}  # fmt: skip
+"""The theme's variable for each tone that is not named like its variable."""
+
+BOLD = ("strong", "key", "guest-gpu", "host-gpu", "guest", "bad")
+
+TONE_RULES = (
+    "".join(
+        f"& .ink--{tone} {{ color: ${_VARIABLES.get(tone, tone)}; }}"
+        for tone in get_args(Tone)
+        if tone != "flash"
+    )
+    + f"""
+    {", ".join(f"& .ink--{tone}" for tone in BOLD)} {{ text-style: bold; }}
+    &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--disabled {{ text-style: dim; }}
+    &:ansi .ink--key {{ text-style: bold underline; }}
+    & .ink--cursor {{ background: $panel; }}
+    &:ansi .ink--cursor {{ text-style: reverse; }}
+    & .ink--flash {{ text-style: reverse; }}
 """
-"""Their styles, to nest in the CSS of the screen."""
+)
+"""Their styles, to nest in the CSS of the screen. A terminal's own colours have no shades: there
+muted text is dim, and the cursor's row is in reverse video."""
+
+
+def tone_style(tone: Tone) -> str:
+    """The tone as a style of Textual's content, for what is not drawn by a canvas."""
+    if tone == "flash":
+        return "reverse"
+    colour = f"${_VARIABLES.get(tone, tone)}"
+    return f"bold {colour}" if tone in BOLD else colour
 
 
 class Canvas(ScrollView):
-    """Draws lines, one of them under the cursor; scrolls if they do not fit."""
+    """Draws lines, one of them under the cursor; scrolls if they do not fit. There is no scrollbar:
+    it would take its column from the lines."""
 
     DEFAULT_CSS = """
     Canvas {
@@ -51,10 +67,7 @@ class Canvas(ScrollView):
         background: $background;
         color: $foreground;
         overflow-x: hidden;
-        border-title-color: $foreground;
-        border-subtitle-color: $text-muted;
-        border-title-style: bold;
-        &:focus { border-title-color: $accent; }
+        scrollbar-size: 0 0;
     }
     """
 
@@ -66,31 +79,16 @@ class Canvas(ScrollView):
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
-        self._titles = ("", "", "")
-
-    def set_titles(self, title: str, subtitle: str = "", tone: str = "") -> None:
-        """Set the border's titles as text, not markup; the subtitle gets the style ``tone``.
-
-        Textual repaints the whole widget for a new title, so equal ones are not set again.
-        """
-        if (title, subtitle, tone) != self._titles:
-            self._titles = (title, subtitle, tone)
-            self.border_title = Content(title)
-            self.border_subtitle = Content.styled(subtitle, tone)
 
     def on_resize(self, _: Resize) -> None:
         self._draw()
-
-    def watch_show_vertical_scrollbar(self) -> None:
-        """Redraw: a scrollbar takes its columns from the lines."""
-        self.call_after_refresh(self._draw)
 
     def _draw(self) -> None:
         """Paint the current content into ``room``; for subclasses to override."""
 
     @property
     def room(self) -> Size:
-        """The cells that lines can use: the content area without border and scrollbar."""
+        """The cells that lines can use: the content area without border."""
         return self.scrollable_content_region.size
 
     @property
@@ -126,8 +124,9 @@ class Canvas(ScrollView):
         base = self.rich_style
         if index >= len(self._lines):
             return Strip.blank(self.room.width, base)
-        styles = [Segment(span.text, base + self._ink(span.tone)) for span in self._lines[index]]
-        strip = Strip(styles).adjust_cell_length(self.room.width, base)
+        strip = Strip(self._segments(self._lines[index], base)).adjust_cell_length(
+            self.room.width, base
+        )
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
             cursor = self._ink("cursor")
@@ -135,14 +134,15 @@ class Canvas(ScrollView):
             strip = Strip(row, strip.cell_length)
         return strip
 
+    def _segments(self, spans: Line, base: Style) -> list[Segment]:
+        return [
+            Segment(
+                span.text,
+                base + self._ink(span.tone)
+                + (Style.from_meta({"@click": span.action}) if span.action else Style.null()),
+            )
+            for span in spans
+        ]  # fmt: skip
+
     def _ink(self, tone: Tone | Literal["cursor"]) -> Style:
         return self.screen.get_component_rich_style(f"ink--{tone}", partial=True)
-
-
-class Panel(Canvas):
-    """A canvas with a border that carries titles and shows the focus."""
-
-    DEFAULT_CSS = """
-    Panel { border: round $border-blurred; padding: 0 1; }
-    Panel:focus { border: round $border; }
-    """

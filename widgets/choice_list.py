@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from widgets.graph import RICH, Glyphs
+from widgets.glyphs import RICH, Glyphs
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class ChoiceList(OptionList):
     ChoiceList {
         height: auto;
         max-height: 100%;
-        border: round $border-blurred;
+        border: round $guest-edge;
         background: $background;
         padding: 0 1;
         border-title-color: $foreground;
@@ -41,14 +41,19 @@ class ChoiceList(OptionList):
         background-tint: $background 0%;
         text-wrap: nowrap;
         text-overflow: ellipsis;
-        &:focus {
-            border: round $border;
-            border-title-color: $accent;
-            background-tint: $background 0%;
+        scrollbar-size-vertical: 0;
+        &:focus { border: round $guest; background-tint: $background 0%; }
+        &#card { border: round $guest-gpu-edge; }
+        &#card:focus { border: round $guest-gpu; }
+        & > .option-list--option { color: $foreground; }
+        & > .option-list--option-disabled { color: $text-disabled; }
+        & > .option-list--option-highlighted {
+            background: $background; color: $foreground; text-style: none;
         }
-        & > .option-list--option-disabled { color: $text-muted; }
-        & > .option-list--option-highlighted { background: $background; color: $foreground; }
-        &:focus > .option-list--option-highlighted { background: $panel; color: $foreground; }
+        &:focus > .option-list--option-highlighted {
+            background: $panel; color: $foreground; text-style: bold;
+        }
+        &:ansi:focus > .option-list--option-highlighted { text-style: reverse; }
     }
     """
 
@@ -81,9 +86,11 @@ class ChoiceList(OptionList):
             self.call_after_refresh(self.scroll_to_highlight)
 
     def _option(self, each: Candidate, chosen: bool) -> Option:
-        mark = self._glyphs.running if chosen else self._glyphs.stopped
+        mark = self._glyphs.passed if chosen else " "
         text = Content.assemble(
-            f"{mark} {each.name}\n", (each.why_not or each.text, "$text-muted not bold")
+            (f"{mark} ", "$text-success"),
+            f"{each.name}\n",
+            (f"  {each.why_not or each.text}", "$text-muted not bold"),
         )
         return Option(text, disabled=each.why_not is not None)
 

@@ -1,54 +1,220 @@
-"""Every check of the host, in groups."""
+"""Every check of the host: what fails first, what passes in a few lines."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
-from tui.model import Check
-from widgets.canvas import Panel
-from widgets.check_lines import check_lines, heading
-from widgets.lines import Line, Tone, wrap
+from rich.cells import cell_len
+from textual.message import Message
+
+from tui.model import Check, Verdict
+from widgets.block_list import Block, BlockList
+from widgets.check_names import check_name
+from widgets.figures import short
+from widgets.glyphs import RICH, Glyphs
+from widgets.lines import Line, Span, Tone, join, line, wrap
+from widgets.panel import Edges
 
 Groups = Sequence[tuple[str, Sequence[Check]]]
 """A heading and its checks."""
 
+WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown", "warn")
 
-class DoctorPanel(Panel):
-    """A summary and the checks; scrolls."""
+NAME = 22
+"""Cells of a finding's name, or of a group's."""
 
-    DEFAULT_CSS = """
-    DoctorPanel { scrollbar-gutter: stable; }
-    """
+NARROW = 60
+"""Cells below which a reason begins under its name."""
 
-    def __init__(self) -> None:
-        super().__init__(id="doctor", can_focus=True)
-        self._shown: tuple[str, Tone, Groups] = ("", "text", ())
-        self.set_titles("Doctor")
+TINY = 40
+"""Cells below which the frame has signs only."""
 
-    def show(self, summary: str, tone: Tone, groups: Groups = ()) -> None:
-        """Draw the sentence ``summary`` and the checks."""
-        self._shown = (summary, tone, groups)
-        self._draw()
+
+class Finding(NamedTuple):
+    """A check that did not pass, or several of a group that say the same. ``id`` tells it from the
+    others."""
+
+    id: str
+    name: str
+    check: Check
+
+
+class DoctorPanel(BlockList):
+    """The checks; the cursor moves through those that did not pass."""
+
+    class Moved(Message):
+        """The cursor is on another finding."""
+
+    def __init__(self, *, glyphs: Glyphs = RICH) -> None:
+        super().__init__("key", id="doctor", glyphs=glyphs)
+        self._groups: Groups = ()
+        self._busy, self._problem = False, ""
+
+    def show(self, groups: Groups, *, busy: bool = False, problem: str = "") -> None:
+        """Draw the checks. ``busy``: they are being made again. ``problem``: why they could not
+        be made."""
+        if (groups, busy, problem) != (self._groups, self._busy, self._problem):
+            self._groups, self._busy, self._problem = groups, busy, problem
+            self._draw()
+
+    def select(self, id: str) -> None:
+        super().select(id)
+        self.post_message(self.Moved())
+
+    @property
+    def finding(self) -> Finding | None:
+        """The finding under the cursor."""
+        found = findings(self._groups) if not self._problem else []
+        return next((each for each in found if each.id == self.selected), None)
 
     def _draw(self) -> None:
-        if self.room.width > 0:
-            self.paint(doctor_lines(*self._shown, self.room.width))
+        if self.space.width <= 0:
+            return
+        checks = [check for _, checks in self._groups for check in checks]
+        state = counts(checks, self.glyphs, self.space.width)
+        if self._busy:
+            state = line(Span(f"{self.glyphs.moving} checking the host", "warn"))
+        self.paint_blocks(self._contents())
+        note = line(Span(self.finding.check.id, "label")) if self.finding else ()
+        self.set_edges(Edges(line(Span("Checks", "strong")), state, note=note))
+
+    def _contents(self) -> list[Block]:
+        width = self.space.width
+        if self._problem:
+            return [Block(wrap(self._problem, width, "bad"))]
+        if self._groups:
+            return [*doctor_blocks(self._groups, width, self.glyphs)]
+        return [Block(wrap("Checking the host and its guests …", width, "dim"))]
 
 
-def doctor_lines(summary: str, tone: Tone, groups: Groups, width: int) -> list[Line]:
-    """The summary, then one block per group."""
-    lines = wrap(summary, width, tone)
+def counts(checks: Sequence[Check], glyphs: Glyphs = RICH, width: int = 76) -> Line:
+    """``✗ 2 fail  ? 1  ! 0  ✓ 17``: how many checks have which verdict. A panel of little width has
+    no zeros, and of very little no word."""
+    if not checks:
+        return ()
+    parts: list[Line] = []
+    for verdict in (*WORST_FIRST, "pass"):
+        count = sum(check.verdict == verdict for check in checks)
+        if not count and width < NARROW:
+            continue
+        sign, tone = mark(verdict, glyphs)
+        word = " fail" if verdict == "fail" and count and width >= TINY else ""
+        parts.append(line(Span(f"{sign} {count}{word}", tone if count else "dim")))
+    return join(parts)
+
+
+def mark(verdict: Verdict, glyphs: Glyphs = RICH) -> tuple[str, Tone]:
+    """A verdict's sign and tone."""
+    signs: dict[Verdict, tuple[str, Tone]] = {
+        "fail": (glyphs.failed, "bad"), "unknown": (glyphs.unknown, "warn"),
+        "warn": (glyphs.warned, "warn"), "pass": (glyphs.passed, "good"),
+    }  # fmt: skip
+    return signs[verdict]
+
+
+def findings(groups: Groups) -> list[Finding]:
+    """The checks that did not pass, the worst first. Those of a group that say the same are
+    one finding."""
+    found: dict[tuple[str, Verdict, str, str | None], list[Check]] = {}
     for title, checks in groups:
-        lines += heading(title)
-        lines += [row for check in checks for row in check_lines(check, width)]
-    return lines
+        for check in checks:
+            if check.verdict != "pass":
+                found.setdefault((title, check.verdict, check.why, check.fix), []).append(check)
+    rows = [_finding(title, same) for (title, *_), same in found.items()]
+    return sorted(rows, key=lambda row: WORST_FIRST.index(row.check.verdict))
+
+
+def _finding(title: str, same: Sequence[Check]) -> Finding:
+    first = same[0]
+    if len(same) == 1:
+        return Finding(f"{title}/{first.id}", _name(title, check_name(first.id)), first)
+    ids = [check.id for check in same]
+    why = f"{first.why}, so {len(same)} checks could not be made"
+    one = Check(_shared(ids), first.subject, first.verdict, why, first.fix)
+    return Finding(f"{title}/{first.id}", title, one)
+
+
+def _name(title: str, name: str) -> str:
+    """A check's name; for one of several cards, with its address."""
+    address = title.partition(" ")[0]
+    return f"{short(address)} {name}" if ":" in address else name
+
+
+def _shared(ids: Sequence[str]) -> str:
+    return f"{ids[0]} and {len(ids) - 1} more"
+
+
+def doctor_blocks(groups: Groups, width: int, glyphs: Glyphs = RICH) -> Iterator[Block]:
+    """A block for each finding, then the names of what passed."""
+    found = findings(groups)
+    for finding in found:
+        yield Block([*_finding_lines(finding, width, glyphs), ()], finding.id)
+    if not found:
+        yield Block([line(Span("Every check passed.", "good")), ()])
+    passed = [
+        row for title, checks in groups for row in _passed_lines(title, checks, width, glyphs)
+    ]
+    if passed:
+        yield Block(passed)
+
+
+def _finding_lines(finding: Finding, width: int, glyphs: Glyphs) -> Iterator[Line]:
+    sign, tone = mark(finding.check.verdict, glyphs)
+    head = line(Span(f"{sign} ", tone), Span(f"{finding.name:<{NAME - 1}} ", "strong"))
+    under = width < NARROW or cell_len(finding.name) >= NAME
+    indent = 2 if under else NAME + 2
+    rows = wrap(finding.check.why, max(width - indent, 8))
+    if under:
+        yield head
+    else:
+        yield (*head, *rows.pop(0))
+    yield from (line(" " * indent, *row) for row in rows)
+    if finding.check.fix:
+        arrow = f"{glyphs.changed} "
+        for row in wrap(finding.check.fix, max(width - indent - 2, 8)):
+            yield line(" " * indent, Span(arrow, "key"), *row)
+            arrow = "  "
+
+
+def _passed_lines(
+    title: str, checks: Sequence[Check], width: int, glyphs: Glyphs
+) -> Iterator[Line]:
+    names = [check_name(check.id) for check in checks if check.verdict == "pass"]
+    if not names:
+        return
+    sign, tone = mark("pass", glyphs)
+    head = line(Span(f"{sign} ", tone), Span(f"{_passed_of(title):<{NAME}}", "label"))
+    indent = 2 if width < NARROW else NAME + 2
+    rows = _folded(names, max(width - indent, 8), glyphs.between)
+    if width < NARROW:
+        yield head
+    else:
+        yield (*head, *rows.pop(0))
+    yield from (line(" " * indent, *row) for row in rows)
+
+
+def _passed_of(title: str) -> str:
+    address = title.partition(" ")[0]
+    return short(address) if ":" in address else title
+
+
+def _folded(names: Sequence[str], width: int, between: str) -> list[Line]:
+    """The names in rows of at most ``width`` cells, none of them broken."""
+    mark = between.rstrip()
+    rows = [names[0]]
+    for name in names[1:]:
+        joined = f"{rows[-1]}{between}{name}"
+        if cell_len(joined) <= width - cell_len(mark):
+            rows[-1] = joined
+        else:
+            rows[-1] += mark
+            rows.append(name)
+    return [line(Span(row)) for row in rows]
 
 
 if __name__ == "__main__":
     from widgets.preview import preview
     from widgets.samples import CHECKS
 
-    preview(
-        DoctorPanel(),
-        lambda widget: widget.show("Of 4 checks, 1 fails.", "bad", [("Samples", CHECKS)]),
-    )
+    preview(DoctorPanel(), lambda widget: widget.show([("Samples", CHECKS)]))

@@ -67,7 +67,28 @@ def rate(value: float | None) -> str:
                 f"{value:.0f} {unit}/s" if value >= 9.95 or unit == "B" else f"{value:.1f} {unit}/s"
             )
         value /= 1000
-    return f"{value:.1f} GB/s"
+    return f"{value:.1f} GB/s" if value < 9.95 else f"{value:.0f} GB/s"
+
+
+def rates(first: float | None, second: float | None) -> tuple[str, str, str]:
+    """Two rates in the larger one's unit, at most three cells each: ``12``, ``1.8``, ``MB``."""
+    largest = max(first or 0.0, second or 0.0)
+    size = 1.0
+    for unit in ("B", "kB", "MB", "GB"):
+        if largest / size < 999.5 or unit == "GB":
+            break
+        size *= 1000
+    return _in_unit(first, size), _in_unit(second, size), unit
+
+
+def _in_unit(value: float | None, size: float) -> str:
+    if value is None:
+        return DASH
+    return (
+        f"{value / size:.0f}"
+        if value == 0 or size == 1 or value / size >= 9.95
+        else (f"{value / size:.1f}")
+    )
 
 
 def pcie(gen: int | None, width: int | None) -> str:

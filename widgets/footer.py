@@ -1,70 +1,108 @@
-"""The line of keys at the bottom."""
+"""The keys at the bottom: one row, or two on a narrow terminal, and never half a key.
+
+What does not fit is dropped whole, in a fixed order. The reason why a key does nothing takes the
+footer's place for a moment, so that it covers no panel.
+"""
 
 from __future__ import annotations
 
-from textual.app import ComposeResult
-from textual.events import Resize
-from textual.widgets import Footer
-from textual.widgets._footer import FooterKey
+from collections.abc import Sequence
+from typing import NamedTuple
 
-PADDING = 3
-"""Cells around a key and its description."""
+from widgets.canvas import Canvas
+from widgets.glyphs import RICH, Glyphs
+from widgets.lines import Line, Span, join, line, width_of, wrap
 
-FIRST = ("escape", "question_mark")
-"""The keys placed before all others: the way back, and the help with the rest."""
+NARROW = 72
+"""Cells below which there are two rows, with one blank between keys."""
 
 
-class KeyFooter(Footer):
-    """Textual's footer with only the keys that fit, and without its leak.
+class Hint(NamedTuple):
+    """A key, the word for what it does now, and its Textual action. ``rank`` is its place among
+    those that are dropped, the highest first; 0 is never dropped."""
 
-    Each key that the footer ever showed stays registered as a watcher of ``compact`` until
-    that changes, which it never does [Textual 8.2.8].
+    key: str
+    word: str
+    action: str = ""
+    rank: int = 0
+    enabled: bool = True
+
+
+class KeyFooter(Canvas):
+    """The keys that work on the screen, and for a moment the reason why one did not."""
+
+    DEFAULT_CSS = """
+    KeyFooter { height: auto; dock: bottom; padding: 0 1; background: $surface; }
     """
 
-    _drawn_for = 0
+    def __init__(self, glyphs: Glyphs = RICH) -> None:
+        super().__init__()
+        self._glyphs = glyphs
+        self._hints: tuple[Hint, ...] = ()
+        self._notice, self._warns = "", False
 
-    def compose(self) -> ComposeResult:
-        getattr(self, "__watchers", {}).pop("compact", None)
-        self._drawn_for = self.app.size.width
-        composed = [each for each in super().compose() if isinstance(each, FooterKey)]
-        palette = [key for key in composed if "-command-palette" in key.classes]
-        keys = [key for key in composed if key not in palette]
-        with_palette = self._drawn_for >= WIDE and bool(palette)
-        shown = fitting(keys, self._drawn_for - (_width(palette[0]) + 1 if with_palette else 0))
-        yield from shown
-        if with_palette:
-            yield from palette
+    def show(self, hints: Sequence[Hint], notice: str = "", *, warns: bool = False) -> None:
+        """Draw ``hints`` in their order, or ``notice`` in their place. ``warns``: it says why a
+        key does nothing."""
+        shown = (tuple(hints), notice, warns)
+        if shown != (self._hints, self._notice, self._warns):
+            self._hints, self._notice, self._warns = shown
+            self._draw()
 
-    def on_resize(self, _: Resize) -> None:
-        if self._drawn_for != self.app.size.width:
-            self.call_after_refresh(self.recompose)
+    @property
+    def rows(self) -> int:
+        """The rows that the keys take on a terminal of this width."""
+        return 2 if self.app.size.width < NARROW else 1
 
-
-WIDE = 110
-"""Cells from which the palette's key is shown, too."""
-
-
-def fitting(keys: list[FooterKey], width: int) -> list[FooterKey]:
-    """The keys that fit, in their order; the last ones are dropped first."""
-    left = width - sum(_width(key) for key in keys if key.key in FIRST)
-    kept = []
-    full = False
-    for key in keys:
-        if key.key in FIRST:
-            kept.append(key)
-        elif not full and _width(key) <= left:
-            left -= _width(key)
-            kept.append(key)
-        else:
-            full = True
-    return kept
+    def _draw(self) -> None:
+        width = self.app.size.width - 2
+        if width <= 0:
+            return
+        rows = self.rows
+        lines = footer_lines(self._hints, width, rows)
+        if self._notice:
+            sign = f"{self._glyphs.warned} " if self._warns else ""
+            told = wrap(f"{sign}{self._notice}", width, "warn" if self._warns else "text")
+            told = told[: max(rows, 2)]
+            lines = [*told, *[()] * (len(lines) - len(told))]
+        if self.styles.height is None or self.styles.height.value != len(lines):
+            self.styles.height = len(lines)
+        self.paint(lines)
 
 
-def _width(key: FooterKey) -> int:
-    return len(key.key_display) + len(key.description) + PADDING
+def footer_lines(hints: Sequence[Hint], width: int, rows: int = 1) -> list[Line]:
+    """The hints that fit into ``rows`` of ``width`` cells. A row that stays empty is left out."""
+    gap = "  " if rows == 1 else " "
+    kept = list(hints)
+    while (laid := _laid_out(kept, width, gap)) and len(laid) > rows:
+        droppable = [hint for hint in kept if hint.rank]
+        if not droppable:
+            return laid[:rows]
+        worst = max(hint.rank for hint in droppable)
+        kept.remove([hint for hint in droppable if hint.rank == worst][-1])
+    return laid or [()]
+
+
+def _laid_out(hints: Sequence[Hint], width: int, gap: str) -> list[Line]:
+    rows: list[list[Line]] = []
+    used = width
+    for drawn in map(hint_line, hints):
+        if used + len(gap) + width_of(drawn) > width:
+            rows.append([])
+            used = -len(gap)
+        rows[-1].append(drawn)
+        used += len(gap) + width_of(drawn)
+    return [join(row, gap) for row in rows]
+
+
+def hint_line(hint: Hint) -> Line:
+    """``b bind``: the key, and what it does now. One that cannot work now is dim."""
+    if not hint.enabled:
+        return line(Span(f"{hint.key} {hint.word}", "disabled", hint.action))
+    return line(Span(hint.key, "key", hint.action), Span(f" {hint.word}", "text", hint.action))
 
 
 if __name__ == "__main__":
     from widgets.preview import preview
 
-    preview(KeyFooter())
+    preview(KeyFooter(), lambda widget: widget.show([Hint("q", "quit", "app.quit")]))

@@ -1,72 +1,212 @@
-"""History graphs as rows of characters: braille if the terminal has it, else blocks."""
+"""History graphs: rows of braille (half blocks where the terminal has no braille), with the scale
+and the series in a label column, and a time axis below.
+
+One cell is two steps of ``STEP_S``. Every scale begins at 0 and ends at a limit. What was not
+measured is a gap; a measured zero is one row of dots, so that "idle" and "unknown" differ.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+
+from widgets.glyphs import RICH, Glyphs
+from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
+
+STEP_S = 2.0
+"""Seconds of one value of a series."""
+
+STEPS_PER_CELL = 2
+"""Values per character cell, side by side."""
+
+CELL_S = STEP_S * STEPS_PER_CELL
 
 _LEFT = (0x40, 0x04, 0x02, 0x01)
 _RIGHT = (0x80, 0x20, 0x10, 0x08)
 """The braille dots of one cell, bottom to top (Unicode block U+2800)."""
 
+NOW = "now"
+
+TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)
+"""Seconds between two ticks of the axis: the first that leaves room for their names."""
+
+TICK_CELLS = 12
+
+Series = Sequence[float | None]
+"""Values of past steps, newest last; ``None`` where nothing was measured."""
+
 
 @dataclass(frozen=True)
-class Glyphs:
-    """The characters that a terminal can draw.
+class Mark:
+    """Something that happened: a sign on the time axis, ``ago_s`` seconds before now."""
 
-    The fonts of the Linux console lack braille, eighth blocks and check marks.
+    ago_s: float
+    sign: str
+    tone: Tone
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One series to draw. ``top`` is the end of its scale and ``scale`` names it: ``100 %``."""
+
+    name: str
+    series: Series
+    top: float
+    scale: str
+    ramp: Ramp
+
+    @property
+    def measured(self) -> bool:
+        return any(value is not None for value in self.series)
+
+
+def graph_lines(
+    graph: Graph, rows: int, width: int, glyphs: Glyphs = RICH, *, label: int = 5
+) -> list[Line]:
+    """The graph in ``rows`` lines of ``width`` cells, without its axis.
+
+    The label column of ``label`` cells has the top of the scale in its first row and the name in
+    its last. Two rows have no axis: there the column has the name with its unit, and the span.
     """
-
-    braille: bool = True
-    full: str = "━"
-    rest: str = "─"
-    running: str = "●"
-    stopped: str = "○"
-    done: str = "✓"
-
-
-RICH = Glyphs()
-PLAIN = Glyphs(braille=False, full="█", rest="░", running="*", stopped="-", done="+")
-
-STEPS_PER_CELL = 2
-"""Values per character cell, side by side."""
-
-
-def graph(
-    series: Sequence[float | None], rows: int, top: float = 100, glyphs: Glyphs = RICH
-) -> list[str]:
-    """``series`` (newest last, two values per cell) as ``rows`` strings, top row first.
-
-    A missing value is a gap; a measured zero draws the base line, so "idle" and "unknown"
-    differ.
-    """
-    draw = _braille if glyphs.braille else _blocks
-    heights = [None if value is None else max(0.0, min(value / top, 1.0)) for value in series]
-    pairs = [
-        (heights[i], heights[i + 1] if i + 1 < len(heights) else None)
-        for i in range(0, len(heights), STEPS_PER_CELL)
+    room = max(0, width - label - 1)
+    if rows <= 0 or room <= 0:
+        return []
+    names = [""] * rows
+    names[0], names[-1] = graph.scale, graph.name
+    drawn = bars_of(graph.series, graph.top, rows, room, glyphs)
+    return [
+        line(
+            Span(f"{name:>{label}} ", "label"), *_row(row, graph.ramp, (rows - index - 0.5) / rows)
+        )
+        for index, (name, row) in enumerate(zip(names, drawn, strict=True))
     ]
-    return ["".join(draw(pair, row, rows) for pair in pairs) for row in reversed(range(rows))]
 
 
-def _braille(pair: tuple[float | None, float | None], row: int, rows: int) -> str:
-    dots = 0
-    for height, bits in zip(pair, (_LEFT, _RIGHT), strict=True):
-        if height is not None:
-            filled = max(1, round(height * rows * 4)) - row * 4
-            dots |= sum(bit for level, bit in enumerate(bits) if level < filled)
+def short_graph_lines(
+    graph: Graph, rows: int, width: int, glyphs: Glyphs = RICH, *, unit: str = "%", label: int = 6
+) -> list[Line]:
+    """A graph of a few rows without an axis: name and unit first, then the span that it shows."""
+    room = max(0, width - label - 1)
+    if rows <= 0 or room <= 0:
+        return []
+    names = [""] * rows
+    names[-1] = span_text(room * CELL_S)
+    names[0] = f"{graph.name} {unit}"
+    drawn = bars_of(graph.series, graph.top, rows, room, glyphs)
+    return [
+        line(
+            Span(f"{name:>{label}} ", "label"), *_row(row, graph.ramp, (rows - index - 0.5) / rows)
+        )
+        for index, (name, row) in enumerate(zip(names, drawn, strict=True))
+    ]
+
+
+def resampled(series: Series, factor: int) -> tuple[float | None, ...]:
+    """The means of ``factor`` steps each, aligned at the newest; ``None`` where none of them was
+    measured."""
+    if factor <= 1:
+        return tuple(series)
+    rest = len(series) % factor
+    bounds = [*([0] if rest else []), *range(rest, len(series) + 1, factor)]
+    found = []
+    for start, end in pairwise(bounds):
+        known = [value for value in series[start:end] if value is not None]
+        found.append(sum(known) / len(known) if known else None)
+    return tuple(found)
+
+
+def _row(row: str, ramp: Ramp, share: float) -> Line:
+    drawn = row.lstrip()
+    return line(Span(" " * (len(row) - len(drawn))), Span(drawn, ramp_tone(ramp, share)))
+
+
+def bars_of(series: Series, top: float, rows: int, width: int, glyphs: Glyphs = RICH) -> list[str]:
+    """``series`` as ``rows`` strings of ``width`` cells, top row first, newest at the right.
+
+    It is aligned to whole cells: the graph moves every other step, and a steady level draws the
+    same cells.
+    """
+    levels = BRAILLE_LEVELS if glyphs.braille else BLOCK_LEVELS
+    most = rows * levels
+    even = (*series, *(None,) * (-len(series) % STEPS_PER_CELL))
+    steps = width * STEPS_PER_CELL
+    shown = even[-steps:] if steps else ()
+    padded = (*(None,) * (steps - len(shown)), *shown)
+    filled = [0 if v is None else min(max(1, round(v / top * most)), most) for v in padded]
+    signs = _BRAILLE if glyphs.braille else _BLOCKS
+    pairs = list(zip(filled[::2], filled[1::2], strict=True))
+    return [
+        "".join(
+            signs[max(0, min(left - base, levels))][max(0, min(right - base, levels))]
+            for left, right in pairs
+        )
+        for base in range(most - levels, -1, -levels)
+    ]
+
+
+def _braille(left: int, right: int) -> str:
+    dots = sum(_LEFT[:left]) + sum(_RIGHT[:right])
     return chr(0x2800 + dots) if dots else " "
 
 
-def _blocks(pair: tuple[float | None, float | None], row: int, rows: int) -> str:
-    known = [height for height in pair if height is not None]
-    if not known:
-        return " "
-    filled = max(1, round(max(known) * rows * 2)) - row * 2
-    return "█" if filled >= 2 else "▄" if filled == 1 else " "
+BRAILLE_LEVELS, BLOCK_LEVELS = 4, 2
+"""The heights that one row can show."""
+
+_BRAILLE = [[_braille(left, right) for right in range(5)] for left in range(5)]
+_BLOCKS = [[" ▄█"[max(left, right)] for right in range(3)] for left in range(3)]
+"""The character of a cell, by the heights of its two steps."""
 
 
-def meter(value: float | None, width: int, glyphs: Glyphs = RICH) -> tuple[str, str]:
-    """A meter of ``width`` cells for 0-100, as its filled and its empty part."""
-    filled = 0 if value is None else round(max(0.0, min(value / 100, 1.0)) * width)
-    return glyphs.full * filled, glyphs.rest * (width - filled)
+# --- the time axis ---
+
+
+def axis_line(
+    width: int,
+    marks: Sequence[Mark] = (),
+    glyphs: Glyphs = RICH,
+    *,
+    label: int = 5,
+    cell_s: float = CELL_S,
+) -> Line:
+    """The time axis below a graph of ``width`` cells of ``cell_s`` seconds: a tick for each
+    minute, or as few as leave room for their names, ``now`` at the right edge, and ``marks``. A
+    name that a mark would cut is left out."""
+    room = max(0, width - label - 1)
+    cells = [glyphs.axis] * room
+    tones: list[Tone] = ["label"] * room
+    marked = {
+        room - 1 - int(mark.ago_s // cell_s): mark
+        for mark in marks
+        if 0 <= mark.ago_s < room * cell_s
+    }
+    _write(cells, room - len(NOW), NOW, marked)
+    apart = next((s for s in TICKS_S if s / cell_s >= TICK_CELLS), TICKS_S[-1])
+    for number in range(1, int(room * cell_s // apart) + 1):
+        at = room - round(number * apart / cell_s)
+        if 0 <= at < room:
+            cells[at] = glyphs.tick
+            _write(cells, at + 1, span_text(number * apart), marked)
+    for at, mark in marked.items():
+        cells[at], tones[at] = mark.sign, mark.tone
+    spans: list[Span] = [Span(" " * (label + 1))]
+    for cell, tone in zip(cells, tones, strict=True):
+        if spans[-1].tone == tone:
+            spans[-1] = Span(spans[-1].text + cell, tone)
+        else:
+            spans.append(Span(cell, tone))
+    return tuple(spans)
+
+
+def _write(cells: list[str], at: int, text: str, marked: dict[int, Mark]) -> None:
+    """Write ``text`` if it is free of marks and within the axis."""
+    whole = range(at, at + len(text))
+    if at >= 0 and whole.stop <= len(cells) and marked.keys().isdisjoint(whole):
+        cells[at : whole.stop] = text
+
+
+def span_text(seconds: float) -> str:
+    """The time that a graph covers, in whole units: ``2 min``."""
+    if seconds < 60:
+        return f"{int(seconds)} s"
+    return f"{int(seconds // 60)} min" if seconds < 3600 else f"{int(seconds // 3600)} h"

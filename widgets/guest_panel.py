@@ -1,194 +1,156 @@
-"""The allowed guest in detail, and the other domains in one line each."""
+"""The allowed guest: how it runs, or what keeps it from starting; and the other domains."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
 from textual.geometry import Size
 
-from tui.model import Domain, Guest, GuestDevice, Verdict
-from widgets.canvas import Panel
-from widgets.figures import memory, percent, rate, short, uptime
-from widgets.gauges import graph_lines, meter_line
-from widgets.graph import RICH, Glyphs
-from widgets.lines import Line, Span, Tone, fields, line, spread, wrap
+from tui.model import NOT_READ_YET, Domain
+from widgets.footer import Hint, hint_line
+from widgets.glyphs import RICH, Glyphs
+from widgets.graph_grid import Times
+from widgets.guest import (
+    GuestState,
+    agent_line,
+    guest_keys,
+    is_off,
+    short_uptime,
+    state_span,
+)
+from widgets.guest_lines import alert_lines, domain_lines, running_lines
+from widgets.guest_off import findings, off_lines
+from widgets.guest_zoom import zoomed_lines
+from widgets.lines import Line, Span, join, line, width_of, wrap
+from widgets.panel import Edges, Panel
 
-LABEL = 7
+NUMBER = "3"
 
-STATE_TONES: dict[str, Tone] = {
-    "running": "good", "blocked": "good", "paused": "warn", "in shutdown": "warn",
-    "pmsuspended": "warn", "crashed": "bad", "shut off": "dim", "unknown": "warn",
-}  # fmt: skip
-
-DEVICE_TONES: dict[Verdict, Tone] = {
-    "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
-}  # fmt: skip
-"""Worst first: the line may be too short for all of them."""
+FULL_EDGE, PHONE_EDGE = 52, 42
+"""Cells of a panel's space from which its frame, or its rule, says how long the guest runs."""
 
 
 class GuestPanel(Panel):
     """The allowed guest, then the other domains."""
 
     def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
-        super().__init__(id=id, can_focus=True)
-        self._glyphs = glyphs
-        self._guests: tuple[Guest, ...] = ()
-        self._problem: str | None = None
-        self._series: Sequence[float | None] = ()
-        self._at: datetime | None = None
-        self._devices: tuple[GuestDevice, ...] = ()
-        self._shown: object = None
+        super().__init__("guest", id=id, glyphs=glyphs)
+        self._state: GuestState | None = None
+        self._times: Times | None = None
 
-    def show(
-        self,
-        guests: tuple[Guest, ...],
-        problem: str | None,
-        series: Sequence[float | None],
-        at: datetime,
-        devices: tuple[GuestDevice, ...] = (),
-    ) -> None:
-        """Draw ``guests`` (the allowed one first) as of ``at``.
-
-        ``problem`` is why they cannot be read; ``series`` is the allowed guest's CPU load in
-        percent; ``devices`` are the host devices that it takes, with their verdicts.
-        """
-        allowed_up = [uptime(g.domain.started_at, at) for g in guests if g.allowed]
-        shown = (guests, problem, series, allowed_up, devices)
-        if shown == self._shown:
-            return
-        self._shown = shown
-        self._guests, self._problem, self._series, self._at = guests, problem, series, at
-        self._devices = devices
-        allowed = next((g.domain.name for g in guests if g.allowed), None)
-        self.set_titles(f"Guest · {allowed}" if allowed else "Guests")
-        self._draw()
+    def show(self, state: GuestState, times: Times | None = None) -> None:
+        """Draw ``state``; one that looks like the last one is not drawn again. ``times`` is the
+        time that the graphs cover while the panel takes the whole screen."""
+        if (state, times) != (self._state, self._times):
+            self._state, self._times = state, times
+            self._draw()
 
     def _draw(self) -> None:
-        if self._at is None or self.room.width <= 0:
+        if self._state is None or self.room.width <= 0:
             return
-        if self._problem is not None:
-            self.paint(wrap(self._problem, self.room.width, "warn"))
-            return
-        self.paint(
-            guest_lines(
-                self._guests,
-                self._series,
-                self._at,
-                self.room,
-                self._glyphs,
-                devices=self._devices,
-            )
-        )
+        edges = guest_edges(
+            self._state, self.space.width, self.glyphs, ruled=self.ruled,
+            alone=not self.space.height,
+        )  # fmt: skip
+        self.set_edges(edges)
+        self.paint_panel(guest_lines(self._state, self.space, self.glyphs, self._times))
 
 
 def guest_lines(
-    guests: tuple[Guest, ...],
-    series: Sequence[float | None],
-    at: datetime,
-    room: Size,
+    state: GuestState, space: Size, glyphs: Glyphs = RICH, times: Times | None = None
+) -> list[Line]:
+    """The panel's lines in ``space``; with ``times`` it takes the whole screen."""
+    domain = state.domain
+    if space.width <= 0 or space.height <= 0:
+        return []
+    if domain is None:
+        return _without_guest(state, space, glyphs)[: space.height]
+    if times is not None:
+        return zoomed_lines(state, domain, space, times, glyphs)
+    return (off_lines if is_off(domain) else running_lines)(state, domain, space, glyphs)
+
+
+def guest_edges(
+    state: GuestState,
+    width: int,
     glyphs: Glyphs = RICH,
     *,
-    devices: Sequence[GuestDevice] = (),
-) -> list[Line]:
-    """The panel's lines; if no guest is allowed yet, all domains are listed."""
-    width, height = room
-    if not guests:
-        return wrap("No domain is defined in libvirt.", width, "dim")
-    allowed = [guest.domain for guest in guests if guest.allowed]
-    others = [guest.domain for guest in guests if not guest.allowed]
-    lines: list[Line] = []
-    for domain in allowed:
-        lines += _domain_lines(domain, at, width, glyphs, devices)
-    tail = [_other_line(domain, width, glyphs) for domain in others]
-    spare = height - len(lines)
-    if allowed:
-        rows = max(0, spare - len(tail))
-        lines += graph_lines(series, rows, width, glyphs) or [()] * rows
-        # The details have what does not fit; the other domains are cut first.
-        return [*lines, *tail][:height]
-    return tail
+    ruled: bool = False,
+    alone: bool = False,
+) -> Edges:
+    """Title, state, keys and note of a panel with ``width`` cells for its lines. ``alone``: it has
+    none, so that what matters most stands beside the state."""
+    domain, room = state.domain, width - 2
+    number = Span(NUMBER, "guest")
+    if domain is None:
+        return Edges(line(number, Span(" Guests" if state.guests else " Guest", "strong")))
+    title = line(number, Span(f" {domain.name}", "strong"))
+    full = line(number, Span(" Guest", "strong"), f" · {domain.name}")
+    shown = _state(state, domain, width, glyphs, ruled=ruled)
+    if width >= FULL_EDGE and not ruled and width_of(full) + width_of(shown) + 4 <= room:
+        title = full
+    if alone:
+        most = _most(state, domain, shown, glyphs)
+        shown = most if width_of(title) + width_of(most) + 4 <= room else shown
+    keys = _keys(state.keys or guest_keys(domain), room)
+    note = line(Span(state.last_ran, "label")) if state.last_ran else ()
+    if width_of(keys) + width_of(note) + 4 > room:
+        note = ()
+    return Edges(title, shown, keys, note)
 
 
-def _domain_lines(
-    domain: Domain, at: datetime, width: int, glyphs: Glyphs, devices: Sequence[GuestDevice]
-) -> list[Line]:
-    state = Span(
-        f"{glyphs.running if domain.active else glyphs.stopped} {domain.state}",
-        STATE_TONES[domain.state],
-    )
-    up = uptime(domain.started_at, at) if domain.active else ""
-    lines = [spread(line(state, "  ", Span(up, "dim")), line(agent(domain)), width)]
-    if domain.problem:
-        lines += wrap(domain.problem, width, "warn")
-    used = memory(domain.memory_used_mib, domain.memory_mib)
-    lines += [
-        meter_line("CPU", domain.cpu_pct, _cpu(domain), width, glyphs, label_cells=LABEL),
-        meter_line("Memory", _used(domain), used, width, glyphs, label_cells=LABEL),
-    ]
-    pairs: list[tuple[str, Line]] = [
-        ("Disk", _two_rates("r", domain.disk_read_bps, "w", domain.disk_write_bps)),
-        ("Net", _two_rates("rx", domain.net_rx_bps, "tx", domain.net_tx_bps)),
-    ]
-    lines += fields(pairs, width, 34, LABEL)
-    pci = line(Span(f"{'PCI':<{LABEL}}", "label"), *_devices(domain, devices))
-    # Near the top, a device that forbids the start is not cut off in a small panel.
-    forbids = any(device.verdict == "fail" for device in devices)
-    lines.insert(1 if forbids else len(lines), pci)
-    return lines
+def _state(state: GuestState, domain: Domain, width: int, glyphs: Glyphs, *, ruled: bool) -> Line:
+    """``● running 2 h 00 min · agent ✓``, or as much of it as the size allows."""
+    if state.problem is not None:
+        return line(Span(f"{glyphs.unknown} no answer", "warn"))
+    word, up, agent = state_span(domain, glyphs), state.up, agent_line(domain, glyphs)
+    if ruled:
+        return line(word, f" {short_uptime(up)}") if up and width >= PHONE_EDGE else line(word)
+    since = f" {up}" if up and width >= FULL_EDGE else ""
+    return line(word, since, *((Span(" · ", "label"), *agent) if agent else ()))
 
 
-def _devices(domain: Domain, judged: Sequence[GuestDevice]) -> Line:
-    """The PCI functions that a domain takes; those with a reason against a start come first,
-    with it."""
-    reasons = {dev.address: dev for dev in judged if dev.short}
-    order = list(DEVICE_TONES)
-    worst = sorted(reasons.values(), key=lambda dev: order.index(dev.verdict))
-    spans = [Span(f"{short(d.address)} {d.short}", DEVICE_TONES[d.verdict]) for d in worst]
-    fine = [short(a) for a in domain.addresses if a not in reasons]
-    if fine or not spans:
-        spans.append(Span(" ".join(fine) or "none"))
-    return tuple(part for span in spans for part in (span, Span("  ")))[:-1]
+def _most(state: GuestState, domain: Domain, shown: Line, glyphs: Glyphs) -> Line:
+    """The state with the load of a guest that runs; of one that is off, that it cannot start."""
+    if not is_off(domain):
+        load = "" if domain.cpu_pct is None else f"CPU {domain.cpu_pct:.0f} %"
+        return join([line(Span(load, "strong")) if load else (), shown])
+    refused = any(each.verdict == "fail" for each in findings(state, domain))
+    return line(Span(f"{glyphs.failed} not ready", "bad")) if refused else shown
 
 
-def _two_rates(a: str, first: float | None, b: str, second: float | None) -> Line:
-    return line(Span(f"{a} ", "dim"), f"{rate(first):<9} ", Span(f"{b} ", "dim"), rate(second))
+def _keys(hints: tuple[Hint, ...], room: int) -> Line:
+    """The keys that fit; those that cannot work now are dropped first."""
+    for kept in (hints, tuple(hint for hint in hints if hint.enabled)):
+        shown = join([hint_line(hint) for hint in kept])
+        if width_of(shown) + 2 <= room:
+            return shown
+    while kept and width_of(join([hint_line(hint) for hint in kept])) + 2 > room:
+        kept = kept[:-1]
+    return join([hint_line(hint) for hint in kept])
 
 
-def _cpu(domain: Domain) -> str:
-    count = f" of {domain.vcpus} vCPU" if domain.vcpus else ""
-    return f"{percent(domain.cpu_pct)}{count}"
-
-
-def _used(domain: Domain) -> float | None:
-    if domain.memory_used_mib is None or not domain.memory_mib:
-        return None
-    return 100 * domain.memory_used_mib / domain.memory_mib
-
-
-def agent(domain: Domain) -> Span:
-    """Whether the guest agent answers."""
-    if not domain.active:
-        return Span("")
-    if domain.agent is None:
-        return Span("no agent", "dim")
-    return Span("agent", "good") if domain.agent else Span("agent silent", "warn")
-
-
-def _other_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
-    mark = glyphs.running if domain.active else glyphs.stopped
-    tone = STATE_TONES[domain.state]
-    load = percent(domain.cpu_pct).lstrip() if domain.active else ""
-    devices = f"{len(domain.hostdevs)} hostdev" if domain.hostdevs else ""
-    return spread(
-        line(Span(f"{mark} ", tone), f"{domain.name}  ", Span(devices, "dim")),
-        line(Span(f"{domain.state}{' ' if load else ''}", tone), load),
-        width,
-    )
+def _without_guest(state: GuestState, space: Size, glyphs: Glyphs) -> list[Line]:
+    """No guest is chosen, or none can be."""
+    width, height = space
+    if state.problem == NOT_READ_YET.reason:
+        return wrap("Waiting for libvirt.", width, "label")
+    alerts = alert_lines(state, None, width)
+    if not state.guests:
+        return alerts or wrap("No domain is defined in libvirt.", width, "label")
+    key = state.roles_key
+    missing = "No guest names this card." if state.gpu else "No card and no guest are chosen."
+    told = wrap(f"{missing} {key} chooses {'one' if state.gpu else 'them'}.", width)
+    lines = [*alerts, *told]
+    if height > len(lines) + len(state.others) + 1:
+        lines.append(())
+    room = max(0, height - len(lines))
+    shown = state.others if len(state.others) <= room else state.others[: max(0, room - 1)]
+    lines += domain_lines(shown, width, glyphs)
+    more = len(state.others) - len(shown)
+    return [*lines, line(Span(f"{more} more", "label"))] if more and room else lines
 
 
 if __name__ == "__main__":
     from widgets.preview import preview
-    from widgets.samples import AT, GUESTS, LOAD
+    from widgets.samples import GUEST_STATE
 
-    preview(GuestPanel(), lambda widget: widget.show(GUESTS, None, LOAD, AT))
+    preview(GuestPanel(), lambda widget: widget.show(GUEST_STATE))

@@ -1,72 +1,213 @@
-"""The line at the top: which host this is, and whether it is the real one."""
+"""The line at the top: who has the guest's card, and which host this is, if it is the real one."""
 
 from __future__ import annotations
 
-from typing import cast
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from tui.model import HostView
+from tui.model import Check, HostView, Verdict
 from widgets.canvas import Canvas
-from widgets.lines import Line, Span, Tone, line, spread, width_of
+from widgets.card_names import card_name, short_card_name
+from widgets.figures import short, uptime
+from widgets.glyphs import RICH, Glyphs
+from widgets.guest import short_uptime
+from widgets.lines import Line, Span, Tone, fit, join, line, pad, width_of
+from widgets.owner import owner_span
+
+FULL, NORMAL = 98, 70
+"""Cells from which everything is spelled out, and from which the program names itself."""
+
+NAME = 18
+"""The fewest cells that a guest's name is cut to with its sign, and the most of a host's name."""
+
+SHORT_BANNERS = {"simulated": "demo", "captured": "captured"}
+"""A word for a banner that contains this one, where it has no room."""
+
+WORST: tuple[Verdict, ...] = ("fail", "warn", "unknown", "pass")
+
+SIGNS: dict[Verdict, tuple[str, Tone]] = {
+    "pass": ("passed", "good"), "warn": ("warned", "warn"),
+    "fail": ("failed", "bad"), "unknown": ("unknown", "warn"),
+}  # fmt: skip
+"""The name of each verdict's sign, and its tone."""
 
 
 class HostHeader(Canvas):
-    """The host's name, IOMMU, kernel and libvirt; a banner on simulated and captured hosts."""
+    """Who has the card; the checks; the host; a banner on simulated and captured hosts."""
 
     DEFAULT_CSS = """
-    HostHeader { height: 1; dock: top; padding: 0 1; background: $footer-background; }
+    HostHeader { height: 1; dock: top; padding: 0 1; background: $surface; }
     """
 
-    def __init__(self, banner: str | None) -> None:
+    def __init__(self, banner: str | None, *, glyphs: Glyphs = RICH) -> None:
         super().__init__()
         self._banner = banner
-        self._view = HostView()
+        self._glyphs = glyphs
+        self._view: HostView | None = None
+        self._at: datetime | None = None
+        self._up = ""
         self._notices: tuple[str, ...] = ()
+        self._flash = False
 
-    def show(self, view: HostView, notices: tuple[str, ...] = ()) -> None:
-        """Draw the header of ``view``; ``notices`` say what is unusual about its readings."""
-        if view is not self._view or notices != self._notices:
-            self._view, self._notices = view, notices
+    def show(
+        self, view: HostView, at: datetime, notices: tuple[str, ...] = (), *, flash: bool = False
+    ) -> None:
+        """Draw the header of ``view`` as of ``at``; ``notices`` say what is unusual about its
+        readings. ``flash``: the owner has just changed."""
+        shown = (view, owner_up(view, at), notices, flash)
+        if shown != (self._view, self._up, self._notices, self._flash):
+            self._view, self._up, self._notices, self._flash = shown
+            self._at = at
             self._draw()
 
     def _draw(self) -> None:
-        if self.room.width > 0:
-            self.paint([header_line(self._view, self._banner, self.room.width, self._notices)])
+        if self._view is None or self._at is None or self.room.width <= 0:
+            return
+        drawn = header_line(
+            self._view, self._at, self.room.width, self._glyphs,
+            banner=self._banner, notices=self._notices, flash=self._flash,
+        )  # fmt: skip
+        self.paint([drawn])
 
 
 def header_line(
-    view: HostView, banner: str | None, width: int, notices: tuple[str, ...] = ()
+    view: HostView,
+    at: datetime,
+    width: int,
+    glyphs: Glyphs = RICH,
+    *,
+    banner: str | None = None,
+    notices: Sequence[str] = (),
+    flash: bool = False,
 ) -> Line:
-    """The banner and the notices in full; of the host's facts, those that fit."""
-    shown = [Span(notice, "accent") for notice in notices] + (
-        [Span(banner, "warn")] if banner else []
-    )
-    right = line(*[part for span in shown for part in (Span("  "), span)][1:])
-    room = width - width_of(right) - 1
-    left = line(Span("vfiotop  ", "accent"))
-    facts = view.facts
-    for text, tone in (
-        (facts.name if facts else "", "strong"),
-        (_iommu(view), "dim" if view.iommu_enabled else "warn"),
-        (f"Linux {facts.kernel}" if facts else "", "dim"),
-        (f"libvirt {view.libvirt_version}" if view.libvirt_version else "", "dim"),
-    ):
-        piece = Span(f"{text}  ", cast(Tone, tone))
-        if text and width_of((*left, piece)) <= room + 2:
-            left = (*left, piece)
-    return spread(left, right, width)
+    """The longest form that fits. Notices and the banner are never dropped."""
+    brief = short_banner(banner)
+    for left, right in _forms(view, at, width, glyphs, flash=flash):
+        for told in (banner, brief) if width < NORMAL else (banner,):
+            end = join([right, _warnings(notices, told)])
+            if width >= FULL:
+                end = join([_facts(view, width - width_of(left) - width_of(end) - 4), end])
+            if width_of(left) + width_of(end) + (2 if end else 0) <= width:
+                return (*pad(left, width - width_of(end)), *end) if end else left
+    end = fit(_warnings(notices, brief), width)
+    return (*pad((), width - width_of(end)), *end)
 
 
-def _iommu(view: HostView) -> str:
-    if view.iommu_enabled is None:
+def _warnings(notices: Sequence[str], banner: str | None) -> Line:
+    return join([line(Span(text, "warn")) for text in (*notices, banner) if text])
+
+
+def _forms(
+    view: HostView, at: datetime, width: int, glyphs: Glyphs, *, flash: bool
+) -> Iterator[tuple[Line, Line]]:
+    """What stands at the left and at the right end, in forms that get shorter."""
+    up = owner_up(view, at)
+    since, briefly = (line(up), line(short_uptime(up))) if up else ((), ())
+    owner = _owner(view, width, glyphs, flash=flash)
+    full, normal = (_card(view, owner, glyphs, full=each) for each in (True, False))
+    checks = list(checks_forms(all_checks(view), glyphs))
+    program = line(Span("vfiotop", "strong"))
+    host = fit(line(view.facts.name), NAME) if view.facts else ()
+    if width >= FULL:
+        for told in checks:
+            yield join([join([program, host, full, since]), told], "   "), ()
+    if width >= NORMAL:
+        for told in checks:
+            yield join([join([program, host], " "), normal, since, told]), ()
+    for told in checks[1:] or checks:
+        yield join([host, normal, briefly], " "), told
+    for parts in ([normal, briefly], [normal], [owner], []):
+        yield join(parts, " "), checks[-1]
+
+
+def owner_up(view: HostView, at: datetime) -> str:
+    """How long the guest that has the card has run; empty if none has it."""
+    gpu = view.guest_gpu
+    if gpu is None or gpu.guest_uuid is None:
         return ""
-    if not view.iommu_enabled:
-        return "IOMMU off"
+    domain = next((g.domain for g in view.guests if g.domain.uuid == gpu.guest_uuid), None)
+    return uptime(domain.started_at, at) if domain is not None and domain.started_at else ""
+
+
+def _card(view: HostView, owner: Line, glyphs: Glyphs, *, full: bool) -> Line:
+    """The guest's card and who has it: ``RTX 4090 ◆ in win11``."""
+    gpu = view.guest_gpu
+    if gpu is not None:
+        name = (card_name if full else short_card_name)(gpu.name)
+        return line(Span(f"{name} ", "strong"), *owner)
+    if view.absent_card is not None:
+        return line(Span(f"{glyphs.failed} {short(view.absent_card)} is gone", "bad"))
+    return line(Span("no guest GPU", "label")) if view.gpus else ()
+
+
+def _owner(view: HostView, width: int, glyphs: Glyphs, *, flash: bool) -> Line:
+    gpu = view.guest_gpu
+    if gpu is None:
+        return ()
+    span = owner_span(gpu, view.swap, glyphs)
+    return fit(line(span._replace(tone="flash") if flash else span), max(NAME, width // 3))
+
+
+def all_checks(view: HostView) -> tuple[Check, ...]:
+    """The checks that are made all the time, and whether the guest GPU's group can go to it."""
+    gpu = view.guest_gpu
+    if gpu is None or not view.checks:
+        return view.checks
+    viable, why = gpu.viability.for_guest, gpu.viability.reason or ""
+    verdict: Verdict = "pass" if viable else "unknown" if viable is None else "fail"
+    return (*view.checks, Check("iommu.viable", gpu.address, verdict, why))
+
+
+def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Line]:
+    """``d ✓ 16 checks`` in forms that get shorter. Of checks that did not pass, the first of the
+    worst ones is named."""
+    key = Span("d", "key", "app.doctor")
+    if not checks:
+        yield line(key, Span(" checks", "label", "app.doctor"))
+        yield line(key)
+        return
+    worst = next(verdict for verdict in WORST if any(c.verdict == verdict for c in checks))
+    found = [check for check in checks if check.verdict == worst]
+    sign, tone = SIGNS[worst]
+    head = (key, " ", Span(getattr(glyphs, sign), tone, "app.doctor"))
+    if worst == "pass":
+        yield line(*head, Span(f" {len(found)} check{'s' if len(found) > 1 else ''}", "label"))
+    else:
+        yield line(*head, Span(f" {found[0].id}", tone, "app.doctor"))
+    yield line(*head, Span(f" {len(found)}", "label"))
+    yield line(*head)
+
+
+def short_banner(banner: str | None) -> str | None:
+    """``demo`` for ``Simulated host: gaming``."""
+    text = (banner or "").casefold()
+    return next((word for known, word in SHORT_BANNERS.items() if known in text), banner)
+
+
+def _facts(view: HostView, room: int) -> Line:
+    """The facts of the host that fit into ``room``, each whole."""
     kind = f" {view.iommu_kind}" if view.iommu_kind else ""
-    return f"IOMMU{kind}, {view.iommu_groups} groups"
+    iommu: list[str] = []
+    if view.iommu_enabled:
+        iommu = [f"IOMMU{kind}, {view.iommu_groups} groups", f"IOMMU{kind}"]
+    elif view.iommu_enabled is False:
+        iommu = ["IOMMU off"]
+    linux = f"Linux {view.facts.kernel}" if view.facts else ""
+    libvirt = f"libvirt {view.libvirt_version}" if view.libvirt_version else ""
+    tone: Tone = "warn" if view.iommu_enabled is False else "label"
+    first, brief = (iommu[0], iommu[-1]) if iommu else ("", "")
+    for texts in ((first, linux, libvirt), (brief, linux, libvirt), (brief, "", libvirt), (brief,)):
+        spans = [
+            Span(text, tone if text.startswith("IOMMU") else "label") for text in texts if text
+        ]
+        shown = join([line(span) for span in spans])
+        if width_of(shown) <= room:
+            return shown
+    return ()
 
 
 if __name__ == "__main__":
     from widgets.preview import preview
-    from widgets.samples import VIEW
+    from widgets.samples import AT, VIEW
 
-    preview(HostHeader("Sample host"), lambda widget: widget.show(VIEW))
+    preview(HostHeader("Sample host"), lambda widget: widget.show(VIEW, AT))

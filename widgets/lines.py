@@ -7,21 +7,44 @@ so every theme works, and tests read what a person reads.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from rich.cells import cell_len, set_cell_size
 
-Tone = Literal["text", "strong", "label", "dim", "good", "warn", "bad", "accent", "graph", "rest"]
+Tone = Literal[
+    "text", "strong", "label", "dim", "disabled", "good", "warn", "bad", "key", "track",
+    "guest-gpu", "host-gpu", "guest", "groups", "events",
+    "load-1", "load-2", "load-3", "load-4", "load-5", "load-6", "load-7", "load-8",
+    "heat-1", "heat-2", "heat-3", "heat-4", "heat-5", "heat-6", "heat-7", "heat-8",
+    "flash",
+]  # fmt: skip
+"""What a text means, not its colour. ``label`` and ``dim`` look the same: the one names a value,
+the other is a value that matters little. The five names of panels are also whose something is.
+``flash`` is in reverse video: something that has just changed."""
+
+Ramp = Literal["load", "heat"]
+"""``load`` has no bad end; ``heat`` is nearness to a limit."""
+
+RAMP_STEPS = 8
+"""Tones of a ramp. A bar has at most so many runs of one colour, a row of a graph has one."""
+
+
+def ramp_tone(ramp: Ramp, share: float) -> Tone:
+    """The ramp's tone at ``share``, from 0 to 1."""
+    step = min(int(max(share, 0.0) * RAMP_STEPS), RAMP_STEPS - 1) + 1
+    return cast(Tone, f"{ramp}-{step}")
+
 
 DASH = "–"
 """Stands for a value that a source does not give; never shown as zero."""
 
 
 class Span(NamedTuple):
-    """A run of text in one tone."""
+    """A run of text in one tone. A click on it runs ``action``, a Textual action, if it has one."""
 
     text: str
     tone: Tone = "text"
+    action: str = ""
 
 
 Line = tuple[Span, ...]
@@ -46,8 +69,8 @@ def fit(spans: Line, width: int) -> Line:
     for span in spans:
         cells = cell_len(span.text)
         if cells > room:
-            kept.append(Span(set_cell_size(span.text, room), span.tone))
-            kept.append(Span("…" if width > 0 else "", span.tone))
+            kept.append(span._replace(text=set_cell_size(span.text, room)))
+            kept.append(span._replace(text="…" if width > 0 else ""))
             break
         kept.append(span)
         room -= cells
@@ -59,6 +82,27 @@ def pad(spans: Line, width: int) -> Line:
     fitted = fit(spans, width)
     missing = width - width_of(fitted)
     return (*fitted, Span(" " * missing)) if missing else fitted
+
+
+def join(parts: Iterable[Line], gap: str = "  ") -> Line:
+    """The parts that are not empty, with ``gap`` between them."""
+    joined: list[Span] = []
+    for part in parts:
+        if part:
+            joined += [Span(gap), *part] if joined else part
+    return tuple(joined)
+
+
+def joined_to_fit(parts: Iterable[Line], width: int, gap: str = "  ") -> Line:
+    """As many of the parts as fit into ``width`` cells, each whole, the first ones first."""
+    kept: list[Line] = []
+    room = width
+    for part in parts:
+        needed = width_of(part) + (len(gap) if kept else 0)
+        if part and needed <= room:
+            kept.append(part)
+            room -= needed
+    return join(kept, gap)
 
 
 def spread(left: Line, right: Line, width: int) -> Line:
@@ -97,10 +141,12 @@ def merge_spans(spans: Line) -> Line:
     for span in spans:
         if not span.text:
             continue
-        if merged and (span.tone == merged[-1].tone or span.text.isspace()):
-            merged[-1] = Span(merged[-1].text + span.text, merged[-1].tone)
-        elif merged and merged[-1].text.isspace():
-            merged[-1] = Span(merged[-1].text + span.text, span.tone)
+        last = merged[-1] if merged else span
+        blank = not span.action and span.text.isspace() and last.tone != "flash"
+        if merged and (span[1:] == last[1:] or (blank and not last.action)):
+            merged[-1] = last._replace(text=last.text + span.text)
+        elif merged and not last.action and last.text.isspace() and not span.action:
+            merged[-1] = span._replace(text=last.text + span.text)
         else:
             merged.append(span)
     return tuple(merged)
@@ -118,6 +164,20 @@ def wrap(text: str, width: int, tone: Tone = "text") -> list[Line]:
             rows[-1] += f" {pieces.pop(0)}"
         rows += pieces
     return [line(Span(row, tone)) for row in rows]
+
+
+def wrap_rows(text: str, width: int, rows: int, tone: Tone = "text") -> list[Line]:
+    """``text`` as by ``wrap`` in at most ``rows`` lines; an ellipsis stands for the words that do
+    not fit."""
+    lines = wrap(text, width, tone)
+    if len(lines) <= rows:
+        return lines
+    if rows <= 0:
+        return []
+    words = lines[rows - 1][0].text.split()
+    while words and cell_len(" ".join(words)) > width - 2:
+        words.pop()
+    return [*lines[: rows - 1], line(Span(" ".join([*words, "…"]), tone))]
 
 
 def _pieces(word: str, width: int) -> list[str]:

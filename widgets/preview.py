@@ -1,6 +1,6 @@
 """Shows one widget alone, full screen, on the data of ``widgets.samples``.
 
-Each module with a widget does so when it is run: ``python -m widgets.gpu_panel``. Press q to
+Each module with a widget does so when it is run: ``python -m widgets.card_panel``. Press q to
 leave.
 """
 
@@ -15,8 +15,17 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 from widgets.canvas import TONE_CLASSES, TONE_RULES
+from widgets.lines import RAMP_STEPS
 
 WidgetT = TypeVar("WidgetT", bound=Widget)
+
+
+COLOURS = {
+    "key": "#56c2a8", "track": "#37434f", "guest-gpu": "#c39bff", "host-gpu": "#6fb1ff",
+    "guest": "#f29ac8", "groups": "#a8b4c2", "events": "#d8ad80", "load": "#3fc1d1",
+    "heat": "#f0b350",
+}  # fmt: skip
+"""One colour for each hue: a preview does not know vfiotop's themes."""
 
 
 class _PreviewScreen(Screen[None]):
@@ -35,6 +44,12 @@ class Preview(App[None]):
     def __init__(self, widget: Widget, show: Callable[[], None]) -> None:
         super().__init__()
         self._widget, self._show = widget, show
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The variables that Textual's own themes lack."""
+        ramps = {f"{ramp}-{step}": COLOURS[ramp] for ramp in ("load", "heat")
+                 for step in range(1, RAMP_STEPS + 1)}  # fmt: skip
+        return COLOURS | {f"{name}-edge": colour for name, colour in COLOURS.items()} | ramps
 
     def get_default_screen(self) -> Screen[None]:
         return _PreviewScreen(id="_default")

@@ -26,6 +26,7 @@ from tui.model import (
     HostView,
     Link,
     Metrics,
+    Notable,
     NvidiaModel,
     Owner,
     PciFunction,
@@ -35,6 +36,12 @@ from tui.model import (
     Swap,
     Viability,
 )
+from widgets.card import Card
+from widgets.footer import Hint
+from widgets.guest import GuestState
+from widgets.help_page import Chapter, Entry
+from widgets.plan_page import Mover, PlanPage, PlanStep, State, Stayer
+from widgets.settings_panel import Setting
 
 AT = datetime(2026, 1, 1, 20, 15, tzinfo=UTC)
 
@@ -68,10 +75,10 @@ GUEST_GPU = Gpu(
     CardReading(
         _RTX_4090.address, "guest-agent",
         Metrics(
-            util_pct=88, mem_util_pct=55, mem_used_mib=7160, mem_total_mib=24564, temp_c=69,
-            fan_pct=70, power_w=402.5, power_limit_w=450, clock_mhz=2640, mem_clock_mhz=10501,
-            pcie_gen=4, pcie_gen_max=4, pcie_width=16, pcie_width_max=16, enc_pct=0, dec_pct=0,
-            throttle=("power cap",),
+            util_pct=84, mem_util_pct=55, mem_used_mib=6963, mem_total_mib=24564, temp_c=64,
+            temp_limit_c=83, fan_pct=60, power_w=381, power_limit_w=450, clock_mhz=2655,
+            mem_clock_mhz=10501, pcie_gen=4, pcie_gen_max=4, pcie_width=16, pcie_width_max=16,
+            enc_pct=0, dec_pct=0, throttle=(),
         ),
         processes=(GpuProcess(4711, "game.exe", "graphics", 6850, 88),), reported_at=AT,
     ),
@@ -82,7 +89,19 @@ HOST_GPU = Gpu(
     CardVitals(_RTX_3060.address, "active", "D0", Link(16.0, 4), "nvidia"),
     CardReading(
         _RTX_3060.address, "nvml",
-        Metrics(util_pct=12, mem_used_mib=1310, mem_total_mib=12288, temp_c=46, fan_pct=0),
+        Metrics(
+            util_pct=22, mem_used_mib=1843, mem_total_mib=12288, temp_c=53, temp_limit_c=93,
+            fan_pct=36, power_w=56, power_limit_w=170, clock_mhz=1905, mem_clock_mhz=7501,
+            pcie_gen=4, pcie_gen_max=4, pcie_width=4, pcie_width_max=16, enc_pct=22, dec_pct=0,
+            throttle=(),
+        ),
+        processes=(
+            GpuProcess(1804, "Xorg", "display", 273, 3),
+            GpuProcess(2011, "gnome-shell", "graphics", 221, 2),
+            GpuProcess(3120, "firefox", "graphics", 484, 6),
+            GpuProcess(5532, "obs", "graphics, encoder", 404, 9),
+            GpuProcess(5610, "looking-glass-client", "graphics", 154, 4),
+        ),
     ),
 )  # fmt: skip
 
@@ -91,12 +110,17 @@ GROUPS = (
     Group(20, (_DISK, _RTX_3060), ("blocks", "gpu"), (_BLOCKER,), role="host"),
 )
 
+NOTABLE = (
+    Notable(GROUPS[0], _RTX_4090, (_AUDIO,)),
+    Notable(GROUPS[1], _RTX_3060, (_DISK,)),
+)
+
 _WIN11 = Domain(
     "win11", "5f0c9d3e-0000-4000-8000-000000000001", "running",
     hostdevs=(HostDev(_RTX_4090.address, managed=False), HostDev(_AUDIO.address, managed=False)),
-    vcpus=8, memory_mib=16384, memory_used_mib=7120, cpu_pct=46.2, disk_read_bps=12e6,
-    disk_write_bps=1.8e6, net_rx_bps=41e3, net_tx_bps=28e3,
-    started_at=AT - timedelta(hours=2, minutes=5), agent=True,
+    vcpus=8, memory_mib=16384, memory_used_mib=7270, cpu_pct=46.2, disk_read_bps=12e6,
+    disk_write_bps=1.8e6, net_rx_bps=40e3, net_tx_bps=27e3,
+    started_at=AT - timedelta(hours=2), agent=True,
 )  # fmt: skip
 _BUILD = Domain("debian-build", "5f0c9d3e-0000-4000-8000-000000000002", "shut off", vcpus=12)
 GUESTS = (Guest(_WIN11, allowed=True, driver_version="572.83"), Guest(_BUILD, allowed=False))
@@ -115,9 +139,9 @@ CHECKS = (
 )  # fmt: skip
 
 EVENTS = (
-    Event(AT, _RTX_4090.address, "nvidia → vfio-pci", "good", "us"),
-    Event(AT - timedelta(minutes=3), "fedora-ci", "started", "info"),
-    Event(AT - timedelta(minutes=9), _RTX_3060.address, "the card is lost", "bad"),
+    Event(AT, _RTX_4090.address, "nvidia → vfio-pci", "change", "vfiotop"),
+    Event(AT - timedelta(minutes=3), "fedora-ci", "started", "done"),
+    Event(AT - timedelta(minutes=9), _RTX_3060.address, "the card is lost", "failed", "card"),
 )
 
 VIEW = HostView(
@@ -125,6 +149,10 @@ VIEW = HostView(
     gpus=(GUEST_GPU, HOST_GPU), groups=GROUPS, guests=GUESTS, libvirt_uri="qemu:///system",
     libvirt_version="11.3.0", nvidia_driver="580.95.05", checks=CHECKS,
 )  # fmt: skip
+
+GUEST_STATE = GuestState(
+    GUESTS, AT, GUEST_GPU, functions=VIEW.functions, checks=CHECKS[:1], series=LOAD
+)
 
 USERS = CardUsers((
     CardUser(
@@ -150,6 +178,49 @@ SWAP = Swap(
     AT - timedelta(seconds=6), AT - timedelta(seconds=4),
 )  # fmt: skip
 
+_AUDIO_AT = _AUDIO.address
+PLAN_STEPS = (
+    "modprobe vfio-pci",
+    f"echo vfio-pci > /sys/bus/pci/devices/{_AUDIO_AT}/driver_override",
+    f"echo {_AUDIO_AT} > /sys/bus/pci/drivers/snd_hda_intel/unbind",
+    f"echo {_AUDIO_AT} > /sys/bus/pci/drivers_probe",
+    f"echo vfio-pci > /sys/bus/pci/devices/{_RTX_4090.address}/driver_override",
+    f"echo {_RTX_4090.address} > /sys/bus/pci/drivers/nvidia/unbind",
+    f"echo {_RTX_4090.address} > /sys/bus/pci/drivers_probe",
+    "wait for /dev/vfio/14",
+)
+PLAN_PAGE = PlanPage(
+    ("Bind RTX 4090", " · 01:00.0 → vfio-pci"), State("passed", "ready"),
+    "Gives the card to vfio-pci, so that win11 can start with it. About 4 s.",
+    note="nothing has been touched yet", key="sample", asks="plan",
+    movers=(
+        Mover(_RTX_4090.address, "RTX 4090", "nvidia", "vfio-pci"),
+        Mover(_AUDIO_AT, "Audio AD102", "snd_hda_intel", "vfio-pci"),
+    ),
+    stayers=(Stayer(_RTX_3060.address, "RTX 3060", "drives the host's display"),),
+    checks=tuple(
+        Check(each, _RTX_4090.address, "pass", why)
+        for each, why in {
+            "swap.movable": "on nvidia now",
+            "swap.needed": "not on vfio-pci yet",
+            "host.not-shared": "it does not drive the host's display",
+            "host.two-gpus": "0000:0a:00.0 stays with the host",
+            "iommu.enabled": "on (amd), 32 groups",
+            "iommu.viable": "nothing else in the group; 2 functions move together",
+            "r465.family": "GeForce Ada: NVIDIA allows it in a guest",
+            "r465.one-vm": "no guest is running with a GeForce card",
+            "r465.sriov": "the card has no virtual functions",
+            "guest.inactive": "no running guest has a function of its group",
+            "vfio.available": "vfio-pci is available",
+            "nvidia.release": "driver 580.95.05 releases cards cleanly",
+            "privilege": "root",
+            "holders": "no process uses it",
+        }.items()
+    ),
+    group=14, steps=tuple(map(PlanStep, PLAN_STEPS)), label="Writes",
+)  # fmt: skip
+"""A bind that may begin."""
+
 COST = Cost(
     {"nvml": 60, "libvirt": 120, "agent": 12},
     (
@@ -157,4 +228,55 @@ COST = Cost(
         SourceState("guests", "every 1 s", AT - timedelta(seconds=4), 0.0034, reading_s=3.5),
         SourceState("agent", "every 5 s", problem="the guest agent does not answer"),
     ),
+)
+
+CARD_KEYS = (
+    Hint("b", "bind", "app.bind"),
+    Hint("u", "unbind", "app.unbind"),
+    Hint("m", "series", "screen.series"),
+)
+GUEST_CARD = Card(
+    GUEST_GPU, AT, 1,
+    {
+        "load": LOAD,
+        "vram": (6963.0,) * len(LOAD),
+        "power": tuple(4.2 * load for load in LOAD),
+        "temp": tuple(45 + load / 4 for load in LOAD),
+        "clock": (2655.0,) * len(LOAD),
+    },
+    checks=CHECKS, age_s=3.0, guest="win11", guest_driver="581.57", keys=CARD_KEYS,
+)  # fmt: skip
+HOST_CARD = Card(
+    HOST_GPU, AT, 2,
+    {
+        "load": tuple(load / 3 for load in LOAD),
+        "vram": (1843.0,) * len(LOAD),
+        "power": tuple(15 + load / 2 for load in LOAD),
+        "temp": tuple(45 + load / 9 for load in LOAD),
+        "clock": (1905.0,) * len(LOAD),
+    },
+    checks=CHECKS, age_s=1.0, guest="win11", host_driver="580.95.05", keys=CARD_KEYS,
+)  # fmt: skip
+
+CHAPTERS: tuple[Chapter, ...] = (
+    Chapter("Move the card", (
+        Entry("b", "Bind", "Hand the guest GPU to vfio-pci; asks first"),
+        Entry("u", "Unbind", "Take the guest GPU back; asks first"),
+    )),
+    Chapter("The program", (
+        Entry("z", "Quiet", "Read less often and leave the guest alone while a game runs"),
+        Entry("q ^q", "Quit", "Quit vfiotop; guests and swaps keep running"),
+        Entry("y", "Copy fix", "Copy the fix under the cursor", "In the checks"),
+    )),
+    Chapter("Good to know", (
+        Entry("", "", "Every change to the host shows its plan and asks first."),
+    )),
+)  # fmt: skip
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(
+        "theme", "Theme", "dark", "The colours of every screen; kept for the next start.", 1, 5
+    ),
+    Setting("quiet", "Quiet mode", "off", "On: everything is read less often.", 1, 2),
+    Setting("interval", "Interval", "1 s", "The default; interval in config.toml changes it."),
 )

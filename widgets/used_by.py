@@ -11,6 +11,7 @@ from rich.cells import cell_len
 
 from tui.model import CardUse, CardUser, CardUsers
 from widgets.figures import percent
+from widgets.glyphs import RICH, Glyphs
 from widgets.lines import DASH, Line, Span, Tone, fit, line, pad, wrap
 
 WIDE, NORMAL = 100, 70
@@ -24,7 +25,7 @@ HOLDS = "Holds"
 LOOKING = "checking who uses the card …"
 NOBODY = "no process uses the card"
 
-TONES: dict[CardUse, Tone] = {"guest": "accent", "uses": "strong", "may use": "text", "ours": "dim"}
+TONES: dict[CardUse, Tone] = {"guest": "guest", "uses": "strong", "may use": "text", "ours": "dim"}
 
 Rows = list[Line]
 
@@ -43,9 +44,12 @@ class Column:
         return (Span(" " * missing), *cell) if self.right and missing else pad(cell, self.width)
 
 
-def used_by_lines(users: CardUsers, width: int) -> Rows:
+def used_by_lines(users: CardUsers, width: int, glyphs: Glyphs = RICH) -> Rows:
     """The heading, the rows of each user, and what is not known."""
-    lines = [line(Span("Used by", "accent")), *(_table(users.rows, width) if users.rows else ())]
+    lines = [
+        line(Span("Used by", "strong")),
+        *(_table(users.rows, width, glyphs) if users.rows else ()),
+    ]
     if users.pending:
         lines += wrap(LOOKING, width, "dim")
     elif users.doubt:
@@ -55,7 +59,7 @@ def used_by_lines(users: CardUsers, width: int) -> Rows:
     return lines
 
 
-def _table(rows: Sequence[CardUser], width: int) -> Iterator[Line]:
+def _table(rows: Sequence[CardUser], width: int, glyphs: Glyphs) -> Iterator[Line]:
     columns, stop_width = _columns(rows, width)
     stop_at = width - stop_width
     titles = _table_row(columns, [line(Span(column.title, "label")) for column in columns])
@@ -66,11 +70,12 @@ def _table(rows: Sequence[CardUser], width: int) -> Iterator[Line]:
     for user in rows:
         if stop_width:
             stop = list(_how_to_stop(user, stop_width, ""))
-            yield from _side_by_side(_user(user, columns, stop_at - GAP), stop, stop_at)
+            left = _user(user, columns, stop_at - GAP, glyphs)
+            yield from _side_by_side(left, stop, stop_at)
         else:
             indent = columns[0].width + GAP
-            yield from _user(user, columns, width)
-            stop = list(_how_to_stop(user, width - indent, "→ "))
+            yield from _user(user, columns, width, glyphs)
+            stop = list(_how_to_stop(user, width - indent, f"{glyphs.changed} "))
             yield from (line(" " * indent, *row) for row in stop)
 
 
@@ -95,7 +100,7 @@ def _taken(columns: Sequence[Column]) -> int:
     return sum(column.width + GAP for column in columns)
 
 
-def _user(user: CardUser, columns: Sequence[Column], width: int) -> Rows:
+def _user(user: CardUser, columns: Sequence[Column], width: int, glyphs: Glyphs) -> Rows:
     """The row of a user, and under it what has no column: what it holds on a narrow screen,
     else its command."""
     plain: Tone = "dim" if user.use == "ours" else "text"
@@ -114,7 +119,7 @@ def _user(user: CardUser, columns: Sequence[Column], width: int) -> Rows:
     ]
     indent = columns[0].width + GAP
     if columns[-1].title != HOLDS:
-        words = f"{user.login} · {_holds(user)}" if user.login else _holds(user)
+        words = glyphs.between.join(filter(None, (user.login, _holds(user))))
         under = wrap(words, max(width - indent, 8), plain)
     else:
         under = _command(user, width - indent)

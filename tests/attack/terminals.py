@@ -26,9 +26,13 @@ AT_FIRST = {"7": "h", "25": "h"}
 """Private modes that a terminal begins with, if they are on: wrapping, and the cursor."""
 
 
+NO_STATE = "/proc/vfiotop"
+"""A folder for the state that nobody can make, not even root, who would not use one of /tmp."""
+
+
 def environment(**more: str) -> dict[str, str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    here = {"PYTHONPATH": str(HERE), "XDG_STATE_HOME": os.devnull, "LC_ALL": "C.UTF-8"}
+    here = {"PYTHONPATH": str(HERE), "XDG_STATE_HOME": NO_STATE, "LC_ALL": "C.UTF-8"}
     return {**kept, **here, **more}
 
 
@@ -43,7 +47,7 @@ def opened(
 
 def ready(terminal: Terminal) -> None:
     """Wait until the overview is there."""
-    terminal.until(lambda text: "^p palette" in text)
+    terminal.until(lambda text: "? help" in text)
 
 
 def attributes(terminal: Terminal) -> list[object]:

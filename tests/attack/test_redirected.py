@@ -40,7 +40,7 @@ def test_the_screen_is_drawn_on_the_terminal_of_stdout(ways: str, tmp_path: Path
         before = attributes(terminal)
         ready(terminal)
         terminal.press("?")
-        terminal.until(lambda text: "vfiotop watches the GPUs" in text)
+        terminal.until(lambda text: "─ Help ──" in text)
         terminal.press("q")
         assert terminal.end() == 0
         assert given_back(terminal, before)

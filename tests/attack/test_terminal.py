@@ -47,7 +47,7 @@ def screen() -> Iterator[Terminal]:
 
 
 def whole(text: str) -> bool:
-    return text.count("╯") == 5 and "^p palette" in text
+    return text.count("╯") == 5 and "q quit" in text
 
 
 # --- signals ---
@@ -264,7 +264,7 @@ def asked() -> Iterator[Terminal]:
     with opened((*CHANGED, "asking")) as terminal:
         ready(terminal)
         terminal.press("b")
-        terminal.until(lambda text: "Nothing has been touched yet" in text)
+        terminal.until(lambda text: "nothing has been touched yet" in text)
         terminal.press("y")
         terminal.until(lambda text: PROMPT.strip() in text)
         yield terminal
@@ -333,7 +333,8 @@ def is_overview(terminal: Terminal) -> bool:
     until(terminal, lambda: "quiet" in terminal.text().splitlines()[0])
     terminal.press("z")
     until(terminal, lambda: "quiet" not in terminal.text().splitlines()[0])
-    return at > 0 and whole(terminal.text())
+    until(terminal, lambda: whole(terminal.text()))  # the footer says so first
+    return at > 0
 
 
 def test_no_terminal_report_ends_the_program_or_counts_as_keys(screen: Terminal) -> None:

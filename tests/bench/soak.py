@@ -150,7 +150,7 @@ def screens(folder: Path) -> Iterator[tuple[list[Screen], Callable[[int], None]]
             for name, words in commands.items()
         ]
         for screen in opened:
-            screen.terminal.until(lambda text: "^p palette" in text)
+            screen.terminal.until(lambda text: "q quit" in text)
         keys = itertools.cycle(KEYS)
         sizes = itertools.cycle(SIZES)
 

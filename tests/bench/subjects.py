@@ -69,7 +69,7 @@ def vfiotop(folder: Path, *, still: bool = False) -> Subject:
     return Subject(
         "vfiotop",
         (sys.executable, "-m", "tests.bench.screen", *arguments),
-        reading=lambda text: re.search(r"GPU · \w", text) is not None,
+        reading=lambda text: re.search(r"[12] (Guest|Host) GPU · \w", text) is not None,
         values=lambda text: len(re.findall(r"Temp +\d+ °C", text)) == 2,
     )
 

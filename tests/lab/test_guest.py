@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.lab.host import URI, bind, defined, held, node, run, slot, virsh
+from tests.lab.screens import agree, both_with_the_host, owned, planned, shows
 from tests.lab.swaps import CARD, HOST, SOUND, VFIO, drivers, vfiotop
 from tests.lab.terminal import terminal
 from tests.thorough import thorough
@@ -48,7 +49,7 @@ def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: st
         assert "8/8  wait for /dev/vfio/" in told
         assert f"{name}: running" in told
         assert (drivers(), state(name), owner(CARD)) == (VFIO, "running", f"guest:{name}")
-        assert "“win11” is already running" in vfiotop("start", "--yes", code=1)
+        assert f"“{name}” is already running" in vfiotop("start", "--yes", code=1)
         assert "is running with the card" in vfiotop("unbind", "--yes", code=1)
         vfiotop("pause", "--yes")
         assert state(name) == "paused"
@@ -63,27 +64,27 @@ def test_a_start_binds_the_card_first_managed_or_not(tmp_path: Path, managed: st
 @pytest.mark.usefixtures("whole")
 def test_from_key_to_guest_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with defined(tmp_path, CARD, SOUND) as name, terminal("vfiotop", size=(100, 30)) as screen:
-        screen.until(lambda text: text.count("● host") == 2)
+        screen.until(both_with_the_host)
         screen.until(lambda text: "○ shut off" in text)
         screen.press("s")
-        screen.until(lambda text: f"y starts {name}" in text)
+        screen.until(lambda text: planned(text) and f"Starts {name}." in text)
         began = time.monotonic()
-        screen.press("y")
+        agree(screen)
         screen.until(lambda text: f"{name} is running." in text)
         took = time.monotonic() - began
         assert (drivers(), state(name)) == (VFIO, "running")
         screen.press("\x1b")
-        screen.until(lambda text: f"in guest {name}" in text)
+        screen.until(owned(f"◆ in {name}"))
         screen.press("x")
-        screen.until(lambda text: f"y asks {name} to shut down" in text)
-        screen.press("y")
+        screen.until(lambda text: planned(text) and f"Asks {name} to shut down" in text)
+        agree(screen)
         screen.until(lambda text: "s left" in text)
         virsh("destroy", name)
         screen.until(lambda text: "u gives it back" in text)
         screen.press("u")
-        screen.until(lambda text: "Nothing has been touched yet" in text)
-        screen.press("y")
-        screen.until(lambda text: "Done after" in text)
+        screen.until(planned)
+        agree(screen)
+        screen.until(shows("✓ done in"))
         assert drivers() == HOST
     with capsys.disabled():
         print(f"\ns: bound and started after {took:.1f} s")

@@ -23,6 +23,7 @@ from tests.lab.host import (
     sound_node,
     until,
 )
+from tests.lab.screens import nvml_reads_both
 from tests.lab.terminal import terminal
 from tui.host.proc.holders import holders
 from tui.model import Holder
@@ -79,7 +80,7 @@ def test_root_sees_all() -> None:
 def test_a_stopped_screen_holds_no_card() -> None:
     """Its reader exits for a swap on its own; nothing kills it."""
     with terminal("vfiotop") as screen:
-        screen.until(lambda text: text.count("VRAM") == 2)
+        screen.until(nvml_reads_both)
         (reader,) = filter(is_nvml, family(screen.process.pid))
         until(lambda: node(CARD) in holds([reader]).get(reader, set()))
         (seen,) = [each for each in of(reader) if not each.shared]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -11,6 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.lab.host import PATIENCE, bind, driver, held, node, run, slot, until
+from tests.lab.screens import (
+    agree,
+    both_with_the_host,
+    free_for_a_guest,
+    nvml_reads_both,
+    planned,
+    shows,
+)
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal
 from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
@@ -22,20 +31,25 @@ pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
 @pytest.fixture
 def screen() -> Iterator[Terminal]:
     with terminal("vfiotop", size=(100, 30)) as opened:
-        opened.until(lambda text: text.count("● host") == 2)
+        opened.until(both_with_the_host)
         yield opened
 
 
 def ask(screen: Terminal, key: str) -> None:
     """Press a key and wait for its plan."""
     screen.press(key)
-    screen.until(lambda text: "Nothing has been touched yet" in text)
+    screen.until(planned)
 
 
 def back(screen: Terminal) -> None:
     """Return to the overview; a key right after escape would read as Alt and that key."""
     screen.press("\x1b")
-    screen.until(lambda text: "Guest GPU ·" in text)
+    screen.until(shows("╭─ 1 "))
+
+
+def is_on_its_way(text: str) -> bool:
+    """Whether a step is done."""
+    return re.search(r"◐ step [2-9] of|✓ done in", text) is not None
 
 
 def ended() -> bool:
@@ -62,23 +76,26 @@ def test_one_key_each_way(screen: Terminal) -> None:
     """A second screen shows the same swap."""
     recording = Recording(screen)
     with terminal("vfiotop") as other:
-        other.until(lambda text: text.count("● host") == 2)
-        for key, ends, owner in (("b", VFIO, "● free for a guest"), ("u", HOST, "● host")):
+        other.until(both_with_the_host)
+        for key, moving, ends, owned in (
+            ("b", "◐ bind", VFIO, free_for_a_guest),
+            ("u", "◐ unbind", HOST, both_with_the_host),
+        ):
             recording.frame("before")
             ask(screen, key)
             recording.frame(f"{key}: the plan")
-            screen.until(lambda text: "/sys/bus/pci/drivers_probe" in text)
-            screen.press("y")
-            screen.until(lambda text: "✓" in text)
+            screen.until(lambda text: "in /sys/bus/pci" in text and "> drivers_probe" in text)
+            agree(screen)
+            screen.until(is_on_its_way)
             recording.frame("y: on its way")
-            other.until(lambda text: "moving" in text)
-            screen.until(lambda text: "Done after" in text)
+            other.until(shows(moving))
+            screen.until(shows("✓ done in"))
             recording.frame("done")
             assert drivers() == ends
-            other.until(lambda text, o=owner: "moving" not in text and o in text)  # type: ignore[misc]
+            other.until(lambda text, o=owned: "◐" not in text and o(text))  # type: ignore[misc]
             back(screen)
-        screen.until(lambda text: text.count("VRAM") == 2)  # NVML reads the card again
-        screen.until(lambda text: "by us" in text)
+        screen.until(nvml_reads_both)
+        screen.until(lambda text: re.search(r"✓ unbind done in .* vfiotop │", text) is not None)
         recording.frame("home")
     recording.write("lab-keys.txt")
 
@@ -86,11 +103,11 @@ def test_one_key_each_way(screen: Terminal) -> None:
 def test_the_holder_of_a_card_is_on_the_screen(screen: Terminal) -> None:
     with held(node(CARD)) as process:
         screen.press("b")
-        screen.until(lambda text: "Refused: in use by python" in text)
-        screen.until(lambda text: f"({process.pid}, {node(CARD)})" in text)
-        screen.until(lambda text: f"or kill {process.pid}" in text)
+        screen.until(shows("✗ refused"))
+        screen.until(shows(f"by python ({process.pid}, root), which holds {node(CARD)}"))
+        screen.until(shows(f"or run `kill {process.pid}`"))
         screen.press("y")
-        screen.until(lambda text: "refused: in use" in text)
+        screen.until(shows(f"refused: in use by python ({process.pid}, {node(CARD)})"))
     assert not JOURNAL.exists()
     assert drivers() == HOST
 
@@ -99,8 +116,8 @@ def test_the_holder_of_a_card_is_on_the_screen(screen: Terminal) -> None:
 def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
     recording = Recording(screen)
     ask(screen, "b")
-    screen.press("y")
-    screen.until(lambda text: "✓" in text)
+    agree(screen)
+    screen.until(is_on_its_way)
     recording.frame("on its way; then the terminal is gone")
     if end == "kill":
         screen.process.kill()
@@ -108,9 +125,9 @@ def test_the_screen_goes_away_in_the_middle(screen: Terminal, end: str) -> None:
         screen.hang_up()
     screen.process.wait(PATIENCE)
     with terminal("vfiotop", size=(100, 30)) as after:
-        after.until(lambda text: "moving" in text or "free for a guest" in text)
+        after.until(lambda text: "◐ bind" in text or free_for_a_guest(text))
         until(ended)
-        after.until(lambda text: "● free for a guest" in text)
+        after.until(free_for_a_guest)
         recording.frame("a new terminal", after)
     assert (journal()["state"], drivers()) == ("done", VFIO)
     if end == "hang up":
@@ -126,9 +143,9 @@ def test_the_screen_goes_away_at_any_step(key: str, ends: dict[str, str], end: s
             bind(address, None if key == "b" else "vfio-pci")
         JOURNAL.unlink(missing_ok=True)
         with terminal("vfiotop", size=(100, 30)) as screen:
-            screen.until(lambda text: "Guest GPU" in text and "● " in text)
+            screen.until(both_with_the_host if key == "b" else free_for_a_guest)
             ask(screen, key)
-            screen.press("y")
+            agree(screen)
             until(lambda n=step: JOURNAL.exists() and (ended() or journal()["step"] >= n))  # type: ignore[misc]
             screen.process.kill() if end == "kill" else screen.hang_up()
             screen.process.wait(PATIENCE)
@@ -141,7 +158,7 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     screen: Terminal, key: str, ends: dict[str, str]
 ) -> None:
     ask(screen, "b")
-    screen.press("y")
+    agree(screen)
     until(lambda: JOURNAL.exists() and journal()["step"] >= 3)
     os.kill(journal()["runner"]["pid"], signal.SIGKILL)
     screen.until(lambda text: "and has stopped" in text)
@@ -150,11 +167,11 @@ def test_a_swap_whose_runner_was_killed_is_offered(
     with terminal("vfiotop", size=(100, 30)) as after:
         after.until(lambda text: "It was interrupted" in text)
         after.press(key)
-        after.until(lambda text: "y moves" in text or "y restores" in text)
+        after.until(lambda text: "y finish now" in text or "y undo now" in text)
         assert not ended()
-        after.press("y")
+        agree(after)
         until(ended)
-        after.until(lambda text: "Done after" in text or "Undone" in text)
+        after.until(lambda text: "✓ done in" in text or "Undone" in text)
     assert drivers() == ends
 
 
@@ -162,22 +179,23 @@ def test_a_half_bound_card(screen: Terminal) -> None:
     bind(SOUND, "vfio-pci")
     screen.until(lambda text: "half bound" in text)
     ask(screen, "u")
-    screen.press("y")
-    screen.until(lambda text: "Done after" in text)
+    agree(screen)
+    screen.until(shows("✓ done in"))
     assert drivers() == HOST
 
 
 def test_an_unknown_check_needs_a_second_confirmation() -> None:
     """A libvirt other than the system's does not know who has the card."""
     with terminal("vfiotop", "--connect", "test:///default", size=(100, 30)) as screen:
-        screen.until(lambda text: text.count("● host") == 2)
+        screen.until(both_with_the_host)
         screen.press("b")
-        screen.until(lambda text: "Cannot tell whether it is safe" in text)
-        screen.press("y")
-        screen.until(lambda text: "Risk:" in text)
+        screen.until(lambda text: planned(text) and "? cannot tell" in text)
+        screen.until(shows("This may not be safe"))
+        agree(screen)
+        screen.until(shows("Risk:"))
         assert not JOURNAL.exists()
         screen.press("Y")
-        screen.until(lambda text: "Done after" in text)
+        screen.until(shows("✓ done in"))
     assert drivers() == VFIO
 
 
@@ -200,10 +218,10 @@ def add_user(name: str, password: str, uid: int = 1234) -> None:
 def test_an_ordinary_user_gives_a_password() -> None:
     add_user("player", "letmein")
     with terminal("vfiotop", size=(100, 30), user="player") as screen:
-        screen.until(lambda text: text.count("● host") == 2)
+        screen.until(both_with_the_host)
         ask(screen, "b")
-        screen.until(lambda text: "could not be inspected" in text)
-        screen.press("y")
+        screen.until(shows("could not be inspected"))
+        agree(screen)
         screen.until(lambda text: "password for player" in text)
         screen.until(lambda text: f"sudo for: vfiotop bind {CARD}" in text)
         screen.press("\x03")
@@ -211,14 +229,14 @@ def test_an_ordinary_user_gives_a_password() -> None:
         assert not JOURNAL.exists()
         back(screen)
         ask(screen, "b")
-        screen.press("y")
+        agree(screen)
         screen.until(lambda text: "password for player" in text)
         screen.press("letmein\n")
-        screen.until(lambda text: "Done after" in text)
+        screen.until(shows("✓ done in"))
         assert drivers() == VFIO
         back(screen)
         ask(screen, "u")
-        screen.press("y")  # sudo caches the password
-        screen.until(lambda text: "Done after" in text)
+        agree(screen)  # sudo caches the password
+        screen.until(shows("✓ done in"))
     assert drivers() == HOST
     assert driver(slot(1)) == "nvidia"

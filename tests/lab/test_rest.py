@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ from tests.lab.host import (
     until,
     write,
 )
+from tests.lab.screens import owned, reads
 from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
 
@@ -71,12 +72,8 @@ def screen() -> Iterator[Terminal]:
     control.unlink()
 
 
-def reads(cards: int) -> Callable[[str], bool]:
-    return lambda text: text.count("VRAM") == cards
-
-
 def sleeps_on_the_screen(text: str) -> bool:
-    return "asleep: reading it would wake it" in text
+    return owned("● on host, asleep")(text) and "Asleep, and left so." in text
 
 
 def status() -> dict[str, dict[str, Any]]:
@@ -215,7 +212,7 @@ def with_cards() -> Iterator[None]:
 def test_without_a_card_no_nvml_runs(screen: Terminal) -> None:
     screen.until(reads(2))
     without_cards()
-    screen.until(lambda text: text.count("○ no driver") == 2)
+    screen.until(owned("– no driver", 2))
     ends = time.monotonic() + QUIET
     while time.monotonic() < ends:
         assert not nvml_processes()
@@ -240,7 +237,7 @@ def test_from_driver_595_on_the_guests_card_is_not_held(screen: Terminal) -> Non
     with unrecoverable_driver():
         assert unbinding(CARD).wait() == 0
     assert not [line for line in kernel_log()[said:] if IN_THE_WAY in line]
-    screen.until(lambda text: "○ no driver" in text)
+    screen.until(owned("– no driver"))
     bind(CARD, None)
     screen.until(leaves_the_guests_card_alone)
 
@@ -258,4 +255,4 @@ def unrecoverable_driver() -> Iterator[None]:
 
 
 def leaves_the_guests_card_alone(text: str) -> bool:
-    return reads(1)(text) and "not read while the host has it" in text
+    return reads(1)(text) and "Not read while the host has it" in text

@@ -29,6 +29,7 @@ from tests.lab.host import (
     virsh,
 )
 from tests.lab.pace import slowness
+from tests.lab.screens import both_with_the_host, free_for_a_guest, nvml_reads_both, owned, shows
 from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
 
@@ -57,18 +58,6 @@ def ticking() -> Iterator[Terminal]:
         yield opened
 
 
-def both_with_the_host(text: str) -> bool:
-    return text.count("● host") == 2
-
-
-def nvml_reads_both(text: str) -> bool:
-    return text.count("VRAM") == 2
-
-
-def shows(words: str) -> Callable[[str], bool]:
-    return lambda text: words in text
-
-
 # --- external binds --------------------------------------------------------------
 
 
@@ -95,7 +84,7 @@ def test_an_external_bind_is_soon_on_the_screen(
 ) -> None:
     delays = []
     for name, drivers, seen in (
-        ("vfio-pci", ("vfio-pci", "vfio-pci"), shows("free for a guest")),
+        ("vfio-pci", ("vfio-pci", "vfio-pci"), free_for_a_guest),
         (None, ("nvidia", "snd_hda_intel"), both_with_the_host),
     ):
         move(name)
@@ -115,16 +104,16 @@ def test_an_external_bind_is_soon_on_the_screen(
 @pytest.mark.usefixtures("with_the_host")
 def test_a_running_guest_has_the_card(screen: Terminal, tmp_path: Path) -> None:
     by_hand("vfio-pci")
-    screen.until(shows("free for a guest"))
+    screen.until(free_for_a_guest)
     with guest_with(tmp_path, CARD, SOUND) as guest:
-        screen.until(shows(f"in guest {guest}"))
+        screen.until(owned(f"◆ in {guest}"))
         screen.until(shows("● running"))
         (owner,) = [card["owner"] for card in status()["gpus"] if card["address"] == CARD]
         assert owner == f"guest:{guest}"
         group = f"/dev/vfio/{link(CARD, 'iommu_group')}"
         ours = holds(family(screen.process.pid))
         assert group not in {node for nodes in ours.values() for node in nodes}
-    screen.until(shows("free for a guest"))
+    screen.until(free_for_a_guest)
 
 
 def status() -> dict[str, Any]:
@@ -142,7 +131,7 @@ def test_only_the_process_of_nvml_holds_a_card(screen: Terminal) -> None:
     both = {"/dev/nvidiactl", node(slot(1)), node(CARD)}
     until(lambda: holds(ours) == {nvml: both})
     by_hand("vfio-pci")
-    screen.until(shows("free for a guest"))
+    screen.until(free_for_a_guest)
     one = {"/dev/nvidiactl", node(slot(1))}
     until(lambda: list(holds(family(screen.process.pid)).values()) == [one])
     by_hand(None)
@@ -154,14 +143,14 @@ def test_a_foreign_unbind_that_hangs(ticking: Terminal) -> None:
     said = len(kernel_log())
     with held(node(CARD)):
         writer = unbinding(CARD)
-        ticking.until(shows("● moving"))
-        ticking.until(shows("● stuck"))
+        ticking.until(owned("◐ moving"))
+        ticking.until(owned("✗ stuck"))
         assert writer.hangs()
         is_alive(ticking)
         (line,) = [line for line in kernel_log()[said:] if "non-zero usage count" in line]
         picture = ticking.picture("vfiotop in the lab, and its kernel's log", ["", line])
         Path(RESULTS, "lab-stuck.svg").write_text(picture, encoding="utf-8")
-    ticking.until(shows("○ no driver"))
+    ticking.until(owned("– no driver"))
     ticking.until(shows("no longer stuck"))
     assert writer.wait() == 0
     bind(CARD, None)
@@ -186,9 +175,9 @@ def test_a_hang_that_does_not_end(ticking: Terminal) -> None:
     Path("/sys/module/nvidia/parameters/unrecoverable").write_text("1")
     with held(node(CARD)):
         writer = unbinding(CARD)
-        ticking.until(shows("● stuck"))
+        ticking.until(owned("✗ stuck"))
     is_alive(ticking)
-    assert "● stuck" in ticking.text()
+    assert owned("✗ stuck")(ticking.text())
     assert writer.hangs()  # several turns of the driver's loop later
     assert status()["host"]["libvirt"]["error"] is None
     ticking.press("q")

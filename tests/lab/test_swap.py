@@ -28,6 +28,7 @@ from tests.lab.host import (
     until,
 )
 from tests.lab.pace import slowness
+from tests.lab.screens import free_for_a_guest, nvml_reads_both
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal, overrides, vfiotop
 from tests.lab.terminal import terminal
 from tests.thorough import thorough
@@ -232,11 +233,11 @@ def test_a_terminal_that_goes_away_in_the_middle() -> None:
 def test_an_open_screen_is_not_in_the_way() -> None:
     """The reader releases the card before the first write, and returns when the card does."""
     with terminal("vfiotop") as screen:
-        screen.until(lambda text: text.count("VRAM") == 2)
+        screen.until(nvml_reads_both)
         vfiotop("bind", "--yes")
-        screen.until(lambda text: "free for a guest" in text)
+        screen.until(free_for_a_guest)
         vfiotop("unbind", "--yes")
-        screen.until(lambda text: text.count("VRAM") == 2)
+        screen.until(nvml_reads_both)
 
 
 def test_a_card_half_bound_by_a_script_is_recovered_too() -> None:

@@ -459,8 +459,7 @@ int nvmlDeviceGetTemperatureV(Handle card, struct temperature *to) {
     return nvmlDeviceGetTemperature(card, to->sensor, (uint *)&to->celsius);
 }
 int nvmlDeviceGetTemperatureThreshold(Handle card, uint kind, uint *celsius) {
-    *celsius = kind == 1 ? 90 : 95;
-    return check(card);
+    return ask_uint(card, kind == 1 ? "temp_limit" : "temp_shutdown", kind == 1 ? 90 : 95, celsius);
 }
 
 int nvmlDeviceGetNumFans(Handle card, uint *count) { return ask_uint(card, "fans", 2, count); }

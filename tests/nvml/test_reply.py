@@ -77,7 +77,8 @@ def test_a_load_that_cannot_be_is_none(value: object) -> None:
 
 
 NVML_UNITS = {
-    "util": 1, "mem_util": 1, "mem_used": 1 << 20, "mem_total": 1 << 20, "temp": 1, "fan": 1,
+    "util": 1, "mem_util": 1, "mem_used": 1 << 20, "mem_total": 1 << 20, "temp": 1,
+    "temp_limit": 1, "fan": 1,
     "power": 1000, "power_limit": 1000, "clock": 1, "mem_clock": 1, "gen": 1, "gen_max": 1,
     "width": 1, "width_max": 1, "enc": 1, "dec": 1,
 }  # fmt: skip

@@ -33,6 +33,7 @@ def test_reads_every_metric_of_every_card(machine: Machine) -> None:
     machine.control(
         f"{ONE} name NVIDIA GeForce RTX 4090", f"{ONE} util 37", f"{ONE} mem_util 12",
         f"{ONE} mem_used {1240 << 20}", f"{ONE} mem_total {24564 << 20}", f"{ONE} temp 54",
+        f"{ONE} temp_limit 83",
         f"{ONE} fan 30", f"{ONE} power 35200", f"{ONE} power_limit 450000", f"{ONE} clock 1807",
         f"{ONE} mem_clock 10501", f"{ONE} gen 3", f"{ONE} gen_max 4", f"{ONE} width 8",
         f"{ONE} width_max 16", f"{ONE} enc 5", f"{ONE} dec 3", f"{ONE} throttle 0x24",
@@ -48,7 +49,7 @@ def test_reads_every_metric_of_every_card(machine: Machine) -> None:
         37, 12, 54, 30,
     )  # fmt: skip
     assert (metrics.mem_used_mib, metrics.mem_total_mib) == (1240, 24564)
-    assert (metrics.power_w, metrics.power_limit_w) == (35.2, 450)
+    assert (metrics.power_w, metrics.power_limit_w, metrics.temp_limit_c) == (35.2, 450, 83)
     assert (metrics.clock_mhz, metrics.mem_clock_mhz) == (1807, 10501)
     assert (metrics.pcie_gen, metrics.pcie_gen_max) == (3, 4)
     assert (metrics.pcie_width, metrics.pcie_width_max) == (8, 16)
@@ -149,8 +150,8 @@ def test_a_load_of_processes_that_is_not_reported_takes_no_card_away(machine: Ma
 
 
 ALL = (
-    "util", "mem_used", "mem_total", "temp", "fan", "power", "power_limit", "clock", "mem_clock",
-    "gen", "gen_max", "width", "width_max", "enc", "dec", "throttle",
+    "util", "mem_used", "mem_total", "temp", "temp_limit", "fan", "power", "power_limit", "clock",
+    "mem_clock", "gen", "gen_max", "width", "width_max", "enc", "dec", "throttle",
 )  # fmt: skip
 
 

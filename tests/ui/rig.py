@@ -7,10 +7,11 @@ import threading
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from textual.pilot import Pilot
 
+from tests.values import replace
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import Forbids, Host, HostError, NothingToRead, Wake
@@ -228,6 +229,16 @@ class Rig:
         return text_of(self.app)
 
 
+def at_home(rig: Rig) -> None:
+    """Both cards with the host, and the guest shut off."""
+    home = {GUEST_CARD.address: "nvidia", GUEST_AUDIO.address: "snd_hda_intel"}
+    functions = tuple(replace(f, driver=home.get(f.address, f.driver)) for f in INVENTORY.functions)
+    cards = tuple(replace(card, driver="nvidia") for card in VITALS.cards)
+    rig.pci.reading = replace(INVENTORY, functions=functions)
+    rig.vitals.reading = replace(VITALS, cards=cards)
+    rig.guests.reading = replace(GUESTS, domains=(replace(WIN11, state="shut off"),))
+
+
 def all_read(snapshot: Snapshot) -> bool:
     """Whether every source has answered at least once."""
     return NOT_READ_YET not in (
@@ -237,10 +248,14 @@ def all_read(snapshot: Snapshot) -> bool:
 
 
 async def until(pilot: Pilot[None], condition: Callable[[], bool]) -> None:
-    """Wait until ``condition`` holds; readings come through the samplers' threads."""
-    async with asyncio.timeout(PATIENCE):
-        while not condition():
-            await pilot.pause(0.005)
+    """Wait until ``condition`` holds; readings come through the samplers' threads. Fails with what
+    is on the screen."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while not condition():
+                await pilot.pause(0.005)
+    except TimeoutError:
+        raise AssertionError(text_of(cast(VfiotopApp, pilot.app))) from None
     await pilot.pause()
 
 

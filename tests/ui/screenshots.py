@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import tempfile
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
 from tui.model import Reading, Sample, Unavailable
 from tui.session import Session
-from tui.theme import DARK, LIGHT
+from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 
 EVENING = datetime(2026, 1, 2, 20, 15, tzinfo=UTC)
 PAST_S, STEP_S = 360, 2
@@ -40,7 +41,7 @@ class Picture(Struct, frozen=True):
     scenario: str = "gaming"
     size: tuple[int, int] = WIDE
     keys: tuple[str, ...] = ()
-    theme: str = DARK.name
+    theme: str = DARK
     past_s: int = PAST_S
     see: str = ""
     then: tuple[str, ...] = ()
@@ -50,35 +51,48 @@ class Picture(Struct, frozen=True):
 
 PICTURES = {
     "overview-120x40": Picture(),
+    "overview-200x60": Picture(size=(200, 60)),
+    "overview-100x30": Picture(size=(100, 30)),
     "overview-80x24": Picture(size=NORMAL),
     "overview-45x20": Picture(size=PHONE),
-    "overview-light": Picture("desk", theme=LIGHT.name),
-    "overview-ansi": Picture(size=NORMAL, theme="ansi-dark"),
+    "overview-40x15": Picture(size=(40, 15)),
+    "overview-36x10": Picture(size=(36, 10)),
+    "overview-90x18": Picture(size=(90, 18)),
+    "overview-light": Picture("desk", theme=LIGHT),
+    "overview-contrast": Picture(size=NORMAL, theme=CONTRAST),
+    "overview-ansi": Picture(size=NORMAL, theme=ANSI_DARK),
+    "overview-ansi-light": Picture(size=NORMAL, theme=ANSI_LIGHT),
+    "layout-gaming": Picture(keys=("l",)),
+    "layout-groups": Picture(keys=("l", "l")),
+    "layout-phone": Picture(size=NORMAL, keys=("l", "l", "l")),
+    "zoom-card": Picture(keys=("1", *["left"] * 10)),
+    "zoom-host-card": Picture("desk", keys=("2", "2"), see="pipewire"),
+    "zoom-guest": Picture(keys=("3", "3")),
     "groups": Picture("bad-acs", keys=("g",)),
     "filter": Picture(size=NORMAL, keys=("slash", *"usb")),
-    "details-gpu": Picture("desk", keys=("tab", "enter"), see="pipewire"),
-    "details-guest": Picture(size=NORMAL, keys=("tab", "tab", "enter")),
+    "device": Picture(size=NORMAL, keys=("4", "down", "down", "down", "enter"), see="Kind"),
+    "settings": Picture(size=NORMAL, keys=("o",)),
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
-    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y moves"),
-    "doctor": Picture("bad-acs", keys=("d",), see="Of 20 checks,"),
-    "swap-refused": Picture("bad-acs", keys=("b",), see="Refused"),
+    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y bind now"),
+    "doctor": Picture("bad-acs", keys=("d",), see="checks"),
+    "swap-refused": Picture("bad-acs", keys=("b",), see="✗ refused"),
     "swap-running": Picture(
-        "desk", size=NORMAL, keys=("b",), see="y moves", then=("y",), later_s=2.6
+        "desk", size=NORMAL, keys=("b",), see="y bind now", then=("space", "y"), later_s=2.6
     ),
     "swap-overview": Picture(
-        "desk", keys=("b",), see="y moves", then=("y", "escape"), then_see="Events", later_s=2.6
+        "desk", keys=("b",), see="y bind now", then=("y", "escape"), then_see="Events", later_s=2.6
     ),
-    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="y starts"),
+    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="y start now"),
     "start-running": Picture(
-        "desk", size=NORMAL, keys=("s",), see="y starts", then=("y",),
+        "desk", size=NORMAL, keys=("s",), see="y start now", then=("y",),
         then_see="bound first; then", later_s=2.6,
     ),
     "stop-countdown": Picture(
-        size=NORMAL, keys=("x",), see="y asks", then=("y",), then_see="was asked", later_s=1,
+        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=1,
     ),
     "stop-off": Picture(
-        size=NORMAL, keys=("x",), see="y asks", then=("y",), then_see="was asked", later_s=4,
+        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=4,
     ),
     "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
@@ -146,10 +160,12 @@ async def draw(picture: Picture) -> str:
 
 def main(target: Path, names: list[str]) -> None:
     """Write the pictures that are named, or all, to ``target``."""
-    os.environ.update(TZ="UTC", XDG_STATE_HOME=os.devnull, TERM="xterm-256color")
+    os.environ.update(TZ="UTC", TERM="xterm-256color")
     time.tzset()
     for name in names or PICTURES:
-        svg = asyncio.run(draw(PICTURES[name]))
+        with tempfile.TemporaryDirectory() as home:  # a layout that one chose is not the next one's
+            os.environ.update(XDG_STATE_HOME=home)
+            svg = asyncio.run(draw(PICTURES[name]))
         (target / f"{name}.svg").write_text(svg, encoding="utf-8")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ui.rig import SIZES, Rig, until
-from tests.ui.test_swap import at_home
+from tests.ui.rig import INVENTORY, SIZES, Rig, at_home, until
+from tests.values import replace
 from tui.host import HostError
 from tui.model import Holder, Holders
+from tui.screens.doctor import command_of
+from tui.terminal.app import COPY_LIMIT, to_copy
 from widgets.doctor_panel import DoctorPanel
 
 
@@ -17,21 +19,22 @@ def panel_text(rig: Rig) -> str:
     return " ".join(" ".join("".join(span.text for span in line) for line in lines).split())
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_every_check_is_listed_with_its_fix(size: tuple[int, int]) -> None:
-    rig = Rig()
+def in_use(rig: Rig) -> None:
+    """A host with one check that fails, and one that cannot be made."""
     at_home(rig)
     rig.inspector.found = Holders((Holder("0000:01:00.0", 5, "game", "/dev/nvidia0"),))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_fails_comes_first_with_its_fix(size: tuple[int, int]) -> None:
+    rig = Rig()
+    in_use(rig)
     async with rig.running(size) as pilot:
         await pilot.press("d")
-        await until(pilot, lambda: "checks, 1 failed" in panel_text(rig))
-        for words in (
-            "Guest GPU",
-            "iommu.viable",
-            "in use by game (5,",
-            "close game, or run `kill 5`",
-        ):
+        await until(pilot, lambda: "1 fail" in rig.text())
+        for words in ("in use by game (5,", "close game", "kill 5", "display stays", "Guest GPU"):
             assert words in panel_text(rig), words
+        assert panel_text(rig).index("close game") < panel_text(rig).index("display stays")
 
 
 async def test_the_same_key_checks_again() -> None:
@@ -39,9 +42,89 @@ async def test_the_same_key_checks_again() -> None:
     at_home(rig)
     async with rig.running() as pilot:
         await pilot.press("d")
-        await until(pilot, lambda: "no process uses it" in panel_text(rig))
+        await until(pilot, lambda: "✗ 0" in rig.text())
+        assert "d check again" in rig.text()
+        in_use(rig)
+        await pilot.press("d")
+        await until(pilot, lambda: "✗ 1 fail" in rig.text())
         rig.inspector.found = HostError("no /proc")
         await pilot.press("d")
         await until(pilot, lambda: "no /proc" in panel_text(rig))
         await pilot.press("escape")
         assert rig.app.screen.name == "overview"
+
+
+async def test_a_host_without_a_gpu_says_so_once() -> None:
+    rig = Rig()
+    rig.pci.reading = replace(INVENTORY, functions=())
+    async with rig.running() as pilot:
+        await pilot.press("d")
+        await until(pilot, lambda: "this host has no GPU, so 10 checks" in panel_text(rig))
+        assert panel_text(rig).count("this host has no GPU") == 1
+
+
+# --- copying a fix ---------------------------------------------------------------
+
+
+async def test_the_fix_under_the_cursor_is_copied_and_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rig = Rig()
+    in_use(rig)
+    async with rig.running() as pilot:
+        copied: list[str] = []
+        monkeypatch.setattr(rig.app, "copy_to_clipboard", copied.append)
+        await pilot.press("d")
+        await until(pilot, lambda: "1 fail" in rig.text())
+        await pilot.press("y")
+        fix = rig.app.screen.query_one(DoctorPanel).finding
+        assert fix is not None and fix.check.fix is not None
+        assert copied == [command_of(fix.check.fix)]
+        assert f"Copied: {copied[0]}" in rig.text()
+        await pilot.press("down")
+        assert "Copied:" not in rig.text()
+        await pilot.press("y")
+        assert copied[1] != copied[0]
+
+
+async def test_a_key_without_a_fix_says_so() -> None:
+    rig = Rig()
+    in_use(rig)
+    async with rig.running() as pilot:
+        await pilot.press("d")
+        await until(pilot, lambda: "1 fail" in rig.text())
+        panel = rig.app.screen.query_one(DoctorPanel)
+        panel.show([("Host", [])])
+        await pilot.press("y")
+        assert "y copy fix: there is no fix under the cursor" in rig.text()
+
+
+@pytest.mark.parametrize(
+    ("fix", "copied"),
+    [
+        ("start it with `systemctl start libvirtd` (or virtqemud)", "systemctl start libvirtd"),
+        ("`vfiotop bind 01:00.0` binds it, `vfiotop unbind 01:00.0` returns it",
+         "`vfiotop bind 01:00.0` binds it, `vfiotop unbind 01:00.0` returns it"),
+        ("try another slot", "try another slot"),
+    ],
+)  # fmt: skip
+def test_a_single_command_is_copied_without_the_words_around_it(fix: str, copied: str) -> None:
+    assert command_of(fix) == copied
+
+
+@pytest.mark.parametrize(
+    ("text", "copied"),
+    [
+        ("a\nb\x1b[31m\x07", "a b [31m "),
+        ("a\u202eb\u200b", "a b "),
+        ("é" * COPY_LIMIT, "é" * (COPY_LIMIT // 2)),
+        ("\udcff", " "),
+    ],
+)
+def test_control_characters_are_not_copied_and_the_length_is_limited(
+    text: str, copied: str
+) -> None:
+    found = to_copy(text)
+    assert found == copied
+    assert len(found.encode()) <= COPY_LIMIT
+    assert found.isprintable()

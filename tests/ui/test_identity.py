@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, SIZES, WIN11, Rig, until
 from tests.ui.test_guest import becomes, pressed
-from tests.ui.test_swap import said
+from tests.ui.test_swap import said, see_all
 from tui import state
 from tui.background import finish
 from tui.config import Config
@@ -23,14 +23,15 @@ PAUSED = "“win11” was started and is left paused: libvirt's answer was lost"
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(
     ("key", "see", "action"),
-    [("p", "y resumes win11", "resume"), ("x", "y forces win11 off", "force-off")],
+    [("p", "Resumes win11", "resume"), ("x", "Forces win11 off", "force-off")],
 )
 async def test_a_half_done_start_offers_to_resume_or_force_off(
     size: tuple[int, int], key: str, see: str, action: GuestAction
 ) -> None:
     rig = Rig()
-    async with pressed(rig, "s", "y starts win11", "shut off", size) as pilot:
+    async with pressed(rig, "s", "Starts win11.", "shut off", size) as pilot:
         rig.control.answer = Unsettled(PAUSED, "paused")
+        await see_all(pilot, rig)
         await pilot.press("y")
         becomes(rig, "paused")
         await until(pilot, lambda: "p resumes it, x forces it off" in _flat(rig))
@@ -38,6 +39,7 @@ async def test_a_half_done_start_offers_to_resume_or_force_off(
         rig.control.answer = None
         await pilot.press(key)
         await until(pilot, lambda: see in _flat(rig))
+        await see_all(pilot, rig)
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked[1:] == [(action, WIN11.uuid)])
 
@@ -49,7 +51,7 @@ def _flat(rig: Rig) -> str:
 
 async def test_a_half_done_start_is_notified_when_its_screen_was_left() -> None:
     rig = Rig()
-    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+    async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         rig.control.free.clear()
         rig.control.answer = Unsettled(PAUSED, "paused")
         await pilot.press("y")
@@ -57,11 +59,13 @@ async def test_a_half_done_start_is_notified_when_its_screen_was_left() -> None:
         await pilot.press("escape")
         rig.control.free.set()
         await until(pilot, lambda: f"win11: {PAUSED}. p resumes it, x forces it off." in said(rig))
+        (event,) = (each for each in rig.session.live.events if each.kind == "failed")
+        assert (event.subject, event.text.startswith(PAUSED)) == ("win11", True)
 
 
 async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
     rig = Rig()
-    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+    async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         rig.control.free.clear()
         rig.control.answer = Unsettled(PAUSED, "paused")
         await pilot.press("y")
@@ -84,7 +88,7 @@ async def test_an_action_under_way_at_the_end_is_waited_for() -> None:
 
 async def test_an_error_shown_on_the_screen_is_not_printed_again() -> None:
     rig = Rig()
-    async with pressed(rig, "s", "y starts win11", "shut off") as pilot:
+    async with pressed(rig, "s", "Starts win11.", "shut off") as pilot:
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked == [("start", WIN11.uuid)])
         becomes(rig, "running")
@@ -104,7 +108,7 @@ async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
         await until(pilot, lambda: rig.app.screen.name == "roles")
         down = ["down"] if picked is TWIN else []
         await pilot.press("enter", "tab", *down, "enter")
-        await until(pilot, lambda: "y saves this: 01:00.0 for win11" in rig.text())
+        await until(pilot, lambda: "Press y to assign 01:00.0 to win11" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.session.live.view.guest is not None)
         guest = rig.session.live.view.guest
@@ -113,7 +117,7 @@ async def test_of_two_guests_the_chosen_one_is_used(picked: Domain) -> None:
         assert [each.allowed for each in rig.session.live.view.guests] == [True, False]
         await until(pilot, lambda: state.load().guest == guest.domain.uuid)
         await pilot.press("escape", "s")
-        await until(pilot, lambda: "y starts win11" in rig.text())
+        await until(pilot, lambda: "Starts win11." in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked == [("start", guest.domain.uuid)])
 
@@ -142,6 +146,6 @@ async def test_details_of_a_guest_named_like_a_card_are_the_guests() -> None:
             if rig.app.screen.focused is rig.app.screen.query_one("#guest"):
                 break
         await pilot.press("enter")
-        await until(pilot, lambda: "May use the GPU" in rig.text())
+        await until(pilot, lambda: "3 Guest · 0000:0a:00.0" in rig.text())
         rig.guests.put(replace(GUESTS, domains=()))
-        await until(pilot, lambda: "0000:0a:00.0 no longer exists." in rig.text())
+        await until(pilot, lambda: "No domain is defined" in rig.text())

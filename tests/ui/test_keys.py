@@ -15,6 +15,7 @@ from tests.ui.rig import NVML, Held, Rig, until
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.model import NvmlReading
+from tui.screens.overview import OverviewScreen
 from tui.session import Session
 from tui.terminal.driver import TerminalDriver
 
@@ -57,6 +58,12 @@ async def busy(rig: Rig) -> AsyncIterator[None]:
     over.set()
 
 
+def zoomed(rig: Rig) -> str | None:
+    """The panel that has the whole screen."""
+    assert isinstance(rig.app.screen, OverviewScreen)
+    return rig.app.screen.zoomed
+
+
 async def rounds(count: int = 50) -> None:
     """Let the event loop run some iterations."""
     for _ in range(count):
@@ -85,7 +92,7 @@ async def test_keys_arrive_one_by_one_and_in_order() -> None:
     async with rig.running() as pilot:
         typist = Typist(rig)
         await typist.type("tab", "down", "tab", "g")
-        await until(pilot, lambda: rig.app.screen.name == "groups")
+        await until(pilot, lambda: zoomed(rig) == "groups")
         assert typist.delivered == ["tab", "down", "tab", "g"]
 
 
@@ -113,11 +120,11 @@ async def test_escape_overtakes_earlier_keys() -> None:
     async with rig.running() as pilot:
         typist = Typist(rig)
         await typist.type("g")
-        await until(pilot, lambda: rig.app.screen.name == "groups")
+        await until(pilot, lambda: zoomed(rig) == "groups")
         async with busy(rig):
             await typist.type(*["down", "up"] * 300, "escape")
             await rounds()
-        await until(pilot, lambda: rig.app.screen.name == "overview")
+        await until(pilot, lambda: zoomed(rig) is None)
         assert typist.delivered in (["g", "escape"], ["g", "down", "escape"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from base64 import b64decode
 from pathlib import Path
 
 import pyte
@@ -31,15 +32,19 @@ def dumped(terminal: Terminal, number: int, file: Path) -> tuple[list[object], l
 
 
 def cells(text: str) -> list[object]:
-    """The cells of a terminal that has been sent ``text``; a blank has no colour of its own."""
+    """The cells of a terminal that has been sent ``text``. A blank has no colour of its own, or in
+    reverse video only that: nobody sees whether it is bold."""
     screen = pyte.Screen(120, 40)
     pyte.Stream(screen).feed(re.sub(r"\x1b\[[<>?]?[\d;]*[uh]", "", text))
     found: list[object] = []
     for row in range(40):
         for column in range(120):
             cell = screen.buffer[row][column]
-            blank = not cell.data.strip() and not cell.reverse and not cell.underscore
-            front = () if blank else (cell.fg, cell.bold, cell.italics)
+            blank, seen = not cell.data.strip(), cell.reverse or cell.underscore
+            front = (
+                cell.fg if not blank or seen else "",
+                () if blank else (cell.bold, cell.italics),
+            )
             found.append((row, column, cell.data, cell.bg, cell.underscore, cell.reverse, front))
     return found
 
@@ -57,3 +62,17 @@ def test_the_terminal_shows_what_the_compositor_has(tmp_path: Path) -> None:
                 if shown == wanted:
                     break
             assert shown == wanted, key
+
+
+def test_a_fix_that_is_copied_reaches_the_terminal() -> None:
+    """As OSC 52, which terminals take as the content of their clipboard."""
+    program = (sys.executable, "-m", "tui", "--demo", "bad-acs")
+    with opened(program, environment(TERM="xterm-256color")) as terminal:
+        ready(terminal)
+        at = terminal.press("d")
+        while b"2 fail" not in terminal.output():
+            at = terminal.next_piece(at)
+        at = terminal.press("y")
+        while not (copied := re.search(rb"\x1b\]52;c;([^\x07]+)\x07", terminal.output())):
+            at = terminal.next_piece(at)
+    assert "another slot" in b64decode(copied[1], validate=True).decode()

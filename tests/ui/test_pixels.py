@@ -24,7 +24,7 @@ from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
         "overview-light",
         "groups",
         "help",
-        "details-gpu",
+        "zoom-card",
         "scenario-lost",
         "swap-plan",
         "swap-running",

@@ -9,13 +9,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from textual.pilot import Pilot
-from textual.widgets._footer import FooterKey
 
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
 from tui.host import HostError, NothingToRead
 from tui.model import Holder, Holders, Swap
 from tui.model.errors import Doubtful, Refused
-from widgets.swap_panel import SwapPanel
+from tui.screens.base import HostScreen
+from tui.screens.plan import PlanScreen
+from widgets.plan_panel import PlanPanel
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 STEPS = ("modprobe vfio-pci", f"echo {CARD} > /sys/bus/pci/drivers/nvidia/unbind")
@@ -41,28 +42,55 @@ async def planned(rig: Rig, size: tuple[int, int] = (120, 40)) -> AsyncIterator[
     at_home(rig)
     async with rig.running(size) as pilot:
         await pilot.press("b")
-        await until(pilot, lambda: "Steps" in rig.text())
+        await until(pilot, lambda: plan_is_shown(rig))
         yield pilot
+
+
+def plan_is_shown(rig: Rig) -> bool:
+    """Whether a plan is on the screen, with its checks."""
+    screen = rig.app.screen
+    return isinstance(screen, PlanScreen) and bool(screen.page().checks)
+
+
+def lines(rig: Rig) -> str:
+    """All lines of the plan, also those out of sight, with a blank for each line break."""
+    drawn = rig.app.screen.query_one(PlanPanel).lines
+    return " ".join(" ".join("".join(span.text for span in row) for row in drawn).split())
+
+
+async def see_all(pilot: Pilot[None], rig: Rig) -> None:
+    """Scroll through the whole plan, as far as it is longer than the screen."""
+    panel = rig.app.screen.query_one(PlanPanel)
+    for _ in range(panel.below):
+        await pilot.press("space")
+        await pilot.pause()
+
+
+def hints(rig: Rig) -> dict[str, bool]:
+    """The keys of the footer, and whether they work."""
+    screen = rig.app.screen
+    assert isinstance(screen, HostScreen)
+    return {hint.key: hint.enabled for hint in screen.hints()}
 
 
 def dim(rig: Rig, key: str) -> bool:
     """Whether the footer shows a key dimmed."""
-    return any(k.has_class("-disabled") for k in rig.app.screen.query(FooterKey) if k.key == key)
+    return hints(rig).get(key) is False
 
 
 def said(rig: Rig) -> str:
-    """The application's notifications."""
-    return "\n".join(notice.message for notice in rig.app._notifications)
+    """What the footer says in place of the keys."""
+    screen = rig.app.screen
+    return screen._notice if isinstance(screen, HostScreen) else ""
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_the_plan_is_shown_and_nothing_begins(size: tuple[int, int]) -> None:
     rig = Rig()
     async with planned(rig, size) as pilot:
-        lines = rig.app.screen.query_one(SwapPanel).lines
-        text = " ".join(" ".join("".join(s.text for s in line) for line in lines).split())
-        for words in ("Nothing has been touched yet", "modprobe vfio-pci", "driver_override"):
-            assert words in text, words
+        for words in ("Gives the card to vfio-pci", "modprobe vfio-pci", "driver_override"):
+            assert words in lines(rig), words
+        assert size[0] < 72 or "nothing has been touched yet" in rig.text()
         await pilot.press("escape")
         assert rig.app.screen.name == "overview"
     assert rig.mover.requests == []
@@ -77,14 +105,88 @@ async def test_one_key_carries_out_the_plan_and_the_journal_shows_progress() -> 
         assert (request.action, request.address) == ("bind", CARD)
         assert request.consent.plan is not None
         rig.swap.put(SWAP)
-        await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
-        assert "✓  modprobe vfio-pci" in rig.text()
-        assert "●  echo 0000:01:00.0" in rig.text()
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
+        assert "✓       modprobe vfio-pci" in rig.text()
+        assert "◐       echo 0000:01:00.0" in rig.text()
+        assert "goes on if you leave or the connection drops" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: "a swap is under way" in said(rig))
         rig.swap.put(replace(SWAP, state="done"))
-        await until(pilot, lambda: "Done after" in rig.text())
+        await until(pilot, lambda: "✓ done in" in rig.text())
     assert len(rig.mover.requests) == 1
+
+
+@pytest.mark.parametrize("size", [(45, 20), (40, 15), (36, 10), (80, 14)])
+async def test_nobody_agrees_to_a_plan_that_was_not_all_on_the_screen(
+    size: tuple[int, int],
+) -> None:
+    rig = Rig()
+    async with planned(rig, size) as pilot:
+        assert dim(rig, "y")
+        assert "space" in hints(rig)
+        await pilot.press("y")
+        await until(pilot, lambda: "not all of it was on the screen yet" in said(rig))
+        assert rig.mover.requests == []
+        await see_all(pilot, rig)
+        assert "space" not in hints(rig)
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+
+
+@pytest.mark.parametrize("size", [(40, 15), (36, 10)])
+async def test_nobody_takes_a_risk_that_was_not_on_the_screen(size: tuple[int, int]) -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((), uninspected=3, unlisted_reason="no /proc at all " * 30)
+    async with planned(rig, size) as pilot:
+        await see_all(pilot, rig)
+        await pilot.press("y")
+        await until(pilot, lambda: "Risk:" in rig.text())
+        await pilot.press("Y")
+        await until(pilot, lambda: "not all of it was on the screen yet" in said(rig))
+        assert rig.mover.requests == []
+        await see_all(pilot, rig)
+        await pilot.press("Y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+
+
+async def test_a_plan_keeps_its_place_while_it_runs() -> None:
+    rig = Rig()
+    async with planned(rig, (80, 24)) as pilot:
+        steps = tuple(step.text for step in rig.app.screen.page().steps)  # type: ignore[attr-defined]
+        before = rig.text().splitlines()
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        rig.swap.put(replace(SWAP, steps=steps, step=3, drivers=("nvidia", "snd_hda_intel")))
+        await until(pilot, lambda: "◐ step 4 of 8" in rig.text())
+        for was, now in zip(before[2:-2], rig.text().splitlines()[2:-2], strict=True):
+            place = slice(11, 55)
+            assert now[place].rstrip(" ◐✓│") == was[place].rstrip(" │")
+
+
+async def test_all_checks_are_listed_and_folded_again() -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        assert "it does not drive the host's display" not in rig.text()
+        await pilot.press("d")
+        await until(pilot, lambda: "the card does not drive the host's display" in rig.text())
+        await pilot.press("d")
+        await until(pilot, lambda: "it does not drive the host's display" not in rig.text())
+
+
+async def test_after_a_bind_the_guest_can_be_started_from_its_end() -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        assert "s" not in hints(rig)
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
+        assert "s" not in hints(rig)
+        rig.swap.put(replace(SWAP, state="done"))
+        await until(pilot, lambda: "The card is ready: s starts win11." in rig.text())
+        await pilot.press("s")
+        await until(pilot, lambda: "Start win11" in rig.text())
+        assert rig.app.screen.name == "guest"
 
 
 async def test_users_of_the_card_are_named_with_how_to_stop_them() -> None:
@@ -92,10 +194,11 @@ async def test_users_of_the_card_are_named_with_how_to_stop_them() -> None:
     rig.inspector.found = Holders((XORG,))
     async with planned(rig) as pilot:
         text = rig.text()
-        for words in ("Refused: in use by Xorg (911, /dev/nvidia0)", "gdm.service",
+        for words in ("✗ refused", "by Xorg (911, root), which holds /dev/nvidia0", "gdm.service",
                       "/usr/bin/Xorg :0", "log out of the desktop"):  # fmt: skip
             assert words in text, words
-        assert dim(rig, "y")
+        assert text.count("Xorg (911") == 1
+        assert "y" not in hints(rig)
         await pilot.press("y")
         await until(pilot, lambda: "refused: in use by Xorg" in said(rig))
     assert rig.mover.requests == []
@@ -107,9 +210,8 @@ async def test_our_own_readers_are_named_and_do_not_block() -> None:
     rig.inspector.found = Holders((reader, replace(reader, what="/dev/nvidiactl", shared=True)))
     async with planned(rig) as pilot:
         text = rig.text()
-        assert text.count("python3 (77, anna), vfiotop's NVML reader") == 1
-        assert text.index("driver_override") < text.index("Exits on its own")
-        assert "In use by" not in text
+        assert text.count("python3 (77, anna), vfiotop's NVML reader: it exits on its own") == 1
+        assert "✓ ready" in text
         await pilot.press("y")
         await until(pilot, lambda: len(rig.mover.requests) == 1)
 
@@ -118,7 +220,9 @@ async def test_a_doubt_is_named_and_needs_a_second_consent() -> None:
     rig = Rig()
     rig.inspector.found = Holders((), uninspected=3)
     async with planned(rig) as pilot:
-        assert "Cannot tell whether it is safe: 3 processes" in rig.text()
+        assert "? cannot tell" in rig.text()
+        assert "? 3 processes of other users could not be inspected" in rig.text()
+        assert "y show the risk" in rig.text()
         await pilot.press("Y")
         await pilot.press("y")
         assert "Risk: 3 processes of other users could not be inspected" in rig.text()
@@ -157,7 +261,7 @@ async def test_a_read_only_host_shows_the_plan() -> None:
     rig = Rig()
     rig.mover.unavailable_reason = "this host is read-only: cards cannot be moved"
     async with planned(rig) as pilot:
-        assert "This is what would be done. This host is read-only" in rig.text()
+        assert "This is what would be done; this host is read-only" in rig.text()
         assert dim(rig, "y")
         await pilot.press("y")
     assert rig.mover.requests == []
@@ -184,11 +288,12 @@ async def test_an_external_swap_is_on_every_screen() -> None:
     async with rig.running() as pilot:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "moving" in rig.text())
-        assert "bind, step 2 of 2: echo" in rig.text()
+        assert "◐ bind 2/2" in rig.text()
         assert "bind began" in rig.text()
         assert not dim(rig, "b")
         await pilot.press("b")
-        assert "Bind 01:00.0 · running" in rig.text()
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
+        assert not rig.app.screen.page().checks  # type: ignore[attr-defined]
         assert rig.mover.requests == []
 
 
@@ -198,7 +303,7 @@ async def test_a_stuck_swap_says_since_when() -> None:
     async with rig.running() as pilot:
         waits = "the kernel waits for steam (71, /dev/nvidia0): close steam, or run `kill 71`"
         rig.swap.put(replace(SWAP, state="stuck", message=waits))
-        await until(pilot, lambda: "● stuck" in rig.text())
+        await until(pilot, lambda: "✗ stuck" in rig.text())
         assert "the kernel waits for steam (71" in rig.text()
         await pilot.press("b")
         text = " ".join(rig.text().replace("│", " ").split())
@@ -207,7 +312,7 @@ async def test_a_stuck_swap_says_since_when() -> None:
 
 @pytest.mark.parametrize(
     ("key", "way", "question"),
-    [("f", "finish", "y moves 01:00.0"), ("u", "undo", "y restores 01:00.0 01:00.1")],
+    [("f", "finish", "y finish now"), ("u", "undo", "Restores 01:00.0 and 01:00.1")],
 )
 async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, question: str) -> None:
     rig = Rig()
@@ -225,7 +330,7 @@ async def test_an_interrupted_swap_is_offered_on_start(key: str, way: str, quest
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
         rig.swap.put(replace(SWAP, state="undone", message="undone by recover"))
-        await until(pilot, lambda: "Undone, the card is in its previous state" in rig.text())
+        await until(pilot, lambda: "Undone, the card is as it was" in rig.text())
     (request,) = rig.mover.requests
     assert (request.action, request.swap) == (way, "first")
 
@@ -255,10 +360,10 @@ async def test_a_refusal_does_not_hide_a_running_swap() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "Xorg came back" in rig.text())
         rig.swap.put(replace(SWAP, id="somebody's"))
-        await until(pilot, lambda: "Bind 01:00.0 · running" in rig.text())
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
         assert "Xorg came back" not in rig.text()
         rig.swap.put(replace(SWAP, id="somebody's", state="done"))
-        await until(pilot, lambda: "Done after" in rig.text())
+        await until(pilot, lambda: "✓ done in" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: "it has ended" in said(rig))
     assert len(rig.mover.requests) == 1
@@ -270,9 +375,9 @@ async def test_a_followed_swap_is_shown_to_its_end() -> None:
     rig.swap.reading = SWAP
     async with rig.running() as pilot:
         await pilot.press("b")
-        await until(pilot, lambda: "· running" in rig.text())
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
         rig.swap.put(replace(SWAP, state="done"))
-        await until(pilot, lambda: "Done after" in rig.text())
+        await until(pilot, lambda: "✓ done in" in rig.text())
 
 
 async def test_consent_to_a_risk_does_not_apply_to_another_swap() -> None:
@@ -282,7 +387,7 @@ async def test_consent_to_a_risk_does_not_apply_to_another_swap() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "Risk:" in rig.text())
         rig.swap.put(replace(SWAP, id="somebody's"))
-        await until(pilot, lambda: "· running" in rig.text())
+        await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
         await pilot.press("Y")
     assert rig.mover.requests == []
 
@@ -291,7 +396,8 @@ async def test_a_host_that_cannot_be_checked_is_reported() -> None:
     rig = Rig()
     rig.inspector.found = HostError("no /proc")
     async with planned(rig):
-        assert "Cannot tell whether it is safe: no /proc" in rig.text()
+        assert "? cannot tell" in rig.text()
+        assert "? no /proc" in rig.text()
     rig = Rig()
     at_home(rig)
     async with rig.running() as pilot:
@@ -323,7 +429,7 @@ async def test_a_failed_recovery_can_be_tried_again() -> None:
         await until(pilot, lambda: "choose first" in said(rig))
         for number in (1, 2):
             await pilot.press("u")
-            await until(pilot, lambda: "y restores 01:00.0" in rig.text())
+            await until(pilot, lambda: "Restores 01:00.0" in rig.text())
             await pilot.press("y")
             await until(pilot, lambda n=number: len(rig.mover.requests) == n)  # type: ignore[misc]
             await until(pilot, lambda: "f finishes it, u undoes it" in rig.text())
@@ -337,9 +443,9 @@ async def test_the_other_recovery_can_be_chosen_instead() -> None:
     async with rig.running() as pilot:
         await until(pilot, lambda: rig.app.screen.name == "swap")
         await pilot.press("f")
-        await until(pilot, lambda: "Refused: in use by Xorg" in rig.text())
+        await until(pilot, lambda: "by Xorg (911" in rig.text())
         await pilot.press("u")
-        await until(pilot, lambda: "y restores 01:00.0" in rig.text())
+        await until(pilot, lambda: "Restores 01:00.0" in rig.text())
         await pilot.press("y")
         await until(pilot, lambda: rig.mover.requests != [])
     assert rig.mover.requests[0].action == "undo"

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -26,11 +27,29 @@ def test_every_key(tmp_path: Path) -> None:
         guest = "win11"
         theme = "vfiotop-light"
         elevation = "doas"
+        guest_readings = "on"
+        guest_interval = 10
+        [keys]
+        bind = "f2"
+        help = "?, f1"
     """
-    assert load(tmp_path, text) == Config(
+    found = load(tmp_path, text)
+    assert found == Config(
         "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light", "doas",
-        tmp_path / "config.toml",
+        tmp_path / "config.toml", "on", 10.0, (("bind", "f2"), ("help", "question_mark,f1")),
     )  # fmt: skip
+    hash(found)
+
+
+def test_the_readmes_example_has_every_key(tmp_path: Path) -> None:
+    """It has its lines as comments."""
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    example = readme.partition("```toml\n")[2].partition("```")[0]
+    found = load(tmp_path, re.sub(r"^# ", "", example, flags=re.MULTILINE))
+    assert [name for name in Config.__struct_fields__ if getattr(found, name) is None] == []
+    assert [key for key, _ in found.keys] == ["bind", "despite", "help"]
+    written = set(re.findall(r"^# (\w+) =", example, flags=re.MULTILINE))
+    assert set(Config.__struct_fields__) - {"file", "keys"} <= written
 
 
 def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,6 +87,11 @@ def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_
         ('guest = "\\u001b[31m"', "is not a name"),
         ('connect = "a\\u202eb"', "a\u202eb"),
         ("[guest]\nname = 'x'", "guest must be a string"),
+        ("keys = 'b'", "keys must be a table"),
+        ("[keys]\nbnid = 'b'", "there is no command “bnid”; did you mean “bind”?"),
+        ("[keys]\nbind = 'u'", "keys.bind: u is already the key of “unbind”"),
+        ("[keys.bind]\na = 1", "keys.bind must be a key in quotes"),
+        ("[keys]\n\"\\u001b[2J\" = 'b'", "there is no command"),
     ],
 )
 def test_the_error_names_what_is_wrong(tmp_path: Path, text: str | bytes, words: str) -> None:

@@ -142,7 +142,7 @@ def test_what_is_asked_of_a_guest_is_its_doing_and_of_none_that_looks_like_it() 
         return list(changes(off, view_of(*domains), NOON, {ONE}))
 
     ours = events_of(called("gaming", ONE, "02:00.0"))
-    assert {event.by for event in ours} == {"us"}
+    assert {event.by for event in ours} == {"vfiotop"}
     assert len(ours) == 2
     theirs = events_of(called("gaming", TWO, "02:00.0"))
     assert {event.by for event in theirs} == {"external"}

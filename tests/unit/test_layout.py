@@ -153,8 +153,18 @@ def test_importing_it_loads_nothing_heavy(module: str, kept_out: str) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-def test_the_readme_lists_the_keys_that_work() -> None:
-    from tui.commands import COMMANDS
+def test_the_readme_lists_the_keys_and_names_of_commands() -> None:
+    from tui.commands import COMMANDS, REMAPPED, Command
 
-    table = (ROOT / "README.md").read_text()
-    assert [c.key_label for c in COMMANDS if f"| `{c.key_label}` |" not in table] == []
+    readme = (ROOT / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `([^`]+)` \| *([\w-]*) *\| ", readme, re.MULTILINE))
+    # Of the commands of a key, the one of the overview, or else the first.
+    there = [c for c in COMMANDS if not c.screens or "overview" in c.screens]
+    shown: dict[str, Command] = {}
+    for command in (*there, *COMMANDS):
+        shown.setdefault(command.key_label.replace("^", "ctrl+"), command)
+    assert set(rows) == set(shown)
+    for key, command in shown.items():
+        assert rows[key] == (command.id if command.id in REMAPPED else ""), key
+    unnamed = REMAPPED - set(rows.values())
+    assert [name for name in sorted(unnamed) if f"`{name}`" not in readme] == []

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -36,6 +38,43 @@ def test_saved_state_is_loaded_again_field_by_field(place: Path) -> None:
     assert [path.name for path in place.iterdir()] == ["state.json"]
 
 
+def test_a_layout_is_saved_for_its_size_class() -> None:
+    state.save(theme="vfiotop-light")
+    state.save_layout("phone", "gaming")
+    state.save_layout("wide", "groups")
+    state.save_layout("wide", "full")
+    assert state.load() == state.State("vfiotop-light", layouts={"phone": "gaming", "wide": "full"})
+    state.save(guest="win11")
+    assert state.load().layouts == {"phone": "gaming", "wide": "full"}
+
+
+def test_layouts_that_do_not_exist_are_ignored(place: Path) -> None:
+    place.mkdir()
+    wrong = {"phone": "full", "watch": "full", "wide": "huge", "desk": ["full"], "normal": None}
+    (place / "state.json").write_text(json.dumps({"layouts": wrong}))
+    assert state.load().layouts == {"phone": "full"}
+
+
+def test_a_choice_that_cannot_be_saved_is_lost_silently(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(state, "write_atomically", full)
+    done = threading.Event()
+
+    def change() -> None:
+        try:
+            state.save_layout("phone", "full")
+        finally:
+            done.set()
+
+    state.in_background(change)
+    assert done.wait(60)
+    assert state.load() == state.State()
+
+
 def test_the_configuration_wins_and_simulated_hosts_have_no_saved_choice() -> None:
     state.save(guest_gpu=CARD, guest="win11")
     assert state.choice(Config(), REAL) == Choice(CARD, "win11")
@@ -50,7 +89,7 @@ def test_the_configuration_wins_and_simulated_hosts_have_no_saved_choice() -> No
     st.recursive(
         st.one_of(st.none(), st.booleans(), st.floats(), st.integers(), st.text(max_size=8)),
         lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-            st.sampled_from(["theme", "guest_gpu", "guest", "other"]), inner, max_size=4
+            st.sampled_from(["theme", "guest_gpu", "guest", "layouts", "phone"]), inner, max_size=4
         ), max_leaves=6,
     ).map(lambda value: json.dumps(value).encode()),
 ))  # fmt: skip
@@ -59,6 +98,7 @@ def test_any_content_is_state_or_nothing(place: Path, written: bytes) -> None:
     (place / "state.json").write_bytes(written)
     kept = state.load()
     assert kept.guest_gpu is None or len(kept.guest_gpu) == len(CARD)
+    assert set(kept.layouts.values()) <= set(get_args(state.Layout))
     for text in (kept.theme, kept.guest):
         assert text is None or (0 < len(text) <= MAX_TEXT and "\x1b" not in text)
         assert text is None or text.encode()  # no surrogates

@@ -69,7 +69,8 @@ from tui.model.pci import (
 )
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
 from tui.model.readiness import Boot, BootLoader, NvidiaModule, PowerControl, Readiness
-from tui.model.sentences import listed
+from tui.model.sentences import capital, listed
+from tui.model.series import CARD_SERIES, CardSeries, value_of
 from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
@@ -79,6 +80,8 @@ from tui.model.view import (
     Blocker,
     Brand,
     Event,
+    EventCause,
+    EventKind,
     Family,
     Form,
     Gpu,
@@ -86,6 +89,7 @@ from tui.model.view import (
     GroupMark,
     Guest,
     HostView,
+    Notable,
     NvidiaModel,
     Role,
     Viability,
@@ -97,6 +101,7 @@ __all__ = [
     "AMD_GRAPHICS",
     "AUDIO_CLASS",
     "BRIDGE_CLASS",
+    "CARD_SERIES",
     "CLOCK",
     "GPU_CLASSES",
     "INACTIVE_STATES",
@@ -124,6 +129,7 @@ __all__ = [
     "BootLoader",
     "Brand",
     "CardReading",
+    "CardSeries",
     "CardUse",
     "CardUser",
     "CardUsers",
@@ -141,6 +147,8 @@ __all__ = [
     "DomainState",
     "DrmReading",
     "Event",
+    "EventCause",
+    "EventKind",
     "Family",
     "Form",
     "Gpu",
@@ -169,6 +177,7 @@ __all__ = [
     "MetricsSource",
     "ModuleDirective",
     "ModuleRule",
+    "Notable",
     "NvidiaModel",
     "NvidiaModule",
     "NvmlReading",
@@ -195,6 +204,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "bus_of",
+    "capital",
     "card_read_at",
     "domain_of",
     "domains_named",
@@ -207,4 +217,5 @@ __all__ = [
     "looks_like_uuid",
     "shell_word",
     "slot_of",
+    "value_of",
 ]

@@ -14,8 +14,9 @@ class Metrics(Struct, frozen=True):
     """One reading of a card. ``None``: the source does not give the value.
 
     The field names are those of ``status --json``. Percentages are 0-100 (fans may exceed 100),
-    memory is in MiB, temperatures in degrees Celsius, power in watts, clocks in MHz. An empty
-    ``throttle`` means that nothing limits the card.
+    memory is in MiB, temperatures in degrees Celsius, power in watts, clocks in MHz.
+    ``temp_limit_c`` is the temperature at which the card slows down. An empty ``throttle`` means
+    that nothing limits the card.
     """
 
     util_pct: float | None = None
@@ -23,6 +24,7 @@ class Metrics(Struct, frozen=True):
     mem_used_mib: float | None = None
     mem_total_mib: float | None = None
     temp_c: float | None = None
+    temp_limit_c: float | None = None
     fan_pct: float | None = None
     power_w: float | None = None
     power_limit_w: float | None = None

@@ -18,6 +18,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "mem_total_mib": (1, 1 << 30),
     # Drivers shut a card down below 125 degrees; 126 and 127 are a dead seven-bit sensor.
     "temp_c": (1, 125),
+    "temp_limit_c": (30, 125),
     "fan_pct": (0, 200),  # 0: stopped, as on many idle cards
     "power_w": (0.001, 3000),  # an awake card draws something
     "power_limit_w": (1, 3000),  # 0: no limit, or switched off

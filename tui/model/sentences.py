@@ -1,4 +1,4 @@
-"""Lists in sentences."""
+"""Lists and clauses as sentences."""
 
 from __future__ import annotations
 
@@ -12,3 +12,8 @@ def listed(words: Sequence[str], few: int = FEW) -> str:
     shown = ", ".join(words[:few])
     more = len(words) - few
     return f"{shown} and {more} more" if more > 0 else shown
+
+
+def capital(clause: str) -> str:
+    """The clause with a capital at its beginning. The rest stays: it may have names in it."""
+    return clause[:1].upper() + clause[1:]

@@ -22,7 +22,8 @@ class Swap(Struct, frozen=True):
 
     ``moves`` are its functions. ``steps`` are in words, and ``step`` is an index into them.
     ``message``: what it waits for, or why it ended. ``runner_alive``: its runner process exists.
-    ``writer_alive``: one of its writes has not returned.
+    ``writer_alive``: one of its writes has not returned. ``drivers`` are those of ``moves`` before
+    the swap, in the same order; empty if they are not known.
     """
 
     id: str
@@ -37,6 +38,7 @@ class Swap(Struct, frozen=True):
     message: str | None = None
     runner_alive: bool = True
     writer_alive: bool = False
+    drivers: tuple[str | None, ...] = ()
 
     @property
     def ended(self) -> bool:

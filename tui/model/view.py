@@ -154,14 +154,30 @@ class Guest(Struct, frozen=True):
     driver_version: str | None = None
 
 
+class Notable(Struct, frozen=True):
+    """A function that somebody might pass through, and the others of its IOMMU group."""
+
+    group: Group
+    function: PciFunction
+    others: tuple[PciFunction, ...] = ()
+
+
+EventKind = Literal["done", "change", "note", "warn", "failed"]
+"""``done``: something was asked for or waited for, and it is so now. ``change``: something went
+from one state to another. ``note``: worth knowing, no more."""
+
+EventCause = Literal["vfiotop", "external", "host", "card"]
+"""``external`` is anybody else; ``host`` and ``card`` change by themselves."""
+
+
 class Event(Struct, frozen=True):
-    """Something that changed. ``by``: ``us``, or ``external`` for anybody else."""
+    """Something that changed, and by whom."""
 
     at: datetime
     subject: str
     text: str
-    tone: Literal["info", "good", "warn", "bad"] = "info"
-    by: Literal["us", "external"] = "external"
+    kind: EventKind = "note"
+    by: EventCause = "external"
 
 
 class HostView(Struct, frozen=True):

@@ -30,9 +30,9 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
 def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
     """A driver removal hangs, or does not hang any more."""
     if now.owner.kind == "stuck" != was.owner.kind:
-        yield Change(now.address, now.no_reading or "stuck", "bad")
+        yield Change(now.address, now.no_reading or "stuck", "failed", by="host")
     elif was.owner.kind == "stuck" != now.owner.kind:
-        yield Change(now.address, "no longer stuck", "good")
+        yield Change(now.address, "no longer stuck", "done", by="host")
 
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
@@ -41,9 +41,9 @@ def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
     if _user(was) == _user(now):
         return
     if _user(was):
-        yield Change(now.address, f"released by {_user_name(was)}", "info")
+        yield Change(now.address, f"released by {_user_name(was)}", "change")
     if _user(now):
-        yield Change(now.address, f"in use by {_user_name(now)}", "info")
+        yield Change(now.address, f"in use by {_user_name(now)}", "change")
 
 
 def _user(gpu: Gpu) -> str | int | None:
@@ -60,9 +60,9 @@ def _reading(was: Gpu, now: Gpu) -> Iterator[Change]:
     """NVML cannot read the card any more, or reads it again."""
     fault, before = _fault(now), _fault(was)
     if fault is not None and before is None:
-        yield Change(now.address, fault, "bad")
+        yield Change(now.address, fault, "failed", by="card")
     elif fault is None and before is not None and now.reading is not None:
-        yield Change(now.address, "NVML reads it again", "good")
+        yield Change(now.address, "NVML reads it again", "done", by="card")
 
 
 def _fault(gpu: Gpu) -> str | None:
@@ -81,8 +81,8 @@ def _sleep(before: str | None, now: Gpu) -> Iterator[Change]:
     if before is None or before == status:
         return
     if status == "suspended":
-        yield Change(now.address, "asleep", "info")
+        yield Change(now.address, "asleep", "note", by="card")
     elif status == "active" and before in ("suspended", "resuming", "error"):
-        yield Change(now.address, "awake", "info")
+        yield Change(now.address, "awake", "note", by="card")
     elif status == "error":
-        yield Change(now.address, SLEEP_FAILED, "bad")
+        yield Change(now.address, SLEEP_FAILED, "failed", by="card")

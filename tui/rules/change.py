@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from tui.model import HostView, SourceName
-
-Tone = Literal["info", "good", "warn", "bad"]
+from tui.model import EventCause, EventKind, HostView, SourceName
 
 
 class Change(NamedTuple):
     """A change to report. ``key`` identifies what changed if the subject, which is for display,
-    does not: a domain's UUID."""
+    does not: a domain's UUID. ``by`` is the cause if it was not our doing."""
 
     subject: str
     text: str
-    tone: Tone
+    kind: EventKind
     key: str | None = None
+    by: EventCause = "external"
 
 
 def all_read(source: SourceName, *views: HostView) -> bool:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from tui.model import Gpu, HostView, PciFunction
-from tui.rules.change import Change, Tone
+from tui.model import EventKind, Gpu, HostView, PciFunction
+from tui.rules.change import Change
 
 
 class FunctionChange(NamedTuple):
@@ -16,7 +16,7 @@ class FunctionChange(NamedTuple):
     function: PciFunction
     text: str
     outcome: str
-    tone: Tone = "info"
+    kind: EventKind = "note"
 
 
 def changes(before: HostView, after: HostView) -> Iterator[Change]:
@@ -24,7 +24,10 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
     old, new = before.functions, after.functions
     moved = [
         FunctionChange(
-            now, f"{_driver(was)} → {_driver(now)}", _driver(now), "info" if now.driver else "warn"
+            now,
+            f"{_driver(was)} → {_driver(now)}",
+            _driver(now),
+            "change" if now.driver else "warn",
         )
         for now in new.values()
         if (was := old.get(now.address)) is not None and _driver(was) != _driver(now)
@@ -63,4 +66,4 @@ def _folded(found: list[FunctionChange], gpus: tuple[Gpu, ...]) -> Iterator[Chan
     for change in heads:
         count = followers[change.function.address]
         along = f", with {count} companion{'s' if count > 1 else ''}" if count else ""
-        yield Change(change.function.address, change.text + along, change.tone)
+        yield Change(change.function.address, change.text + along, change.kind)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tui.model import INACTIVE_STATES, Domain, DomainState, HostView
-from tui.rules.change import Change, Tone
+from tui.model import INACTIVE_STATES, Domain, DomainState, EventKind, HostView
+from tui.rules.change import Change
 
-_STARTED: tuple[str, Tone] = ("started", "good")
-_DEFINED: tuple[str, Tone] = ("defined", "info")
+_STARTED: tuple[str, EventKind] = ("started", "done")
+_DEFINED: tuple[str, EventKind] = ("defined", "note")
 
 
 def changes(before: HostView, after: HostView) -> Iterator[Change]:
@@ -18,37 +18,37 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
     for uuid, domain in old.items():
         if uuid not in new:
             text = "undefined" if domain.persistent else "stopped"
-            yield Change(domain.name, text, "info", uuid)
+            yield Change(domain.name, text, "note", uuid)
     for uuid, domain in new.items():
         was = old.get(uuid)
         if was is None:
             started = domain.active or not domain.persistent
-            text, tone = _STARTED if started else _DEFINED
-            yield Change(domain.name, text, tone, uuid)
+            text, kind = _STARTED if started else _DEFINED
+            yield Change(domain.name, text, kind, uuid)
         elif was is not domain:
             yield from (Change(domain.name, *change, uuid) for change in _domain(was, domain))
 
 
-def _domain(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
+def _domain(was: Domain, now: Domain) -> Iterator[tuple[str, EventKind]]:
     if was.raw_name != now.raw_name:
-        yield f"renamed from “{was.name}”", "info"
+        yield f"renamed from “{was.name}”", "note"
     if was.state != now.state:
         yield from _transition(was, now)
     if now.active and was.active and bool(was.agent) != bool(now.agent):
         yield (
-            ("guest agent connected", "good") if now.agent else ("guest agent disconnected", "warn")
+            ("guest agent connected", "done") if now.agent else ("guest agent disconnected", "warn")
         )
     if now.problem is not None and now.problem != was.problem:
         yield now.problem, "warn"
 
 
-def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
-    ends: dict[DomainState, tuple[str, Tone]] = {
-        "shut off": ("stopped", "info"),
-        "crashed": ("crashed", "bad"),
+def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, EventKind]]:
+    ends: dict[DomainState, tuple[str, EventKind]] = {
+        "shut off": ("stopped", "note"),
+        "crashed": ("crashed", "failed"),
         "paused": ("paused", "warn"),
-        "pmsuspended": ("suspended by the guest", "info"),
-        "in shutdown": ("shutting down", "info"),
+        "pmsuspended": ("suspended by the guest", "note"),
+        "in shutdown": ("shutting down", "note"),
         "unknown": ("state unknown", "warn"),
     }
     if now.active and was.state in INACTIVE_STATES:
@@ -56,4 +56,4 @@ def _transition(was: Domain, now: Domain) -> Iterator[tuple[str, Tone]]:
     if now.state in ends:
         yield ends[now.state]
     elif was.state in ("paused", "pmsuspended"):
-        yield "resumed", "good"
+        yield "resumed", "done"

@@ -41,8 +41,8 @@ def changes(
             at,
             each.subject,
             each.text,
-            each.tone,
-            "us" if (each.key or each.subject) in ours else "external",
+            each.kind,
+            "vfiotop" if (each.key or each.subject) in ours else each.by,
         )
         for each in found
     )
@@ -53,7 +53,7 @@ def _rules(before: HostView, after: HostView) -> Iterator[Change]:
     old = {check.id for check in before.checks if check.verdict == "fail"}
     for check in after.checks if before.checks else ():
         if check.verdict == "fail" and check.id not in old:
-            yield Change(check.subject or "host", f"violates {check.id}: {check.why}", "bad")
+            yield Change(check.subject or "host", f"violates {check.id}: {check.why}", "failed")
 
 
 def _cards_of(domains: Collection[str], *views: HostView) -> set[str]:
@@ -73,9 +73,9 @@ def _sources(before: HostView, after: HostView) -> Iterator[Change]:
         if first or was == now or source in before.expected or source in after.expected:
             continue
         if now is None:
-            yield Change(name, "answers again", "good")
+            yield Change(name, "answers again", "done", by="host")
         elif now != NOT_READ_YET.reason:
-            yield Change(name, now, "warn")
+            yield Change(name, now, "warn", by="host")
 
 
 def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
@@ -84,15 +84,16 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
         return
     same = was is not None and was.id == now.id
     if now.under_way and not (same and was is not None and was.under_way):
-        yield Change(now.address, f"{now.direction} {'continues' if same else 'began'}", "info")
+        yield Change(now.address, f"{now.direction} {'continues' if same else 'began'}", "note")
     elif was is None or not same or (was.state, was.under_way) == (now.state, now.under_way):
         return
     elif now.state == "done":
         seconds = (now.step_began_at - now.began_at).total_seconds()
-        yield Change(now.address, f"{now.direction} done after {seconds:.0f} s", "good")
+        took = f"{seconds:.{0 if seconds >= 10 else 1}f} s"
+        yield Change(now.address, f"{now.direction} done in {took}", "done")
     elif now.state == "undone":
         why = now.message or "the previous state is restored"
         yield Change(now.address, f"{now.direction} undone: {why}", "warn")
     elif now.interrupted:
         why = f": {now.message}" if now.message else ""
-        yield Change(now.address, f"{now.direction} interrupted{why}", "bad")
+        yield Change(now.address, f"{now.direction} interrupted{why}", "failed")

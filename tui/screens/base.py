@@ -6,18 +6,25 @@ import os
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from msgspec.structs import replace
 from textual.app import App, ComposeResult
+from textual.geometry import Size
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui.commands import Command, of_screen
 from tui.live import Live
 from tui.session import Session
 from tui.terminal.app import TerminalScreen
 from tui.theme import glyphs
 from widgets.canvas import TONE_CLASSES, TONE_RULES
-from widgets.footer import KeyFooter
-from widgets.graph import PLAIN
+from widgets.footer import Hint, KeyFooter
+from widgets.glyphs import PLAIN
 from widgets.header import HostHeader
+
+NOTICE_S = 4.0
+"""Seconds for which a notice takes the footer's place."""
 
 CHECK_S = 30.0
 """Seconds for the readings of a plan or of the doctor; more than any source takes that answers at
@@ -40,7 +47,9 @@ class HostScreen(TerminalScreen):
         super().__init__(name=self.NAME)
         self.session = session
         self.glyphs = glyphs(os.environ)
-        self._enabled_keys: dict[str, bool] = {}
+        self._drawn_for: Size | None = None
+        self._notice, self._notice_warns = "", False
+        self._notice_timer: Timer | None = None
         self.set_class(self.glyphs is PLAIN, "-plain")
 
     def why_not(self, action: str) -> str | None:
@@ -62,10 +71,10 @@ class HostScreen(TerminalScreen):
         return None
 
     def compose(self) -> ComposeResult:
-        yield HostHeader(self.session.host.banner)
+        yield HostHeader(self.session.host.banner, glyphs=self.glyphs)
         yield from self.body()
         yield Static("vfiotop needs 36x10 cells or more", id="too-small")
-        yield KeyFooter()
+        yield KeyFooter(self.glyphs)
 
     def body(self) -> Iterable[Widget]:
         """Compose what is between the header and the footer."""
@@ -78,17 +87,103 @@ class HostScreen(TerminalScreen):
     def show(self) -> None:
         """Draw the screen, unless it is not mounted yet or is being taken down."""
         if self.is_mounted and self.query(HostHeader):
+            self._drawn_for = self.app.size
             with self.app.batch_update():
-                self.query_one(HostHeader).show(self.session.live.view, self.session.notices)
+                self.query_one(HostHeader).show(
+                    self.session.live.view,
+                    self.session.host.now(),
+                    self.session.notices,
+                    flash=self.flashes,
+                )
                 self.draw(self.session.live)
-                self._dim_keys()
+                self.draw_footer()
 
-    def _dim_keys(self) -> None:
-        """Redraw the footer, but only when a key begins or ceases to work."""
-        enabled = {key: each.enabled for key, each in self.active_bindings.items()}
-        if enabled != self._enabled_keys:
-            self._enabled_keys = enabled
-            self.refresh_bindings()
+    def draw_footer(self) -> None:
+        """Draw the keys that work here, or the notice in their place; once there is a footer."""
+        for footer in self.query(KeyFooter):
+            footer.show(self.hints(), self._notice, warns=self._notice_warns)
+
+    def hints(self) -> list[Hint]:
+        """The keys of the footer, in the order of the table of commands."""
+        commands = of_screen(self.NAME, self.session.commands)
+        return [hint for c in commands if (hint := self._hint(c)) is not None]
+
+    def _hint(self, command: Command) -> Hint | None:
+        if command.rank is None or not command.key_label:
+            return None
+        owner, _, action = command.action.rpartition(".")
+        works = (
+            self.check_action(action.partition("(")[0], ())
+            if owner == "screen"
+            else (self.app.check_action(action, ()))
+        )
+        if works is False:
+            return None
+        rank = command.rank if self.has_edges or not command.edge else min(command.rank, 2)
+        words = self.word(command)
+        return Hint(command.key_label, words, command.action, rank, enabled=bool(works))
+
+    def hint_of(self, id: str) -> Hint | None:
+        """A command's key, as it stands in the frame of a panel; ``None`` if it is not here."""
+        for command in of_screen(self.NAME, self.session.commands):
+            if command.id == id:
+                return self._hint(replace(command, rank=command.rank or 0))
+        return None
+
+    def key_of(self, id: str) -> str:
+        """The key of a command, as it is written on the screen."""
+        return next((c.key_label for c in self.session.commands if c.id == id), "")
+
+    @property
+    def flashes(self) -> bool:
+        """Whether the owner of the guest's card has just changed."""
+        return False
+
+    @property
+    def has_edges(self) -> bool:
+        """Whether the frames of panels show keys, too."""
+        return False
+
+    def word(self, command: Command) -> str:
+        """What a key does now, in a word or two for the footer."""
+        swap = self.session.live.view.swap
+        if command.id in ("bind", "unbind") and swap is not None and not swap.ended:
+            if swap.interrupted:
+                return "finish" if command.id == "bind" else "undo"
+            return "watch swap" if command.id == "bind" else "unbind"
+        return command.label.lower()
+
+    def refusal(self, action: str, reason: str) -> str:
+        """Why the key of ``action`` does nothing now, as the footer says it."""
+        for command in of_screen(self.NAME, self.session.commands):
+            if command.action.partition("(")[0].rpartition(".")[2] == action:
+                return f"{command.key_label} {self.word(command)}: {reason}"
+        return reason
+
+    def say(self, text: str, seconds: float = NOTICE_S, *, warns: bool = False) -> None:
+        """Show ``text`` in the footer's place for a moment, or until the next key. ``warns``: it
+        says why a key does nothing."""
+        self._notice, self._notice_warns = text, warns
+        if self._notice_timer is not None:
+            self._notice_timer.stop()
+        self._notice_timer = self.set_timer(seconds, self.clear_notice)
+        self.draw_footer()
+
+    def step_back(self) -> bool:
+        """Close what is open on the screen itself, such as a filter. False if nothing is: then the
+        key goes back to the screen before."""
+        return False
+
+    def clear_notice(self) -> None:
+        if self._notice:
+            self._notice = ""
+            if self.is_mounted:
+                self.draw_footer()
+
+    def on_resize(self) -> None:
+        """Draw for another size. A screen that opens gets this, too, and is not drawn yet."""
+        if self._drawn_for not in (None, self.app.size):
+            self.show()
 
     def on_screen_resume(self) -> None:
         """Draw. Textual sends this after the screen is mounted, too, and calls this handler after

@@ -11,11 +11,11 @@ from textual.widget import Widget
 
 from tui.commands import bindings
 from tui.live import Live
-from tui.screens.base import HostScreen
+from tui.screens.panel_screen import PanelScreen
 from widgets.cost_table import CostTable
 
 
-class CallsScreen(HostScreen):
+class CallsScreen(PanelScreen):
     """The debug view. The cards are read while it is open, to show what that costs."""
 
     NAME = "calls"
@@ -28,7 +28,7 @@ class CallsScreen(HostScreen):
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            yield CostTable()
+            yield CostTable(glyphs=self.glyphs)
 
     def draw(self, live: Live) -> None:
         self.query_one(CostTable).show(self.session.cost(), self.session.host.now())

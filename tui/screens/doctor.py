@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterable
 from typing import ClassVar
 
@@ -11,19 +12,23 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from tui.background import background
-from tui.commands import bindings
+from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
-from tui.rules.doctor import CheckGroup, all_checks, examine, summary
-from tui.screens.base import CHECK_S, HostScreen
-from tui.screens.swap_words import CHECKING, defect
+from tui.rules.doctor import CheckGroup, examine
+from tui.screens.base import CHECK_S
+from tui.screens.panel_screen import PanelScreen
+from tui.screens.swap_words import defect
 from tui.session import Session
+from tui.terminal.app import to_copy
 from widgets.doctor_panel import DoctorPanel
-from widgets.lines import Tone
+
+COMMAND = re.compile(r"`([^`]+)`")
+"""A command in the words of a fix."""
 
 
-class DoctorScreen(HostScreen):
+class DoctorScreen(PanelScreen):
     """Checks the host when it is opened, and again at each press of its key."""
 
     NAME = "doctor"
@@ -33,18 +38,18 @@ class DoctorScreen(HostScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._groups: tuple[CheckGroup, ...] = ()
-        self._say: tuple[str, Tone] = (CHECKING, "dim")
+        self._busy, self._problem = True, ""
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
-            yield DoctorPanel()
+            yield DoctorPanel(glyphs=self.glyphs)
 
     def on_mount(self) -> None:
         self.run_worker(self._examine(), exclusive=True)
 
     def examine(self) -> None:
         """Take all readings, and show the checks made on them."""
-        self._say = (CHECKING, "dim")
+        self._busy = True
         self.show()
         self.run_worker(self._examine(), exclusive=True)
 
@@ -52,27 +57,54 @@ class DoctorScreen(HostScreen):
         reopen, choice = self.session.host.reopen, self.session.live.choice
         if reopen is None:
             return
+        problem = ""
         try:
             seen = await asyncio.wait_for(
                 background(lambda: examine_once(reopen(), choice)), CHECK_S
             )
         except TimeoutError:
-            self._say = (f"the host could not be checked within {CHECK_S:.0f} s", "bad")
+            problem = f"the host could not be checked within {CHECK_S:.0f} s"
         except HostError as error:
-            self._say = (str(error), "bad")
+            problem = str(error)
         except Exception as error:  # a defect of ours, reported where the checks would be
-            self._say = (defect(error), "bad")
+            problem = defect(error)
         else:
             self._groups = examine(seen)
-            self._say = (summary(self._groups), _tone(self._groups))
+        self._busy, self._problem = False, problem
         self.show()
 
     def draw(self, live: Live) -> None:
         groups = [(group.title, group.checks) for group in self._groups]
-        self.query_one(DoctorPanel).show(*self._say, groups)
+        self.query_one(DoctorPanel).show(groups, busy=self._busy, problem=self._problem)
+
+    # --- keys ---
+
+    def word(self, command: Command) -> str:
+        return "check again" if command.id == "doctor" else super().word(command)
+
+    def why_not(self, action: str) -> str | None:
+        if action == "copy" and self._fix is None:
+            return "there is no fix under the cursor"
+        return super().why_not(action)
+
+    def on_doctor_panel_moved(self) -> None:
+        """Another finding may have no fix."""
+        self.draw_footer()
+
+    @property
+    def _fix(self) -> str | None:
+        finding = self.query_one(DoctorPanel).finding if self.is_mounted else None
+        return finding.check.fix if finding is not None else None
+
+    def action_copy(self) -> None:
+        """Copy the fix under the cursor, or the command in it if there is one."""
+        if self._fix is not None:
+            copied = to_copy(command_of(self._fix))
+            self.app.copy_to_clipboard(copied)
+            self.say(f"Copied: {copied}")
 
 
-def _tone(groups: tuple[CheckGroup, ...]) -> Tone:
-    """The tone of the worst verdict; an unknown one is not good."""
-    verdicts = {check.verdict for check in all_checks(groups)}
-    return "bad" if "fail" in verdicts else "good" if verdicts == {"pass"} else "warn"
+def command_of(fix: str) -> str:
+    """The command in a fix; the whole fix if it has none, or several to choose from."""
+    found = COMMAND.findall(fix)
+    return found[0] if len(found) == 1 else fix

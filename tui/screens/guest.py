@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import ClassVar
@@ -11,21 +10,19 @@ from typing import ClassVar
 from msgspec.structs import replace
 from textual.app import ScreenStackError
 from textual.binding import BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from tui.background import BackgroundAction, background
-from tui.commands import bindings
+from tui.commands import Command, bindings
 from tui.guest.execute import execute
 from tui.guest.plan import STOP_S, doubts_to_confirm
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled
-from tui.live import Live
-from tui.model import Domain, GuestAction, GuestPlan, Plan, Swap
+from tui.model import Domain, Event, GuestAction, GuestPlan, Plan, Swap
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapRequest
 from tui.screens import guest_stages as stages
 from tui.screens import guest_words as words
+from tui.screens import plan_pages as pages
 from tui.screens import swap_words
 from tui.screens.base import CHECK_S, HostScreen, open_screen
 from tui.screens.begin import SwapFollower, SwapLost, begin
@@ -39,35 +36,38 @@ from tui.screens.guest_stages import (
     Situation,
     Stage,
 )
+from tui.screens.plan import PlanScreen
 from tui.screens.swap import SwapScreen
 from tui.session import Session
 from tui.swap.consent import consent_key, consent_to
-from widgets.swap_panel import SwapPanel, SwapPanelState
+from widgets.panel import Accent
+from widgets.plan_page import PlanPage
 
 DONE_S = 10.0
 """Seconds within which a change of the domain counts as what we asked for."""
 
 TICK_S = 1.0
-"""Seconds between two drawings of a countdown."""
+"""Seconds between two drawings of a countdown, or of a swap under way."""
+
+LEFT_S = 30.0
+"""Seconds for which another screen says how an action failed that was begun here."""
 
 
-class GuestScreen(HostScreen):
+class GuestScreen(PlanScreen):
     """Makes the plan of an action on a guest and asks. An action that was begun continues if
     you leave this screen; if it then fails, the application says so."""
 
     NAME = "guest"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
-    AUTO_FOCUS = "SwapPanel"
+    ACCENT: ClassVar[Accent] = "guest"
 
     def __init__(self, session: Session, action: GuestAction, domain: Domain) -> None:
         super().__init__(session)
         self._action = action
         self._domain = domain
         self._stage: Stage = Planning()
-
-    def body(self) -> Iterable[Widget]:
-        with Container(id="body"):
-            yield SwapPanel(self.glyphs)
+        self._whole: GuestPlan | None = None
+        """The plan as it was shown, with the swap that comes first."""
 
     def on_mount(self) -> None:
         self.set_interval(TICK_S, self._tick)
@@ -77,7 +77,8 @@ class GuestScreen(HostScreen):
             self.run_worker(self._make_plan(), exclusive=True)
 
     def _tick(self) -> None:
-        if stages.counts_down(self._stage, self._situation):
+        swap = self._swap
+        if stages.counts_down(self._stage, self._situation) or (swap and swap.under_way):
             self.show()
 
     def _go_to(self, stage: Stage) -> None:
@@ -93,7 +94,8 @@ class GuestScreen(HostScreen):
         action, uuid = self._action, self._domain.uuid
         planning = background(lambda: guest_plan_once(reopen(), choice, action, uuid=uuid)[0])
         try:
-            stage: Stage = Shown(plan=await asyncio.wait_for(planning, CHECK_S))
+            self._whole = await asyncio.wait_for(planning, CHECK_S)
+            stage: Stage = Shown(plan=self._whole)
         except TimeoutError:
             stage = Failed(why=f"the host could not be checked within {CHECK_S:.0f} s")
         except HostError as error:
@@ -110,13 +112,20 @@ class GuestScreen(HostScreen):
         seen = self._situation
         if action in stages.visible_keys(self._stage, seen):
             unavailable = self.session.host.control.unavailable_reason
-            return stages.why_not(action, self._stage, seen, self._domain, unavailable)
+            reason = stages.why_not(action, self._stage, seen, self._domain, unavailable)
+            return reason or self.why_unseen(action)
         return super().why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that have no meaning at this stage."""
         visible = stages.visible_keys(self._stage, self._situation).get(action, True)
         return super().check_action(action, parameters) if visible else False
+
+    def word(self, command: Command) -> str:
+        """What a key does at this stage."""
+        asks = self.session.host.mover.needs_terminal
+        own = stages.word(command.id, self._stage, self._situation, asks=asks)
+        return own or super().word(command)
 
     def action_carry_out(self) -> None:
         plan = self._stage.plan
@@ -170,7 +179,8 @@ class GuestScreen(HostScreen):
             stage = Asking(plan=plan, swap_id=swap_id, consent=consent, doubt=doubt)
         except Unsettled as error:
             half_done = error.state == "paused" or plan.action in words.MAY_PAUSE
-            stage = self._failed(words.unsettled(error, keys=half_done), half_done=half_done)
+            why = words.unsettled(error, usable=half_done, keys=self.keys)
+            stage = self._failed(why, half_done=half_done)
         except (Refused, HostError) as error:
             stage = self._failed(str(error))
         except Exception as error:  # a defect of ours, reported where the answer would be
@@ -187,13 +197,18 @@ class GuestScreen(HostScreen):
         )  # fmt: skip
 
     def _report(self, plan: GuestPlan) -> None:
-        """Draw the outcome; if this screen was left, notify of a failure or a question."""
+        """Draw the outcome. If this screen was left, the one that is shown says why the action
+        failed, or what has to be asked; the events keep it."""
         if self in self.app.screen_stack:
             self.show()
             return
         match self._stage:
             case Failed(why=why) | Asking(doubt=why):
-                self.app.notify(f"{plan.name}: {why}", severity="error", markup=False)
+                self.session.live.note(
+                    Event(self.session.host.now(), plan.name, str(why), "failed", "vfiotop")
+                )
+                if isinstance(self.app.screen, HostScreen):
+                    self.app.screen.say(f"{plan.name}: {why}", LEFT_S, warns=True)
 
     async def _bind(self, plan: GuestPlan, swap_plan: Plan, consent: Consent) -> None:
         """Begin the swap that comes first, and follow it to its end in the journal."""
@@ -262,11 +277,20 @@ class GuestScreen(HostScreen):
         swap = self.session.live.view.swap
         return swap if swap is not None and swap.id == self._stage.swap_id else None
 
-    def draw(self, live: Live) -> None:
-        seen, host = self._situation, self.session.host
-        say, tone = stages.sentence(
-            self._stage, seen, host.control.unavailable_reason, asks=host.mover.needs_terminal
-        )
-        plan, swap = stages.drawn(self._stage, seen)
-        title = words.title(self._action, self._domain.name)
-        self.query_one(SwapPanel).show(SwapPanelState(title, say, tone, plan, swap, seen.at))
+    def page(self) -> PlanPage:
+        seen, host, whole = self._situation, self.session.host, self._whole
+        unavailable, asks = host.control.unavailable_reason, host.mover.needs_terminal
+        message, tone = stages.sentence(self._stage, seen, unavailable, asks=asks, keys=self.keys)
+        state = stages.state(self._stage, seen, unavailable, asks=asks)
+        page = PlanPage(
+            words.title(self._action, self._domain.name), state, message, tone,
+            note=stages.note(self._stage, seen), key=(self._stage.plan, whole),
+            asks=stages.asked_about(self._stage), checks_key=self.keys["checks"],
+            unfolded=self.unfolded,
+        )  # fmt: skip
+        if whole is None:
+            return page
+        live, swap = self.session.live, seen.swap
+        course = pages.course(swap, live.swap_times, seen.at) if swap is not None else None
+        marks = stages.step_marks(self._stage, seen, whole)
+        return pages.with_guest_plan(page, whole, course, marks, live.view)

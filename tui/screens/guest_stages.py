@@ -6,17 +6,21 @@ takes the stage together with the ``Situation`` that they show.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Literal
 
 from msgspec import Struct
 
-from tui.guest.plan import STOP_S
+from tui.commands import KEYS
+from tui.guest.plan import STOP_S, doubts_to_confirm
 from tui.model import Domain, GuestAction, GuestPlan, Swap
 from tui.model.errors import Doubtful
 from tui.model.requests import Consent
 from tui.rules import guest_checks
 from tui.screens import guest_words as words
-from widgets.lines import Tone
+from tui.screens.swap_words import UNTOUCHED, Said, plan_state, step_state
+from widgets.plan_page import Mark, State
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -130,8 +134,16 @@ def why_not(
     if action == "resume":
         return seen.problem or guest_checks.why_not(seen.domain or before, "resume")
     if action == "force" and not _half_done(stage) and not _overdue(stage, seen):
-        return "it has not been asked to shut down, or still has time left"
+        left = _left_s(seen) if counts_down(stage, seen) else None
+        return f"it still has {left} s to shut down" if left else "ask it to shut down first"
     return None
+
+
+def _left_s(seen: Situation) -> int | None:
+    """Seconds until a guest that was asked to shut down may be forced off."""
+    if seen.asked_at is None:
+        return None
+    return int(STOP_S) - max(0, int((seen.at - seen.asked_at).total_seconds()))
 
 
 def _why_not_begin(stage: Stage, unavailable: str | None) -> str | None:
@@ -145,37 +157,120 @@ def _why_not_begin(stage: Stage, unavailable: str | None) -> str | None:
     return failure or unavailable
 
 
+def is_risky(stage: Stage, *, asks: bool) -> bool:
+    """Whether the screen asks about a risk next. ``asks``: a tool asks for the password, and the
+    runner about what only root can check."""
+    plan = stage.plan
+    if plan is None or plan.refusals:
+        return False
+    return bool(doubts_to_confirm(plan, elevated=asks))
+
+
 def sentence(
-    stage: Stage, seen: Situation, unavailable: str | None, *, asks: bool
-) -> tuple[str, Tone]:
-    """What is said on top of the screen. ``asks``: a tool asks for the password."""
+    stage: Stage,
+    seen: Situation,
+    unavailable: str | None,
+    *,
+    asks: bool,
+    keys: Mapping[str, str] = KEYS,
+) -> Said:
+    """What is said on top of the screen."""
     match stage:
         case Asking():
-            return words.risk(str(stage.doubt)), "bad"
+            return words.risk(str(stage.doubt), keys)
         case Failed():
             return stage.why, "bad"
         case Running() | Requested():
-            return _progress(stage, seen)
+            return _progress(stage, seen, keys)
     if stage.plan is None:
         return words.CHECKING, "dim"
-    return words.question(stage.plan, unavailable, asks=asks)
+    return words.question(stage.plan, unavailable, risky=is_risky(stage, asks=asks), keys=keys)
 
 
-def _progress(stage: Stage, seen: Situation) -> tuple[str, Tone]:
+def _progress(stage: Stage, seen: Situation, keys: Mapping[str, str]) -> Said:
     name = seen.name
     if has_ended(stage, seen):
-        text, tone = words.ended(seen.action, name, seen.domain)
-        return text + (words.GIVE_BACK if seen.free_card else ""), tone
+        return words.ended(seen.action, name, seen.domain, free_card=seen.free_card, keys=keys)
     if counts_down(stage, seen) and seen.asked_at is not None:
-        return words.countdown(name, seen.asked_at, seen.at, seen.problem)
+        return words.countdown(name, seen.asked_at, seen.at, seen.problem, keys)
     if seen.swap is not None and seen.swap.under_way:
-        return f"Its card is bound first; then {name} is started.", "strong"
-    return f"{name} {words.UNDER_WAY[seen.action]} …", "strong"
+        return f"Its card is bound first; then {name} is started.", "text"
+    return f"{name} is {words.UNDER_WAY[seen.action]} …", "text"
 
 
-def drawn(stage: Stage, seen: Situation) -> tuple[GuestPlan | None, Swap | None]:
-    """The plan or the swap that is drawn below the sentence."""
-    swap = seen.swap
-    if swap is not None and (isinstance(stage, Running) or swap.under_way):
-        return None, swap
-    return (None if is_requested(stage) else stage.plan), None
+def state(stage: Stage, seen: Situation, unavailable: str | None, *, asks: bool) -> State:
+    """What stands at the right of the title."""
+    match stage:
+        case Asking():
+            return State("unknown", "accept the risk?")
+        case Failed():
+            return State("warned", "half done") if stage.half_done else State("failed", "not done")
+        case Running() | Requested():
+            return _progress_state(stage, seen)
+    if stage.plan is None:
+        return State("moving", "checking")
+    return plan_state(stage.plan.checks, unavailable, risky=is_risky(stage, asks=asks))
+
+
+def _progress_state(stage: Stage, seen: Situation) -> State:
+    if has_ended(stage, seen):
+        now = "gone" if seen.domain is None else seen.domain.state
+        return State("passed", "asked to reboot" if seen.action == "reboot" else now)
+    left = _left_s(seen) if counts_down(stage, seen) else None
+    if left is not None:
+        if seen.problem is not None:
+            return State("unknown", "cannot tell")
+        return State("moving", f"{left} s left") if left > 0 else State("warned", "still running")
+    if seen.swap is not None and seen.swap.under_way and stage.plan is not None:
+        elapsed_s = max(0.0, (seen.at - seen.swap.began_at).total_seconds())
+        return step_state(seen.swap, len(stage.plan.texts), elapsed_s)
+    return State("moving", words.UNDER_WAY[seen.action])
+
+
+def note(stage: Stage, seen: Situation) -> str:
+    """What is said below: what has been touched, or what goes on."""
+    match stage:
+        case Running() | Requested():
+            return "" if has_ended(stage, seen) else words.GOES_ON
+        case Failed():
+            return ""
+    return UNTOUCHED if stage.swap_id is None else ""
+
+
+def asked_about(stage: Stage) -> Literal["plan", "message"] | None:
+    """The part of the screen that the user is asked about."""
+    if isinstance(stage, Asking):
+        return "message"
+    if not isinstance(stage, Shown) or stage.plan is None or stage.plan.refusals:
+        return None
+    return "plan"
+
+
+def word(command: str, stage: Stage, seen: Situation, *, asks: bool) -> str | None:
+    """What a key does at this stage, if that differs from what it is called."""
+    if command == "carry-out":
+        risky = is_risky(stage, asks=asks)
+        return "show the risk" if risky else f"{words.NAMES[seen.action].lower()} now"
+    return "leave it" if command == "back" and not has_ended(stage, seen) else None
+
+
+# --- the steps after the swap -----------------------------------------------------------------
+
+
+def step_marks(stage: Stage, seen: Situation, plan: GuestPlan) -> list[Mark | None]:
+    """How far each step of a plan is that comes after its swap; none before anything was done.
+    ``plan`` is the plan as it was shown, with its swap."""
+    rest: list[Mark | None] = ["noted"] * (len(plan.steps) - 1)
+    done: list[Mark | None] = ["passed"] * len(plan.steps)
+    bound = plan.swap is None or (stage.plan is not None and stage.plan.swap is None)
+    if has_ended(stage, seen):
+        return done
+    match stage:
+        case Requested():
+            return [*done[1:], "moving" if seen.action == "stop" else "passed"]
+        case Running() if bound:
+            return ["moving", *rest]
+        case Failed() if bound:
+            return ["failed", *rest]
+    begun = isinstance(stage, Running) or stage.swap_id is not None
+    return ["noted" if begun else None for _ in plan.steps]

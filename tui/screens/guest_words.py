@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
+from tui.commands import KEYS
 from tui.guest.next_commands import next_commands
-from tui.guest.plan import STOP_S, doubts_to_confirm
+from tui.guest.plan import STOP_S
 from tui.host import Unsettled
 from tui.model import Domain, GuestAction, GuestPlan
+from tui.screens.swap_words import Said
 from widgets.figures import short
-from widgets.lines import Tone
 
 CHECKING = "Checking the host and its guests …"
 
-CONFIRM: dict[GuestAction, str] = {
-    "start": "y starts {}.", "stop": "y asks {} to shut down.", "reboot": "y asks {} to reboot.",
-    "pause": "y pauses {}.", "resume": "y resumes {}.", "force-off": "y forces {} off.",
+NAMES: dict[GuestAction, str] = {
+    "start": "Start", "stop": "Stop", "reboot": "Reboot", "pause": "Pause", "resume": "Resume",
+    "force-off": "Force off",
 }  # fmt: skip
 
+PURPOSES: dict[GuestAction, str] = {
+    "start": "Starts {}.",
+    "stop": f"Asks {{}} to shut down, and waits up to {STOP_S:.0f} s for it.",
+    "reboot": "Asks {} to reboot.",
+    "pause": "Pauses {}: it keeps its memory and its card.",
+    "resume": "Resumes {}.",
+    "force-off": "Forces {} off. Unsaved work in it is lost.",
+}
+
 UNDER_WAY: dict[GuestAction, str] = {
-    "start": "is starting", "stop": "has been asked to shut down", "reboot": "is rebooting",
-    "pause": "is being paused", "resume": "is resuming", "force-off": "is being forced off",
+    "start": "starting", "stop": "shutting down", "reboot": "rebooting", "pause": "pausing",
+    "resume": "resuming", "force-off": "forcing it off",
 }  # fmt: skip
 
 END_STATES: dict[GuestAction, tuple[str, ...]] = {
@@ -32,65 +43,74 @@ END_STATES: dict[GuestAction, tuple[str, ...]] = {
 MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
 """The actions that may leave a guest paused."""
 
-GIVE_BACK = " Its card is on vfio-pci: u gives it back to the host."
+GOES_ON = "goes on if you leave"
 
 
-def title(action: GuestAction, name: str | None) -> str:
+def title(action: GuestAction, name: str) -> tuple[str, str]:
     """The panel's title."""
-    return f"{action.capitalize()} {name}" if name else action.capitalize()
+    return f"{NAMES[action]} {name}", ""
 
 
-def question(plan: GuestPlan, unavailable: str | None, *, asks: bool) -> tuple[str, Tone]:
-    """Whether the plan may be carried out, and the key for it.
+def purpose(plan: GuestPlan) -> str:
+    """What a plan does."""
+    text = PURPOSES[plan.action].format(plan.name)
+    return f"{text} Its card {short(plan.swap.address)} is bound first." if plan.swap else text
 
-    ``unavailable`` is why nothing can be done to guests at all; ``asks``: the runner asks about
-    doubts that only root can settle.
+
+def question(
+    plan: GuestPlan, unavailable: str | None, *, risky: bool, keys: Mapping[str, str] = KEYS
+) -> Said:
+    """What a plan does, and what has to be known about it.
+
+    ``unavailable`` is why nothing can be done to guests at all; ``risky``: the next question is
+    about a risk.
     """
+    what = purpose(plan)
     if plan.refusals:
-        first = plan.refusals[0]
-        fix = f" {first.fix.capitalize()}." if first.fix else ""
-        return f"Refused: {first.why} ({first.id}).{fix}", "bad"
+        return what, "text"
     if unavailable is not None:
-        return f"This is what would be done. {unavailable.capitalize()}.", "strong"
-    doubts = doubts_to_confirm(plan, elevated=asks)
-    if doubts:
-        return f"Cannot tell whether it is safe: {doubts[0].why}. y asks once more.", "warn"
-    lost = " Unsaved work in it is lost." if plan.action == "force-off" else ""
-    first_bind = f" Its card {short(plan.swap.address)} is bound first." if plan.swap else ""
-    return f"{CONFIRM[plan.action].format(plan.name)}{first_bind}{lost}", "strong"
+        return f"This is what would be done; {unavailable}.", "text"
+    if risky:
+        return f"{what} This may not be safe: {keys['carry-out']} shows the risk and asks.", "warn"
+    return what, "warn" if plan.action == "force-off" else "text"
 
 
-def risk(doubt: str) -> str:
+def risk(doubt: str, keys: Mapping[str, str] = KEYS) -> Said:
     """The second question."""
-    return f"Risk: {doubt}. Y continues anyway, esc goes back."
+    ways = f"{keys['despite']} continues anyway, {keys['back']} goes back."
+    return f"Risk: {doubt}. {ways}", "bad"
 
 
 def countdown(
-    name: str, asked_at: datetime, at: datetime, problem: str | None = None
-) -> tuple[str, Tone]:
+    name: str,
+    asked_at: datetime,
+    at: datetime,
+    problem: str | None = None,
+    keys: Mapping[str, str] = KEYS,
+) -> Said:
     """A guest that was asked to shut down and is not known to be off."""
     seconds = max(0, int((at - asked_at).total_seconds()))
+    asked = f"{name} was asked to shut down {seconds} s ago"
     if problem is not None:
-        return (
-            f"{name} was asked to shut down {seconds} s ago; cannot tell whether it has: "
-            f"{problem}.", "warn",
-        )  # fmt: skip
+        return f"{asked}; cannot tell whether it has: {problem}.", "warn"
     if seconds < STOP_S:
-        left = int(STOP_S) - seconds
-        return f"{name} was asked to shut down {seconds} s ago; it has {left} s left.", "strong"
+        return f"{asked}; {int(STOP_S) - seconds} s until it can be forced off.", "text"
     return (
-        f"{name} has not shut down after {seconds} s. Wait, check the guest itself, or press x: "
-        "it offers to force it off.", "warn",
+        f"{name} has not shut down after {seconds} s. Wait, check inside the guest, or press "
+        f"{keys['force']} to force it off (asks first).", "warn",
     )  # fmt: skip
 
 
-def ended(action: GuestAction, name: str, domain: Domain | None) -> tuple[str, Tone]:
-    """How an action ended."""
+def ended(
+    action: GuestAction, name: str, domain: Domain | None, *, free_card: bool,
+    keys: Mapping[str, str] = KEYS,
+) -> Said:  # fmt: skip
+    """How an action ended. ``free_card``: the guest's card could be unbound now."""
     if domain is None:
         return f"{name} is no longer defined.", "warn"
-    if action == "reboot":
-        return f"{name} was asked to reboot.", "good"
-    return f"{name} is {domain.state}.", "good"
+    then = f" Its card is on vfio-pci: {keys['give-back']} gives it back to the host."
+    did = f"{name} was asked to reboot." if action == "reboot" else f"{name} is {domain.state}."
+    return did + (then if free_card else ""), "good"
 
 
 def hint(error: Exception, plan: GuestPlan, connect: str) -> str:
@@ -98,9 +118,10 @@ def hint(error: Exception, plan: GuestPlan, connect: str) -> str:
     return f". {next_commands(plan, error.state, connect)}" if isinstance(error, Unsettled) else ""
 
 
-def unsettled(error: Unsettled, *, keys: bool) -> str:
-    """An action that did not finish, or may not have; with ``keys``, those that settle it."""
-    if not keys:
+def unsettled(error: Unsettled, *, usable: bool, keys: Mapping[str, str] = KEYS) -> str:
+    """An action that did not finish, or may not have; if its keys are ``usable``, those that
+    settle it."""
+    if not usable:
         return f"{error}."
     when = "" if error.state else " When libvirt answers again:"
-    return f"{error}.{when} p resumes it, x forces it off."
+    return f"{error}.{when} {keys['resume']} resumes it, {keys['force']} forces it off."

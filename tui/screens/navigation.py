@@ -5,20 +5,21 @@ A screen is imported when it is first opened: the first frame needs only the ove
 
 from __future__ import annotations
 
-import contextlib
-import threading
 from collections.abc import Collection, Mapping
 
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
+from textual.events import Event, Key
 
 from tui import state
 from tui.model import Direction
+from tui.screens.arrangement import PanelId
 from tui.screens.base import HostScreen, open_screen
+from tui.screens.overview import OverviewScreen
 from tui.session import Session
 from tui.terminal.app import TerminalApp
 from tui.terminal.ending import Ending
-from tui.theme import next_theme
+from tui.theme import NAMES, next_theme
 
 
 class Navigation(TerminalApp):
@@ -50,11 +51,28 @@ class Navigation(TerminalApp):
         """Run an action, or say why its key does nothing now."""
         name = action if isinstance(action, str) else action[1]
         if isinstance(self.screen, HostScreen):
-            reason = self.screen.why_not(name.rpartition(".")[2])
+            bare = name.rpartition(".")[2]
+            reason = self.screen.why_not(bare)
             if reason is not None:
-                self.notify(reason, severity="warning", markup=False)
+                self.screen.say(self.screen.refusal(bare, reason), warns=True)
                 return True
         return await super().run_action(action, default_namespace, namespaces)
+
+    async def on_event(self, event: Event) -> None:
+        """A key ends the notice of the one before it."""
+        if isinstance(event, Key) and isinstance(self.screen, HostScreen):
+            self.screen.clear_notice()
+        await super().on_event(event)
+
+    def say(self, text: str) -> None:
+        """Say something in the footer of the screen that is shown."""
+        if isinstance(self.screen, HostScreen):
+            self.screen.say(text)
+
+    async def action_back(self) -> None:
+        """Go back by one step: on the screen, or to the screen before it."""
+        if not (isinstance(self.screen, HostScreen) and self.screen.step_back()):
+            await super().action_back()
 
     # --- the card ---
 
@@ -122,32 +140,42 @@ class Navigation(TerminalApp):
             open_screen(self, DoctorScreen(self.session))
 
     def action_groups(self) -> None:
-        from tui.screens.groups import GroupsScreen
-
-        open_screen(self, GroupsScreen(self.session))
-
-    def action_filter(self) -> None:
-        from tui.screens.groups import GroupsScreen
-
-        if isinstance(self.screen, GroupsScreen):
-            self.screen.start_filter()
-        else:
-            open_screen(self, GroupsScreen(self.session, filtering=True))
+        self._zoom_overview("groups")
 
     def action_events(self) -> None:
-        from tui.screens.events import EventsScreen
+        self._zoom_overview("events")
 
-        open_screen(self, EventsScreen(self.session))
+    def _zoom_overview(self, panel: PanelId) -> None:
+        """Show a panel of the overview on the whole screen; the same key goes back."""
+        on_top = isinstance(self.screen, OverviewScreen)
+        overview = self._overview()
+        overview.zoom(None if on_top and overview.zoomed == panel else panel)
+
+    def _overview(self) -> OverviewScreen:
+        """Close what is open over the overview."""
+        while not isinstance(self.screen, OverviewScreen):
+            self.pop_screen()
+        return self.screen
+
+    def action_filter(self) -> None:
+        """Filter the help, or the groups."""
+        from tui.screens.help import HelpScreen
+
+        if isinstance(self.screen, HelpScreen):
+            self.screen.start_filter()
+        else:
+            self._overview().start_filter()
 
     def action_calls(self) -> None:
         from tui.screens.calls import CallsScreen
 
         open_screen(self, CallsScreen(self.session))
 
-    def action_details(self) -> None:
-        from tui.screens.details import open_details
+    def action_device(self, address: str) -> None:
+        """Show one PCI function."""
+        from tui.screens.device import open_device
 
-        open_details(self)
+        open_device(self, address)
 
     def action_help(self) -> None:
         from tui.screens.help import HelpScreen
@@ -161,23 +189,24 @@ class Navigation(TerminalApp):
         session = self.session
         session.set_quiet(not session.quiet)
         alone = ", the guest is left alone" if session.config.guest_readings == "auto" else ""
-        self.notify(
+        self.say(
             f"Quiet: a reading every {session.interval_s:g} s{alone}"
             if session.quiet
-            else "Quiet mode is off",
-            timeout=2.0,
+            else "Quiet mode is off"
         )
         if isinstance(self.screen, HostScreen):
             self.screen.show()
 
-    def action_theme(self) -> None:
-        self.theme = next_theme(self.theme)
-        self.notify(f"Theme: {self.theme}", timeout=1.5)
-        with contextlib.suppress(RuntimeError):  # no thread can be started
-            threading.Thread(target=_save_theme, args=(self.theme,), daemon=True).start()
+    def action_theme(self, steps: int = 1) -> None:
+        """Show another theme, also after the next start."""
+        self.theme = chosen = next_theme(self.theme, steps)
+        self.say(f"Theme: {NAMES[chosen]}")
+        state.in_background(lambda: state.save(theme=chosen))
+        if isinstance(self.screen, HostScreen):
+            self.screen.show()
 
+    def action_settings(self) -> None:
+        from tui.screens.settings import SettingsScreen
 
-def _save_theme(theme: str) -> None:
-    """Save the theme for the next start, if the home can be written to."""
-    with contextlib.suppress(OSError):
-        state.save(theme=theme)
+        if not isinstance(self.screen, SettingsScreen):
+            open_screen(self, SettingsScreen(self.session))

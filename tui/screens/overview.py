@@ -1,93 +1,231 @@
-"""Everything on one screen: both GPUs, the guest, the IOMMU groups, the events."""
+"""Everything on one screen: the GPUs, the guest, the IOMMU groups, the events. Any panel can take
+the whole screen."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from typing import ClassVar
 
+from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
+from textual.widgets import Input
 
 from tui.background import background
-from tui.commands import bindings
+from tui.commands import Command, bindings
 from tui.host import HostError
-from tui.live import GUEST_CPU, Live, util_key
-from tui.model import NOT_READ_YET, DeviceUses, GuestDevice
+from tui.live import Live
+from tui.model import CardSeries, DeviceUses, GuestDevice
+from tui.rules.group_interest import notable
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
-from tui.screens.base import HostScreen
+from tui.screens.card_users_scan import CardUsersScan
+from tui.screens.flashes import Flashes
+from tui.screens.panel_board import CARD_PANELS, PanelBoard
+from tui.screens.panel_values import PanelValues
+from tui.screens.time_cursor import moved, spanned
 from tui.session import Session
+from widgets.card_list import CardList
+from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
-from widgets.gpu_list import GpuList
-from widgets.gpu_panel import GpuPanel
-from widgets.group_tree import GroupTree
+from widgets.footer import Hint
+from widgets.graph_grid import Times
+from widgets.group_panel import GroupPanel, groups_word
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
 
-PANELS = 2
-"""GPUs with a panel of their own; further ones are listed."""
+NO_GPU = (
+    "No GPU found: this host has no PCI display controller (class 0300, 0302 or 0380). "
+    "`vfiotop --demo` shows a simulated host."
+)
 
-LISTED = 6
-"""Further GPUs that are listed before the list scrolls."""
 
-
-class OverviewScreen(HostScreen):
+class OverviewScreen(PanelBoard):
     """The first screen, and the one that stays open."""
 
     NAME = "overview"
     CSS_PATH = "overview.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
-    AUTO_FOCUS = "GpuPanel"
+    AUTO_FOCUS = "#card-0"
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._uses = DeviceUses()
         self._uses_of: Hashable = ()
+        self._lower: dict[str, CardSeries] = {}
+        self._times = Times()
+        self._scan = CardUsersScan(self)
+        self._flashes = Flashes(self)
 
     def body(self) -> Iterable[Widget]:
         glyphs = self.glyphs
         with Container(id="body"):
-            with Container(id="gpus"):
-                yield Notice(id="no-gpu")
-                for index in range(PANELS):
-                    yield GpuPanel(id=f"gpu-{index}", glyphs=glyphs)
-            yield GpuList(id="more-gpus")
-            with Container(id="middle"):
-                yield GuestPanel(id="guest", glyphs=glyphs)
-                yield GroupTree(id="groups")
-            yield EventList(id="events")
+            yield Notice("groups", id="no-gpu", glyphs=glyphs)
+            yield CardPanel(id="card-0", glyphs=glyphs)
+            yield CardPanel(id="card-1", glyphs=glyphs)
+            yield CardList(id="cards", glyphs=glyphs)
+            yield GuestPanel(id="guest", glyphs=glyphs)
+            yield GroupPanel(id="groups", glyphs=glyphs)
+            yield EventList(id="events", glyphs=glyphs)
+        yield Input(placeholder="address, name, driver, group or id", id="filter",
+                    max_length=80, compact=True)  # fmt: skip
+
+    def on_mount(self) -> None:
+        self.query_one("#filter").display = False
+        super().on_mount()
+
+    @property
+    def rows_below(self) -> int:
+        return super().rows_below + (1 if self.query_one("#filter").display else 0)
 
     @property
     def shows_cards(self) -> bool:
-        return True
+        # Before the first frame nothing is placed, and the cards are about to be.
+        return not self.placed or any(map(self.shows, (*CARD_PANELS, "cards")))
 
     @property
-    def subject(self) -> str | None:
-        focused = self.focused
-        if isinstance(focused, GpuPanel):
-            return focused.gpu.address if focused.gpu else None
-        if isinstance(focused, GroupTree):
-            return focused.selected
-        if isinstance(focused, GuestPanel):
-            guest = self.session.live.view.guest
-            return guest.domain.uuid if guest else None
-        return None
+    def flashes(self) -> bool:
+        return self._flashes.owner
 
-    async def on_group_tree_chosen(self) -> None:
-        await self.app.run_action("app.details")
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the keys that have no meaning now."""
+        if action in ("move_cursor", "span") and self.zoomed not in (*CARD_PANELS, "guest"):
+            return False
+        return super().check_action(action, parameters)
+
+    def word(self, command: Command) -> str:
+        if command.id == "zoom" and self.zoomed is not None:
+            return "back"
+        return super().word(command)
+
+    def hints(self) -> list[Hint]:
+        """The way back has a key only while a panel has the whole screen."""
+        back = self.key_of("back")
+        return [hint for hint in super().hints() if hint.key != back]
+
+    # --- devices, and what goes with a panel on the whole screen ---
+
+    async def action_open(self) -> None:
+        """Show the device under the cursor, or the focused panel, on the whole screen."""
+        groups = self.query_one(GroupPanel)
+        if self.focused_panel == "groups" and groups.selected is not None:
+            await self.app.run_action(f"app.device('{groups.selected}')")
+        elif self.zoomed is None:
+            self.zoom(self.focused_panel)
+
+    def on_group_panel_chosen(self, event: GroupPanel.Chosen) -> None:
+        self.app.call_later(self.app.run_action, f"app.device('{event.address}')")
+
+    def zoom_changed(self) -> None:
+        self._times = Times()
+        if self.zoomed not in CARD_PANELS:
+            self._scan.stop()
+        if self.zoomed != "groups":
+            self._close_filter()
+
+    def step_back(self) -> bool:
+        """Close the filter first."""
+        if not self.query_one("#filter").display:
+            return super().step_back()
+        self._close_filter()
+        self.query_one(GroupPanel).focus()
+        self.show()
+        return True
+
+    # --- series and time ---
+
+    def action_series(self) -> None:
+        """Draw another series in the lower graph of the focused card, or of the first one."""
+        focused = self.focused_panel
+        panel = focused if focused in CARD_PANELS else "card-0"
+        self._lower[panel] = self.query_one(f"#{panel}", CardPanel).next_series()
+        self.show()
+
+    def action_move_cursor(self, key: str) -> None:
+        """Move the time cursor of a panel on the whole screen."""
+        if self.zoomed in (*CARD_PANELS, "guest"):
+            self._times = moved(self._times, -1 if key == "right" else 1, self.size.width)
+            self.show()
+
+    def action_span(self, key: str) -> None:
+        """Show more or less time in a panel on the whole screen."""
+        if self.zoomed in (*CARD_PANELS, "guest"):
+            self._times = spanned(self._times, -1 if key == "minus" else 1)
+            self.show()
+
+    # --- the filter of the groups ---
+
+    def start_filter(self) -> None:
+        """Show all groups, and put the cursor into the filter."""
+        field = self.query_one("#filter", Input)
+        field.display = True
+        if self.zoomed == "groups":
+            self.show()
+        else:
+            self.zoom("groups")
+        field.focus()
+
+    def _close_filter(self) -> None:
+        field = self.query_one("#filter", Input)
+        field.value = ""
+        field.display = False
+
+    @on(Input.Changed)
+    def _apply_filter(self) -> None:
+        self.show()
+
+    @on(Input.Submitted)
+    def _leave_filter(self) -> None:
+        self.query_one(GroupPanel).focus()
+
+    # --- drawing ---
 
     def draw(self, live: Live) -> None:
-        self._draw_gpus(live)
-        view = live.view
-        past = live.history.series(GUEST_CPU)
+        self._flashes.see(live)
+        self.place_panels()
         at = self.session.host.now()
+        values = PanelValues(self, at)
+        zoomed = self.zoomed
+        self._draw_cards(live, values)
+        guest_keys = ("start", "stop", "pause", "reboot")
         self.query_one(GuestPanel).show(
-            view.guests, view.problem("guests"), past, at, self._devices(live)
+            values.guest(self._devices(live), values.keys(*guest_keys)),
+            self._times if zoomed == "guest" else None,
         )
-        groups = self.query_one(GroupTree)
-        groups.set_titles("IOMMU groups" if view.iommu_enabled else "PCI devices")
-        groups.show(view.groups, view.problem("pci"))
-        self.query_one(EventList).show(live.events)
+        text = self.query_one("#filter", Input).value
+        self.query_one(GroupPanel).show(
+            live.view, notable(live.view), zoomed=zoomed == "groups", text=text,
+            flash=self._flashes.owner,
+        )  # fmt: skip
+        self.query_one(EventList).show(
+            live.events, at, self.session.began_at, zoomed=zoomed == "events",
+            fresh=self._flashes.events,
+            aside=() if self.shows("groups") else groups_word(live.view, self.glyphs),
+        )  # fmt: skip
+        if self.shows("no-gpu"):
+            self.query_one(Notice).show(live.view.problem("pci") or NO_GPU)
+
+    def _draw_cards(self, live: Live, values: PanelValues) -> None:
+        gpus = live.view.gpus
+        cards = []
+        for index, gpu in enumerate(gpus):
+            panel = CARD_PANELS[index] if index < len(CARD_PANELS) else None
+            ids = ("bind", "unbind", "series") if gpu.role == "guest" else ("series",)
+            if panel is not None and self.zoomed == panel:
+                ids = (*ids[:-1], "cursor", "span", "zoom")
+            cards.append(
+                values.card(gpu, index + 1, self._lower.get(panel or ""), values.keys(*ids))
+            )
+        for panel, card in zip(CARD_PANELS, cards, strict=False):
+            zoomed = self.zoomed == panel
+            self.query_one(f"#{panel}", CardPanel).show(
+                card,
+                self._times if zoomed else None,
+                self._scan.of(card.gpu) if zoomed else None,
+            )
+        if self.shows("cards"):
+            every = not self.shows("card-0")
+            self.query_one(CardList).show(cards if every else cards[len(CARD_PANELS) :])
 
     def _devices(self, live: Live) -> tuple[GuestDevice, ...]:
         """The host's devices that the guest takes. Their uses on the host are read again when
@@ -109,29 +247,5 @@ class OverviewScreen(HostScreen):
             self._uses = DeviceUses()
         self.show()
 
-    def _draw_gpus(self, live: Live) -> None:
-        gpus, at, late_s = live.view.gpus, self.session.host.now(), self.session.late_s
-        for index in range(PANELS):
-            panel = self.query_one(f"#gpu-{index}", GpuPanel)
-            panel.display = index < len(gpus)
-            if index < len(gpus):
-                past = live.history.series(util_key(gpus[index].address))
-                age_s = live.age(gpus[index], at)
-                panel.show(gpus[index], past, live.view.checks, age_s=age_s, late_s=late_s)
-        # Before the first reading there may be GPUs, and styling the screen twice takes long.
-        none = not gpus and live.snapshot.pci != NOT_READ_YET
-        notice = self.query_one(Notice)
-        notice.display = none
-        self.set_class(none, "-no-gpu")
-        notice.show(
-            live.view.problem("pci")
-            or "No GPU found: this host has no PCI function of class 0300, 0302 or 0380. "
-            "`vfiotop --demo` shows a simulated one."
-        )
-        more = self.query_one(GpuList)
-        further = gpus[PANELS:]
-        more.display = bool(further)
-        height = min(len(further), LISTED) + 2
-        if more.styles.height is None or more.styles.height.value != height:
-            more.styles.height = height
-        more.show(further, [live.age(gpu, at) for gpu in further], late_s)
+    def on_screen_suspend(self) -> None:
+        self._scan.stop()

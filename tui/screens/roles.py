@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from tui import state
 from tui.background import background
-from tui.commands import bindings
+from tui.commands import Command, bindings
 from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
@@ -19,19 +19,25 @@ from tui.model import Domain, Gpu, domains_named
 from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens import roles_stages as stages
-from tui.screens.base import HostScreen
+from tui.screens.plan import PlanScreen
 from tui.screens.roles_stages import Changed, Changing, Choosing, Failed, Restored, Saved, Stage
 from tui.screens.swap_words import defect
 from tui.session import Session
+from widgets.card_names import card_name
 from widgets.choice_list import Candidate, ChoiceList
-from widgets.figures import model_name, short
+from widgets.figures import short
 from widgets.lines import Tone
-from widgets.swap_panel import SwapPanel, SwapPanelState
+from widgets.owner import owner_words
+from widgets.plan_page import Mark, PlanPage, State
+from widgets.plan_panel import PlanPanel
 
 CARD, GUEST = "card", "guest"
 
+MARKS: dict[Tone, Mark] = {"good": "passed", "warn": "warned", "bad": "failed"}
+"""The sign of a result, by its tone."""
 
-class RolesScreen(HostScreen):
+
+class RolesScreen(PlanScreen):
     """Chooses the card and the guest, saves the choice in the state file, and offers to name
     the card in the guest's definition."""
 
@@ -53,7 +59,7 @@ class RolesScreen(HostScreen):
             with Container(id="lists"):
                 yield ChoiceList("Guest GPU", id=CARD, glyphs=glyphs)
                 yield ChoiceList("Guest", id=GUEST, glyphs=glyphs)
-            yield SwapPanel(glyphs)
+            yield PlanPanel(glyphs)
 
     # --- choosing ---
 
@@ -133,6 +139,12 @@ class RolesScreen(HostScreen):
             return False
         return super().check_action(action, parameters)
 
+    def word(self, command: Command) -> str:
+        """What a key does: first the choice is saved, then the definition changed."""
+        if command.id == "carry-out":
+            return "assign" if isinstance(self._stage, Choosing) else "change it"
+        return super().word(command)
+
     def action_carry_out(self) -> None:
         if isinstance(self._stage, Choosing):
             self.run_worker(self._save(), exclusive=True)
@@ -200,12 +212,18 @@ class RolesScreen(HostScreen):
             [_guest(g.domain) for g in sorted(view.guests, key=lambda g: g.domain.name)],
             self._guest,
         )
-        say, tone = self._say()
-        self.query_one(SwapPanel).show(SwapPanelState("Roles", say, tone))
+        self.query_one(PlanPanel).show_whole(self.page(), self.app.size)
+        self.query_one(PlanPanel).show_keys(self.edge_keys())
+
+    def page(self) -> PlanPage:
+        message, tone = self._say()
+        saved = not isinstance(self._stage, Choosing)
+        state = State(MARKS.get(tone, "noted"), "saved" if saved else "not saved")
+        return PlanPage(("Roles", ""), state, message, tone)
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain
-        outcome = stages.outcome(self._stage)
+        outcome = stages.outcome(self._stage, self.keys["undo"])
         if outcome is not None:
             return outcome
         if gpu is None:
@@ -214,21 +232,23 @@ class RolesScreen(HostScreen):
                 "text",
             )
         if isinstance(self._stage, Choosing):
-            whom = f"for {domain.name}" if domain else "for whichever guest names it"
-            return f"y saves this: {short(gpu.address)} {whom}. The host keeps the rest.", "strong"
+            whom = f"to {domain.name}" if domain else "to whichever guest lists it"
+            save = f"Press {self.keys['carry-out']} to assign {short(gpu.address)} {whom}."
+            return f"{save} The host keeps the other GPUs.", "text"
         if not self._needs_change or domain is None:
             return "The choice is saved.", "good"
-        return self._offer(gpu, domain), "strong"
+        return self._offer(gpu, domain), "text"
 
     def _offer(self, gpu: Gpu, domain: Domain) -> str:
         view, out = self.session.live.view, self._leaving(gpu, domain)
         names = " ".join(map(short, hostdevs.missing(domain, gpu)))
         gone = " ".join(map(short, out))
+        press = f"press {self.keys['carry-out']}"
         if names:
             instead = f" in place of {gone}" if out else ""
-            change = f"does not name the card yet: y adds {names}{instead} to its definition"
+            change = f"does not list the card yet: {press} to add {names}{instead} to"
         else:
-            change = f"names the card and other devices: y removes {gone} from its definition"
+            change = f"lists the card and other devices: {press} to remove {gone} from"
         whys = [f"{short(address)} {why}." for address, why in out.items()]
         whys += [
             f"{short(address)} {why}. It stays; `virsh edit {domain.shell_word}` removes it."
@@ -236,15 +256,16 @@ class RolesScreen(HostScreen):
         ]
         when = " The change takes effect at its next start." if domain.active else ""
         return " ".join((
-            f"The choice is saved. {domain.name} {change}, and changes nothing else in it.", *whys,
-            f"Its present definition is backed up.{when}",
+            f"The choice is saved. {domain.name} {change} its definition; nothing else in it "
+            "changes.", *whys, f"Its present definition is backed up.{when}",
         ))  # fmt: skip
 
 
 def _card(gpu: Gpu) -> Candidate:
     shared = not_shared(gpu)
     return Candidate(
-        gpu.address, f"{short(gpu.address)} {model_name(gpu.name)}", f"{gpu.owner}",
+        gpu.address, f"{short(gpu.address)} {card_name(gpu.name)}",
+        owner_words(gpu)[2][0],
         shared.why if shared.verdict == "fail" else None,
     )  # fmt: skip
 

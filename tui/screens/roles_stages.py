@@ -63,15 +63,18 @@ def can_choose(stage: Stage) -> bool:
     return not isinstance(stage, Changing)
 
 
-def outcome(stage: Stage) -> tuple[str, Tone] | None:
+def outcome(stage: Stage, undo_key: str) -> tuple[str, Tone] | None:
     """What is said of the stage; ``None`` if that depends on the readings."""
     match stage:
         case Saved(warning=str(warning)):
-            return f"The choice could not be saved: {warning}. It ends with vfiotop.", "warn"
+            return (
+                f"The choice could not be saved: {warning}. It lasts only until vfiotop exits.",
+                "warn",
+            )
         case Changing():
             return f"Changing the definition of {stage.name} …", "strong"
         case Changed():
-            return _changed(stage)
+            return _changed(stage, undo_key)
         case Restored():
             return "The old definition is restored.", "good"
         case Failed():
@@ -79,9 +82,9 @@ def outcome(stage: Stage) -> tuple[str, Tone] | None:
     return None
 
 
-def _changed(stage: Changed) -> tuple[str, Tone]:
+def _changed(stage: Changed, undo_key: str) -> tuple[str, Tone]:
     change = stage.change
-    saved = f"{stage.name} names the card now. u restores its old definition, saved in "
+    saved = f"{stage.name} lists the card now. {undo_key} restores its old definition, saved in "
     if change.rom:
         rom = f" Its <rom> {change.rom[0]} was made for the other card: check it."
         return f"{saved}{change.backup}.{rom}", "warn"

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.binding import BindingType
-from textual.containers import Container
-from textual.widget import Widget
 
 from tui.background import background
-from tui.commands import bindings
+from tui.commands import Command, bindings
 from tui.host import HostError
-from tui.live import Live
-from tui.model import Direction, Swap
+from tui.model import Direction, Gpu, Plan, Swap
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent, SwapRequest
+from tui.screens import plan_pages as pages
 from tui.screens import swap_stages as stages
 from tui.screens import swap_words as words
-from tui.screens.base import CHECK_S, HostScreen
+from tui.screens.base import CHECK_S, open_screen
 from tui.screens.begin import SwapFollower, begin
+from tui.screens.plan import PlanScreen
 from tui.screens.swap_stages import Asking, Beginning, Failed, Planning, Shown, Stage
 from tui.session import Session
 from tui.swap.consent import consent_key
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
-from widgets.swap_panel import SwapPanel, SwapPanelState
+from widgets.plan_page import PlanPage
 
 NOT_READ = object()
 """Stands for the journal's state before the screen was drawn for the first time."""
 
+TICK_S = 1.0
+"""Seconds between two drawings of a swap under way."""
 
-class SwapScreen(HostScreen):
+
+class SwapScreen(PlanScreen):
     """With a ``direction`` it makes a plan and asks; without one, and whenever a swap is under
     way or was interrupted, it shows that one. Leaving it stops nothing."""
 
     NAME = "swap"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
-    AUTO_FOCUS = "SwapPanel"
 
     def __init__(self, session: Session, direction: Direction | None = None) -> None:
         super().__init__(session)
@@ -46,16 +47,19 @@ class SwapScreen(HostScreen):
         self._stage: Stage = Planning()
         self._seen_swaps: set[str] = set()
         """The swaps that were under way, or changed, while this screen was open."""
+        self._own: set[str] = set()
+        """The ids of the swap that was begun here with the plan on the screen."""
         self._journal_state: object = NOT_READ
 
-    def body(self) -> Iterable[Widget]:
-        with Container(id="body"):
-            yield SwapPanel(self.glyphs)
-
     def on_mount(self) -> None:
+        self.set_interval(TICK_S, self._tick)
         gpu = self.session.live.view.guest_gpu
         if self._direction is not None and self._swap is None and gpu is not None:
             self._start_planning(self._direction, gpu.address)
+
+    def _tick(self) -> None:
+        if self._swap is not None and self._swap.under_way:
+            self.show()
 
     # --- the plan ---
 
@@ -92,13 +96,27 @@ class SwapScreen(HostScreen):
     def why_not(self, action: str) -> str | None:
         swap = self._swap
         if action in stages.visible_keys(self._stage, swap):
-            return stages.why_not(action, self._stage, swap, self.session.host.mover)
+            if action == "start_guest":
+                return self.session.why_not("start")
+            mover = self.session.host.mover
+            return stages.why_not(action, self._stage, swap, mover) or self.why_unseen(action)
         return super().why_not(action)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that have no meaning at this stage."""
         visible = stages.visible_keys(self._stage, self._swap).get(action, True)
         return super().check_action(action, parameters) if visible else False
+
+    def word(self, command: Command) -> str:
+        """What a key does at this stage."""
+        return stages.word(command.id, self._stage, self._situation) or super().word(command)
+
+    def action_start_guest(self) -> None:
+        guest = self.session.live.view.guest
+        if guest is not None:
+            from tui.screens.guest import GuestScreen  # noqa: PLC0415 (it imports this module)
+
+            open_screen(self.app, GuestScreen(self.session, "start", guest.domain))
 
     def action_finish(self) -> None:
         swap = self._swap
@@ -144,6 +162,7 @@ class SwapScreen(HostScreen):
             request = SwapRequest(plan.direction, plan.address, consent=consent)
         else:
             return
+        self._own = {request.identity}
         self._go_to(Beginning(recovery=recovery, plan=plan, consent=consent))
         self.run_worker(self._launch(request))
 
@@ -151,6 +170,7 @@ class SwapScreen(HostScreen):
         follower = SwapFollower(self.session)
         try:
             identity = await begin(self.app, self.session.host.mover, request)
+            self._own.add(identity)
             if self._stage.recovery is None:
                 await follower.until(identity, lambda _: True)
             else:
@@ -175,10 +195,6 @@ class SwapScreen(HostScreen):
             return None
         return swap
 
-    def draw(self, live: Live) -> None:
-        self._follow_journal()
-        self.query_one(SwapPanel).show(self._panel_state())
-
     def _follow_journal(self) -> None:
         swap = self.session.live.view.swap
         if swap is not None and not swap.ended:
@@ -190,12 +206,58 @@ class SwapScreen(HostScreen):
             self._stage = stages.at_rest(self._stage)
         self._journal_state = state
 
-    def _panel_state(self) -> SwapPanelState:
-        swap, stage, at = self._swap, self._stage, self.session.host.now()
-        say, tone = stages.sentence(stage, swap, self.session.host.mover)
-        if swap is not None:
-            plan = stage.plan if stage.recovery == "finish" else None
-            return SwapPanelState(words.title(swap), say, tone, plan, None if plan else swap, at)
+    @property
+    def _situation(self) -> stages.Situation:
+        swap, live, host = self._swap, self.session.live, self.session.host
+        plan = self._plan_shown(swap)
+        direction, gpu = self._subject(swap, plan)
+        return stages.Situation(
+            course=pages.course(swap, live.swap_times, host.now()) if swap is not None else None,
+            mover=host.mover,
+            direction=direction,
+            guest=live.view.guest.domain.name if live.view.guest else None,
+            usual_s=live.swap_times.usual_s(direction, gpu.address) if direction and gpu else None,
+            keys=self.keys,
+        )
+
+    def _subject(self, swap: Swap | None, plan: Plan | None) -> tuple[Direction | None, Gpu | None]:
+        """Which way what goes."""
+        view, shown = self.session.live.view, plan or swap
+        if shown is None:
+            return self._direction, view.guest_gpu
+        return shown.direction, view.gpu(shown.address)
+
+    def page(self) -> PlanPage:
+        self._follow_journal()
+        swap, stage, seen = self._swap, self._stage, self._situation
+        plan = self._plan_shown(swap)
+        direction, gpu = self._subject(swap, plan)
+        message, tone = stages.sentence(stage, seen)
+        address = swap.address if swap is not None else None
+        title = words.title(direction, gpu, address, stage.recovery)
+        page = PlanPage(
+            title, stages.state(stage, seen), message, tone,
+            note=stages.note(stage, swap), key=(plan, stage.recovery, swap and swap.id),
+            asks=stages.asks(stage, swap), checks_key=self.keys["checks"], unfolded=self.unfolded,
+        )  # fmt: skip
+        if direction is None:
+            return page
         view = self.session.live.view
-        gpu = view.gpu(stage.plan.address) if stage.plan else view.guest_gpu
-        return SwapPanelState(words.heading(self._direction, gpu), say, tone, stage.plan)
+        course = None if self._is_planned(plan) else seen.course
+        page = pages.with_swap(page, direction, plan, course, view)
+        if swap is not None and stage.recovery == "undo":
+            back = pages.undo_movers(swap, view.functions)
+            page = replace(page, movers=back, label="So far")
+        return page
+
+    def _plan_shown(self, swap: Swap | None) -> Plan | None:
+        """The plan of what the screen shows; none for a swap that others have begun."""
+        stage = self._stage
+        if stage.recovery == "undo":
+            return None
+        ours = swap is None or stage.recovery == "finish" or swap.id in self._own
+        return stage.plan if ours else None
+
+    def _is_planned(self, plan: Plan | None) -> bool:
+        """Whether the plan is shown as one that may be carried out yet."""
+        return plan is not None and (self._swap is None or self._stage.recovery == "finish")

@@ -6,16 +6,20 @@ function here takes the stage together with the journal's swap, ``None`` if the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from tui.commands import KEYS
 from tui.host import Mover
-from tui.model import Plan, Swap
+from tui.model import Direction, Plan, Swap
 from tui.model.errors import Doubtful
 from tui.model.requests import Consent
 from tui.screens import swap_words as words
+from tui.screens.plan_pages import Course
+from tui.screens.swap_words import Said
 from tui.swap.consent import consent_to
-from widgets.lines import Tone
+from widgets.plan_page import State
 
 Recovery = Literal["finish", "undo"]
 
@@ -81,6 +85,7 @@ def visible_keys(stage: Stage, swap: Swap | None) -> dict[str, bool]:
         "despite": asking,
         "finish": recovers,
         "take_back": recovers,
+        "start_guest": swap is not None and swap.state == "done" and swap.direction == "bind",
     }
 
 
@@ -105,23 +110,101 @@ def _why_not_begin(stage: Stage, swap: Swap | None, mover: Mover) -> str | None:
     return failure or mover.unavailable_reason
 
 
-def sentence(stage: Stage, swap: Swap | None, mover: Mover) -> tuple[str, Tone]:
+@dataclass(frozen=True)
+class Situation:
+    """What the last readings say. ``course`` is that of the journal's swap, if the screen shows
+    one; ``direction`` is which way the card goes; ``guest`` may start after a bind; ``usual_s``
+    are the seconds that such a swap takes."""
+
+    course: Course | None
+    mover: Mover
+    direction: Direction | None = None
+    guest: str | None = None
+    usual_s: float | None = None
+    keys: Mapping[str, str] = field(default_factory=lambda: KEYS)
+
+    @property
+    def swap(self) -> Swap | None:
+        return self.course.swap if self.course is not None else None
+
+
+def _is_asked(stage: Stage, swap: Swap | None) -> bool:
+    """Whether the screen shows what could be done, and not what a swap does."""
+    return swap is None or stage.recovery is not None
+
+
+def _doubts(stage: Stage, mover: Mover) -> bool:
+    """Whether the screen asks about a risk next. A runner with a terminal asks by itself."""
+    if stage.plan is None or stage.recovery == "undo" or stage.plan.refusals:
+        return False
+    return bool(stage.plan.doubts) and not mover.needs_terminal
+
+
+def sentence(stage: Stage, seen: Situation) -> Said:
     """What is said on top of the screen."""
+    swap, mover = seen.swap, seen.mover
     match stage:
         case Asking():
-            return words.risk(str(stage.doubt)), "bad"
+            return words.risk(str(stage.doubt), seen.keys)
         case Failed():
             return stage.why, "bad"
-        case Beginning():
-            return "Starting …", "strong"
-    if swap is not None and stage.recovery is None:
-        return words.progress(swap)
-    return _offer(stage, swap, mover)
-
-
-def _offer(stage: Stage, swap: Swap | None, mover: Mover) -> tuple[str, Tone]:
+    if swap is not None and not _is_asked(stage, swap):
+        what = words.purpose(swap.direction, seen.guest, seen.usual_s)
+        return words.progress(swap, what, seen.guest, seen.keys)
     if swap is not None and stage.recovery == "undo":
         return words.undo(swap, mover.unavailable_reason)
     if stage.plan is None:
         return words.CHECKING, "dim"
-    return words.question(stage.plan, mover.unavailable_reason, asks=mover.needs_terminal)
+    what = words.purpose(stage.plan.direction, seen.guest, seen.usual_s)
+    risky = _doubts(stage, mover)
+    return words.question(stage.plan, what, mover.unavailable_reason, risky=risky, keys=seen.keys)
+
+
+_STATES: dict[type[Stage], State] = {
+    Asking: State("unknown", "accept the risk?"),
+    Failed: State("failed", "not begun"),
+    Beginning: State("moving", "starting"),
+}
+
+
+def state(stage: Stage, seen: Situation) -> State:
+    """What stands at the right of the title."""
+    if type(stage) in _STATES:
+        return _STATES[type(stage)]
+    if seen.course is not None and not _is_asked(stage, seen.swap):
+        return words.swap_state(seen.course.swap, seen.course.elapsed_s)
+    if stage.recovery == "undo":
+        return words.plan_state((), seen.mover.unavailable_reason)
+    if stage.plan is None:
+        return State("moving", "checking")
+    reason = seen.mover.unavailable_reason
+    return words.plan_state(stage.plan.checks, reason, risky=_doubts(stage, seen.mover))
+
+
+def note(stage: Stage, swap: Swap | None) -> str:
+    """What is said below: what has been touched, or what goes on."""
+    if swap is not None:
+        return words.GOES_ON if swap.under_way and not swap.stuck else ""
+    return "" if isinstance(stage, Beginning) else words.UNTOUCHED
+
+
+def asks(stage: Stage, swap: Swap | None) -> Literal["plan", "message"] | None:
+    """The part of the screen that the user is asked about."""
+    if isinstance(stage, Asking):
+        return "message"
+    if not isinstance(stage, Shown) or not _is_asked(stage, swap):
+        return None
+    if stage.recovery == "undo":
+        return "plan"
+    return "plan" if stage.plan is not None and not stage.plan.refusals else None
+
+
+def word(command: str, stage: Stage, seen: Situation) -> str | None:
+    """What a key does at this stage, if that differs from what it is called."""
+    swap = seen.swap
+    if command == "carry-out":
+        action = stage.recovery or seen.direction
+        return "show the risk" if _doubts(stage, seen.mover) else action and f"{action} now"
+    if command == "back" and (swap is None or not swap.ended):
+        return "leave it running" if swap is not None and swap.under_way else "leave it"
+    return None

@@ -2,79 +2,149 @@
 
 from __future__ import annotations
 
-from tui.model import CLOCK, Direction, Gpu, Plan, Swap
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from tui.commands import KEYS
+from tui.model import CLOCK, Check, Direction, Gpu, Plan, Swap
 from tui.swap.consent import HANGS
-from widgets.figures import model_name, short
+from widgets.card_names import card_name
+from widgets.figures import short
 from widgets.lines import Tone
+from widgets.plan_lines import seconds
+from widgets.plan_page import State
+
+Said = tuple[str, Tone]
+"""A sentence and its tone."""
 
 CHECKING = "Checking the host …"
 
+UNTOUCHED = "nothing has been touched yet"
+GOES_ON = "goes on if you leave or the connection drops"
 
-def heading(direction: Direction | None, gpu: Gpu | None) -> str:
-    """The title before a swap has begun."""
-    action = (direction or "swap").capitalize()
-    return f"{action} {short(gpu.address)} · {model_name(gpu.name)}" if gpu else action
-
-
-def title(swap: Swap) -> str:
-    """The title of a swap."""
-    state = {"prepared": "begins", "undoing": "is undone"}.get(swap.state, swap.state)
-    state = "interrupted" if swap.interrupted else "stuck" if swap.stuck else state
-    return f"{swap.direction.capitalize()} {short(swap.address)} · {state}"
+USUALLY = " About {:.0f} s."
 
 
-def question(plan: Plan, unavailable: str | None, *, asks: bool) -> tuple[str, Tone]:
-    """Whether the plan may be carried out, and the key for it.
+def title(
+    direction: Direction | None,
+    gpu: Gpu | None,
+    address: str | None = None,
+    recovery: Literal["finish", "undo"] | None = None,
+) -> tuple[str, str]:
+    """The title: what is done to the card at ``address``, and where it goes."""
+    swap: str = direction or "swap"
+    action = (f"{recovery} {swap} of" if recovery else swap).capitalize()
+    where = {"bind": " → vfio-pci", "unbind": " → host"}.get(direction or "", "")
+    where = "" if recovery == "undo" else where
+    if gpu is not None:
+        return f"{action} {card_name(gpu.name)}", f" · {short(gpu.address)}{where}"
+    return action, f" {short(address)}{where}" if address else where
 
-    ``unavailable`` is why no card can be moved at all; ``asks``: the runner asks about doubts
-    that only root can settle.
+
+def purpose(direction: Direction, guest: str | None, usual_s: float | None) -> str:
+    """What a swap is for, and how long such a swap took."""
+    usually = USUALLY.format(max(1.0, usual_s)) if usual_s is not None else ""
+    if direction == "unbind":
+        return f"Gives the card back to the host.{usually}"
+    return f"Gives the card to vfio-pci, so that {guest or 'a guest'} can start with it.{usually}"
+
+
+def question(
+    plan: Plan, what: str, unavailable: str | None, *, risky: bool, keys: Mapping[str, str] = KEYS
+) -> Said:
+    """``what`` the plan is for, and what has to be known about it.
+
+    ``unavailable`` is why no card can be moved at all; ``risky``: the next question is about a
+    risk.
     """
     if plan.refusals:
-        first = plan.refusals[0]
-        return f"Refused: {first.why} ({first.id}).", "bad"
+        return what, "text"
     if unavailable is not None:
-        return f"This is what would be done. {unavailable.capitalize()}.", "strong"
-    where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
-    if plan.doubts and not asks:
-        return f"Cannot tell whether it is safe: {plan.doubts[0].why}. y asks once more.", "warn"
-    functions = " ".join(map(short, plan.moves))
-    return f"y moves {functions} {where}. Nothing has been touched yet.", "strong"
+        return f"This is what would be done; {unavailable}.", "text"
+    if risky:
+        return f"{what} This may not be safe: {keys['carry-out']} shows the risk and asks.", "warn"
+    return what, "text"
 
 
-def undo(swap: Swap, unavailable: str | None) -> tuple[str, Tone]:
+def plan_state(checks: Iterable[Check], unavailable: str | None, *, risky: bool = False) -> State:
+    """Whether a plan may be carried out."""
+    verdicts = {check.verdict for check in checks}
+    if "fail" in verdicts:
+        return State("failed", "refused")
+    if unavailable is not None:
+        return State("noted", "only shown")
+    if "unknown" in verdicts:
+        return State("unknown", "cannot tell" if risky else "root checks more")
+    return State("warned" if "warn" in verdicts else "passed", "ready")
+
+
+def undo(swap: Swap, unavailable: str | None) -> Said:
     """The question before an undo, which replays what was recorded and has no plan."""
     if unavailable is not None:
-        return f"This is what would be undone. {unavailable.capitalize()}.", "strong"
-    functions = " ".join(map(short, swap.moves))
-    return f"y restores {functions} to what they had before this {swap.direction}.", "strong"
+        return f"This is what would be undone; {unavailable}.", "text"
+    functions = " and ".join(map(short, swap.moves))
+    return f"Restores {functions} to what they had before this {swap.direction}.", "text"
 
 
-def risk(doubt: str) -> str:
+def risk(doubt: str, keys: Mapping[str, str] = KEYS) -> Said:
     """The second question."""
-    return f"Risk: {doubt}: {HANGS}. Y continues anyway, esc goes back."
+    ways = f"{keys['despite']} continues anyway, {keys['back']} goes back."
+    return f"Risk: {doubt}: {HANGS}. {ways}", "bad"
 
 
 def defect(error: Exception) -> str:
-    """A defect of ours."""
+    """A bug in vfiotop."""
     return f"vfiotop failed here ({error!r}); please report it"
 
 
-def progress(swap: Swap) -> tuple[str, Tone]:
-    """What a swap is doing, or how it ended, and what the user can do."""
+def progress(swap: Swap, what: str, guest: str | None, keys: Mapping[str, str] = KEYS) -> Said:
+    """What a swap is doing, or how it ended, and what the user can do. ``what`` is what it is
+    for, ``guest`` the guest that can start then."""
     why = f" {swap.message}." if swap.message else ""
     if swap.interrupted:
-        return f"It was interrupted and has stopped.{why} f finishes it, u undoes it.", "bad"
+        ways = f"{keys['finish']} finishes it, {keys['undo']} undoes it."
+        return f"It was interrupted and has stopped.{why} {ways}", "bad"
     if swap.stuck:
         since = CLOCK.time_of_day(swap.step_began_at)
-        what = why or " the kernel does not return."
+        reason = why or " the kernel does not return."
         rest = "Nothing more is written; it continues when the kernel returns."
-        return f"Stuck since {since}:{what} {rest}", "bad"
+        return f"Stuck since {since}:{reason} {rest}", "bad"
+    said: dict[str, Said] = {
+        "done": (f"{_done(swap, guest, keys)}{why}", "warn" if why else "text"),
+        "undone": (
+            f"Undone, the card is as it was:{why}"
+            if why
+            else "Undone as requested; the card is as it was.", "warn",
+        ),
+        "undoing": (f"It is being undone:{why}", "warn"),
+    }  # fmt: skip
+    return said.get(swap.state, (what, "text"))
+
+
+def _done(swap: Swap, guest: str | None, keys: Mapping[str, str]) -> str:
+    if swap.direction == "unbind":
+        return "The card is back with the host."
+    if guest is None:
+        return "The card is ready for a guest."
+    return f"The card is ready: {keys['start-next']} starts {guest}."
+
+
+def swap_state(swap: Swap, elapsed_s: float) -> State:
+    """How far a swap is."""
+    if swap.interrupted:
+        return State("warned", "interrupted")
+    if swap.stuck:
+        return State("failed", "stuck")
     if swap.state == "done":
-        seconds = (swap.step_began_at - swap.began_at).total_seconds()
-        where = "ready for a guest" if swap.direction == "bind" else "back with the host"
-        return f"Done after {seconds:.1f} s: the card is {where}.", "good"
+        return State("passed", f"done in {seconds(elapsed_s)}")
     if swap.state == "undone":
-        return f"Undone, the card is in its previous state:{why or ' as asked.'}", "warn"
+        return State("warned", "undone")
     if swap.state == "undoing":
-        return f"Undoing the swap:{why}", "warn"
-    return "It continues if you leave this screen or lose the connection.", "strong"
+        return State("moving", f"undoing · {seconds(elapsed_s)}")
+    return step_state(swap, len(swap.steps), elapsed_s)
+
+
+def step_state(swap: Swap, steps: int, elapsed_s: float) -> State:
+    """The step that a swap is at, of so many ``steps``."""
+    at, time = swap.step + 1, seconds(elapsed_s)
+    return State("moving", f"step {at} of {steps} · {time}", f"{at}/{steps} · {time}")

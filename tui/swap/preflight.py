@@ -107,8 +107,8 @@ def _needed(gpu: Gpu, direction: Direction) -> Check:
     where = already_there(gpu, direction)
     if where is not None:
         return Check(NEEDED, gpu.address, "fail", f"the card is {where} already")
-    todo = "not on vfio-pci yet" if direction == "bind" else "not back with the host yet"
-    return Check(NEEDED, gpu.address, "pass", f"the card is {todo}")
+    there = "on vfio-pci" if direction == "bind" else "back with the host"
+    return Check(NEEDED, gpu.address, "pass", f"the card is not {there} yet")
 
 
 def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:

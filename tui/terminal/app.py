@@ -25,6 +25,17 @@ COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
 
 
+COPY_LIMIT = 4096
+"""Bytes that are copied at most; some terminals ignore longer sequences."""
+
+
+def to_copy(text: str) -> str:
+    """What is copied of a text: without control characters, which a shell would act on when it
+    is pasted."""
+    clean = "".join(c if c.isprintable() else " " for c in text)
+    return clean.encode("utf-8", "replace")[:COPY_LIMIT].decode("utf-8", "ignore")
+
+
 class TerminalScreen(Screen[None]):
     """A screen that can be drawn again at any time, and is written once it has been laid out."""
 
@@ -151,6 +162,10 @@ class TerminalApp(App[None]):
         if self._terminal is not None:
             self._terminal.shown.invalidate()
         self.screen.refresh()
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy a text to the terminal's clipboard (xterm: OSC 52), if the terminal allows it."""
+        super().copy_to_clipboard(to_copy(text))
 
     # --- stopped by the shell ---
 

@@ -17,7 +17,7 @@ from tui.host.journal.entry import JournalError, updated
 from tui.host.journal.format import dump, parse
 from tui.host.journal.source import reading
 from tui.host.proc.process import this_process
-from tui.live import Live, util_key
+from tui.live import Live
 from tui.model import CLOCK, CardReading, Clock, Metrics, NvmlReading, Sample
 from tui.model.clock import since_boot
 from tui.rules.roles import Choice
@@ -78,7 +78,7 @@ def test_graphs_and_ages_go_on_when_the_clock_is_set(watch: Watch, step: timedel
         metrics = Metrics(util_pct=float(second))
         seen = NvmlReading("580", (CardReading(CARD, "nvml", metrics),))
         live.take(Sample("nvml", seen, watch.clock.now()))
-    assert live.history.series(util_key(CARD)) == tuple(n + 0.5 for n in range(0, 20, 2))
+    assert live.card_series(CARD)["load"] == tuple(n + 0.5 for n in range(0, 20, 2))
     gpu = live.view.gpu(CARD)
     assert gpu is not None
     watch.up_s += 3

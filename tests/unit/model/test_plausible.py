@@ -27,7 +27,8 @@ DEAD: list[tuple[str, float]] = [
     ("power_w", 0), ("power_w", ONES), ("power_limit_w", 0), ("power_limit_w", ONES),
     ("power_limit_w", 4095.875), ("clock_mhz", ONES), ("clock_mhz", 65535),
     ("mem_clock_mhz", 0), ("mem_clock_mhz", 65535), ("util_pct", 101), ("util_pct", ONES),
-    ("mem_total_mib", 0), ("fan_pct", 255), ("fan_pct", ONES),
+    ("mem_total_mib", 0), ("fan_pct", 255), ("fan_pct", ONES), ("temp_limit_c", 0),
+    ("temp_limit_c", 127),
 ]  # fmt: skip
 """Values in the unit of ``Metrics``, as dead sensors report them."""
 
@@ -35,12 +36,14 @@ ALIVE: list[tuple[str, float]] = [
     ("temp_c", 1), ("temp_c", 95), ("temp_c", 125), ("power_w", 0.5), ("power_w", 1200),
     ("power_limit_w", 75), ("clock_mhz", 0), ("clock_mhz", 210), ("mem_clock_mhz", 16001),
     ("util_pct", 0), ("util_pct", 100), ("fan_pct", 0), ("fan_pct", 100), ("mem_total_mib", 512),
+    ("temp_limit_c", 83),
 ]  # fmt: skip
 
 NVML = {
     "temp_c": ("temp", 1), "power_w": ("power", 1000), "power_limit_w": ("power_limit", 1000),
     "clock_mhz": ("clock", 1), "mem_clock_mhz": ("mem_clock", 1), "util_pct": ("util", 1),
     "mem_total_mib": ("mem_total", 1 << 20), "fan_pct": ("fan", 1),
+    "temp_limit_c": ("temp_limit", 1),
 }  # fmt: skip
 
 SMI = {
@@ -51,6 +54,7 @@ SMI = {
 
 AMDGPU = {
     "temp_c": ("hwmon/hwmon4/temp1_input", 1000),
+    "temp_limit_c": ("hwmon/hwmon4/temp1_crit", 1000),
     "power_w": ("hwmon/hwmon4/power1_average", 1_000_000),
     "power_limit_w": ("hwmon/hwmon4/power1_cap", 1_000_000),
     "clock_mhz": ("hwmon/hwmon4/freq1_input", 1_000_000),
@@ -61,6 +65,7 @@ AMDGPU = {
 
 XE = {
     "temp_c": ("hwmon/hwmon5/temp2_input", 1000),
+    "temp_limit_c": ("hwmon/hwmon5/temp2_crit", 1000),
     "clock_mhz": ("tile0/gt0/freq0/act_freq", 1),
     "mem_total_mib": ("tile0/physical_vram_size_bytes", 1 << 20),
 }  # fmt: skip
@@ -93,7 +98,9 @@ def by_each_source(name: str, value: float, folder: Path) -> dict[str, float | N
     """What each source makes of the same value."""
     (folder / "amd/hwmon").mkdir(parents=True)
     (folder / "xe/hwmon").mkdir(parents=True)
-    found = {"nvml": by_nvml(name, value), "guest": by_guest(name, value)}
+    found = {"nvml": by_nvml(name, value)}
+    if name in SMI:
+        found["guest"] = by_guest(name, value)
     if name in AMDGPU:
         found["amdgpu"] = by_amdgpu(name, value, folder / "amd")
     if name in XE:

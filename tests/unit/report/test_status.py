@@ -44,8 +44,10 @@ from tui.model import (
 from tui.report.status_json import as_json
 from tui.report.status_text import as_text
 from tui.rules.view import assess
-from widgets.details import details_lines
-from widgets.gpu_panel import gpu_lines
+from widgets.card import Card
+from widgets.card_lines import card_lines
+from widgets.card_zoom import zoomed_lines
+from widgets.graph_grid import Times
 from widgets.lines import Line
 
 HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
@@ -79,9 +81,9 @@ def gaming() -> HostView:
 
 METRICS = dict.fromkeys(
     (
-        "util_pct", "mem_used_mib", "mem_total_mib", "temp_c", "fan_pct", "power_w",
-        "power_limit_w", "clock_mhz", "mem_clock_mhz", "pcie_gen", "pcie_width",
-        "enc_pct", "dec_pct",
+        "util_pct", "mem_used_mib", "mem_total_mib", "temp_c", "temp_limit_c",
+        "fan_pct", "power_w", "power_limit_w", "clock_mhz", "mem_clock_mhz", "pcie_gen",
+        "pcie_width", "enc_pct", "dec_pct",
     ),
     (int, float, None),
 )  # fmt: skip
@@ -395,9 +397,9 @@ def test_remarks_of_the_guests_tools_are_shown_with_the_card() -> None:
     assert (gpus[0]["remarks"], gpus[1]["remarks"]) == (list(told), None)
     for remark in told:
         assert f"from guest: {remark}" in as_text(view)
-    panel = drawn(gpu_lines(view.gpus[0], (), Size(70, 16)))
-    assert "from guest (+1): WARNING: infoROM is corrupted" in panel
-    details = drawn(details_lines(view.gpus[0].address, view, NOON, None, 80))
+    shown = Card(view.gpus[0], NOON)
+    assert "! WARNING: infoROM is corrupted (1 more)" in drawn(card_lines(shown, 70, 16))
+    details = drawn(zoomed_lines(shown, Size(80, 40), Times()))
     assert all(remark in details for remark in told)
 
 

@@ -79,5 +79,5 @@ def test_a_transient_domain_that_takes_the_card_behind_our_back() -> None:
 def test_what_was_asked_of_a_guest_is_our_doing_and_its_cards_too() -> None:
     off = assess(snapshot(two_cards("vfio-pci"), (replace(WIN11, state="shut off"),)))
     on = assess(snapshot(two_cards("vfio-pci"), (WIN11,)))
-    assert {event.by for event in changes(off, on, NOON, {WIN11.uuid})} == {"us"}
+    assert {event.by for event in changes(off, on, NOON, {WIN11.uuid})} == {"vfiotop"}
     assert {event.by for event in changes(on, off, NOON, {"win11", "other"})} == {"external"}

@@ -42,9 +42,12 @@ from tui.rules.doctor import all_checks, examine
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap import preflight
-from widgets.details import details_lines
-from widgets.group_tree import heading, tree_rows
-from widgets.viability_lines import viability_lines
+from widgets.card import Card
+from widgets.card_lines import card_lines
+from widgets.device_panel import device_lines
+from widgets.glyphs import RICH
+from widgets.group_panel import viability_line
+from widgets.group_table import table_rows
 
 NVME, NIC, SOUND = "010802", "020000", "040300"
 AT = "0000:03:00.0"
@@ -514,13 +517,13 @@ USED_BY_HOST = (DeviceUse(AT, (Attachment("disk", "nvme0n1p2", "is mounted at /"
 
 
 def shown(view: HostView, width: int = 100) -> list[str]:
-    """What the card's panel, the groups, the details and status say of the card's group."""
+    """What the card's panel, the groups' frame, the row of the neighbour, the details and status
+    say of the card's group."""
     (gpu,) = (each for each in view.gpus if each.address == CARD)
-    (group,) = (each for each in view.groups if each.id == 2)
     lines = [
-        viability_lines(gpu, width, 4), [heading(group)],
-        [line for address, line in tree_rows((group,), width) if address == AT],
-        details_lines(CARD, view, NOON, None, width),
+        card_lines(Card(gpu, NOON), width, 20), [viability_line(view, RICH)],
+        [row.line for row in table_rows(view, width) if row.address == AT],
+        device_lines(CARD, view, width),
     ]  # fmt: skip
     text = ["\n".join("".join(span.text for span in line) for line in each) for each in lines]
     return [*text, as_text(view)]
@@ -534,17 +537,17 @@ def test_the_screen_agrees_with_the_start_on_a_neighbour(managed: bool, driver: 
     ).view
     panel, group, row, details, status = shown(view)
     if managed:
-        assert "viable: 2 functions move; the guest's start moves 03:00.0" in panel
-        assert ("viable" in group, "blocked" in group) == (True, False)
+        assert "blocked" not in panel
+        assert group == "✓ guest GPU viable"
         assert "moves along" in row
         assert "viable" in details
-        assert "not viable" not in details
+        assert "blocked" not in details
         assert "viable: moves as 0000:02:00.0 .1; starting the guest moves 0000:03:00.0" in status
     else:
-        assert "not viable: 03:00.0 is used by the host" in panel
-        assert "blocked by 1" in group
+        assert "blocked by 03:00.0" in panel or "blocked by 1 device" in panel
+        assert group == "✗ guest GPU blocked by 1"
         assert "used by the host" in row
-        assert "not viable" in details
+        assert "blocked" in details
         assert "not viable: a device in the group stays with the host" in status
     document = as_json(view, NOON)["viability"][CARD]
     assert (document["viable"], document["moved_at_start"]) == (managed, [AT] if managed else [])
@@ -555,9 +558,9 @@ def test_only_what_the_start_leaves_blocks_a_group_on_the_screen() -> None:
     disk = at("04:00.0", NVME, "nvme", 2)
     view = with_host(takes("03:00.0"), functions=(NEIGHBOUR, disk)).view
     panel, group, row, _, status = shown(view)
-    assert "not viable: 04:00.0 is used by the host (nvme)" in panel
+    assert "04:00.0" in panel
     assert "03:00.0" not in panel
-    assert "blocked by 1" in group
+    assert group == "✗ guest GPU blocked by 1"
     assert "moves along" in row
     assert "not viable: a device in the group stays with the host" in status
 
@@ -566,7 +569,8 @@ def test_the_last_usb_controller_blocks_the_group_on_the_screen_too() -> None:
     """No start takes it: hostdev_verdicts."""
     last = replace(NEIGHBOUR, class_code=USB, driver="xhci_hcd")
     view = with_host(takes("03:00.0"), functions=(last,)).view
-    assert "not viable: 03:00.0 is used by the host" in shown(view)[0]
+    assert "03:00.0" in shown(view)[0]
+    assert shown(view)[1] == "✗ guest GPU blocked by 1"
 
 
 @pytest.mark.parametrize("by", ["hostdev", "disk", "interface", "command line"])

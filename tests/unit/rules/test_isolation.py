@@ -45,8 +45,10 @@ from tui.rules import host_checks, hostdev_checks, isolation
 from tui.rules.check_input import CheckInput
 from tui.rules.viability import viability
 from tui.rules.view import assess
-from widgets.details import details_lines
-from widgets.gpu_panel import gpu_lines
+from widgets.card import Card
+from widgets.card_lines import card_lines
+from widgets.card_zoom import zoomed_lines
+from widgets.graph_grid import Times
 
 NVME, NIC, SMBUS = "010802", "020000", "0c0500"
 CARD = "0000:02:00.0"
@@ -417,10 +419,10 @@ def text(lines: list[Any]) -> str:
     return "\n".join("".join(span.text for span in line) for line in lines)
 
 
-@pytest.mark.parametrize(("width", "height"), [(45, 8), (58, 14), (100, 20)])
+@pytest.mark.parametrize(("width", "height"), [(45, 10), (58, 14), (100, 20)])
 def test_the_panel_names_what_blocks_the_card_at_every_size(width: int, height: int) -> None:
     _, gpu = seen(host(*DISKS[:5]))
-    lines = gpu_lines(gpu, (), Size(width, height))
+    lines = card_lines(Card(gpu, NOON), width, height)
     shown = " ".join(text(lines).split())
     assert len(lines) <= height
     for disk in DISKS[:3]:
@@ -431,16 +433,18 @@ def test_the_panel_names_what_blocks_the_card_at_every_size(width: int, height: 
 def test_a_panel_without_room_counts_what_blocks_the_card() -> None:
     _, gpu = seen(host(*DISKS[:5]))
     reading = CardReading(CARD, "nvml", Metrics(util_pct=3))
-    lines = gpu_lines(replace(gpu, reading=reading), (), Size(38, 9))
-    assert "group 2, blocked by 5 devices" in text(lines)
+    lines = card_lines(Card(replace(gpu, reading=reading), NOON), 38, 9)
+    assert "Group 2 ✗ blocked by 5 devices" in text(lines)
     assert len(lines) <= 9
 
 
 def test_the_details_name_all_of_them_and_the_ways_out() -> None:
     view, _ = seen(host(*DISKS))
-    shown = " ".join(text(details_lines(CARD, view, NOON, None, 200)).split())
+    gpu = view.gpu(CARD)
+    assert gpu is not None
+    shown = " ".join(text(zoomed_lines(Card(gpu, NOON), Size(200, 60), Times())).split())
     for disk in DISKS:
-        assert f"{disk.address.removeprefix('0000:')}: used by the host (nvme)" in shown
+        assert f"{disk.address.removeprefix('0000:')} used by the host (nvme)" in shown
     assert "another slot" in shown
 
 

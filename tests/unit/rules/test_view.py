@@ -317,7 +317,7 @@ def test_the_rules_are_looked_at_with_every_reading() -> None:
     broken = assess(snapshot(two_cards("vfio-pci"), (running, rival)), Choice("0000:02:00.0"))
     assert {check.id for check in broken.checks if check.verdict == "fail"} == {"r465.one-vm"}
     told = [event for event in changes(view, broken, NOON) if "violates r465.one-vm" in event.text]
-    assert [(event.tone, "“rival”" in event.text) for event in told] == [("bad", True)]
+    assert [(event.kind, "“rival”" in event.text) for event in told] == [("failed", True)]
     assert not [e for e in changes(broken, broken, NOON) if "violates" in e.text]
     unread = assess(snapshot(two_cards("vfio-pci"), guests=Unavailable("libvirtd is away")))
     assert unread.checks[0].verdict == "unknown"

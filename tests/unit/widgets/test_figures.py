@@ -12,7 +12,7 @@ from widgets.lines import DASH
 @pytest.mark.parametrize(
     ("value", "text"),
     [(None, DASH), (0, "0 B/s"), (999, "999 B/s"), (1500, "1.5 kB/s"), (12_345_678, "12 MB/s"),
-     (999_600, "1.0 MB/s"), (3.2e9, "3.2 GB/s")],
+     (999_600, "1.0 MB/s"), (3.2e9, "3.2 GB/s"), (12e9, "12 GB/s")],
 )  # fmt: skip
 def test_rate(value: float | None, text: str) -> None:
     assert figures.rate(value) == text
@@ -23,6 +23,20 @@ def test_rate(value: float | None, text: str) -> None:
 )
 def test_size(value: int | None, text: str) -> None:
     assert figures.size(value) == text
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "shown"),
+    [
+        (12e6, 1.8e6, ("12", "1.8", "MB")), (40e3, 27e3, ("40", "27", "kB")),
+        (None, None, (DASH, DASH, "B")), (None, 3.2e9, (DASH, "3.2", "GB")),
+        (0, 999.6e3, ("0", "1.0", "MB")), (999e9, 1, ("999", "0.0", "GB")),
+    ],
+)  # fmt: skip
+def test_two_rates_share_the_larger_unit(
+    first: float | None, second: float | None, shown: tuple[str, str, str]
+) -> None:
+    assert figures.rates(first, second) == shown
 
 
 def test_what_was_not_measured_is_never_a_zero() -> None:

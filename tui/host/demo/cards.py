@@ -25,7 +25,8 @@ BUSY_FROM = 0.03
 
 @dataclass(frozen=True, slots=True)
 class GpuModel:
-    """A card's limits: MiB, watts, MHz, and degrees Celsius when idle and at full load.
+    """A card's limits: MiB, watts, MHz, and degrees Celsius when idle, at full load, and where
+    it slows down.
 
     ``fan``: whether NVML can read its fan.
     """
@@ -38,6 +39,7 @@ class GpuModel:
     mem_clock_mhz: int
     idle_c: int
     hot_c: int
+    slow_c: int
     fan: bool = True
 
 
@@ -123,6 +125,7 @@ class DemoCard:
             mem_used_mib=round(used),
             mem_total_mib=model.memory_mib,
             temp_c=round(temp),
+            temp_limit_c=model.slow_c,
             fan_pct=_fan(temp) if model.fan else None,
             power_w=round(min(power, model.limit_w), 1),
             power_limit_w=model.limit_w,

@@ -14,17 +14,17 @@ from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.model import HostFacts, PciFunction
 
-RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79)
+RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
 IRIS_XE = GpuModel(
     "Iris Xe Graphics", 0, idle_w=1.5, limit_w=28.0, clock_mhz=1450, mem_clock_mhz=0,
-    idle_c=45, hot_c=82, fan=False,
+    idle_c=45, hot_c=82, slow_c=100, fan=False,
 )  # fmt: skip
 RTX_3060_MOBILE = GpuModel(
-    "GeForce RTX 3060 Laptop GPU", 6144, 11, 80, 1702, 7001, 42, 84, fan=False
+    "GeForce RTX 3060 Laptop GPU", 6144, 11, 80, 1702, 7001, 42, 84, 87, fan=False
 )
-RTX_3070 = GpuModel("GeForce RTX 3070", 8192, 17, 220, 1905, 7001, 40, 78)
-RTX_4090 = GpuModel("GeForce RTX 4090", 24564, 21, 450, 2745, 10501, 33, 74)
-RTX_A6000 = GpuModel("RTX A6000", 49140, 24, 300, 1935, 8001, 38, 84)
+RTX_3070 = GpuModel("GeForce RTX 3070", 8192, 17, 220, 1905, 7001, 40, 78, 93)
+RTX_4090 = GpuModel("GeForce RTX 4090", 24564, 21, 450, 2745, 10501, 33, 74, 83)
+RTX_A6000 = GpuModel("RTX A6000", 49140, 24, 300, 1935, 8001, 38, 84, 92)
 
 FIRST, FIRST_AUDIO = "0000:01:00.0", "0000:01:00.1"
 SECOND, SECOND_AUDIO = "0000:0a:00.0", "0000:0a:00.1"

@@ -114,6 +114,7 @@ class DemoSwaps:
             step=min(done, count - 1),
             began_at=began,
             step_began_at=began + timedelta(seconds=elapsed),
+            drivers=tuple(f.driver for f in move.functions),
         )
 
     def _wake(self) -> None:

@@ -64,6 +64,11 @@ def temperature(at: Attributes, sensor: int) -> Number:
     return scaled(at, f"temp{sensor}_input", MILLI)
 
 
+def critical(at: Attributes, sensor: int) -> Number:
+    """temp<n>_crit, the temperature at which the card slows down, in degrees Celsius."""
+    return scaled(at, f"temp{sensor}_crit", MILLI)
+
+
 def watts(at: Attributes, *names: str) -> Number:
     """Return the first of the attributes that has a value, in watts."""
     return first_plausible("power_w", *(scaled(at, name, MICRO) for name in names))

@@ -56,25 +56,22 @@ def xe(directory: Tree) -> tuple[Metrics, tuple[Channel, ...]]:
 
     In hwmon ``xe``, one channel is the card and one its package; labels say which is which. The
     package stands in if the card's energy counter does not move, as on Battlemage. (amdgpu also
-    reports the package's power, and users know that figure as the card's.) temp2 is the package,
-    power<n>_max the sustained limit (PL1), power<n>_cap the one for bursts (PL2). The clock is
-    tile0/gt0/freq0/act_freq, 0 in the sleep state C6. Only some of Intel's own kernels report the
-    memory, tile<n>/physical_vram_size_bytes.
+    reports the package's power, and users know that figure as the card's.) temp2 is the package
+    and temp2_crit its limit, power<n>_max the sustained limit (PL1), power<n>_cap the one for
+    bursts (PL2). The clock is tile0/gt0/freq0/act_freq, 0 in the sleep state C6. Only some of
+    Intel's own kernels report the memory, tile<n>/physical_vram_size_bytes.
     """
     at, sensors = Attributes(directory), hwmon.sensors(directory, "xe")
     tiles = (scaled(at, f"tile{n}/physical_vram_size_bytes", MIB) for n in range(TILES))
+    package = _number_of("pkg", _labels(sensors, "temp"), 2)
     found = plausible_metrics(
         mem_total_mib=_sum(tiles),
-        temp_c=_package_temperature(sensors),
+        temp_c=package and hwmon.temperature(sensors, package),
+        temp_limit_c=package and hwmon.critical(sensors, package),
         fan_pct=hwmon.fan(sensors),
         clock_mhz=_clock(at, "tile0/gt0/freq0/act_freq"),
     )
     return found, tuple(_channels(sensors))
-
-
-def _package_temperature(sensors: Attributes) -> Number:
-    number = _number_of("pkg", _labels(sensors, "temp"), 2)
-    return number and hwmon.temperature(sensors, number)
 
 
 def _channels(sensors: Attributes) -> Iterator[Channel]:

@@ -95,11 +95,12 @@ def reading(entry: Entry) -> Swap:
     step_began_at = datetime.fromisoformat(entry.step_began_at)
     if entry.began_s is not None and entry.step_began_s is not None:
         began_at, step_began_at = CLOCK.at(entry.began_s), CLOCK.at(entry.step_began_s)
+    origins = sorted(entry.origins, key=lambda origin: clean(origin.address))
     return Swap(
         id=clean(entry.id),
         direction=entry.direction,
         address=clean(entry.address),
-        moves=tuple(sorted(clean(origin.address) for origin in entry.origins)),
+        moves=tuple(clean(origin.address) for origin in origins),
         state=entry.state,
         steps=tuple(clean(step) for step in entry.steps),
         step=entry.step,
@@ -108,4 +109,5 @@ def reading(entry: Entry) -> Swap:
         message=None if entry.message is None else clean(entry.message, MESSAGE_LIMIT),
         runner_alive=entry.ended or is_alive(entry.runner),
         writer_alive=not entry.ended and entry.writer is not None and is_alive(entry.writer),
+        drivers=tuple(None if o.driver is None else clean(o.driver) for o in origins),
     )

@@ -119,6 +119,13 @@ FIXED: tuple[Alternatives, ...] = (
     (_name,),
     (_number("gen_max", "nvmlDeviceGetMaxPcieLinkGeneration"),),
     (_number("width_max", "nvmlDeviceGetMaxPcieLinkWidth"),),
+    (
+        _number(
+            "temp_limit",
+            "nvmlDeviceGetTemperatureThreshold",
+            pynvml.NVML_TEMPERATURE_THRESHOLD_SLOWDOWN,
+        ),
+    ),
 )
 """Like ``CHANGING``, for values that stay the same while the card is there."""
 

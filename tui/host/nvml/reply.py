@@ -137,6 +137,7 @@ def _metrics(card: dict[str, object]) -> Metrics:
         mem_used_mib=number("mem_used", MIB),
         mem_total_mib=number("mem_total", MIB),
         temp_c=number("temp"),
+        temp_limit_c=number("temp_limit"),
         fan_pct=number("fan"),
         power_w=number("power", 1000),
         power_limit_w=number("power_limit", 1000),

@@ -64,6 +64,7 @@ def test_a_swap_that_runs(journal: Journal) -> None:
     assert (swap.address, swap.moves) == ("0000:02:00.0", ("0000:02:00.0", "0000:02:00.1"))
     assert (swap.under_way, swap.stuck, swap.interrupted, swap.ended) == (True, False, False, False)
     assert swap.current_step == "modprobe vfio-pci"
+    assert swap.drivers == ("nvidia", "snd_hda_intel")
 
 
 def test_whose_runner_is_gone(journal: Journal) -> None:

@@ -1,0 +1,89 @@
+"""Where the panels of the overview stand: in the body, next to each other, none over another."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.geometry import Region, Size
+
+from tui.screens.arrangement import LAYOUTS, Layout, PanelId, arrange, size_class
+
+FULL = {
+    (120, 38): {
+        "card-0": (0, 0, 60, 17), "card-1": (60, 0, 60, 17), "guest": (0, 17, 72, 21),
+        "groups": (72, 17, 48, 11), "events": (72, 28, 48, 10),
+    },
+    (200, 58): {
+        "card-0": (0, 0, 100, 26), "card-1": (100, 0, 100, 26), "guest": (0, 26, 120, 32),
+        "groups": (120, 26, 80, 16), "events": (120, 42, 80, 16),
+    },
+    (80, 22): {
+        "card-0": (0, 0, 40, 9), "card-1": (40, 0, 40, 9), "guest": (0, 9, 40, 13),
+        "groups": (40, 9, 40, 5), "events": (40, 14, 40, 8),
+    },
+    (45, 17): {
+        "card-0": (0, 0, 45, 6), "card-1": (0, 6, 45, 5), "guest": (0, 11, 45, 3),
+        "events": (0, 14, 45, 3),
+    },
+    (40, 12): {
+        "card-0": (0, 0, 40, 3), "card-1": (0, 3, 40, 3), "guest": (0, 6, 40, 2),
+        "events": (0, 8, 40, 4),
+    },
+}  # fmt: skip
+"""The mock-ups: a body, and the places of its panels."""
+
+
+@pytest.mark.parametrize("body", FULL)
+def test_the_sizes_of_the_mock_ups(body: tuple[int, int]) -> None:
+    found = {panel: tuple(place.region) for panel, place in arrange(Size(*body), "full", 2).items()}
+    assert found == FULL[body]
+
+
+BODIES = st.builds(Size, st.integers(30, 240), st.integers(7, 68))
+
+
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(0, 12))
+def test_panels_are_in_the_body_and_none_covers_another(
+    body: Size, layout: Layout, cards: int
+) -> None:
+    places = arrange(body, layout, cards)
+    whole = Region(0, 0, *body)
+    assert all(whole.contains_region(place.region) for place in places.values())
+    assert all(place.region.area > 0 for place in places.values())
+    for one, other in combinations(places.values(), 2):
+        assert not one.region.overlaps(other.region), places
+
+
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12))
+def test_no_cell_is_left_over(body: Size, layout: Layout, cards: int) -> None:
+    places = arrange(body, layout, cards)
+    assert sum(place.region.area for place in places.values()) == body.area, places
+
+
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12))
+def test_every_layout_shows_the_cards_and_events(body: Size, layout: Layout, cards: int) -> None:
+    places = arrange(body, layout, cards)
+    assert "card-0" in places or "cards" in places
+    if body.height >= 10:
+        assert "events" in places
+
+
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 4), st.sampled_from(["card-0", "events"]))
+def test_a_zoomed_panel_has_the_whole_body(
+    body: Size, layout: Layout, cards: int, panel: PanelId
+) -> None:
+    assert {name: place.region for name, place in arrange(body, layout, cards, panel).items()} == {
+        panel: Region(0, 0, *body)
+    }
+
+
+@pytest.mark.parametrize(
+    ("size", "name"),
+    [((200, 60), "wide"), ((120, 40), "desk"), ((100, 30), "desk"), ((80, 24), "normal"),
+     ((90, 18), "sideways"), ((45, 20), "phone"), ((40, 15), "phone"), ((71, 60), "phone")],
+)  # fmt: skip
+def test_classes_of_sizes(size: tuple[int, int], name: str) -> None:
+    assert size_class(Size(*size)) == name

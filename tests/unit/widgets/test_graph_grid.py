@@ -1,0 +1,78 @@
+"""Graphs over the same time, in columns, with a time cursor."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from textual.geometry import Size
+
+from widgets.graph import Graph, axis_line, resampled
+from widgets.graph_grid import SPANS_S, Sheet, Times, cursor_ago_s, grid_lines
+from widgets.lines import Line, width_of
+
+
+def text(line: Line) -> str:
+    return "".join(span.text for span in line)
+
+
+def sheet(*series: float | None, title: str = "Load") -> Sheet:
+    return Sheet(
+        Graph("0", series, 100, "100 %", "load"), title, "84 %", lambda value: f"{value:.0f} %"
+    )
+
+
+def test_two_columns_with_one_axis() -> None:
+    drawn = grid_lines([sheet(84), sheet(20, title="Power")], Size(101, 5), Times())
+    assert text(drawn[0]).startswith("      Load 84 %")
+    assert "Power 84 %" in text(drawn[0])
+    assert text(drawn[0]).count("min 84 %  mean 84 %  max 84 %") == 1
+    assert text(drawn[-1]).count("now") == 2
+    assert len(drawn) == 5
+
+
+def test_the_cursor_says_what_was_there() -> None:
+    series = (*[50.0] * 20, *[10.0] * 20)
+    drawn = grid_lines([sheet(*series)], Size(60, 6), Times(cursor=15), columns=1)
+    assert "84 % (50 %)" in text(drawn[0])
+    assert text(drawn[1])[59 - 15] == "┊"
+
+
+def test_before_anything_was_measured_the_cursor_finds_nothing() -> None:
+    drawn = grid_lines([sheet(50.0)], Size(60, 6), Times(cursor=30), columns=1)
+    assert "(–)" in text(drawn[0])
+
+
+def test_a_longer_span_draws_means() -> None:
+    assert resampled([1.0, 3.0, None, None, 5.0, 7.0], 2) == (2.0, None, 6.0)
+    assert resampled([9.0, 1.0, 3.0], 2) == (9.0, 2.0)
+    times = Times(span_s=900.0, cursor=2)
+    assert cursor_ago_s(times, 106, 2) == 2 * 4 * 5
+
+
+def test_ticks_leave_room_for_their_names() -> None:
+    assert "10 min" in text(axis_line(56, cell_s=20.0))
+    assert "5 min" in text(axis_line(56, cell_s=20.0))
+    assert "1 h" in text(axis_line(56, cell_s=80.0))
+
+
+@given(
+    st.lists(st.none() | st.floats(0, 100), max_size=30), st.integers(1, 6), st.integers(0, 140),
+    st.integers(0, 50), st.sampled_from(SPANS_S), st.none() | st.integers(0, 80),
+    st.integers(1, 3),
+)  # fmt: skip
+def test_a_grid_stays_in_its_space(
+    series: list[float | None], count: int, width: int, height: int, span: float,
+    cursor: int | None, columns: int,
+) -> None:  # fmt: skip
+    sheets = [sheet(*series)] * count
+    drawn = grid_lines(sheets, Size(width, height), Times(span, cursor), columns=columns)
+    assert len(drawn) <= height
+    assert all(width_of(row) <= width for row in drawn)
+
+
+@pytest.mark.parametrize("height", [3, 4, 9])
+def test_rows_that_do_not_fit_are_left_out_whole(height: int) -> None:
+    drawn = grid_lines([sheet(1), sheet(2), sheet(3)], Size(60, height), Times(), columns=1)
+    headings = sum("Load" in text(row) for row in drawn)
+    assert headings == (height - 1) // 3 if height < 10 else 3

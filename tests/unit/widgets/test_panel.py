@@ -1,0 +1,72 @@
+"""A panel's frame and the rule that stands for it on small terminals."""
+
+from __future__ import annotations
+
+from textual.app import App, ComposeResult
+from textual.geometry import Size
+from textual.screen import Screen
+
+from tests.unit.widgets.drawn import text, texts
+from widgets.canvas import TONE_CLASSES, TONE_RULES
+from widgets.lines import Span, line
+from widgets.panel import Edges, Panel, edge
+
+
+class _Shown(Screen[None]):
+    COMPONENT_CLASSES = TONE_CLASSES
+    DEFAULT_CSS = f"_Shown {{ {TONE_RULES} }}"
+
+
+class _App(App[None]):
+    CSS = "Panel { width: 40; height: 6; }"
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        from tui.theme import DEFAULTS
+
+        return dict(DEFAULTS)
+
+    def get_default_screen(self) -> Screen[None]:
+        return _Shown(id="_default")
+
+    def compose(self) -> ComposeResult:
+        yield Panel("guest")
+
+
+def screen(app: App[None]) -> list[str]:
+    rows = app.screen._compositor.render_strips(app.size)
+    return ["".join(segment.text for segment in row).rstrip() for row in rows]
+
+
+EDGES = Edges(line(Span("3", "guest"), " win11"), line("● running"), line("s start"))
+
+
+async def test_a_frame_goes_on_after_keys_without_a_note() -> None:
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.set_edges(EDGES)
+        panel.paint_panel([line("CPU")])
+        await pilot.pause()
+        assert panel.space == Size(36, 4)
+        shown = screen(app)
+        assert shown[0] == "╭─ 3 win11 ──────────────── ● running ─╮"
+        assert shown[1] == "│ CPU                                  │"
+        assert shown[-1] == "╰─ s start ────────────────────────────╯"
+
+
+async def test_lines_below_a_rule_keep_a_blank_at_each_side() -> None:
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.set_ruled(True)
+        await pilot.pause()
+        assert panel.space == Size(38, 5)
+        panel.set_edges(EDGES)
+        panel.paint_panel([line("CPU"), line("Mem")], cursor=1)
+        await pilot.pause()
+        assert texts(panel.lines) == ["─ 3 win11 ────────────────── ● running ─", " CPU", " Mem"]
+
+
+def test_an_edge_without_a_right_part_ends_with_its_left_one() -> None:
+    assert text(edge(line("e all"), (), 20, "─")) == "e all"
+    assert text(edge(line("e all"), line("3 more"), 20, "─")) == "e all ─────── 3 more"

@@ -1,0 +1,48 @@
+"""What flashes on the overview: a new owner of the guest's card, and new events."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from tui.live import Live
+from tui.screens.base import HostScreen
+
+OWNER_S, EVENT_S = 2.0, 1.0
+"""Seconds for which a new owner, and the line of a new event, are in reverse video."""
+
+
+class Flashes:
+    """Sees changes when ``screen`` is drawn, and has it drawn again when a flash ends."""
+
+    def __init__(self, screen: HostScreen) -> None:
+        self._screen = screen
+        self._owner: Hashable = None
+        self._events_seen: int | None = None
+        self.owner = False
+        """Whether the owner of the guest's card has just changed."""
+        self.events = 0
+        """How many events have just come."""
+
+    def see(self, live: Live) -> None:
+        """Compare with what was drawn last. Nothing flashes in quiet mode."""
+        quiet = self._screen.session.quiet
+        gpu = live.view.guest_gpu
+        owner = (gpu.address, gpu.owner) if gpu is not None else None
+        if owner != self._owner:
+            known, self._owner = self._owner, owner
+            if known is not None and owner is not None and not quiet:
+                self.owner = True
+                self._screen.set_timer(OWNER_S, self._end_owner)
+        count, seen = len(live.events), self._events_seen
+        if seen is not None and count > seen and not quiet:
+            self.events += count - seen
+            self._screen.set_timer(EVENT_S, self._end_events)
+        self._events_seen = count
+
+    def _end_owner(self) -> None:
+        self.owner = False
+        self._screen.show()
+
+    def _end_events(self) -> None:
+        self.events = 0
+        self._screen.show()

@@ -1,0 +1,80 @@
+"""What the panels of the overview show, gathered from a session."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from tui.live import GUEST_CPU
+from tui.model import CardSeries, Gpu, GuestDevice
+from tui.screens.base import HostScreen
+from widgets.card import Card, twins
+from widgets.footer import Hint
+from widgets.guest import GuestState
+from widgets.marks import marks_for
+
+
+class PanelValues:
+    """Values for one drawing of ``screen``, as of ``at``."""
+
+    def __init__(self, screen: HostScreen, at: datetime) -> None:
+        self._screen, self._session = screen, screen.session
+        self._live, self._view, self._at = self._session.live, self._session.live.view, at
+        self._twins = twins(self._view.gpus)
+
+    def keys(self, *ids: str) -> tuple[Hint, ...]:
+        """The keys of these commands, as they stand in a panel's frame."""
+        found = (self._screen.hint_of(name) for name in ids)
+        return tuple(hint for hint in found if hint is not None)
+
+    def card(self, gpu: Gpu, number: int, lower: CardSeries | None, keys: tuple[Hint, ...]) -> Card:
+        """The value of a card's panel; ``lower`` is the series that the user chose."""
+        live, view, session = self._live, self._view, self._session
+        age_s, last = live.age(gpu, self._at), live.last_readings.get(gpu.address)
+        guest, swap = view.guest, view.swap
+        subjects = {function.address for function in gpu.functions}
+        return Card(
+            gpu,
+            self._at,
+            number,
+            live.card_series(gpu.address),
+            lower,
+            marks_for(live.events, subjects, self._at, self._screen.glyphs),
+            view.checks if gpu.role == "guest" else (),
+            swap,
+            usual_s=live.swap_times.usual_s(swap.direction, swap.address) if swap else None,
+            age_s=age_s,
+            late_s=session.late_s,
+            last=last.reading if last else None,
+            last_age_s=(self._at - last.at).total_seconds() if last else None,
+            quiet=session.quiet,
+            guest=guest.domain.name if guest else None,
+            guests_known=view.problem("guests") is None,
+            host_driver=view.nvidia_driver,
+            guest_driver=guest.driver_version if guest else None,
+            keys=keys,
+            start_key=self._screen.key_of("start"),
+            roles_key=self._screen.key_of("roles"),
+            checks_key=self._screen.key_of("doctor"),
+            twin=gpu.address in self._twins,
+        )
+
+    def guest(self, devices: tuple[GuestDevice, ...], keys: tuple[Hint, ...]) -> GuestState:
+        """The value of the guest's panel; ``devices`` are the verdicts on what it takes."""
+        live, view = self._live, self._view
+        guest = view.guest
+        since = live.snapshot.read_at.get("guests") if "guests" in live.silent else None
+        return GuestState(
+            view.guests,
+            self._at,
+            view.guest_gpu,
+            devices,
+            view.functions,
+            view.checks,
+            live.history.series(GUEST_CPU),
+            marks_for(live.events, {guest.domain.name} if guest else (), self._at,
+                      self._screen.glyphs),
+            view.problem("guests"),
+            (self._at - since).total_seconds() if since else None,
+            keys=keys,
+            roles_key=self._screen.key_of("roles"),
+        )  # fmt: skip

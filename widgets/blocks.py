@@ -1,0 +1,28 @@
+"""Blocks of lines that share a panel: what does not fit is left out whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from widgets.lines import Line
+
+
+class Block(NamedTuple):
+    """Lines that stay together. Those of the lowest ``rank`` get their rows first; among equals,
+    the first one."""
+
+    rank: int
+    lines: Sequence[Line]
+
+
+def fitted(blocks: Sequence[Block], height: int) -> list[Sequence[Line]]:
+    """The lines of each block, none for those that do not fit into ``height`` rows."""
+    left = height
+    found: list[Sequence[Line]] = [()] * len(blocks)
+    for index in sorted(range(len(blocks)), key=lambda index: blocks[index].rank):
+        lines = blocks[index].lines
+        if len(lines) <= left:
+            found[index] = lines
+            left -= len(lines)
+    return found

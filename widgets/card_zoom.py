@@ -1,0 +1,120 @@
+"""A card on the whole screen: all its graphs over a chosen time, with a time cursor through them,
+and below them all that is known of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from msgspec.structs import replace
+from textual.geometry import Size
+
+from tui.model import CLOCK, CardSeries, CardUsers
+from widgets.card import WIDE, Card
+from widgets.card_bars import value
+from widgets.card_details import card_detail_lines
+from widgets.card_facts import reason_lines, remarks_of, urgent
+from widgets.card_graphs import PAIRS, UNITS, graph_of
+from widgets.card_swap import swap_rows
+from widgets.figures import ago
+from widgets.glyphs import RICH, Glyphs
+from widgets.graph_grid import Sheet, Times, cursor_ago_s, grid_lines
+from widgets.lines import DASH, Line, Span, line, spread, wrap
+
+TITLES: dict[CardSeries, str] = {
+    "load": "Load", "vram": "VRAM", "power": "Power", "temp": "Temp", "clock": "Clock",
+}  # fmt: skip
+
+SHEET_ROWS = 5, 3
+"""Rows of a graph with its heading before details are below it: in two columns, and in one."""
+
+
+def zoomed_lines(
+    card: Card,
+    space: Size,
+    times: Times,
+    users: CardUsers | None = None,
+    glyphs: Glyphs = RICH,
+) -> list[Line]:
+    """The lines of the card on the whole screen; there may be more than fit. ``users`` is who
+    uses it, ``None`` before the first scan for them."""
+    width, height = space
+    columns = 2 if width >= WIDE else 1
+    head = [*_cursor_line(card, width, times, columns), *_head(card, width, height, glyphs)]
+    below = card_detail_lines(
+        card.gpu, width, checks=card.checks, users=users, guest_driver=card.guest_driver,
+        host_driver=card.host_driver, glyphs=glyphs,
+    )  # fmt: skip
+    sheets = [_sheet(name, card) for name in PAIRS if card.gives(name)]
+    bands = (len(sheets) + columns - 1) // columns
+    least = bands * SHEET_ROWS[columns == 1] + 1
+    rows = max(least, height - len(head) - len(below) - 1)
+    marks = card.marks
+    grid = grid_lines(sheets, Size(width, rows), times, marks, glyphs, columns=columns)
+    return [*head, *grid, (), *below]
+
+
+def _head(card: Card, width: int, height: int, glyphs: Glyphs) -> list[Line]:
+    """What is above the graphs: the swap, or why there is no reading, and what needs attention."""
+    swap = card.moving_swap
+    if swap is not None:
+        return swap_rows(card, swap, min(height, 3 + len(swap.moves)), width, glyphs)
+    remarks = remarks_of(card)
+    told = [each for remark in remarks for each in wrap(f"{glyphs.warned} {remark}", width, "warn")]
+    without = card.with_gpu(replace(card.gpu, reading=None)) if remarks else card
+    return [*reason_lines(card, width, 3), *urgent(without, width, 2, glyphs), *told]
+
+
+def _cursor_line(card: Card, width: int, times: Times, columns: int) -> list[Line]:
+    """The time at the cursor, if there is one."""
+    seconds = cursor_ago_s(times, width, columns)
+    if seconds is None:
+        return []
+    whole = round(seconds)
+    before = f"{whole // 60} min {whole % 60} s" if 60 <= whole < 3600 else ago(whole)
+    at = CLOCK.time_of_day(card.at - timedelta(seconds=seconds))
+    left = line(Span(at, "strong"), Span(f"  {before} ago", "label"))
+    note = "figures in ( ) are those at the cursor" if width >= WIDE else ""
+    return [spread(left, line(Span(note, "label")) if note else (), width)]
+
+
+# --- the graphs -------------------------------------------------------------------
+
+
+def _sheet(name: CardSeries, card: Card) -> Sheet:
+    figure = value(name, card.metrics, card.limits).figure if name != "clock" else None
+    if name == "clock" and card.metrics.clock_mhz is not None:
+        figure = f"{card.metrics.clock_mhz:.0f} MHz"
+    return Sheet(graph_of(name, card), TITLES[name], figure or DASH, SAYS[name], _note(name, card))
+
+
+def _note(name: CardSeries, card: Card) -> str:
+    """The extremes of a series and its limit; the load's are those that every graph has."""
+    known = [v for v in card.series.get(name, ()) if v is not None]
+    limits = card.limits
+    if name == "clock":
+        memory = card.metrics.mem_clock_mhz
+        return f"memory {memory:.0f} MHz" if memory is not None else ""
+    if not known or name == "load":
+        return ""
+    low, high = min(known), max(known)
+    if name == "vram":
+        total = limits.mem_total_mib
+        of = f" of {total / 1024:.1f}" if total else ""
+        return f"min {low / 1024:.1f}  max {high / 1024:.1f}{of}"
+    if name == "power":
+        limit = f" of {limits.power_limit_w:.0f}" if limits.power_limit_w else ""
+        return f"mean {sum(known) / len(known):.0f}  max {high:.0f}{limit}"
+    slows = f", slows at {limits.temp_limit_c:.0f}" if limits.temp_limit_c else ""
+    return f"max {high:.0f}{slows}"
+
+
+def _in(unit: str, scale: float = 1.0, digits: int = 0) -> Callable[[float], str]:
+    return lambda value: f"{value / scale:.{digits}f} {unit}"
+
+
+SAYS: dict[CardSeries, Callable[[float], str]] = {
+    "load": _in(UNITS["load"]), "vram": _in("GiB", 1024.0, 1), "power": _in(UNITS["power"]),
+    "temp": _in(UNITS["temp"]), "clock": _in("MHz"),
+}  # fmt: skip
+"""How a value of each series is written."""

@@ -1,0 +1,38 @@
+"""The checks in two or three words each, for the screen; their ids are for programs."""
+
+from __future__ import annotations
+
+NAMES = {
+    "host.not-shared": "display stays",
+    "host.two-gpus": "two GPUs",
+    "iommu.viable": "group viable",
+    "r465.family": "card allowed",
+    "r465.one-vm": "one GeForce guest",
+    "r465.sriov": "no SR-IOV",
+    "guest.inactive": "no guest has it",
+    "nvidia.release": "driver releases it",
+    "holders": "not in use",
+    "guest.allowed": "right guest",
+    "guest.hostdevs-complete": "all functions listed",
+    "guest.devices": "devices free",
+    "guest.managed": "libvirt keeps off",
+    "guest.cards": "one card moves",
+    "guest.unsaved": "unsaved data",
+    "guest.state": "state fits",
+    "guest.gpu": "card chosen",
+    "r465.guest-driver": "driver in the guest",
+    "iommu.enabled": "IOMMU on",
+    "vfio.available": "vfio-pci",
+    "libvirt.reachable": "libvirt",
+    "privilege": "root",
+    "host.linux": "Linux",
+    "gpu.answers": "card answers",
+    "swap.movable": "not busy",
+    "swap.half-bound": "on one side",
+    "swap.needed": "move needed",
+}
+
+
+def check_name(id: str) -> str:
+    """What a check is called; its id if it has no name."""
+    return NAMES.get(id, id)

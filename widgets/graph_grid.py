@@ -1,0 +1,153 @@
+"""The graphs of a panel that takes the whole screen: in columns, each with its figures above it,
+over the same time, with one time cursor through all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from msgspec import Struct
+from textual.geometry import Size
+
+from widgets.glyphs import RICH, Glyphs
+from widgets.graph import CELL_S, Graph, Mark, axis_line, graph_lines, resampled
+from widgets.lines import Line, Span, line, pad, spread
+
+SPANS_S = (180.0, 900.0, 3600.0, 21600.0, 86400.0)
+"""The spans that a user can choose, in seconds."""
+
+LABEL = 6
+"""Cells of the label column, with its blank."""
+
+LEAST_ROWS = 2
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """One graph of the grid. ``title`` names it, ``figure`` is the present value, ``say`` writes a
+    value of the series with its unit, ``note`` stands at the right."""
+
+    graph: Graph
+    title: str
+    figure: str
+    say: Callable[[float], str]
+    note: str = ""
+
+
+class Times(Struct, frozen=True):
+    """The time that a grid covers, and the cursor: cells before now, ``None`` without one."""
+
+    span_s: float = SPANS_S[0]
+    cursor: int | None = None
+
+
+def factor_of(times: Times, width: int) -> int:
+    """The steps that one value of a graph ``width`` cells wide stands for."""
+    room = max(1, width - LABEL)
+    return 1 if times.span_s <= SPANS_S[0] else max(1, ceil(times.span_s / (room * CELL_S)))
+
+
+def column_width(width: int, columns: int) -> int:
+    """The cells of each of some columns with a blank between them."""
+    return (width - (columns - 1)) // columns
+
+
+def cursor_ago_s(times: Times, width: int, columns: int) -> float | None:
+    """Seconds before now at which the cursor stands in a grid of ``width`` cells."""
+    if times.cursor is None:
+        return None
+    return times.cursor * CELL_S * factor_of(times, column_width(width, columns))
+
+
+def grid_lines(
+    sheets: Sequence[Sheet],
+    space: Size,
+    times: Times,
+    marks: Sequence[Mark] = (),
+    glyphs: Glyphs = RICH,
+    *,
+    columns: int = 2,
+) -> list[Line]:
+    """The sheets in ``columns``, as high as ``space`` allows, with one axis below the last row.
+    Rows of the grid that do not fit are left out whole."""
+    width = column_width(space.width, columns)
+    rows = [sheets[i : i + columns] for i in range(0, len(sheets), columns)]
+    while rows and (space.height - 1) // len(rows) < LEAST_ROWS + 1:
+        rows.pop()
+    if not rows or width <= LABEL:
+        return []
+    height = (space.height - 1) // len(rows)
+    spare = space.height - 1 - height * len(rows)
+    lines: list[Line] = []
+    for number, row in enumerate(rows):
+        drawn = height + (1 if number < spare else 0)
+        cells = [_sheet(each, width, drawn, times, glyphs) for each in row]
+        lines += [_side_by_side(parts, width) for parts in zip(*cells, strict=True)]
+    cell_s = CELL_S * factor_of(times, width)
+    axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s)
+    return [*lines, _side_by_side([axis] * len(rows[0]), width)]
+
+
+def _side_by_side(parts: Sequence[Line], width: int) -> Line:
+    first, *rest = parts
+    joined = pad(first, width) if rest else first
+    for index, part in enumerate(rest):
+        joined = (*joined, Span(" "), *(pad(part, width) if index < len(rest) - 1 else part))
+    return joined
+
+
+def _sheet(sheet: Sheet, width: int, height: int, times: Times, glyphs: Glyphs) -> list[Line]:
+    """The sheet's heading, then its graph, ``height`` lines in all."""
+    factor = factor_of(times, width)
+    series = resampled(sheet.graph.series, factor)
+    graph = Graph(sheet.graph.name, series, sheet.graph.top, sheet.graph.scale, sheet.graph.ramp)
+    drawn = graph_lines(graph, height - 1, width, glyphs, label=LABEL - 1)
+    at = ""
+    if times.cursor is not None:
+        there = _at_cursor(series, times.cursor)
+        at = f" ({sheet.say(there) if there is not None else '–'})"
+        drawn = [_with_cursor(row, width - 1 - times.cursor, glyphs) for row in drawn]
+    head = spread(
+        line(Span(f"{'':>{LABEL}}{sheet.title} ", "label"), Span(sheet.figure, "strong"), at),
+        line(Span(sheet.note or _extremes(sheet, width), "label")),
+        width,
+    )
+    return [head, *drawn]
+
+
+def _at_cursor(series: Sequence[float | None], cursor: int) -> float | None:
+    """The mean of the two values in the cursor's cell."""
+    even = (*series, *(None,) * (len(series) % 2))
+    end = len(even) - 2 * cursor
+    known = [value for value in even[max(0, end - 2) : max(0, end)] if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _with_cursor(row: Line, at: int, glyphs: Glyphs) -> Line:
+    """The row with the cursor's line at a cell, where the graph is empty."""
+    found: list[Span] = []
+    start = 0
+    for span in row:
+        end = start + len(span.text)
+        if start <= at < end and span.text[at - start] == " ":
+            cut = at - start
+            found += [
+                span._replace(text=span.text[:cut]), Span(glyphs.cursor, "strong"),
+                span._replace(text=span.text[cut + 1 :]),
+            ]  # fmt: skip
+        else:
+            found.append(span)
+        start = end
+    return tuple(span for span in found if span.text)
+
+
+def _extremes(sheet: Sheet, width: int) -> str:
+    known = [value for value in sheet.graph.series if value is not None]
+    if not known:
+        return ""
+    say = sheet.say
+    mean = sum(known) / len(known)
+    if width < 50:
+        return f"max {say(max(known))}"
+    return f"min {say(min(known))}  mean {say(mean)}  max {say(max(known))}"

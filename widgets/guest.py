@@ -1,0 +1,161 @@
+"""What the guest's panel shows, as one value, and the words for its state."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tui.model import (
+    INACTIVE_STATES,
+    Check,
+    Domain,
+    DomainState,
+    Gpu,
+    Guest,
+    GuestDevice,
+    PciFunction,
+)
+from widgets.figures import ago, uptime
+from widgets.footer import Hint
+from widgets.glyphs import RICH, Glyphs
+from widgets.graph import CELL_S, Mark, Series
+from widgets.lines import Line, Span, Tone, line
+
+STATES: dict[DomainState, tuple[str, str, Tone]] = {
+    "running": ("running", "on_host", "guest"),
+    "blocked": ("running", "on_host", "guest"),
+    "paused": ("paused", "warned", "warn"),
+    "in shutdown": ("shutting down", "moving", "warn"),
+    "shut off": ("shut off", "free", "label"),
+    "crashed": ("crashed", "failed", "bad"),
+    "pmsuspended": ("suspended", "free", "warn"),
+    "unknown": ("state unknown", "unknown", "warn"),
+}
+"""Each state of a domain as a word, the name of its sign, and its tone."""
+
+UNRESPONSIVE: tuple[DomainState, ...] = ("paused", "pmsuspended", "crashed")
+"""States in which a guest cannot be asked to shut down."""
+
+
+@dataclass(frozen=True)
+class GuestState:
+    """The guests of a host as of ``at``, the allowed one first, and what else the panel needs.
+
+    ``gpu`` is the guest GPU, ``devices`` are the verdicts on what the guest takes, ``functions``
+    all PCI functions by address, ``checks`` those that run all the time. ``series`` is the guest's
+    CPU load in percent. ``problem`` is why libvirt cannot be read; ``guests`` may then be the last
+    ones known, ``silent_s`` seconds old. ``ended_at`` is when the guest ran last, if that was seen.
+    ``keys`` are those that act on it; ``roles_key`` chooses it.
+
+    Two values are equal if they look alike: ages count in the steps in which they are shown.
+    """
+
+    guests: tuple[Guest, ...]
+    at: datetime = field(compare=False)
+    gpu: Gpu | None = field(default=None, compare=False)
+    devices: tuple[GuestDevice, ...] = ()
+    functions: Mapping[str, PciFunction] = field(default_factory=dict, compare=False)
+    checks: tuple[Check, ...] = ()
+    series: Series = ()
+    marks: tuple[Mark, ...] = ()
+    problem: str | None = None
+    silent_s: float | None = field(default=None, compare=False)
+    ended_at: datetime | None = None
+    keys: tuple[Hint, ...] = ()
+    roles_key: str = "w"
+    steps: tuple[object, ...] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        gpu = self.gpu
+        card = gpu and (gpu.functions, gpu.owner, gpu.viability, gpu.taken_by, gpu.may_be_taken)
+        steps = (self.up, self.silent, self.last_ran, card)
+        object.__setattr__(self, "steps", steps)
+
+    def without_others(self) -> GuestState:
+        """The same with the allowed guest alone."""
+        allowed = tuple(guest for guest in self.guests if guest.allowed)
+        return dataclasses.replace(self, guests=allowed)  # noqa: TID251 - this one is no Struct
+
+    @property
+    def allowed(self) -> Guest | None:
+        return next((guest for guest in self.guests if guest.allowed), None)
+
+    @property
+    def domain(self) -> Domain | None:
+        """The domain that may have the card."""
+        return self.allowed.domain if self.allowed else None
+
+    @property
+    def others(self) -> tuple[Domain, ...]:
+        """The other domains."""
+        return tuple(guest.domain for guest in self.guests if not guest.allowed)
+
+    @property
+    def up(self) -> str:
+        """How long the guest has run: ``2 h 00 min``; empty if it does not run."""
+        domain = self.domain
+        if domain is None or not domain.active or domain.started_at is None:
+            return ""
+        return uptime(domain.started_at, self.at)
+
+    @property
+    def silent(self) -> str:
+        """How long libvirt has not answered, in whole cells of the graph; empty if it answers."""
+        if self.problem is None or self.silent_s is None:
+            return ""
+        seconds = self.silent_s
+        return ago(seconds // CELL_S * CELL_S if CELL_S <= seconds < 60 else seconds)
+
+    @property
+    def last_ran(self) -> str:
+        """``last ran 3 h ago``; empty if that is not known."""
+        domain = self.domain
+        if domain is None or domain.active or self.ended_at is None:
+            return ""
+        minutes = (self.at - self.ended_at).total_seconds() // 60
+        return f"last ran {ago(minutes * 60)} ago" if minutes >= 1 else "ran until just now"
+
+
+def is_off(domain: Domain) -> bool:
+    """Whether the panel shows what a start would need rather than how the guest runs."""
+    return domain.state in INACTIVE_STATES or domain.state == "unknown"
+
+
+def short_uptime(up: str) -> str:
+    """``2 h 00`` for ``2 h 00 min``."""
+    return up.removesuffix(" min") if " h " in up else up
+
+
+def state_span(domain: Domain, glyphs: Glyphs = RICH) -> Span:
+    """``● running``"""
+    word, sign, tone = STATES[domain.state]
+    return Span(f"{getattr(glyphs, sign)} {word}", tone)
+
+
+def agent_line(domain: Domain, glyphs: Glyphs = RICH) -> Line:
+    """Whether the guest agent answers: ``agent ✓``. Empty if the guest does not run."""
+    if not domain.active:
+        return ()
+    if domain.agent is None:
+        return line(Span("no agent", "label"))
+    sign = Span(glyphs.passed, "good") if domain.agent else Span(glyphs.warned, "warn")
+    return line(Span("agent ", "label"), sign)
+
+
+def guest_keys(domain: Domain | None, cannot: Collection[str] | None = None) -> tuple[Hint, ...]:
+    """The keys that act on the guest, with what each does now. ``cannot`` are the actions without
+    effect now; by default what the guest's state tells."""
+    state = domain.state if domain is not None else None
+    active = domain is not None and domain.active
+    if cannot is None:
+        cannot = ("start",) if active else ("stop", "pause", "reboot")
+    stop = "force off" if state in UNRESPONSIVE else "stop"
+    pause = "resume" if state == "paused" else "pause"
+    words = (("s", "start", "start"), ("x", stop, "stop"), ("p", pause, "pause"),
+             ("r", "reboot", "reboot"))  # fmt: skip
+    return tuple(
+        Hint(key, word, f"app.{action}", enabled=action not in cannot)
+        for key, word, action in words
+    )

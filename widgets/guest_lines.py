@@ -1,0 +1,184 @@
+"""A guest that runs, in the lines of its panel.
+
+Rows keep their place: load, memory, rates, host devices, graph, other domains. What does not fit
+is left out whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.cells import cell_len
+from textual.geometry import Size
+
+from tui.model import Domain, GuestDevice, Verdict
+from widgets.blocks import Block, fitted
+from widgets.device_names import device_name, part_name
+from widgets.figures import short
+from widgets.glyphs import RICH, Glyphs
+from widgets.graph import Graph, axis_line, graph_lines, short_graph_lines
+from widgets.guest import GuestState, state_span
+from widgets.guest_bars import WIDE, bar_rows, gib, rates_line
+from widgets.lines import (
+    Line,
+    Span,
+    Tone,
+    fit,
+    join,
+    joined_to_fit,
+    line,
+    pad,
+    width_of,
+    wrap,
+)
+
+GRAPH_LABEL = 6
+
+AXIS_ROWS = 4
+"""Rows of a graph, axis included, from which it has an axis."""
+
+DEVICE_TONES: dict[Verdict, Tone] = {
+    "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
+}  # fmt: skip
+"""Worst first: the line may be too short for all of them."""
+
+SILENT_AGENT = "The agent does not answer: load and memory are the host's view."
+
+
+def running_lines(
+    state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = RICH
+) -> list[Line]:
+    """The lines of a guest that has its devices now."""
+    width, height = space
+    alerts = alert_lines(state, domain, width)
+    bars = bar_rows(domain, width, height - len(alerts), glyphs)
+    silent = wrap(SILENT_AGENT, width, "label") if domain.agent is False else []
+    forbids = any(device.verdict == "fail" for device in state.devices)
+    others = [others_line(state.others, width, glyphs)] if state.others else []
+    # The table of vCPUs, the emulator and huge pages have their rows above those of the others.
+    *above, graph, below = fitted(
+        [
+            Block(1, alerts),
+            Block(0, bars),
+            Block(3, [rates_line(domain, width, glyphs)]),
+            Block(2 if forbids else 6, [devices_line(state, domain, width)]),
+            Block(7, silent),
+            Block(4, [(), ()]),
+            Block(5, others),
+        ],
+        height,
+    )
+    head = [row for rows in above for row in rows]
+    rows = height - len(head) - len(below) if graph else 0
+    return [*head, *cpu_graph(state, rows, width, glyphs), *below]
+
+
+def alert_lines(state: GuestState, domain: Domain | None, width: int) -> list[Line]:
+    """Why what is shown is not what is so, or not all of it."""
+    lines: list[Line] = []
+    if state.problem is not None:
+        lines += wrap(problem_text(state), width, "warn")
+    if domain is not None and domain.problem is not None:
+        lines += wrap(domain.problem, width, "warn")
+    return lines
+
+
+def problem_text(state: GuestState) -> str:
+    """Why libvirt cannot be read, as a sentence."""
+    if state.silent:
+        stale = " What is shown is from then." if state.guests else ""
+        return f"libvirt has not answered for {state.silent}.{stale}"
+    return f"libvirt: {state.problem}"
+
+
+# --- devices ---
+
+
+def devices_line(state: GuestState, domain: Domain, width: int) -> Line:
+    """The PCI functions that a domain takes: those with a verdict against them first."""
+    label = Span(f"{'PCI':<7}" if width >= WIDE else "PCI  ", "label")
+    room = width - width_of([label])
+    bad = [
+        line(Span(f"{short(each.address)} {each.short}", DEVICE_TONES[each.verdict]))
+        for each in judged(state.devices)
+    ]
+    rest = [
+        a for a in domain.addresses if a not in {each.address for each in judged(state.devices)}
+    ]
+    named = [line(f"{short(a)} ", Span(name_in(state, a), "label")) for a in rest]
+    items = [*bad, *named]
+    if width_of(join(items)) > room:
+        items = [*bad, *(line(short(a)) for a in rest)]
+    if not items:
+        return line(label, Span("none", "label"))
+    return line(label, *(_with_rest(items, room, "  ", "+{}") or fit(items[0], room)))
+
+
+def _with_rest(items: Sequence[Line], width: int, gap: str, rest: str) -> Line:
+    """The items that fit into ``width``, and how many more there are."""
+    for kept in range(len(items), 0, -1):
+        more = len(items) - kept
+        tail = [line(Span(rest.format(more), "label"))] if more else []
+        shown = join([*items[:kept], *tail], gap)
+        if width_of(shown) <= width:
+            return shown
+    return ()
+
+
+def judged(devices: Sequence[GuestDevice]) -> list[GuestDevice]:
+    """The devices with a verdict other than pass, the worst first."""
+    order = list(DEVICE_TONES)
+    return sorted((d for d in devices if d.short), key=lambda d: order.index(d.verdict))
+
+
+def name_in(state: GuestState, address: str) -> str:
+    """The short name of a function that the guest takes; of what moves with its card, the kind."""
+    function = state.functions.get(address)
+    if function is None:
+        return ""
+    if state.gpu is not None and function in state.gpu.companions:
+        return part_name(function)
+    return device_name(function)
+
+
+# --- the graph and the others ---
+
+
+def cpu_graph(state: GuestState, rows: int, width: int, glyphs: Glyphs) -> list[Line]:
+    """The guest's load in ``rows`` rows."""
+    graph = Graph("cpu", state.series, 100.0, "100 %", "load")
+    if rows < AXIS_ROWS:
+        return short_graph_lines(graph, rows, width, glyphs, label=GRAPH_LABEL)
+    axis = axis_line(width, state.marks, glyphs, label=GRAPH_LABEL)
+    return [*graph_lines(graph, rows - 1, width, glyphs, label=GRAPH_LABEL), axis]
+
+
+def others_line(domains: Sequence[Domain], width: int, glyphs: Glyphs) -> Line:
+    """The other domains in one row, with how many more there are."""
+    shown = _with_rest([_other(domain, glyphs) for domain in domains], width, "   ", "{} more")
+    return shown or fit(line(Span(f"{len(domains)} other domains", "label")), width)
+
+
+def _other(domain: Domain, glyphs: Glyphs) -> Line:
+    state = state_span(domain, glyphs)
+    sign = Span(state.text.split()[0], state.tone)
+    load = f" {domain.cpu_pct:.0f} %" if domain.active and domain.cpu_pct is not None else ""
+    return line(sign, f" {domain.name}", Span(load, "label"))
+
+
+def domain_lines(domains: Sequence[Domain], width: int, glyphs: Glyphs) -> list[Line]:
+    """The other domains, one line each: name, state, and what each gets."""
+    column = max((cell_len(domain.name) for domain in domains), default=0) + 2
+    rows = []
+    for domain in domains:
+        sign, _, word = state_span(domain, glyphs).text.partition(" ")
+        tone = state_span(domain, glyphs).tone
+        memory = f"{gib(domain.memory_mib)} GiB" if domain.memory_mib is not None else ""
+        vcpus = f"{domain.vcpus} vCPU" if domain.vcpus is not None else ""
+        name = pad(line(Span(sign, tone), f" {domain.name}"), min(column + 2, max(0, width - 13)))
+        size = f"{vcpus:<9}{memory}".rstrip()
+        told = line(Span(word, tone))
+        if size and width_of(name) + 13 + len(size) <= width:
+            told = line(Span(f"{word:<13}", tone), Span(size, "label"))
+        rows.append(joined_to_fit([name, told], width, ""))
+    return rows

@@ -1,0 +1,94 @@
+"""What the screen of a plan shows, as values."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from tui.model import Check, Holder
+from widgets.glyphs import Glyphs
+from widgets.lines import Span, Tone
+
+Mark = Literal["passed", "warned", "failed", "unknown", "moving", "noted"]
+"""How far something is. Each has a sign of the same name in ``Glyphs``."""
+
+TONES: dict[Mark, Tone] = {
+    "passed": "good", "warned": "warn", "failed": "bad", "unknown": "warn", "moving": "warn",
+    "noted": "dim",
+}  # fmt: skip
+
+
+def mark_span(mark: Mark, glyphs: Glyphs, text: str = "") -> Span:
+    """The sign of a mark and ``text``, in its tone."""
+    return Span(f"{getattr(glyphs, mark)}{text}", TONES[mark])
+
+
+class State(NamedTuple):
+    """What stands at the right of the title: a sign and words, fewer on a narrow screen."""
+
+    mark: Mark
+    words: str
+    short: str = ""
+
+
+class Mover(Struct, frozen=True):
+    """A function that moves: its drivers before and after, and how far it is."""
+
+    address: str
+    name: str
+    before: str
+    after: str
+    mark: Mark | None = None
+
+
+class Stayer(Struct, frozen=True):
+    """A function that does not move, and why."""
+
+    address: str
+    name: str
+    why: str
+
+
+class PlanStep(Struct, frozen=True):
+    """A step. Once the plan is carried out it has a ``mark``, and the ``seconds`` that it took, or
+    has taken so far."""
+
+    text: str
+    mark: Mark | None = None
+    seconds: float | None = None
+
+
+class PlanPage(Struct, frozen=True):
+    """A plan, or what has become of it.
+
+    ``title`` is an emphasised part and the rest. ``note`` says what has been touched. ``key``
+    identifies what the user is asked about; ``asks`` is the part of the page that must have been
+    on the screen before he may agree. ``group`` is the card's IOMMU group, and ``blockers`` are
+    the functions that keep it from being viable. ``label`` stands before the steps.
+    ``checks_key`` lists the checks that passed, too, or folds them again.
+    """
+
+    title: tuple[str, str]
+    state: State
+    message: str
+    tone: Tone = "text"
+    note: str = ""
+    key: Hashable = None
+    asks: Literal["plan", "message"] | None = None
+    movers: tuple[Mover, ...] = ()
+    stayers: tuple[Stayer, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    checks: tuple[Check, ...] = ()
+    group: int | None = None
+    blockers: tuple[Stayer, ...] = ()
+    steps: tuple[PlanStep, ...] = ()
+    label: str = "Steps"
+    checks_key: str = "d"
+    unfolded: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether a check forbids the plan."""
+        return any(check.verdict == "fail" for check in self.checks)
