@@ -114,8 +114,9 @@ def _run_to_end(plan: GuestPlan, action: Callable[[], None]) -> None:
             ended.put(None)
 
     with _signals_interrupt():
-        threading.Thread(target=run, name="guest-action", daemon=True).start()
         try:
+            # A signal may come between the thread's start and the return from it.
+            threading.Thread(target=run, name="guest-action", daemon=True).start()
             error = ended.get()
         except KeyboardInterrupt:
             try:
