@@ -75,7 +75,7 @@ PICTURES = {
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
     "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y bind now"),
-    "doctor": Picture("bad-acs", keys=("d",), see="checks"),
+    "doctor": Picture("bad-acs", keys=("d",), see="✗ 2 fail"),
     "swap-refused": Picture("bad-acs", keys=("b",), see="✗ refused"),
     "swap-running": Picture(
         "desk", size=NORMAL, keys=("b",), see="y bind now", then=("space", "y"), later_s=2.6
