@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from msgspec import Struct, convert, to_builtins
+from msgspec.json import Decoder
 from msgspec.structs import replace
 
 from tui.host.journal.entry import DRIVER, Entry, JournalError
@@ -24,6 +25,12 @@ SIZE_LIMIT = 256 * 1024
 
 class _Schema(Struct):
     schema: Literal[1]
+
+
+for _type in (_Schema, Entry):
+    # msgspec describes a type when it is first used, and crashes if a second thread uses the type
+    # meanwhile. An import runs in one thread.
+    Decoder(_type)
 
 
 def is_driver(name: str) -> bool:

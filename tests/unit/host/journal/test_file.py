@@ -482,3 +482,32 @@ def test_a_lock_is_waited_for(journal: Journal) -> None:
     with journal.locked(60.0):
         assert free.is_set()
     holder.join()
+
+
+TWO_READERS = """
+import sys, threading
+from tui.host.journal.format import parse
+
+entry = sys.stdin.buffer.read()
+
+def interrupt(frame, event, argument):
+    describes = event == "call" and frame.f_code.co_name == "get_class_annotations"
+    if describes and frame.f_locals["obj"].__name__ == "Origin":  # a part of the entry's type
+        sys.setprofile(None)
+        other = threading.Thread(target=parse, args=(entry,))
+        other.start()
+        other.join()
+
+sys.setprofile(interrupt)
+parse(entry)
+"""
+
+
+def test_two_threads_may_read_their_first_entry_at_once() -> None:
+    """msgspec 0.22 describes a type when it is first used, and crashes if a second thread uses it
+    meanwhile. NVML's source and the journal's read it as soon as the screen starts."""
+    done = subprocess.run(
+        [sys.executable, "-c", TWO_READERS], input=dump(ENTRY).encode(), capture_output=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, b"")
