@@ -63,7 +63,7 @@ class VfiotopApp(Navigation):
         self.theme = chosen if chosen in self.available_themes else fallback
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
-        """Our colours, for the themes of Textual's own that somebody may choose."""
+        """The values of our colours in Textual's own themes."""
         return dict(DEFAULTS)
 
     # --- readings in ---

@@ -30,14 +30,6 @@ def temperature(value: float | None) -> Span:
     return Span(f"{value:.0f} °C", tone)
 
 
-def ratio(value: float | None, limit: float | None, unit: str) -> Span:
-    """``35/200 W``: a value and its limit; either may be missing."""
-    if value is None and limit is None:
-        return Span(DASH, "dim")
-    first = DASH if value is None else f"{value:.0f}"
-    return Span(f"{first} {unit}" if limit is None else f"{first}/{limit:.0f} {unit}")
-
-
 def memory(used: float | None, total: float | None) -> str:
     """MiB as GiB: ``1.2/12.0 GiB``."""
     if used is None and total is None:

@@ -115,8 +115,8 @@ def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Block]:
         key = Span(state.roles_key, "key")
         yield Block(3, [line(Span(missing, "warn"), "   ", key, f" {verb} it")])
         return
-    elsewhere: tuple[Tone, tuple[str, ...]] = ("bad", (f"in {gpu.owner.guest}",))
-    tone, where = WHERE.get(gpu.owner.kind, elsewhere)
+    in_other_guest: tuple[Tone, tuple[str, ...]] = ("bad", (f"in {gpu.owner.guest}",))
+    tone, where = WHERE.get(gpu.owner.kind, in_other_guest)
     name = f"{short(gpu.address)} {device_name(gpu.function)}"
     forms = [line(name, "   ", Span(each, tone)) for each in where]
     yield Block(3, [next((each for each in forms if width_of(each) <= room), forms[-1])])

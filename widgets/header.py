@@ -47,16 +47,23 @@ class HostHeader(Canvas):
         self._at: datetime | None = None
         self._up = ""
         self._notices: tuple[str, ...] = ()
+        self._checks: tuple[Check, ...] = ()
         self._flash = False
 
     def show(
-        self, view: HostView, at: datetime, notices: tuple[str, ...] = (), *, flash: bool = False
+        self,
+        view: HostView,
+        at: datetime,
+        checks: tuple[Check, ...] = (),
+        notices: tuple[str, ...] = (),
+        *,
+        flash: bool = False,
     ) -> None:
-        """Draw the header of ``view`` as of ``at``; ``notices`` say what is unusual about its
-        readings. ``flash``: the owner has just changed."""
-        shown = (view, owner_up(view, at), notices, flash)
-        if shown != (self._view, self._up, self._notices, self._flash):
-            self._view, self._up, self._notices, self._flash = shown
+        """Draw the header of ``view`` as of ``at``, with what ``checks`` amount to; ``notices`` say
+        what is unusual about its readings. ``flash``: the owner has just changed."""
+        shown = (view, owner_up(view, at), checks, notices, flash)
+        if shown != (self._view, self._up, self._checks, self._notices, self._flash):
+            self._view, self._up, self._checks, self._notices, self._flash = shown
             self._at = at
             self._draw()
 
@@ -65,7 +72,7 @@ class HostHeader(Canvas):
             return
         drawn = header_line(
             self._view, self._at, self.room.width, self._glyphs,
-            banner=self._banner, notices=self._notices, flash=self._flash,
+            checks=self._checks, banner=self._banner, notices=self._notices, flash=self._flash,
         )  # fmt: skip
         self.paint([drawn])
 
@@ -76,13 +83,14 @@ def header_line(
     width: int,
     glyphs: Glyphs = RICH,
     *,
+    checks: Sequence[Check] = (),
     banner: str | None = None,
     notices: Sequence[str] = (),
     flash: bool = False,
 ) -> Line:
     """The longest form that fits. Notices and the banner are never dropped."""
     brief = short_banner(banner)
-    for left, right in _forms(view, at, width, glyphs, flash=flash):
+    for left, right in _forms(view, at, checks, width, glyphs, flash=flash):
         for told in (banner, brief) if width < NORMAL else (banner,):
             end = join([right, _warnings(notices, told)])
             if width >= FULL:
@@ -98,26 +106,32 @@ def _warnings(notices: Sequence[str], banner: str | None) -> Line:
 
 
 def _forms(
-    view: HostView, at: datetime, width: int, glyphs: Glyphs, *, flash: bool
+    view: HostView,
+    at: datetime,
+    checks: Sequence[Check],
+    width: int,
+    glyphs: Glyphs,
+    *,
+    flash: bool,
 ) -> Iterator[tuple[Line, Line]]:
     """What stands at the left and at the right end, in forms that get shorter."""
     up = owner_up(view, at)
     since, briefly = (line(up), line(short_uptime(up))) if up else ((), ())
     owner = _owner(view, width, glyphs, flash=flash)
     full, normal = (_card(view, owner, glyphs, full=each) for each in (True, False))
-    checks = list(checks_forms(all_checks(view), glyphs))
+    forms = list(checks_forms(checks, glyphs))
     program = line(Span("vfiotop", "strong"))
     host = fit(line(view.facts.name), NAME) if view.facts else ()
     if width >= FULL:
-        for told in checks:
+        for told in forms:
             yield join([join([program, host, full, since]), told], "   "), ()
     if width >= NORMAL:
-        for told in checks:
+        for told in forms:
             yield join([join([program, host], " "), normal, since, told]), ()
-    for told in checks[1:] or checks:
+    for told in forms[1:] or forms:
         yield join([host, normal, briefly], " "), told
     for parts in ([normal, briefly], [normal], [owner], []):
-        yield join(parts, " "), checks[-1]
+        yield join(parts, " "), forms[-1]
 
 
 def owner_up(view: HostView, at: datetime) -> str:
@@ -146,16 +160,6 @@ def _owner(view: HostView, width: int, glyphs: Glyphs, *, flash: bool) -> Line:
         return ()
     span = owner_span(gpu, view.swap, glyphs)
     return fit(line(span._replace(tone="flash") if flash else span), max(NAME, width // 3))
-
-
-def all_checks(view: HostView) -> tuple[Check, ...]:
-    """The checks that are made all the time, and whether the guest GPU's group can go to it."""
-    gpu = view.guest_gpu
-    if gpu is None or not view.checks:
-        return view.checks
-    viable, why = gpu.viability.for_guest, gpu.viability.reason or ""
-    verdict: Verdict = "pass" if viable else "unknown" if viable is None else "fail"
-    return (*view.checks, Check("iommu.viable", gpu.address, verdict, why))
 
 
 def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Line]:

@@ -9,8 +9,6 @@ from tui.model import (
     Bar,
     Blocker,
     CardReading,
-    CardUser,
-    CardUsers,
     CardVitals,
     Check,
     Cost,
@@ -153,14 +151,6 @@ VIEW = HostView(
 GUEST_STATE = GuestState(
     GUESTS, AT, GUEST_GPU, functions=VIEW.functions, checks=CHECKS[:1], series=LOAD
 )
-
-USERS = CardUsers((
-    CardUser(
-        1893, "Xorg", ("graphics", "/dev/nvidia0"), login="gamer", memory_mib=284, util_pct=7,
-        command="/usr/lib/xorg/Xorg vt2", unit="session-2.scope", stop="kill 1893",
-    ),
-    CardUser(8211, "python3", ("/dev/nvidia0",), "ours", login="root", note="exits on its own"),
-))  # fmt: skip
 
 _UNBIND = "/sys/bus/pci/devices/0000:01:00.0/driver/unbind"
 PLAN = Plan(

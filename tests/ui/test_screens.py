@@ -115,8 +115,9 @@ async def test_help_names_every_command(size: tuple[int, int]) -> None:
         page = rig.app.screen.query_one("#help", Canvas)
         text = " ".join("".join(span.text for span in line).strip() for line in page.lines)
         for command in COMMANDS:
-            for word in command.help.split()[:3]:
-                assert word in text, command.id
+            if size[0] < 100:  # one column: the sentence stands in one piece
+                assert command.help in " ".join(text.split()), command.id
+            assert all(word in text for word in command.help.split()), command.id
 
 
 async def test_a_new_theme_is_saved() -> None:

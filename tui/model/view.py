@@ -155,7 +155,7 @@ class Guest(Struct, frozen=True):
 
 
 class Notable(Struct, frozen=True):
-    """A function that somebody might pass through, and the others of its IOMMU group."""
+    """A function worth passing through, and the others of its IOMMU group."""
 
     group: Group
     function: PciFunction

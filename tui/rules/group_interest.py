@@ -1,4 +1,4 @@
-"""Which PCI functions are interesting: those that somebody might pass through.
+"""Which PCI functions are interesting: those worth passing through.
 
 GPUs come first, then endpoints: NVMe, network, USB, other disks, sound. Bridges and chipset
 functions are not, unless a guest names one or it is on a VFIO driver.

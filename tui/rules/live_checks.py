@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import Check, Guests, HostView, Unavailable
-from tui.rules import guest_checks, r465
+from tui.rules import guest_checks, host_checks, r465
 from tui.rules.check_input import local_guests
 
 
 def live_checks(view: HostView, guests: Guests | Unavailable) -> tuple[Check, ...]:
     """The checks of these rules; none without a GPU."""
     return tuple(_checks(view, guests)) if view.gpus else ()
+
+
+def with_group(view: HostView) -> tuple[Check, ...]:
+    """The checks of ``view``, and whether the guest GPU's group can go to its guest."""
+    gpu = view.guest_gpu
+    if gpu is None or not view.checks:
+        return view.checks
+    return (*view.checks, host_checks.viable(gpu, gpu.viability.moved_at_start))
 
 
 def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:

@@ -51,6 +51,11 @@ def size_class(size: Size) -> SizeClass:
     return "desk" if width >= 100 and height >= 30 else "normal"
 
 
+def has_frames(size: Size) -> bool:
+    """Whether a panel that has a terminal of ``size`` cells for itself gets a frame."""
+    return size_class(size) not in ("phone", "sideways")
+
+
 def arrange(body: Size, layout: Layout, cards: int, zoomed: PanelId | None = None) -> Arrangement:
     """The places of the panels in a body (the terminal without header and footer) for ``cards``
     GPUs. Panels that it does not name are not shown."""

@@ -15,6 +15,7 @@ from textual.widgets import Static
 
 from tui.commands import Command, of_screen
 from tui.live import Live
+from tui.rules.live_checks import with_group
 from tui.session import Session
 from tui.terminal.app import TerminalScreen
 from tui.theme import glyphs
@@ -92,6 +93,7 @@ class HostScreen(TerminalScreen):
                 self.query_one(HostHeader).show(
                     self.session.live.view,
                     self.session.host.now(),
+                    with_group(self.session.live.view),
                     self.session.notices,
                     flash=self.flashes,
                 )

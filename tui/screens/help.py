@@ -109,8 +109,8 @@ def chapters(commands: Sequence[Command], glyphs: Glyphs) -> list[Chapter]:
 def _entry(command: Command, *, twice: bool) -> Entry:
     """A command's entry. It says where the key works if the chapter does not."""
     keys = command.shown_keys or " ".join(map(key_name, command.each_key))
-    elsewhere = bool(command.screens) and "overview" not in command.screens
-    says = twice or (elsewhere and command.aim != "Answer a plan")
+    not_on_overview = bool(command.screens) and "overview" not in command.screens
+    says = twice or (not_on_overview and command.aim != "Answer a plan")
     places = [PLACES[each] for each in command.screens if each in PLACES] if says else []
     return Entry(keys, command.label, command.help, " or ".join(places[:2]).capitalize())
 

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 from tui.commands import Command
 from tui.live import Live
-from tui.screens.arrangement import size_class
+from tui.screens.arrangement import has_frames
 from tui.screens.base import HostScreen
 from tui.session import Session
 from widgets.footer import Hint
@@ -49,7 +49,7 @@ class PlanScreen(HostScreen):
 
     def draw(self, live: Live) -> None:
         panel = self.query_one(PlanPanel)
-        panel.set_ruled(size_class(self.app.size) in ("phone", "sideways"))
+        panel.set_ruled(not has_frames(self.app.size))
         page = self.page()
         self._has_checks, self._refused = bool(page.checks), page.refused
         panel.show(page)

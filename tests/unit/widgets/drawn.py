@@ -42,7 +42,7 @@ def lower(edges: Edges, width: int) -> str:
 
 
 def check(lines: Sequence[Line], space: Size, *, plain: bool = False) -> None:
-    """No line is wider than the space, none is too many, and none shows what is not for people."""
+    """Lines fit the space in width and number, and show no internal value."""
     assert all(width_of(line) <= space.width for line in lines), texts(lines)
     assert len(lines) <= space.height
     shown = "".join(map(text, lines))

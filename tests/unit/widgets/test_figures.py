@@ -43,8 +43,6 @@ def test_what_was_not_measured_is_never_a_zero() -> None:
     assert figures.percent(None).strip() == DASH
     assert figures.number(None, "%").text == DASH
     assert figures.temperature(None).text == DASH
-    assert figures.ratio(None, None, "W").text == DASH
-    assert figures.ratio(None, 200, "W").text == f"{DASH}/200 W"
     assert figures.memory(None, 12288) == f"{DASH}/12.0 GiB"
     assert figures.pcie(None, None) == DASH
     assert figures.link(None) == DASH

@@ -13,20 +13,21 @@ from tests.unit.widgets.drawn import ONLY_RICH, text
 from tests.unit.widgets.guests import AT
 from tests.unit.widgets.hosts import GAMING
 from tests.values import replace
-from tui.model import Check, HostView, Owner, OwnerKind, Swap, Viability
+from tui.model import Check, HostView, Owner, OwnerKind, Swap
 from widgets.glyphs import PLAIN, RICH
 from widgets.header import checks_forms, header_line, short_banner
 from widgets.lines import width_of
 
 DEMO = "Simulated host: gaming"
-CHECKS = tuple(Check(f"check.{n}", None, "pass", "fine") for n in range(15))
-"""With the guest GPU's group there are 16."""
+CHECKS = tuple(Check(f"check.{n}", None, "pass", "fine") for n in range(16))
 HOST = replace(GAMING, checks=CHECKS)
 
 
 def header(width: int, view: HostView = HOST, **facts: Any) -> str:
     """The line of a terminal ``width`` cells wide, which keeps a blank at each side."""
-    return text(header_line(view, AT, width - 2, **({"banner": DEMO} | facts)))
+    return text(
+        header_line(view, AT, width - 2, **({"banner": DEMO, "checks": view.checks} | facts))
+    )
 
 
 def test_120_cells() -> None:
@@ -62,14 +63,6 @@ def test_phones() -> None:
 def test_owners(kind: OwnerKind, words: str) -> None:
     gpu = replace(GAMING.gpus[0], owner=Owner(kind), guest_uuid=None)
     assert f"4090 {words}  d ✓" in header(80, replace(HOST, gpus=(gpu,)))
-
-
-@pytest.mark.parametrize(
-    ("viable", "words"), [(False, "d ✗ iommu.viable"), (None, "d ? iommu.viable")]
-)
-def test_a_group_that_is_blocked_is_no_pass(viable: bool | None, words: str) -> None:
-    gpu = replace(GAMING.gpus[0], viability=Viability(viable, (), reason="blocked"))
-    assert words in header(120, replace(HOST, gpus=(gpu,)))
 
 
 def test_a_swap_says_how_far_it_is() -> None:
