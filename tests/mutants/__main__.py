@@ -67,6 +67,7 @@ class MutantRun:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         # A test may end a process that it forked, which would remove a TemporaryDirectory.
         self._folder = Path(tempfile.mkdtemp(prefix="mutants-"))
+        self._folder.chmod(0o711)  # some tests look into their folders as another user
         try:
             self._run(session)
         finally:
