@@ -168,6 +168,31 @@ def test_an_unbind_restores_what_the_bind_recorded() -> None:
     assert "power" not in {s.kind for s in plan("bind", home_power={CARD: "auto"}).steps}
 
 
+@pytest.mark.parametrize(
+    ("direction", "left"), [("bind", "on vfio-pci"), ("unbind", "back with the host")]
+)
+def test_what_is_left_to_do(direction: Direction, left: str) -> None:
+    assert the(plan(direction), NEEDED).why == f"the card is not {left} yet"
+
+
+@pytest.mark.parametrize(
+    ("taken", "words"),
+    [
+        (("02:00.0", "00:1f.2"), "the card"),
+        (("00:1f.2", "02:00.0"), "the card"),
+        (("00:1f.2",), "a device in the card's IOMMU group"),
+    ],
+)
+def test_a_guest_that_has_the_card_is_not_said_to_have_a_neighbour(
+    taken: tuple[str, ...], words: str
+) -> None:
+    whole = two_cards("vfio-pci")
+    beside = (replace(f, iommu_group=2) if f.class_code == SATA else f for f in whole.functions)
+    user = domain("nas", *taken, state="running")
+    made = plan("unbind", replace(whole, functions=tuple(beside)), (user,))
+    assert the(made, "guest.inactive").why == f"“nas” is running with {words}"
+
+
 @pytest.mark.parametrize("driver", ["nvgrace-gpu-vfio-pci", "mlx5_vfio_pci", "vfio-pci"])
 def test_one_definition_of_a_driver_of_vfio(driver: str) -> None:
     """The plan moves what the checks say is left to move."""
