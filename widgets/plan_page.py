@@ -67,7 +67,8 @@ class PlanPage(Struct, frozen=True):
     identifies what the user is asked about; ``asks`` is the part of the page that must have been
     on the screen before he may agree. ``group`` is the card's IOMMU group, and ``blockers`` are
     the functions that keep it from being viable. ``label`` stands before the steps.
-    ``checks_key`` lists the checks that passed, too, or folds them again.
+    ``checks_key`` lists the checks that passed, too, or folds them again. ``full_paths``: the paths
+    of steps are not shortened.
     """
 
     title: tuple[str, str]
@@ -87,6 +88,7 @@ class PlanPage(Struct, frozen=True):
     label: str = "Steps"
     checks_key: str = "d"
     unfolded: bool = False
+    full_paths: bool = False
 
     @property
     def refused(self) -> bool:

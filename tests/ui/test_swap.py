@@ -16,6 +16,7 @@ from tui.model import Holder, Holders, Swap
 from tui.model.errors import Doubtful, Refused
 from tui.screens.base import HostScreen
 from tui.screens.plan import PlanScreen
+from widgets.lines import width_of
 from widgets.plan_panel import PlanPanel
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -470,3 +471,40 @@ async def test_a_swap_missing_from_the_journal_is_given_up(
             rig.swap.put(each)
             await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         await until(pilot, lambda: why in " ".join(rig.text().split()))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_v_shows_the_paths_in_full_and_short_again(size: tuple[int, int]) -> None:
+    rig = Rig()
+    full, short = f"/sys/bus/pci/devices/{CARD}/driver_override", f"devices/{CARD}/driver_override"
+    async with planned(rig, size) as pilot:
+        before = rig.app.screen.query_one(PlanPanel).lines
+        assert "Writes" in lines(rig)
+        assert f"> {short}" in lines(rig).replace("/ ", "/")
+        assert full not in lines(rig).replace("/ ", "/")
+        await pilot.press("v")
+        assert full in lines(rig).replace("/ ", "/")
+        assert "in /sys/bus/pci" not in lines(rig)
+        assert all(width_of(row) <= size[0] for row in rig.app.screen.query_one(PlanPanel).lines)
+        assert dim(rig, "y") == bool(rig.app.screen.query_one(PlanPanel).unseen)
+        await pilot.press("v")
+        assert list(rig.app.screen.query_one(PlanPanel).lines) == list(before)
+
+
+async def test_the_footer_says_which_paths_v_shows() -> None:
+    rig = Rig()
+    async with planned(rig, (80, 24)) as pilot:
+        footer = rig.text().splitlines()[-1]
+        assert "v full paths" in footer
+        await pilot.press("v")
+        assert "v short paths" in rig.text().splitlines()[-1]
+        await see_all(pilot, rig)
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+
+
+async def test_a_refused_plan_has_no_paths_to_show() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((XORG,))
+    async with planned(rig):
+        assert "v" not in hints(rig)
