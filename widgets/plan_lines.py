@@ -72,7 +72,8 @@ def title_line(page: PlanPage, width: int) -> Line:
 def state_line(state: State, width: int, glyphs: Glyphs = RICH) -> Line:
     """The state at the right of a title in ``width`` cells."""
     words = state.short if state.short and width < NARROW else state.words
-    return line(mark_span(state.mark, glyphs, f" {words}"))
+    took = line(Span(" · "), Span(state.took, "warn" if state.late else "text"))
+    return line(mark_span(state.mark, glyphs, f" {words}"), *(took if state.took else ()))
 
 
 def _arrangements(
@@ -203,7 +204,8 @@ def _step(number: int, step: PlanStep, width: int, glyphs: Glyphs) -> list[Line]
         *(line(" " * indent, *row) for row in texts[1:]),
     ]
     if step.seconds is not None:
-        took = line(Span(seconds(step.seconds), "strong" if step.mark == "moving" else "dim"))
+        took_tone: Tone = "strong" if step.mark == "moving" else "dim"
+        took = line(Span(seconds(step.seconds), "warn" if step.late else took_tone))
         at = -1 if narrow else 0
         if width_of(rows[at]) + 1 + width_of(took) <= width:
             rows[at] = spread(rows[at], took, width)

@@ -26,11 +26,14 @@ def mark_span(mark: Mark, glyphs: Glyphs, text: str = "") -> Span:
 
 
 class State(NamedTuple):
-    """What stands at the right of the title: a sign and words, fewer on a narrow screen."""
+    """What stands at the right of the title: a sign and words, fewer on a narrow screen, then how
+    long it has taken. ``late``: that is longer than usual."""
 
     mark: Mark
     words: str
     short: str = ""
+    took: str = ""
+    late: bool = False
 
 
 class Mover(Struct, frozen=True):
@@ -53,11 +56,12 @@ class Stayer(Struct, frozen=True):
 
 class PlanStep(Struct, frozen=True):
     """A step. Once the plan is carried out it has a ``mark``, and the ``seconds`` that it took, or
-    has taken so far."""
+    has taken so far. ``late``: that is longer than usual."""
 
     text: str
     mark: Mark | None = None
     seconds: float | None = None
+    late: bool = False
 
 
 class PlanPage(Struct, frozen=True):

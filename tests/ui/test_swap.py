@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
@@ -471,6 +473,42 @@ async def test_a_swap_missing_from_the_journal_is_given_up(
             rig.swap.put(each)
             await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         await until(pilot, lambda: why in " ".join(rig.text().split()))
+
+
+def marked(rig: Rig, text: str) -> list[bool]:
+    """Whether each ``text`` on the screen is in the colour of warnings, row by row."""
+    app = rig.app
+    warning = Color.parse(app.theme_variables["text-warning"]).rgb
+    found = []
+    for strip in app.screen._compositor.render_strips(app.size)[: app.size.height]:
+        for part, style, _ in strip:
+            colour = style.color.triplet if style is not None and style.color else None
+            found += [colour is not None and tuple(colour) == warning] * part.count(text)
+    return found
+
+
+async def test_seconds_over_the_usual_time_are_in_the_warning_s_colour() -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        done = replace(SWAP, state="done", step_began_at=NOON + timedelta(seconds=2))
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: rig.session.live.view.swap == SWAP)
+        rig.swap.put(done)  # such a bind takes 2 s
+        await until(pilot, lambda: rig.session.live.view.swap == done)
+        again = replace(SWAP, id="second")
+        rig.at = NOON + timedelta(seconds=3)
+        rig.swap.put(again)
+        await until(pilot, lambda: "step 2 of 2 · 3.0 s" in rig.text())
+        assert marked(rig, "3.0 s") == [False, False], "of the swap, and of the step"
+        rig.at = NOON + timedelta(seconds=6)
+        await until(pilot, lambda: "step 2 of 2 · 6.0 s" in rig.text())
+        assert marked(rig, "6.0 s") == [True, False], "the step itself may take 10 s"
+        rig.at = NOON + timedelta(seconds=11)
+        await until(pilot, lambda: "step 2 of 2 · 11.0 s" in rig.text())
+        assert marked(rig, "11.0 s") == [True, True]
+        await pilot.press("escape")
+        await until(pilot, lambda: "by vfiotop, 11 s" in rig.text())
+        assert marked(rig, "11 s") == [True, True], "in the card, and in its frame"
 
 
 @pytest.mark.parametrize("size", SIZES)
