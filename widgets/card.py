@@ -53,7 +53,7 @@ class Card:
     there is no other. ``guest`` is the name of the allowed guest; ``guests_known``: libvirt
     says which there are. ``keys`` are those that act on
     the card; ``start_key`` starts the guest, ``roles_key`` chooses it, and ``checks_key`` shows
-    all checks. ``twin``: another card has the same name.
+    all checks. ``twin``: another card has the same name. ``flash``: its owner has just changed.
 
     Two values are equal if they look alike: ages count in the steps in which they are shown.
     """
@@ -82,6 +82,7 @@ class Card:
     roles_key: str = "w"
     checks_key: str = "d"
     twin: bool = False
+    flash: bool = False
     steps: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -98,6 +98,11 @@ def state_spans(card: Card, glyphs: Glyphs = RICH) -> list[Line]:
 
 def owner_words(card: Card, glyphs: Glyphs = RICH) -> tuple[str, Tone, tuple[str, ...]]:
     """The sign of a card's owner, its tone, and the words for it, the longest first."""
+    sign, tone, words = _owner_words(card, glyphs)
+    return sign, "flash" if card.flash else tone, words
+
+
+def _owner_words(card: Card, glyphs: Glyphs) -> tuple[str, Tone, tuple[str, ...]]:
     gpu, swap = card.gpu, card.moving_swap
     if card.lost and (swap is None or gpu.owner.kind != "moving"):
         return glyphs.stuck, "bad", ("lost",)

@@ -7,13 +7,14 @@ from widgets.card import Card
 from widgets.card_edges import accent_of, card_edges
 from widgets.card_graphs import available, next_series
 from widgets.card_lines import plan, planned_lines
-from widgets.card_zoom import zoomed_lines
+from widgets.card_zoom import zoomed_grid, zoomed_lines
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph_grid import Times
-from widgets.panel import Accent, Panel
+from widgets.graph_grid import Grid, Times
+from widgets.graph_panel import GraphPanel
+from widgets.panel import Accent
 
 
-class CardPanel(Panel):
+class CardPanel(GraphPanel):
     """The panel of one card; a value that looks like the last one draws nothing."""
 
     def __init__(
@@ -21,7 +22,6 @@ class CardPanel(Panel):
     ) -> None:
         super().__init__(accent, id=id, glyphs=glyphs)
         self.card: Card | None = None
-        self._times: Times | None = None
         self._users: CardUsers | None = None
 
     @property
@@ -31,10 +31,14 @@ class CardPanel(Panel):
     def show(self, card: Card, times: Times | None = None, users: CardUsers | None = None) -> None:
         """Draw ``card``. While the panel takes the whole screen, ``times`` is the time that its
         graphs cover, and ``users`` is who uses the card, as far as that is known."""
-        if (card, times, users) != (self.card, self._times, self._users):
-            self.card, self._times, self._users = card, times, users
+        if (card, times, users) != (self.card, self.times, self._users):
+            self.card, self.times, self._users = card, times, users
             self.set_accent(accent_of(card.gpu))
             self._draw()
+
+    @property
+    def grid(self) -> Grid:
+        return zoomed_grid(self.space.width)
 
     def next_series(self) -> CardSeries:
         """The series to choose after the one that is drawn now."""
@@ -46,8 +50,8 @@ class CardPanel(Panel):
     def _draw(self) -> None:
         if self.card is None or self.space.width <= 0:
             return
-        if self._times is not None:
-            self._draw_zoomed(self.card, self._times)
+        if self.times is not None:
+            self._draw_zoomed(self.card, self.times)
             return
         width, height = self.space
         shared = plan(self.card, width, height, self.glyphs)
@@ -61,7 +65,7 @@ class CardPanel(Panel):
     def _draw_zoomed(self, card: Card, times: Times) -> None:
         edges = card_edges(card, self.space.width, self.glyphs, ruled=self.ruled, lower=False)
         self.set_edges(edges)
-        self.paint_panel(zoomed_lines(card, self.space, times, self._users, self.glyphs))
+        self.paint_graphs(zoomed_lines(card, self.space, times, self._users, self.glyphs))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ A journal has its steps as the exact commands. Here they are told in words.
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import NamedTuple
 
 from tui.model import Gpu, PciFunction, Swap, capital, is_vfio_driver
@@ -160,11 +161,21 @@ def progress(card: Card, swap: Swap, width: int, glyphs: Glyphs = RICH) -> Line:
 
 
 def overdue(card: Card, swap: Swap) -> bool:
-    """Whether the current step takes longer than such a step usually does, or the swap clearly
-    longer than the last one."""
-    took_s = (card.at - swap.step_began_at).total_seconds()
-    if card.usual_s is not None and card.swap_s > card.usual_s * 1.5 + 1:
+    """Whether the card's swap takes longer than usual."""
+    return swap_overdue(swap, card.at, card.usual_s)
+
+
+def swap_overdue(swap: Swap, at: datetime, usual_s: float | None) -> bool:
+    """Whether the current step takes longer than usual, or the swap clearly longer than the last
+    one, which took ``usual_s``."""
+    if usual_s is not None and (at - swap.began_at).total_seconds() > usual_s * 1.5 + 1:
         return True
+    return step_overdue(swap, at)
+
+
+def step_overdue(swap: Swap, at: datetime) -> bool:
+    """Whether the current step takes longer than such a step usually does."""
+    took_s = (at - swap.step_began_at).total_seconds()
     return took_s > parsed(swap.current_step, target(swap)).usual_s
 
 

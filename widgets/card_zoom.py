@@ -4,22 +4,21 @@ and below them all that is known of it."""
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
 
 from msgspec.structs import replace
 from textual.geometry import Size
 
-from tui.model import CLOCK, CardSeries, CardUsers
+from tui.model import CardSeries, CardUsers
 from widgets.card import WIDE, Card
 from widgets.card_bars import value
 from widgets.card_details import card_detail_lines
 from widgets.card_facts import reason_lines, remarks_of, urgent
 from widgets.card_graphs import PAIRS, UNITS, graph_of
 from widgets.card_swap import swap_rows
-from widgets.figures import ago
+from widgets.cursor_line import cursor_lines
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph_grid import Sheet, Times, cursor_ago_s, grid_lines
-from widgets.lines import DASH, Line, Span, line, spread, wrap
+from widgets.graph_grid import GraphLines, Grid, Sheet, Times, grid_lines
+from widgets.lines import DASH, Line, wrap
 
 TITLES: dict[CardSeries, str] = {
     "load": "Load", "vram": "VRAM", "power": "Power", "temp": "Temp", "clock": "Clock",
@@ -35,12 +34,13 @@ def zoomed_lines(
     times: Times,
     users: CardUsers | None = None,
     glyphs: Glyphs = RICH,
-) -> list[Line]:
+) -> GraphLines:
     """The lines of the card on the whole screen; there may be more than fit. ``users`` is who
     uses it, ``None`` before the first scan for them."""
     width, height = space
-    columns = 2 if width >= WIDE else 1
-    head = [*_cursor_line(card, width, times, columns), *_head(card, width, height, glyphs)]
+    columns = zoomed_grid(width).columns
+    told = cursor_lines(times, card.at, width, glyphs)
+    head = [*told, *_head(card, width, height, glyphs)]
     below = card_detail_lines(
         card.gpu, width, checks=card.checks, users=users, guest_driver=card.guest_driver,
         host_driver=card.host_driver, glyphs=glyphs,
@@ -51,7 +51,12 @@ def zoomed_lines(
     rows = max(least, height - len(head) - len(below) - 1)
     marks = card.marks
     grid = grid_lines(sheets, Size(width, rows), times, marks, glyphs, columns=columns)
-    return [*head, *grid, (), *below]
+    return GraphLines([*head, *grid, (), *below], range(len(head), len(head) + len(grid)))
+
+
+def zoomed_grid(width: int) -> Grid:
+    """The columns of the graphs in ``width`` cells."""
+    return Grid(width, 2 if width >= WIDE else 1)
 
 
 def _head(card: Card, width: int, height: int, glyphs: Glyphs) -> list[Line]:
@@ -63,19 +68,6 @@ def _head(card: Card, width: int, height: int, glyphs: Glyphs) -> list[Line]:
     told = [each for remark in remarks for each in wrap(f"{glyphs.warned} {remark}", width, "warn")]
     without = card.with_gpu(replace(card.gpu, reading=None)) if remarks else card
     return [*reason_lines(card, width, 3), *urgent(without, width, 2, glyphs), *told]
-
-
-def _cursor_line(card: Card, width: int, times: Times, columns: int) -> list[Line]:
-    """The time at the cursor, if there is one."""
-    seconds = cursor_ago_s(times, width, columns)
-    if seconds is None:
-        return []
-    whole = round(seconds)
-    before = f"{whole // 60} min {whole % 60} s" if 60 <= whole < 3600 else ago(whole)
-    at = CLOCK.time_of_day(card.at - timedelta(seconds=seconds))
-    left = line(Span(at, "strong"), Span(f"  {before} ago", "label"))
-    note = "figures in ( ) are those at the cursor" if width >= WIDE else ""
-    return [spread(left, line(Span(note, "label")) if note else (), width)]
 
 
 # --- the graphs -------------------------------------------------------------------

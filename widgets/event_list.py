@@ -142,16 +142,20 @@ def _rows(event: Event, count: int, width: int, glyphs: Glyphs, *, zoomed: bool)
     total = min(width, width_of(head) + TEXT + 1 + len("external"))
     room = total - width_of(head) - width_of(cause) - 1
     times = f" {glyphs.times}{count}" if count > 1 else ""
-    full = f"{short(event.subject)} {event.text}{times}".replace("→", glyphs.changed)
+    full = f"{event_text(event, glyphs)}{times}"
     if not zoomed:
-        bare = f"{event.text}{times}".replace("→", glyphs.changed)
-        shown = (
-            bare if len(full) > room and width < ADDRESS and _is_address(event.subject) else full
-        )
+        bare = len(full) > room and width < ADDRESS
+        shown = f"{event_text(event, glyphs, bare=bare)}{times}"
         return [spread((*head, *_cut(shown, times, room)), cause, total)]
     first, *rest = wrap(full, max(room, 8)) or [()]
     indent = Span(" " * width_of(head))
     return [spread((*head, *first), cause, total), *(line(indent, *row) for row in rest)]
+
+
+def event_text(event: Event, glyphs: Glyphs = RICH, *, bare: bool = False) -> str:
+    """What happened, and to what. ``bare``: without the address of a PCI function."""
+    about = "" if bare and _is_address(event.subject) else f"{short(event.subject)} "
+    return f"{about}{event.text}".replace("→", glyphs.changed)
 
 
 def _cut(text: str, times: str, room: int) -> Line:

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from math import ceil
+from typing import NamedTuple
 
 from msgspec import Struct
 from textual.geometry import Size
 
+from tui.model import Event
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph import CELL_S, Graph, Mark, axis_line, graph_lines, resampled
 from widgets.lines import Line, Span, line, pad, spread
@@ -36,28 +39,54 @@ class Sheet:
 
 
 class Times(Struct, frozen=True):
-    """The time that a grid covers, and the cursor: cells before now, ``None`` without one."""
+    """The time that a grid covers, and the cursor: cells before now, ``None`` without one. ``at``
+    is the moment at the cursor, ``event`` what happened then."""
 
     span_s: float = SPANS_S[0]
     cursor: int | None = None
+    at: datetime | None = None
+    event: Event | None = None
 
 
-def factor_of(times: Times, width: int) -> int:
+class GraphLines(NamedTuple):
+    """The lines of a panel, and which of them are graphs that the mouse can point at."""
+
+    lines: list[Line]
+    graphs: range = range(0)
+
+
+def factor_of(span_s: float, width: int) -> int:
     """The steps that one value of a graph ``width`` cells wide stands for."""
     room = max(1, width - LABEL)
-    return 1 if times.span_s <= SPANS_S[0] else max(1, ceil(times.span_s / (room * CELL_S)))
+    return 1 if span_s <= SPANS_S[0] else max(1, ceil(span_s / (room * CELL_S)))
 
 
-def column_width(width: int, columns: int) -> int:
-    """The cells of each of some columns with a blank between them."""
-    return (width - (columns - 1)) // columns
+class Grid(NamedTuple):
+    """The columns of a grid ``width`` cells wide, with a blank between them."""
 
+    width: int
+    columns: int = 1
 
-def cursor_ago_s(times: Times, width: int, columns: int) -> float | None:
-    """Seconds before now at which the cursor stands in a grid of ``width`` cells."""
-    if times.cursor is None:
-        return None
-    return times.cursor * CELL_S * factor_of(times, column_width(width, columns))
+    @property
+    def column(self) -> int:
+        """The cells of each column."""
+        return (self.width - (self.columns - 1)) // self.columns
+
+    @property
+    def cells(self) -> int:
+        """The cells of each graph."""
+        return max(0, self.column - LABEL)
+
+    def cell_s(self, span_s: float) -> float:
+        """The seconds of a cell."""
+        return CELL_S * factor_of(span_s, self.column)
+
+    def cell_at(self, x: int) -> int | None:
+        """The cell of a graph at a column of the screen, the newest one 0; ``None`` beside the
+        graphs."""
+        index, within = divmod(x, self.column + 1)
+        cell = self.column - 1 - within
+        return cell if 0 <= index < self.columns and 0 <= cell < self.cells else None
 
 
 def grid_lines(
@@ -71,7 +100,7 @@ def grid_lines(
 ) -> list[Line]:
     """The sheets in ``columns``, as high as ``space`` allows, with one axis below the last row.
     Rows of the grid that do not fit are left out whole."""
-    width = column_width(space.width, columns)
+    width = Grid(space.width, columns).column
     rows = [sheets[i : i + columns] for i in range(0, len(sheets), columns)]
     while rows and (space.height - 1) // len(rows) < LEAST_ROWS + 1:
         rows.pop()
@@ -84,7 +113,7 @@ def grid_lines(
         drawn = height + (1 if number < spare else 0)
         cells = [_sheet(each, width, drawn, times, glyphs) for each in row]
         lines += [_side_by_side(parts, width) for parts in zip(*cells, strict=True)]
-    cell_s = CELL_S * factor_of(times, width)
+    cell_s = CELL_S * factor_of(times.span_s, width)
     axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s)
     return [*lines, _side_by_side([axis] * len(rows[0]), width)]
 
@@ -99,7 +128,7 @@ def _side_by_side(parts: Sequence[Line], width: int) -> Line:
 
 def _sheet(sheet: Sheet, width: int, height: int, times: Times, glyphs: Glyphs) -> list[Line]:
     """The sheet's heading, then its graph, ``height`` lines in all."""
-    factor = factor_of(times, width)
+    factor = factor_of(times.span_s, width)
     series = resampled(sheet.graph.series, factor)
     graph = Graph(sheet.graph.name, series, sheet.graph.top, sheet.graph.scale, sheet.graph.ramp)
     drawn = graph_lines(graph, height - 1, width, glyphs, label=LABEL - 1)

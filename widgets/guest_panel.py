@@ -7,7 +7,8 @@ from textual.geometry import Size
 from tui.model import NOT_READ_YET, Domain
 from widgets.footer import Hint, hint_line
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph_grid import Times
+from widgets.graph_grid import GraphLines, Times
+from widgets.graph_panel import GraphPanel
 from widgets.guest import (
     GuestState,
     agent_line,
@@ -20,7 +21,7 @@ from widgets.guest_lines import alert_lines, domain_lines, running_lines
 from widgets.guest_off import findings, off_lines
 from widgets.guest_zoom import zoomed_lines
 from widgets.lines import Line, Span, join, line, width_of, wrap
-from widgets.panel import Edges, Panel
+from widgets.panel import Edges
 
 NUMBER = "3"
 
@@ -28,19 +29,18 @@ FULL_EDGE, PHONE_EDGE = 52, 42
 """Cells of a panel's space from which its frame, or its rule, says how long the guest runs."""
 
 
-class GuestPanel(Panel):
+class GuestPanel(GraphPanel):
     """The allowed guest, then the other domains."""
 
     def __init__(self, *, id: str | None = None, glyphs: Glyphs = RICH) -> None:
         super().__init__("guest", id=id, glyphs=glyphs)
         self._state: GuestState | None = None
-        self._times: Times | None = None
 
     def show(self, state: GuestState, times: Times | None = None) -> None:
         """Draw ``state``; one that looks like the last one is not drawn again. ``times`` is the
         time that the graphs cover while the panel takes the whole screen."""
-        if (state, times) != (self._state, self._times):
-            self._state, self._times = state, times
+        if (state, times) != (self._state, self.times):
+            self._state, self.times = state, times
             self._draw()
 
     def _draw(self) -> None:
@@ -51,20 +51,25 @@ class GuestPanel(Panel):
             alone=not self.space.height,
         )  # fmt: skip
         self.set_edges(edges)
-        self.paint_panel(guest_lines(self._state, self.space, self.glyphs, self._times))
+        self.paint_graphs(guest_page(self._state, self.space, self.glyphs, self.times))
 
 
-def guest_lines(
+def guest_page(
     state: GuestState, space: Size, glyphs: Glyphs = RICH, times: Times | None = None
-) -> list[Line]:
+) -> GraphLines:
     """The panel's lines in ``space``; with ``times`` it takes the whole screen."""
+    if times is not None and state.domain is not None:
+        return zoomed_lines(state, state.domain, space, times, glyphs)
+    return GraphLines(guest_lines(state, space, glyphs))
+
+
+def guest_lines(state: GuestState, space: Size, glyphs: Glyphs = RICH) -> list[Line]:
+    """The panel's lines in ``space``, unless it takes the whole screen."""
     domain = state.domain
     if space.width <= 0 or space.height <= 0:
         return []
     if domain is None:
         return _without_guest(state, space, glyphs)[: space.height]
-    if times is not None:
-        return zoomed_lines(state, domain, space, times, glyphs)
     return (off_lines if is_off(domain) else running_lines)(state, domain, space, glyphs)
 
 

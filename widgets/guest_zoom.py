@@ -5,15 +5,16 @@ from __future__ import annotations
 from textual.geometry import Size
 
 from tui.model import Domain
+from widgets.cursor_line import cursor_lines
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph import Graph
-from widgets.graph_grid import Sheet, Times, grid_lines
+from widgets.graph_grid import GraphLines, Sheet, Times, grid_lines
 from widgets.guest import GuestState, is_off
 from widgets.guest_bars import bar_rows, rates_line
 from widgets.guest_details import guest_detail_lines
 from widgets.guest_lines import alert_lines, domain_lines
 from widgets.guest_off import off_lines
-from widgets.lines import DASH, Line, fit
+from widgets.lines import DASH, fit
 
 ALL = 99
 """Rows enough for all that keeps a guest from starting."""
@@ -24,7 +25,7 @@ GRAPH_ROWS = 6
 
 def zoomed_lines(
     state: GuestState, domain: Domain, space: Size, times: Times, glyphs: Glyphs = RICH
-) -> list[Line]:
+) -> GraphLines:
     """The lines of the guest on the whole screen: more than fit on a small one, which scrolls."""
     width, height = space
     driver = state.allowed.driver_version if state.allowed is not None else None
@@ -36,13 +37,14 @@ def zoomed_lines(
     below = [fit(row, width) for row in ((), *details, *([(), *others] if others else []))]
     if is_off(domain):
         alone = state.without_others()
-        return [*off_lines(alone, domain, Size(width, ALL), glyphs), *below]
+        return GraphLines([*off_lines(alone, domain, Size(width, ALL), glyphs), *below])
     bars = bar_rows(domain, width, height, glyphs)
-    head = [*alert_lines(state, domain, width), *bars, rates_line(domain, width, glyphs)]
+    told = [*cursor_lines(times, state.at, width, glyphs), *alert_lines(state, domain, width)]
+    head = [*told, *bars, rates_line(domain, width, glyphs)]
     rows = max(GRAPH_ROWS, height - len(head) - len(below))
     sheets = [_cpu_sheet(state, domain)]
     graph = grid_lines(sheets, Size(width, rows), times, state.marks, glyphs, columns=1)
-    return [*head, *graph, *below]
+    return GraphLines([*head, *graph, *below], range(len(head), len(head) + len(graph)))
 
 
 def _cpu_sheet(state: GuestState, domain: Domain) -> Sheet:

@@ -72,7 +72,8 @@ def title_line(page: PlanPage, width: int) -> Line:
 def state_line(state: State, width: int, glyphs: Glyphs = RICH) -> Line:
     """The state at the right of a title in ``width`` cells."""
     words = state.short if state.short and width < NARROW else state.words
-    return line(mark_span(state.mark, glyphs, f" {words}"))
+    took = line(Span(" · "), Span(state.took, "warn" if state.late else "text"))
+    return line(mark_span(state.mark, glyphs, f" {words}"), *(took if state.took else ()))
 
 
 def _arrangements(
@@ -164,11 +165,16 @@ def _not_viable(check: Check, page: PlanPage, width: int, glyphs: Glyphs) -> lis
 # --- the steps --------------------------------------------------------------------------------
 
 
+def has_paths(page: PlanPage) -> bool:
+    """Whether steps are shown whose paths can be shortened."""
+    return not page.refused and any(PREFIX in step.text for step in page.steps)
+
+
 def step_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
     """The steps; none of a plan that is refused, as they will not be taken."""
     if not page.steps or page.refused:
         return []
-    shortened = any(PREFIX in step.text for step in page.steps)
+    shortened = has_paths(page) and not page.full_paths
     head = line(
         Span(f"{page.label:<{max(label_width(width), len(page.label) + 1)}}", "label"),
         Span(f"in {PREFIX.rstrip('/')}" if shortened else "", "dim"),
@@ -177,7 +183,8 @@ def step_lines(page: PlanPage, width: int, glyphs: Glyphs) -> list[Line]:
         head = spread(head, line(Span("took", "label")), width)
     rows = [head]
     for number, step in enumerate(page.steps, start=1):
-        rows += _step(number, step, width, glyphs)
+        text = step.text.replace(PREFIX, "") if shortened else step.text
+        rows += _step(number, replace(step, text=text), width, glyphs)
     return rows
 
 
@@ -188,8 +195,7 @@ def _step(number: int, step: PlanStep, width: int, glyphs: Glyphs) -> list[Line]
     narrow = width < NARROW
     indent = len(str(number)) + 1 if narrow else LABEL
     tone = _STEP_TONES.get(step.mark, "text")
-    text = step.text.replace(PREFIX, "")
-    texts = wrap(text, width - indent - (0 if narrow else TOOK), tone) or [()]
+    texts = wrap(step.text, width - indent - (0 if narrow else TOOK), tone) or [()]
     sign = mark_span(step.mark, glyphs) if step.mark else Span(str(number), "label")
     before = "" if narrow else " " * (2 - len(sign.text))
     after = " " * (indent - len(before) - len(sign.text))
@@ -198,7 +204,8 @@ def _step(number: int, step: PlanStep, width: int, glyphs: Glyphs) -> list[Line]
         *(line(" " * indent, *row) for row in texts[1:]),
     ]
     if step.seconds is not None:
-        took = line(Span(seconds(step.seconds), "strong" if step.mark == "moving" else "dim"))
+        took_tone: Tone = "strong" if step.mark == "moving" else "dim"
+        took = line(Span(seconds(step.seconds), "warn" if step.late else took_tone))
         at = -1 if narrow else 0
         if width_of(rows[at]) + 1 + width_of(took) <= width:
             rows[at] = spread(rows[at], took, width)

@@ -26,11 +26,14 @@ def mark_span(mark: Mark, glyphs: Glyphs, text: str = "") -> Span:
 
 
 class State(NamedTuple):
-    """What stands at the right of the title: a sign and words, fewer on a narrow screen."""
+    """What stands at the right of the title: a sign and words, fewer on a narrow screen, then how
+    long it has taken. ``late``: that is longer than usual."""
 
     mark: Mark
     words: str
     short: str = ""
+    took: str = ""
+    late: bool = False
 
 
 class Mover(Struct, frozen=True):
@@ -53,11 +56,12 @@ class Stayer(Struct, frozen=True):
 
 class PlanStep(Struct, frozen=True):
     """A step. Once the plan is carried out it has a ``mark``, and the ``seconds`` that it took, or
-    has taken so far."""
+    has taken so far. ``late``: that is longer than usual."""
 
     text: str
     mark: Mark | None = None
     seconds: float | None = None
+    late: bool = False
 
 
 class PlanPage(Struct, frozen=True):
@@ -67,7 +71,8 @@ class PlanPage(Struct, frozen=True):
     identifies what the user is asked about; ``asks`` is the part of the page that must have been
     on the screen before he may agree. ``group`` is the card's IOMMU group, and ``blockers`` are
     the functions that keep it from being viable. ``label`` stands before the steps.
-    ``checks_key`` lists the checks that passed, too, or folds them again.
+    ``checks_key`` lists the checks that passed, too, or folds them again. ``full_paths``: the paths
+    of steps are not shortened.
     """
 
     title: tuple[str, str]
@@ -87,6 +92,7 @@ class PlanPage(Struct, frozen=True):
     label: str = "Steps"
     checks_key: str = "d"
     unfolded: bool = False
+    full_paths: bool = False
 
     @property
     def refused(self) -> bool:

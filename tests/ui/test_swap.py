@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from textual.color import Color
 from textual.pilot import Pilot
 
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
@@ -16,6 +18,7 @@ from tui.model import Holder, Holders, Swap
 from tui.model.errors import Doubtful, Refused
 from tui.screens.base import HostScreen
 from tui.screens.plan import PlanScreen
+from widgets.lines import width_of
 from widgets.plan_panel import PlanPanel
 
 CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
@@ -470,3 +473,76 @@ async def test_a_swap_missing_from_the_journal_is_given_up(
             rig.swap.put(each)
             await until(pilot, lambda read=read: rig.session.finished["swap"] > read)  # type: ignore[misc]
         await until(pilot, lambda: why in " ".join(rig.text().split()))
+
+
+def marked(rig: Rig, text: str) -> list[bool]:
+    """Whether each ``text`` on the screen is in the colour of warnings, row by row."""
+    app = rig.app
+    warning = Color.parse(app.theme_variables["text-warning"]).rgb
+    found = []
+    for strip in app.screen._compositor.render_strips(app.size)[: app.size.height]:
+        for part, style, _ in strip:
+            colour = style.color.triplet if style is not None and style.color else None
+            found += [colour is not None and tuple(colour) == warning] * part.count(text)
+    return found
+
+
+async def test_seconds_over_the_usual_time_are_in_the_warning_s_colour() -> None:
+    rig = Rig()
+    async with planned(rig) as pilot:
+        done = replace(SWAP, state="done", step_began_at=NOON + timedelta(seconds=2))
+        rig.swap.put(SWAP)
+        await until(pilot, lambda: rig.session.live.view.swap == SWAP)
+        rig.swap.put(done)  # such a bind takes 2 s
+        await until(pilot, lambda: rig.session.live.view.swap == done)
+        again = replace(SWAP, id="second")
+        rig.at = NOON + timedelta(seconds=3)
+        rig.swap.put(again)
+        await until(pilot, lambda: "step 2 of 2 · 3.0 s" in rig.text())
+        assert marked(rig, "3.0 s") == [False, False], "of the swap, and of the step"
+        rig.at = NOON + timedelta(seconds=6)
+        await until(pilot, lambda: "step 2 of 2 · 6.0 s" in rig.text())
+        assert marked(rig, "6.0 s") == [True, False], "the step itself may take 10 s"
+        rig.at = NOON + timedelta(seconds=11)
+        await until(pilot, lambda: "step 2 of 2 · 11.0 s" in rig.text())
+        assert marked(rig, "11.0 s") == [True, True]
+        await pilot.press("escape")
+        await until(pilot, lambda: "by vfiotop, 11 s" in rig.text())
+        assert marked(rig, "11 s") == [True, True], "in the card, and in its frame"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_v_shows_the_paths_in_full_and_short_again(size: tuple[int, int]) -> None:
+    rig = Rig()
+    full, short = f"/sys/bus/pci/devices/{CARD}/driver_override", f"devices/{CARD}/driver_override"
+    async with planned(rig, size) as pilot:
+        before = rig.app.screen.query_one(PlanPanel).lines
+        assert "Writes" in lines(rig)
+        assert f"> {short}" in lines(rig).replace("/ ", "/")
+        assert full not in lines(rig).replace("/ ", "/")
+        await pilot.press("v")
+        assert full in lines(rig).replace("/ ", "/")
+        assert "in /sys/bus/pci" not in lines(rig)
+        assert all(width_of(row) <= size[0] for row in rig.app.screen.query_one(PlanPanel).lines)
+        assert dim(rig, "y") == bool(rig.app.screen.query_one(PlanPanel).unseen)
+        await pilot.press("v")
+        assert list(rig.app.screen.query_one(PlanPanel).lines) == list(before)
+
+
+async def test_the_footer_says_which_paths_v_shows() -> None:
+    rig = Rig()
+    async with planned(rig, (80, 24)) as pilot:
+        footer = rig.text().splitlines()[-1]
+        assert "v full paths" in footer
+        await pilot.press("v")
+        assert "v short paths" in rig.text().splitlines()[-1]
+        await see_all(pilot, rig)
+        await pilot.press("y")
+        await until(pilot, lambda: len(rig.mover.requests) == 1)
+
+
+async def test_a_refused_plan_has_no_paths_to_show() -> None:
+    rig = Rig()
+    rig.inspector.found = Holders((XORG,))
+    async with planned(rig):
+        assert "v" not in hints(rig)

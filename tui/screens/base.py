@@ -90,6 +90,7 @@ class HostScreen(TerminalScreen):
         if self.is_mounted and self.query(HostHeader):
             self._drawn_for = self.app.size
             with self.app.batch_update():
+                self.draw(self.session.live)  # first: it finds what flashes
                 self.query_one(HostHeader).show(
                     self.session.live.view,
                     self.session.host.now(),
@@ -97,7 +98,6 @@ class HostScreen(TerminalScreen):
                     self.session.notices,
                     flash=self.flashes,
                 )
-                self.draw(self.session.live)
                 self.draw_footer()
 
     def draw_footer(self) -> None:

@@ -257,8 +257,8 @@ class GuestScreen(PlanScreen):
 
     @property
     def _situation(self) -> Situation:
-        session, uuid = self.session, self._domain.uuid
-        view = session.live.view
+        session, uuid, swap = self.session, self._domain.uuid, self._swap
+        live, view, now = session.live, session.live.view, session.host.now()
         off = self._action in ("stop", "force-off")
         return Situation(
             action=self._action,
@@ -266,9 +266,9 @@ class GuestScreen(PlanScreen):
             domain=next((g.domain for g in view.guests if g.domain.uuid == uuid), None),
             problem=view.problem("guests"),
             asked_at=session.pending_stops.get(uuid),
-            swap=self._swap,
+            course=pages.course(swap, live.swap_times, now) if swap is not None else None,
             free_card=off and session.why_not("unbind") is None,
-            at=session.host.now(),
+            at=now,
         )
 
     @property
@@ -290,7 +290,5 @@ class GuestScreen(PlanScreen):
         )  # fmt: skip
         if whole is None:
             return page
-        live, swap = self.session.live, seen.swap
-        course = pages.course(swap, live.swap_times, seen.at) if swap is not None else None
         marks = stages.step_marks(self._stage, seen, whole)
-        return pages.with_guest_plan(page, whole, course, marks, live.view)
+        return pages.with_guest_plan(page, whole, seen.course, marks, self.session.live.view)

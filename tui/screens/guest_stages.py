@@ -19,6 +19,7 @@ from tui.model.errors import Doubtful
 from tui.model.requests import Consent
 from tui.rules import guest_checks
 from tui.screens import guest_words as words
+from tui.screens.plan_pages import Course
 from tui.screens.swap_words import UNTOUCHED, Said, plan_state, step_state
 from widgets.plan_page import Mark, State
 
@@ -70,8 +71,8 @@ class Situation(Struct, frozen=True):
     """What the last readings say about the guest and its screen's swap.
 
     ``domain`` is ``None`` if it is not defined any more; ``problem`` is why guests cannot be
-    read; ``asked_at`` is when the guest was asked to shut down; ``swap`` is the journal's, if
-    this screen began it; ``free_card``: its card could be unbound now.
+    read; ``asked_at`` is when the guest was asked to shut down; ``course`` is that of the
+    journal's swap, if this screen began it; ``free_card``: its card could be unbound now.
     """
 
     action: GuestAction
@@ -79,9 +80,13 @@ class Situation(Struct, frozen=True):
     domain: Domain | None
     problem: str | None
     asked_at: datetime | None
-    swap: Swap | None
+    course: Course | None
     free_card: bool
     at: datetime
+
+    @property
+    def swap(self) -> Swap | None:
+        return self.course.swap if self.course is not None else None
 
 
 def is_requested(stage: Stage) -> bool:
@@ -221,9 +226,10 @@ def _progress_state(stage: Stage, seen: Situation) -> State:
         if seen.problem is not None:
             return State("unknown", "cannot tell")
         return State("moving", f"{left} s left") if left > 0 else State("warned", "still running")
-    if seen.swap is not None and seen.swap.under_way and stage.plan is not None:
-        elapsed_s = max(0.0, (seen.at - seen.swap.began_at).total_seconds())
-        return step_state(seen.swap, len(stage.plan.texts), elapsed_s)
+    course = seen.course
+    if course is not None and course.swap.under_way and stage.plan is not None:
+        steps = len(stage.plan.texts)
+        return step_state(course.swap, steps, course.elapsed_s, late=course.late)
     return State("moving", words.UNDER_WAY[seen.action])
 
 

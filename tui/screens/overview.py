@@ -4,6 +4,7 @@ the whole screen."""
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from datetime import datetime
 from typing import ClassVar
 
 from textual import on
@@ -23,13 +24,14 @@ from tui.screens.card_users_scan import CardUsersScan
 from tui.screens.flashes import Flashes
 from tui.screens.panel_board import CARD_PANELS, PanelBoard
 from tui.screens.panel_values import PanelValues
-from tui.screens.time_cursor import moved, spanned
+from tui.screens.time_cursor import TimeCursor
 from tui.session import Session
 from widgets.card_list import CardList
 from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
 from widgets.footer import Hint
 from widgets.graph_grid import Times
+from widgets.graph_panel import GraphPanel
 from widgets.group_panel import GroupPanel, groups_word
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
@@ -53,7 +55,7 @@ class OverviewScreen(PanelBoard):
         self._uses = DeviceUses()
         self._uses_of: Hashable = ()
         self._lower: dict[str, CardSeries] = {}
-        self._times = Times()
+        self._cursor = TimeCursor()
         self._scan = CardUsersScan(self)
         self._flashes = Flashes(self)
 
@@ -89,7 +91,7 @@ class OverviewScreen(PanelBoard):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that have no meaning now."""
-        if action in ("move_cursor", "span") and self.zoomed not in (*CARD_PANELS, "guest"):
+        if action in ("move_cursor", "span") and self._graph_panel is None:
             return False
         return super().check_action(action, parameters)
 
@@ -117,7 +119,7 @@ class OverviewScreen(PanelBoard):
         self.app.call_later(self.app.run_action, f"app.device('{event.address}')")
 
     def zoom_changed(self) -> None:
-        self._times = Times()
+        self._cursor = TimeCursor()
         if self.zoomed not in CARD_PANELS:
             self._scan.stop()
         if self.zoomed != "groups":
@@ -143,15 +145,41 @@ class OverviewScreen(PanelBoard):
 
     def action_move_cursor(self, key: str) -> None:
         """Move the time cursor of a panel on the whole screen."""
-        if self.zoomed in (*CARD_PANELS, "guest"):
-            self._times = moved(self._times, -1 if key == "right" else 1, self.size.width)
+        panel, live = self._graph_panel, self.session.live
+        if panel is not None:
+            step = -1 if key == "right" else 1
+            self._cursor.move(step, self.session.host.now(), panel.grid, live.events)
             self.show()
+
+    def on_graph_panel_pointed(self, event: GraphPanel.Pointed) -> None:
+        """Set the time cursor at the cell that was clicked."""
+        panel, live = self._graph_panel, self.session.live
+        if panel is not None:
+            self._cursor.point(event.cell, self.session.host.now(), panel.grid, live.events)
+            self.show()
+
+    def on_graph_panel_turned(self, event: GraphPanel.Turned) -> None:
+        self._change_span(event.steps)
 
     def action_span(self, key: str) -> None:
         """Show more or less time in a panel on the whole screen."""
-        if self.zoomed in (*CARD_PANELS, "guest"):
-            self._times = spanned(self._times, -1 if key == "minus" else 1)
+        self._change_span(-1 if key == "minus" else 1)
+
+    def _change_span(self, steps: int) -> None:
+        if self._graph_panel is not None:
+            self._cursor.span(steps)
             self.show()
+
+    @property
+    def _graph_panel(self) -> GraphPanel | None:
+        """The panel with graphs that has the whole screen."""
+        found = self.zoomed in (*CARD_PANELS, "guest")
+        return self.query_one(f"#{self.zoomed}", GraphPanel) if found else None
+
+    def _times(self, at: datetime) -> Times | None:
+        """The time that its graphs cover."""
+        panel = self._graph_panel
+        return self._cursor.times(at, panel.grid, self.session.live.events) if panel else None
 
     # --- the filter of the groups ---
 
@@ -186,11 +214,11 @@ class OverviewScreen(PanelBoard):
         at = self.session.host.now()
         values = PanelValues(self, at)
         zoomed = self.zoomed
-        self._draw_cards(live, values)
+        self._draw_cards(live, values, at)
         guest_keys = ("start", "stop", "pause", "reboot")
         self.query_one(GuestPanel).show(
             values.guest(self._devices(live), values.keys(*guest_keys)),
-            self._times if zoomed == "guest" else None,
+            self._times(at) if zoomed == "guest" else None,
         )
         text = self.query_one("#filter", Input).value
         self.query_one(GroupPanel).show(
@@ -205,7 +233,7 @@ class OverviewScreen(PanelBoard):
         if self.shows("no-gpu"):
             self.query_one(Notice).show(live.view.problem("pci") or NO_GPU)
 
-    def _draw_cards(self, live: Live, values: PanelValues) -> None:
+    def _draw_cards(self, live: Live, values: PanelValues, at: datetime) -> None:
         gpus = live.view.gpus
         cards = []
         for index, gpu in enumerate(gpus):
@@ -220,7 +248,7 @@ class OverviewScreen(PanelBoard):
             zoomed = self.zoomed == panel
             self.query_one(f"#{panel}", CardPanel).show(
                 card,
-                self._times if zoomed else None,
+                self._times(at) if zoomed else None,
                 self._scan.of(card.gpu) if zoomed else None,
             )
         if self.shows("cards"):

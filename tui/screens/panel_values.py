@@ -56,6 +56,7 @@ class PanelValues:
             roles_key=self._screen.key_of("roles"),
             checks_key=self._screen.key_of("doctor"),
             twin=gpu.address in self._twins,
+            flash=gpu.role == "guest" and self._screen.flashes,
         )
 
     def guest(self, devices: tuple[GuestDevice, ...], keys: tuple[Hint, ...]) -> GuestState:

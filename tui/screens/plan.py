@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual.containers import Container
 from textual.widget import Widget
 
@@ -15,6 +16,7 @@ from tui.screens.base import HostScreen
 from tui.session import Session
 from widgets.footer import Hint
 from widgets.panel import Accent
+from widgets.plan_lines import has_paths
 from widgets.plan_page import PlanPage
 from widgets.plan_panel import PlanPanel
 
@@ -37,7 +39,9 @@ class PlanScreen(HostScreen):
         super().__init__(session)
         self.unfolded = False
         """Whether the checks that passed are listed, too."""
-        self._has_checks = self._refused = False
+        self.full_paths = False
+        """Whether the paths of steps are shown in full."""
+        self._has_checks = self._has_paths = self._refused = False
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -50,8 +54,9 @@ class PlanScreen(HostScreen):
     def draw(self, live: Live) -> None:
         panel = self.query_one(PlanPanel)
         panel.set_ruled(not has_frames(self.app.size))
-        page = self.page()
-        self._has_checks, self._refused = bool(page.checks), page.refused
+        page = replace(self.page(), full_paths=self.full_paths)
+        self._has_checks, self._has_paths = bool(page.checks), has_paths(page)
+        self._refused = page.refused
         panel.show(page)
         panel.show_keys(self.edge_keys())
 
@@ -95,16 +100,24 @@ class PlanScreen(HostScreen):
         if command.id == "more" and self._panel is not None:
             count = self._panel.below
             return "1 more line" if count == 1 else f"{count} more lines"
+        if command.id == "paths" and self.full_paths:
+            return "short paths"
         return super().word(command)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the keys that have nothing to show."""
         below = self._panel.below if self._panel is not None else 0
-        nothing = {"more": not below, "checks": not self._has_checks}
+        nothing = {
+            "more": not below, "checks": not self._has_checks, "paths": not self._has_paths,
+        }  # fmt: skip
         return False if nothing.get(action) else super().check_action(action, parameters)
 
     def action_checks(self) -> None:
         self.unfolded = not self.unfolded
+        self.show()
+
+    def action_paths(self) -> None:
+        self.full_paths = not self.full_paths
         self.show()
 
     def action_more(self) -> None:

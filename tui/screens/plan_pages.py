@@ -24,6 +24,7 @@ from tui.model import (
 )
 from tui.swap_times import SwapTimes
 from widgets.card_names import card_name
+from widgets.card_swap import step_overdue, swap_overdue
 from widgets.device_names import device_name
 from widgets.plan_page import Mark, Mover, PlanPage, PlanStep, Stayer
 
@@ -31,11 +32,14 @@ VFIO, HOST, NO_DRIVER = "vfio-pci", "host driver", "no driver"
 
 
 class Course(NamedTuple):
-    """A swap under way or ended, the seconds that its steps took, and the time."""
+    """A swap under way or ended, the seconds that its steps took, and the time. ``late``: it takes
+    longer than usual; ``step_late``: so does its current step."""
 
     swap: Swap
     took: tuple[float | None, ...]
     at: datetime
+    late: bool = False
+    step_late: bool = False
 
     @property
     def elapsed_s(self) -> float:
@@ -47,7 +51,8 @@ class Course(NamedTuple):
 
 def course(swap: Swap, times: SwapTimes, at: datetime) -> Course:
     """What the journal and the session know about a swap."""
-    return Course(swap, times.took(swap), at)
+    late = swap_overdue(swap, at, times.usual_s(swap.direction, swap.address))
+    return Course(swap, times.took(swap), at, late, step_overdue(swap, at))
 
 
 # --- what moves -------------------------------------------------------------------------------
@@ -153,7 +158,9 @@ def carried_out(seen: Course) -> tuple[PlanStep, ...]:
     marks = _step_marks(seen.swap)
     now_s = max(0.0, (seen.at - seen.swap.step_began_at).total_seconds())
     return tuple(
-        PlanStep(text, mark, now_s if _is_running(seen.swap, number) else took)
+        PlanStep(text, mark, now_s, seen.step_late)
+        if _is_running(seen.swap, number)
+        else PlanStep(text, mark, took)
         for number, (text, mark, took) in enumerate(
             zip(seen.swap.steps, marks, seen.took, strict=True)
         )

@@ -172,7 +172,8 @@ def state(stage: Stage, seen: Situation) -> State:
     if type(stage) in _STATES:
         return _STATES[type(stage)]
     if seen.course is not None and not _is_asked(stage, seen.swap):
-        return words.swap_state(seen.course.swap, seen.course.elapsed_s)
+        course = seen.course
+        return words.swap_state(course.swap, course.elapsed_s, late=course.late)
     if stage.recovery == "undo":
         return words.plan_state((), seen.mover.unavailable_reason)
     if stage.plan is None:

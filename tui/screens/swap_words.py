@@ -129,8 +129,8 @@ def _done(swap: Swap, guest: str | None, keys: Mapping[str, str]) -> str:
     return f"The card is ready: {keys['start-next']} starts {guest}."
 
 
-def swap_state(swap: Swap, elapsed_s: float) -> State:
-    """How far a swap is."""
+def swap_state(swap: Swap, elapsed_s: float, *, late: bool = False) -> State:
+    """How far a swap is. ``late``: it takes longer than usual."""
     if swap.interrupted:
         return State("warned", "interrupted")
     if swap.stuck:
@@ -140,11 +140,11 @@ def swap_state(swap: Swap, elapsed_s: float) -> State:
     if swap.state == "undone":
         return State("warned", "undone")
     if swap.state == "undoing":
-        return State("moving", f"undoing · {seconds(elapsed_s)}")
-    return step_state(swap, len(swap.steps), elapsed_s)
+        return State("moving", "undoing", took=seconds(elapsed_s), late=late)
+    return step_state(swap, len(swap.steps), elapsed_s, late=late)
 
 
-def step_state(swap: Swap, steps: int, elapsed_s: float) -> State:
-    """The step that a swap is at, of so many ``steps``."""
-    at, time = swap.step + 1, seconds(elapsed_s)
-    return State("moving", f"step {at} of {steps} · {time}", f"{at}/{steps} · {time}")
+def step_state(swap: Swap, steps: int, elapsed_s: float, *, late: bool = False) -> State:
+    """The step that a swap is at, of so many ``steps``. ``late``: it takes longer than usual."""
+    at, took = swap.step + 1, seconds(elapsed_s)
+    return State("moving", f"step {at} of {steps}", f"{at}/{steps}", took, late)

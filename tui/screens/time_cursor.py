@@ -2,23 +2,95 @@
 
 from __future__ import annotations
 
-from msgspec.structs import replace
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from tui.history import SPAN_S
-from widgets.graph_grid import SPANS_S, Times
+from tui.model import Event
+from widgets.graph import CELL_S
+from widgets.graph_grid import SPANS_S, Grid, Times
 
 OFFERED_S = tuple(span for span in SPANS_S if span <= SPAN_S)
 """The spans within the history."""
 
-
-def moved(times: Times, cells: int, width: int) -> Times:
-    """The cursor moved into the past by ``cells``; before now there is none."""
-    at = -1 if times.cursor is None else times.cursor
-    to = min(at + cells, max(0, width // 2))
-    return replace(times, cursor=to if to >= 0 else None)
+REACH = 3
+"""Cells within which a key takes the cursor to an event."""
 
 
-def spanned(times: Times, steps: int) -> Times:
-    """A longer or shorter span, without the cursor, which would stand at another time."""
-    at = OFFERED_S.index(times.span_s) if times.span_s in OFFERED_S else 0
-    return Times(OFFERED_S[max(0, min(at + steps, len(OFFERED_S) - 1))])
+class Axis(NamedTuple):
+    """The time axis of a grid as of ``now``: so many ``cells`` of ``cell_s`` seconds, the newest
+    one first."""
+
+    now: datetime
+    cells: int
+    cell_s: float
+
+    def cell_of(self, moment: datetime) -> int:
+        """The cell in which the graphs show a moment, and the axis its mark."""
+        steps = self.now.timestamp() // CELL_S - moment.timestamp() // CELL_S
+        return int(steps * CELL_S // self.cell_s)
+
+    def moment_of(self, cell: int) -> datetime:
+        since_step = self.now.timestamp() % CELL_S
+        return self.now - timedelta(seconds=since_step + cell * self.cell_s)
+
+    def event_in(self, cell: int, moment: datetime, events: Sequence[Event]) -> Event | None:
+        """The event in a cell that is nearest to ``moment``; warnings come first, as on the
+        axis."""
+        found = [event for event in events if self.cell_of(event.at) == cell]
+        calm = ("done", "change", "note")
+        return min(found, key=lambda e: (e.kind in calm, abs(e.at - moment)), default=None)
+
+
+class TimeCursor:
+    """The span of the graphs, and the moment at the cursor, ``None`` without one. The moment stays
+    the same while the graphs move on."""
+
+    def __init__(self) -> None:
+        self.span_s = OFFERED_S[0]
+        self.at: datetime | None = None
+
+    def times(self, now: datetime, grid: Grid, events: Sequence[Event]) -> Times:
+        """What ``grid`` shows now. A moment before its oldest cell is shown at that cell."""
+        axis = self._axis(now, grid)
+        if self.at is None or axis.cells <= 0:
+            return Times(self.span_s)
+        cell, at = axis.cell_of(self.at), self.at
+        if not 0 <= cell < axis.cells:
+            cell = max(0, min(cell, axis.cells - 1))
+            at = axis.moment_of(cell)
+        event = axis.event_in(cell, at, events)
+        return Times(self.span_s, cell, event.at if event else at, event)
+
+    def move(self, step: int, now: datetime, grid: Grid, events: Sequence[Event]) -> None:
+        """Move by a cell, into the past with 1 and towards now with -1; or to the nearest event, if
+        it is within reach. After now there is no cursor."""
+        axis = self._axis(now, grid)
+        here = -1 if self.at is None else max(0, min(axis.cell_of(self.at), axis.cells - 1))
+        cells = (axis.cell_of(event.at) for event in events)
+        ahead = [
+            cell for cell in cells
+            if 0 <= cell < axis.cells and 0 < (cell - here) * step <= REACH
+        ]  # fmt: skip
+        to = min(ahead, key=lambda cell: abs(cell - here), default=here + step)
+        self._set(to, axis, events)
+
+    def point(self, cell: int, now: datetime, grid: Grid, events: Sequence[Event]) -> None:
+        """Set the cursor at a cell."""
+        self._set(cell, self._axis(now, grid), events)
+
+    def span(self, steps: int) -> None:
+        """Show more or less time."""
+        at = OFFERED_S.index(self.span_s) + steps
+        self.span_s = OFFERED_S[max(0, min(at, len(OFFERED_S) - 1))]
+
+    def _axis(self, now: datetime, grid: Grid) -> Axis:
+        return Axis(now, grid.cells, grid.cell_s(self.span_s))
+
+    def _set(self, cell: int, axis: Axis, events: Sequence[Event]) -> None:
+        """Set the cursor at the event of a cell, or else at its beginning."""
+        cell = min(cell, axis.cells - 1)
+        moment = axis.moment_of(cell)
+        event = axis.event_in(cell, moment, events)
+        self.at = (event.at if event else moment) if cell >= 0 else None

@@ -399,7 +399,7 @@ def test_remarks_of_the_guests_tools_are_shown_with_the_card() -> None:
         assert f"from guest: {remark}" in as_text(view)
     shown = Card(view.gpus[0], NOON)
     assert "! WARNING: infoROM is corrupted (1 more)" in drawn(card_lines(shown, 70, 16))
-    details = drawn(zoomed_lines(shown, Size(80, 40), Times()))
+    details = drawn(zoomed_lines(shown, Size(80, 40), Times()).lines)
     assert all(remark in details for remark in told)
 
 

@@ -442,7 +442,7 @@ def test_the_details_name_all_of_them_and_the_ways_out() -> None:
     view, _ = seen(host(*DISKS))
     gpu = view.gpu(CARD)
     assert gpu is not None
-    shown = " ".join(text(zoomed_lines(Card(gpu, NOON), Size(200, 60), Times())).split())
+    shown = " ".join(text(zoomed_lines(Card(gpu, NOON), Size(200, 60), Times()).lines).split())
     for disk in DISKS:
         assert f"{disk.address.removeprefix('0000:')} used by the host (nvme)" in shown
     assert "another slot" in shown

@@ -95,7 +95,7 @@ def situation(swap: Swap | None = None, **changes: object) -> swap_stages.Situat
         (SWAP_ASKING, None, ("unknown", "accept the risk?"), "message"),
         (swap_stages.Failed(why="no"), None, ("failed", "not begun"), None),
         (swap_stages.Beginning(consent=Consent()), None, ("moving", "starting"), None),
-        (swap_stages.Shown(plan=plan()), RUNNING, ("moving", "step 2 of 2 · 0.0 s"), None),
+        (swap_stages.Shown(plan=plan()), RUNNING, ("moving", "step 2 of 2"), None),
         (swap_stages.Shown(), INTERRUPTED, ("warned", "interrupted"), None),
         (swap_stages.Shown(recovery="undo"), INTERRUPTED, ("passed", "ready"), "plan"),
         (swap_stages.Shown(recovery="finish", plan=plan()), INTERRUPTED, ("passed", "ready"),
@@ -103,8 +103,7 @@ def situation(swap: Swap | None = None, **changes: object) -> swap_stages.Situat
         (swap_stages.Shown(), replace(RUNNING, state="stuck"), ("failed", "stuck"), None),
         (swap_stages.Shown(), DONE, ("passed", "done in 0.0 s"), None),
         (swap_stages.Shown(), replace(DONE, state="undone"), ("warned", "undone"), None),
-        (swap_stages.Shown(), replace(RUNNING, state="undoing"), ("moving", "undoing · 0.0 s"),
-         None),
+        (swap_stages.Shown(), replace(RUNNING, state="undoing"), ("moving", "undoing"), None),
     ],
 )  # fmt: skip
 def test_the_state_of_a_swap_and_what_is_asked(
@@ -207,8 +206,9 @@ def test_why_a_guest_cannot_be_forced_off_yet(
     assert guest_stages.why_not("force", stage, seen, WIN11, None) == reason
 
 
-START = Situation("start", "win11", OFF.domain, None, None, RUNNING, free_card=False, at=NOON)
-STARTED = replace(START, domain=WIN11, swap=None)
+BINDING = Course(RUNNING, (None, None), NOON)
+START = Situation("start", "win11", OFF.domain, None, None, BINDING, free_card=False, at=NOON)
+STARTED = replace(START, domain=WIN11, course=None)
 BIND = Plan("bind", CARD, (CARD,), ())
 WHOLE = GuestPlan("start", "win11", "win11", "u", "win11", ("one", "two", "three"), swap=BIND)
 BOUND = replace(WHOLE, swap=None)
@@ -221,7 +221,7 @@ BOUND = replace(WHOLE, swap=None)
         (guest_stages.Shown(plan=WHOLE), START, ("passed", "ready")),
         (GUEST_ASKING, START, ("unknown", "accept the risk?")),
         (guest_stages.Running(plan=WHOLE, consent=Consent()), START,
-         ("moving", "step 2 of 3 · 0.0 s")),
+         ("moving", "step 2 of 3")),
         (guest_stages.Running(plan=BOUND, consent=Consent()), STARTED, ("moving", "starting")),
         (guest_stages.Requested(plan=BOUND), STARTED, ("passed", "running")),
         (REQUESTED, STOPPING, ("moving", "60 s left")),
@@ -238,6 +238,18 @@ def test_the_state_of_an_action(
     stage: guest_stages.Stage, seen: Situation, state: tuple[str, str]
 ) -> None:
     assert guest_stages.state(stage, seen, None, asks=False)[:2] == state
+
+
+def test_a_swap_that_takes_longer_than_usual_is_marked() -> None:
+    slow = BINDING._replace(late=True)
+    running = guest_stages.Running(plan=WHOLE, consent=Consent())
+    shown, undoing = swap_stages.Shown(), replace(RUNNING, state="undoing")
+    for late, course in ((False, BINDING), (True, slow)):
+        for swap in (RUNNING, undoing):
+            seen = swap_stages.Situation(course._replace(swap=swap), FakeMover(), "bind", "win11")
+            assert swap_stages.state(shown, seen)[3:] == ("0.0 s", late)
+        guest = replace(START, course=course)
+        assert guest_stages.state(running, guest, None, asks=False)[3:] == ("0.0 s", late)
 
 
 TODO, REST = [None, None, None], ["noted", "noted", "noted"]

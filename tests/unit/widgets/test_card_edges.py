@@ -37,6 +37,11 @@ def test_the_owner_has_a_sign_and_a_colour(card: Card, state: str, tone: str) ->
     assert (shown.text, shown.tone) == (state, tone)
 
 
+def test_an_owner_that_has_just_changed_flashes() -> None:
+    (shown,) = card_edges(replace(moving(), flash=True), 56).state
+    assert (shown.text, shown.tone) == ("◐ bind 6/8", "flash")
+
+
 def test_the_signs_of_the_linux_console_are_ascii() -> None:
     kinds: tuple[OwnerKind, ...] = ("host", "vfio", "none", "unknown", "moving", "stuck")
     cards = [owned("guest", "win11"), *(owned(kind) for kind in kinds)]

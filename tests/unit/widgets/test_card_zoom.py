@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
 from tests.unit.widgets.cards import GUEST, HOST, IRIS, moving, text, unread
 from tests.values import replace
+from tui.model import Event
 from widgets.card import Card
 from widgets.card_zoom import zoomed_lines
 from widgets.graph_grid import Times
 from widgets.lines import width_of
 
+EVENT = Event(GUEST.at, "0000:01:00.0", "held back by its power limit", "warn")
+
 
 def shown(card: Card, width: int = 116, height: int = 35, times: Times | None = None) -> list[str]:
-    return [text(row) for row in zoomed_lines(card, Size(width, height), times or Times())]
+    return [text(row) for row in zoomed_lines(card, Size(width, height), times or Times()).lines]
 
 
 def test_each_graph_has_its_figure_and_its_extremes() -> None:
@@ -45,7 +50,8 @@ def test_on_a_phone_the_details_are_below_what_fits() -> None:
 
 
 def test_the_cursor_has_its_time_and_the_figures_there() -> None:
-    first, second, *_ = shown(GUEST, times=Times(cursor=23))
+    at = GUEST.at - timedelta(seconds=92)
+    first, second, *_ = shown(GUEST, times=Times(cursor=23, at=at))
     assert "1 min 32 s ago" in first
     assert first.endswith("figures in ( ) are those at the cursor")
     assert "Load 84 % (84 %)" in second
@@ -66,5 +72,15 @@ def test_the_reason_for_no_reading_and_a_swap_are_above_the_graphs() -> None:
 @given(width=st.integers(26, 200), height=st.integers(5, 60), cursor=st.none() | st.integers(0, 40))
 def test_no_line_is_wider_than_the_screen(width: int, height: int, cursor: int | None) -> None:
     for card in (GUEST, HOST, IRIS, moving(), unread(GUEST), replace(GUEST, checks=())):
-        drawn = zoomed_lines(card, Size(width, height), Times(cursor=cursor))
-        assert all(width_of(row) <= width for row in drawn)
+        times = Times(cursor=cursor, at=None if cursor is None else card.at, event=EVENT)
+        drawn = zoomed_lines(card, Size(width, height), times)
+        assert all(width_of(row) <= width for row in drawn.lines)
+
+
+def test_the_graphs_are_known_to_the_mouse() -> None:
+    at = GUEST.at - timedelta(seconds=8)
+    for card, times in ((GUEST, Times()), (moving(), Times(cursor=2, at=at))):
+        lines, graphs = zoomed_lines(card, Size(116, 35), times)
+        assert text(lines[graphs[0]]).strip().startswith("Load ")
+        assert text(lines[graphs[-1]]).endswith("now")
+        assert not any("┊" in text(row) for row in lines[graphs.stop :])

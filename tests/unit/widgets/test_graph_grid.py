@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from textual.geometry import Size
 
 from widgets.graph import Graph, axis_line, resampled
-from widgets.graph_grid import SPANS_S, Sheet, Times, cursor_ago_s, grid_lines
+from widgets.graph_grid import SPANS_S, Grid, Sheet, Times, grid_lines
 from widgets.lines import Line, width_of
 
 
@@ -46,8 +46,21 @@ def test_before_anything_was_measured_the_cursor_finds_nothing() -> None:
 def test_a_longer_span_draws_means() -> None:
     assert resampled([1.0, 3.0, None, None, 5.0, 7.0], 2) == (2.0, None, 6.0)
     assert resampled([9.0, 1.0, 3.0], 2) == (9.0, 2.0)
-    times = Times(span_s=900.0, cursor=2)
-    assert cursor_ago_s(times, 106, 2) == 2 * 4 * 5
+    assert Grid(106, 2).cell_s(180.0) == 4
+    assert Grid(106, 2).cell_s(900.0) == 4 * 5
+
+
+@pytest.mark.parametrize(("width", "columns"), [(116, 2), (117, 2), (43, 1), (90, 3)])
+def test_a_column_of_the_screen_is_a_cell_of_a_graph(width: int, columns: int) -> None:
+    grid = Grid(width, columns)
+    sheets = [sheet(50.0, title=f"G{n}") for n in range(columns)]
+    for cell in (0, 1, grid.cells - 1):
+        (_, row, *_) = grid_lines(sheets, Size(width, 6), Times(cursor=cell), columns=columns)
+        shown = [x for x, sign in enumerate(text(row)) if sign == "┊"]
+        assert len(shown) == columns
+        assert [grid.cell_at(x) for x in shown] == [cell] * columns
+    beside = [x for x in range(-2, width + 9) if grid.cell_at(x) is None]
+    assert len(beside) == width + 11 - grid.cells * columns
 
 
 def test_ticks_leave_room_for_their_names() -> None:

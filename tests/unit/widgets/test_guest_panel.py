@@ -15,14 +15,14 @@ from textual.screen import Screen
 from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upper
 from tests.unit.widgets.guests import AT, ON_NVME, OTHERS, WIN11, state, with_disk
 from tests.values import replace
-from tui.model import Domain, DomainState, Guest
+from tui.model import Domain, DomainState, Event, Guest
 from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.footer import Hint
 from widgets.glyphs import PLAIN, RICH
 from widgets.graph import Mark
 from widgets.graph_grid import Times
 from widgets.guest import GuestState, guest_keys
-from widgets.guest_panel import GuestPanel, guest_edges, guest_lines
+from widgets.guest_panel import GuestPanel, guest_edges, guest_lines, guest_page
 from widgets.lines import width_of
 
 
@@ -231,7 +231,7 @@ def test_names_from_outside_stay_text() -> None:
 
 def test_on_the_whole_screen_all_is_told() -> None:
     shown = state(with_disk(WIN11), devices=(ON_NVME,))
-    found = texts(guest_lines(shown, Size(116, 35), RICH, Times(cursor=3)))
+    found = texts(guest_page(shown, Size(116, 35), RICH, Times(cursor=3)).lines)
     assert found[2].startswith("      CPU 46 % (46 %)")
     assert found[-11:-6] == [
         "",
@@ -250,11 +250,20 @@ def test_on_the_whole_screen_all_is_told() -> None:
     assert len(found) == 35
 
 
+def test_the_cursor_has_its_line_on_the_whole_screen() -> None:
+    at = AT - timedelta(seconds=12)
+    times = Times(cursor=3, at=at, event=Event(at, "win11", "paused", "warn"))
+    first, *rest = texts(guest_page(state(), Size(116, 35), RICH, times).lines)
+    assert first.startswith("21:03:48  12 s ago  ! win11 paused ")
+    assert any("┊" in row for row in rest)
+
+
 def test_a_small_whole_screen_scrolls() -> None:
-    found = texts(guest_lines(state(), Size(43, 12), RICH, Times()))
+    found = texts(guest_page(state(), Size(43, 12), RICH, Times()).lines)
     assert len(found) > 12
     assert found[8].endswith("now")
-    off = texts(guest_lines(state(replace(WIN11, state="shut off")), Size(43, 5), RICH, Times()))
+    off_state = state(replace(WIN11, state="shut off"))
+    off = texts(guest_page(off_state, Size(43, 5), RICH, Times()).lines)
     assert off[:2] == ["Starts 8 vCPU   16.0 GiB", "Card   01:00.0 RTX 4090   on host"]
     assert off[-1] == "○ fedora-ci     shut off"
 
@@ -319,7 +328,7 @@ def test_every_size_is_filled_and_not_more(
         lines = guest_lines(shown, space, PLAIN if plain else RICH)
         assert lines
         check(lines, space, plain=plain)
-        whole = guest_lines(shown, space, PLAIN if plain else RICH, Times())
+        whole = guest_page(shown, space, PLAIN if plain else RICH, Times()).lines
         check(whole, Size(space.width, len(whole)), plain=plain)
         for ruled in (False, True):
             edges = guest_edges(shown, space.width, PLAIN if plain else RICH, ruled=ruled)

@@ -231,10 +231,22 @@ def test_all_of_a_plan_must_be_seen_and_of_a_risk_its_sentence() -> None:
 def test_titles_and_states_get_short_whole() -> None:
     assert text([title_line(PLAN_PAGE, 40)]) == ["Bind RTX 4090 · 01:00.0 → vfio-pci"]
     assert text([title_line(PLAN_PAGE, 30)]) == ["Bind RTX 4090"]
-    state = State("moving", "step 6 of 8 · 2.1 s", "6/8 · 2.1 s")
+    state = State("moving", "step 6 of 8", "6/8", "2.1 s")
     assert text([state_line(state, 80)]) == ["◐ step 6 of 8 · 2.1 s"]
     assert text([state_line(state, 45)]) == ["◐ 6/8 · 2.1 s"]
     assert text([state_line(State("passed", "ready"), 45, PLAIN)]) == ["+ ready"]
+
+
+def test_seconds_over_the_usual_time_are_marked() -> None:
+    state = State("moving", "step 6 of 8", "6/8", "2.1 s")
+    assert [span.tone for span in state_line(state, 80)] == ["warn", "text", "text"]
+    assert state_line(state._replace(late=True), 80)[-1] == ("2.1 s", "warn", "")
+    page = running(5)
+    for late, tone in ((False, "strong"), (True, "warn")):
+        steps = tuple(replace(each, late=late and each.mark == "moving") for each in page.steps)
+        rows = plan_lines(replace(page, steps=steps), *DESK).lines
+        found = {span.text: span.tone for row in rows for span in row if span.text.endswith(" s")}
+        assert found == {"0.0 s": "dim", "0.4 s": "dim", "0.1 s": "dim", "1.6 s": tone}
 
 
 @pytest.mark.parametrize(("value", "words"), [(0.04, "0.0 s"), (12.34, "12.3 s"), (125, "125 s")])

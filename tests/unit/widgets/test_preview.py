@@ -33,7 +33,7 @@ SHOWN = {
 }
 """Text that each preview shows, by module."""
 
-BASES = {"canvas", "panel", "block_list"}
+BASES = {"canvas", "panel", "graph_panel", "block_list"}
 
 
 def test_every_module_with_a_widget_but_the_base_classes_has_a_preview() -> None:
