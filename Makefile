@@ -19,7 +19,7 @@ run: setup ## open the screen: make run ARGS="--demo gaming"
 
 test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests
-	@$(BIN)/pytest -n auto --dist worksteal $(ARGS)
+	@$(BIN)/pytest -n $$(( $$(nproc) + 2 )) --dist worksteal $(ARGS)
 
 lab: ## run the tests in the lab, or open a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
 	@.ci/setup --lab

@@ -21,6 +21,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts_layout import lay_out
+from tests.thorough import thorough
 from tests.touched import Fifo, Terminal, Trap, spring
 
 CARD, OTHER = "0000:01:00.0", "0000:02:00.0"
@@ -65,9 +66,10 @@ SECRET = "d0d0"
 DOMAIN = f"""<domain type='kvm'><name>secret-{SECRET}</name>
 <uuid>c7a5fdbd-edaf-9455-926a-d65c16db1809</uuid></domain>"""
 
-COMMANDS = (
-    ("status", "--json"), ("status",), ("doctor", "--json"), ("plan", "bind", CARD, "--json"),
-)  # fmt: skip
+COMMANDS = [
+    ("status", "--json"), ("plan", "bind", CARD, "--json"),
+    *thorough((("status",),), (("doctor", "--json"),)),
+]  # fmt: skip
 
 
 HANGS = 120.0

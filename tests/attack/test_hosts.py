@@ -11,14 +11,17 @@ import pytest
 
 from tests.attack.test_command_line import VFIOTOP, Run, complaint, env, run
 from tests.hosts_layout import lay_out
+from tests.thorough import thorough
 from tests.unit.cli.test_main import HOSTS
 
 __all__ = ["env", "run"]
 
-ACTS = (
-    "bind", "unbind", "recover", "recover --undo", "recover --finish", "start", "stop",
-    "force-off", "reboot", "pause", "resume", "start win11",
-)  # fmt: skip
+ACTS = [
+    "bind", "recover --undo", "start win11", "force-off",
+    *thorough(
+        "unbind", "recover", "recover --finish", "start", "stop", "reboot", "pause", "resume"
+    ),
+]  # fmt: skip
 """Every command that changes a host."""
 
 NO_SYSFS = {

@@ -12,6 +12,7 @@ import pytest
 from tests.attack.terminals import PROGRAM, attributes, given_back, opened, ready
 from tests.attack.test_command_line import complaint, env, run
 from tests.bench.terminal import Terminal
+from tests.thorough import thorough
 
 __all__ = ["env", "run"]
 
@@ -23,9 +24,12 @@ WAYS = {
 """Redirections that leave a terminal on stdout."""
 
 SHOWN = [
-    " ".join(filter(None, ways)) for ways in product(*WAYS.values())
-    if "" in ways and sum(map(bool, ways)) in (1, 2)
-] + ["</dev/null >/dev/tty 2>log"]  # fmt: skip
+    *(way for ways in WAYS.values() for way in ways if way), "</dev/null >/dev/tty 2>log",
+    *thorough(*(
+        " ".join(filter(None, ways)) for ways in product(*WAYS.values())
+        if sum(map(bool, ways)) == 2
+    )),
+]  # fmt: skip
 
 NOT_SHOWN = (">log", ">/dev/null", "| cat", ">&-", ">log 2>&1", ">log </dev/null", ">/dev/full")
 

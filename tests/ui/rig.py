@@ -11,6 +11,7 @@ from typing import Generic, TypeVar, cast
 
 from textual.pilot import Pilot
 
+from tests.thorough import thorough
 from tests.values import replace
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -45,7 +46,8 @@ T = TypeVar("T")
 
 PATIENCE = 60.0
 NOON = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-SIZES = ((120, 40), (80, 24), (45, 20))
+WIDE, NORMAL, PHONE = (120, 40), (80, 24), (45, 20)
+SIZES = [WIDE, PHONE, *thorough((NORMAL,))]
 
 
 class Held(Generic[T]):

@@ -18,7 +18,7 @@ from textual.pilot import Pilot
 
 from tests.demo import HeldClock
 from tests.svg import with_own_fonts
-from tests.ui.rig import SIZES, all_read, text_of, until
+from tests.ui.rig import NORMAL, PHONE, WIDE, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
@@ -30,8 +30,6 @@ from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 EVENING = datetime(2026, 1, 2, 20, 15, tzinfo=UTC)
 PAST_S, STEP_S = 360, 2
 """Simulated seconds before the picture, for the graphs and events, and between readings."""
-
-WIDE, NORMAL, PHONE = SIZES
 
 
 class Picture(Struct, frozen=True):

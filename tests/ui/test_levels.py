@@ -9,6 +9,7 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from tests.thorough import thorough
 from tests.ui.rig import NOON, Rig, until
 from tests.ui.test_swap import CARD, SOUND, STEPS
 from tui.model import Swap
@@ -55,7 +56,7 @@ def every_pair(first: int) -> list[int]:
     return [each for other in range(first, count) for each in (first, other)]
 
 
-@pytest.mark.parametrize("first", range(len(OPENERS)))
+@pytest.mark.parametrize("first", [0, 4, 8, *thorough(1, 2, 3, 5, 6, 7, *range(9, len(OPENERS)))])
 async def test_each_screen_replaces_the_one_before(first: int) -> None:
     rig = Rig()
     rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"
@@ -74,12 +75,15 @@ async def test_each_screen_replaces_the_one_before(first: int) -> None:
         await esc_leads_home(rig, pilot, trail)
 
 
-WALKS = (
+WALKS = [
     "g down down enter g down enter g",
     "g down down enter question_mark escape g down down enter g",
-    "g down down enter e enter g e", "g down down enter d g c g", "e g e g e g", "d d d e d g d",
-    "g down down enter b escape g down down enter w", "x x u x p",
-)  # fmt: skip
+    "d d d e d g d", "x x u x p",
+    *thorough(
+        "g down down enter e enter g e", "g down down enter d g c g", "e g e g e g",
+        "g down down enter b escape g down down enter w",
+    ),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("walk", WALKS)
@@ -109,7 +113,7 @@ async def test_the_same_key_twice_at_once_opens_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "over", ["g", "g down down enter", "g question_mark", "ctrl+p", "d ctrl+p"]
+    "over", ["g down down enter", "ctrl+p", *thorough("g", "g question_mark", "d ctrl+p")]
 )
 async def test_an_interrupted_swap_opens_over_the_overview(over: str) -> None:
     rig = Rig()

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.demo import HeldClock
+from tests.thorough import thorough
 from tests.ui.rig import (
     GUEST_AUDIO,
     GUEST_CARD,
@@ -170,7 +171,7 @@ async def test_an_equal_reading_redraws_nothing() -> None:
         assert painted != []
 
 
-@pytest.mark.parametrize("size", [(20, 5), (1, 1), (35, 40), (100, 8)])
+@pytest.mark.parametrize("size", [(1, 1), (35, 40), *thorough(((20, 5),), ((100, 8),))])
 async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> None:
     rig = Rig()
     async with rig.app.run_test(size=size) as pilot:

@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.demo import HeldClock
-from tests.ui.rig import SIZES
+from tests.ui.rig import NORMAL, PHONE, WIDE
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 
 
-@pytest.mark.parametrize("size", SIZES, ids=["120x40", "80x24", "45x20"])
+@pytest.mark.parametrize("size", [WIDE, NORMAL, PHONE], ids=["120x40", "80x24", "45x20"])
 @pytest.mark.parametrize(
     "name",
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from tests.thorough import thorough
 from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, WIN11, Rig, until
 from tui import state
 from tui.commands import COMMANDS, of_screen
@@ -183,7 +184,7 @@ async def test_many_guests_push_nothing_off_the_screen() -> None:
         assert "3 win11" in rig.text()
 
 
-@pytest.mark.parametrize("key", ["g", "slash", "e", "c", "d", "w", "x", "question_mark"])
+@pytest.mark.parametrize("key", ["g", "d", "x", *thorough("slash", "e", "c", "w", "question_mark")])
 async def test_a_screen_is_drawn_once_when_it_opens(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

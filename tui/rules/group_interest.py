@@ -42,10 +42,10 @@ def notable(view: HostView) -> tuple[Notable, ...]:
     role = {gpu.address: index for index, gpu in enumerate(view.gpus)}
 
     def key(function: PciFunction) -> tuple[int, int]:
+        """The view has the groups by number, and sorting keeps that within a kind."""
         rank = place(function, named)
         assert rank is not None
-        group = -1 if function.iommu_group is None else function.iommu_group
-        return rank, role.get(function.address, len(role)) if rank == GPU else group
+        return rank, role.get(function.address, len(role)) if rank == GPU else 0
 
     found: list[Notable] = []
     for group in view.groups:

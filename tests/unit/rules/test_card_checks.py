@@ -136,6 +136,20 @@ def test_each_mix_of_two_functions(gpu: str | None, sound: str | None, verdict: 
     assert ("half bound" in as_text(assess(found))) is (verdict == "warn")
 
 
+@pytest.mark.parametrize(
+    ("gpu", "sound", "where"),
+    [
+        ("host", "host", "host drivers"), ("host", None, "host drivers or on none"),
+        (VFIO, VFIO, "vfio-pci"), (VFIO, None, "vfio-pci or on none"),
+        (VFIO, VARIANT, "VFIO drivers"), (STUB, STUB, "drivers of neither side"),
+        (UIO, None, "drivers of neither side or on none"),
+    ],
+)  # fmt: skip
+def test_the_side_of_a_whole_card_is_named(gpu: str | None, sound: str | None, where: str) -> None:
+    check = checks(seen(*pair(gpu, sound)))["swap.half-bound", CARD]
+    assert (check.verdict, check.why) == ("pass", f"all functions of the card are on {where}")
+
+
 @pytest.mark.parametrize("direction", ["bind", "unbind"])
 @pytest.mark.parametrize(("gpu", "sound", "verdict"), CELLS)
 def test_what_is_advised_for_a_mix_can_be_done_and_ends_it(

@@ -78,6 +78,13 @@ def test_the_guests_card_then_the_hosts_then_by_kind() -> None:
     ]  # fmt: skip
 
 
+def test_groups_of_one_kind_are_in_the_order_of_their_numbers() -> None:
+    drives = (function(f"0{n}:00.0", NVME, driver="nvme", iommu_group=20 - n) for n in (4, 5, 6))
+    assert [group for group, address, _ in shown(host(*drives)) if address.startswith("0")][2:6] == [
+        8, 14, 15, 16,
+    ]  # fmt: skip
+
+
 def test_a_group_is_shown_for_its_most_interesting_function() -> None:
     mixed = (
         function("04:00.0", BRIDGE, iommu_group=3), function("04:00.1", AUDIO, iommu_group=3),

@@ -7,9 +7,9 @@ import errno
 import pytest
 
 from tests.unit.host.libvirt.test_errors import Error
-from tests.unit.made import card, function, inventory, snapshot, two_cards
+from tests.unit.made import card, domain, function, inventory, snapshot, two_cards
 from tui.host.libvirt.errors import why_not_open
-from tui.model import Holders, Readiness, Unavailable
+from tui.model import Guests, Holders, Readiness, Unavailable
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
@@ -37,6 +37,15 @@ def test_why_libvirt_does_not_answer_and_what_to_do_are_distinguished(
     view = assess(snapshot(two_cards(), guests=lost))
     check = host_checks.libvirt(CheckInput(view, lost, Holders(()), READY))
     assert (check.verdict, check.why, check.fix) == ("fail", why, fix)
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, "0 domains"), (1, "1 domain"), (2, "2 domains")])
+def test_the_domains_of_a_capture_are_counted(count: int, words: str) -> None:
+    found = tuple(domain(f"guest-{n}") for n in range(count))
+    captured = Guests("/srv/tower/domains", None, found, readonly=True, captured=True)
+    view = assess(snapshot(two_cards(), guests=captured))
+    check = host_checks.libvirt(CheckInput(view, captured, Holders(()), READY))
+    assert (check.verdict, check.why) == ("pass", f"{words} in the capture")
 
 
 @pytest.mark.parametrize(("kind", "why"), [("amd", "on (amd), 3 groups"), (None, "on, 3 groups")])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.thorough import thorough
 from tests.unit.widgets.cards import (
     GUEST,
     HOST,
@@ -289,7 +290,7 @@ CASES: dict[str, Card] = {
 }
 
 
-@pytest.mark.parametrize("glyphs", [RICH, PLAIN], ids=["rich", "plain"])
+@pytest.mark.parametrize("glyphs", [RICH, *thorough(PLAIN)], ids=["rich", "plain"])
 @pytest.mark.parametrize("name", CASES)
 @given(width=st.integers(26, 130), height=st.integers(1, 60))
 def test_nothing_is_wider_or_higher_than_its_space(
