@@ -18,7 +18,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.terminal.diff import DEFAULT, CellBuffer, Run, SgrState, parse_sgr, runs, sgr_change
+from tui.terminal.diff import CellBuffer, runs
+from tui.terminal.sgr import DEFAULT, Run, SgrState, SgrWriter, parse_sgr, sgr_change
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -73,7 +74,7 @@ def test_near_changes_are_one_run_and_far_ones_take_a_cursor_move(shown: CellBuf
 def test_only_changed_colours_are_written() -> None:
     shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
-    assert "\x1b[31ma\x1b[1mb\x1b[0;31;44mc" in written
+    assert "\x1b[31ma\x1b[1mb\x1b[22;44mc" in written
     assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
 
 
@@ -161,8 +162,33 @@ def test_colour_codes_are_parsed() -> None:
 
 def test_a_colour_is_reset_to_the_terminals_default() -> None:
     assert sgr_change(parse_sgr("31;44"), parse_sgr("44")) == "\x1b[39m"
-    assert sgr_change(parse_sgr("1;31;44"), parse_sgr("31")) == "\x1b[0;31m"
-    assert sgr_change(parse_sgr("31"), DEFAULT) == "\x1b[39m"
+    assert sgr_change(parse_sgr("31;44"), DEFAULT) == "\x1b[0m"
+
+
+def test_an_attribute_is_turned_off_without_writing_the_colours_again() -> None:
+    bright = "38;2;1;2;3;48;2;4;5;6"
+    assert sgr_change(parse_sgr(f"1;{bright}"), parse_sgr(bright)) == "\x1b[22m"
+    assert sgr_change(parse_sgr(f"1;2;{bright}"), parse_sgr(f"1;{bright}")) == "\x1b[22;1m"
+    assert sgr_change(parse_sgr("1;7;31"), parse_sgr("31")) == "\x1b[0;31m"
+
+
+@given(st.integers(0, 299), st.integers(0, 99), st.integers(0, 299), st.integers(0, 99))
+def test_every_move_is_the_shortest_and_arrives(x: int, y: int, to_x: int, to_y: int) -> None:
+    writer = SgrWriter(301)
+    writer.write(Run(y, x, x + 1, "a", DEFAULT))
+    before = writer.size
+    writer.write(Run(to_y, to_x, to_x + 1, "b", DEFAULT))
+    assert writer.size - before <= len(f"\x1b[{to_y + 1};{to_x + 1}Hb")
+    screen = pyte.Screen(301, 100)
+    pyte.Stream(screen).feed(writer.finish())
+    assert screen.buffer[to_y][to_x].data == "b"
+
+
+def test_after_the_last_column_the_place_of_the_cursor_is_not_relied_on() -> None:
+    writer = SgrWriter(3)
+    writer.write(Run(0, 2, 3, "a", DEFAULT))
+    writer.write(Run(1, 2, 3, "b", DEFAULT))
+    assert writer.finish() == "\x1b[1;3Ha\x1b[2;3Hb"
 
 
 STYLES = st.sampled_from([

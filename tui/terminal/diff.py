@@ -19,6 +19,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
+from tui.terminal.sgr import DEFAULT, Run, SgrState, SgrWriter, parse_sgr
+
 MAX_GAP = 6
 """Unchanged cells between two changed ones that are cheaper to write than to jump over."""
 
@@ -28,23 +30,8 @@ a wide character has empty text."""
 
 UNKNOWN: Cell = ("", "?")
 
-
-class SgrState(NamedTuple):
-    """SGR codes by what they set; an empty colour is the terminal's default."""
-
-    attributes: frozenset[str] = frozenset()
-    foreground: str = ""
-    background: str = ""
-
-
-class Run(NamedTuple):
-    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``."""
-
-    y: int
-    x: int
-    end: int
-    text: str
-    state: SgrState
+VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
+"""Attributes that show on a blank: underline and other lines, and reverse video."""
 
 
 class RowUpdate(NamedTuple):
@@ -76,7 +63,7 @@ class CellBuffer:
         if size != self._size:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
-        budget, writer = self._budget(), SgrWriter()
+        budget, writer = self._budget(), SgrWriter(size.width)
         by_state: dict[SgrState, list[Run]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
@@ -191,84 +178,3 @@ def _can_join(cell: Cell, state: SgrState) -> bool:
     if cell[0] == " " and not (wanted.attributes | state.attributes) & VISIBLE_ON_BLANKS:
         return wanted.background == state.background
     return wanted == state
-
-
-DEFAULT = SgrState()
-
-VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
-"""Attributes that show on a blank: underline and other lines, and reverse video."""
-
-
-@lru_cache(maxsize=4096)
-def parse_sgr(codes: str) -> SgrState:
-    """Parse SGR codes separated by semicolons."""
-    attributes, front, back = set(), "", ""
-    left = codes.split(";") if codes else []
-    while left:
-        code = left.pop(0)
-        if code in ("38", "48"):
-            count = 4 if left[:1] == ["2"] else 2
-            taken, left = left[:count], left[count:]
-            code = ";".join((code, *taken))
-        if code.startswith("38") or code[:-1] in ("3", "9"):
-            front = code
-        elif code.startswith("48") or code[:-1] in ("4", "10"):
-            back = code
-        else:
-            attributes.add(code)
-    return SgrState(frozenset(attributes), front, back)
-
-
-@lru_cache(maxsize=4096)
-def sgr_change(before: SgrState, after: SgrState) -> str:
-    """The shortest SGR sequence from one state to another."""
-    if before == after:
-        return ""
-    if not before.attributes <= after.attributes:
-        parts = ["0", *sorted(after.attributes), after.foreground, after.background]
-    else:
-        parts = sorted(after.attributes - before.attributes)
-        if after.foreground != before.foreground:
-            parts.append(after.foreground or "39")
-        if after.background != before.background:
-            parts.append(after.background or "49")
-    return f"\x1b[{';'.join(part for part in parts if part)}m"
-
-
-class SgrWriter:
-    """Collects text and control sequences, and tracks the cursor and the SGR state."""
-
-    def __init__(self) -> None:
-        self._written: list[str] = []
-        self._state = DEFAULT
-        self._cursor = (-1, -1)
-        self.size = 0
-        """Bytes collected so far."""
-
-    def write(self, run: Run) -> None:
-        """Write a run at its place; the first cell of the screen is 0, 0."""
-        self._move(run.x, run.y)
-        if run.state != self._state:
-            self._put(sgr_change(self._state, run.state))
-            self._state = run.state
-        self._put(run.text)
-        self._cursor = (run.y, run.end)
-
-    def finish(self) -> str:
-        """Reset the SGR state and return everything that was written."""
-        if self._state != DEFAULT:
-            self._put("\x1b[0m")
-            self._state = DEFAULT
-        return "".join(self._written)
-
-    def _move(self, x: int, y: int) -> None:
-        if self._cursor == (y, x):
-            return
-        if self._cursor[0] == y:
-            self._put(f"\x1b[{x + 1}G")
-        else:
-            self._put(f"\x1b[{y + 1};{x + 1}H")
-
-    def _put(self, text: str) -> None:
-        self._written.append(text)
-        self.size += len(text) if text.isascii() else len(text.encode())
