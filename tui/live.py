@@ -13,6 +13,8 @@ from tui.model import (
     CardSeries,
     Event,
     Gpu,
+    Guest,
+    Guests,
     HostView,
     Metrics,
     Sample,
@@ -46,11 +48,20 @@ class LastReading(NamedTuple):
     at: datetime
 
 
+class LastGuests(NamedTuple):
+    """The guests that libvirt reported last, and when. Only for the screen: while libvirt does not
+    answer, nothing is judged or done by them."""
+
+    guests: tuple[Guest, ...]
+    at: datetime
+
+
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.
 
     ``events`` are newest first; ``silent`` are the sources that do not answer.
-    ``last_readings`` are those of all cards by address, also of cards that cannot be read now.
+    ``last_readings`` are those of all cards by address, also of cards that cannot be read now;
+    ``last_guests`` stay while libvirt does not answer.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -62,6 +73,7 @@ class Live:
         self.events: tuple[Event, ...] = ()
         self.silent: set[SourceName] = set()
         self.last_readings: dict[str, LastReading] = {}
+        self.last_guests: LastGuests | None = None
         self._expected: dict[str, datetime] = {}
 
     def note(self, event: Event) -> None:
@@ -76,6 +88,12 @@ class Live:
         """Use the card and the guest that the user chose from now on."""
         self.choice = choice
         self.view = assess(self.snapshot, choice)
+        self._keep_guests()
+
+    def _keep_guests(self) -> None:
+        read_at = self.snapshot.read_at.get("guests")
+        if read_at is not None and isinstance(self.snapshot.guests, Guests):
+            self.last_guests = LastGuests(self.view.guests, read_at)
 
     def age(self, gpu: Gpu, at: datetime) -> float | None:
         """Seconds since the card was read; ``None`` if it has no reading."""
@@ -100,6 +118,7 @@ class Live:
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
+        self._keep_guests()
         self._record(sample)
 
     def _record(self, sample: Sample) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -86,6 +88,22 @@ async def test_a_dead_source_blanks_its_own_panel_only() -> None:
         assert "14 ✓ guest GPU" in rig.text()
         rig.guests.put(GUESTS)
         await until(pilot, lambda: "42 % " in rig.text())
+
+
+async def test_the_last_guest_stays_on_the_screen_while_libvirt_is_gone() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.guests.put(HostError("libvirtd is not running: start it"))
+        await until(pilot, lambda: "libvirtd is not running: start it" in rig.text())
+        rig.at += timedelta(seconds=13)
+        rig.guests.put(HostError("libvirtd is not running: start it"))
+        told = "libvirt has not answered for 12 s. What is shown is from then."
+        await until(pilot, lambda: told in rig.text())
+        assert "3 Guest · win11" in rig.text() and "42 % " in rig.text()
+        assert rig.session.live.view.guests == ()
+        assert rig.session.why_not("stop") is not None
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "has not answered" not in rig.text())
 
 
 async def test_a_hung_source_says_since_when_and_the_others_continue() -> None:

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.pilot import Pilot
 from textual.strip import Strip
+from textual.widget import Widget
 from textual.widgets import Input
 
 from tests.demo import HeldClock
@@ -55,7 +56,7 @@ def wrong(app: VfiotopApp) -> Iterator[str]:
     for canvas in app.screen.query(Canvas):
         if canvas.display and canvas.region:
             yield from _wrong_on(canvas, strips)
-    for widget in (app.screen, *app.screen.walk_children()):
+    for widget in (app.screen, *app.screen.query(Widget)):
         if widget.show_horizontal_scrollbar and widget.scrollbar_size_horizontal:
             yield f"{widget} scrolls sideways"
         scrolls = widget.show_vertical_scrollbar and widget.scrollbar_size_vertical
@@ -92,13 +93,14 @@ def _wrong_on(canvas: Canvas, strips: Sequence[Strip]) -> Iterator[str]:
     for y, text in enumerate(shown):
         index = 0 if ruled and y == 0 else y + canvas.scroll_offset.y
         drawn = canvas.lines[index] if index < len(canvas.lines) else ()
-        if text.rstrip() != "".join(span.text for span in drawn).rstrip():
-            yield f"{name}: {text!r} in place of {drawn}"
+        wanted = "".join(span.text for span in drawn)
+        if text.rstrip() != wanted.rstrip():
+            yield f"{name}: {text!r} in place of {wanted!r}"
     if isinstance(canvas, Panel) and not ruled:
         rows = _cells(strips, canvas.region)
-        for edge, row in ((canvas.border_title, rows[0]), (canvas.border_subtitle, rows[-1])):
-            if Content.from_text(edge or "").plain.strip() not in row:
-                yield f"the edge {edge!r}: {row!r}"
+        for edge, text in ((canvas.border_title, rows[0]), (canvas.border_subtitle, rows[-1])):
+            if Content.from_text(edge or "").plain.strip() not in text:
+                yield f"the edge {edge!r}: {text!r}"
 
 
 def _keys(app: VfiotopApp, strips: Sequence[Strip]) -> str:

@@ -116,6 +116,21 @@ def test_the_age_of_a_guests_card_counts_from_its_report(live: Live) -> None:
     assert live.age(gpu, LATER) == 5.0
 
 
+def test_the_last_guests_are_kept_for_the_screen_and_not_for_the_rules(live: Live) -> None:
+    known = live.view.guests
+    assert known and live.last_guests == (known, NOON)
+    live.take(Sample("guests", Unavailable("libvirtd is not running"), LATER))
+    assert live.last_guests == (known, NOON)
+    assert live.view.guests == () and isinstance(live.snapshot.guests, Unavailable)
+    live.take(Sample("guests", guests(), LATER))
+    assert live.last_guests == ((), LATER)
+
+
+def test_the_last_guests_are_those_of_the_last_choice(live: Live) -> None:
+    live.choose(Choice(guest="uuid-other"))
+    assert live.last_guests is not None and live.last_guests.guests == live.view.guests
+
+
 def test_a_source_that_does_not_answer_keeps_the_time_of_its_last_answer(live: Live) -> None:
     live.take(Sample("nvml", Unavailable("no answer since 12:00:00"), LATER), finished=False)
     assert live.snapshot.read_at["nvml"] == NOON
