@@ -55,6 +55,11 @@ class LastGuests(NamedTuple):
     guests: tuple[Guest, ...]
     at: datetime
 
+    @property
+    def allowed(self) -> Guest | None:
+        """The one that may have the guest GPU."""
+        return next((guest for guest in self.guests if guest.allowed), None)
+
 
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
+from textual.geometry import Region
 
 from tests.demo import HeldClock
 from tests.ui.rig import (
@@ -20,6 +21,7 @@ from tests.ui.rig import (
     WIN11,
     Rig,
     all_read,
+    at_home,
     text_of,
     until,
 )
@@ -219,3 +221,22 @@ async def test_lists_longer_than_their_panels_say_how_much_is_missing() -> None:
         text = text_of(app)
     assert " external " in text
     assert " 29 more " in text
+
+
+async def test_the_panels_move_with_the_state_of_the_guest_and_nothing_else() -> None:
+    rig = Rig()
+    at_home(rig)
+
+    def places() -> list[Region]:
+        return [rig.app.screen.query_one(f"#{name}").region for name in ("guest", "events")]
+
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "○ shut off" in rig.text())
+        off = places()
+        assert [region.width for region in off] == [72, 120]
+        rig.guests.put(HostError("libvirtd is not running"))
+        await until(pilot, lambda: "no answer" in rig.text())
+        assert places() == off
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "● running" in rig.text())
+        assert [region.width for region in places()] == [72, 48]
