@@ -8,6 +8,7 @@ from typing import NamedTuple
 from tui.history import History
 from tui.model import (
     CARD_SERIES,
+    INACTIVE_STATES,
     SOURCES,
     CardReading,
     CardSeries,
@@ -66,7 +67,8 @@ class Live:
 
     ``events`` are newest first; ``silent`` are the sources that do not answer.
     ``last_readings`` are those of all cards by address, also of cards that cannot be read now;
-    ``last_guests`` stay while libvirt does not answer.
+    ``last_guests`` stay while libvirt does not answer. ``ended_at`` is when domains that are off
+    ended, by UUID; libvirt does not tell, so it is known only of those that were seen running.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -79,6 +81,7 @@ class Live:
         self.silent: set[SourceName] = set()
         self.last_readings: dict[str, LastReading] = {}
         self.last_guests: LastGuests | None = None
+        self.ended_at: dict[str, datetime] = {}
         self._expected: dict[str, datetime] = {}
 
     def note(self, event: Event) -> None:
@@ -118,6 +121,7 @@ class Live:
         if known != sample.reading:
             before, self.view = self.view, assess(self.snapshot, self.choice)
             at = sample.taken_at
+            self._note_ends(before, at)
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
@@ -125,6 +129,14 @@ class Live:
                 self.swap_times.see(sample.reading)
         self._keep_guests()
         self._record(sample)
+
+    def _note_ends(self, before: HostView, at: datetime) -> None:
+        ran = {guest.domain.uuid for guest in before.guests if guest.domain.active}
+        for domain in (guest.domain for guest in self.view.guests):
+            if domain.state not in INACTIVE_STATES:
+                self.ended_at.pop(domain.uuid, None)
+            elif domain.uuid in ran:
+                self.ended_at[domain.uuid] = at
 
     def _record(self, sample: Sample) -> None:
         at = sample.taken_at.timestamp()

@@ -108,6 +108,22 @@ async def test_the_last_guest_stays_on_the_screen_while_libvirt_is_gone() -> Non
         await until(pilot, lambda: "has not answered" not in rig.text())
 
 
+async def test_a_guest_that_is_off_says_when_it_ran_last_if_that_was_seen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        at_home(rig)
+        rig.guests.put(rig.guests.reading)
+        await until(pilot, lambda: "ran until just now" in rig.text())
+        rig.at += timedelta(hours=3)
+        rig.guests.put(rig.guests.reading)
+        await until(pilot, lambda: "last ran 3 h ago" in rig.text())
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "○ shut off" in rig.text())
+        assert " ran " not in rig.text()
+
+
 async def test_a_hung_source_says_since_when_and_the_others_continue() -> None:
     rig = Rig()
     rig.session.stall_after_s = 0.0

@@ -65,7 +65,7 @@ class PanelValues:
         guests, since = view.guests, live.snapshot.read_at.get("guests") if hung else None
         if problem is not None and last is not None:
             guests, since = last
-        names = {guest.domain.name for guest in guests if guest.allowed}
+        domain = next((guest.domain for guest in guests if guest.allowed), None)
         return GuestState(
             guests,
             self._at,
@@ -74,10 +74,12 @@ class PanelValues:
             view.functions,
             view.checks,
             live.history.series(GUEST_CPU),
-            marks_for(live.events, names, self._at, self._screen.glyphs),
+            marks_for(live.events, {domain.name} if domain else (), self._at,
+                      self._screen.glyphs),
             problem,
             (self._at - since).total_seconds() if since else None,
             hung,
+            live.ended_at.get(domain.uuid) if domain else None,
             keys=keys,
             roles_key=self._screen.key_of("roles"),
         )  # fmt: skip
