@@ -8,11 +8,14 @@ from typing import NamedTuple
 from tui.history import History
 from tui.model import (
     CARD_SERIES,
+    INACTIVE_STATES,
     SOURCES,
     CardReading,
     CardSeries,
     Event,
     Gpu,
+    Guest,
+    Guests,
     HostView,
     Metrics,
     Sample,
@@ -46,11 +49,26 @@ class LastReading(NamedTuple):
     at: datetime
 
 
+class LastGuests(NamedTuple):
+    """The guests that libvirt reported last, and when. Only for the screen: while libvirt does not
+    answer, nothing is judged or done by them."""
+
+    guests: tuple[Guest, ...]
+    at: datetime
+
+    @property
+    def allowed(self) -> Guest | None:
+        """The one that may have the guest GPU."""
+        return next((guest for guest in self.guests if guest.allowed), None)
+
+
 class Live:
     """The readings of one run. Not thread-safe: samples are taken on one thread.
 
     ``events`` are newest first; ``silent`` are the sources that do not answer.
-    ``last_readings`` are those of all cards by address, also of cards that cannot be read now.
+    ``last_readings`` are those of all cards by address, also of cards that cannot be read now;
+    ``last_guests`` stay while libvirt does not answer. ``ended_at`` is when domains that are off
+    ended, by UUID; libvirt does not tell, so it is known only of those that were seen running.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -62,6 +80,8 @@ class Live:
         self.events: tuple[Event, ...] = ()
         self.silent: set[SourceName] = set()
         self.last_readings: dict[str, LastReading] = {}
+        self.last_guests: LastGuests | None = None
+        self.ended_at: dict[str, datetime] = {}
         self._expected: dict[str, datetime] = {}
 
     def note(self, event: Event) -> None:
@@ -76,6 +96,12 @@ class Live:
         """Use the card and the guest that the user chose from now on."""
         self.choice = choice
         self.view = assess(self.snapshot, choice)
+        self._keep_guests()
+
+    def _keep_guests(self) -> None:
+        read_at = self.snapshot.read_at.get("guests")
+        if read_at is not None and isinstance(self.snapshot.guests, Guests):
+            self.last_guests = LastGuests(self.view.guests, read_at)
 
     def age(self, gpu: Gpu, at: datetime) -> float | None:
         """Seconds since the card was read; ``None`` if it has no reading."""
@@ -95,12 +121,22 @@ class Live:
         if known != sample.reading:
             before, self.view = self.view, assess(self.snapshot, self.choice)
             at = sample.taken_at
+            self._note_ends(before, at)
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
+        self._keep_guests()
         self._record(sample)
+
+    def _note_ends(self, before: HostView, at: datetime) -> None:
+        ran = {guest.domain.uuid for guest in before.guests if guest.domain.active}
+        for domain in (guest.domain for guest in self.view.guests):
+            if domain.state not in INACTIVE_STATES:
+                self.ended_at.pop(domain.uuid, None)
+            elif domain.uuid in ran:
+                self.ended_at[domain.uuid] = at
 
     def _record(self, sample: Sample) -> None:
         at = sample.taken_at.timestamp()

@@ -14,7 +14,7 @@ from widgets.card import WIDE, Card
 from widgets.card_graphs import RAMPS, columns
 from widgets.figures import pcie
 from widgets.glyphs import RICH, Glyphs
-from widgets.lines import DASH, Line, Span, join, line, pad, width_of
+from widgets.lines import DASH, Line, Span, faded, join, line, pad, width_of
 
 ROWS: tuple[CardSeries, ...] = ("load", "vram", "power", "temp")
 """The series with a bar, in their order. In two columns it goes down first."""
@@ -104,13 +104,7 @@ def bar_row(name: CardSeries, card: Card, width: int, glyphs: Glyphs = RICH) -> 
     elif found.held and tail and len(found.limit) + 2 <= tail:
         limit = Span(f" {found.limit} ", "label")
         drawn = pad((*drawn[:-1], limit, Span(glyphs.warned, "warn")), width)
-    return _faded(drawn) if card.faded else drawn
-
-
-def _faded(drawn: Line) -> Line:
-    """The line without emphasis: its values are not of now."""
-    return tuple(span if span.tone in ("label", "track") else span._replace(tone="dim")
-                 for span in drawn)  # fmt: skip
+    return faded(drawn) if card.faded else drawn
 
 
 def bars(card: Card, width: int, glyphs: Glyphs = RICH) -> list[Line]:
@@ -147,7 +141,7 @@ def _half(name: CardSeries, card: Card, width: int, glyphs: Glyphs) -> Line:
         Span(shown, "strong" if found.short is not None else "dim"), " ",
         *bar(found.share, room, RAMPS[name], glyphs),
     )  # fmt: skip
-    return _faded(drawn) if card.faded else drawn
+    return faded(drawn) if card.faded else drawn
 
 
 # --- the row of further figures ---------------------------------------------------
@@ -162,14 +156,14 @@ def info_line(card: Card, width: int) -> Line:
     fields = _fields(card, wide=wide, short=False)
     for gap in ("   ", "  "):
         if width_of(found := join(fields.values(), gap)) <= width:
-            return _faded(found) if card.faded else found
+            return faded(found) if card.faded else found
     shorter = _fields(card, wide=wide, short=True)
     for name in DROPPED_FIRST:
         fields.pop(name, None)
         shorter.pop(name, None)
         for each in (fields, shorter):
             if width_of(found := join(each.values())) <= width:
-                return _faded(found) if card.faded else found
+                return faded(found) if card.faded else found
     return ()
 
 

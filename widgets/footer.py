@@ -11,10 +11,13 @@ from typing import NamedTuple
 
 from widgets.canvas import Canvas
 from widgets.glyphs import RICH, Glyphs
-from widgets.lines import Line, Span, join, line, width_of, wrap
+from widgets.lines import Line, Span, join, line, width_of, wrap_rows
 
 NARROW = 72
 """Cells below which there are two rows, with one blank between keys."""
+
+
+NOTICE_ROWS = 3
 
 
 class Hint(NamedTuple):
@@ -61,13 +64,20 @@ class KeyFooter(Canvas):
         rows = self.rows
         lines = footer_lines(self._hints, width, rows)
         if self._notice:
-            sign = f"{self._glyphs.warned} " if self._warns else ""
-            told = wrap(f"{sign}{self._notice}", width, "warn" if self._warns else "text")
-            told = told[: max(rows, 2)]
+            told = notice_lines(self._notice, width, self._glyphs, warns=self._warns)
             lines = [*told, *[()] * (len(lines) - len(told))]
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
         self.paint(lines)
+
+
+def notice_lines(
+    text: str, width: int, glyphs: Glyphs = RICH, *, warns: bool = False
+) -> list[Line]:
+    """A notice in as many rows as it needs, at most ``NOTICE_ROWS``; an ellipsis stands for the
+    words that do not fit."""
+    sign = f"{glyphs.warned} " if warns else ""
+    return wrap_rows(f"{sign}{text}", width, NOTICE_ROWS, "warn" if warns else "text")
 
 
 def footer_lines(hints: Sequence[Hint], width: int, rows: int = 1) -> list[Line]:

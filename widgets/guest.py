@@ -46,8 +46,9 @@ class GuestState:
     ``gpu`` is the guest GPU, ``devices`` are the verdicts on what the guest takes, ``functions``
     all PCI functions by address, ``checks`` those that run all the time. ``series`` is the guest's
     CPU load in percent. ``problem`` is why libvirt cannot be read; ``guests`` may then be the last
-    ones known, ``silent_s`` seconds old. ``ended_at`` is when the guest ran last, if that was seen.
-    ``keys`` are those that act on it; ``roles_key`` chooses it.
+    ones known, ``silent_s`` seconds old. ``hung``: it does not even refuse. ``ended_at`` is when
+    the guest ran last, if that was seen. ``keys`` are those that act on it; ``roles_key`` chooses
+    it.
 
     Two values are equal if they look alike: ages count in the steps in which they are shown.
     """
@@ -62,6 +63,7 @@ class GuestState:
     marks: tuple[Mark, ...] = ()
     problem: str | None = None
     silent_s: float | None = field(default=None, compare=False)
+    hung: bool = False
     ended_at: datetime | None = None
     keys: tuple[Hint, ...] = ()
     roles_key: str = "w"
@@ -107,6 +109,11 @@ class GuestState:
             return ""
         seconds = self.silent_s
         return ago(seconds // CELL_S * CELL_S if CELL_S <= seconds < 60 else seconds)
+
+    @property
+    def stale(self) -> bool:
+        """Whether the guests are the last ones known."""
+        return self.problem is not None and bool(self.guests)
 
     @property
     def last_ran(self) -> str:

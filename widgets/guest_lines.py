@@ -23,6 +23,7 @@ from widgets.lines import (
     Line,
     Span,
     Tone,
+    faded,
     fit,
     join,
     joined_to_fit,
@@ -50,7 +51,7 @@ def running_lines(
 ) -> list[Line]:
     """The lines of a guest that has its devices now."""
     width, height = space
-    alerts = alert_lines(state, domain, width)
+    alerts = alert_lines(state, domain, width, height)
     bars = bar_rows(domain, width, height - len(alerts), glyphs)
     silent = wrap(SILENT_AGENT, width, "label") if domain.agent is False else []
     forbids = any(device.verdict == "fail" for device in state.devices)
@@ -59,6 +60,7 @@ def running_lines(
     *above, graph, below = fitted(
         [
             Block(1, alerts),
+            Block(1, reason_lines(state, width)),
             Block(0, bars),
             Block(3, [rates_line(domain, width, glyphs)]),
             Block(2 if forbids else 6, [devices_line(state, domain, width)]),
@@ -68,25 +70,42 @@ def running_lines(
         ],
         height,
     )
-    head = [row for rows in above for row in rows]
+    told, why, *rest = above
+    readings = [row for rows in rest for row in rows]
+    if state.stale:
+        readings, below = [faded(row) for row in readings], [faded(row) for row in below]
+    head = [*told, *why, *readings]
     rows = height - len(head) - len(below) if graph else 0
     return [*head, *cpu_graph(state, rows, width, glyphs), *below]
 
 
-def alert_lines(state: GuestState, domain: Domain | None, width: int) -> list[Line]:
-    """Why what is shown is not what is so, or not all of it."""
+def alert_lines(
+    state: GuestState, domain: Domain | None, width: int, height: int | None = None
+) -> list[Line]:
+    """Why what is shown is not what is so, or not all of it, for a panel of ``height`` rows. A
+    single row has values; the panel's rule says that they are old."""
     lines: list[Line] = []
     if state.problem is not None:
         lines += wrap(problem_text(state), width, "warn")
+        if state.stale and state.silent and height is not None and len(lines) > height // 3:
+            brief = f"No answer for {state.silent}; shown as of then."
+            lines = wrap(brief, width, "warn") if height > 1 else []
     if domain is not None and domain.problem is not None:
         lines += wrap(domain.problem, width, "warn")
     return lines
 
 
+def reason_lines(state: GuestState, width: int) -> list[Line]:
+    """Why libvirt cannot be read, below the line that says for how long."""
+    if state.problem is None or not state.silent or state.hung:
+        return []
+    return wrap(f"libvirt: {state.problem}", width, "warn")
+
+
 def problem_text(state: GuestState) -> str:
-    """Why libvirt cannot be read, as a sentence."""
+    """For how long libvirt has not answered, or why it cannot be read."""
     if state.silent:
-        stale = " What is shown is from then." if state.guests else ""
+        stale = " What is shown is from then." if state.stale else ""
         return f"libvirt has not answered for {state.silent}.{stale}"
     return f"libvirt: {state.problem}"
 

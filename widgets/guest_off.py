@@ -22,8 +22,9 @@ from widgets.guest_lines import (
     judged,
     name_in,
     others_line,
+    reason_lines,
 )
-from widgets.lines import DASH, Line, Span, Tone, fit, joined_to_fit, line, width_of, wrap
+from widgets.lines import DASH, Line, Span, Tone, faded, fit, joined_to_fit, line, width_of, wrap
 
 SPELLED_OUT = 50
 """Cells from which labels are spelled out."""
@@ -64,7 +65,8 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
     width, height = space
     column = 13 if width >= SPELLED_OUT else 7
     room = max(width - column, 8)
-    alerts = Block(0, alert_lines(state, domain, width))
+    alerts = Block(0, alert_lines(state, domain, width, height))
+    reason = Block(1, reason_lines(state, width))
     others = Block(7, [others_line(state.others, width, glyphs)] if state.others else [])
     for full in (True, False):
         sections = [
@@ -73,15 +75,16 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
             Section("Also", list(_also(state, domain))),
             Section("Ready", list(_ready(findings(state, domain), room, glyphs, full=full))),
         ]
-        blocks = [alerts, *(block for each in sections for block in each.blocks), others]
+        blocks = [alerts, reason, *(block for each in sections for block in each.blocks), others]
         if sum(len(block.lines) for block in blocks) <= height:
             break
-    first, *middle, last = fitted(blocks, height)
-    spare = height - sum(map(len, (first, *middle, last)))
+    told, why, *middle, last = fitted(blocks, height)
+    spare = height - sum(map(len, (told, why, *middle, last)))
     if last and spare > len(state.others):
         last = domain_lines(state.others, width, glyphs)
         spare -= len(last) - 1
-    lines, left = list(first), iter(middle)
+    lines: list[Line] = []
+    left = iter(middle)
     for section in sections:
         drawn = [row for _, rows in zip(section.blocks, left, strict=False) for row in rows]
         if section.label == "Ready" and drawn and lines and spare > 0:
@@ -92,7 +95,8 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
             fit(line(Span(f"{name:<{column}}", "label"), *row), width)
             for name, row in zip(names, drawn, strict=False)
         ]
-    return [*lines, *[()] * spare, *last] if last else lines
+    lines = [*lines, *[()] * spare, *last] if last else lines
+    return [*told, *why, *(map(faded, lines) if state.stale else lines)]
 
 
 def _starts(domain: Domain) -> Line:
@@ -110,6 +114,8 @@ def _starts(domain: Domain) -> Line:
 def _card(state: GuestState, domain: Domain, room: int) -> Iterator[Block]:
     """The card and what moves with it, and where it is."""
     gpu = state.gpu
+    if gpu is None and state.stale:
+        return
     if gpu is None or gpu.address not in domain.addresses:
         missing, verb = ("not chosen", "chooses") if gpu is None else ("not in its XML", "adds")
         key = Span(state.roles_key, "key")
@@ -172,7 +178,10 @@ def _sign(verdict: Verdict, glyphs: Glyphs) -> Span:
 
 
 def findings(state: GuestState, domain: Domain) -> list[Finding]:
-    """What is known for and against a start now. A start checks more."""
+    """What is known for and against a start now; nothing while libvirt does not answer. A start
+    checks more."""
+    if state.stale:
+        return []
     found = list(_of_devices(state))
     gpu = state.gpu
     if gpu is not None and gpu.address in domain.addresses:

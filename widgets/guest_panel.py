@@ -17,10 +17,10 @@ from widgets.guest import (
     short_uptime,
     state_span,
 )
-from widgets.guest_lines import alert_lines, domain_lines, running_lines
+from widgets.guest_lines import alert_lines, domain_lines, reason_lines, running_lines
 from widgets.guest_off import findings, off_lines
 from widgets.guest_zoom import zoomed_lines
-from widgets.lines import Line, Span, join, line, width_of, wrap
+from widgets.lines import Line, Span, faded, join, line, width_of, wrap
 from widgets.panel import Edges
 
 NUMBER = "3"
@@ -105,7 +105,8 @@ def guest_edges(
 def _state(state: GuestState, domain: Domain, width: int, glyphs: Glyphs, *, ruled: bool) -> Line:
     """``● running 2 h 00 min · agent ✓``, or as much of it as the size allows."""
     if state.problem is not None:
-        return line(Span(f"{glyphs.unknown} no answer", "warn"))
+        since = f" {state.silent}" if ruled and state.silent else ""
+        return line(Span(f"{glyphs.unknown} no answer{since}", "warn"))
     word, up, agent = state_span(domain, glyphs), state.up, agent_line(domain, glyphs)
     if ruled:
         return line(word, f" {short_uptime(up)}") if up and width >= PHONE_EDGE else line(word)
@@ -138,7 +139,7 @@ def _without_guest(state: GuestState, space: Size, glyphs: Glyphs) -> list[Line]
     width, height = space
     if state.problem == NOT_READ_YET.reason:
         return wrap("Waiting for libvirt.", width, "label")
-    alerts = alert_lines(state, None, width)
+    alerts = [*alert_lines(state, None, width), *reason_lines(state, width)]
     if not state.guests:
         return alerts or wrap("No domain is defined in libvirt.", width, "label")
     key = state.roles_key
@@ -149,7 +150,8 @@ def _without_guest(state: GuestState, space: Size, glyphs: Glyphs) -> list[Line]
         lines.append(())
     room = max(0, height - len(lines))
     shown = state.others if len(state.others) <= room else state.others[: max(0, room - 1)]
-    lines += domain_lines(shown, width, glyphs)
+    domains = domain_lines(shown, width, glyphs)
+    lines += map(faded, domains) if state.stale else domains
     more = len(state.others) - len(shown)
     return [*lines, line(Span(f"{more} more", "label"))] if more and room else lines
 

@@ -12,9 +12,9 @@ from widgets.graph_grid import GraphLines, Sheet, Times, grid_lines
 from widgets.guest import GuestState, is_off
 from widgets.guest_bars import bar_rows, rates_line
 from widgets.guest_details import guest_detail_lines
-from widgets.guest_lines import alert_lines, domain_lines
+from widgets.guest_lines import alert_lines, domain_lines, reason_lines
 from widgets.guest_off import off_lines
-from widgets.lines import DASH, fit
+from widgets.lines import DASH, Span, faded, fit
 
 ALL = 99
 """Rows enough for all that keeps a guest from starting."""
@@ -35,16 +35,20 @@ def zoomed_lines(
     )  # fmt: skip
     others = domain_lines(state.others, width, glyphs)
     below = [fit(row, width) for row in ((), *details, *([(), *others] if others else []))]
+    seen = faded if state.stale else tuple[Span, ...]
+    below = list(map(seen, below))
     if is_off(domain):
         alone = state.without_others()
         return GraphLines([*off_lines(alone, domain, Size(width, ALL), glyphs), *below])
     bars = bar_rows(domain, width, height, glyphs)
     told = [*cursor_lines(times, state.at, width, glyphs), *alert_lines(state, domain, width)]
-    head = [*told, *bars, rates_line(domain, width, glyphs)]
+    told += reason_lines(state, width)
+    head = [*told, *map(seen, (*bars, rates_line(domain, width, glyphs)))]
     rows = max(GRAPH_ROWS, height - len(head) - len(below))
     sheets = [_cpu_sheet(state, domain)]
     graph = grid_lines(sheets, Size(width, rows), times, state.marks, glyphs, columns=1)
-    return GraphLines([*head, *graph, *below], range(len(head), len(head) + len(graph)))
+    lines = [*head, *map(seen, graph[:1]), *graph[1:], *below]
+    return GraphLines(lines, range(len(head), len(head) + len(graph)))
 
 
 def _cpu_sheet(state: GuestState, domain: Domain) -> Sheet:

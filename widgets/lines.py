@@ -84,6 +84,13 @@ def pad(spans: Line, width: int) -> Line:
     return (*fitted, Span(" " * missing)) if missing else fitted
 
 
+def faded(spans: Line) -> Line:
+    """The line without emphasis: its values are not of now."""
+    return tuple(
+        span if span.tone in ("label", "track") else span._replace(tone="dim") for span in spans
+    )
+
+
 def join(parts: Iterable[Line], gap: str = "  ") -> Line:
     """The parts that are not empty, with ``gap`` between them."""
     joined: list[Span] = []

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from msgspec.structs import replace
+from textual.geometry import Region
 
 from tests.demo import HeldClock
 from tests.thorough import thorough
@@ -19,6 +22,7 @@ from tests.ui.rig import (
     WIN11,
     Rig,
     all_read,
+    at_home,
     text_of,
     until,
 )
@@ -87,6 +91,38 @@ async def test_a_dead_source_blanks_its_own_panel_only() -> None:
         assert "14 ✓ guest GPU" in rig.text()
         rig.guests.put(GUESTS)
         await until(pilot, lambda: "42 % " in rig.text())
+
+
+async def test_the_last_guest_stays_on_the_screen_while_libvirt_is_gone() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.guests.put(HostError("libvirtd is not running: start it"))
+        await until(pilot, lambda: "libvirtd is not running: start it" in rig.text())
+        rig.at += timedelta(seconds=13)
+        rig.guests.put(HostError("libvirtd is not running: start it"))
+        told = "libvirt has not answered for 12 s. What is shown is from then."
+        await until(pilot, lambda: told in rig.text())
+        assert "3 Guest · win11" in rig.text() and "42 % " in rig.text()
+        assert rig.session.live.view.guests == ()
+        assert rig.session.why_not("stop") is not None
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "has not answered" not in rig.text())
+
+
+async def test_a_guest_that_is_off_says_when_it_ran_last_if_that_was_seen() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        at_home(rig)
+        rig.guests.put(rig.guests.reading)
+        await until(pilot, lambda: "ran until just now" in rig.text())
+        rig.at += timedelta(hours=3)
+        rig.guests.put(rig.guests.reading)
+        await until(pilot, lambda: "last ran 3 h ago" in rig.text())
+    rig = Rig()
+    at_home(rig)
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "○ shut off" in rig.text())
+        assert " ran " not in rig.text()
 
 
 async def test_a_hung_source_says_since_when_and_the_others_continue() -> None:
@@ -202,3 +238,22 @@ async def test_lists_longer_than_their_panels_say_how_much_is_missing() -> None:
         text = text_of(app)
     assert " external " in text
     assert " 29 more " in text
+
+
+async def test_the_panels_move_with_the_state_of_the_guest_and_nothing_else() -> None:
+    rig = Rig()
+    at_home(rig)
+
+    def places() -> list[Region]:
+        return [rig.app.screen.query_one(f"#{name}").region for name in ("guest", "events")]
+
+    async with rig.running() as pilot:
+        await until(pilot, lambda: "○ shut off" in rig.text())
+        off = places()
+        assert [region.width for region in off] == [72, 120]
+        rig.guests.put(HostError("libvirtd is not running"))
+        await until(pilot, lambda: "no answer" in rig.text())
+        assert places() == off
+        rig.guests.put(GUESTS)
+        await until(pilot, lambda: "● running" in rig.text())
+        assert [region.width for region in places()] == [72, 48]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import get_args
 
 import pytest
@@ -15,6 +15,7 @@ from tui.model import (
     AgentReading,
     CardReading,
     CardVitals,
+    DomainState,
     DrmReading,
     GpuProcess,
     GuestCard,
@@ -114,6 +115,45 @@ def test_the_age_of_a_guests_card_counts_from_its_report(live: Live) -> None:
     assert gpu is not None and gpu.reading is not None and gpu.reading.source == "guest-agent"
     assert not changes(live, "agent", READINGS["agent"]())
     assert live.age(gpu, LATER) == 5.0
+
+
+def test_the_last_guests_are_kept_for_the_screen_and_not_for_the_rules(live: Live) -> None:
+    known = live.view.guests
+    assert known and live.last_guests == (known, NOON)
+    live.take(Sample("guests", Unavailable("libvirtd is not running"), LATER))
+    assert live.last_guests == (known, NOON)
+    assert live.view.guests == () and isinstance(live.snapshot.guests, Unavailable)
+    live.take(Sample("guests", guests(), LATER))
+    assert live.last_guests == ((), LATER)
+
+
+def test_the_last_guests_are_those_of_the_last_choice(live: Live) -> None:
+    live.choose(Choice(guest="uuid-other"))
+    assert live.last_guests is not None and live.last_guests.guests == live.view.guests
+
+
+def ended_at(live: Live, state: DomainState, at: datetime = LATER) -> datetime | None:
+    """When win11 ended, as far as it is known after it was seen in ``state``."""
+    live.take(Sample("guests", guests(domain("win11", "02:00.0", state=state)), at))
+    return live.ended_at.get("uuid-win11")
+
+
+@pytest.mark.parametrize("state", ["shut off", "crashed"])
+def test_the_end_of_a_guest_that_was_seen_running_is_known(live: Live, state: DomainState) -> None:
+    assert ended_at(live, "running") is None
+    assert ended_at(live, state) == LATER
+    later = LATER + timedelta(minutes=5)
+    assert ended_at(live, "shut off", later) == LATER
+    assert ended_at(live, "running", later) is None
+
+
+def test_the_end_of_a_guest_is_not_known_if_nobody_saw_it(live: Live) -> None:
+    assert ended_at(Live(Choice()), "shut off") is None
+    assert ended_at(live, "unknown") is None
+    assert ended_at(live, "shut off") is None
+    assert ended_at(live, "running") is None
+    live.take(Sample("guests", Unavailable("libvirtd is not running"), LATER))
+    assert ended_at(live, "shut off", LATER + timedelta(hours=1)) is None
 
 
 def test_a_source_that_does_not_answer_keeps_the_time_of_its_last_answer(live: Live) -> None:

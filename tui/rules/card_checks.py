@@ -121,7 +121,7 @@ def _one_side_fix(gpu: Gpu, view: HostView) -> str:
 
 def _only_for_host(gpu: Gpu, view: HostView) -> bool:
     """Whether no guest may have the card, so that a bind is refused."""
-    never = (r465.not_shared(gpu), r465.two_gpus(gpu, view), r465.family(gpu))
+    never = (r465.not_shared(gpu, view), r465.two_gpus(gpu, view), r465.family(gpu))
     return any(check.verdict == "fail" for check in never)
 
 
@@ -218,7 +218,7 @@ def _power_fault(gpu: Gpu) -> Check | None:
 
 def free_for_guest(view: HostView) -> list[Gpu]:
     """The GPUs that do not drive the host's display, as far as that is known."""
-    return [gpu for gpu in view.gpus if r465.not_shared(gpu).verdict != "fail"]
+    return [gpu for gpu in view.gpus if r465.not_shared(gpu, view).verdict != "fail"]
 
 
 def chosen(view: HostView) -> Check:

@@ -97,7 +97,7 @@ def _condition(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
 def _card(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     """The checks of a card that may be the guest's."""
     yield from _condition(gpu, readings)
-    rules = (r465.two_gpus(gpu, readings.view), r465.not_shared(gpu))
+    rules = (r465.two_gpus(gpu, readings.view), r465.not_shared(gpu, readings.view))
     yield from rules
     stays = any(rule.verdict == "fail" for rule in rules)
     for check in _for_a_move(gpu, readings):

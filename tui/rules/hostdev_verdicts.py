@@ -185,7 +185,7 @@ def _by_driver(dev: HostDev, function: PciFunction, facts: DeviceFacts) -> Guest
 def _of_card(dev: HostDev, function: PciFunction, facts: DeviceFacts) -> GuestDevice:
     """A function of a card that our start binds, under the same checks as the bind."""
     gpu = facts.bound_by_us[dev.address]
-    checks = (r465.not_shared(gpu), r465.two_gpus(gpu, facts.view))
+    checks = (r465.not_shared(gpu, facts.view), r465.two_gpus(gpu, facts.view))
     home = is_host_driver(function.driver)
     refused = next((c for c in checks if c.verdict == "fail"), None) if home else None
     if refused is None:

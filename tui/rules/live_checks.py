@@ -28,7 +28,7 @@ def _checks(view: HostView, guests: Guests | Unavailable) -> Iterator[Check]:
     gpu = view.guest_gpu
     if gpu is not None:
         yield r465.family(gpu)
-        yield r465.not_shared(gpu)
+        yield r465.not_shared(gpu, view)
         yield r465.two_gpus(gpu, view)
         for guest in view.guests:
             # An unknown driver is no failure here: the guest's panel says why it is unknown.

@@ -233,16 +233,20 @@ def two_gpus(gpu: Gpu, view: HostView) -> Check:
     )  # fmt: skip
 
 
-def not_shared(gpu: Gpu) -> Check:
+def not_shared(gpu: Gpu, view: HostView) -> Check:
     """host.not-shared: the card and what moves with it do not drive the host's display."""
     check, functions = "host.not-shared", (gpu.function, *gpu.companions)
     display = next((f for f in functions if f.boot_vga), None)
     if display is not None:
         what = "the card" if display is gpu.function else f"{display.address}, which moves with it,"
-        return Check(
-            check, gpu.address, "fail", f"{what} drives the host's display (boot VGA)",
-            "choose another card for the guest, or another primary display in the firmware",
-        )  # fmt: skip
+        why = f"{what} drives the host's display (boot VGA)"
+        fix = "choose another card for the guest, or another primary display in the firmware"
+        if all(other.address in (gpu.address, *gpu.viability.moves) for other in view.gpus):
+            fix = (
+                "the host needs a GPU of its own: add a second one, or turn on the CPU's graphics "
+                "in the firmware"
+            )
+        return Check(check, gpu.address, "fail", why, fix)
     unreadable = next(
         (f for f in functions if f.boot_vga is None and f.class_code.startswith("0300")), None
     )

@@ -1,7 +1,8 @@
 """Where each panel of the overview stands, for a size and a layout.
 
 Pure: a screen gives its size and gets a place for each panel that it shows. What does not fit is
-left out whole. Rows that are left go to the guest GPU's graphs, then to the events.
+left out whole. Rows that are left go to the guest GPU's graphs, then to the events; those of a
+guest that is off go to the events.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ PHONE_WIDTH = 72
 
 FRAMED_HEIGHT = 20
 """Rows of the body from which panels have frames, next to each other."""
+
+OFF_ROWS = 11
+"""Rows of the frame of a guest that is off, which has no graph and no vCPUs to show."""
 
 LISTED = 3
 """Further cards that are listed on a small screen."""
@@ -56,20 +60,22 @@ def has_frames(size: Size) -> bool:
     return size_class(size) not in ("phone", "sideways")
 
 
-def arrange(body: Size, layout: Layout, cards: int, zoomed: PanelId | None = None) -> Arrangement:
+def arrange(
+    body: Size, layout: Layout, cards: int, zoomed: PanelId | None = None, *,
+    guest_off: bool = False,
+) -> Arrangement:  # fmt: skip
     """The places of the panels in a body (the terminal without header and footer) for ``cards``
-    GPUs. Panels that it does not name are not shown."""
+    GPUs. Panels that it does not name are not shown. ``guest_off``: the guest is known, and off."""
     width, height = body
     if zoomed is not None:
         framed = width >= PHONE_WIDTH and height >= FRAMED_HEIGHT
         return {zoomed: Place(Region(0, 0, width, height), framed)}
     if layout == "phone" or width < PHONE_WIDTH:
         return _groups_stacked(body, cards) if layout == "groups" else _phone(body, cards)
-    if height < FRAMED_HEIGHT:
-        return _groups(body, cards) if layout == "groups" else _sideways(body, cards)
-    if layout == "gaming":
-        return _gaming(body, cards)
-    return _groups(body, cards) if layout == "groups" else _full(body, cards)
+    if height < FRAMED_HEIGHT and layout != "groups":
+        return _sideways(body, cards)
+    place = {"gaming": _gaming, "groups": _groups}.get(layout, _full)
+    return place(body, cards, guest_off=guest_off)
 
 
 def _row(
@@ -102,7 +108,7 @@ def _cards_row(width: int, cards: int) -> list[tuple[PanelId, int]]:
     return [("card-0", width - width // 2), ("card-1", width // 2)]
 
 
-def _full(body: Size, cards: int) -> Arrangement:
+def _full(body: Size, cards: int, *, guest_off: bool) -> Arrangement:
     width, height = body
     top = max(9, int(height * 0.45)) if cards else 5
     listed = _listed(height, cards)
@@ -115,8 +121,11 @@ def _full(body: Size, cards: int) -> Arrangement:
     above = top + listed
     rest = height - above
     left = int(width * 0.6) if width >= 100 else width - width // 2
-    placed["guest"] = Place(Region(0, above, left, rest))
     groups = (rest + 1) // 2 if width >= 100 else max(5, int(rest * 0.4))
+    if guest_off and groups >= OFF_ROWS:
+        placed |= _row([("guest", left), ("groups", width - left)], above, groups)
+        return placed | _stack([("events", rest - groups)], 0, above + groups, width)
+    placed["guest"] = Place(Region(0, above, left, rest))
     placed |= _stack([("groups", groups), ("events", rest - groups)], left, above, width - left)
     return placed
 
@@ -127,24 +136,29 @@ def _listed(height: int, cards: int) -> int:
     return 2 + min(further, LISTED if height < 28 else 8) if further else 0
 
 
-def _gaming(body: Size, cards: int) -> Arrangement:
+def _gaming(body: Size, cards: int, *, guest_off: bool) -> Arrangement:
     width, height = body
     low = (8 if height >= 28 else 6) if cards > 1 else max(6, height // 4)
     left = width - width // 2
+    if guest_off and height >= 28:
+        second = low if cards > 1 else 0
+        return _stack([("card-0", height - second), ("card-1", second)], 0, 0, left) | _stack(
+            [("guest", OFF_ROWS), ("events", height - OFF_ROWS)], left, 0, width - left
+        )
     placed = _row([("card-0", left), ("guest", width - left)], 0, height - low)
     if cards > 1:
         return placed | _row([("card-1", left), ("events", width - left)], height - low, low)
     return placed | _row([("events", width)], height - low, low)
 
 
-def _groups(body: Size, cards: int) -> Arrangement:
+def _groups(body: Size, cards: int, *, guest_off: bool) -> Arrangement:
     width, height = body
     framed = height >= FRAMED_HEIGHT
     frame = 2 if framed else 1
     top = frame + min(max(cards, 1), max(1, height // 6))
     left = width * 2 // 3
     rest = height - top
-    guest = rest // 2
+    guest = min(rest // 2, OFF_ROWS) if guest_off else rest // 2
     return (
         _row([("cards", width)], 0, top, framed=framed)
         | _row([("groups", left)], top, rest, framed=framed)

@@ -74,7 +74,9 @@ class HostScreen(TerminalScreen):
     def compose(self) -> ComposeResult:
         yield HostHeader(self.session.host.banner, glyphs=self.glyphs)
         yield from self.body()
-        yield Static("vfiotop needs 36x10 cells or more", id="too-small")
+        yield Static(
+            f"vfiotop needs 36x10 cells or more. {self.key_of('quit')} quits.", id="too-small"
+        )
         yield KeyFooter(self.glyphs)
 
     def body(self) -> Iterable[Widget]:

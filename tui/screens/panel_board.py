@@ -19,6 +19,7 @@ from tui.screens.arrangement import (
 from tui.screens.base import HostScreen
 from tui.session import Session
 from widgets.footer import KeyFooter
+from widgets.guest import is_off
 from widgets.panel import Panel
 
 NUMBERS: dict[str, PanelId] = {
@@ -58,7 +59,12 @@ class PanelBoard(HostScreen):
     def place_panels(self) -> None:
         """Place the panels, if anything has changed that their places depend on."""
         gpus = len(self.session.live.view.gpus)
-        found = arrange(self.body_size, self.layout_name, gpus, self._zoomed)
+        guests = self.session.live.last_guests
+        guest = guests.allowed if guests is not None else None
+        found = arrange(
+            self.body_size, self.layout_name, gpus, self._zoomed,
+            guest_off=guest is not None and is_off(guest.domain),
+        )  # fmt: skip
         if gpus == 0 and "card-0" in found and self.session.live.snapshot.pci != NOT_READ_YET:
             found["no-gpu"] = found.pop("card-0")
         if found == self._arrangement:

@@ -62,20 +62,25 @@ class PanelValues:
     def guest(self, devices: tuple[GuestDevice, ...], keys: tuple[Hint, ...]) -> GuestState:
         """The value of the guest's panel; ``devices`` are the verdicts on what it takes."""
         live, view = self._live, self._view
-        guest = view.guest
-        since = live.snapshot.read_at.get("guests") if "guests" in live.silent else None
+        problem, hung, last = view.problem("guests"), "guests" in live.silent, live.last_guests
+        guests, since = view.guests, live.snapshot.read_at.get("guests") if hung else None
+        if problem is not None and last is not None:
+            guests, since = last
+        domain = next((guest.domain for guest in guests if guest.allowed), None)
         return GuestState(
-            view.guests,
+            guests,
             self._at,
             view.guest_gpu,
             devices,
             view.functions,
             view.checks,
             live.history.series(GUEST_CPU),
-            marks_for(live.events, {guest.domain.name} if guest else (), self._at,
+            marks_for(live.events, {domain.name} if domain else (), self._at,
                       self._screen.glyphs),
-            view.problem("guests"),
+            problem,
             (self._at - since).total_seconds() if since else None,
+            hung,
+            live.ended_at.get(domain.uuid) if domain else None,
             keys=keys,
             roles_key=self._screen.key_of("roles"),
         )  # fmt: skip

@@ -15,7 +15,7 @@ from tui.commands import Command, bindings
 from tui.guest import hostdevs
 from tui.host import HostError
 from tui.live import Live
-from tui.model import Domain, Gpu, domains_named
+from tui.model import Domain, Gpu, HostView, domains_named
 from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens import roles_stages as stages
@@ -113,7 +113,7 @@ class RolesScreen(PlanScreen):
         gpu = self._gpu
         if gpu is None:
             return "choose a card first"
-        shared = not_shared(gpu)
+        shared = not_shared(gpu, live.view)
         if shared.verdict == "fail":
             return f"it cannot be the guest's: {shared.why}"
         if live.view.swap is not None and live.view.swap.under_way:
@@ -206,7 +206,7 @@ class RolesScreen(PlanScreen):
     def draw(self, live: Live) -> None:
         view = live.view
         self.query_one(f"#{CARD}", ChoiceList).show(
-            [_card(gpu) for gpu in sorted(view.gpus, key=lambda g: g.address)], self._card
+            [_card(gpu, view) for gpu in sorted(view.gpus, key=lambda g: g.address)], self._card
         )
         self.query_one(f"#{GUEST}", ChoiceList).show(
             [_guest(g.domain) for g in sorted(view.guests, key=lambda g: g.domain.name)],
@@ -261,8 +261,8 @@ class RolesScreen(PlanScreen):
         ))  # fmt: skip
 
 
-def _card(gpu: Gpu) -> Candidate:
-    shared = not_shared(gpu)
+def _card(gpu: Gpu, view: HostView) -> Candidate:
+    shared = not_shared(gpu, view)
     return Candidate(
         gpu.address, f"{short(gpu.address)} {card_name(gpu.name)}",
         owner_words(gpu)[2][0],

@@ -84,7 +84,7 @@ def checks(gpu: Gpu, plan: Plan, readings: CheckInput) -> tuple[Check, ...]:
 
 def _bind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     view, readiness = readings.view, readings.readiness
-    yield r465.not_shared(gpu)
+    yield r465.not_shared(gpu, view)
     yield r465.two_gpus(gpu, view)
     yield host_checks.iommu(view, readiness)
     yield hostdev_checks.viable(gpu, readings)

@@ -73,6 +73,8 @@ def test_no_card_is_no_pass() -> None:
     one = examined(snapshot(inventory(*card("01:00", 1, boot_vga=True))))
     assert (one["guest.gpu"].verdict, one["host.not-shared"].verdict) == ("fail", "fail")
     assert one["guest.gpu"].why.startswith("no card is left for a guest")
+    assert one["host.not-shared"].fix is not None
+    assert one["host.not-shared"].fix.startswith("the host needs a GPU of its own: add a second")
     none = examined(snapshot(inventory()))
     assert none["iommu.viable"].why == "this host has no GPU"
     assert none["guest.managed"].verdict == "unknown"

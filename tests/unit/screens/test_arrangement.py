@@ -42,14 +42,43 @@ def test_the_sizes_of_the_mock_ups(body: tuple[int, int]) -> None:
     assert found == FULL[body]
 
 
+OFF = {
+    (120, 38): {
+        "card-0": (0, 0, 60, 17), "card-1": (60, 0, 60, 17), "guest": (0, 17, 72, 11),
+        "groups": (72, 17, 48, 11), "events": (0, 28, 120, 10),
+    },
+    (200, 58): {
+        "card-0": (0, 0, 100, 26), "card-1": (100, 0, 100, 26), "guest": (0, 26, 120, 16),
+        "groups": (120, 26, 80, 16), "events": (0, 42, 200, 16),
+    },
+    (80, 22): FULL[80, 22],
+    (45, 17): FULL[45, 17],
+}  # fmt: skip
+"""The places while the guest is off: no other panel moves, and events get its rows."""
+
+
+@pytest.mark.parametrize("body", OFF)
+def test_events_get_the_rows_that_a_guest_does_not_need_that_is_off(body: tuple[int, int]) -> None:
+    places = arrange(Size(*body), "full", 2, guest_off=True)
+    assert {panel: tuple(place.region) for panel, place in places.items()} == OFF[body]
+
+
+@pytest.mark.parametrize(("layout", "cards"), [("gaming", 2), ("gaming", 1), ("groups", 2)])
+def test_events_get_them_in_every_layout(layout: Layout, cards: int) -> None:
+    runs, off = (arrange(Size(120, 38), layout, cards, guest_off=each) for each in (False, True))
+    assert off["guest"].region.height == 11 < runs["guest"].region.height
+    assert off["events"].region.area > runs["events"].region.area
+    assert off.keys() == runs.keys()
+
+
 BODIES = st.builds(Size, st.integers(30, 240), st.integers(7, 68))
 
 
-@given(BODIES, st.sampled_from(LAYOUTS), st.integers(0, 12))
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(0, 12), st.booleans())
 def test_panels_are_in_the_body_and_none_covers_another(
-    body: Size, layout: Layout, cards: int
+    body: Size, layout: Layout, cards: int, off: bool
 ) -> None:
-    places = arrange(body, layout, cards)
+    places = arrange(body, layout, cards, guest_off=off)
     whole = Region(0, 0, *body)
     assert all(whole.contains_region(place.region) for place in places.values())
     assert all(place.region.area > 0 for place in places.values())
@@ -57,15 +86,17 @@ def test_panels_are_in_the_body_and_none_covers_another(
         assert not one.region.overlaps(other.region), places
 
 
-@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12))
-def test_no_cell_is_left_over(body: Size, layout: Layout, cards: int) -> None:
-    places = arrange(body, layout, cards)
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12), st.booleans())
+def test_no_cell_is_left_over(body: Size, layout: Layout, cards: int, off: bool) -> None:
+    places = arrange(body, layout, cards, guest_off=off)
     assert sum(place.region.area for place in places.values()) == body.area, places
 
 
-@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12))
-def test_every_layout_shows_the_cards_and_events(body: Size, layout: Layout, cards: int) -> None:
-    places = arrange(body, layout, cards)
+@given(BODIES, st.sampled_from(LAYOUTS), st.integers(1, 12), st.booleans())
+def test_every_layout_shows_the_cards_and_events(
+    body: Size, layout: Layout, cards: int, off: bool
+) -> None:
+    places = arrange(body, layout, cards, guest_off=off)
     assert "card-0" in places or "cards" in places
     if body.height >= 10:
         assert "events" in places

@@ -361,7 +361,7 @@ def test_the_hosts_display_is_not_taken_along(
     gpu = view.gpu(address)
     assert gpu is not None
     assert set(gpu.viability.moves) == {"0000:02:00.0", "0000:02:00.1"}
-    shared = r465.not_shared(gpu)
+    shared = r465.not_shared(gpu, view)
     assert shared.verdict == verdict
     assert ("0000:02:00.0" in shared.why) == (address != "0000:02:00.0")
     assert r465.two_gpus(gpu, view).verdict == "fail"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from widgets.footer import Hint, footer_lines
+from widgets.footer import Hint, footer_lines, notice_lines
 from widgets.lines import Line, width_of
 
 HINTS = [
@@ -43,6 +43,31 @@ def test_two_rows_on_a_phone() -> None:
 def test_a_key_that_cannot_work_now_is_dim_and_stays_where_it_is() -> None:
     (row,) = footer_lines([Hint("u", "unbind", "app.unbind", enabled=False)], 20)
     assert row == ((" u unbind".strip(), "disabled", "app.unbind"),)
+
+
+LONG = (
+    "u unbind: the group of 01:00.0 also holds 05:00.0 and 06:00.0, which stay with the host, and "
+    "nobody has said which of them the guest may have; put the card into another slot"
+)
+
+
+def test_a_long_notice_wraps_and_ends_with_an_ellipsis_after_a_word() -> None:
+    assert [text(row) for row in notice_lines(LONG, 43, warns=True)] == [
+        "! u unbind: the group of 01:00.0 also holds",
+        "05:00.0 and 06:00.0, which stay with the",
+        "host, and nobody has said which of them …",
+    ]
+    assert "…" not in text(notice_lines(LONG, 78)[-1])
+
+
+@given(st.lists(st.text("ab", min_size=1, max_size=12), min_size=1, max_size=60),
+       st.integers(34, 120))  # fmt: skip
+def test_no_word_of_a_notice_is_cut(words: list[str], width: int) -> None:
+    rows = [text(row) for row in notice_lines(" ".join(words), width)]
+    assert len(rows) <= 3 and all(len(row) <= width for row in rows)
+    shown = " ".join(rows).split()
+    whole = shown[:-1] if shown[-1] == "…" else shown
+    assert whole == words[: len(whole)] and (whole == words or shown[-1] == "…")
 
 
 HINT = st.builds(

@@ -190,17 +190,64 @@ def test_when_it_ran_last_is_shown_if_that_was_seen() -> None:
     assert "last ran" not in lower(guest_edges(state(off), 56), 56)
 
 
+def silent(domain: Domain = WIN11, **facts: Any) -> GuestState:
+    """A guest as it was when libvirt answered last."""
+    usual: dict[str, Any] = {"problem": "no answer since 20:00:00", "silent_s": 13.4, "hung": True}
+    return state(domain, **(usual | {"devices": ()} | facts))
+
+
 def test_libvirt_that_does_not_answer() -> None:
-    shown = state(problem="no answer since 20:00:00", silent_s=13.4)
+    shown = silent()
     told = "libvirt has not answered for 12 s. What is shown is from then."
     assert rows(shown, 68, 9)[:2] == [told, rows(state(), 68, 9)[0]]
     assert text(guest_edges(shown, 68).state) == "? no answer"
-    later = state(problem="no answer since 20:00:00", silent_s=15.9)
+    later = silent(silent_s=15.9)
     assert later == shown
-    alone = state(guests=(), problem="no answer since 20:00:00", silent_s=75)
+    alone = silent(guests=(), silent_s=75)
     assert rows(alone, 68, 9) == ["libvirt has not answered for 1 min."]
     refused = state(guests=(), problem="permission denied")
     assert rows(refused, 68, 9) == ["libvirt: permission denied"]
+
+
+def test_a_libvirt_that_is_gone_says_why() -> None:
+    shown = silent(problem="libvirtd is not running: start it", hung=False)
+    assert rows(shown, 68, 12)[:4] == [
+        "libvirt has not answered for 12 s. What is shown is from then.",
+        "libvirt: libvirtd is not running: start it",
+        *rows(state(), 68, 9)[:2],
+    ]
+
+
+@pytest.mark.parametrize("found", ["running", "shut off"])
+@pytest.mark.parametrize("times", [None, Times()])
+def test_what_is_not_of_now_is_muted(found: DomainState, times: Times | None) -> None:
+    shown = silent(replace(WIN11, state=found))
+    told, *lines = guest_lines(shown, Size(68, 19), RICH, times)
+    assert [span.tone for span in told] == ["warn"]
+    tones = {span.tone for each in lines for span in each if span.text.strip()}
+    of_the_graph = {tone for tone in tones if tone.startswith("load-")}
+    assert tones - of_the_graph <= {"label", "dim", "track", "text"}
+    assert not {tone for tone in tones if tone.startswith("heat-")}
+    bar, *_ = lines
+    assert {span.tone for span in bar} <= {"label", "dim", "track"}
+
+
+def test_a_guest_that_was_off_is_not_called_ready() -> None:
+    found = rows(silent(replace(WIN11, state="shut off")), 68, 19)
+    assert not [row for row in found if row.startswith("Ready")]
+    assert [row for row in found if row.startswith("Starts with  8 vCPU")]
+    unknown = rows(silent(replace(WIN11, state="shut off"), gpu=None), 68, 19)
+    assert not [row for row in unknown if "not chosen" in row]
+    assert [row for row in unknown if "01:00.0" in row]
+
+
+def test_on_a_phone_the_last_values_stay() -> None:
+    assert rows(silent(), 43, 2) == [
+        "No answer for 12 s; shown as of then.",
+        "CPU    46 % ■■■■····· Mem   7.1 G ■■■■·····",
+    ]
+    assert rows(silent(), 38, 1) == ["CPU    46 % ■■■···· Mem   7.1 G ■■■···"]
+    assert text(guest_edges(silent(), 38, ruled=True).state) == "? no answer 12 s"
 
 
 def test_nothing_is_chosen_or_defined_or_read() -> None:
