@@ -76,6 +76,7 @@ def host_in(root: Tree, label: str) -> Host:
         inspector=CapturedInspector(root),
         reopen=lambda: host_in(root, label),
         uses=lambda addresses: device_uses(addresses, root),
+        root=root,
     )
 
 

@@ -18,12 +18,12 @@ from tui.host import HostError
 from tui.host.capture.memory import Node
 from tui.host.capture.recorder import Recorder
 from tui.host.captured import host_in
-from tui.host.libvirt.domain_files import STATES
+from tui.host.libvirt.domain_files import STATES, StoredDomain
 from tui.host.pci.names import PLACES, udev_names
 from tui.host.timeout import within
 from tui.host.tree import Tree
 from tui.host.uses.device import FUNCTIONS_LIMIT
-from tui.model import DomainState, Guests, Inventory
+from tui.model import Guests, Inventory
 
 TIMEOUT_S = 20.0
 """Seconds for all reading. What was read by then is the capture."""
@@ -40,18 +40,14 @@ _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
 
 
 class Recording(Struct, frozen=True):
-    """Nodes by path, and why what exists and is not among them could not be read."""
+    """Nodes by path, and why what exists and is not among them could not be read.
+
+    ``asked`` has the paths by which readers asked for files that links lead to.
+    """
 
     nodes: Mapping[str, Node]
     unread: Mapping[str, str] = field(default_factory=dict)
-
-
-class StoredDomain(Struct, frozen=True):
-    """A domain of a live host: its raw name, its state and its XML, without its passwords."""
-
-    name: str
-    state: DomainState
-    xml: str
+    asked: Mapping[str, str] = field(default_factory=dict)
 
 
 def record(
@@ -68,7 +64,7 @@ def record(
         within(timeout + GRACE_S, lambda: _read(recorder, source))
     except TimeoutError:
         recorder.unread["/"] = f"no answer within {timeout:.0f} s: the capture is not complete"
-    return Recording(dict(recorder.nodes), dict(recorder.unread))
+    return Recording(dict(recorder.nodes), dict(recorder.unread), dict(recorder.asked))
 
 
 def _read(recorder: Recorder, source: Tree) -> None:

@@ -56,6 +56,8 @@ class Recorder:
         self._kinds: dict[str, Node] = {}
         self._size = 0
         self.nodes: dict[str, Node] = {}
+        self.asked: dict[str, str] = {}
+        """The paths by which files were asked for, which tell what they are."""
         self.unread: dict[str, str] = {}
         """What is not in the capture though it exists, with the reason."""
 
@@ -78,6 +80,7 @@ class Recorder:
             raise
         if data is not None:
             self._keep(path, data)
+            self.asked.setdefault(path, name.strip("/"))
         return data
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:
