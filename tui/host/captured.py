@@ -193,15 +193,16 @@ def _open(path: str) -> CapturedRoot:
     """Open the directory or archive ``path``. Raises ``HostError`` if no captured host is in it."""
     expects = f"--root expects a captured host: a directory that contains {DEVICES}, or its archive"
     shown = clean(path)
-    root: CapturedRoot
     try:
-        root = open_archive(path) or Confined(path)
+        root = _directory_or_archive(path)
     except FileNotFoundError as error:
         raise HostError(f"there is no {shown}; {expects}") from error
     except NotADirectoryError as error:
         raise HostError(f"{shown} is not a directory; {expects}") from error
     except BadArchive as error:
-        raise HostError(f"{shown} cannot be used: {error}; {expects}") from error
+        raise HostError(
+            f"{shown} is not a directory, and no usable archive: {error}; {expects}"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL
         raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error
     try:
@@ -213,6 +214,17 @@ def _open(path: str) -> CapturedRoot:
         raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error
     _check_devices(root, devices, shown)
     return root
+
+
+def _directory_or_archive(path: str) -> CapturedRoot:
+    """Open the place. Raises ``OSError`` and ``BadArchive``."""
+    try:
+        return Confined(path)
+    except NotADirectoryError:
+        archive = open_archive(path)
+        if archive is None:
+            raise
+        return archive
 
 
 def _check_devices(root: CapturedRoot, devices: Sequence[str], shown: str) -> None:

@@ -73,14 +73,14 @@ class Recorder:
             data = self._answer(path)
             if data is None:
                 data = self._of(path).read(path, limit)
+            if data is not None:
+                self._keep(path, data)
+                self.asked.setdefault(path, name.strip("/"))
         except OSError as error:
             if error.errno in GONE:
                 return None
             self._note(name, error)
             raise
-        if data is not None:
-            self._keep(path, data)
-            self.asked.setdefault(path, name.strip("/"))
         return data
 
     def names(self, name: str = "", limit: int = NAMES_LIMIT) -> list[str]:

@@ -36,14 +36,14 @@ def boot_text(text: str, stand_ins: StandIns) -> str:
 
 def shell_text(text: str, stand_ins: StandIns) -> str:
     """Redact a shell file that assigns kernel command lines to variables."""
-    return "\n".join(_boot_line(line, stand_ins, shell=True) for line in text.split("\n"))
+    return "\n".join(_boot_line(line, stand_ins, assigns=True) for line in text.split("\n"))
 
 
-def _boot_line(line: str, stand_ins: StandIns, *, shell: bool = False) -> str:
+def _boot_line(line: str, stand_ins: StandIns, *, assigns: bool = False) -> str:
     if line.lstrip().startswith("#"):
         return "#"
     start = ""
-    assigned = _ASSIGNED.match(line) if shell else None
+    assigned = _ASSIGNED.match(line) if assigns else None
     if assigned is not None:
         name = _variable(assigned[2], stand_ins)
         start, line = f"{assigned[1]}{name}{assigned[3]}", line[assigned.end() :]

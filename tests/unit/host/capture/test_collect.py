@@ -54,7 +54,7 @@ def test_a_loaded_capture_of_a_real_host_says_the_same(
     root = lay_out(hosts()[name], tmp_path / "host")
     archive = tmp_path / "host.tar.gz"
     archive.write_bytes(pack(record(Confined(str(root))).nodes))
-    for command in COMMANDS:
+    for command in (("doctor",), ("plan", "bind")):
         there = said(archive, *command)
         there = json.loads(json.dumps(there).replace("ROOT/vfiotop-capture", "ROOT"))
         assert there == said(root, *command)

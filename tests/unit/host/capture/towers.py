@@ -68,29 +68,40 @@ FILES: Mapping[str, str | bytes] = {
     f"options root=UUID={DISK_UUID} intel_iommu=on\n",
 }
 
-SECRETS = (
-    f"<devices><graphics type='vnc' port='5901' passwd='{PASSWORD}' listen='{IPV4}'>"
-    f"<listen type='address' address='{IPV4}'/></graphics><graphics type='spice' passwd='{PASSWORD}'/>"
-    f"<disk type='network' device='disk'><auth username='{USER}'><secret type='iscsi' uuid='{UUID}'/>"
-    f"</auth><source protocol='iscsi' name='iqn.2013-07.com.{USER}:x'><host name='{IPV4}' port='3260'/>"
+_ENCRYPTED = f"<encryption format='luks'><secret type='passphrase' uuid='{UUID}'/></encryption>"
+_ISCSI = (
+    f"<auth username='{USER}'><secret type='iscsi' uuid='{UUID}'/></auth>"
+    f"<source protocol='iscsi' name='iqn.2013-07.com.{USER}:x'><host name='{IPV4}' port='3260'/>"
     f"<cookies><cookie name='a'>{PASSWORD}</cookie></cookies></source><serial>{SERIAL}</serial>"
-    "<target dev='vda' bus='virtio'/></disk><disk type='file' device='disk'>"
-    f"<source file='{HOME}/{USER}/vm/win.qcow2'><encryption format='luks'><secret type='passphrase' "
-    f"uuid='{UUID}'/></encryption></source><target dev='vdb'/></disk>"
+)
+_DEVICES = (
+    f"<graphics type='vnc' port='5901' passwd='{PASSWORD}' listen='{IPV4}'>"
+    f"<listen type='address' address='{IPV4}'/></graphics>"
+    f"<graphics type='spice' passwd='{PASSWORD}'/>"
+    f"<disk type='network' device='disk'>{_ISCSI}<target dev='vda' bus='virtio'/></disk>"
+    f"<disk type='file' device='disk'><source file='{HOME}/{USER}/vm/win.qcow2'>{_ENCRYPTED}"
+    "</source><target dev='vdb'/></disk>"
     f"<interface type='bridge'><mac address='{MAC}'/><source bridge='br-{USER}'/></interface>"
     f"<channel type='unix'><source mode='bind' path='{HOME}/{USER}/agent'/>"
-    "<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel></devices>"
-    f"<sysinfo type='smbios'><system><entry name='serial'>{SERIAL}</entry><entry name='uuid'>{UUID}</entry>"
-    f"</system><oemStrings><entry>io.systemd.credential:passwd={PASSWORD}</entry></oemStrings></sysinfo>"
-    f"<metadata><x:y xmlns:x='urn:x'>{PASSWORD}</x:y></metadata><description>{USER} {PASSWORD}</description>"
-    f"<title>{USER}</title>"
-    "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
-    f"<qemu:arg value='-object'/><qemu:arg value='secret,id=s0,data={PASSWORD},format=raw'/>"
-    f"<qemu:arg value='-fw_cfg'/><qemu:arg value='name=opt/org/ssh,string=ssh-ed25519 {TOKEN} {USER}'/>"
-    f"<qemu:arg value='-smbios'/><qemu:arg value='type=1,serial={SERIAL}'/>"
-    f"<qemu:arg value='-device'/><qemu:arg value='vfio-pci,host=0a:00.1,id={USER}'/>"
-    f"<qemu:env name='TOKEN' value='{TOKEN}'/></qemu:commandline>"
+    "<target type='virtio' name='org.qemu.guest_agent.0' state='connected'/></channel>"
+)
+_ARGUMENTS = (
+    "-object", f"secret,id=s0,data={PASSWORD},format=raw", "-fw_cfg",
+    f"name=opt/org/ssh,string=ssh-ed25519 {TOKEN} {USER}", "-smbios", f"type=1,serial={SERIAL}",
+    "-device", f"vfio-pci,host=0a:00.1,id={USER}",
 )  # fmt: skip
+
+SECRETS = (
+    f"<devices>{_DEVICES}</devices>"
+    f"<sysinfo type='smbios'><system><entry name='serial'>{SERIAL}</entry>"
+    f"<entry name='uuid'>{UUID}</entry></system><oemStrings>"
+    f"<entry>io.systemd.credential:passwd={PASSWORD}</entry></oemStrings></sysinfo>"
+    f"<metadata><x:y xmlns:x='urn:x'>{PASSWORD}</x:y></metadata>"
+    f"<description>{USER}</description><title>{USER}</title>"
+    "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>"
+    + "".join(f"<qemu:arg value='{argument}'/>" for argument in _ARGUMENTS)
+    + f"<qemu:env name='TOKEN' value='{TOKEN}'/></qemu:commandline>"
+)
 
 GUEST = domain("win11", UUID).replace("</domain>", f"{SECRETS}<memory unit='GiB'>8</memory>"
                                       "<vcpu current='4'>8</vcpu></domain>")  # fmt: skip
@@ -103,14 +114,19 @@ def full(place: Path) -> Path:
     _device(root, NIC, "020000", "15")
     _device(root, DISK, "010802", "16")
     net = root / f"sys/bus/pci/devices/{NIC}/net"
-    for name, number in (("enp5s0", 3), ("wlan0", 4)):
+    for name, index in (("enp5s0", 3), ("wlan0", 4)):
         (net / name).mkdir(parents=True)
         (net / name / "operstate").write_text("up\n")
         (net / name / "flags").write_text("0x1003\n")
         (net / name / "address").write_text(f"{MAC}\n")
-        (net / name / "ifindex").write_text(f"{number}\n")
+        (net / name / "ifindex").write_text(f"{index}\n")
     block = (root / f"sys/bus/pci/devices/{DISK}").resolve() / "nvme/nvme0/nvme0n1"
-    for name, number in (("", "253:0"), ("nvme0n1p1", "253:7"), ("nvme0n1p2", "253:8")):
+    for name, number in (
+        ("", "253:0"),
+        ("nvme0n1p1", "253:7"),
+        ("nvme0n1p2", "253:8"),
+        ("nvme0n1p3", "253:9"),
+    ):
         (block / name / "holders").mkdir(parents=True)
         (block / name / "dev").write_text(f"{number}\n")
         (block / name / "serial").write_text(f"{SERIAL}\n")
@@ -120,17 +136,17 @@ def full(place: Path) -> Path:
     (mapped / "dm/name").write_text(f"vg_{USER}-root\n")
     (mapped / "dev").write_text("254:0\n")
     (root / "sys/class/block").mkdir(parents=True)
-    for at in (block, block / "nvme0n1p1", block / "nvme0n1p2", mapped):
+    for at in (block, block / "nvme0n1p1", block / "nvme0n1p2", block / "nvme0n1p3", mapped):
         link(root / "sys/class/block" / at.name, at)
-    link((block / "nvme0n1p2/holders").resolve() / "dm-0", mapped)
+    link((block / "nvme0n1p3/holders").resolve() / "dm-0", mapped)
     (root / f"sys/fs/btrfs/{DISK_UUID}/devices").mkdir(parents=True)
     link(root / f"sys/fs/btrfs/{DISK_UUID}/devices/dm-0", mapped)
     card = root / f"sys/bus/pci/devices/{CARD}"
-    for name, text in {"sriov_totalvfs": "4", "sriov_numvfs": "0", "reset_method": "bus",
+    for attribute, text in {"sriov_totalvfs": "4", "sriov_numvfs": "0", "reset_method": "bus",
                        "max_link_speed": "16.0 GT/s PCIe", "max_link_width": "16",
                        "current_link_speed": "2.5 GT/s PCIe", "current_link_width": "16",
                        "numa_node": "0", "enable": "1"}.items():  # fmt: skip
-        (card / name).write_text(f"{text}\n")
+        (card / attribute).write_text(f"{text}\n")
     (root / "domains").mkdir(exist_ok=True)
     (root / "domains/win11.xml").write_text(_taking(GUEST, DISK, NIC))
     (root / f"domains/{USER}s-box.xml").write_text(domain(f"{USER}s box", None))
