@@ -57,7 +57,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.unredacted:
         tell("Nothing was replaced; passwords and secrets that were found are not in it.")
     elif made.replaced:
-        counts = ", ".join(f"{count} {kind}" for kind, count in made.replaced.items())
+        counts = ", ".join(f"{kind} ({count})" for kind, count in made.replaced.items())
         tell(f"Replaced or left out: {counts}")
     if made.unread:
         as_root = "" if os.geteuid() == 0 else "; root may read more"

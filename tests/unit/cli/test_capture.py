@@ -46,7 +46,7 @@ def test_a_capture_says_what_was_replaced(
     assert errors == ""
     lines = out.splitlines()
     assert lines[0].endswith("files, links and folders")
-    assert "1 user names" in lines[1] and "MAC addresses" in lines[1]
+    assert "user names (1)" in lines[1] and "MAC addresses" in lines[1]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     nodes = unpack(file.read_bytes())
     page = nodes["vfiotop-capture/REDACTED"]

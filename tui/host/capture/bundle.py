@@ -24,9 +24,12 @@ from tui.host.journal.format import dump
 from tui.host.libvirt.domain_files import StoredDomain
 from tui.host.timeout import within
 from tui.host.tree import Tree
+from tui.rules import libvirt_uri
 
 LIBVIRT_S = 8.0
 """Seconds for libvirt to answer."""
+
+_SILENT = "libvirt, at another place than usual, does not answer"
 
 JOURNAL = "run/vfiotop/swap.json"
 
@@ -61,10 +64,9 @@ def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
         try:
             version, domains = _libvirt(uri)
         except HostError as error:
-            lacking["domains"] = str(error)
+            lacking["domains"] = str(error) if _may_be_told(str(error), redact) else _SILENT
     recording = record(source, domains)
     stand_ins = StandIns(persons(source, recording))
-    nodes = dict(recording.nodes)
     told = (redacted if redact else unredacted)(recording, stand_ins)
     nodes = dict(told.nodes)
     nodes |= _journal(source, stand_ins if redact else None, lacking)
@@ -76,6 +78,11 @@ def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
     }
     nodes |= {name: text.encode("utf-8", "replace") for name, text in pages.items()}
     return Capture(pack(nodes), len(nodes), stand_ins.counts(), unread)
+
+
+def _may_be_told(sentence: str, redact: bool) -> bool:
+    """Whether a sentence names no machine and no user of a connection."""
+    return not redact or "://" not in sentence.replace(libvirt_uri.SYSTEM, "")
 
 
 def machine() -> Tree:

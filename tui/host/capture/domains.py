@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 import uuid as uuids
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from xml.etree import ElementTree  # nosec B405  # the definition has passed domain_xml's bounds
 
 from tui.host.capture import known
 from tui.host.capture.memory import MemoryTree
 from tui.host.capture.qemu import arguments, option_value
+from tui.host.capture.qemu import without_secrets as arguments_without_secrets
 from tui.host.capture.standins import StandIns
 from tui.host.libvirt.domain_files import read
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, DefinitionError, definition
@@ -156,11 +157,15 @@ def _property(element: ElementTree.Element, name: str, value: str, stand_ins: St
     return kept or "redacted"
 
 
-def _redact_arguments(element: ElementTree.Element, stand_ins: StandIns) -> None:
+def _redact_arguments(
+    element: ElementTree.Element,
+    stand_ins: StandIns,
+    change: Callable[[Sequence[str], StandIns], list[str]] = arguments,
+) -> None:
     space = str(element.tag).partition("}")[0] + "}"
     words = [arg.get("value", "") for arg in element.iterfind(f"{space}arg")]
     element.clear()
-    for word in arguments(words, stand_ins):
+    for word in change(words, stand_ins):
         ElementTree.SubElement(element, f"{space}arg", {"value": word})
 
 
@@ -189,7 +194,7 @@ def _strip(element: ElementTree.Element, stand_ins: StandIns) -> None:
         tag = _local(child)
         named = child.get("name", "")
         holds = tag in known.SECRET_ELEMENTS or known.SECRET.search(named) is not None
-        if (holds or tag in ("arg", "env", "entry")) and (child.text or "").strip():
+        if (holds or tag in ("env", "entry")) and (child.text or "").strip():
             child.text = _REMOVED
             stand_ins.remove("passwords and secrets")
         for name, value in child.attrib.items():
@@ -199,7 +204,7 @@ def _strip(element: ElementTree.Element, stand_ins: StandIns) -> None:
                 stand_ins.remove("passwords and secrets")
     for space in (QEMU, XEN):
         for line in element.iter(f"{space}commandline"):
-            _redact_arguments(line, stand_ins)
+            _redact_arguments(line, stand_ins, arguments_without_secrets)
     for holder in element.iter():
         for child in list(holder):
             if child.tag == "metadata":

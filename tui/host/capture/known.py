@@ -74,10 +74,10 @@ NUMBERS = re.compile(r"[0-9,^-]{1,200}")
 _Patterns = tuple[re.Pattern[str], ...]
 
 _WORD_ATTRIBUTES = _listed(
-    """managed device check match fallback policy cache io discard driver action offset clock
-    tickpolicy multifunction secure migratable shareable tray removable snapshot present
-    autoport sharePolicy ioeventfd event_idx packed ats primary default memballoon feature mask
-    enabled"""
+    """arch firmware machine managed device check match fallback policy cache io discard driver
+    action offset clock tickpolicy multifunction secure migratable shareable tray removable
+    snapshot present autoport sharePolicy ioeventfd event_idx packed ats primary default
+    memballoon feature mask enabled"""
 )
 _NUMBER_ATTRIBUTES = _listed(
     """domain slot function index port controller target current cores threads sockets dies
@@ -123,7 +123,8 @@ SYSTEM = _listed(
     windows xe i915 none unknown domain domainstatus name uuid memory hidden state running
     hostdev mode subsystem managed source address type yes vcpu features release name osrelease
     hostname version information parameters redacted removed value option word path volume pool
-    folder label argument variable"""
+    folder label argument variable cmdline cpuinfo swaps mounts mountinfo input self spl kstat
+    zfs sysctl hwdata share misc pci.ids builtin dep fs btrfs class data firmware efivars"""
 )
 """Words of a capture itself, and those that many a host is called."""
 

@@ -59,11 +59,13 @@ def _homes(recording: Recording) -> Iterator[str]:
 
 
 def _words(recording: Recording) -> Iterator[str]:
-    """Yield words that must stay: drivers, modules, distributions, names of devices."""
+    """Yield words that must stay: drivers, modules, attributes, distributions, devices."""
     for path, node in recording.nodes.items():
         parts = path.split("/")
         if path.startswith(("sys/bus/pci/drivers/", "sys/module/")):
             yield parts[4 if parts[1] == "bus" else 2]
+        elif path.startswith("sys/devices/") and isinstance(node, bytes):
+            yield parts[-1].lower()
         elif parts[-1] in ("os-release", "pci.ids"):
             yield from _WORD.findall(_text(node).lower())
 

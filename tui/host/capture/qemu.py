@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from tui.host.capture.known import QEMU_WORDS
+from tui.host.capture.known import QEMU_WORDS, SECRET
 from tui.host.capture.standins import StandIns
-from tui.host.libvirt.qemu_args import HostArguments, host_arguments
-from tui.model.address import is_address
+from tui.host.libvirt.qemu_args import HostArguments, host_address, host_arguments
 
 _TOKEN = re.compile(r"[^\s,={}\[\]\"':/\\]+")
 _KEPT = re.compile(
@@ -22,7 +21,10 @@ _KEPT = re.compile(
     r"|(?P<path>/sys/(?:bus|devices|class)/[A-Za-z0-9_./:-]*)"
 )
 _SAFE_BEFORE = re.compile(r"(?:host|hostaddr|sysfsdev|device|nvme://)[\"']?\s*[=:]?\s*[\"']?$")
-_KEYS = ("host", "hostaddr", "sysfsdev")
+_HOLDS_ANYTHING = re.compile(r"--?(?:object|fw_cfg|smbios|append)\b")
+"""Options whose arguments may hold a secret without saying so."""
+
+_UNREADABLE, _UNREADABLE_PATH = "names a host device by a path that cannot be read", ".."
 
 
 def arguments(words: Sequence[str], stand_ins: StandIns) -> list[str]:
@@ -35,10 +37,35 @@ def arguments(words: Sequence[str], stand_ins: StandIns) -> list[str]:
 
 
 def option_value(key: str, value: str, stand_ins: StandIns) -> str | None:
-    """Return the value of a device's property if it names a host device."""
-    if key not in _KEYS or len(_KEPT.sub("", value)) > 2:
+    """Return the value of a device's property if it names a host device; else ``None``."""
+    if key in ("host", "hostaddr"):
+        return host_address(value)
+    if key != "sysfsdev":
         return None
-    return _word(value, stand_ins)
+    found = HostArguments()
+    found.add_sysfs_path(value)
+    for address in found.functions:
+        return f"/sys/bus/pci/devices/{address}"
+    for uuid, parent in found.mdevs:
+        return _mdev_path(stand_ins.uuid(uuid), parent)
+    return _UNREADABLE_PATH if _UNREADABLE in (found.doubt or "") else None
+
+
+def _mdev_path(uuid: str, parent: str | None) -> str:
+    above = "/sys/bus/mdev/devices" if parent is None else f"/sys/devices/pci0000:00/{parent}"
+    return f"{above}/{uuid}"
+
+
+def without_secrets(words: Sequence[str], stand_ins: StandIns) -> list[str]:
+    """Return the words of a command line without those that may hold a secret."""
+    kept, before = [], ""
+    for word in words:
+        if _HOLDS_ANYTHING.match(before) or _HOLDS_ANYTHING.match(word) or SECRET.search(word):
+            kept.append(_word(word, stand_ins))
+        else:
+            kept.append(word)
+        before = word
+    return kept
 
 
 def _word(word: str, stand_ins: StandIns) -> str:
@@ -78,9 +105,7 @@ def _written_anew(parsed: HostArguments, stand_ins: StandIns) -> list[str]:
     for address in parsed.functions:
         words += ["-device", f"vfio-pci,host={address}"]
     for uuid, parent in _found(parsed, stand_ins)[1]:
-        above = f"/sys/devices/pci0000:00/{parent}" if parent and is_address(parent) else ""
-        place = above or "/sys/bus/mdev/devices"
-        words += ["-device", f"vfio-pci,sysfsdev={place}/{uuid}"]
+        words += ["-device", f"vfio-pci,sysfsdev={_mdev_path(uuid, parent)}"]
     if parsed.doubt is not None:
         words += _DOUBTS.get(parsed.doubt.partition("command line ")[2], ["vfio-pci"])
     return words
@@ -88,7 +113,7 @@ def _written_anew(parsed: HostArguments, stand_ins: StandIns) -> list[str]:
 
 _DOUBTS = {
     "names a host device by an address that cannot be read": ["-device", "vfio-pci,host=x"],
-    "names a host device by a path that cannot be read": ["-device", "vfio-pci,sysfsdev="],
+    _UNREADABLE: ["-device", f"vfio-pci,sysfsdev={_UNREADABLE_PATH}"],
     "names a host device by a path that is no PCI address": ["-device", "vfio-pci,sysfsdev=x"],
     "has an option that cannot be read": ["-device", "{x"],
     "has QEMU read a file (-readconfig)": ["-readconfig", "x"],

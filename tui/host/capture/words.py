@@ -17,6 +17,7 @@ from tui.host.capture.known import (
     SECRET,
 )
 from tui.host.capture.standins import StandIns
+from tui.host.readiness.boot_files import left_open
 
 _VALUE = re.compile(r"[A-Za-z0-9_.,:;+*@%!=-]{0,200}")
 _WORD = re.compile(r"""[^\s"'\\$#;(){}`|&<>]+""")
@@ -36,11 +37,19 @@ def boot_text(text: str, stand_ins: StandIns) -> str:
 
 def shell_text(text: str, stand_ins: StandIns) -> str:
     """Redact a shell file that assigns kernel command lines to variables."""
-    return "\n".join(_boot_line(line, stand_ins, assigns=True) for line in text.split("\n"))
+    lines, within = [], ""
+    for line in text.split("\n"):
+        lines.append(_boot_line(line, stand_ins, assigns=not within, inside=bool(within)))
+        within = left_open(line, within)
+    return "\n".join(lines)
 
 
-def _boot_line(line: str, stand_ins: StandIns, *, assigns: bool = False) -> str:
-    if line.lstrip().startswith("#"):
+def _boot_line(
+    line: str, stand_ins: StandIns, *, assigns: bool = False, inside: bool = False
+) -> str:
+    """Redact a line; it is a comment only if it is not ``inside`` quotes, and may start with an
+    assignment only if the language has some."""
+    if not inside and line.lstrip().startswith("#"):
         return "#"
     start = ""
     assigned = _ASSIGNED.match(line) if assigns else None
