@@ -67,6 +67,15 @@ def _member(path: str, node: Node) -> tuple[tarfile.TarInfo, bytes]:
     return member, data
 
 
+def size_of(path: str, node: Node) -> int:
+    """Return the most bytes that a node takes in an archive, before it is compressed."""
+    data = len(node) if isinstance(node, bytes) else 0
+    named = [path, node.target] if isinstance(node, Link) else [path]
+    long = any(len(name) + len(FOLDER) >= 99 or not name.isascii() for name in named)
+    extended = 1024 + 4 * sum(map(len, named)) if long else 0  # a header of its own (pax(1))
+    return tarfile.BLOCKSIZE * (3 + data // tarfile.BLOCKSIZE) + extended
+
+
 def is_storable(path: str) -> bool:
     """Whether an archive may have a node with this path."""
     parts = path.split("/")

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from tui.host.capture.archive import MEMBERS_LIMIT, SIZE_LIMIT, is_storable
+from tui.host.capture.archive import MEMBERS_LIMIT, SIZE_LIMIT, is_storable, size_of
 from tui.host.capture.memory import Link, MemoryTree, Node, Nodes
 from tui.host.confined import DEPTH_LIMIT, LINKS_LIMIT
 from tui.host.tree import FILE_LIMIT, GONE, NAMES_LIMIT, Tree, text_of
@@ -24,8 +24,11 @@ UNREADABLE = b"\xff unreadable\n"
 """In place of a device's attribute that could not be read. No parser accepts it, so that a loaded
 capture says that it is unreadable, not that it is missing."""
 
-ROOM = SIZE_LIMIT // 2
-"""Bytes of all files; an archive has headers as well."""
+ROOM = SIZE_LIMIT - (8 << 20)
+"""Bytes of an archive before redaction, which may make it longer."""
+
+NODES_LIMIT = MEMBERS_LIMIT - 64
+"""Files, links and folders; an archive has some pages for people as well."""
 
 _OWN = "proc/self"
 """A link to the number of whoever reads it; recorded as a folder."""
@@ -195,10 +198,10 @@ class Recorder:
         """Keep a node. Raises ``OSError`` if the capture is full."""
         if not path or (path in self.nodes and (node is None or self.nodes[path] == node)):
             return
-        size = len(node) if isinstance(node, bytes) else 0
+        size = size_of(path, node)
         if not is_storable(path):
             self.unread[clean(path)] = "its name cannot be stored"
-        elif len(self.nodes) >= MEMBERS_LIMIT // 2 or self._size + size > ROOM:
+        elif len(self.nodes) >= NODES_LIMIT or self._size + size > ROOM:
             raise OSError(errno.EFBIG, "the capture is full", path)
         else:
             self._size += size

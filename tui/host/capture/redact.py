@@ -24,6 +24,7 @@ _NET = r"proc/(?:self/)?net"
 _ROUTE, _TRIE = re.compile(rf"{_NET}/route"), re.compile(rf"{_NET}/fib_trie")
 _ATTRIBUTE = re.compile(rb"[ -~\t\r\n\0]*")
 _DOMAIN = re.compile(r"domains/[^/]+")
+_EFI_VARIABLE = re.compile(r"LoaderInfo-4a67b082-[0-9a-f-]{27}")
 _FILE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._ -]{0,79}")
 
 
@@ -97,8 +98,8 @@ def redacted(recording: Recording, stand_ins: StandIns) -> Recording:
             stand_ins.remove("names that do not print")
         elif isinstance(node, bytes):
             found = changed[path] if path in changed else _by_rule(recording, path, node, stand_ins)
-            if found is None:
-                unread[shown] = "not known what it may tell"
+            if isinstance(found, str):
+                unread[shown] = found
             else:
                 nodes[shown] = found
         else:
@@ -112,14 +113,18 @@ def has_rule(path: str) -> bool:
     return bool(tables_of_routes) or any(pattern.fullmatch(path) for pattern, _ in _RULES)
 
 
-def _by_rule(recording: Recording, path: str, data: bytes, stand_ins: StandIns) -> bytes | None:
+def _by_rule(recording: Recording, path: str, data: bytes, stand_ins: StandIns) -> bytes | str:
+    """Return the file as it may be told, or why it is left out."""
     if not data or data == UNREADABLE:
         return data
     for asked in (recording.asked.get(path, path), path):
         for pattern, rule in _RULES:
             if pattern.fullmatch(asked):
-                return rule(data, stand_ins)
-    return None
+                try:
+                    return rule(data, stand_ins)
+                except Exception as error:  # a fault of ours must neither tell nor end anything
+                    return f"it cannot be redacted: {type(error).__name__}"
+    return "not known what it may tell"
 
 
 def _tables(recording: Recording, stand_ins: StandIns) -> dict[str, bytes]:
@@ -158,6 +163,8 @@ def path_of(path: str, stand_ins: StandIns) -> str:
 def _part(before: str, part: str, stand_ins: StandIns) -> str:
     if before == "net" and part not in ("..", ".", "route", "fib_trie", "if_inet6"):
         return stand_ins.interface(part)
+    if _EFI_VARIABLE.fullmatch(part):  # its UUID is the interface's
+        return part
     for prefix in ("upper_", "lower_"):
         if part.startswith(prefix):
             return prefix + stand_ins.interface(part.removeprefix(prefix))
@@ -184,7 +191,10 @@ def unredacted(recording: Recording, stand_ins: StandIns) -> Recording:
 
 def _stripped(path: str, data: bytes, stand_ins: StandIns) -> bytes:
     if _DOMAIN.fullmatch(path):
-        return domains.file(data, stand_ins, domains.without_secrets)
+        try:
+            return domains.file(data, stand_ins, domains.without_secrets)
+        except RecursionError:
+            return b"<domain>"
     return data if path.startswith("sys/") else _in_bytes(data, stand_ins)
 
 

@@ -18,7 +18,7 @@ from tests.touched import Fifo
 from tests.unit.captured import CARD, tower
 from tui.host import HostError
 from tui.host.capture import archive
-from tui.host.capture.archive import FOLDER, BadArchive, is_storable, pack, unpack
+from tui.host.capture.archive import FOLDER, BadArchive, is_storable, pack, size_of, unpack
 from tui.host.capture.collect import record
 from tui.host.capture.memory import Link, MemoryTree, Node
 from tui.host.captured import captured_host
@@ -65,6 +65,14 @@ def test_what_is_packed_comes_back(nodes: dict[str, Node]) -> None:
         q.startswith(f"{p}/") for q in nodes)}  # fmt: skip
     if nodes:
         assert unpack(pack(nodes)) == {f"{FOLDER}/{path}": node for path, node in nodes.items()}
+
+
+@settings(max_examples=60, deadline=None)
+@given(TREES)
+def test_the_size_of_an_archive_is_known_before(nodes: dict[str, Node]) -> None:
+    nodes |= {"l" * 300: Link("../é/" * 40), "é" * 90: b"x" * 700}
+    plain = gzip.decompress(pack(nodes))
+    assert len(plain) <= sum(size_of(path, node) for path, node in nodes.items()) + (20 << 9)
 
 
 def test_the_same_host_gives_the_same_bytes() -> None:
@@ -125,14 +133,14 @@ def test_a_hostile_member_makes_the_archive_unusable(name: str) -> None:
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
+DAMAGED = (
         b"", b"\0" * 10240, b"PK\x03\x04", b"\x1f\x8b", gzip.compress(b""), gzip.compress(b"tar"),
         packed(file("a"))[:-30], packed(file("a")) + b"more",
         packed(file("a")) + packed(file("b")), packed(file("a", "text" * 999), zipped=False)[:700],
-    ],
-)  # fmt: skip
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("data", DAMAGED, ids=range(len(DAMAGED)))
 def test_a_damaged_archive_is_unusable(data: bytes) -> None:
     with pytest.raises(BadArchive):
         unpack(data)

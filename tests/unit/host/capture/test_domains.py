@@ -14,8 +14,8 @@ from tests.unit.host.capture.towers import GUEST, MAC, PASSWORD, SERIAL, USER, U
 from tui.host.capture import domains
 from tui.host.capture.memory import MemoryTree
 from tui.host.capture.standins import Personal, StandIns
-from tui.host.libvirt.domain_files import DefinitionError, read
-from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, definition
+from tui.host.libvirt.domain_files import read
+from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
 
 QEMU = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
 ADDRESS = "<address domain='0x0000' bus='0x0a' slot='0x00' function='0x1'/>"

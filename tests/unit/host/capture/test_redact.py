@@ -5,28 +5,38 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import os
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NoReturn
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.hosts_layout import hosts, lay_out
 from tests.unit.captured import domain, tower
 from tests.unit.host.capture import towers
+from tests.unit.host.journal.test_file import ENTRY
 from tui.cli.main import main
+from tui.host import HostError
+from tui.host.capture import bundle
+from tui.host.capture.archive import FOLDER, unpack
 from tui.host.capture.bundle import capture
-from tui.host.capture.collect import record
+from tui.host.capture.collect import Recording, record
 from tui.host.capture.memory import MemoryTree, Nodes
 from tui.host.capture.persons import persons
 from tui.host.capture.redact import has_rule, redacted
 from tui.host.capture.standins import Personal, StandIns
 from tui.host.confined import Confined
+from tui.host.journal.file import Journal
+from tui.host.journal.format import parse
+from tui.host.tree import PlainTree
 
 ABOUT = (
     towers.USER, towers.HOST, towers.MAC, towers.UUID, towers.MACHINE_ID, towers.DISK_UUID,
@@ -280,3 +290,60 @@ def test_a_value_in_base64_goes_with_its_value() -> None:
     hidden = base64.b64encode(b"secret of annegret").decode()
     host = host_with({"proc/cmdline": f"quiet key={hidden}\n"})
     assert hidden.lower().encode() not in plain(capture(host, "").archive)
+
+
+def test_a_file_that_cannot_be_redacted_is_left_out() -> None:
+    deep = "<domain><name>annegret</name>" + "<a>" * 20_000 + "</a>" * 20_000 + "</domain>"
+    for redact in (True, False):
+        made = capture(host_with({"domains/deep.xml": deep}), "", redact=redact)
+        assert b"annegret" not in plain(made.archive)
+    told = redacted(record(host_with({"domains/deep.xml": deep})), StandIns())
+    assert told.unread["domains/deep.xml"] == "it cannot be redacted: RecursionError"
+
+
+def test_each_file_that_the_attacks_know_has_a_rule() -> None:
+    from tests.attack.test_captured_host import ATTRIBUTES, FILES
+
+    files = [name for name in FILES if "pci.ids" not in name]
+    attributes = [f"sys/devices/pci0000:00/0000:01:00.0/{name}" for name in ATTRIBUTES]
+    assert [name for name in (*files, *attributes) if not has_rule(name)] == []
+
+
+# --- whose host it is ---------------------------------------------------------------
+
+
+def test_names_come_from_accounts_homes_and_whoever_calls() -> None:
+    passwd = (
+        f"root:x:0:0:root:/root:/bin/sh\nlp:x:7:7:lp:/var:/bin/sh\n"
+        f"anna:x:1000:1000:Anna Berg,,,:{towers.HOME}/anna2:/bin/sh\nodd\n"
+        f"nobody:x:65534:65534:n:/:/bin/sh\n"
+    )
+    mounts = f"/dev/sda1 {towers.HOME}/berta ext4 rw 0 0\n"
+    host = host_with({"etc/passwd": passwd, "proc/mounts": mounts, "etc/hostname": "t1.lan\n"})
+    nodes = {**record(host).nodes, "etc/hostname": b"t1.lan\n", "proc/mounts": mounts.encode()}
+    found = persons(host, Recording(nodes), {"SUDO_USER": "carla"}).names
+    assert set(found) == {"anna", "Anna Berg", "anna2", "berta", "t1.lan", "t1", "captured"}
+    live = PlainTree("/nonexistent")
+    assert set(persons(live, Recording({}), {"SUDO_USER": "carla", "USER": "root"}).names) == {
+        "carla"
+    }
+
+
+def test_the_journal_of_this_boot_is_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path, owner=os.getuid())
+    boot = journal.boot_id
+    journal.write(replace(ENTRY, boot_id=boot, message=f"{towers.IPV4} {towers.USER}"))
+    monkeypatch.setattr(bundle, "Journal", lambda: journal)
+    monkeypatch.setattr(bundle, "_libvirt", _no_libvirt)
+    monkeypatch.setenv("USER", towers.USER)
+    made = capture(PlainTree(tower(tmp_path / "host")), "qemu+ssh://anna@nas/system")
+    nodes = unpack(made.archive)
+    kept = nodes[f"{FOLDER}/{bundle.JOURNAL}"]
+    assert isinstance(kept, bytes)
+    assert parse(kept).message == "192.0.2.1 user-1"
+    assert boot.encode() not in kept
+    assert made.unread["domains"] == "libvirt, at another place than usual, does not answer"
+
+
+def _no_libvirt(uri: str) -> NoReturn:
+    raise HostError(f"libvirt: {uri} does not answer")

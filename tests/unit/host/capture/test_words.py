@@ -13,6 +13,7 @@ from tui.host.capture.memory import MemoryTree
 from tui.host.capture.redact import redacted
 from tui.host.capture.standins import StandIns
 from tui.host.capture.words import boot_text, modprobe_text, shell_text
+from tui.host.readiness.boot import boot
 from tui.host.readiness.boot_files import left_open
 from tui.host.readiness.source import readiness
 from tui.model import KernelSettings
@@ -65,6 +66,18 @@ FILES = {
 
 def settings_of(nodes: dict[str, object]) -> KernelSettings:
     return readiness([], MemoryTree(nodes, "h")).settings  # type: ignore[arg-type]
+
+
+EFI = "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f"
+
+
+@pytest.mark.parametrize("says", ["GRUB 2.12", "systemd-boot 255.4-1-arch", "Limine 8", "Anna 1"])
+@pytest.mark.parametrize("name", sorted(FILES))
+def test_the_loader_stays(name: str, says: str) -> None:
+    nodes = {**record(host_with(FILES[name])).nodes, EFI: b"\6\0\0\0" + says.encode("utf-16-le")}
+    found = record(MemoryTree(nodes, "host"))
+    told = redacted(found, StandIns())
+    assert boot(MemoryTree(told.nodes, "told")) == boot(MemoryTree(found.nodes, "found"))
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
