@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOLDERS = {".ci", "screenshots", "tests", "tui", "widgets"}
+FOLDERS = {".ci", ".github", "screenshots", "tests", "tui", "widgets"}
 FILES = {
     ".editorconfig",
     ".gitignore",
@@ -30,8 +30,9 @@ FILES = {
 PACKAGES = {
     "tui/cli", "tui/guest", "tui/host", "tui/model", "tui/process", "tui/report", "tui/rules",
     "tui/screens", "tui/swap", "tui/terminal",
-    "tui/host/agent", "tui/host/demo", "tui/host/drm", "tui/host/journal", "tui/host/libvirt",
-    "tui/host/nvml", "tui/host/pci", "tui/host/proc", "tui/host/readiness", "tui/host/uses",
+    "tui/host/agent", "tui/host/capture", "tui/host/demo", "tui/host/drm", "tui/host/journal",
+    "tui/host/libvirt", "tui/host/nvml", "tui/host/pci", "tui/host/proc", "tui/host/readiness",
+    "tui/host/uses",
 }  # fmt: skip
 """The folders of the program; CONTRIBUTING.md says what each one holds."""
 

@@ -95,7 +95,8 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--root", type=Path, metavar="DIR", default=default(None),
-        help="use a captured host: DIR/sys, DIR/proc, DIR/etc, DIR/boot and DIR/domains/*.xml",
+        help="use a captured host: a directory with sys, proc, etc, boot and domains/*.xml, "
+        "or what `vfiotop capture` wrote",
     )  # fmt: skip
     parser.add_argument(
         "--readonly", action="store_true", default=default(False), help="refuse every action"

@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui.host.calls import CallLog
+from tui.host.tree import Tree
 from tui.model import (
     CLOCK,
     AgentReading,
@@ -237,7 +238,7 @@ class Host(Struct, frozen=True):
     ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
     host uses of some functions, for a plan and never while sampling; it may block, and never
-    raises.
+    raises. ``root`` has the host's files, if they exist.
     """
 
     facts: Source[HostFacts]
@@ -258,6 +259,7 @@ class Host(Struct, frozen=True):
     uses: Callable[[Collection[str]], DeviceUses] = _no_uses
     set_demand: Callable[[Demand], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
+    root: Tree | None = None
     now: Callable[[], datetime] = CLOCK.now
 
     def as_readonly(self) -> Host:

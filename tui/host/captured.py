@@ -1,6 +1,7 @@
 """A captured host: the kernel's own layout below a directory, and its domains as XML files.
 
-It arrives in a bug report, so nothing in it is trusted and every file is read through ``Confined``.
+It arrives in a bug report, as a directory or as an archive. So nothing in it is trusted: every file
+is read through ``Confined``, or from the memory into which the archive was read.
 Nothing of the machine that shows it is mixed in, except the names from its pci.ids.
 """
 
@@ -13,6 +14,8 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from tui.host import EmptySource, Host, HostError, NothingToRead, Wake
+from tui.host.capture.archive import BadArchive, open_archive
+from tui.host.capture.memory import MemoryTree
 from tui.host.confined import Confined
 from tui.host.facts import FactsSource
 from tui.host.libvirt.domain_files import FileDomain, merge, read, stand_in_uuid
@@ -43,12 +46,21 @@ OPEN_TIMEOUT = 5.0
 """Seconds for the directory to answer: it may be on a network."""
 
 
+CapturedRoot = Confined | MemoryTree
+"""A directory, or what an archive holds."""
+
+
 def captured_host(path: str) -> Host:
-    """Return the host captured in directory ``path``. Raises ``HostError`` if there is none."""
-    return _host(_open_in_time(path))
+    """Return the host captured in the directory or archive ``path``.
+
+    Raises ``HostError`` if there is none.
+    """
+    root = _open_in_time(path)
+    return host_in(root, root.label)
 
 
-def _host(root: Confined) -> Host:
+def host_in(root: Tree, label: str) -> Host:
+    """Return the captured host in a tree, which has passed no check yet."""
     pci = PciSource(root)
     return Host(
         facts=FactsSource(root),
@@ -59,11 +71,12 @@ def _host(root: Confined) -> Host:
         agent=EmptySource(NO_READINGS),
         guests=CapturedGuests(root / "domains", root),
         kind="captured",
-        banner=f"Captured host: {root.label}",
+        banner=f"Captured host: {label}",
         readonly=True,
         inspector=CapturedInspector(root),
-        reopen=lambda: _host(root),
+        reopen=lambda: host_in(root, label),
         uses=lambda addresses: device_uses(addresses, root),
+        root=root,
     )
 
 
@@ -152,13 +165,13 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
     return FileDomain(file, domain, snapshot=written.snapshot)
 
 
-def _open_in_time(path: str) -> Confined:
+def _open_in_time(path: str) -> CapturedRoot:
     """Open the captured host in ``path``.
 
     Raises ``HostError``, also after ``OPEN_TIMEOUT``: a file server that is gone must not keep the
     program from ending.
     """
-    answer: queue.SimpleQueue[Confined | Exception] = queue.SimpleQueue()
+    answer: queue.SimpleQueue[CapturedRoot | Exception] = queue.SimpleQueue()
 
     def open_it() -> None:
         try:
@@ -176,16 +189,20 @@ def _open_in_time(path: str) -> Confined:
     return found
 
 
-def _open(path: str) -> Confined:
-    """Open the directory ``path``. Raises ``HostError`` if there is no captured host in it."""
-    expects = f"--root expects a captured host: a directory that contains {DEVICES}"
+def _open(path: str) -> CapturedRoot:
+    """Open the directory or archive ``path``. Raises ``HostError`` if no captured host is in it."""
+    expects = f"--root expects a captured host: a directory that contains {DEVICES}, or its archive"
     shown = clean(path)
     try:
-        root = Confined(path)
+        root = _directory_or_archive(path)
     except FileNotFoundError as error:
         raise HostError(f"there is no {shown}; {expects}") from error
     except NotADirectoryError as error:
         raise HostError(f"{shown} is not a directory; {expects}") from error
+    except BadArchive as error:
+        raise HostError(
+            f"{shown} is not a directory, and no usable archive: {error}; {expects}"
+        ) from error
     except (OSError, ValueError) as error:  # ValueError: a NUL
         raise HostError(f"{shown} cannot be read ({_reason(error)}); {expects}") from error
     try:
@@ -199,7 +216,18 @@ def _open(path: str) -> Confined:
     return root
 
 
-def _check_devices(root: Confined, devices: Sequence[str], shown: str) -> None:
+def _directory_or_archive(path: str) -> CapturedRoot:
+    """Open the place. Raises ``OSError`` and ``BadArchive``."""
+    try:
+        return Confined(path)
+    except NotADirectoryError:
+        archive = open_archive(path)
+        if archive is None:
+            raise
+        return archive
+
+
+def _check_devices(root: CapturedRoot, devices: Sequence[str], shown: str) -> None:
     """Raise ``HostError`` if the ``devices`` were not captured, or an archive has lost them.
 
     Otherwise the host would appear to have none.
@@ -219,7 +247,7 @@ def _check_devices(root: Confined, devices: Sequence[str], shown: str) -> None:
             raise HostError(f"{clean(path)} is a file in {shown}, not a folder: {HOW_TO_UNPACK}")
 
 
-def _is_file(root: Confined, name: str) -> bool:
+def _is_file(root: CapturedRoot, name: str) -> bool:
     """Whether it is certainly no folder; what we may not access could be one."""
     try:
         return not stat.S_ISDIR(root.mode(name))
@@ -227,7 +255,7 @@ def _is_file(root: Confined, name: str) -> bool:
         return False
 
 
-def _find_root(root: Confined) -> Confined:
+def _find_root(root: CapturedRoot) -> CapturedRoot:
     """Return the folder of ``root`` that has the captured host, as archives unpack it.
 
     There must be exactly one such folder, and it may not be a link; otherwise returns ``root``.
@@ -247,7 +275,7 @@ def _find_root(root: Confined) -> Confined:
     return found[0] if len(found) == 1 else root
 
 
-def _has_devices(root: Confined) -> bool:
+def _has_devices(root: CapturedRoot) -> bool:
     try:
         return stat.S_ISDIR(root.mode(DEVICES))
     except OSError:

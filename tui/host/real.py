@@ -22,6 +22,7 @@ from tui.host.pci.vfio_users import VfioUsers
 from tui.host.pci.vitals import VitalsSource
 from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
+from tui.host.tree import MACHINE
 from tui.host.uses.device import device_uses
 from tui.model import AgentReading, Demand, Holders, Readiness
 
@@ -83,6 +84,7 @@ def real_host(
         uses=device_uses,
         set_demand=set_demand,
         calls=calls,
+        root=MACHINE,
     )
 
 

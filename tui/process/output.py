@@ -47,7 +47,11 @@ class Channel:
 
     def write(self, text: str) -> None:
         """Write text unescaped, spelling in ASCII what the encoding lacks."""
-        left = memoryview(text.encode(self.encoding, "vfiotop.ascii"))
+        self.write_bytes(text.encode(self.encoding, "vfiotop.ascii"))
+
+    def write_bytes(self, data: bytes) -> None:
+        """Write what is no text, such as an archive."""
+        left = memoryview(data)
         try:
             while left and self.lost is None:
                 left = left[self._write_some(left) :]

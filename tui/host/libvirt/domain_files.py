@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host.libvirt.domain_xml import DefinitionError
@@ -45,6 +46,14 @@ _WRAPPER = re.compile(
 )
 
 ONLY_SNAPSHOT = "only a snapshot of it was captured: cannot tell which devices it takes now"
+
+
+class StoredDomain(Struct, frozen=True):
+    """A domain of a live host: its raw name, its state and its XML."""
+
+    name: str
+    state: DomainState
+    xml: str
 
 
 @dataclass(frozen=True, slots=True)

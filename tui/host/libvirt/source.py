@@ -22,6 +22,7 @@ from tui.host import HostError, Wake
 from tui.host.calls import CallLog
 from tui.host.libvirt import qemu_process
 from tui.host.libvirt.connection import Connection
+from tui.host.libvirt.domain_files import StoredDomain
 from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, with_mdev_parents
 from tui.host.libvirt.errors import (
     NO_DOMAIN,
@@ -193,6 +194,26 @@ class GuestsSource:
         runs = {domain.UUIDString(): domain.ID() for domain in domains if domain.ID() >= 0}
         seen = {uuid: cached.domain_id for uuid, cached in self._cache.items()}
         return qemu_process.start_times(self._proc) if runs.items() - seen.items() else {}
+
+
+def stored_domains(uri: str) -> tuple[str, list[StoredDomain]]:
+    """Return libvirt's version and all domains, without their passwords. Raises ``HostError``.
+
+    Through a read-only connection, to which libvirt tells no passwords.
+    """
+    try:
+        connection = Connection(uri, True, lambda _: None)
+    except libvirt.libvirtError as error:
+        raise HostError(why_not_open(error, uri)) from error
+    try:
+        return connection.version, [
+            StoredDomain(domain.name(), STATES.get(domain.info()[0], "unknown"), domain.XMLDesc(0))
+            for domain, _ in connection.domains()
+        ]
+    except libvirt.libvirtError as error:
+        raise HostError(why_lost(error, uri)) from error
+    finally:
+        connection.close()
 
 
 def _with_info(

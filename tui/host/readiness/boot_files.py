@@ -181,13 +181,13 @@ def _statements(lines: Sequence[str]) -> Iterator[tuple[int, str]]:
     within = ""
     for number, line in enumerate(lines, 1):
         begun.append(line)
-        within = _left_open(line, within)
+        within = left_open(line, within)
         if not within:
             yield number + 1 - len(begun), "\n".join(begun).replace("\\\n", "")
             begun.clear()
 
 
-def _left_open(line: str, within: str) -> str:
+def left_open(line: str, within: str) -> str:
     """Return what is open at the end of a line: a quotation mark, a backslash, or nothing.
 
     ``within`` is what was open at its start.

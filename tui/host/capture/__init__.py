@@ -1,0 +1,1 @@
+"""A host's facts in an archive: recorded, redacted, packed, and loaded again."""

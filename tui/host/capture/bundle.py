@@ -1,0 +1,162 @@
+"""One capture of a host: its files, redacted, with pages for people beside them."""
+
+from __future__ import annotations
+
+import platform
+import re
+from collections.abc import Mapping
+from importlib import metadata
+
+from msgspec import Struct
+
+from tui import __version__
+from tui.host import HostError
+from tui.host.capture.archive import pack
+from tui.host.capture.collect import Recording, record
+from tui.host.capture.memory import Node
+from tui.host.capture.persons import persons
+from tui.host.capture.redact import redacted, unredacted
+from tui.host.capture.standins import StandIns
+from tui.host.confined import Confined
+from tui.host.journal.entry import JournalError
+from tui.host.journal.file import Journal
+from tui.host.journal.format import dump
+from tui.host.libvirt.domain_files import StoredDomain
+from tui.host.timeout import within
+from tui.host.tree import Tree
+from tui.rules import libvirt_uri
+
+LIBVIRT_S = 8.0
+"""Seconds for libvirt to answer."""
+
+_SILENT = "libvirt, at another place than usual, does not answer"
+
+JOURNAL = "run/vfiotop/swap.json"
+
+_LIBRARIES = ("textual", "msgspec", "pyudev", "libvirt-python", "nvidia-ml-py")
+
+KEPT = """\
+Kept are: PCI addresses and ids, drivers, IOMMU groups, kernel and driver versions, the
+distribution, known kernel options, device and partition names such as nvme0n1p2, and domain
+names, unless the host's or a user's name is in them. A name that is an ordinary word of
+vfiotop's, such as debian or nvidia, is replaced only where it stands for the host. What is
+encoded, as in base64, is only replaced with the value that it is in.
+"""
+
+
+class Capture(Struct, frozen=True):
+    """An archive, what was replaced in it by kind, and why something is not in it."""
+
+    archive: bytes
+    files: int
+    replaced: Mapping[str, int]
+    unread: Mapping[str, str]
+
+
+def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
+    """Capture the host in ``source``; of a live one, the domains of the libvirt at ``uri``.
+
+    Never raises for what cannot be read.
+    """
+    lacking: dict[str, str] = {}
+    version, domains = None, None
+    if not source.is_copied:
+        try:
+            version, domains = _libvirt(uri)
+        except HostError as error:
+            lacking["domains"] = str(error) if _may_be_told(str(error), redact) else _SILENT
+    recording = record(source, domains)
+    stand_ins = StandIns(persons(source, recording))
+    told = (redacted if redact else unredacted)(recording, stand_ins)
+    nodes = dict(told.nodes)
+    nodes |= _journal(source, stand_ins if redact else None, lacking)
+    unread = {**told.unread, **{k: stand_ins.text(v) if redact else v for k, v in lacking.items()}}
+    pages = {
+        "VERSIONS": _versions(recording, version),
+        "NOT-READ": "".join(f"{path}: {why}\n" for path, why in sorted(unread.items())),
+        "REDACTED": _redacted_page(stand_ins, redact=redact),
+    }
+    nodes |= {name: text.encode("utf-8", "replace") for name, text in pages.items()}
+    return Capture(pack(nodes), len(nodes), stand_ins.counts(), unread)
+
+
+def _may_be_told(sentence: str, redact: bool) -> bool:
+    """Whether a sentence names no machine and no user of a connection."""
+    return not redact or "://" not in sentence.replace(libvirt_uri.SYSTEM, "")
+
+
+def machine() -> Tree:
+    """Return this machine's files, of which nothing but regular files is ever opened."""
+    return Confined("/")
+
+
+def _libvirt(uri: str) -> tuple[str, list[StoredDomain]]:
+    """Ask libvirt. Raises ``HostError``, also without libvirt's library and if it hangs."""
+    try:
+        from tui.host.libvirt.source import stored_domains  # noqa: PLC0415 - needs the library
+
+        return within(LIBVIRT_S, lambda: stored_domains(uri))
+    except ImportError as error:
+        raise HostError("libvirt's Python library cannot be loaded") from error
+    except TimeoutError as error:
+        raise HostError(f"libvirt: {error}") from error
+
+
+def _journal(source: Tree, stand_ins: StandIns | None, lacking: dict[str, str]) -> dict[str, Node]:
+    """Return the journal of the last swap since boot; a captured host's is not believed."""
+    if source.is_copied:
+        return {}
+    try:
+        entry = Journal().read()
+    except (JournalError, OSError) as error:
+        lacking[JOURNAL] = str(error)
+        return {}
+    if entry is None:
+        return {}
+    text = dump(entry)
+    return {JOURNAL: (text if stand_ins is None else stand_ins.text(text)).encode()}
+
+
+def _versions(recording: Recording, libvirt: str | None) -> str:
+    """Return the versions of what takes part, one a line."""
+    driver = _first(recording, r"proc/driver/nvidia/version|sys/module/nvidia/version",
+                    r"[0-9]{2,4}(?:\.[0-9]{1,4}){1,2}")  # fmt: skip
+    release = _first(recording, r"(?:etc|usr/lib)/os-release", r"(?m)^ID=[\"']?([a-z0-9._-]+)")
+    number = _first(recording, r"(?:etc|usr/lib)/os-release", r"(?m)^VERSION_ID=[\"']?([0-9.]+)")
+    found = {
+        "vfiotop": __version__,
+        "Python": platform.python_version(),
+        "libvirt daemon": libvirt,
+        "nvidia driver": driver,
+        "kernel": _first(recording, "proc/sys/kernel/osrelease", r"[0-9]+(?:\.[0-9]+)*"),
+        "architecture": platform.machine(),
+        "distribution": " ".join(filter(None, (release, number))) or None,
+    } | {name: _installed(name) for name in _LIBRARIES}
+    return "".join(f"{name}: {value or 'unknown'}\n" for name, value in found.items())
+
+
+def _first(recording: Recording, path: str, pattern: str) -> str | None:
+    for place, node in recording.nodes.items():
+        asked = recording.asked.get(place, place)
+        if isinstance(node, bytes) and re.fullmatch(path, asked):
+            found = re.search(pattern, node.decode("utf-8", "replace"))
+            if found is not None:
+                return found[found.re.groups]
+    return None
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _redacted_page(stand_ins: StandIns, *, redact: bool) -> str:
+    lines = "".join(f"{count:>6}  {kind}\n" for kind, count in stand_ins.counts().items())
+    if not redact:
+        return f"Nothing was replaced. Passwords and secrets were removed:\n{lines or '     0'}\n"
+    return (
+        "Replaced or left out, by kind. The same thing has the same stand-in everywhere.\n\n"
+        f"{lines or '     nothing'}\n\n{KEPT}"
+    )
