@@ -172,7 +172,7 @@ def _groups_stacked(body: Size, cards: int) -> Arrangement:
     width, height = body
     top = 1 + min(max(cards, 1), max(1, height // 6))
     rest = height - top
-    events = 3 if rest >= 9 else 0
+    events = 3 if rest >= 8 else 0
     guest = 2 if rest >= 12 else 0
     return _stack(
         [("cards", top), ("groups", rest - guest - events), ("guest", guest), ("events", events)],

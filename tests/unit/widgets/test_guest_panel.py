@@ -23,6 +23,7 @@ from widgets.graph import Mark
 from widgets.graph_grid import Times
 from widgets.guest import GuestState, guest_keys
 from widgets.guest_panel import GuestPanel, guest_edges, guest_lines, guest_page
+from widgets.guest_zoom import zoomed_lines
 from widgets.lines import width_of
 
 
@@ -221,8 +222,12 @@ def test_a_libvirt_that_is_gone_says_why() -> None:
 @pytest.mark.parametrize("found", ["running", "shut off"])
 @pytest.mark.parametrize("times", [None, Times()])
 def test_what_is_not_of_now_is_muted(found: DomainState, times: Times | None) -> None:
-    shown = silent(replace(WIN11, state=found))
-    told, *lines = guest_lines(shown, Size(68, 19), RICH, times)
+    domain, space = replace(WIN11, state=found), Size(68, 19)
+    shown = silent(domain)
+    if times is None:
+        told, *lines = guest_lines(shown, space)
+    else:
+        told, *lines = zoomed_lines(shown, domain, space, times).lines
     assert [span.tone for span in told] == ["warn"]
     tones = {span.tone for each in lines for span in each if span.text.strip()}
     of_the_graph = {tone for tone in tones if tone.startswith("load-")}
