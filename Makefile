@@ -5,6 +5,9 @@ TOPOLOGY ?=
 RUN ?= bash -i
 BIN := .venv/bin
 
+# Bytecode is compiled once, not by each of the many programs that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help setup run test lab bench soak mutants check screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 

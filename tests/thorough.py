@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -12,10 +13,16 @@ def thorough(*cases: Any) -> list[Any]:
 
     A tuple is the arguments of one case.
     """
-    mark = pytest.mark.thorough
-    return [
-        pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=mark) for case in cases
-    ]
+    return [_case(case, pytest.mark.thorough) for case in cases]
+
+
+def every_third(cases: Iterable[Any]) -> list[Any]:
+    """Mark two of three cases for ``parametrize``."""
+    return [_case(case, *([pytest.mark.thorough] if n % 3 else [])) for n, case in enumerate(cases)]
+
+
+def _case(case: Any, *marks: pytest.MarkDecorator) -> Any:
+    return pytest.param(*(case if isinstance(case, tuple) else (case,)), marks=marks)
 
 
 # --- for a conftest ---------------------------------------------------------------

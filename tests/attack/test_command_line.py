@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.thorough import thorough
+from tests.thorough import every_third, thorough
 
 ROOT = Path(__file__).parents[2]
 VFIOTOP = [sys.executable, "-m", "tui"]
@@ -515,7 +515,7 @@ def ordinary_user(env: dict[str, str]) -> tuple[list[str], dict[str, object]]:
 
 @pytest.mark.parametrize(
     "command",
-    [*READING[::3], *thorough(*((each,) for each in READING[1::3] + READING[2::3]))],
+    every_third((each,) for each in READING),
 )
 def test_no_thread_may_start(env: dict[str, str], command: Sequence[str]) -> None:
     program, options = ordinary_user(env)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts_layout import hosts, lay_out
-from tests.thorough import thorough
+from tests.thorough import every_third
 from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, domain, tower
 from tui.cli.main import main
 from tui.host.captured import captured_host
@@ -225,10 +225,8 @@ def _hosts() -> list[Callable[[Path], list[str]]]:
         return lambda _: ["--demo", name]
 
     runs = domain("win11", None, " id='1'")
-    files = [of_file(name) for name in hosts()]
     return [
-        *files[::3],
-        *thorough(*files[1::3], *files[2::3]),
+        *every_third(of_file(name) for name in hosts()),
         *(of_demo(name) for name in SCENARIOS),
         of_case(READY, "nvidia", groups=True),
         of_case(READY | {"domains/win11.xml": runs}, "vfio-pci", groups=True),

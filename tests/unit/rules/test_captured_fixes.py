@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.hosts_layout import hosts, lay_out
-from tests.thorough import thorough
+from tests.thorough import every_third
 from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, domain, tower
 from tui.guest.planning import guest_plan_once
 from tui.host.captured import captured_host
@@ -101,10 +101,7 @@ DAMAGES: dict[str, tuple[dict[str, str], str, Callable[[Path], None], Choice]] =
 }  # fmt: skip
 
 
-NAMES = list(hosts())
-
-
-@pytest.mark.parametrize("name", [*NAMES[::3], *thorough(*NAMES[1::3], *NAMES[2::3])])
+@pytest.mark.parametrize("name", every_third(hosts()))
 def test_nothing_is_said_to_who_only_looks_at_a_host(tmp_path: Path, name: str) -> None:
     root = lay_out(hosts()[name], tmp_path)
     texts = list(said(root))

@@ -24,6 +24,7 @@ _WORD = re.compile(r"""[^\s"'\\$#;(){}`|&<>]+""")
 _PARAMETER = re.compile(r"[a-z0-9_]{0,60}")
 _NUMBER = re.compile(r"[0-9]{1,3}")
 _ASSIGNED = re.compile(r"(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_]*)(?:\[[^\]\"'$]*\])?(\+?=)")
+_EXPORT = re.compile(r"\s*export\s+")
 _REFERENCE = re.compile(r"(\$\{?)([A-Za-z_][A-Za-z0-9_]*)")
 _GENERATION = re.compile(r"nixos-generation-[0-9]{1,9}(?:\.conf)?")
 _MODULE = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -36,11 +37,14 @@ def boot_text(text: str, stand_ins: StandIns) -> str:
 
 
 def shell_text(text: str, stand_ins: StandIns) -> str:
-    """Redact a shell file that assigns kernel command lines to variables."""
-    lines, within = [], ""
+    """Redact a shell file that assigns kernel command lines to variables. An assignment may
+    begin on a line that backslashes join to blank ones."""
+    lines, within, begun = [], "", ""
     for line in text.split("\n"):
-        lines.append(_boot_line(line, stand_ins, assigns=not within, inside=bool(within)))
+        begins = not begun.strip() or _EXPORT.fullmatch(begun) is not None
+        lines.append(_boot_line(line, stand_ins, assigns=begins, inside=bool(within)))
         within = left_open(line, within)
+        begun = begun + line.removesuffix("\\") if within else ""
     return "\n".join(lines)
 
 

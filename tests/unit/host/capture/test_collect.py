@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.hosts_layout import hosts, lay_out
+from tests.thorough import every_third
 from tui.cli.main import main
 from tui.host.capture.archive import pack
 from tui.host.capture.collect import record
@@ -47,7 +48,7 @@ def said(capfd: pytest.CaptureFixture[str]) -> Said:
     return run
 
 
-@pytest.mark.parametrize("name", sorted(hosts()))
+@pytest.mark.parametrize("name", every_third(hosts()))
 def test_a_loaded_capture_of_a_real_host_says_the_same(
     said: Said, tmp_path: Path, name: str
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.host.capture.test_redact import host_with
@@ -162,6 +162,11 @@ def _open_ends(text: str) -> list[str]:
 
 
 @given(st.lists(PIECES, max_size=24).map("".join))
+@example("\\\nGRUB_CMDLINE_LINUX+=iommu=pt")
+@example(" \\\n\\\nGRUB_CMDLINE_LINUX+=iommu=pt")
+@example("export \\\nGRUB_CMDLINE_LINUX=iommu=pt")
+@example("export\\\nGRUB_CMDLINE_LINUX=iommu=pt")
+@example("\\\nexport \\\nGRUB_CMDLINE_LINUX=iommu=pt")
 def test_known_options_of_shell_stay(text: str) -> None:
     files = GRUB | {"etc/default/grub": text}
     found = record(host_with(files))

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hosts_layout import hosts, lay_out
+from tests.thorough import every_third
 from tests.unit.captured import CARD, HOST_CARD, SOUND, Command, checks, tower
 from tests.unit.host.test_captured_cases import READY
 from tui.host.confined import Confined
@@ -60,7 +61,7 @@ def test_a_copied_host_is_judged_as_the_host(vfiotop: Command, tmp_path: Path, c
     assert "line 2" in checks(after)["vfio.available"]["fix"]
 
 
-@pytest.mark.parametrize("copy", COPIES)
+@pytest.mark.parametrize("copy", every_third(COPIES))
 def test_every_real_host_is_read_from_a_copy(tmp_path: Path, copy: Copy) -> None:
     root = lay_out(hosts()["13-x399-gtx1080-gtx1060"], tmp_path / "x399")
     before = PciSource(Confined(str(root))).read()
