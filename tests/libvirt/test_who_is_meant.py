@@ -15,6 +15,7 @@ from tests.libvirt import proxy as wire
 from tests.libvirt.daemon import Daemon, tiny
 from tests.libvirt.proxy import Proxy, proxied
 from tests.libvirt.test_lost_answers import BRIEF, OFF, PAUSED, RUNNING, SHORT, state_of
+from tests.thorough import thorough
 from tui import config
 from tui.cli import main as cli
 from tui.cli.exits import DONE, FAILED, STUCK
@@ -112,7 +113,7 @@ def test_status_tells_them_apart(
     assert told == {uuids["gaming"]: "gaming", uuids[LOOK_ALIKE]: "gaming\\u200b"}
 
 
-@pytest.mark.parametrize("name", ["$(touch x)", "'; touch x; '", "-f", "7", "a b"])
+@pytest.mark.parametrize("name", ["'; $(touch x); '", "-f", *thorough("7", "a b")])
 def test_what_is_shown_to_be_copied_names_it(
     libvirtd: Daemon, virsh: libvirt.virConnect, capfd: pytest.CaptureFixture[str], name: str
 ) -> None:
