@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 _TEXT = re.compile(
     r'<text([^>]*) x="([0-9.]+)"([^>]*) textLength="([0-9.]+)"([^>]*)>([^<]*&#160;[^<]*)</text>'
 )
 BLANK = "&#160;"
+_ROOT = re.compile(r'<svg [^>]*viewBox="0 0 ([0-9.]+) ([0-9.]+)"')
 _SIGN = re.compile(r"&#?\w+;|.")
 
 
@@ -37,3 +38,34 @@ def _pieces(before: str, x: str, middle: str, length: str, after: str, text: str
             word = "".join(signs[start:index])
             yield f'<text{before} x="{at:.1f}"{middle} textLength="{wide:.1f}"{after}>{word}</text>'
         start = index + 1
+
+
+def moving(frames: Sequence[tuple[str, float]]) -> str:
+    """Pictures of one size shown in turn, each for some seconds, and again from the beginning.
+    Who asked for less motion sees the first."""
+    root = _ROOT.search(frames[0][0])
+    assert root is not None
+    width, height = root.groups()
+    length = sum(seconds for _, seconds in frames)
+    rules, drawn, began = [], [], 0.0
+    for number, (svg, seconds) in enumerate(frames):
+        ends = began + seconds
+        rules.append(
+            f"@keyframes f{number} {{ {_share(began, length)} {{ visibility: visible }} "
+            f"{_share(ends, length)} {{ visibility: hidden }} }} "
+            f".f{number} {{ animation: f{number} {length:g}s step-end infinite }}"
+        )
+        drawn.append(f'<g class="frame f{number}">{svg}</g>')
+        began = ends
+    style = (
+        ".frame { visibility: hidden } " + " ".join(rules) + " @media (prefers-reduced-motion: "
+        "reduce) { .frame { animation: none } .f0 { visibility: visible } }"
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}">'
+        f"<style>{style}</style>{''.join(drawn)}</svg>\n"
+    )
+
+
+def _share(seconds: float, of: float) -> str:
+    return f"{100 * seconds / of:.3f}%"

@@ -11,13 +11,14 @@ import sys
 import tempfile
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
 from textual.pilot import Pilot
 
 from tests.demo import HeldClock
-from tests.svg import with_own_fonts
+from tests.svg import moving, with_own_fonts
 from tests.ui.rig import NORMAL, PHONE, WIDE, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -102,6 +103,24 @@ PICTURES = {
 }  # fmt: skip
 
 
+class Shot(Struct, frozen=True):
+    """A picture of the film: after these keys, once ``see`` is on the screen, and some simulated
+    seconds; it is shown for ``seconds``."""
+
+    seconds: float
+    keys: tuple[str, ...] = ()
+    see: str = "Events"
+    later_s: float = 0
+
+
+FILM = (
+    Shot(2.5), Shot(3, ("b",), see="y bind now"), Shot(0.7, ("y",), see="step 1 of 8", later_s=0.2),
+    *(Shot(0.7, see="step", later_s=0.6) for _ in range(5)), Shot(2.5, see="done", later_s=2),
+    Shot(3, ("escape",)),
+)  # fmt: skip
+"""A bind on the simulated host, which the README shows."""
+
+
 def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     """The application at the end of the picture's simulated past."""
     host = demo_host(picture.scenario, clock=clock)
@@ -130,11 +149,15 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
         await pilot.press(*picture.then)
         await until(pilot, lambda: picture.then_see in text_of(app))
     if picture.later_s:
-        clock.advance(picture.later_s)
-        for sampler in app.session.samplers.values():
-            sampler.poke()
-        await until(pilot, lambda: _caught_up(app))
+        await _later(pilot, app, clock, picture.later_s)
     await pilot.pause()
+
+
+async def _later(pilot: Pilot[None], app: VfiotopApp, clock: HeldClock, seconds: float) -> None:
+    clock.advance(seconds)
+    for sampler in app.session.samplers.values():
+        sampler.poke()
+    await until(pilot, lambda: _caught_up(app))
 
 
 def _caught_up(app: VfiotopApp) -> bool:
@@ -156,6 +179,29 @@ async def draw(picture: Picture) -> str:
     return with_own_fonts(svg)
 
 
+def _shows(app: VfiotopApp, text: str) -> bool:
+    return text in text_of(app)
+
+
+async def film() -> str:
+    """The shots as one SVG that moves."""
+    clock = HeldClock(EVENING)
+    picture = Picture("desk", size=(100, 30))
+    app = prepared(picture, clock)
+    frames = []
+    async with app.run_test(size=picture.size) as pilot:
+        await until(pilot, lambda: all_read(app.session.live.snapshot))
+        for shot in FILM:
+            await pilot.press(*shot.keys)
+            if shot.later_s:
+                await _later(pilot, app, clock, shot.later_s)
+            await until(pilot, partial(_shows, app, shot.see))
+            await pilot.pause()
+            svg = app.export_screenshot(title="vfiotop --demo desk")
+            frames.append((with_own_fonts(svg), shot.seconds))
+    return moving(frames)
+
+
 def main(target: Path, names: list[str]) -> None:
     """Write the pictures that are named, or all, to ``target``."""
     os.environ.update(TZ="UTC", TERM="xterm-256color")
@@ -165,6 +211,10 @@ def main(target: Path, names: list[str]) -> None:
             os.environ.update(XDG_STATE_HOME=home)
             svg = asyncio.run(draw(PICTURES[name]))
         (target / f"{name}.svg").write_text(svg, encoding="utf-8")
+    if not names:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ.update(XDG_STATE_HOME=home)
+            (target / "swap.svg").write_text(asyncio.run(film()), encoding="utf-8")
 
 
 if __name__ == "__main__":
