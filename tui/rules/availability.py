@@ -9,10 +9,10 @@ from tui.rules.viability import already_there
 
 def why_not(direction: Direction, view: HostView) -> str | None:
     """Why the guest GPU cannot be moved in ``direction``, as far as the last readings tell; the
-    plan checks more. ``None`` if it may be moved, and also while a swap is under way or waits for
-    recovery: then the key shows that swap."""
+    plan checks more. ``None`` if it may be moved, and also if the key shows a swap: one under way
+    is shown by the key for ``bind``, one that waits for recovery by both."""
     if view.swap is not None and not view.swap.ended:
-        return None
+        return _under_way(view) if direction == "unbind" else None
     gpu = view.guest_gpu
     return _no_card(view) if gpu is None else _why_stay(direction, gpu)
 
@@ -24,6 +24,12 @@ def _why_stay(direction: Direction, gpu: Gpu) -> str | None:
         return f"“{gpu.owner.guest}” is running with the card: shut it down first"
     where = already_there(gpu, direction)
     return f"the card is {where} already" if where else None
+
+
+def _under_way(view: HostView) -> str | None:
+    """Why a key has to wait for the swap that is under way, if one is."""
+    swap = view.swap
+    return f"the {swap.direction} is still under way" if swap and swap.under_way else None
 
 
 def _no_card(view: HostView) -> str | None:
@@ -39,6 +45,9 @@ def why_not_guest(action: GuestAction, view: HostView) -> str | None:
     problem = view.problem("guests")
     if problem is not None:
         return problem
+    waits = _under_way(view) if action == "start" else None
+    if waits is not None:
+        return waits
     if view.guest is not None:
         return guest_checks.why_not(view.guest.domain, action)
     return None if view.guests else "no domain is defined in libvirt"

@@ -78,9 +78,20 @@ def test_a_guest_that_is_not_known_is_asked_for_where_there_are_some() -> None:
     assert why_not_guest("start", assess(dead)) == "libvirtd is not running"
 
 
-@pytest.mark.parametrize("swap", [RUNS, replace(RUNS, runner_alive=False)])
-def test_a_swap_that_has_not_ended_is_what_the_keys_show(swap: Swap) -> None:
-    view = assess(snapshot(two_cards("vfio-pci"), swap=swap))
-    assert (why_not("bind", view), why_not("unbind", view)) == (None, None)
+@pytest.mark.parametrize(
+    ("swap", "why"),
+    [
+        (RUNS, "the bind is still under way"),
+        (replace(RUNS, runner_alive=False, writer_alive=True), "still under way"),
+        (replace(RUNS, runner_alive=False), None),
+    ],
+)
+def test_a_swap_is_shown_by_b_and_by_u_if_it_waits_for_recovery(
+    swap: Swap, why: str | None
+) -> None:
+    view = assess(snapshot(two_cards("vfio-pci"), (domain("a", "02:00.0"),), swap=swap))
+    assert why_not("bind", view) is None
+    for reason in (why_not("unbind", view), why_not_guest("start", view)):
+        assert (reason is None) if why is None else (why in (reason or ""))
     ended = assess(snapshot(two_cards("vfio-pci"), swap=replace(swap, state="done")))
     assert why_not("bind", ended) is not None
