@@ -18,6 +18,9 @@ T = TypeVar("T")
 Run = Callable[[Host, config.Config, argparse.Namespace], int]
 """Runs a command on a host and returns its exit code."""
 
+Show = Callable[[config.Config, argparse.Namespace], int]
+"""Runs a command that needs no host, and returns its exit code."""
+
 AddParser = Callable[[str, str], argparse.ArgumentParser]
 """Adds a command with its name and help text; its parser knows the common options."""
 
