@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Bytecode is compiled once, not by each of the many programs that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test lab bench soak mutants check screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab bench soak mutants check manual screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -46,6 +46,9 @@ check: setup ## check lint, format, types, security, import contracts
 	@$(BIN)/mypy
 	@$(BIN)/bandit --quiet --configfile pyproject.toml --recursive tui widgets
 	@$(BIN)/lint-imports --no-logo
+
+manual: setup ## write the manual pages and shell completions to build/
+	@PYTHONPATH=.packaging $(BIN)/python -m manual build
 
 screenshots: setup ## draw screenshots/ again
 	@find screenshots -name '*.svg' ! -name 'lab-*' -delete

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from unicodedata import category
 
 from msgspec import Struct
@@ -133,34 +135,71 @@ def load(path: Path | None = None) -> Config:
     raise ConfigError(f"{short(str(place), PATH_LIMIT)}: {why}")
 
 
+class Setting(Struct, frozen=True):
+    """A key of the configuration, with a value in it as an example. ``unset`` says what is used
+    without it if ``Config`` has no default. ``check`` returns its value as ``Config`` has it, and
+    raises ``ValueError``; one with ``choices`` must be one of them."""
+
+    name: str
+    means: str
+    example: str | float
+    check: Callable[[Any], Any]
+    unset: str = ""
+    choices: tuple[str, ...] = ()
+
+    @property
+    def default(self) -> Any:
+        """Its value in ``Config`` if it is not set."""
+        return getattr(Config(), self.name)
+
+
+_RANGE = "from {} to {:.0f}".format(*INTERVAL_RANGE)
+
+SETTINGS = (
+    Setting("guest", "The domain that may have the card, by name or UUID.", "win11", name,
+            unset="the one chosen with w, else the only domain that lists the card"),
+    Setting("guest_gpu", "The PCI address of the card for it.", "01:00.0", address,
+            unset="the one chosen with w, else the one that a domain lists, else the only one "
+            "that does not drive the host's display"),
+    Setting("connect", "The libvirt to connect to, as a URI.", "qemu:///session", libvirt_uri),
+    Setting("interval", f"Seconds between two readings, {_RANGE}.", 2, interval),
+    Setting("guest_readings",
+            "Whether to read an NVIDIA card in a running guest, through its agent: auto (not in "
+            "quiet mode), on or off.", "on", str, choices=GUEST_READINGS),
+    Setting("guest_interval", f"Seconds between two of these readings, at least: {_RANGE}.",
+            10, interval),
+    Setting("elevation", "How an ordinary user becomes root to move a card: sudo, doas or run0.",
+            "doas", str, unset="the first of these that is installed", choices=ELEVATIONS),
+    Setting("theme",
+            "The colours: vfiotop-dark, vfiotop-light, vfiotop-contrast, terminal-dark or "
+            "terminal-light.", "vfiotop-light", str,
+            unset="the one chosen on the screen, else vfiotop-dark, or terminal-dark on a Linux "
+            "console"),
+)  # fmt: skip
+"""Every key of the configuration but the table ``[keys]``."""
+
+KEYS_MEAN = (
+    "The keys of each command. Several are separated by commas; an empty string takes the "
+    "command's keys away."
+)
+"""What the table ``[keys]`` means."""
+
+
 def parse(table: dict[str, object]) -> Config:
     """Build the configuration from a TOML table. Raises ``ValueError`` naming the bad key."""
-    known = set(Config.__struct_fields__) - {"file"}
+    known = {setting.name for setting in SETTINGS} | {"keys"}
     unknown = sorted(set(table) - known)
     if unknown:
         raise ValueError(
             f"unknown key “{short(unknown[0])}”; valid keys are {', '.join(sorted(known))}"
         )
-    texts: dict[str, str] = {}
-    for key, value in table.items():
-        if key not in ("interval", "guest_interval", "keys"):
-            if not isinstance(value, str) or not value:
-                raise ValueError(f"{key} must be a string in quotes")
-            texts[key] = value
-    for key, check in (("connect", libvirt_uri), ("guest_gpu", address), ("guest", name)):
-        if key in texts:
-            texts[key] = check(texts[key])
-    for key, choices in (("elevation", ELEVATIONS), ("guest_readings", GUEST_READINGS)):
-        if key in texts and texts[key] not in choices:
-            raise ValueError(f"{key} must be one of {', '.join(choices)}")
-    return Config(
-        connect=texts.get("connect", SYSTEM),
-        interval=interval(table.get("interval", DEFAULT_INTERVAL)),
-        guest_gpu=texts.get("guest_gpu"),
-        guest=texts.get("guest"),
-        theme=texts.get("theme"),
-        elevation=texts.get("elevation"),
-        guest_readings=texts.get("guest_readings", "auto"),
-        guest_interval=interval(table.get("guest_interval", DEFAULT_GUEST_INTERVAL)),
-        keys=checked_keys(table.get("keys", {})),
-    )
+    found = {s.name: _value(s, table[s.name]) for s in SETTINGS if s.name in table}
+    return Config(**found, keys=checked_keys(table.get("keys", {})))
+
+
+def _value(setting: Setting, value: object) -> Any:
+    if isinstance(setting.example, str) and (not isinstance(value, str) or not value):
+        raise ValueError(f"{setting.name} must be a string in quotes")
+    if setting.choices and value not in setting.choices:
+        raise ValueError(f"{setting.name} must be one of {', '.join(setting.choices)}")
+    return setting.check(value)

@@ -99,7 +99,7 @@ def _meant(command: str) -> str:
     from difflib import get_close_matches  # noqa: PLC0415
 
     found = get_close_matches(command[:40], sorted(REMAPPED), n=1)
-    return f"; did you mean “{found[0]}”?" if found else "; the README lists them"
+    return f"; did you mean “{found[0]}”?" if found else "; `vfiotop config` lists them"
 
 
 def _check_clashes(keys: Mapping[str, str]) -> None:
@@ -114,6 +114,13 @@ def _check_clashes(keys: Mapping[str, str]) -> None:
 def keymap(keys: Keys) -> dict[str, str]:
     """The same for Textual, which has no word for “no key”: one that no terminal sends."""
     return {command: each or "none" for command, each in keys}
+
+
+def written(keys: str) -> str:
+    """The keys of a command as the configuration may have them: ``?, f1``."""
+    return ", ".join(
+        key if key == "comma" else SIGNS.get(key, key) for key in keys.split(",") if key
+    )
 
 
 def described(keys: Keys) -> Iterator[str]:

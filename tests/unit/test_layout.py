@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-FOLDERS = {".ci", ".github", "screenshots", "tests", "tui", "widgets"}
+FOLDERS = {".ci", ".github", ".packaging", "screenshots", "tests", "tui", "widgets"}
 FILES = {
     ".editorconfig",
     ".gitignore",

@@ -18,6 +18,9 @@ T = TypeVar("T")
 Run = Callable[[Host, config.Config, argparse.Namespace], int]
 """Runs a command on a host and returns its exit code."""
 
+Show = Callable[[config.Config, argparse.Namespace], int]
+"""Runs a command that needs no host, and returns its exit code."""
+
 AddParser = Callable[[str, str], argparse.ArgumentParser]
 """Adds a command with its name and help text; its parser knows the common options."""
 
@@ -62,7 +65,9 @@ def make_parser(add_commands: Sequence[Callable[[AddParser], None]]) -> argparse
         description="top for GPU passthrough: both GPUs, the guest and the IOMMU groups, live. "
         "Without a command, vfiotop opens the screen.",
     )
-    parser.add_argument("--version", action="version", version=f"vfiotop {__version__}")
+    parser.add_argument(
+        "--version", action="version", version=f"vfiotop {__version__}", help="print the version"
+    )
     _add_common(parser, top=True)
     common = common_options()
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=CommandParser)
@@ -103,7 +108,7 @@ def _add_common(parser: argparse.ArgumentParser, *, top: bool) -> None:
     )
     parser.add_argument(
         "--connect", metavar="URI", default=default(None),
-        help=f"libvirt connection (default {libvirt_uri.SYSTEM})",
+        help=f"connection to libvirt (default {libvirt_uri.SYSTEM})",
     )  # fmt: skip
     parser.add_argument(
         "--config", type=Path, metavar="FILE", default=default(None), help="configuration file"

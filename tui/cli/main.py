@@ -12,18 +12,18 @@ import sys
 from collections.abc import Sequence
 
 from tui import config
-from tui.cli import capture, doctor, guest, plan, screen, status, swap
-from tui.cli.arguments import ARGUMENT_LIMIT, Run, checked, make_parser
+from tui.cli import capture, configuration, doctor, guest, plan, screen, status, swap
+from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
 from tui.model.errors import VfiotopError
 from tui.process import output
 
-READING_COMMANDS = ("status", "doctor", "plan")
+READING_COMMANDS = ("status", "doctor", "plan", "config")
 
 FAMILIES = (
     status.add_commands, doctor.add_commands, plan.add_commands, swap.add_commands,
-    guest.add_commands, capture.add_commands,
+    guest.add_commands, capture.add_commands, configuration.add_commands,
 )  # fmt: skip
 """In the order of ``--help``."""
 
@@ -47,7 +47,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         if len(argument) > ARGUMENT_LIMIT:
             raise UsageError(f"“{output.short(argument)}” is too long for an argument")
     parser = make_parser(FAMILIES)
-    parser.set_defaults(run=screen.run)
+    parser.set_defaults(run=screen.run, show=None)
     arguments = parser.parse_args(argv)
     if getattr(arguments, "domain", None) is not None:
         checked("DOMAIN", config.name, arguments.domain)
@@ -63,8 +63,11 @@ def _acts(arguments: argparse.Namespace) -> bool:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.demo == "list":
         return list_scenarios()
-    run: Run = arguments.run
     settings = load_settings(arguments)
+    if arguments.show is not None:
+        show: Show = arguments.show
+        return show(settings, arguments)
+    run: Run = arguments.run
     host = open_host(arguments, settings)
     try:
         return run(host, settings, arguments)

@@ -67,7 +67,9 @@ def test_wrong_usage_of_a_command_names_its_own_help(
     assert "see `vfiotop plan unbind --help`" in complaint(capfd, "plan", "unbind", "--bogus")
 
 
-@pytest.mark.parametrize("command", ["status", "doctor", *WITH_ADDRESS, "recover", *FOR_GUESTS])
+@pytest.mark.parametrize(
+    "command", ["status", "doctor", "config", *WITH_ADDRESS, "recover", *FOR_GUESTS]
+)
 def test_a_command_is_not_a_scenario(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     said = complaint(capfd, "--demo", command)
     assert f"“{command}” is a command, not a scenario" in said
