@@ -50,10 +50,10 @@ class Card:
     ``series`` are its past values; ``lower`` is the one that the user chose, ``None`` if none.
     ``usual_s`` is how long the last such swap took. ``age_s`` is the age of its reading, shown
     from ``late_s``. ``last`` is its last reading and ``last_age_s`` the age of that: shown if
-    there is no other. ``guest`` is the name of the allowed guest; ``guests_known``: libvirt
-    says which there are. ``keys`` are those that act on
-    the card; ``start_key`` starts the guest, ``roles_key`` chooses it, and ``checks_key`` shows
-    all checks. ``twin``: another card has the same name. ``flash``: its owner has just changed.
+    there is no other. ``guest`` is the name of the allowed guest. ``keys`` are those that
+    act on the card; ``start_key`` starts the guest, and ``checks_key`` shows all checks.
+    ``first_step`` says what is not set up yet, in full and briefly. ``twin``: another card has the
+    same name. ``flash``: its owner has just changed.
 
     Two values are equal if they look alike: ages count in the steps in which they are shown.
     """
@@ -74,13 +74,12 @@ class Card:
     last_age_s: float | None = field(default=None, compare=False)
     quiet: bool = False
     guest: str | None = None
-    guests_known: bool = True
     host_driver: str | None = None
     guest_driver: str | None = None
     keys: tuple[Hint, ...] = ()
     start_key: str = "s"
-    roles_key: str = "w"
     checks_key: str = "d"
+    first_step: tuple[str, str] | None = None
     twin: bool = False
     flash: bool = False
     steps: tuple[str, ...] = field(init=False)

@@ -29,8 +29,8 @@ _CHIP = re.compile(r"[A-Z]{2}\d{3}\w*")
 
 
 def urgent(card: Card, width: int, rows: int, glyphs: Glyphs = RICH) -> list[Line]:
-    """What the user must see of a card, in at most ``rows`` lines: a swap that was interrupted, a
-    broken rule, a group that VFIO cannot claim, a warning of its source."""
+    """What the user must see of a card, in at most ``rows`` lines: a swap that was interrupted,
+    what is not set up yet, a broken rule, a group that VFIO cannot claim, a driver warning."""
     found = next(_urgent(card, glyphs), None)
     if found is None or rows <= 0:
         return []
@@ -47,6 +47,9 @@ def _urgent(card: Card, glyphs: Glyphs) -> Iterator[tuple[str, str, Tone]]:
         why = f": {swap.message}" if swap.message else ""
         brief = f"{warn} {swap.direction} stopped at step {step}"
         yield f"{brief}{why}", brief, "warn"
+    if card.first_step is not None and card.moving_swap is None:
+        long, brief = card.first_step
+        yield f"{warn} {long}", f"{warn} {brief}", "warn"
     if gpu.role == "guest":
         for check in card.checks:
             if check.verdict == "fail":
@@ -118,8 +121,6 @@ def _reasons(card: Card) -> Iterator[str]:
     if gpu.owner.kind == "vfio" and gpu.role == "guest":
         if card.guest:
             yield f"{card.start_key} starts {card.guest} and shows its readings."
-        elif card.guests_known:
-            yield f"No guest names this card. {card.roles_key} chooses one."
     elif gpu.asleep or gpu.left_alone:
         yield _last(card)
 

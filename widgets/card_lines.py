@@ -55,7 +55,8 @@ def plan(card: Card, width: int, height: int, glyphs: Glyphs = RICH) -> Plan:
             top = pairs(card, width, glyphs)
     rest = height - len(top)
     if swap is None and card.reading is None and not card.faded:
-        reasons = reason_lines(card, width, min(rest, max(1, min(LONG_REASON, rest - 1))))
+        least = 0 if card.first_step is not None else 1  # what is to be done comes first
+        reasons = reason_lines(card, width, min(rest, max(least, min(LONG_REASON, rest - 1))))
         top, rest = [*top, *reasons], rest - len(reasons)
     elif swap is None and rest >= 2 and (info := info_line(card, width)):
         top, rest = [*top, info], rest - 1

@@ -40,6 +40,14 @@ class Finding(NamedTuple):
     check: Check
 
 
+class Ahead(NamedTuple):
+    """What has to be done next: why, and how; and the names of what comes after it."""
+
+    why: str
+    fix: str | None = None
+    then: tuple[str, ...] = ()
+
+
 class DoctorPanel(BlockList):
     """The checks; the cursor moves through those that did not pass."""
 
@@ -49,13 +57,22 @@ class DoctorPanel(BlockList):
     def __init__(self, *, glyphs: Glyphs = RICH) -> None:
         super().__init__("key", id="doctor", glyphs=glyphs)
         self._groups: Groups = ()
+        self._ahead: Ahead | None = None
         self._busy, self._problem = False, ""
 
-    def show(self, groups: Groups, *, busy: bool = False, problem: str = "") -> None:
-        """Draw the checks. ``busy``: they are being made again. ``problem``: why they could not
-        be made."""
-        if (groups, busy, problem) != (self._groups, self._busy, self._problem):
-            self._groups, self._busy, self._problem = groups, busy, problem
+    def show(
+        self,
+        groups: Groups,
+        ahead: Ahead | None = None,
+        *,
+        busy: bool = False,
+        problem: str = "",
+    ) -> None:
+        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``busy``: they
+        are being made again. ``problem``: why they could not be made."""
+        shown = (groups, ahead, busy, problem)
+        if shown != (self._groups, self._ahead, self._busy, self._problem):
+            self._groups, self._ahead, self._busy, self._problem = shown
             self._draw()
 
     def select(self, id: str) -> None:
@@ -84,8 +101,22 @@ class DoctorPanel(BlockList):
         if self._problem:
             return [Block(wrap(self._problem, width, "bad"))]
         if self._groups:
-            return [*doctor_blocks(self._groups, width, self.glyphs)]
+            ahead = ahead_lines(self._ahead, width, self.glyphs) if self._ahead else []
+            blocks = doctor_blocks(self._groups, width, self.glyphs)
+            return [*([Block([*ahead, ()])] if ahead else []), *blocks]
         return [Block(wrap("Checking the host and its guests …", width, "dim"))]
+
+
+def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:
+    """``Next: …``, how, and what comes then."""
+    rows = wrap(f"Next: {ahead.why}", width, "strong")
+    if ahead.fix:
+        first, *rest = wrap(ahead.fix, max(width - 4, 8))
+        rows.append(line("  ", Span(f"{glyphs.changed} ", "key"), *first))
+        rows += [line("    ", *row) for row in rest]
+    if ahead.then:
+        rows += wrap(f"Then: {', '.join(ahead.then)}", width, "label")
+    return rows
 
 
 def counts(checks: Sequence[Check], glyphs: Glyphs = RICH, width: int = 76) -> Line:

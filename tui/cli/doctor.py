@@ -23,11 +23,14 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     from tui.once import examine_once  # noqa: PLC0415
     from tui.report.doctor import as_json, as_text  # noqa: PLC0415
     from tui.rules.doctor import all_checks, examine  # noqa: PLC0415
+    from tui.rules.first_steps import first_steps  # noqa: PLC0415
     from tui.state import choice  # noqa: PLC0415
 
-    groups = examine(examine_once(host, choice(settings, host)))
+    seen = examine_once(host, choice(settings, host))
+    groups = examine(seen)
+    steps = first_steps(seen.view, all_checks(groups), seen.readiness)
     if arguments.json:
-        output.say_json(as_json(groups, host.now()))
+        output.say_json(as_json(groups, steps, host.now()))
     else:
-        output.say(as_text(groups))
+        output.say(as_text(groups, steps))
     return FAILED if any(check.verdict == "fail" for check in all_checks(groups)) else DONE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,26 +10,46 @@ from msgspec.structs import asdict
 
 from tui.report.checks import check_lines
 from tui.rules.doctor import CheckGroup, summary
+from tui.rules.first_steps import Step, later, next_step
 
 SCHEMA = 1
 """Version of the JSON. Keys may be added; none is renamed or dropped."""
 
 
-def as_json(groups: tuple[CheckGroup, ...], taken_at: datetime) -> dict[str, Any]:
-    """The checks as JSON values, each with the title of its group."""
+def as_json(
+    groups: tuple[CheckGroup, ...], steps: Sequence[Step], taken_at: datetime
+) -> dict[str, Any]:
+    """The checks as JSON values, each with the title of its group; and the steps to a guest that
+    has its card."""
     return {
         "schema": SCHEMA,
         "taken_at": taken_at.isoformat(),
         "checks": [
             {"group": group.title, **asdict(check)} for group in groups for check in group.checks
         ],
+        "steps": [
+            {"id": step.id, "state": step.state, "why": step.why, "fix": step.fix} for step in steps
+        ],
     }
 
 
-def as_text(groups: tuple[CheckGroup, ...]) -> str:
-    """One block per group, each check followed by its fix, and a summary."""
+def as_text(groups: tuple[CheckGroup, ...], steps: Sequence[Step]) -> str:
+    """What is to be done next, if anything is left; one block per group, each check followed by its
+    fix; and a summary."""
     blocks = [
         "\n".join((group.title, *(line for check in group.checks for line in check_lines(check))))
         for group in groups
     ]
-    return "\n\n".join([*blocks, summary(groups)])
+    ahead = "\n".join(_ahead(steps))
+    return "\n\n".join([*([ahead] if ahead else []), *blocks, summary(groups)])
+
+
+def _ahead(steps: Sequence[Step]) -> Iterator[str]:
+    step = next_step(steps)
+    if step is None:
+        return
+    yield f"Next: {step.why}"
+    if step.fix:
+        yield f"      → {step.fix}"
+    if titles := later(steps):
+        yield f"Then: {', '.join(titles)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import groupby
+from typing import Literal
 
 from tui.model import KernelOption, Readiness
 from tui.rules.fixes import apply_written, change_options_on, kernel_option
@@ -24,6 +25,22 @@ def iommu(readiness: Readiness) -> str:
         return _without((*running, *written), written, readiness)
     fix = _with(readiness)
     return f"{fix}; and {_without(written, written, readiness)}" if written else fix
+
+
+Place = Literal["firmware", "kernel", "reboot"]
+
+
+def places_left(readiness: Readiness) -> tuple[Place, ...]:
+    """Where something is left to do while the IOMMU is off, in the order in which ``iommu`` says
+    it. The firmware is not among them while the kernel keeps the IOMMU off, or was started without
+    an option that is now in its boot entries: then it is not known."""
+    settings, written = readiness.settings, _written_off(readiness)
+    off = iommu_off(settings.running or (), readiness.cpu)
+    if off or (written and settings.running is None):
+        return ("kernel", "reboot")
+    if not written and readiness.cpu != "amd" and intel_on(settings.running or ()) is None:
+        return ("reboot",) if _at_next_boot(readiness) else ("firmware", "kernel", "reboot")
+    return ("firmware", "kernel", "reboot") if written else ("firmware", "reboot")
 
 
 def _written_off(readiness: Readiness) -> tuple[KernelOption, ...]:

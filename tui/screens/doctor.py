@@ -16,13 +16,15 @@ from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.once import examine_once
-from tui.rules.doctor import CheckGroup, examine
+from tui.rules.check_input import CheckInput
+from tui.rules.doctor import CheckGroup, all_checks, examine
+from tui.rules.first_steps import first_steps, later, next_step
 from tui.screens.base import CHECK_S
 from tui.screens.panel_screen import PanelScreen
 from tui.screens.swap_words import defect
 from tui.session import Session
 from tui.terminal.app import to_copy
-from widgets.doctor_panel import DoctorPanel
+from widgets.doctor_panel import Ahead, DoctorPanel
 
 COMMAND = re.compile(r"`([^`]+)`")
 """A command in the words of a fix."""
@@ -38,6 +40,7 @@ class DoctorScreen(PanelScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._groups: tuple[CheckGroup, ...] = ()
+        self._ahead: Ahead | None = None
         self._busy, self._problem = True, ""
 
     def body(self) -> Iterable[Widget]:
@@ -70,12 +73,15 @@ class DoctorScreen(PanelScreen):
             problem = defect(error)
         else:
             self._groups = examine(seen)
+            self._ahead = ahead(seen, self._groups)
         self._busy, self._problem = False, problem
         self.show()
 
     def draw(self, live: Live) -> None:
         groups = [(group.title, group.checks) for group in self._groups]
-        self.query_one(DoctorPanel).show(groups, busy=self._busy, problem=self._problem)
+        self.query_one(DoctorPanel).show(
+            groups, self._ahead, busy=self._busy, problem=self._problem
+        )
 
     # --- keys ---
 
@@ -102,6 +108,13 @@ class DoctorScreen(PanelScreen):
             copied = to_copy(command_of(self._fix))
             self.app.copy_to_clipboard(copied)
             self.say(f"Copied: {copied}")
+
+
+def ahead(readings: CheckInput, groups: tuple[CheckGroup, ...]) -> Ahead | None:
+    """The next step towards a guest with the card; ``None`` if nothing is left."""
+    steps = first_steps(readings.view, all_checks(groups), readings.readiness)
+    step = next_step(steps)
+    return Ahead(step.why, step.fix, later(steps)) if step is not None else None
 
 
 def command_of(fix: str) -> str:

@@ -7,6 +7,7 @@ from datetime import datetime
 from tui.live import GUEST_CPU
 from tui.model import CardSeries, Gpu, GuestDevice
 from tui.screens.base import HostScreen
+from tui.screens.first_step_words import first_step_words
 from widgets.card import Card, twins
 from widgets.footer import Hint
 from widgets.guest import GuestState
@@ -48,13 +49,12 @@ class PanelValues:
             last_age_s=(self._at - last.at).total_seconds() if last else None,
             quiet=session.quiet,
             guest=guest.domain.name if guest else None,
-            guests_known=view.problem("guests") is None,
             host_driver=view.nvidia_driver,
             guest_driver=guest.driver_version if guest else None,
             keys=keys,
             start_key=self._screen.key_of("start"),
-            roles_key=self._screen.key_of("roles"),
             checks_key=self._screen.key_of("doctor"),
+            first_step=first_step_words(live, self._screen.key_of) if number == 1 else None,
             twin=gpu.address in self._twins,
             flash=gpu.role == "guest" and self._screen.flashes,
         )

@@ -199,7 +199,7 @@ def plans(scenario: str) -> list[PlanPage]:
     for direction in DIRECTIONS:
         plan = plan_once(demo_host(scenario, clock=HeldClock()), Choice(), direction, None)
         pages.append(with_swap(EMPTY, direction, plan, None, view))
-    for action in ACTIONS:
+    for action in ACTIONS if view.guest is not None else ():
         made, _ = guest_plan_once(demo_host(scenario, clock=HeldClock()), Choice(), action)
         pages.append(with_guest_plan(EMPTY, made, None, [None] * len(made.steps), view))
     return pages

@@ -22,6 +22,7 @@ from tui.model import (
 )
 from widgets.card import Card
 from widgets.card_facts import group_line, reason_lines, urgent
+from widgets.card_lines import card_lines
 from widgets.card_users import used_line, used_table, users
 from widgets.lines import Line
 from widgets.samples import AT
@@ -144,11 +145,22 @@ def test_sentences_are_whole_as_far_as_they_fit() -> None:
     assert texts(reason_lines(card, 20, 1)) == ["On vfio-pci: the …"]
 
 
-def test_without_a_guest_the_next_key_is_the_one_that_chooses_it() -> None:
-    card = replace(unread(GUEST), guest=None, roles_key="k")
-    assert texts(reason_lines(card, 90, 1)) == [
-        "On vfio-pci: the host cannot read it. No guest names this card. k chooses one."
-    ]
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(43, "! No guest names this card. k chooses one."), (36, "! No guest has it: k chooses one")],
+)
+def test_what_is_not_set_up_yet_fits_the_width(width: int, said: str) -> None:
+    step = ("No guest names this card. k chooses one.", "No guest has it: k chooses one")
+    card = replace(unread(GUEST), guest=None, first_step=step)
+    assert texts(urgent(card, width, 1)) == [said]
+
+
+def test_what_is_not_set_up_yet_has_the_last_row_below_the_four_values() -> None:
+    card = replace(unread(GUEST), guest=None, first_step=("Set it up.", "Set up"))
+    for unread_or_not in (card, replace(GUEST, first_step=card.first_step)):
+        rows = texts(card_lines(unread_or_not, 43, 5))
+        assert [row.split()[0] for row in rows] == ["Load", "VRAM", "Power", "Temp", "!"]
+        assert len(texts(card_lines(unread_or_not, 43, 4))) == 4
 
 
 def test_a_card_asleep_has_its_last_figures() -> None:

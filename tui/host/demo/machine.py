@@ -15,7 +15,7 @@ from typing import cast
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from tui.host import NothingToRead
+from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
@@ -103,6 +103,7 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
+    ``no_libvirt`` is why libvirt does not answer.
     """
 
     functions: tuple[PciFunction, ...]
@@ -111,6 +112,7 @@ class Machine(Struct, frozen=True, dict=True):
     iommu: IommuKind = "amd"
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
+    no_libvirt: str | None = None
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -119,7 +121,7 @@ class Machine(Struct, frozen=True, dict=True):
         if gone:
             present = tuple(f for f in present if f.slot not in gone)
         groups = {f.iommu_group for f in present if f.iommu_group is not None}
-        return Inventory(present, self.iommu, tuple(sorted(groups)))
+        return Inventory(present, self.iommu if groups else None, tuple(sorted(groups)))
 
     def vitals(self, at: float) -> Vitals:
         present = (card for card in self.cards if card.state(at) != "gone")
@@ -170,6 +172,9 @@ class Machine(Struct, frozen=True, dict=True):
         )
 
     def guests(self, at: float, began: datetime) -> Guests:
+        """The domains. Raises ``HostError`` if libvirt does not answer."""
+        if self.no_libvirt is not None:
+            raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.model import HostFacts, PciFunction
+from tui.rules.libvirt_uri import START, SYSTEM
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
 IRIS_XE = GpuModel(
@@ -133,6 +136,13 @@ def lost(seed: int) -> Machine:
     return Machine(_ryzen(), (_idle_card(seed, states), _desktop_card(seed)), _idle_domains(seed))
 
 
+def fresh(seed: int) -> Machine:
+    """Like ``desk``, but nothing is set up for passthrough: no IOMMU, no libvirt, no guest."""
+    board = tuple(replace(function, iommu_group=None) for function in _ryzen())
+    why = f"libvirtd is not running, or does not serve {SYSTEM}: {START}"
+    return Machine(board, (_idle_card(seed), _desktop_card(seed)), no_libvirt=why)
+
+
 def crowd(seed: int) -> Machine:
     """8 GPUs, 256 functions in 96 groups, 100 domains: for measuring."""
     gpus = [f"0000:{bus:02x}:00.0" for bus in range(1, 9)]
@@ -168,6 +178,7 @@ SCENARIOS = {
     "identical": Scenario("two cards of one model, one of them in the guest", identical),
     "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),
     "lost": Scenario("a card falls off the bus and comes back", lost),
+    "fresh": Scenario("two cards, and nothing set up: the IOMMU is off, libvirt missing", fresh),
     "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
 }
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -21,6 +22,7 @@ from tui.model import (
     AMD_GRAPHICS,
     INTEL,
     NVIDIA,
+    Boot,
     Direction,
     Holders,
     Inventory,
@@ -157,7 +159,9 @@ class DemoSwaps:
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
         module = NvidiaModule(self._machine.driver_version, modeset=False)
-        return Readiness(root=True, vfio_pci=True, nvidia=module)
+        cpu: Literal["intel", "amd"] = "amd" if self._machine.iommu == "amd" else "intel"
+        boot = Boot("grub", "debian", "/etc/default/grub")
+        return Readiness(root=True, vfio_pci=True, nvidia=module, boot=boot, cpu=cpu)
 
 
 class DemoJournal:

@@ -14,7 +14,7 @@ from tests.demo import HeldClock
 from tui.host import Host, HostError
 from tui.host.demo.clock import RealClock
 from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
-from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Vitals
+from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Unavailable, Vitals
 from tui.model.requests import SwapRequest
 from tui.rules.view import assess
 
@@ -39,9 +39,12 @@ def snapshot(host: Host) -> Snapshot:
         nvml = host.nvml.read()
     except HostError:
         nvml = NvmlReading(None, ())
-    return Snapshot(
-        host.facts.read(), host.pci.read(), host.vitals.read(), nvml, guests=host.guests.read()
-    )
+    guests: Guests | Unavailable
+    try:
+        guests = host.guests.read()
+    except HostError as error:
+        guests = Unavailable(str(error))
+    return Snapshot(host.facts.read(), host.pci.read(), host.vitals.read(), nvml, guests=guests)
 
 
 def inventory(scenario: str, seconds: float = 0) -> Inventory:
@@ -82,7 +85,7 @@ def test_groups_are_those_of_the_functions(scenario: str) -> None:
     assert read.groups == tuple(
         sorted({f.iommu_group for f in read.functions if f.iommu_group is not None})
     )
-    assert read.iommu_kind in ("amd", "intel")
+    assert (read.iommu_kind in ("amd", "intel")) == bool(read.groups)
 
 
 @scenarios
@@ -114,7 +117,14 @@ def test_nvml_reads_the_cards_on_nvidia_that_are_awake(scenario: str) -> None:
     assert [c.address for c in host.nvml.read().cards] == expected != []
 
 
-@scenarios
+def test_a_fresh_host_has_neither_iommu_nor_libvirt() -> None:
+    host = at("fresh", 0)
+    assert host.pci.read().isolating == ()
+    with pytest.raises(HostError, match="libvirtd is not running"):
+        host.guests.read()
+
+
+@pytest.mark.parametrize("scenario", sorted({*SCENARIOS} - {"fresh"}))
 def test_hostdevs_are_functions_of_the_host(scenario: str) -> None:
     host = at(scenario, 0)
     drivers = {f.address: f.driver for f in host.pci.read().functions}
@@ -181,13 +191,12 @@ def numbers(reading: CardReading) -> Iterator[tuple[float, float, float]]:
 def test_readings_stay_within_bounds(scenario: str, seconds: float, seed: int) -> None:
     taken = snapshot(at(scenario, seconds, seed))
     assert isinstance(taken.nvml, NvmlReading)
-    assert isinstance(taken.guests, Guests)
     for reading in taken.nvml.cards:
         if reading.lost is None:
             assert [n for n in numbers(reading) if not n[0] <= n[1] <= n[2]] == []
             used = reading.metrics.mem_used_mib or 0
             assert sum(p.memory_mib or 0 for p in reading.processes or ()) < used
-    for domain in taken.guests.domains:
+    for domain in taken.guests.domains if isinstance(taken.guests, Guests) else ():
         assert (domain.cpu_pct is None) == (not domain.active)
         if domain.active:
             assert 0 <= (domain.cpu_pct or 0) <= 100
