@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Bytecode is compiled once, not by each of the many programs that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test lab bench soak mutants check manual screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab bench soak real mutants check manual screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -35,6 +35,9 @@ bench: ## measure next to nvitop and nvtop: make bench ARGS="--runs 1 --only key
 soak: ## watch the screen for an hour, for leaks of memory, descriptors, threads: make soak ARGS="--seconds 240"
 	@.ci/setup --tests
 	@$(BIN)/python -m tests.bench.soak $(ARGS)
+
+real: setup ## compare the readings of a real NVIDIA card with nvidia-smi's, in a few minutes
+	@$(BIN)/python -m tests.real $(ARGS)
 
 mutants: ## list mistakes that no test outside the lab notices: make mutants ARGS="swap/command.py"
 	@.ci/setup --tests

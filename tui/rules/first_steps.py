@@ -42,6 +42,8 @@ TITLES: dict[StepId, str] = {
     "guest": "a guest with the card", "roles": "roles", "ready": "the other checks",
 }  # fmt: skip
 
+TWO_NEEDED = "passthrough needs two GPUs, one for the host and one for a guest; there is none"
+
 DEFINE_GUEST = "define one, for example with virt-manager or `virt-install`"
 
 NOW: Sequence[str] = (holder_checks.ID,)
@@ -144,8 +146,7 @@ def _cards(view: HostView) -> _Found:
     """Two cards: one for the guest, one that can stay with the host."""
     if not view.gpus:
         problem = view.problem("pci")
-        why = problem or "this host has no GPU"
-        return _Found("cards", "unknown" if problem else "fail", why)
+        return _Found("cards", "unknown" if problem else "fail", problem or TWO_NEEDED)
     gpu = view.guest_gpu
     free = [gpu] if gpu is not None else card_checks.free_for_guest(view)
     if not free:
