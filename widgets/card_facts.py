@@ -30,43 +30,46 @@ _CHIP = re.compile(r"[A-Z]{2}\d{3}\w*")
 
 def urgent(card: Card, width: int, rows: int, glyphs: Glyphs = RICH) -> list[Line]:
     """What the user must see of a card, in at most ``rows`` lines: a swap that was interrupted,
-    what is not set up yet, a broken rule, a group that VFIO cannot claim, a driver warning."""
+    a broken rule, what is not set up yet, a group that VFIO cannot claim, a driver warning."""
     found = next(_urgent(card, glyphs), None)
     if found is None or rows <= 0:
         return []
-    long, brief, tone = found
-    lines = wrap(long, width, tone)
-    return lines if len(lines) <= rows else wrap_rows(brief, width, rows, tone)
+    forms, tone = found
+    wrapped = (wrap(form, width, tone) for form in forms)
+    fitting = (lines for lines in wrapped if len(lines) <= rows)
+    return next(fitting, None) or wrap_rows(forms[-1], width, rows, tone)
 
 
-def _urgent(card: Card, glyphs: Glyphs) -> Iterator[tuple[str, str, Tone]]:
+def _urgent(card: Card, glyphs: Glyphs) -> Iterator[tuple[tuple[str, ...], Tone]]:
+    """What there is to say, each in forms that get shorter, and its tone."""
     gpu, swap = card.gpu, card.interrupted_swap
     fail, warn = glyphs.failed, glyphs.warned
     if swap is not None:
         step = f"{min(swap.step + 1, len(swap.steps))} of {len(swap.steps)}"
         why = f": {swap.message}" if swap.message else ""
         brief = f"{warn} {swap.direction} stopped at step {step}"
-        yield f"{brief}{why}", brief, "warn"
-    if card.first_step is not None and card.moving_swap is None:
-        long, brief = card.first_step
-        yield f"{warn} {long}", f"{warn} {brief}", "warn"
+        yield (f"{brief}{why}", brief), "warn"
     if gpu.role == "guest":
         for check in card.checks:
             if check.verdict == "fail":
                 brief = f"{fail} {check.id}: {card.checks_key} shows why"
-                yield f"{fail} {check.id}: {check.why}", brief, "bad"
+                long = f"{fail} {check.id}: {check.why}"
+                with_key = (f"{long}. {card.checks_key} shows the fix.",) if check.fix else ()
+                yield (*with_key, long, brief), "bad"
         if gpu.half_bound and swap is None and card.moving_swap is None:
             keys = {key.action: key.key for key in card.keys}
             bind, unbind = keys.get("app.bind", "b"), keys.get("app.unbind", "u")
             text = f"{warn} half bound: {bind} finishes it, {unbind} undoes it"
-            yield text, f"{warn} half bound", "warn"
-        if gpu.viability.for_guest is False and card.moving_swap is None:
-            yield (*_blocked(card, glyphs), "bad")
+            yield (text, f"{warn} half bound"), "warn"
+    if card.first_step is not None and card.moving_swap is None:
+        yield tuple(f"{warn} {form}" for form in card.first_step), "warn"
+    if gpu.role == "guest" and gpu.viability.for_guest is False and card.moving_swap is None:
+        yield _blocked(card, glyphs), "bad"
     remarks = remarks_of(card)
     if remarks:
         more = f" ({len(remarks) - 1} more)" if len(remarks) > 1 else ""
         brief = f"{warn} {len(remarks)} driver warning{'s' if len(remarks) > 1 else ''}"
-        yield f"{warn} {remarks[0]}{more}", brief, "warn"
+        yield (f"{warn} {remarks[0]}{more}", brief), "warn"
 
 
 def remarks_of(card: Card) -> tuple[str, ...]:

@@ -216,3 +216,14 @@ def test_ages_of_a_card_count_in_steps() -> None:
     card = replace(GUEST, age_s=1.0)
     assert replace(card, age_s=1.9, at=AT + timedelta(seconds=1)) == card
     assert replace(card, age_s=40.0) != card
+
+
+def test_a_broken_rule_comes_before_what_is_not_set_up_and_names_the_key_where_it_fits() -> None:
+    broken = Check("r465.one-vm", None, "fail", "two guests run", "shut one down")
+    card = replace(GUEST, checks=(broken,), first_step=("Set it up.", "Set up"), checks_key="k")
+    for width, said in (
+        (60, "✗ r465.one-vm: two guests run. k shows the fix."),
+        (40, "✗ r465.one-vm: two guests run"),
+        (28, "✗ r465.one-vm: k shows why"),
+    ):
+        assert texts(urgent(card, width, 1)) == [said]
