@@ -1,7 +1,8 @@
 """``make real``: what vfiotop reads of a real NVIDIA card, beside what nvidia-smi says.
 
 It needs nothing but ``make setup``, root neither, and takes less than four minutes. It prints a
-table and writes a JSON file that can be sent in. Exit code 1: there is no card to read.
+table and writes a JSON file that can be sent in. Exit code 1: there is no card to read, or the file
+cannot be written.
 """
 
 from __future__ import annotations
@@ -57,7 +58,11 @@ def run(
     finally:
         measurement.close()
     print("\n".join(as_text(result)))
-    file.write_text(json.dumps(as_json(result, facts()), indent=1) + "\n")
+    try:
+        file.write_text(json.dumps(as_json(result, facts()), indent=1) + "\n")
+    except OSError as error:
+        print(f"{file} cannot be written: {error.strerror}. Use --json FILE.", file=sys.stderr)
+        return 1
     print(f"\nWritten to {file}, without names of the host, its users or its processes.")
     return 0
 

@@ -59,10 +59,12 @@ class Calls(CallLog):
 
 @dataclass(frozen=True)
 class Cost:
-    """What our child costs: milliseconds of CPU and NVML calls for a reading, MiB of memory,
-    seconds until the first answer, and milliseconds until a later one. ``None``: not measured."""
+    """What our child costs: milliseconds of CPU until its first answer, and of CPU and NVML calls
+    for each of the ``readings`` after that; MiB of memory; seconds until the first answer, and
+    milliseconds until a later one. ``None``: not measured."""
 
     readings: int = 0
+    start_cpu_ms: float | None = None
     cpu_ms: float | None = None
     calls: float | None = None
     pss_mib: float | None = None
@@ -74,13 +76,15 @@ class Cost:
 
 @dataclass
 class CardResult:
-    """What was found out about one card. ``sleep`` is a sentence."""
+    """What was found out about one card. ``power`` is its power/runtime_status and power/control
+    before the first reading and after the last; ``sleep`` says in a sentence what became of it."""
 
     address: str
     details: Details = field(default_factory=Details)
     samples: list[Sample] = field(default_factory=list)
     compared: list[Compared] = field(default_factory=list)
     processes: Processes | None = None
+    power: list[tuple[str, str]] = field(default_factory=list)
     sleep: str = ""
     problem: str | None = None
 
@@ -126,7 +130,8 @@ class Measurement:
         self._answers: list[float] = []
         self._smi_times: list[float] = []
         self._pid: int | None = None
-        self._calls_before = 0
+        self._calls_at_start = 0
+        self._cpu_at_start: float | None = None
         self.result = Result()
 
     def close(self) -> None:
@@ -136,12 +141,13 @@ class Measurement:
         """Cards that sleep come first: nvidia-smi wakes all of them."""
         result = self.result
         for address in bound_cards(self._options.root):
-            result.cards[address] = CardResult(address)
+            result.cards[address] = CardResult(address, power=[self._power(address)])
         self._read_around_sleepers()
         self._compare_values()
         self._compare_processes()
         self._let_sleep()
-        for card in result.cards.values():
+        for address, card in result.cards.items():
+            card.power.append(self._power(address))
             card.compared = compare(card.samples)
         return result
 
@@ -181,11 +187,13 @@ class Measurement:
             options.pause(options.period_s)
 
     def _read(self) -> NvmlReading:
-        calls, began = self._calls.total, time.monotonic()
+        began = time.monotonic()
         reading = self._source.read()
         took = time.monotonic() - began
         if self._source.pid != self._pid:  # another child: its cost begins anew
-            self._pid, self._calls_before, self._answers = self._source.pid, calls, []
+            self._pid, self._answers = self._source.pid, []
+            self._calls_at_start = self._calls.total
+            self._cpu_at_start = cpu_ms(self._pid) if self._pid is not None else None
         self._answers.append(took)
         self.result.driver = reading.driver_version
         return reading
@@ -219,19 +227,19 @@ class Measurement:
 
     def _measure_cost(self) -> None:
         """The cost of the child that runs now, so far."""
-        pid, count = self._source.pid, len(self._answers)
-        if pid is None or not count:
+        pid, count = self._source.pid, len(self._answers) - 1
+        if pid is None or count < 1:
             return
-        used = memory(pid)
-        cpu = cpu_ms(pid)
+        used, cpu, start = memory(pid), cpu_ms(pid), self._cpu_at_start
         self.result.cost = Cost(
             count,
-            None if cpu is None else cpu / count,
-            (self._calls.total - self._calls_before) / count,
+            start,
+            None if cpu is None or start is None else (cpu - start) / count,
+            (self._calls.total - self._calls_at_start) / count,
             used.pss / 1024 or None,
             used.rss / 1024 or None,
             self._answers[0],
-            1000 * median(self._answers[1:]) if count > 1 else None,
+            1000 * median(self._answers[1:]),
             1000 * median(self._smi_times) if self._smi_times else None,
         )
 

@@ -37,6 +37,7 @@ def _card(card: CardResult) -> dict[str, Any]:
         "mig": details.mig,
         "persistence": details.persistence,
         "problem": card.problem,
+        "power": card.power,
         "sleep": card.sleep,
         "metrics": {each.metric: asdict(each) for each in card.compared},
         "processes": _counts(card),
@@ -71,19 +72,25 @@ def _block(card: CardResult) -> Iterator[str]:
     yield f"{card.address} {details.name}{mig}{keeps}"
     if card.problem:
         yield f"  {card.problem}"
-    if card.samples:
+    if not card.samples:
+        yield "  nothing was compared"
+    else:
         span = median(sample.seconds for sample in card.samples)
         yield (
             f"  {len(card.samples)} samples; nvidia-smi is asked between two readings, "
             f"{span:.2f} s apart"
         )
+        yield from _table(card)
+        yield f"  processes: {_processes(card)}"
+    yield f"  sleep: {card.sleep or 'not tried'}"
+
+
+def _table(card: CardResult) -> Iterator[str]:
     yield f"  {'metric':<16}{'vfiotop':>12}{'nvidia-smi':>14}  result"
     for each in card.compared:
         yield (
             f"  {each.metric:<16}{_text(each.ours):>12}{_text(each.theirs):>14}  {_word(each)}"
         ).rstrip()
-    yield f"  processes: {_processes(card)}"
-    yield f"  sleep: {card.sleep or 'not tried'}"
 
 
 def _text(value: Value) -> str:
@@ -121,7 +128,7 @@ def _cost(cost: Cost) -> Iterator[str]:
         return "–" if value is None else f"{value:.{digits}f}"
 
     yield f"vfiotop's NVML process, over {cost.readings} readings"
-    yield f"  CPU           {show(cost.cpu_ms)} ms a reading, its start included"
+    yield f"  CPU           {show(cost.cpu_ms)} ms a reading; {show(cost.start_cpu_ms)} ms to start"
     yield f"  calls         {show(cost.calls)} of NVML a reading"
     yield f"  memory        {show(cost.pss_mib)} MiB PSS, {show(cost.rss_mib)} MiB RSS"
     yield f"  first answer  {show(cost.first_s, 2)} s"
@@ -140,8 +147,8 @@ def summary(result: Result) -> str:
     lists = [c.address for c in cards if c.processes and (c.processes.missing or c.processes.extra)]
     woken = [card.address for card in cards if "woke up" in card.sleep]
     said = [
-        *([f"{', '.join(wrong)} differ from nvidia-smi"] if wrong else []),
-        *([f"the process lists of {', '.join(lists)} differ"] if lists else []),
-        *([f"{', '.join(woken)} woke up while vfiotop read"] if woken else []),
+        *([f"Not as nvidia-smi says: {', '.join(wrong)}."] if wrong else []),
+        *([f"The process lists of {', '.join(lists)} differ."] if lists else []),
+        *([f"While vfiotop read, {', '.join(woken)} woke up."] if woken else []),
     ]
-    return f"{'; '.join(said)}.".capitalize() if said else "Everything is as nvidia-smi says."
+    return " ".join(said) or "Everything is as nvidia-smi says."

@@ -83,8 +83,8 @@ def test_two_programs_that_ask_one_library_say_the_same(bench: Bench) -> None:
     assert "Everything is as nvidia-smi says." in said
     written = json.loads(bench.file.read_text())
     cost = written["cost"]
-    assert cost["readings"] == 4 and cost["calls"] > 20
-    assert cost["cpu_ms"] > 0 and cost["pss_mib"] > 1
+    assert cost["readings"] == 3 and 10 < cost["calls"] < 60
+    assert cost["cpu_ms"] > 0 and cost["start_cpu_ms"] > 0 and cost["pss_mib"] > 1
     assert "samples" in bench.card() and len(bench.card()["samples"]) == 2
 
 
@@ -98,7 +98,7 @@ def test_what_differs_is_named(bench: Bench) -> None:
         "differs", "not supported", "only vfiotop",
     )  # fmt: skip
     assert "DIFFERS in 2 of 2 samples" in said
-    assert said.splitlines()[-3] == "Temp_c differ from nvidia-smi."
+    assert said.splitlines()[-3] == "Not as nvidia-smi says: temp_c."
 
 
 def test_a_data_centre_card_has_no_fan_no_graphics_clock_and_mig(bench: Bench) -> None:
@@ -119,7 +119,7 @@ def test_a_card_that_cannot_be_read_says_why(bench: Bench) -> None:
     bench.machine.control(f"{TWO} fault error6")
     code, said = bench.run()
     assert code == 0
-    assert "NVML does not list this card" in said
+    assert "NVML does not list this card\n  nothing was compared\n" in said
     assert set(bench.words(TWO).values()) == {"not supported"}
     assert set(bench.words(ONE).values()) == {"same"}
 
@@ -128,6 +128,7 @@ def test_a_card_asleep_is_left_asleep(bench: Bench) -> None:
     bench.machine.power(TWO, "suspended")
     bench.run()
     assert bench.card(TWO)["sleep"] == "was asleep and still is after 3 s of reading"
+    assert bench.card(TWO)["power"][0] == ["suspended", "auto"]
     assert bench.card(ONE)["sleep"] == "runtime power management is off (power/control is on)"
 
 
@@ -137,7 +138,7 @@ def test_a_card_that_wakes_up_is_told(bench: Bench) -> None:
     bench.pauses = [(2, TWO, "active")]
     _, said = bench.run()
     assert bench.card(TWO)["sleep"] == "was asleep and woke up after 2 s"
-    assert f"{TWO} woke up while vfiotop read." in said
+    assert f"While vfiotop read, {TWO} woke up." in said
 
 
 def test_an_idle_card_falls_asleep_while_it_is_read(bench: Bench) -> None:
