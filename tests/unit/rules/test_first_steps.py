@@ -18,7 +18,7 @@ from tests.values import replace
 from tui.host import Host
 from tui.host.captured import captured_host
 from tui.host.demo.host import SCENARIOS, demo_host
-from tui.model import NOT_READ_YET, Guests, Holders, Inventory, Readiness, Snapshot, Unavailable
+from tui.model import NOT_READ_YET, Holders, Inventory, Readiness, Snapshot, Unavailable
 from tui.once import examine_once
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import all_checks, examine
@@ -183,7 +183,6 @@ def test_the_last_readings_alone_tell_what_is_missing() -> None:
     assert lack(snapshot(two_cards(), guests=NOT_READ_YET)) == "libvirt"
     assert lack(snapshot(two_cards())) == "no-guest"
     assert lack(snapshot(two_cards(), [WIN11])) is None
-    assert isinstance(snapshot(two_cards()).guests, Guests)
 
 
 def test_what_comes_later_is_named_without_the_checks() -> None:

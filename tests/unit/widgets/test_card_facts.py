@@ -157,10 +157,10 @@ def test_what_is_not_set_up_yet_fits_the_width(width: int, said: str) -> None:
 
 def test_what_is_not_set_up_yet_has_the_last_row_below_the_four_values() -> None:
     card = replace(unread(GUEST), guest=None, first_step=("Set it up.", "Set up"))
-    for unread_or_not in (card, replace(GUEST, first_step=card.first_step)):
-        rows = texts(card_lines(unread_or_not, 43, 5))
+    for each in (card, replace(GUEST, first_step=card.first_step)):
+        rows = texts(card_lines(each, 43, 5))
         assert [row.split()[0] for row in rows] == ["Load", "VRAM", "Power", "Temp", "!"]
-        assert len(texts(card_lines(unread_or_not, 43, 4))) == 4
+        assert len(texts(card_lines(each, 43, 4))) == 4
 
 
 def test_a_card_asleep_has_its_last_figures() -> None:
