@@ -20,6 +20,20 @@ setup: ## install what is missing on this machine and create .venv
 run: setup ## open the screen: make run ARGS="--demo gaming"
 	@$(BIN)/vfiotop --demo-if-no-gpu $(ARGS)
 
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: install uninstall packages
+install: ## install for everybody, in files of root's: sudo make install PREFIX=/usr/local
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install
+
+uninstall: ## remove what make install installed
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall
+
+packages: ## install into a folder of the tests, try it, and remove it again
+	@.ci/setup --tests
+	@$(BIN)/pytest --packages tests/packages $(ARGS)
+
 test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests
 	@$(BIN)/pytest -n $$(( $$(nproc) + 2 )) --dist worksteal $(ARGS)
