@@ -27,7 +27,7 @@ DEFAULT_INTERVAL = 1.0
 INTERVAL_RANGE = (0.2, 3600.0)
 """Smallest and largest interval in seconds; shorter ones cost more than they show."""
 
-ELEVATIONS = ("sudo", "doas", "run0")
+ELEVATIONS = ("sudo", "doas", "run0", "pkexec")
 """Programs through which an ordinary user may run the privileged half."""
 
 GUEST_READINGS = ("auto", "on", "off")

@@ -69,7 +69,7 @@ def _real(settings: config.Config, *, readonly: bool) -> Host:
             "the limit on open files is too low", fix=f"raise it (`ulimit -n {MIN_FILES}`)"
         )
     from tui.host.real import AgentSettings, real_host  # noqa: PLC0415
-    from tui.swap.launch import Launcher  # noqa: PLC0415
+    from tui.swap.launcher import Launcher  # noqa: PLC0415
 
     mover = Launcher(settings.elevation)
     wish = settings.guest_readings

@@ -68,7 +68,7 @@ from tui.model.pci import (
     PciFunction,
 )
 from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
-from tui.model.readiness import Boot, BootLoader, NvidiaModule, PowerControl, Readiness
+from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
 from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
@@ -137,6 +137,7 @@ __all__ = [
     "Check",
     "Checked",
     "Clock",
+    "Code",
     "Cost",
     "CountedService",
     "Demand",

@@ -36,6 +36,30 @@ class Boot(Struct, frozen=True):
     file: str | None = None
 
 
+class Code(Struct, frozen=True):
+    """Who can change the code that root runs for a swap.
+
+    ``writers``: only "root", root and the "user" who runs this, or "others" too. ``who`` can change
+    ``path``, the first place found; if "unknown", ``who`` is why. ``swap`` is the program of an
+    installation that takes a request for a swap; a checkout has none. ``user`` is who runs this.
+    """
+
+    writers: Literal["root", "user", "others", "unknown"]
+    who: str = ""
+    path: str = ""
+    swap: str | None = None
+    user: str = ""
+
+    @property
+    def refusal(self) -> str | None:
+        """Why root must not run it for the user."""
+        if self.writers == "others":
+            return f"root would run code that {self.who} can change ({self.path})"
+        if self.writers == "unknown":
+            return f"cannot tell who can change the code that root would run ({self.who})"
+        return None
+
+
 class Readiness(Struct, frozen=True):
     """What a swap needs of a host besides its devices.
 
@@ -46,7 +70,8 @@ class Readiness(Struct, frozen=True):
     ``cpu`` is the processor's maker. ``unsafe_interrupts``: VFIO works without interrupt
     remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``: all of it comes from a
     captured host. ``home_power`` is the power/control that functions had on the host before a
-    swap of this boot, by address.
+    swap of this boot, by address. ``code``: what root runs for a swap; ``None`` where nothing is
+    run, as on a captured host.
     """
 
     root: bool | None
@@ -62,3 +87,4 @@ class Readiness(Struct, frozen=True):
     captured: bool = False
     unreadable_vfs: tuple[str, ...] = ()
     home_power: Mapping[str, PowerControl] = field(default_factory=dict)
+    code: Code | None = None

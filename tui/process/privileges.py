@@ -2,7 +2,7 @@
 
 sudo, doas and run0 may be configured to keep the environment, and all of them pass on resource
 limits, signal mask and dispositions, umask and working directory. None of that may influence
-root. Imports only the standard library, since it runs before anything else.
+root. Loads only the standard library, since it runs before anything else.
 """
 
 from __future__ import annotations
@@ -12,18 +12,17 @@ import pwd
 import re
 import resource
 import signal
-import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+
+from tui.process.ownership import parts, writer_beside
 
 ROOT_PATH = "/usr/sbin:/usr/bin:/sbin:/bin:/run/current-system/sw/bin"
 """PATH for root; the last folder is NixOS's."""
 
 ROOT_HOME, NO_HOME = "/root", "/nonexistent"
 """Used if passwd(5) has no entry."""
-
-MAX_LINKS = 16
 
 _PLAIN = re.compile(r"[A-Za-z0-9_.,@:+-]{1,64}")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{0,4096}")
@@ -113,57 +112,11 @@ def _home_of(uid: int) -> str | None:
 
 def only_root_can_change(path: Path) -> bool:
     """Whether only root can change what ``path`` refers to: the part of it that exists, and every
-    folder and link on the way, belong to root and are writable by root alone.
-
-    A folder with the sticky bit, like /tmp, is accepted on the way, since nobody else can replace
-    root's entries there. It is not accepted as the last existing part: somebody else could create
-    the rest first."""
-    last = None
+    folder and link on the way, belong to root and are writable by root alone."""
     try:
-        for last in _each_part(path):
-            if not _belongs_to_root(last):
-                return False
+        return all(writer_beside(part, frozenset({0})) is None for part in parts(str(path)))
     except (OSError, ValueError):
         return False
-    return last is not None and not last.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _belongs_to_root(status: os.stat_result) -> bool:
-    if status.st_uid != 0:
-        return False
-    if stat.S_ISLNK(status.st_mode):
-        return True
-    sticky = stat.S_ISDIR(status.st_mode) and status.st_mode & stat.S_ISVTX
-    return bool(sticky) or not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-
-
-def _each_part(path: Path) -> Iterator[os.stat_result]:
-    """Yield lstat(2) of each existing part of an absolute path, following links by hand, and
-    finally that of the last one, or of the folder where the next would be created."""
-    pending, at, links = list(path.parts[1:])[::-1], "/", 0
-    yield os.lstat(at)
-    while pending:
-        part = pending.pop()
-        if part == "..":
-            at = os.path.dirname(at)  # noqa: PTH120 - lexical: nothing is resolved here
-            continue
-        here = os.path.join(at, part)  # noqa: PTH118
-        try:
-            status = os.lstat(here)
-        except FileNotFoundError:
-            break
-        yield status
-        if stat.S_ISLNK(status.st_mode):
-            links += 1
-            if links > MAX_LINKS:
-                raise OSError("too many links")
-            target = os.readlink(here)  # noqa: PTH115
-            if target.startswith("/"):
-                at = "/"
-            pending += [p for p in target.split("/") if p not in ("", ".")][::-1]
-        else:
-            at = here
-    yield os.lstat(at)
 
 
 def _reset_oom_score() -> None:

@@ -19,6 +19,7 @@ from tui.rules import (
     holder_checks,
     host_checks,
     hostdev_checks,
+    privilege,
     r465,
 )
 from tui.rules.captured_fixes import with_captured_fixes
@@ -69,7 +70,7 @@ def _host(readings: CheckInput) -> Iterator[Check]:
     yield host_checks.iommu(readings.view, readings.readiness)
     yield host_checks.vfio(readings.readiness)
     yield host_checks.libvirt(readings)
-    yield host_checks.privilege(readings.readiness)
+    yield privilege.check(readings.readiness, grants=True)
 
 
 def _guest_card(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:

@@ -1,4 +1,4 @@
-"""What passthrough needs of a host: kernel, IOMMU, VFIO, libvirt, privilege."""
+"""What passthrough needs of a host: kernel, IOMMU, VFIO, libvirt."""
 
 from __future__ import annotations
 
@@ -152,14 +152,3 @@ def _vfio_unknown(readiness: Readiness) -> Check:
                      "`modprobe vfio-pci` on that host, and capture it again")  # fmt: skip
     return Check("vfio.available", None, "unknown", "cannot tell whether vfio-pci can be loaded",
                  fixes.module_at_boot("vfio-pci", readiness.boot))  # fmt: skip
-
-
-def privilege(readiness: Readiness) -> Check:
-    """privilege: we are root, who alone can move a card."""
-    if readiness.root is None:
-        return Check("privilege", None, "unknown", "only root can move a card, and a capture "
-                     "has no user")  # fmt: skip
-    if readiness.root:
-        return Check("privilege", None, "pass", "root")
-    return Check("privilege", None, "warn", "only root can move a card",
-                 "run it with sudo, doas or run0")  # fmt: skip

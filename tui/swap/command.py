@@ -161,7 +161,7 @@ def require_root_here(host: Host) -> None:
     if host.banner is not None or host.readonly:
         raise Refused("this host is read-only: no card is moved")
     if not host.inspector.readiness([]).root:
-        raise Refused("only root may move a card: run it again with sudo, doas or run0")
+        raise Refused("only root may move a card: run it again with sudo, doas, run0 or pkexec")
 
 
 def _with_known_drivers(plan: Plan, home: Mapping[str, str | None]) -> Plan:

@@ -28,6 +28,7 @@ from tui.host.proc.process import is_alive
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
 from tui.process import output
+from tui.process.code import swap_program
 from tui.process.privileges import ROOT_PATH
 from tui.swap.request import words
 
@@ -47,7 +48,7 @@ LOST_REPLY_S = 3.0
 """Seconds to watch the journal for a swap whose reply was lost."""
 
 ELEVATIONS: dict[str, tuple[str, ...]] = {
-    "sudo": ("sudo", "--"), "doas": ("doas", "--"), "run0": ("run0", "--"),
+    "sudo": ("sudo", "--"), "doas": ("doas", "--"), "run0": ("run0", "--"), "pkexec": ("pkexec",),
 }  # fmt: skip
 """Programs that make an ordinary user root, the most common first. Each may prompt on the
 terminal."""
@@ -134,9 +135,13 @@ def _own_scope() -> tuple[str, ...]:
 def _privileged_command(way: str, request: SwapRequest) -> list[str]:
     """Return the command line of the privileged half.
 
+    An installation has a program that can only launch, for a rule in sudoers(5) to allow.
     -I: neither the environment nor the current folder decides where code comes from. -B: root
     leaves no compiled files in a user's checkout.
     """
+    program = swap_program()
+    if way == "launch" and program is not None:
+        return [program, *words(request)]
     return [sys.executable, "-I", "-B", "-m", "tui.swap", way, *words(request)]
 
 
@@ -202,7 +207,7 @@ def elevation(configured: str | None) -> str | None:
     for name in [configured] if configured else ELEVATIONS:
         if shutil.which(name):
             return name
-    wanted = configured or "sudo, doas or run0"
+    wanted = configured or "sudo, doas, run0 or pkexec"
     raise Refused(f"only root may move a card, and there is no {wanted}: run it as root")
 
 
@@ -241,29 +246,6 @@ def _interrupts_ignored() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-class Launcher:
-    """Starts swaps on this machine. ``configured`` is the user's choice of elevation tool."""
-
-    def __init__(self, configured: str | None = None) -> None:
-        self.unavailable_reason: str | None = None
-        self._tool: str | None = None
-        try:  # once: PATH may lead to a file system that hangs
-            self._tool = elevation(configured)
-        except Refused as error:
-            self.unavailable_reason = str(error)
-
-    @property
-    def needs_terminal(self) -> bool:
-        return self._tool is not None
-
-    def begin(self, request: SwapRequest) -> str:
-        if self.unavailable_reason is not None:
-            raise Refused(self.unavailable_reason)
-        if self._tool is None:
-            return launch(request)
-        return launch_elevated(request, self._tool)
 
 
 # --- following ------------------------------------------------------------------

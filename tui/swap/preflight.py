@@ -25,6 +25,7 @@ from tui.rules import (
     holder_checks,
     host_checks,
     hostdev_checks,
+    privilege,
     r465,
     vfio_users,
 )
@@ -94,12 +95,12 @@ def _bind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     yield no_guest(gpu, view, readings.local_guests)
     yield host_checks.vfio(readiness)
     yield driver_gates.check(gpu, readiness, view.gpus)
-    yield host_checks.privilege(readiness)
+    yield privilege.check(readiness)
 
 
 def _unbind_checks(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     yield no_guest(gpu, readings.view, readings.local_guests)
-    yield host_checks.privilege(readings.readiness)
+    yield privilege.check(readings.readiness)
 
 
 def _needed(gpu: Gpu, direction: Direction) -> Check:

@@ -22,12 +22,8 @@ from tui.host.proc.process import Process
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
 from tui.swap import launch
-from tui.swap.launch import (
-    Launcher,
-    elevation,
-    launch_elevated,
-    refusal_reply,
-)
+from tui.swap.launch import elevation, launch_elevated, refusal_reply
+from tui.swap.launcher import Launcher
 from tui.swap.request import parse
 
 
@@ -61,7 +57,9 @@ def test_the_first_tool_that_is_there(tools: Path) -> None:
     assert Launcher().needs_terminal
 
 
-@pytest.mark.parametrize(("configured", "words"), [(None, "sudo, doas or run0"), ("doas", "doas")])
+@pytest.mark.parametrize(
+    ("configured", "words"), [(None, "sudo, doas, run0 or pkexec"), ("doas", "doas")]
+)
 def test_no_tool_is_a_refusal(tools: Path, configured: str | None, words: str) -> None:
     with pytest.raises(Refused, match=f"there is no {words}: run it as root"):
         elevation(configured)

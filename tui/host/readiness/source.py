@@ -20,6 +20,7 @@ from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
+from tui.process.code import code
 from tui.process.privileges import ROOT_PATH
 
 MODPROBE_S = 10.0
@@ -67,6 +68,7 @@ def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
         unsafe_interrupts=text_of(root, _UNSAFE).strip() in ("Y", "1"),
         settings=_settings(root, booted),
         captured=not root.is_machine,
+        code=code() if root.is_machine else None,
     )
 
 
