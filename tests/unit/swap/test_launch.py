@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from tui.host import HostError, Unsettled
 from tui.host.journal.file import Journal
 from tui.host.journal.format import dump
 from tui.host.proc.process import Process
+from tui.model import Code
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import SwapRequest
 from tui.swap import launch
@@ -78,7 +80,7 @@ def journal(tmp_path: Path) -> Journal:
 
 def test_the_request_goes_through_the_tool_and_the_answer_comes_back(tools: Path) -> None:
     tool(tools, "doas", f'echo "$@" >{tools}/asked; echo \'{{"id": "7"}}\'')
-    assert Launcher("doas").begin(REQUEST) == "7"
+    assert Launcher("doas", lambda: Code("root")).begin(REQUEST) == "7"
     asked = (tools / "asked").read_text().split()
     assert asked[0] == "--"
     assert asked[2:7] == ["-I", "-B", "-m", "tui.swap", "launch"]
@@ -244,6 +246,52 @@ def test_a_runner_that_says_nothing_may_have_begun(
         launch.launch(REQUEST, journal)
     (tmp_path / "fifo").write_text("go on\n")
     assert runner.started[0].wait(60) == 0
+
+
+# --- what root is going to run --------------------------------------------------------
+
+
+def judged(code: Code) -> Launcher:
+    return Launcher("doas", lambda: code)
+
+
+def test_code_that_this_user_can_change_is_said_once(
+    tools: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tool(tools, "doas", 'echo \'{"id": "7"}\'')
+    launcher = judged(Code("user", "player", "/srv/vfiotop"))
+    assert [launcher.begin(REQUEST) for _ in range(2)] == ["7", "7"]
+    said = capfd.readouterr().err
+    assert said.count("doas runs code that player can change (/srv/vfiotop): `sudo make inst") == 1
+    judged(Code("root")).begin(REQUEST)
+    assert capfd.readouterr().err == f"doas for: vfiotop bind {REQUEST.address}\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        (Code("others", "group games", "/srv"), "code that group games can change (/srv)"),
+        (Code("unknown", "/srv: Permission denied"), "cannot tell who can change the code"),
+    ],
+)
+def test_code_that_others_can_change_is_not_given_to_root(
+    tools: Path, code: Code, why: str
+) -> None:
+    tool(tools, "doas", f"echo asked >{tools}/asked")
+    with pytest.raises(Refused, match=re.escape(why)):
+        judged(code).begin(REQUEST)
+    assert not (tools / "asked").exists()
+
+
+def test_an_installation_is_launched_by_a_program_that_can_do_nothing_else(
+    tools: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launch, "swap_program", lambda: "/usr/local/lib/vfiotop/swap")
+    tool(tools, "pkexec", f'echo "$@" >{tools}/asked; echo \'{{"id": "7"}}\'')
+    assert Launcher("pkexec", lambda: Code("root")).begin(REQUEST) == "7"
+    program, *words = (tools / "asked").read_text().split()
+    assert program == "/usr/local/lib/vfiotop/swap"
+    assert parse(words) == REQUEST
 
 
 def test_a_launcher_that_may_not_asks_nobody(tools: Path) -> None:
