@@ -32,7 +32,7 @@ uninstall: ## remove what make install installed
 
 packages: ## install into a folder of the tests, try it, and remove it again
 	@.ci/setup --tests
-	@$(BIN)/pytest --packages tests/packages $(ARGS)
+	@VFIOTOP_PACKAGES=1 $(BIN)/pytest tests/packages $(ARGS)
 
 test: ## run the tests: make test ARGS="tests/unit -k pci"
 	@.ci/setup --tests

@@ -1,0 +1,1 @@
+"""Tests of what is installed. They build, and so fetch packages: `make packages` runs them."""
