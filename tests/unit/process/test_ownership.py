@@ -15,7 +15,7 @@ ME, OTHER, MY_GROUP, GROUP = 1000, 1001, 1000, 50
 FILE, FOLDER, LINK = stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK
 
 ROOTS = Part("/usr", 0, 0, FOLDER | 0o755)
-MINE = Part("/home/me/file", ME, MY_GROUP, FILE | 0o600)
+MINE = Part("/srv/me/file", ME, MY_GROUP, FILE | 0o600)
 
 
 def verdict(*found: Part) -> Verdict:
