@@ -10,6 +10,7 @@ ID = "privilege"
 
 ELEVATE = "run it with sudo, doas, run0 or pkexec"
 INSTALL = "`sudo make install` makes a copy that only root can change"
+FRESH = "`sudo make install` in a fresh checkout makes a copy that only root can change"
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 """A user's name that means itself in sudoers(5) and in a rule of polkit(8)."""
@@ -33,7 +34,7 @@ def _as_user(code: Code | None, *, grants: bool) -> Check:
         return Check(ID, None, "warn", "only root can move a card", ELEVATE)
     if code.refusal is not None:
         unknown = code.writers == "unknown"
-        return Check(ID, None, "unknown" if unknown else "fail", code.refusal, INSTALL)
+        return Check(ID, None, "unknown" if unknown else "fail", code.refusal, FRESH)
     if code.writers == "user":
         return Check(ID, None, "warn", "only root can move a card, and it would run code that "
                      f"{code.who} can change ({code.path})", f"{ELEVATE}; {INSTALL}")  # fmt: skip

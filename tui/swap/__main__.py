@@ -1,8 +1,9 @@
 """The privileged half of vfiotop: ``python -I -B -m tui.swap launch|run REQUEST``.
 
-``launch`` is what sudo, doas or run0 start for an ordinary user. It starts ``run`` in a session of
-its own, reports the result in one line of JSON, and exits. ``run`` is the runner: it moves a card
-and writes the journal.
+``launch`` is what sudo, doas, run0 or pkexec start for an ordinary user; the program ``swap`` of an
+installation does that and nothing else. It starts ``run`` in a session of its own, reports the
+result in one line of JSON, and exits. ``run`` is the runner: it moves a card and writes the
+journal.
 
 All inputs of this half, and who can write them:
 

@@ -9,7 +9,7 @@ from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
 from tui.process import output
 from tui.process.code import judge_code
-from tui.rules.privilege import INSTALL
+from tui.rules.privilege import FRESH, INSTALL
 from tui.swap.launch import elevation, launch, launch_elevated
 
 
@@ -46,7 +46,7 @@ class Launcher:
         can. Judged anew for each swap."""
         code = self._judge()
         if code.refusal is not None:
-            raise Refused(f"{code.refusal}; nothing was changed: {INSTALL}")
+            raise Refused(f"{code.refusal}; nothing was changed: {FRESH}")
         if code.writers == "user" and not self._said:
             output.note(f"{tool} runs code that {code.who} can change ({code.path}): {INSTALL}")
             self._said = True
