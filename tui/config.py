@@ -168,8 +168,9 @@ SETTINGS = (
             "quiet mode), on or off.", "on", str, choices=GUEST_READINGS),
     Setting("guest_interval", f"Seconds between two of these readings, at least: {_RANGE}.",
             10, interval),
-    Setting("elevation", "How an ordinary user becomes root to move a card: sudo, doas or run0.",
-            "doas", str, unset="the first of these that is installed", choices=ELEVATIONS),
+    Setting("elevation", "How an ordinary user becomes root to move a card: sudo, doas, run0 or "
+            "pkexec.", "doas", str, unset="the first of these that is installed",
+            choices=ELEVATIONS),
     Setting("theme",
             "The colours: vfiotop-dark, vfiotop-light, vfiotop-contrast, terminal-dark or "
             "terminal-light.", "vfiotop-light", str,
