@@ -44,8 +44,8 @@ class Ahead(NamedTuple):
     """What has to be done next: why, and how; and the names of what comes after it."""
 
     why: str
-    fix: str | None = None
-    then: tuple[str, ...] = ()
+    fix: str | None
+    then: tuple[str, ...]
 
 
 class DoctorPanel(BlockList):
@@ -114,9 +114,7 @@ def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:
         first, *rest = wrap(ahead.fix, max(width - 4, 8))
         rows.append(line("  ", Span(f"{glyphs.changed} ", "key"), *first))
         rows += [line("    ", *row) for row in rest]
-    if ahead.then:
-        rows += wrap(f"Then: {', '.join(ahead.then)}", width, "label")
-    return rows
+    return [*rows, *wrap(f"Then: {', '.join(ahead.then)}", width, "label")]
 
 
 def counts(checks: Sequence[Check], glyphs: Glyphs = RICH, width: int = 76) -> Line:

@@ -134,6 +134,15 @@ async def test_the_doctor_of_a_host_that_is_set_up_begins_with_the_checks() -> N
         assert "Next:" not in rig.text()
 
 
+async def test_a_single_step_is_not_said_beside_its_check() -> None:
+    app = VfiotopApp(Session(demo_host("bad-acs", clock=HeldClock()), Config(interval=3600)))
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: all_read(app.session.live.snapshot))
+        await pilot.press("d")
+        await until(pilot, lambda: "✗ 2 fail" in text_of(app))
+        assert "Next:" not in text_of(app)
+
+
 def test_what_is_said_fits_a_phone_of_36_columns() -> None:
     for command, long, brief in WORDS.values():
         assert command in ("doctor", "roles")

@@ -45,11 +45,11 @@ def as_text(groups: tuple[CheckGroup, ...], steps: Sequence[Step]) -> str:
 
 
 def _ahead(steps: Sequence[Step]) -> Iterator[str]:
-    step = next_step(steps)
-    if step is None:
+    """The steps in order. A single one is the first of the checks, which say it."""
+    step, titles = next_step(steps), later(steps)
+    if step is None or not titles:
         return
     yield f"Next: {step.why}"
     if step.fix:
         yield f"      → {step.fix}"
-    if titles := later(steps):
-        yield f"Then: {', '.join(titles)}"
+    yield f"Then: {', '.join(titles)}"

@@ -111,10 +111,11 @@ class DoctorScreen(PanelScreen):
 
 
 def ahead(readings: CheckInput, groups: tuple[CheckGroup, ...]) -> Ahead | None:
-    """The next step towards a guest with the card; ``None`` if nothing is left."""
+    """The steps towards a guest with the card; ``None`` if fewer than two are left: a single one
+    is the first of the checks, which say it."""
     steps = first_steps(readings.view, all_checks(groups), readings.readiness)
-    step = next_step(steps)
-    return Ahead(step.why, step.fix, later(steps)) if step is not None else None
+    step, titles = next_step(steps), later(steps)
+    return Ahead(step.why, step.fix, titles) if step is not None and titles else None
 
 
 def command_of(fix: str) -> str:

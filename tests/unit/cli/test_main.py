@@ -159,11 +159,13 @@ def test_a_plan_that_is_refused(home: dict[str, str], tmp_path: Path) -> None:
     assert "fail" in {check["verdict"] for check in plan["checks"]}
 
 
-@pytest.mark.parametrize(("scenario", "code"), [("desk", 0), ("bad-acs", 1)])
+@pytest.mark.parametrize(("scenario", "code"), [("desk", 0), ("bad-acs", 1), ("fresh", 1)])
 def test_doctor(home: dict[str, str], scenario: str, code: int) -> None:
     text = vfiotop("doctor", "--demo", scenario, env=home)
     assert (text.returncode, text.stderr) == (code, "")
     assert "r465.family" in text.stdout
+    # A single step is what the first check says.
+    assert text.stdout.startswith("Next: ") is (scenario == "fresh")
     result = vfiotop("doctor", "--json", "--demo", scenario, env=home)
     printed = json.loads(result.stdout)
     assert (result.returncode, printed["schema"]) == (code, 1)
