@@ -24,7 +24,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 
 .PHONY: install uninstall packages
-install: ## install for everybody, in files of root's: sudo make install PREFIX=/usr/local
+install: manual ## install for everybody, in files of root's: sudo make install PREFIX=/usr/local
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install
 
 uninstall: ## remove what make install installed
