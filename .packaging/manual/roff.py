@@ -43,7 +43,7 @@ def page(name: str, section: int, date: str, version: str, text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """Text from elsewhere for a page: its backticks are bold, everything else is as it is."""
+    """Return plain text as roff: what is in backticks is bold, all else is literal."""
     return re.sub(r"[\\*]", r"\\\g<0>", text)
 
 

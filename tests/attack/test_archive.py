@@ -1,4 +1,4 @@
-"""Archives that somebody made to do harm, given to the real program as --root."""
+"""Malicious archives, given to the real program as --root."""
 
 from __future__ import annotations
 

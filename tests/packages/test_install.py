@@ -121,8 +121,8 @@ def test_nothing_of_the_user_runs_in_it(sandbox: Sandbox, opened: str, tool: lis
 
 
 def privilege(sandbox: Sandbox, opened: str) -> dict[str, str]:
-    elsewhere = {"XDG_CONFIG_HOME": "/nonexistent"}
-    done = sandbox.run(PROGRAM, "doctor", "--json", env=elsewhere, before=opened)
+    without_configuration = {"XDG_CONFIG_HOME": "/nonexistent"}
+    done = sandbox.run(PROGRAM, "doctor", "--json", env=without_configuration, before=opened)
     (found,) = (c for c in json.loads(done.stdout)["checks"] if c["id"] == "privilege")
     assert isinstance(found, dict)
     return found

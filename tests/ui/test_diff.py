@@ -19,7 +19,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from tui.terminal.diff import CellBuffer, runs
-from tui.terminal.sgr import DEFAULT, Run, SgrState, SgrWriter, parse_sgr, sgr_change
+from tui.terminal.sgr import DEFAULT, TURNS_OFF, Run, SgrState, SgrWriter, parse_sgr, sgr_change
 
 WIDTH, HEIGHT = 20, 4
 SIZE = Size(WIDTH, HEIGHT)
@@ -165,6 +165,10 @@ def test_a_colour_is_reset_to_the_terminals_default() -> None:
     assert sgr_change(parse_sgr("31;44"), DEFAULT) == "\x1b[0m"
 
 
+def test_every_attribute_of_rich_can_be_turned_off() -> None:
+    assert set(TURNS_OFF) == set(Style._style_map.values())
+
+
 def test_an_attribute_is_turned_off_without_writing_the_colours_again() -> None:
     bright = "38;2;1;2;3;48;2;4;5;6"
     assert sgr_change(parse_sgr(f"1;{bright}"), parse_sgr(bright)) == "\x1b[22m"
@@ -173,7 +177,9 @@ def test_an_attribute_is_turned_off_without_writing_the_colours_again() -> None:
 
 
 @given(st.integers(0, 299), st.integers(0, 99), st.integers(0, 299), st.integers(0, 99))
-def test_every_move_is_the_shortest_and_arrives(x: int, y: int, to_x: int, to_y: int) -> None:
+def test_every_move_arrives_and_is_no_longer_than_an_absolute_one(
+    x: int, y: int, to_x: int, to_y: int
+) -> None:
     writer = SgrWriter(301)
     writer.write(Run(y, x, x + 1, "a", DEFAULT))
     before = writer.size

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from msgspec.structs import replace
+from textual import constants
 from textual.widget import Widget
 
 from tests.ui.rig import GUEST_CARD, GUESTS, INVENTORY, SIZES, WIN11, Rig, until
@@ -102,7 +103,7 @@ async def test_nothing_flashes_in_quiet_or_without_animation(
     still: str, timers: HeldTimers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if still == "animation":
-        monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")
+        monkeypatch.setattr(constants, "TEXTUAL_ANIMATIONS", "none")
     rig = Rig()
     async with rig.running() as pilot:
         if still == "quiet":

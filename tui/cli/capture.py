@@ -12,6 +12,7 @@ from tui.cli.arguments import AddParser
 from tui.cli.exits import DONE, FAILED, UsageError, fail
 from tui.host import Host
 from tui.process import output
+from tui.process.files import write_atomically
 
 STDOUT = "-"
 """In place of a file."""
@@ -36,6 +37,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     file = _file(arguments)
     if host.root is None:
         raise UsageError("a simulated host has no files to capture; leave out --demo")
+    # No other command needs these modules, or should wait for their import.
     from tui.host.capture.bundle import capture, machine  # noqa: PLC0415
 
     root = machine() if host.root.is_machine else host.root
@@ -45,8 +47,6 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
         if output.STDOUT.lost is not None:
             return FAILED
     else:
-        from tui.process.files import write_atomically  # noqa: PLC0415
-
         try:
             _check(file, force=arguments.force)
             write_atomically(file, made.archive)
@@ -72,7 +72,8 @@ def _file(arguments: argparse.Namespace) -> Path | None:
         return Path(arguments.file)
     if os.isatty(1):
         raise UsageError(
-            "an archive is nothing for a terminal: name a file, as in `vfiotop capture host.tar.gz`"
+            "an archive cannot be shown on a terminal: "
+            "name a file, as in `vfiotop capture host.tar.gz`"
         )
     return None
 

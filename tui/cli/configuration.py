@@ -20,6 +20,7 @@ def add_commands(add: AddParser) -> None:
 
 def show(settings: config.Config, arguments: argparse.Namespace) -> int:
     """Print the configuration with the options of the command line applied. Opens no host."""
+    # No other command needs this module, or should wait for its import.
     from tui.report.config import as_json, as_toml  # noqa: PLC0415
 
     if arguments.json:

@@ -10,7 +10,7 @@ from msgspec.structs import asdict
 
 from tui.report.checks import check_lines
 from tui.rules.doctor import CheckGroup, summary
-from tui.rules.first_steps import Step, later, next_step
+from tui.rules.first_steps import Step, ahead
 
 SCHEMA = 1
 """Version of the JSON. Keys may be added; none is renamed or dropped."""
@@ -40,16 +40,17 @@ def as_text(groups: tuple[CheckGroup, ...], steps: Sequence[Step]) -> str:
         "\n".join((group.title, *(line for check in group.checks for line in check_lines(check))))
         for group in groups
     ]
-    ahead = "\n".join(_ahead(steps))
-    return "\n\n".join([*([ahead] if ahead else []), *blocks, summary(groups)])
+    first = "\n".join(_ahead(steps))
+    return "\n\n".join([*([first] if first else []), *blocks, summary(groups)])
 
 
 def _ahead(steps: Sequence[Step]) -> Iterator[str]:
-    """The steps in order. A single one is the first of the checks, which say it."""
-    step, titles = next_step(steps), later(steps)
-    if step is None or not titles:
+    """What is to be done next, how, and what comes then."""
+    found = ahead(steps)
+    if found is None:
         return
+    step, after = found
     yield f"Next: {step.why}"
     if step.fix:
         yield f"      → {step.fix}"
-    yield f"Then: {', '.join(titles)}"
+    yield f"Then: {', '.join(after)}"

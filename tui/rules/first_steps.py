@@ -92,12 +92,10 @@ def first_steps(
     found = [_cards(view)]
     if (iommu := by_id.get("iommu.enabled")) is not None:
         found += _iommu(iommu, readiness)
-    for id, check, lack in (
-        ("vfio", by_id.get("vfio.available"), "vfio"),
-        ("libvirt", by_id.get("libvirt.reachable"), "libvirt"),
-    ):
-        if check is not None:
-            found.append(_of(id, check, lack))  # type: ignore[arg-type]  # both are literals
+    if (vfio := by_id.get("vfio.available")) is not None:
+        found.append(_of("vfio", vfio, "vfio"))
+    if (libvirt := by_id.get("libvirt.reachable")) is not None:
+        found.append(_of("libvirt", libvirt, "libvirt"))
     found += [_guest(view), _roles(view)]
     found.append(_ready(view, checks, all_done=all(each.done for each in found)))
     captured = readiness is not None and readiness.captured
@@ -112,6 +110,13 @@ def next_step(steps: Iterable[Step]) -> Step | None:
 def later(steps: Iterable[Step]) -> tuple[str, ...]:
     """What comes after the next step."""
     return tuple(step.title for step in steps if step.state == "later" and step.id != "ready")
+
+
+def ahead(steps: Sequence[Step]) -> tuple[Step, tuple[str, ...]] | None:
+    """The next step and the names of those after it. ``None`` if fewer than two are left: a single
+    one is what the first of the checks says."""
+    step, after = next_step(steps), later(steps)
+    return (step, after) if step is not None and after else None
 
 
 def live_steps(view: HostView, guests: Guests | Unavailable) -> tuple[Step, ...]:

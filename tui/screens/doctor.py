@@ -18,7 +18,7 @@ from tui.live import Live
 from tui.once import examine_once
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine
-from tui.rules.first_steps import first_steps, later, next_step
+from tui.rules.first_steps import ahead, first_steps
 from tui.screens.base import CHECK_S
 from tui.screens.panel_screen import PanelScreen
 from tui.screens.swap_words import defect
@@ -73,7 +73,7 @@ class DoctorScreen(PanelScreen):
             problem = defect(error)
         else:
             self._groups = examine(seen)
-            self._ahead = ahead(seen, self._groups)
+            self._ahead = steps_ahead(seen, self._groups)
         self._busy, self._problem = False, problem
         self.show()
 
@@ -110,12 +110,10 @@ class DoctorScreen(PanelScreen):
             self.say(f"Copied: {copied}")
 
 
-def ahead(readings: CheckInput, groups: tuple[CheckGroup, ...]) -> Ahead | None:
-    """The steps towards a guest with the card; ``None`` if fewer than two are left: a single one
-    is the first of the checks, which say it."""
-    steps = first_steps(readings.view, all_checks(groups), readings.readiness)
-    step, titles = next_step(steps), later(steps)
-    return Ahead(step.why, step.fix, titles) if step is not None and titles else None
+def steps_ahead(readings: CheckInput, groups: tuple[CheckGroup, ...]) -> Ahead | None:
+    """The steps towards a guest with the card, as the panel shows them."""
+    found = ahead(first_steps(readings.view, all_checks(groups), readings.readiness))
+    return Ahead(found[0].why, found[0].fix, found[1]) if found is not None else None
 
 
 def command_of(fix: str) -> str:

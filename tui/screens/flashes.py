@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Hashable
 
+from textual import constants
 from textual.timer import Timer
 
 from tui.live import Live
@@ -12,9 +12,6 @@ from tui.screens.base import HostScreen
 
 OWNER_S, EVENT_S = 2.0, 1.0
 """Seconds for which a new owner, and the line of a new event, are in reverse video."""
-
-ANIMATIONS = "TEXTUAL_ANIMATIONS"
-"""Textual's environment variable; ``none`` turns all animation off."""
 
 
 class Flashes:
@@ -33,7 +30,7 @@ class Flashes:
     @property
     def _still(self) -> bool:
         """Whether nothing may flash."""
-        return self._screen.session.quiet or os.environ.get(ANIMATIONS, "").lower() == "none"
+        return self._screen.session.quiet or constants.TEXTUAL_ANIMATIONS == "none"
 
     def see(self, live: Live) -> None:
         """Compare with what was drawn last. Nothing flashes in quiet mode or without animation."""

@@ -96,14 +96,14 @@ def test_links_in_a_loop_are_an_error(tmp_path: Path) -> None:
 
 
 def test_everything_in_a_folder_counts_but_what_nothing_imports(tmp_path: Path) -> None:
-    package, elsewhere = tmp_path / "code" / "package", tmp_path / "elsewhere"
-    for folder in (package, elsewhere, tmp_path / "code" / ".git", tmp_path / "code" / "left"):
+    package, target = tmp_path / "code" / "package", tmp_path / "target"
+    for folder in (package, target, tmp_path / "code" / ".git", tmp_path / "code" / "left"):
         folder.mkdir(parents=True)
         (folder / "file.py").touch()
-    (package / "linked.py").symlink_to(elsewhere / "file.py")
+    (package / "linked.py").symlink_to(target / "file.py")
     found = [part.path for part in below(str(tmp_path / "code"), ("left",))]
     assert {str(package), str(package / "file.py"), str(package / "linked.py")} <= set(found)
-    assert {str(elsewhere), str(elsewhere / "file.py")} <= set(found)
+    assert {str(target), str(target / "file.py")} <= set(found)
     assert not [path for path in found if ".git" in path or "left" in path]
 
 
