@@ -31,6 +31,7 @@ from tui.model import (
     Holders,
     HostFacts,
     Inventory,
+    KernelLog,
     NvmlReading,
     Readiness,
     Reading,
@@ -223,6 +224,10 @@ def _no_agent() -> Source[AgentReading]:
     return EmptySource("guests are not read on this host")
 
 
+def _no_kernel_log() -> Source[KernelLog]:
+    return EmptySource("the kernel's log is not read on this host")
+
+
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
     return DeviceUses()
 
@@ -249,6 +254,7 @@ class Host(Struct, frozen=True):
     drm: Source[DrmReading] = field(default_factory=_no_drm)
     agent: Source[AgentReading] = field(default_factory=_no_agent)
     swap: Source[Swap] = field(default_factory=_no_swaps)
+    kernel: Source[KernelLog] = field(default_factory=_no_kernel_log)
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -279,6 +285,7 @@ class Host(Struct, frozen=True):
         yield "guests", self.guests
         yield "agent", self.agent
         yield "swap", self.swap
+        yield "kernel", self.kernel
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

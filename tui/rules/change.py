@@ -9,13 +9,15 @@ from tui.model import EventCause, EventKind, HostView, SourceName
 
 class Change(NamedTuple):
     """A change to report. ``key`` identifies what changed if the subject, which is for display,
-    does not: a domain's UUID. ``by`` is the cause if it was not our doing."""
+    does not: a domain's UUID. ``by`` is the cause if it was not our doing. ``fix`` is what to do
+    about it."""
 
     subject: str
     text: str
     kind: EventKind
     key: str | None = None
     by: EventCause = "external"
+    fix: str | None = None
 
 
 def all_read(source: SourceName, *views: HostView) -> bool:
