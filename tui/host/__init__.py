@@ -212,20 +212,12 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_swaps() -> Source[Swap]:
-    return EmptySource("no swaps on this host")
-
-
 def _no_drm() -> Source[DrmReading]:
     return EmptySource("no card is on amdgpu, i915 or xe")
 
 
 def _no_agent() -> Source[AgentReading]:
     return EmptySource("guests are not read on this host")
-
-
-def _no_kernel_log() -> Source[KernelLog]:
-    return EmptySource("the kernel's log is not read on this host")
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -253,8 +245,8 @@ class Host(Struct, frozen=True):
     guests: Source[Guests]
     drm: Source[DrmReading] = field(default_factory=_no_drm)
     agent: Source[AgentReading] = field(default_factory=_no_agent)
-    swap: Source[Swap] = field(default_factory=_no_swaps)
-    kernel: Source[KernelLog] = field(default_factory=_no_kernel_log)
+    swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
+    kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False

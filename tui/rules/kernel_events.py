@@ -13,8 +13,8 @@ from tui.model import (
     KernelMessage,
     PciFunction,
     is_vfio_driver,
+    slot_of,
 )
-from tui.model.address import is_address, slot_of
 from tui.rules import kernel_log
 from tui.rules.change import Change
 from tui.rules.kernel_messages import BY_ID, Topic
@@ -76,13 +76,12 @@ def _subjects(message: KernelMessage, topic: Topic, view: HostView) -> Iterator[
 def _function(named: str, view: HostView) -> PciFunction | None:
     """The function that a line names: in full, without the function number, which means the GPU,
     or without the domain. One that fits several functions of the host is none."""
-    functions = view.functions
-    if is_address(named):
-        return functions.get(named)
-    if named.count(":") == 2:
+    if "." not in named:
         fits = [gpu.function for gpu in view.gpus if slot_of(gpu.address) == named]
+    elif named.count(":") == 1:
+        fits = [f for a, f in view.functions.items() if a.partition(":")[2] == named]
     else:
-        fits = [f for f in functions.values() if f.address.partition(":")[2] == named]
+        return view.functions.get(named)
     return fits[0] if len(fits) == 1 else None
 
 
