@@ -25,8 +25,8 @@ IOMMU = "IOMMU"
 
 
 def changes(before: HostView, after: HostView) -> Iterator[Change]:
-    """The messages that are new in ``after``, those that were lost, and, once, that none can be
-    read."""
+    """The messages that are new in ``after``, newest first; how many lines were lost; and, once,
+    that none can be read."""
     was, now = before.kernel_log, after.kernel_log
     unread = after.problem("kernel")
     if before.problem("kernel") == NOT_READ_YET.reason != unread and unread is not None:
@@ -35,7 +35,7 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
         return
     yield from _lost(was, now)
     last = max((message.number for message in was.messages), default=-1)
-    for message in now.messages:
+    for message in reversed(now.messages):
         if message.number > last:
             yield from _said(message, before, after)
 

@@ -113,9 +113,10 @@ TOPICS = (
         "`initcall_blacklist=sysfb_init`",
     ),
     Topic(
-        "bars-restored",
-        (rf"{_DEVICE}(?:vfio_bar_restore: )?reset recovery - restoring (?:BARs|bars)",),
-        "warn", "lost its state in a reset that vfio-pci did not make",
+        "bars-restored", (
+            rf"{_DEVICE}vfio_bar_restore: reset recovery - restoring BARs",
+            rf"vfio_bar_restore: {_ADDRESS} reset recovery - restoring bars",
+        ), "warn", "lost its state in a reset that vfio-pci did not make",
         "if the guest shows nothing, shut it down and start it again",
     ),
     Topic(
@@ -166,6 +167,12 @@ TOPICS = (
     Topic(
         "reset-done", (rf"{_AMDGPU}GPU reset\(\d{{1,6}}\) succeeded!",),
         "done", "amdgpu has reset the card",
+    ),
+    Topic(
+        "not-reset", (
+            rf"{_AMDGPU}GPU reset end with ret = -\d",
+            rf"xe {_ADDRESS}: \[drm\] \*ERROR\* CRITICAL: Xe has declared device \S+ as wedged",
+        ), "failed", "its driver could not reset the card", _POWER_OFF,
     ),
     Topic(
         "hang", (

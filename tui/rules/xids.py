@@ -47,7 +47,7 @@ _PROGRAM = {
 
 _DRIVER = {
     16: "the display engine hangs",
-    18: "the card lost its right to write to memory (bus mastering is off)",
+    18: "bus mastering is off: the card cannot reach the host's memory",
     19: "the display engine failed",
     37: "the driver's firmware failed",
     38: "the driver's firmware failed",

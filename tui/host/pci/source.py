@@ -149,7 +149,7 @@ class PciSource:
     def _ports(self, address: str) -> tuple[str, ...]:
         """Return the bridges above a function: the directories on the way to its own. Only a live
         host is asked: what they are for, the kernel's log, is not in a capture."""
-        if not self._root.is_machine:
+        if self.copied:
             return ()
         try:
             way = self._devices.target(address).split("/")
