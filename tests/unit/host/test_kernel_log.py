@@ -278,18 +278,18 @@ def test_a_log_that_cannot_be_opened_says_why(
 
 
 @pytest.fixture
-def written() -> Iterator[Callable[[str], None]]:
+def written() -> Iterator[Callable[[str], int]]:
     """Write a line to the log of this machine, as root may."""
     try:
         log = os.open("/dev/kmsg", os.O_WRONLY | os.O_CLOEXEC)
         os.close(open_at_end())
     except OSError as error:
         pytest.skip(f"/dev/kmsg: {error.strerror}")
-    yield lambda text: os.write(log, text.encode()) and None
+    yield lambda text: os.write(log, text.encode())
     os.close(log)
 
 
-def test_the_kernels_own_device(written: Callable[[str], None]) -> None:
+def test_the_kernels_own_device(written: Callable[[str], int]) -> None:
     """It is read from its end, and a process cannot pass for the kernel."""
     written("<0>vfiotop test: before\n")
     log = open_at_end()
