@@ -26,6 +26,7 @@ from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, text_of
 from tui.model import KernelLog, KernelMessage
 from tui.rules.kernel_log import NO_RIGHT
+from tui.rules.kernel_messages import recognised
 
 DEVICE = "/dev/kmsg"
 
@@ -37,8 +38,7 @@ BURST = 500
 """Records that are read before the reader rests, however many there are."""
 
 REST_S = 0.1
-"""Seconds between two bursts. A log that is written faster costs no more than this allows; what
-is overwritten meanwhile counts as lost."""
+"""Seconds between two bursts: they bound what a log costs that is written without end."""
 
 KEPT = 50
 """Messages that a reading has, the newest ones."""
@@ -103,9 +103,6 @@ class Follower:
         return self.log is not before
 
     def _message(self, found: Record) -> KernelMessage | None:
-        # Imported with the first record: the first frame does not wait for it.
-        from tui.rules.kernel_messages import recognised  # noqa: PLC0415
-
         line = recognised(found.text)
         if line is None:
             return None

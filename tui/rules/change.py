@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tui.model import EventCause, EventKind, HostView, SourceName
+from tui.model import NOT_READ_YET, EventCause, EventKind, HostView, SourceName
 
 
 class Change(NamedTuple):
@@ -18,6 +18,11 @@ class Change(NamedTuple):
     key: str | None = None
     by: EventCause = "external"
     fix: str | None = None
+
+
+def never_read(source: SourceName, view: HostView) -> bool:
+    """Whether the source was not read before this view. An empty view is before all readings."""
+    return view == HostView() or view.problem(source) == NOT_READ_YET.reason
 
 
 def all_read(source: SourceName, *views: HostView) -> bool:

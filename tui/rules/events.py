@@ -11,7 +11,7 @@ from datetime import datetime
 
 from tui.model import NOT_READ_YET, Event, HostView, SourceName, Swap
 from tui.rules import card_events, device_events, domain_events, kernel_events
-from tui.rules.change import Change, all_read
+from tui.rules.change import Change, all_read, never_read
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
@@ -76,8 +76,12 @@ def _moving(swap: Swap | None) -> tuple[str, ...]:
 def _sources(before: HostView, after: HostView) -> Iterator[Change]:
     for source, name in SOURCE_NAMES.items():
         was, now = before.problem(source), after.problem(source)
-        first = was == NOT_READ_YET.reason or before == HostView()
-        if first or was == now or source in before.expected or source in after.expected:
+        if (
+            never_read(source, before)
+            or was == now
+            or source in before.expected
+            or source in after.expected
+        ):
             continue
         if now is None:
             yield Change(name, "answers again", "done", by="host")

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from tui.model import (
     AMD_GRAPHICS,
-    NOT_READ_YET,
     Gpu,
     HostView,
     KernelLog,
@@ -16,7 +15,7 @@ from tui.model import (
     slot_of,
 )
 from tui.rules import kernel_log
-from tui.rules.change import Change
+from tui.rules.change import Change, never_read
 from tui.rules.kernel_messages import BY_ID, Topic
 from tui.rules.xids import UNKNOWN, XIDS
 
@@ -28,9 +27,8 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
     """The messages that are new in ``after``, newest first; how many lines were lost; and, once,
     that none can be read."""
     was, now = before.kernel_log, after.kernel_log
-    unread = after.problem("kernel")
-    if before.problem("kernel") == NOT_READ_YET.reason != unread and unread is not None:
-        yield Change(LOG, unread, "note", by="host", fix=kernel_log.fix(unread))
+    if never_read("kernel", before) and not never_read("kernel", after):
+        yield from _unreadable(after)
     if was is None or now is None:
         return
     yield from _lost(was, now)
@@ -38,6 +36,12 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
     for message in reversed(now.messages):
         if message.number > last:
             yield from _said(message, before, after)
+
+
+def _unreadable(view: HostView) -> Iterator[Change]:
+    why = view.problem("kernel")
+    if why is not None:
+        yield Change(LOG, why, "note", by="host", fix=kernel_log.fix(why))
 
 
 def _lost(was: KernelLog, now: KernelLog) -> Iterator[Change]:
@@ -103,5 +107,5 @@ def _change(
         text, kind, fix = f"{text}: {xid.text}", xid.kind, xid.fix
     if topic.amd_fix is not None and card is not None and card.vendor == AMD_GRAPHICS:
         fix = topic.amd_fix
-    at = f" (port {port.removeprefix('0000:')})" if port is not None else ""
-    return Change(subject, text + at, kind, by="kernel", fix=fix)
+    where = f" (port {port.removeprefix('0000:')})" if port is not None else ""
+    return Change(subject, text + where, kind, by="kernel", fix=fix)

@@ -17,9 +17,9 @@ ALLOW = f"run vfiotop as root, or let every user read it: `sysctl {RESTRICT}=0`"
 def check(view: HostView, readiness: Readiness) -> Check:
     """kernel.log: never a failure, because everything else works without."""
     if view.kernel_log is not None:
-        return Check(ID, None, "pass", "vfiotop sees what the kernel says about cards")
+        return Check(ID, None, "pass", "the kernel's log can be read")
     if readiness.captured:
-        return Check(ID, None, "unknown", "a capture has no log of the kernel")
+        return Check(ID, None, "unknown", "a capture does not contain the kernel's log")
     why = view.problem("kernel") or "the kernel's log was not read"
     return Check(ID, None, "unknown", why, fix(why))
 

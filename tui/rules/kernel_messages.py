@@ -62,7 +62,7 @@ _KEEP_AWAKE = (
     "/etc/modprobe.d/vfio.conf"
 )
 _RESEAT = "reseat the card, try another slot or riser, or set the slot to a lower PCIe generation"
-_STACK = "update the kernel and Mesa; if it comes back, take back overclocking and undervolting"
+_STACK = "update the kernel and Mesa; if it comes back, undo overclocking and undervolting"
 _GUEST_DRIVER = (
     "once, when a guest starts or stops, it is harmless; else update the card's driver in the guest"
 )
@@ -81,7 +81,8 @@ TOPICS = (
         ), "failed", "the card has fallen off the bus (Xid 79)", CABLES,
     ),
     Topic(
-        "recovery", (rf"{_XID}154,.{{1,99}} to 0x[0-9a-f]+ \((?!None)(?P<detail>[\w ]{{1,40}})\)",),
+        "recovery",
+        (rf"{_XID}154,.{{1,99}} to (?:0x\d+ \()?(?!None)(?P<detail>[\w ]{{1,40}})\)?\Z",),
         "failed", "the nvidia driver asks for recovery: {detail}", RESTART,
     ),
     Topic("xid", (rf"{_XID}(?P<detail>\d{{1,3}})\b",), "warn", "Xid {detail}"),
@@ -108,7 +109,7 @@ TOPICS = (
     ),
     Topic(
         "bar", (rf"{_DEVICE}BAR (?P<detail>[0-6])(?: \[[^\]]{{1,80}}\])?: can't reserve ",),
-        "failed", "BAR {detail} is taken, so no guest can have it",
+        "failed", "BAR {detail} is in use by something else, so no guest can use it",
         "/proc/iomem names what has it; if that is the boot framebuffer, boot with "
         "`initcall_blacklist=sysfb_init`",
     ),
@@ -116,14 +117,15 @@ TOPICS = (
         "bars-restored", (
             rf"{_DEVICE}vfio_bar_restore: reset recovery - restoring BARs",
             rf"vfio_bar_restore: {_ADDRESS} reset recovery - restoring bars",
-        ), "warn", "lost its state in a reset that vfio-pci did not make",
+        ), "warn", "was reset, and not by vfio-pci",
         "if the guest shows nothing, shut it down and start it again",
     ),
     Topic(
         "iommu-waits", (
             rf"{_AMD_IOMMU}Completion-Wait loop timed out",
             "DMAR: VT-d detected Invalidation (?:Time-out|Completion) Error",
-        ), "failed", "a device does not answer, often a card after a failed reset", _POWER_OFF,
+        ), "failed", "waits for a device that does not answer, often a card after a reset",
+        _POWER_OFF,
     ),
     Topic(
         "iommu-timeout", (rf"{_AMD_IOMMU}Event logged \[IOTLB_INV_TIMEOUT {_AMD_DEVICE}",),
@@ -142,11 +144,11 @@ TOPICS = (
     ),
     Topic(
         "aer", (rf"{_DEVICE}PCIe Bus Error: severity=Uncorrect(?:ed|able) \(Non-Fatal\)",),
-        "warn", "PCIe error that could not be corrected", _RESEAT,
+        "warn", "uncorrected PCIe error", _RESEAT,
     ),
     Topic(
         "aer-corrected", (rf"{_DEVICE}PCIe Bus Error: severity=Correct(?:ed|able),",),
-        "note", "PCIe errors, all corrected", quiet_s=_HOUR,
+        "note", "corrected PCIe errors", quiet_s=_HOUR,
     ),
     Topic(
         "aer-lost", (rf"{_DEVICE}AER: can't recover",),

@@ -68,7 +68,12 @@ def test_a_host_where_all_is_well() -> None:
         (Unavailable(NO_RIGHT), False, NO_RIGHT, ALLOW),
         (Unavailable("no answer"), False, "no answer", None),
         (Unavailable("none", expected=True), False, "the kernel's log was not read", None),
-        (Unavailable("none", expected=True), True, "a capture has no log of the kernel", None),
+        (
+            Unavailable("none", expected=True),
+            True,
+            "a capture does not contain the kernel's log",
+            None,
+        ),
     ],
 )
 def test_a_kernel_log_that_cannot_be_read_is_unknown(

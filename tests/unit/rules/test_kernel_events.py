@@ -8,9 +8,10 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.made import BRIDGE, NOON, SATA, card, domain, function, inventory, snapshot
-from tui.model import Inventory, KernelLog, KernelMessage, Snapshot, Swap, Unavailable
+from tui.model import HostView, Inventory, KernelLog, KernelMessage, Snapshot, Swap, Unavailable
 from tui.rules.events import changes
 from tui.rules.kernel_log import ALLOW, NO_RIGHT
+from tui.rules.kernel_messages import BY_ID
 from tui.rules.view import assess
 
 HOST, GUEST, SOUND = "0000:01:00.0", "0000:02:00.0", "0000:02:00.1"
@@ -55,7 +56,7 @@ def told(after: Snapshot, before: Snapshot | None = None) -> list[tuple[str, str
         (said("link-down", PORT), (GUEST, "the PCIe link went down (port 00:01.1)", "failed")),
         (said("no-answer", LENT, "FLR"), (LENT, "does not answer after FLR", "failed")),
         (said("iommu-waits", None),
-         ("IOMMU", "a device does not answer, often a card after a failed reset", "failed")),
+         ("IOMMU", BY_ID["iommu-waits"].text, "failed")),
         (said("xid", "0000:01:00", "62"),
          (HOST, "Xid 62: the card's microcontroller halted", "failed")),
         (said("xid", "0000:01:00", "999"),
@@ -138,6 +139,7 @@ def test_no_right_to_read_it_is_said_once() -> None:
     (event,) = changes(assess(unread), assess(denied), NOON)
     assert (event.subject, event.text, event.kind) == ("kernel log", NO_RIGHT, "note")
     assert event.fix == ALLOW
+    assert changes(HostView(), assess(Snapshot(kernel=denied.kernel)), NOON) == (event,)
     later = replace(denied, vitals=Unavailable("hung"))
     assert [each.subject for each in changes(assess(denied), assess(later), NOON)] == ["sysfs"]
     none = desk(kernel=Unavailable("no kernel log here", expected=True))
