@@ -26,7 +26,6 @@ from tui.host import HostError, Wake
 from tui.host.tree import MACHINE, Tree, text_of
 from tui.model import KernelLog, KernelMessage
 from tui.rules.kernel_log import NO_RIGHT
-from tui.rules.kernel_messages import recognised
 
 DEVICE = "/dev/kmsg"
 
@@ -103,6 +102,9 @@ class Follower:
         return self.log is not before
 
     def _message(self, found: Record) -> KernelMessage | None:
+        # Imported with the first record: the first frame does not need it.
+        from tui.rules.kernel_messages import recognised  # noqa: PLC0415
+
         line = recognised(found.text)
         if line is None:
             return None

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tui.model import (
-    AMD_GRAPHICS,
-    Gpu,
     HostView,
     KernelLog,
     KernelMessage,
@@ -16,8 +14,6 @@ from tui.model import (
 )
 from tui.rules import kernel_log
 from tui.rules.change import Change, never_read
-from tui.rules.kernel_messages import BY_ID, Topic
-from tui.rules.xids import UNKNOWN, XIDS
 
 LOG = "kernel log"
 IOMMU = "IOMMU"
@@ -52,29 +48,30 @@ def _lost(was: KernelLog, now: KernelLog) -> Iterator[Change]:
 
 
 def _said(message: KernelMessage, before: HostView, after: HostView) -> Iterator[Change]:
-    """The message as an event of each card it concerns. A card that it took from the bus may be
+    """The message as a change of each card it concerns. A card that it took from the bus may be
     gone already."""
-    topic = BY_ID[message.topic]
     if message.address is None:
-        yield _change(IOMMU, topic, message)
+        yield _change(IOMMU, message)
         return
     for view in (after, before):
-        found = list(_subjects(message, topic, view))
+        found = list(_about(message, message.address, view))
         if found:
             yield from found
             return
 
 
-def _subjects(message: KernelMessage, topic: Topic, view: HostView) -> Iterator[Change]:
-    function = _function(message.address or "", view)
+def _about(message: KernelMessage, address: str, view: HostView) -> Iterator[Change]:
+    function = _function(address, view)
     if function is None:
         return
     ours = {each.address for gpu in view.gpus for each in gpu.functions}
     if function.address in ours or is_vfio_driver(function.driver):
-        yield _change(function.address, topic, message, function)
+        yield _change(function.address, message, function.vendor)
         return
-    for gpu in _below(function, view):
-        yield _change(gpu.address, topic, message, gpu.function, function.address)
+    for gpu in view.gpus:
+        if function.address in gpu.function.ports:
+            port = f" (port {function.address.removeprefix('0000:')})"
+            yield _change(gpu.address, message, gpu.function.vendor, port)
 
 
 def _function(named: str, view: HostView) -> PciFunction | None:
@@ -89,23 +86,11 @@ def _function(named: str, view: HostView) -> PciFunction | None:
     return fits[0] if len(fits) == 1 else None
 
 
-def _below(port: PciFunction, view: HostView) -> Iterator[Gpu]:
-    """The GPUs below a bridge."""
-    return (gpu for gpu in view.gpus if port.address in gpu.function.ports)
-
-
 def _change(
-    subject: str,
-    topic: Topic,
-    message: KernelMessage,
-    card: PciFunction | None = None,
-    port: str | None = None,
+    subject: str, message: KernelMessage, vendor: str | None = None, where: str = ""
 ) -> Change:
-    text, kind, fix = topic.text.format(detail=message.detail), topic.kind, topic.fix
-    if topic.id == "xid":
-        xid = XIDS.get(int(message.detail), UNKNOWN)
-        text, kind, fix = f"{text}: {xid.text}", xid.kind, xid.fix
-    if topic.amd_fix is not None and card is not None and card.vendor == AMD_GRAPHICS:
-        fix = topic.amd_fix
-    where = f" (port {port.removeprefix('0000:')})" if port is not None else ""
+    # Imported with the first message: the first frame does not need it.
+    from tui.rules.kernel_messages import told  # noqa: PLC0415
+
+    text, kind, fix = told(message, vendor)
     return Change(subject, text + where, kind, by="kernel", fix=fix)

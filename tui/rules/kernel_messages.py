@@ -13,8 +13,8 @@ import re
 from functools import cache
 from typing import NamedTuple
 
-from tui.model import EventKind
-from tui.rules.xids import CABLES, RESTART
+from tui.model import AMD_GRAPHICS, EventKind, KernelMessage
+from tui.rules.xids import CABLES, RESTART, UNKNOWN, XIDS
 
 
 class Topic(NamedTuple):
@@ -188,6 +188,25 @@ TOPICS = (
 BY_ID = {topic.id: topic for topic in TOPICS}
 
 
+class Told(NamedTuple):
+    """A message in words: what happened, how bad it is, and what to do."""
+
+    text: str
+    kind: EventKind
+    fix: str | None
+
+
+def told(message: KernelMessage, vendor: str | None = None) -> Told:
+    """A message in words. ``vendor`` is that of the card that it is about."""
+    topic = BY_ID[message.topic]
+    text = topic.text.format(detail=message.detail)
+    if topic.id == "xid":
+        xid = XIDS.get(int(message.detail), UNKNOWN)
+        return Told(f"{text}: {xid.text}", xid.kind, xid.fix)
+    amd = vendor == AMD_GRAPHICS and topic.amd_fix is not None
+    return Told(text, topic.kind, topic.amd_fix if amd else topic.fix)
+
+
 def recognised(text: str) -> Recognised | None:
     """What a line of the kernel's log says; ``None`` if it does not concern passthrough. The first
     topic that matches counts."""
@@ -202,7 +221,7 @@ def recognised(text: str) -> Recognised | None:
 
 @cache
 def _patterns() -> tuple[tuple[Topic, re.Pattern[str]], ...]:
-    """The patterns, compiled when the first line comes: the first frame does not wait for them."""
+    """The patterns, compiled when the first line comes."""
     return tuple(
         (topic, re.compile(pattern, re.ASCII | re.DOTALL))
         for topic in TOPICS
