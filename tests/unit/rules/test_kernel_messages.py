@@ -85,8 +85,7 @@ def test_any_text_is_taken(text: str) -> None:
     assert found is None or found.topic in TOPICS
 
 
-def test_a_long_line_takes_no_time_to_speak_of() -> None:
-    """No pattern goes back and forth: each is tried on a line that repeats what it repeats."""
+def test_no_pattern_hangs_on_a_line_that_repeats_what_it_repeats() -> None:
     for text in ("NVRM: The NVIDIA GPU 0000:b3:00.0" + " fallen" * 1000,
                  "NVRM: Xid (PCI:0000:01:00): 154, " + " to 0x2 (" * 1000,
                  "vfio-pci 0000:0c:00.3: not ready 1ms after " + "a " * 4000):  # fmt: skip
