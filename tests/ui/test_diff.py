@@ -74,8 +74,16 @@ def test_near_changes_are_one_run_and_far_ones_take_a_cursor_move(shown: CellBuf
 def test_only_changed_colours_are_written() -> None:
     shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
-    assert "\x1b[31ma\x1b[1mb\x1b[22;44mc" in written
-    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
+    assert "\x1b[0;31ma\x1b[1mb\x1b[22;44mc" in written
+    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("\x1b[1;31md")
+
+
+def test_the_colours_of_the_last_frame_are_not_set_again() -> None:
+    shown = CellBuffer()
+    write(shown, whole([], [], [], [Segment("a" * WIDTH, BOLD)]))
+    assert write(shown, part(3, 0, 1, Segment("b", BOLD))) == "\x1b[4;1Hb"
+    shown.invalidate()
+    assert "\x1b[0;1;31m" in write(shown, part(3, 0, 1, Segment("b", BOLD)))
 
 
 def test_a_blank_has_only_a_background_colour() -> None:
@@ -180,21 +188,21 @@ def test_an_attribute_is_turned_off_without_writing_the_colours_again() -> None:
 def test_every_move_arrives_and_is_no_longer_than_an_absolute_one(
     x: int, y: int, to_x: int, to_y: int
 ) -> None:
-    writer = SgrWriter(301)
+    writer = SgrWriter(301, DEFAULT)
     writer.write(Run(y, x, x + 1, "a", DEFAULT))
     before = writer.size
     writer.write(Run(to_y, to_x, to_x + 1, "b", DEFAULT))
     assert writer.size - before <= len(f"\x1b[{to_y + 1};{to_x + 1}Hb")
     screen = pyte.Screen(301, 100)
-    pyte.Stream(screen).feed(writer.finish())
+    pyte.Stream(screen).feed(writer.text)
     assert screen.buffer[to_y][to_x].data == "b"
 
 
 def test_after_the_last_column_the_place_of_the_cursor_is_not_relied_on() -> None:
-    writer = SgrWriter(3)
+    writer = SgrWriter(3, DEFAULT)
     writer.write(Run(0, 2, 3, "a", DEFAULT))
     writer.write(Run(1, 2, 3, "b", DEFAULT))
-    assert writer.finish() == "\x1b[1;3Ha\x1b[2;3Hb"
+    assert writer.text == "\x1b[1;3Ha\x1b[2;3Hb"
 
 
 STYLES = st.sampled_from([
@@ -282,6 +290,18 @@ def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[An
         ours.append(write(shown, update))
         theirs.append(by_textual(update))
         assert drawn(ours) == drawn(theirs)
+
+
+@settings(max_examples=60, deadline=None)
+@given(FIRST, st.sampled_from(["", "\x1b[1;4;7;35;46m", "\x1b[2J\x1b[9;9H\x1b[42m$ "]))
+def test_after_others_have_written_the_screen_is_whole_again(
+    rows: list[Strip], others: str
+) -> None:
+    shown = CellBuffer()
+    texts = [write(shown, laid_out(rows)), others]
+    shown.invalidate()
+    texts.append(write(shown, laid_out(rows)))
+    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
 def test_a_layout_update_is_drawn_at_its_region() -> None:

@@ -43,19 +43,21 @@ class RowUpdate(NamedTuple):
 
 
 class CellBuffer:
-    """The cells of the terminal as last written. ``budget`` returns how many bytes may be written
-    now, ``None`` for any number."""
+    """The cells of the terminal as last written, and the SGR state that it was left in. ``budget``
+    returns how many bytes may be written now, ``None`` for any number."""
 
     def __init__(self, budget: Callable[[], int | None] = lambda: None) -> None:
         self._budget = budget
         self._size = Size(0, 0)
         self._rows: list[list[Cell]] = []
+        self._state: SgrState | None = None
         self.unfinished = False
         """Whether the last update exceeded the budget. Drawing the screen again writes the
         rest."""
 
     def invalidate(self) -> None:
-        """Assume nothing about what the terminal shows: it was resized, or others wrote to it."""
+        """Assume nothing about what the terminal shows, nor about the colours it is set to: it was
+        resized, or others wrote to it."""
         self._size = Size(0, 0)
 
     def write(self, update: CompositorUpdate, size: Size, colors: ColorSystem) -> str:
@@ -63,7 +65,8 @@ class CellBuffer:
         if size != self._size:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
-        budget, writer = self._budget(), SgrWriter(size.width)
+            self._state = None
+        budget, writer = self._budget(), SgrWriter(size.width, self._state)
         by_state: dict[SgrState, list[Run]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
@@ -79,7 +82,8 @@ class CellBuffer:
             for run in runs(piece.y, piece.x, row[piece.x : end], cells):
                 if budget is not None and writer.size >= budget:
                     self.unfinished = True
-                    return writer.finish()
+                    self._state = writer.state
+                    return writer.text
                 row[run.x : run.end] = cells[run.x - piece.x : run.end - piece.x]
                 if budget is None:
                     by_state.setdefault(run.state, []).append(run)
@@ -89,7 +93,8 @@ class CellBuffer:
         for same in by_state.values():
             for run in same:
                 writer.write(run)
-        return writer.finish()
+        self._state = writer.state
+        return writer.text
 
 
 def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:

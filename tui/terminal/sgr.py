@@ -55,10 +55,13 @@ def parse_sgr(codes: str) -> SgrState:
 
 
 @lru_cache(maxsize=4096)
-def sgr_change(before: SgrState, after: SgrState) -> str:
-    """The shortest SGR sequence from one state to another."""
+def sgr_change(before: SgrState | None, after: SgrState) -> str:
+    """The shortest SGR sequence from one state, ``None`` if unknown, to another."""
     if before == after:
         return ""
+    from_reset = _sgr(["0", *sorted(after.attributes), after.foreground, after.background])
+    if before is None:
+        return from_reset
     turned_off = {TURNS_OFF[attribute] for attribute in before.attributes - after.attributes}
     left = {a for a in before.attributes if TURNS_OFF[a] not in turned_off}
     parts = [*sorted(turned_off), *sorted(after.attributes - left)]
@@ -66,8 +69,7 @@ def sgr_change(before: SgrState, after: SgrState) -> str:
         parts.append(after.foreground or "39")
     if after.background != before.background:
         parts.append(after.background or "49")
-    from_reset = ["0", *sorted(after.attributes), after.foreground, after.background]
-    return min(_sgr(from_reset), _sgr(parts), key=len)
+    return min(from_reset, _sgr(parts), key=len)
 
 
 def _sgr(parts: list[str]) -> str:
@@ -75,31 +77,31 @@ def _sgr(parts: list[str]) -> str:
 
 
 class SgrWriter:
-    """Collects text and control sequences, and tracks the cursor and the SGR state."""
+    """Collects text and control sequences, and tracks the cursor and the SGR state. ``state`` is
+    the terminal's at first, ``None`` if unknown."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, state: SgrState | None) -> None:
         self._columns = columns
         self._written: list[str] = []
-        self._state = DEFAULT
         self._cursor: tuple[int, int] | None = None
+        self.state = state
+        """The state that the terminal is left in."""
         self.size = 0
         """Bytes collected so far."""
 
     def write(self, run: Run) -> None:
         """Write a run at its place; the first cell of the screen is 0, 0."""
         self._move(run.x, run.y)
-        if run.state != self._state:
-            self._put(sgr_change(self._state, run.state))
-            self._state = run.state
+        if run.state != self.state:
+            self._put(sgr_change(self.state, run.state))
+            self.state = run.state
         self._put(run.text)
         # After the last column the cursor waits at it, and terminals differ in where that is.
         self._cursor = (run.y, run.end) if run.end < self._columns else None
 
-    def finish(self) -> str:
-        """Reset the SGR state and return everything that was written."""
-        if self._state != DEFAULT:
-            self._put("\x1b[0m")
-            self._state = DEFAULT
+    @property
+    def text(self) -> str:
+        """Everything that was written."""
         return "".join(self._written)
 
     def _move(self, x: int, y: int) -> None:
