@@ -71,6 +71,14 @@ def test_near_changes_are_one_run_and_far_ones_take_a_cursor_move(shown: CellBuf
     assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[20GZ"
 
 
+def test_characters_of_several_bytes_are_jumped_over_sooner() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment("a⣿b⣿⣿c1234d12345e")]))
+    assert write(shown, whole([Segment("A⣿B⣿⣿C1234D12345E")])) == (
+        "\x1b[1;1HA⣿B\x1b[6GC1234D\x1b[5CE"
+    )
+
+
 def test_only_changed_colours_are_written() -> None:
     shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))

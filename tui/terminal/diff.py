@@ -21,8 +21,9 @@ from textual.strip import Strip
 
 from tui.terminal.sgr import DEFAULT, Run, SgrState, SgrWriter, parse_sgr
 
-MAX_GAP = 6
-"""Unchanged cells between two changed ones that are cheaper to write than to jump over."""
+MAX_GAP = 4
+"""Bytes of unchanged cells between two changed ones that are no dearer to write than to jump
+over."""
 
 Cell = tuple[str, str]
 """The text of a cell, and its colours and attributes as SGR codes (ECMA-48). The second cell of
@@ -163,7 +164,7 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
         between = new[last + 1 : x + 1]
         if (
             start >= 0
-            and len(between) <= MAX_GAP + 1
+            and _fits_gap(between[:-1])
             and all(_can_join(cell, state) for cell in between)
         ):
             last = x
@@ -175,6 +176,11 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
             last += 1
     if start >= 0:
         yield run()
+
+
+def _fits_gap(cells: list[Cell]) -> bool:
+    """Whether unchanged cells are worth writing to stay in one run."""
+    return len(cells) <= MAX_GAP and sum(len(text.encode()) for text, _ in cells) <= MAX_GAP
 
 
 def _can_join(cell: Cell, state: SgrState) -> bool:
