@@ -82,8 +82,8 @@ def test_characters_of_several_bytes_are_jumped_over_sooner() -> None:
 def test_only_changed_colours_are_written() -> None:
     shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
-    assert "\x1b[0;31ma\x1b[1mb\x1b[22;44mc" in written
-    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("\x1b[1;31md")
+    assert "\x1b[31ma\x1b[1mb\x1b[22;44mc" in written
+    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("\x1b[1;49md")
 
 
 def test_the_colours_of_the_last_frame_are_not_set_again() -> None:
@@ -138,6 +138,22 @@ def test_a_wide_character_is_written_whole() -> None:
 def test_each_colour_is_written_once(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
+
+
+def test_what_is_cheapest_to_reach_is_written_next() -> None:
+    shown = CellBuffer()
+    write(shown, whole())
+    first = [Segment("abc"), Segment("d", BLUE_BACK), Segment("e", RED), Segment("f", BLUE_BACK)]
+    second = [Segment("a12"), Segment("3", BLUE_BACK), Segment("e", RED)]
+    assert write(shown, whole(first, second)) == (
+        "\x1b[1;1Habc\x1b[2;1Ha12\x1b[31;44m3\b\x1b[Ad\x1b[Cf\b\b\x1b[49me\b\x1b[Be"
+    )
+
+
+def test_a_frame_within_the_budget_is_written_in_the_same_order() -> None:
+    rows = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
+    in_full = write(CellBuffer(), whole(*rows))
+    assert write(CellBuffer(lambda: len(in_full)), whole(*rows)) == in_full
 
 
 def test_an_update_for_a_larger_terminal_is_cut(shown: CellBuffer) -> None:
@@ -256,6 +272,14 @@ def changed(rows: list[Strip], change: tuple[int, tuple[int, int], Strip, set[in
     return ChopsUpdate(chops, [(y, start, end)], [ends] * HEIGHT)
 
 
+def updated(rows: list[Strip], step: Any) -> LayoutUpdate | ChopsUpdate:
+    """Change the rows by a step of either kind, and return Textual's update for that."""
+    if isinstance(step, tuple):
+        return changed(rows, step)
+    rows[:] = step
+    return laid_out(rows)
+
+
 def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
     """What a terminal shows after these writes, a blank without the colour of its text."""
     screen = pyte.Screen(WIDTH, HEIGHT)
@@ -290,14 +314,30 @@ def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[An
     update: LayoutUpdate | ChopsUpdate = laid_out(rows)
     ours, theirs = [write(shown, update)], [by_textual(update)]
     for step in then:
-        if isinstance(step, tuple):
-            update = changed(rows, step)
-        else:
-            rows = list(step)
-            update = laid_out(rows)
+        update = updated(rows, step)
         ours.append(write(shown, update))
         theirs.append(by_textual(update))
         assert drawn(ours) == drawn(theirs)
+
+
+BUDGETS = st.one_of(st.none(), st.integers(0, 200))
+
+
+@settings(max_examples=100, deadline=None)
+@given(FIRST, st.lists(st.tuples(BUDGETS, st.one_of(FIRST, CHANGES)), max_size=6))
+def test_frames_that_are_cut_end_up_whole(
+    first: list[Strip], then: list[tuple[int | None, Any]]
+) -> None:
+    budget: list[int | None] = [None]
+    shown, rows = CellBuffer(lambda: budget[0]), list(first)
+    texts = [write(shown, laid_out(rows))]
+    for budget[0], step in then:
+        texts.append(write(shown, updated(rows, step)))
+        assert shown.unfinished or drawn(texts) == drawn([by_textual(laid_out(rows))])
+    budget[0] = 1
+    while texts[-1] or shown.unfinished:
+        texts.append(write(shown, laid_out(rows)))
+    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
 @settings(max_examples=60, deadline=None)
@@ -315,17 +355,6 @@ def test_after_others_have_written_the_screen_is_whole_again(
 def test_a_layout_update_is_drawn_at_its_region() -> None:
     update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
     assert drawn([write(CellBuffer(), update)]) == drawn([by_textual(update)])
-
-
-@settings(max_examples=60, deadline=None)
-@given(FIRST, st.integers(1, 60))
-def test_a_screen_drawn_in_pieces_ends_up_whole(rows: list[Strip], least: int) -> None:
-    shown, texts = CellBuffer(lambda: least), []
-    while True:
-        texts.append(write(shown, laid_out(rows)))
-        if not shown.unfinished:
-            break
-    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
 def test_colours_are_written_as_rich_writes_them() -> None:

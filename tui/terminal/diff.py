@@ -67,10 +67,9 @@ class CellBuffer:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
             self._state = None
-        budget, writer = self._budget(), SgrWriter(size.width, self._state)
-        by_state: dict[SgrState, list[Run]] = {}
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
+        changes: list[tuple[Run, list[Cell]]] = []
         for piece in _row_updates(update):
             # Textual may still draw a layout for a size that the terminal no longer has.
             if not (0 <= piece.y < size.height and 0 <= piece.x < size.width):
@@ -81,21 +80,26 @@ class CellBuffer:
             if row[piece.x : end] == cells:
                 continue
             for run in runs(piece.y, piece.x, row[piece.x : end], cells):
-                if budget is not None and writer.size >= budget:
-                    self.unfinished = True
-                    self._state = writer.state
-                    return writer.text
+                changes.append((run, row[run.x : run.end]))
                 row[run.x : run.end] = cells[run.x - piece.x : run.end - piece.x]
-                if budget is None:
-                    by_state.setdefault(run.state, []).append(run)
-                else:
-                    writer.write(run)
-        # Setting a colour costs more than moving the cursor: write all runs of a state together.
-        for same in by_state.values():
-            for run in same:
-                writer.write(run)
+        budget, writer = self._budget(), SgrWriter(size.width, self._state)
+        writer.write_all(run for run, _ in changes)
+        if budget is not None and writer.size > budget:
+            writer = self._write_part(changes, budget)
         self._state = writer.state
         return writer.text
+
+    def _write_part(self, changes: list[tuple[Run, list[Cell]]], budget: int) -> SgrWriter:
+        """Write runs from the top until the budget is used up, and record what the others would
+        have replaced as still shown."""
+        writer, written = SgrWriter(self._size.width, self._state), 0
+        while written < len(changes) and writer.size < budget:
+            writer.write(changes[written][0])
+            written += 1
+        for run, before in reversed(changes[written:]):
+            self._rows[run.y][run.x : run.end] = before
+        self.unfinished |= written < len(changes)
+        return writer
 
 
 def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,6 +33,13 @@ TURNS_OFF = {
     "9": "29", "21": "24", "51": "54", "52": "54", "53": "55",
 }  # fmt: skip
 """Attributes, and the code that turns each off (ECMA-48); some share one."""
+
+
+FAR = 8
+"""Bytes of a move to any cell of the screen."""
+
+NEAR = 8
+"""Runs among which the nearest is looked for: a screen has hundreds."""
 
 
 @lru_cache(maxsize=4096)
@@ -91,27 +99,48 @@ class SgrWriter:
 
     def write(self, run: Run) -> None:
         """Write a run at its place; the first cell of the screen is 0, 0."""
-        self._move(run.x, run.y)
-        if run.state != self.state:
-            self._put(sgr_change(self.state, run.state))
-            self.state = run.state
+        self._put(self._way(run.x, run.y))
+        self._put(sgr_change(self.state, run.state))
+        self.state = run.state
         self._put(run.text)
         # After the last column the cursor waits at it, and terminals differ in where that is.
         self._cursor = (run.y, run.end) if run.end < self._columns else None
+
+    def write_all(self, runs: Iterable[Run]) -> None:
+        """Write runs in any order, so that little is spent on colours and moves: all runs of a
+        state together, and next what is cheapest to reach."""
+        by_state: dict[SgrState, list[Run]] = {}
+        for run in runs:
+            by_state.setdefault(run.state, []).append(run)
+        while by_state:
+            same = by_state.pop(min(by_state, key=lambda state: self._cost(by_state[state][0])))
+            while same:
+                nearest = min(range(min(NEAR, len(same))), key=lambda i: self._distance(same[i]))
+                self.write(same.pop(nearest))
+
+    def _cost(self, run: Run) -> int:
+        """Bytes to get to a run's state and place."""
+        return len(sgr_change(self.state, run.state)) + self._distance(run)
+
+    def _distance(self, run: Run) -> int:
+        """Bytes to get to a run's place, about."""
+        if self._cursor is None:
+            return FAR
+        y, x = self._cursor
+        return min(FAR, len(_across(x, run.x)) + len(_vertically(y, run.y)))
 
     @property
     def text(self) -> str:
         """Everything that was written."""
         return "".join(self._written)
 
-    def _move(self, x: int, y: int) -> None:
+    def _way(self, x: int, y: int) -> str:
+        """The shortest move to a cell."""
         anywhere = f"\x1b[{y + 1};{x + 1}H"
         if self._cursor is None:
-            self._put(anywhere)
-        else:
-            was_y, was_x = self._cursor
-            moves = _across(was_x, x), _vertically(was_y, y)
-            self._put(min(anywhere, "".join(moves), key=len))
+            return anywhere
+        was_y, was_x = self._cursor
+        return min(anywhere, _across(was_x, x) + _vertically(was_y, y), key=len)
 
     def _put(self, text: str) -> None:
         self._written.append(text)
