@@ -146,7 +146,7 @@ def test_what_is_cheapest_to_reach_is_written_next() -> None:
     first = [Segment("abc"), Segment("d", BLUE_BACK), Segment("e", RED), Segment("f", BLUE_BACK)]
     second = [Segment("a12"), Segment("3", BLUE_BACK), Segment("e", RED)]
     assert write(shown, whole(first, second)) == (
-        "\x1b[1;1Habc\x1b[2;1Ha12\x1b[31;44m3\b\x1b[Ad\x1b[Cf\b\b\x1b[49me\b\x1b[Be"
+        "\x1b[1;1Habc\b\b\b\x1bDa12\x1b[31;44m3\b\x1bMd\x1b[Cf\b\b\x1b[49me\b\x1bDe"
     )
 
 

@@ -38,6 +38,10 @@ TURNS_OFF = {
 FAR = 8
 """Bytes of a move to any cell of the screen."""
 
+NEXT_ROW, ROW_BEFORE = "\x1bD", "\x1bM"
+"""Index and reverse index (IND and RI, VT100). A line feed is shorter, but may return the cursor to
+the first column."""
+
 NEAR = 8
 """Runs among which the nearest is looked for: a screen has hundreds."""
 
@@ -165,6 +169,8 @@ def _vertically(before: int, after: int) -> str:
     """The shortest move to another row of a column."""
     if before == after:
         return ""
+    if abs(after - before) == 1:
+        return NEXT_ROW if after > before else ROW_BEFORE
     letter = "B" if after > before else "A"
     return min(f"\x1b[{after + 1}d", f"\x1b[{_count(abs(after - before))}{letter}", key=len)
 
