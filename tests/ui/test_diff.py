@@ -18,7 +18,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.terminal.diff import CellBuffer, runs
+from tui.terminal.diff import CellBuffer
+from tui.terminal.runs import runs
 from tui.terminal.sgr import DEFAULT, TURNS_OFF, Run, SgrState, SgrWriter, parse_sgr, sgr_change
 
 WIDTH, HEIGHT = 20, 4
