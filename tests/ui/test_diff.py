@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyte
 import pytest
@@ -136,6 +136,56 @@ def test_a_wide_character_is_written_whole() -> None:
     ]
 
 
+BEFORE, AFTER = "100 ⣀⣿⣀⣿⣀⣿⣀", "100 ⣿⣀⣿⣀⣿⣀⡇"
+
+
+def test_cells_that_move_left_are_not_written_again() -> None:
+    shown, right = CellBuffer(), Segment("│語 x│", BLUE_BACK)
+    write(shown, whole([], [Segment(BEFORE, RED), right]))
+    after = whole([], [Segment(AFTER, RED), right])
+    assert write(shown, after) == "\x1b[2;5H\x1b[P\x1b[6C\x1b[@\x1b[49m⡇"
+    assert write(shown, whole([], [Segment(AFTER, RED), right])) == ""
+
+
+def test_no_more_cells_move_than_change() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment("⣀⣿⣀⣿⣀⣿⣀   │")]))
+    assert write(shown, whole([Segment("⣿⣀⣿⣀⣿⣀    │")])) == "\x1b[1;1H\x1b[P\x1b[7G\x1b[@ "
+
+
+def test_cells_that_move_and_change_colour_are_written() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment(BEFORE, RED)]))
+    assert "⣿⣀⣿⣀⣿⣀⡇" in write(shown, whole([Segment(AFTER, BLUE_BACK)]))
+
+
+def test_cells_whose_move_was_cut_off_move_later() -> None:
+    budget: list[int | None] = [None]
+    shown = CellBuffer(lambda: budget[0])
+    write(shown, whole([Segment(BEFORE, RED)]))
+    budget[0] = 0
+    assert (write(shown, whole([Segment(AFTER, RED)])), shown.unfinished) == ("", True)
+    budget[0] = None
+    assert write(shown, whole([Segment(BEFORE, RED)])) == ""
+    assert "\x1b[P" in write(shown, whole([Segment(AFTER, RED)]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("⣀⣿⣀⣿", "⣿⣀⣿⡇"),
+        ("⣀⣿⣀⣿語⣿⣀⣿", "⣿⣀⣿語⣿⣀⣿⡇"),
+        ("⣀⣿⣀⣿⣀⣿語⣿", "⣿⣀⣿⣀⣿語⣿⣀"),
+        ("⣀⣿⣀⣿⣀⣿⣀語", "⣿⣀⣿⣀⣿⣀語⣿"),
+        ("⣀⣿⣀⣿⣀⣿⣀⣀⣀", "⣿⣀⣿⣀⣿⣀⣀語"),
+    ],
+)
+def test_short_rows_and_wide_characters_are_not_moved(before: str, after: str) -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment(before)]))
+    assert "\x1b[P" not in write(shown, whole([Segment(after)]))
+
+
 def test_each_colour_is_written_once(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
@@ -234,7 +284,7 @@ STYLES = st.sampled_from([
     None, RED, BOLD, BLUE_BACK, Style(underline=True), Style(reverse=True), Style(bgcolor="green"),
     Style(color="bright_white", bgcolor="bright_black", italic=True),
 ])  # fmt: skip
-SEGMENTS = st.tuples(st.text("ab 語é─", min_size=1, max_size=8), STYLES).map(
+SEGMENTS = st.tuples(st.text("ab 語é─⣿⡇", min_size=1, max_size=8), STYLES).map(
     lambda parts: Segment(*parts)
 )
 ROWS = st.lists(SEGMENTS, max_size=5).map(lambda row: Strip(row).adjust_cell_length(WIDTH))
@@ -246,6 +296,25 @@ CHANGES = st.tuples(
     st.integers(0, HEIGHT - 1), SPANS, ROWS, st.sets(st.integers(1, WIDTH - 1), max_size=3)
 )
 """A row, the columns that change, their new content, and where widgets begin."""
+
+
+class Scrolled(NamedTuple):
+    """A step to the left of a graph in row ``y`` that begins and ends at these columns."""
+
+    y: int
+    start: int
+    end: int
+    new: Segment
+
+
+SCROLLED = st.tuples(
+    st.integers(0, HEIGHT - 1), st.integers(0, 8), st.integers(10, WIDTH),
+    st.tuples(st.sampled_from(["⣿", "⡇", " ", "a", "語"]), STYLES).map(lambda it: Segment(*it)),
+).map(lambda parts: Scrolled(*parts))  # fmt: skip
+GRAPH = st.tuples(st.text("⣿⡇─ ", min_size=16, max_size=16), STYLES, SEGMENTS).map(
+    lambda it: Strip([Segment(*it[:2]), it[2]]).adjust_cell_length(WIDTH)
+)
+GRAPHS = st.lists(GRAPH, min_size=HEIGHT, max_size=HEIGHT)
 
 
 def edges(strip: Strip) -> list[int]:
@@ -274,7 +343,12 @@ def changed(rows: list[Strip], change: tuple[int, tuple[int, int], Strip, set[in
 
 
 def updated(rows: list[Strip], step: Any) -> LayoutUpdate | ChopsUpdate:
-    """Change the rows by a step of either kind, and return Textual's update for that."""
+    """Change the rows by a step of any kind, and return Textual's update for that."""
+    if isinstance(step, Scrolled):
+        y, start, end, new = step
+        was, size = rows[y], new.cell_length
+        moved = [was.crop(0, start), was.crop(start + size, end), Strip([new]), was.crop(end)]
+        return changed(rows, (y, (0, WIDTH), Strip.join(moved).adjust_cell_length(WIDTH), set()))
     if isinstance(step, tuple):
         return changed(rows, step)
     rows[:] = step
@@ -308,9 +382,8 @@ def laid_out(rows: list[Strip]) -> LayoutUpdate:
     return LayoutUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
 
 
-@settings(max_examples=300, deadline=None)
-@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
-def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+def check(first: list[Strip], then: list[Any]) -> None:
+    """Check that after each step a terminal shows the same, written by us or by Textual."""
     shown, rows = CellBuffer(), list(first)
     update: LayoutUpdate | ChopsUpdate = laid_out(rows)
     ours, theirs = [write(shown, update)], [by_textual(update)]
@@ -321,11 +394,26 @@ def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[An
         assert drawn(ours) == drawn(theirs)
 
 
+@settings(max_examples=300, deadline=None)
+@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
+def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    check(first, then)
+
+
+@settings(max_examples=150, deadline=None)
+@given(GRAPHS, st.lists(st.one_of(SCROLLED, SCROLLED, CHANGES), min_size=1, max_size=6))
+def test_graphs_that_move_show_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    check(first, then)
+
+
 BUDGETS = st.one_of(st.none(), st.integers(0, 200))
 
 
 @settings(max_examples=100, deadline=None)
-@given(FIRST, st.lists(st.tuples(BUDGETS, st.one_of(FIRST, CHANGES)), max_size=6))
+@given(
+    st.one_of(FIRST, GRAPHS),
+    st.lists(st.tuples(BUDGETS, st.one_of(FIRST, CHANGES, SCROLLED)), max_size=6),
+)
 def test_frames_that_are_cut_end_up_whole(
     first: list[Strip], then: list[tuple[int | None, Any]]
 ) -> None:

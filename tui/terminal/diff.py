@@ -70,8 +70,8 @@ class CellBuffer:
             if row[piece.x : end] == cells:
                 continue
             for run in runs(piece.y, piece.x, row[piece.x : end], cells):
-                changes.append((run, row[run.x : run.end]))
-                row[run.x : run.end] = cells[run.x - piece.x : run.end - piece.x]
+                changes.append((run, row[run.first : run.end]))
+                row[run.first : run.end] = cells[run.first - piece.x : run.end - piece.x]
         budget, writer = self._budget(), SgrWriter(size.width, self._state)
         writer.write_all(run for run, _ in changes)
         if budget is not None and writer.size > budget:
@@ -87,7 +87,7 @@ class CellBuffer:
             writer.write(changes[written][0])
             written += 1
         for run, before in reversed(changes[written:]):
-            self._rows[run.y][run.x : run.end] = before
+            self._rows[run.y][run.first : run.end] = before
         self.unfinished |= written < len(changes)
         return writer
 

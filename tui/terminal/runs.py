@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from tui.terminal.sgr import DEFAULT, Run, SgrState, parse_sgr
 
@@ -14,6 +15,9 @@ MAX_GAP = 4
 """Bytes of unchanged cells between two changed ones that are no dearer to write than to jump
 over."""
 
+MOVE_COST = 11
+"""Bytes of deleting a cell, going to another and inserting one there."""
+
 VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
 """Attributes that show on a blank: underline and other lines, and reverse video."""
 
@@ -21,23 +25,25 @@ VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
 def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
     """The runs that turn ``old`` into ``new`` in row ``y``, from column ``left``: the cells that
     differ, and those between them that are cheaper to write than to jump over. A wide character
-    is written whole."""
+    is written whole. Cells that moved left by one are not written but moved, if that is cheaper."""
 
     def run() -> Run:
         text = "".join(text for text, _ in new[start : last + 1])
-        return Run(y, left + start, left + last + 1, text, state)
+        return Run(y, left + start, left + last + 1, text, state, moved)
 
     start = last = -1
+    moved = 0
     state = DEFAULT
     for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
         while x > 0 and new[x][0] == "":
             x -= 1  # noqa: PLW2901 - to the first cell of the wide character
         if x <= last:
             continue
-        wanted = parse_sgr(new[x][1])
+        moves = _moved(old, new, x)
         between = new[last + 1 : x + 1]
         if (
             start >= 0
+            and not moves
             and _fits_gap(between[:-1])
             and all(_can_join(cell, state) for cell in between)
         ):
@@ -45,11 +51,26 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
         else:
             if start >= 0:
                 yield run()
-            start, last, state = x, x, wanted
+            start = last = x + moves
+            state, moved = parse_sgr(new[start][1]), moves
         while last + 1 < len(new) and new[last + 1][0] == "":
             last += 1
     if start >= 0:
         yield run()
+
+
+def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
+    """How many cells from ``x`` on are those that were one column further right; 0 if moving them
+    saves nothing, or some are wide: terminals differ in what they make of half a character."""
+    end = x
+    while end + 1 < len(new) and old[end + 1] == new[end]:
+        end += 1
+    if end == x or not all(text for text, _ in old[x : end + 2] + new[x : end + 2]):
+        return 0
+    differ = [at for at in range(x, end + 1) if old[at] != new[at]]
+    saved = sum(len(new[at][0].encode()) for at in differ[:-1])
+    saved += MAX_GAP * sum(after - at > 1 for at, after in pairwise(differ))
+    return differ[-1] - x if saved > MOVE_COST else 0
 
 
 def _fits_gap(cells: list[Cell]) -> bool:

@@ -17,13 +17,20 @@ class SgrState(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``."""
+    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``. The
+    ``moved`` cells before them are not written: they come from one column further right."""
 
     y: int
     x: int
     end: int
     text: str
     state: SgrState
+    moved: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first column that changes."""
+        return self.x - self.moved
 
 
 DEFAULT = SgrState()
@@ -41,6 +48,9 @@ FAR = 8
 NEXT_ROW, ROW_BEFORE = "\x1bD", "\x1bM"
 """Index and reverse index (IND and RI, VT100). A line feed is shorter, but may return the cursor to
 the first column."""
+
+DELETE, INSERT = "\x1b[P", "\x1b[@"
+"""Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
 
 NEAR = 8
 """Runs among which the nearest is looked for: a screen has hundreds."""
@@ -103,7 +113,10 @@ class SgrWriter:
 
     def write(self, run: Run) -> None:
         """Write a run at its place; the first cell of the screen is 0, 0."""
-        self._put(self._way(run.x, run.y))
+        self._put(self._way(run.first, run.y))
+        if run.moved:
+            # Both at once: what is right of the run moves back before it is seen.
+            self._put(f"{DELETE}{_across(run.first, run.x)}{INSERT}")
         self._put(sgr_change(self.state, run.state))
         self.state = run.state
         self._put(run.text)
@@ -131,7 +144,7 @@ class SgrWriter:
         if self._cursor is None:
             return FAR
         y, x = self._cursor
-        return min(FAR, len(_across(x, run.x)) + len(_vertically(y, run.y)))
+        return min(FAR, len(_across(x, run.first)) + len(_vertically(y, run.y)))
 
     @property
     def text(self) -> str:
