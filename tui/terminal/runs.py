@@ -40,12 +40,12 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
         if x <= last:
             continue
         moves = _moved(old, new, x)
-        between = new[last + 1 : x + 1]
+        gap = new[last + 1 : x]
         if (
             start >= 0
             and not moves
-            and _fits_gap(between[:-1])
-            and all(_can_join(cell, state) for cell in between)
+            and _can_join(new[x], state)
+            and (not gap or _can_bridge(gap, state))
         ):
             last = x
         else:
@@ -62,10 +62,12 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
 def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
     """How many cells from ``x`` on are those that were one column further right; 0 if moving them
     saves nothing, or some are wide: terminals differ in what they make of half a character."""
-    end = x
+    if x + 1 == len(new) or old[x + 1] != new[x]:
+        return 0
+    end = x + 1
     while end + 1 < len(new) and old[end + 1] == new[end]:
         end += 1
-    if end == x or not all(text for text, _ in old[x : end + 2] + new[x : end + 2]):
+    if not all(text for text, _ in old[x : end + 2] + new[x : end + 2]):
         return 0
     differ = [at for at in range(x, end + 1) if old[at] != new[at]]
     saved = sum(len(new[at][0].encode()) for at in differ[:-1])
@@ -73,9 +75,13 @@ def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
     return differ[-1] - x if saved > MOVE_COST else 0
 
 
-def _fits_gap(cells: list[Cell]) -> bool:
-    """Whether unchanged cells are worth writing to stay in one run."""
-    return len(cells) <= MAX_GAP and sum(len(text.encode()) for text, _ in cells) <= MAX_GAP
+def _can_bridge(cells: list[Cell], state: SgrState) -> bool:
+    """Whether unchanged cells are cheaper to write in this state than to jump over."""
+    return (
+        len(cells) <= MAX_GAP
+        and sum(len(text.encode()) for text, _ in cells) <= MAX_GAP
+        and all(_can_join(cell, state) for cell in cells)
+    )
 
 
 def _can_join(cell: Cell, state: SgrState) -> bool:
