@@ -1,8 +1,20 @@
-"""Writes only the cells that differ from what the terminal shows, with the shortest SGR codes.
+"""Writes only the cells that differ from what the terminal shows, in few bytes.
 
 Textual repaints whole regions: two panels when the focus moves, everything when a screen opens.
 Over a slow link that is up to twenty times what has changed. This module relies on internals of
 the pinned Textual release; its tests fail when they change.
+
+What saves bytes, and what it has to respect:
+
+- Colours stay set between frames. ``CellBuffer.invalidate`` is where they are forgotten, together
+  with the cells: whoever lets others write to the terminal calls it.
+- The runs of a frame are ordered by what is cheap to reach (``SgrWriter.write_all``). No run may
+  depend on another one. A frame that is cut is written from the top.
+- A graph that goes on by a cell moves (``runs``): a cell is deleted and another one inserted, and
+  the rest of the row is where it was. Terminals differ in the colours of blanks that they insert
+  or erase; the inserted cell is therefore written at once, and blanks are never erased (ECH, EL).
+- Characters are not repeated (REP), and palette colours never stand for 24-bit ones: some
+  terminals lack the first, and themes change the palette.
 """
 
 from __future__ import annotations

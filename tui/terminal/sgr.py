@@ -41,10 +41,6 @@ TURNS_OFF = {
 }  # fmt: skip
 """Attributes, and the code that turns each off (ECMA-48); some share one."""
 
-
-FAR = 8
-"""Bytes of a move to any cell of the screen."""
-
 NEXT_ROW, ROW_BEFORE = "\x1bD", "\x1bM"
 """Index and reverse index (IND and RI, VT100). A line feed is shorter, but may return the cursor to
 the first column."""
@@ -52,8 +48,11 @@ the first column."""
 DELETE, INSERT = "\x1b[P", "\x1b[@"
 """Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
 
+FAR = 8
+"""Bytes of a move to any cell of the screen, about."""
+
 NEAR = 8
-"""Runs among which the nearest is looked for: a screen has hundreds."""
+"""Runs to choose the nearest from; a whole screen has hundreds."""
 
 
 @lru_cache(maxsize=4096)
@@ -111,11 +110,16 @@ class SgrWriter:
         self.size = 0
         """Bytes collected so far."""
 
+    @property
+    def text(self) -> str:
+        """Everything that was written."""
+        return "".join(self._written)
+
     def write(self, run: Run) -> None:
         """Write a run at its place; the first cell of the screen is 0, 0."""
         self._put(self._way(run.first, run.y))
         if run.moved:
-            # Both at once: what is right of the run moves back before it is seen.
+            # Both in a row: what is right of the graph is back in its place before it is seen.
             self._put(f"{DELETE}{_across(run.first, run.x)}{INSERT}")
         self._put(sgr_change(self.state, run.state))
         self.state = run.state
@@ -124,8 +128,8 @@ class SgrWriter:
         self._cursor = (run.y, run.end) if run.end < self._columns else None
 
     def write_all(self, runs: Iterable[Run]) -> None:
-        """Write runs in any order, so that little is spent on colours and moves: all runs of a
-        state together, and next what is cheapest to reach."""
+        """Write runs in the order that takes few bytes for colours and moves: all runs of a state
+        together, and next what is cheapest to reach. Setting a colour costs more than moving."""
         by_state: dict[SgrState, list[Run]] = {}
         for run in runs:
             by_state.setdefault(run.state, []).append(run)
@@ -136,7 +140,7 @@ class SgrWriter:
                 self.write(same.pop(nearest))
 
     def _cost(self, run: Run) -> int:
-        """Bytes to get to a run's state and place."""
+        """Bytes to get to a run's place and state, about."""
         return len(sgr_change(self.state, run.state)) + self._distance(run)
 
     def _distance(self, run: Run) -> int:
@@ -145,11 +149,6 @@ class SgrWriter:
             return FAR
         y, x = self._cursor
         return min(FAR, len(_across(x, run.first)) + len(_vertically(y, run.y)))
-
-    @property
-    def text(self) -> str:
-        """Everything that was written."""
-        return "".join(self._written)
 
     def _way(self, x: int, y: int) -> str:
         """The shortest move to a cell."""
