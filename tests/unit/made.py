@@ -16,6 +16,7 @@ from tui.model import (
     HostDev,
     HostFacts,
     Inventory,
+    KernelLog,
     NvmlReading,
     PciFunction,
     Snapshot,
@@ -93,5 +94,6 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         drm=Unavailable("no card is on amdgpu, i915 or xe", expected=True),
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
+        kernel=KernelLog(),
     )
     return replace(read, **readings)

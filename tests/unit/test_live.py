@@ -22,6 +22,8 @@ from tui.model import (
     GuestReport,
     HostDev,
     HostFacts,
+    KernelLog,
+    KernelMessage,
     Link,
     Metrics,
     MetricsSource,
@@ -54,6 +56,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "guests": lambda: guests(domain("win11", "02:00.0", state="running", agent=True)),
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
+    "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
 }  # fmt: skip
 
 
@@ -101,6 +104,16 @@ def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -
 )  # fmt: skip
 def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
     assert changes(live, source, reading)
+
+
+def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:
+    before = live.events
+    log = KernelLog((KernelMessage(7, "aer", GUEST), KernelMessage(9, "off-bus", "0000:02:00")))
+    live.take(Sample("kernel", log, LATER))
+    new, *rest = live.events
+    assert (new.subject, new.at, new.by, tuple(rest)) == (GUEST, LATER, "kernel", before)
+    live.take(Sample("kernel", KernelLog(log.messages[1:]), LATER))
+    assert live.events == (new, *before)
 
 
 def test_the_age_of_a_card_counts_from_its_last_reading(live: Live) -> None:

@@ -31,6 +31,7 @@ from tui.model import (
     Holders,
     HostFacts,
     Inventory,
+    KernelLog,
     NvmlReading,
     Readiness,
     Reading,
@@ -211,10 +212,6 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_swaps() -> Source[Swap]:
-    return EmptySource("no swaps on this host")
-
-
 def _no_drm() -> Source[DrmReading]:
     return EmptySource("no card is on amdgpu, i915 or xe")
 
@@ -248,7 +245,8 @@ class Host(Struct, frozen=True):
     guests: Source[Guests]
     drm: Source[DrmReading] = field(default_factory=_no_drm)
     agent: Source[AgentReading] = field(default_factory=_no_agent)
-    swap: Source[Swap] = field(default_factory=_no_swaps)
+    swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
+    kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -279,6 +277,7 @@ class Host(Struct, frozen=True):
         yield "guests", self.guests
         yield "agent", self.agent
         yield "swap", self.swap
+        yield "kernel", self.kernel
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

@@ -14,6 +14,7 @@ from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
+from tui.host.kernel_log import KernelLogSource
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
@@ -76,6 +77,7 @@ def real_host(
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
         agent=agent,
         swap=SwapSource(),
+        kernel=KernelLogSource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),

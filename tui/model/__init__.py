@@ -37,6 +37,7 @@ from tui.model.guests import (
     HostDevBy,
 )
 from tui.model.holders import Holder, Holders, UninspectedProcess
+from tui.model.kernel import KernelLog, KernelMessage
 from tui.model.metrics import (
     NOT_SEEN,
     CardReading,
@@ -171,6 +172,8 @@ __all__ = [
     "HostView",
     "Inventory",
     "IommuKind",
+    "KernelLog",
+    "KernelMessage",
     "KernelOption",
     "KernelSettings",
     "Link",

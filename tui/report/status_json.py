@@ -72,7 +72,16 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
             "error": view.problem("guests"),
         },
         "nvidia_driver": view.nvidia_driver,
+        "kernel_log": _kernel_log(view),
     }
+
+
+def _kernel_log(view: HostView) -> dict[str, Any]:
+    """Whether the kernel's log can be read; null for a host that has none here, such as a captured
+    one."""
+    error = view.problem("kernel")
+    readable = True if view.kernel_log is not None else None if error is None else False
+    return {"readable": readable, "error": error}
 
 
 def _gpu(

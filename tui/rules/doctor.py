@@ -19,6 +19,7 @@ from tui.rules import (
     holder_checks,
     host_checks,
     hostdev_checks,
+    kernel_log,
     privilege,
     r465,
 )
@@ -71,6 +72,7 @@ def _host(readings: CheckInput) -> Iterator[Check]:
     yield host_checks.vfio(readings.readiness)
     yield host_checks.libvirt(readings)
     yield privilege.check(readings.readiness, grants=True)
+    yield kernel_log.check(readings.view, readings.readiness)
 
 
 def _guest_card(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:

@@ -20,6 +20,7 @@ from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
 from tui.terminal.queue import KeyQueue
+from tui.terminal.stylesheet import ParsedOnce
 
 COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
@@ -70,6 +71,7 @@ class TerminalApp(App[None]):
     ) -> None:
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
+        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
         self.ending = ending or Ending()
         self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
         self._field_keys = frozenset(field_keys)

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
+from tui.host.demo.kernel import KernelLine, log_at
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
     AgentReading,
@@ -30,6 +31,7 @@ from tui.model import (
     HostFacts,
     Inventory,
     IommuKind,
+    KernelLog,
     NvmlReading,
     PciFunction,
     Vitals,
@@ -103,7 +105,8 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer.
+    ``no_libvirt`` is why libvirt does not answer. ``kernel_lines`` are what the kernel's log
+    says.
     """
 
     functions: tuple[PciFunction, ...]
@@ -113,6 +116,7 @@ class Machine(Struct, frozen=True, dict=True):
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
+    kernel_lines: tuple[KernelLine, ...] = ()
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -177,6 +181,15 @@ class Machine(Struct, frozen=True, dict=True):
             raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def kernel_log(self, at: float) -> KernelLog:
+        """What the kernel has said so far."""
+        return log_at(self.kernel_lines, at)
+
+    def next_kernel_line(self, after: float) -> float | None:
+        """The first time after ``after`` at which the kernel says something."""
+        times = (line.next_time(after) for line in self.kernel_lines)
+        return min((at for at in times if at is not None), default=None)
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""
