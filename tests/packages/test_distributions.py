@@ -16,7 +16,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.attack.sandbox import HOME, ROOT, UID, Sandbox, sandbox
-from tests.attack.test_privilege import ABSENT, REQUEST, parsed
+from tests.attack.test_privilege import ABSENT
 from tests.bench.terminal import Terminal
 from tui import __version__
 
@@ -31,6 +31,14 @@ MADE = {"PKG-INFO", "setup.cfg"}
 
 LEFT_OUT = {".editorconfig", ".gitignore", ".github", "screenshots"}
 """What an sdist lacks: it serves the checkout, or is a picture."""
+
+
+BEGIN = """
+import sys
+from tui.model.requests import SwapRequest
+from tui.swap.launcher import Launcher
+Launcher("sudo").begin(SwapRequest("bind", sys.argv[1]))
+"""
 
 
 class Distributions(NamedTuple):
@@ -209,15 +217,14 @@ def test_a_user_of_pipx_hears_that_root_would_run_code_of_the_user(
     install("pipx", tools, built.wheel, sandbox.home, seen_as=HOME)
     for path in (sandbox.home, *sandbox.home.rglob("*")):
         os.chown(path, UID, UID, follow_symlinks=False)
-    program, environment = f"{HOME}/.local/bin/vfiotop", f"{HOME}/.local/share/pipx/venvs/vfiotop"
-    done = sandbox.run(program, "doctor", "--json")
+    done = sandbox.run(f"{HOME}/.local/bin/vfiotop", "doctor", "--json")
     (found,) = (c for c in json.loads(done.stdout)["checks"] if c["id"] == "privilege")
     assert found["verdict"] == "warn"
     assert f"it would run code that player can change ({HOME})" in found["why"]
     assert "a package or `sudo make install`" in found["fix"]
     assert "NOPASSWD" not in found["fix"]
-    # What vfiotop has sudo run, once the user has consented.
-    python = f"{environment}/bin/python"
-    swap = ["sudo", "-n", "--", python, "-I", "-B", "-m", "tui.swap", "launch", *REQUEST]
-    answer = parsed(sandbox.run(*swap).stdout)["error"]
-    assert ABSENT in answer or "GPU" in answer
+    # What b and `vfiotop bind` do, once the user has consented to the plan for a card.
+    python = f"{HOME}/.local/share/pipx/venvs/vfiotop/bin/python"
+    done = sandbox.run(python, "-c", BEGIN, ABSENT)
+    assert f"sudo runs code that player can change ({HOME}): a package or" in done.stderr
+    assert f"Refused: {ABSENT}" in done.stderr or "GPU" in done.stderr.splitlines()[-1]
