@@ -118,12 +118,6 @@ def test_what_it_tells_to_type_is_understood() -> None:
         PARSER.parse_args(words)
 
 
-def test_the_readme_lists_every_command() -> None:
-    listed = README.partition("## Command line\n\n```\n")[2].partition("```")[0]
-    words = set(re.findall(r"[\w-]+", listed))
-    assert [name for name in subcommands(PARSER) if name not in words] == []
-
-
 @pytest.mark.parametrize("name", sorted(PAGES))
 @pytest.mark.parametrize(
     "command",

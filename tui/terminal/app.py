@@ -169,6 +169,15 @@ class TerminalApp(App[None]):
         """Copy a text to the terminal's clipboard (xterm: OSC 52), if the terminal allows it."""
         super().copy_to_clipboard(to_copy(text))
 
+    def clear_selection(self) -> None:
+        """Clear the selected text, if there is a screen.
+
+        From Python 3.12 on, Textual sets up the fields of the first screen before it is on the
+        stack (asyncio.eager_task_factory), and they call this.
+        """
+        if self.screen_stack:
+            super().clear_selection()
+
     # --- stopped by the shell ---
 
     def action_suspend_process(self) -> None:
