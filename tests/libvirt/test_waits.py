@@ -1,4 +1,5 @@
-"""Waits of vCPUs, by a real libvirtd and the kernel: which vCPU waits, and for whom."""
+"""The waits and the pins of vCPUs, by a real libvirtd and the kernel: which one waits, and for
+whom."""
 
 from __future__ import annotations
 
@@ -12,12 +13,12 @@ import libvirt
 import pytest
 
 from tests.libvirt.daemon import Daemon, tiny
-from tests.libvirt.watching import PATIENCE, domain
+from tests.libvirt.watching import PATIENCE, domain, watched
 from tests.thorough import thorough
 from tui.host.facts import FactsSource
 from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.threads_source import ThreadsSource
-from tui.model import Demand, GuestCpus
+from tui.model import Demand, GuestCpus, Guests, Pinning
 from tui.rules.guest_cpus import guest_cpus
 
 MEASURED_S = 0.5
@@ -103,6 +104,29 @@ class Readings:
         found = guest_cpus(guest, self._threads.read(), self._topology)
         assert found is not None
         return found
+
+
+def test_another_pin_of_a_running_guest_is_seen_at_once(
+    libvirtd: Daemon, virsh: libvirt.virConnect
+) -> None:
+    """The XML of a running domain has it, so libvirt is asked for nothing else."""
+
+    def pinned_to(cpu: int) -> Callable[[Guests], bool]:
+        def wanted(guests: Guests) -> bool:
+            found = domain(guests, "vm")
+            return found is not None and found.pinning == Pinning(((cpu,),))
+
+        return wanted
+
+    first, *others = sorted(os.sched_getaffinity(0))
+    if not others:
+        pytest.skip("needs two CPUs")
+    pin = f"<vcpu>1</vcpu><cputune><vcpupin vcpu='0' cpuset='{first}'/></cputune>"
+    vm = virsh.createXML(tiny("vm").replace("<vcpu>1</vcpu>", pin))
+    with watched(libvirtd.uri, readonly=True) as watch:  # only events cause readings
+        watch.until(pinned_to(first))
+        vm.pinVcpu(0, tuple(cpu == others[0] for cpu in range(others[0] + 1)))
+        watch.until(pinned_to(others[0]))
 
 
 @pytest.mark.parametrize(
