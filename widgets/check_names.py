@@ -16,6 +16,7 @@ NAMES = {
     "guest.hostdevs-complete": "all functions listed",
     "guest.devices": "devices free",
     "guest.managed": "libvirt keeps off",
+    "guest.pinning": "CPUs of its own",
     "guest.cards": "one card moves",
     "guest.unsaved": "unsaved data",
     "guest.state": "state fits",

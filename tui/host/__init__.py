@@ -28,6 +28,7 @@ from tui.model import (
     DrmReading,
     GuestAction,
     Guests,
+    GuestThreads,
     Holders,
     HostFacts,
     Inventory,
@@ -220,10 +221,6 @@ def _no_agent() -> Source[AgentReading]:
     return EmptySource("guests are not read on this host")
 
 
-def _no_uses(addresses: Collection[str]) -> DeviceUses:
-    return DeviceUses()
-
-
 HostKind = Literal["real", "captured", "simulated"]
 
 
@@ -244,6 +241,7 @@ class Host(Struct, frozen=True):
     nvml: Source[NvmlReading]
     guests: Source[Guests]
     drm: Source[DrmReading] = field(default_factory=_no_drm)
+    threads: Source[GuestThreads] = field(default_factory=lambda: EmptySource("not read here"))
     agent: Source[AgentReading] = field(default_factory=_no_agent)
     swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
     kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
@@ -254,7 +252,7 @@ class Host(Struct, frozen=True):
     mover: Mover = field(default_factory=NoMover)
     control: GuestControl = field(default_factory=ReadOnlyControl)
     reopen: Callable[[], Host] | None = None
-    uses: Callable[[Collection[str]], DeviceUses] = _no_uses
+    uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
@@ -275,6 +273,7 @@ class Host(Struct, frozen=True):
         yield "nvml", self.nvml
         yield "drm", self.drm
         yield "guests", self.guests
+        yield "threads", self.threads
         yield "agent", self.agent
         yield "swap", self.swap
         yield "kernel", self.kernel

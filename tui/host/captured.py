@@ -68,6 +68,7 @@ def host_in(root: Tree, label: str) -> Host:
         vitals=VitalsSource(pci),
         nvml=_NoNvml(),
         drm=EmptySource(NO_READINGS),
+        threads=EmptySource(NO_READINGS),
         agent=EmptySource(NO_READINGS),
         guests=CapturedGuests(root / "domains", root),
         kind="captured",
@@ -161,6 +162,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         agent=found.agent,
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
+        pinning=found.pinning,
     )
     return FileDomain(file, domain, snapshot=written.snapshot)
 

@@ -19,12 +19,15 @@ from tests.unit.made import (
 )
 from tui.model import (
     Check,
+    CpuTopology,
     Guests,
     Holder,
     Holders,
     HostDev,
+    HostFacts,
     Inventory,
     NvidiaModule,
+    Pinning,
     Readiness,
     Snapshot,
     Unavailable,
@@ -41,7 +44,7 @@ MUST = {
     "host.linux", "host.two-gpus", "host.not-shared", "iommu.enabled", "iommu.viable",
     "r465.family", "r465.one-vm", "r465.sriov", "r465.guest-driver", "guest.hostdevs-complete",
     "libvirt.reachable", "privilege", "vfio.available", "holders", "nvidia.release",
-    "kernel.log",
+    "kernel.log", "guest.pinning",
 }  # fmt: skip
 READY = Readiness(root=True, vfio_pci=True, nvidia=NvidiaModule("580.105.08", modeset=False))
 WIN11 = domain("win11", "02:00.0", "02:00.1")
@@ -57,7 +60,9 @@ def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
 
 
 def test_a_host_where_all_is_well() -> None:
-    checks = examined(snapshot(two_cards(), (WIN11,)))
+    facts = HostFacts("atlas", "6.12.1", cpus=CpuTopology(tuple((cpu,) for cpu in range(10))))
+    pinned = replace(WIN11, pinning=Pinning(tuple((cpu,) for cpu in range(2, 10)), (0, 1)))
+    checks = examined(snapshot(two_cards(), (pinned,), facts=facts))
     left = {check.id for check in checks.values() if check.verdict != "pass"}
     assert left == {"r465.guest-driver"}  # nobody asks the guest yet
 

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
-from tui.model import HostDev
+from tui.model import HostDev, Pinning
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 
@@ -80,6 +80,7 @@ def test_a_live_definition() -> None:
         memory_mib=16384,
         agent=True,
         active_id=3,
+        pinning=Pinning((None,) * 16),
     )
 
 
