@@ -77,6 +77,5 @@ def _fix(cpus: list[GuestCpu]) -> str | None:
     causes = dict.fromkeys(CAUSES[cpu.shared_with[0]] for cpu in cpus if cpu.shared_with)
     if not causes:
         return None
-    return (
-        f"there is also {listed(list(causes))}: guest.pinning in `vfiotop doctor` tells how to pin"
-    )
+    who = listed(list(causes))
+    return f"on its core is also {who}: guest.pinning in `vfiotop doctor` has the pins"
