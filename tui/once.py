@@ -106,7 +106,9 @@ def read_for_checks(
         for address in hostdev_checks.functions_to_inspect(domain, view)
     ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
-    return CheckInput(view, snapshot.guests, holders, readiness, uses, snapshot.read_at)
+    return CheckInput(
+        view, snapshot.guests, holders, readiness, uses, snapshot.read_at, snapshot.memory
+    )
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:

@@ -22,10 +22,12 @@ from tui.model import (
     GuestReport,
     HostDev,
     HostFacts,
+    HostMemory,
     Link,
     Metrics,
     MetricsSource,
     NvmlReading,
+    PagePool,
     Reading,
     Sample,
     SourceName,
@@ -54,6 +56,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "guests": lambda: guests(domain("win11", "02:00.0", state="running", agent=True)),
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
+    "memory": lambda: HostMemory(8192, pools=(PagePool(2048, 512, 512),)),
 }  # fmt: skip
 
 

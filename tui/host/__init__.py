@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol, TypeVar
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -30,6 +30,7 @@ from tui.model import (
     Guests,
     Holders,
     HostFacts,
+    HostMemory,
     Inventory,
     NvmlReading,
     Readiness,
@@ -211,16 +212,9 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_swaps() -> Source[Swap]:
-    return EmptySource("no swaps on this host")
-
-
-def _no_drm() -> Source[DrmReading]:
-    return EmptySource("no card is on amdgpu, i915 or xe")
-
-
-def _no_agent() -> Source[AgentReading]:
-    return EmptySource("guests are not read on this host")
+def _none(sentence: str) -> Any:
+    """A source of a host that has nothing to read, with the reason."""
+    return field(default_factory=lambda: EmptySource(sentence))
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -246,9 +240,10 @@ class Host(Struct, frozen=True):
     vitals: Source[Vitals]
     nvml: Source[NvmlReading]
     guests: Source[Guests]
-    drm: Source[DrmReading] = field(default_factory=_no_drm)
-    agent: Source[AgentReading] = field(default_factory=_no_agent)
-    swap: Source[Swap] = field(default_factory=_no_swaps)
+    drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
+    agent: Source[AgentReading] = _none("guests are not read on this host")
+    swap: Source[Swap] = _none("no swaps on this host")
+    memory: Source[HostMemory] = _none("the memory of this host is not known")
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -279,6 +274,7 @@ class Host(Struct, frozen=True):
         yield "guests", self.guests
         yield "agent", self.agent
         yield "swap", self.swap
+        yield "memory", self.memory
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

@@ -16,6 +16,7 @@ from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
+from tui.host.memory import MemorySource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
@@ -76,6 +77,7 @@ def real_host(
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
         agent=agent,
         swap=SwapSource(),
+        memory=MemorySource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),

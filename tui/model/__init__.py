@@ -15,6 +15,7 @@ from tui.model.checks import VERDICT_ORDER, Check, Verdict
 from tui.model.clock import CLOCK, Clock
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
+from tui.model.domain_setup import DomainSetup, MemoryPart
 from tui.model.drivers import (
     STUB_DRIVERS,
     VFIO_NODES,
@@ -37,6 +38,8 @@ from tui.model.guests import (
     HostDevBy,
 )
 from tui.model.holders import Holder, Holders, UninspectedProcess
+from tui.model.hooks import HookAct, HookLine, Hooks
+from tui.model.memory import HostMemory, PagePool
 from tui.model.metrics import (
     NOT_SEEN,
     CardReading,
@@ -145,6 +148,7 @@ __all__ = [
     "DeviceUses",
     "Direction",
     "Domain",
+    "DomainSetup",
     "DomainState",
     "DrmReading",
     "Event",
@@ -165,15 +169,20 @@ __all__ = [
     "Guests",
     "Holder",
     "Holders",
+    "HookAct",
+    "HookLine",
+    "Hooks",
     "HostDev",
     "HostDevBy",
     "HostFacts",
+    "HostMemory",
     "HostView",
     "Inventory",
     "IommuKind",
     "KernelOption",
     "KernelSettings",
     "Link",
+    "MemoryPart",
     "Metrics",
     "MetricsSource",
     "ModuleDirective",
@@ -184,6 +193,7 @@ __all__ = [
     "NvmlReading",
     "Owner",
     "OwnerKind",
+    "PagePool",
     "PciFunction",
     "Plan",
     "PowerControl",

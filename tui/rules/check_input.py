@@ -7,7 +7,17 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, SourceName, Unavailable
+from tui.model import (
+    NOT_READ_YET,
+    DeviceUses,
+    Guests,
+    Holders,
+    HostMemory,
+    HostView,
+    Readiness,
+    SourceName,
+    Unavailable,
+)
 from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
@@ -21,6 +31,7 @@ class CheckInput(Struct, frozen=True):
     readiness: Readiness
     uses: DeviceUses = field(default_factory=DeviceUses)
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
+    memory: HostMemory | Unavailable = NOT_READ_YET
 
     @property
     def readonly(self) -> bool:

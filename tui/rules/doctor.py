@@ -19,6 +19,7 @@ from tui.rules import (
     holder_checks,
     host_checks,
     hostdev_checks,
+    memory_checks,
     privilege,
     r465,
 )
@@ -155,6 +156,9 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
             yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
         return
+    yield memory_checks.memory(guest.domain, readings.memory)
+    yield memory_checks.balloon(guest.domain)
+    yield memory_checks.locked(guest.domain)
     yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)

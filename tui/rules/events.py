@@ -16,6 +16,7 @@ from tui.rules.change import Change, all_read
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
     "guests": "libvirt", "agent": "guest agent", "swap": "journal",
+    "memory": "memory",
 }  # fmt: skip
 
 

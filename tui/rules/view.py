@@ -30,7 +30,7 @@ from tui.rules.roles import Choice, allowed_guest
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap")
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap", "memory")
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest."""
 
 
@@ -57,6 +57,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         problems=_problems(snapshot),
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
+        memory=read(snapshot.memory),
     )
     if inventory is not None and any(gpu.viability.blockers for gpu in gpus):
         gpus = with_moved_at_start(view, guests)

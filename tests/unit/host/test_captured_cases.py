@@ -49,6 +49,7 @@ def test_what_was_captured_is_judged_as_on_a_live_host(vfiotop: Command, tmp_pat
         "host.not-shared": "pass", "iommu.viable": "pass", "r465.family": "pass",
         "r465.sriov": "pass", "nvidia.release": "fail", "holders": "unknown",
         "r465.one-vm": "pass", "guest.hostdevs-complete": "pass", "guest.managed": "pass",
+        "guest.memory": "unknown", "guest.balloon": "unknown", "guest.locked-memory": "unknown",
         "r465.guest-driver": "unknown", "gpu.answers": "pass", "guest.devices": "pass",
         "swap.half-bound": "pass", "swap.movable": "pass",
     }  # fmt: skip

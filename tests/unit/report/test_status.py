@@ -215,6 +215,7 @@ def test_host_and_groups(gaming: HostView) -> None:
         "iommu": {"enabled": True, "kind": "intel", "groups": 3},
         "libvirt": {"uri": "qemu:///system", "version": "11.3.0", "error": None},
         "nvidia_driver": "580.95",
+        "memory": {"available_mib": 32768, "huge_pages": []},
     }
     assert [group["id"] for group in found["groups"]] == [1, 2, 3]
     assert found["groups"][0]["devices"] == [HOST, "0000:01:00.1"]

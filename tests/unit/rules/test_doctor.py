@@ -46,7 +46,8 @@ WIN11 = domain("win11", "02:00.0", "02:00.1")
 
 
 def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
-    given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY} | facts
+    given = {"guests": seen.guests, "holders": Holders(()), "readiness": READY,
+             "memory": seen.memory} | facts  # fmt: skip
     wards = examine(CheckInput(assess(seen), **given))
     checks = {check.id: check for check in all_checks(wards)}
     assert set(checks) >= MUST

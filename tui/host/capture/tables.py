@@ -13,6 +13,11 @@ from tui.host.uses.network import ipv6, own_addresses, routes
 _PLAIN = re.compile(r"[a-z0-9._-]{1,40}")
 _ID = re.compile(r"""^(ID|ID_LIKE|VERSION_ID|VARIANT_ID)=["']?([a-z0-9 ._-]{1,80})["']?$""", re.M)
 _VENDOR = re.compile(r"^(vendor_id|model name)\s*: ([A-Za-z0-9 ()@.,+-]{1,80})$", re.MULTILINE)
+_MEMINFO = re.compile(
+    r"^(?:MemTotal|MemFree|MemAvailable|SwapTotal|SwapFree|HugePages_\w{1,8}|Hugepagesize): {1,40}"
+    r"[0-9]{1,15}(?: kB)?$", re.MULTILINE,
+)  # fmt: skip
+_ARC = re.compile(r"^(?:size|c_min|c_max) {1,40}[0-9]{1,2} {1,40}[0-9]{1,18}$", re.MULTILINE)
 _NVIDIA = re.compile(r"NVRM version: [A-Za-z0-9_ ]{1,80}\s[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?=\s)")
 _LOADER = re.compile(r"[A-Za-z-]{1,24}(?: [0-9][0-9.]{0,15})?")
 _TYPE = re.compile(r"^E:ID_FS_TYPE=([A-Za-z0-9_]{1,40})$", re.MULTILINE)
@@ -36,6 +41,16 @@ def modules(text: str, stand_ins: StandIns) -> str:
     """Keep the names in /proc/modules."""
     names = [line.split(" ")[0] for line in text.split("\n") if line]
     return "".join(f"{stand_ins.name(name)} 0 0 - Live 0x0\n" for name in names)
+
+
+def meminfo(text: str, _: StandIns) -> str:
+    """Keep how much memory there is."""
+    return "".join(f"{line}\n" for line in _MEMINFO.findall(text))
+
+
+def arcstats(text: str, _: StandIns) -> str:
+    """Keep the size of ZFS's cache."""
+    return "".join(f"{line}\n" for line in _ARC.findall(text))
 
 
 def dep(text: str, stand_ins: StandIns) -> str:

@@ -21,6 +21,7 @@ from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
     AgentReading,
     Domain,
+    DomainSetup,
     DomainState,
     DrmReading,
     GuestCard,
@@ -28,9 +29,12 @@ from tui.model import (
     Guests,
     HostDev,
     HostFacts,
+    HostMemory,
     Inventory,
     IommuKind,
+    MemoryPart,
     NvmlReading,
+    PagePool,
     PciFunction,
     Vitals,
     slot_of,
@@ -38,6 +42,9 @@ from tui.model import (
 from tui.rules.libvirt_uri import SYSTEM
 
 GUEST_DRIVER = "572.83"
+
+PAGE_KIB = 2048
+"""The size of the machine's huge pages."""
 
 AGENT_STEP_S = 5.0
 """Seconds between two queries of the guest agents."""
@@ -66,6 +73,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
     uptime_s: float = 7200
     agent: bool | None = True
     seed: int = 0
+    setup: DomainSetup | None = None
 
     def reading(self, at: float, began: datetime) -> Domain:
         """The domain as libvirt reports it; ``began`` is when the simulation began."""
@@ -96,6 +104,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
             hostdevs=tuple(HostDev(address, managed=False) for address in self.hostdevs),
             vcpus=self.vcpus,
             memory_mib=self.memory_mib,
+            setup=self.setup or DomainSetup((MemoryPart(self.memory_mib),)),
         )
 
 
@@ -103,7 +112,8 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer.
+    ``no_libvirt`` is why libvirt does not answer. ``pages`` are its huge pages of 2 MiB, and
+    ``free_mib`` is what it has available besides while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -113,6 +123,8 @@ class Machine(Struct, frozen=True, dict=True):
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
+    pages: int = 8192
+    free_mib: int = 24576
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -177,6 +189,16 @@ class Machine(Struct, frozen=True, dict=True):
             raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def memory(self, guests: Guests) -> HostMemory:
+        """What is left of the memory while these guests run."""
+        running = [domain.setup for domain in guests.domains if domain.active and domain.setup]
+        huge = sum(setup.huge_mib for setup in running)
+        others = sum((setup.memory_mib or 0) - setup.huge_mib for setup in running)
+        free = max(0, self.pages - int(huge) // 2)
+        pool = PagePool(PAGE_KIB, self.pages, free)
+        available = max(0, self.free_mib - int(others))
+        return HostMemory(available, 0, PAGE_KIB, (pool, replace(pool, node=0)))
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""

@@ -14,7 +14,7 @@ from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
-from tui.model import HostFacts, PciFunction
+from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction
 from tui.rules.libvirt_uri import START, SYSTEM
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
@@ -223,6 +223,7 @@ def _win11(
     return DemoDomain(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
+        setup=DomainSetup((MemoryPart(memory_mib, 0),)),
     )  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""How a domain is set up besides its devices: what libvirt writes, and what it never does."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui.host.libvirt.amounts import numbers
+from tui.host.libvirt.domain_xml import definition
+from tui.model import DomainSetup, MemoryPart
+
+GIB_PAGES = 1 << 20
+
+
+def setup(inner: str) -> DomainSetup:
+    found = definition(f"<domain><name>vm</name>{inner}</domain>", "vm.xml").setup
+    assert found is not None
+    return found
+
+
+MEMORY = "<memory unit='GiB'>16</memory>"
+
+
+@pytest.mark.parametrize(
+    ("backing", "page"),
+    [
+        ("", None), ("<memoryBacking><nosharepages/></memoryBacking>", None),
+        ("<memoryBacking><hugepages/></memoryBacking>", 0),
+        ("<memoryBacking><hugepages><page size='1' unit='G'/></hugepages></memoryBacking>",
+         GIB_PAGES),
+        ("<memoryBacking><hugepages><page size='2048'/></hugepages></memoryBacking>", 2048),
+        ("<memoryBacking><hugepages><page size='2' unit='MiB' nodeset='0'/></hugepages>"
+         "</memoryBacking>", 2048),
+        ("<memoryBacking><hugepages><page size='big'/></hugepages></memoryBacking>", None),
+    ],
+)  # fmt: skip
+def test_the_pages_of_a_guest_without_cells(backing: str, page: int | None) -> None:
+    assert setup(MEMORY + backing).memory == (MemoryPart(16384.0, page),)
+
+
+def test_each_cell_has_pages_and_nodes_of_its_own() -> None:
+    cells = (
+        "<cpu><numa><cell id='0' cpus='0-3' memory='4' unit='GiB'/>"
+        "<cell id='1' cpus='4-7' memory='8' unit='GiB'/><cell id='2' memory='4194304'/>"
+        "</numa></cpu>"
+    )
+    pages = (
+        "<memoryBacking><hugepages><page size='1' unit='G' nodeset='0'/>"
+        "<page size='2048' unit='KiB' nodeset='1'/></hugepages></memoryBacking>"
+    )
+    tune = (
+        "<numatune><memory mode='strict' nodeset='0-1'/>"
+        "<memnode cellid='1' mode='preferred' nodeset='1'/>"
+        "<memnode cellid='2' mode='strict' nodeset='1'/></numatune>"
+    )
+    assert setup(MEMORY + cells + pages + tune).memory == (
+        MemoryPart(4096.0, GIB_PAGES, (0, 1)), MemoryPart(8192.0, 2048),
+        MemoryPart(4096.0, None, (1,)),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("tune", "nodes"),
+    [
+        ("<memory mode='strict' nodeset='1'/>", (1,)), ("<memory nodeset='0-2,^1'/>", (0, 2)),
+        ("<memory mode='preferred' nodeset='1'/>", ()), ("<memory placement='auto'/>", ()),
+        ("<memory mode='interleave' nodeset='0-1'/>", ()), ("<memory nodeset='x'/>", ()),
+    ],
+)  # fmt: skip
+def test_the_nodes_of_a_guest_without_cells(tune: str, nodes: tuple[int, ...]) -> None:
+    assert setup(f"{MEMORY}<numatune>{tune}</numatune>").memory[0].nodes == nodes
+
+
+def test_balloon_and_limits() -> None:
+    plain = setup(MEMORY)
+    assert (plain.balloon, plain.current_mib, plain.locked, plain.hard_limit_mib) == (
+        True, None, False, None,
+    )  # fmt: skip
+    full = setup(
+        f"{MEMORY}<currentMemory unit='GiB'>8</currentMemory><memoryBacking><locked/>"
+        "</memoryBacking><memtune><hard_limit unit='GiB'>17</hard_limit></memtune>"
+        "<devices><memballoon model='none'/></devices>"
+    )
+    assert (full.balloon, full.current_mib, full.locked, full.hard_limit_mib) == (
+        False, 8192.0, True, 17408.0,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("memory", ["<memory>lots</memory>", "<memory unit='zz'>4</memory>"])
+def test_an_amount_that_is_none(memory: str) -> None:
+    assert setup(memory).memory_mib is None
+
+
+def test_without_memory_nothing_is_known() -> None:
+    assert setup("") == DomainSetup()
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0-3,^2,8", (0, 1, 3, 8)), ("5", (5,)), ("", ()), (None, ()), ("1-", ()), ("3-1", ()),
+        ("0-9999", tuple(range(1024))), ("1,2,-3", ()),
+    ],
+)  # fmt: skip
+def test_lists_of_numbers_are_bounded(text: str | None, found: tuple[int, ...]) -> None:
+    assert numbers(text) == found
