@@ -14,6 +14,7 @@ from tui.rules import (
     card_checks,
     driver_gates,
     guest_checks,
+    guest_setup_checks,
     holder_checks,
     hostdev_checks,
     memory_checks,
@@ -117,6 +118,9 @@ def _start_checks(domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput) 
                     guest_checks.unreadable(domain))  # fmt: skip
     if domain.hostdevs:
         yield hostdev_checks.check(domain, readings)
+    rom = guest_setup_checks.rom(domain, readings.view, readings.files)
+    if rom.verdict == "fail":
+        yield rom
     if domain.setup is not None:
         yield memory_checks.memory(domain, readings.memory)
         yield memory_checks.locked(domain)

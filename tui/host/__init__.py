@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from typing import Any, Literal, NoReturn, Protocol, TypeVar
@@ -26,6 +26,7 @@ from tui.model import (
     DeviceUses,
     DomainState,
     DrmReading,
+    FileFacts,
     GuestAction,
     Guests,
     Holders,
@@ -232,7 +233,8 @@ class Host(Struct, frozen=True):
     ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
     host uses of some functions, for a plan and never while sampling; it may block, and never
-    raises. ``root`` has the host's files, if they exist.
+    raises. ``files`` is what is known of files that definitions name, also for checks only.
+    ``root`` has the host's files, if they exist.
     """
 
     facts: Source[HostFacts]
@@ -253,6 +255,7 @@ class Host(Struct, frozen=True):
     reopen: Callable[[], Host] | None = None
     uses: Callable[[Collection[str]], DeviceUses] = _no_uses
     set_demand: Callable[[Demand], None] = lambda _: None
+    files: Callable[[Collection[str]], Mapping[str, FileFacts]] = lambda _: {}
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
     now: Callable[[], datetime] = CLOCK.now

@@ -11,7 +11,7 @@ import re
 import stat
 from collections.abc import Iterator
 
-from tui.host.tree import GONE, Tree, text
+from tui.host.tree import GONE, Tree, exists, text
 from tui.host.untrusted import visible
 from tui.model import HookAct, HookLine, Hooks
 
@@ -56,7 +56,8 @@ def hooks(root: Tree) -> Hooks:
     for name in (*_files(root, unreadable), *CALLED):
         if (data := _read(root, name, unreadable)) is not None:
             lines += _of_interest(data, f"/{name}")
-    return Hooks(tuple(lines), tuple(visible(f"/{name}") for name in unreadable))
+    there = root.is_machine or bool(lines) or exists(root, "etc/libvirt")
+    return Hooks(tuple(lines), tuple(visible(f"/{name}") for name in unreadable), there)
 
 
 def _files(root: Tree, unreadable: list[str]) -> list[str]:

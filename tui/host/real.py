@@ -12,6 +12,7 @@ from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
 from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
+from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.libvirt.control import LibvirtControl
@@ -84,6 +85,7 @@ def real_host(
         mover=NoMover() if readonly or mover is None else mover,
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
+        files=file_facts,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,

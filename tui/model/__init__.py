@@ -15,7 +15,7 @@ from tui.model.checks import VERDICT_ORDER, Check, Verdict
 from tui.model.clock import CLOCK, Clock
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
-from tui.model.domain_setup import DomainSetup, MemoryPart
+from tui.model.domain_setup import DomainSetup, Firmware, MemoryPart, SharedMemory
 from tui.model.drivers import (
     STUB_DRIVERS,
     VFIO_NODES,
@@ -25,6 +25,7 @@ from tui.model.drivers import (
     is_vfio_driver,
 )
 from tui.model.facts import HostFacts
+from tui.model.files import FileFacts, FileKind, RomImage
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -39,6 +40,7 @@ from tui.model.guests import (
 )
 from tui.model.holders import Holder, Holders, UninspectedProcess
 from tui.model.hooks import HookAct, HookLine, Hooks
+from tui.model.host_setup import Framebuffer, HostSetup, Manager
 from tui.model.memory import HostMemory, PagePool
 from tui.model.metrics import (
     NOT_SEEN,
@@ -65,6 +67,7 @@ from tui.model.pci import (
     STORAGE_CLASS,
     USB_CLASS,
     Bar,
+    BarSizes,
     Inventory,
     IommuKind,
     Link,
@@ -127,6 +130,7 @@ __all__ = [
     "Attachment",
     "AttachmentKind",
     "Bar",
+    "BarSizes",
     "Blocker",
     "Boot",
     "BootLoader",
@@ -155,7 +159,11 @@ __all__ = [
     "EventCause",
     "EventKind",
     "Family",
+    "FileFacts",
+    "FileKind",
+    "Firmware",
     "Form",
+    "Framebuffer",
     "Gpu",
     "GpuProcess",
     "Group",
@@ -176,12 +184,14 @@ __all__ = [
     "HostDevBy",
     "HostFacts",
     "HostMemory",
+    "HostSetup",
     "HostView",
     "Inventory",
     "IommuKind",
     "KernelOption",
     "KernelSettings",
     "Link",
+    "Manager",
     "MemoryPart",
     "Metrics",
     "MetricsSource",
@@ -201,7 +211,9 @@ __all__ = [
     "Reading",
     "Removal",
     "Role",
+    "RomImage",
     "Sample",
+    "SharedMemory",
     "Snapshot",
     "SourceName",
     "SourceState",

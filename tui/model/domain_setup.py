@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from msgspec import Struct
+
+Firmware = Literal["bios", "uefi"]
 
 
 class MemoryPart(Struct, frozen=True):
@@ -17,12 +21,21 @@ class MemoryPart(Struct, frozen=True):
     nodes: tuple[int, ...] = ()
 
 
+class SharedMemory(Struct, frozen=True):
+    """Memory that a guest shares with programs of the host, as Looking Glass uses it. ``path`` is
+    its file or device, never for display as it is; ``mib`` its size, ``None`` if unknown."""
+
+    path: str
+    mib: float | None = None
+
+
 class DomainSetup(Struct, frozen=True):
     """What a definition says about a domain besides its devices.
 
     ``memory`` are the parts of its memory, ``current_mib`` is what the balloon leaves it at the
     start. ``balloon``: it has a balloon device. ``locked``: <locked/>; ``hard_limit_mib`` is that
-    of <memtune>.
+    of <memtune>. ``mmio64_mib`` is the room for large BARs that the definition asks OVMF for.
+    ``shared`` is memory that programs of the host share.
     """
 
     memory: tuple[MemoryPart, ...] = ()
@@ -30,6 +43,9 @@ class DomainSetup(Struct, frozen=True):
     balloon: bool = True
     locked: bool = False
     hard_limit_mib: float | None = None
+    firmware: Firmware = "bios"
+    mmio64_mib: int | None = None
+    shared: tuple[SharedMemory, ...] = ()
 
     @property
     def memory_mib(self) -> float | None:

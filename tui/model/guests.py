@@ -29,12 +29,14 @@ HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
 class HostDev(Struct, frozen=True):
     """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function to
     VFIO at the domain's start. An mdev (a share of a card) is listed with the card's function.
-    ``rom``: the element has a <rom> file, as is common for GPUs."""
+    ``rom``: the element has a <rom> file, as is common for GPUs; ``rom_file`` is its path, never
+    for display as it is."""
 
     address: str
     managed: bool
     by: HostDevBy = "hostdev"
     rom: bool = False
+    rom_file: str | None = None
 
 
 class Domain(Struct, frozen=True):

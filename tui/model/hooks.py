@@ -25,10 +25,12 @@ class HookLine(Struct, frozen=True):
 
 
 class Hooks(Struct, frozen=True):
-    """The lines of all hooks. ``unreadable`` are files and folders that could not be read."""
+    """The lines of all hooks. ``unreadable`` are files and folders that could not be read.
+    ``known``: they were looked for, and a capture has libvirt's configuration."""
 
     lines: tuple[HookLine, ...] = ()
     unreadable: tuple[str, ...] = ()
+    known: bool = False
 
     def first(self, act: HookAct) -> HookLine | None:
         return next((line for line in self.lines if line.act == act), None)

@@ -51,13 +51,21 @@ class Bar(Struct, frozen=True):
     prefetchable: bool = False
 
 
+class BarSizes(Struct, frozen=True):
+    """The sizes that a resizable base address register can have, in bytes, in order."""
+
+    index: int
+    sizes: tuple[int, ...]
+
+
 class PciFunction(Struct, frozen=True):
     """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
     ``class_code`` has six hex digits: class, subclass, interface. ``driver`` is the name of the
     bound driver, ``None`` without one. ``unreadable`` names the attributes that exist but could
     not be read: what depends on them is unknown. ``mdevs`` are the UUIDs of the mediated devices
-    (shares) of a GPU.
+    (shares) of a GPU. ``resizable`` are the registers of a GPU with Resizable BAR; ``None``: not
+    read, as a sleeping card is not.
     """
 
     address: str
@@ -77,6 +85,7 @@ class PciFunction(Struct, frozen=True):
     numa_node: int | None = None
     unreadable: tuple[str, ...] = ()
     mdevs: tuple[str, ...] = ()
+    resizable: tuple[BarSizes, ...] | None = None
 
     @property
     def slot(self) -> str:

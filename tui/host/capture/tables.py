@@ -18,6 +18,13 @@ _MEMINFO = re.compile(
     r"[0-9]{1,15}(?: kB)?$", re.MULTILINE,
 )  # fmt: skip
 _ARC = re.compile(r"^(?:size|c_min|c_max) {1,40}[0-9]{1,2} {1,40}[0-9]{1,18}$", re.MULTILINE)
+_IOMEM = re.compile(r"^( {0,10})[0-9a-f]+-[0-9a-f]+ : (.{1,80})$", re.MULTILINE)
+_IOMEM_NAME = re.compile(
+    r"PCI Bus [0-9a-f:]{7}|[0-9a-f:.]{12}|BOOTFB|efifb|vesafb|simplefb|simpledrm"
+    r"|simple-framebuffer|efi-framebuffer"
+)
+_SUPERGFX = re.compile(r'"vfio_enable"\s*:\s*true')
+_DRIVER = re.compile(r"vfio-pci|pci-stub|nvidia|nouveau|amdgpu|radeon|i915|xe|snd_hda_intel|none")
 _NVIDIA = re.compile(r"NVRM version: [A-Za-z0-9_ ]{1,80}\s[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?=\s)")
 _LOADER = re.compile(r"[A-Za-z-]{1,24}(?: [0-9][0-9.]{0,15})?")
 _TYPE = re.compile(r"^E:ID_FS_TYPE=([A-Za-z0-9_]{1,40})$", re.MULTILINE)
@@ -51,6 +58,26 @@ def meminfo(text: str, _: StandIns) -> str:
 def arcstats(text: str, _: StandIns) -> str:
     """Keep the size of ZFS's cache."""
     return "".join(f"{line}\n" for line in _ARC.findall(text))
+
+
+def iomem(text: str, _: StandIns) -> str:
+    """Keep where in the memory of PCI functions the firmware's picture is."""
+    return "".join(
+        f"{found[1]}00000000-00000000 : {name if _IOMEM_NAME.fullmatch(name) else 'other'}\n"
+        for found in _IOMEM.finditer(text)
+        for name in (found[2],)
+    )
+
+
+def supergfxd(text: str, _: StandIns) -> str:
+    """Keep whether supergfxd uses VFIO."""
+    return '{"vfio_enable": true}\n' if _SUPERGFX.search(text) else "{}\n"
+
+
+def driverctl(text: str, _: StandIns) -> str:
+    """Keep the driver that driverctl binds."""
+    driver = text.strip()
+    return f"{driver}\n" if _DRIVER.fullmatch(driver) else "other\n"
 
 
 def dep(text: str, stand_ins: StandIns) -> str:

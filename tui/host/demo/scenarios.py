@@ -223,7 +223,7 @@ def _win11(
     return DemoDomain(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
-        setup=DomainSetup((MemoryPart(memory_mib, 0),)),
+        setup=DomainSetup((MemoryPart(memory_mib, 0),), firmware="uefi", mmio64_mib=65536),
     )  # fmt: skip
 
 

@@ -6,14 +6,25 @@ Source: https://libvirt.org/formatdomain.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from xml.etree import ElementTree  # nosec B405  # only searches elements that are parsed already
 
 from tui.host.libvirt.amounts import count, in_bytes, mib, numbers
-from tui.model import DomainSetup, MemoryPart
+from tui.model import DomainSetup, Firmware, MemoryPart, SharedMemory
 
 CELLS_LIMIT = 64
 """Cells of a guest's NUMA topology, and sizes of pages, that are read."""
+
+SHARED_LIMIT, ARGUMENTS_LIMIT = 8, 256
+"""Pieces of shared memory, and arguments of QEMU, that are read."""
+
+SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing is made there
+"""Where shm_open(3) keeps files."""
+
+_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+_MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
+_SIZE = re.compile(r"([0-9]{1,15})([kKmMgG]?)")
 
 HARD_MODES = ("strict", "restrictive")
 """Modes of <numatune> that leave no other node."""
@@ -22,12 +33,66 @@ HARD_MODES = ("strict", "restrictive")
 def domain_setup(domain: ElementTree.Element) -> DomainSetup:
     """Return the setup of a <domain>."""
     balloon = domain.find("devices/memballoon")
+    arguments = _arguments(domain)
     return DomainSetup(
         memory=tuple(_parts(domain)),
         current_mib=mib(domain.find("currentMemory")),
         balloon=balloon is None or balloon.get("model") != "none",
         locked=domain.find("memoryBacking/locked") is not None,
         hard_limit_mib=mib(domain.find("memtune/hard_limit")),
+        firmware=_firmware(domain),
+        mmio64_mib=_mmio64(arguments),
+        shared=tuple(_shared(domain, arguments))[:SHARED_LIMIT],
+    )
+
+
+def _firmware(domain: ElementTree.Element) -> Firmware:
+    """<os firmware='efi'>, or a loader in flash; libvirt's default is SeaBIOS."""
+    found = domain.find("os")
+    if found is None:
+        return "bios"
+    flash = found.find("loader[@type='pflash']") is not None
+    return "uefi" if flash or found.get("firmware") == "efi" else "bios"
+
+
+def _arguments(domain: ElementTree.Element) -> list[str]:
+    found = domain.iterfind(f"{_QEMU}commandline/{_QEMU}arg")
+    return [arg.get("value", "") for arg in found][:ARGUMENTS_LIMIT]
+
+
+def _mmio64(arguments: list[str]) -> int | None:
+    """OVMF's option for the room of 64-bit BARs, in MiB (edk2: OvmfPkg/RUNTIME_CONFIG.md)."""
+    found = (_MMIO64.search(argument) for argument in arguments)
+    return next((int(each[1]) for each in found if each is not None), None)
+
+
+def _shared(domain: ElementTree.Element, arguments: list[str]) -> Iterator[SharedMemory]:
+    """Yield the memory of <shmem>, which is in /dev/shm, and of ivshmem on QEMU's command line."""
+    for each in domain.iterfind("devices/shmem"):
+        name, size = each.get("name", ""), mib(each.find("size"))
+        if name and "/" not in name and each.find("server") is None:
+            yield SharedMemory(f"{SHM}/{name}", size)
+    for argument in arguments:
+        path = _option(argument, "mem-path")
+        if path is not None and path.startswith((f"{SHM}/", "/dev/kvmfr")):
+            yield SharedMemory(path, _size_mib(_option(argument, "size")))
+
+
+def _option(argument: str, name: str) -> str | None:
+    """Return an option of a QEMU object, in either of its two forms."""
+    found = re.search(rf"""(?:^|[,{{])\s*"?{name}"?\s*[=:]\s*"?([^,"}}]{{1,255}})""", argument)
+    return None if found is None else found[1]
+
+
+def _size_mib(text: str | None) -> float | None:
+    """Return a size as QEMU writes it: bytes, or with a suffix."""
+    found = _SIZE.fullmatch(text or "")
+    if found is None:
+        return None
+    return (
+        int(found[1])
+        * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[found[2].upper()]
+        / (1 << 20)
     )
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tui.host.libvirt.amounts import numbers
 from tui.host.libvirt.domain_xml import definition
-from tui.model import DomainSetup, MemoryPart
+from tui.model import DomainSetup, MemoryPart, SharedMemory
 
 GIB_PAGES = 1 << 20
 
@@ -103,3 +103,61 @@ def test_without_memory_nothing_is_known() -> None:
 )  # fmt: skip
 def test_lists_of_numbers_are_bounded(text: str | None, found: tuple[int, ...]) -> None:
     assert numbers(text) == found
+
+
+@pytest.mark.parametrize(
+    ("os", "firmware"),
+    [
+        ("", "bios"), ("<os><type>hvm</type></os>", "bios"), ("<os firmware='efi'/>", "uefi"),
+        ("<os firmware='bios'/>", "bios"),
+        ("<os><loader readonly='yes' type='pflash'>/usr/share/OVMF/x.fd</loader></os>", "uefi"),
+        ("<os><loader type='rom'>/usr/share/seabios/bios.bin</loader></os>", "bios"),
+    ],
+)  # fmt: skip
+def test_the_firmware(os: str, firmware: str) -> None:
+    assert setup(os).firmware == firmware
+
+
+def arguments(*values: str) -> str:
+    space = "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'"
+    args = "".join(f"<qemu:arg value='{value}'/>" for value in values)
+    return f"<qemu:commandline {space}>{args}</qemu:commandline>"
+
+
+@pytest.mark.parametrize(
+    ("values", "given"),
+    [
+        (("-fw_cfg", "name=opt/ovmf/X-PciMmio64Mb,string=65536"), 65536),
+        (("-fw_cfg", "opt/ovmf/X-PciMmio64Mb,string=65536"), 65536),
+        (("-fw_cfg", "name=opt/ovmf/X-PciMmio64Mb,string=lots"), None), ((), None),
+    ],
+)  # fmt: skip
+def test_the_room_that_ovmf_is_asked_for(values: tuple[str, ...], given: int | None) -> None:
+    assert setup(arguments(*values)).mmio64_mib == given
+
+
+SHM = "/dev/shm/looking-glass"
+
+
+@pytest.mark.parametrize(
+    ("inner", "found"),
+    [
+        ("<devices><shmem name='looking-glass'><model type='ivshmem-plain'/>"
+         "<size unit='M'>64</size></shmem></devices>", (SharedMemory(SHM, 64.0),)),
+        ("<devices><shmem name='looking-glass'/></devices>", (SharedMemory(SHM),)),
+        ("<devices><shmem name='../etc/passwd'><size unit='M'>4</size></shmem></devices>", ()),
+        ("<devices><shmem name='x'><server path='/run/x'/></shmem></devices>", ()),
+        (arguments("-object", "memory-backend-file,id=lg,share=on,mem-path=/dev/kvmfr0,size=128M"),
+         (SharedMemory("/dev/kvmfr0", 128.0),)),
+        (arguments("-object", '{"qom-type":"memory-backend-file","id":"lg",'
+                   '"mem-path":"/dev/kvmfr0","size":67108864,"share":true}'),
+         (SharedMemory("/dev/kvmfr0", 64.0),)),
+        (arguments("-object", f"memory-backend-file,mem-path={SHM},size=32M"),
+         (SharedMemory(SHM, 32.0),)),
+        (arguments("-object", "memory-backend-file,mem-path=/dev/sda,size=32M"), ()),
+    ],
+)  # fmt: skip
+def test_memory_that_programs_of_the_host_share(
+    inner: str, found: tuple[SharedMemory, ...]
+) -> None:
+    assert setup(inner).shared == found
