@@ -18,6 +18,7 @@ NAMES = {
     "guest.managed": "libvirt keeps off",
     "guest.rom": "ROM file",
     "guest.mmio-space": "room for BARs",
+    "guest.looking-glass": "Looking Glass",
     "gpu.user": "who has it",
     "gpu.early-binding": "binding at boot",
     "gpu.framebuffer": "no framebuffer",

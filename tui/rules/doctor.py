@@ -180,6 +180,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
     yield memory_checks.locked(guest.domain)
     yield guest_setup_checks.rom(guest.domain, view, readings.files)
     yield guest_setup_checks.mmio_space(guest.domain, view)
+    yield guest_setup_checks.looking_glass(guest.domain, readings.files)
     yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)

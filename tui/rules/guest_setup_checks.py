@@ -1,10 +1,11 @@
-"""How a guest is set up for its card: ROM files, and room for large BARs.
+"""How a guest is set up for its card: ROM files, room for large BARs, Looking Glass.
 
 They warn at most; only a ROM file that is missing keeps QEMU from starting.
 """
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 
@@ -17,10 +18,15 @@ from tui.model import (
     HostDev,
     HostView,
     PciFunction,
+    SharedMemory,
+    listed,
 )
 from tui.rules.card_setup_checks import amount
 
-ROM, MMIO = "guest.rom", "guest.mmio-space"
+ROM, MMIO, GLASS = "guest.rom", "guest.mmio-space", "guest.looking-glass"
+
+_GLASS = re.compile(r"/looking-glass[^/]*$|/dev/kvmfr")
+"""Where its shared memory is; other programs share memory too."""
 
 OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
@@ -73,11 +79,10 @@ def _rom(
         yield Check(ROM, name, "warn", f"{of} is no regular file", f"{edit}correct <rom file=…>")
         return
     if not facts.world_readable:
-        path = shlex.quote(dev.rom_file or "")
         yield Check(
             ROM, name, "warn", f"{of} may not be readable for QEMU's user: it belongs to "
             f"{facts.owner}" + ("" if facts.open_path else ", in a folder that not all may enter"),
-            f"`install -m 644 {path} /usr/share/vgabios/`, and name that in <rom file=…>",
+            "`install -m 644 FILE /usr/share/vgabios/`, and name that in <rom file=…>",
         )  # fmt: skip
     if facts.rom is not None and function is not None:
         yield from _content(domain, function, facts)
@@ -125,3 +130,91 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
     if given << 20 < needed:
         return Check(MMIO, name, "warn", f"{why}, X-PciMmio64Mb gives {given >> 10} GiB", fix)
     return Check(MMIO, name, "pass", f"{why}, X-PciMmio64Mb gives {given >> 10} GiB")
+
+
+# --- Looking Glass ------------------------------------------------------------------
+
+_RESOLUTIONS = (
+    (1920, 1080), (2560, 1440), (3440, 1440), (3840, 2160), (5120, 2160), (7680, 4320),
+)  # fmt: skip
+
+
+def frame_mib(width: int, height: int, *, hdr: bool = False) -> float:
+    """What Looking Glass needs for a resolution: two frames, and 10 MiB (looking-glass.io/docs,
+    "Determining memory")."""
+    return width * height * (8 if hdr else 4) * 2 / (1 << 20) + 10
+
+
+def looking_glass(domain: Domain, files: Mapping[str, FileFacts]) -> Check:
+    """guest.looking-glass: the memory that it shares with its client is there and large enough, and
+    the client may open it."""
+    setup, name = domain.setup, domain.name
+    if setup is None:
+        return Check(GLASS, name, "unknown", f"“{name}” was not read")
+    mine = [each for each in setup.shared if _GLASS.search(each.path)]
+    if not mine:
+        return Check(GLASS, name, "pass", f"“{name}” shares no memory with Looking Glass")
+    shared = mine[0]
+    facts = files.get(shared.path, FileFacts("unknown"))
+    wrong = _wrong_size(domain, shared) or _wrong_file(domain, shared, facts)
+    if wrong is not None:
+        return wrong
+    largest = _largest(shared.mib)
+    if facts.kind == "unknown" or largest is None:
+        return Check(GLASS, name, "unknown", "its shared memory cannot be looked at")
+    users = f", mapped by {listed(facts.mapped_by)}" if facts.mapped_by else ""
+    who = f", {facts.owner}:{facts.group} {facts.mode:04o}" if facts.kind != "missing" else ""
+    return Check(GLASS, name, "pass", f"{largest}{who}{users}")
+
+
+def _largest(mib: float | None) -> str | None:
+    """What a size is enough for: ``64 MiB, up to 3440x1440``."""
+    fits = [f"{w}x{h}" for w, h in _RESOLUTIONS if mib is not None and frame_mib(w, h) <= mib]
+    hdr = [f"{w}x{h}" for w, h in _RESOLUTIONS
+           if mib is not None and frame_mib(w, h, hdr=True) <= mib]  # fmt: skip
+    if not fits:
+        return None
+    return f"{mib:.0f} MiB, up to {fits[-1]}" + (f", in HDR {hdr[-1]}" if hdr else "")
+
+
+def _wrong_size(domain: Domain, shared: SharedMemory) -> Check | None:
+    mib, name = shared.mib, domain.name
+    if mib is None:
+        return None
+    fix = f"`virsh edit {domain.shell_word}`: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
+    if mib < frame_mib(*_RESOLUTIONS[0]):
+        why = f"{mib:.0f} MiB of shared memory are too few for Looking Glass at 1920x1080"
+        return Check(GLASS, name, "warn", why, fix)
+    if mib != int(mib) or int(mib) & (int(mib) - 1):
+        why = f"{mib:.0f} MiB of shared memory are no power of two, and QEMU takes no other"
+        return Check(GLASS, name, "warn", why, fix)
+    return None
+
+
+def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check | None:
+    name, device = domain.name, shared.path.startswith("/dev/kvmfr")
+    path = shlex.quote(shared.path)
+    if facts.kind == "missing":
+        if not device and not domain.active:
+            return None  # QEMU makes it at the start
+        fix = "`modprobe kvmfr`" if device else "start the guest again"
+        return Check(GLASS, name, "warn", "its shared memory does not exist", fix)
+    if facts.kind in ("file", "other") and device:
+        return Check(
+            GLASS, name, "warn", "in place of the device of kvmfr is a file, as QEMU makes one "
+            "without that module", f"`rm {path} && modprobe kvmfr` while the guest is off",
+        )  # fmt: skip
+    if facts.kind == "file" and shared.mib is not None and facts.size != shared.mib * (1 << 20):
+        return Check(
+            GLASS, name, "warn", f"its shared memory has {facts.size >> 20} MiB, and its "
+            f"definition says {shared.mib:.0f}", f"`rm {path}` while the guest is off",
+        )  # fmt: skip
+    if facts.kind in ("file", "device") and not facts.mode & 0o060 and not facts.mode & 0o006:
+        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"$USER\", GROUP=\"kvm\", MODE=\"0660\" in "
+                "/etc/udev/rules.d/99-kvmfr.rules" if device else
+                f"f {path} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
+        return Check(
+            GLASS, name, "warn", f"only {facts.owner} may open its shared memory: the client or "
+            "QEMU cannot", f"`chown $USER:kvm {path} && chmod 660 {path}`; for each boot: {rule}",
+        )  # fmt: skip
+    return None

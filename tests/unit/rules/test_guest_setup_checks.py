@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -107,3 +108,60 @@ def test_room_for_large_bars(
     assert ("X-PciMmio64Mb,string=131072" in (check.fix or "")) == (
         size == 64 * GIB and verdict in ("warn", "unknown")
     )
+
+
+# --- Looking Glass ------------------------------------------------------------------
+
+SHM, KVMFR = "/dev/shm/looking-glass", "/dev/kvmfr0"
+OURS = FileFacts("file", 64 << 20, 0o660, "anna", "kvm", mapped_by=("qemu-system-x86",))
+
+
+def glass(path: str = SHM, mib: float | None = 64.0, **facts: Any) -> Domain:
+    setup = DomainSetup((MemoryPart(8192.0),), shared=(SharedMemory(path, mib),))
+    return replace(domain("win11"), setup=setup, **facts)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "hdr", "mib"),
+    [(1920, 1080, False, 26), (1920, 1080, True, 42), (3840, 2160, False, 74)],
+)
+def test_the_formula_of_its_documentation(width: int, height: int, hdr: bool, mib: int) -> None:
+    assert math.ceil(checks.frame_mib(width, height, hdr=hdr)) == mib
+
+
+@pytest.mark.parametrize(
+    ("made", "facts", "verdict", "words"),
+    [
+        (glass(), OURS, "pass", "64 MiB, up to 3440x1440, in HDR 1920x1080, anna:kvm 0660, mapped "
+                                "by qemu-system-x86"),
+        (glass(), FileFacts("missing"), "pass", "64 MiB, up to 3440x1440"),
+        (glass(state="running"), FileFacts("missing"), "warn", "does not exist"),
+        (glass(KVMFR), FileFacts("missing"), "warn", "does not exist"),
+        (glass(KVMFR), replace(OURS, kind="device", size=0), "pass", "anna:kvm 0660"),
+        (glass(KVMFR), OURS, "warn", "in place of the device of kvmfr is a file"),
+        (glass(mib=16.0), OURS, "warn", "too few for Looking Glass at 1920x1080"),
+        (glass(mib=48.0), OURS, "warn", "no power of two"),
+        (glass(mib=128.0), OURS, "warn", "has 64 MiB, and its definition says 128"),
+        (glass(), replace(OURS, mode=0o600, owner="libvirt-qemu"), "warn",
+         "only libvirt-qemu may open"),
+        (glass(KVMFR), replace(OURS, kind="device", mode=0o600, owner="root"), "warn",
+         "only root may open"),
+        (glass(), FileFacts("unknown"), "unknown", "cannot be looked at"),
+        (glass(mib=None), OURS, "unknown", "cannot be looked at"),
+        (glass("/dev/shm/scream"), OURS, "pass", "shares no memory"),
+        (replace(glass(), setup=None), OURS, "unknown", "was not read"),
+    ],
+)  # fmt: skip
+def test_looking_glass(made: Domain, facts: FileFacts, verdict: Verdict, words: str) -> None:
+    check = checks.looking_glass(made, dict.fromkeys((SHM, KVMFR), facts))
+    assert (check.id, check.verdict) == ("guest.looking-glass", verdict)
+    assert words in check.why
+    assert bool(check.fix) == (verdict == "warn")
+
+
+def test_owner_and_mode_have_a_fix_for_each_boot() -> None:
+    closed = replace(OURS, mode=0o600)
+    file = checks.looking_glass(glass(), {SHM: closed}).fix or ""
+    assert f"f {SHM} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf" in file
+    device = checks.looking_glass(glass(KVMFR), {KVMFR: replace(closed, kind="device")}).fix or ""
+    assert 'SUBSYSTEM=="kvmfr", OWNER="$USER", GROUP="kvm", MODE="0660"' in device

@@ -24,6 +24,7 @@ SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing 
 
 _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
+_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _SIZE = re.compile(r"([0-9]{1,15})([kKmMgG]?)")
 
 HARD_MODES = ("strict", "restrictive")
@@ -70,7 +71,7 @@ def _shared(domain: ElementTree.Element, arguments: list[str]) -> Iterator[Share
     """Yield the memory of <shmem>, which is in /dev/shm, and of ivshmem on QEMU's command line."""
     for each in domain.iterfind("devices/shmem"):
         name, size = each.get("name", ""), mib(each.find("size"))
-        if name and "/" not in name and each.find("server") is None:
+        if _NAME.fullmatch(name) and each.find("server") is None:
             yield SharedMemory(f"{SHM}/{name}", size)
     for argument in arguments:
         path = _option(argument, "mem-path")
@@ -80,7 +81,8 @@ def _shared(domain: ElementTree.Element, arguments: list[str]) -> Iterator[Share
 
 def _option(argument: str, name: str) -> str | None:
     """Return an option of a QEMU object, in either of its two forms."""
-    found = re.search(rf"""(?:^|[,{{])\s*"?{name}"?\s*[=:]\s*"?([^,"}}]{{1,255}})""", argument)
+    pattern = rf"""(?:^|[,{{])\s*"?{name}"?\s*[=:]\s*"?([A-Za-z0-9_./-]{{1,255}})(?=[,"}}]|$)"""
+    found = re.search(pattern, argument)
     return None if found is None else found[1]
 
 

@@ -155,6 +155,8 @@ SHM = "/dev/shm/looking-glass"
         (arguments("-object", f"memory-backend-file,mem-path={SHM},size=32M"),
          (SharedMemory(SHM, 32.0),)),
         (arguments("-object", "memory-backend-file,mem-path=/dev/sda,size=32M"), ()),
+        ("<devices><shmem name='a b;rm'/></devices>", ()),
+        (arguments("-object", f"memory-backend-file,mem-path={SHM}$(x),size=32M"), ()),
     ],
 )  # fmt: skip
 def test_memory_that_programs_of_the_host_share(
