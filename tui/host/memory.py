@@ -110,4 +110,5 @@ def _names(tree: Tree, name: str, limit: int) -> list[str]:
 
 
 def _in_steps(mib: int) -> int:
-    return mib // STEP_MIB * STEP_MIB
+    """Round up, so that what is available is never refused for the steps."""
+    return -(-mib // STEP_MIB) * STEP_MIB

@@ -37,8 +37,3 @@ class FileFacts(Struct, frozen=True):
     open_path: bool = True
     rom: RomImage | None = None
     mapped_by: tuple[str, ...] | None = None
-
-    @property
-    def world_readable(self) -> bool:
-        """Whether everybody may read it."""
-        return self.open_path and bool(self.mode & 0o004)

@@ -85,12 +85,13 @@ def kernel_version(view: HostView) -> tuple[int, int] | None:
     return (int(found[1]), int(found[2])) if found is not None else None
 
 
-def resizable_bar(gpu: Gpu) -> Check:
+def resizable_bar(gpu: Gpu, view: HostView) -> Check:
     """gpu.resizable-bar: the CPU reaches all of the card's memory at once. The largest size is that
     of the memory, rounded up. The guest gets the size that the host has set."""
     function, address = gpu.function, gpu.address
     index = MEMORY_BAR.get(function.vendor)
-    if bus_of(address) == ON_BOARD:
+    slot = [f for f in view.functions.values() if f.slot == function.slot]
+    if bus_of(address) == ON_BOARD or any(f.vendor != function.vendor for f in slot):
         return Check(REBAR, address, "pass", "part of the processor: it has no memory of its own")
     bar = next((bar for bar in function.bars if bar.index == index and not bar.io), None)
     if bar is None:

@@ -139,7 +139,7 @@ def _card_setup(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     yield card_setup_checks.framebuffer(gpu, view, readiness)
     yield card_setup_checks.reset(gpu, view, readiness)
     yield card_setup_checks.d3cold(gpu, readiness)
-    yield card_setup_checks.resizable_bar(gpu)
+    yield card_setup_checks.resizable_bar(gpu, view)
 
 
 def _cards(readings: CheckInput) -> Iterator[CheckGroup]:

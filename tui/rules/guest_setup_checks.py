@@ -18,6 +18,7 @@ from tui.model import (
     HostDev,
     HostView,
     PciFunction,
+    RomImage,
     SharedMemory,
     listed,
 )
@@ -27,6 +28,9 @@ ROM, MMIO, GLASS = "guest.rom", "guest.mmio-space", "guest.looking-glass"
 
 _GLASS = re.compile(r"/looking-glass[^/]*$|/dev/kvmfr")
 """Where its shared memory is; other programs share memory too."""
+
+QEMU_USERS = ("libvirt-qemu", "qemu", "kvm")
+"""The users and groups with which distributions run QEMU."""
 
 OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
@@ -78,19 +82,25 @@ def _rom(
     if facts.kind != "file":
         yield Check(ROM, name, "warn", f"{of} is no regular file", f"{edit}correct <rom file=…>")
         return
-    if not facts.world_readable:
+    if not _readable(facts):
         yield Check(
             ROM, name, "warn", f"{of} may not be readable for QEMU's user: it belongs to "
             f"{facts.owner}" + ("" if facts.open_path else ", in a folder that not all may enter"),
             "`install -m 644 FILE /usr/share/vgabios/`, and name that in <rom file=…>",
         )  # fmt: skip
     if facts.rom is not None and function is not None:
-        yield from _content(domain, function, facts)
+        yield from _content(domain, function, facts.rom)
 
 
-def _content(domain: Domain, function: PciFunction, facts: FileFacts) -> Iterator[Check]:
-    name, image, of = domain.name, facts.rom, f"the ROM file of {function.address}"
-    assert image is not None
+def _readable(facts: FileFacts) -> bool:
+    """Whether QEMU's user can read a file, as far as its owner and mode tell."""
+    by_owner = facts.owner in QEMU_USERS and bool(facts.mode & 0o400)
+    by_group = facts.group in QEMU_USERS and bool(facts.mode & 0o040)
+    return facts.open_path and (bool(facts.mode & 0o004) or by_owner or by_group)
+
+
+def _content(domain: Domain, function: PciFunction, image: RomImage) -> Iterator[Check]:
+    name, of = domain.name, f"the ROM file of {function.address}"
     if image.header:
         yield Check(
             ROM, name, "warn", f"{of} begins with NVIDIA's header, which firmware does not know",

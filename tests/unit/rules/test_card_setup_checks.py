@@ -104,7 +104,7 @@ def sized(*sizes: int) -> tuple[BarSizes, ...]:
 )
 def test_resizable_bar(size: int, can: Any, verdict: Verdict, words: str) -> None:
     view = seen(*(replace(f, bars=bars(size), resizable=can) for f in pair()))
-    check = checks.resizable_bar(the_card(view))
+    check = checks.resizable_bar(the_card(view), view)
     assert (check.verdict, words in check.why) == (verdict, True), check
 
 
@@ -112,17 +112,25 @@ def test_each_vendor_has_its_memory_in_a_register_of_its_own() -> None:
     amd = function("02:00.0", driver="vfio-pci", iommu_group=2, vendor="1002", device="73bf",
                    bars=(Bar(0, 256 * MIB, prefetchable=True), Bar(2, 2 * MIB, prefetchable=True)),
                    resizable=(BarSizes(0, (256 * MIB, 16 * GIB)),))  # fmt: skip
-    assert checks.resizable_bar(the_card(seen(amd))).verdict == "warn"
-    bare = replace(amd, bars=())
-    assert checks.resizable_bar(the_card(seen(bare))).verdict == "unknown"
-    odd = replace(amd, vendor="1a03")
-    assert checks.resizable_bar(the_card(seen(odd))).verdict == "unknown"
+    for changed, verdict in (
+        ({}, "warn"),
+        ({"bars": ()}, "unknown"),
+        ({"vendor": "1a03"}, "unknown"),
+    ):
+        view = seen(replace(amd, **changed))
+        assert checks.resizable_bar(the_card(view), view).verdict == verdict
 
 
 def test_graphics_in_the_processor_have_no_memory_of_their_own() -> None:
     own = function("00:02.0", vendor="8086", device="4680", driver="i915", iommu_group=9)
     view = assess(snapshot(inventory(own)))
-    assert checks.resizable_bar(view.gpus[0]).verdict == "pass"
+    assert checks.resizable_bar(view.gpus[0], view).verdict == "pass"
+    apu = function("02:00.0", vendor="1002", device="15bf", driver="amdgpu", iommu_group=2,
+                   bars=(Bar(0, 256 * MIB, prefetchable=True),),
+                   resizable=(BarSizes(0, (256 * MIB, 8 * GIB)),))  # fmt: skip
+    crypto = function("02:00.2", "108000", vendor="1022", iommu_group=3)
+    view = seen(apu, crypto)
+    assert checks.resizable_bar(the_card(view), view).verdict == "pass"
 
 
 # --- sleep ----------------------------------------------------------------------------
