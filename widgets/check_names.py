@@ -40,6 +40,7 @@ NAMES = {
     "libvirt.reachable": "libvirt",
     "privilege": "root",
     "host.linux": "Linux",
+    "kernel.log": "kernel log",
     "gpu.answers": "card answers",
     "swap.movable": "not busy",
     "swap.half-bound": "on one side",

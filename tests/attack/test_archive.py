@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.thorough import thorough
+
 CARD = "sys/bus/pci/devices/0000:01:00.0"
 
 MEMORY = 3 << 28
@@ -81,7 +83,10 @@ HOSTILE: dict[str, Callable[[Path], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("name", sorted(HOSTILE))
+SLOW = ("a bomb", "many members")  # tests/unit/host/capture has the bounds
+
+
+@pytest.mark.parametrize("name", [*sorted(HOSTILE.keys() - SLOW), *thorough(*SLOW)])
 def test_a_hostile_archive_is_refused_and_touches_nothing(tmp_path: Path, name: str) -> None:
     outside, home = tmp_path / "outside", tmp_path / "home"
     for folder in (outside, home, tmp_path / "tmp"):

@@ -382,7 +382,7 @@ def refused(place: str | Path, home: Path, command: str, code: int = 1) -> str:
     return result.stderr
 
 
-@pytest.mark.parametrize("command", ["status", "doctor"])
+@pytest.mark.parametrize("command", ["status", *thorough("doctor")])
 def test_what_is_no_captured_host_is_refused_and_not_opened(
     tmp_path: Path, terminal: Terminal, command: str
 ) -> None:

@@ -316,6 +316,7 @@ def wait_until_nobody_is_left() -> None:
 # --- who has too much -------------------------------------------------------------
 
 
+@pytest.mark.thorough  # the 50,000 open files stand for it
 def test_a_process_with_65_000_mappings_of_a_long_path(tmp_path: Path) -> None:
     """Its file of maps has some 250 MB; what ordinary processes have is far less."""
     folder = tmp_path

@@ -24,7 +24,10 @@ WAYS = {
 """Redirections that leave a terminal on stdout."""
 
 SHOWN = [
-    *(way for ways in WAYS.values() for way in ways if way), "</dev/null >/dev/tty 2>log",
+    "</dev/null >/dev/tty 2>log", "<&-", "2>/dev/full",
+    *thorough(*(
+        way for ways in WAYS.values() for way in ways if way and way not in ("<&-", "2>/dev/full")
+    )),
     *thorough(*(
         " ".join(filter(None, ways)) for ways in product(*WAYS.values())
         if sum(map(bool, ways)) == 2

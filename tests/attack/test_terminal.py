@@ -115,7 +115,7 @@ def test_a_signal_ends_a_program_whose_terminal_accepts_nothing() -> None:
         assert left_over(terminal.output()) == {}
 
 
-@pytest.mark.parametrize("ignored", [False, True])
+@pytest.mark.parametrize("ignored", [True, *thorough(False)])
 def test_a_hangup_ends_the_program(ignored: bool) -> None:
     command = ("sh", "-c", "trap '' HUP; exec \"$@\"", "sh", *PROGRAM) if ignored else PROGRAM
     with opened(command) as terminal:
@@ -133,7 +133,7 @@ def cooked(terminal: Terminal, before: list[object]) -> None:
     termios.tcsetattr(terminal._pty, termios.TCSANOW, before)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("stopped", [True, False])
+@pytest.mark.parametrize("stopped", [True, *thorough(False)])
 def test_the_screen_is_complete_after_sigcont(stopped: bool) -> None:
     with opened() as terminal:
         before = attributes(terminal)
@@ -270,7 +270,7 @@ def asked() -> Iterator[Terminal]:
         yield terminal
 
 
-@pytest.mark.parametrize("name", ["TERM", "HUP", "USR1"])
+@pytest.mark.parametrize("name", ["HUP", *thorough("TERM", "USR1")])
 def test_a_signal_writes_nothing_over_a_password_prompt(asked: Terminal, name: str) -> None:
     number = signal.Signals[f"SIG{name}"]
     send(asked, number)
@@ -376,7 +376,7 @@ def resident_kib(terminal: Terminal) -> int:
     raise AssertionError("it has ended")
 
 
-@pytest.mark.parametrize(("what", "key"), [("deaf", "!"), ("failing", "?")])
+@pytest.mark.parametrize(("what", "key"), [("failing", "?"), *thorough(("deaf", "!"))])
 def test_an_unexpected_error_ends_the_program_with_one_line(what: str, key: str) -> None:
     with opened((*CHANGED, what)) as terminal:
         before = attributes(terminal)
@@ -391,7 +391,7 @@ def test_an_unexpected_error_ends_the_program_with_one_line(what: str, key: str)
 
 
 @pytest.mark.parametrize(
-    ("columns", "rows"), [(65535, 65535), (0, 0), *thorough((1, 1), (65535, 1))]
+    ("columns", "rows"), [(0, 0), *thorough((65535, 65535), (1, 1), (65535, 1))]
 )
 def test_any_terminal_size_is_drawn(screen: Terminal, columns: int, rows: int) -> None:
     before = resident_kib(screen)
@@ -416,6 +416,7 @@ def test_a_key_held_down_does_not_delay_quitting(screen: Terminal) -> None:
     assert screen.end() == 0
 
 
+@pytest.mark.thorough  # an endless sequence stands for it
 def test_many_keys_take_no_memory(screen: Terminal) -> None:
     before = resident_kib(screen)
     typed(screen, b"j" * 200_000)
@@ -452,7 +453,7 @@ def without_threads(processes: int) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("processes", [1, 8, 13, *thorough(2, 4, 12, 14)])
+@pytest.mark.parametrize("processes", [8, *thorough(1, 2, 4, 12, 13, 14)])
 def test_without_threads_it_says_so_in_one_line(processes: int) -> None:
     with opened((*without_threads(processes), *PROGRAM)) as terminal:
         before = attributes(terminal)
@@ -480,11 +481,11 @@ def test_surroundings_that_say_nothing_of_the_terminal(name: str, value: str) ->
 
 
 def test_a_locale_of_another_encoding_is_refused_in_one_line(tmp_path: Path) -> None:
-    made = subprocess.run(
+    subprocess.run(
         ["localedef", "--no-archive", "-i", "en_US", "-f", "ISO-8859-1", str(tmp_path / "en_US")],
         check=False, capture_output=True,
     )  # fmt: skip
-    if made.returncode > 1:
+    if not (tmp_path / "en_US" / "LC_CTYPE").exists():
         pytest.skip("the sources of locales are not installed")
     with opened(env=environment(LOCPATH=str(tmp_path), LC_ALL="en_US")) as terminal:
         assert terminal.end() == 2

@@ -102,6 +102,7 @@ def test_readings_keep_their_pace_and_do_not_pile_up(slow: Terminal) -> None:
     assert (slow.written - written) / (time.monotonic() - began) < 0.8 * RATE
 
 
+@pytest.mark.thorough  # it takes half a minute; tests/unit/widgets has the words
 def test_a_link_that_is_too_slow_says_so() -> None:
     with Terminal(PROGRAM, environment(), rate=600.0) as terminal:
         terminal.until(lambda text: re.search(r"slow link: up to \d+ s old", text) is not None, 120)
@@ -120,6 +121,7 @@ def test_a_window_that_is_dragged_to_another_size_is_drawn_right() -> None:
         assert all(row[-1] in "╮│╯" for row in rows[1:29]), rows
 
 
+@pytest.mark.thorough
 def test_an_answer_that_is_lost_does_not_freeze_the_screen(slow: Terminal) -> None:
     slow.answers = False
     slow.press("g")

@@ -156,7 +156,7 @@ ALL = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("error", ["unknown", "denied", "unsupported", "na"])
+@pytest.mark.parametrize("error", ["unknown", *thorough("denied", "unsupported", "na")])
 def test_an_error_of_one_call_takes_nothing_else_away(machine: Machine, error: str) -> None:
     source = machine.source()
     machine.control()

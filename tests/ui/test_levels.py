@@ -56,7 +56,7 @@ def every_pair(first: int) -> list[int]:
     return [each for other in range(first, count) for each in (first, other)]
 
 
-@pytest.mark.parametrize("first", [0, 4, 8, *thorough(1, 2, 3, 5, 6, 7, *range(9, len(OPENERS)))])
+@pytest.mark.parametrize("first", [0, *thorough(*range(1, len(OPENERS)))])
 async def test_each_screen_replaces_the_one_before(first: int) -> None:
     rig = Rig()
     rig.control.unavailable_reason = rig.mover.unavailable_reason = "nothing is done in this test"

@@ -18,6 +18,7 @@ from tui.model import (
     HostFacts,
     HostMemory,
     Inventory,
+    KernelLog,
     MemoryPart,
     NvmlReading,
     PciFunction,
@@ -104,5 +105,6 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
         memory=MEMORY,
+        kernel=KernelLog(),
     )
     return replace(read, **readings)

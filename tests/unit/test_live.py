@@ -23,6 +23,8 @@ from tui.model import (
     HostDev,
     HostFacts,
     HostMemory,
+    KernelLog,
+    KernelMessage,
     Link,
     Metrics,
     MetricsSource,
@@ -57,6 +59,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
     "memory": lambda: HostMemory(8192, pools=(PagePool(2048, 512, 512),)),
+    "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
 }  # fmt: skip
 
 
@@ -104,6 +107,16 @@ def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -
 )  # fmt: skip
 def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
     assert changes(live, source, reading)
+
+
+def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:
+    before = live.events
+    log = KernelLog((KernelMessage(7, "aer", GUEST), KernelMessage(9, "off-bus", "0000:02:00")))
+    live.take(Sample("kernel", log, LATER))
+    new, *rest = live.events
+    assert (new.subject, new.at, new.by, tuple(rest)) == (GUEST, LATER, "kernel", before)
+    live.take(Sample("kernel", KernelLog(log.messages[1:]), LATER))
+    assert live.events == (new, *before)
 
 
 def test_the_age_of_a_card_counts_from_its_last_reading(live: Live) -> None:

@@ -33,6 +33,7 @@ from tui.model import (
     HostFacts,
     HostMemory,
     Inventory,
+    KernelLog,
     NvmlReading,
     Readiness,
     Reading,
@@ -218,10 +219,6 @@ def _none(sentence: str) -> Any:
     return field(default_factory=lambda: EmptySource(sentence))
 
 
-def _no_uses(addresses: Collection[str]) -> DeviceUses:
-    return DeviceUses()
-
-
 HostKind = Literal["real", "captured", "simulated"]
 
 
@@ -245,6 +242,7 @@ class Host(Struct, frozen=True):
     drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
     agent: Source[AgentReading] = _none("guests are not read on this host")
     swap: Source[Swap] = _none("no swaps on this host")
+    kernel: Source[KernelLog] = _none("no kernel log here")
     memory: Source[HostMemory] = _none("the memory of this host is not known")
     kind: HostKind = "real"
     banner: str | None = None
@@ -253,7 +251,7 @@ class Host(Struct, frozen=True):
     mover: Mover = field(default_factory=NoMover)
     control: GuestControl = field(default_factory=ReadOnlyControl)
     reopen: Callable[[], Host] | None = None
-    uses: Callable[[Collection[str]], DeviceUses] = _no_uses
+    uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
     files: Callable[[Collection[str]], Mapping[str, FileFacts]] = lambda _: {}
     calls: CallLog = field(default_factory=CallLog)
@@ -277,6 +275,7 @@ class Host(Struct, frozen=True):
         yield "guests", self.guests
         yield "agent", self.agent
         yield "swap", self.swap
+        yield "kernel", self.kernel
         yield "memory", self.memory
 
     def close(self, timeout: float = 1.0) -> None:

@@ -15,6 +15,7 @@ from tui.host.facts import FactsSource
 from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
+from tui.host.kernel_log import KernelLogSource
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.source import GuestsSource
 from tui.host.memory import MemorySource
@@ -78,6 +79,7 @@ def real_host(
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
         agent=agent,
         swap=SwapSource(),
+        kernel=KernelLogSource(),
         memory=MemorySource(),
         readonly=readonly,
         inspector=RealInspector(),

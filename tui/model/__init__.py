@@ -41,6 +41,7 @@ from tui.model.guests import (
 from tui.model.holders import Holder, Holders, UninspectedProcess
 from tui.model.hooks import HookAct, HookLine, Hooks
 from tui.model.host_setup import Framebuffer, HostSetup, Manager
+from tui.model.kernel import KernelLog, KernelMessage
 from tui.model.memory import HostMemory, PagePool
 from tui.model.metrics import (
     NOT_SEEN,
@@ -188,6 +189,8 @@ __all__ = [
     "HostView",
     "Inventory",
     "IommuKind",
+    "KernelLog",
+    "KernelMessage",
     "KernelOption",
     "KernelSettings",
     "Link",

@@ -64,8 +64,9 @@ class PciFunction(Struct, frozen=True):
     ``class_code`` has six hex digits: class, subclass, interface. ``driver`` is the name of the
     bound driver, ``None`` without one. ``unreadable`` names the attributes that exist but could
     not be read: what depends on them is unknown. ``mdevs`` are the UUIDs of the mediated devices
-    (shares) of a GPU. ``resizable`` are the registers of a GPU with Resizable BAR; ``None``: not
-    read, as a sleeping card is not.
+    (shares) of a GPU. ``ports`` are the bridges above a GPU, from the root port down; empty if that
+    is not known. ``resizable`` are the registers of a GPU with Resizable BAR; ``None``: not read,
+    as a sleeping card is not.
     """
 
     address: str
@@ -85,6 +86,7 @@ class PciFunction(Struct, frozen=True):
     numa_node: int | None = None
     unreadable: tuple[str, ...] = ()
     mdevs: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
     resizable: tuple[BarSizes, ...] | None = None
 
     @property

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
+from tui.model.kernel import KernelLog
 from tui.model.memory import HostMemory
 from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReading
 from tui.model.pci import Inventory
@@ -18,11 +19,13 @@ from tui.model.swaps import Swap
 from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.vitals import Vitals
 
-SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap", "memory"]
+SourceName = Literal[
+    "facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap", "kernel", "memory",
+]  # fmt: skip
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
-    | HostMemory | Unavailable
+    | KernelLog | HostMemory | Unavailable
 )  # fmt: skip
 
 
@@ -47,6 +50,7 @@ class Snapshot(Struct, frozen=True):
     guests: Guests | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
+    kernel: KernelLog | Unavailable = NOT_READ_YET
     memory: HostMemory | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 

@@ -11,6 +11,7 @@ from tui.model.checks import Check
 from tui.model.facts import HostFacts
 from tui.model.guests import Domain
 from tui.model.holders import Holder
+from tui.model.kernel import KernelLog
 from tui.model.memory import HostMemory
 from tui.model.metrics import CardReading
 from tui.model.owner import Owner
@@ -167,18 +168,20 @@ EventKind = Literal["done", "change", "note", "warn", "failed"]
 """``done``: something was asked for or waited for, and it is so now. ``change``: something went
 from one state to another. ``note``: worth knowing, no more."""
 
-EventCause = Literal["vfiotop", "external", "host", "card"]
-"""``external`` is anybody else; ``host`` and ``card`` change by themselves."""
+EventCause = Literal["vfiotop", "external", "host", "card", "kernel"]
+"""``external`` is anybody else; ``host`` and ``card`` change by themselves; ``kernel``: its log
+says so."""
 
 
 class Event(Struct, frozen=True):
-    """Something that changed, and by whom."""
+    """Something that changed, by whom, and what to do about it, if that is known."""
 
     at: datetime
     subject: str
     text: str
     kind: EventKind = "note"
     by: EventCause = "external"
+    fix: str | None = None
 
 
 class HostView(Struct, frozen=True):
@@ -186,8 +189,8 @@ class HostView(Struct, frozen=True):
 
     GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are
     (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
-    are no fault. ``absent_card`` is the address of the chosen guest GPU if no GPU is there any
-    more.
+    are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
+    the chosen guest GPU if no GPU is there any more.
     """
 
     facts: HostFacts | None = None
@@ -201,6 +204,7 @@ class HostView(Struct, frozen=True):
     libvirt_version: str | None = None
     nvidia_driver: str | None = None
     swap: Swap | None = None
+    kernel_log: KernelLog | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
     expected: tuple[SourceName, ...] = ()

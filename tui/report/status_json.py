@@ -73,6 +73,7 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
             "error": view.problem("guests"),
         },
         "nvidia_driver": view.nvidia_driver,
+        "kernel_log": _kernel_log(view),
         "memory": _memory(view.memory) if view.memory else None,
     }
 
@@ -84,6 +85,14 @@ def _memory(memory: HostMemory) -> dict[str, Any]:
         "available_mib": memory.available_mib,
         "huge_pages": None if pools is None else [asdict(pool) for pool in pools],
     }
+
+
+def _kernel_log(view: HostView) -> dict[str, Any]:
+    """Whether the kernel's log can be read; null for a host that has none here, such as a captured
+    one."""
+    error = view.problem("kernel")
+    readable = True if view.kernel_log is not None else None if error is None else False
+    return {"readable": readable, "error": error}
 
 
 def _gpu(

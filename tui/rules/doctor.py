@@ -22,6 +22,7 @@ from tui.rules import (
     host_checks,
     host_setup_checks,
     hostdev_checks,
+    kernel_log,
     memory_checks,
     privilege,
     r465,
@@ -75,6 +76,7 @@ def _host(readings: CheckInput) -> Iterator[Check]:
     yield host_checks.vfio(readings.readiness)
     yield host_checks.libvirt(readings)
     yield privilege.check(readings.readiness, grants=True)
+    yield kernel_log.check(readings.view, readings.readiness)
     yield host_setup_checks.kernel_options(readings.readiness)
     yield host_setup_checks.second_writer(readings.view, readings.readiness)
 

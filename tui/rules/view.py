@@ -30,8 +30,9 @@ from tui.rules.roles import Choice, allowed_guest
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap", "memory")
-"""Sources that are no problem when nothing is there to read: no swap, no such card or guest."""
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap", "kernel", "memory")
+"""Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
+log or memory of this host."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -54,6 +55,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
         swap=read(snapshot.swap),
+        kernel_log=read(snapshot.kernel),
         problems=_problems(snapshot),
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),

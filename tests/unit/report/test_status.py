@@ -216,6 +216,7 @@ def test_host_and_groups(gaming: HostView) -> None:
         "libvirt": {"uri": "qemu:///system", "version": "11.3.0", "error": None},
         "nvidia_driver": "580.95",
         "memory": {"available_mib": 32768, "huge_pages": []},
+        "kernel_log": {"readable": True, "error": None},
     }
     assert [group["id"] for group in found["groups"]] == [1, 2, 3]
     assert found["groups"][0]["devices"] == [HOST, "0000:01:00.1"]
@@ -241,6 +242,19 @@ def test_libvirt_does_not_answer() -> None:
         "uri": "qemu:///system", "version": None, "error": "refused",
     }  # fmt: skip
     assert as_json(view, NOON)["problems"] == [{"source": "guests", "why": "refused"}]
+
+
+@pytest.mark.parametrize(
+    ("unread", "told"),
+    [
+        (Unavailable("denied"), {"readable": False, "error": "denied"}),
+        (Unavailable("none here", expected=True), {"readable": None, "error": None}),
+    ],
+)
+def test_the_kernel_log_cannot_be_read(unread: Unavailable, told: dict[str, object]) -> None:
+    view = assess(snapshot(two_cards(), kernel=unread))
+    assert as_json(view, NOON)["host"]["kernel_log"] == told
+    assert ("Kernel log denied\n" in as_text(view)) is (not unread.expected)
 
 
 def test_a_card_newer_than_pci_ids_has_the_name_its_driver_gives() -> None:

@@ -35,6 +35,7 @@ from tui.model import (
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
+from tui.rules.kernel_log import ALLOW, NO_RIGHT
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 
@@ -43,6 +44,7 @@ MUST = {
     "host.linux", "host.two-gpus", "host.not-shared", "iommu.enabled", "iommu.viable",
     "r465.family", "r465.one-vm", "r465.sriov", "r465.guest-driver", "guest.hostdevs-complete",
     "libvirt.reachable", "privilege", "vfio.available", "holders", "nvidia.release",
+    "kernel.log",
 }  # fmt: skip
 SETUP = HostSetup((), {"0000:02:00.0": True}, no_idle_d3=False, hooks=Hooks(known=True))
 READY = Readiness(
@@ -67,6 +69,28 @@ def test_a_host_where_all_is_well() -> None:
     left = {check.id for check in checks.values() if check.verdict != "pass"}
     # Nobody asks the guest yet, and nobody has read the BARs of these cards.
     assert left == {"r465.guest-driver", "gpu.resizable-bar", "guest.mmio-space"}
+
+
+@pytest.mark.parametrize(
+    ("unread", "captured", "why", "fix"),
+    [
+        (Unavailable(NO_RIGHT), False, NO_RIGHT, ALLOW),
+        (Unavailable("no answer"), False, "no answer", None),
+        (Unavailable("none", expected=True), False, "the kernel's log was not read", None),
+        (
+            Unavailable("none", expected=True),
+            True,
+            "a capture does not contain the kernel's log",
+            None,
+        ),
+    ],
+)
+def test_a_kernel_log_that_cannot_be_read_is_unknown(
+    unread: Unavailable, captured: bool, why: str, fix: str | None
+) -> None:
+    readiness = replace(READY, captured=captured)
+    check = examined(snapshot(two_cards(), kernel=unread), readiness=readiness)["kernel.log"]
+    assert (check.verdict, check.why, check.fix) == ("unknown", why, fix)
 
 
 def test_nothing_is_known_of_a_host_that_was_not_read() -> None:

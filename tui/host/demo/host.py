@@ -128,6 +128,7 @@ def demo_host(
         drm=DemoSource(time_, lambda at: machine_at(at).drm(at)),
         agent=DemoSource(time_, agent, next_agent_query, wakes=agent_wakes),
         swap=DemoJournal(swaps),
+        kernel=DemoSource(time_, machine.kernel_log, machine.next_kernel_line),
         memory=DemoSource(time_, memory, wakes=guests.wakes),
         kind="simulated",
         banner=f"Simulated host: {scenario}",

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
+from tui.host.demo.kernel import KernelLine, log_at
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
     AgentReading,
@@ -32,6 +33,7 @@ from tui.model import (
     HostMemory,
     Inventory,
     IommuKind,
+    KernelLog,
     MemoryPart,
     NvmlReading,
     PagePool,
@@ -112,8 +114,9 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer. ``pages`` are its huge pages of 2 MiB, and
-    ``free_mib`` is what it has available besides while no guest runs.
+    ``no_libvirt`` is why libvirt does not answer. ``kernel_lines`` are what the kernel's log
+    says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what it has available besides
+    while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -123,6 +126,7 @@ class Machine(Struct, frozen=True, dict=True):
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
+    kernel_lines: tuple[KernelLine, ...] = ()
     pages: int = 8192
     free_mib: int = 24576
 
@@ -199,6 +203,15 @@ class Machine(Struct, frozen=True, dict=True):
         pool = PagePool(PAGE_KIB, self.pages, free)
         available = max(0, self.free_mib - int(others))
         return HostMemory(available, 0, PAGE_KIB, (pool, replace(pool, node=0)))
+
+    def kernel_log(self, at: float) -> KernelLog:
+        """What the kernel has said so far."""
+        return log_at(self.kernel_lines, at)
+
+    def next_kernel_line(self, after: float) -> float | None:
+        """The first time after ``after`` at which the kernel says something."""
+        times = (line.next_time(after) for line in self.kernel_lines)
+        return min((at for at in times if at is not None), default=None)
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""

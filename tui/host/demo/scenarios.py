@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
+from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction
@@ -133,7 +134,10 @@ def laptop(seed: int) -> Machine:
 def lost(seed: int) -> Machine:
     """Like ``desk``, but the guest GPU falls off the bus and comes back."""
     states = Cycle((20, "up"), (20, "lost"), (30, "gone"), (30, "up"))
-    return Machine(_ryzen(), (_idle_card(seed, states), _desktop_card(seed)), _idle_domains(seed))
+    cards = (_idle_card(seed, states), _desktop_card(seed))
+    off_bus = "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus."
+    lines = (KernelLine(20, off_bus, every=100),)
+    return Machine(_ryzen(), cards, _idle_domains(seed), kernel_lines=lines)
 
 
 def fresh(seed: int) -> Machine:

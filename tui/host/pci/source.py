@@ -121,8 +121,8 @@ class PciSource:
         return sorted(entry for entry in entries if is_address(entry))
 
     def _with_awake_facts(self, inventory: Inventory) -> Inventory:
-        """Add the fastest link and the resizable registers of each GPU; for a sleeping GPU, those
-        it had when awake."""
+        """Add the ports above each GPU, its fastest link and its resizable registers; for a
+        sleeping GPU, those it had when awake."""
         known: dict[tuple[str, str, str], AwakeFacts] = {}
         asleep = set()
         functions = list(inventory.functions)
@@ -138,8 +138,22 @@ class PciSource:
             else:
                 asleep.add(gpu.address)
             functions[index] = replace(
-                gpu, link_max=facts.link, resizable=facts.resizable,
+                gpu,
+                link_max=facts.link,
+                resizable=facts.resizable,
                 unreadable=(*gpu.unreadable, *unreadable),
-            )  # fmt: skip
+                ports=self._ports(gpu.address),
+            )
         self._awake_facts, self._asleep = known, frozenset(asleep)
         return replace(inventory, functions=tuple(functions))
+
+    def _ports(self, address: str) -> tuple[str, ...]:
+        """Return the bridges above a function: the directories on the way to its own. Only a live
+        host is asked: what they are for, the kernel's log, is not in a capture."""
+        if self.copied:
+            return ()
+        try:
+            way = self._devices.target(address).split("/")
+        except OSError:  # it is gone
+            return ()
+        return tuple(name for name in way[:-1] if is_address(name))
