@@ -171,7 +171,7 @@ def looking_glass(domain: Domain, files: Mapping[str, FileFacts]) -> Check:
         return wrong
     largest = _largest(shared.mib)
     if facts.kind == "unknown" or largest is None:
-        return Check(GLASS, name, "unknown", "its shared memory cannot be looked at")
+        return Check(GLASS, name, "unknown", f"the shared memory of “{name}” cannot be looked at")
     users = f", mapped by {listed(facts.mapped_by)}" if facts.mapped_by else ""
     who = f", {facts.owner}:{facts.group} {facts.mode:04o}" if facts.kind != "missing" else ""
     return Check(GLASS, name, "pass", f"{largest}{who}{users}")
@@ -208,7 +208,7 @@ def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check
         if not device and not domain.active:
             return None  # QEMU makes it at the start
         fix = "`modprobe kvmfr`" if device else "start the guest again"
-        return Check(GLASS, name, "warn", "its shared memory does not exist", fix)
+        return Check(GLASS, name, "warn", f"the shared memory of “{name}” does not exist", fix)
     if facts.kind in ("file", "other") and device:
         return Check(
             GLASS, name, "warn", "in place of the device of kvmfr is a file, as QEMU makes one "
@@ -216,7 +216,7 @@ def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check
         )  # fmt: skip
     if facts.kind == "file" and shared.mib is not None and facts.size != shared.mib * (1 << 20):
         return Check(
-            GLASS, name, "warn", f"its shared memory has {facts.size >> 20} MiB, and its "
+            GLASS, name, "warn", f"the shared memory has {facts.size >> 20} MiB, and its "
             f"definition says {shared.mib:.0f}", f"`rm {path}` while the guest is off",
         )  # fmt: skip
     if facts.kind in ("file", "device") and not facts.mode & 0o060 and not facts.mode & 0o006:
