@@ -25,12 +25,13 @@ CALLED = tuple(
 )
 """Scripts that widely copied hooks call."""
 
-FILES_LIMIT = 64
+FILES_LIMIT, ENTRIES_LIMIT = 64, 512
 DEPTH_LIMIT = 5
-"""Files to read, and folders within folders: qemu.d/GUEST/prepare/begin is a common layout."""
+"""Files to read, entries to look at, and folders within folders: qemu.d/GUEST/prepare/begin is a
+common layout."""
 
-LINES_LIMIT = 2048
-"""Lines to read in one file."""
+LINES_LIMIT, LINE_LIMIT = 2048, 512
+"""Lines to read in one file, and characters of a line."""
 
 TEXT_LIMIT = 96
 """Characters of a line that are shown."""
@@ -64,7 +65,9 @@ def _files(root: Tree, unreadable: list[str]) -> list[str]:
     """Return the hooks for QEMU: the file ``qemu``, and everything below ``qemu.d``."""
     found: list[str] = []
     ahead = [(f"{folder}/{name}", 0) for folder in FOLDERS for name in ("qemu", "qemu.d")]
-    while ahead and len(found) < FILES_LIMIT:
+    for _ in range(ENTRIES_LIMIT):
+        if not ahead or len(found) == FILES_LIMIT:
+            break
         name, depth = ahead.pop(0)
         try:
             mode = root.mode(name)
@@ -103,6 +106,7 @@ def _of_interest(data: str, file: str) -> Iterator[HookLine]:
 
 def line_act(line: str) -> HookAct | None:
     """Return what a line does; ``None`` for a comment and for any other line."""
+    line = line[:LINE_LIMIT]
     if line.lstrip().startswith("#") or _NO_CARD.search(line):
         return None
     return next((act for act, pattern in ACTS if pattern.search(line)), None)

@@ -8,7 +8,7 @@ import pytest
 
 from tui.host import HostError, NothingToRead
 from tui.host.confined import Confined
-from tui.host.hooks import hooks
+from tui.host.hooks import ENTRIES_LIMIT, LINE_LIMIT, hooks
 from tui.host.memory import MemorySource
 from tui.host.tree import PlainTree
 from tui.model import HostMemory, PagePool
@@ -124,6 +124,30 @@ def test_scripts_that_hooks_call_are_read_and_other_hooks_are_not(tmp_path: Path
         "/etc/libvirt/hooks/qemu.d/10-gpu", "/var/lib/libvirt/hooks/qemu.d/x",
         "/bin/vfio-startup.sh",
     ]  # fmt: skip
+
+
+def test_a_tree_of_folders_is_not_searched_for_ever(tmp_path: Path) -> None:
+    """A captured host may have anything: a reader looks at a bounded number of entries."""
+    root = tmp_path / "etc/libvirt/hooks/qemu.d"
+    for outer in range(ENTRIES_LIMIT // 16):
+        for inner in range(20):
+            (root / f"{outer:03}" / f"{inner:03}").mkdir(parents=True)
+    (root / "zz").write_text("rmmod nvidia\n")
+    looked: list[str] = []
+
+    class Noted(PlainTree):
+        def mode(self, name: str = "") -> int:
+            looked.append(name)
+            return super().mode(name)
+
+    assert hooks(Noted(tmp_path)).lines
+    assert len(looked) <= ENTRIES_LIMIT + 1
+
+
+def test_only_the_beginning_of_a_long_line_counts(tmp_path: Path) -> None:
+    far = " " * LINE_LIMIT + "rmmod nvidia"
+    laid_out(tmp_path, {"etc/libvirt/hooks/qemu": f"{far}\nrmmod nvidia{far}\n"})
+    assert [each.line for each in hooks(Confined(str(tmp_path))).lines] == [2]
 
 
 def test_a_hook_that_cannot_be_read_is_named(tmp_path: Path) -> None:
