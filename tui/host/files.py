@@ -31,7 +31,7 @@ HEAD = 64 << 10
 """Files to look at, and bytes of one that are read."""
 
 MAPS_LIMIT = 4 << 20
-"""Bytes of one /proc/PID/maps, and of what is read of it; a line has about a hundred."""
+"""Bytes of one /proc/PID/maps; a line has about a hundred."""
 
 _HEADER = b"NVGI"
 _SIGNATURE, _PCIR = b"\x55\xaa", b"PCIR"

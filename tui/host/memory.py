@@ -22,6 +22,11 @@ equal."""
 SIZES_LIMIT, NODES_LIMIT = 16, 1024
 """Sizes of pages, and NUMA nodes, that are read."""
 
+MOUNTS_LIMIT = 1 << 20
+"""Bytes of /proc/mounts; a line has about a hundred."""
+
+_MOUNT = re.compile(r"^\S{1,80} \S{1,255} hugetlbfs (\S{1,255}) 0 0$", re.MULTILINE)
+_PAGE_SIZE = re.compile(r"(?:^|,)pagesize=([0-9]{1,9})([KMG])(?:,|$)")
 _FIELD = re.compile(
     r"^(MemAvailable|SwapFree|Hugepagesize):\s{1,40}([0-9]{1,15}) kB$", re.MULTILINE
 )
@@ -53,6 +58,7 @@ class MemorySource:
             swap_free_mib=_in_steps(fields.get("SwapFree", 0) // 1024),
             default_page_kib=page if page else None,
             pools=pools,
+            mounted_kib=_mounted(text_of(self._root, "proc/mounts", MOUNTS_LIMIT), page),
             hook=None if allocated_by is None else allocated_by.place,
             unread_hook=found.unreadable[0] if found.unreadable else None,
         )
@@ -80,6 +86,17 @@ class MemorySource:
         except OSError:
             return None
         return tuple(sorted(pools, key=lambda p: (-1 if p.node is None else p.node, p.size_kib)))
+
+
+def _mounted(mounts: str, default_kib: int | None) -> tuple[int, ...] | None:
+    """Return the sizes of pages for which a hugetlbfs is mounted; ``None`` without a list."""
+    if not mounts.strip():
+        return None
+    sizes = set()
+    for options in _MOUNT.findall(mounts):
+        found = _PAGE_SIZE.search(options)
+        sizes.add(int(found[1]) << {"K": 0, "M": 10, "G": 20}[found[2]] if found else default_kib)
+    return tuple(sorted(size for size in sizes if size))
 
 
 def _pools(directory: Tree, node: int | None) -> Iterator[PagePool]:

@@ -26,6 +26,7 @@ class HostMemory(Struct, frozen=True):
 
     ``available_mib`` is MemAvailable with what ZFS gives back. ``default_page_kib`` is the size
     of huge pages for those who name none. ``pools`` is ``None`` if they could not be read.
+    ``mounted_kib`` are the sizes for which a hugetlbfs is mounted, ``None`` if that is not known.
     ``hook`` is the line of a libvirt hook that allocates huge pages, if there is one;
     ``unread_hook`` is a hook that could not be read.
     """
@@ -34,6 +35,7 @@ class HostMemory(Struct, frozen=True):
     swap_free_mib: int | None = None
     default_page_kib: int | None = None
     pools: tuple[PagePool, ...] | None = None
+    mounted_kib: tuple[int, ...] | None = None
     hook: str | None = None
     unread_hook: str | None = None
 

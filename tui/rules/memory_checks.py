@@ -12,6 +12,8 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tui.model import (
     VERDICT_ORDER,
     Check,
@@ -71,7 +73,8 @@ def against_start(domain: Domain | None, host: HostMemory | Unavailable) -> tupl
 
 def balloon(domain: Domain) -> Check:
     """guest.balloon: with host devices a balloon takes memory from the guest and gives the host
-    none, because QEMU keeps what VFIO has pinned (docs/devel: ram_block_discard_disable)."""
+    none, because QEMU keeps what VFIO has pinned (its hw/vfio/common.c:
+    vfio_ram_block_discard_disable)."""
     setup, name = domain.setup, domain.name
     if setup is None or setup.memory_mib is None:
         return Check(BALLOON, name, "unknown", f"the memory of “{name}” cannot be read")
@@ -157,8 +160,22 @@ def _pages(domain: Domain, size: int, parts: Sequence[MemoryPart], host: HostMem
     if short is None:
         count = sum(_count(part, size) for part in parts)
         why = f"{whole.free} huge pages of {page_size(size)} are free, “{name}” needs {count}"
-        return Check(MEMORY, name, "pass", why)
+        return _mounted(Check(MEMORY, name, "pass", why), size, host)
     return _short(domain, short, host)
+
+
+def _mounted(check: Check, size: int, host: HostMemory) -> Check:
+    """``check``, or a warning if no hugetlbfs has pages of that size: libvirt looks for one when it
+    starts (util/virfile.c: virFileFindHugeTLBFS)."""
+    if host.mounted_kib is None or size in host.mounted_kib:
+        return check
+    unit = f"{size >> 20}G" if size >= 1 << 20 else f"{size >> 10}M"
+    return replace(
+        check, verdict="warn",
+        why=f"{check.why}; no hugetlbfs with pages of {page_size(size)} is mounted for libvirt",
+        fix=f"`mount -m -t hugetlbfs -o pagesize={unit} hugetlbfs /dev/hugepages{unit}`, the same "
+        "in /etc/fstab, and restart libvirtd (or virtqemud)",
+    )  # fmt: skip
 
 
 def _short(domain: Domain, short: _Shortage, host: HostMemory) -> Check:

@@ -78,6 +78,22 @@ def test_a_capture_without_meminfo(tmp_path: Path) -> None:
         MemorySource(Confined(str(odd))).read()
 
 
+@pytest.mark.parametrize(
+    ("mounts", "sizes"),
+    [
+        ("hugetlbfs /dev/hugepages hugetlbfs rw,relatime,pagesize=2M 0 0\n", (2048,)),
+        ("hugetlbfs /dev/hugepages hugetlbfs rw,relatime 0 0\n", (2048,)),
+        ("a /x ext4 rw 0 0\nb /dev/hugepages1G hugetlbfs rw,pagesize=1024M 0 0\n", (1 << 20,)),
+        ("a /x ext4 rw 0 0\n", ()), ("", None),
+    ],
+)  # fmt: skip
+def test_for_which_pages_a_hugetlbfs_is_mounted(
+    tmp_path: Path, mounts: str, sizes: tuple[int, ...] | None
+) -> None:
+    laid_out(tmp_path, {"proc/meminfo": MEMINFO, "proc/mounts": mounts})
+    assert MemorySource(Confined(str(tmp_path))).read().mounted_kib == sizes
+
+
 def test_a_hook_that_allocates_pages_is_named(tmp_path: Path) -> None:
     script = "#!/bin/sh\necho 8192 > /proc/sys/vm/nr_hugepages\n"
     place = "etc/libvirt/hooks/qemu.d/win11/prepare/begin/alloc.sh"

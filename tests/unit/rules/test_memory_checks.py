@@ -83,6 +83,18 @@ def test_a_definition_that_names_no_size_gets_the_default(default: int) -> None:
     assert (check.verdict, "of 2 MiB" in check.why) == ("pass", default == SMALL)
 
 
+@pytest.mark.parametrize(
+    ("mounted", "verdict"),
+    [(None, "pass"), ((SMALL,), "pass"), ((GIB_PAGES,), "warn"), ((), "warn")],
+)
+def test_libvirt_needs_a_mount(mounted: tuple[int, ...] | None, verdict: Verdict) -> None:
+    check = memory_checks.memory(guest(HUGE), host(pages(8192, 8192), mounted_kib=mounted))
+    assert check.verdict == verdict
+    assert ("mount -m -t hugetlbfs -o pagesize=2M hugetlbfs /dev/hugepages2M" in (
+        check.fix or ""
+    )) == (verdict == "warn")  # fmt: skip
+
+
 def test_pages_of_one_node() -> None:
     """There are enough, but not where the guest wants them."""
     there = host(pages(16384, 12288), pages(8192, 4096, 0), pages(8192, 8192, 1))

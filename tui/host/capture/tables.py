@@ -18,6 +18,7 @@ _MEMINFO = re.compile(
     r"[0-9]{1,15}(?: kB)?$", re.MULTILINE,
 )  # fmt: skip
 _ARC = re.compile(r"^(?:size|c_min|c_max) {1,40}[0-9]{1,2} {1,40}[0-9]{1,18}$", re.MULTILINE)
+_PAGE_SIZE = re.compile(rb"pagesize=[0-9]{1,9}[KMG]")
 _IOMEM = re.compile(r"^( {0,10})[0-9a-f]+-[0-9a-f]+ : (.{1,80})$", re.MULTILINE)
 _IOMEM_NAME = re.compile(
     r"PCI Bus [0-9a-f:]{7}|[0-9a-f:.]{12}|BOOTFB|efifb|vesafb|simplefb|simpledrm"
@@ -129,11 +130,15 @@ def mountinfo(data: bytes, stand_ins: StandIns) -> bytes:
 
 
 def mounts(data: bytes, stand_ins: StandIns) -> bytes:
-    """Keep the same of /proc/mounts."""
+    """Keep the same of /proc/mounts, and for which huge pages something is mounted."""
     lines = []
     for line in data.split(b"\n"):
         fields = line.split(b" ")
-        if len(fields) >= 4 and (fields[0].startswith(b"/dev/") or fields[2] == b"zfs"):
+        if len(fields) >= 4 and fields[2] == b"hugetlbfs":
+            size = _PAGE_SIZE.search(fields[3])
+            lines.append(f"hugetlbfs /dev/hugepages hugetlbfs {size[0].decode() if size else 'rw'} "
+                         "0 0\n")  # fmt: skip
+        elif len(fields) >= 4 and (fields[0].startswith(b"/dev/") or fields[2] == b"zfs"):
             source, point = unescaped(fields[0]), unescaped(fields[1])
             lines.append("{} {} {} rw 0 0\n".format(*_mount(source, point, fields[2], stand_ins)))
     return "".join(lines).encode()
