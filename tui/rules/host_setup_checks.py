@@ -15,6 +15,7 @@ from tui.model import (
     Gpu,
     HostView,
     KernelSettings,
+    ModuleRule,
     Readiness,
     listed,
 )
@@ -66,7 +67,7 @@ def early_binding(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
         return Check(
             EARLY, address, "warn",
             f"no driver takes the card back from vfio-pci: {with_places(barred[:NAMED])}",
-            fixes.remove_settings(barred, readiness),
+            f"allow one driver again: {_allow(barred[0], gpu)}, and rebuild the initramfs",
         )  # fmt: skip
     if binders:
         return Check(
@@ -106,6 +107,15 @@ def _no_way_home(gpu: Gpu, view: HostView, readiness: Readiness) -> list[Setting
         return []
     barred = {name: _bars(readiness.settings, name) for name in names if name != "nova_core"}
     return [s for each in barred.values() for s in each] if all(barred.values()) else []
+
+
+def _allow(setting: Setting, gpu: Gpu) -> str:
+    """How to take a driver of the card out of what keeps it from being loaded."""
+    if isinstance(setting, ModuleRule):
+        return f"remove `{setting.text}` from {setting.place}"
+    listed_in = (setting.value or "").replace("-", "_").split(",")
+    names = [name for name in HOME_DRIVERS[gpu.function.vendor] if name in listed_in]
+    return f"take {names[0]} out of {setting.text} on the kernel command line"
 
 
 def _bars(settings: KernelSettings, module: str) -> list[Setting]:

@@ -99,6 +99,19 @@ def test_the_way_back(line: str, modprobe: str, verdict: Verdict) -> None:
     assert early(seen, ready(line, modprobe)).verdict == verdict
 
 
+@pytest.mark.parametrize(
+    ("line", "modprobe", "fix"),
+    [
+        ("", BOTH, "remove `blacklist nvidia` from /etc/modprobe.d/vfio.conf, line 1"),
+        ("modprobe.blacklist=nouveau,nvidia", "",
+         "take nvidia out of modprobe.blacklist=nouveau,nvidia on the kernel command line"),
+    ],
+)  # fmt: skip
+def test_what_lets_a_driver_be_loaded_again(line: str, modprobe: str, fix: str) -> None:
+    seen = view(host_driver="i915", vendor="8086")
+    assert fix in (early(seen, ready(line, modprobe)).fix or "")
+
+
 def test_a_driver_in_use_needs_no_modprobe() -> None:
     assert early(view(host_driver="nvidia"), ready("", BOTH)).verdict == "pass"
     loaded = ready("", BOTH, nvidia=NvidiaModule("580.95"))
