@@ -16,6 +16,7 @@ NAMES = {
     "guest.hostdevs-complete": "all functions listed",
     "guest.devices": "devices free",
     "guest.managed": "libvirt keeps off",
+    "guest.pinning": "CPUs of its own",
     "guest.rom": "ROM file",
     "guest.mmio-space": "room for BARs",
     "guest.looking-glass": "Looking Glass",

@@ -102,6 +102,7 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         nvml=NvmlReading("580.95", ()),
         guests=guests(*domains),
         drm=Unavailable("no card is on amdgpu, i915 or xe", expected=True),
+        threads=Unavailable("the guest is not running", expected=True),
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
         memory=MEMORY,

@@ -29,6 +29,7 @@ from tui.model import (
     FileFacts,
     GuestAction,
     Guests,
+    GuestThreads,
     Holders,
     HostFacts,
     HostMemory,
@@ -240,6 +241,7 @@ class Host(Struct, frozen=True):
     nvml: Source[NvmlReading]
     guests: Source[Guests]
     drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
+    threads: Source[GuestThreads] = _none("not read here")
     agent: Source[AgentReading] = _none("guests are not read on this host")
     swap: Source[Swap] = _none("no swaps on this host")
     kernel: Source[KernelLog] = _none("no kernel log here")
@@ -273,6 +275,7 @@ class Host(Struct, frozen=True):
         yield "nvml", self.nvml
         yield "drm", self.drm
         yield "guests", self.guests
+        yield "threads", self.threads
         yield "agent", self.agent
         yield "swap", self.swap
         yield "kernel", self.kernel

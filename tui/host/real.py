@@ -17,7 +17,9 @@ from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.kernel_log import KernelLogSource
 from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.errors import is_local_qemu
 from tui.host.libvirt.source import GuestsSource
+from tui.host.libvirt.threads_source import ThreadsSource
 from tui.host.memory import MemorySource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
@@ -27,7 +29,7 @@ from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
 from tui.host.uses.device import device_uses
-from tui.model import AgentReading, Demand, Holders, Readiness
+from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 
 
 class RealInspector:
@@ -63,10 +65,13 @@ def real_host(
     calls = CallLog()
     pci = PciSource()
     nvml = NvmlSource(swapping=under_way, calls=calls)
+    threads = _threads(uri)
     agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
     def set_demand(demand: Demand) -> None:
         nvml.set_demand(demand)
+        if isinstance(threads, ThreadsSource):
+            threads.set_demand(demand)
         if isinstance(agent, AgentSource):
             agent.set_demand(demand)
 
@@ -77,6 +82,7 @@ def real_host(
         nvml=nvml,
         drm=DrmSource(pci),
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
+        threads=threads,
         agent=agent,
         swap=SwapSource(),
         kernel=KernelLogSource(),
@@ -92,6 +98,13 @@ def real_host(
         calls=calls,
         root=MACHINE,
     )
+
+
+def _threads(uri: str) -> Source[GuestThreads]:
+    """The guests of another machine, and of other hypervisors, have no QEMU process here."""
+    if not is_local_qemu(uri):
+        return EmptySource("only guests of QEMU on this machine have threads here")
+    return ThreadsSource()
 
 
 def _agent(

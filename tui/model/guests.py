@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tui.model.cpus import Pinning, VcpuTime
 from tui.model.domain_setup import DomainSetup
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
@@ -47,7 +48,8 @@ class Domain(Struct, frozen=True):
     that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
-    these. ``setup`` is what the definition says besides, ``None`` if it could not be read.
+    these. ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
+    is what the definition says besides, ``None`` if it could not be read.
     """
 
     name: str
@@ -68,6 +70,8 @@ class Domain(Struct, frozen=True):
     kvm_hidden: bool = False
     problem: str | None = None
     unshown_name: str | None = None
+    vcpu_times: tuple[VcpuTime, ...] = ()
+    pinning: Pinning | None = None
     setup: DomainSetup | None = None
 
     @property

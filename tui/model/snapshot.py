@@ -9,6 +9,7 @@ from typing import Any, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tui.model.cpus import GuestThreads
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
 from tui.model.kernel import KernelLog
@@ -20,12 +21,13 @@ from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.vitals import Vitals
 
 SourceName = Literal[
-    "facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap", "kernel", "memory",
+    "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "kernel",
+    "memory",
 ]  # fmt: skip
 
 Reading = (
-    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
-    | KernelLog | HostMemory | Unavailable
+    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
+    | AgentReading | Swap | KernelLog | HostMemory | Unavailable
 )  # fmt: skip
 
 
@@ -48,6 +50,7 @@ class Snapshot(Struct, frozen=True):
     nvml: NvmlReading | Unavailable = NOT_READ_YET
     drm: DrmReading | Unavailable = NOT_READ_YET
     guests: Guests | Unavailable = NOT_READ_YET
+    threads: GuestThreads | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
     kernel: KernelLog | Unavailable = NOT_READ_YET

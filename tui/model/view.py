@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tui.model.checks import Check
+from tui.model.cpus import GuestCpus
 from tui.model.facts import HostFacts
 from tui.model.guests import Domain
 from tui.model.holders import Holder
@@ -149,11 +150,13 @@ class Group(Struct, frozen=True):
 
 class Guest(Struct, frozen=True):
     """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is the
-    version of NVIDIA's driver in the guest, as reported by its agent."""
+    version of NVIDIA's driver in the guest, as reported by its agent. ``cpus`` are its vCPUs, while
+    it runs and is the allowed one."""
 
     domain: Domain
     allowed: bool
     driver_version: str | None = None
+    cpus: GuestCpus | None = None
 
 
 class Notable(Struct, frozen=True):

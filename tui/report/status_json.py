@@ -12,6 +12,7 @@ from tui.model import (
     CardReading,
     Gpu,
     Guest,
+    GuestCpus,
     Holders,
     HostMemory,
     HostView,
@@ -74,6 +75,7 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
         },
         "nvidia_driver": view.nvidia_driver,
         "kernel_log": _kernel_log(view),
+        "cpus": asdict(view.facts.cpus) if view.facts and view.facts.cpus else None,
         "memory": _memory(view.memory) if view.memory else None,
     }
 
@@ -227,4 +229,20 @@ def _guest(guest: Guest) -> dict[str, Any]:
         "gpu_driver": guest.driver_version,
         "huge_pages_mib": domain.setup.huge_mib if domain.setup else None,
         "problem": domain.problem,
+        "vcpu_cores": _vcpu_cores(guest.cpus),
+    }
+
+
+def _vcpu_cores(cpus: GuestCpus | None) -> dict[str, Any] | None:
+    """The vCPUs of the allowed guest and the host's CPUs under them; null while it does not run.
+    Loads and waits need two readings: they are null in the first one."""
+    if cpus is None:
+        return None
+    return {
+        "vcpus": [asdict(cpu) | {"asleep_pct": cpu.asleep_pct} for cpu in cpus.cpus],
+        "unread": cpus.unread,
+        "emulator": asdict(cpus.emulator) if cpus.emulator else None,
+        "io": asdict(cpus.io) if cpus.io else None,
+        "host_pct": cpus.host_pct,
+        "problem": cpus.problem,
     }

@@ -24,6 +24,7 @@ from tui.rules import (
     hostdev_checks,
     kernel_log,
     memory_checks,
+    pinning,
     privilege,
     r465,
 )
@@ -174,7 +175,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
     yield r465.one_vm(view.gpus, readings.local_guests)
     yield from _devices(readings)
     if guest is None or gpu is None:
-        for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
+        for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver", pinning.ID):
             yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
         return
     yield memory_checks.memory(guest.domain, readings.memory)
@@ -186,6 +187,7 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
     yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
+    yield pinning.check(guest.domain, readings)
 
 
 def _devices(readings: CheckInput) -> Iterator[Check]:

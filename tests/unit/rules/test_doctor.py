@@ -19,15 +19,18 @@ from tests.unit.made import (
 )
 from tui.model import (
     Check,
+    CpuTopology,
     Guests,
     Holder,
     Holders,
     Hooks,
     HostDev,
+    HostFacts,
     HostSetup,
     Inventory,
     KernelSettings,
     NvidiaModule,
+    Pinning,
     Readiness,
     Snapshot,
     Unavailable,
@@ -44,7 +47,7 @@ MUST = {
     "host.linux", "host.two-gpus", "host.not-shared", "iommu.enabled", "iommu.viable",
     "r465.family", "r465.one-vm", "r465.sriov", "r465.guest-driver", "guest.hostdevs-complete",
     "libvirt.reachable", "privilege", "vfio.available", "holders", "nvidia.release",
-    "kernel.log",
+    "kernel.log", "guest.pinning",
 }  # fmt: skip
 SETUP = HostSetup((), {"0000:02:00.0": True}, no_idle_d3=False, hooks=Hooks(known=True))
 READY = Readiness(
@@ -65,7 +68,9 @@ def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
 
 
 def test_a_host_where_all_is_well() -> None:
-    checks = examined(snapshot(two_cards(), (WIN11,)))
+    facts = HostFacts("atlas", "6.12.1", cpus=CpuTopology(tuple((cpu,) for cpu in range(10))))
+    pinned = replace(WIN11, pinning=Pinning(tuple((cpu,) for cpu in range(2, 10)), (0, 1)))
+    checks = examined(snapshot(two_cards(), (pinned,), facts=facts))
     left = {check.id for check in checks.values() if check.verdict != "pass"}
     # Nobody asks the guest yet, and nobody has read the BARs of these cards.
     assert left == {"r465.guest-driver", "gpu.resizable-bar", "guest.mmio-space"}

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
 from tui.host.demo.kernel import KernelLine, log_at
+from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
     AgentReading,
@@ -28,6 +29,7 @@ from tui.model import (
     GuestCard,
     GuestReport,
     Guests,
+    GuestThreads,
     HostDev,
     HostFacts,
     HostMemory,
@@ -60,7 +62,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
 
     ``disk_peak`` is bytes per second read and written while ``disk`` is 1, ``net_peak`` bytes
     per second received and sent while ``load`` is 1. ``uptime_s`` is how long the domain has
-    been running when the simulation begins.
+    been running when the simulation begins. ``placement`` is where its threads run.
     """
 
     name: str
@@ -75,6 +77,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
     uptime_s: float = 7200
     agent: bool | None = True
     seed: int = 0
+    placement: Placement = Placement()
     setup: DomainSetup | None = None
 
     def reading(self, at: float, began: datetime) -> Domain:
@@ -95,7 +98,12 @@ class DemoDomain(Struct, frozen=True, dict=True):
             net_tx_bps=round(self.net_peak[1] * load, -2),
             started_at=began + timedelta(seconds=started if started else -self.uptime_s),
             agent=self.agent,
+            vcpu_times=self.placement.times(self.vcpus, load, self.seed, at),
         )
+
+    @property
+    def uuid(self) -> str:
+        return self._defined.uuid
 
     @cached_property
     def _defined(self) -> Domain:
@@ -106,6 +114,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
             hostdevs=tuple(HostDev(address, managed=False) for address in self.hostdevs),
             vcpus=self.vcpus,
             memory_mib=self.memory_mib,
+            pinning=self.placement.pinning(self.vcpus),
             setup=self.setup or DomainSetup((MemoryPart(self.memory_mib),)),
         )
 
@@ -123,7 +132,7 @@ class Machine(Struct, frozen=True, dict=True):
     cards: tuple[DemoCard, ...]
     domains: tuple[DemoDomain, ...] = ()
     iommu: IommuKind = "amd"
-    facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
+    facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64", cpus=smt(16)))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
     kernel_lines: tuple[KernelLine, ...] = ()
@@ -212,6 +221,14 @@ class Machine(Struct, frozen=True, dict=True):
         """The first time after ``after`` at which the kernel says something."""
         times = (line.next_time(after) for line in self.kernel_lines)
         return min((at for at in times if at is not None), default=None)
+
+    def threads(self, uuid: str | None, at: float) -> GuestThreads:
+        """The threads of a domain that runs. Raises ``NothingToRead`` if they are not placed."""
+        domain = next((each for each in self.domains if each.uuid == uuid), None)
+        cpus = self.facts.cpus
+        if domain is None or uuid is None or cpus is None or not domain.placement.vcpus:
+            raise NothingToRead("the guest is not running")
+        return domain.placement.threads(uuid, domain.load(at), domain.seed, at, cpus)
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""

@@ -19,9 +19,10 @@ from tui.host.libvirt.amounts import count, mib
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.domain_setup import domain_setup
 from tui.host.libvirt.host_devices import host_devices
+from tui.host.libvirt.pinning import pinning
 from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
-from tui.model import DomainSetup, HostDev
+from tui.model import DomainSetup, HostDev, Pinning
 
 __all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
@@ -43,7 +44,8 @@ class Definition(Struct, frozen=True):
     may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` if that is
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
-    running domain. ``setup`` is the rest that is read.
+    running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``setup`` is
+    the rest that is read.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Definition(Struct, frozen=True):
     agent: bool | None = None
     kvm_hidden: bool = False
     active_id: int | None = None
+    pinning: Pinning | None = None
     setup: DomainSetup | None = None
 
 
@@ -78,6 +81,7 @@ def definition(xml: str, file: str | None = None) -> Definition:
         agent=_agent(domain),
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=count(domain.get("id")),
+        pinning=pinning(domain),
         setup=domain_setup(domain),
     )
 

@@ -18,7 +18,7 @@ from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.source import GuestsSource
-from tui.model import Domain, DomainSetup, Guests, HostDev, MemoryPart
+from tui.model import Domain, DomainSetup, Guests, HostDev, MemoryPart, Pinning
 
 URI = "test:///default"
 
@@ -96,6 +96,7 @@ def test_a_domain_that_is_off_is_as_it_is_defined(
         vcpus=3,
         memory_mib=2048,
         setup=DomainSetup((MemoryPart(2048.0),), current_mib=2048.0),
+        pinning=Pinning((None,) * 3),
     )
 
 
