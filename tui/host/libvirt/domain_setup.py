@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterator
 from xml.etree import ElementTree  # nosec B405  # only searches elements that are parsed already
 
-from tui.host.libvirt.amounts import count, in_bytes, mib, numbers
+from tui.host.cpu_sets import cpu_set
+from tui.host.libvirt.amounts import count, in_bytes, mib
 from tui.model import DomainSetup, Firmware, MemoryPart, SharedMemory
 
 CELLS_LIMIT = 64
@@ -120,7 +121,7 @@ def _page_kib(pages: list[ElementTree.Element], cell: int | None) -> int | None:
     """Return the size of a cell's pages: those for the cell, else those for all."""
     if not pages:
         return 0
-    mine = [page for page in pages if cell in numbers(page.get("nodeset"))]
+    mine = [page for page in pages if cell in (cpu_set(page.get("nodeset")) or ())]
     of_all = [page for page in pages if page.get("nodeset") is None]
     for page in (*mine, *of_all):
         size = in_bytes(page.get("size"), page.get("unit"))
@@ -129,11 +130,12 @@ def _page_kib(pages: list[ElementTree.Element], cell: int | None) -> int | None:
 
 
 def _nodes(domain: ElementTree.Element, cell: int | None) -> tuple[int, ...]:
-    """Return the host's nodes that a cell's memory must come from."""
+    """Return the host's nodes that a cell's memory must come from; they are written as CPUs are."""
     tune = domain.find("numatune")
     if tune is None:
         return ()
     mine = [each for each in tune.iterfind("memnode") if count(each.get("cellid")) == cell]
     for found in (*mine[:1], *tune.findall("memory")[:1]):
-        return numbers(found.get("nodeset")) if found.get("mode", "strict") in HARD_MODES else ()
+        hard = found.get("mode", "strict") in HARD_MODES
+        return cpu_set(found.get("nodeset")) or () if hard else ()
     return ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from tui.host.libvirt.amounts import numbers
 from tui.host.libvirt.domain_xml import definition
 from tui.model import DomainSetup, MemoryPart, SharedMemory
 
@@ -92,17 +91,6 @@ def test_an_amount_that_is_none(memory: str) -> None:
 
 def test_without_memory_nothing_is_known() -> None:
     assert setup("") == DomainSetup()
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("0-3,^2,8", (0, 1, 3, 8)), ("5", (5,)), ("", ()), (None, ()), ("1-", ()), ("3-1", ()),
-        ("0-9999", tuple(range(1024))), ("1,2,-3", ()),
-    ],
-)  # fmt: skip
-def test_lists_of_numbers_are_bounded(text: str | None, found: tuple[int, ...]) -> None:
-    assert numbers(text) == found
 
 
 @pytest.mark.parametrize(
