@@ -54,6 +54,7 @@ def test_what_was_captured_is_judged_as_on_a_live_host(vfiotop: Command, tmp_pat
         "gpu.d3cold": "unknown", "gpu.resizable-bar": "unknown", "guest.rom": "pass",
         "guest.mmio-space": "unknown", "guest.looking-glass": "pass",
         "guest.memory": "unknown", "guest.balloon": "unknown", "guest.locked-memory": "unknown",
+        "guest.pinning": "unknown",
         "r465.guest-driver": "unknown", "gpu.answers": "pass", "guest.devices": "pass",
         "swap.half-bound": "pass", "swap.movable": "pass", "kernel.log": "unknown",
     }  # fmt: skip
