@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol, TypeVar
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -26,11 +26,13 @@ from tui.model import (
     DeviceUses,
     DomainState,
     DrmReading,
+    FileFacts,
     GuestAction,
     Guests,
     GuestThreads,
     Holders,
     HostFacts,
+    HostMemory,
     Inventory,
     KernelLog,
     NvmlReading,
@@ -213,12 +215,9 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_drm() -> Source[DrmReading]:
-    return EmptySource("no card is on amdgpu, i915 or xe")
-
-
-def _no_agent() -> Source[AgentReading]:
-    return EmptySource("guests are not read on this host")
+def _none(sentence: str) -> Any:
+    """A source of a host that has nothing to read, with the reason."""
+    return field(default_factory=lambda: EmptySource(sentence))
 
 
 HostKind = Literal["real", "captured", "simulated"]
@@ -232,7 +231,8 @@ class Host(Struct, frozen=True):
     ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
     host uses of some functions, for a plan and never while sampling; it may block, and never
-    raises. ``root`` has the host's files, if they exist.
+    raises. ``files`` is what is known of files that definitions name, also for checks only.
+    ``root`` has the host's files, if they exist.
     """
 
     facts: Source[HostFacts]
@@ -240,11 +240,12 @@ class Host(Struct, frozen=True):
     vitals: Source[Vitals]
     nvml: Source[NvmlReading]
     guests: Source[Guests]
-    drm: Source[DrmReading] = field(default_factory=_no_drm)
-    threads: Source[GuestThreads] = field(default_factory=lambda: EmptySource("not read here"))
-    agent: Source[AgentReading] = field(default_factory=_no_agent)
-    swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
-    kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
+    drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
+    threads: Source[GuestThreads] = _none("not read here")
+    agent: Source[AgentReading] = _none("guests are not read on this host")
+    swap: Source[Swap] = _none("no swaps on this host")
+    kernel: Source[KernelLog] = _none("no kernel log here")
+    memory: Source[HostMemory] = _none("the memory of this host is not known")
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -254,6 +255,7 @@ class Host(Struct, frozen=True):
     reopen: Callable[[], Host] | None = None
     uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
+    files: Callable[[Collection[str]], Mapping[str, FileFacts]] = lambda _: {}
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
     now: Callable[[], datetime] = CLOCK.now
@@ -277,6 +279,7 @@ class Host(Struct, frozen=True):
         yield "agent", self.agent
         yield "swap", self.swap
         yield "kernel", self.kernel
+        yield "memory", self.memory
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

@@ -35,6 +35,7 @@ from tui.model.cpus import (
 )
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
+from tui.model.domain_setup import DomainSetup, Firmware, MemoryPart, SharedMemory
 from tui.model.drivers import (
     STUB_DRIVERS,
     VFIO_NODES,
@@ -44,6 +45,7 @@ from tui.model.drivers import (
     is_vfio_driver,
 )
 from tui.model.facts import HostFacts
+from tui.model.files import FileFacts, FileKind, RomImage
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -57,7 +59,10 @@ from tui.model.guests import (
     HostDevBy,
 )
 from tui.model.holders import Holder, Holders, UninspectedProcess
+from tui.model.hooks import HookAct, HookLine, Hooks
+from tui.model.host_setup import Framebuffer, HostSetup, Manager
 from tui.model.kernel import KernelLog, KernelMessage
+from tui.model.memory import HostMemory, PagePool
 from tui.model.metrics import (
     NOT_SEEN,
     CardReading,
@@ -83,6 +88,7 @@ from tui.model.pci import (
     STORAGE_CLASS,
     USB_CLASS,
     Bar,
+    BarSizes,
     Inventory,
     IommuKind,
     Link,
@@ -149,6 +155,7 @@ __all__ = [
     "Attachment",
     "AttachmentKind",
     "Bar",
+    "BarSizes",
     "Blocker",
     "Boot",
     "BootLoader",
@@ -173,13 +180,18 @@ __all__ = [
     "DeviceUses",
     "Direction",
     "Domain",
+    "DomainSetup",
     "DomainState",
     "DrmReading",
     "Event",
     "EventCause",
     "EventKind",
     "Family",
+    "FileFacts",
+    "FileKind",
+    "Firmware",
     "Form",
+    "Framebuffer",
     "Gpu",
     "GpuProcess",
     "Group",
@@ -196,10 +208,15 @@ __all__ = [
     "Guests",
     "Holder",
     "Holders",
+    "HookAct",
+    "HookLine",
+    "Hooks",
     "HostCpu",
     "HostDev",
     "HostDevBy",
     "HostFacts",
+    "HostMemory",
+    "HostSetup",
     "HostView",
     "Inventory",
     "IommuKind",
@@ -208,6 +225,8 @@ __all__ = [
     "KernelOption",
     "KernelSettings",
     "Link",
+    "Manager",
+    "MemoryPart",
     "Metrics",
     "MetricsSource",
     "ModuleDirective",
@@ -218,6 +237,7 @@ __all__ = [
     "NvmlReading",
     "Owner",
     "OwnerKind",
+    "PagePool",
     "PciFunction",
     "Pinning",
     "Plan",
@@ -228,7 +248,9 @@ __all__ = [
     "Reading",
     "Removal",
     "Role",
+    "RomImage",
     "Sample",
+    "SharedMemory",
     "Snapshot",
     "SourceName",
     "SourceState",

@@ -13,6 +13,7 @@ from tui.model.cpus import GuestThreads
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
 from tui.model.kernel import KernelLog
+from tui.model.memory import HostMemory
 from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReading
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
@@ -21,11 +22,12 @@ from tui.model.vitals import Vitals
 
 SourceName = Literal[
     "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "kernel",
+    "memory",
 ]  # fmt: skip
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
-    | AgentReading | Swap | KernelLog | Unavailable
+    | AgentReading | Swap | KernelLog | HostMemory | Unavailable
 )  # fmt: skip
 
 
@@ -52,6 +54,7 @@ class Snapshot(Struct, frozen=True):
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
     kernel: KernelLog | Unavailable = NOT_READ_YET
+    memory: HostMemory | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

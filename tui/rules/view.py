@@ -30,9 +30,9 @@ from tui.rules.roles import Choice, allowed_guest
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "kernel")
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "kernel", "memory")
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
-log of this host."""
+log or memory of this host."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -59,6 +59,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         problems=_problems(snapshot),
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
+        memory=read(snapshot.memory),
     )
     if inventory is not None and any(gpu.viability.blockers for gpu in gpus):
         gpus = with_moved_at_start(view, guests)

@@ -23,6 +23,7 @@ from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.model import (
     AgentReading,
     Domain,
+    DomainSetup,
     DomainState,
     DrmReading,
     GuestCard,
@@ -31,10 +32,13 @@ from tui.model import (
     GuestThreads,
     HostDev,
     HostFacts,
+    HostMemory,
     Inventory,
     IommuKind,
     KernelLog,
+    MemoryPart,
     NvmlReading,
+    PagePool,
     PciFunction,
     Vitals,
     slot_of,
@@ -42,6 +46,9 @@ from tui.model import (
 from tui.rules.libvirt_uri import SYSTEM
 
 GUEST_DRIVER = "572.83"
+
+PAGE_KIB = 2048
+"""The size of the machine's huge pages."""
 
 AGENT_STEP_S = 5.0
 """Seconds between two queries of the guest agents."""
@@ -71,6 +78,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
     agent: bool | None = True
     seed: int = 0
     placement: Placement = Placement()
+    setup: DomainSetup | None = None
 
     def reading(self, at: float, began: datetime) -> Domain:
         """The domain as libvirt reports it; ``began`` is when the simulation began."""
@@ -107,6 +115,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
             vcpus=self.vcpus,
             memory_mib=self.memory_mib,
             pinning=self.placement.pinning(self.vcpus),
+            setup=self.setup or DomainSetup((MemoryPart(self.memory_mib),)),
         )
 
 
@@ -115,7 +124,8 @@ class Machine(Struct, frozen=True, dict=True):
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
     ``no_libvirt`` is why libvirt does not answer. ``kernel_lines`` are what the kernel's log
-    says.
+    says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what it has available besides
+    while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -126,6 +136,8 @@ class Machine(Struct, frozen=True, dict=True):
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
     kernel_lines: tuple[KernelLine, ...] = ()
+    pages: int = 8192
+    free_mib: int = 24576
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -190,6 +202,16 @@ class Machine(Struct, frozen=True, dict=True):
             raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def memory(self, guests: Guests) -> HostMemory:
+        """What is left of the memory while these guests run."""
+        running = [domain.setup for domain in guests.domains if domain.active and domain.setup]
+        huge = sum(setup.huge_mib for setup in running)
+        others = sum((setup.memory_mib or 0) - setup.huge_mib for setup in running)
+        free = max(0, self.pages - int(huge) // 2)
+        pool = PagePool(PAGE_KIB, self.pages, free)
+        available = max(0, self.free_mib - int(others))
+        return HostMemory(available, 0, PAGE_KIB, (pool, replace(pool, node=0)))
 
     def kernel_log(self, at: float) -> KernelLog:
         """What the kernel has said so far."""

@@ -16,7 +16,7 @@ from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
-from tui.model import HostFacts, PciFunction
+from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction
 from tui.rules.libvirt_uri import START, SYSTEM
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
@@ -250,6 +250,7 @@ def _win11(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
         placement=PINNED,
+        setup=DomainSetup((MemoryPart(memory_mib, 0),), firmware="uefi", mmio64_mib=65536),
     )  # fmt: skip
 
 

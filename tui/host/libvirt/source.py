@@ -262,6 +262,7 @@ def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at
         problem=cached.problem,
         unshown_name=unshown_name,
         pinning=defined.pinning,
+        setup=defined.setup,
     )
     if not reading.active:
         return reading
