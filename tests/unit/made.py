@@ -93,5 +93,6 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         drm=Unavailable("no card is on amdgpu, i915 or xe", expected=True),
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
+        usb=Unavailable("this host has no USB devices", expected=True),
     )
     return replace(read, **readings)

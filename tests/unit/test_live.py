@@ -31,6 +31,8 @@ from tui.model import (
     SourceName,
     Swap,
     Unavailable,
+    UsbDevice,
+    UsbReading,
     Vitals,
 )
 from tui.rules.roles import Choice
@@ -54,6 +56,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "guests": lambda: guests(domain("win11", "02:00.0", state="running", agent=True)),
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
+    "usb": lambda: UsbReading((UsbDevice("1-2", 3, "046d", "c08b", "Mouse"),)),
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ from tui.host.readiness.source import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
 from tui.host.uses.device import device_uses
+from tui.host.uses.usb import UsbSource
 from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 from tui.model.address import is_address
 
@@ -69,6 +70,7 @@ def host_in(root: Tree, label: str) -> Host:
         nvml=_NoNvml(),
         drm=EmptySource(NO_READINGS),
         agent=EmptySource(NO_READINGS),
+        usb=UsbSource(root),
         guests=CapturedGuests(root / "domains", root),
         kind="captured",
         banner=f"Captured host: {label}",
@@ -161,6 +163,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         agent=found.agent,
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
+        usb=found.usb,
     )
     return FileDomain(file, domain, snapshot=written.snapshot)
 

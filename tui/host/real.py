@@ -24,6 +24,7 @@ from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
 from tui.host.uses.device import device_uses
+from tui.host.uses.usb import UsbSource
 from tui.model import AgentReading, Demand, Holders, Readiness
 
 
@@ -76,6 +77,7 @@ def real_host(
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
         agent=agent,
         swap=SwapSource(),
+        usb=UsbSource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
+from tui.model.usb import UsbHostDev
 
 DomainState = Literal[
     "running", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "unknown"
@@ -44,7 +45,7 @@ class Domain(Struct, frozen=True):
     that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
-    these.
+    these. ``usb`` are the host's USB devices that it names.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Domain(Struct, frozen=True):
     kvm_hidden: bool = False
     problem: str | None = None
     unshown_name: str | None = None
+    usb: tuple[UsbHostDev, ...] = ()
 
     @property
     def raw_name(self) -> str:

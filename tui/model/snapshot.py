@@ -15,13 +15,14 @@ from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReadin
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
 from tui.model.unavailable import NOT_READ_YET, Unavailable
+from tui.model.usb import UsbReading
 from tui.model.vitals import Vitals
 
-SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap"]
+SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap", "usb"]
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
-    | Unavailable
+    | UsbReading | Unavailable
 )  # fmt: skip
 
 
@@ -46,6 +47,7 @@ class Snapshot(Struct, frozen=True):
     guests: Guests | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
+    usb: UsbReading | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

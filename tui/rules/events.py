@@ -10,12 +10,12 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from tui.model import NOT_READ_YET, Event, HostView, SourceName, Swap
-from tui.rules import card_events, device_events, domain_events
+from tui.rules import card_events, device_events, domain_events, usb_events
 from tui.rules.change import Change, all_read
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
-    "guests": "libvirt", "agent": "guest agent", "swap": "journal",
+    "guests": "libvirt", "agent": "guest agent", "swap": "journal", "usb": "USB",
 }  # fmt: skip
 
 
@@ -23,7 +23,7 @@ def changes(
     before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
 ) -> tuple[Event, ...]:
     """The events between two views, stamped ``at``: sources, swap, devices, cards, domains,
-    rules. Changes of the domains with the UUIDs ``asked`` are ours."""
+    USB devices, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
@@ -34,6 +34,8 @@ def changes(
         found += card_events.changes(before, after)
     if all_read("guests", before, after):
         found += domain_events.changes(before, after)
+    if before.usb is not None and after.usb is not None:
+        found += usb_events.changes(before, after)
     found += _rules(before, after)
     ours = {*_moving(before.swap), *_moving(after.swap), *asked, *_cards_of(asked, before, after)}
     return tuple(

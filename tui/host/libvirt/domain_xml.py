@@ -18,9 +18,10 @@ from msgspec.structs import replace
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.host_devices import host_devices
+from tui.host.libvirt.usb import usb_devices
 from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
-from tui.model import HostDev
+from tui.model import HostDev, UsbHostDev
 
 __all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
@@ -49,7 +50,7 @@ class Definition(Struct, frozen=True):
     may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` if that is
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
-    running domain.
+    running domain. ``usb`` are the host's USB devices that it has.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Definition(Struct, frozen=True):
     agent: bool | None = None
     kvm_hidden: bool = False
     active_id: int | None = None
+    usb: tuple[UsbHostDev, ...] = ()
 
 
 def definition(xml: str, file: str | None = None) -> Definition:
@@ -83,6 +85,7 @@ def definition(xml: str, file: str | None = None) -> Definition:
         agent=_agent(domain),
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=_count(domain.get("id")),
+        usb=usb_devices(domain),
     )
 
 
