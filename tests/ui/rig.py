@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Generic, TypeVar, cast
@@ -15,7 +15,7 @@ from tests.thorough import thorough
 from tests.values import replace
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import Forbids, Host, HostError, NothingToRead, Wake
+from tui.host import Forbids, Host, HostError, NothingToRead, Objection, Wake
 from tui.model import (
     NOT_READ_YET,
     AgentReading,
@@ -37,6 +37,8 @@ from tui.model import (
     Readiness,
     Snapshot,
     Swap,
+    UsbHostDev,
+    UsbReading,
     Vitals,
 )
 from tui.model.requests import SwapRequest
@@ -149,6 +151,25 @@ class FakeControl:
         self.asked.append(("start", uuid))
         self._do()
 
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        reason = objection()
+        if reason is not None:
+            raise HostError(reason)
+        self.asked += [(f"return {each.number}", uuid) for each in stale]
+        self.asked.append((f"lend {device.number}", uuid))
+        self._do()
+
+    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
+        self.asked.append((f"return {device.number}", uuid))
+        self._do()
+
     def definition(self, uuid: str) -> str:
         return self.xml
 
@@ -193,10 +214,11 @@ class Rig:
         self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.drm: Held[DrmReading] = Held(NothingToRead("none"))
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
+        self.usb: Held[UsbReading] = Held(NothingToRead("none"))
         self.demands: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
-            drm=self.drm, agent=self.agent, set_demand=self.demands.append,
+            drm=self.drm, agent=self.agent, usb=self.usb, set_demand=self.demands.append,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             reopen=self.reopen,
         )  # fmt: skip
@@ -212,6 +234,7 @@ class Rig:
             Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
             Held(self.nvml.reading), Held(self.guests.reading), swap=Held(self.swap.reading),
             inspector=self.inspector, control=self.control, now=lambda: self.at,
+            usb=Held(self.usb.reading),
         )  # fmt: skip
 
     def free(self) -> None:

@@ -122,6 +122,7 @@ def demo_host(
         drm=DemoSource(time_, lambda at: machine_at(at).drm(at)),
         agent=DemoSource(time_, agent, next_agent_query, wakes=agent_wakes),
         swap=DemoJournal(swaps),
+        usb=DemoSource(time_, guests.usb, machine.next_usb_event, wakes=guests.wakes),
         kind="simulated",
         banner=f"Simulated host: {scenario}",
         inspector=swaps,

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
+from tui.host.demo.usb import DemoUsb
 from tui.model import (
     AgentReading,
     Domain,
@@ -32,6 +33,7 @@ from tui.model import (
     IommuKind,
     NvmlReading,
     PciFunction,
+    UsbReading,
     Vitals,
     slot_of,
 )
@@ -103,7 +105,7 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer.
+    ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices.
     """
 
     functions: tuple[PciFunction, ...]
@@ -113,6 +115,8 @@ class Machine(Struct, frozen=True, dict=True):
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
+    usb: tuple[DemoUsb, ...] = ()
+    builtin_keyboard: bool = False
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -177,6 +181,18 @@ class Machine(Struct, frozen=True, dict=True):
             raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def usb_devices(self, at: float) -> UsbReading:
+        """The USB devices that are plugged in. Raises ``NothingToRead`` if the host has none."""
+        if not self.usb:
+            raise NothingToRead("this host has no USB devices")
+        found = (each.reading(at) for each in self.usb)
+        devices = tuple(device for device in found if device is not None)
+        return UsbReading(devices, self.builtin_keyboard)
+
+    def next_usb_event(self, after: float) -> float | None:
+        """The first time after ``after`` at which a device may be plugged in or out."""
+        return _first((each.plugged for each in self.usb), after)
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""
