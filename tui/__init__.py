@@ -1,3 +1,3 @@
 """vfiotop: top for GPU passthrough."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -15,6 +15,7 @@ from tui.model import (
     Event,
     Gpu,
     Guest,
+    GuestCpus,
     Guests,
     HostView,
     Metrics,
@@ -25,6 +26,7 @@ from tui.model import (
     card_read_at,
     value_of,
 )
+from tui.rules import waits
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -33,8 +35,13 @@ from tui.swap_times import SwapTimes
 EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
 
-GUEST_CPU = "guest.cpu"
-"""The history's key for the allowed guest's CPU load."""
+GUEST_CPU, GUEST_WAIT = "guest.cpu", "guest.wait"
+"""The history's keys for the allowed guest's CPU load, and for the wait of its worst vCPU."""
+
+
+def vcpu_key(number: int) -> str:
+    """The history's key for the wait of one vCPU of the allowed guest."""
+    return f"{GUEST_WAIT}.{number}"
 
 
 def card_key(address: str, series: CardSeries) -> str:
@@ -69,6 +76,7 @@ class Live:
     ``last_readings`` are those of all cards by address, also of cards that cannot be read now;
     ``last_guests`` stay while libvirt does not answer. ``ended_at`` is when domains that are off
     ended, by UUID; libvirt does not tell, so it is known only of those that were seen running.
+    ``waits`` are those of the allowed guest's vCPUs in the last minute.
     """
 
     def __init__(self, choice: Choice) -> None:
@@ -79,10 +87,12 @@ class Live:
         self.swap_times = SwapTimes()
         self.events: tuple[Event, ...] = ()
         self.silent: set[SourceName] = set()
+        self.waits = waits.Waits()
         self.last_readings: dict[str, LastReading] = {}
         self.last_guests: LastGuests | None = None
         self.ended_at: dict[str, datetime] = {}
         self._expected: dict[str, datetime] = {}
+        self._vcpus: set[int] = set()
 
     def note(self, event: Event) -> None:
         """Add an event that no reading shows."""
@@ -127,6 +137,10 @@ class Live:
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
+        if sample.source == "guests":
+            self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)
+            if found:
+                self.events = (*found, *self.events)[:EVENT_LIMIT]
         self._keep_guests()
         self._record(sample)
 
@@ -143,6 +157,7 @@ class Live:
         if sample.source == "guests":
             guest = self.view.guest
             self.history.record(GUEST_CPU, at, guest.domain.cpu_pct if guest else None)
+            self._record_waits(guest.cpus if guest else None, at)
             return
         for gpu in self.view.gpus:
             reading = gpu.reading
@@ -155,6 +170,14 @@ class Live:
                     self.last_readings[gpu.address] = LastReading(
                         reading, read_at or sample.taken_at
                     )
+
+    def _record_waits(self, cpus: GuestCpus | None, at: float) -> None:
+        worst = cpus.worst if cpus else None
+        self.history.record(GUEST_WAIT, at, worst.wait_ms if worst else None)
+        found = {cpu.number: cpu.wait_ms for cpu in cpus.cpus} if cpus else {}
+        self._vcpus |= found.keys()
+        for number in self._vcpus:  # one that is gone has a gap
+            self.history.record(vcpu_key(number), at, found.get(number))
 
 
 def _tick(reading: CardReading | None) -> SourceName:

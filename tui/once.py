@@ -34,7 +34,7 @@ TIMEOUT_S = 5.0
 _CARD_HOLDERS: tuple[SourceName, ...] = ("nvml",)
 """The sources that hold the cards they read."""
 
-_NEEDS_DEMAND: tuple[SourceName, ...] = ("nvml", "agent")
+_NEEDS_DEMAND: tuple[SourceName, ...] = ("nvml", "threads", "agent")
 """The sources that need to know which card is the guest's, and which guests run."""
 
 
@@ -75,7 +75,7 @@ def read_for_checks(
     timeout_s: float,
     scope: Callable[[HostView], Scope],
     *,
-    skip: Sequence[SourceName] = ("agent", "usb"),
+    skip: Sequence[SourceName] = ("threads", "agent", "usb"),
     skip_as_root: Sequence[SourceName] = _CARD_HOLDERS,
 ) -> CheckInput:
     """Read what checks need, for every caller that makes some. Raises ``HostError``.

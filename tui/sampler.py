@@ -158,10 +158,11 @@ class Sampler:
 def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Sampler, ...]:
     """Make a sampler for each source of ``host``.
 
-    The host's facts, its PCI inventory and its USB devices are read at start and on events only,
-    and the guests' agents when they are due; the other sources every ``interval`` seconds as well.
+    The host's facts, PCI inventory, USB devices and kernel log are read at start and on events
+    only, and the guests' agents when they are due; the other sources every ``interval`` seconds
+    as well.
     """
-    on_events: Iterable[SourceName] = ("facts", "pci", "agent", "usb")
+    on_events: Iterable[SourceName] = ("facts", "pci", "agent", "usb", "kernel")
     return tuple(
         Sampler(
             name, source, deliver, None if name in on_events else interval, host.now,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from textual.geometry import Size
 
 from tui.model import CLOCK, Event, EventKind
+from widgets.check_lines import arrow_lines
 from widgets.figures import short
 from widgets.footer import Hint, hint_line
 from widgets.glyphs import RICH, Glyphs
@@ -106,7 +107,8 @@ def event_lines(
 ) -> list[Line]:
     """A line for each event: time, sign, text and cause; those that are alike share one.
 
-    The text has a column of its own; on the whole screen it wraps in it.
+    The text has a column of its own; on the whole screen it wraps in it, and what to do about the
+    event follows below it.
     """
     width, height = space
     if not events:
@@ -148,6 +150,8 @@ def _rows(event: Event, count: int, width: int, glyphs: Glyphs, *, zoomed: bool)
         shown = f"{event_text(event, glyphs, bare=bare)}{times}"
         return [spread((*head, *_cut(shown, times, room)), cause, total)]
     first, *rest = wrap(full, max(room, 8)) or [()]
+    if event.fix:
+        rest += arrow_lines(event.fix, max(room, 8), glyphs)
     indent = Span(" " * width_of(head))
     return [spread((*head, *first), cause, total), *(line(indent, *row) for row in rest)]
 

@@ -14,8 +14,10 @@ from tui.model import (
     DomainState,
     Gpu,
     Guest,
+    GuestCpus,
     GuestDevice,
     PciFunction,
+    Wait,
 )
 from widgets.figures import ago, uptime
 from widgets.footer import Hint
@@ -47,7 +49,9 @@ class GuestState:
     all PCI functions by address, ``checks`` those that run all the time. ``series`` is the guest's
     CPU load in percent. ``problem`` is why libvirt cannot be read; ``guests`` may then be the last
     ones known, ``silent_s`` seconds old. ``hung``: it does not even refuse. ``ended_at`` is when
-    the guest ran last, if that was seen. ``keys`` are those that act on it; ``roles_key`` chooses
+    the guest ran last, if that was seen. ``wait`` has the past waits of the vCPU that waited most,
+    in milliseconds per second, ``vcpu_waits`` those of each vCPU, and ``worst_wait`` is the worst
+    of the last minute. ``keys`` are those that act on it; ``roles_key`` chooses
     it.
 
     Two values are equal if they look alike: ages count in the steps in which they are shown.
@@ -67,6 +71,9 @@ class GuestState:
     ended_at: datetime | None = None
     keys: tuple[Hint, ...] = ()
     roles_key: str = "w"
+    wait: Series = ()
+    vcpu_waits: tuple[Series, ...] = ()
+    worst_wait: Wait | None = None
     steps: tuple[object, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +95,11 @@ class GuestState:
     def domain(self) -> Domain | None:
         """The domain that may have the card."""
         return self.allowed.domain if self.allowed else None
+
+    @property
+    def cpus(self) -> GuestCpus | None:
+        """Its vCPUs, while it runs and libvirt reports them."""
+        return self.allowed.cpus if self.allowed else None
 
     @property
     def others(self) -> tuple[Domain, ...]:

@@ -1,7 +1,7 @@
 """A guest that runs, in the lines of its panel.
 
-Rows keep their place: load, memory, rates, host devices, graph, other domains. What does not fit
-is left out whole.
+Rows keep their place: load, memory, wait, rates, host devices, graph, vCPUs, other domains. What
+does not fit is left out whole.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ from widgets.lines import (
     width_of,
     wrap,
 )
+from widgets.vcpu_lines import vcpu_lines
+from widgets.wait_lines import WITH_WORST, wait_line, worst_line
 
 GRAPH_LABEL = 6
 
 AXIS_ROWS = 4
 """Rows of a graph, axis included, from which it has an axis."""
+
+GRAPH_LEAST = 5
+"""Rows of the graph from which the others go to the vCPUs."""
 
 DEVICE_TONES: dict[Verdict, Tone] = {
     "fail": "bad", "unknown": "warn", "warn": "warn", "pass": "text",
@@ -52,16 +57,21 @@ def running_lines(
     """The lines of a guest that has its devices now."""
     width, height = space
     alerts = alert_lines(state, domain, width, height)
-    bars = bar_rows(domain, width, height - len(alerts), glyphs)
+    cpus = state.cpus
+    waits = [wait_line(cpus, state.worst_wait, width, glyphs)] if cpus else []
+    worst = [worst_line(state.worst_wait, width)] if cpus and width < WITH_WORST else []
+    left = height - len(alerts)
+    bars = bar_rows(domain, width, left - len(waits) if left <= 2 else left, glyphs)
     silent = wrap(SILENT_AGENT, width, "label") if domain.agent is False else []
     forbids = any(device.verdict == "fail" for device in state.devices)
     others = [others_line(state.others, width, glyphs)] if state.others else []
-    # The table of vCPUs, the emulator and huge pages have their rows above those of the others.
     *above, graph, below = fitted(
         [
             Block(1, alerts),
             Block(1, reason_lines(state, width)),
             Block(0, bars),
+            Block(1, waits),
+            Block(5, [row for row in worst if row]),
             Block(3, [rates_line(domain, width, glyphs)]),
             Block(2 if forbids else 6, [devices_line(state, domain, width)]),
             Block(7, silent),
@@ -76,7 +86,13 @@ def running_lines(
         readings, below = [faded(row) for row in readings], [faded(row) for row in below]
     head = [*told, *why, *readings]
     rows = height - len(head) - len(below) if graph else 0
-    return [*head, *cpu_graph(state, rows, width, glyphs), *below]
+    table: list[Line] = []
+    if cpus and rows > GRAPH_LEAST:
+        table = vcpu_lines(cpus, state.vcpu_waits, width, rows - GRAPH_LEAST, glyphs)
+        rows -= len(table)
+    if state.stale:
+        table = [faded(row) for row in table]
+    return [*head, *cpu_graph(state, rows, width, glyphs), *table, *below]
 
 
 def alert_lines(

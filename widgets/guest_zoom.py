@@ -14,13 +14,15 @@ from widgets.guest_bars import bar_rows, rates_line
 from widgets.guest_details import guest_detail_lines
 from widgets.guest_lines import alert_lines, domain_lines, reason_lines
 from widgets.guest_off import off_lines
-from widgets.lines import DASH, Span, faded, fit
+from widgets.lines import DASH, Line, Span, faded, fit
+from widgets.vcpu_lines import foot_lines, row_lines
+from widgets.wait_lines import WAIT_TOP_MS, WITH_WORST, wait_line, worst_line
 
 ALL = 99
 """Rows enough for all that keeps a guest from starting."""
 
-GRAPH_ROWS = 6
-"""The fewest rows of the graph, its heading and axis included."""
+GRAPH_ROWS = 5
+"""The fewest rows of each graph, its heading included. They share an axis."""
 
 
 def zoomed_lines(
@@ -34,7 +36,8 @@ def zoomed_lines(
         glyphs=glyphs,
     )  # fmt: skip
     others = domain_lines(state.others, width, glyphs)
-    below = [fit(row, width) for row in ((), *details, *([(), *others] if others else []))]
+    parts = (_vcpus(state, width, glyphs), details, others)
+    below = [fit(row, width) for part in parts if part for row in ((), *part)]
     seen = faded if state.stale else tuple[Span, ...]
     below = list(map(seen, below))
     if is_off(domain):
@@ -43,9 +46,10 @@ def zoomed_lines(
     bars = bar_rows(domain, width, height, glyphs)
     told = [*cursor_lines(times, state.at, width, glyphs), *alert_lines(state, domain, width)]
     told += reason_lines(state, width)
-    head = [*told, *map(seen, (*bars, rates_line(domain, width, glyphs)))]
-    rows = max(GRAPH_ROWS, height - len(head) - len(below))
-    sheets = [_cpu_sheet(state, domain)]
+    readings = [*bars, *_waits(state, width, glyphs), rates_line(domain, width, glyphs)]
+    head = [*told, *map(seen, readings)]
+    sheets = [_cpu_sheet(state, domain), *([_wait_sheet(state)] if state.cpus else [])]
+    rows = max(1 + GRAPH_ROWS * len(sheets), height - len(head) - len(below))
     graph = grid_lines(sheets, Size(width, rows), times, state.marks, glyphs, columns=1)
     lines = [*head, *map(seen, graph[:1]), *graph[1:], *below]
     return GraphLines(lines, range(len(head), len(head) + len(graph)))
@@ -55,6 +59,33 @@ def _cpu_sheet(state: GuestState, domain: Domain) -> Sheet:
     graph = Graph("cpu", state.series, 100.0, "100 %", "load")
     load = DASH if domain.cpu_pct is None else _percent(domain.cpu_pct)
     return Sheet(graph, "CPU", load, _percent)
+
+
+def _wait_sheet(state: GuestState) -> Sheet:
+    graph = Graph("wait", state.wait, WAIT_TOP_MS, f"{WAIT_TOP_MS:.0f} ms", "heat")
+    worst = state.cpus.worst if state.cpus else None
+    wait = DASH if worst is None or worst.wait_ms is None else _ms(worst.wait_ms)
+    return Sheet(graph, "Longest wait of a vCPU", wait, _ms)
+
+
+def _waits(state: GuestState, width: int, glyphs: Glyphs) -> list[Line]:
+    """The longest wait now, and the worst of the last minute."""
+    if state.cpus is None:
+        return []
+    worst = worst_line(state.worst_wait, width) if width < WITH_WORST else ()
+    return [wait_line(state.cpus, state.worst_wait, width, glyphs), *([worst] if worst else [])]
+
+
+def _vcpus(state: GuestState, width: int, glyphs: Glyphs) -> list[Line]:
+    """A row for each vCPU."""
+    if state.cpus is None:
+        return []
+    rows = row_lines(state.cpus, state.vcpu_waits, width, glyphs)
+    return [*rows, *foot_lines(state.cpus, width, glyphs)]
+
+
+def _ms(value: float) -> str:
+    return f"{value:.0f} ms"
 
 
 def _percent(value: float) -> str:

@@ -18,6 +18,8 @@ from tui.model import (
     GpuProcess,
     Group,
     Guest,
+    GuestCpu,
+    GuestCpus,
     Holder,
     HostDev,
     HostFacts,
@@ -29,10 +31,12 @@ from tui.model import (
     Owner,
     PciFunction,
     Plan,
+    QemuLoad,
     SourceState,
     Step,
     Swap,
     Viability,
+    Wait,
 )
 from widgets.card import Card
 from widgets.footer import Hint
@@ -121,7 +125,21 @@ _WIN11 = Domain(
     started_at=AT - timedelta(hours=2), agent=True,
 )  # fmt: skip
 _BUILD = Domain("debian-build", "5f0c9d3e-0000-4000-8000-000000000002", "shut off", vcpus=12)
-GUESTS = (Guest(_WIN11, allowed=True, driver_version="572.83"), Guest(_BUILD, allowed=False))
+GUEST_CPUS = GuestCpus(
+    tuple(
+        GuestCpu(
+            number, load_pct=84 - 9 * number, wait_ms=31.0 if number == 3 else 0.3, cpu=cpu,
+            pinned=(cpu,), shared_with=("host",) if number == 3 else (),
+            host_pct=38.0 if number == 3 else 0.0,
+        )
+        for number, cpu in enumerate((8, 24, 9, 25, 10, 26, 11, 27))
+    ),
+    emulator=QemuLoad(4.0, (0, 1)), io=QemuLoad(2.0, (0,)), host_pct=4.8,
+)  # fmt: skip
+GUESTS = (
+    Guest(_WIN11, allowed=True, driver_version="572.83", cpus=GUEST_CPUS),
+    Guest(_BUILD, allowed=False),
+)
 
 CHECKS = (
     Check("r465.family", _RTX_4090.address, "pass", "Ada is Kepler or newer"),
@@ -149,8 +167,14 @@ VIEW = HostView(
 )  # fmt: skip
 
 GUEST_STATE = GuestState(
-    GUESTS, AT, GUEST_GPU, functions=VIEW.functions, checks=CHECKS[:1], series=LOAD
-)
+    GUESTS, AT, GUEST_GPU, functions=VIEW.functions, checks=CHECKS[:1], series=LOAD,
+    wait=tuple(31.0 if step % 40 > 34 else 0.3 for step in range(240)),
+    vcpu_waits=tuple(
+        tuple(31.0 if number == 3 and step % 40 > 34 else 0.3 for step in range(240))
+        for number in range(8)
+    ),
+    worst_wait=Wait(3, 41.0, AT - timedelta(seconds=23), 25),
+)  # fmt: skip
 
 _UNBIND = "/sys/bus/pci/devices/0000:01:00.0/driver/unbind"
 PLAN = Plan(

@@ -481,11 +481,11 @@ def test_surroundings_that_say_nothing_of_the_terminal(name: str, value: str) ->
 
 
 def test_a_locale_of_another_encoding_is_refused_in_one_line(tmp_path: Path) -> None:
-    made = subprocess.run(
+    subprocess.run(
         ["localedef", "--no-archive", "-i", "en_US", "-f", "ISO-8859-1", str(tmp_path / "en_US")],
         check=False, capture_output=True,
     )  # fmt: skip
-    if made.returncode > 1:
+    if not (tmp_path / "en_US" / "LC_CTYPE").exists():
         pytest.skip("the sources of locales are not installed")
     with opened(env=environment(LOCPATH=str(tmp_path), LC_ALL="en_US")) as terminal:
         assert terminal.end() == 2

@@ -30,6 +30,7 @@ from tui.model import (
     HostDev,
     HostFacts,
     Inventory,
+    KernelLog,
     Metrics,
     NvidiaModule,
     NvmlReading,
@@ -215,10 +216,12 @@ class Rig:
         self.drm: Held[DrmReading] = Held(NothingToRead("none"))
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
         self.usb: Held[UsbReading] = Held(NothingToRead("none"))
+        self.kernel = Held(KernelLog())
         self.demands: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
-            drm=self.drm, agent=self.agent, usb=self.usb, set_demand=self.demands.append,
+            drm=self.drm, agent=self.agent, kernel=self.kernel, set_demand=self.demands.append,
+            usb=self.usb,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             reopen=self.reopen,
         )  # fmt: skip
@@ -233,6 +236,7 @@ class Rig:
         return Host(
             Held(self.facts.reading), Held(self.pci.reading), Held(self.vitals.reading),
             Held(self.nvml.reading), Held(self.guests.reading), swap=Held(self.swap.reading),
+            kernel=Held(self.kernel.reading),
             inspector=self.inspector, control=self.control, now=lambda: self.at,
             usb=Held(self.usb.reading),
         )  # fmt: skip
@@ -268,7 +272,7 @@ def all_read(snapshot: Snapshot) -> bool:
     """Whether every source has answered at least once."""
     return NOT_READ_YET not in (
         snapshot.facts, snapshot.pci, snapshot.vitals, snapshot.nvml, snapshot.guests,
-        snapshot.swap,
+        snapshot.swap, snapshot.kernel,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
 from tui.model import Reading, Sample, Unavailable
+from tui.rules.guest_readings import demand
 from tui.session import Session
 from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 
@@ -95,10 +96,11 @@ PICTURES = {
     ),
     "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
+    "scenario-stutter": Picture("stutter", past_s=368),
     **{
         f"scenario-{name}": Picture(name)
         for name in SCENARIOS
-        if name not in ("gaming", "lost")
+        if name not in ("gaming", "lost", "stutter")
     },
 }  # fmt: skip
 
@@ -128,6 +130,7 @@ def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     for _ in range(picture.past_s // STEP_S):
         for name, source in host.sources():
             app.session.live.take(Sample(name, _read(source), host.now()))
+        host.set_demand(demand(app.session.live.view))
         clock.advance(STEP_S)
     return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyte
 import pytest
@@ -18,7 +18,8 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
-from tui.terminal.diff import CellBuffer, runs
+from tui.terminal.diff import CellBuffer
+from tui.terminal.runs import runs
 from tui.terminal.sgr import DEFAULT, TURNS_OFF, Run, SgrState, SgrWriter, parse_sgr, sgr_change
 
 WIDTH, HEIGHT = 20, 4
@@ -71,11 +72,27 @@ def test_near_changes_are_one_run_and_far_ones_take_a_cursor_move(shown: CellBuf
     assert write(shown, whole([Segment("Z12Y456789abcdefghiZ")])) == "\x1b[1;1HZ\x1b[20GZ"
 
 
+def test_characters_of_several_bytes_are_jumped_over_sooner() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment("a⣿b⣿⣿c1234d12345e")]))
+    assert write(shown, whole([Segment("A⣿B⣿⣿C1234D12345E")])) == (
+        "\x1b[1;1HA⣿B\x1b[6GC1234D\x1b[5CE"
+    )
+
+
 def test_only_changed_colours_are_written() -> None:
     shown = CellBuffer()
     written = write(shown, whole([Segment("a", RED), Segment("b", BOLD), Segment("c", BLUE_BACK)]))
     assert "\x1b[31ma\x1b[1mb\x1b[22;44mc" in written
-    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("d\x1b[0m")
+    assert write(shown, part(1, 0, 1, Segment("d", BOLD))).endswith("\x1b[1;49md")
+
+
+def test_the_colours_of_the_last_frame_are_not_set_again() -> None:
+    shown = CellBuffer()
+    write(shown, whole([], [], [], [Segment("a" * WIDTH, BOLD)]))
+    assert write(shown, part(3, 0, 1, Segment("b", BOLD))) == "\x1b[4;1Hb"
+    shown.invalidate()
+    assert "\x1b[0;1;31m" in write(shown, part(3, 0, 1, Segment("b", BOLD)))
 
 
 def test_a_blank_has_only_a_background_colour() -> None:
@@ -119,9 +136,75 @@ def test_a_wide_character_is_written_whole() -> None:
     ]
 
 
+BEFORE, AFTER = "100 ⣀⣿⣀⣿⣀⣿⣀", "100 ⣿⣀⣿⣀⣿⣀⡇"
+
+
+def test_cells_that_move_left_are_not_written_again() -> None:
+    shown, right = CellBuffer(), Segment("│語 x│", BLUE_BACK)
+    write(shown, whole([], [Segment(BEFORE, RED), right]))
+    after = whole([], [Segment(AFTER, RED), right])
+    assert write(shown, after) == "\x1b[2;5H\x1b[P\x1b[6C\x1b[@\x1b[49m⡇"
+    assert write(shown, whole([], [Segment(AFTER, RED), right])) == ""
+
+
+def test_no_more_cells_move_than_change() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment("⣀⣿⣀⣿⣀⣿⣀   │")]))
+    assert write(shown, whole([Segment("⣿⣀⣿⣀⣿⣀    │")])) == "\x1b[1;1H\x1b[P\x1b[7G\x1b[@ "
+
+
+def test_cells_that_move_and_change_colour_are_written() -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment(BEFORE, RED)]))
+    assert "⣿⣀⣿⣀⣿⣀⡇" in write(shown, whole([Segment(AFTER, BLUE_BACK)]))
+
+
+def test_cells_whose_move_was_cut_off_move_later() -> None:
+    budget: list[int | None] = [None]
+    shown = CellBuffer(lambda: budget[0])
+    write(shown, whole([Segment(BEFORE, RED)]))
+    budget[0] = 0
+    assert (write(shown, whole([Segment(AFTER, RED)])), shown.unfinished) == ("", True)
+    budget[0] = None
+    assert write(shown, whole([Segment(BEFORE, RED)])) == ""
+    assert "\x1b[P" in write(shown, whole([Segment(AFTER, RED)]))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("⣀⣿⣀⣿", "⣿⣀⣿⡇"),
+        ("⣀⣿⣀⣿語⣿⣀⣿", "⣿⣀⣿語⣿⣀⣿⡇"),
+        ("⣀⣿⣀⣿⣀⣿語⣿", "⣿⣀⣿⣀⣿語⣿⣀"),
+        ("⣀⣿⣀⣿⣀⣿⣀語", "⣿⣀⣿⣀⣿⣀語⣿"),
+        ("⣀⣿⣀⣿⣀⣿⣀⣀⣀", "⣿⣀⣿⣀⣿⣀⣀語"),
+    ],
+)
+def test_short_rows_and_wide_characters_are_not_moved(before: str, after: str) -> None:
+    shown = CellBuffer()
+    write(shown, whole([Segment(before)]))
+    assert "\x1b[P" not in write(shown, whole([Segment(after)]))
+
+
 def test_each_colour_is_written_once(shown: CellBuffer) -> None:
     red, bold = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
     assert write(shown, whole(red, bold)).count("31") == 1
+
+
+def test_what_is_cheapest_to_reach_is_written_next() -> None:
+    shown = CellBuffer()
+    write(shown, whole())
+    first = [Segment("abc"), Segment("d", BLUE_BACK), Segment("e", RED), Segment("f", BLUE_BACK)]
+    second = [Segment("a12"), Segment("3", BLUE_BACK), Segment("e", RED)]
+    assert write(shown, whole(first, second)) == (
+        "\x1b[1;1Habc\b\b\b\x1bDa12\x1b[31;44m3\b\x1bMd\x1b[Cf\b\b\x1b[49me\b\x1bDe"
+    )
+
+
+def test_a_frame_within_the_budget_is_written_in_the_same_order() -> None:
+    rows = [Segment("a", RED), Segment("b", BOLD)], [Segment("c", RED), Segment("d", BOLD)]
+    in_full = write(CellBuffer(), whole(*rows))
+    assert write(CellBuffer(lambda: len(in_full)), whole(*rows)) == in_full
 
 
 def test_an_update_for_a_larger_terminal_is_cut(shown: CellBuffer) -> None:
@@ -180,28 +263,28 @@ def test_an_attribute_is_turned_off_without_writing_the_colours_again() -> None:
 def test_every_move_arrives_and_is_no_longer_than_an_absolute_one(
     x: int, y: int, to_x: int, to_y: int
 ) -> None:
-    writer = SgrWriter(301)
+    writer = SgrWriter(301, DEFAULT)
     writer.write(Run(y, x, x + 1, "a", DEFAULT))
     before = writer.size
     writer.write(Run(to_y, to_x, to_x + 1, "b", DEFAULT))
     assert writer.size - before <= len(f"\x1b[{to_y + 1};{to_x + 1}Hb")
     screen = pyte.Screen(301, 100)
-    pyte.Stream(screen).feed(writer.finish())
+    pyte.Stream(screen).feed(writer.text)
     assert screen.buffer[to_y][to_x].data == "b"
 
 
 def test_after_the_last_column_the_place_of_the_cursor_is_not_relied_on() -> None:
-    writer = SgrWriter(3)
+    writer = SgrWriter(3, DEFAULT)
     writer.write(Run(0, 2, 3, "a", DEFAULT))
     writer.write(Run(1, 2, 3, "b", DEFAULT))
-    assert writer.finish() == "\x1b[1;3Ha\x1b[2;3Hb"
+    assert writer.text == "\x1b[1;3Ha\x1b[2;3Hb"
 
 
 STYLES = st.sampled_from([
     None, RED, BOLD, BLUE_BACK, Style(underline=True), Style(reverse=True), Style(bgcolor="green"),
     Style(color="bright_white", bgcolor="bright_black", italic=True),
 ])  # fmt: skip
-SEGMENTS = st.tuples(st.text("ab 語é─", min_size=1, max_size=8), STYLES).map(
+SEGMENTS = st.tuples(st.text("ab 語é─⣿⡇", min_size=1, max_size=8), STYLES).map(
     lambda parts: Segment(*parts)
 )
 ROWS = st.lists(SEGMENTS, max_size=5).map(lambda row: Strip(row).adjust_cell_length(WIDTH))
@@ -213,6 +296,25 @@ CHANGES = st.tuples(
     st.integers(0, HEIGHT - 1), SPANS, ROWS, st.sets(st.integers(1, WIDTH - 1), max_size=3)
 )
 """A row, the columns that change, their new content, and where widgets begin."""
+
+
+class Scrolled(NamedTuple):
+    """A step to the left of a graph in row ``y`` that begins and ends at these columns."""
+
+    y: int
+    start: int
+    end: int
+    new: Segment
+
+
+SCROLLED = st.tuples(
+    st.integers(0, HEIGHT - 1), st.integers(0, 8), st.integers(10, WIDTH),
+    st.tuples(st.sampled_from(["⣿", "⡇", " ", "a", "語"]), STYLES).map(lambda it: Segment(*it)),
+).map(lambda parts: Scrolled(*parts))  # fmt: skip
+GRAPH = st.tuples(st.text("⣿⡇─ ", min_size=16, max_size=16), STYLES, SEGMENTS).map(
+    lambda it: Strip([Segment(*it[:2]), it[2]]).adjust_cell_length(WIDTH)
+)
+GRAPHS = st.lists(GRAPH, min_size=HEIGHT, max_size=HEIGHT)
 
 
 def edges(strip: Strip) -> list[int]:
@@ -238,6 +340,19 @@ def changed(rows: list[Strip], change: tuple[int, tuple[int, int], Strip, set[in
     chops: list[dict[int, Strip | None]] = [{} for _ in rows]
     chops[y] = {x: rows[y].crop(x, end) for x, end in zip(starts, ends, strict=True)}
     return ChopsUpdate(chops, [(y, start, end)], [ends] * HEIGHT)
+
+
+def updated(rows: list[Strip], step: Any) -> LayoutUpdate | ChopsUpdate:
+    """Change the rows by a step of any kind, and return Textual's update for that."""
+    if isinstance(step, Scrolled):
+        y, start, end, new = step
+        was, size = rows[y], new.cell_length
+        moved = [was.crop(0, start), was.crop(start + size, end), Strip([new]), was.crop(end)]
+        return changed(rows, (y, (0, WIDTH), Strip.join(moved).adjust_cell_length(WIDTH), set()))
+    if isinstance(step, tuple):
+        return changed(rows, step)
+    rows[:] = step
+    return laid_out(rows)
 
 
 def drawn(texts: list[str]) -> list[list[tuple[object, ...]]]:
@@ -267,37 +382,68 @@ def laid_out(rows: list[Strip]) -> LayoutUpdate:
     return LayoutUpdate([[row] for row in rows], Region(0, 0, WIDTH, HEIGHT))
 
 
-@settings(max_examples=300, deadline=None)
-@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
-def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+def check(first: list[Strip], then: list[Any]) -> None:
+    """Check that after each step a terminal shows the same, written by us or by Textual."""
     shown, rows = CellBuffer(), list(first)
     update: LayoutUpdate | ChopsUpdate = laid_out(rows)
     ours, theirs = [write(shown, update)], [by_textual(update)]
     for step in then:
-        if isinstance(step, tuple):
-            update = changed(rows, step)
-        else:
-            rows = list(step)
-            update = laid_out(rows)
+        update = updated(rows, step)
         ours.append(write(shown, update))
         theirs.append(by_textual(update))
         assert drawn(ours) == drawn(theirs)
 
 
-def test_a_layout_update_is_drawn_at_its_region() -> None:
-    update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
-    assert drawn([write(CellBuffer(), update)]) == drawn([by_textual(update)])
+@settings(max_examples=300, deadline=None)
+@given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
+def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    check(first, then)
+
+
+@settings(max_examples=150, deadline=None)
+@given(GRAPHS, st.lists(st.one_of(SCROLLED, SCROLLED, CHANGES), min_size=1, max_size=6))
+def test_graphs_that_move_show_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
+    check(first, then)
+
+
+BUDGETS = st.one_of(st.none(), st.integers(0, 200))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(FIRST, GRAPHS),
+    st.lists(st.tuples(BUDGETS, st.one_of(FIRST, CHANGES, SCROLLED)), max_size=6),
+)
+def test_frames_that_are_cut_end_up_whole(
+    first: list[Strip], then: list[tuple[int | None, Any]]
+) -> None:
+    budget: list[int | None] = [None]
+    shown, rows = CellBuffer(lambda: budget[0]), list(first)
+    texts = [write(shown, laid_out(rows))]
+    for budget[0], step in then:
+        texts.append(write(shown, updated(rows, step)))
+        assert shown.unfinished or drawn(texts) == drawn([by_textual(laid_out(rows))])
+    budget[0] = 1
+    while texts[-1] or shown.unfinished:
+        texts.append(write(shown, laid_out(rows)))
+    assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
 @settings(max_examples=60, deadline=None)
-@given(FIRST, st.integers(1, 60))
-def test_a_screen_drawn_in_pieces_ends_up_whole(rows: list[Strip], least: int) -> None:
-    shown, texts = CellBuffer(lambda: least), []
-    while True:
-        texts.append(write(shown, laid_out(rows)))
-        if not shown.unfinished:
-            break
+@given(FIRST, st.sampled_from(["", "\x1b[1;4;7;35;46m", "\x1b[2J\x1b[9;9H\x1b[42m$ "]))
+def test_after_others_have_written_the_screen_is_whole_again(
+    rows: list[Strip], others: str
+) -> None:
+    shown = CellBuffer()
+    texts = [write(shown, laid_out(rows)), others]
+    shown.invalidate()
+    texts.append(write(shown, laid_out(rows)))
     assert drawn(texts) == drawn([by_textual(laid_out(rows))])
+
+
+def test_a_layout_update_is_drawn_at_its_region() -> None:
+    update = LayoutUpdate([[Strip([Segment("corner", RED)])]], Region(3, 1, 6, 1))
+    assert drawn([write(CellBuffer(), update)]) == drawn([by_textual(update)])
 
 
 def test_colours_are_written_as_rich_writes_them() -> None:

@@ -28,7 +28,17 @@ from tests.ui.rig import (
 )
 from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
 from tui.host import HostError
-from tui.model import Domain, Guests, Inventory, Metrics, NvmlReading, PciFunction, Vitals
+from tui.model import (
+    Domain,
+    Guests,
+    Inventory,
+    KernelLog,
+    KernelMessage,
+    Metrics,
+    NvmlReading,
+    PciFunction,
+    Vitals,
+)
 
 
 def on_driver(driver: str) -> Inventory:
@@ -71,6 +81,16 @@ async def test_an_external_bind_is_on_screen_and_an_event() -> None:
         rig.guests.put(replace(GUESTS, domains=()))
         rig.pci.put(on_driver("nvidia"))
         await until(pilot, lambda: "vfio-pci → nvidia" in rig.text())
+
+
+async def test_what_the_kernel_says_is_an_event_and_the_zoom_says_what_to_do() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        rig.kernel.put(KernelLog((KernelMessage(1, "off-bus", "0000:0a:00"),)))
+        await until(pilot, lambda: "✗ 0a:00.0 the card has" in rig.text())
+        assert "→ power off; check the card's power cables" not in rig.text()
+        await pilot.press("e")
+        await until(pilot, lambda: "→ power off; check the card's power cables" in rig.text())
 
 
 async def test_a_bind_without_an_event_is_found_by_the_vitals() -> None:

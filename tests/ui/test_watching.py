@@ -99,7 +99,7 @@ async def test_a_too_old_driver_is_on_the_panel() -> None:
 async def test_a_running_guest_is_asked() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
-        wanted = Demand(reserved=(GUEST_GPU,), guests=(WIN11.uuid,))
+        wanted = Demand(reserved=(GUEST_GPU,), guests=(WIN11.uuid,), threads_of=WIN11.uuid)
         await until(pilot, lambda: rig.demands[-1:] == [wanted])
 
 

@@ -16,6 +16,7 @@ from tui.model import (
     HostDev,
     HostFacts,
     Inventory,
+    KernelLog,
     NvmlReading,
     PciFunction,
     Snapshot,
@@ -91,8 +92,10 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         nvml=NvmlReading("580.95", ()),
         guests=guests(*domains),
         drm=Unavailable("no card is on amdgpu, i915 or xe", expected=True),
+        threads=Unavailable("the guest is not running", expected=True),
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
         usb=Unavailable("this host has no USB devices", expected=True),
+        kernel=KernelLog(),
     )
     return replace(read, **readings)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from pathlib import Path
 
 import pytest
@@ -39,17 +38,6 @@ def test_every_key(tmp_path: Path) -> None:
         tmp_path / "config.toml", "on", 10.0, (("bind", "f2"), ("help", "question_mark,f1")),
     )  # fmt: skip
     hash(found)
-
-
-def test_the_readmes_example_has_every_key(tmp_path: Path) -> None:
-    """It has its lines as comments."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    example = readme.partition("```toml\n")[2].partition("```")[0]
-    found = load(tmp_path, re.sub(r"^# ", "", example, flags=re.MULTILINE))
-    assert [name for name in Config.__struct_fields__ if getattr(found, name) is None] == []
-    assert [key for key, _ in found.keys] == ["bind", "despite", "help"]
-    written = set(re.findall(r"^# (\w+) =", example, flags=re.MULTILINE))
-    assert set(Config.__struct_fields__) - {"file", "keys"} <= written
 
 
 def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, guests, two_cards
-from tui.live import Live
+from tui.live import GUEST_WAIT, Live, vcpu_key
 from tui.model import (
     AgentReading,
     CardReading,
@@ -20,12 +20,16 @@ from tui.model import (
     GpuProcess,
     GuestCard,
     GuestReport,
+    GuestThreads,
     HostDev,
     HostFacts,
+    KernelLog,
+    KernelMessage,
     Link,
     Metrics,
     MetricsSource,
     NvmlReading,
+    QemuThread,
     Reading,
     Sample,
     SourceName,
@@ -33,6 +37,7 @@ from tui.model import (
     Unavailable,
     UsbDevice,
     UsbReading,
+    VcpuTime,
     Vitals,
 )
 from tui.rules.roles import Choice
@@ -54,9 +59,11 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "nvml": lambda: NvmlReading("580.95.05", (card("nvml"),), released_idle=(GUEST,)),
     "drm": lambda: DrmReading((card("amdgpu"),)),
     "guests": lambda: guests(domain("win11", "02:00.0", state="running", agent=True)),
+    "threads": lambda: GuestThreads("uuid-win11", (QemuThread("vcpu", 8, 0, 50.0),), ()),
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
     "usb": lambda: UsbReading((UsbDevice("1-2", 3, "046d", "c08b", "Mouse"),)),
+    "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
 }  # fmt: skip
 
 
@@ -104,6 +111,16 @@ def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -
 )  # fmt: skip
 def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
     assert changes(live, source, reading)
+
+
+def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:
+    before = live.events
+    log = KernelLog((KernelMessage(7, "aer", GUEST), KernelMessage(9, "off-bus", "0000:02:00")))
+    live.take(Sample("kernel", log, LATER))
+    new, *rest = live.events
+    assert (new.subject, new.at, new.by, tuple(rest)) == (GUEST, LATER, "kernel", before)
+    live.take(Sample("kernel", KernelLog(log.messages[1:]), LATER))
+    assert live.events == (new, *before)
 
 
 def test_the_age_of_a_card_counts_from_its_last_reading(live: Live) -> None:
@@ -162,3 +179,33 @@ def test_the_end_of_a_guest_is_not_known_if_nobody_saw_it(live: Live) -> None:
 def test_a_source_that_does_not_answer_keeps_the_time_of_its_last_answer(live: Live) -> None:
     live.take(Sample("nvml", Unavailable("no answer since 12:00:00"), LATER), finished=False)
     assert live.snapshot.read_at["nvml"] == NOON
+
+
+def stuttering(live: Live, *waits: float | None) -> None:
+    """A reading of the guest each second, with the waits of its vCPU 1."""
+    for number, ms in enumerate(waits):
+        times = (VcpuTime(0, 50.0, 0.2), VcpuTime(1, 50.0, ms))
+        guest = domain("win11", "02:00.0", state="running", agent=True, vcpu_times=times)
+        live.take(Sample("guests", guests(guest), LATER + timedelta(seconds=2 * number)))
+
+
+def test_the_waits_of_the_guest_are_kept_for_the_graphs(live: Live) -> None:
+    stuttering(live, 0.4, 31.0, None)
+    assert live.history.series(vcpu_key(1))[-3:] == (0.4, 31.0, None)
+    assert live.history.series(GUEST_WAIT)[-3:] == (0.4, 31.0, 0.2)
+
+
+def test_a_long_wait_is_an_event_and_stays_in_sight(live: Live) -> None:
+    before = live.events
+    stuttering(live, 0.4, 31.0, 0.4)
+    at = LATER + timedelta(seconds=2)
+    (event,) = live.events[: len(live.events) - len(before)]
+    assert (event.at, event.text) == (at, "vCPU 1 waited over 20 ms/s")
+    worst = live.waits.worst(at)
+    assert worst is not None and (worst.vcpu, worst.ms, worst.at) == (1, 31.0, at)
+
+
+def test_a_guest_that_is_gone_leaves_a_gap_in_the_waits_of_its_vcpus(live: Live) -> None:
+    stuttering(live, 0.4)
+    live.take(Sample("guests", Unavailable("libvirt is away"), LATER + timedelta(seconds=2)))
+    assert live.history.series(vcpu_key(1))[-2:] == (0.4, None)

@@ -27,7 +27,7 @@ from tui.swap.launch import describe_unfinished
 from tui.swap.planning import NoSuchCard, plan_once
 from tui.swap.preflight import for_recovery
 
-NOT_NEEDED: tuple[SourceName, ...] = ("nvml", "agent")
+NOT_NEEDED: tuple[SourceName, ...] = ("nvml", "threads", "agent")
 """Sources that do not help to find a card which is half bound."""
 
 

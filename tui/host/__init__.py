@@ -28,9 +28,11 @@ from tui.model import (
     DeviceUses,
     DrmReading,
     Guests,
+    GuestThreads,
     Holders,
     HostFacts,
     Inventory,
+    KernelLog,
     NvmlReading,
     Readiness,
     Reading,
@@ -139,20 +141,12 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_swaps() -> Source[Swap]:
-    return EmptySource("no swaps on this host")
-
-
 def _no_drm() -> Source[DrmReading]:
     return EmptySource("no card is on amdgpu, i915 or xe")
 
 
 def _no_agent() -> Source[AgentReading]:
     return EmptySource("guests are not read on this host")
-
-
-def _no_usb() -> Source[UsbReading]:
-    return EmptySource("USB devices are not read on this host")
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -179,9 +173,11 @@ class Host(Struct, frozen=True):
     nvml: Source[NvmlReading]
     guests: Source[Guests]
     drm: Source[DrmReading] = field(default_factory=_no_drm)
+    threads: Source[GuestThreads] = field(default_factory=lambda: EmptySource("not read here"))
     agent: Source[AgentReading] = field(default_factory=_no_agent)
-    swap: Source[Swap] = field(default_factory=_no_swaps)
-    usb: Source[UsbReading] = field(default_factory=_no_usb)
+    usb: Source[UsbReading] = field(default_factory=lambda: EmptySource("no USB devices here"))
+    swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
+    kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -189,7 +185,7 @@ class Host(Struct, frozen=True):
     mover: Mover = field(default_factory=NoMover)
     control: GuestControl = field(default_factory=ReadOnlyControl)
     reopen: Callable[[], Host] | None = None
-    uses: Callable[[Collection[str]], DeviceUses] = _no_uses
+    uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
@@ -210,9 +206,11 @@ class Host(Struct, frozen=True):
         yield "nvml", self.nvml
         yield "drm", self.drm
         yield "guests", self.guests
+        yield "threads", self.threads
         yield "agent", self.agent
         yield "swap", self.swap
         yield "usb", self.usb
+        yield "kernel", self.kernel
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

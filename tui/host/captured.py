@@ -69,6 +69,7 @@ def host_in(root: Tree, label: str) -> Host:
         vitals=VitalsSource(pci),
         nvml=_NoNvml(),
         drm=EmptySource(NO_READINGS),
+        threads=EmptySource(NO_READINGS),
         agent=EmptySource(NO_READINGS),
         usb=UsbSource(root),
         guests=CapturedGuests(root / "domains", root),
@@ -164,6 +165,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
         usb=found.usb,
+        pinning=found.pinning,
     )
     return FileDomain(file, domain, snapshot=written.snapshot)
 

@@ -1,8 +1,9 @@
-"""The host's name, kernel and chassis."""
+"""The host's name, kernel, chassis and processor."""
 
 from __future__ import annotations
 
 from tui.host import Wake, sysfs
+from tui.host.cpu_topology import cpu_topology
 from tui.host.tree import MACHINE, Tree, text_of
 from tui.host.untrusted import clean
 from tui.model import HostFacts
@@ -29,6 +30,7 @@ class FactsSource:
                 "chassis_type", sysfs.count
             ),
             captured=not self._root.is_machine,
+            cpus=cpu_topology(self._root),
         )
 
     def watch(self, wake: Wake) -> None:

@@ -14,8 +14,11 @@ from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
+from tui.host.kernel_log import KernelLogSource
 from tui.host.libvirt.control import LibvirtControl
+from tui.host.libvirt.errors import is_local_qemu
 from tui.host.libvirt.source import GuestsSource
+from tui.host.libvirt.threads_source import ThreadsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
@@ -25,7 +28,7 @@ from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
 from tui.host.uses.device import device_uses
 from tui.host.uses.usb import UsbSource
-from tui.model import AgentReading, Demand, Holders, Readiness
+from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 
 
 class RealInspector:
@@ -61,10 +64,13 @@ def real_host(
     calls = CallLog()
     pci = PciSource()
     nvml = NvmlSource(swapping=under_way, calls=calls)
+    threads = _threads(uri)
     agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
     def set_demand(demand: Demand) -> None:
         nvml.set_demand(demand)
+        if isinstance(threads, ThreadsSource):
+            threads.set_demand(demand)
         if isinstance(agent, AgentSource):
             agent.set_demand(demand)
 
@@ -75,9 +81,11 @@ def real_host(
         nvml=nvml,
         drm=DrmSource(pci),
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
+        threads=threads,
         agent=agent,
         swap=SwapSource(),
         usb=UsbSource(),
+        kernel=KernelLogSource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
@@ -88,6 +96,13 @@ def real_host(
         calls=calls,
         root=MACHINE,
     )
+
+
+def _threads(uri: str) -> Source[GuestThreads]:
+    """The guests of another machine, and of other hypervisors, have no QEMU process here."""
+    if not is_local_qemu(uri):
+        return EmptySource("only guests of QEMU on this machine have threads here")
+    return ThreadsSource()
 
 
 def _agent(

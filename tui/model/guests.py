@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tui.model.cpus import Pinning, VcpuTime
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
 from tui.model.usb import UsbHostDev
@@ -45,7 +46,8 @@ class Domain(Struct, frozen=True):
     that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
-    these. ``usb`` are the host's USB devices that it names.
+    these. ``usb`` are the host's USB devices that it names, ``vcpu_times`` are the vCPUs one by
+    one, ``pinning`` what its definition pins.
     """
 
     name: str
@@ -67,6 +69,8 @@ class Domain(Struct, frozen=True):
     problem: str | None = None
     unshown_name: str | None = None
     usb: tuple[UsbHostDev, ...] = ()
+    vcpu_times: tuple[VcpuTime, ...] = ()
+    pinning: Pinning | None = None
 
     @property
     def raw_name(self) -> str:

@@ -57,7 +57,8 @@ class PciFunction(Struct, frozen=True):
     ``class_code`` has six hex digits: class, subclass, interface. ``driver`` is the name of the
     bound driver, ``None`` without one. ``unreadable`` names the attributes that exist but could
     not be read: what depends on them is unknown. ``mdevs`` are the UUIDs of the mediated devices
-    (shares) of a GPU.
+    (shares) of a GPU. ``ports`` are the bridges above a GPU, from the root port down; empty if that
+    is not known.
     """
 
     address: str
@@ -77,6 +78,7 @@ class PciFunction(Struct, frozen=True):
     numa_node: int | None = None
     unreadable: tuple[str, ...] = ()
     mdevs: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
 
     @property
     def slot(self) -> str:

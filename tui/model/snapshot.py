@@ -9,8 +9,10 @@ from typing import Any, Literal
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from tui.model.cpus import GuestThreads
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
+from tui.model.kernel import KernelLog
 from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReading
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
@@ -18,11 +20,14 @@ from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.usb import UsbReading
 from tui.model.vitals import Vitals
 
-SourceName = Literal["facts", "pci", "vitals", "nvml", "drm", "guests", "agent", "swap", "usb"]
+SourceName = Literal[
+    "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "usb",
+    "kernel",
+]  # fmt: skip
 
 Reading = (
-    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | AgentReading | Swap
-    | UsbReading | Unavailable
+    HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
+    | AgentReading | Swap | UsbReading | KernelLog | Unavailable
 )  # fmt: skip
 
 
@@ -45,9 +50,11 @@ class Snapshot(Struct, frozen=True):
     nvml: NvmlReading | Unavailable = NOT_READ_YET
     drm: DrmReading | Unavailable = NOT_READ_YET
     guests: Guests | Unavailable = NOT_READ_YET
+    threads: GuestThreads | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
     usb: UsbReading | Unavailable = NOT_READ_YET
+    kernel: KernelLog | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

@@ -8,9 +8,11 @@ from typing import Literal
 from msgspec import Struct
 
 from tui.model.checks import Check
+from tui.model.cpus import GuestCpus
 from tui.model.facts import HostFacts
 from tui.model.guests import Domain
 from tui.model.holders import Holder
+from tui.model.kernel import KernelLog
 from tui.model.metrics import CardReading
 from tui.model.owner import Owner
 from tui.model.pci import IommuKind, PciFunction
@@ -148,11 +150,13 @@ class Group(Struct, frozen=True):
 
 class Guest(Struct, frozen=True):
     """A domain, and whether it is the one that may have the guest GPU. ``driver_version`` is the
-    version of NVIDIA's driver in the guest, as reported by its agent."""
+    version of NVIDIA's driver in the guest, as reported by its agent. ``cpus`` are its vCPUs, while
+    it runs and is the allowed one."""
 
     domain: Domain
     allowed: bool
     driver_version: str | None = None
+    cpus: GuestCpus | None = None
 
 
 class Notable(Struct, frozen=True):
@@ -167,18 +171,20 @@ EventKind = Literal["done", "change", "note", "warn", "failed"]
 """``done``: something was asked for or waited for, and it is so now. ``change``: something went
 from one state to another. ``note``: worth knowing, no more."""
 
-EventCause = Literal["vfiotop", "external", "host", "card"]
-"""``external`` is anybody else; ``host`` and ``card`` change by themselves."""
+EventCause = Literal["vfiotop", "external", "host", "card", "kernel"]
+"""``external`` is anybody else; ``host`` and ``card`` change by themselves; ``kernel``: its log
+says so."""
 
 
 class Event(Struct, frozen=True):
-    """Something that changed, and by whom."""
+    """Something that changed, by whom, and what to do about it, if that is known."""
 
     at: datetime
     subject: str
     text: str
     kind: EventKind = "note"
     by: EventCause = "external"
+    fix: str | None = None
 
 
 class HostView(Struct, frozen=True):
@@ -186,8 +192,9 @@ class HostView(Struct, frozen=True):
 
     GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are
     (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
-    are no fault. ``absent_card`` is the address of the chosen guest GPU if no GPU is there any
-    more. ``usb`` are the USB devices, ``None`` if they are not known.
+    are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
+    the chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they
+    are not known.
     """
 
     facts: HostFacts | None = None
@@ -201,6 +208,7 @@ class HostView(Struct, frozen=True):
     libvirt_version: str | None = None
     nvidia_driver: str | None = None
     swap: Swap | None = None
+    kernel_log: KernelLog | None = None
     checks: tuple[Check, ...] = ()
     problems: tuple[tuple[SourceName, str], ...] = ()
     expected: tuple[SourceName, ...] = ()

@@ -12,6 +12,7 @@ from tui.model import (
     CardReading,
     Gpu,
     Guest,
+    GuestCpus,
     Holders,
     HostView,
     Metrics,
@@ -74,7 +75,17 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
             "error": view.problem("guests"),
         },
         "nvidia_driver": view.nvidia_driver,
+        "kernel_log": _kernel_log(view),
+        "cpus": asdict(view.facts.cpus) if view.facts and view.facts.cpus else None,
     }
+
+
+def _kernel_log(view: HostView) -> dict[str, Any]:
+    """Whether the kernel's log can be read; null for a host that has none here, such as a captured
+    one."""
+    error = view.problem("kernel")
+    readable = True if view.kernel_log is not None else None if error is None else False
+    return {"readable": readable, "error": error}
 
 
 def _gpu(
@@ -208,4 +219,20 @@ def _guest(guest: Guest) -> dict[str, Any]:
         "agent": domain.agent,
         "gpu_driver": guest.driver_version,
         "problem": domain.problem,
+        "vcpu_cores": _vcpu_cores(guest.cpus),
+    }
+
+
+def _vcpu_cores(cpus: GuestCpus | None) -> dict[str, Any] | None:
+    """The vCPUs of the allowed guest and the host's CPUs under them; null while it does not run.
+    Loads and waits need two readings: they are null in the first one."""
+    if cpus is None:
+        return None
+    return {
+        "vcpus": [asdict(cpu) | {"asleep_pct": cpu.asleep_pct} for cpu in cpus.cpus],
+        "unread": cpus.unread,
+        "emulator": asdict(cpus.emulator) if cpus.emulator else None,
+        "io": asdict(cpus.io) if cpus.io else None,
+        "host_pct": cpus.host_pct,
+        "problem": cpus.problem,
     }

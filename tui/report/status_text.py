@@ -40,7 +40,8 @@ def _host(view: HostView) -> Iterator[str]:
     if view.swap is not None and not view.swap.ended:
         yield _row("Swap", *_swap(view.swap))
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
-             "guests": "libvirt", "agent": "Agent", "swap": "Journal", "usb": "USB"}  # fmt: skip
+             "guests": "libvirt", "threads": "Threads", "agent": "Agent", "swap": "Journal",
+             "usb": "USB", "kernel": "Kernel log"}  # fmt: skip
     for source, why in view.problems:
         if source == "guests" and view.libvirt_uri is not None:
             continue

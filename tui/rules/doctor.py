@@ -19,6 +19,8 @@ from tui.rules import (
     holder_checks,
     host_checks,
     hostdev_checks,
+    kernel_log,
+    pinning,
     privilege,
     r465,
 )
@@ -71,6 +73,7 @@ def _host(readings: CheckInput) -> Iterator[Check]:
     yield host_checks.vfio(readings.readiness)
     yield host_checks.libvirt(readings)
     yield privilege.check(readings.readiness, grants=True)
+    yield kernel_log.check(readings.view, readings.readiness)
 
 
 def _guest_card(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:
@@ -152,12 +155,13 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
     yield r465.one_vm(view.gpus, readings.local_guests)
     yield from _devices(readings)
     if guest is None or gpu is None:
-        for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver"):
+        for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver", pinning.ID):
             yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
         return
     yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)
+    yield pinning.check(guest.domain, readings)
 
 
 def _devices(readings: CheckInput) -> Iterator[Check]:

@@ -10,25 +10,27 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from tui.model import NOT_READ_YET, Event, HostView, SourceName, Swap
-from tui.rules import card_events, device_events, domain_events, usb_events
-from tui.rules.change import Change, all_read
+from tui.rules import card_events, device_events, domain_events, kernel_events, usb_events
+from tui.rules.change import Change, all_read, never_read
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
-    "guests": "libvirt", "agent": "guest agent", "swap": "journal", "usb": "USB",
+    "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
+    "usb": "USB", "kernel": kernel_events.LOG,
 }  # fmt: skip
 
 
 def changes(
     before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
 ) -> tuple[Event, ...]:
-    """The events between two views, stamped ``at``: sources, swap, devices, cards, domains,
-    USB devices, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
+    """The events between two views, stamped ``at``: sources, swap, kernel, devices, cards,
+    domains, USB devices, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
     if all_read("swap", before, after):
         found += _swap(before.swap, after.swap)
+    found += kernel_events.changes(before, after)
     if all_read("pci", before, after):
         found += device_events.changes(before, after)
         found += card_events.changes(before, after)
@@ -44,10 +46,16 @@ def changes(
             each.subject,
             each.text,
             each.kind,
-            "vfiotop" if (each.key or each.subject) in ours else each.by,
+            "vfiotop" if _is_ours(each, ours) else each.by,
+            each.fix,
         )
         for each in found
     )
+
+
+def _is_ours(change: Change, ours: Collection[str]) -> bool:
+    """Whether we did it. What the kernel says about a card that we move is still its own word."""
+    return change.by != "kernel" and (change.key or change.subject) in ours
 
 
 def _rules(before: HostView, after: HostView) -> Iterator[Change]:
@@ -71,8 +79,12 @@ def _moving(swap: Swap | None) -> tuple[str, ...]:
 def _sources(before: HostView, after: HostView) -> Iterator[Change]:
     for source, name in SOURCE_NAMES.items():
         was, now = before.problem(source), after.problem(source)
-        first = was == NOT_READ_YET.reason or before == HostView()
-        if first or was == now or source in before.expected or source in after.expected:
+        if (
+            never_read(source, before)
+            or was == now
+            or source in before.expected
+            or source in after.expected
+        ):
             continue
         if now is None:
             yield Change(name, "answers again", "done", by="host")

@@ -73,9 +73,16 @@ def demand(
     return Demand(
         reserved=_reserved(view, before.reserved if before else None),
         guests=tuple(sorted(set(_queryable(view)))) if shown else (),
+        threads_of=_running(view),
         shown=shown,
         quiet=quiet,
     )
+
+
+def _running(view: HostView) -> str | None:
+    """The UUID of the allowed guest while it runs."""
+    guest = view.guest
+    return guest.domain.uuid if guest is not None and guest.domain.active else None
 
 
 def _reserved(view: HostView, before: tuple[str, ...] | None) -> tuple[str, ...] | None:

@@ -9,8 +9,8 @@ from tui.model import Check, Code, Readiness
 ID = "privilege"
 
 ELEVATE = "run it with sudo, doas, run0 or pkexec"
-INSTALL = "`sudo make install` makes a copy that only root can change"
-FRESH = "`sudo make install` in a fresh checkout makes a copy that only root can change"
+INSTALL = "a package or `sudo make install` in a checkout puts it where only root can change it"
+FRESH = INSTALL.replace("a checkout", "a fresh checkout")
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
 """A user's name that means itself in sudoers(5) and in a rule of polkit(8)."""

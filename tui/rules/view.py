@@ -7,7 +7,6 @@ from typing import get_args
 from msgspec.structs import replace
 
 from tui.model import (
-    AgentReading,
     Domain,
     Gpu,
     Guest,
@@ -22,6 +21,7 @@ from tui.rules import guest_readings
 from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.gpu_view import gpus_of
 from tui.rules.group_view import groups_of
+from tui.rules.guest_cpus import guest_cpus
 from tui.rules.hostdev_checks import with_moved_at_start
 from tui.rules.live_checks import live_checks
 from tui.rules.readings import is_captured, read
@@ -31,9 +31,9 @@ from tui.rules.usb import usb_devices
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "agent", "swap", "usb")
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "usb", "kernel")
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
-USB."""
+USB, no log of this host."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -51,11 +51,12 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         iommu_groups=len(inventory.isolating) if inventory else 0,
         gpus=gpus,
         groups=groups_of(inventory, gpus) if inventory else (),
-        guests=_guests(domains, gpus, choice, snapshot.agent),
+        guests=_guests(domains, gpus, choice, snapshot),
         libvirt_uri=guests.uri if guests else None,
         libvirt_version=guests.version if guests else None,
         nvidia_driver=nvml.driver_version if nvml else None,
         swap=read(snapshot.swap),
+        kernel_log=read(snapshot.kernel),
         problems=_problems(snapshot),
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
@@ -94,10 +95,19 @@ def _guests(
     domains: tuple[Domain, ...],
     gpus: tuple[Gpu, ...],
     choice: Choice,
-    agent: AgentReading | Unavailable,
+    snapshot: Snapshot,
 ) -> tuple[Guest, ...]:
     """The allowed guest, then the active ones, then the rest, by name."""
     card = next((gpu.address for gpu in gpus if gpu.role == "guest"), None)
     allowed = allowed_guest(card, domains, choice)
-    guests = (Guest(d, d.uuid == allowed, guest_readings.driver_version(d, agent)) for d in domains)
+    facts = read(snapshot.facts)
+    guests = (
+        Guest(
+            domain, domain.uuid == allowed,
+            guest_readings.driver_version(domain, snapshot.agent),
+            guest_cpus(domain, snapshot.threads, facts.cpus if facts else None)
+            if domain.uuid == allowed else None,
+        )
+        for domain in domains
+    )  # fmt: skip
     return tuple(sorted(guests, key=lambda g: (not g.allowed, not g.domain.active, g.domain.name)))

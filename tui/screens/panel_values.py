@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tui.live import GUEST_CPU
+from tui.live import GUEST_CPU, GUEST_WAIT, vcpu_key
 from tui.model import CardSeries, Gpu, GuestDevice
 from tui.screens.base import HostScreen
 from tui.screens.first_step_words import first_step_words
@@ -66,7 +66,9 @@ class PanelValues:
         guests, since = view.guests, live.snapshot.read_at.get("guests") if hung else None
         if problem is not None and last is not None:
             guests, since = last
-        domain = next((guest.domain for guest in guests if guest.allowed), None)
+        allowed = next((guest for guest in guests if guest.allowed), None)
+        domain, cpus = (allowed.domain, allowed.cpus) if allowed else (None, None)
+        series = live.history.series
         return GuestState(
             guests,
             self._at,
@@ -74,7 +76,7 @@ class PanelValues:
             devices,
             view.functions,
             view.checks,
-            live.history.series(GUEST_CPU),
+            series(GUEST_CPU),
             marks_for(live.events, {domain.name} if domain else (), self._at,
                       self._screen.glyphs),
             problem,
@@ -83,4 +85,7 @@ class PanelValues:
             live.ended_at.get(domain.uuid) if domain else None,
             keys=keys,
             roles_key=self._screen.key_of("roles"),
+            wait=series(GUEST_WAIT) if cpus else (),
+            vcpu_waits=tuple(series(vcpu_key(cpu.number)) for cpu in cpus.cpus) if cpus else (),
+            worst_wait=live.waits.worst(self._at),
         )  # fmt: skip

@@ -29,6 +29,10 @@ touches the tty:
       ``strips``) and ``ChopsUpdate`` (``spans``, ``chops``, ``chop_ends``). They hold the cells
       before they become control sequences. Another kind raises ``TypeError``.
 
+``stylesheet.ParsedOnce`` (a subclass of ``textual.css.stylesheet.Stylesheet``)
+    - ``_parse_rules``, ``_variables``: what is parsed, and with which values. Rules are not changed
+      once they are parsed; Textual's own ``_parse_cache`` relies on that, too.
+
 ``input`` and ``sequences``
     - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,
       ``textual._keyboard_protocol.FUNCTIONAL_KEYS`` and ``textual._xterm_parser.XTermParser``:

@@ -20,6 +20,7 @@ from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
 from tui.terminal.queue import KeyQueue
+from tui.terminal.stylesheet import ParsedOnce
 
 COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
@@ -70,6 +71,7 @@ class TerminalApp(App[None]):
     ) -> None:
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
+        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
         self.ending = ending or Ending()
         self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
         self._field_keys = frozenset(field_keys)
@@ -166,6 +168,15 @@ class TerminalApp(App[None]):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text to the terminal's clipboard (xterm: OSC 52), if the terminal allows it."""
         super().copy_to_clipboard(to_copy(text))
+
+    def clear_selection(self) -> None:
+        """Clear the selected text, if there is a screen.
+
+        From Python 3.12 on, Textual sets up the fields of the first screen before it is on the
+        stack (asyncio.eager_task_factory), and they call this.
+        """
+        if self.screen_stack:
+            super().clear_selection()
 
     # --- stopped by the shell ---
 

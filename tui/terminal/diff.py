@@ -1,8 +1,20 @@
-"""Writes only the cells that differ from what the terminal shows, with the shortest SGR codes.
+"""Writes only the cells that differ from what the terminal shows, in few bytes.
 
 Textual repaints whole regions: two panels when the focus moves, everything when a screen opens.
 Over a slow link that is up to twenty times what has changed. This module relies on internals of
 the pinned Textual release; its tests fail when they change.
+
+What saves bytes, and what it has to respect:
+
+- Colours stay set between frames. ``CellBuffer.invalidate`` is where they are forgotten, together
+  with the cells: whoever lets others write to the terminal calls it.
+- The runs of a frame are ordered by what is cheap to reach (``SgrWriter.write_all``). No run may
+  depend on another one. A frame that is cut is written from the top.
+- A graph that goes on by a cell moves (``runs``): a cell is deleted and another one inserted, and
+  the rest of the row is where it was. Terminals differ in the colours of blanks that they insert
+  or erase; the inserted cell is therefore written at once, and blanks are never erased (ECH, EL).
+- Characters are not repeated (REP), and palette colours never stand for 24-bit ones: some
+  terminals lack the first, and themes change the palette.
 """
 
 from __future__ import annotations
@@ -19,19 +31,10 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Size
 from textual.strip import Strip
 
-from tui.terminal.sgr import DEFAULT, Run, SgrState, SgrWriter, parse_sgr
-
-MAX_GAP = 6
-"""Unchanged cells between two changed ones that are cheaper to write than to jump over."""
-
-Cell = tuple[str, str]
-"""The text of a cell, and its colours and attributes as SGR codes (ECMA-48). The second cell of
-a wide character has empty text."""
+from tui.terminal.runs import VISIBLE_ON_BLANKS, Cell, runs
+from tui.terminal.sgr import Run, SgrState, SgrWriter, parse_sgr
 
 UNKNOWN: Cell = ("", "?")
-
-VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
-"""Attributes that show on a blank: underline and other lines, and reverse video."""
 
 
 class RowUpdate(NamedTuple):
@@ -43,19 +46,21 @@ class RowUpdate(NamedTuple):
 
 
 class CellBuffer:
-    """The cells of the terminal as last written. ``budget`` returns how many bytes may be written
-    now, ``None`` for any number."""
+    """The cells of the terminal as last written, and the SGR state that it was left in. ``budget``
+    returns how many bytes may be written now, ``None`` for any number."""
 
     def __init__(self, budget: Callable[[], int | None] = lambda: None) -> None:
         self._budget = budget
         self._size = Size(0, 0)
         self._rows: list[list[Cell]] = []
+        self._state: SgrState | None = None
         self.unfinished = False
         """Whether the last update exceeded the budget. Drawing the screen again writes the
         rest."""
 
     def invalidate(self) -> None:
-        """Assume nothing about what the terminal shows: it was resized, or others wrote to it."""
+        """Assume nothing about what the terminal shows, nor about the colours it is set to: it was
+        resized, or others wrote to it."""
         self._size = Size(0, 0)
 
     def write(self, update: CompositorUpdate, size: Size, colors: ColorSystem) -> str:
@@ -63,10 +68,10 @@ class CellBuffer:
         if size != self._size:
             self._size = size
             self._rows = [[UNKNOWN] * size.width for _ in range(size.height)]
-        budget, writer = self._budget(), SgrWriter(size.width)
-        by_state: dict[SgrState, list[Run]] = {}
+            self._state = None
         if isinstance(update, LayoutUpdate):
             self.unfinished = False
+        changes: list[tuple[Run, list[Cell]]] = []
         for piece in _row_updates(update):
             # Textual may still draw a layout for a size that the terminal no longer has.
             if not (0 <= piece.y < size.height and 0 <= piece.x < size.width):
@@ -77,19 +82,26 @@ class CellBuffer:
             if row[piece.x : end] == cells:
                 continue
             for run in runs(piece.y, piece.x, row[piece.x : end], cells):
-                if budget is not None and writer.size >= budget:
-                    self.unfinished = True
-                    return writer.finish()
-                row[run.x : run.end] = cells[run.x - piece.x : run.end - piece.x]
-                if budget is None:
-                    by_state.setdefault(run.state, []).append(run)
-                else:
-                    writer.write(run)
-        # Setting a colour costs more than moving the cursor: write all runs of a state together.
-        for same in by_state.values():
-            for run in same:
-                writer.write(run)
-        return writer.finish()
+                changes.append((run, row[run.first : run.end]))
+                row[run.first : run.end] = cells[run.first - piece.x : run.end - piece.x]
+        budget, writer = self._budget(), SgrWriter(size.width, self._state)
+        writer.write_all(run for run, _ in changes)
+        if budget is not None and writer.size > budget:
+            writer = self._write_part(changes, budget)
+        self._state = writer.state
+        return writer.text
+
+    def _write_part(self, changes: list[tuple[Run, list[Cell]]], budget: int) -> SgrWriter:
+        """Write runs from the top until the budget is used up, and record what the others would
+        have replaced as still shown."""
+        writer, written = SgrWriter(self._size.width, self._state), 0
+        while written < len(changes) and writer.size < budget:
+            writer.write(changes[written][0])
+            written += 1
+        for run, before in reversed(changes[written:]):
+            self._rows[run.y][run.first : run.end] = before
+        self.unfinished |= written < len(changes)
+        return writer
 
 
 def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:
@@ -136,45 +148,3 @@ def _visible_on_blank(codes: str) -> str:
 @lru_cache(maxsize=4096)
 def _sgr_codes(style: Style, colors: ColorSystem) -> str:
     return Strip.render_ansi(style, colors)
-
-
-def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
-    """The runs that turn ``old`` into ``new`` in row ``y``, from column ``left``: the cells that
-    differ, and those between them that are cheaper to write than to jump over. A wide character
-    is written whole."""
-
-    def run() -> Run:
-        text = "".join(text for text, _ in new[start : last + 1])
-        return Run(y, left + start, left + last + 1, text, state)
-
-    start = last = -1
-    state = DEFAULT
-    for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
-        while x > 0 and new[x][0] == "":
-            x -= 1  # noqa: PLW2901 - to the first cell of the wide character
-        if x <= last:
-            continue
-        wanted = parse_sgr(new[x][1])
-        between = new[last + 1 : x + 1]
-        if (
-            start >= 0
-            and len(between) <= MAX_GAP + 1
-            and all(_can_join(cell, state) for cell in between)
-        ):
-            last = x
-        else:
-            if start >= 0:
-                yield run()
-            start, last, state = x, x, wanted
-        while last + 1 < len(new) and new[last + 1][0] == "":
-            last += 1
-    if start >= 0:
-        yield run()
-
-
-def _can_join(cell: Cell, state: SgrState) -> bool:
-    """Whether a cell looks right in this state; of a blank only the background counts."""
-    wanted = parse_sgr(cell[1])
-    if cell[0] == " " and not (wanted.attributes | state.attributes) & VISIBLE_ON_BLANKS:
-        return wanted.background == state.background
-    return wanted == state

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -16,13 +17,20 @@ class SgrState(NamedTuple):
 
 
 class Run(NamedTuple):
-    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``."""
+    """Cells of a row with one SGR state, from column ``x`` up to but not including ``end``. The
+    ``moved`` cells before them are not written: they come from one column further right."""
 
     y: int
     x: int
     end: int
     text: str
     state: SgrState
+    moved: int = 0
+
+    @property
+    def first(self) -> int:
+        """The first column that changes."""
+        return self.x - self.moved
 
 
 DEFAULT = SgrState()
@@ -32,6 +40,19 @@ TURNS_OFF = {
     "9": "29", "21": "24", "51": "54", "52": "54", "53": "55",
 }  # fmt: skip
 """Attributes, and the code that turns each off (ECMA-48); some share one."""
+
+NEXT_ROW, ROW_BEFORE = "\x1bD", "\x1bM"
+"""Index and reverse index (IND and RI, VT100). A line feed is shorter, but may return the cursor to
+the first column."""
+
+DELETE, INSERT = "\x1b[P", "\x1b[@"
+"""Delete and insert a character (DCH and ICH, ECMA-48); the rest of the row moves."""
+
+FAR = 8
+"""Bytes of a move to any cell of the screen, about."""
+
+NEAR = 8
+"""Runs to choose the nearest from; a whole screen has hundreds."""
 
 
 @lru_cache(maxsize=4096)
@@ -55,10 +76,13 @@ def parse_sgr(codes: str) -> SgrState:
 
 
 @lru_cache(maxsize=4096)
-def sgr_change(before: SgrState, after: SgrState) -> str:
-    """The shortest SGR sequence from one state to another."""
+def sgr_change(before: SgrState | None, after: SgrState) -> str:
+    """The shortest SGR sequence from one state, ``None`` if unknown, to another."""
     if before == after:
         return ""
+    from_reset = _sgr(["0", *sorted(after.attributes), after.foreground, after.background])
+    if before is None:
+        return from_reset
     turned_off = {TURNS_OFF[attribute] for attribute in before.attributes - after.attributes}
     left = {a for a in before.attributes if TURNS_OFF[a] not in turned_off}
     parts = [*sorted(turned_off), *sorted(after.attributes - left)]
@@ -66,8 +90,7 @@ def sgr_change(before: SgrState, after: SgrState) -> str:
         parts.append(after.foreground or "39")
     if after.background != before.background:
         parts.append(after.background or "49")
-    from_reset = ["0", *sorted(after.attributes), after.foreground, after.background]
-    return min(_sgr(from_reset), _sgr(parts), key=len)
+    return min(from_reset, _sgr(parts), key=len)
 
 
 def _sgr(parts: list[str]) -> str:
@@ -75,41 +98,65 @@ def _sgr(parts: list[str]) -> str:
 
 
 class SgrWriter:
-    """Collects text and control sequences, and tracks the cursor and the SGR state."""
+    """Collects text and control sequences, and tracks the cursor and the SGR state. ``state`` is
+    the terminal's at first, ``None`` if unknown."""
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, state: SgrState | None) -> None:
         self._columns = columns
         self._written: list[str] = []
-        self._state = DEFAULT
         self._cursor: tuple[int, int] | None = None
+        self.state = state
+        """The state that the terminal is left in."""
         self.size = 0
         """Bytes collected so far."""
 
+    @property
+    def text(self) -> str:
+        """Everything that was written."""
+        return "".join(self._written)
+
     def write(self, run: Run) -> None:
         """Write a run at its place; the first cell of the screen is 0, 0."""
-        self._move(run.x, run.y)
-        if run.state != self._state:
-            self._put(sgr_change(self._state, run.state))
-            self._state = run.state
+        self._put(self._way(run.first, run.y))
+        if run.moved:
+            # Both in a row: what is right of the graph is back in its place before it is seen.
+            self._put(f"{DELETE}{_across(run.first, run.x)}{INSERT}")
+        self._put(sgr_change(self.state, run.state))
+        self.state = run.state
         self._put(run.text)
         # After the last column the cursor waits at it, and terminals differ in where that is.
         self._cursor = (run.y, run.end) if run.end < self._columns else None
 
-    def finish(self) -> str:
-        """Reset the SGR state and return everything that was written."""
-        if self._state != DEFAULT:
-            self._put("\x1b[0m")
-            self._state = DEFAULT
-        return "".join(self._written)
+    def write_all(self, runs: Iterable[Run]) -> None:
+        """Write runs in the order that takes few bytes for colours and moves: all runs of a state
+        together, and next what is cheapest to reach. Setting a colour costs more than moving."""
+        by_state: dict[SgrState, list[Run]] = {}
+        for run in runs:
+            by_state.setdefault(run.state, []).append(run)
+        while by_state:
+            same = by_state.pop(min(by_state, key=lambda state: self._cost(by_state[state][0])))
+            while same:
+                nearest = min(range(min(NEAR, len(same))), key=lambda i: self._distance(same[i]))
+                self.write(same.pop(nearest))
 
-    def _move(self, x: int, y: int) -> None:
+    def _cost(self, run: Run) -> int:
+        """Bytes to get to a run's place and state, about."""
+        return len(sgr_change(self.state, run.state)) + self._distance(run)
+
+    def _distance(self, run: Run) -> int:
+        """Bytes to get to a run's place, about."""
+        if self._cursor is None:
+            return FAR
+        y, x = self._cursor
+        return min(FAR, len(_across(x, run.first)) + len(_vertically(y, run.y)))
+
+    def _way(self, x: int, y: int) -> str:
+        """The shortest move to a cell."""
         anywhere = f"\x1b[{y + 1};{x + 1}H"
         if self._cursor is None:
-            self._put(anywhere)
-        else:
-            was_y, was_x = self._cursor
-            moves = _across(was_x, x), _vertically(was_y, y)
-            self._put(min(anywhere, "".join(moves), key=len))
+            return anywhere
+        was_y, was_x = self._cursor
+        return min(anywhere, _across(was_x, x) + _vertically(was_y, y), key=len)
 
     def _put(self, text: str) -> None:
         self._written.append(text)
@@ -134,6 +181,8 @@ def _vertically(before: int, after: int) -> str:
     """The shortest move to another row of a column."""
     if before == after:
         return ""
+    if abs(after - before) == 1:
+        return NEXT_ROW if after > before else ROW_BEFORE
     letter = "B" if after > before else "A"
     return min(f"\x1b[{after + 1}d", f"\x1b[{_count(abs(after - before))}{letter}", key=len)
 

@@ -26,6 +26,7 @@ def test_what_the_first_frame_does_not_need_is_imported_after_it() -> None:
     assert "tui.screens.overview" in first
     assert "asyncio" in first
     assert "ssl" not in first
+    assert "tui.rules.kernel_messages" not in first
     for screen in ("swap", "guest", "roles", "doctor", "help", "device", "settings", "calls"):
         assert f"tui.screens.{screen}" in later
     for package in ("tui.guest.plan", "tui.swap.planning", "tui.host.libvirt.domain_edit"):

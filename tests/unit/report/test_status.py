@@ -25,20 +25,27 @@ from tui.model import (
     CardReading,
     CardVitals,
     Check,
+    CpuTopology,
     GpuProcess,
     GuestCard,
     GuestReport,
+    GuestThreads,
     Holder,
     Holders,
+    HostCpu,
+    HostFacts,
     HostView,
     Inventory,
     Link,
     Metrics,
     NvmlReading,
+    Pinning,
+    QemuThread,
     Snapshot,
     SourceName,
     Swap,
     Unavailable,
+    VcpuTime,
     Vitals,
 )
 from tui.report.status_json import as_json
@@ -96,6 +103,7 @@ SHAPE: dict[str, Any] = {
         "kernel": (str, None),
         "iommu": {"enabled": (bool, None), "kind": (str, None), "groups": int},
         "libvirt": {"uri": (str, None), "version": (str, None), "error": (str, None)},
+        "cpus": ({"cores": [[int]], "isolated": [int], "nohz_full": [int]}, None),
     },
     "gpus": [{
         "address": str, "vendor": str, "device": str, "name": str, "role": str, "owner": str,
@@ -111,6 +119,16 @@ SHAPE: dict[str, Any] = {
     "guests": [{
         "name": str, "state": str, "allowed": bool, "hostdevs": ([str], None),
         "vcpus": (int, None), "cpu_pct": (float, None), "memory_mib": (float, None),
+        "vcpu_cores": ({
+            "vcpus": [{
+                "number": int, "load_pct": (float, None), "wait_ms": (float, None),
+                "asleep_pct": (float, None), "cpu": (int, None), "pinned": ([int], None),
+                "shared_with": ([str], None), "host_pct": (float, None),
+            }],
+            "unread": int, "problem": (str, None), "host_pct": (float, None),
+            "emulator": ({"load_pct": (float, None), "cpus": [int]}, None),
+            "io": ({"load_pct": (float, None), "cpus": [int]}, None),
+        }, None),
     }],
     "checks": [{
         "id": str, "subject": (str, None), "verdict": str, "why": str, "fix": (str, None),
@@ -158,6 +176,7 @@ def views() -> list[HostView]:
         HostView(),
         assess(Snapshot()),
         assess(snapshot(off)),
+        assess(snapshot(off, facts=HostFacts("atlas", "6.12", cpus=CpuTopology(((0, 1),), (1,))))),
         assess(snapshot(inventory(dark, function("00:00.0", SATA)))),
         assess(snapshot(two_cards(), (domain("vm", problem="unreadable"),))),
         assess(snapshot(two_cards(), nvml=NvmlReading(None, (replace(READING, lost="gone"),)))),
@@ -192,6 +211,41 @@ def test_json_of_a_card_in_a_guest(gaming: HostView) -> None:
     assert [g["allowed"] for g in found["guests"]] == [True, False]
 
 
+def vcpu_cores(**readings: Any) -> dict[str, Any] | None:
+    """The key of the guest in the JSON, for a guest with two vCPUs."""
+    times = (VcpuTime(0, 50.0, 31.0), VcpuTime(1))
+    guest = domain("win11", "02:00.0", state="running", vcpu_times=times,
+                   pinning=Pinning(((8,), None)))  # fmt: skip
+    view = assess(snapshot(two_cards("vfio-pci"), (guest,), **readings))
+    found: dict[str, Any] | None = as_json(view, NOON)["guests"][0]["vcpu_cores"]
+    assert fits(json.loads(json.dumps(found)), SHAPE["guests"][0]["vcpu_cores"])
+    return found
+
+
+def test_json_of_the_vcpus_and_their_cores() -> None:
+    threads = GuestThreads(
+        "uuid-win11",
+        (QemuThread("vcpu", 8, 0, 50.0), QemuThread("vcpu", 3, 1), QemuThread("emulator", 1)),
+        (HostCpu(3), HostCpu(8, 90.0, 0.0)),
+    )
+    found = vcpu_cores(threads=threads)
+    assert found is not None
+    assert found["vcpus"] == [
+        {"number": 0, "load_pct": 50.0, "wait_ms": 31.0, "asleep_pct": 46.9, "cpu": 8,
+         "pinned": (8,), "shared_with": ("host",), "host_pct": 40.0},
+        {"number": 1, "load_pct": None, "wait_ms": None, "asleep_pct": None, "cpu": 3,
+         "pinned": None, "shared_with": None, "host_pct": None},
+    ]  # fmt: skip
+    assert (found["emulator"], found["io"]) == ({"load_pct": None, "cpus": ()}, None)
+
+
+def test_json_of_vcpus_whose_threads_are_not_seen() -> None:
+    found = vcpu_cores(threads=Unavailable("hidden", expected=True))
+    assert found is not None
+    assert (found["problem"], found["emulator"], found["host_pct"]) == ("hidden", None, None)
+    assert [vcpu["shared_with"] for vcpu in found["vcpus"]] == [None, None]
+
+
 def test_json_of_a_card_on_nvidia(gaming: HostView) -> None:
     read_at: dict[SourceName, datetime] = {"nvml": NOON - timedelta(seconds=1.5)}
     gpu = as_json(gaming, NOON, read_at=read_at)["gpus"][1]
@@ -221,6 +275,8 @@ def test_host_and_groups(gaming: HostView) -> None:
         "iommu": {"enabled": True, "kind": "intel", "groups": 3},
         "libvirt": {"uri": "qemu:///system", "version": "11.3.0", "error": None},
         "nvidia_driver": "580.95",
+        "kernel_log": {"readable": True, "error": None},
+        "cpus": None,
     }
     assert [group["id"] for group in found["groups"]] == [1, 2, 3]
     assert found["groups"][0]["devices"] == [HOST, "0000:01:00.1"]
@@ -246,6 +302,19 @@ def test_libvirt_does_not_answer() -> None:
         "uri": "qemu:///system", "version": None, "error": "refused",
     }  # fmt: skip
     assert as_json(view, NOON)["problems"] == [{"source": "guests", "why": "refused"}]
+
+
+@pytest.mark.parametrize(
+    ("unread", "told"),
+    [
+        (Unavailable("denied"), {"readable": False, "error": "denied"}),
+        (Unavailable("none here", expected=True), {"readable": None, "error": None}),
+    ],
+)
+def test_the_kernel_log_cannot_be_read(unread: Unavailable, told: dict[str, object]) -> None:
+    view = assess(snapshot(two_cards(), kernel=unread))
+    assert as_json(view, NOON)["host"]["kernel_log"] == told
+    assert ("Kernel log denied\n" in as_text(view)) is (not unread.expected)
 
 
 def test_a_card_newer_than_pci_ids_has_the_name_its_driver_gives() -> None:

@@ -19,12 +19,15 @@ from tests.unit.made import (
 )
 from tui.model import (
     Check,
+    CpuTopology,
     Guests,
     Holder,
     Holders,
     HostDev,
+    HostFacts,
     Inventory,
     NvidiaModule,
+    Pinning,
     Readiness,
     Snapshot,
     Unavailable,
@@ -32,6 +35,7 @@ from tui.model import (
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine, summary
+from tui.rules.kernel_log import ALLOW, NO_RIGHT
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 
@@ -40,6 +44,7 @@ MUST = {
     "host.linux", "host.two-gpus", "host.not-shared", "iommu.enabled", "iommu.viable",
     "r465.family", "r465.one-vm", "r465.sriov", "r465.guest-driver", "guest.hostdevs-complete",
     "libvirt.reachable", "privilege", "vfio.available", "holders", "nvidia.release",
+    "kernel.log", "guest.pinning",
 }  # fmt: skip
 READY = Readiness(root=True, vfio_pci=True, nvidia=NvidiaModule("580.105.08", modeset=False))
 WIN11 = domain("win11", "02:00.0", "02:00.1")
@@ -55,9 +60,33 @@ def examined(seen: Snapshot, **facts: Any) -> dict[str, Check]:
 
 
 def test_a_host_where_all_is_well() -> None:
-    checks = examined(snapshot(two_cards(), (WIN11,)))
+    facts = HostFacts("atlas", "6.12.1", cpus=CpuTopology(tuple((cpu,) for cpu in range(10))))
+    pinned = replace(WIN11, pinning=Pinning(tuple((cpu,) for cpu in range(2, 10)), (0, 1)))
+    checks = examined(snapshot(two_cards(), (pinned,), facts=facts))
     left = {check.id for check in checks.values() if check.verdict != "pass"}
     assert left == {"r465.guest-driver"}  # nobody asks the guest yet
+
+
+@pytest.mark.parametrize(
+    ("unread", "captured", "why", "fix"),
+    [
+        (Unavailable(NO_RIGHT), False, NO_RIGHT, ALLOW),
+        (Unavailable("no answer"), False, "no answer", None),
+        (Unavailable("none", expected=True), False, "the kernel's log was not read", None),
+        (
+            Unavailable("none", expected=True),
+            True,
+            "a capture does not contain the kernel's log",
+            None,
+        ),
+    ],
+)
+def test_a_kernel_log_that_cannot_be_read_is_unknown(
+    unread: Unavailable, captured: bool, why: str, fix: str | None
+) -> None:
+    readiness = replace(READY, captured=captured)
+    check = examined(snapshot(two_cards(), kernel=unread), readiness=readiness)["kernel.log"]
+    assert (check.verdict, check.why, check.fix) == ("unknown", why, fix)
 
 
 def test_nothing_is_known_of_a_host_that_was_not_read() -> None:

@@ -13,6 +13,7 @@ from tui.model import (
     NOT_READ_YET,
     AgentReading,
     Demand,
+    DomainState,
     Gpu,
     GuestCard,
     GuestReport,
@@ -129,7 +130,7 @@ def view(**facts: Any) -> HostView:
 
 
 def test_a_guest_that_has_its_card_is_asked() -> None:
-    assert demand(view()) == Demand(reserved=(GUEST,), guests=(UUID,))
+    assert demand(view()) == Demand(reserved=(GUEST,), guests=(UUID,), threads_of=UUID)
 
 
 @pytest.mark.parametrize(
@@ -139,8 +140,19 @@ def test_no_other_is(facts: dict[str, Any]) -> None:
     assert demand(view(**facts)).guests == ()
 
 
+@pytest.mark.parametrize(
+    ("state", "read"), [("running", UUID), ("paused", UUID), ("shut off", None), ("crashed", None)]
+)
+def test_the_threads_of_the_guest_are_read_while_it_runs(
+    state: DomainState, read: str | None
+) -> None:
+    card = domain("win11", "02:00.0", state=state, agent=None)
+    other = domain("nas", state="running")
+    assert demand(assess(snapshot(two_cards("vfio-pci"), [card, other]))).threads_of == read
+
+
 def test_nor_is_one_whose_card_nobody_looks_at() -> None:
-    assert demand(view(), shown=False) == Demand(reserved=(GUEST,), shown=False)
+    assert demand(view(), shown=False) == Demand(reserved=(GUEST,), threads_of=UUID, shown=False)
 
 
 # --- which cards are reserved for a guest: since driver 595 these are not held ---------------

@@ -262,7 +262,7 @@ def test_code_that_this_user_can_change_is_said_once(
     launcher = judged(Code("user", "player", "/srv/vfiotop"))
     assert [launcher.begin(REQUEST) for _ in range(2)] == ["7", "7"]
     said = capfd.readouterr().err
-    assert said.count("doas runs code that player can change (/srv/vfiotop): `sudo make inst") == 1
+    assert said.count("doas runs code that player can change (/srv/vfiotop): a package or") == 1
     judged(Code("root")).begin(REQUEST)
     assert capfd.readouterr().err == f"doas for: vfiotop bind {REQUEST.address}\n"
 

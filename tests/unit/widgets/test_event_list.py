@@ -104,6 +104,17 @@ def test_alike_ones_in_a_row_are_folded() -> None:
     assert " limit x3 " in plain
 
 
+def test_the_whole_screen_says_what_to_do() -> None:
+    died = Event(AT, "0000:01:00.0", "does not wake", "failed", "kernel", "power off → and on")
+    events = (died, *EVENTS[2:3])
+    assert texts(event_lines(events, SINCE, Size(60, 9), look=Look(zoomed=True))) == [
+        "21:02:30 ✗ 01:00.0 does not wake                      kernel",
+        "           → power off → and on",
+        "20:41:30 · fedora-ci shut off                       external",
+    ]
+    assert [row[:8] for row in rows(60, 9, events)] == ["21:02 ✗ ", "20:41 · "]
+
+
 def test_nothing_has_happened() -> None:
     assert rows(76, 8, ()) == [
         "Nothing since 19:03. Swaps, guests, drivers and limits appear here."

@@ -24,7 +24,7 @@ SHOWN = {
     "event_list": "nvidia → vfio-pci",
     "footer": "q quit",
     "group_panel": "14 ✓ guest GPU",
-    "guest_panel": "win11",
+    "guest_panel": "vCPU 3 waited 41 ms",
     "header": "tower",
     "help_page": "Take the guest GPU back",
     "notice": "No GPU found",

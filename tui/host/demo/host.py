@@ -100,7 +100,7 @@ def demo_host(
     guests = guests or DemoGuests(machine, time_, began)
     machine_at = swaps.machine
     demand = Demand()
-    agent_wakes: set[Wake] = set()
+    demand_wakes: set[Wake] = set()
 
     def agent(at: float) -> AgentReading:
         if demand.quiet:
@@ -110,7 +110,7 @@ def demo_host(
     def set_demand(new: Demand) -> None:
         nonlocal demand
         demand = new
-        for wake in agent_wakes:
+        for wake in tuple(demand_wakes):
             wake()
 
     return Host(
@@ -120,9 +120,13 @@ def demo_host(
         nvml=DemoSource(time_, lambda at: machine_at(at).nvml(at)),
         guests=DemoSource(time_, guests.read, machine.next_domain_event, wakes=guests.wakes),
         drm=DemoSource(time_, lambda at: machine_at(at).drm(at)),
-        agent=DemoSource(time_, agent, next_agent_query, wakes=agent_wakes),
+        threads=DemoSource(
+            time_, lambda at: machine.threads(demand.threads_of, at), wakes=demand_wakes
+        ),
+        agent=DemoSource(time_, agent, next_agent_query, wakes=demand_wakes),
         swap=DemoJournal(swaps),
         usb=DemoSource(time_, guests.usb, machine.next_usb_event, wakes=guests.wakes),
+        kernel=DemoSource(time_, machine.kernel_log, machine.next_kernel_line),
         kind="simulated",
         banner=f"Simulated host: {scenario}",
         inspector=swaps,

@@ -17,6 +17,8 @@ from msgspec.structs import replace
 
 from tui.host import HostError, NothingToRead
 from tui.host.demo.cards import DemoCard
+from tui.host.demo.kernel import KernelLine, log_at
+from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
 from tui.host.demo.usb import DemoUsb
 from tui.model import (
@@ -27,10 +29,12 @@ from tui.model import (
     GuestCard,
     GuestReport,
     Guests,
+    GuestThreads,
     HostDev,
     HostFacts,
     Inventory,
     IommuKind,
+    KernelLog,
     NvmlReading,
     PciFunction,
     UsbReading,
@@ -53,7 +57,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
 
     ``disk_peak`` is bytes per second read and written while ``disk`` is 1, ``net_peak`` bytes
     per second received and sent while ``load`` is 1. ``uptime_s`` is how long the domain has
-    been running when the simulation begins.
+    been running when the simulation begins. ``placement`` is where its threads run.
     """
 
     name: str
@@ -68,6 +72,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
     uptime_s: float = 7200
     agent: bool | None = True
     seed: int = 0
+    placement: Placement = Placement()
 
     def reading(self, at: float, began: datetime) -> Domain:
         """The domain as libvirt reports it; ``began`` is when the simulation began."""
@@ -87,7 +92,12 @@ class DemoDomain(Struct, frozen=True, dict=True):
             net_tx_bps=round(self.net_peak[1] * load, -2),
             started_at=began + timedelta(seconds=started if started else -self.uptime_s),
             agent=self.agent,
+            vcpu_times=self.placement.times(self.vcpus, load, self.seed, at),
         )
+
+    @property
+    def uuid(self) -> str:
+        return self._defined.uuid
 
     @cached_property
     def _defined(self) -> Domain:
@@ -98,6 +108,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
             hostdevs=tuple(HostDev(address, managed=False) for address in self.hostdevs),
             vcpus=self.vcpus,
             memory_mib=self.memory_mib,
+            pinning=self.placement.pinning(self.vcpus),
         )
 
 
@@ -105,18 +116,20 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices.
+    ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices. ``kernel_lines``
+    are what the kernel's log says.
     """
 
     functions: tuple[PciFunction, ...]
     cards: tuple[DemoCard, ...]
     domains: tuple[DemoDomain, ...] = ()
     iommu: IommuKind = "amd"
-    facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64"))
+    facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64", cpus=smt(16)))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
     usb: tuple[DemoUsb, ...] = ()
     builtin_keyboard: bool = False
+    kernel_lines: tuple[KernelLine, ...] = ()
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -193,6 +206,23 @@ class Machine(Struct, frozen=True, dict=True):
     def next_usb_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a device may be plugged in or out."""
         return _first((each.plugged for each in self.usb), after)
+
+    def kernel_log(self, at: float) -> KernelLog:
+        """What the kernel has said so far."""
+        return log_at(self.kernel_lines, at)
+
+    def next_kernel_line(self, after: float) -> float | None:
+        """The first time after ``after`` at which the kernel says something."""
+        times = (line.next_time(after) for line in self.kernel_lines)
+        return min((at for at in times if at is not None), default=None)
+
+    def threads(self, uuid: str | None, at: float) -> GuestThreads:
+        """The threads of a domain that runs. Raises ``NothingToRead`` if they are not placed."""
+        domain = next((each for each in self.domains if each.uuid == uuid), None)
+        cpus = self.facts.cpus
+        if domain is None or uuid is None or cpus is None or not domain.placement.vcpus:
+            raise NothingToRead("the guest is not running")
+        return domain.placement.threads(uuid, domain.load(at), domain.seed, at, cpus)
 
     def next_bus_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a card may disappear or come back."""

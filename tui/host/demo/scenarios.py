@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
+from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
+from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.host.demo.usb import desktop
 from tui.model import HostFacts, PciFunction
@@ -38,6 +40,15 @@ SECOND_LANES = 4
 DESK_USB = desktop("0000:0b:00.3")
 
 ON_VFIO: dict[str, str | None] = {FIRST: "vfio-pci", FIRST_AUDIO: "vfio-pci"}
+
+PINNED = Placement(vcpus=(8, 24, 9, 25, 10, 26, 11, 27), emulator=(0, 1, 2, 3))
+"""Four whole cores for eight vCPUs, and others for QEMU's own threads."""
+
+STUTTERS = 3
+"""The vCPU whose CPU the host uses, too."""
+
+# seconds, load: a build that is not kept off the guest's CPUs
+_INTRUDER = ((14, 0.0), (6, 0.40), (21, 0.0), (3, 0.55), (26, 0.0))
 
 # seconds, GPU, CPU, disk: exploring, fighting, a loading screen, the menu
 _GAME = (
@@ -78,6 +89,15 @@ def gaming(seed: int) -> Machine:
     guest = DemoCard(FIRST, RTX_4090, _game(1, seed), programs=(GAME,))
     domains = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
     return Machine(_ryzen(ON_VFIO), (guest, host), domains, usb=DESK_USB)
+
+
+def stutter(seed: int) -> Machine:
+    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again."""
+    machine = gaming(seed)
+    intruded = PINNED.vcpus[STUTTERS]
+    crowded = replace(PINNED, intruded=intruded, intruder=Scenes(_INTRUDER, seed + 3, 0.15))
+    win11, *others = machine.domains
+    return replace(machine, domains=(replace(win11, placement=crowded), *others))
 
 
 def desk(seed: int) -> Machine:
@@ -130,8 +150,9 @@ def laptop(seed: int) -> Machine:
         lanes=4, seed=seed,
     )  # fmt: skip
     board = functions(NOTEBOOK, boot_vga="0000:00:02.0")
-    domains = (_win11(False, seed, memory_mib=8192), _debian_build())
-    facts = HostFacts("dash", "6.16.8-arch1-1", chassis=10)
+    win11 = replace(_win11(False, seed, memory_mib=8192), placement=Placement())
+    domains = (win11, _debian_build())
+    facts = HostFacts("dash", "6.16.8-arch1-1", chassis=10, cpus=smt(8))
     return Machine(
         board, (_integrated_graphics(seed), geforce), domains, "intel", facts,
         usb=desktop("0000:00:14.0"), builtin_keyboard=True,
@@ -142,7 +163,9 @@ def lost(seed: int) -> Machine:
     """Like ``desk``, but the guest GPU falls off the bus and comes back."""
     states = Cycle((20, "up"), (20, "lost"), (30, "gone"), (30, "up"))
     cards = (_idle_card(seed, states), _desktop_card(seed))
-    return Machine(_ryzen(), cards, _idle_domains(seed), usb=DESK_USB)
+    off_bus = "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus."
+    lines = (KernelLine(20, off_bus, every=100),)
+    return Machine(_ryzen(), cards, _idle_domains(seed), kernel_lines=lines, usb=DESK_USB)
 
 
 def fresh(seed: int) -> Machine:
@@ -177,7 +200,8 @@ def crowd(seed: int) -> Machine:
         )
         for n in range(100)
     ]  # fmt: skip
-    return Machine(board, tuple(cards), tuple(domains), facts=HostFacts("rack", "6.12.48-amd64"))
+    facts = HostFacts("rack", "6.12.48-amd64", cpus=smt(64))
+    return Machine(board, tuple(cards), tuple(domains), facts=facts)
 
 
 SCENARIOS = {
@@ -188,6 +212,7 @@ SCENARIOS = {
     "identical": Scenario("two cards of one model, one of them in the guest", identical),
     "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),
     "lost": Scenario("a card falls off the bus and comes back", lost),
+    "stutter": Scenario("a game stutters: the host uses the core of one vCPU", stutter),
     "fresh": Scenario("two cards, and nothing set up: the IOMMU is off, libvirt missing", fresh),
     "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
 }
@@ -233,6 +258,7 @@ def _win11(
     return DemoDomain(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
+        placement=PINNED,
     )  # fmt: skip
 
 

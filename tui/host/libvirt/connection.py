@@ -38,6 +38,7 @@ _EVENTS = (
     libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_ADDED,
     libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED,
     libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE,
+    libvirt.VIR_DOMAIN_EVENT_ID_TUNABLE,  # such as a vCPU that is pinned to other CPUs
 )
 
 _starting = threading.Lock()

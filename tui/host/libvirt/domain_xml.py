@@ -18,10 +18,11 @@ from msgspec.structs import replace
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.host_devices import host_devices
+from tui.host.libvirt.pinning import pinning
 from tui.host.libvirt.usb import usb_devices
 from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
-from tui.model import HostDev, UsbHostDev
+from tui.model import HostDev, Pinning, UsbHostDev
 
 __all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
@@ -50,7 +51,8 @@ class Definition(Struct, frozen=True):
     may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` if that is
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
-    running domain. ``usb`` are the host's USB devices that it has.
+    running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``usb`` are
+    the host's USB devices that it names.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Definition(Struct, frozen=True):
     kvm_hidden: bool = False
     active_id: int | None = None
     usb: tuple[UsbHostDev, ...] = ()
+    pinning: Pinning | None = None
 
 
 def definition(xml: str, file: str | None = None) -> Definition:
@@ -86,6 +89,7 @@ def definition(xml: str, file: str | None = None) -> Definition:
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=_count(domain.get("id")),
         usb=usb_devices(domain),
+        pinning=pinning(domain),
     )
 
 

@@ -1,7 +1,7 @@
-"""Start times of this machine's domains.
+"""The QEMU processes of this machine's domains, and when they started.
 
-libvirt does not report them. But each domain runs in its own QEMU process, and the kernel knows
-when that started.
+libvirt reports neither. But each domain runs in a QEMU process of its own, whose command line has
+its UUID.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
+from tui.host.proc.process import Process
 from tui.host.proc.stat import Stat
 from tui.model import CLOCK
 
@@ -36,46 +37,51 @@ def guest_name(words: Sequence[str]) -> str | None:
     return None
 
 
-def start_times(proc: Path = Path("/proc")) -> dict[str, datetime]:
-    """Return the start time of each QEMU process that libvirt runs, by its domain's UUID.
+def processes(proc: Path = Path("/proc")) -> dict[str, Process]:
+    """Return the QEMU process of each domain that libvirt runs, by the domain's UUID.
 
     From /proc/<pid>/cmdline and /proc/<pid>/stat (proc(5)). If two processes claim the same UUID,
     neither is believed. A process that exits during the scan is left out.
     """
-    found: dict[str, datetime] = {}
+    found: dict[str, Process] = {}
     claimed: set[str] = set()
-    for process in _processes(proc):
-        uuid = _uuid(process)
+    for folder in _folders(proc):
+        uuid = _uuid(folder)
         if uuid is None:
             continue
-        began = None if uuid in claimed else _start_time(process)
+        process = None if uuid in claimed else _process(folder)
         claimed.add(uuid)
-        if began is None:
+        if process is None:
             found.pop(uuid, None)
         else:
-            found[uuid] = began
+            found[uuid] = process
     return found
 
 
-def _processes(proc: Path) -> list[Path]:
+def start_times(proc: Path = Path("/proc")) -> dict[str, datetime]:
+    """Return the start time of each of these ``processes``."""
+    tick = os.sysconf("SC_CLK_TCK")
+    return {uuid: CLOCK.at(each.start / tick) for uuid, each in processes(proc).items()}
+
+
+def _folders(proc: Path) -> list[Path]:
     try:
         return [entry for entry in proc.iterdir() if entry.name.isdecimal()]
-    except OSError:  # no process can be seen, so no start time is known
+    except OSError:  # no process can be seen, so no domain's is known
         return []
 
 
-def _uuid(process: Path) -> str | None:
+def _uuid(folder: Path) -> str | None:
     try:
-        with (process / "cmdline").open("rb") as file:
+        with (folder / "cmdline").open("rb") as file:
             domain = _DOMAIN.search(file.read(CMDLINE_LIMIT))
     except OSError:  # it exited, or we may not read it
         return None
     return domain[1].decode() if domain else None
 
 
-def _start_time(process: Path) -> datetime | None:
+def _process(folder: Path) -> Process | None:
     try:
-        ticks = Stat(str(process)).start
+        return Process(int(folder.name), Stat(str(folder)).start)
     except (OSError, IndexError, ValueError):
         return None
-    return CLOCK.at(ticks / os.sysconf("SC_CLK_TCK"))

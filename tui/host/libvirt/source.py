@@ -262,6 +262,7 @@ def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at
         problem=cached.problem,
         unshown_name=unshown_name,
         usb=defined.usb,
+        pinning=defined.pinning,
     )
     if not reading.active:
         return reading

@@ -49,7 +49,7 @@ class PciSource:
         if copied:
             self._listed_drivers = drivers_by_address(self._root)
             functions = with_drivers(functions, self._listed_drivers, self._devices)
-        inventory = self._with_max_links(read_groups(self._root, functions))
+        inventory = self._with_links(read_groups(self._root, functions))
         self._gpus = tuple(gpu.address for gpu in inventory.gpus)
         return inventory
 
@@ -120,8 +120,9 @@ class PciSource:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
         return sorted(entry for entry in entries if is_address(entry))
 
-    def _with_max_links(self, inventory: Inventory) -> Inventory:
-        """Add the fastest link of each GPU; for a sleeping GPU, the one it had when awake."""
+    def _with_links(self, inventory: Inventory) -> Inventory:
+        """Add the ports above each GPU and its fastest link; for a sleeping GPU, the one it had
+        when awake."""
         max_links: dict[tuple[str, str, str], Link | None] = {}
         asleep = set()
         functions = list(inventory.functions)
@@ -137,7 +138,21 @@ class PciSource:
             else:
                 asleep.add(gpu.address)
             functions[index] = replace(
-                gpu, link_max=link, unreadable=(*gpu.unreadable, *unreadable)
+                gpu,
+                link_max=link,
+                unreadable=(*gpu.unreadable, *unreadable),
+                ports=self._ports(gpu.address),
             )
         self._max_links, self._asleep = max_links, frozenset(asleep)
         return replace(inventory, functions=tuple(functions))
+
+    def _ports(self, address: str) -> tuple[str, ...]:
+        """Return the bridges above a function: the directories on the way to its own. Only a live
+        host is asked: what they are for, the kernel's log, is not in a capture."""
+        if self.copied:
+            return ()
+        try:
+            way = self._devices.target(address).split("/")
+        except OSError:  # it is gone
+            return ()
+        return tuple(name for name in way[:-1] if is_address(name))

@@ -30,7 +30,7 @@ class VfioUsers:
         self._root = root
         self._counts: _Counts = frozenset()
         self._found: Holders | None = None
-        self._scan: threading.Thread | None = None
+        self._scanning = False
         self._result: tuple[_Counts, Holders] | None = None
 
     def with_users(self, cards: Sequence[CardVitals], wake: Wake) -> list[CardVitals]:
@@ -66,19 +66,24 @@ class VfioUsers:
         return any(not exists(self._root, f"proc/{each.pid}") for each in found.holders)
 
     def _start_scan(self, counts: _Counts, wake: Wake) -> None:
-        if self._scan is not None and self._scan.is_alive():
+        if self._scanning:
             return
 
         def scan() -> None:
             try:
-                found = self._find_holders(sorted(address for address, _ in counts))
-            except HostError as error:
-                found = Holders((), unlisted_reason=str(error))
-            self._result = counts, found
+                self._result = counts, self._look(counts)
+            finally:
+                self._scanning = False  # before the wake: its tick may begin the next scan
             wake()
 
-        self._scan = threading.Thread(target=scan, name="vfio users", daemon=True)
+        self._scanning = True
         try:
-            self._scan.start()
+            threading.Thread(target=scan, name="vfio users", daemon=True).start()
         except RuntimeError:  # no thread can start: the next tick tries again
-            self._scan = None
+            self._scanning = False
+
+    def _look(self, counts: _Counts) -> Holders:
+        try:
+            return self._find_holders(sorted(address for address, _ in counts))
+        except HostError as error:
+            return Holders((), unlisted_reason=str(error))

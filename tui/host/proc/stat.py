@@ -12,14 +12,14 @@ _SIZE = 4096
 
 
 class Stat:
-    """The fields that are read of a process.
+    """The fields that are read of a process or a thread.
 
     They are counted from the last parenthesis, because the name before it may contain blanks and
     parentheses.
     """
 
     def __init__(self, process: str) -> None:
-        """Read it from the process's folder, such as ``/proc/1``.
+        """Read it from the folder of a process or a thread, such as ``/proc/1``.
 
         Raises ``OSError``, and ``ValueError`` or ``IndexError`` if the file is cut short.
         """
@@ -36,3 +36,14 @@ class Stat:
         self.threads = int(fields[17]) if len(fields) > 17 else 1
         self.start = int(fields[19]) if len(fields) > 19 else 0
         """Clock ticks since boot."""
+        self._fields = fields
+
+    @property
+    def ticks(self) -> int:
+        """Clock ticks that it has run, in user mode and in the kernel; raises like the rest."""
+        return int(self._fields[11]) + int(self._fields[12])
+
+    @property
+    def cpu(self) -> int:
+        """The CPU that it ran on last."""
+        return int(self._fields[36])

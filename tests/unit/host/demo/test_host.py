@@ -11,11 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.demo import HeldClock
-from tui.host import Host, HostError
+from tests.values import replace
+from tui.host import Host, HostError, NothingToRead
 from tui.host.demo.clock import RealClock
 from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
-from tui.model import CardReading, Guests, Inventory, NvmlReading, Snapshot, Unavailable, Vitals
+from tui.host.demo.scenarios import STUTTERS
+from tui.model import (
+    WAIT_HIGH_MS,
+    WAIT_LOW_MS,
+    CardReading,
+    GuestCpus,
+    Guests,
+    Inventory,
+    NvmlReading,
+    Snapshot,
+    Unavailable,
+    Vitals,
+)
 from tui.model.requests import SwapRequest
+from tui.rules.guest_readings import demand
 from tui.rules.view import assess
 
 PATIENCE = 60.0
@@ -477,3 +491,43 @@ def test_programs_on_a_card_of_the_host_are_holders() -> None:
 def test_a_missing_card_cannot_be_moved() -> None:
     with pytest.raises(HostError, match="its own cards only"):
         demo_host("desk", clock=HeldClock()).mover.begin(SwapRequest("bind", "0000:ff:00.0"))
+
+
+# --- stutter ------------------------------------------------------------------
+
+
+def guest_cpus(scenario: str, seconds: float) -> GuestCpus:
+    """The vCPUs of the guest that runs, as the rules see them."""
+    host = at(scenario, seconds)
+    seen = snapshot(host)
+    host.set_demand(demand(assess(seen)))
+    guest = assess(replace(seen, threads=host.threads.read())).guest
+    assert guest is not None and guest.cpus is not None
+    return guest.cpus
+
+
+def test_one_vcpu_stutters_while_the_host_uses_its_core() -> None:
+    waits = {}
+    for second in range(70):
+        cpus = guest_cpus("stutter", second)
+        intruded = [cpu.number for cpu in cpus.cpus if "host" in (cpu.shared_with or ())]
+        assert intruded in ([], [STUTTERS])
+        worst = cpus.worst
+        assert worst is not None and worst.wait_ms is not None
+        if worst.wait_ms > WAIT_LOW_MS:
+            assert worst.number == STUTTERS
+        waits[second] = worst.wait_ms
+    assert max(waits.values()) > WAIT_HIGH_MS
+    assert min(waits.values()) < WAIT_LOW_MS
+
+
+@pytest.mark.parametrize("second", [0, 20, 40, 60])
+def test_no_vcpu_of_a_pinned_guest_waits_elsewhere(second: int) -> None:
+    cpus = guest_cpus("gaming", second)
+    assert all(cpu.shared_with == () and (cpu.wait_ms or 0) < 1 for cpu in cpus.cpus)
+
+
+def test_threads_are_read_of_the_guest_in_demand_only() -> None:
+    host = at("gaming", 0)
+    with pytest.raises(NothingToRead):
+        host.threads.read()

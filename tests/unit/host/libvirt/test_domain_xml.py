@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
-from tui.model import HostDev, UsbHostDev
+from tui.model import HostDev, Pinning, UsbHostDev
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 
@@ -81,6 +81,7 @@ def test_a_live_definition() -> None:
         agent=True,
         active_id=3,
         usb=(UsbHostDev("046d", "c08b", 3, 12),),
+        pinning=Pinning((None,) * 16),
     )
 
 

@@ -132,6 +132,17 @@ def test_all_that_sysfs_tells_of_a_card(machine: Machine) -> None:
     assert found.gpus == (card,)
 
 
+def test_the_ports_above_a_card_are_the_way_to_it(machine: Machine) -> None:
+    assert machine.gpu().ports == ()
+    switch = machine.sys / "devices/pci0000:00/0000:00:01.1/0000:02:00.0"
+    switch.mkdir(parents=True)
+    machine.card.rename(switch / GPU["addr"])
+    place = machine.sys / "bus/pci/devices" / GPU["addr"]
+    place.unlink()
+    link(place, switch / GPU["addr"])
+    assert machine.gpu().ports == ("0000:00:01.1", "0000:02:00.0")
+
+
 def test_an_old_kernel_tells_less(machine: Machine) -> None:
     card = machine.gpu()
     assert (card.reset_methods, card.sriov_total_vfs, card.numa_node) == (None, None, None)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
-from tui.host import HostError
+from tui.host import HostError, Wake
 from tui.host.pci.vfio_users import VfioUsers
 from tui.host.tree import PlainTree
 from tui.model import CardVitals, Holder, Holders
@@ -37,8 +37,10 @@ class Rig:
             raise self.found
         return self.found
 
-    def tick(self, enabled: int | None, driver: str = "vfio-pci") -> Holders | None:
-        (seen,) = self._users.with_users([card(enabled, driver)], self.ended.set)
+    def tick(
+        self, enabled: int | None, driver: str = "vfio-pci", wake: Wake | None = None
+    ) -> Holders | None:
+        (seen,) = self._users.with_users([card(enabled, driver)], wake or self.ended.set)
         return seen.users
 
     def awaited(self) -> None:
@@ -85,6 +87,22 @@ def test_what_a_look_found_that_began_before_a_change_is_not_believed(tmp_path: 
     rig.may_end.set()
     rig.awaited()
     assert rig.tick(2) is None
+    rig.awaited()
+    assert rig.tick(2) == Holders((QEMU,))
+    assert rig.asked == 2
+
+
+def test_the_next_look_begins_while_the_thread_of_one_ends(tmp_path: Path) -> None:
+    rig = Rig(tmp_path)
+    rig.may_end.clear()
+
+    def wake() -> None:  # called in that thread
+        rig.tick(2)
+
+    rig.tick(1)
+    rig.tick(1, wake=wake)
+    rig.tick(2)
+    rig.may_end.set()
     rig.awaited()
     assert rig.tick(2) == Holders((QEMU,))
     assert rig.asked == 2

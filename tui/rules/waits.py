@@ -1,0 +1,74 @@
+"""The waits of a guest's vCPUs over the last minute: the worst one, and which are events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+
+from tui.model import WAIT_HIGH_MS, WAIT_LOW_MS, CpuUser, Event, Guest, GuestCpu, Wait, listed
+
+KEPT = timedelta(minutes=1)
+"""How long the worst wait stays in sight."""
+
+QUIET = timedelta(seconds=10)
+"""How long a vCPU must wait less than ``WAIT_LOW_MS`` before its next wait is another event."""
+
+CAUSES: dict[CpuUser, str] = {
+    "host": "the host's work",
+    "emulator": "QEMU's own threads",
+    "sibling": "work on the other thread of its core",
+    "steal": "the hypervisor below the host",
+}
+
+
+class Waits(Struct, frozen=True):
+    """The waits of one guest. ``recent`` has the worst vCPU of each reading, newest last;
+    ``over`` are the vCPUs with an event, each with when it last waited ``WAIT_LOW_MS`` or more."""
+
+    uuid: str | None = None
+    recent: tuple[Wait, ...] = ()
+    over: Mapping[int, datetime] = field(default_factory=dict)
+
+    def worst(self, at: datetime) -> Wait | None:
+        """The longest wait of the minute before ``at``; the latest of equal ones."""
+        return max(
+            (wait for wait in self.recent if at - wait.at <= KEPT),
+            key=lambda wait: (wait.ms, wait.at), default=None,
+        )  # fmt: skip
+
+
+def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple[Event, ...]]:
+    """The waits with a new reading of the allowed guest, and the events in it: a vCPU waits more
+    than ``WAIT_HIGH_MS``. One event names all vCPUs that begin to at the same time, and not how
+    long, so that events of the same vCPUs are alike."""
+    if guest is None or guest.cpus is None:
+        return Waits(), ()
+    if before.uuid != guest.domain.uuid:
+        before = Waits(guest.domain.uuid)
+    recent = tuple(wait for wait in before.recent if at - wait.at <= KEPT)
+    worst = guest.cpus.worst
+    if worst is not None:
+        recent = (*recent, Wait(worst.number, worst.wait_ms or 0.0, at, worst.cpu))
+    waits = {cpu.number: cpu.wait_ms or 0.0 for cpu in guest.cpus.cpus}
+    over = {
+        vcpu: at if waits.get(vcpu, 0.0) >= WAIT_LOW_MS else since
+        for vcpu, since in before.over.items()
+        if at - since < QUIET
+    }
+    new = [c for c in guest.cpus.cpus if (c.wait_ms or 0.0) > WAIT_HIGH_MS and c.number not in over]
+    over |= {cpu.number: at for cpu in new}
+    events = (Event(at, guest.domain.name, _text(new), "warn", "host"),) if new else ()
+    return Waits(guest.domain.uuid, recent, over), events
+
+
+def _text(cpus: list[GuestCpu]) -> str:
+    """``vCPU 5 waited over 20 ms/s for core 26: the host's work``"""
+    limit = f"waited over {WAIT_HIGH_MS:.0f} ms/s"
+    if len(cpus) > 1:
+        return f"vCPUs {listed([str(cpu.number) for cpu in cpus])} {limit}"
+    [cpu] = cpus
+    place = "" if cpu.cpu is None else f" for core {cpu.cpu}"
+    cause = f": {CAUSES[cpu.shared_with[0]]}" if cpu.shared_with else ""
+    return f"vCPU {cpu.number} {limit}{place}{cause}"

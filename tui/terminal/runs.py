@@ -1,0 +1,92 @@
+"""Cuts what differs in a row into runs of cells that are written at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+from tui.terminal.sgr import DEFAULT, Run, SgrState, parse_sgr
+
+Cell = tuple[str, str]
+"""The text of a cell, and its colours and attributes as SGR codes (ECMA-48). The second cell of
+a wide character has empty text."""
+
+MAX_GAP = 4
+"""Bytes of unchanged cells between two changed ones that are no dearer to write than to jump
+over."""
+
+MOVE_COST = 11
+"""Bytes of deleting a cell, going to another and inserting one there."""
+
+VISIBLE_ON_BLANKS = frozenset({"4", "7", "9", "21", "53"})
+"""Attributes that show on a blank: underline and other lines, and reverse video."""
+
+
+def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
+    """The runs that turn ``old`` into ``new`` in row ``y``, from column ``left``: the cells that
+    differ, and those between them that are cheaper to write than to jump over. A wide character
+    is written whole. Cells that moved left by one are not written but moved, if that is cheaper."""
+
+    def run() -> Run:
+        text = "".join(text for text, _ in new[start : last + 1])
+        return Run(y, left + start, left + last + 1, text, state, moved)
+
+    start = last = -1
+    moved = 0
+    state = DEFAULT
+    for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
+        while x > 0 and new[x][0] == "":
+            x -= 1  # noqa: PLW2901 - to the first cell of the wide character
+        if x <= last:
+            continue
+        moves = _moved(old, new, x)
+        gap = new[last + 1 : x]
+        if (
+            start >= 0
+            and not moves
+            and _can_join(new[x], state)
+            and (not gap or _can_bridge(gap, state))
+        ):
+            last = x
+        else:
+            if start >= 0:
+                yield run()
+            start = last = x + moves
+            state, moved = parse_sgr(new[start][1]), moves
+        while last + 1 < len(new) and new[last + 1][0] == "":
+            last += 1
+    if start >= 0:
+        yield run()
+
+
+def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
+    """How many cells from ``x`` on are those that were one column further right; 0 if moving them
+    saves nothing, or some are wide: terminals differ in what they make of half a character."""
+    if x + 1 == len(new) or old[x + 1] != new[x]:
+        return 0
+    end = x + 1
+    while end + 1 < len(new) and old[end + 1] == new[end]:
+        end += 1
+    if not all(text for text, _ in old[x : end + 2] + new[x : end + 2]):
+        return 0
+    differ = [at for at in range(x, end + 1) if old[at] != new[at]]
+    saved = sum(len(new[at][0].encode()) for at in differ[:-1])
+    saved += MAX_GAP * sum(after - at > 1 for at, after in pairwise(differ))
+    return differ[-1] - x if saved > MOVE_COST else 0
+
+
+def _can_bridge(cells: list[Cell], state: SgrState) -> bool:
+    """Whether unchanged cells are cheaper to write in this state than to jump over."""
+    return (
+        len(cells) <= MAX_GAP
+        and sum(len(text.encode()) for text, _ in cells) <= MAX_GAP
+        and all(_can_join(cell, state) for cell in cells)
+    )
+
+
+def _can_join(cell: Cell, state: SgrState) -> bool:
+    """Whether a cell looks right in this state; of a blank only the background counts."""
+    wanted = parse_sgr(cell[1])
+    if cell[0] == " " and not (wanted.attributes | state.attributes) & VISIBLE_ON_BLANKS:
+        return wanted.background == state.background
+    return wanted == state
