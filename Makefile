@@ -23,15 +23,19 @@ run: setup ## open the screen: make run ARGS="--demo gaming"
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: install uninstall packages
+.PHONY: install uninstall deb packages
 install: manual ## install for everybody, in files of root's: sudo make install PREFIX=/usr/local
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install
 
 uninstall: ## remove what make install installed
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall
 
-packages: ## install into a folder of the tests, try it, and remove it again
-	@.ci/setup --tests
+deb: manual ## build packages for Debian 12 and 13 in build/, each in a chroot: sudo make deb
+	@.ci/setup --deb
+	@.packaging/deb
+
+packages: ## build, install, try, upgrade and remove what is installed and the Debian packages
+	@.ci/setup --packages
 	@VFIOTOP_PACKAGES=1 $(BIN)/pytest tests/packages $(ARGS)
 
 test: ## run the tests: make test ARGS="tests/unit -k pci"

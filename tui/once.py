@@ -21,7 +21,7 @@ from tui.model import (
     Unavailable,
     Vitals,
 )
-from tui.rules import holder_checks, hostdev_checks, vfio_users
+from tui.rules import guest_setup_checks, holder_checks, hostdev_checks, vfio_users
 from tui.rules.check_input import CheckInput
 from tui.rules.guest_readings import demand
 from tui.rules.roles import Choice
@@ -107,7 +107,11 @@ def read_for_checks(
         for address in hostdev_checks.functions_to_inspect(domain, view)
     ]
     uses = host.uses(list(dict.fromkeys(looked_at))) if looked_at else DeviceUses()
-    return CheckInput(view, snapshot.guests, holders, readiness, uses, snapshot.read_at)
+    paths = [path for domain in domains for path in guest_setup_checks.files_to_inspect(domain)]
+    files = host.files(paths) if paths else {}
+    return CheckInput(
+        view, snapshot.guests, holders, readiness, uses, snapshot.read_at, snapshot.memory, files
+    )
 
 
 def _holders(host: Host, addresses: list[str]) -> Holders | Unavailable:

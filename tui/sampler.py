@@ -23,6 +23,9 @@ MIN_STALL_S: dict[SourceName, float] = {"agent": 15.0, "nvml": 25.0}
 """The least seconds before a reading counts as stalled, for sources with time limits of their own:
 the agent runs a program in each guest to its end, and NVML may have to initialise idle cards."""
 
+LEAST_S: dict[SourceName, float] = {"memory": 10.0}
+"""The least seconds between two readings of sources that change slowly or cost more."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -160,12 +163,18 @@ def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Samp
 
     The host's facts, PCI inventory, USB devices and kernel log are read at start and on events
     only, and the guests' agents when they are due; the other sources every ``interval`` seconds
-    as well.
+    as well, or less often.
     """
     on_events: Iterable[SourceName] = ("facts", "pci", "agent", "usb", "kernel")
+
+    def every(name: SourceName) -> float | None:
+        if name in on_events or interval is None:
+            return None
+        return max(interval, LEAST_S.get(name, 0.0))
+
     return tuple(
         Sampler(
-            name, source, deliver, None if name in on_events else interval, host.now,
+            name, source, deliver, every(name), host.now,
             min_stall_s=MIN_STALL_S.get(name, 0.0),
         )
         for name, source in host.sources()

@@ -146,7 +146,7 @@ def _half(name: CardSeries, card: Card, width: int, glyphs: Glyphs) -> Line:
 
 # --- the row of further figures ---------------------------------------------------
 
-DROPPED_FIRST = ("Memory", "Dec", "PCIe", "Enc", "Fan")
+DROPPED_FIRST = ("Memory", "Dec", "PCIe", "Stream", "Enc", "Fan")
 
 
 def info_line(card: Card, width: int) -> Line:
@@ -173,6 +173,7 @@ def _fields(card: Card, *, wide: bool, short: bool) -> dict[str, Line]:
         "Fan": _figure(m.fan_pct, "%"),
         "Memory": _figure(m.mem_clock_mhz, "MHz"),
         "Enc": _figure(m.enc_pct, "%"),
+        "Stream": _figure(m.enc_fps, "fps") if m.enc_sessions else None,
         "Dec": _figure(m.dec_pct, "%") if wide else None,
         "PCIe": _link(card, short=short),
     }

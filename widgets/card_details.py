@@ -160,6 +160,8 @@ def _right(gpu: Gpu) -> Iterator[Row]:
         yield "Fan", line(number(metrics.fan_pct, "%"))
         coder, decoder = number(metrics.enc_pct, "%"), number(metrics.dec_pct, "%")
         yield "Codec", line("encoder ", coder, ", decoder ", decoder)
+    if metrics.enc_sessions:
+        yield "Stream", stream(metrics)
     if metrics.throttle is not None:
         held = ", ".join(metrics.throttle)
         yield "Held back", line("by ", Span(held, "warn")) if held else "by nothing"
@@ -168,6 +170,15 @@ def _right(gpu: Gpu) -> Iterator[Row]:
     yield from rare_rows(function)
     for remark in reading.remarks if reading is not None else ():
         yield "Note", line(Span(remark, "warn"))
+
+
+def stream(metrics: Metrics) -> Line:
+    """``1 session, 60 fps, 4.2 ms``: the video that the card encodes."""
+    count, fps, late = metrics.enc_sessions or 0, metrics.enc_fps, metrics.enc_latency_us
+    parts = [f"{count} session{'' if count == 1 else 's'}"]
+    parts += [f"{fps:.0f} fps"] if fps is not None else []
+    parts += [f"{late / 1000:.1f} ms"] if late is not None else []
+    return line(", ".join(parts))
 
 
 def _link(gpu: Gpu, metrics: Metrics) -> str:

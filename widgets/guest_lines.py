@@ -19,6 +19,7 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.graph import Graph, axis_line, graph_lines, short_graph_lines
 from widgets.guest import GuestState, state_span
 from widgets.guest_bars import WIDE, bar_rows, gib, rates_line
+from widgets.guest_memory import pages_line
 from widgets.lines import (
     Line,
     Span,
@@ -65,7 +66,8 @@ def running_lines(
     silent = wrap(SILENT_AGENT, width, "label") if domain.agent is False else []
     forbids = any(device.verdict == "fail" for device in state.devices)
     others = [others_line(state.others, width, glyphs)] if state.others else []
-    *above, graph, below = fitted(
+    pages = pages_line(domain, width, glyphs)
+    *above, graph, memory, below = fitted(
         [
             Block(1, alerts),
             Block(1, reason_lines(state, width)),
@@ -76,11 +78,13 @@ def running_lines(
             Block(2 if forbids else 6, [devices_line(state, domain, width)]),
             Block(7, silent),
             Block(4, [(), ()]),
+            Block(6, [pages] if pages else []),
             Block(5, others),
         ],
         height,
     )
     told, why, *rest = above
+    below = [*memory, *below]
     readings = [row for rows in rest for row in rows]
     if state.stale:
         readings, below = [faded(row) for row in readings], [faded(row) for row in below]

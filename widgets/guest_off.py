@@ -24,6 +24,7 @@ from widgets.guest_lines import (
     others_line,
     reason_lines,
 )
+from widgets.guest_memory import starts_with_pages
 from widgets.lines import DASH, Line, Span, Tone, faded, fit, joined_to_fit, line, width_of, wrap
 
 SPELLED_OUT = 50
@@ -100,14 +101,14 @@ def off_lines(state: GuestState, domain: Domain, space: Size, glyphs: Glyphs = R
 
 
 def _starts(domain: Domain) -> Line:
-    """What the guest gets. Its cores and huge pages belong here too."""
+    """What the guest gets. Its cores belong here too."""
     vcpus = DASH if domain.vcpus is None else str(domain.vcpus)
     memory = DASH if domain.memory_mib is None else gib(domain.memory_mib)
     return line(
         Span(vcpus, "strong"),
         Span(" vCPU   ", "text"),
         Span(memory, "strong"),
-        Span(" GiB", "text"),
+        Span(f" GiB{starts_with_pages(domain)}", "text"),
     )
 
 

@@ -27,10 +27,13 @@ from tui.model import (
     GuestAction,
     Guests,
     Holders,
+    Hooks,
     HostDev,
     HostFacts,
+    HostSetup,
     Inventory,
     KernelLog,
+    KernelSettings,
     Metrics,
     NvidiaModule,
     NvmlReading,
@@ -198,7 +201,11 @@ class FakeInspector:
         return self.found
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
-        return Readiness(root=True, vfio_pci=True, nvidia=NvidiaModule("580.95.05", modeset=False))
+        return Readiness(
+            root=True, vfio_pci=True, nvidia=NvidiaModule("580.95.05", modeset=False),
+            settings=KernelSettings(running=()),
+            setup=HostSetup((), dict.fromkeys(gpus, True), hooks=Hooks(known=True)),
+        )  # fmt: skip
 
 
 class Rig:

@@ -11,12 +11,15 @@ from msgspec.structs import replace
 from tui.model import (
     CardVitals,
     Domain,
+    DomainSetup,
     DomainState,
     Guests,
     HostDev,
     HostFacts,
+    HostMemory,
     Inventory,
     KernelLog,
+    MemoryPart,
     NvmlReading,
     PciFunction,
     Snapshot,
@@ -28,6 +31,10 @@ NOON = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
 VGA, AUDIO, USB, SATA = "030000", "040300", "0c0330", "010601"
 BRIDGE, HOST_BRIDGE = "060400", "060000"
+
+
+MEMORY = HostMemory(available_mib=32768, swap_free_mib=0, default_page_kib=2048, pools=())
+"""A host that has enough for one guest, and no huge pages."""
 
 
 def function(address: str, class_code: str = VGA, **facts: Any) -> PciFunction:
@@ -67,7 +74,10 @@ def domain(
 ) -> Domain:
     """A domain with the functions ``02:00.0`` ... as its hostdevs."""
     hostdevs = tuple(HostDev(f"0000:{slot}", managed) for slot in slots)
-    made = Domain(name, f"uuid-{name}", state, hostdevs=hostdevs, vcpus=8, memory_mib=16384.0)
+    made = Domain(
+        name, f"uuid-{name}", state, hostdevs=hostdevs, vcpus=8, memory_mib=16384.0,
+        setup=DomainSetup((MemoryPart(16384.0),)),
+    )  # fmt: skip
     return replace(made, **facts)
 
 
@@ -96,6 +106,7 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
         usb=Unavailable("this host has no USB devices", expected=True),
+        memory=MEMORY,
         kernel=KernelLog(),
     )
     return replace(read, **readings)

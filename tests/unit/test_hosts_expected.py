@@ -12,7 +12,8 @@ import pytest
 from tests.hosts_layout import expected, hosts, lay_out
 from tui.host.confined import Confined
 from tui.host.pci.source import PciSource
-from tui.model import Gpu, HostView, Inventory, Snapshot
+from tui.model import Gpu, HostView, Inventory, Readiness, Snapshot
+from tui.rules import card_setup_checks, host_setup_checks
 from tui.rules.family import r465_family
 from tui.rules.view import assess
 
@@ -135,6 +136,29 @@ def _check_model(gpu: Gpu, wanted: dict[str, Any]) -> None:
     verdict, why = r465_family(gpu.nvidia)
     assert (verdict in ("pass", "warn")) is wanted["r465_allowed"], why
     assert (verdict == "warn") is ("no R465 driver" in wanted.get("note", ""))
+
+
+@pytest.mark.parametrize("name", HOSTS)
+def test_what_a_list_of_functions_cannot_tell_is_no_warning(
+    name: str, views: dict[str, tuple[Inventory, HostView]]
+) -> None:
+    """These hosts have functions, groups and drivers, and nothing of how they are set up."""
+    _, view = views[name]
+    ready = Readiness(root=None, vfio_pci=None, captured=True)
+    for gpu in view.gpus:
+        found = {
+            check.id: check.verdict
+            for check in (
+                card_setup_checks.framebuffer(gpu, view, ready),
+                card_setup_checks.reset(gpu, view, ready),
+                card_setup_checks.d3cold(gpu, ready),
+                card_setup_checks.resizable_bar(gpu, view),
+                card_setup_checks.user(gpu),
+                host_setup_checks.early_binding(gpu, view, ready),
+            )
+        }
+        assert set(found.values()) <= {"pass", "unknown"}, found
+        assert (found["gpu.d3cold"], found["gpu.framebuffer"]) == ("unknown", "unknown")
 
 
 def test_names_are_those_of_the_card_alone() -> None:

@@ -23,12 +23,14 @@ from tui.model import (
     GuestThreads,
     HostDev,
     HostFacts,
+    HostMemory,
     KernelLog,
     KernelMessage,
     Link,
     Metrics,
     MetricsSource,
     NvmlReading,
+    PagePool,
     QemuThread,
     Reading,
     Sample,
@@ -63,6 +65,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
     "usb": lambda: UsbReading((UsbDevice("1-2", 3, "046d", "c08b", "Mouse"),)),
+    "memory": lambda: HostMemory(8192, pools=(PagePool(2048, 512, 512),)),
     "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
 }  # fmt: skip
 

@@ -10,7 +10,16 @@ import shlex
 from collections.abc import Iterator
 
 from tui.model import Check, Domain, Gpu, GuestAction, GuestPlan, Plan, is_vfio_driver
-from tui.rules import card_checks, driver_gates, guest_checks, holder_checks, hostdev_checks, r465
+from tui.rules import (
+    card_checks,
+    driver_gates,
+    guest_checks,
+    guest_setup_checks,
+    holder_checks,
+    hostdev_checks,
+    memory_checks,
+    r465,
+)
 from tui.rules.captured_fixes import with_captured_fixes
 from tui.rules.check_input import CheckInput
 from tui.swap import preflight
@@ -109,6 +118,12 @@ def _start_checks(domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput) 
                     guest_checks.unreadable(domain))  # fmt: skip
     if domain.hostdevs:
         yield hostdev_checks.check(domain, readings)
+    rom = guest_setup_checks.rom(domain, readings.view, readings.files)
+    if rom.verdict == "fail":
+        yield rom
+    if domain.setup is not None:
+        yield memory_checks.memory(domain, readings.memory)
+        yield memory_checks.locked(domain)
     view = readings.view
     guest = view.guest.domain if view.guest else None
     for gpu in cards:

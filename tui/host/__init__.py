@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import Literal, NoReturn, Protocol, TypeVar
+from typing import Any, Literal, NoReturn, Protocol, TypeVar
 
 from msgspec import Struct, field
 from msgspec.structs import replace
@@ -27,10 +27,12 @@ from tui.model import (
     Demand,
     DeviceUses,
     DrmReading,
+    FileFacts,
     Guests,
     GuestThreads,
     Holders,
     HostFacts,
+    HostMemory,
     Inventory,
     KernelLog,
     NvmlReading,
@@ -141,12 +143,9 @@ class EmptySource:
         """This source holds nothing."""
 
 
-def _no_drm() -> Source[DrmReading]:
-    return EmptySource("no card is on amdgpu, i915 or xe")
-
-
-def _no_agent() -> Source[AgentReading]:
-    return EmptySource("guests are not read on this host")
+def _none(sentence: str) -> Any:
+    """A source of a host that has nothing to read, with the reason."""
+    return field(default_factory=lambda: EmptySource(sentence))
 
 
 def _no_uses(addresses: Collection[str]) -> DeviceUses:
@@ -164,7 +163,8 @@ class Host(Struct, frozen=True):
     ``set_demand`` tells the sources what is on screen and which cards are reserved; it returns at
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
     host uses of some functions, for a plan and never while sampling; it may block, and never
-    raises. ``root`` has the host's files, if they exist.
+    raises. ``files`` is what is known of files that definitions name, also for checks only.
+    ``root`` has the host's files, if they exist.
     """
 
     facts: Source[HostFacts]
@@ -172,12 +172,13 @@ class Host(Struct, frozen=True):
     vitals: Source[Vitals]
     nvml: Source[NvmlReading]
     guests: Source[Guests]
-    drm: Source[DrmReading] = field(default_factory=_no_drm)
-    threads: Source[GuestThreads] = field(default_factory=lambda: EmptySource("not read here"))
-    agent: Source[AgentReading] = field(default_factory=_no_agent)
-    usb: Source[UsbReading] = field(default_factory=lambda: EmptySource("no USB devices here"))
-    swap: Source[Swap] = field(default_factory=lambda: EmptySource("no swaps on this host"))
-    kernel: Source[KernelLog] = field(default_factory=lambda: EmptySource("no kernel log here"))
+    drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
+    threads: Source[GuestThreads] = _none("not read here")
+    agent: Source[AgentReading] = _none("guests are not read on this host")
+    usb: Source[UsbReading] = _none("USB devices are not read on this host")
+    swap: Source[Swap] = _none("no swaps on this host")
+    kernel: Source[KernelLog] = _none("no kernel log here")
+    memory: Source[HostMemory] = _none("the memory of this host is not known")
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -187,6 +188,7 @@ class Host(Struct, frozen=True):
     reopen: Callable[[], Host] | None = None
     uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
+    files: Callable[[Collection[str]], Mapping[str, FileFacts]] = lambda _: {}
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
     now: Callable[[], datetime] = CLOCK.now
@@ -211,6 +213,7 @@ class Host(Struct, frozen=True):
         yield "swap", self.swap
         yield "usb", self.usb
         yield "kernel", self.kernel
+        yield "memory", self.memory
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

@@ -20,6 +20,7 @@ from tui.host.confined import Confined
 from tui.host.facts import FactsSource
 from tui.host.libvirt.domain_files import FileDomain, merge, read, stand_in_uuid
 from tui.host.libvirt.domain_xml import DefinitionError, definition, with_mdev_parents
+from tui.host.memory import MemorySource
 from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
 from tui.host.pci.source import PciSource
 from tui.host.pci.vitals import VitalsSource
@@ -73,6 +74,7 @@ def host_in(root: Tree, label: str) -> Host:
         agent=EmptySource(NO_READINGS),
         usb=UsbSource(root),
         guests=CapturedGuests(root / "domains", root),
+        memory=MemorySource(root),
         kind="captured",
         banner=f"Captured host: {label}",
         readonly=True,
@@ -165,6 +167,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
         usb=found.usb,
+        setup=found.setup,
         pinning=found.pinning,
     )
     return FileDomain(file, domain, snapshot=written.snapshot)

@@ -12,6 +12,7 @@ from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
 from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
+from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.kernel_log import KernelLogSource
@@ -19,6 +20,7 @@ from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.errors import is_local_qemu
 from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.threads_source import ThreadsSource
+from tui.host.memory import MemorySource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
@@ -86,12 +88,14 @@ def real_host(
         swap=SwapSource(),
         usb=UsbSource(),
         kernel=KernelLogSource(),
+        memory=MemorySource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
+        files=file_facts,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,

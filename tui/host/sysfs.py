@@ -63,6 +63,8 @@ _ID = re.compile(r"0x([0-9a-fA-F]{4})")
 _CLASS = re.compile(r"0x([0-9a-fA-F]{6})")
 _NUMBER = re.compile(r"-?[0-9]{1,9}")
 _RANGE = re.compile(r"0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16}) 0x([0-9a-fA-F]{1,16})")
+_MASK = re.compile(r"[0-9a-fA-F]{1,16}")
+_LARGEST_BAR = 44
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _DRIVER = re.compile(r"[A-Za-z0-9_](?:[!-.0-~]| (?=[!-.0-~])){0,63}")
 
@@ -159,6 +161,12 @@ def bars(text: str) -> tuple[Bar, ...]:
             continue
         found.append(Bar(index, size, bool(flags & _IO), bool(flags & _PREFETCHABLE)))
     return tuple(found)
+
+
+def bar_sizes(text: str) -> tuple[int, ...]:
+    """Parse resourceN_resize, a bit mask in hex: bit n stands for 2^n MiB."""
+    mask = int(_matched(_MASK, text)[0], 16)
+    return tuple(1 << (20 + bit) for bit in range(_LARGEST_BAR) if mask >> bit & 1)
 
 
 def _matched(pattern: re.Pattern[str], text: str) -> re.Match[str]:

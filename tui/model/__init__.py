@@ -35,6 +35,7 @@ from tui.model.cpus import (
 )
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
+from tui.model.domain_setup import DomainSetup, Firmware, MemoryPart, SharedMemory
 from tui.model.drivers import (
     STUB_DRIVERS,
     VFIO_NODES,
@@ -44,6 +45,7 @@ from tui.model.drivers import (
     is_vfio_driver,
 )
 from tui.model.facts import HostFacts
+from tui.model.files import FileFacts, FileKind, RomImage
 from tui.model.guests import (
     INACTIVE_STATES,
     AgentReading,
@@ -57,7 +59,10 @@ from tui.model.guests import (
     HostDevBy,
 )
 from tui.model.holders import Holder, Holders, UninspectedProcess
+from tui.model.hooks import HookAct, HookLine, Hooks
+from tui.model.host_setup import Framebuffer, HostSetup, Manager
 from tui.model.kernel import KernelLog, KernelMessage
+from tui.model.memory import HostMemory, PagePool
 from tui.model.metrics import (
     NOT_SEEN,
     CardReading,
@@ -83,6 +88,7 @@ from tui.model.pci import (
     STORAGE_CLASS,
     USB_CLASS,
     Bar,
+    BarSizes,
     Inventory,
     IommuKind,
     Link,
@@ -96,15 +102,7 @@ from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, Mo
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
-from tui.model.usb import (
-    Usb,
-    UsbAction,
-    UsbDevice,
-    UsbHostDev,
-    UsbReading,
-    UsbRule,
-    UsbState,
-)
+from tui.model.usb import Usb, UsbAction, UsbDevice, UsbHostDev, UsbReading, UsbRule, UsbState
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
@@ -158,6 +156,7 @@ __all__ = [
     "Attachment",
     "AttachmentKind",
     "Bar",
+    "BarSizes",
     "Blocker",
     "Boot",
     "BootLoader",
@@ -182,13 +181,18 @@ __all__ = [
     "DeviceUses",
     "Direction",
     "Domain",
+    "DomainSetup",
     "DomainState",
     "DrmReading",
     "Event",
     "EventCause",
     "EventKind",
     "Family",
+    "FileFacts",
+    "FileKind",
+    "Firmware",
     "Form",
+    "Framebuffer",
     "Gpu",
     "GpuProcess",
     "Group",
@@ -205,10 +209,15 @@ __all__ = [
     "Guests",
     "Holder",
     "Holders",
+    "HookAct",
+    "HookLine",
+    "Hooks",
     "HostCpu",
     "HostDev",
     "HostDevBy",
     "HostFacts",
+    "HostMemory",
+    "HostSetup",
     "HostView",
     "Inventory",
     "IommuKind",
@@ -217,6 +226,8 @@ __all__ = [
     "KernelOption",
     "KernelSettings",
     "Link",
+    "Manager",
+    "MemoryPart",
     "Metrics",
     "MetricsSource",
     "ModuleDirective",
@@ -227,6 +238,7 @@ __all__ = [
     "NvmlReading",
     "Owner",
     "OwnerKind",
+    "PagePool",
     "PciFunction",
     "Pinning",
     "Plan",
@@ -237,7 +249,9 @@ __all__ = [
     "Reading",
     "Removal",
     "Role",
+    "RomImage",
     "Sample",
+    "SharedMemory",
     "Snapshot",
     "SourceName",
     "SourceState",

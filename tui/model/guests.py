@@ -8,6 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from tui.model.cpus import Pinning, VcpuTime
+from tui.model.domain_setup import DomainSetup
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
 from tui.model.usb import UsbHostDev
@@ -30,12 +31,14 @@ HostDevBy = Literal["hostdev", "disk", "interface", "mdev", "command line"]
 class HostDev(Struct, frozen=True):
     """A PCI function of the host that a domain takes. ``managed``: libvirt moves the function to
     VFIO at the domain's start. An mdev (a share of a card) is listed with the card's function.
-    ``rom``: the element has a <rom> file, as is common for GPUs."""
+    ``rom``: the element has a <rom> file, as is common for GPUs; ``rom_file`` is its path, never
+    for display as it is."""
 
     address: str
     managed: bool
     by: HostDevBy = "hostdev"
     rom: bool = False
+    rom_file: str | None = None
 
 
 class Domain(Struct, frozen=True):
@@ -46,8 +49,9 @@ class Domain(Struct, frozen=True):
     that one cannot be displayed as it is. ``agent``: whether the QEMU guest agent's channel is
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
-    these. ``usb`` are the host's USB devices that it names, ``vcpu_times`` are the vCPUs one by
-    one, ``pinning`` what its definition pins.
+    these. ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
+    is what the definition says besides, ``None`` if it could not be read. ``usb`` are
+    the host's USB devices that it names.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Domain(Struct, frozen=True):
     usb: tuple[UsbHostDev, ...] = ()
     vcpu_times: tuple[VcpuTime, ...] = ()
     pinning: Pinning | None = None
+    setup: DomainSetup | None = None
 
     @property
     def raw_name(self) -> str:

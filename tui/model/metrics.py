@@ -15,8 +15,9 @@ class Metrics(Struct, frozen=True):
 
     The field names are those of ``status --json``. Percentages are 0-100 (fans may exceed 100),
     memory is in MiB, temperatures in degrees Celsius, power in watts, clocks in MHz.
-    ``temp_limit_c`` is the temperature at which the card slows down. An empty ``throttle`` means
-    that nothing limits the card.
+    ``temp_limit_c`` is the temperature at which the card slows down. ``enc_sessions`` are the video
+    streams that it encodes, with their mean frames per second and latency in microseconds. An
+    empty ``throttle`` means that nothing limits the card.
     """
 
     util_pct: float | None = None
@@ -36,6 +37,9 @@ class Metrics(Struct, frozen=True):
     pcie_width_max: int | None = None
     enc_pct: float | None = None
     dec_pct: float | None = None
+    enc_sessions: int | None = None
+    enc_fps: float | None = None
+    enc_latency_us: float | None = None
     throttle: tuple[str, ...] | None = None
 
     @classmethod

@@ -51,6 +51,13 @@ class Bar(Struct, frozen=True):
     prefetchable: bool = False
 
 
+class BarSizes(Struct, frozen=True):
+    """The sizes that a resizable base address register can have, in bytes, in order."""
+
+    index: int
+    sizes: tuple[int, ...]
+
+
 class PciFunction(Struct, frozen=True):
     """One PCI function as sysfs shows it (kernel: Documentation/ABI/testing/sysfs-bus-pci).
 
@@ -58,7 +65,8 @@ class PciFunction(Struct, frozen=True):
     bound driver, ``None`` without one. ``unreadable`` names the attributes that exist but could
     not be read: what depends on them is unknown. ``mdevs`` are the UUIDs of the mediated devices
     (shares) of a GPU. ``ports`` are the bridges above a GPU, from the root port down; empty if that
-    is not known.
+    is not known. ``resizable`` are the registers of a GPU with Resizable BAR; ``None``: not read,
+    as a sleeping card is not.
     """
 
     address: str
@@ -79,6 +87,7 @@ class PciFunction(Struct, frozen=True):
     unreadable: tuple[str, ...] = ()
     mdevs: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
+    resizable: tuple[BarSizes, ...] | None = None
 
     @property
     def slot(self) -> str:

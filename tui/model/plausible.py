@@ -30,6 +30,9 @@ _RANGES: dict[str, tuple[float, float]] = {
     "pcie_width_max": (1, 32),
     "enc_pct": (0, 100),
     "dec_pct": (0, 100),
+    "enc_sessions": (0, 64),
+    "enc_fps": (0, 1000),
+    "enc_latency_us": (0, 10_000_000),
 }
 """The least and the greatest value by field of ``Metrics``, in the field's unit."""
 

@@ -7,6 +7,7 @@ from typing import Literal
 
 from msgspec import Struct, field
 
+from tui.model.host_setup import HostSetup
 from tui.model.settings import KernelSettings
 
 PowerControl = Literal["auto", "on"]
@@ -71,7 +72,7 @@ class Readiness(Struct, frozen=True):
     remapping (vfio_iommu_type1 allow_unsafe_interrupts). ``captured``: all of it comes from a
     captured host. ``home_power`` is the power/control that functions had on the host before a
     swap of this boot, by address. ``code``: what root runs for a swap; ``None`` where nothing is
-    run, as on a captured host.
+    run, as on a captured host. ``setup`` is what else bears on a card.
     """
 
     root: bool | None
@@ -88,3 +89,4 @@ class Readiness(Struct, frozen=True):
     unreadable_vfs: tuple[str, ...] = ()
     home_power: Mapping[str, PowerControl] = field(default_factory=dict)
     code: Code | None = None
+    setup: HostSetup = HostSetup()

@@ -13,6 +13,7 @@ from tui.model.cpus import GuestThreads
 from tui.model.facts import HostFacts
 from tui.model.guests import AgentReading, Guests
 from tui.model.kernel import KernelLog
+from tui.model.memory import HostMemory
 from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReading
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
@@ -22,12 +23,12 @@ from tui.model.vitals import Vitals
 
 SourceName = Literal[
     "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "usb",
-    "kernel",
+    "kernel", "memory",
 ]  # fmt: skip
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
-    | AgentReading | Swap | UsbReading | KernelLog | Unavailable
+    | AgentReading | Swap | UsbReading | KernelLog | HostMemory | Unavailable
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ class Snapshot(Struct, frozen=True):
     swap: Swap | Unavailable = NOT_READ_YET
     usb: UsbReading | Unavailable = NOT_READ_YET
     kernel: KernelLog | Unavailable = NOT_READ_YET
+    memory: HostMemory | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

@@ -13,6 +13,7 @@ from tui.model.facts import HostFacts
 from tui.model.guests import Domain
 from tui.model.holders import Holder
 from tui.model.kernel import KernelLog
+from tui.model.memory import HostMemory
 from tui.model.metrics import CardReading
 from tui.model.owner import Owner
 from tui.model.pci import IommuKind, PciFunction
@@ -214,6 +215,7 @@ class HostView(Struct, frozen=True):
     expected: tuple[SourceName, ...] = ()
     absent_card: str | None = None
     usb: tuple[Usb, ...] | None = None
+    memory: HostMemory | None = None
 
     def problem(self, source: SourceName) -> str | None:
         return next((text for name, text in self.problems if name == source), None)

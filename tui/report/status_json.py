@@ -14,6 +14,7 @@ from tui.model import (
     Guest,
     GuestCpus,
     Holders,
+    HostMemory,
     HostView,
     Metrics,
     NvidiaModel,
@@ -77,6 +78,16 @@ def _host(view: HostView, uri: str | None) -> dict[str, Any]:
         "nvidia_driver": view.nvidia_driver,
         "kernel_log": _kernel_log(view),
         "cpus": asdict(view.facts.cpus) if view.facts and view.facts.cpus else None,
+        "memory": _memory(view.memory) if view.memory else None,
+    }
+
+
+def _memory(memory: HostMemory) -> dict[str, Any]:
+    """``free`` pages are those that nobody has reserved; null: not known."""
+    pools = memory.pools
+    return {
+        "available_mib": memory.available_mib,
+        "huge_pages": None if pools is None else [asdict(pool) for pool in pools],
     }
 
 
@@ -218,6 +229,7 @@ def _guest(guest: Guest) -> dict[str, Any]:
         "started_at": domain.started_at.isoformat() if domain.started_at else None,
         "agent": domain.agent,
         "gpu_driver": guest.driver_version,
+        "huge_pages_mib": domain.setup.huge_mib if domain.setup else None,
         "problem": domain.problem,
         "vcpu_cores": _vcpu_cores(guest.cpus),
     }

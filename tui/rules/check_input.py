@@ -7,13 +7,24 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from tui.model import DeviceUses, Guests, Holders, HostView, Readiness, SourceName, Unavailable
+from tui.model import (
+    NOT_READ_YET,
+    DeviceUses,
+    FileFacts,
+    Guests,
+    Holders,
+    HostMemory,
+    HostView,
+    Readiness,
+    SourceName,
+    Unavailable,
+)
 from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
 
 
 class CheckInput(Struct, frozen=True):
     """Fresh readings for checks. ``uses`` is what the host uses the guests' devices for;
-    ``read_at`` is when each source was read."""
+    ``read_at`` is when each source was read. ``files`` are those that definitions name, by path."""
 
     view: HostView
     guests: Guests | Unavailable
@@ -21,6 +32,8 @@ class CheckInput(Struct, frozen=True):
     readiness: Readiness
     uses: DeviceUses = field(default_factory=DeviceUses)
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
+    memory: HostMemory | Unavailable = NOT_READ_YET
+    files: Mapping[str, FileFacts] = field(default_factory=dict)
 
     @property
     def readonly(self) -> bool:

@@ -14,12 +14,16 @@ from msgspec.structs import replace
 from tui.model import Check, Gpu, Guest
 from tui.rules import (
     card_checks,
+    card_setup_checks,
     driver_gates,
     guest_checks,
+    guest_setup_checks,
     holder_checks,
     host_checks,
+    host_setup_checks,
     hostdev_checks,
     kernel_log,
+    memory_checks,
     pinning,
     privilege,
     r465,
@@ -74,6 +78,8 @@ def _host(readings: CheckInput) -> Iterator[Check]:
     yield host_checks.libvirt(readings)
     yield privilege.check(readings.readiness, grants=True)
     yield kernel_log.check(readings.view, readings.readiness)
+    yield host_setup_checks.kernel_options(readings.readiness)
+    yield host_setup_checks.second_writer(readings.view, readings.readiness)
 
 
 def _guest_card(gpu: Gpu, readings: CheckInput) -> Iterator[CheckGroup]:
@@ -125,6 +131,18 @@ def _for_a_move(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
     yield holder_checks.check(
         gpu.address, gpu.viability.moves, readings.holders, readiness.nvidia, gpu.owner.guest
     )
+    yield from _card_setup(gpu, readings)
+
+
+def _card_setup(gpu: Gpu, readings: CheckInput) -> Iterator[Check]:
+    """The checks of how a card is set up for a guest."""
+    view, readiness = readings.view, readings.readiness
+    yield card_setup_checks.user(gpu)
+    yield host_setup_checks.early_binding(gpu, view, readiness)
+    yield card_setup_checks.framebuffer(gpu, view, readiness)
+    yield card_setup_checks.reset(gpu, view, readiness)
+    yield card_setup_checks.d3cold(gpu, readiness)
+    yield card_setup_checks.resizable_bar(gpu, view)
 
 
 def _cards(readings: CheckInput) -> Iterator[CheckGroup]:
@@ -146,7 +164,9 @@ def _cards(readings: CheckInput) -> Iterator[CheckGroup]:
 _CARD_CHECKS = (
     card_checks.ANSWERS, card_checks.MOVABLE, card_checks.HALF_BOUND, "host.two-gpus",
     "host.not-shared", "iommu.viable", "r465.family", "r465.sriov", "nvidia.release",
-    holder_checks.ID,
+    holder_checks.ID, card_setup_checks.USER, host_setup_checks.EARLY,
+    card_setup_checks.FRAMEBUFFER, card_setup_checks.RESET, card_setup_checks.D3COLD,
+    card_setup_checks.REBAR,
 )  # fmt: skip
 
 
@@ -158,6 +178,12 @@ def _guest(guest: Guest | None, gpu: Gpu | None, readings: CheckInput) -> Iterat
         for check in ("guest.hostdevs-complete", "guest.managed", "r465.guest-driver", pinning.ID):
             yield Check(check, None, "unknown", *guest_checks.NO_GUEST)
         return
+    yield memory_checks.memory(guest.domain, readings.memory)
+    yield memory_checks.balloon(guest.domain)
+    yield memory_checks.locked(guest.domain)
+    yield guest_setup_checks.rom(guest.domain, view, readings.files)
+    yield guest_setup_checks.mmio_space(guest.domain, view)
+    yield guest_setup_checks.looking_glass(guest.domain, readings.files)
     yield guest_checks.hostdevs_complete(guest.domain, gpu)
     yield guest_checks.managed(guest.domain, gpu)
     yield guest_checks.driver(guest.domain, guest.driver_version, gpu.no_reading)

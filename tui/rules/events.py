@@ -16,7 +16,7 @@ from tui.rules.change import Change, all_read, never_read
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
     "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
-    "usb": "USB", "kernel": kernel_events.LOG,
+    "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory",
 }  # fmt: skip
 
 

@@ -31,9 +31,9 @@ from tui.rules.usb import usb_devices
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "usb", "kernel")
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "usb", "kernel", "memory")
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
-USB, no log of this host."""
+USB, log or memory of this host."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -61,6 +61,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
         usb=usb_devices(usb, snapshot.guests) if usb is not None else None,
+        memory=read(snapshot.memory),
     )
     if inventory is not None and any(gpu.viability.blockers for gpu in gpus):
         gpus = with_moved_at_start(view, guests)

@@ -41,8 +41,8 @@ class Waits(Struct, frozen=True):
 
 def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple[Event, ...]]:
     """The waits with a new reading of the allowed guest, and the events in it: a vCPU waits more
-    than ``WAIT_HIGH_MS``. One event names all vCPUs that begin to at the same time, and not how
-    long, so that events of the same vCPUs are alike."""
+    than ``WAIT_HIGH_MS``. One event names all vCPUs that begin to at the same time, and neither how
+    long nor for whom, so that events of the same vCPUs are alike."""
     if guest is None or guest.cpus is None:
         return Waits(), ()
     if before.uuid != guest.domain.uuid:
@@ -59,16 +59,23 @@ def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple
     }
     new = [c for c in guest.cpus.cpus if (c.wait_ms or 0.0) > WAIT_HIGH_MS and c.number not in over]
     over |= {cpu.number: at for cpu in new}
-    events = (Event(at, guest.domain.name, _text(new), "warn", "host"),) if new else ()
+    events = (Event(at, guest.domain.name, _text(new), "warn", "host", _fix(new)),) if new else ()
     return Waits(guest.domain.uuid, recent, over), events
 
 
 def _text(cpus: list[GuestCpu]) -> str:
-    """``vCPU 5 waited over 20 ms/s for core 26: the host's work``"""
+    """``vCPU 5 waited over 20 ms/s for core 26``"""
     limit = f"waited over {WAIT_HIGH_MS:.0f} ms/s"
     if len(cpus) > 1:
         return f"vCPUs {listed([str(cpu.number) for cpu in cpus])} {limit}"
     [cpu] = cpus
-    place = "" if cpu.cpu is None else f" for core {cpu.cpu}"
-    cause = f": {CAUSES[cpu.shared_with[0]]}" if cpu.shared_with else ""
-    return f"vCPU {cpu.number} {limit}{place}{cause}"
+    return f"vCPU {cpu.number} {limit}" + ("" if cpu.cpu is None else f" for core {cpu.cpu}")
+
+
+def _fix(cpus: list[GuestCpu]) -> str | None:
+    """Who else is on their cores, and what keeps it off; ``None`` if nobody is known to be."""
+    causes = dict.fromkeys(CAUSES[cpu.shared_with[0]] for cpu in cpus if cpu.shared_with)
+    if not causes:
+        return None
+    who = listed(list(causes))
+    return f"on its core is also {who}: guest.pinning in `vfiotop doctor` has the pins"

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from tui.live import GUEST_CPU, GUEST_WAIT, vcpu_key
 from tui.model import CardSeries, Gpu, GuestDevice
+from tui.rules.memory_checks import against_start
 from tui.screens.base import HostScreen
 from tui.screens.first_step_words import first_step_words
 from widgets.card import Card, twins
@@ -75,7 +76,7 @@ class PanelValues:
             view.guest_gpu,
             devices,
             view.functions,
-            view.checks,
+            (*view.checks, *against_start(domain, live.snapshot.memory)),
             series(GUEST_CPU),
             marks_for(live.events, {domain.name} if domain else (), self._at,
                       self._screen.glyphs),

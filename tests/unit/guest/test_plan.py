@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.made import card, domain, guests, inventory, snapshot, two_cards
+from tests.unit.made import MEMORY, card, domain, guests, inventory, snapshot, two_cards
 from tui.guest.execute import start_rule
 from tui.guest.plan import doubts_to_confirm, make_plan
 from tui.host import Unsettled
@@ -61,8 +61,9 @@ def plan(
         choice or Choice(CARD, "win11"),
     )
     reading: Guests | Unavailable = facts.pop("guests", guests(guest, *others))
-    holders = facts.pop("holders", Holders(()))
-    return make_plan(action, guest, CheckInput(view, reading, holders, replace(READY, **facts)))
+    holders, memory = facts.pop("holders", Holders(())), facts.pop("memory", MEMORY)
+    ready = replace(READY, **facts)
+    return make_plan(action, guest, CheckInput(view, reading, holders, ready, memory=memory))
 
 
 def verdicts(made: GuestPlan) -> Mapping[str, str]:
@@ -126,6 +127,8 @@ REFUSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("guest.inactive", "fail", {"others": (domain("x", "02:00.1", state="running"),)}),
     ("guest.allowed", "fail", {"choice": Choice(CARD, "other"), "others": (OTHER,)}),
     ("guest.allowed", "unknown", {"choice": Choice(CARD), "others": (domain("b", "02:00.0"),)}),
+    ("guest.memory", "fail", {"memory": replace(MEMORY, available_mib=8192)}),
+    ("guest.memory", "unknown", {"memory": Unavailable("no answer within 5 s")}),
     ("guest.hostdevs-complete", "warn", {"guest": domain("win11", "02:00.0")}),
     ("guest.hostdevs-complete", "fail", {"guest": domain("win11", "02:00.1")}),
     ("r465.family", "fail",
@@ -172,7 +175,9 @@ def test_professional_cards_are_exempt() -> None:
 
 def test_a_guest_without_a_card_needs_nothing_of_it() -> None:
     made = plan(guest=domain("debian"), others=(WIN11,))
-    assert set(verdicts(made)) == {"guest.state", "libvirt.reachable"}
+    assert set(verdicts(made)) == {
+        "guest.state", "libvirt.reachable", "guest.memory", "guest.locked-memory",
+    }  # fmt: skip
     assert made.cards == ()
 
 

@@ -20,7 +20,7 @@ from tui.host import HostError, NothingToRead
 from tui.host.captured import DOMAINS_LIMIT, CapturedGuests, captured_host
 from tui.host.confined import Confined
 from tui.host.libvirt.domain_files import FILE_LIMIT
-from tui.model import Domain, HostDev, HostFacts, Pinning
+from tui.model import Domain, DomainSetup, HostDev, HostFacts, MemoryPart, Pinning
 
 UUID = "c7a5fdbd-edaf-9455-926a-d65c16db1809"
 
@@ -75,7 +75,8 @@ def test_a_captured_host(root: Path, domains: Path) -> None:
     assert guests.domains == (
         Domain(
             "win10", UUID, "running", hostdevs=(HostDev("0000:08:00.0", managed=True),), vcpus=6,
-            memory_mib=8192.0, pinning=Pinning((None,) * 6),
+            memory_mib=8192.0, setup=DomainSetup((MemoryPart(8192.0),)),
+            pinning=Pinning((None,) * 6),
         ),
     )  # fmt: skip
     host.close()

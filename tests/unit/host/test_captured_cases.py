@@ -49,6 +49,12 @@ def test_what_was_captured_is_judged_as_on_a_live_host(vfiotop: Command, tmp_pat
         "host.not-shared": "pass", "iommu.viable": "pass", "r465.family": "pass",
         "r465.sriov": "pass", "nvidia.release": "fail", "holders": "unknown",
         "r465.one-vm": "pass", "guest.hostdevs-complete": "pass", "guest.managed": "pass",
+        "host.kernel-options": "pass", "host.second-writer": "unknown", "gpu.user": "pass",
+        "gpu.early-binding": "pass", "gpu.framebuffer": "unknown", "gpu.reset": "pass",
+        "gpu.d3cold": "unknown", "gpu.resizable-bar": "unknown", "guest.rom": "pass",
+        "guest.mmio-space": "unknown", "guest.looking-glass": "pass",
+        "guest.memory": "unknown", "guest.balloon": "unknown", "guest.locked-memory": "unknown",
+        "guest.pinning": "unknown",
         "r465.guest-driver": "unknown", "gpu.answers": "pass", "guest.devices": "pass",
         "swap.half-bound": "pass", "swap.movable": "pass", "kernel.log": "unknown",
     }  # fmt: skip

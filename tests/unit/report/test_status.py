@@ -275,6 +275,7 @@ def test_host_and_groups(gaming: HostView) -> None:
         "iommu": {"enabled": True, "kind": "intel", "groups": 3},
         "libvirt": {"uri": "qemu:///system", "version": "11.3.0", "error": None},
         "nvidia_driver": "580.95",
+        "memory": {"available_mib": 32768, "huge_pages": []},
         "kernel_log": {"readable": True, "error": None},
         "cpus": None,
     }

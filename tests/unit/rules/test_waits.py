@@ -61,15 +61,18 @@ def test_a_wait_that_was_not_measured_is_none() -> None:
     assert (waits.worst(NOON), events) == (None, [])
 
 
-def test_an_event_names_vcpu_core_and_cause() -> None:
+def test_an_event_names_vcpu_and_core_and_its_fix_the_cause() -> None:
     cpu = GuestCpu(5, 97.0, 31.0, 26, (26,), ("host", "sibling"), 40.0)
     reading = Guest(domain("win11", state="running"), True, cpus=GuestCpus((cpu,)))
-    text = "vCPU 5 waited over 20 ms/s for core 26: the host's work"
-    assert after(reading)[1] == [Event(NOON, "win11", text, "warn", "host")]
+    [event] = after(reading)[1]
+    assert (event.subject, event.text) == ("win11", "vCPU 5 waited over 20 ms/s for core 26")
+    assert (event.kind, event.by) == ("warn", "host")
+    assert (event.fix or "").startswith("on its core is also the host's work: guest.pinning")
 
 
 def test_without_core_and_cause_an_event_names_neither() -> None:
-    assert [event.text for event in after(guest(LONG))[1]] == ["vCPU 0 waited over 20 ms/s"]
+    [event] = after(guest(LONG))[1]
+    assert (event.text, event.fix) == ("vCPU 0 waited over 20 ms/s", None)
 
 
 def test_vcpus_that_begin_to_wait_together_are_one_event() -> None:

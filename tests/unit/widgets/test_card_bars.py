@@ -109,6 +109,15 @@ def test_a_field_without_a_value_is_left_out() -> None:
     assert info_line(IRIS, 56) == ()
 
 
+def test_a_stream_has_its_frames_and_goes_before_the_load_of_the_encoder() -> None:
+    card = told(replace(HOST, gpu=replace(HOST.gpu, vitals=None)), enc_pct=22, enc_fps=60.0,
+                enc_sessions=1)  # fmt: skip
+    assert text(info_line(card, 56)) == "Enc 22 %   Stream 60 fps"
+    assert text(info_line(card, 12)) == "Enc 22 %"
+    idle = told(card, enc_pct=0, enc_fps=0.0, enc_sessions=0)
+    assert text(info_line(idle, 56)) == "Enc 0 %"
+
+
 def test_a_link_that_the_source_does_not_give_is_that_of_sysfs() -> None:
     assert HOST.gpu.vitals is not None
     slow = replace(HOST.gpu.vitals, link=Link(8.0, 8))

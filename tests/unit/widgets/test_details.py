@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -79,6 +81,22 @@ def card(gpu: Gpu = GPU, width: int = 116, users: CardUsers | None = None) -> li
 
 
 # --- a card ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"enc_sessions": 1, "enc_fps": 60.0, "enc_latency_us": 4180.0},
+         "Stream    1 session, 60 fps, 4.2 ms"),
+        ({"enc_sessions": 2}, "Stream    2 sessions"), ({"enc_sessions": 0, "enc_fps": 0.0}, None),
+        ({}, None),
+    ],
+)  # fmt: skip
+def test_the_video_that_a_card_encodes(facts: dict[str, Any], words: str | None) -> None:
+    assert GPU.reading is not None
+    reading = replace(GPU.reading, metrics=Metrics(**facts))
+    shown = "\n".join(card(replace(GPU, reading=reading)))
+    assert (words in shown) if words else "Stream" not in shown
 
 
 def test_a_card_in_a_guest() -> None:

@@ -40,10 +40,14 @@ _NUMBERS = {
     "pcie.link.gen.current": "pcie_gen", "pcie.link.gen.max": "pcie_gen_max",
     "pcie.link.width.current": "pcie_width", "pcie.link.width.max": "pcie_width_max",
     "utilization.encoder": "enc_pct", "utilization.decoder": "dec_pct",
+    "encoder.stats.sessionCount": "enc_sessions", "encoder.stats.averageFps": "enc_fps",
+    "encoder.stats.averageLatency": "enc_latency_us",
 }  # fmt: skip
-"""Fields by metric name. The units are the metrics' own: MiB, watts, MHz."""
+"""Fields by metric name. The units are the metrics' own: MiB, watts, MHz, microseconds."""
 
-_INTEGER_METRICS = frozenset({"pcie_gen", "pcie_gen_max", "pcie_width", "pcie_width_max"})
+_INTEGER_METRICS = frozenset({
+    "pcie_gen", "pcie_gen_max", "pcie_width", "pcie_width_max", "enc_sessions",
+})  # fmt: skip
 
 _THROTTLE_FIELDS = ("clocks_event_reasons.active", "clocks_throttle_reasons.active")
 """The newer and the older name of the same field."""
@@ -55,7 +59,7 @@ _ID = re.compile(r"0x([0-9A-Fa-f]{4})([0-9A-Fa-f]{4})")
 _VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
 _NUMBER = re.compile(r"([0-9]{1,10})(?:[.,]([0-9]{1,2}))?")
 _BITS = re.compile(r"0x[0-9A-Fa-f]{1,16}")
-_UNKNOWN_FIELD = re.compile(r'Field "([a-z_.]{1,40})" is not a valid field to query')
+_UNKNOWN_FIELD = re.compile(r'Field "([A-Za-z_.]{1,40})" is not a valid field to query')
 
 
 class MalformedOutput(ValueError):

@@ -141,6 +141,8 @@ def _attribute(element: ElementTree.Element, name: str, value: str, stand_ins: S
 
 
 def _is_known(tag: str, name: str, value: str) -> bool:
+    if name == "name" and tag == "shmem":
+        return known.SHARED.fullmatch(value) is not None
     if name == "name":
         named = tag in known.NAMED_ELEMENTS and known.WORD.fullmatch(value)
         return bool(named or (tag == "target" and known.CHANNELS.fullmatch(value)))

@@ -60,6 +60,7 @@ QEMU_WORDS = _listed(
     kvm-pci-assign nvme nvme:// virtio-blk-vfio-pci pcie-root-port ivshmem-plain
     ivshmem-doorbell memory-backend-file multifunction x-vga x-pci-vendor-id x-pci-device-id
     x-no-kvm-intx x-no-mmap x-igd-opregion display rombar romfile bus addr id chassis slot port
+    mem-path share memdev dev shm kvmfr0 kvmfr1 looking-glass
     on off true false property value path secret data format raw qcow2 type sys devices mdev
     pci"""
 )
@@ -94,7 +95,9 @@ ATTRIBUTES: dict[str, _Patterns] = {
 }
 
 TEXTS: dict[str, _Patterns] = {
-    **dict.fromkeys(_listed("vcpu memory currentMemory maxMemory iothreads"), (NUMBER,)),
+    **dict.fromkeys(
+        _listed("vcpu memory currentMemory maxMemory iothreads hard_limit size"), (NUMBER,)
+    ),
     **dict.fromkeys(_listed("on_poweroff on_reboot on_crash type model vendor"), (WORD,)),
 }
 
@@ -104,6 +107,9 @@ NAMED_ELEMENTS = _listed("driver timer feature capability")
 CHANNELS = re.compile(
     r"(?:org\.qemu\.guest_agent|com\.redhat\.spice|org\.spice-space\.[a-z.]{1,30})\.[0-9]"
 )
+
+SHARED = re.compile(r"looking-glass[0-9]?|scream(?:-ivshmem)?")
+"""Names of shared memory that programs give it."""
 
 SECRET_ELEMENTS = _listed("cookie secret password passwd oemStrings")
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from tui.host.capture import domains, tables
+from tui.host import hooks
+from tui.host.capture import domains, scripts, tables
 from tui.host.capture.archive import is_storable
 from tui.host.capture.collect import Recording
 from tui.host.capture.memory import Link, Node
@@ -21,6 +22,8 @@ Rule = Callable[[bytes, StandIns], bytes]
 
 _KERNELS = r"(?:usr/)?lib/modules/[^/]+"
 _NET = r"proc/(?:self/)?net"
+_HOOKS = "|".join(re.escape(folder) for folder in hooks.FOLDERS)
+_CALLED = "|".join(re.escape(script) for script in hooks.CALLED)
 _ROUTE, _TRIE = re.compile(rf"{_NET}/route"), re.compile(rf"{_NET}/fib_trie")
 _ATTRIBUTE = re.compile(rb"[ -~\t\r\n\0]*")
 _DOMAIN = re.compile(r"domains/[^/]+")
@@ -74,6 +77,13 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (r"proc/cmdline", _in_text(boot_text)),
         (r"proc/cpuinfo", _in_text(tables.cpuinfo)),
         (r"proc/modules", _in_text(tables.modules)),
+        (r"proc/meminfo", _in_text(tables.meminfo)),
+        (r"proc/iomem", _in_text(tables.iomem)),
+        (r"etc/supergfxd\.conf", _in_text(tables.supergfxd)),
+        (r"etc/driverctl\.d/[^/]+", _in_text(tables.driverctl)),
+        (r".*/udev/rules\.d/50-remove-nvidia\.rules", _in_text(lambda *_: "#\n")),
+        (r"proc/spl/kstat/zfs/arcstats", _in_text(tables.arcstats)),
+        (rf"(?:{_HOOKS})/qemu(?:\.d/.*)?|{_CALLED}", _in_text(scripts.hook)),
         (r"proc/driver/nvidia/version", _in_text(tables.nvidia_version)),
         (r"proc/bus/input/devices", _in_text(tables.inputs)),
         (r"proc/[^/]+/mountinfo", tables.mountinfo),
@@ -157,6 +167,8 @@ def _ascii(node: Node) -> str:
 def path_of(path: str, stand_ins: StandIns) -> str:
     """Return a path, or a link's target, with stand-ins for the names in it."""
     parts = path.split("/")
+    if (below := re.fullmatch(rf"({_HOOKS})/qemu\.d/(.+)", path)) is not None:
+        return f"{below[1]}/qemu.d/{scripts.hook_path(below[2], stand_ins)}"
     if _DOMAIN.fullmatch(path):
         return f"domains/{_domain_file(parts[1], stand_ins)}"
     shown = []

@@ -38,6 +38,7 @@ _WORDS = {
     "boot option values": "value", "boot option names": "option", "words of boot files": "word",
     "shell variables": "VARIABLE", "QEMU arguments": "argument", "labels": "label",
     "serial numbers": "serial", "USB names": "device",
+    "hook names": "hook",
 }  # fmt: skip
 
 

@@ -13,6 +13,19 @@ from tui.host.uses.network import ipv6, own_addresses, routes
 _PLAIN = re.compile(r"[a-z0-9._-]{1,40}")
 _ID = re.compile(r"""^(ID|ID_LIKE|VERSION_ID|VARIANT_ID)=["']?([a-z0-9 ._-]{1,80})["']?$""", re.M)
 _VENDOR = re.compile(r"^(vendor_id|model name)\s*: ([A-Za-z0-9 ()@.,+-]{1,80})$", re.MULTILINE)
+_MEMINFO = re.compile(
+    r"^(?:MemTotal|MemFree|MemAvailable|SwapTotal|SwapFree|HugePages_\w{1,8}|Hugepagesize): {1,40}"
+    r"[0-9]{1,15}(?: kB)?$", re.MULTILINE,
+)  # fmt: skip
+_ARC = re.compile(r"^(?:size|c_min|c_max) {1,40}[0-9]{1,2} {1,40}[0-9]{1,18}$", re.MULTILINE)
+_PAGE_SIZE = re.compile(rb"pagesize=[0-9]{1,9}[KMG]")
+_IOMEM = re.compile(r"^( {0,10})[0-9a-f]+-[0-9a-f]+ : (.{1,80})$", re.MULTILINE)
+_IOMEM_NAME = re.compile(
+    r"PCI Bus [0-9a-f:]{7}|[0-9a-f:.]{12}|BOOTFB|efifb|vesafb|simplefb|simpledrm"
+    r"|simple-framebuffer|efi-framebuffer"
+)
+_SUPERGFX = re.compile(r'"vfio_enable"\s*:\s*true')
+_DRIVER = re.compile(r"vfio-pci|pci-stub|nvidia|nouveau|amdgpu|radeon|i915|xe|snd_hda_intel|none")
 _NVIDIA = re.compile(r"NVRM version: [A-Za-z0-9_ ]{1,80}\s[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}(?=\s)")
 _LOADER = re.compile(r"[A-Za-z-]{1,24}(?: [0-9][0-9.]{0,15})?")
 _TYPE = re.compile(r"^E:ID_FS_TYPE=([A-Za-z0-9_]{1,40})$", re.MULTILINE)
@@ -36,6 +49,36 @@ def modules(text: str, stand_ins: StandIns) -> str:
     """Keep the names in /proc/modules."""
     names = [line.split(" ")[0] for line in text.split("\n") if line]
     return "".join(f"{stand_ins.name(name)} 0 0 - Live 0x0\n" for name in names)
+
+
+def meminfo(text: str, _: StandIns) -> str:
+    """Keep how much memory there is."""
+    return "".join(f"{line}\n" for line in _MEMINFO.findall(text))
+
+
+def arcstats(text: str, _: StandIns) -> str:
+    """Keep the size of ZFS's cache."""
+    return "".join(f"{line}\n" for line in _ARC.findall(text))
+
+
+def iomem(text: str, _: StandIns) -> str:
+    """Keep where in the memory of PCI functions the firmware's picture is."""
+    return "".join(
+        f"{found[1]}00000000-00000000 : {name if _IOMEM_NAME.fullmatch(name) else 'other'}\n"
+        for found in _IOMEM.finditer(text)
+        for name in (found[2],)
+    )
+
+
+def supergfxd(text: str, _: StandIns) -> str:
+    """Keep whether supergfxd uses VFIO."""
+    return '{"vfio_enable": true}\n' if _SUPERGFX.search(text) else "{}\n"
+
+
+def driverctl(text: str, _: StandIns) -> str:
+    """Keep the driver that driverctl binds."""
+    driver = text.strip()
+    return f"{driver}\n" if _DRIVER.fullmatch(driver) else "other\n"
 
 
 def dep(text: str, stand_ins: StandIns) -> str:
@@ -87,11 +130,15 @@ def mountinfo(data: bytes, stand_ins: StandIns) -> bytes:
 
 
 def mounts(data: bytes, stand_ins: StandIns) -> bytes:
-    """Keep the same of /proc/mounts."""
+    """Keep the same of /proc/mounts, and for which huge pages something is mounted."""
     lines = []
     for line in data.split(b"\n"):
         fields = line.split(b" ")
-        if len(fields) >= 4 and (fields[0].startswith(b"/dev/") or fields[2] == b"zfs"):
+        if len(fields) >= 4 and fields[2] == b"hugetlbfs":
+            size = _PAGE_SIZE.search(fields[3])
+            lines.append(f"hugetlbfs /dev/hugepages hugetlbfs {size[0].decode() if size else 'rw'} "
+                         "0 0\n")  # fmt: skip
+        elif len(fields) >= 4 and (fields[0].startswith(b"/dev/") or fields[2] == b"zfs"):
             source, point = unescaped(fields[0]), unescaped(fields[1])
             lines.append("{} {} {} rw 0 0\n".format(*_mount(source, point, fields[2], stand_ins)))
     return "".join(lines).encode()

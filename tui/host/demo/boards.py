@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tui.model import Bar, Link, PciFunction
+from tui.model import Bar, BarSizes, Link, PciFunction
 
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
@@ -243,6 +243,15 @@ _MEMORY_BARS = {
 }  # fmt: skip
 """Size of a card's BAR 1: all of its memory if Resizable BAR is on."""
 
+_LARGEST = {
+    "10de:2230": 64 * GIB, "10de:2484": 8 * GIB, "10de:2504": 16 * GIB, "10de:2520": 8 * GIB,
+    "10de:2684": 32 * GIB,
+}  # fmt: skip
+"""The largest size that it can have."""
+
+_RESIZABLE = tuple(64 * MIB << n for n in range(12))
+"""Sizes that the register of a card with Resizable BAR can have: up to 128 GiB."""
+
 _SLOWER_LINKS = {
     "10b5:8747": Link(8.0, 16), "144d:a808": Link(8.0, 4), "8086:1563": Link(8.0, 4),
     "8086:1901": Link(8.0, 16),
@@ -287,9 +296,17 @@ def functions(
                 link_max=None if on_root_bus else _SLOWER_LINKS.get(ids, facts.link),
                 bars=facts.bars,
                 sriov_total_vfs=_VIRTUAL_FUNCTIONS.get(ids),
+                resizable=_resizable(ids),
             )
         )  # fmt: skip
     return tuple(sorted(made, key=lambda function: function.address))
+
+
+def _resizable(ids: str) -> tuple[BarSizes, ...] | None:
+    """The sizes of a card's register: none is larger than its memory needs."""
+    if ids not in _MEMORY_BARS:
+        return None
+    return (BarSizes(1, tuple(size for size in _RESIZABLE if size <= _LARGEST[ids])),)
 
 
 def _rows(table: str, columns: int) -> list[list[str]]:

@@ -16,7 +16,7 @@ from tui.host.demo.machine import next_agent_query
 from tui.host.demo.scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo.swaps import DemoJournal, DemoSwaps
 from tui.host.untrusted import clean
-from tui.model import AgentReading, Demand
+from tui.model import AgentReading, Demand, Guests, HostMemory
 
 T = TypeVar("T")
 
@@ -107,6 +107,12 @@ def demo_host(
             raise NothingToRead("quiet: the guest is not asked")
         return machine_at(at).agent(guests.read(at), at, began)
 
+    def memory(at: float) -> HostMemory:
+        try:
+            return machine.memory(guests.read(at))
+        except HostError:  # libvirt does not answer
+            return machine.memory(Guests("", None, ()))
+
     def set_demand(new: Demand) -> None:
         nonlocal demand
         demand = new
@@ -127,6 +133,7 @@ def demo_host(
         swap=DemoJournal(swaps),
         usb=DemoSource(time_, guests.usb, machine.next_usb_event, wakes=guests.wakes),
         kernel=DemoSource(time_, machine.kernel_log, machine.next_kernel_line),
+        memory=DemoSource(time_, memory, wakes=guests.wakes),
         kind="simulated",
         banner=f"Simulated host: {scenario}",
         inspector=swaps,

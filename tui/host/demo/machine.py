@@ -24,6 +24,7 @@ from tui.host.demo.usb import DemoUsb
 from tui.model import (
     AgentReading,
     Domain,
+    DomainSetup,
     DomainState,
     DrmReading,
     GuestCard,
@@ -32,10 +33,13 @@ from tui.model import (
     GuestThreads,
     HostDev,
     HostFacts,
+    HostMemory,
     Inventory,
     IommuKind,
     KernelLog,
+    MemoryPart,
     NvmlReading,
+    PagePool,
     PciFunction,
     UsbReading,
     Vitals,
@@ -44,6 +48,9 @@ from tui.model import (
 from tui.rules.libvirt_uri import SYSTEM
 
 GUEST_DRIVER = "572.83"
+
+PAGE_KIB = 2048
+"""The size of the machine's huge pages."""
 
 AGENT_STEP_S = 5.0
 """Seconds between two queries of the guest agents."""
@@ -73,6 +80,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
     agent: bool | None = True
     seed: int = 0
     placement: Placement = Placement()
+    setup: DomainSetup | None = None
 
     def reading(self, at: float, began: datetime) -> Domain:
         """The domain as libvirt reports it; ``began`` is when the simulation began."""
@@ -109,6 +117,7 @@ class DemoDomain(Struct, frozen=True, dict=True):
             vcpus=self.vcpus,
             memory_mib=self.memory_mib,
             pinning=self.placement.pinning(self.vcpus),
+            setup=self.setup or DomainSetup((MemoryPart(self.memory_mib),)),
         )
 
 
@@ -117,7 +126,8 @@ class Machine(Struct, frozen=True, dict=True):
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
     ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices. ``kernel_lines``
-    are what the kernel's log says.
+    are what the kernel's log says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what
+    it has available besides while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -130,6 +140,8 @@ class Machine(Struct, frozen=True, dict=True):
     usb: tuple[DemoUsb, ...] = ()
     builtin_keyboard: bool = False
     kernel_lines: tuple[KernelLine, ...] = ()
+    pages: int = 8192
+    free_mib: int = 24576
 
     def inventory(self, at: float) -> Inventory:
         """The PCI devices; a card that is gone takes all functions of its slot with it."""
@@ -206,6 +218,16 @@ class Machine(Struct, frozen=True, dict=True):
     def next_usb_event(self, after: float) -> float | None:
         """The first time after ``after`` at which a device may be plugged in or out."""
         return _first((each.plugged for each in self.usb), after)
+
+    def memory(self, guests: Guests) -> HostMemory:
+        """What is left of the memory while these guests run."""
+        running = [domain.setup for domain in guests.domains if domain.active and domain.setup]
+        huge = sum(setup.huge_mib for setup in running)
+        others = sum((setup.memory_mib or 0) - setup.huge_mib for setup in running)
+        free = max(0, self.pages - int(huge) // 2)
+        pool = PagePool(PAGE_KIB, self.pages, free)
+        available = max(0, self.free_mib - int(others))
+        return HostMemory(available, 0, PAGE_KIB, (pool, replace(pool, node=0)))
 
     def kernel_log(self, at: float) -> KernelLog:
         """What the kernel has said so far."""

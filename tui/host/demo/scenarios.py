@@ -17,7 +17,7 @@ from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.host.demo.usb import desktop
-from tui.model import HostFacts, PciFunction
+from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
 from tui.rules.libvirt_uri import START, SYSTEM
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
@@ -92,12 +92,17 @@ def gaming(seed: int) -> Machine:
 
 
 def stutter(seed: int) -> Machine:
-    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again."""
+    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, and a
+    program of the host upsets its own card once."""
     machine = gaming(seed)
     intruded = PINNED.vcpus[STUTTERS]
     crowded = replace(PINNED, intruded=intruded, intruder=Scenes(_INTRUDER, seed + 3, 0.15))
     win11, *others = machine.domains
-    return replace(machine, domains=(replace(win11, placement=crowded), *others))
+    xid = f"NVRM: Xid (PCI:{slot_of(SECOND)}): 31, pid=2201, name=obs, Ch 00000018, intr 00000000."
+    return replace(
+        machine, domains=(replace(win11, placement=crowded), *others),
+        kernel_lines=(KernelLine(200, xid),),
+    )  # fmt: skip
 
 
 def desk(seed: int) -> Machine:
@@ -259,6 +264,7 @@ def _win11(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
         placement=PINNED,
+        setup=DomainSetup((MemoryPart(memory_mib, 0),), firmware="uefi", mmio64_mib=65536),
     )  # fmt: skip
 
 

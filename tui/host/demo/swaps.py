@@ -24,8 +24,13 @@ from tui.model import (
     NVIDIA,
     Boot,
     Direction,
+    Framebuffer,
     Holders,
+    Hooks,
+    HostSetup,
     Inventory,
+    KernelOption,
+    KernelSettings,
     NvidiaModule,
     PciFunction,
     Readiness,
@@ -43,6 +48,14 @@ STEP_S: dict[StepKind, float] = {
     "node": 0.1, "nvml": 0.4,
 }  # fmt: skip
 """Seconds that each kind of step takes."""
+
+
+_PASSTHROUGH = KernelOption("iommu", "pt", "iommu=pt", "/proc/cmdline")
+_OPTIONS = {
+    "amd": (_PASSTHROUGH,),
+    "intel": (KernelOption("intel_iommu", "on", "intel_iommu=on", "/proc/cmdline"), _PASSTHROUGH),
+}
+"""The kernel's options of a host that is set up, by the processor's maker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +174,16 @@ class DemoSwaps:
         module = NvidiaModule(self._machine.driver_version, modeset=False)
         cpu: Literal["intel", "amd"] = "amd" if self._machine.iommu == "amd" else "intel"
         boot = Boot("grub", "debian", "/etc/default/grub")
-        return Readiness(root=True, vfio_pci=True, nvidia=module, boot=boot, cpu=cpu)
+        options = () if self._machine.no_libvirt else _OPTIONS[cpu]
+        seen = [Framebuffer("BOOTFB", f.address) for f in self._machine.functions if f.boot_vga]
+        return Readiness(
+            root=True, vfio_pci=True, nvidia=module, boot=boot, cpu=cpu,
+            settings=KernelSettings(running=options),
+            setup=HostSetup(
+                tuple(seen), dict.fromkeys(gpus, True), no_idle_d3=False, vendor_reset=False,
+                hooks=Hooks(known=True),
+            ),
+        )  # fmt: skip
 
 
 class DemoJournal:

@@ -129,7 +129,7 @@ class _Element:
     def naming(self, address: str) -> HostDev:
         """The hostdev that this element is when it names ``address``."""
         managed = self.attributes.get("managed") == "yes"
-        return HostDev(address, managed, rom=bool(self.rom))
+        return HostDev(address, managed, rom=bool(self.rom), rom_file=self.rom or None)
 
 
 @dataclass(frozen=True, slots=True)

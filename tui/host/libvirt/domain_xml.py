@@ -9,20 +9,21 @@ Source: https://libvirt.org/formatdomain.html
 
 from __future__ import annotations
 
-import re
 import uuid as uuids
 from xml.etree import ElementTree  # nosec B405  # _parse bounds it
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from tui.host.libvirt.amounts import count, mib
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
+from tui.host.libvirt.domain_setup import domain_setup
 from tui.host.libvirt.host_devices import host_devices
 from tui.host.libvirt.pinning import pinning
 from tui.host.libvirt.usb import usb_devices
 from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
-from tui.model import HostDev, Pinning, UsbHostDev
+from tui.model import DomainSetup, HostDev, Pinning, UsbHostDev
 
 __all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
@@ -35,13 +36,6 @@ AGENT_CHANNEL = "org.qemu.guest_agent.0"
 WRAPPERS = ("domstatus", "domainsnapshot")
 """Elements that libvirt stores around a <domain>: its state, and a snapshot."""
 
-_COUNT = re.compile(r"[0-9]{1,18}")
-_BYTES_PER_UNIT = {"b": 1, "bytes": 1} | {
-    unit: base**power
-    for power, letter in enumerate("kmgtpe", start=1)
-    for unit, base in ((letter, 1024), (f"{letter}ib", 1024), (f"{letter}b", 1000))
-}
-
 
 class Definition(Struct, frozen=True):
     """A domain as its XML defines it. ``name`` is raw.
@@ -51,8 +45,8 @@ class Definition(Struct, frozen=True):
     may take more. ``vcpus`` and ``memory_mib`` (MiB) are what it starts with, ``None`` if that is
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
-    running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``usb`` are
-    the host's USB devices that it names.
+    running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``setup`` is
+    the rest that is read, ``usb`` the host's USB devices that it names.
     """
 
     name: str
@@ -67,6 +61,7 @@ class Definition(Struct, frozen=True):
     active_id: int | None = None
     usb: tuple[UsbHostDev, ...] = ()
     pinning: Pinning | None = None
+    setup: DomainSetup | None = None
 
 
 def definition(xml: str, file: str | None = None) -> Definition:
@@ -87,9 +82,10 @@ def definition(xml: str, file: str | None = None) -> Definition:
         memory_mib=_memory(domain),
         agent=_agent(domain),
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
-        active_id=_count(domain.get("id")),
+        active_id=count(domain.get("id")),
         usb=usb_devices(domain),
         pinning=pinning(domain),
+        setup=domain_setup(domain),
     )
 
 
@@ -150,27 +146,16 @@ def _uuid(domain: ElementTree.Element, fallback: str | None) -> str:
 # --- values -------------------------------------------------------------------
 
 
-def _count(text: str | None) -> int | None:
-    text = (text or "").strip()
-    return int(text) if _COUNT.fullmatch(text) else None
-
-
 def _vcpus(domain: ElementTree.Element) -> int | None:
     """<vcpu current='2'>4</vcpu>: a maximum of four, of which two are plugged in."""
     vcpu = domain.find("vcpu")
-    return None if vcpu is None else _count(vcpu.get("current", vcpu.text))
+    return None if vcpu is None else count(vcpu.get("current", vcpu.text))
 
 
 def _memory(domain: ElementTree.Element) -> float | None:
-    """<currentMemory>, else <memory>, in MiB; the default unit is KiB."""
-    for tag in ("currentMemory", "memory"):
-        memory = domain.find(tag)
-        if memory is None:
-            continue
-        amount = _count(memory.text)
-        scale = _BYTES_PER_UNIT.get(memory.get("unit", "KiB").lower())
-        return None if amount is None or scale is None else amount * scale / (1 << 20)
-    return None
+    """<currentMemory>, else <memory>, in MiB."""
+    current = domain.find("currentMemory")
+    return mib(domain.find("memory") if current is None else current)
 
 
 def _agent(domain: ElementTree.Element) -> bool | None:

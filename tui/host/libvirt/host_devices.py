@@ -82,11 +82,13 @@ def _hostdev(element: ElementTree.Element, owner: ElementTree.Element, by: HostD
     address = element.find("source/address")
     if address is None:
         raise DefinitionError(f"a PCI {by} has no address")
+    files = [file for rom in element.iterfind("rom") if (file := rom.get("file"))]
     return HostDev(
         pci_address(address.attrib),
         managed=owner.get("managed") == "yes",
         by=by,
-        rom=any(rom.get("file") for rom in element.iterfind("rom")),
+        rom=bool(files),
+        rom_file=files[0] if files else None,
     )
 
 

@@ -263,6 +263,7 @@ def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at
         unshown_name=unshown_name,
         usb=defined.usb,
         pinning=defined.pinning,
+        setup=defined.setup,
     )
     if not reading.active:
         return reading

@@ -7,16 +7,19 @@ never returns. A ``copied`` function belongs to a captured host.
 
 from __future__ import annotations
 
+from msgspec import Struct
+
 from tui.host import sysfs
 from tui.host.pci.mdevs import child_mdevs
 from tui.host.pci.names import Names
 from tui.host.pci.power import read_status
 from tui.host.pci.uevent import read_uevent
 from tui.host.sysfs import Attributes
-from tui.host.tree import Tree, is_gone
+from tui.host.tree import Tree, exists, is_gone
 from tui.model import (
     GPU_CLASSES,
     NO_RESPONSE,
+    BarSizes,
     CardVitals,
     Link,
     PciFunction,
@@ -92,14 +95,43 @@ def read_vitals(directory: Tree, address: str, *, copied: bool = False) -> CardV
     return CardVitals(address, status, state, link, driver, enabled=enabled)
 
 
-def read_max_link(directory: Tree) -> tuple[bool, Link | None, tuple[str, ...]]:
-    """Return whether the card is awake, its fastest link, and the unreadable attributes.
+class AwakeFacts(Struct, frozen=True):
+    """What is read of a card only while it is awake: its fastest link, and its resizable
+    registers."""
 
-    max_link_speed and max_link_width are read only while the card is awake.
+    link: Link | None = None
+    resizable: tuple[BarSizes, ...] | None = None
+
+
+def read_awake_facts(directory: Tree) -> tuple[bool, AwakeFacts, tuple[str, ...]]:
+    """Return whether the card is awake, what can then be read, and the unreadable attributes.
+
+    max_link_speed, max_link_width and resourceN_resize resume a sleeping device, so they are read
+    only while the card is awake (kernel: drivers/pci/pci-sysfs.c).
     """
     at = Attributes(directory)
     _, awake = read_status(at)
-    return awake, _link(at, "max") if awake else None, tuple(at.unreadable)
+    if not awake:
+        return False, AwakeFacts(), tuple(at.unreadable)
+    link = _link(at, "max")
+    unreadable = tuple(at.unreadable)
+    return True, AwakeFacts(link, _resizable(directory, at)), unreadable
+
+
+def _resizable(directory: Tree, at: Attributes) -> tuple[BarSizes, ...] | None:
+    """Return the registers with a file to resize them.
+
+    ``None`` if one cannot be read, or if a copy has none: it may have lost them.
+    """
+    before = len(at.unreadable)
+    found = []
+    for index in range(6):
+        if exists(directory, f"resource{index}_resize"):
+            sizes = at.read(f"resource{index}_resize", sysfs.bar_sizes)
+            found.append(BarSizes(index, sizes or ()))
+    if len(at.unreadable) > before or (directory.is_copied and not found):
+        return None
+    return tuple(found)
 
 
 def _link(at: Attributes, which: str) -> Link | None:

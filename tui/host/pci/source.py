@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from tui.host import HostError, Wake
 from tui.host.pci import DEVICES, FUNCTIONS_LIMIT
 from tui.host.pci.copied import drivers_by_address, with_drivers
-from tui.host.pci.function import read_class, read_function, read_max_link
+from tui.host.pci.function import AwakeFacts, read_awake_facts, read_class, read_function
 from tui.host.pci.iommu import read_groups
 from tui.host.pci.names import Names
 from tui.host.tree import MACHINE, Tree
-from tui.model import GPU_CLASSES, Inventory, Link
+from tui.model import GPU_CLASSES, Inventory
 from tui.model.address import is_address
 
 
@@ -32,7 +32,7 @@ class PciSource:
         self._root = root
         self._devices = root / DEVICES
         self._names = Names(root)
-        self._max_links: dict[tuple[str, str, str], Link | None] = {}
+        self._awake_facts: dict[tuple[str, str, str], AwakeFacts] = {}
         self._asleep: frozenset[str] = frozenset()
         self._gpus: tuple[str, ...] | None = None
         self._listed_drivers: dict[str, str] = {}
@@ -49,7 +49,7 @@ class PciSource:
         if copied:
             self._listed_drivers = drivers_by_address(self._root)
             functions = with_drivers(functions, self._listed_drivers, self._devices)
-        inventory = self._with_links(read_groups(self._root, functions))
+        inventory = self._with_awake_facts(read_groups(self._root, functions))
         self._gpus = tuple(gpu.address for gpu in inventory.gpus)
         return inventory
 
@@ -120,30 +120,31 @@ class PciSource:
             raise HostError(f"no PCI devices: {self._devices}: {error.strerror}") from error
         return sorted(entry for entry in entries if is_address(entry))
 
-    def _with_links(self, inventory: Inventory) -> Inventory:
-        """Add the ports above each GPU and its fastest link; for a sleeping GPU, the one it had
-        when awake."""
-        max_links: dict[tuple[str, str, str], Link | None] = {}
+    def _with_awake_facts(self, inventory: Inventory) -> Inventory:
+        """Add the ports above each GPU, its fastest link and its resizable registers; for a
+        sleeping GPU, those it had when awake."""
+        known: dict[tuple[str, str, str], AwakeFacts] = {}
         asleep = set()
         functions = list(inventory.functions)
         for index, gpu in enumerate(functions):
             if not gpu.is_gpu:
                 continue
             key = gpu.address, gpu.vendor, gpu.device
-            awake, link, unreadable = read_max_link(self.directory(gpu.address))
+            awake, facts, unreadable = read_awake_facts(self.directory(gpu.address))
             if awake:
-                max_links[key] = link
-            elif key in self._max_links:
-                link = max_links[key] = self._max_links[key]
+                known[key] = facts
+            elif key in self._awake_facts:
+                facts = known[key] = self._awake_facts[key]
             else:
                 asleep.add(gpu.address)
             functions[index] = replace(
                 gpu,
-                link_max=link,
+                link_max=facts.link,
+                resizable=facts.resizable,
                 unreadable=(*gpu.unreadable, *unreadable),
                 ports=self._ports(gpu.address),
             )
-        self._max_links, self._asleep = max_links, frozenset(asleep)
+        self._awake_facts, self._asleep = known, frozenset(asleep)
         return replace(inventory, functions=tuple(functions))
 
     def _ports(self, address: str) -> tuple[str, ...]:

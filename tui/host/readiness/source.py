@@ -17,6 +17,7 @@ from tui.host.readiness.boot_files import written_options
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import module_rules
 from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
+from tui.host.readiness.setup import host_setup
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
 from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
@@ -51,6 +52,7 @@ def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
     built_in = is_built_in(root, "vfio_pci")
     loaded = _vfio_loaded(root) or (built_in and not root.is_machine)
     booted = boot(root)
+    gpus = tuple(gpus)
     try:
         vfs = _vfs(root, gpus)
     except OSError:
@@ -69,6 +71,7 @@ def readiness(gpus: Iterable[str], root: Tree = MACHINE) -> Readiness:
         settings=_settings(root, booted),
         captured=not root.is_machine,
         code=code() if root.is_machine else None,
+        setup=host_setup(root, gpus),
     )
 
 

@@ -29,6 +29,8 @@ VALUES = {
     "power.limit": "450.00", "clocks.gr": "2730", "clocks.mem": "10501",
     "pcie.link.gen.current": "4", "pcie.link.gen.max": "4", "pcie.link.width.current": "16",
     "pcie.link.width.max": "16", "utilization.encoder": "12", "utilization.decoder": "0",
+    "encoder.stats.sessionCount": "1", "encoder.stats.averageFps": "60",
+    "encoder.stats.averageLatency": "4180",
     "clocks_event_reasons.active": "0x0000000000000004", "name": "NVIDIA GeForce RTX 4090",
 }  # fmt: skip
 
@@ -54,7 +56,7 @@ def test_a_whole_line() -> None:
         util_pct=97, mem_util_pct=41, mem_used_mib=9120, mem_total_mib=24564, temp_c=67,
         fan_pct=48, power_w=386.41, power_limit_w=450, clock_mhz=2730, mem_clock_mhz=10501,
         pcie_gen=4, pcie_gen_max=4, pcie_width=16, pcie_width_max=16, enc_pct=12, dec_pct=0,
-        throttle=("power cap",),
+        enc_sessions=1, enc_fps=60, enc_latency_us=4180, throttle=("power cap",),
     )  # fmt: skip
 
 
@@ -125,6 +127,18 @@ def test_an_older_one_does_not_know_all_fields() -> None:
     assert set(FIELDS) - set(fewer) == {"utilization.encoder"}
     line = ", ".join(VALUES[field] for field in fewer)
     assert parse(line, fewer)[1][0].metrics.enc_pct is None
+
+
+def test_an_older_one_does_not_know_of_streams() -> None:
+    field = "encoder.stats.sessionCount"
+    fewer = without_unknown(FIELDS, unknown(field))
+    assert fewer is not None
+    assert field not in fewer
+
+
+@pytest.mark.parametrize("said", ["[N/A]", "-1", "65", "1.5", "1e1"])
+def test_what_is_no_number_of_streams_is_not_known(said: str) -> None:
+    assert metrics(encoder_stats_sessionCount=said).enc_sessions is None
 
 
 def test_the_reasons_have_another_name_with_older_drivers() -> None:

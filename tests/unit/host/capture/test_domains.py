@@ -56,6 +56,13 @@ PARTS = (
     f"<qemu:override {QEMU}><qemu:device alias='a'><qemu:frontend>"
     "<qemu:property name='sysfsdev' type='string' value='/sys/a/../b'/></qemu:frontend>"
     "</qemu:device></qemu:override>",
+    "<memory unit='GiB'>16</memory><memoryBacking><hugepages><page size='1' unit='G'/></hugepages>"
+    "<locked/></memoryBacking><memtune><hard_limit unit='GiB'>17</hard_limit></memtune>",
+    "<numatune><memory mode='strict' nodeset='0-1'/></numatune><os firmware='efi'/>",
+    "<devices><memballoon model='none'/><shmem name='looking-glass'><size unit='M'>64</size>"
+    "</shmem></devices>",
+    f"<qemu:commandline {QEMU}><qemu:arg value='-fw_cfg'/>"
+    "<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string=65536'/></qemu:commandline>",
     "<devices><hostdev type='pci'><source/></hostdev></devices>",
     "<devices><hostdev type='pci'><source><address bus='x'/></source></hostdev></devices>",
     "<devices><hostdev type='mdev'><source><address uuid='x'/></source></hostdev></devices>",
@@ -71,10 +78,11 @@ def known(xml: str | bytes) -> Definition | str:
 
 
 def unnamed(found: Definition | str) -> Definition | str:
-    """Without its UUIDs, which get stand-ins."""
+    """Without its UUIDs, which get stand-ins, and paths."""
     if isinstance(found, str):
         return found
-    return replace(found, uuid="", mdevs=("",) * len(found.mdevs))
+    hostdevs = tuple(replace(dev, rom_file=None) for dev in found.hostdevs)
+    return replace(found, uuid="", mdevs=("",) * len(found.mdevs), hostdevs=hostdevs)
 
 
 def told(xml: str | bytes, stand_ins: StandIns | None = None) -> bytes:

@@ -64,6 +64,19 @@ FILES: Mapping[str, str | bytes] = {
     "\t1b81  GP104 [GeForce GTX 1070]\n",
     "run/udev/data/b253:7": f"I:1\nE:ID_SERIAL={SERIAL}\nE:ID_FS_TYPE=zfs_member\n",
     "proc/spl/kstat/zfs/annes-tank/state": "ONLINE\n",
+    "proc/iomem": f"00000000-00000000 : PCI Bus 0000:0a\n  00000000-00000000 : {CARD}\n"
+    f"    00000000-00000000 : BOOTFB\n    00000000-00000000 : {USER}\n",
+    "etc/supergfxd.conf": f'{{"mode": "Hybrid", "vfio_enable": true, "{USER}": 1}}\n',
+    f"etc/driverctl.d/pci-{CARD}": "vfio-pci\n",
+    f"sys/bus/pci/devices/{CARD}/d3cold_allowed": "1\n",
+    f"sys/bus/pci/devices/{CARD}/resource0_resize": "0000000000000fc0\n",
+    "sys/module/vfio_pci/parameters/disable_idle_d3": "N\n",
+    "proc/meminfo": "MemTotal: 65769872 kB\nMemAvailable: 22934892 kB\nHugepagesize: 2048 kB\n",
+    "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages": "8192\n",
+    "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages": "0\n",
+    "etc/libvirt/hooks/qemu": f"#!/bin/sh\n# {USER}\nsu {USER} -c 'curl {IPV4}'\n",
+    f"etc/libvirt/hooks/qemu.d/{USER}/prepare/begin/{USER}.sh": f"export TOKEN={TOKEN}\n"
+    f"virsh nodedev-detach pci_0000_0a_00_0 # {USER}\necho 9 > /proc/sys/vm/nr_hugepages\n",
     "boot/loader/loader.conf": "default x.conf\n",
     f"boot/loader/entries/{MACHINE_ID}-6.12.0.conf": f"title {USER}\nmachine-id {MACHINE_ID}\n"
     f"options root=UUID={DISK_UUID} intel_iommu=on\n",

@@ -15,6 +15,7 @@ from tests.values import replace
 from tui.host import Host, HostError, NothingToRead
 from tui.host.demo.clock import RealClock
 from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
+from tui.host.demo.scenarios import SCENARIOS as MACHINES
 from tui.host.demo.scenarios import STUTTERS
 from tui.model import (
     WAIT_HIGH_MS,
@@ -29,6 +30,7 @@ from tui.model import (
     Vitals,
 )
 from tui.model.requests import SwapRequest
+from tui.rules import memory_checks
 from tui.rules.guest_readings import demand
 from tui.rules.view import assess
 
@@ -491,6 +493,29 @@ def test_programs_on_a_card_of_the_host_are_holders() -> None:
 def test_a_missing_card_cannot_be_moved() -> None:
     with pytest.raises(HostError, match="its own cards only"):
         demo_host("desk", clock=HeldClock()).mover.begin(SwapRequest("bind", "0000:ff:00.0"))
+
+
+# --- memory -------------------------------------------------------------------------
+
+
+def test_a_running_guest_has_its_huge_pages() -> None:
+    off, on = at("desk", 0).memory.read(), at("gaming", 0).memory.read()
+    assert off.pools is not None and on.pools is not None
+    assert [pool.free for pool in off.pools] == [8192, 8192]
+    assert [pool.free for pool in on.pools] == [0, 0]
+    assert (off.available_mib or 0) > 0
+
+
+def test_a_machine_may_be_short_of_huge_pages() -> None:
+    machine = replace(MACHINES["desk"].machine(1), pages=6144)
+    guests = at("desk", 0).guests.read()
+    win11 = next(domain for domain in guests.domains if domain.name == "win11")
+    check = memory_checks.memory(win11, machine.memory(guests))
+    assert (check.verdict, "6144 are free" in check.why) == ("fail", True)
+
+
+def test_memory_is_read_while_libvirt_does_not_answer() -> None:
+    assert at("fresh", 0).memory.read().pools
 
 
 # --- stutter ------------------------------------------------------------------

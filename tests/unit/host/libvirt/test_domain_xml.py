@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
-from tui.model import HostDev, Pinning, UsbHostDev
+from tui.model import DomainSetup, HostDev, MemoryPart, Pinning, UsbHostDev
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 
@@ -81,12 +81,13 @@ def test_a_live_definition() -> None:
         agent=True,
         active_id=3,
         usb=(UsbHostDev("046d", "c08b", 3, 12),),
+        setup=DomainSetup((MemoryPart(32768.0),), current_mib=16384.0),
         pinning=Pinning((None,) * 16),
     )
 
 
 def test_the_least_definition() -> None:
-    assert definition(domain()) == Definition(name="vm", uuid=UUID)
+    assert definition(domain()) == Definition(name="vm", uuid=UUID, setup=DomainSetup())
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import definition
 from tui.host.libvirt.source import GuestsSource
-from tui.model import Domain, Guests, HostDev, Pinning
+from tui.model import Domain, DomainSetup, Guests, HostDev, MemoryPart, Pinning
 
 URI = "test:///default"
 
@@ -95,6 +95,7 @@ def test_a_domain_that_is_off_is_as_it_is_defined(
         hostdevs=(HostDev("0000:01:00.0", True), HostDev("0000:01:00.1", False)),
         vcpus=3,
         memory_mib=2048,
+        setup=DomainSetup((MemoryPart(2048.0),), current_mib=2048.0),
         pinning=Pinning((None,) * 3),
     )
 

@@ -19,7 +19,7 @@ from tui.host.pci.removal import STUCK_AFTER, Removals
 from tui.host.pci.source import PciSource
 from tui.host.pci.vitals import VitalsSource
 from tui.host.tree import PlainTree
-from tui.model import Bar, CardVitals, HostFacts, Link, PciFunction, Removal
+from tui.model import Bar, BarSizes, CardVitals, HostFacts, Link, PciFunction, Removal
 
 GPU = {
     "addr": "0000:01:00.0", "class": "0300", "vendor": "10de", "device": "2684",
@@ -130,6 +130,28 @@ def test_all_that_sysfs_tells_of_a_card(machine: Machine) -> None:
     assert (card.numa_node, audio.numa_node) == (None, 1)
     assert (card.unreadable, audio.unreadable) == ((), ())
     assert found.gpus == (card,)
+
+
+def test_the_sizes_of_a_resizable_register(machine: Machine) -> None:
+    assert machine.gpu().resizable == ()
+    machine.write(machine.card, resource1_resize="0000000000001fc0")
+    sizes = tuple(1 << (20 + bit) for bit in range(6, 13))
+    assert machine.gpu().resizable == (BarSizes(1, sizes),)
+    machine.write(machine.card, resource1_resize="0x1fc0")
+    assert machine.gpu().resizable is None
+
+
+def test_the_register_of_a_sleeping_card_is_not_read(machine: Machine) -> None:
+    """Reading it would wake the card; what it was while awake still holds."""
+    machine.write(machine.card, resource1_resize="0000000000000100")
+    pci = PciSource(PlainTree(machine.root))
+    awake = pci.read().gpus[0].resizable
+    machine.status("suspended")
+    with opened() as paths:
+        asleep = pci.read().gpus[0].resizable
+        fresh = machine.gpu().resizable
+    assert (asleep, fresh) == (awake, None)
+    assert not [path for path in paths if "resize" in path]
 
 
 def test_the_ports_above_a_card_are_the_way_to_it(machine: Machine) -> None:

@@ -1,0 +1,34 @@
+"""Huge pages and balloon in the guest's panel."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.unit.widgets.guests import OFF, WIN11
+from tui.model import DomainSetup, MemoryPart
+from widgets.glyphs import RICH
+from widgets.guest_memory import pages_line, starts_with_pages
+
+HUGE = DomainSetup((MemoryPart(16384.0, 2048),))
+
+
+@pytest.mark.parametrize(
+    ("setup", "width", "words"),
+    [
+        (HUGE, 60, "Huge pages 16.0 GiB ✓   Balloon off"),
+        (HUGE, 24, "Huge pages 16.0 GiB ✓"),
+        (replace(HUGE, current_mib=12288.0), 60, "Huge pages 16.0 GiB ✓   Balloon takes 4.0 GiB"),
+        (DomainSetup((MemoryPart(16384.0),)), 60, ""),
+        (None, 60, ""),
+    ],
+)
+def test_the_line_of_a_guest_that_runs(setup: DomainSetup | None, width: int, words: str) -> None:
+    assert (
+        "".join(span.text for span in pages_line(replace(WIN11, setup=setup), width, RICH)) == words
+    )
+
+
+def test_what_a_guest_starts_with() -> None:
+    assert starts_with_pages(replace(OFF, setup=HUGE)) == " huge pages"
+    assert starts_with_pages(OFF) == ""

@@ -1,0 +1,230 @@
+"""How a guest is set up for its card: ROM files, room for large BARs, Looking Glass.
+
+They warn at most; only a ROM file that is missing keeps QEMU from starting.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator, Mapping
+
+from tui.model import (
+    GPU_CLASSES,
+    NVIDIA,
+    Check,
+    Domain,
+    FileFacts,
+    HostDev,
+    HostView,
+    PciFunction,
+    RomImage,
+    SharedMemory,
+    listed,
+)
+from tui.rules.card_setup_checks import amount
+
+ROM, MMIO, GLASS = "guest.rom", "guest.mmio-space", "guest.looking-glass"
+
+_GLASS = re.compile(r"/looking-glass[^/]*$|/dev/kvmfr")
+"""Where its shared memory is; other programs share memory too."""
+
+QEMU_USERS = ("libvirt-qemu", "qemu", "kvm")
+"""The users and groups with which distributions run QEMU."""
+
+OVMF_MIB = 32 << 10
+"""The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
+processor's addresses."""
+
+
+def files_to_inspect(domain: Domain) -> tuple[str, ...]:
+    """The files that the definition names."""
+    roms = [dev.rom_file for dev in domain.hostdevs if dev.rom_file is not None]
+    shared = [each.path for each in domain.setup.shared] if domain.setup is not None else []
+    return tuple(dict.fromkeys((*roms, *shared)))
+
+
+def rom(domain: Domain, view: HostView, files: Mapping[str, FileFacts]) -> Check:
+    """guest.rom: the <rom> files are there, for a GPU, and QEMU can read them."""
+    named = [dev for dev in domain.hostdevs if dev.rom]
+    if domain.problem is not None and not named:
+        return Check(ROM, domain.name, "unknown", f"“{domain.name}”: {domain.problem}")
+    if not named:
+        return Check(ROM, domain.name, "pass", f"“{domain.name}” names no ROM file")
+    found = [check for dev in named for check in _rom(domain, dev, view, files)]
+    for verdict in ("fail", "warn", "unknown"):
+        first = next((check for check in found if check.verdict == verdict), None)
+        if first is not None:
+            return first
+    count = f"{len(named)} ROM files" if len(named) > 1 else "the ROM file"
+    return Check(ROM, domain.name, "pass", f"{count} of “{domain.name}”: there and readable")
+
+
+def _rom(
+    domain: Domain, dev: HostDev, view: HostView, files: Mapping[str, FileFacts]
+) -> Iterator[Check]:
+    name, function = domain.name, view.functions.get(dev.address)
+    edit = f"`virsh edit {domain.shell_word}`: "
+    if function is not None and function.class_code[:4] not in GPU_CLASSES:
+        yield Check(
+            ROM, name, "warn", f"{dev.address} is no GPU, and has a ROM file all the same",
+            f"{edit}remove <rom file=…> from its <hostdev>",
+        )  # fmt: skip
+    facts = files.get(dev.rom_file or "", FileFacts("unknown"))
+    of = f"the ROM file of {dev.address}"
+    if facts.kind == "unknown":
+        yield Check(ROM, name, "unknown", f"{of} cannot be looked at")
+        return
+    if facts.kind == "missing":
+        yield Check(ROM, name, "fail", f"{of} does not exist: the guest cannot start",
+                    f"{edit}correct or remove <rom file=…>")  # fmt: skip
+        return
+    if facts.kind != "file":
+        yield Check(ROM, name, "warn", f"{of} is no regular file", f"{edit}correct <rom file=…>")
+        return
+    if not _readable(facts):
+        yield Check(
+            ROM, name, "warn", f"{of} may not be readable for QEMU's user: it belongs to "
+            f"{facts.owner}" + ("" if facts.open_path else ", in a folder that not all may enter"),
+            "`install -m 644 FILE /usr/share/vgabios/`, and name that in <rom file=…>",
+        )  # fmt: skip
+    if facts.rom is not None and function is not None:
+        yield from _content(domain, function, facts.rom)
+
+
+def _readable(facts: FileFacts) -> bool:
+    """Whether QEMU's user can read a file, as far as its owner and mode tell."""
+    by_owner = facts.owner in QEMU_USERS and bool(facts.mode & 0o400)
+    by_group = facts.group in QEMU_USERS and bool(facts.mode & 0o040)
+    return facts.open_path and (bool(facts.mode & 0o004) or by_owner or by_group)
+
+
+def _content(domain: Domain, function: PciFunction, image: RomImage) -> Iterator[Check]:
+    name, of = domain.name, f"the ROM file of {function.address}"
+    if image.header:
+        yield Check(
+            ROM, name, "warn", f"{of} begins with NVIDIA's header, which firmware does not know",
+            "cut off what is before the bytes 55 AA",
+        )  # fmt: skip
+    elif not image.signature:
+        yield Check(ROM, name, "warn", f"{of} is no option ROM: it does not begin with 55 AA",
+                    "read the ROM from the card again")  # fmt: skip
+    other_card = function.vendor == NVIDIA and image.device not in (None, function.device)
+    if image.vendor is not None and (image.vendor != function.vendor or other_card):
+        yield Check(
+            ROM, name, "warn",
+            f"{of} is for {image.vendor}:{image.device}, the card is "
+            f"{function.vendor}:{function.device}",
+            "use a ROM of this model",
+        )  # fmt: skip
+
+
+def mmio_space(domain: Domain, view: HostView) -> Check:
+    """guest.mmio-space: the guest's firmware has addresses for the large BARs of its devices."""
+    setup, name = domain.setup, domain.name
+    functions = [f for a in domain.functions if (f := view.functions.get(a)) is not None]
+    if setup is None or (functions and not any(f.bars for f in functions)):
+        return Check(MMIO, name, "unknown", "the BARs of its devices are not known")
+    needed = sum(bar.size for f in functions for bar in f.bars if bar.prefetchable and not bar.io)
+    why = f"the BARs of its devices take {amount(needed)}" if needed else "no device has large BARs"
+    if needed <= OVMF_MIB << 20 or setup.firmware == "bios":
+        return Check(MMIO, name, "pass", why)
+    given = setup.mmio64_mib
+    wanted = 1 << (2 * needed - 1).bit_length() >> 20
+    argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
+    fix = (f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
+           f"{argument}")  # fmt: skip
+    if given is None:
+        why = f"{why}; OVMF before 2022-11 has room for {OVMF_MIB >> 10} GiB, a newer one for more"
+        return Check(MMIO, name, "unknown", why, fix)
+    if given << 20 < needed:
+        return Check(MMIO, name, "warn", f"{why}, X-PciMmio64Mb gives {given >> 10} GiB", fix)
+    return Check(MMIO, name, "pass", f"{why}, X-PciMmio64Mb gives {given >> 10} GiB")
+
+
+# --- Looking Glass ------------------------------------------------------------------
+
+_RESOLUTIONS = (
+    (1920, 1080), (2560, 1440), (3440, 1440), (3840, 2160), (5120, 2160), (7680, 4320),
+)  # fmt: skip
+
+
+def frame_mib(width: int, height: int, *, hdr: bool = False) -> float:
+    """What Looking Glass needs for a resolution: two frames, and 10 MiB (looking-glass.io/docs,
+    "Determining memory")."""
+    return width * height * (8 if hdr else 4) * 2 / (1 << 20) + 10
+
+
+def looking_glass(domain: Domain, files: Mapping[str, FileFacts]) -> Check:
+    """guest.looking-glass: the memory that it shares with its client is there and large enough, and
+    the client may open it."""
+    setup, name = domain.setup, domain.name
+    if setup is None:
+        return Check(GLASS, name, "unknown", f"“{name}” was not read")
+    mine = [each for each in setup.shared if _GLASS.search(each.path)]
+    if not mine:
+        return Check(GLASS, name, "pass", f"“{name}” shares no memory with Looking Glass")
+    shared = mine[0]
+    facts = files.get(shared.path, FileFacts("unknown"))
+    wrong = _wrong_size(domain, shared) or _wrong_file(domain, shared, facts)
+    if wrong is not None:
+        return wrong
+    largest = _largest(shared.mib)
+    if facts.kind == "unknown" or largest is None:
+        return Check(GLASS, name, "unknown", f"the shared memory of “{name}” cannot be looked at")
+    users = f", mapped by {listed(facts.mapped_by)}" if facts.mapped_by else ""
+    who = f", {facts.owner}:{facts.group} {facts.mode:04o}" if facts.kind != "missing" else ""
+    return Check(GLASS, name, "pass", f"{largest}{who}{users}")
+
+
+def _largest(mib: float | None) -> str | None:
+    """What a size is enough for: ``64 MiB, up to 3440x1440``."""
+    fits = [f"{w}x{h}" for w, h in _RESOLUTIONS if mib is not None and frame_mib(w, h) <= mib]
+    hdr = [f"{w}x{h}" for w, h in _RESOLUTIONS
+           if mib is not None and frame_mib(w, h, hdr=True) <= mib]  # fmt: skip
+    if not fits:
+        return None
+    return f"{mib:.0f} MiB, up to {fits[-1]}" + (f", in HDR {hdr[-1]}" if hdr else "")
+
+
+def _wrong_size(domain: Domain, shared: SharedMemory) -> Check | None:
+    mib, name = shared.mib, domain.name
+    if mib is None:
+        return None
+    fix = f"`virsh edit {domain.shell_word}`: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
+    if mib < frame_mib(*_RESOLUTIONS[0]):
+        why = f"{mib:.0f} MiB of shared memory are too few for Looking Glass at 1920x1080"
+        return Check(GLASS, name, "warn", why, fix)
+    if mib != int(mib) or int(mib) & (int(mib) - 1):
+        why = f"{mib:.0f} MiB of shared memory are no power of two, and QEMU takes no other"
+        return Check(GLASS, name, "warn", why, fix)
+    return None
+
+
+def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check | None:
+    name, device = domain.name, shared.path.startswith("/dev/kvmfr")
+    path = shlex.quote(shared.path)
+    if facts.kind == "missing":
+        if not device and not domain.active:
+            return None  # QEMU makes it at the start
+        fix = "`modprobe kvmfr`" if device else "start the guest again"
+        return Check(GLASS, name, "warn", f"the shared memory of “{name}” does not exist", fix)
+    if facts.kind in ("file", "other") and device:
+        return Check(
+            GLASS, name, "warn", "in place of the device of kvmfr is a file, as QEMU makes one "
+            "without that module", f"`rm {path} && modprobe kvmfr` while the guest is off",
+        )  # fmt: skip
+    if facts.kind == "file" and shared.mib is not None and facts.size != shared.mib * (1 << 20):
+        return Check(
+            GLASS, name, "warn", f"the shared memory has {facts.size >> 20} MiB, and its "
+            f"definition says {shared.mib:.0f}", f"`rm {path}` while the guest is off",
+        )  # fmt: skip
+    if facts.kind in ("file", "device") and not facts.mode & 0o060 and not facts.mode & 0o006:
+        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"$USER\", GROUP=\"kvm\", MODE=\"0660\" in "
+                "/etc/udev/rules.d/99-kvmfr.rules" if device else
+                f"f {path} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
+        return Check(
+            GLASS, name, "warn", f"only {facts.owner} may open its shared memory: the client or "
+            "QEMU cannot", f"`chown $USER:kvm {path} && chmod 660 {path}`; for each boot: {rule}",
+        )  # fmt: skip
+    return None

@@ -1,0 +1,216 @@
+"""Settings of the host that move a card without us, or that do not do what is hoped.
+
+None of these forbids anything: they warn at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import (
+    AMD_GRAPHICS,
+    INTEL,
+    NVIDIA,
+    Check,
+    Gpu,
+    HostView,
+    KernelSettings,
+    ModuleRule,
+    Readiness,
+    listed,
+)
+from tui.rules import fixes
+from tui.rules.kernel_settings import Setting, option_values, value_in, with_places
+
+EARLY, OPTIONS, WRITER = "gpu.early-binding", "host.kernel-options", "host.second-writer"
+
+HOME_DRIVERS = {
+    NVIDIA: ("nvidia", "nouveau", "nova_core"), AMD_GRAPHICS: ("amdgpu", "radeon"),
+    INTEL: ("i915", "xe"),
+}  # fmt: skip
+"""The modules with which a card can return to the host, by vendor."""
+
+NAMED = 3
+"""The most settings that one sentence names."""
+
+
+# --- early binding ----------------------------------------------------------------
+
+
+def early_binding(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
+    """gpu.early-binding: what binds the card to vfio-pci at boot takes no other card, and the card
+    can return to the host."""
+    settings, address = readiness.settings, gpu.address
+    if settings.running is None and not settings.modules and not settings.written:
+        why = "neither the kernel command line nor modprobe.d could be read"
+        return Check(EARLY, address, "unknown", why)
+    binders = [s for s in _id_settings(settings) if _matches(s, gpu)]
+    both = [
+        other for other in view.gpus
+        if other.address != address and other.role == "host"
+        and any(_matches(setting, other) for setting in _id_settings(settings))
+    ]  # fmt: skip
+    if both:
+        function = both[0].function
+        ids = f"{function.vendor}:{function.device}"
+        same = ids == f"{gpu.function.vendor}:{gpu.function.device}"
+        named = [s for s in _id_settings(settings) if _matches(s, both[0])]
+        return Check(
+            EARLY, address, "warn",
+            f"vfio-pci takes {ids} at boot, "
+            + ("which is both cards" if same else f"the host's card {both[0].address}")
+            + f": {with_places(named[:NAMED])}",
+            "remove it, and let `vfiotop bind` move the card by its address",
+        )  # fmt: skip
+    barred = _no_way_home(gpu, view, readiness)
+    if barred:
+        return Check(
+            EARLY, address, "warn",
+            f"no driver takes the card back from vfio-pci: {with_places(barred[:NAMED])}",
+            f"allow one driver again: {_allow(barred[0], gpu)}, and rebuild the initramfs",
+        )  # fmt: skip
+    if binders:
+        return Check(
+            EARLY, address, "pass",
+            f"vfio-pci takes it at boot: {with_places(binders[:NAMED])}",
+        )  # fmt: skip
+    by = next((m for m in readiness.setup.managers if m.address == address), None)
+    if by is not None:
+        return Check(EARLY, address, "pass", f"{by.name} {by.why} ({by.file})")
+    return Check(EARLY, address, "pass", "nothing binds it to vfio-pci at boot")
+
+
+def _id_settings(settings: KernelSettings) -> list[Setting]:
+    """The settings with ids for vfio-pci."""
+    found: list[Setting] = [o for o in settings.in_force if o.name == "vfio_pci.ids" and o.value]
+    found += [
+        rule for rule in settings.modules
+        if rule.directive == "options" and rule.module == "vfio_pci" and value_in(rule, "ids")
+    ]  # fmt: skip
+    return found
+
+
+def _matches(setting: Setting, gpu: Gpu) -> bool:
+    """Whether a setting's ids name the card: vendor:device and maybe more (vfio_pci.c)."""
+    wanted = [gpu.function.vendor, gpu.function.device]
+    ids = (value_in(setting, "ids") or "").lower().split(",")
+    return any(each.strip().split(":")[:2] == wanted for each in ids)
+
+
+def _no_way_home(gpu: Gpu, view: HostView, readiness: Readiness) -> list[Setting]:
+    """The settings that keep every driver of the card from being loaded; none if one is in use."""
+    names = HOME_DRIVERS.get(gpu.function.vendor, ())
+    in_use = {f.driver for f in view.functions.values()}
+    if readiness.nvidia is not None:
+        in_use.add("nvidia")
+    if not names or in_use & set(names):
+        return []
+    barred = {name: _bars(readiness.settings, name) for name in names if name != "nova_core"}
+    return [s for each in barred.values() for s in each] if all(barred.values()) else []
+
+
+def _allow(setting: Setting, gpu: Gpu) -> str:
+    """How to take a driver of the card out of what keeps it from being loaded."""
+    if isinstance(setting, ModuleRule):
+        return f"remove `{setting.text}` from {setting.place}"
+    listed_in = (setting.value or "").replace("-", "_").split(",")
+    names = [name for name in HOME_DRIVERS[gpu.function.vendor] if name in listed_in]
+    return f"take {names[0]} out of {setting.text} on the kernel command line"
+
+
+def _bars(settings: KernelSettings, module: str) -> list[Setting]:
+    """The settings that keep modprobe from loading a module by its alias."""
+    names = ("modprobe.blacklist", "module_blacklist")
+    found: list[Setting] = list(dict.fromkeys(
+        option for name in names for option, part in option_values(settings.in_force, name)
+        if part.replace("-", "_") == module
+    ))  # fmt: skip
+    found += [
+        rule for rule in settings.modules
+        if rule.module == module
+        and (rule.directive == "blacklist"
+             or (rule.directive == "install" and rule.arguments.endswith(("/true", "/false"))))
+    ]  # fmt: skip
+    return found
+
+
+# --- kernel options ---------------------------------------------------------------
+
+
+def kernel_options(readiness: Readiness) -> Check:
+    """host.kernel-options: the options for passthrough do what is hoped of them."""
+    settings = readiness.settings
+    if settings.running is None:
+        return Check(OPTIONS, None, "unknown", "the kernel command line could not be read")
+    misread = [o for o in settings.running if (o.name, o.value) == ("pcie_aspm", "off")]
+    if misread:
+        written = [o for o in settings.written if o.text == misread[0].text]
+        return Check(
+            OPTIONS, None, "warn",
+            f"{misread[0].text} leaves ASPM as the firmware has set it, and does not turn it off",
+            f"turn ASPM off in the firmware, or use pcie_aspm.policy=performance; "
+            f"{fixes.change_options_on(readiness, misread[:1], written)}",
+        )  # fmt: skip
+    idle = list(_without_effect(readiness))
+    if idle:
+        verb = "does" if len(idle) == 1 else "do"
+        return Check(OPTIONS, None, "pass", f"{listed(idle, NAMED)} {verb} nothing here")
+    return Check(OPTIONS, None, "pass", "no option that is known to do nothing")
+
+
+def _without_effect(readiness: Readiness) -> Iterator[str]:
+    """Options that change nothing, and do no harm (kernel-parameters.txt, drivers/iommu)."""
+    for option in readiness.settings.running or ():
+        parts = (option.value or "").split(",")
+        always_on = option.name == "amd_iommu" and parts == ["on"]
+        other_cpu = (option.name == "intel_iommu" and readiness.cpu == "amd") or (
+            option.name == "amd_iommu" and readiness.cpu == "intel"
+        )
+        if always_on or other_cpu or (option.name == "iommu" and parts in (["on"], ["1"])):
+            yield option.text
+
+
+# --- a second writer --------------------------------------------------------------
+
+
+def second_writer(view: HostView, readiness: Readiness) -> Check:
+    """host.second-writer: nobody else moves the cards: no hook of libvirt, no other program."""
+    setup = readiness.setup
+    line = setup.hooks.first("moves")
+    if line is not None:
+        count = sum(each.act == "moves" for each in setup.hooks.lines)
+        more = f" and {count - 1} more" if count > 1 else ""
+        return Check(
+            WRITER, None, "warn",
+            f"a hook of libvirt moves devices too: {line.text} ({line.place}){more}",
+            "remove that from the hook and let `vfiotop start` move the card; a hook that calls "
+            "virsh can hang libvirt",
+        )  # fmt: skip
+    cards = {f.address for gpu in view.gpus for f in gpu.functions}
+    guests = {f.address for gpu in view.gpus if gpu.role == "guest" for f in gpu.functions}
+    others = [
+        m for m in setup.managers
+        if m.address is None or (m.address in cards and m.address not in guests)
+    ]  # fmt: skip
+    if others:
+        first = others[0]
+        return Check(
+            WRITER, None, "warn", f"{first.name} {first.why} ({first.file})",
+            _stop(first.name, first.address, first.file),
+        )  # fmt: skip
+    if setup.hooks.unreadable:
+        why = f"hooks of libvirt cannot be read: {listed(setup.hooks.unreadable, NAMED)}"
+        return Check(WRITER, None, "unknown", why, "run this as root")
+    if not setup.hooks.known:
+        who = "the capture does not have" if readiness.captured else "nobody has read"
+        return Check(WRITER, None, "unknown", f"{who} libvirt's hooks")
+    return Check(WRITER, None, "pass", "no hook of libvirt, and no other program, moves a card")
+
+
+def _stop(name: str, address: str | None, file: str) -> str:
+    """How to keep another program from moving cards."""
+    if name == "driverctl" and address is not None:
+        return f"`driverctl unset-override {address}`"
+    if name == "supergfxd":
+        return f"set vfio_enable to false in {file}, and `systemctl restart supergfxd`"
+    return f"`envycontrol -s hybrid`, or remove {file}"

@@ -1,0 +1,29 @@
+"""The guest's memory in its panel: huge pages and balloon."""
+
+from __future__ import annotations
+
+from tui.model import Domain
+from widgets.glyphs import Glyphs
+from widgets.guest_bars import gib
+from widgets.lines import Line, Span, joined_to_fit, line
+
+
+def pages_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
+    """``Huge pages 16.0 GiB ✓   Balloon off`` of a guest that runs; empty where there is nothing
+    to say."""
+    setup = domain.setup
+    if setup is None or not setup.huge_mib:
+        return ()
+    pages = line(
+        Span("Huge pages ", "label"), Span(f"{gib(setup.huge_mib)} GiB ", "text"),
+        Span(glyphs.passed, "good"),
+    )  # fmt: skip
+    taken = setup.ballooned_mib
+    balloon = Span(f"takes {gib(taken)} GiB", "warn") if taken else Span("off", "text")
+    return joined_to_fit([pages, line(Span("Balloon ", "label"), balloon)], width, "   ")
+
+
+def starts_with_pages(domain: Domain) -> str:
+    """What is said of the pages after the memory that a guest starts with."""
+    setup = domain.setup
+    return " huge pages" if setup is not None and setup.huge_mib else ""
