@@ -95,6 +95,10 @@ class VfiotopApp(Navigation):
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()
+        for again in self.session.lendings.replugged():
+            from tui.screens.usb_again import attach_again  # noqa: PLC0415
+
+            self.run_worker(attach_again(self.session, again))
         self.draw_soon()
 
     # --- what the session asks of its display ---

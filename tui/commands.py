@@ -77,6 +77,9 @@ def key_name(key: str) -> str:
 HOST_SCREENS = ("overview", "device", "calls")
 """The screens that show the host and nothing else."""
 
+PLAN_SCREENS = ("swap", "guest", "roles", "usb")
+"""The screens on which the user agrees to something."""
+
 CARD, GUEST, PLAN, LOOK, WHY, PROGRAM = AIMS
 
 COMMANDS = (
@@ -98,18 +101,21 @@ COMMANDS = (
     Command("reboot", "r", "app.reboot", "Reboot",
             "Ask the guest to reboot",
             GUEST, HOST_SCREENS),
+    Command("usb", "v", "app.usb", "USB",
+            "Lend a USB device to the running guest, or take it back; asks first",
+            GUEST, HOST_SCREENS, rank=11),
     Command("roles", "w", "app.roles", "Roles",
             "Choose the guest's card and the guest for it",
             CARD, HOST_SCREENS),
     Command("carry-out", "y", "screen.carry_out", "Confirm",
             "Carry out the plan",
-            PLAN, ("swap", "guest", "roles"), rank=0),
+            PLAN, PLAN_SCREENS, rank=0),
     Command("more", "space", "screen.more", "More",
             "Show the rest of the plan",
-            PLAN, ("swap", "guest"), rank=0),
+            PLAN, ("swap", "guest", "usb"), rank=0),
     Command("despite", "Y", "screen.despite", "Accept the risk",
-            "Carry it out although a check could not be made",
-            PLAN, ("swap", "guest"), rank=0),
+            "Carry it out although a check could not be made, or the host uses the device",
+            PLAN, ("swap", "guest", "usb"), rank=0),
     Command("force", "x", "screen.force", "Force off",
             "Power off a guest that did not stop or finish its start",
             PLAN, ("guest",), rank=1),
@@ -130,7 +136,7 @@ COMMANDS = (
             PLAN, ("swap", "roles"), rank=1),
     Command("checks", "d", "screen.checks", "Checks",
             "Show every check of the plan, or fold them",
-            PLAN, ("swap", "guest"), rank=3),
+            PLAN, ("swap", "guest", "usb"), rank=3),
     Command("paths", "v", "screen.paths", "Full paths",
             "Show the paths of the plan in full, or below /sys/bus/pci",
             PLAN, ("swap", "guest"), rank=4),
@@ -193,10 +199,10 @@ COMMANDS = (
             PROGRAM),
     Command("back", "escape", "app.back", "Back",
             "Go back by one step",
-            LOOK, (*HOST_SCREENS, "swap", "guest", "roles", "doctor", "help", "settings"), rank=1),
+            LOOK, (*HOST_SCREENS, *PLAN_SCREENS, "doctor", "help", "settings"), rank=1),
     Command("help", "question_mark", "app.help", "Help",
             "The keys and what they do",
-            PROGRAM, (*HOST_SCREENS, "swap", "guest", "roles", "doctor", "settings"), rank=0),
+            PROGRAM, (*HOST_SCREENS, *PLAN_SCREENS, "doctor", "settings"), rank=0),
     Command("quit", "q,ctrl+q", "app.quit", "Quit",
             "Quit vfiotop; guests and swaps keep running",
             PROGRAM, rank=0),

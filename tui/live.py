@@ -99,8 +99,9 @@ class Live:
         self.events = (event, *self.events)[:EVENT_LIMIT]
 
     def expect_change(self, uuid: str, until: datetime) -> None:
-        """Attribute to us what the domain with that UUID does until then."""
-        self._expected[uuid] = until
+        """Attribute to us what the domain with that UUID does until then, or until a later time
+        given before."""
+        self._expected[uuid] = max(until, self._expected.get(uuid, until))
 
     def choose(self, choice: Choice) -> None:
         """Use the card and the guest that the user chose from now on."""

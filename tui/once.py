@@ -75,13 +75,14 @@ def read_for_checks(
     timeout_s: float,
     scope: Callable[[HostView], Scope],
     *,
-    skip: Sequence[SourceName] = ("threads", "agent"),
+    skip: Sequence[SourceName] = ("threads", "agent", "usb"),
     skip_as_root: Sequence[SourceName] = _CARD_HOLDERS,
 ) -> CheckInput:
     """Read what checks need, for every caller that makes some. Raises ``HostError``.
 
     ``scope`` says what to inspect closely, given the view of the first readings. By default no
-    guest's agent is asked, since that starts a program there, and as root NVML is not read:
+    guest's agent is asked, since that starts a program there, no USB device is read, which no
+    check needs, and as root NVML is not read:
     root sees the users of a card without it, and so holds no card.
     """
     root = host.inspector.readiness([]).root

@@ -18,6 +18,7 @@ from tui import state
 from tui.commands import mapped
 from tui.config import Config
 from tui.host import Host
+from tui.lendings import Lendings
 from tui.live import Live
 from tui.model import (
     Cost,
@@ -87,6 +88,7 @@ class Session:
         self.commands = mapped(dict(config.keys))
         """The table of commands with the keys of the configuration."""
         self.live = Live(state.choice(config, host))
+        self.lendings = Lendings(self.live, host.now)
         self.began_at = host.now()
         """When this run began to watch."""
         self.quiet = False

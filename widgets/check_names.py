@@ -46,6 +46,11 @@ NAMES = {
     "swap.movable": "not busy",
     "swap.half-bound": "on one side",
     "swap.needed": "move needed",
+    "usb.device": "nobody has it",
+    "usb.keyboard": "another keyboard",
+    "usb.disk": "disk not used",
+    "usb.network": "network not used",
+    "usb.uses": "uses known",
 }
 
 

@@ -91,6 +91,15 @@ def _without_acs() -> tuple[str, ...]:
     )
 
 
+USB = (
+    "-device qemu-xhci,id=usb",
+    "-device usb-kbd,bus=usb.0",
+    "-device usb-mouse,bus=usb.0",
+    "-drive if=none,id=stick,driver=null-co,size=64M,read-zeroes=on,snapshot=on",
+    "-device usb-storage,bus=usb.0,drive=stick",
+)
+"""The host's own USB controller. What is written to the stick lasts as long as the machine."""
+
 TOPOLOGIES = {
     topology.name: topology
     for topology in (
@@ -100,7 +109,8 @@ TOPOLOGIES = {
                  slots(card, card), ("rtx3060", "rtx4090")),
         Topology("bad-acs", "both cards and a network card in one group", _without_acs(),
                  ("rtx3060", "rtx4090")),
-        Topology("usb-c", "the second card has four functions", slots(card, usb_c_card),
+        Topology("usb-c", "the second card has four functions; the host has USB devices",
+                 (*slots(card, usb_c_card), *USB),
                  ("rtx3060", "rtx2080")),
         Topology("no-iommu", "two cards and no IOMMU", slots(card, card),
                  ("rtx3060", "rtx4090"), iommu=False),

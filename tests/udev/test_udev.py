@@ -14,13 +14,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import pyudev
 
 from tui.host.pci.source import PciSource
 from tui.host.pci.udev import listen
+from tui.host.uses import usb
 
 SYSTEM_PYTHON = "/usr/bin/python3"
 HAS_TESTBED = (
@@ -161,6 +162,13 @@ def test_the_listener_ends_when_the_source_is_closed(world: World) -> None:
 # --- without a testbed --------------------------------------------------------
 
 
+class Event(NamedTuple):
+    """What is read of an event."""
+
+    subsystem: str
+    action: str
+
+
 class Events:
     """Stands in for a pyudev.Monitor.
 
@@ -180,7 +188,7 @@ class Events:
     def fileno(self) -> int:
         return self._socket.fileno()
 
-    def poll(self, timeout: float) -> bytes | None:
+    def poll(self, timeout: float) -> Event | None:
         assert timeout == 0
         try:
             event = self._socket.recv(1)
@@ -188,7 +196,7 @@ class Events:
             return None
         if event == b"!":
             raise OSError(errno.ENOBUFS, "No buffer space available")
-        return event
+        return Event("usb", "add" if event == b"a" else "bind")
 
 
 @pytest.fixture
@@ -230,6 +238,28 @@ def test_lost_events_wake_too(events: Events) -> None:
     listener.join(PATIENCE)
 
 
+def test_events_that_are_not_wanted_wake_nobody(events: Events) -> None:
+    """A USB device that was added is of no use before it is bound."""
+    wakes: queue.SimpleQueue[None] = queue.SimpleQueue()
+    seen: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+
+    def wanted(subsystem: str, action: str) -> bool:
+        seen.put((subsystem, action))
+        return usb.is_usable(subsystem, action)
+
+    stop = listen(lambda: wakes.put(None), usb.SUBSYSTEMS, wanted)
+    events.kernel.sendall(b"a")
+    assert seen.get(timeout=PATIENCE) == ("usb", "add")
+    events.kernel.sendall(b"b")
+    wakes.get(timeout=PATIENCE)
+    assert seen.get(timeout=PATIENCE) == ("usb", "bind")
+    (listener,) = listeners()
+    stop()
+    listener.join(PATIENCE)
+    assert wakes.empty()
+    assert events.subsystems == ["usb", "block", "net"]
+
+
 def _no_library() -> None:
     raise ImportError("No library named udev")
 
@@ -238,9 +268,9 @@ def test_a_host_without_libudev_is_still_read(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(pyudev, "Context", _no_library)
     with pytest.raises(OSError, match="No library named udev"):
         listen(lambda: None)
-    source = PciSource()
-    source.watch(lambda: None)
-    source.close()
+    for source in (PciSource(), usb.UsbSource()):
+        source.watch(lambda: None)
+        source.close()
 
 
 def test_a_host_without_netlink_is_still_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +278,6 @@ def test_a_host_without_netlink_is_still_read(monkeypatch: pytest.MonkeyPatch) -
         raise PermissionError("no netlink")
 
     monkeypatch.setattr(pyudev.Monitor, "from_netlink", refuse)
-    source = PciSource()
-    source.watch(lambda: None)
-    source.close()
+    for source in (PciSource(), usb.UsbSource()):
+        source.watch(lambda: None)
+        source.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Generic, TypeVar, cast
@@ -15,7 +15,7 @@ from tests.thorough import thorough
 from tests.values import replace
 from tui.app import VfiotopApp
 from tui.config import Config
-from tui.host import Forbids, Host, HostError, NothingToRead, Wake
+from tui.host import Forbids, Host, HostError, NothingToRead, Objection, Wake
 from tui.model import (
     NOT_READ_YET,
     AgentReading,
@@ -41,6 +41,8 @@ from tui.model import (
     Readiness,
     Snapshot,
     Swap,
+    UsbHostDev,
+    UsbReading,
     Vitals,
 )
 from tui.model.requests import SwapRequest
@@ -153,6 +155,25 @@ class FakeControl:
         self.asked.append(("start", uuid))
         self._do()
 
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        reason = objection()
+        if reason is not None:
+            raise HostError(reason)
+        self.asked += [(f"return {each.number}", uuid) for each in stale]
+        self.asked.append((f"lend {device.number}", uuid))
+        self._do()
+
+    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
+        self.asked.append((f"return {device.number}", uuid))
+        self._do()
+
     def definition(self, uuid: str) -> str:
         return self.xml
 
@@ -201,11 +222,13 @@ class Rig:
         self.swap: Held[Swap] = Held(NothingToRead("none"))
         self.drm: Held[DrmReading] = Held(NothingToRead("none"))
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
+        self.usb: Held[UsbReading] = Held(NothingToRead("none"))
         self.kernel = Held(KernelLog())
         self.demands: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
             drm=self.drm, agent=self.agent, kernel=self.kernel, set_demand=self.demands.append,
+            usb=self.usb,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             reopen=self.reopen,
         )  # fmt: skip
@@ -222,6 +245,7 @@ class Rig:
             Held(self.nvml.reading), Held(self.guests.reading), swap=Held(self.swap.reading),
             kernel=Held(self.kernel.reading),
             inspector=self.inspector, control=self.control, now=lambda: self.at,
+            usb=Held(self.usb.reading),
         )  # fmt: skip
 
     def free(self) -> None:

@@ -105,6 +105,7 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         threads=Unavailable("the guest is not running", expected=True),
         agent=Unavailable("no guest is there to be asked", expected=True),
         swap=Unavailable("no card was moved", expected=True),
+        usb=Unavailable("this host has no USB devices", expected=True),
         memory=MEMORY,
         kernel=KernelLog(),
     )

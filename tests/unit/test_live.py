@@ -37,6 +37,8 @@ from tui.model import (
     SourceName,
     Swap,
     Unavailable,
+    UsbDevice,
+    UsbReading,
     VcpuTime,
     Vitals,
 )
@@ -62,6 +64,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "threads": lambda: GuestThreads("uuid-win11", (QemuThread("vcpu", 8, 0, 50.0),), ()),
     "agent": lambda: AgentReading((GuestReport("uuid-win11", "572.83", (CARD,), None, NOON),)),
     "swap": lambda: Swap("1", "bind", GUEST, (GUEST,), "done", ("unbind",), 1, NOON, NOON),
+    "usb": lambda: UsbReading((UsbDevice("1-2", 3, "046d", "c08b", "Mouse"),)),
     "memory": lambda: HostMemory(8192, pools=(PagePool(2048, 512, 512),)),
     "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
 }  # fmt: skip

@@ -137,7 +137,7 @@ def add_consent(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--yes", action="store_true", help="skip the confirmation")
     parser.add_argument(
         "--despite-doubts", action="store_true",
-        help="continue even if a check could not be made",
+        help="continue even if a check could not be made, or the host uses the USB device",
     )  # fmt: skip
 
 

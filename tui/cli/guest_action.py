@@ -22,7 +22,7 @@ from tui.guest.next_commands import next_commands
 from tui.guest.plan import doubts_to_confirm
 from tui.guest.planning import guest_plan_once
 from tui.host import Host, Unsettled
-from tui.model import GuestAction, GuestPlan, HostView
+from tui.model import GuestAction, GuestPlan, HostView, UsbPlan
 from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import Consent
 from tui.process.crash import may_have_begun
@@ -92,14 +92,14 @@ def _carry_out(asked: GuestCommand, plan: GuestPlan, view: HostView, consent: Co
     if plan.action == "stop":
         say(f"{plan.name}: asking it to shut down")
     with may_have_begun(VfiotopError):
-        _run_to_end(plan, lambda: execute(asked.reopen(), asked.choice, plan, consent))
+        run_to_end(plan, lambda: execute(asked.reopen(), asked.choice, plan, consent))
     if plan.action == "stop":
         return wait_until_off(asked.reopen, plan, view, asked.arguments)
     say(f"{plan.name}: {_DONE[plan.action]}")
     return DONE
 
 
-def _run_to_end(plan: GuestPlan, action: Callable[[], None]) -> None:
+def run_to_end(plan: GuestPlan | UsbPlan, action: Callable[[], None]) -> None:
     """Run an action that must not be left half way: the first Ctrl-C, or a terminal that goes
     away, does not end it. A second Ctrl-C stops waiting. Raises what the action raises, and
     ``Unsettled`` if it was not waited for."""

@@ -33,15 +33,17 @@ def guest_plan_once(
     """
 
     def scope(view: HostView) -> Scope:
-        domain = _find_domain(view, choice, typed, uuid)
+        domain = find_domain(view, choice, typed, uuid)
         return (cards_of(domain, view.gpus), [domain]) if action == "start" else ((), ())
 
     seen = read_for_checks(host, choice, patience, scope)
-    domain = _find_domain(seen.view, choice, typed, uuid)
+    domain = find_domain(seen.view, choice, typed, uuid)
     return make_plan(action, domain, seen), seen.view
 
 
-def _find_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
+def find_domain(view: HostView, choice: Choice, typed: str | None, uuid: str | None) -> Domain:
+    """Return the domain with ``uuid``, else the one that ``typed`` means, else the allowed guest.
+    Raises ``NoSuchGuest``."""
     domains = [guest.domain for guest in view.guests]
     if uuid is not None:
         found = domains_with_uuid(uuid, domains)

@@ -18,16 +18,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui.host.calls import CallLog
+from tui.host.control import Forbids, GuestControl, Objection, ReadOnlyControl
+from tui.host.errors import HostError, NothingToRead, Unsettled
 from tui.host.tree import Tree
 from tui.model import (
     CLOCK,
     AgentReading,
     Demand,
     DeviceUses,
-    DomainState,
     DrmReading,
     FileFacts,
-    GuestAction,
     Guests,
     GuestThreads,
     Holders,
@@ -40,34 +40,21 @@ from tui.model import (
     Reading,
     SourceName,
     Swap,
+    UsbReading,
     Vitals,
 )
-from tui.model.errors import VfiotopError
 from tui.model.requests import SwapRequest
+
+__all__ = [
+    "EmptySource", "Forbids", "GuestControl", "Host", "HostError", "HostKind", "Inspector", "Mover",
+    "NoInspector", "NoMover", "NothingToRead", "Objection", "ReadOnlyControl", "Source",
+    "Unsettled", "Wake",
+]  # fmt: skip
 
 Wake = Callable[[], None]
 """Callable from any thread, at any time and any number of times; returns at once."""
 
 T_co = TypeVar("T_co", covariant=True)
-
-
-class HostError(VfiotopError):
-    """A reading that failed: what happened, why, and what to do, in a sentence."""
-
-
-class NothingToRead(HostError):
-    """There is no reading, and nothing is wrong: no such card, or all cards are asleep."""
-
-
-class Unsettled(HostError):
-    """An action that ended half way, or whose outcome is not known yet; the sentence says which.
-
-    ``state`` is the state in which the guest was left, ``None`` if that is not known.
-    """
-
-    def __init__(self, sentence: str, state: DomainState | None = None) -> None:
-        super().__init__(sentence)
-        self.state = state
 
 
 class Source(Protocol[T_co]):
@@ -140,65 +127,6 @@ class NoMover:
         raise HostError(self.unavailable_reason)
 
 
-Forbids = Callable[[Guests], str | None]
-"""A rule over all domains: why no further domain may start, or ``None``."""
-
-
-class GuestControl(Protocol):
-    """Carries out the user's actions on domains.
-
-    Domains are named by UUID; ``name`` is the raw name that the user saw, and a domain that now has
-    another name is left alone. Every method may block as long as libvirt does. Raises ``HostError``
-    if nothing was done, ``Unsettled`` if it was done half way or the outcome is not known.
-    """
-
-    @property
-    def unavailable_reason(self) -> str | None:
-        """Why nothing can be done to domains at all, in a sentence; else ``None``."""
-        ...
-
-    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        """Act on the domain, or ask its guest to act.
-
-        Later readings show the result. A domain that is already off counts as stopped.
-        """
-        ...
-
-    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
-        """Start the domain unless ``forbids`` objects.
-
-        ``forbids`` is called right before the start, while no swap is under way, and again before
-        the guest's first instruction.
-        """
-        ...
-
-    def definition(self, uuid: str) -> str:
-        """Return the XML that the domain uses from its next start on, secrets included."""
-        ...
-
-    def define(self, uuid: str, before: str, after: str) -> None:
-        """Replace the definition by ``after``, if it is still ``before``."""
-        ...
-
-
-class ReadOnlyControl:
-    """Does nothing to domains, for hosts that are read-only."""
-
-    unavailable_reason = "this host is read-only: guests cannot be started or stopped"
-
-    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
-        raise HostError(self.unavailable_reason)
-
-    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
-        raise HostError(self.unavailable_reason)
-
-    def definition(self, uuid: str) -> str:
-        raise HostError(self.unavailable_reason)
-
-    def define(self, uuid: str, before: str, after: str) -> None:
-        raise HostError(self.unavailable_reason)
-
-
 class EmptySource:
     """The source of something that a host has none of; ``sentence`` says so."""
 
@@ -218,6 +146,10 @@ class EmptySource:
 def _none(sentence: str) -> Any:
     """A source of a host that has nothing to read, with the reason."""
     return field(default_factory=lambda: EmptySource(sentence))
+
+
+def _no_uses(addresses: Collection[str]) -> DeviceUses:
+    return DeviceUses()
 
 
 HostKind = Literal["real", "captured", "simulated"]
@@ -243,6 +175,7 @@ class Host(Struct, frozen=True):
     drm: Source[DrmReading] = _none("no card is on amdgpu, i915 or xe")
     threads: Source[GuestThreads] = _none("not read here")
     agent: Source[AgentReading] = _none("guests are not read on this host")
+    usb: Source[UsbReading] = _none("USB devices are not read on this host")
     swap: Source[Swap] = _none("no swaps on this host")
     kernel: Source[KernelLog] = _none("no kernel log here")
     memory: Source[HostMemory] = _none("the memory of this host is not known")
@@ -278,6 +211,7 @@ class Host(Struct, frozen=True):
         yield "threads", self.threads
         yield "agent", self.agent
         yield "swap", self.swap
+        yield "usb", self.usb
         yield "kernel", self.kernel
         yield "memory", self.memory
 

@@ -28,6 +28,7 @@ from tui.host.readiness.source import readiness
 from tui.host.tree import Tree, is_gone
 from tui.host.untrusted import clean, shown_name, visible
 from tui.host.uses.device import device_uses
+from tui.host.uses.usb import UsbSource
 from tui.model import Domain, Guests, Holders, NvmlReading, Readiness
 from tui.model.address import is_address
 
@@ -71,6 +72,7 @@ def host_in(root: Tree, label: str) -> Host:
         drm=EmptySource(NO_READINGS),
         threads=EmptySource(NO_READINGS),
         agent=EmptySource(NO_READINGS),
+        usb=UsbSource(root),
         guests=CapturedGuests(root / "domains", root),
         memory=MemorySource(root),
         kind="captured",
@@ -164,6 +166,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
         agent=found.agent,
         kvm_hidden=found.kvm_hidden,
         problem=found.unclear,
+        usb=found.usb,
         setup=found.setup,
         pinning=found.pinning,
     )

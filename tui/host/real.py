@@ -29,6 +29,7 @@ from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
 from tui.host.uses.device import device_uses
+from tui.host.uses.usb import UsbSource
 from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 
 
@@ -85,6 +86,7 @@ def real_host(
         threads=threads,
         agent=agent,
         swap=SwapSource(),
+        usb=UsbSource(),
         kernel=KernelLogSource(),
         memory=MemorySource(),
         readonly=readonly,

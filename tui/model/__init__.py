@@ -94,7 +94,7 @@ from tui.model.pci import (
     Link,
     PciFunction,
 )
-from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind
+from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind, UsbPlan
 from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
@@ -102,6 +102,7 @@ from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, Mo
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
+from tui.model.usb import Usb, UsbAction, UsbDevice, UsbHostDev, UsbReading, UsbRule, UsbState
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
@@ -261,6 +262,14 @@ __all__ = [
     "ThreadKind",
     "Unavailable",
     "UninspectedProcess",
+    "Usb",
+    "UsbAction",
+    "UsbDevice",
+    "UsbHostDev",
+    "UsbPlan",
+    "UsbReading",
+    "UsbRule",
+    "UsbState",
     "VcpuTime",
     "Verdict",
     "Viability",

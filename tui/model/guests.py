@@ -11,6 +11,7 @@ from tui.model.cpus import Pinning, VcpuTime
 from tui.model.domain_setup import DomainSetup
 from tui.model.metrics import Metrics
 from tui.model.naming import shell_word
+from tui.model.usb import UsbHostDev
 
 DomainState = Literal[
     "running", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "unknown"
@@ -49,7 +50,8 @@ class Domain(Struct, frozen=True):
     connected, ``None`` without a channel. ``kvm_hidden``: <kvm><hidden state='on'/>. ``problem``:
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
     these. ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
-    is what the definition says besides, ``None`` if it could not be read.
+    is what the definition says besides, ``None`` if it could not be read. ``usb`` are
+    the host's USB devices that it names.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Domain(Struct, frozen=True):
     kvm_hidden: bool = False
     problem: str | None = None
     unshown_name: str | None = None
+    usb: tuple[UsbHostDev, ...] = ()
     vcpu_times: tuple[VcpuTime, ...] = ()
     pinning: Pinning | None = None
     setup: DomainSetup | None = None

@@ -11,6 +11,7 @@ from tui.model.checks import Check
 from tui.model.guests import GuestAction
 from tui.model.holders import Holder
 from tui.model.swaps import Direction
+from tui.model.usb import UsbAction, UsbDevice
 
 StepKind = Literal["load", "drivers", "override", "unbind", "probe", "power", "node", "nvml"]
 
@@ -121,3 +122,37 @@ class GuestPlan(Checked, Struct, frozen=True):
     def holders(self) -> tuple[Holder, ...]:
         """The holders of the functions that must move first."""
         return self.swap.holders if self.swap else ()
+
+
+class UsbPlan(Checked, Struct, frozen=True):
+    """What lending a USB device to a guest, or taking it back, would do. ``name``, ``raw_name`` and
+    ``uuid`` are the guest's, as in ``GuestPlan``. ``texts`` are the steps in words. ``asked`` are
+    the ids of the checks that take a question of their own unless they pass."""
+
+    action: UsbAction
+    device: UsbDevice
+    name: str
+    raw_name: str
+    uuid: str
+    texts: tuple[str, ...]
+    asked: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
+
+    @property
+    def doubts(self) -> tuple[Check, ...]:
+        """The checks that could not be made, and those that say what the host would miss."""
+        return tuple(
+            check
+            for check in self.checks
+            if check.verdict == "unknown" or (check.verdict == "warn" and check.id in self.asked)
+        )
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """A tuple that differs between plans."""
+        return (self.action, self.raw_name, self.uuid, *self.texts)
+
+    @property
+    def holders(self) -> tuple[Holder, ...]:
+        """Nobody keeps a USB device from leaving its driver."""
+        return ()

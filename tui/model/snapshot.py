@@ -18,16 +18,17 @@ from tui.model.metrics import CardReading, DrmReading, MetricsSource, NvmlReadin
 from tui.model.pci import Inventory
 from tui.model.swaps import Swap
 from tui.model.unavailable import NOT_READ_YET, Unavailable
+from tui.model.usb import UsbReading
 from tui.model.vitals import Vitals
 
 SourceName = Literal[
-    "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "kernel",
-    "memory",
+    "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "usb",
+    "kernel", "memory",
 ]  # fmt: skip
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
-    | AgentReading | Swap | KernelLog | HostMemory | Unavailable
+    | AgentReading | Swap | UsbReading | KernelLog | HostMemory | Unavailable
 )  # fmt: skip
 
 
@@ -53,6 +54,7 @@ class Snapshot(Struct, frozen=True):
     threads: GuestThreads | Unavailable = NOT_READ_YET
     agent: AgentReading | Unavailable = NOT_READ_YET
     swap: Swap | Unavailable = NOT_READ_YET
+    usb: UsbReading | Unavailable = NOT_READ_YET
     kernel: KernelLog | Unavailable = NOT_READ_YET
     memory: HostMemory | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)

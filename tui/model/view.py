@@ -19,6 +19,7 @@ from tui.model.owner import Owner
 from tui.model.pci import IommuKind, PciFunction
 from tui.model.snapshot import SourceName
 from tui.model.swaps import Swap
+from tui.model.usb import Usb
 from tui.model.vitals import CardVitals
 
 Role = Literal["host", "guest", "other"]
@@ -193,7 +194,8 @@ class HostView(Struct, frozen=True):
     GPUs are ordered guest, host, others; groups with the guest GPU's first. ``problems`` are
     (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
     are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
-    the chosen guest GPU if no GPU is there any more.
+    the chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they
+    are not known.
     """
 
     facts: HostFacts | None = None
@@ -212,6 +214,7 @@ class HostView(Struct, frozen=True):
     problems: tuple[tuple[SourceName, str], ...] = ()
     expected: tuple[SourceName, ...] = ()
     absent_card: str | None = None
+    usb: tuple[Usb, ...] | None = None
     memory: HostMemory | None = None
 
     def problem(self, source: SourceName) -> str | None:

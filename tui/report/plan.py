@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from tui.model import GuestPlan, Holder, Plan
+from tui.model import GuestPlan, Holder, Plan, UsbPlan
 from tui.report.checks import check_lines
 
 SCHEMA = 1
@@ -29,7 +29,7 @@ def as_json(plan: Plan) -> dict[str, Any]:
     }
 
 
-def as_text(plan: Plan | GuestPlan) -> str:
+def as_text(plan: Plan | GuestPlan | UsbPlan) -> str:
     """The plan in blocks: headline, checks, holders, steps, outcome."""
     blocks = [
         [head(plan)],
@@ -43,18 +43,23 @@ def as_text(plan: Plan | GuestPlan) -> str:
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def head(plan: Plan | GuestPlan) -> str:
+def head(plan: Plan | GuestPlan | UsbPlan) -> str:
     """The headline: what the plan does."""
     if isinstance(plan, GuestPlan):
         return f"{plan.action.capitalize().replace('-', ' ')} {plan.name}"
+    if isinstance(plan, UsbPlan):
+        where = "to" if plan.action == "lend" else "from"
+        return f"{plan.action.capitalize()} {plan.device.text} {where} {plan.name}"
     where = "to vfio-pci" if plan.direction == "bind" else "back to the host"
     return f"{plan.direction.capitalize()} {' '.join(plan.moves)} {where}"
 
 
-def outcome(plan: Plan | GuestPlan) -> str:
+def outcome(plan: Plan | GuestPlan | UsbPlan) -> str:
     """Whether the plan is allowed, in a sentence."""
     if plan.refusals:
         return f"Refused: {plan.refusals[0].why}."
+    if plan.doubts and plan.doubts[0].verdict == "warn":
+        return f"Asks first: {plan.doubts[0].why}."
     if plan.doubts:
         return f"Cannot tell whether it is safe: {plan.doubts[0].why}."
     return "Ready: no check forbids it."

@@ -10,13 +10,13 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from tui.model import NOT_READ_YET, Event, HostView, SourceName, Swap
-from tui.rules import card_events, device_events, domain_events, kernel_events
+from tui.rules import card_events, device_events, domain_events, kernel_events, usb_events
 from tui.rules.change import Change, all_read, never_read
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
     "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
-    "kernel": kernel_events.LOG, "memory": "memory",
+    "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory",
 }  # fmt: skip
 
 
@@ -24,7 +24,7 @@ def changes(
     before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
 ) -> tuple[Event, ...]:
     """The events between two views, stamped ``at``: sources, swap, kernel, devices, cards,
-    domains, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
+    domains, USB devices, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
@@ -36,6 +36,8 @@ def changes(
         found += card_events.changes(before, after)
     if all_read("guests", before, after):
         found += domain_events.changes(before, after)
+    if before.usb is not None and after.usb is not None:
+        found += usb_events.changes(before, after)
     found += _rules(before, after)
     ours = {*_moving(before.swap), *_moving(after.swap), *asked, *_cards_of(asked, before, after)}
     return tuple(

@@ -26,13 +26,14 @@ from tui.rules.hostdev_checks import with_moved_at_start
 from tui.rules.live_checks import live_checks
 from tui.rules.readings import is_captured, read
 from tui.rules.roles import Choice, allowed_guest
+from tui.rules.usb import usb_devices
 
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "kernel", "memory")
+NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "usb", "kernel", "memory")
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
-log or memory of this host."""
+USB, log or memory of this host."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -41,7 +42,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
     choice = choice or Choice()
     guests, nvml = read(snapshot.guests), read(snapshot.nvml)
     domains = guests.domains if guests else ()
-    inventory = read(snapshot.pci)
+    inventory, usb = read(snapshot.pci), read(snapshot.usb)
     gpus = gpus_of(inventory, snapshot, domains, choice) if inventory else ()
     view = HostView(
         facts=read(snapshot.facts),
@@ -59,6 +60,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         problems=_problems(snapshot),
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
+        usb=usb_devices(usb, snapshot.guests) if usb is not None else None,
         memory=read(snapshot.memory),
     )
     if inventory is not None and any(gpu.viability.blockers for gpu in gpus):

@@ -23,7 +23,7 @@ from widgets.lines import DASH
 
 PLACES = {
     "swap": "for a swap", "guest": "for a guest", "roles": "for the roles",
-    "doctor": "in the checks",
+    "usb": "for USB", "doctor": "in the checks",
 }  # fmt: skip
 """Where a key works that does not work on the overview."""
 

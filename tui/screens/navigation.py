@@ -124,6 +124,12 @@ class Navigation(TerminalApp):
             action = self.session.guest_action(key)
             open_screen(self, GuestScreen(self.session, action, guest.domain))
 
+    def action_usb(self) -> None:
+        """Show the USB devices."""
+        from tui.screens.usb import UsbScreen
+
+        open_screen(self, UsbScreen(self.session))
+
     # --- what is shown ---
 
     def action_roles(self) -> None:

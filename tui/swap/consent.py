@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection
 
-from tui.model import Check, GuestPlan, Plan
+from tui.model import Check, GuestPlan, Plan, UsbPlan
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
 
@@ -21,29 +21,34 @@ def consent_key(check: Check) -> str:
     return f"{check.id}:{check.verdict}"
 
 
-def digest(plan: Plan | GuestPlan) -> str:
+def digest(plan: Plan | GuestPlan | UsbPlan) -> str:
     """Return a digest of a plan; it differs between plans."""
     return hashlib.sha256("\n".join(plan.identity).encode()).hexdigest()[:16]
 
 
-def consent_to(plan: Plan | GuestPlan, *, doubts: bool = False) -> Consent:
+def consent_to(plan: Plan | GuestPlan | UsbPlan, *, doubts: bool = False) -> Consent:
     """Return the consent of a user who saw a plan and its warnings, and accepted its ``doubts``."""
-    seen = ("warn", "unknown") if doubts else ("warn",)
-    points = frozenset(consent_key(check) for check in plan.checks if check.verdict in seen)
+    asked = () if doubts else plan.doubts
+    points = frozenset(
+        consent_key(check)
+        for check in plan.checks
+        if check.verdict in ("warn", "unknown") and check not in asked
+    )
     return Consent(digest(plan), points)
 
 
-def require_consent(plan: Plan | GuestPlan, consent: Consent) -> None:
+def require_consent(plan: Plan | GuestPlan | UsbPlan, consent: Consent) -> None:
     """Raise ``Refused`` if a check forbids the plan, ``Doubtful`` if the user may accept it."""
     if plan.refusals:
         worst = plan.refusals[0]
         raise Refused(f"{worst.why}{f': {worst.fix}' if worst.fix else ''} ({worst.id})")
     if consent.plan not in (None, digest(plan)):
         raise Refused("the host has changed, and so has the plan: review it again")
-    asked = ("warn", "unknown") if consent.plan is not None else ("unknown",)
+    shown = consent.plan is not None
     left = [
         check for check in plan.checks
-        if check.verdict in asked and consent_key(check) not in consent.accepted
+        if (check in plan.doubts or (shown and check.verdict == "warn"))
+        and consent_key(check) not in consent.accepted
     ]  # fmt: skip
     if left and not consent.everything:
         raise Doubtful(_sentence(left), [consent_key(check) for check in left])

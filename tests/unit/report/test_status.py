@@ -134,6 +134,12 @@ SHAPE: dict[str, Any] = {
         "id": str, "subject": (str, None), "verdict": str, "why": str, "fix": (str, None),
     }],
     "swap": (None,),
+    "usb": ([{
+        "port": str, "bus": int, "number": int, "vendor": str, "product": str,
+        "serial": (str, None), "name": str, "controller": (str, None), "state": str, "why": str,
+        "guest": (str, None), "guest_uuid": (str, None),
+        "attached": [{"kind": str, "name": str, "what": str, "in_use": bool}],
+    }], None),
 }  # fmt: skip
 """Schema 1: the keys that a program may rely on. Tuples are alternatives."""
 

@@ -75,7 +75,7 @@ NUMBERS = re.compile(r"[0-9,^-]{1,200}")
 _Patterns = tuple[re.Pattern[str], ...]
 
 _WORD_ATTRIBUTES = _listed(
-    """arch firmware machine managed device check match fallback policy cache io discard driver
+    """arch firmware machine managed check match fallback policy cache io discard driver
     action offset clock tickpolicy multifunction secure migratable shareable tray removable
     snapshot present autoport sharePolicy ioeventfd event_idx packed ats primary default
     memballoon feature mask enabled"""
@@ -85,7 +85,7 @@ _NUMBER_ATTRIBUTES = _listed(
     clusters vcpu iothread size memory chassis cell cells period level order ram vram vgamem
     heads iobase irq reg queues"""
 )
-_EITHER = _listed("type mode state bus model unit placement id")
+_EITHER = _listed("type mode state bus device model unit placement id")
 
 ATTRIBUTES: dict[str, _Patterns] = {
     **dict.fromkeys(_WORD_ATTRIBUTES, (WORD,)),

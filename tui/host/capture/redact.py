@@ -43,9 +43,14 @@ def _host_name(text: str, stand_ins: StandIns) -> str:
     return stand_ins.of("host names", name) + "\n" if name else text
 
 
-def _volume(text: str, stand_ins: StandIns) -> str:
-    name = text.strip()
-    return stand_ins.of("volume names", name) + "\n" if name else text
+def _named(kind: str) -> Callable[[str, StandIns], str]:
+    """Return the redaction of a file with one name of that kind."""
+
+    def change(text: str, stand_ins: StandIns) -> str:
+        name = text.strip()
+        return stand_ins.of(kind, name) + "\n" if name else text
+
+    return change
 
 
 def _attribute(data: bytes, stand_ins: StandIns) -> bytes:
@@ -64,7 +69,9 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
     for pattern, rule in (
         (r"proc/sys/kernel/hostname|etc/hostname", _in_text(_host_name)),
         (r"sys/firmware/efi/efivars/LoaderInfo-.*", tables.loader_info),
-        (r"sys/.*/dm/name", _in_text(_volume)),
+        (r"sys/.*/dm/name", _in_text(_named("volume names"))),
+        (r"sys/.*/serial", _in_text(_named("serial numbers"))),
+        (r"sys/.*/(?:manufacturer|product)", _in_text(_named("USB names"))),
         (r"sys/.*", _attribute),
         (r"proc/sys/kernel/(?:osrelease|modules_disabled)", _attribute),
         (r"proc/cmdline", _in_text(boot_text)),

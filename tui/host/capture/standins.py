@@ -37,6 +37,7 @@ _WORDS = {
     "network names": "net", "guest names": "guest", "folder names": "folder", "paths": "path",
     "boot option values": "value", "boot option names": "option", "words of boot files": "word",
     "shell variables": "VARIABLE", "QEMU arguments": "argument", "labels": "label",
+    "serial numbers": "serial", "USB names": "device",
     "hook names": "hook",
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The simulated host's control over guests: start, stop, pause, resume, reboot.
+"""The simulated host's control over guests: start, stop, pause, resume, reboot; USB devices.
 
 Guests always obey, after the time that a real one takes.
 """
@@ -6,16 +6,17 @@ Guests always obey, after the time that a real one takes.
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec.structs import replace
 
-from tui.host import Forbids, HostError, Wake
+from tui.host import Forbids, HostError, Objection, Wake
 from tui.host.demo.clock import Clock
 from tui.host.demo.machine import DemoDomain, Machine
 from tui.host.demo.traces import States
-from tui.model import GuestAction, Guests
+from tui.model import Domain, GuestAction, Guests, UsbHostDev, UsbReading
 
 STOP_S, REBOOT_S = 3.0, 4.0
 """Seconds that a guest takes to shut down and to reboot."""
@@ -53,17 +54,29 @@ class DemoGuests:
         self._machine, self._clock, self._began = machine, clock, began
         self._lock = threading.Lock()
         self._timelines: dict[str, _Timeline] = {}
+        self._lent: dict[str, tuple[UsbHostDev, ...]] = {}
         self.wakes: set[Wake] = set()
 
     def read(self, at: float) -> Guests:
         """What libvirt reports at a time."""
         with self._lock:
-            timelines = dict(self._timelines)
+            timelines, lent = dict(self._timelines), dict(self._lent)
         domains = (
             replace(each, states=timelines[each.name]) if each.name in timelines else each
             for each in self._machine.domains
         )
-        return replace(self._machine, domains=tuple(domains)).guests(at, self._began)
+        guests = replace(self._machine, domains=tuple(domains)).guests(at, self._began)
+        return replace(guests, domains=tuple(_with_usb(each, lent) for each in guests.domains))
+
+    def usb(self, at: float) -> UsbReading:
+        """The USB devices. What a guest has is taken from the host's drivers."""
+        seen = self._machine.usb_devices(at)
+        has = [each for domain in self.read(at).domains for each in domain.usb]
+        return replace(seen, devices=tuple(
+            replace(device, attached=(), taken=True)
+            if any(each.means(device) for each in has) else device
+            for device in seen.devices
+        ))  # fmt: skip
 
     # --- the control protocol ---
 
@@ -82,7 +95,32 @@ class DemoGuests:
         reason = forbids(self.read(at))
         if reason is not None:
             raise HostError(reason)
-        self._schedule(self._domain(uuid), (at, "running"), booted_s=at)
+        domain = self._domain(uuid)
+        with self._lock:
+            self._lent.pop(domain.name, None)  # a new run begins without the devices of the last
+        self._schedule(domain, (at, "running"), booted_s=at)
+
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        reason = objection()
+        if reason is not None:
+            raise HostError(reason)
+        self._lend(self._domain(uuid).name, [*stale, device], [device])
+
+    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
+        self._lend(self._domain(uuid).name, [device], [])
+
+    def _lend(self, name: str, out: Sequence[UsbHostDev], into: Sequence[UsbHostDev]) -> None:
+        with self._lock:
+            kept = (each for each in self._lent.get(name, ()) if each not in out)
+            self._lent[name] = (*kept, *into)
+        self._wake()
 
     def definition(self, uuid: str) -> str:
         raise HostError(_NO_DEFINITION)
@@ -111,3 +149,8 @@ class DemoGuests:
     def _wake(self) -> None:
         for wake in tuple(self.wakes):
             wake()
+
+
+def _with_usb(domain: Domain, lent: dict[str, tuple[UsbHostDev, ...]]) -> Domain:
+    """The domain with what was lent to it. What a guest had is the host's again once it is off."""
+    return replace(domain, usb=lent.get(domain.name, ())) if domain.active else domain

@@ -131,6 +131,7 @@ def demo_host(
         ),
         agent=DemoSource(time_, agent, next_agent_query, wakes=demand_wakes),
         swap=DemoJournal(swaps),
+        usb=DemoSource(time_, guests.usb, machine.next_usb_event, wakes=guests.wakes),
         kernel=DemoSource(time_, machine.kernel_log, machine.next_kernel_line),
         memory=DemoSource(time_, memory, wakes=guests.wakes),
         kind="simulated",

@@ -20,6 +20,7 @@ from tui.host.demo.cards import DemoCard
 from tui.host.demo.kernel import KernelLine, log_at
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, States, idle, noise
+from tui.host.demo.usb import DemoUsb
 from tui.model import (
     AgentReading,
     Domain,
@@ -40,6 +41,7 @@ from tui.model import (
     NvmlReading,
     PagePool,
     PciFunction,
+    UsbReading,
     Vitals,
     slot_of,
 )
@@ -123,9 +125,9 @@ class Machine(Struct, frozen=True, dict=True):
     """A host whose readings are functions of time.
 
     ``cards`` are all its GPUs; ``functions`` are its PCI functions while no card is gone.
-    ``no_libvirt`` is why libvirt does not answer. ``kernel_lines`` are what the kernel's log
-    says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what it has available besides
-    while no guest runs.
+    ``no_libvirt`` is why libvirt does not answer. ``usb`` are the USB devices. ``kernel_lines``
+    are what the kernel's log says. ``pages`` are its huge pages of 2 MiB, and ``free_mib`` is what
+    it has available besides while no guest runs.
     """
 
     functions: tuple[PciFunction, ...]
@@ -135,6 +137,8 @@ class Machine(Struct, frozen=True, dict=True):
     facts: HostFacts = field(default=HostFacts("tower", "6.12.48-amd64", cpus=smt(16)))
     driver_version: str = "580.95.05"
     no_libvirt: str | None = None
+    usb: tuple[DemoUsb, ...] = ()
+    builtin_keyboard: bool = False
     kernel_lines: tuple[KernelLine, ...] = ()
     pages: int = 8192
     free_mib: int = 24576
@@ -202,6 +206,18 @@ class Machine(Struct, frozen=True, dict=True):
             raise HostError(self.no_libvirt)
         domains = (domain.reading(at, began) for domain in self.domains)
         return Guests(SYSTEM, "11.3.0", tuple(sorted(domains, key=lambda d: d.name)))
+
+    def usb_devices(self, at: float) -> UsbReading:
+        """The USB devices that are plugged in. Raises ``NothingToRead`` if the host has none."""
+        if not self.usb:
+            raise NothingToRead("this host has no USB devices")
+        found = (each.reading(at) for each in self.usb)
+        devices = tuple(device for device in found if device is not None)
+        return UsbReading(devices, self.builtin_keyboard)
+
+    def next_usb_event(self, after: float) -> float | None:
+        """The first time after ``after`` at which a device may be plugged in or out."""
+        return _first((each.plugged for each in self.usb), after)
 
     def memory(self, guests: Guests) -> HostMemory:
         """What is left of the memory while these guests run."""

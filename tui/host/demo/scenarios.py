@@ -16,6 +16,7 @@ from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
+from tui.host.demo.usb import desktop
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
 from tui.rules.libvirt_uri import START, SYSTEM
 
@@ -35,6 +36,8 @@ FIRST, FIRST_AUDIO = "0000:01:00.0", "0000:01:00.1"
 SECOND, SECOND_AUDIO = "0000:0a:00.0", "0000:0a:00.1"
 SECOND_LANES = 4
 """The second slot is on the chipset, which has only four lanes for it."""
+
+DESK_USB = desktop("0000:0b:00.3")
 
 ON_VFIO: dict[str, str | None] = {FIRST: "vfio-pci", FIRST_AUDIO: "vfio-pci"}
 
@@ -85,7 +88,7 @@ def gaming(seed: int) -> Machine:
     )  # fmt: skip
     guest = DemoCard(FIRST, RTX_4090, _game(1, seed), programs=(GAME,))
     domains = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
-    return Machine(_ryzen(ON_VFIO), (guest, host), domains)
+    return Machine(_ryzen(ON_VFIO), (guest, host), domains, usb=DESK_USB)
 
 
 def stutter(seed: int) -> Machine:
@@ -104,13 +107,14 @@ def stutter(seed: int) -> Machine:
 
 def desk(seed: int) -> Machine:
     """Both cards on host drivers, the guest GPU idle, the guest shut off."""
-    return Machine(_ryzen(), (_idle_card(seed), _desktop_card(seed)), _idle_domains(seed))
+    cards = (_idle_card(seed), _desktop_card(seed))
+    return Machine(_ryzen(), cards, _idle_domains(seed), usb=DESK_USB)
 
 
 def idle_on_vfio(seed: int) -> Machine:
     """The guest GPU sleeps on vfio-pci."""
     cards = (DemoCard(FIRST, RTX_4090, states=ASLEEP), _desktop_card(seed))
-    return Machine(_ryzen(ON_VFIO), cards, _idle_domains(seed))
+    return Machine(_ryzen(ON_VFIO), cards, _idle_domains(seed), usb=DESK_USB)
 
 
 def bad_acs(seed: int) -> Machine:
@@ -122,7 +126,8 @@ def bad_acs(seed: int) -> Machine:
     )  # fmt: skip
     guest = DemoCard("0000:04:00.0", RTX_4090, lanes=8, pcie_gen=3, seed=seed + 1)
     win11 = _win11(False, seed, ("0000:04:00.0", "0000:04:00.1"))
-    return Machine(board, (host, guest), (win11, _debian_build()), "intel")
+    domains, usb = (win11, _debian_build()), desktop("0000:00:14.0")
+    return Machine(board, (host, guest), domains, "intel", usb=usb)
 
 
 def identical(seed: int) -> Machine:
@@ -136,7 +141,7 @@ def identical(seed: int) -> Machine:
         _desktop_card(seed, RTX_3070),
     )
     domains = (_win11(True, seed), _debian_build())
-    return Machine(_ryzen(ON_VFIO, models), cards, domains)
+    return Machine(_ryzen(ON_VFIO, models), cards, domains, usb=DESK_USB)
 
 
 def laptop(seed: int) -> Machine:
@@ -153,7 +158,10 @@ def laptop(seed: int) -> Machine:
     win11 = replace(_win11(False, seed, memory_mib=8192), placement=Placement())
     domains = (win11, _debian_build())
     facts = HostFacts("dash", "6.16.8-arch1-1", chassis=10, cpus=smt(8))
-    return Machine(board, (_integrated_graphics(seed), geforce), domains, "intel", facts)
+    return Machine(
+        board, (_integrated_graphics(seed), geforce), domains, "intel", facts,
+        usb=desktop("0000:00:14.0"), builtin_keyboard=True,
+    )  # fmt: skip
 
 
 def lost(seed: int) -> Machine:
@@ -162,14 +170,15 @@ def lost(seed: int) -> Machine:
     cards = (_idle_card(seed, states), _desktop_card(seed))
     off_bus = "NVRM: Xid (PCI:0000:01:00): 79, GPU has fallen off the bus."
     lines = (KernelLine(20, off_bus, every=100),)
-    return Machine(_ryzen(), cards, _idle_domains(seed), kernel_lines=lines)
+    return Machine(_ryzen(), cards, _idle_domains(seed), kernel_lines=lines, usb=DESK_USB)
 
 
 def fresh(seed: int) -> Machine:
     """Like ``desk``, but nothing is set up for passthrough: no IOMMU, no libvirt, no guest."""
     board = tuple(replace(function, iommu_group=None) for function in _ryzen())
     why = f"libvirtd is not running, or does not serve {SYSTEM}: {START}"
-    return Machine(board, (_idle_card(seed), _desktop_card(seed)), no_libvirt=why)
+    cards = (_idle_card(seed), _desktop_card(seed))
+    return Machine(board, cards, no_libvirt=why, usb=DESK_USB)
 
 
 def crowd(seed: int) -> Machine:

@@ -1,4 +1,4 @@
-"""Starts, stops and defines domains through libvirt.
+"""Starts, stops and defines domains through libvirt, and lends them USB devices.
 
 Each action uses a connection of its own, so that one that hangs does not block the readings. If
 the reply to a request is lost, the request may still have been carried out: the domain is polled
@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import libvirt
 
-from tui.host import Forbids, HostError, Unsettled
+from tui.host import Forbids, HostError, Objection, Unsettled
 from tui.host.journal.entry import JournalError
 from tui.host.journal.file import Journal
+from tui.host.libvirt import usb_lending
 from tui.host.libvirt.domain_xml import DefinitionError, definition
 from tui.host.libvirt.errors import AGENT_FAILED
 from tui.host.libvirt.operation import DomainOperation, DomainStatus, ReplyLost, Timeouts
@@ -25,7 +26,7 @@ from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.start import PausedStart
 from tui.host.proc.process import is_alive
 from tui.host.timeout import within
-from tui.model import GuestAction, Guests, HostDev
+from tui.model import GuestAction, Guests, HostDev, UsbHostDev
 
 LOCK_S = 5.0
 """Seconds that a start waits for the lock of a swap."""
@@ -70,6 +71,21 @@ class LibvirtControl:
                 start.undo(reason)
                 raise HostError(reason)
             start.resume()
+
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        with self._guest("lend a USB device to", uuid, name) as guest:
+            usb_lending.lend(guest, device, stale, objection)
+
+    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
+        with self._guest("take a USB device from", uuid, name) as guest:
+            usb_lending.take_back(guest, device)
 
     def definition(self, uuid: str) -> str:
         with self._guest("read", uuid) as guest:

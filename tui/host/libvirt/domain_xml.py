@@ -20,9 +20,10 @@ from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.domain_setup import domain_setup
 from tui.host.libvirt.host_devices import host_devices
 from tui.host.libvirt.pinning import pinning
+from tui.host.libvirt.usb import usb_devices
 from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
-from tui.model import DomainSetup, HostDev, Pinning
+from tui.model import DomainSetup, HostDev, Pinning, UsbHostDev
 
 __all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
 
@@ -45,7 +46,7 @@ class Definition(Struct, frozen=True):
     not a number. ``agent``: whether the guest agent's channel is connected, ``None`` without a
     channel. ``kvm_hidden``: KVM is hidden from the guest. ``active_id`` is libvirt's id of a
     running domain. ``pinning`` has an entry for each vCPU that the domain may have. ``setup`` is
-    the rest that is read.
+    the rest that is read, ``usb`` the host's USB devices that it names.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Definition(Struct, frozen=True):
     agent: bool | None = None
     kvm_hidden: bool = False
     active_id: int | None = None
+    usb: tuple[UsbHostDev, ...] = ()
     pinning: Pinning | None = None
     setup: DomainSetup | None = None
 
@@ -81,6 +83,7 @@ def definition(xml: str, file: str | None = None) -> Definition:
         agent=_agent(domain),
         kvm_hidden=domain.find("features/kvm/hidden[@state='on']") is not None,
         active_id=count(domain.get("id")),
+        usb=usb_devices(domain),
         pinning=pinning(domain),
         setup=domain_setup(domain),
     )

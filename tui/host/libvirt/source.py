@@ -261,6 +261,7 @@ def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at
         kvm_hidden=defined.kvm_hidden,
         problem=cached.problem,
         unshown_name=unshown_name,
+        usb=defined.usb,
         pinning=defined.pinning,
         setup=defined.setup,
     )

@@ -108,12 +108,19 @@ class PciIds:
 def udev_names(
     address: str, database: Tree = MACHINE / "run/udev/data"
 ) -> tuple[str | None, str | None]:
-    """Return the names that udev's hardware database gave a function and its vendor.
+    """Return the names that udev's hardware database gave a function and its vendor."""
+    return database_names(f"+pci:{address}", database)
 
-    Source: lines ``E:KEY=value`` of ``/run/udev/data/+pci:<address>`` (systemd: sd-device).
+
+def database_names(
+    device: str, database: Tree = MACHINE / "run/udev/data"
+) -> tuple[str | None, str | None]:
+    """Return the names that udev's hardware database gave a device and its vendor.
+
+    Source: lines ``E:KEY=value`` of ``/run/udev/data/<device>`` (systemd: sd-device).
     """
     try:
-        data = database.read(f"+pci:{address}", 1 << 16)
+        data = database.read(device, 1 << 16)
     except OSError:
         return None, None
     properties = {}

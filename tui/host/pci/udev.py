@@ -1,4 +1,4 @@
-"""Events about PCI functions, from udev or, without udev, from the kernel itself.
+"""Events about devices, by default PCI functions, from udev or, without udev, from the kernel.
 
 libvirt's node devices report nothing when a driver is bound or unbound; these events do. The
 ``unbind`` event comes only at the end of an unbind, so this also listens for the children that go
@@ -10,7 +10,7 @@ from __future__ import annotations
 import select
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pyudev
@@ -23,9 +23,19 @@ UDEVD = Path("/run/udev/control")
 """udevd's socket, which exists while it runs. Its events arrive once its database is written."""
 
 
-def listen(wake: Wake) -> Callable[[], None]:
-    """Call ``wake`` after every burst of events, from a separate thread, until the returned
-    function is called.
+Wanted = Callable[[str, str], bool]
+"""Whether an event matters, by its subsystem and its action."""
+
+
+def _any(_subsystem: str, _action: str) -> bool:
+    return True
+
+
+def listen(
+    wake: Wake, subsystems: Sequence[str] = SUBSYSTEMS, wanted: Wanted = _any
+) -> Callable[[], None]:
+    """Call ``wake`` after every burst of ``wanted`` events, from a separate thread, until the
+    returned function is called.
 
     Raises ``OSError`` if there are no events: in a container without netlink, or without
     libudev.
@@ -35,15 +45,16 @@ def listen(wake: Wake) -> Callable[[], None]:
     except ImportError as error:  # pyudev raises this when the C library is missing
         raise OSError(str(error)) from error
     monitor = pyudev.Monitor.from_netlink(context, "udev" if UDEVD.exists() else "kernel")
-    for subsystem in SUBSYSTEMS:
+    for subsystem in subsystems:
         monitor.filter_by(subsystem)
     monitor.start()
     stop, stopped = socket.socketpair()
-    threading.Thread(target=_run, args=(monitor, stopped, wake), name="udev", daemon=True).start()
+    arguments = (monitor, stopped, wake, wanted)
+    threading.Thread(target=_run, args=arguments, name="udev", daemon=True).start()
     return stop.close
 
 
-def _run(monitor: pyudev.Monitor, stopped: socket.socket, wake: Wake) -> None:
+def _run(monitor: pyudev.Monitor, stopped: socket.socket, wake: Wake, wanted: Wanted) -> None:
     poll = select.poll()
     poll.register(monitor.fileno(), select.POLLIN)
     poll.register(stopped, select.POLLIN)
@@ -52,19 +63,20 @@ def _run(monitor: pyudev.Monitor, stopped: socket.socket, wake: Wake) -> None:
             ready = dict(poll.poll())
             if stopped.fileno() in ready:
                 return
-            if _drained(monitor):
+            if _drained(monitor, wanted):
                 wake()
 
 
-def _drained(monitor: pyudev.Monitor) -> bool:
-    """Take all waiting events; return whether there was one."""
+def _drained(monitor: pyudev.Monitor, wanted: Wanted) -> bool:
+    """Take all waiting events; return whether one was wanted."""
     some = False
     while True:
         try:
-            if monitor.poll(timeout=0) is None:
-                return some
+            event = monitor.poll(timeout=0)
         except (
             OSError
         ):  # the socket's buffer overflowed: a reading will find what the lost events said
             return True
-        some = True
+        if event is None:
+            return some
+        some = some or wanted(event.subsystem or "", event.action or "")

@@ -124,11 +124,16 @@ def _node(folder: str, address: str) -> Node | None:
         return None
     subsystem = at.link("subsystem", str)
     name = clean(Path(folder).name)
+    if subsystem == "usb":  # 128 numbers a bus (kernel: drivers/usb/core/usb.c)
+        name = f"{number[1] // 128 + 1:03}/{number[1] % 128 + 1:03}"
     kind = "b" if subsystem == "block" else "c"
     return Node((kind, *number), f"/dev/{_FOLDERS.get(subsystem or '', '')}{name}", address)
 
 
-_FOLDERS = {"drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/"}
+_FOLDERS = {
+    "drm": "dri/", "sound": "snd/", "vfio-dev": "vfio/devices/", "input": "input/",
+    "usb": "bus/usb/",
+}  # fmt: skip
 """Where udev puts the nodes of a subsystem below /dev."""
 
 

@@ -1,1 +1,1 @@
-"""What the host uses a PCI function for: disks, networks, input devices."""
+"""What the host uses PCI functions and USB devices for: disks, networks, input devices."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.hosts_layout import add_function, add_group, link
 from tests.unit.captured import CARD, domain, tower
+from tests.unit.host.uses.usb_tree import MOUSE, add_usb
 
 HOME = "/home"
 USER, HOST = "annegret", "kellerkiste"
@@ -160,6 +161,8 @@ def full(place: Path) -> Path:
                        "current_link_speed": "2.5 GT/s PCIe", "current_link_width": "16",
                        "numa_node": "0", "enable": "1"}.items():  # fmt: skip
         (card / attribute).write_text(f"{text}\n")
+    strings = {"serial": SERIAL, "manufacturer": USER, "product": f"{USER}s telephone"}
+    add_usb(root, NIC, "1-3", 4, interfaces={MOUSE: "usbhid"}, strings=strings)
     (root / "domains").mkdir(exist_ok=True)
     (root / "domains/win11.xml").write_text(_taking(GUEST, DISK, NIC))
     (root / f"domains/{USER}s-box.xml").write_text(domain(f"{USER}s box", None))

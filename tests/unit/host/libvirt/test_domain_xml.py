@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
-from tui.model import DomainSetup, HostDev, MemoryPart, Pinning
+from tui.model import DomainSetup, HostDev, MemoryPart, Pinning, UsbHostDev
 
 UUID = "4dea22b3-1d52-d8f3-2516-782e98ab3fa0"
 
@@ -45,7 +45,7 @@ WIN11 = f"""\
       <source><address domain='0' bus='1' slot='0' function='1'/></source>
     </hostdev>
     <hostdev mode='subsystem' type='usb'>
-      <source><address bus='300' device='2'/></source>
+      <source><vendor id='0x046D'/><product id='0xc08b'/><address bus='3' device='12'/></source>
     </hostdev>
     <hostdev mode='subsystem' type='mdev' model='vfio-pci'>
       <source><address uuid='c2177883-f1bb-47f0-914d-32a22e3a8804'/></source>
@@ -80,6 +80,7 @@ def test_a_live_definition() -> None:
         memory_mib=16384,
         agent=True,
         active_id=3,
+        usb=(UsbHostDev("046d", "c08b", 3, 12),),
         setup=DomainSetup((MemoryPart(32768.0),), current_mib=16384.0),
         pinning=Pinning((None,) * 16),
     )

@@ -85,6 +85,11 @@ def test_a_disk_behind_five_hubs(root: Path) -> None:
     assert Node(("b", 8, 1), "/dev/sda1", SOUND) in nodes(root, [SOUND])
 
 
+def test_the_node_of_a_usb_device_is_named_by_its_bus_and_number(root: Path) -> None:
+    child(root / "sys/bus/pci/devices" / SOUND / "usb3/3-1", "usb", f"189:{2 * 128 + 6}")
+    assert Node(("c", 189, 262), "/dev/bus/usb/003/007", SOUND) in nodes(root, [SOUND])
+
+
 def test_what_lies_too_deep_is_not_taken_for_nothing(root: Path) -> None:
     assert find_nodes(root, [SOUND]).unknown is None
     child(root / "sys/bus/pci/devices" / SOUND / ("x/" * 30), "block", "8:1")

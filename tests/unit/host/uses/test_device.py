@@ -14,7 +14,8 @@ from tests.touched import Fifo, Terminal, Trap
 from tui.host.confined import Confined
 from tui.host.proc.mounts import unescaped
 from tui.host.tree import PlainTree, Tree
-from tui.host.uses.device import FOLDERS_LIMIT, NOT_CAPTURED, device_uses
+from tui.host.uses.attached import FOLDERS_LIMIT
+from tui.host.uses.device import NOT_CAPTURED, device_uses
 from tui.host.uses.disks import from_mountinfo, from_mounts, swap_devices
 from tui.host.uses.network import ipv6, own_addresses, routes
 from tui.model import DeviceUse, DeviceUses

@@ -1,0 +1,140 @@
+"""The USB devices of a host, from sysfs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.unit.host.uses.usb_tree import KEYBOARD, MOUSE, STORAGE, add_usb, drive, unplug
+from tui.host import NothingToRead
+from tui.host.capture.collect import record
+from tui.host.capture.memory import MemoryTree
+from tui.host.confined import Confined
+from tui.host.tree import FILE_LIMIT, PlainTree
+from tui.host.uses.usb import UsbSource
+from tui.model import Attachment, UsbDevice
+
+XHCI = "0000:00:14.0"
+LONG = "x" * 300
+
+
+class Counting(PlainTree):
+    """Notes what is read."""
+
+    opened: list[str]
+
+    def __init__(self, path: Path, opened: list[str] | None = None) -> None:
+        super().__init__(path)
+        self.opened = [] if opened is None else opened
+
+    def __truediv__(self, name: str) -> Counting:
+        return Counting(Path(str(self)) / name, self.opened)
+
+    def read(self, name: str, limit: int = FILE_LIMIT) -> bytes | None:
+        self.opened.append(name.rpartition("/")[2])
+        return super().read(name, limit)
+
+
+def devices(root: Path) -> dict[str, UsbDevice]:
+    return {each.port: each for each in UsbSource(Confined(str(root))).read().devices}
+
+
+def test_a_host_without_usb_has_nothing_to_read(tmp_path: Path) -> None:
+    with pytest.raises(NothingToRead, match="no USB"):
+        UsbSource(Confined(str(tmp_path))).read()
+
+
+def test_a_keyboard_a_mouse_with_keys_and_a_hub(tmp_path: Path) -> None:
+    both = {KEYBOARD: "usbhid", MOUSE: "usbhid"}
+    add_usb(tmp_path, XHCI, "1-10", 5, interfaces=both)
+    add_usb(tmp_path, XHCI, "1-2", 3, interfaces=dict(reversed(both.items())))
+    add_usb(tmp_path, XHCI, "1-3", 4, "1d6b:0002", {("09", "00"): "hub"}, device_class="09")
+    add_usb(tmp_path, XHCI, "1-3.1", 6, interfaces={MOUSE: "usbhid"})
+    found = devices(tmp_path)
+    assert list(found) == ["1-2", "1-3", "1-3.1", "1-10"]
+    assert [d.keyboard for d in found.values()] == [False, False, False, True]
+    assert [d.hub for d in found.values()] == [False, True, False, False]
+    assert {d.controller for d in found.values()} == {XHCI}
+    assert Attachment("keyboard", "1-2", "is a keyboard") in found["1-2"].attached
+    assert (found["1-10"].bus, found["1-10"].number, found["1-10"].node) == (
+        1, 5, "/dev/bus/usb/001/005",
+    )  # fmt: skip
+
+
+def test_names_and_serials_are_untrusted(tmp_path: Path) -> None:
+    strings = {"manufacturer": "Evil\x1b[2J", "product": f"evil{LONG}", "serial": "A\u200b1"}
+    add_usb(tmp_path, XHCI, "1-1", 2, strings={"manufacturer": "Logitech", "product": "G502"})
+    add_usb(tmp_path, XHCI, "1-2", 3, strings={"manufacturer": "SanDisk", "product": "SanDisk U"})
+    add_usb(tmp_path, XHCI, "1-3", 4, strings=strings)
+    add_usb(tmp_path, XHCI, "1-4", 5)
+    names = [each.name for each in devices(tmp_path).values()]
+    assert (names[0], names[1], names[3]) == ("Logitech G502", "SanDisk U", "046d:c52b")
+    assert "\x1b" not in names[2]
+    assert len(names[2]) < 100
+    assert devices(tmp_path)["1-3"].serial == r"A\u200b1"
+
+
+def test_the_strings_are_read_once_for_each_plugging_in(tmp_path: Path) -> None:
+    strings = {"product": "G502", "serial": "1"}
+    at = add_usb(tmp_path, XHCI, "1-1", 2, strings=strings, interfaces={MOUSE: "usbhid"})
+    tree = Counting(tmp_path)
+    source = UsbSource(tree)
+    assert source.read().devices == source.read().devices
+    assert tree.opened.count("serial") == 1
+    unplug(tmp_path, at)
+    assert source.read().devices == ()
+    shutil.rmtree(at)
+    add_usb(tmp_path, XHCI, "1-1", 3, strings={"product": "Other"})
+    assert [(d.number, d.name, d.serial) for d in source.read().devices] == [(3, "Other", None)]
+
+
+def test_a_device_is_ready_once_it_has_interfaces_and_its_driver(tmp_path: Path) -> None:
+    add_usb(tmp_path, XHCI, "1-1", 2)
+    ready = add_usb(tmp_path, XHCI, "1-2", 3, interfaces={MOUSE: None})
+    assert [each.ready for each in devices(tmp_path).values()] == [False, True]
+    (ready / "driver").unlink()
+    assert not devices(tmp_path)["1-2"].ready
+
+
+def test_a_program_has_a_device_through_usbfs(tmp_path: Path) -> None:
+    at = add_usb(tmp_path, XHCI, "1-1", 2, interfaces={MOUSE: "usbhid"})
+    assert not devices(tmp_path)["1-1"].taken
+    drive(tmp_path, at, "usbfs")
+    assert devices(tmp_path)["1-1"].taken
+
+
+def test_a_mounted_stick_and_a_network_adapter(tmp_path: Path) -> None:
+    stick = add_usb(tmp_path, XHCI, "2-1", 2, interfaces={STORAGE: "usb-storage"})
+    block = stick / "2-1:1.0/host6/target6:0:0/6:0:0:0/block/sda"
+    for name, number in (("", "8:0"), ("sda1", "8:1")):
+        (block / name / "holders").mkdir(parents=True)
+        (block / name / "dev").write_text(f"{number}\n")
+    net = add_usb(tmp_path, XHCI, "2-2", 3, interfaces={("ff", "00"): "r8152"})
+    (net / "2-2:1.0/net/enx0").mkdir(parents=True)
+    (net / "2-2:1.0/net/enx0/operstate").write_text("down\n")
+    (tmp_path / "proc/1").mkdir(parents=True)
+    (tmp_path / "proc/1/mountinfo").write_text("1 1 8:1 / /media/x rw - vfat /dev/sda1 rw\n")
+    (tmp_path / "proc/swaps").write_text("Filename\n")
+    found = devices(tmp_path)
+    used = Attachment("disk", "sda1", "is mounted at /media/x", in_use=True)
+    assert found["2-1"].attached == (used,)
+    assert [each.kind for each in found["2-2"].attached] == ["network"]
+
+
+def test_what_the_kernel_never_writes_is_no_device(tmp_path: Path) -> None:
+    for port, vendor in (("1-1", "046D"), ("1-2", "46d"), ("1-3", "")):
+        at = add_usb(tmp_path, XHCI, port, 2)
+        (at / "idVendor").write_text(f"{vendor}\n")
+    for name in ("usb1", "1-4:1.0", "1-", "x-1", "1-5.", "1-1.."):
+        (tmp_path / "sys/bus/usb/devices" / name).mkdir()
+    assert devices(tmp_path) == {}
+
+
+def test_a_capture_has_the_same_devices(tmp_path: Path) -> None:
+    add_usb(tmp_path, XHCI, "1-1", 2, interfaces={KEYBOARD: "usbhid"}, strings={"serial": "7"})
+    add_usb(tmp_path, XHCI, "1-3", 4, "1d6b:0002", {("09", "00"): "hub"}, device_class="09")
+    (tmp_path / "sys/bus/pci/devices").mkdir(parents=True)
+    again = UsbSource(MemoryTree(record(Confined(str(tmp_path))).nodes, "capture"))
+    assert again.read() == UsbSource(Confined(str(tmp_path))).read()

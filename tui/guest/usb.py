@@ -1,0 +1,151 @@
+"""Lends a USB device to a guest and takes it back, after a look at fresh readings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, get_args
+
+from tui.guest.planning import find_domain
+from tui.guest.usb_plan import make_plan
+from tui.host import Host, HostError, Unsettled
+from tui.model import (
+    Domain,
+    Guests,
+    Holders,
+    HostView,
+    SourceName,
+    Unavailable,
+    UsbAction,
+    UsbDevice,
+    UsbHostDev,
+    UsbPlan,
+    UsbReading,
+    UsbRule,
+    listed,
+)
+from tui.model.errors import Refused
+from tui.model.requests import Consent
+from tui.once import TIMEOUT_S, read_once
+from tui.rules import usb
+from tui.rules.roles import Choice
+from tui.rules.usb_lendings import stale
+from tui.rules.view import assess
+from tui.swap.consent import require_consent
+
+_NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
+"""The sources of a plan. The cards tell which guest is meant if none is named."""
+
+
+class NoSuchDevice(HostError):
+    """No USB device is meant, or several; the sentence says what to name instead."""
+
+
+class UsbReadings(NamedTuple):
+    """The readings of a plan, and the view that they make."""
+
+    usb: UsbReading
+    guests: Guests | Unavailable
+    view: HostView
+
+
+def read(host: Host, choice: Choice, patience: float = TIMEOUT_S) -> UsbReadings:
+    """Read the USB devices and the guests. Raises ``HostError`` without the devices."""
+    skip = [name for name in get_args(SourceName) if name not in _NEEDED]
+    snapshot = read_once(host, choice, patience, skip)
+    if isinstance(snapshot.usb, Unavailable):
+        raise HostError(snapshot.usb.reason)
+    return UsbReadings(snapshot.usb, snapshot.guests, assess(snapshot, choice))
+
+
+def usb_plan_once(
+    host: Host,
+    choice: Choice,
+    action: UsbAction,
+    rule: UsbRule,
+    typed: str | None = None,
+    *,
+    uuid: str | None = None,
+) -> UsbPlan:
+    """Return the plan for the only device that ``rule`` means.
+
+    The guest is the domain with ``uuid``, else the one that ``typed`` means, else the allowed
+    guest. Raises ``NoSuchDevice``, ``NoSuchGuest`` and ``HostError``.
+    """
+    seen = read(host, choice)
+    device = find_device(rule, seen.usb.devices)
+    return _plan(host, action, device, find_domain(seen.view, choice, typed, uuid), seen)
+
+
+def find_device(rule: UsbRule, devices: tuple[UsbDevice, ...]) -> UsbDevice:
+    """Return the only device that a rule means. Raises ``NoSuchDevice``."""
+    meant = usb.found(rule, devices)
+    if len(meant) == 1:
+        return meant[0]
+    if meant:
+        raise NoSuchDevice(
+            f"{len(meant)} devices are meant: name one by its port, "
+            f"{listed([each.port for each in meant], len(meant))}"
+        )
+    raise NoSuchDevice("no such USB device is plugged in: `vfiotop usb list` shows them")
+
+
+def _plan(
+    host: Host, action: UsbAction, device: UsbDevice, domain: Domain, seen: UsbReadings
+) -> UsbPlan:
+    holders = _holders(host, device) if action == "lend" else None
+    return make_plan(action, device, domain, seen.usb, seen.guests, holders=holders)
+
+
+def _holders(host: Host, device: UsbDevice) -> Holders | None:
+    """Return who has the devices of the controller open; ``None`` if nobody can tell."""
+    if device.controller is None:
+        return None
+    try:
+        return host.inspector.holders([device.controller])
+    except HostError:
+        return None
+
+
+def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None:
+    """Execute ``plan`` after making it again on fresh readings.
+
+    Blocks as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``.
+    """
+    if host.control.unavailable_reason is not None:
+        raise Refused(host.control.unavailable_reason)
+    seen, device = read(host, choice), plan.device
+    rule = UsbRule(device.vendor, device.product, device.serial, device.port)
+    now = find_device(rule, seen.usb.devices)
+    domain = find_domain(seen.view, choice, None, plan.uuid)
+    fresh = _plan(host, plan.action, now, domain, seen)
+    if fresh.identity != plan.identity:
+        raise Refused("the device was replugged, or the guest changed: review the plan again")
+    require_consent(fresh, consent)
+    try:
+        if plan.action == "lend":
+            gone = stale(now, domain, seen.usb.devices)
+            host.control.lend_usb(
+                plan.uuid, UsbHostDev.of(now), gone, _still_there(host, now), plan.raw_name
+            )
+        else:
+            known = usb.hostdev_of(now, domain) or UsbHostDev.of(now)
+            host.control.return_usb(plan.uuid, known, plan.raw_name)
+    except Unsettled:
+        raise
+    except HostError as error:
+        raise Refused(str(error)) from error
+
+
+def _still_there(host: Host, device: UsbDevice) -> Callable[[], str | None]:
+    """Return the check that libvirt's number still means this device: a replug changes it."""
+
+    def objection() -> str | None:
+        devices = host.usb.read().devices
+        same = any(
+            (each.port, each.number, each.id, each.serial)
+            == (device.port, device.number, device.id, device.serial)
+            for each in devices
+        )
+        return None if same else "the device was unplugged meanwhile: review the plan again"
+
+    return objection

@@ -1,0 +1,121 @@
+"""The USB devices of a host, and the guests that have some of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from tui.model.devices import Attachment
+
+
+class UsbDevice(Struct, frozen=True):
+    """A device on a USB bus (kernel: Documentation/ABI/testing/sysfs-bus-usb).
+
+    ``port`` is the kernel's name, bus and ports, such as ``1-3.2``. ``number`` is its number on the
+    bus, which changes at each replug. ``vendor`` and ``product`` are four lower case hex digits.
+    ``name`` is for display. ``serial`` is escaped, so that two that differ never look alike.
+    ``ready``: its configuration is chosen, so its interfaces exist. ``controller`` is the PCI
+    function that it is behind. ``keyboard``: it is a keyboard first of all, and not a mouse that
+    also sends keys. ``taken``: a program has one of its interfaces, through usbfs. ``unreadable``
+    names what could not be read of its uses.
+    """
+
+    port: str
+    number: int
+    vendor: str
+    product: str
+    name: str
+    serial: str | None = None
+    hub: bool = False
+    ready: bool = True
+    controller: str | None = None
+    attached: tuple[Attachment, ...] = ()
+    keyboard: bool = False
+    taken: bool = False
+    unreadable: tuple[str, ...] = ()
+
+    @property
+    def bus(self) -> int:
+        return int(self.port.partition("-")[0])
+
+    @property
+    def id(self) -> str:
+        return f"{self.vendor}:{self.product}"
+
+    @property
+    def node(self) -> str:
+        """The device node through which programs have it."""
+        return f"/dev/bus/usb/{self.bus:03}/{self.number:03}"
+
+    @property
+    def text(self) -> str:
+        """The device in a sentence."""
+        return f"{self.name} ({self.id}) at port {self.port}"
+
+
+class UsbReading(Struct, frozen=True):
+    """All USB devices but root hubs, by port. ``builtin_keyboard``: the host has a keyboard that is
+    not on USB, as notebooks have."""
+
+    devices: tuple[UsbDevice, ...]
+    builtin_keyboard: bool = False
+
+
+class UsbHostDev(Struct, frozen=True):
+    """A USB device as a domain names it: by its ids, by bus and number, or by both."""
+
+    vendor: str | None = None
+    product: str | None = None
+    bus: int | None = None
+    number: int | None = None
+
+    @classmethod
+    def of(cls, device: UsbDevice) -> UsbHostDev:
+        """The device by its ids and its present number."""
+        return cls(device.vendor, device.product, device.bus, device.number)
+
+    def means(self, device: UsbDevice) -> bool:
+        """Whether all that it names is the device's; false if it names nothing."""
+        pairs = (
+            (self.vendor, device.vendor), (self.product, device.product),
+            (self.bus, device.bus), (self.number, device.number),
+        )  # fmt: skip
+        named = [(mine, other) for mine, other in pairs if mine is not None]
+        return bool(named) and all(mine == other for mine, other in named)
+
+
+class UsbRule(Struct, frozen=True):
+    """What tells a device from others for as long as it is lent, replugged or not. ``None`` is any
+    value; the device's number is left out, because it changes."""
+
+    vendor: str | None = None
+    product: str | None = None
+    serial: str | None = None
+    port: str | None = None
+
+    def matches(self, device: UsbDevice) -> bool:
+        pairs = (
+            (self.vendor, device.vendor), (self.product, device.product),
+            (self.serial, device.serial), (self.port, device.port),
+        )  # fmt: skip
+        return all(mine is None or mine == other for mine, other in pairs)
+
+
+UsbState = Literal["free", "in use", "kept", "lent", "taken"]
+"""``in use``: the host would miss it, so lending it takes a question of its own. ``kept``: it is
+never lent. ``taken``: a program that is no domain of this libvirt has it."""
+
+
+class Usb(Struct, frozen=True):
+    """A device with what is known about who has it now. ``why`` is a clause. ``guest`` is the name
+    of the domain that has it, for display only; ``guest_uuid`` identifies the domain."""
+
+    device: UsbDevice
+    state: UsbState
+    why: str
+    guest: str | None = None
+    guest_uuid: str | None = None
+
+
+UsbAction = Literal["lend", "return"]
