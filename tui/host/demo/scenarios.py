@@ -16,7 +16,7 @@ from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
-from tui.host.demo.usb import desktop
+from tui.host.demo.usb import IN, OUT, desktop
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
 from tui.rules.libvirt_uri import START, SYSTEM
 
@@ -92,8 +92,8 @@ def gaming(seed: int) -> Machine:
 
 
 def stutter(seed: int) -> Machine:
-    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, and a
-    program of the host upsets its own card once."""
+    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, a program
+    of the host upsets its own card once, and the game controller is replugged."""
     machine = gaming(seed)
     intruded = PINNED.vcpus[STUTTERS]
     crowded = replace(PINNED, intruded=intruded, intruder=Scenes(_INTRUDER, seed + 3, 0.15))
@@ -102,6 +102,7 @@ def stutter(seed: int) -> Machine:
     return replace(
         machine, domains=(replace(win11, placement=crowded), *others),
         kernel_lines=(KernelLine(200, xid),),
+        usb=desktop("0000:0b:00.3", Cycle((260, IN), (4, OUT))),
     )  # fmt: skip
 
 

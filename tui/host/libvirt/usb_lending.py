@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import libvirt  # noqa: TID251 - another module of tui.host.libvirt
+import libvirt
 
 from tui.host.control import Objection
 from tui.host.errors import HostError, Unsettled
