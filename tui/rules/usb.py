@@ -42,7 +42,13 @@ def _usb(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> U
     missed = [check.why for check in uses(device, reading, domains) if check.verdict != "pass"]
     if missed:
         return Usb(device, "in use", listed(missed))
-    return Usb(device, "free", listed([each.what for each in device.attached]) or "nothing uses it")
+    return Usb(device, "free", listed([_short(each) for each in device.attached]) or "not in use")
+
+
+def _short(attached: Attachment) -> str:
+    """What is attached. Its name says nothing of an input device: it is the port's."""
+    is_input = attached.kind in ("keyboard", "input")
+    return attached.what.removeprefix("is ") if is_input else attached.text
 
 
 def holder(device: UsbDevice, domains: Iterable[Domain]) -> Domain | None:

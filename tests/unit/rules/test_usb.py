@@ -32,8 +32,8 @@ def seen(*devices: UsbDevice, builtin: bool = False, **domain: object) -> dict[s
 
 def test_a_device_that_nobody_misses_is_free() -> None:
     mouse = usb("1-2", attached=(Attachment("input", "1-2", "is a mouse"),))
-    assert (seen(mouse)["1-2"].state, seen(mouse)["1-2"].why) == ("free", "is a mouse")
-    assert seen(usb())["1-1"].why == "nothing uses it"
+    assert (seen(mouse)["1-2"].state, seen(mouse)["1-2"].why) == ("free", "a mouse")
+    assert seen(usb())["1-1"].why == "not in use"
 
 
 def test_hubs_are_not_listed() -> None:
