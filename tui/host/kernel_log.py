@@ -17,7 +17,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -48,18 +48,20 @@ LOST_QUIET_S = 60.0
 KERNEL = 0
 """The kernel's own facility (syslog(2)). A process that writes to /dev/kmsg cannot have it."""
 
-_PREFIX = re.compile(rb"(\d{1,9}),(\d{1,20}),\d{1,20},[^;\n]{1,200};")
+_PREFIX = re.compile(rb"(\d{1,9}),(\d{1,20}),(\d{1,18}),[^;\n]{1,200};")
 _ESCAPED = re.compile(rb"\\x([0-9a-f]{2})")
 
 RESTRICTED = "proc/sys/kernel/dmesg_restrict"
 
 
 class Record(Struct, frozen=True):
-    """A record: its facility, its sequence number, and its text, which is not trusted."""
+    """A record: its facility, its sequence number, its text, which is not trusted, and its time in
+    seconds since boot without suspend."""
 
     facility: int
     number: int
     text: str
+    at_s: float = 0.0
 
 
 def record(data: bytes) -> Record | None:
@@ -73,7 +75,8 @@ def record(data: bytes) -> Record | None:
         return None
     line = data[found.end() :].partition(b"\n")[0]
     text = _ESCAPED.sub(lambda escape: bytes([int(escape[1], 16)]), line)
-    return Record(int(found[1]) >> 3, int(found[2]), text.decode("utf-8", "replace"))
+    at_s = int(found[3]) / 1e6
+    return Record(int(found[1]) >> 3, int(found[2]), text.decode("utf-8", "replace"), at_s)
 
 
 class Follower:
@@ -127,17 +130,14 @@ Read = Callable[[], bytes]
 """Returns the next record, as a read(2) of /dev/kmsg that does not block."""
 
 
-def drained(read: Read, follower: Follower) -> bool:
-    """Give the ``follower`` the records that wait, at most a burst; return whether the log changed.
-
-    Raises ``OSError`` if the log cannot be read any more.
-    """
-    changed = False
-    for _ in range(BURST):
+def records(read: Read, limit: int) -> Iterator[Record]:
+    """Yield the records that wait, at most ``limit``. Raises ``OSError`` if the log cannot be read
+    any more."""
+    for _ in range(limit):
         try:
             data = read()
         except BlockingIOError:
-            break
+            return
         except OSError as error:
             if error.errno in (errno.EPIPE, errno.EINVAL):  # the next number tells what was lost
                 continue
@@ -146,13 +146,28 @@ def drained(read: Read, follower: Follower) -> bool:
             raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
         found = record(data)
         if found is not None:
-            changed |= follower.take(found)
+            yield found
+
+
+def drained(read: Read, follower: Follower) -> bool:
+    """Give the ``follower`` the records that wait, at most a burst; return whether the log changed.
+
+    Raises ``OSError`` if the log cannot be read any more.
+    """
+    changed = False
+    for found in records(read, BURST):
+        changed |= follower.take(found)
     return changed
+
+
+def open_log() -> int:
+    """Open the log at the first record that the kernel still has. Raises ``OSError``."""
+    return os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def open_at_end() -> int:
     """Open the log where the next record will be. Raises ``OSError``."""
-    log = os.open(DEVICE, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    log = open_log()
     try:
         os.lseek(log, 0, os.SEEK_END)
     except OSError:

@@ -49,16 +49,18 @@ def raw(number: int, text: str, priority: int = 3) -> bytes:
 
 def test_a_record_of_a_device() -> None:
     data = b"6,339,5140900,-,caller=T7;pci 0000:01:00.0: x\n SUBSYSTEM=pci\n"
-    assert record(data + b" DEVICE=+pci:0000:01:00.0\n") == Record(0, 339, "pci 0000:01:00.0: x")
+    assert record(data + b" DEVICE=+pci:0000:01:00.0\n") == Record(
+        0, 339, "pci 0000:01:00.0: x", 5.1409
+    )
 
 
 def test_what_a_process_wrote_has_another_facility() -> None:
-    assert record(b"12,340,1,-;NVRM: x\n") == Record(1, 340, "NVRM: x")
+    assert record(b"12,340,1,-;NVRM: x\n") == Record(1, 340, "NVRM: x", 1e-6)
 
 
 def test_escaped_bytes_are_bytes_again() -> None:
     assert record(b"3,1,2,c;a\\x0ab\\x5cx41\\xc3\\xa9 \\xff\\xZZ\n") == Record(
-        0, 1, "a\nb\\x41é \ufffd\\xZZ"
+        0, 1, "a\nb\\x41é \ufffd\\xZZ", 2e-6
     )
 
 
@@ -88,7 +90,7 @@ def test_what_the_kernel_writes_is_read_back(
     )
     data = f"{priority},{number},1,-;{escaped}\n" + "".join(f" {each}\n" for each in properties)
     read = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    assert record(data.encode()) == Record(priority >> 3, number, read)
+    assert record(data.encode()) == Record(priority >> 3, number, read, 1e-6)
 
 
 # --- what is kept -----------------------------------------------------------------

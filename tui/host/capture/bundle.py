@@ -13,6 +13,7 @@ from tui import __version__
 from tui.host import HostError
 from tui.host.capture.archive import pack
 from tui.host.capture.collect import Recording, record
+from tui.host.capture.kernel_events import kernel_events
 from tui.host.capture.memory import Node
 from tui.host.capture.persons import persons
 from tui.host.capture.redact import redacted, unredacted
@@ -32,6 +33,8 @@ LIBVIRT_S = 8.0
 _SILENT = "libvirt, at another place than usual, does not answer"
 
 JOURNAL = "run/vfiotop/swap.json"
+
+KERNEL_EVENTS = "KERNEL-EVENTS"
 
 _LIBRARIES = ("textual", "msgspec", "pyudev", "libvirt-python", "nvidia-ml-py")
 
@@ -70,6 +73,7 @@ def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
     told = (redacted if redact else unredacted)(recording, stand_ins)
     nodes = dict(told.nodes)
     nodes |= _journal(source, stand_ins if redact else None, lacking)
+    nodes |= _kernel_events(source, lacking)
     unread = {**told.unread, **{k: stand_ins.text(v) if redact else v for k, v in lacking.items()}}
     pages = {
         "VERSIONS": _versions(recording, version),
@@ -115,6 +119,17 @@ def _journal(source: Tree, stand_ins: StandIns | None, lacking: dict[str, str]) 
         return {}
     text = dump(entry)
     return {JOURNAL: (text if stand_ins is None else stand_ins.text(text)).encode()}
+
+
+def _kernel_events(source: Tree, lacking: dict[str, str]) -> dict[str, Node]:
+    """Return what the kernel has said since boot; a captured host's is not this kernel's."""
+    if source.is_copied:
+        return {}
+    try:
+        return {KERNEL_EVENTS: kernel_events().encode()}
+    except OSError as error:
+        lacking[KERNEL_EVENTS] = f"the kernel's log cannot be read: {error.strerror}"
+        return {}
 
 
 def _versions(recording: Recording, libvirt: str | None) -> str:
