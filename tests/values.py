@@ -1,4 +1,4 @@
-"""Values with some fields changed."""
+"""Values with some fields changed, and which fields a card of the host has."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import dataclasses
 from typing import Any, TypeVar
 
 import msgspec
+
+from tui.model import Metrics
 
 ValueT = TypeVar("ValueT")
 
@@ -15,3 +17,10 @@ def replace(value: ValueT, /, **changes: Any) -> ValueT:
     made = msgspec.structs if isinstance(value, msgspec.Struct) else dataclasses
     found: ValueT = made.replace(value, **changes)
     return found
+
+
+OF_GUESTS = ("enc_sessions", "enc_fps", "enc_latency_us")
+"""The metrics that only nvidia-smi in a guest is asked for."""
+
+NVML_METRICS = tuple(name for name in Metrics.names() if name not in OF_GUESTS)
+"""The metrics that NVML is asked for."""

@@ -19,6 +19,7 @@ import pytest
 from tests.nvml.build import build
 from tests.nvml.conftest import ONE, TWO, Machine, card, failure, held_by, is_gone
 from tests.thorough import thorough
+from tests.values import NVML_METRICS
 from tui.host import NothingToRead
 from tui.host.calls import CallLog
 from tui.host.idle import IDLE_AFTER, SUSPEND_GRACE
@@ -26,7 +27,7 @@ from tui.host.nvml.exits import CARD_LEFT
 from tui.host.nvml.probe import why_not_visible
 from tui.host.nvml.reply import NvmlFailed
 from tui.host.nvml.source import RELEASED, NvmlSource
-from tui.model import Demand, GpuProcess, Metrics
+from tui.model import Demand, GpuProcess
 from tui.rules.driver_gates import RESERVED
 
 
@@ -156,21 +157,16 @@ ALL = (
 )  # fmt: skip
 
 
-OF_GUESTS = ("enc_sessions", "enc_fps", "enc_latency_us")
-"""What only nvidia-smi in a guest is asked for."""
-
-
 @pytest.mark.parametrize("error", ["unknown", *thorough("denied", "unsupported", "na")])
 def test_an_error_of_one_call_takes_nothing_else_away(machine: Machine, error: str) -> None:
     source = machine.source()
     machine.control()
-    asked = [name for name in Metrics.names() if name not in OF_GUESTS]
-    whole = {name for name in asked if getattr(card(source.read()).metrics, name) is None}
+    whole = {name for name in NVML_METRICS if getattr(card(source.read()).metrics, name) is None}
     assert whole == set()
     for word in ALL:
         machine.control(f"{ONE} {word} {error}", f"{ONE} process none")
         found = card(machine.source().read())
-        missing = [name for name in asked if getattr(found.metrics, name) is None]
+        missing = [name for name in NVML_METRICS if getattr(found.metrics, name) is None]
         assert found.problem is None
         assert 1 <= len(missing) <= 2, (word, missing)
 

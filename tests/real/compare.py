@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.real.smi import Used, Value, Values
+from tests.values import NVML_METRICS
 from tui.model import GpuProcess, Metrics
 
 TOLERANCE: Mapping[str, tuple[float, float]] = {
@@ -51,12 +52,12 @@ class Compared:
 
 def values_of(metrics: Metrics) -> dict[str, Value]:
     """Our reading in the form of nvidia-smi's."""
-    return {name: getattr(metrics, name) for name in Metrics.names()}
+    return {name: getattr(metrics, name) for name in NVML_METRICS}
 
 
 def compare(samples: Sequence[Sample]) -> list[Compared]:
     """Every metric that the screen shows."""
-    return [_compare(name, samples) for name in Metrics.names()]
+    return [_compare(name, samples) for name in NVML_METRICS]
 
 
 def _compare(name: str, samples: Sequence[Sample]) -> Compared:

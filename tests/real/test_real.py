@@ -18,7 +18,8 @@ from tests.real.compare import Sample, compare, compare_processes
 from tests.real.measure import Options
 from tests.real.smi import Used, parse_details, parse_rows
 from tests.thorough import thorough
-from tui.model import GpuProcess, Metrics
+from tests.values import NVML_METRICS
+from tui.model import GpuProcess
 
 STAND_IN = Path(__file__).with_name("smi_stand_in.py")
 
@@ -77,7 +78,7 @@ def test_two_programs_that_ask_one_library_say_the_same(bench: Bench) -> None:
     bench.machine.control(f"{ONE} process graphics 1 512", f"{ONE} process compute 2 64")
     code, said = bench.run()
     assert code == 0
-    assert set(bench.words()) == set(Metrics.names())
+    assert set(bench.words()) == set(NVML_METRICS)
     assert set(bench.words().values()) | set(bench.words(TWO).values()) == {"same"}
     assert bench.card()["processes"] == {"both": 2, "missing": 0, "extra": 0, "memory": 0}
     assert "Everything is as nvidia-smi says." in said
