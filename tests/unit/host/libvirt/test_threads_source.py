@@ -217,3 +217,12 @@ def test_only_guests_of_qemu_on_this_machine_have_threads_here(uri: str) -> None
     host.set_demand(Demand(threads_of=ONE))
     with pytest.raises(NothingToRead, match="only guests of QEMU on this machine"):
         host.threads.read()
+
+
+def test_guests_of_another_machine_have_neither_the_memory_nor_the_files_of_this_one() -> None:
+    host = real_host("qemu+ssh://nas/system")
+    with pytest.raises(NothingToRead, match="libvirt on nas over ssh, not on this machine"):
+        host.memory.read()
+    assert host.files(["/usr/share/vgabios/none.rom"]) == {}
+    here = real_host("qemu:///session")
+    assert here.files(["/none.rom"])["/none.rom"].kind == "missing"
