@@ -54,11 +54,21 @@ def hooks(root: Tree) -> Hooks:
     """Return what the host's hooks do."""
     unreadable: list[str] = []
     lines: list[HookLine] = []
-    for name in (*_files(root, unreadable), *CALLED):
+    for name in (*_files(root, unreadable), *_called(root)):
         if (data := _read(root, name, unreadable)) is not None:
             lines += _of_interest(data, f"/{name}")
     there = root.is_machine or bool(lines) or exists(root, "etc/libvirt")
     return Hooks(tuple(lines), tuple(visible(f"/{name}") for name in unreadable), there)
+
+
+def _called(root: Tree) -> Iterator[str]:
+    """Yield the scripts that hooks call; once, where /bin is a link to /usr/bin."""
+    try:
+        root.target("bin")
+    except OSError:  # it is no link
+        yield from CALLED
+    else:
+        yield from (name for name in CALLED if not name.startswith("bin/"))
 
 
 def _files(root: Tree, unreadable: list[str]) -> list[str]:

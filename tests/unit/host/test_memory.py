@@ -142,6 +142,13 @@ def test_scripts_that_hooks_call_are_read_and_other_hooks_are_not(tmp_path: Path
     ]  # fmt: skip
 
 
+def test_a_script_that_has_two_names_is_read_once(tmp_path: Path) -> None:
+    laid_out(tmp_path, {"usr/bin/vfio-startup.sh": "rmmod nvidia\n"})
+    (tmp_path / "bin").symlink_to("usr/bin")
+    for root in (PlainTree(tmp_path), Confined(str(tmp_path))):
+        assert [each.file for each in hooks(root).lines] == ["/usr/bin/vfio-startup.sh"]
+
+
 def test_a_tree_of_folders_is_not_searched_for_ever(tmp_path: Path) -> None:
     """A captured host may have anything: a reader looks at a bounded number of entries."""
     root = tmp_path / "etc/libvirt/hooks/qemu.d"
