@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tui.host.tree import GONE, Tree, exists, text
 from tui.host.untrusted import visible
@@ -107,11 +108,13 @@ def _read(root: Tree, name: str, unreadable: list[str]) -> str | None:
     return None if data is None else text(data, "utf-8", "replace")
 
 
-def _of_interest(data: str, file: str) -> Iterator[HookLine]:
-    for number, line in enumerate(data.split("\n")[:LINES_LIMIT], 1):
-        act = line_act(line)
-        if act is not None:
-            yield HookLine(act, visible(line.strip(), TEXT_LIMIT), visible(file), number)
+@lru_cache(maxsize=FILES_LIMIT)  # hooks seldom change, and are read every few seconds
+def _of_interest(data: str, file: str) -> tuple[HookLine, ...]:
+    return tuple(
+        HookLine(act, visible(line.strip(), TEXT_LIMIT), visible(file), number)
+        for number, line in enumerate(data.split("\n")[:LINES_LIMIT], 1)
+        if (act := line_act(line)) is not None
+    )
 
 
 def line_act(line: str) -> HookAct | None:
