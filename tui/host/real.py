@@ -28,6 +28,7 @@ from tui.host.pci.vitals import VitalsSource
 from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
+from tui.host.untrusted import clean
 from tui.host.uses.device import device_uses
 from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 from tui.rules.libvirt_uri import why_not_this_host
@@ -68,7 +69,7 @@ def real_host(
     nvml = NvmlSource(swapping=under_way, calls=calls)
     threads = _threads(uri)
     away = why_not_this_host(uri)
-    elsewhere = f"{uri} {away}" if away else None
+    elsewhere = f"{clean(uri)} {away}" if away else None
     agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
     def set_demand(demand: Demand) -> None:
