@@ -36,6 +36,8 @@ EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
 
 GUEST = "guest."
+"""How the history's keys for the allowed guest begin."""
+
 GUEST_CPU, GUEST_WAIT = f"{GUEST}cpu", f"{GUEST}wait"
 """The history's keys for the allowed guest's CPU load, and for the wait of its worst vCPU."""
 

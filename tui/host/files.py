@@ -33,8 +33,8 @@ HEAD = 64 << 10
 MAPS_LIMIT = 4 << 20
 """Bytes of one /proc/PID/maps; a line has about a hundred."""
 
-KERNELS = ("/proc/", "/sys/", "/dev/")
-"""Where files are the kernel's. Reading some wakes a card, or takes what others wait for."""
+KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/")
+"""Folders with files of the kernel's. Reading some wakes a card, or takes what others wait for."""
 
 _HEADER = b"NVGI"
 _SIGNATURE, _PCIR = b"\x55\xaa", b"PCIR"
@@ -109,7 +109,7 @@ def _rom(path: str) -> RomImage | None:
     """Read the head of a regular file; ``None`` if it cannot be read, or is the kernel's."""
     try:
         real = str(Path(path).resolve())
-        if real.startswith(KERNELS):
+        if real.startswith(KERNEL_FOLDERS):
             return None
         descriptor = os.open(real, READ_FLAGS | os.O_NOFOLLOW)
     except OSError:
