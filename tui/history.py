@@ -62,6 +62,10 @@ class History:
             ring = self._rings[key] = Ring(self._steps)
         ring.record(int(at // self._step_s), value)
 
+    def forget(self, prefix: str) -> None:
+        """Drop the values of every key that begins with ``prefix``."""
+        self._rings = {key: ring for key, ring in self._rings.items() if not key.startswith(prefix)}
+
     def series(self, key: str) -> tuple[float | None, ...]:
         """The steps of ``key``, newest last; empty if nothing was recorded.
 

@@ -35,7 +35,10 @@ from tui.swap_times import SwapTimes
 EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
 
-GUEST_CPU, GUEST_WAIT = "guest.cpu", "guest.wait"
+GUEST = "guest."
+"""How the history's keys for the allowed guest begin."""
+
+GUEST_CPU, GUEST_WAIT = f"{GUEST}cpu", f"{GUEST}wait"
 """The history's keys for the allowed guest's CPU load, and for the wait of its worst vCPU."""
 
 
@@ -92,6 +95,7 @@ class Live:
         self.last_guests: LastGuests | None = None
         self.ended_at: dict[str, datetime] = {}
         self._expected: dict[str, datetime] = {}
+        self._recorded: str | None = None
         self._vcpus: set[int] = set()
 
     def note(self, event: Event) -> None:
@@ -108,6 +112,15 @@ class Live:
         self.choice = choice
         self.view = assess(self.snapshot, choice)
         self._keep_guests()
+        self._begin_history()
+
+    def _begin_history(self) -> None:
+        """Drop the past values of another guest than the allowed one."""
+        guest = self.view.guest
+        if guest is not None and guest.domain.uuid != self._recorded:
+            self.history.forget(GUEST)
+            self._recorded, self._vcpus = guest.domain.uuid, set()
+            self.waits = waits.Waits(guest.domain.uuid)
 
     def _keep_guests(self) -> None:
         read_at = self.snapshot.read_at.get("guests")
@@ -139,6 +152,7 @@ class Live:
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
         if sample.source == "guests":
+            self._begin_history()
             self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)
             if found:
                 self.events = (*found, *self.events)[:EVENT_LIMIT]

@@ -212,3 +212,16 @@ def test_a_guest_that_is_gone_leaves_a_gap_in_the_waits_of_its_vcpus(live: Live)
     stuttering(live, 0.4)
     live.take(Sample("guests", Unavailable("libvirt is away"), LATER + timedelta(seconds=2)))
     assert live.history.series(vcpu_key(1))[-2:] == (0.4, None)
+
+
+def test_the_graphs_of_a_guest_begin_with_it(live: Live) -> None:
+    stuttering(live, 0.4, 31.0)
+    win11 = live.view.guest
+    assert win11 is not None
+    live.take(Sample("guests", Unavailable("libvirt is away"), LATER + timedelta(seconds=4)))
+    both = guests(win11.domain, domain("other"))
+    live.take(Sample("guests", both, LATER + timedelta(seconds=6)))
+    assert 31.0 in live.history.series(GUEST_WAIT)
+    live.choose(Choice(guest="uuid-other"))
+    assert live.history.series(GUEST_WAIT) == live.history.series(vcpu_key(1)) == ()
+    assert live.waits.recent == ()

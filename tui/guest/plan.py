@@ -122,7 +122,8 @@ def _start_checks(domain: Domain, cards: tuple[Gpu, ...], readings: CheckInput) 
     if rom.verdict == "fail":
         yield rom
     if domain.setup is not None:
-        yield memory_checks.memory(domain, readings.memory)
+        if readings.guests_here:
+            yield memory_checks.memory(domain, readings.memory)
         yield memory_checks.locked(domain)
     view = readings.view
     guest = view.guest.domain if view.guest else None

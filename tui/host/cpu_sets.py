@@ -7,6 +7,9 @@ from functools import lru_cache
 
 from tui.model import CPU_LIMIT, CpuSet
 
+TEXT_LIMIT = 4096
+"""Characters of a set: each of ``CPU_LIMIT`` CPUs, written out."""
+
 _PART = re.compile(r"\s*(\^?)([0-9]{1,9})(?:-([0-9]{1,9}))?\s*")
 
 
@@ -14,9 +17,12 @@ _PART = re.compile(r"\s*(\^?)([0-9]{1,9})(?:-([0-9]{1,9}))?\s*")
 def cpu_set(text: str | None) -> CpuSet | None:
     """Parse ``0-3,8``, as the kernel writes it, or libvirt with its ``^2`` for "without 2".
 
-    ``None`` if there is nothing, if it is no set, or if it has a number from ``CPU_LIMIT`` on.
+    ``None`` if there is nothing, if it is no set, if it is longer than ``TEXT_LIMIT``, or if it has
+    a number from ``CPU_LIMIT`` on.
     """
-    found: set[int] = set()
+    if text is not None and len(text) > TEXT_LIMIT:
+        return None
+    found = 0  # a bit for each CPU: a range costs as much as a number
     for part in (text or "").split(","):
         match = _PART.fullmatch(part)
         if match is None:
@@ -24,5 +30,6 @@ def cpu_set(text: str | None) -> CpuSet | None:
         without, first, last = match[1], int(match[2]), int(match[3] or match[2])
         if last >= CPU_LIMIT or last < first:
             return None
-        (found.difference_update if without else found.update)(range(first, last + 1))
-    return tuple(sorted(found)) or None
+        these = (1 << (last + 1)) - (1 << first)
+        found = found & ~these if without else found | these
+    return tuple(cpu for cpu in range(found.bit_length()) if found >> cpu & 1) or None

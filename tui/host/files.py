@@ -33,6 +33,9 @@ HEAD = 64 << 10
 MAPS_LIMIT = 4 << 20
 """Bytes of one /proc/PID/maps; a line has about a hundred."""
 
+KERNEL_FOLDERS = ("/proc/", "/sys/", "/dev/")
+"""Folders with files of the kernel's. Reading some wakes a card, or takes what others wait for."""
+
 _HEADER = b"NVGI"
 _SIGNATURE, _PCIR = b"\x55\xaa", b"PCIR"
 
@@ -103,9 +106,12 @@ def _is_open(path: str) -> bool:
 
 
 def _rom(path: str) -> RomImage | None:
-    """Read the head of a regular file; ``None`` if it cannot be read."""
+    """Read the head of a regular file; ``None`` if it cannot be read, or is the kernel's."""
     try:
-        descriptor = os.open(path, READ_FLAGS)
+        real = str(Path(path).resolve())
+        if real.startswith(KERNEL_FOLDERS):
+            return None
+        descriptor = os.open(real, READ_FLAGS | os.O_NOFOLLOW)
     except OSError:
         return None
     try:
@@ -136,7 +142,7 @@ def rom_image(head: bytes) -> RomImage:
 
 def _mappers(paths: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Return the processes that map files in /dev, which hold shared memory."""
-    wanted = {path: os.fsencode(path) for path in paths if path.startswith("/dev/")}
+    wanted = {path: _mapped(path) for path in paths if path.startswith("/dev/")}
     if not wanted:
         return {}
     found: dict[str, list[str]] = {path: [] for path in wanted}
@@ -146,12 +152,20 @@ def _mappers(paths: Collection[str]) -> dict[str, tuple[str, ...]]:
             break
         try:
             maps = MACHINE.read(f"proc/{pid}/maps", MAPS_LIMIT) or b""
-            for path, raw in wanted.items():
-                if raw in maps:
+            for path, file in wanted.items():
+                if file in maps:
                     found[path].append(_name(pid))
         except OSError:
             continue
     return {path: tuple(dict.fromkeys(names)) for path, names in found.items()}
+
+
+def _mapped(path: str) -> bytes:
+    """Return how /proc/PID/maps names a file's device and inode (proc_pid_maps(5)). Raises
+    ``OSError``."""
+    seen = Path(path).stat()
+    device = f"{os.major(seen.st_dev):02x}:{os.minor(seen.st_dev):02x}"
+    return f" {device} {seen.st_ino} ".encode()
 
 
 def _name(pid: str) -> str:

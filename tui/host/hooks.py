@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterator
+from functools import lru_cache
 
 from tui.host.tree import GONE, Tree, exists, text
 from tui.host.untrusted import visible
@@ -54,11 +55,21 @@ def hooks(root: Tree) -> Hooks:
     """Return what the host's hooks do."""
     unreadable: list[str] = []
     lines: list[HookLine] = []
-    for name in (*_files(root, unreadable), *CALLED):
+    for name in (*_files(root, unreadable), *_called(root)):
         if (data := _read(root, name, unreadable)) is not None:
             lines += _of_interest(data, f"/{name}")
     there = root.is_machine or bool(lines) or exists(root, "etc/libvirt")
     return Hooks(tuple(lines), tuple(visible(f"/{name}") for name in unreadable), there)
+
+
+def _called(root: Tree) -> Iterator[str]:
+    """Yield the scripts that hooks call; once, where /bin is a link to /usr/bin."""
+    try:
+        root.target("bin")
+    except OSError:  # it is no link
+        yield from CALLED
+    else:
+        yield from (name for name in CALLED if not name.startswith("bin/"))
 
 
 def _files(root: Tree, unreadable: list[str]) -> list[str]:
@@ -97,11 +108,13 @@ def _read(root: Tree, name: str, unreadable: list[str]) -> str | None:
     return None if data is None else text(data, "utf-8", "replace")
 
 
-def _of_interest(data: str, file: str) -> Iterator[HookLine]:
-    for number, line in enumerate(data.split("\n")[:LINES_LIMIT], 1):
-        act = line_act(line)
-        if act is not None:
-            yield HookLine(act, visible(line.strip(), TEXT_LIMIT), visible(file), number)
+@lru_cache(maxsize=FILES_LIMIT)  # hooks seldom change, and are read every few seconds
+def _of_interest(data: str, file: str) -> tuple[HookLine, ...]:
+    return tuple(
+        HookLine(act, visible(line.strip(), TEXT_LIMIT), visible(file), number)
+        for number, line in enumerate(data.split("\n")[:LINES_LIMIT], 1)
+        if (act := line_act(line)) is not None
+    )
 
 
 def line_act(line: str) -> HookAct | None:

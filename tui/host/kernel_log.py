@@ -224,6 +224,9 @@ class KernelLogSource:
             except OSError as error:
                 self._failed = self._why(error)
                 wake()
+            except Exception as error:  # a defect of ours costs the log, and shows there
+                self._failed = f"vfiotop failed here ({type(error).__name__}); please report it"
+                wake()
             finally:
                 os.close(log)
 

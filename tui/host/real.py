@@ -28,9 +28,11 @@ from tui.host.pci.vitals import VitalsSource
 from tui.host.proc.holders import holders
 from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
+from tui.host.untrusted import clean
 from tui.host.uses.device import device_uses
 from tui.host.uses.usb import UsbSource
 from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
+from tui.rules.libvirt_uri import why_not_this_host
 
 
 class RealInspector:
@@ -67,6 +69,8 @@ def real_host(
     pci = PciSource()
     nvml = NvmlSource(swapping=under_way, calls=calls)
     threads = _threads(uri)
+    away = why_not_this_host(uri)
+    elsewhere = f"{clean(uri)} {away}" if away else None
     agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
     def set_demand(demand: Demand) -> None:
@@ -88,14 +92,14 @@ def real_host(
         swap=SwapSource(),
         usb=UsbSource(),
         kernel=KernelLogSource(),
-        memory=MemorySource(),
+        memory=EmptySource(elsewhere) if elsewhere else MemorySource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
-        files=file_facts,
+        files=(lambda _: {}) if elsewhere else file_facts,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,

@@ -35,7 +35,7 @@ from tui.model.cpus import (
 )
 from tui.model.demand import Cost, CountedService, Demand, SourceState
 from tui.model.devices import Attachment, AttachmentKind, DeviceUse, DeviceUses, GuestDevice
-from tui.model.domain_setup import DomainSetup, Firmware, MemoryPart, SharedMemory
+from tui.model.domain_setup import Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
 from tui.model.drivers import (
     STUB_DRIVERS,
     VFIO_NODES,
@@ -155,6 +155,7 @@ __all__ = [
     "AgentReading",
     "Attachment",
     "AttachmentKind",
+    "Backing",
     "Bar",
     "BarSizes",
     "Blocker",

@@ -8,6 +8,10 @@ from msgspec import Struct
 
 Firmware = Literal["bios", "uefi"]
 
+Backing = Literal["anonymous", "memfd", "file", "arguments"]
+"""Where a guest's memory comes from: QEMU's own, a memfd, a file in a folder of libvirt's, or what
+QEMU's arguments in the definition name."""
+
 
 class MemoryPart(Struct, frozen=True):
     """Memory of a guest that comes from one place. ``mib`` is ``None`` if that is not a number.
@@ -34,8 +38,9 @@ class DomainSetup(Struct, frozen=True):
 
     ``memory`` are the parts of its memory, ``current_mib`` is what the balloon leaves it at the
     start. ``balloon``: it has a balloon device. ``locked``: <locked/>; ``hard_limit_mib`` is that
-    of <memtune>. ``mmio64_mib`` is the room for large BARs that the definition asks OVMF for.
-    ``shared`` is memory that programs of the host share.
+    of <memtune>. ``immediate``: QEMU allocates all of it before the guest runs. ``mmio64_mib`` is
+    the room for large BARs that the definition asks OVMF for. ``shared`` is memory that programs
+    of the host share.
     """
 
     memory: tuple[MemoryPart, ...] = ()
@@ -43,6 +48,8 @@ class DomainSetup(Struct, frozen=True):
     balloon: bool = True
     locked: bool = False
     hard_limit_mib: float | None = None
+    immediate: bool = False
+    backing: Backing = "anonymous"
     firmware: Firmware = "bios"
     mmio64_mib: int | None = None
     shared: tuple[SharedMemory, ...] = ()

@@ -19,7 +19,7 @@ from tui.model import (
     SourceName,
     Unavailable,
 )
-from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET
+from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET, why_not_this_host
 
 
 class CheckInput(Struct, frozen=True):
@@ -39,6 +39,11 @@ class CheckInput(Struct, frozen=True):
     def readonly(self) -> bool:
         """Whether the libvirt connection is read-only."""
         return isinstance(self.guests, Guests) and self.guests.readonly
+
+    @property
+    def guests_here(self) -> bool:
+        """Whether the domains are on this machine, and start with its memory and files."""
+        return not isinstance(self.guests, Guests) or why_not_this_host(self.guests.uri) is None
 
     @property
     def local_guests(self) -> Guests | Unavailable:

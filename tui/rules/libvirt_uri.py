@@ -48,7 +48,7 @@ def why_not_this_host(uri: str) -> str | None:
         return None
     transport = parts.scheme.partition("+")[2]
     if transport == "ext":
-        return f"runs the program {given.get('command', ['that it names'])[0]}"
+        return _printable(f"runs the program {given.get('command', ['that it names'])[0]}")
     program = next((given[key][0] for key in ("command", "netcat") if key in given), None)
     how = f" over {transport}" if transport else ""
     found = (
@@ -57,4 +57,9 @@ def why_not_this_host(uri: str) -> str | None:
          f"is libvirt on {host or 'localhost'}{how}, not on this machine"),
         ("socket" in given, f"uses the socket {given.get('socket', [''])[0]}"),
     )  # fmt: skip
-    return next((words for there, words in found if there), None)
+    return next((_printable(words) for there, words in found if there), None)
+
+
+def _printable(words: str) -> str:
+    """Without control characters, which a URI has as ``%1b``."""
+    return "".join(c if c.isprintable() else "�" for c in words)

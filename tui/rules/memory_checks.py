@@ -32,6 +32,10 @@ MARGIN_MIB = 1024
 """What libvirt adds to a guest's memory for the limit of locked memory, for the devices' own
 (src/qemu/qemu_domain.c: qemuDomainGetMemLockLimitBytes)."""
 
+ESTIMATE_MIB = 1024
+"""By how much more the kernel may find than MemAvailable says, which leaves out its reserves and a
+part of its caches (mm/show_mem.c: si_mem_available)."""
+
 _POOLS, _NODE_POOLS = "/sys/kernel/mm/hugepages", "/sys/devices/system/node/node{}/hugepages"
 
 
@@ -160,7 +164,9 @@ def _pages(domain: Domain, size: int, parts: Sequence[MemoryPart], host: HostMem
     if short is None:
         count = sum(_count(part, size) for part in parts)
         why = f"{whole.free} huge pages of {page_size(size)} are free, “{name}” needs {count}"
-        return _mounted(Check(MEMORY, name, "pass", why), size, host)
+        enough = Check(MEMORY, name, "pass", why)
+        memfd = domain.setup is not None and domain.setup.backing == "memfd"
+        return enough if memfd else _mounted(enough, size, host)
     return _short(domain, short, host)
 
 
@@ -252,16 +258,40 @@ def _ordinary(domain: Domain, setup: DomainSetup, host: HostMemory) -> Check:
     needed = sum(part.mib or 0 for part in setup.memory if part.page_kib is None)
     if not needed:
         return Check(MEMORY, name, "pass", f"“{name}” needs no other memory")
-    if not domain.functions and not setup.locked:
+    if setup.backing == "arguments":
+        why = f"QEMU's arguments say where the memory of “{name}” comes from"
+        return Check(MEMORY, name, "unknown", f"{why}: it may be huge pages")
+    if not (domain.functions or setup.locked or setup.immediate):
         return Check(MEMORY, name, "pass", f"“{name}” takes up to {gib(needed)} as it uses them")
     if host.available_mib is None:
         return Check(MEMORY, name, "unknown", "the memory of this host cannot be read")
+    return _at_once(domain, setup, needed, host.available_mib, host.swap_free_mib or 0)
+
+
+def _at_once(
+    domain: Domain, setup: DomainSetup, needed: float, available: float, swap: float
+) -> Check:
+    """The verdict on memory that is taken as a whole at the start, in MiB."""
+    name = domain.name
     at_once = f"“{name}” needs {gib(needed)} at once"
-    if needed <= host.available_mib:
-        return Check(MEMORY, name, "pass", f"{at_once}, {gib(host.available_mib)} are available")
-    why = f"{at_once}, because VFIO pins it; {gib(host.available_mib)} are available"
+    if needed <= available:
+        return Check(MEMORY, name, "pass", f"{at_once}, {gib(available)} are available")
+    holds = ("VFIO pins it" if domain.functions else "it is locked" if setup.locked
+             else "it is allocated before the guest runs")  # fmt: skip
+    why = f"{at_once}, because {holds}; {gib(available)} are available"
+    return _too_little(domain, setup, why, needed - available, swap)
+
+
+def _too_little(domain: Domain, setup: DomainSetup, why: str, missing: float, swap: float) -> Check:
+    """The verdict where memory is ``missing``, given what can be swapped out, in MiB."""
+    name = domain.name
     fix = (f"close programs on the host, or give the guest less: `virsh edit {domain.shell_word}`, "
            "<memory> and <currentMemory>")  # fmt: skip
-    if needed <= host.available_mib + (host.swap_free_mib or 0):
+    if missing <= swap:
         return Check(MEMORY, name, "warn", f"{why}, the rest has to be swapped out", fix)
+    if setup.backing == "file":
+        return Check(MEMORY, name, "unknown", f"{why}; it is in files, maybe of huge pages", fix)
+    if missing <= swap + ESTIMATE_MIB:
+        why = f"{why}: about as much, and the kernel may end programs of the host"
+        return Check(MEMORY, name, "warn", why, fix)
     return Check(MEMORY, name, "fail", why, fix)

@@ -57,6 +57,11 @@ def _faults(
 ) -> Iterator[str]:
     """What takes time from the vCPUs, the worst first."""
     every = set(topology.cpus)
+    off = [
+        number for number, cpus in enumerate(vcpus) if cpus is not None and not every & set(cpus)
+    ]
+    if off:
+        yield f"{_vcpus(off)} may run on no host CPU that is online"
     if len(vcpus) >= len(every):
         yield f"{len(vcpus)} vCPUs leave none of the {len(every)} host CPUs to the host"
     free = [number for number, cpus in enumerate(vcpus) if cpus is None or every <= set(cpus)]

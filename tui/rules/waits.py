@@ -15,6 +15,10 @@ KEPT = timedelta(minutes=1)
 QUIET = timedelta(seconds=10)
 """How long a vCPU must wait less than ``WAIT_LOW_MS`` before its next wait is another event."""
 
+BURST, PERIOD = 5, timedelta(minutes=10)
+"""The most events in a period. A guest decides how busy its vCPUs are, and must not push all else
+out of the events."""
+
 CAUSES: dict[CpuUser, str] = {
     "host": "the host's work",
     "emulator": "QEMU's own threads",
@@ -25,11 +29,13 @@ CAUSES: dict[CpuUser, str] = {
 
 class Waits(Struct, frozen=True):
     """The waits of one guest. ``recent`` has the worst vCPU of each reading, newest last;
-    ``over`` are the vCPUs with an event, each with when it last waited ``WAIT_LOW_MS`` or more."""
+    ``over`` are the vCPUs with an event, each with when it last waited ``WAIT_LOW_MS`` or more.
+    ``told`` are the times of the last events."""
 
     uuid: str | None = None
     recent: tuple[Wait, ...] = ()
     over: Mapping[int, datetime] = field(default_factory=dict)
+    told: tuple[datetime, ...] = ()
 
     def worst(self, at: datetime) -> Wait | None:
         """The longest wait of the minute before ``at``; the latest of equal ones."""
@@ -59,8 +65,12 @@ def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple
     }
     new = [c for c in guest.cpus.cpus if (c.wait_ms or 0.0) > WAIT_HIGH_MS and c.number not in over]
     over |= {cpu.number: at for cpu in new}
-    events = (Event(at, guest.domain.name, _text(new), "warn", "host", _fix(new)),) if new else ()
-    return Waits(guest.domain.uuid, recent, over), events
+    told = tuple(then for then in before.told if at - then < PERIOD)
+    events: tuple[Event, ...] = ()
+    if new and len(told) < BURST:
+        events = (Event(at, guest.domain.name, _text(new), "warn", "host", _fix(new)),)
+        told = (*told, at)
+    return Waits(guest.domain.uuid, recent, over, told), events
 
 
 def _text(cpus: list[GuestCpu]) -> str:

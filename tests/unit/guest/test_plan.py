@@ -145,6 +145,11 @@ REFUSED: tuple[tuple[str, str, dict[str, Any]], ...] = (
 )  # fmt: skip
 
 
+def test_the_memory_of_another_machine_is_no_doubt() -> None:
+    there = replace(guests(WIN11), uri="qemu+ssh://nas/system")
+    assert "guest.memory" not in verdicts(plan(guests=there, memory=Unavailable("on nas")))
+
+
 @pytest.mark.parametrize(("check", "verdict", "facts"), REFUSED)
 def test_every_rule(check: str, verdict: str, facts: dict[str, Any]) -> None:
     made = plan(**facts)

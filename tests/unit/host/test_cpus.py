@@ -21,7 +21,8 @@ from tui.model import CPU_LIMIT, CpuSet, CpuTopology, cpu_list
         ("0-4,^3", (0, 1, 2, 4)), ("3,3", (3,)), (f"{CPU_LIMIT - 1}", (CPU_LIMIT - 1,)),
         ("", None), (None, None), ("a", None), ("1,", None), ("3-1", None), ("-1", None),
         ("1-", None), ("٣", None), ("^1", None), (f"{CPU_LIMIT}", None), ("0-999999999", None),
-        ("1" * 40, None),
+        ("1" * 40, None), (",".join(["0-1"] * 1024), (0, 1)), (",".join(["0-1"] * 1025), None),
+        (",".join(map(str, range(CPU_LIMIT))), tuple(range(CPU_LIMIT))),
     ],
 )  # fmt: skip
 def test_a_set_of_cpus(text: str | None, found: CpuSet | None) -> None:

@@ -74,6 +74,25 @@ def _look_at_odd_ones(tmp_path: Path) -> None:
     assert all(facts.rom is None for facts in found.values())
 
 
+def test_files_of_the_kernel_are_not_read(tmp_path: Path) -> None:
+    """Reading a sleeping card's config wakes it, and /proc/kmsg is read only once."""
+    link = tmp_path / "card.rom"
+    link.symlink_to("/proc/version")
+    found = file_facts(["/proc/version", "/proc/../proc/version", str(link)])
+    assert [(facts.kind, facts.rom) for facts in found.values()] == [("file", None)] * 3
+
+
+def test_a_process_that_maps_another_file_is_not_named() -> None:
+    with (
+        tempfile.NamedTemporaryFile(dir="/dev/shm") as file,
+        Path(f"{file.name}-2").open("w+b") as other,
+    ):
+        Path(other.name).unlink()
+        other.truncate(4096)
+        with mmap.mmap(other.fileno(), 4096):
+            assert file_facts([file.name])[file.name].mapped_by == ()
+
+
 def test_a_process_that_maps_shared_memory_is_named() -> None:
     with tempfile.NamedTemporaryFile(dir="/dev/shm") as file:
         file.truncate(4096)

@@ -252,6 +252,19 @@ def failing(number: int) -> Callable[[], int]:
     return fail
 
 
+def test_a_defect_does_not_leave_a_log_that_only_looks_read(
+    device: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: bytes) -> None:
+        raise ImportError("the program was removed meanwhile")
+
+    monkeypatch.setattr("tui.host.kernel_log.record", fail)
+    device.write(XID)
+    device.wait()
+    with pytest.raises(HostError, match="vfiotop failed here"):
+        device.source.read()
+
+
 @pytest.mark.parametrize(
     ("number", "restrict", "why"),
     [

@@ -8,10 +8,10 @@ import pytest
 
 from tui.host import HostError, NothingToRead
 from tui.host.confined import Confined
-from tui.host.hooks import ENTRIES_LIMIT, LINE_LIMIT, hooks
+from tui.host.hooks import ENTRIES_LIMIT, LINE_LIMIT, hooks, line_act
 from tui.host.memory import MemorySource
 from tui.host.tree import PlainTree
-from tui.model import HostMemory, PagePool
+from tui.model import HookAct, HostMemory, PagePool
 
 MEMINFO = """\
 MemTotal:       65769872 kB
@@ -140,6 +140,31 @@ def test_scripts_that_hooks_call_are_read_and_other_hooks_are_not(tmp_path: Path
         "/etc/libvirt/hooks/qemu.d/10-gpu", "/var/lib/libvirt/hooks/qemu.d/x",
         "/bin/vfio-startup.sh",
     ]  # fmt: skip
+
+
+def test_a_script_that_has_two_names_is_read_once(tmp_path: Path) -> None:
+    laid_out(tmp_path, {"usr/bin/vfio-startup.sh": "rmmod nvidia\n"})
+    (tmp_path / "bin").symlink_to("usr/bin")
+    for root in (PlainTree(tmp_path), Confined(str(tmp_path))):
+        assert [each.file for each in hooks(root).lines] == ["/usr/bin/vfio-startup.sh"]
+
+
+def test_a_hook_that_has_not_changed_is_not_searched_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[str] = []
+
+    def noted(line: str) -> HookAct | None:
+        searched.append(line)
+        return line_act(line)
+
+    monkeypatch.setattr("tui.host.hooks.line_act", noted)
+    root = Confined(str(tmp_path))
+    laid_out(tmp_path, {"etc/libvirt/hooks/qemu": "rmmod a"})
+    assert hooks(root).lines == hooks(root).lines
+    laid_out(tmp_path, {"etc/libvirt/hooks/qemu": "rmmod b"})
+    assert [each.text for each in hooks(root).lines] == ["rmmod b"]
+    assert searched == ["rmmod a", "rmmod b"]
 
 
 def test_a_tree_of_folders_is_not_searched_for_ever(tmp_path: Path) -> None:

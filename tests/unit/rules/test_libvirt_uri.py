@@ -53,3 +53,15 @@ def test_an_ordinary_user_reads_what_it_is(
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert config.libvirt_uri(uri) == uri
     assert words in (why_not_this_host(uri) or "")
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "qemu+ext:///system?command=%1b[31mx", "qemu+ssh://host/system?command=%1b[31mx",
+        "qemu:///system?socket=/tmp/%0a%1b[31mx",
+    ],
+)  # fmt: skip
+def test_no_control_character_of_a_uri_is_said(uri: str) -> None:
+    said = why_not_this_host(uri)
+    assert said is not None and said.isprintable() and "[31mx" in said

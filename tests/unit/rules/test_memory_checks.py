@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from tests.unit.made import MEMORY, domain
 from tui.model import (
+    Backing,
     Domain,
     DomainSetup,
     HostDev,
@@ -95,6 +96,11 @@ def test_libvirt_needs_a_mount(mounted: tuple[int, ...] | None, verdict: Verdict
     )) == (verdict == "warn")  # fmt: skip
 
 
+def test_a_memfd_needs_no_mount() -> None:
+    there = host(pages(8192, 8192), mounted_kib=())
+    assert memory_checks.memory(guest(replace(HUGE, backing="memfd")), there).verdict == "pass"
+
+
 def test_pages_of_one_node() -> None:
     """There are enough, but not where the guest wants them."""
     there = host(pages(16384, 12288), pages(8192, 4096, 0), pages(8192, 8192, 1))
@@ -122,15 +128,46 @@ def test_cells_that_share_a_node_are_counted_together() -> None:
 
 @pytest.mark.parametrize(
     ("available", "swap", "verdict"),
-    [(16384, 0, "pass"), (16383, 0, "fail"), (12288, 4096, "warn"), (12288, 4095, "fail")],
-)
+    [
+        (16384, 0, "pass"), (15359, 0, "fail"), (12288, 4096, "warn"), (11264, 4095, "fail"),
+        (15360, 0, "warn"), (11264, 4096, "warn"),
+    ],
+)  # fmt: skip
 def test_vfio_needs_ordinary_memory_at_once(available: int, swap: int, verdict: Verdict) -> None:
     there = replace(MEMORY, available_mib=available, swap_free_mib=swap)
     ordinary = DomainSetup((MemoryPart(16384.0),))
     assert memory_checks.memory(guest(ordinary), there).verdict == verdict
     assert memory_checks.memory(replace(guest(ordinary), hostdevs=()), there).verdict == "pass"
-    held = replace(ordinary, locked=True)
-    assert memory_checks.memory(replace(guest(held), hostdevs=()), there).verdict == verdict
+    for field, words in (("locked", "it is locked"), ("immediate", "it is allocated")):
+        held = replace(guest(replace(ordinary, **{field: True})), hostdevs=())
+        check = memory_checks.memory(held, there)
+        assert check.verdict == verdict
+        assert (f"because {words}" in check.why) == (verdict != "pass")
+
+
+def test_how_much_is_available_is_an_estimate() -> None:
+    there = replace(MEMORY, available_mib=15872)
+    check = memory_checks.memory(guest(DomainSetup((MemoryPart(16384.0),))), there)
+    assert (check.verdict, "about as much" in check.why) == ("warn", True)
+
+
+@pytest.mark.parametrize(
+    ("backing", "available", "verdict"),
+    [
+        ("file", 8192, "unknown"),
+        ("file", 16384, "pass"),
+        ("memfd", 8192, "fail"),
+        ("arguments", 8192, "unknown"),
+        ("arguments", 16384, "unknown"),
+    ],
+)
+def test_memory_that_may_be_of_huge_pages(
+    backing: Backing, available: int, verdict: Verdict
+) -> None:
+    """Those are not available to others."""
+    setup = DomainSetup((MemoryPart(16384.0),), backing=backing)
+    there = replace(MEMORY, available_mib=available)
+    assert memory_checks.memory(guest(setup), there).verdict == verdict
 
 
 def test_a_share_of_a_card_pins_nothing_at_the_start() -> None:

@@ -80,6 +80,7 @@ def test_vcpus_with_cpus_of_their_own(found: Pinning, topology: CpuTopology) -> 
         (pins((2,), (3,), (2,)), PLAIN, "vCPUs 0,2 are pinned to the same host CPU 2"),
         (pins(*[(cpu,) for cpu in range(8)]), PLAIN,
          "8 vCPUs leave none of the 8 host CPUs to the host"),
+        (pins((2,), (9,), (8, 9)), PLAIN, "vCPUs 1-2 may run on no host CPU that is online"),
         (pins((2,), (3,), emulator=None), PLAIN,
          "QEMU's emulator threads may run on every vCPU's host CPU"),
         (pins((2,), (3,), emulator=(0, 3)), PLAIN, "QEMU's emulator threads are pinned on CPU 3"),

@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.made import NOON, domain
 from tui.model import Event, Guest, GuestCpu, GuestCpus, Wait
-from tui.rules.waits import QUIET, Waits, seen
+from tui.rules.waits import BURST, PERIOD, QUIET, Waits, seen
 
 LONG, SHORT, BETWEEN = 41.0, 1.0, 12.0
 """Milliseconds: over the limit, under the one at which an event is over, and between the two."""
@@ -94,6 +94,14 @@ def test_vcpus_that_begin_to_wait_together_are_one_event() -> None:
 )
 def test_events_do_not_flood(waits: list[float], events: int) -> None:
     assert len(after(*map(guest, waits))[1]) == events
+
+
+def test_vcpus_that_wait_in_turn_do_not_flood_either() -> None:
+    """16 vCPUs on fewer CPUs: in each second another one waits."""
+    turns = [guest(*[LONG if vcpu == now % 16 else SHORT for vcpu in range(16)])
+             for now in range(int(PERIOD.total_seconds()))]  # fmt: skip
+    assert len(after(*turns)[1]) == BURST
+    assert len(after(*turns, *[guest(*[SHORT] * 16)] * 20, guest(LONG))[1]) == BURST + 1
 
 
 def test_another_vcpu_is_another_event() -> None:

@@ -60,7 +60,8 @@ QEMU_WORDS = _listed(
     kvm-pci-assign nvme nvme:// virtio-blk-vfio-pci pcie-root-port ivshmem-plain
     ivshmem-doorbell memory-backend-file multifunction x-vga x-pci-vendor-id x-pci-device-id
     x-no-kvm-intx x-no-mmap x-igd-opregion display rombar romfile bus addr id chassis slot port
-    mem-path share memdev dev shm kvmfr0 kvmfr1 looking-glass
+    mem-path mem-prealloc memory-backend memory-backend-ram memory-backend-memfd numa node
+    nodeid prealloc hugepages share memdev dev shm kvmfr0 kvmfr1 looking-glass
     on off true false property value path secret data format raw qcow2 type sys devices mdev
     pci"""
 )
@@ -96,8 +97,13 @@ ATTRIBUTES: dict[str, _Patterns] = {
 
 TEXTS: dict[str, _Patterns] = {
     **dict.fromkeys(
-        _listed("vcpu memory currentMemory maxMemory iothreads hard_limit size"), (NUMBER,)
+        _listed(
+            """vcpu memory currentMemory maxMemory iothreads hard_limit size requested pagesize
+            node"""
+        ),
+        (NUMBER,),
     ),
+    "nodemask": (NUMBERS,),
     **dict.fromkeys(_listed("on_poweroff on_reboot on_crash type model vendor"), (WORD,)),
 }
 

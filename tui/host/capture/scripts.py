@@ -14,6 +14,8 @@ _FOLDERS = frozenset({
 })  # fmt: skip
 """Names of operations and sub-operations, by which hooks are sorted into folders."""
 
+_ENDINGS = (".sh", ".py")
+
 _WORDS = re.compile(
     r"virsh nodedev-(?:detach|reattach)|driver_override|new_id|drivers_probe|modprobe -r|rmmod"
     r"|driverctl set-override|driverctl unset-override|nr_hugepages|hugeadm"
@@ -40,12 +42,17 @@ def _line(line: str, stand_ins: StandIns) -> str:
 
 
 def hook_path(path: str, stand_ins: StandIns) -> str:
-    """Return the path of a hook below qemu.d, with stand-ins for guests and for files' names."""
-    *folders, name = path.split("/")
-    shown = [part if part in _FOLDERS else stand_ins.guest(part) for part in folders]
+    """Return the path of a hook below qemu.d, with stand-ins for guests and for files' names.
+
+    Only the first part can be a guest's name, unless it has the ending of a script.
+    """
+    first, *below = path.split("/")
+    shown = _script(first, stand_ins) if first.endswith(_ENDINGS) else stand_ins.guest(first)
+    return "/".join((shown, *(_script(name, stand_ins) for name in below)))
+
+
+def _script(name: str, stand_ins: StandIns) -> str:
     if name in _FOLDERS:
-        return "/".join((*shown, name))
-    stem, dot, ending = name.rpartition(".")
-    suffix = f".{ending}" if dot and ending in ("sh", "py") else ""
-    known = stand_ins.guest(name) == name and not suffix  # a guest's folder
-    return "/".join((*shown, name if known else stand_ins.of("hook names", stem) + suffix))
+        return name
+    ending = next((each for each in _ENDINGS if name.endswith(each)), "")
+    return stand_ins.of("hook names", name.removesuffix(ending)) + ending

@@ -116,6 +116,9 @@ class Journal:
         try:
             self._check(os.fstat(descriptor), path)
             _lock(descriptor, timeout)
+            # A purge of the Debian package holds the lock while it removes the folder.
+            if not os.fstat(descriptor).st_nlink:
+                raise JournalError(f"{path} has just been removed; try again")
             yield descriptor
         finally:
             os.close(descriptor)

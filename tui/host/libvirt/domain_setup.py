@@ -6,13 +6,14 @@ Source: https://libvirt.org/formatdomain.html
 
 from __future__ import annotations
 
+import mmap
 import re
 from collections.abc import Iterator
 from xml.etree import ElementTree  # nosec B405  # only searches elements that are parsed already
 
 from tui.host.cpu_sets import cpu_set
 from tui.host.libvirt.amounts import count, in_bytes, mib
-from tui.model import DomainSetup, Firmware, MemoryPart, SharedMemory
+from tui.model import Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
 
 CELLS_LIMIT = 64
 """Cells of a guest's NUMA topology, and sizes of pages, that are read."""
@@ -26,6 +27,9 @@ SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing 
 _QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
 _MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
+_OWN_BACKING = re.compile(r"--?mem-path|.*\bmemory-backend=.*|node,.*\bmemdev=.*", re.DOTALL)
+"""Arguments of QEMU that say where the memory comes from."""
+
 _SIZE = re.compile(r"([0-9]{1,15})([kKmMgG]?)")
 
 HARD_MODES = ("strict", "restrictive")
@@ -42,6 +46,8 @@ def domain_setup(domain: ElementTree.Element) -> DomainSetup:
         balloon=balloon is None or balloon.get("model") != "none",
         locked=domain.find("memoryBacking/locked") is not None,
         hard_limit_mib=mib(domain.find("memtune/hard_limit")),
+        immediate=domain.find("memoryBacking/allocation[@mode='immediate']") is not None,
+        backing=_backing(domain, arguments),
         firmware=_firmware(domain),
         mmio64_mib=_mmio64(arguments),
         shared=tuple(_shared(domain, arguments))[:SHARED_LIMIT],
@@ -55,6 +61,14 @@ def _firmware(domain: ElementTree.Element) -> Firmware:
         return "bios"
     flash = found.find("loader[@type='pflash']") is not None
     return "uefi" if flash or found.get("firmware") == "efi" else "bios"
+
+
+def _backing(domain: ElementTree.Element, arguments: list[str]) -> Backing:
+    if any(map(_OWN_BACKING.fullmatch, arguments)):
+        return "arguments"
+    source = domain.find("memoryBacking/source")
+    kind = source.get("type") if source is not None else None
+    return "memfd" if kind == "memfd" else "file" if kind == "file" else "anonymous"
 
 
 def _arguments(domain: ElementTree.Element) -> list[str]:
@@ -100,7 +114,8 @@ def _size_mib(text: str | None) -> float | None:
 
 
 def _parts(domain: ElementTree.Element) -> Iterator[MemoryPart]:
-    """Yield the memory of each cell of the guest, or all of it if the guest has no cells."""
+    """Yield the memory of each cell of the guest and what is plugged into them, or all of it if the
+    guest has no cells."""
     pages = domain.findall("memoryBacking/hugepages/page")[:CELLS_LIMIT]
     huge = domain.find("memoryBacking/hugepages") is not None
     cells = domain.findall("cpu/numa/cell")[:CELLS_LIMIT]
@@ -112,9 +127,29 @@ def _parts(domain: ElementTree.Element) -> Iterator[MemoryPart]:
             _page_kib(pages, number) if huge else None,
             _nodes(domain, number),
         )
+    if cells:
+        yield from _plugged(domain, pages if huge else None)
     memory = domain.find("memory")
     if memory is not None and not cells:
         yield MemoryPart(mib(memory), _page_kib(pages, 0) if huge else None, _nodes(domain, None))
+
+
+def _plugged(
+    domain: ElementTree.Element, pages: list[ElementTree.Element] | None
+) -> Iterator[MemoryPart]:
+    """Yield the memory of DIMMs, and what virtio-mem gives at the start. ``pages`` are those of
+    <hugepages>, if there are some."""
+    amounts = {"dimm": "target/size", "virtio-mem": "target/requested"}
+    for device in domain.findall("devices/memory")[:CELLS_LIMIT]:
+        amount = amounts.get(device.get("model", ""))
+        if amount is None:
+            continue
+        own = device.find("source/pagesize")
+        node = count(device.findtext("target/node"))
+        page = _page_kib(pages, node) if pages is not None else None
+        nodes = cpu_set(device.findtext("source/nodemask")) or _nodes(domain, node)
+        yield MemoryPart(mib(device.find(amount)), page if own is None else _kib(own.text, own),
+                         nodes)  # fmt: skip
 
 
 def _page_kib(pages: list[ElementTree.Element], cell: int | None) -> int | None:
@@ -124,9 +159,15 @@ def _page_kib(pages: list[ElementTree.Element], cell: int | None) -> int | None:
     mine = [page for page in pages if cell in (cpu_set(page.get("nodeset")) or ())]
     of_all = [page for page in pages if page.get("nodeset") is None]
     for page in (*mine, *of_all):
-        size = in_bytes(page.get("size"), page.get("unit"))
-        return None if size is None or size < 1024 else size // 1024
+        return _kib(page.get("size"), page)
     return None
+
+
+def _kib(size: str | None, of: ElementTree.Element) -> int | None:
+    """Return the size of huge pages, in the unit that an element has; ``None`` for that of ordinary
+    ones (libvirt: src/qemu/qemu_command.c, qemuBuildMemoryBackendProps)."""
+    found = in_bytes(size, of.get("unit"))
+    return None if found is None or found <= mmap.PAGESIZE else found // 1024
 
 
 def _nodes(domain: ElementTree.Element, cell: int | None) -> tuple[int, ...]:

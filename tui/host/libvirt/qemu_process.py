@@ -20,7 +20,14 @@ from tui.model import CLOCK
 CMDLINE_LIMIT = 64 * 1024
 """Bytes read of a command line; libvirt puts the UUID into the first few hundred."""
 
-_DOMAIN = re.compile(rb"\0-name\0guest=.*?\0-uuid\0([0-9a-f-]{36})\0", re.DOTALL)
+_NAME, _UUID = b"\0-name\0guest=", re.compile(rb"\0-uuid\0([0-9a-f-]{36})\0")
+
+_MACHINE = re.compile(rb"^[0-9]+:[^:\n]*:/machine(?:\.slice)?/(?:machine-)?qemu", re.MULTILINE)
+"""The cgroup of a libvirt that runs as root, with systemd and without it. Only root can put a
+process there."""
+
+CGROUP_LIMIT = 16 * 1024
+"""Bytes read of /proc/PID/cgroup; a line has about a hundred."""
 
 
 def guest_name(words: Sequence[str]) -> str | None:
@@ -40,20 +47,20 @@ def guest_name(words: Sequence[str]) -> str | None:
 def processes(proc: Path = Path("/proc")) -> dict[str, Process]:
     """Return the QEMU process of each domain that libvirt runs, by the domain's UUID.
 
-    From /proc/<pid>/cmdline and /proc/<pid>/stat (proc(5)). If two processes claim the same UUID,
-    neither is believed. A process that exits during the scan is left out.
+    From /proc/<pid>/cmdline and /proc/<pid>/stat (proc(5)). Anybody may start a process that claims
+    a UUID. If several do, only the one in a cgroup of libvirt's is believed. A process that exits
+    during the scan is left out.
     """
-    found: dict[str, Process] = {}
-    claimed: set[str] = set()
+    claims: dict[str, list[Path]] = {}
     for folder in _folders(proc):
         uuid = _uuid(folder)
-        if uuid is None:
-            continue
-        process = None if uuid in claimed else _process(folder)
-        claimed.add(uuid)
-        if process is None:
-            found.pop(uuid, None)
-        else:
+        if uuid is not None:
+            claims.setdefault(uuid, []).append(folder)
+    found = {}
+    for uuid, folders in claims.items():
+        believed = folders if len(folders) == 1 else list(filter(_in_machine, folders))
+        process = _process(believed[0]) if len(believed) == 1 else None
+        if process is not None:
             found[uuid] = process
     return found
 
@@ -74,10 +81,21 @@ def _folders(proc: Path) -> list[Path]:
 def _uuid(folder: Path) -> str | None:
     try:
         with (folder / "cmdline").open("rb") as file:
-            domain = _DOMAIN.search(file.read(CMDLINE_LIMIT))
+            line = file.read(CMDLINE_LIMIT)
     except OSError:  # it exited, or we may not read it
         return None
-    return domain[1].decode() if domain else None
+    named = line.find(_NAME)
+    uuid = _UUID.search(line, named) if named >= 0 else None
+    return uuid[1].decode() if uuid else None
+
+
+def _in_machine(folder: Path) -> bool:
+    """Whether libvirt has put a process into a guest's cgroup (/proc/<pid>/cgroup)."""
+    try:
+        with (folder / "cgroup").open("rb") as file:
+            return _MACHINE.search(file.read(CGROUP_LIMIT)) is not None
+    except OSError:
+        return False
 
 
 def _process(folder: Path) -> Process | None:

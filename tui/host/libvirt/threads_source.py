@@ -23,7 +23,8 @@ STAT_LIMIT = 1 << 20
 """Bytes of /proc/stat. The lines of the CPUs come first."""
 
 SEARCH_AGAIN_S = 10.0
-"""Seconds between two searches for a process that was not found. Each reads every command line."""
+"""Seconds between two searches for a process that was not found, and before one that was found is
+searched for a second time. Each search reads every command line."""
 
 MIN_INTERVAL_S = 0.4
 """Seconds between two samples, at least: the kernel counts ticks of 10 ms."""
@@ -49,6 +50,7 @@ class ThreadsSource:
     def _reset(self, uuid: str | None) -> None:
         self._of = uuid
         self._process: Process | None = None
+        self._confirmed = False
         self._searched_at: float | None = None
         self._sampled_at = 0.0
         self._threads: Mapping[int, ThreadSample] = {}
@@ -94,20 +96,24 @@ class ThreadsSource:
         return self._reading
 
     def _find(self, uuid: str, now: float) -> Process:
-        """Return the guest's process, which is searched for once in each of its runs."""
+        """Return the guest's process, which is searched for twice in each of its runs: libvirt
+        calls a guest active before its QEMU runs, when another process may claim its UUID."""
         proc = Path(self._proc)
-        known = self._process
-        if known is not None and process_of(known.pid, proc) == known:
+        known, searched = self._process, self._searched_at
+        runs = known is not None and process_of(known.pid, proc) == known
+        recent = searched is not None and now - searched < SEARCH_AGAIN_S
+        if known is not None and runs and (recent or self._confirmed):
             return known
-        searched = self._searched_at
-        if known is None and searched is not None and now - searched < SEARCH_AGAIN_S:
+        if known is None and recent:
             raise NothingToRead(NOT_FOUND)
-        self._reset(uuid)
-        self._searched_at = now
-        self._process = processes(proc).get(uuid)
-        if self._process is None:
+        found = processes(proc).get(uuid)
+        same = runs and found == known
+        if not same:
+            self._reset(uuid)
+        self._process, self._confirmed, self._searched_at = found, same, now
+        if found is None:
             raise NothingToRead(NOT_FOUND)
-        return self._process
+        return found
 
     def _read_cpus(self) -> dict[int, CpuTicks]:
         with open(f"{self._proc}/stat", "rb") as file:  # noqa: PTH123 - saves a Path

@@ -63,6 +63,17 @@ PARTS = (
     "</shmem></devices>",
     f"<qemu:commandline {QEMU}><qemu:arg value='-fw_cfg'/>"
     "<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string=65536'/></qemu:commandline>",
+    "<memoryBacking><source type='memfd'/><allocation mode='immediate'/></memoryBacking>",
+    "<cpu><numa><cell id='0' memory='4' unit='GiB'/></numa></cpu><devices><memory model='dimm'>"
+    "<source><pagesize unit='MiB'>2</pagesize><nodemask>0-1</nodemask></source>"
+    "<target><size unit='GiB'>8</size><node>0</node></target></memory>"
+    "<memory model='virtio-mem'><target><requested unit='GiB'>8</requested></target></memory>"
+    "</devices>",
+    f"<qemu:commandline {QEMU}><qemu:arg value='-mem-path'/><qemu:arg value='/dev/hugepages/x'/>"
+    "</qemu:commandline>",
+    f"<qemu:commandline {QEMU}><qemu:arg value='-machine'/>"
+    "<qemu:arg value='q35,memory-backend=own'/><qemu:arg value='-numa'/>"
+    "<qemu:arg value='node,memdev=own'/></qemu:commandline>",
     "<devices><hostdev type='pci'><source/></hostdev></devices>",
     "<devices><hostdev type='pci'><source><address bus='x'/></source></hostdev></devices>",
     "<devices><hostdev type='mdev'><source><address uuid='x'/></source></hostdev></devices>",

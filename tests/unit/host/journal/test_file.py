@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tui.host.journal import file
 from tui.host.journal.entry import Entry, JournalError, Locked, Origin, updated
 from tui.host.journal.file import Journal
 from tui.host.journal.format import SIZE_LIMIT, dump, parse
@@ -171,6 +172,24 @@ def test_an_entry_of_an_older_version_is_read() -> None:
     older = parse(json.dumps(value).encode())
     assert older.origins == older.home == (Origin("0000:02:00.0", "nvidia", None),)
     assert (newer.host_power, older.host_power) == ({"0000:02:00.0": "auto"}, {})
+
+
+def test_a_lock_that_was_removed_before_it_was_taken_locks_nothing(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever removed it held it; the next swap makes another one."""
+    lock = file._lock
+
+    def removed(descriptor: int, timeout: float) -> None:
+        (journal.folder / "lock").unlink()
+        lock(descriptor, timeout)
+
+    monkeypatch.setattr(file, "_lock", removed)
+    with pytest.raises(JournalError, match="try again"), journal.locked():
+        pass
+    monkeypatch.undo()
+    with journal.locked():
+        journal.write(ENTRY)
 
 
 def test_times_are_written_in_utc() -> None:

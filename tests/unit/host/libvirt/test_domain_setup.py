@@ -29,6 +29,7 @@ MEMORY = "<memory unit='GiB'>16</memory>"
         ("<memoryBacking><hugepages><page size='2048'/></hugepages></memoryBacking>", 2048),
         ("<memoryBacking><hugepages><page size='2' unit='MiB' nodeset='0'/></hugepages>"
          "</memoryBacking>", 2048),
+        ("<memoryBacking><hugepages><page size='4' unit='KiB'/></hugepages></memoryBacking>", None),
         ("<memoryBacking><hugepages><page size='big'/></hugepages></memoryBacking>", None),
     ],
 )  # fmt: skip
@@ -55,6 +56,26 @@ def test_each_cell_has_pages_and_nodes_of_its_own() -> None:
         MemoryPart(4096.0, GIB_PAGES, (0, 1)), MemoryPart(8192.0, 2048),
         MemoryPart(4096.0, None, (1,)),
     )  # fmt: skip
+
+
+def test_what_is_plugged_into_cells_is_memory_too() -> None:
+    xml = (
+        "<cpu><numa><cell id='0' memory='4' unit='GiB'/></numa></cpu>"
+        "<memoryBacking><hugepages/></memoryBacking>"
+        "<numatune><memnode cellid='0' mode='strict' nodeset='1'/></numatune><devices>"
+        "<memory model='dimm'><target><size unit='GiB'>8</size><node>0</node></target></memory>"
+        "<memory model='dimm'><source><pagesize unit='KiB'>4</pagesize><nodemask>0</nodemask>"
+        "</source><target><size unit='GiB'>1</size><node>0</node></target></memory>"
+        "<memory model='virtio-mem'><source><pagesize unit='MiB'>2</pagesize></source><target>"
+        "<size unit='GiB'>64</size><requested unit='GiB'>2</requested></target></memory>"
+        "<memory model='nvdimm'><target><size unit='GiB'>99</size></target></memory></devices>"
+    )
+    found = setup(MEMORY + xml)
+    assert found.memory == (
+        MemoryPart(4096.0, 0, (1,)), MemoryPart(8192.0, 0, (1,)), MemoryPart(1024.0, None, (0,)),
+        MemoryPart(2048.0, 2048),
+    )  # fmt: skip
+    assert found.memory_mib == 15360
 
 
 @pytest.mark.parametrize(
@@ -122,6 +143,29 @@ def arguments(*values: str) -> str:
 )  # fmt: skip
 def test_the_room_that_ovmf_is_asked_for(values: tuple[str, ...], given: int | None) -> None:
     assert setup(arguments(*values)).mmio64_mib == given
+
+
+@pytest.mark.parametrize(
+    ("inner", "backing"),
+    [
+        ("", "anonymous"),
+        ("<memoryBacking><source type='anonymous'/></memoryBacking>", "anonymous"),
+        ("<memoryBacking><source type='memfd'/></memoryBacking>", "memfd"),
+        ("<memoryBacking><source type='file'/></memoryBacking>", "file"),
+        (arguments("-mem-path", "/dev/hugepages", "-mem-prealloc"), "arguments"),
+        (arguments("-machine", "memory-backend=ram0"), "arguments"),
+        (arguments("-numa", "node,nodeid=0,memdev=ram0"), "arguments"),
+        (arguments("-device", "ivshmem-plain,memdev=glass"), "anonymous"),
+    ],
+)  # fmt: skip
+def test_where_the_memory_comes_from(inner: str, backing: str) -> None:
+    assert setup(inner).backing == backing
+
+
+@pytest.mark.parametrize(("mode", "immediate"), [("immediate", True), ("ondemand", False)])
+def test_memory_that_is_allocated_before_the_guest_runs(mode: str, immediate: bool) -> None:
+    found = setup(f"<memoryBacking><allocation mode='{mode}'/></memoryBacking>")
+    assert found.immediate == immediate
 
 
 SHM = "/dev/shm/looking-glass"

@@ -53,6 +53,39 @@ def test_two_processes_with_one_uuid_are_not_believed(tmp_path: Path) -> None:
     assert start_times(tmp_path) == {}
 
 
+@pytest.mark.parametrize(
+    ("cgroup", "believed"),
+    [
+        ("0::/machine.slice/machine-qemu\\x2d1\\x2dwin11.scope/libvirt/emulator\n", True),
+        ("4:memory:/machine/qemu-1-win11.libvirt-qemu/emulator\n", True),
+        ("0::/user.slice/user-1000.slice/machine.slice/machine-qemu\n", False),
+        ("0::/machine.slice/libpod-1.scope\n", False),
+        ("", False),
+    ],
+)
+def test_of_several_the_one_that_libvirt_has_put_into_its_cgroup_is_believed(
+    tmp_path: Path, cgroup: str, believed: bool
+) -> None:
+    for pid in (10, 11, 12):
+        process(tmp_path, pid, qemu(ONE), age=pid)
+    (tmp_path / "11" / "cgroup").write_text(cgroup)
+    (tmp_path / "12" / "cgroup").write_text("0::/user.slice/user-1000.slice/session-2.scope\n")
+    found = start_times(tmp_path)
+    assert list(found) == [ONE] * believed
+    assert not believed or age(found[ONE]) == pytest.approx(11, abs=1)
+
+
+def test_a_command_line_is_read_in_one_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may start a process with such a line. This one is long enough that a search that
+    begins anew at each name does not end."""
+    size = 4 << 20
+    monkeypatch.setattr("tui.host.libvirt.qemu_process.CMDLINE_LIMIT", size)
+    process(tmp_path, 10, ["-name", "guest="] * (size // 14) + ["-uuid", ONE])
+    assert list(start_times(tmp_path)) == [ONE]
+
+
 def test_a_process_that_ends_meanwhile_is_left_out(tmp_path: Path) -> None:
     process(tmp_path, 10, qemu(ONE))
     (tmp_path / "10" / "stat").unlink()

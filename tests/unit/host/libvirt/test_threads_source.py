@@ -9,8 +9,10 @@ import pytest
 
 from tests.unit.host.libvirt.test_qemu_process import ONE, TWO, qemu
 from tui.host import NothingToRead
+from tui.host.libvirt.qemu_process import processes
 from tui.host.libvirt.qemu_threads import THREADS_LIMIT, kind_of, read_threads
 from tui.host.libvirt.threads_source import SEARCH_AGAIN_S, ThreadsSource
+from tui.host.proc.process import Process
 from tui.host.real import real_host
 from tui.model import Demand, GuestThreads, HostCpu, QemuThread, ThreadKind
 
@@ -130,6 +132,32 @@ def test_the_pid_of_a_guest_may_be_another_process_by_now(proc: Proc) -> None:
         proc.read()
 
 
+def test_a_process_that_claims_the_uuid_before_the_guest_runs_is_not_kept(proc: Proc) -> None:
+    """It was alone when it was found; then QEMU came, in the cgroup that libvirt gives it."""
+    proc.read()
+    proc.process(20, ONE, start=9)
+    proc.thread(20, 21, "CPU 0/KVM", 1, 0)
+    (proc.folder / "20" / "cgroup").write_text("0::/machine.slice/machine-qemu.scope\n")
+    proc.now += SEARCH_AGAIN_S
+    assert proc.read().threads == (QemuThread("vcpu", 1, 0),)
+
+
+def test_a_process_is_searched_for_twice_in_its_run(
+    proc: Proc, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searches: list[Path] = []
+
+    def counted(folder: Path) -> dict[str, Process]:
+        searches.append(folder)
+        return processes(folder)
+
+    monkeypatch.setattr("tui.host.libvirt.threads_source.processes", counted)
+    for _ in range(5):
+        proc.read()
+        proc.now += SEARCH_AGAIN_S
+    assert len(searches) == 2
+
+
 def test_a_process_that_is_hidden_is_searched_for_seldom(
     proc: Proc, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,3 +217,12 @@ def test_only_guests_of_qemu_on_this_machine_have_threads_here(uri: str) -> None
     host.set_demand(Demand(threads_of=ONE))
     with pytest.raises(NothingToRead, match="only guests of QEMU on this machine"):
         host.threads.read()
+
+
+def test_guests_of_another_machine_have_neither_the_memory_nor_the_files_of_this_one() -> None:
+    host = real_host("qemu+ssh://nas/system")
+    with pytest.raises(NothingToRead, match="libvirt on nas over ssh, not on this machine"):
+        host.memory.read()
+    assert host.files(["/usr/share/vgabios/none.rom"]) == {}
+    here = real_host("qemu:///session")
+    assert here.files(["/none.rom"])["/none.rom"].kind == "missing"
