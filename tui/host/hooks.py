@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from tui.host.tree import GONE, Tree, exists, text
@@ -55,11 +55,17 @@ def hooks(root: Tree) -> Hooks:
     """Return what the host's hooks do."""
     unreadable: list[str] = []
     lines: list[HookLine] = []
-    for name in (*_files(root, unreadable), *_called(root)):
+    own = _files(root, unreadable)
+    for name in (*own, *_called(root)):
         if (data := _read(root, name, unreadable)) is not None:
             lines += _of_interest(data, f"/{name}")
     there = root.is_machine or bool(lines) or exists(root, "etc/libvirt")
-    return Hooks(tuple(lines), tuple(visible(f"/{name}") for name in unreadable), there)
+    files = (name for name in own if name not in unreadable)
+    return Hooks(tuple(lines), _shown(unreadable), _shown(files), there)
+
+
+def _shown(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(visible(f"/{name}") for name in names)
 
 
 def _called(root: Tree) -> Iterator[str]:

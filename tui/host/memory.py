@@ -60,7 +60,7 @@ class MemorySource:
             pools=pools,
             mounted_kib=_mounted(text_of(self._root, "proc/mounts", MOUNTS_LIMIT), page),
             hook=None if allocated_by is None else allocated_by.place,
-            unread_hook=found.unreadable[0] if found.unreadable else None,
+            unclear_hook=next(iter((*found.unreadable, *found.files)), None),
         )
 
     def watch(self, wake: Wake) -> None:

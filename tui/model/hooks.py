@@ -25,11 +25,13 @@ class HookLine(Struct, frozen=True):
 
 
 class Hooks(Struct, frozen=True):
-    """The lines of all hooks. ``unreadable`` are files and folders that could not be read.
-    ``known``: they were looked for, and a capture has libvirt's configuration."""
+    """The lines of all hooks. ``files`` are the hooks that were read, ``unreadable`` files and
+    folders that could not be. ``known``: they were looked for, and a capture has libvirt's
+    configuration."""
 
     lines: tuple[HookLine, ...] = ()
     unreadable: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     known: bool = False
 
     def first(self, act: HookAct) -> HookLine | None:

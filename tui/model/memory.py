@@ -28,7 +28,7 @@ class HostMemory(Struct, frozen=True):
     of huge pages for those who name none. ``pools`` is ``None`` if they could not be read.
     ``mounted_kib`` are the sizes for which a hugetlbfs is mounted, ``None`` if that is not known.
     ``hook`` is the line of a libvirt hook that allocates huge pages, if there is one;
-    ``unread_hook`` is a hook that could not be read.
+    ``unclear_hook`` is another hook: what it does, or calls, is not known.
     """
 
     available_mib: int | None = None
@@ -37,7 +37,7 @@ class HostMemory(Struct, frozen=True):
     pools: tuple[PagePool, ...] | None = None
     mounted_kib: tuple[int, ...] | None = None
     hook: str | None = None
-    unread_hook: str | None = None
+    unclear_hook: str | None = None
 
     def pool(self, size_kib: int, node: int | None = None) -> PagePool | None:
         """The pages of a size, of the whole host or of one node."""

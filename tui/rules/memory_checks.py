@@ -197,8 +197,8 @@ def _short(domain: Domain, short: _Shortage, host: HostMemory) -> Check:
         )
     if whole is not None and whole.on_demand >= short.missing:
         return Check(MEMORY, name, "warn", f"{why}; the kernel makes others if it can", fix)
-    if host.unread_hook is not None:
-        why = f"{why}; whether a hook allocates some cannot be read: {host.unread_hook}"
+    if host.unclear_hook is not None:
+        why = f"{why}; whether a hook allocates some is not known: {host.unclear_hook}"
         return Check(MEMORY, name, "unknown", why, fix)
     return Check(MEMORY, name, "fail", why, fix)
 

@@ -101,6 +101,13 @@ def test_a_hook_that_allocates_pages_is_named(tmp_path: Path) -> None:
     assert MemorySource(Confined(str(tmp_path))).read().hook == f"/{place}, line 2"
 
 
+def test_a_hook_that_may_call_anything_is_named(tmp_path: Path) -> None:
+    hook = "etc/libvirt/hooks/qemu"
+    laid_out(tmp_path, {"proc/meminfo": MEMINFO, hook: "#!/bin/sh\n/usr/local/bin/prepare\n"})
+    reading = MemorySource(Confined(str(tmp_path))).read()
+    assert (reading.hook, reading.unclear_hook) == (None, f"/{hook}")
+
+
 # --- hooks ----------------------------------------------------------------------
 
 

@@ -44,7 +44,7 @@ def pages(total: int, free: int, node: int | None = None, **facts: Any) -> PageP
         (host(pages(8192, 6144)), "fail", "needs 8192 huge pages of 2 MiB, 6144 are free"),
         (host(pages(0, 0)), "fail", "0 are free"),
         (host(pages(8192, 6144), hook="/etc/libvirt/hooks/qemu, line 3"), "warn", "qemu, line 3"),
-        (host(pages(8192, 6144), unread_hook="/etc/libvirt/hooks/qemu"), "unknown", "hooks/qemu"),
+        (host(pages(8192, 6144), unclear_hook="/etc/libvirt/hooks/qemu"), "unknown", "hooks/qemu"),
         (host(pages(8192, 6144, on_demand=2048)), "warn", "the kernel makes others"),
         (host(pages(8192, 6144, on_demand=2047)), "fail", "6144 are free"),
         (host(PagePool(GIB_PAGES, 16, 16)), "fail", "no huge pages of 2 MiB"),
