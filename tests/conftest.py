@@ -37,3 +37,5 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     thorough.leave_out(config, items)
+    # These wait for libvirtd most of the time: begun first, they leave the processors to others.
+    items.sort(key=lambda item: item.path.parent.name != "libvirt" or "unit" in item.path.parts)
