@@ -128,7 +128,7 @@ def d3cold(gpu: Gpu, readiness: Readiness) -> Check:
         why = (
             f"{gpu.owner.guest} has the card, and the card is in D3cold: it may not have come back"
         )
-        return Check(D3COLD, address, "warn", why, f"{keep}; then power the host off and on")
+        return Check(D3COLD, address, "warn", why, f"power the host off and on; then {keep}")
     if allowed is False:
         return Check(D3COLD, address, "pass", "the card may not enter D3cold")
     if setup.no_idle_d3:

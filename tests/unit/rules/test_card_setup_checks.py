@@ -162,7 +162,8 @@ def test_a_card_that_sleeps_in_its_guest_may_not_have_come_back() -> None:
     view = assess(snapshot(pci, (running,), vitals=vitals))
     check = checks.d3cold(the_card(view), ready(d3cold_allowed={CARD: True}))
     assert check.verdict == "warn"
-    assert f"`echo 0 > /sys/bus/pci/devices/{CARD}/d3cold_allowed`" in (check.fix or "")
+    then = f"`echo 0 > /sys/bus/pci/devices/{CARD}/d3cold_allowed` before it is bound"
+    assert check.fix == f"power the host off and on; then {then}"
 
 
 # --- reset ----------------------------------------------------------------------------
