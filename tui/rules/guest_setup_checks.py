@@ -36,6 +36,10 @@ OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
 processor's addresses."""
 
+_QEMU_XMLNS = "http://libvirt.org/schemas/domain/qemu/1.0"
+"""The namespace without which libvirt does not read <qemu:commandline>
+(libvirt.org/drvqemu.html)."""
+
 
 def files_to_inspect(domain: Domain) -> tuple[str, ...]:
     """The files that the definition names."""
@@ -86,7 +90,7 @@ def _rom(
         yield Check(
             ROM, name, "warn", f"{of} may not be readable for QEMU's user: it belongs to "
             f"{facts.owner}" + ("" if facts.open_path else ", in a folder that not all may enter"),
-            "`install -m 644 FILE /usr/share/vgabios/`, and name that in <rom file=…>",
+            "`install -D -m 644 -t /usr/share/vgabios FILE`, and name the copy in <rom file=…>",
         )  # fmt: skip
     if facts.rom is not None and function is not None:
         yield from _content(domain, function, facts.rom)
@@ -126,15 +130,22 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
     if setup is None or (functions and not any(f.bars for f in functions)):
         return Check(MMIO, name, "unknown", "the BARs of its devices are not known")
     needed = sum(bar.size for f in functions for bar in f.bars if bar.prefetchable and not bar.io)
-    why = f"the BARs of its devices take {amount(needed)}" if needed else "no device has large BARs"
+    over = "over " if needed >> 30 and needed % (1 << 30) else ""
+    why = (
+        f"the BARs of its devices take {over}{amount(needed)}" if needed
+        else "no device has large BARs"
+    )  # fmt: skip
     if needed <= OVMF_MIB << 20 or setup.firmware == "bios":
         return Check(MMIO, name, "pass", why)
     given = setup.mmio64_mib
     wanted = 1 << (2 * needed - 1).bit_length() >> 20
     argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
-    fix = (f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
-           f"{argument}")  # fmt: skip
+    fix = (
+        f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
+        f"{argument}; it needs xmlns:qemu='{_QEMU_XMLNS}' in <domain>"
+    )
     if given is None:
+        fix = f"if the guest's driver does not start the card: {fix}"
         why = f"{why}; OVMF before 2022-11 has room for {OVMF_MIB >> 10} GiB, a newer one for more"
         return Check(MMIO, name, "unknown", why, fix)
     if given << 20 < needed:
@@ -220,11 +231,13 @@ def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check
             f"definition says {shared.mib:.0f}", f"`rm {path}` while the guest is off",
         )  # fmt: skip
     if facts.kind in ("file", "device") and not facts.mode & 0o060 and not facts.mode & 0o006:
-        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"$USER\", GROUP=\"kvm\", MODE=\"0660\" in "
+        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"NAME\", GROUP=\"kvm\", MODE=\"0660\" in "
                 "/etc/udev/rules.d/99-kvmfr.rules" if device else
-                f"f {path} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
+                f"f {path} 0660 NAME kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
         return Check(
-            GLASS, name, "warn", f"only {facts.owner} may open its shared memory: the client or "
-            "QEMU cannot", f"`chown $USER:kvm {path} && chmod 660 {path}`; for each boot: {rule}",
+            GLASS, name, "warn",
+            f"only {facts.owner} may open its shared memory: the client or QEMU cannot",
+            f"`chown NAME:kvm {path} && chmod 660 {path}`, where NAME runs the client; for each "
+            f"boot: {rule}",
         )  # fmt: skip
     return None

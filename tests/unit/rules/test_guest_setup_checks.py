@@ -74,6 +74,12 @@ def test_a_rom_file(facts: FileFacts | None, verdict: Verdict, words: str) -> No
     assert bool(check.fix) == (verdict in ("warn", "fail"))
 
 
+def test_the_copy_of_a_rom_file_that_qemu_can_read() -> None:
+    facts = replace(GOOD, mode=0o600, owner="root", group="root")
+    fix = checks.rom(with_rom(CARD), seen(), {ROM: facts}).fix or ""
+    assert "`install -D -m 644 -t /usr/share/vgabios FILE`" in fix
+
+
 def test_a_sound_function_needs_no_rom() -> None:
     check = checks.rom(with_rom(CARD, SOUND), seen(), {ROM: GOOD})
     assert (check.verdict, f"{SOUND} is no GPU" in check.why) == ("warn", True)
@@ -111,6 +117,14 @@ def test_room_for_large_bars(
     assert ("X-PciMmio64Mb,string=131072" in (check.fix or "")) == (
         size == 64 * GIB and verdict in ("warn", "unknown")
     )
+
+
+def test_bars_that_just_do_not_fit_are_not_said_to_fit() -> None:
+    setup = DomainSetup((MemoryPart(8192.0),), firmware="uefi")
+    check = checks.mmio_space(replace(with_rom(), setup=setup), seen(32 * GIB + 32 * MIB))
+    assert (check.verdict, "take over 32 GiB" in check.why) == ("unknown", True), check
+    assert (check.fix or "").startswith("if the guest's driver does not start the card: ")
+    assert "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" in (check.fix or "")
 
 
 # --- Looking Glass ------------------------------------------------------------------
@@ -165,6 +179,6 @@ def test_looking_glass(made: Domain, facts: FileFacts, verdict: Verdict, words: 
 def test_owner_and_mode_have_a_fix_for_each_boot() -> None:
     closed = replace(OURS, mode=0o600)
     file = checks.looking_glass(glass(), {SHM: closed}).fix or ""
-    assert f"f {SHM} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf" in file
+    assert f"f {SHM} 0660 NAME kvm - in /etc/tmpfiles.d/looking-glass.conf" in file
     device = checks.looking_glass(glass(KVMFR), {KVMFR: replace(closed, kind="device")}).fix or ""
-    assert 'SUBSYSTEM=="kvmfr", OWNER="$USER", GROUP="kvm", MODE="0660"' in device
+    assert 'SUBSYSTEM=="kvmfr", OWNER="NAME", GROUP="kvm", MODE="0660"' in device
