@@ -65,11 +65,8 @@ def framebuffer(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     mine = [each for each in seen if each.address in {f.address for f in gpu.functions}]
     if not mine:
         other = next((each.address for each in seen if each.address), None)
-        why = (
-            f"the firmware's framebuffer is on {other}" if other
-            else "the firmware left no framebuffer"
-        )  # fmt: skip
-        return Check(FRAMEBUFFER, address, "pass", why)
+        where = f"on {other}" if other else "not in the card's memory"
+        return Check(FRAMEBUFFER, address, "pass", f"the firmware's framebuffer is {where}")
     why = f"the firmware's framebuffer ({mine[0].name}) is in the card's memory"
     kernel = kernel_version(view)
     if kernel is None:
@@ -168,7 +165,7 @@ def reset(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     kernel = kernel_version(view)
     if kernel is None or kernel < SHOWS_RESETS_SINCE or readiness.captured:
         return Check(RESET, address, "unknown", f"how {names} is reset cannot be read")
-    why = f"{names} cannot be reset: it may work in a guest only once per boot of the host"
+    why = f"{names} cannot be reset: the card may work in a guest only once per boot of the host"
     if rest:
         why = f"{why}; its bus has {listed([f.address for f in rest])} too"
     return Check(RESET, address, "warn", why, "if a start fails, reboot the host first")

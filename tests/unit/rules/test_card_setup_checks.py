@@ -74,6 +74,12 @@ def test_the_firmwares_framebuffer(found: Any, kernel: str, verdict: Verdict) ->
     assert ("initcall_blacklist=sysfb_init" in (check.fix or "")) == (verdict == "warn")
 
 
+def test_a_framebuffer_that_no_device_has_is_not_said_to_be_absent() -> None:
+    view = seen(*pair())
+    check = checks.framebuffer(the_card(view), view, ready(framebuffers=()))
+    assert check.why == "the firmware's framebuffer is not in the card's memory"
+
+
 def test_vfio_removes_the_framebuffer_of_vga_cards_only() -> None:
     view = seen(function("02:00.0", "038000", driver="vfio-pci", iommu_group=2))
     check = checks.framebuffer(the_card(view), view, ready(framebuffers=FB))
