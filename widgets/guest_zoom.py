@@ -13,6 +13,7 @@ from widgets.guest import GuestState, is_off
 from widgets.guest_bars import bar_rows, rates_line
 from widgets.guest_details import guest_detail_lines
 from widgets.guest_lines import alert_lines, domain_lines, reason_lines
+from widgets.guest_memory import pages_line
 from widgets.guest_off import off_lines
 from widgets.lines import DASH, Line, Span, faded, fit
 from widgets.vcpu_lines import foot_lines, row_lines
@@ -36,7 +37,9 @@ def zoomed_lines(
         glyphs=glyphs,
     )  # fmt: skip
     others = domain_lines(state.others, width, glyphs)
-    parts = (_vcpus(state, width, glyphs), details, others)
+    pages = () if is_off(domain) else pages_line(domain, width, glyphs)
+    running = [*_vcpus(state, width, glyphs), *([pages] if pages else [])]
+    parts = (running, details, others)
     below = [fit(row, width) for part in parts if part for row in ((), *part)]
     seen = faded if state.stale else tuple[Span, ...]
     below = list(map(seen, below))

@@ -64,8 +64,9 @@ def framebuffer(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
         return Check(FRAMEBUFFER, address, "unknown", "/proc/iomem cannot be read")
     mine = [each for each in seen if each.address in {f.address for f in gpu.functions}]
     if not mine:
-        where = next((f"it is on {each.address}" for each in seen if each.address), "there is none")
-        return Check(FRAMEBUFFER, address, "pass", f"no framebuffer of the firmware on it: {where}")
+        other = next((each.address for each in seen if each.address), None)
+        where = f"on {other}" if other else "not in the card's memory"
+        return Check(FRAMEBUFFER, address, "pass", f"the firmware's framebuffer is {where}")
     why = f"the firmware's framebuffer ({mine[0].name}) is in the card's memory"
     kernel = kernel_version(view)
     if kernel is None:
@@ -73,8 +74,9 @@ def framebuffer(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     if kernel >= EVICTS_SINCE and gpu.function.class_code.startswith("0300"):
         return Check(FRAMEBUFFER, address, "pass", f"{why}; vfio-pci removes it")
     return Check(
-        FRAMEBUFFER, address, "warn", f"{why}: the guest may fail with “BAR: can't reserve”",
-        "let the firmware show its picture on the host's card, or "
+        FRAMEBUFFER, address, "warn",
+        f"{why}: the guest may fail, with “can't reserve” in the kernel log",
+        "make the host's card the primary display in the firmware, or "
         + fixes.kernel_option("initcall_blacklist=sysfb_init", readiness.boot),
     )  # fmt: skip
 
@@ -128,7 +130,7 @@ def d3cold(gpu: Gpu, readiness: Readiness) -> Check:
         why = (
             f"{gpu.owner.guest} has the card, and the card is in D3cold: it may not have come back"
         )
-        return Check(D3COLD, address, "warn", why, f"{keep}; then power the host off and on")
+        return Check(D3COLD, address, "warn", why, f"power the host off and on; then {keep}")
     if allowed is False:
         return Check(D3COLD, address, "pass", "the card may not enter D3cold")
     if setup.no_idle_d3:
@@ -163,10 +165,10 @@ def reset(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     kernel = kernel_version(view)
     if kernel is None or kernel < SHOWS_RESETS_SINCE or readiness.captured:
         return Check(RESET, address, "unknown", f"how {names} is reset cannot be read")
-    why = f"{names} cannot be reset: a guest may start with it once per boot of the host"
+    why = f"{names} cannot be reset: the card may work in a guest only once per boot of the host"
     if rest:
         why = f"{why}; its bus has {listed([f.address for f in rest])} too"
-    return Check(RESET, address, "warn", why, "reboot the host before the next start, if one fails")
+    return Check(RESET, address, "warn", why, "if a start fails, reboot the host first")
 
 
 def _others_on_bus(gpu: Gpu, view: HostView) -> list[PciFunction]:

@@ -36,6 +36,10 @@ OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
 processor's addresses."""
 
+_QEMU_XMLNS = "http://libvirt.org/schemas/domain/qemu/1.0"
+"""The namespace without which libvirt does not read <qemu:commandline>
+(libvirt.org/drvqemu.html)."""
+
 
 def files_to_inspect(domain: Domain) -> tuple[str, ...]:
     """The files that the definition names."""
@@ -67,26 +71,27 @@ def _rom(
     edit = f"`virsh edit {domain.shell_word}`: "
     if function is not None and function.class_code[:4] not in GPU_CLASSES:
         yield Check(
-            ROM, name, "warn", f"{dev.address} is no GPU, and has a ROM file all the same",
+            ROM, name, "warn", f"{dev.address} is not a GPU, yet it has a ROM file",
             f"{edit}remove <rom file=…> from its <hostdev>",
         )  # fmt: skip
     facts = files.get(dev.rom_file or "", FileFacts("unknown"))
     of = f"the ROM file of {dev.address}"
     if facts.kind == "unknown":
-        yield Check(ROM, name, "unknown", f"{of} cannot be looked at")
+        yield Check(ROM, name, "unknown", f"{of} cannot be inspected")
         return
     if facts.kind == "missing":
         yield Check(ROM, name, "fail", f"{of} does not exist: the guest cannot start",
                     f"{edit}correct or remove <rom file=…>")  # fmt: skip
         return
     if facts.kind != "file":
-        yield Check(ROM, name, "warn", f"{of} is no regular file", f"{edit}correct <rom file=…>")
+        yield Check(ROM, name, "warn", f"{of} is not a regular file", f"{edit}correct <rom file=…>")
         return
     if not _readable(facts):
         yield Check(
-            ROM, name, "warn", f"{of} may not be readable for QEMU's user: it belongs to "
-            f"{facts.owner}" + ("" if facts.open_path else ", in a folder that not all may enter"),
-            "`install -m 644 FILE /usr/share/vgabios/`, and name that in <rom file=…>",
+            ROM, name, "warn", f"QEMU's user may be unable to read {of}: it belongs to "
+            f"{facts.owner}"
+            + ("" if facts.open_path else ", in a folder that not everybody may enter"),
+            "`install -D -m 644 -t /usr/share/vgabios FILE`, and name the copy in <rom file=…>",
         )  # fmt: skip
     if facts.rom is not None and function is not None:
         yield from _content(domain, function, facts.rom)
@@ -103,12 +108,13 @@ def _content(domain: Domain, function: PciFunction, image: RomImage) -> Iterator
     name, of = domain.name, f"the ROM file of {function.address}"
     if image.header:
         yield Check(
-            ROM, name, "warn", f"{of} begins with NVIDIA's header, which firmware does not know",
-            "cut off what is before the bytes 55 AA",
+            ROM, name, "warn",
+            f"{of} begins with NVIDIA's header, which the guest's firmware does not know",
+            "remove everything before the bytes 55 AA",
         )  # fmt: skip
     elif not image.signature:
-        yield Check(ROM, name, "warn", f"{of} is no option ROM: it does not begin with 55 AA",
-                    "read the ROM from the card again")  # fmt: skip
+        yield Check(ROM, name, "warn", f"{of} is not an option ROM: it does not begin with 55 AA",
+                    "dump the ROM from the card again")  # fmt: skip
     other_card = function.vendor == NVIDIA and image.device not in (None, function.device)
     if image.vendor is not None and (image.vendor != function.vendor or other_card):
         yield Check(
@@ -126,15 +132,22 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
     if setup is None or (functions and not any(f.bars for f in functions)):
         return Check(MMIO, name, "unknown", "the BARs of its devices are not known")
     needed = sum(bar.size for f in functions for bar in f.bars if bar.prefetchable and not bar.io)
-    why = f"the BARs of its devices take {amount(needed)}" if needed else "no device has large BARs"
+    over = "over " if needed >> 30 and needed % (1 << 30) else ""
+    why = (
+        f"the BARs of its devices take {over}{amount(needed)}" if needed
+        else "no device has large BARs"
+    )  # fmt: skip
     if needed <= OVMF_MIB << 20 or setup.firmware == "bios":
         return Check(MMIO, name, "pass", why)
     given = setup.mmio64_mib
     wanted = 1 << (2 * needed - 1).bit_length() >> 20
     argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
-    fix = (f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
-           f"{argument}")  # fmt: skip
+    fix = (
+        f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
+        f"{argument}; it needs xmlns:qemu='{_QEMU_XMLNS}' in <domain>"
+    )
     if given is None:
+        fix = f"if the guest's driver does not start the card: {fix}"
         why = f"{why}; OVMF before 2022-11 has room for {OVMF_MIB >> 10} GiB, a newer one for more"
         return Check(MMIO, name, "unknown", why, fix)
     if given << 20 < needed:
@@ -171,7 +184,7 @@ def looking_glass(domain: Domain, files: Mapping[str, FileFacts]) -> Check:
         return wrong
     largest = _largest(shared.mib)
     if facts.kind == "unknown" or largest is None:
-        return Check(GLASS, name, "unknown", f"the shared memory of “{name}” cannot be looked at")
+        return Check(GLASS, name, "unknown", f"the shared memory of “{name}” cannot be inspected")
     users = f", mapped by {listed(facts.mapped_by)}" if facts.mapped_by else ""
     who = f", {facts.owner}:{facts.group} {facts.mode:04o}" if facts.kind != "missing" else ""
     return Check(GLASS, name, "pass", f"{largest}{who}{users}")
@@ -193,10 +206,10 @@ def _wrong_size(domain: Domain, shared: SharedMemory) -> Check | None:
         return None
     fix = f"`virsh edit {domain.shell_word}`: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
     if mib < frame_mib(*_RESOLUTIONS[0]):
-        why = f"{mib:.0f} MiB of shared memory are too few for Looking Glass at 1920x1080"
+        why = f"{mib:.0f} MiB of shared memory is too little for Looking Glass at 1920x1080"
         return Check(GLASS, name, "warn", why, fix)
     if mib != int(mib) or int(mib) & (int(mib) - 1):
-        why = f"{mib:.0f} MiB of shared memory are no power of two, and QEMU takes no other"
+        why = f"{mib:.0f} MiB of shared memory is not a power of two, which QEMU requires"
         return Check(GLASS, name, "warn", why, fix)
     return None
 
@@ -211,20 +224,22 @@ def _wrong_file(domain: Domain, shared: SharedMemory, facts: FileFacts) -> Check
         return Check(GLASS, name, "warn", f"the shared memory of “{name}” does not exist", fix)
     if facts.kind in ("file", "other") and device:
         return Check(
-            GLASS, name, "warn", "in place of the device of kvmfr is a file, as QEMU makes one "
-            "without that module", f"`rm {path} && modprobe kvmfr` while the guest is off",
+            GLASS, name, "warn", f"{shared.path} is a file that QEMU made, not the device of "
+            "the kvmfr module", f"`rm {path} && modprobe kvmfr` while the guest is off",
         )  # fmt: skip
     if facts.kind == "file" and shared.mib is not None and facts.size != shared.mib * (1 << 20):
         return Check(
-            GLASS, name, "warn", f"the shared memory has {facts.size >> 20} MiB, and its "
+            GLASS, name, "warn", f"the shared memory has {facts.size >> 20} MiB, but the "
             f"definition says {shared.mib:.0f}", f"`rm {path}` while the guest is off",
         )  # fmt: skip
     if facts.kind in ("file", "device") and not facts.mode & 0o060 and not facts.mode & 0o006:
-        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"$USER\", GROUP=\"kvm\", MODE=\"0660\" in "
+        rule = ("SUBSYSTEM==\"kvmfr\", OWNER=\"NAME\", GROUP=\"kvm\", MODE=\"0660\" in "
                 "/etc/udev/rules.d/99-kvmfr.rules" if device else
-                f"f {path} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
+                f"f {path} 0660 NAME kvm - in /etc/tmpfiles.d/looking-glass.conf")  # fmt: skip
         return Check(
-            GLASS, name, "warn", f"only {facts.owner} may open its shared memory: the client or "
-            "QEMU cannot", f"`chown $USER:kvm {path} && chmod 660 {path}`; for each boot: {rule}",
+            GLASS, name, "warn",
+            f"only {facts.owner} may open its shared memory: the client or QEMU cannot",
+            f"`chown NAME:kvm {path} && chmod 660 {path}`, where NAME runs the client; for each "
+            f"boot: {rule}",
         )  # fmt: skip
     return None

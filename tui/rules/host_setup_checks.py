@@ -58,7 +58,7 @@ def early_binding(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
         return Check(
             EARLY, address, "warn",
             f"vfio-pci takes {ids} at boot, "
-            + ("which is both cards" if same else f"the host's card {both[0].address}")
+            + ("the id of both cards" if same else f"the host's card {both[0].address}")
             + f": {with_places(named[:NAMED])}",
             "remove it, and let `vfiotop bind` move the card by its address",
         )  # fmt: skip
@@ -155,7 +155,7 @@ def kernel_options(readiness: Readiness) -> Check:
     if idle:
         verb = "does" if len(idle) == 1 else "do"
         return Check(OPTIONS, None, "pass", f"{listed(idle, NAMED)} {verb} nothing here")
-    return Check(OPTIONS, None, "pass", "no option that is known to do nothing")
+    return Check(OPTIONS, None, "pass", "no option known to be ineffective")
 
 
 def _without_effect(readiness: Readiness) -> Iterator[str]:
@@ -182,7 +182,7 @@ def second_writer(view: HostView, readiness: Readiness) -> Check:
         more = f" and {count - 1} more" if count > 1 else ""
         return Check(
             WRITER, None, "warn",
-            f"a hook of libvirt moves devices too: {line.text} ({line.place}){more}",
+            f"a libvirt hook moves devices too: {line.text} ({line.place}){more}",
             "remove that from the hook and let `vfiotop start` move the card; a hook that calls "
             "virsh can hang libvirt",
         )  # fmt: skip
@@ -199,12 +199,12 @@ def second_writer(view: HostView, readiness: Readiness) -> Check:
             _stop(first.name, first.address, first.file),
         )  # fmt: skip
     if setup.hooks.unreadable:
-        why = f"hooks of libvirt cannot be read: {listed(setup.hooks.unreadable, NAMED)}"
+        why = f"libvirt's hooks cannot be read: {listed(setup.hooks.unreadable, NAMED)}"
         return Check(WRITER, None, "unknown", why, "run this as root")
     if not setup.hooks.known:
-        who = "the capture does not have" if readiness.captured else "nobody has read"
-        return Check(WRITER, None, "unknown", f"{who} libvirt's hooks")
-    return Check(WRITER, None, "pass", "no hook of libvirt, and no other program, moves a card")
+        why = "a capture does not contain them" if readiness.captured else "they were not read"
+        return Check(WRITER, None, "unknown", f"libvirt's hooks are not known: {why}")
+    return Check(WRITER, None, "pass", "no libvirt hook and no other program moves a card")
 
 
 def _stop(name: str, address: str | None, file: str) -> str:

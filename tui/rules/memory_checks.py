@@ -196,7 +196,7 @@ def _short(domain: Domain, short: _Shortage, host: HostMemory) -> Check:
             MEMORY, name, "warn", f"{why}; a hook allocates some at the start: {host.hook}"
         )
     if whole is not None and whole.on_demand >= short.missing:
-        return Check(MEMORY, name, "warn", f"{why}; the kernel makes others if it can", fix)
+        return Check(MEMORY, name, "warn", f"{why}; the kernel allocates the rest if it can", fix)
     if host.unclear_hook is not None:
         why = f"{why}; whether a hook allocates some is not known: {host.unclear_hook}"
         return Check(MEMORY, name, "unknown", why, fix)
@@ -262,7 +262,7 @@ def _ordinary(domain: Domain, setup: DomainSetup, host: HostMemory) -> Check:
         why = f"QEMU's arguments say where the memory of “{name}” comes from"
         return Check(MEMORY, name, "unknown", f"{why}: it may be huge pages")
     if not (domain.functions or setup.locked or setup.immediate):
-        return Check(MEMORY, name, "pass", f"“{name}” takes up to {gib(needed)} as it uses them")
+        return Check(MEMORY, name, "pass", f"“{name}” takes up to {gib(needed)} as it uses it")
     if host.available_mib is None:
         return Check(MEMORY, name, "unknown", "the memory of this host cannot be read")
     return _at_once(domain, setup, needed, host.available_mib, host.swap_free_mib or 0)
@@ -288,10 +288,10 @@ def _too_little(domain: Domain, setup: DomainSetup, why: str, missing: float, sw
     fix = (f"close programs on the host, or give the guest less: `virsh edit {domain.shell_word}`, "
            "<memory> and <currentMemory>")  # fmt: skip
     if missing <= swap:
-        return Check(MEMORY, name, "warn", f"{why}, the rest has to be swapped out", fix)
+        return Check(MEMORY, name, "warn", f"{why}; something has to be swapped out", fix)
     if setup.backing == "file":
         return Check(MEMORY, name, "unknown", f"{why}; it is in files, maybe of huge pages", fix)
     if missing <= swap + ESTIMATE_MIB:
-        why = f"{why}: about as much, and the kernel may end programs of the host"
+        why = f"{why}: it may just fit, or the kernel may kill programs on the host"
         return Check(MEMORY, name, "warn", why, fix)
     return Check(MEMORY, name, "fail", why, fix)

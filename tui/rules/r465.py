@@ -203,7 +203,7 @@ def sriov(gpu: Gpu, readiness: Readiness) -> Check:
     if gpu.address in with_vfs:
         return Check(
             "r465.sriov", gpu.address, "fail", "the card has virtual functions in use",
-            f"echo 0 > {shlex.quote(f'/sys/bus/pci/devices/{gpu.address}/sriov_numvfs')}",
+            f"`echo 0 > {shlex.quote(f'/sys/bus/pci/devices/{gpu.address}/sriov_numvfs')}`",
         )  # fmt: skip
     return Check("r465.sriov", gpu.address, "pass", "the card has no virtual functions")
 

@@ -27,6 +27,11 @@ CAUSES: dict[CpuUser, str] = {
 }
 
 
+KEEP_OFF = "keep the host off with AllowedCPUs= on system.slice, user.slice and init.scope"
+"""What keeps tasks of the host off pinned vCPUs: systemd.resource-control(5). Guests of libvirt are
+in machine.slice."""
+
+
 class Waits(Struct, frozen=True):
     """The waits of one guest. ``recent`` has the worst vCPU of each reading, newest last;
     ``over`` are the vCPUs with an event, each with when it last waited ``WAIT_LOW_MS`` or more.
@@ -87,5 +92,8 @@ def _fix(cpus: list[GuestCpu]) -> str | None:
     causes = dict.fromkeys(CAUSES[cpu.shared_with[0]] for cpu in cpus if cpu.shared_with)
     if not causes:
         return None
-    who = listed(list(causes))
-    return f"on its core is also {who}: guest.pinning in `vfiotop doctor` has the pins"
+    also = f"on its core is also {listed(list(causes))}"
+    if list(causes) == [CAUSES["steal"]]:
+        return also
+    pins = f"{also}: pin as guest.pinning in `vfiotop doctor` says"
+    return f"{pins}, then {KEEP_OFF}" if CAUSES["host"] in causes else pins

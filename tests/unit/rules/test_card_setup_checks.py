@@ -74,6 +74,12 @@ def test_the_firmwares_framebuffer(found: Any, kernel: str, verdict: Verdict) ->
     assert ("initcall_blacklist=sysfb_init" in (check.fix or "")) == (verdict == "warn")
 
 
+def test_a_framebuffer_that_no_device_has_is_not_said_to_be_absent() -> None:
+    view = seen(*pair())
+    check = checks.framebuffer(the_card(view), view, ready(framebuffers=()))
+    assert check.why == "the firmware's framebuffer is not in the card's memory"
+
+
 def test_vfio_removes_the_framebuffer_of_vga_cards_only() -> None:
     view = seen(function("02:00.0", "038000", driver="vfio-pci", iommu_group=2))
     check = checks.framebuffer(the_card(view), view, ready(framebuffers=FB))
@@ -162,7 +168,8 @@ def test_a_card_that_sleeps_in_its_guest_may_not_have_come_back() -> None:
     view = assess(snapshot(pci, (running,), vitals=vitals))
     check = checks.d3cold(the_card(view), ready(d3cold_allowed={CARD: True}))
     assert check.verdict == "warn"
-    assert f"`echo 0 > /sys/bus/pci/devices/{CARD}/d3cold_allowed`" in (check.fix or "")
+    then = f"`echo 0 > /sys/bus/pci/devices/{CARD}/d3cold_allowed` before it is bound"
+    assert check.fix == f"power the host off and on; then {then}"
 
 
 # --- reset ----------------------------------------------------------------------------

@@ -49,14 +49,14 @@ def with_rom(*addresses: str, **facts: Any) -> Domain:
     [
         (GOOD, "pass", "there and readable"),
         (FileFacts("missing"), "fail", "does not exist"),
-        (FileFacts("unknown"), "unknown", "cannot be looked at"),
-        (None, "unknown", "cannot be looked at"),
-        (FileFacts("other"), "warn", "no regular file"),
-        (replace(GOOD, mode=0o600), "warn", "may not be readable for QEMU's user"),
+        (FileFacts("unknown"), "unknown", "cannot be inspected"),
+        (None, "unknown", "cannot be inspected"),
+        (FileFacts("other"), "warn", "not a regular file"),
+        (replace(GOOD, mode=0o600), "warn", "QEMU's user may be unable to read"),
         (replace(GOOD, mode=0o640, group="kvm"), "pass", "there and readable"),
         (replace(GOOD, mode=0o600, owner="libvirt-qemu"), "pass", "there and readable"),
-        (replace(GOOD, mode=0o640, group="wheel"), "warn", "may not be readable"),
-        (replace(GOOD, open_path=False), "warn", "in a folder that not all may enter"),
+        (replace(GOOD, mode=0o640, group="wheel"), "warn", "may be unable to read"),
+        (replace(GOOD, open_path=False), "warn", "in a folder that not everybody may enter"),
         (replace(GOOD, rom=RomImage(False, header=True)), "warn", "NVIDIA's header"),
         (replace(GOOD, rom=RomImage(False)), "warn", "does not begin with 55 AA"),
         (replace(GOOD, rom=RomImage(True)), "pass", "there and readable"),
@@ -74,9 +74,15 @@ def test_a_rom_file(facts: FileFacts | None, verdict: Verdict, words: str) -> No
     assert bool(check.fix) == (verdict in ("warn", "fail"))
 
 
+def test_the_copy_of_a_rom_file_that_qemu_can_read() -> None:
+    facts = replace(GOOD, mode=0o600, owner="root", group="root")
+    fix = checks.rom(with_rom(CARD), seen(), {ROM: facts}).fix or ""
+    assert "`install -D -m 644 -t /usr/share/vgabios FILE`" in fix
+
+
 def test_a_sound_function_needs_no_rom() -> None:
     check = checks.rom(with_rom(CARD, SOUND), seen(), {ROM: GOOD})
-    assert (check.verdict, f"{SOUND} is no GPU" in check.why) == ("warn", True)
+    assert (check.verdict, f"{SOUND} is not a GPU" in check.why) == ("warn", True)
 
 
 def test_a_guest_without_a_rom_file() -> None:
@@ -113,6 +119,14 @@ def test_room_for_large_bars(
     )
 
 
+def test_bars_that_just_do_not_fit_are_not_said_to_fit() -> None:
+    setup = DomainSetup((MemoryPart(8192.0),), firmware="uefi")
+    check = checks.mmio_space(replace(with_rom(), setup=setup), seen(32 * GIB + 32 * MIB))
+    assert (check.verdict, "take over 32 GiB" in check.why) == ("unknown", True), check
+    assert (check.fix or "").startswith("if the guest's driver does not start the card: ")
+    assert "xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" in (check.fix or "")
+
+
 # --- Looking Glass ------------------------------------------------------------------
 
 SHM, KVMFR = "/dev/shm/looking-glass", "/dev/kvmfr0"
@@ -141,16 +155,16 @@ def test_the_formula_of_its_documentation(width: int, height: int, hdr: bool, mi
         (glass(state="running"), FileFacts("missing"), "warn", "does not exist"),
         (glass(KVMFR), FileFacts("missing"), "warn", "does not exist"),
         (glass(KVMFR), replace(OURS, kind="device", size=0), "pass", "anna:kvm 0660"),
-        (glass(KVMFR), OURS, "warn", "in place of the device of kvmfr is a file"),
-        (glass(mib=16.0), OURS, "warn", "too few for Looking Glass at 1920x1080"),
-        (glass(mib=48.0), OURS, "warn", "no power of two"),
-        (glass(mib=128.0), OURS, "warn", "has 64 MiB, and its definition says 128"),
+        (glass(KVMFR), OURS, "warn", "not the device of the kvmfr module"),
+        (glass(mib=16.0), OURS, "warn", "too little for Looking Glass at 1920x1080"),
+        (glass(mib=48.0), OURS, "warn", "not a power of two"),
+        (glass(mib=128.0), OURS, "warn", "has 64 MiB, but the definition says 128"),
         (glass(), replace(OURS, mode=0o600, owner="libvirt-qemu"), "warn",
          "only libvirt-qemu may open"),
         (glass(KVMFR), replace(OURS, kind="device", mode=0o600, owner="root"), "warn",
          "only root may open"),
-        (glass(), FileFacts("unknown"), "unknown", "cannot be looked at"),
-        (glass(mib=None), OURS, "unknown", "cannot be looked at"),
+        (glass(), FileFacts("unknown"), "unknown", "cannot be inspected"),
+        (glass(mib=None), OURS, "unknown", "cannot be inspected"),
         (glass("/dev/shm/scream"), OURS, "pass", "shares no memory"),
         (replace(glass(), setup=None), OURS, "unknown", "was not read"),
     ],
@@ -165,6 +179,6 @@ def test_looking_glass(made: Domain, facts: FileFacts, verdict: Verdict, words: 
 def test_owner_and_mode_have_a_fix_for_each_boot() -> None:
     closed = replace(OURS, mode=0o600)
     file = checks.looking_glass(glass(), {SHM: closed}).fix or ""
-    assert f"f {SHM} 0660 $USER kvm - in /etc/tmpfiles.d/looking-glass.conf" in file
+    assert f"f {SHM} 0660 NAME kvm - in /etc/tmpfiles.d/looking-glass.conf" in file
     device = checks.looking_glass(glass(KVMFR), {KVMFR: replace(closed, kind="device")}).fix or ""
-    assert 'SUBSYSTEM=="kvmfr", OWNER="$USER", GROUP="kvm", MODE="0660"' in device
+    assert 'SUBSYSTEM=="kvmfr", OWNER="NAME", GROUP="kvm", MODE="0660"' in device

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.unit.made import NOON, domain
-from tui.model import Event, Guest, GuestCpu, GuestCpus, Wait
+from tui.model import CpuUser, Event, Guest, GuestCpu, GuestCpus, Wait
 from tui.rules.waits import BURST, PERIOD, QUIET, Waits, seen
 
 LONG, SHORT, BETWEEN = 41.0, 1.0, 12.0
@@ -67,7 +67,25 @@ def test_an_event_names_vcpu_and_core_and_its_fix_the_cause() -> None:
     [event] = after(reading)[1]
     assert (event.subject, event.text) == ("win11", "vCPU 5 waited over 20 ms/s for core 26")
     assert (event.kind, event.by) == ("warn", "host")
-    assert (event.fix or "").startswith("on its core is also the host's work: guest.pinning")
+    assert event.fix == (
+        "on its core is also the host's work: pin as guest.pinning in `vfiotop doctor` says, then "
+        "keep the host off with AllowedCPUs= on system.slice, user.slice and init.scope"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cause", "fix"),
+    [
+        ("emulator", "on its core is also QEMU's own threads: pin as guest.pinning in "
+                     "`vfiotop doctor` says"),
+        ("steal", "on its core is also the hypervisor below the host"),
+    ],
+)  # fmt: skip
+def test_what_is_not_the_hosts_work_is_not_kept_off_by_systemd(cause: CpuUser, fix: str) -> None:
+    cpu = GuestCpu(5, 97.0, 31.0, 26, (26,), (cause,), 40.0)
+    reading = Guest(domain("win11", state="running"), True, cpus=GuestCpus((cpu,)))
+    [event] = after(reading)[1]
+    assert event.fix == fix
 
 
 def test_without_core_and_cause_an_event_names_neither() -> None:
