@@ -48,6 +48,7 @@ from tui.model.facts import HostFacts
 from tui.model.files import FileFacts, FileKind, RomImage
 from tui.model.guests import (
     INACTIVE_STATES,
+    QEMU_XMLNS,
     AgentReading,
     Domain,
     DomainState,
@@ -141,6 +142,7 @@ __all__ = [
     "NOT_SEEN",
     "NO_RESPONSE",
     "NVIDIA",
+    "QEMU_XMLNS",
     "SOURCES",
     "STORAGE_CLASS",
     "STUB_DRIVERS",

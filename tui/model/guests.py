@@ -16,6 +16,9 @@ from tui.model.usb import UsbHostDev
 DomainState = Literal[
     "running", "blocked", "paused", "in shutdown", "shut off", "crashed", "pmsuspended", "unknown"
 ]
+QEMU_XMLNS = "http://libvirt.org/schemas/domain/qemu/1.0"
+"""The XML namespace of QEMU's own arguments in a domain's definition (libvirt: drvqemu.html)."""
+
 INACTIVE_STATES: tuple[DomainState, ...] = ("shut off", "crashed")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from tui.model import (
     GPU_CLASSES,
     NVIDIA,
+    QEMU_XMLNS,
     Check,
     Domain,
     FileFacts,
@@ -35,10 +36,6 @@ QEMU_USERS = ("libvirt-qemu", "qemu", "kvm")
 OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
 processor's addresses."""
-
-_QEMU_XMLNS = "http://libvirt.org/schemas/domain/qemu/1.0"
-"""The namespace without which libvirt does not read <qemu:commandline>
-(libvirt.org/drvqemu.html)."""
 
 
 def files_to_inspect(domain: Domain) -> tuple[str, ...]:
@@ -144,7 +141,7 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
     argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
     fix = (
         f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
-        f"{argument}; it needs xmlns:qemu='{_QEMU_XMLNS}' in <domain>"
+        f"{argument}; it needs xmlns:qemu='{QEMU_XMLNS}' in <domain>"
     )
     if given is None:
         fix = f"if the guest's driver does not start the card: {fix}"

@@ -19,8 +19,9 @@ from tui.host.capture.qemu import without_secrets as arguments_without_secrets
 from tui.host.capture.standins import StandIns
 from tui.host.libvirt.domain_files import read
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, DefinitionError, definition
+from tui.model import QEMU_XMLNS
 
-QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+QEMU = f"{{{QEMU_XMLNS}}}"
 XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,60}")

@@ -9,8 +9,7 @@ from tui.host.kernel_log import KEPT, RECORD_LIMIT, Follower, Record, open_log, 
 from tui.model import KernelMessage
 
 RECORDS_LIMIT = 100_000
-"""Records that are looked at. A log of 16 MiB, the largest that a kernel is built with, has so
-many lines."""
+"""The most records that are read. A log of 16 MiB, among the largest, has about as many."""
 
 
 class _Since(Follower):

@@ -13,7 +13,7 @@ from xml.etree import ElementTree  # nosec B405  # only searches elements that a
 
 from tui.host.cpu_sets import cpu_set
 from tui.host.libvirt.amounts import count, in_bytes, mib
-from tui.model import Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
+from tui.model import QEMU_XMLNS, Backing, DomainSetup, Firmware, MemoryPart, SharedMemory
 
 CELLS_LIMIT = 64
 """Cells of a guest's NUMA topology, and sizes of pages, that are read."""
@@ -24,7 +24,7 @@ SHARED_LIMIT, ARGUMENTS_LIMIT = 8, 256
 SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing is made there
 """Where shm_open(3) keeps files."""
 
-_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+_QEMU = f"{{{QEMU_XMLNS}}}"
 _MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _OWN_BACKING = re.compile(r"--?mem-path|.*\bmemory-backend=.*|node,.*\bmemdev=.*", re.DOTALL)

@@ -25,9 +25,9 @@ from xml.etree import ElementTree  # nosec B405  # only searches elements that a
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.qemu_args import HostArguments, host_arguments, override_arguments
-from tui.model import HostDev, HostDevBy
+from tui.model import QEMU_XMLNS, HostDev, HostDevBy
 
-_QEMU = "{http://libvirt.org/schemas/domain/qemu/1.0}"
+_QEMU = f"{{{QEMU_XMLNS}}}"
 _XEN = "{http://libvirt.org/schemas/domain/xen/1.0}"
 
 _LENT_INTERFACES = (
