@@ -250,6 +250,24 @@ async def test_the_linux_console_gets_glyphs_of_its_font(
     assert not set(text) & set("╭━●⣀⣿")
 
 
+@pytest.mark.parametrize(
+    "key", ["v", "w", *thorough("b", "c", "d", "e", "g", "o", "question_mark")]
+)
+async def test_no_screen_has_round_corners_on_the_linux_console(
+    key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    rig = Rig()
+    async with rig.running((80, 24)) as pilot:
+        before = rig.app.screen
+        await pilot.press(key)
+        await until(pilot, lambda: rig.app.screen is not before)
+        await pilot.pause()
+        text = rig.text()
+    assert "┌" in text
+    assert not set(text) & set("╭╮╰╯")
+
+
 async def test_lists_longer_than_their_panels_say_how_much_is_missing() -> None:
     picture, clock = PICTURES["overview-80x24"], HeldClock(EVENING)
     app = prepared(picture, clock)
