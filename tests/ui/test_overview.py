@@ -250,10 +250,8 @@ async def test_the_linux_console_gets_glyphs_of_its_font(
     assert not set(text) & set("╭━●⣀⣿")
 
 
-@pytest.mark.parametrize(
-    "key", ["v", "w", *thorough("b", "c", "d", "e", "g", "o", "question_mark")]
-)
-async def test_no_screen_has_round_corners_on_the_linux_console(
+@pytest.mark.parametrize("key", ["v", "w"])
+async def test_no_list_has_round_corners_on_the_linux_console(
     key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TERM", "linux")
