@@ -60,10 +60,8 @@ def test_the_verdicts_are_the_same(archive: Path) -> None:
 
 def test_its_owner_is_not_in_it(archive: Path) -> None:
     with tarfile.open(archive) as packed:
-        texts = {
-            member.name: packed.extractfile(member).read()  # type: ignore[union-attr]
-            for member in packed if member.isfile()
-        }  # fmt: skip
+        files = {each.name: packed.extractfile(each) for each in packed if each.isfile()}
+        texts = {name: file.read() for name, file in files.items() if file is not None}
     assert [path for path, text in texts.items() if NAME.encode() in text] == []
     print(*sorted(texts), sep="\n")
     assert "vfiotop-capture/REDACTED" in texts

@@ -132,6 +132,16 @@ def add_json(parser: argparse.ArgumentParser, *, again: bool = False) -> None:
     )  # fmt: skip
 
 
+def add_guest_action(parser: argparse.ArgumentParser) -> None:
+    """Add the guest of an action, and how its plan is agreed to."""
+    parser.add_argument(
+        "domain", nargs="?", metavar="DOMAIN",
+        help="libvirt domain, by name or UUID (default: the guest)",
+    )  # fmt: skip
+    parser.add_argument("--dry-run", action="store_true", help="print the plan only")
+    add_consent(parser)
+
+
 def add_consent(parser: argparse.ArgumentParser) -> None:
     """Add the options that answer the question a command asks before it acts."""
     parser.add_argument("--yes", action="store_true", help="skip the confirmation")

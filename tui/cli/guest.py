@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tui import config
-from tui.cli.arguments import AddParser, add_consent
+from tui.cli.arguments import AddParser, add_guest_action
 from tui.host import Host
 
 COMMANDS = {
@@ -22,12 +22,7 @@ def add_commands(add: AddParser) -> None:
     """Add the six commands of ``COMMANDS``."""
     for name, text in COMMANDS.items():
         parser = add(name, text)
-        parser.add_argument(
-            "domain", nargs="?", metavar="DOMAIN",
-            help="libvirt domain, by name or UUID (default: the guest)",
-        )  # fmt: skip
-        parser.add_argument("--dry-run", action="store_true", help="print the plan only")
-        add_consent(parser)
+        add_guest_action(parser)
         parser.set_defaults(run=run)
 
 

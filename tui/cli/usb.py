@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from tui import config
-from tui.cli.arguments import AddParser, CommandParser, add_consent, add_json, common_options
+from tui.cli.arguments import AddParser, CommandParser, add_guest_action, add_json, common_options
 from tui.cli.exits import DONE, FAILED, STUCK, UsageError, fail, report
 from tui.host import Host, Unsettled
 from tui.model import UsbPlan, UsbRule
@@ -35,12 +35,7 @@ def add_commands(add: AddParser) -> None:
         way.add_argument(
             "device", metavar="DEVICE", help="vendor:product[:serial], or a port such as 1-3"
         )
-        way.add_argument(
-            "domain", nargs="?", metavar="DOMAIN",
-            help="libvirt domain, by name or UUID (default: the guest)",
-        )  # fmt: skip
-        way.add_argument("--dry-run", action="store_true", help="print the plan only")
-        add_consent(way)
+        add_guest_action(way)
     parser.set_defaults(run=run)
 
 

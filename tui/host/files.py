@@ -1,7 +1,7 @@
 """Files of this machine that a guest's definition names: ROMs and shared memory.
 
-Anybody who may define a domain names them, so they are looked at before they are opened, and
-only regular files are, without blocking. A file server that is gone costs a bounded time.
+Anybody who may define a domain names them, so only regular files are opened, without
+blocking, after a look at what each is. A file server that is gone costs a bounded time.
 """
 
 from __future__ import annotations

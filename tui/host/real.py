@@ -70,7 +70,7 @@ def real_host(
     nvml = NvmlSource(swapping=under_way, calls=calls)
     threads = _threads(uri)
     away = why_not_this_host(uri)
-    elsewhere = f"{clean(uri)} {away}" if away else None
+    not_here = f"{clean(uri)} {away}" if away else None
     agent = _agent(uri, calls, agent_settings or AgentSettings(), readonly=readonly)
 
     def set_demand(demand: Demand) -> None:
@@ -92,14 +92,14 @@ def real_host(
         swap=SwapSource(),
         usb=UsbSource(),
         kernel=KernelLogSource(),
-        memory=EmptySource(elsewhere) if elsewhere else MemorySource(),
+        memory=EmptySource(not_here) if not_here else MemorySource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
-        files=(lambda _: {}) if elsewhere else file_facts,
+        files=(lambda _: {}) if not_here else file_facts,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,

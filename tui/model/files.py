@@ -7,7 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 FileKind = Literal["missing", "file", "device", "other", "unknown"]
-"""``unknown``: it could not be looked at."""
+"""``unknown``: it could not be inspected."""
 
 
 class RomImage(Struct, frozen=True):
