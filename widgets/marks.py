@@ -50,4 +50,4 @@ def _changes_driver(event: Event) -> bool:
 
 def _by_a_swap(event: Event) -> bool:
     """Whether a function has no driver for a moment because our swap moves it."""
-    return event.by == "vfiotop" and _changes_driver(event)
+    return event.by in ("vfiotop", "watch") and _changes_driver(event)

@@ -8,7 +8,8 @@ from tui.cli.confirm import refusal, yes
 from tui.cli.exits import DONE, FAILED, STUCK, fail
 from tui.host import Host, Unsettled
 from tui.host.journal.entry import Entry, JournalError
-from tui.host.journal.file import FOLDER, Journal
+from tui.host.journal.file import Journal
+from tui.host.run_folder import FOLDER
 from tui.model import SwapState
 from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import SwapRequest

@@ -12,6 +12,9 @@ from msgspec.structs import replace
 SwapAction = Literal["bind", "unbind", "finish", "undo"]
 """``finish`` and ``undo`` recover an interrupted swap."""
 
+Requester = Literal["user", "watch"]
+"""Who asks for a swap: a user, or the watch by its policies."""
+
 
 class Consent(Struct, frozen=True):
     """What a user agreed to.
@@ -39,7 +42,7 @@ class SwapRequest(Struct, frozen=True):
     """A swap of the GPU at ``address``, or the recovery of the interrupted swap ``swap``.
 
     The client chooses ``identity``, so that the journal can tell what became of a request whose
-    answer was lost. ``consent`` is what the user agreed to.
+    answer was lost. ``consent`` is what the user agreed to. ``by`` is for display.
     """
 
     action: SwapAction
@@ -47,6 +50,7 @@ class SwapRequest(Struct, frozen=True):
     swap: str | None = None
     consent: Consent = Consent()
     identity: str = field(default_factory=new_identity)
+    by: Requester = "user"
 
     @property
     def recovers(self) -> bool:

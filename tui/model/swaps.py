@@ -7,6 +7,8 @@ from typing import Literal
 
 from msgspec import Struct
 
+from tui.model.requests import Requester
+
 Direction = Literal["bind", "unbind"]
 """To vfio-pci, or back to the host's driver."""
 
@@ -23,7 +25,7 @@ class Swap(Struct, frozen=True):
     ``moves`` are its functions. ``steps`` are in words, and ``step`` is an index into them.
     ``message``: what it waits for, or why it ended. ``runner_alive``: its runner process exists.
     ``writer_alive``: one of its writes has not returned. ``drivers`` are those of ``moves`` before
-    the swap, in the same order; empty if they are not known.
+    the swap, in the same order; empty if they are not known. ``by`` is who asked for it.
     """
 
     id: str
@@ -39,6 +41,7 @@ class Swap(Struct, frozen=True):
     runner_alive: bool = True
     writer_alive: bool = False
     drivers: tuple[str | None, ...] = ()
+    by: Requester = "user"
 
     @property
     def ended(self) -> bool:

@@ -172,9 +172,9 @@ EventKind = Literal["done", "change", "note", "warn", "failed"]
 """``done``: something was asked for or waited for, and it is so now. ``change``: something went
 from one state to another. ``note``: worth knowing, no more."""
 
-EventCause = Literal["vfiotop", "external", "host", "card", "kernel"]
-"""``external`` is anybody else; ``host`` and ``card`` change by themselves; ``kernel``: its log
-says so."""
+EventCause = Literal["vfiotop", "watch", "external", "host", "card", "kernel"]
+"""``watch`` is the service; ``external`` is anybody else; ``host`` and ``card`` change by
+themselves; ``kernel``: its log says so."""
 
 
 class Event(Struct, frozen=True):

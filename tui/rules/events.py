@@ -6,10 +6,10 @@ the first after an outage, reports no change but the source's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
-from tui.model import NOT_READ_YET, Event, HostView, SourceName, Swap
+from tui.model import NOT_READ_YET, Event, EventCause, HostView, SourceName, Swap
 from tui.rules import card_events, device_events, domain_events, kernel_events, usb_events
 from tui.rules.change import Change, all_read, never_read
 
@@ -39,23 +39,21 @@ def changes(
     if before.usb is not None and after.usb is not None:
         found += usb_events.changes(before, after)
     found += _rules(before, after)
-    ours = {*_moving(before.swap), *_moving(after.swap), *asked, *_cards_of(asked, before, after)}
+    ours: dict[str, EventCause] = dict.fromkeys(
+        (*asked, *_cards_of(asked, before, after)), "vfiotop"
+    )
+    ours |= {**_moving(before.swap), **_moving(after.swap)}
     return tuple(
-        Event(
-            at,
-            each.subject,
-            each.text,
-            each.kind,
-            "vfiotop" if _is_ours(each, ours) else each.by,
-            each.fix,
-        )
+        Event(at, each.subject, each.text, each.kind, _cause(each, ours), each.fix)
         for each in found
     )
 
 
-def _is_ours(change: Change, ours: Collection[str]) -> bool:
-    """Whether we did it. What the kernel says about a card that we move is still its own word."""
-    return change.by != "kernel" and (change.key or change.subject) in ours
+def _cause(change: Change, ours: Mapping[str, EventCause]) -> EventCause:
+    """Who did it. What the kernel says about a card that we move is still its own word."""
+    if change.by == "kernel":
+        return change.by
+    return ours.get(change.key or change.subject, change.by)
 
 
 def _rules(before: HostView, after: HostView) -> Iterator[Change]:
@@ -71,9 +69,11 @@ def _cards_of(domains: Collection[str], *views: HostView) -> set[str]:
     return {gpu.address for view in views for gpu in view.gpus if gpu.guest_uuid in domains}
 
 
-def _moving(swap: Swap | None) -> tuple[str, ...]:
-    """The functions that a running swap moves."""
-    return swap.moves if swap is not None and swap.under_way else ()
+def _moving(swap: Swap | None) -> dict[str, EventCause]:
+    """The functions that a running swap moves, each with who asked for it."""
+    if swap is None or not swap.under_way:
+        return {}
+    return dict.fromkeys(swap.moves, "watch" if swap.by == "watch" else "vfiotop")
 
 
 def _sources(before: HostView, after: HostView) -> Iterator[Change]:

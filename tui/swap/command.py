@@ -82,7 +82,7 @@ def _swap(
             machine, journal, lock, despite_doubts=_accepts_unseen_holders(plan, consent)
         )
         home = last.home if last is not None else ()
-        entry = runner.prepare(plan, home, identity=request.identity)
+        entry = runner.prepare(plan, home, identity=request.identity, by=request.by)
         return _run_if_heard(
             runner,
             entry,
@@ -117,7 +117,7 @@ def _recover(
         runner = Runner(
             machine, journal, lock, despite_doubts=_accepts_unseen_holders(plan, consent)
         )
-        entry = runner.resume(last, plan, undoing=not finish)
+        entry = runner.resume(last, plan, undoing=not finish, by=request.by)
         if not finish:
             return _undo(runner, entry, on_begin)
         on_begin(entry)

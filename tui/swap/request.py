@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from tui.model.address import ADDRESS
 from tui.model.errors import Refused
-from tui.model.requests import Consent, SwapAction, SwapRequest
+from tui.model.requests import Consent, Requester, SwapAction, SwapRequest
 
 WORDS_LIMIT = 8
 WORD_LIMIT = 2048
@@ -55,6 +55,8 @@ def _pairs(request: SwapRequest) -> Iterator[tuple[str, str]]:
         yield "accept", ",".join(sorted(consent.accepted))
     if consent.everything:
         yield "doubts", "accepted"
+    if request.by == "watch":
+        yield "by", request.by
 
 
 def parse(words: Sequence[str]) -> SwapRequest:
@@ -78,7 +80,8 @@ def parse(words: Sequence[str]) -> SwapRequest:
     if len(accepted) > ACCEPTED_LIMIT:
         raise BadRequest("the request accepts more checks than there are")
     consent = Consent(found.get("plan"), accepted, everything="doubts" in found)
-    return SwapRequest(action, found.get("address"), found.get("swap"), consent, found["id"])
+    by: Requester = "watch" if "by" in found else "user"
+    return SwapRequest(action, found.get("address"), found.get("swap"), consent, found["id"], by)
 
 
 def _action(word: str) -> SwapAction:
@@ -95,5 +98,6 @@ _VALUES = {
     "plan": _DIGEST,
     "accept": re.compile(rf"{_CONSENT_KEY.pattern}(?:,{_CONSENT_KEY.pattern})*"),
     "doubts": re.compile("accepted"),
+    "by": re.compile("watch"),
 }
 """The keys of a request, and the pattern of each value."""

@@ -18,6 +18,7 @@ from tui.host.journal.format import is_driver
 from tui.host.proc.process import this_process
 from tui.model import CLOCK, Plan, is_host_driver
 from tui.model.clock import since_boot
+from tui.model.requests import Requester
 from tui.swap.machine import Machine
 from tui.swap.plan import DEVICES
 from tui.swap.progress import Progress
@@ -58,13 +59,18 @@ class Runner:
         return self._progress.unjournaled
 
     def prepare(
-        self, plan: Plan, home: tuple[Origin, ...] = (), *, identity: str | None = None
+        self,
+        plan: Plan,
+        home: tuple[Origin, ...] = (),
+        *,
+        identity: str | None = None,
+        by: Requester = "user",
     ) -> Entry:
         """Journal the functions' present state and the steps to come.
 
         ``home`` is the known state of functions on the host; a bind adds to it. ``identity``
-        becomes the entry's id. Raises ``HostError`` if the state of a function cannot be read,
-        and ``JournalError``.
+        becomes the entry's id. ``by`` is who asked for the swap. Raises ``HostError`` if the state
+        of a function cannot be read, and ``JournalError``.
         """
         order = self._order(plan)
         at, at_s = self._now().isoformat(), self._since_boot()
@@ -88,6 +94,7 @@ class Runner:
             message=None,
             began_s=at_s,
             step_began_s=at_s,
+            by=by,
         )
         self._journal.write(entry)
         return entry
@@ -96,7 +103,9 @@ class Runner:
         """End a swap that was prepared but has not begun."""
         return self._progress.end(entry, "undone", why)
 
-    def resume(self, entry: Entry, plan: Plan, *, undoing: bool = False) -> Entry:
+    def resume(
+        self, entry: Entry, plan: Plan, *, undoing: bool = False, by: Requester = "user"
+    ) -> Entry:
         """Take over a swap that another runner left; ``run`` or ``undo`` comes next.
 
         With ``undoing`` a journal that cannot be written is no obstacle.
@@ -106,7 +115,7 @@ class Runner:
         more = tuple(self._origin(a) for a in self._order(plan) if a not in known)
         return self._progress.note(
             entry, state="running", step=0, message=None, writer=None, runner=this_process(),
-            origins=entry.origins + more, steps=tuple(step.text for step in plan.steps),
+            origins=entry.origins + more, steps=tuple(step.text for step in plan.steps), by=by,
         )  # fmt: skip
 
     @staticmethod

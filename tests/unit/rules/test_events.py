@@ -324,6 +324,13 @@ def by_us(before: Snapshot, after: Snapshot) -> list[tuple[str, str, str]]:
     return [(event.subject, event.text, event.kind) for event in events]
 
 
+def test_what_the_watch_moves_is_its_doing() -> None:
+    runs = replace(DESK, swap=replace(SWAP, by="watch"))
+    bound = replace(runs, pci=two_cards("vfio-pci"))
+    events = changes(assess(runs), assess(bound), NOON)
+    assert [(event.subject, event.by) for event in events] == [(GUEST, "watch")]
+
+
 def test_a_swap_from_its_beginning_to_its_end() -> None:
     runs = replace(DESK, swap=SWAP)
     assert by_us(DESK, runs) == [(GUEST, "bind began", "note")]

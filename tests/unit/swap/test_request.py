@@ -27,10 +27,11 @@ CONSENTS = st.builds(
 )  # fmt: skip
 REQUESTS = st.one_of(
     st.builds(
-        SwapRequest, st.sampled_from(["bind", "unbind"]), st.just(CARD), st.none(), CONSENTS, IDS
+        SwapRequest, st.sampled_from(["bind", "unbind"]), st.just(CARD), st.none(), CONSENTS, IDS,
+        st.sampled_from(["user", "watch"]),
     ),
     st.builds(SwapRequest, st.sampled_from(["finish", "undo"]), st.none(), IDS, CONSENTS, IDS),
-)
+)  # fmt: skip
 
 
 @given(REQUESTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import signal
 from pathlib import Path
 
@@ -32,7 +33,7 @@ class Kept(Journal):
     """Records every entry, and has no space for some of them."""
 
     def __init__(self, journal: Journal, full: set[int]) -> None:
-        super().__init__(journal.folder, owner=journal._owner)
+        super().__init__(journal.folder, owner=os.geteuid())
         self.entries: list[Entry] = []
         self._full = full
 

@@ -15,6 +15,7 @@ from tui.host.proc.process import Process
 from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
 from tui.model.address import ADDRESS
 from tui.model.errors import VfiotopError
+from tui.model.requests import Requester
 
 TEXT_LIMIT = 2000
 """Characters of one text in an entry."""
@@ -67,7 +68,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     which are texts for people. ``message`` says what the swap waits for or why it ended.
     ``began_at`` and ``step_began_at`` are RFC 3339 times. ``began_s`` and ``step_began_s`` are
     the same times in seconds since boot, which setting the clock does not change; ``None`` if
-    they are unknown. Older versions did not write them.
+    they are unknown. Older versions did not write them. ``by`` is who asked for the swap.
     """
 
     id: Id
@@ -86,6 +87,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     message: Text | None
     began_s: Seconds | None = None
     step_began_s: Seconds | None = None
+    by: Requester = "user"
 
     @property
     def ended(self) -> bool:

@@ -110,4 +110,5 @@ def reading(entry: Entry) -> Swap:
         runner_alive=entry.ended or is_alive(entry.runner),
         writer_alive=not entry.ended and entry.writer is not None and is_alive(entry.writer),
         drivers=tuple(None if o.driver is None else clean(o.driver) for o in origins),
+        by=entry.by,
     )

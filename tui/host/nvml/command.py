@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tui.host import HostError
-from tui.host.journal.file import FOLDER
+from tui.host.run_folder import FOLDER
 from tui.model.address import is_address
 
 PROGRAM = Path(__file__).with_name("child.py")

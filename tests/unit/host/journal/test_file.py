@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tui.host.journal import file
+from tui.host import run_folder
 from tui.host.journal.entry import Entry, JournalError, Locked, Origin, updated
 from tui.host.journal.file import Journal
 from tui.host.journal.format import SIZE_LIMIT, dump, parse
@@ -178,13 +178,13 @@ def test_a_lock_that_was_removed_before_it_was_taken_locks_nothing(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever removed it held it; the next swap makes another one."""
-    lock = file._lock
+    lock = run_folder._lock
 
     def removed(descriptor: int, timeout: float) -> None:
         (journal.folder / "lock").unlink()
         lock(descriptor, timeout)
 
-    monkeypatch.setattr(file, "_lock", removed)
+    monkeypatch.setattr(run_folder, "_lock", removed)
     with pytest.raises(JournalError, match="try again"), journal.locked():
         pass
     monkeypatch.undo()
