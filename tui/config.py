@@ -17,6 +17,7 @@ from tui.keymap import Keys
 from tui.keymap import checked as checked_keys
 from tui.model.address import is_address
 from tui.model.errors import VfiotopError
+from tui.model.watch import PAUSE_RANGE, AfterStop, AtBoot, WatchPolicy
 from tui.process.files import read_file
 from tui.process.folders import config_folder
 from tui.process.output import short
@@ -35,6 +36,10 @@ GUEST_READINGS = ("auto", "on", "off")
 does not."""
 
 DEFAULT_GUEST_INTERVAL = 5.0
+DEFAULT_PAUSE = 30.0
+
+MAX_ARGUMENTS = 32
+"""Words of the program in ``on_event``."""
 
 MAX_BYTES = 32 * 1024
 MAX_LINE = 512
@@ -56,7 +61,7 @@ class ConfigError(VfiotopError):
 
 class Config(Struct, frozen=True):
     """The settings in ``file``. ``None``: not set, vfiotop decides. ``keys`` are those of its
-    table ``[keys]``."""
+    table ``[keys]``; from ``after_stop`` to ``on_event`` are those of its table ``[watch]``."""
 
     connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
@@ -68,6 +73,15 @@ class Config(Struct, frozen=True):
     guest_readings: str = "auto"
     guest_interval: float = DEFAULT_GUEST_INTERVAL
     keys: Keys = ()
+    after_stop: AfterStop = "keep"
+    at_boot: AtBoot = "keep"
+    pause: float = DEFAULT_PAUSE
+    on_event: tuple[str, ...] = ()
+
+    @property
+    def watch_policy(self) -> WatchPolicy:
+        """What the watch does by itself."""
+        return WatchPolicy(self.after_stop, self.at_boot, self.pause)
 
 
 def address(text: str) -> str:
@@ -86,6 +100,26 @@ def interval(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
         raise ValueError(f"the interval must be a number of seconds from {low} to {high:.0f}")
     return float(value)
+
+
+def pause(value: object) -> float:
+    """Seconds within ``PAUSE_RANGE``. Raises ``ValueError``."""
+    low, high = PAUSE_RANGE
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise ValueError(f"pause must be a number of seconds from {low:.0f} to {high:.0f}")
+    return float(value)
+
+
+def program(value: object) -> tuple[str, ...]:
+    """A program by its full path, and its arguments. Raises ``ValueError``."""
+    words = value if isinstance(value, list) else None
+    if words is None or not all(isinstance(word, str) and "\0" not in word for word in words):
+        raise ValueError("on_event must be a list of strings: a program and its arguments")
+    if len(words) > MAX_ARGUMENTS or any(len(word) > MAX_TEXT for word in words):
+        raise ValueError("on_event is longer than a command needs")
+    if words and not words[0].startswith("/"):
+        raise ValueError(f"on_event needs the full path of its program, not “{short(words[0])}”")
+    return tuple(words)
 
 
 def name(text: str) -> str:
@@ -138,14 +172,16 @@ def load(path: Path | None = None) -> Config:
 class Setting(Struct, frozen=True):
     """A key of the configuration, with a value in it as an example. ``unset`` says what is used
     without it if ``Config`` has no default. ``check`` returns its value as ``Config`` has it, and
-    raises ``ValueError``; one with ``choices`` must be one of them."""
+    raises ``ValueError``; one with ``choices`` must be one of them. ``table`` is the table of the
+    file that it is in."""
 
     name: str
     means: str
-    example: str | float
+    example: str | float | tuple[str, ...]
     check: Callable[[Any], Any]
     unset: str = ""
     choices: tuple[str, ...] = ()
+    table: str | None = None
 
     @property
     def default(self) -> Any:
@@ -176,8 +212,22 @@ SETTINGS = (
             "terminal-light.", "vfiotop-light", str,
             unset="the one chosen on the screen, else vfiotop-dark, or terminal-dark on a Linux "
             "console"),
+    Setting("after_stop", "What the watch does with the card when the guest that has it has "
+            "ended: keep it on vfio-pci, or unbind it, so that it returns to the host.", "unbind",
+            str, choices=("keep", "unbind"), table="watch"),
+    Setting("pause", "Seconds from the end of the guest to the return of its card. A guest that "
+            "starts cancels it.", 60, pause, table="watch"),
+    Setting("at_boot", "What the watch does with the card while the host boots, before the "
+            "display manager starts: keep it where it is, or bind it.", "bind",
+            str, choices=("keep", "bind"), table="watch"),
+    Setting("on_event", "A program that gets each event as JSON on its standard input, one at a "
+            "time, with its arguments.", ("/usr/local/bin/tell-me", "--quiet"), program,
+            table="watch"),
 )  # fmt: skip
 """Every key of the configuration but the table ``[keys]``."""
+
+TABLES = ("watch", "keys")
+"""The tables of the configuration."""
 
 KEYS_MEAN = (
     "The keys of each command. Several are separated by commas; an empty string takes the "
@@ -188,14 +238,22 @@ KEYS_MEAN = (
 
 def parse(table: dict[str, object]) -> Config:
     """Build the configuration from a TOML table. Raises ``ValueError`` naming the bad key."""
-    known = {setting.name for setting in SETTINGS} | {"keys"}
-    unknown = sorted(set(table) - known)
-    if unknown:
-        raise ValueError(
-            f"unknown key “{short(unknown[0])}”; valid keys are {', '.join(sorted(known))}"
-        )
-    found = {s.name: _value(s, table[s.name]) for s in SETTINGS if s.name in table}
+    watch = table.get("watch", {})
+    if not isinstance(watch, dict):
+        raise ValueError("watch must be a table: a line [watch], then its keys")
+    found = _values(table, None, TABLES) | _values(watch, "watch")
     return Config(**found, keys=checked_keys(table.get("keys", {})))
+
+
+def _values(table: dict[str, object], name: str | None, also: tuple[str, ...] = ()) -> Any:
+    """The values of the settings in a table, which may have the keys ``also``."""
+    settings = {setting.name: setting for setting in SETTINGS if setting.table == name}
+    unknown = sorted(set(table) - set(settings) - set(also))
+    if unknown:
+        where = f" in [{name}]" if name else ""
+        valid = ", ".join(sorted({*settings, *also}))
+        raise ValueError(f"unknown key “{short(unknown[0])}”{where}; valid keys are {valid}")
+    return {key: _value(settings[key], value) for key, value in table.items() if key in settings}
 
 
 def _value(setting: Setting, value: object) -> Any:

@@ -26,7 +26,7 @@ from tui.model import (
     card_read_at,
     value_of,
 )
-from tui.rules import waits
+from tui.rules import waits, watch_events
 from tui.rules.events import changes
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -149,6 +149,7 @@ class Live:
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
+            self._hear(watch_events.told(before, self.view))
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
         if sample.source == "guests":
@@ -158,6 +159,12 @@ class Live:
                 self.events = (*found, *self.events)[:EVENT_LIMIT]
         self._keep_guests()
         self._record(sample)
+
+    def _hear(self, told: tuple[Event, ...]) -> None:
+        """Add what the watch tells, each at its time: it may have happened before this run."""
+        if told:
+            every = sorted((*told, *self.events), key=lambda event: event.at, reverse=True)
+            self.events = tuple(every[:EVENT_LIMIT])
 
     def _note_ends(self, before: HostView, at: datetime) -> None:
         ran = {guest.domain.uuid for guest in before.guests if guest.domain.active}

@@ -108,5 +108,6 @@ def snapshot(pci: Inventory, domains: Iterable[Domain] = (), **readings: Any) ->
         usb=Unavailable("this host has no USB devices", expected=True),
         memory=MEMORY,
         kernel=KernelLog(),
+        watch=Unavailable("no watch has run since boot", expected=True),
     )
     return replace(read, **readings)

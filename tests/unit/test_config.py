@@ -28,6 +28,11 @@ def test_every_key(tmp_path: Path) -> None:
         elevation = "doas"
         guest_readings = "on"
         guest_interval = 10
+        [watch]
+        after_stop = "unbind"
+        pause = 5
+        at_boot = "bind"
+        on_event = ["/usr/bin/tell", "me"]
         [keys]
         bind = "f2"
         help = "?, f1"
@@ -36,6 +41,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert found == Config(
         "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light", "doas",
         tmp_path / "config.toml", "on", 10.0, (("bind", "f2"), ("help", "question_mark,f1")),
+        "unbind", "bind", 5.0, ("/usr/bin/tell", "me"),
     )  # fmt: skip
     hash(found)
 
@@ -50,6 +56,19 @@ def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_
     [
         ("guset = 'win11'", "unknown key “guset”"),
         ("guest = 7", "guest must be a string"),
+        ("watch = 7", "watch must be a table"),
+        ("after_stop = 'unbind'", "unknown key “after_stop”"),
+        ("[watch]\nguest = 'win11'", "unknown key “guest” in [watch]; valid keys are after_stop"),
+        ("[watch]\nafter_stop = 'reboot'", "after_stop must be one of keep, unbind"),
+        ("[watch]\nat_boot = true", "at_boot must be a string"),
+        ("[watch]\npause = -1", "pause must be a number of seconds from 0 to 3600"),
+        ("[watch]\npause = true", "pause must be a number of seconds"),
+        ("[watch]\npause = nan", "pause must be a number of seconds"),
+        ("[watch]\non_event = 'tell me'", "on_event must be a list of strings"),
+        ("[watch]\non_event = ['tell', 'me']", "on_event needs the full path"),
+        ("[watch]\non_event = ['/bin/x', 7]", "on_event must be a list of strings"),
+        ('[watch]\non_event = ["/bin/x", "a\\u0000b"]', "on_event must be a list of strings"),
+        ("[watch]\non_event = [" + "'/x', " * 40 + "]", "longer than a command needs"),
         ("interval = 0", "interval must be a number of seconds"),
         ("interval = nan", "interval must be a number of seconds"),
         ("guest_gpu = 'first'", "not a PCI address"),

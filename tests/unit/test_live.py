@@ -17,6 +17,7 @@ from tui.model import (
     CardVitals,
     DomainState,
     DrmReading,
+    Event,
     GpuProcess,
     GuestCard,
     GuestReport,
@@ -41,7 +42,9 @@ from tui.model import (
     UsbReading,
     VcpuTime,
     Vitals,
+    Watch,
 )
+from tui.model.watch import WatchPolicy
 from tui.rules.roles import Choice
 
 HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
@@ -67,6 +70,7 @@ READINGS: dict[SourceName, Callable[[], Reading]] = {
     "usb": lambda: UsbReading((UsbDevice("1-2", 3, "046d", "c08b", "Mouse"),)),
     "memory": lambda: HostMemory(8192, pools=(PagePool(2048, 512, 512),)),
     "kernel": lambda: KernelLog((KernelMessage(7, "aer", GUEST),)),
+    "watch": lambda: Watch(True, True, WatchPolicy(), events=(Event(NOON, GUEST, "kept"),)),
 }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from tui import config
-from tui.cli import capture, configuration, doctor, guest, plan, screen, status, swap, usb
+from tui.cli import capture, configuration, doctor, guest, plan, screen, status, swap, usb, watch
 from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
@@ -23,7 +23,8 @@ READING_COMMANDS = ("status", "doctor", "plan", "config")
 
 FAMILIES = (
     status.add_commands, doctor.add_commands, plan.add_commands, swap.add_commands,
-    guest.add_commands, usb.add_commands, capture.add_commands, configuration.add_commands,
+    guest.add_commands, usb.add_commands, watch.add_commands, capture.add_commands,
+    configuration.add_commands,
 )  # fmt: skip
 """In the order of ``--help``."""
 

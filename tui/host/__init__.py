@@ -42,6 +42,7 @@ from tui.model import (
     Swap,
     UsbReading,
     Vitals,
+    Watch,
 )
 from tui.model.requests import SwapRequest
 
@@ -179,6 +180,7 @@ class Host(Struct, frozen=True):
     swap: Source[Swap] = _none("no swaps on this host")
     kernel: Source[KernelLog] = _none("no kernel log here")
     memory: Source[HostMemory] = _none("the memory of this host is not known")
+    watch: Source[Watch] = _none("no watch on this host")
     kind: HostKind = "real"
     banner: str | None = None
     readonly: bool = False
@@ -214,6 +216,7 @@ class Host(Struct, frozen=True):
         yield "usb", self.usb
         yield "kernel", self.kernel
         yield "memory", self.memory
+        yield "watch", self.watch
 
     def close(self, timeout: float = 1.0) -> None:
         """Close every source, each in a thread of its own.

@@ -31,6 +31,7 @@ from tui.host.tree import MACHINE
 from tui.host.untrusted import clean
 from tui.host.uses.device import device_uses
 from tui.host.uses.usb import UsbSource
+from tui.host.watch.source import WatchSource
 from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 from tui.rules.libvirt_uri import why_not_this_host
 
@@ -93,6 +94,7 @@ def real_host(
         usb=UsbSource(),
         kernel=KernelLogSource(),
         memory=EmptySource(not_here) if not_here else MemorySource(),
+        watch=WatchSource(),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),

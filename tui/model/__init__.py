@@ -44,6 +44,7 @@ from tui.model.drivers import (
     is_host_driver,
     is_vfio_driver,
 )
+from tui.model.events import Event, EventCause, EventKind
 from tui.model.facts import HostFacts
 from tui.model.files import FileFacts, FileKind, RomImage
 from tui.model.guests import (
@@ -108,9 +109,6 @@ from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
     Brand,
-    Event,
-    EventCause,
-    EventKind,
     Family,
     Form,
     Gpu,
@@ -124,6 +122,7 @@ from tui.model.view import (
     Viability,
 )
 from tui.model.vitals import CardVitals, Removal, Vitals, is_awake
+from tui.model.watch import Watch
 
 __all__ = [
     "AMD",
@@ -278,6 +277,7 @@ __all__ = [
     "Viability",
     "Vitals",
     "Wait",
+    "Watch",
     "bus_of",
     "capital",
     "card_read_at",

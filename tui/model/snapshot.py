@@ -20,15 +20,16 @@ from tui.model.swaps import Swap
 from tui.model.unavailable import NOT_READ_YET, Unavailable
 from tui.model.usb import UsbReading
 from tui.model.vitals import Vitals
+from tui.model.watch import Watch
 
 SourceName = Literal[
     "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "usb",
-    "kernel", "memory",
+    "kernel", "memory", "watch",
 ]  # fmt: skip
 
 Reading = (
     HostFacts | Inventory | Vitals | NvmlReading | DrmReading | Guests | GuestThreads
-    | AgentReading | Swap | UsbReading | KernelLog | HostMemory | Unavailable
+    | AgentReading | Swap | UsbReading | KernelLog | HostMemory | Watch | Unavailable
 )  # fmt: skip
 
 
@@ -57,6 +58,7 @@ class Snapshot(Struct, frozen=True):
     usb: UsbReading | Unavailable = NOT_READ_YET
     kernel: KernelLog | Unavailable = NOT_READ_YET
     memory: HostMemory | Unavailable = NOT_READ_YET
+    watch: Watch | Unavailable = NOT_READ_YET
     read_at: Mapping[SourceName, datetime] = field(default_factory=dict)
 
     def updated(self, sample: Sample, *, finished: bool = True) -> Snapshot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -21,6 +20,7 @@ from tui.model.snapshot import SourceName
 from tui.model.swaps import Swap
 from tui.model.usb import Usb
 from tui.model.vitals import CardVitals
+from tui.model.watch import Watch
 
 Role = Literal["host", "guest", "other"]
 Family = Literal[
@@ -168,26 +168,6 @@ class Notable(Struct, frozen=True):
     others: tuple[PciFunction, ...] = ()
 
 
-EventKind = Literal["done", "change", "note", "warn", "failed"]
-"""``done``: something was asked for or waited for, and it is so now. ``change``: something went
-from one state to another. ``note``: worth knowing, no more."""
-
-EventCause = Literal["vfiotop", "watch", "external", "host", "card", "kernel"]
-"""``watch`` is the service; ``external`` is anybody else; ``host`` and ``card`` change by
-themselves; ``kernel``: its log says so."""
-
-
-class Event(Struct, frozen=True):
-    """Something that changed, by whom, and what to do about it, if that is known."""
-
-    at: datetime
-    subject: str
-    text: str
-    kind: EventKind = "note"
-    by: EventCause = "external"
-    fix: str | None = None
-
-
 class HostView(Struct, frozen=True):
     """A whole host: the input of every screen and of ``vfiotop status``.
 
@@ -195,7 +175,7 @@ class HostView(Struct, frozen=True):
     (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
     are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
     the chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they
-    are not known.
+    are not known. ``watch`` is the service, ``None`` if it has not run since boot.
     """
 
     facts: HostFacts | None = None
@@ -216,6 +196,7 @@ class HostView(Struct, frozen=True):
     absent_card: str | None = None
     usb: tuple[Usb, ...] | None = None
     memory: HostMemory | None = None
+    watch: Watch | None = None
 
     def problem(self, source: SourceName) -> str | None:
         return next((text for name, text in self.problems if name == source), None)

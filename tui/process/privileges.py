@@ -35,10 +35,15 @@ KEPT: Mapping[str, re.Pattern[str]] = {
     ),
     "TZ": re.compile(r"[A-Za-z0-9_+-]{1,32}(?:/[A-Za-z0-9_+-]{1,32}){0,2}"),
     "LD_LIBRARY_PATH": _PRINTABLE,
+    "NOTIFY_SOCKET": re.compile("/run/systemd/notify"),
+    "WATCHDOG_USEC": re.compile("[0-9]{1,12}"),
+    "WATCHDOG_PID": re.compile("[0-9]{1,7}"),
+    "JOURNAL_STREAM": re.compile("[0-9]{1,20}:[0-9]{1,20}"),
 }  # fmt: skip
 """The variables that are kept when root runs the program, each with the pattern it must match.
 Some distributions need LD_LIBRARY_PATH to find NVML; the loader drops it if a user has become
-root (ld.so(8), secure-execution mode)."""
+root (ld.so(8), secure-execution mode). The last four are what systemd tells a service
+(systemd.exec(5))."""
 
 _KEPT_FOLDERS = ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_RUNTIME_DIR")
 """Variables that are kept if they name a folder which only root can change."""

@@ -25,10 +25,14 @@ def as_toml(config: Config, *, ascii_only: bool = False) -> str:
         *_comment("A key after # is not set: it shows its default, or an example where vfiotop "
                   "decides. See vfiotop.toml(5)."),
     ]  # fmt: skip
+    table = None
     for setting in SETTINGS:
+        if setting.table != table:
+            table = setting.table
+            lines += ["", f"[{table}]"]
         value = getattr(config, setting.name)
         lines += ["", *_comment(setting.means), *_comment(f"Default: {default_text(setting)}")]
-        shown = _toml(setting.example if value is None else value, ascii_only=ascii_only)
+        shown = _toml(setting.example if value in (None, ()) else value, ascii_only=ascii_only)
         lines.append(f"{_mark(value != setting.default)}{setting.name} = {shown}")
     lines += ["", *_comment(KEYS_MEAN), "[keys]"]
     given = dict(config.keys)
@@ -46,14 +50,8 @@ def as_json(config: Config) -> dict[str, Any]:
     return {
         "schema": 1,
         "file": None if config.file is None else str(config.file),
-        "config": {
-            setting.name: {
-                "value": getattr(config, setting.name),
-                "default": setting.default,
-                "means": setting.means,
-            }
-            for setting in SETTINGS
-        },
+        "config": _settings(config, None),
+        "watch": _settings(config, "watch"),
         "keys": {
             command.id: {
                 "value": written(given.get(command.id, command.keys)),
@@ -66,9 +64,21 @@ def as_json(config: Config) -> dict[str, Any]:
     }
 
 
+def _settings(config: Config, table: str | None) -> dict[str, Any]:
+    return {
+        setting.name: {
+            "value": getattr(config, setting.name),
+            "default": setting.default,
+            "means": setting.means,
+        }
+        for setting in SETTINGS
+        if setting.table == table
+    }
+
+
 def default_text(setting: Setting) -> str:
     """The default of a key as the file would have it, or what vfiotop does without one."""
-    return setting.unset or _toml(setting.default)
+    return setting.unset or ("none" if setting.default == () else _toml(setting.default))
 
 
 def _origin(file: Path | None) -> str:
@@ -84,8 +94,10 @@ def _comment(text: str) -> Iterator[str]:
         yield f"# {line}"
 
 
-def _toml(value: str | float, *, ascii_only: bool = False) -> str:
+def _toml(value: str | float | tuple[str, ...], *, ascii_only: bool = False) -> str:
     """A value as TOML in which every character prints, so that nothing escapes it once more."""
+    if isinstance(value, tuple):
+        return f"[{', '.join(_toml(each, ascii_only=ascii_only) for each in value)}]"
     if not isinstance(value, str):
         return repr(value).removesuffix(".0")
     return "".join(

@@ -41,7 +41,8 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("Swap", *_swap(view.swap))
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
              "guests": "libvirt", "threads": "Threads", "agent": "Agent", "swap": "Journal",
-             "usb": "USB", "kernel": "Kernel log", "memory": "Memory"}  # fmt: skip
+             "usb": "USB", "kernel": "Kernel log", "memory": "Memory",
+             "watch": "Watch"}  # fmt: skip
     for source, why in view.problems:
         if source == "guests" and view.libvirt_uri is not None:
             continue

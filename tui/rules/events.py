@@ -10,13 +10,20 @@ from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 
 from tui.model import NOT_READ_YET, Event, EventCause, HostView, SourceName, Swap
-from tui.rules import card_events, device_events, domain_events, kernel_events, usb_events
+from tui.rules import (
+    card_events,
+    device_events,
+    domain_events,
+    kernel_events,
+    usb_events,
+    watch_events,
+)
 from tui.rules.change import Change, all_read, never_read
 
 SOURCE_NAMES: dict[SourceName, str] = {
     "facts": "host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
     "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
-    "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory",
+    "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory", "watch": "watch",
 }  # fmt: skip
 
 
@@ -24,7 +31,7 @@ def changes(
     before: HostView, after: HostView, at: datetime, asked: Collection[str] = ()
 ) -> tuple[Event, ...]:
     """The events between two views, stamped ``at``: sources, swap, kernel, devices, cards,
-    domains, USB devices, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
+    domains, USB devices, watch, rules. Changes of the domains with the UUIDs ``asked`` are ours."""
     if before is after:
         return ()
     found: list[Change] = [*_sources(before, after)]
@@ -38,6 +45,7 @@ def changes(
         found += domain_events.changes(before, after)
     if before.usb is not None and after.usb is not None:
         found += usb_events.changes(before, after)
+    found += watch_events.changes(before, after)
     found += _rules(before, after)
     ours: dict[str, EventCause] = dict.fromkeys(
         (*asked, *_cards_of(asked, before, after)), "vfiotop"

@@ -31,9 +31,18 @@ from tui.rules.usb import usb_devices
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
 
-NOT_MISSED: tuple[SourceName, ...] = ("drm", "threads", "agent", "swap", "usb", "kernel", "memory")
+NOT_MISSED: tuple[SourceName, ...] = (
+    "drm",
+    "threads",
+    "agent",
+    "swap",
+    "usb",
+    "kernel",
+    "memory",
+    "watch",
+)
 """Sources that are no problem when nothing is there to read: no swap, no such card or guest, no
-USB, log or memory of this host."""
+USB, log or memory of this host, no watch."""
 
 
 def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
@@ -62,6 +71,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         absent_card=_absent_card(inventory, choice),
         usb=usb_devices(usb, snapshot.guests) if usb is not None else None,
         memory=read(snapshot.memory),
+        watch=read(snapshot.watch),
     )
     if inventory is not None and any(gpu.viability.blockers for gpu in gpus):
         gpus = with_moved_at_start(view, guests)

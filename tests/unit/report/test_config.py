@@ -23,6 +23,7 @@ NAMES = {setting.name for setting in SETTINGS}
 FULL = Config(
     "qemu:///session", 0.25, "0000:01:00.0", 'my "gäming" \\ 🎮\u200b', "vfiotop-light", "doas",
     None, "off", 30.0, (("bind", "f2"), ("despite", ""), ("help", "question_mark,f1,comma")),
+    "unbind", "bind", 90.0, ("/usr/bin/tell", "--title", 'my "gäming" \\'),
 )  # fmt: skip
 
 
@@ -56,15 +57,16 @@ def test_any_text_loads_as_it_was(settings: Config) -> None:
 def test_it_has_every_key_with_a_valid_value() -> None:
     for settings in (Config(), FULL):
         table = tomllib.loads(uncommented(as_toml(settings)))
-        assert set(table) == NAMES | {"keys"}
+        assert set(table) | set(table["watch"]) == NAMES | {"keys", "watch"}
         assert set(table["keys"]) == REMAPPED
         config.parse(table)
 
 
 def test_only_what_is_set_is_no_comment() -> None:
-    assert tomllib.loads(as_toml(Config())) == {"keys": {}}
-    table = tomllib.loads(as_toml(Config(interval=2.0, keys=(("bind", "f2"),))))
-    assert table == {"interval": 2, "keys": {"bind": "f2"}}
+    assert tomllib.loads(as_toml(Config())) == {"keys": {}, "watch": {}}
+    settings = Config(interval=2.0, pause=5.0, keys=(("bind", "f2"),))
+    table = tomllib.loads(as_toml(settings))
+    assert table == {"interval": 2, "watch": {"pause": 5}, "keys": {"bind": "f2"}}
 
 
 def test_a_path_stays_in_its_comment() -> None:
@@ -74,14 +76,16 @@ def test_a_path_stays_in_its_comment() -> None:
 
 def test_json_has_every_key_with_value_default_and_meaning() -> None:
     printed = json.loads(json.dumps(as_json(FULL)))
-    assert set(printed["config"]) == NAMES
+    assert set(printed["config"]) | set(printed["watch"]) == NAMES
     assert set(printed["keys"]) == REMAPPED
     assert printed["config"]["interval"]["value"] == 0.25
     assert printed["config"]["interval"]["default"] == 1.0
     assert printed["config"]["guest"]["default"] is None
     assert printed["keys"]["help"]["value"] == "?, f1, comma"
     assert printed["keys"]["bind"]["default"] == "b"
-    assert all(each["means"] for part in ("config", "keys") for each in printed[part].values())
+    assert all(
+        each["means"] for part in ("config", "watch", "keys") for each in printed[part].values()
+    )
 
 
 def test_the_keys_of_the_table_can_be_written() -> None:

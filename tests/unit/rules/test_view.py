@@ -47,7 +47,7 @@ def test_nothing_read_yet_is_a_view_with_problems_only() -> None:
     )  # fmt: skip
     assert [name for name, _ in view.problems] == [
         "facts", "pci", "vitals", "nvml", "drm", "guests", "threads", "agent", "swap", "usb",
-        "kernel", "memory",
+        "kernel", "memory", "watch",
     ]  # fmt: skip
     assert view.problem("pci") == "not read yet"
 

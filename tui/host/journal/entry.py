@@ -13,27 +13,16 @@ from msgspec.structs import replace
 
 from tui.host.proc.process import Process
 from tui.model import SWAP_ENDS, Direction, PowerControl, SwapState
-from tui.model.address import ADDRESS
+from tui.model.bounded import TEXT_LIMIT, Address, Id, Seconds, Text, Uuid
 from tui.model.errors import VfiotopError
 from tui.model.requests import Requester
 
-TEXT_LIMIT = 2000
-"""Characters of one text in an entry."""
-
 FUNCTIONS_LIMIT = 64
 STEPS_LIMIT = 16 * FUNCTIONS_LIMIT
-SECONDS_LIMIT = 1e10
-"""Seconds since boot: three hundred years."""
-
 DRIVER = r"^(?!\.{1,2}$)[ -.0-~]{1,128}\Z"
 """A name in /sys/bus/pci/drivers or the value of driver_override: one component of a path."""
 
-Text = Annotated[str, Meta(max_length=TEXT_LIMIT)]
-Id = Annotated[str, Meta(pattern=r"^[0-9a-f]{32}\Z")]
-BootId = Annotated[str, Meta(pattern=r"^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
-Address = Annotated[str, Meta(pattern=rf"^{ADDRESS.pattern}\Z")]
 Driver = Annotated[str, Meta(pattern=DRIVER)]
-Seconds = Annotated[float, Meta(ge=0, lt=SECONDS_LIMIT)]
 
 
 class JournalError(VfiotopError):
@@ -72,7 +61,7 @@ class Entry(Struct, frozen=True, omit_defaults=True):
     """
 
     id: Id
-    boot_id: BootId
+    boot_id: Uuid
     direction: Direction
     address: Address
     state: SwapState

@@ -1,0 +1,157 @@
+"""``vfiotop watch``: the service that returns the card by itself."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from tui import config
+from tui.cli.arguments import AddParser
+from tui.cli.exits import DONE, FAILED, fail
+from tui.host import EmptySource, Host, HostError
+from tui.model import CLOCK, Event
+from tui.model.errors import VfiotopError
+from tui.process import output
+
+if TYPE_CHECKING:
+    from tui.host.watch.record import RecordFile
+    from tui.watch.program import EventProgram
+
+INTERVAL_S = 5.0
+"""Seconds between two readings of a source that is read on a timer. Events come at once."""
+
+LAST_EVENTS_S = 5.0
+"""Seconds that the program in on_event gets for what waits when the watch ends."""
+
+
+def add_commands(add: AddParser) -> None:
+    """Add ``watch``."""
+    parser = add("watch", "return the card when its guest has ended, and tell what happens")
+    parser.add_argument(
+        "--event-user", metavar="USER", help="run the program in on_event as this user"
+    )
+    parser.add_argument(
+        "--keep", action="store_true",
+        help="cancel the return that the running watch has announced",
+    )  # fmt: skip
+    parser.set_defaults(run=run)
+
+
+def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
+    """Watch until a signal ends it, or have the running watch keep the card."""
+    return _keep() if arguments.keep else _watch(host, settings, arguments)
+
+
+def _keep() -> int:
+    from tui.host.watch.record import RecordError, RecordFile  # noqa: PLC0415
+    from tui.host.watch.source import reading  # noqa: PLC0415
+
+    try:
+        record = RecordFile().read()
+        pending = reading(record).pending if record is not None else None
+        if pending is None:
+            return fail("no watch is about to return a card", FAILED)
+        if os.geteuid() != 0:
+            return fail("only root may do that: `sudo vfiotop watch --keep`", FAILED)
+        RecordFile().request_keep(pending.id)
+    except RecordError as error:
+        return fail(str(error), FAILED)
+    output.say(f"{pending.address} stays on vfio-pci")
+    return DONE
+
+
+def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
+    from tui.host.run_folder import Taken  # noqa: PLC0415
+    from tui.host.watch.record import LOCK, RecordFile  # noqa: PLC0415
+
+    acts = os.geteuid() == 0 and not host.readonly and host.kind == "real"
+    with ExitStack() as held:
+        record = None
+        if acts:
+            record = RecordFile()
+            try:
+                held.enter_context(record.files.locked(LOCK))
+            except Taken:
+                return fail("a watch runs on this host already", FAILED)
+            except OSError as error:
+                raise HostError(f"{record.files.path}: {error.strerror}") from error
+        elif settings.watch_policy != config.Config().watch_policy:
+            output.note("vfiotop: moves no card: only root may, and not with --readonly")
+        program = _program(host, settings, arguments)
+        try:
+            _serve(host, settings, record, program)
+        finally:
+            if program is not None:
+                program.close(LAST_EVENTS_S)
+    return DONE
+
+
+def _program(
+    host: Host, settings: config.Config, arguments: argparse.Namespace
+) -> EventProgram | None:
+    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root."""
+    if not settings.on_event:
+        return None
+    from tui.watch.program import EventProgram, identity  # noqa: PLC0415
+
+    user = identity(arguments.event_user) if arguments.event_user is not None else None
+    if os.geteuid() == 0 and user is None:
+        raise VfiotopError(
+            "on_event does not run as root", fix="name an ordinary user with --event-user"
+        )
+    return EventProgram(settings.on_event, user, platform.node(), output.report_error)
+
+
+def _serve(
+    host: Host,
+    settings: config.Config,
+    record: RecordFile | None,
+    program: EventProgram | None,
+) -> None:
+    from tui.sampler import Readers  # noqa: PLC0415
+    from tui.session import Session  # noqa: PLC0415
+    from tui.watch import systemd  # noqa: PLC0415
+    from tui.watch.service import Service  # noqa: PLC0415
+
+    host = replace(host, watch=EmptySource("this is the watch"))
+    readers = Readers(host, max(settings.interval, INTERVAL_S))
+    manager = systemd.Manager()
+    service = Service(
+        host,
+        Session(host, settings, readers),
+        record,
+        [Printer(journal=systemd.in_journal()), *([program] if program is not None else [])],
+        systemd.Inhibitor(),
+        acts=record is not None,
+        booting=systemd.booting,
+        alarm=systemd.tell_console,
+        alive=manager.tell,
+    )
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, lambda *_: service.stop())
+    service.run()
+    systemd.notify("STOPPING=1")
+
+
+class Printer:
+    """Prints each event as a line. ``journal``: for systemd's journal, which has the time and takes
+    a priority (sd-daemon(3))."""
+
+    def __init__(self, *, journal: bool) -> None:
+        self._journal = journal
+
+    def tell(self, event: Event) -> None:
+        """Print an event."""
+        fix = f" → {event.fix}" if event.fix else ""
+        text = f"{event.subject}: {event.text} (by {event.by}){fix}"
+        if self._journal:
+            priority = {"failed": 3, "warn": 4, "done": 5, "change": 5}.get(event.kind, 6)
+            output.say_line(f"<{priority}>{text}")
+        else:
+            output.say_line(f"{CLOCK.time_of_day(event.at)}  {text}")

@@ -1,0 +1,29 @@
+"""What the watch tells, and that it began or ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tui.model import Event, HostView
+from tui.rules.change import Change, all_read
+
+
+def told(before: HostView, after: HostView) -> tuple[Event, ...]:
+    """The events of the watch that are new, newest first. Those of the time before the first
+    reading are new as well: nobody has seen them."""
+    if after.watch is None:
+        return ()
+    known = before.watch.events if before.watch is not None else ()
+    return tuple(event for event in after.watch.events if event not in known)
+
+
+def changes(before: HostView, after: HostView) -> Iterator[Change]:
+    """Whether the watch began or ended."""
+    if not all_read("watch", before, after):
+        return
+    ran = before.watch is not None and before.watch.running
+    runs = after.watch is not None and after.watch.running
+    if runs and not ran:
+        yield Change("watch", "began", "note", by="host")
+    elif ran and not runs:
+        yield Change("watch", "ended: nothing returns the card by itself now", "warn", by="host")

@@ -1,0 +1,30 @@
+"""Carries out what the watch decides, as a user would with a key: plan, preflight, runner."""
+
+from __future__ import annotations
+
+from tui.host import Host, HostError, Unsettled
+from tui.host.journal.entry import JournalError
+from tui.model import Direction
+from tui.model.errors import Refused
+from tui.model.requests import Consent, SwapRequest
+from tui.rules.roles import Choice
+from tui.swap.consent import require_consent
+from tui.swap.planning import plan_once
+from tui.watch.policies import Outcome
+
+
+def move(host: Host, direction: Direction, address: str) -> Outcome:
+    """Have the card at ``address`` moved. Blocks until the swap has begun or was refused.
+
+    No doubt is waived: what could not be checked is a refusal. A swap of which nobody knows
+    whether it began counts as begun, so that it is not asked for twice.
+    """
+    try:
+        plan = plan_once(host, Choice(address), direction, address)
+        require_consent(plan, Consent())
+        host.mover.begin(SwapRequest(direction, address, consent=Consent(), by="watch"))
+    except Unsettled as error:
+        return Outcome(True, str(error))
+    except (Refused, HostError, JournalError) as error:
+        return Outcome(False, str(error))
+    return Outcome(True)

@@ -1,0 +1,142 @@
+"""Hands events to a program of the user's, as JSON on its standard input."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import queue
+import signal
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any
+
+from msgspec import Struct
+
+from tui.model import Event
+from tui.model.errors import VfiotopError
+from tui.process.output import json_text
+from tui.process.privileges import ROOT_PATH
+from tui.report.event import as_json
+
+LIMIT_S = 10.0
+"""Seconds that the program gets for one event."""
+
+WAITING_LIMIT = 64
+"""Events that wait for the program. When there are more, the oldest is dropped and counted."""
+
+
+class Identity(Struct, frozen=True):
+    """The ordinary user as whom the program runs."""
+
+    uid: int
+    gid: int
+    groups: tuple[int, ...]
+    name: str
+    home: str
+
+
+def identity(name: str) -> Identity:
+    """The user with that name. Raises ``VfiotopError`` if there is none, and for root."""
+    try:
+        found = pwd.getpwnam(name)
+    except KeyError as error:
+        raise VfiotopError(f"there is no user “{name}” to run on_event") from error
+    if found.pw_uid == 0:
+        raise VfiotopError("on_event does not run as root: name another user with --event-user")
+    groups = tuple(os.getgrouplist(found.pw_name, found.pw_gid))
+    return Identity(found.pw_uid, found.pw_gid, groups, found.pw_name, found.pw_dir)
+
+
+class EventProgram:
+    """Runs ``command`` once for each event, one at a time, on a thread of its own.
+
+    ``user`` is the one to become, ``None`` to stay the one that runs this process. ``complain``
+    gets a sentence when the program fails, once until it succeeds again.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        user: Identity | None,
+        host: str,
+        complain: Callable[[str], object],
+        limit_s: float = LIMIT_S,
+    ) -> None:
+        self._command = tuple(command)
+        self._user = user
+        self._host = host
+        self._complain = complain
+        self._limit_s = limit_s
+        self._waiting: deque[Event] = deque()
+        self._dropped = 0
+        self._lock = threading.Lock()
+        self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._failing = False
+        self._thread = threading.Thread(target=self._run, name="on_event", daemon=True)
+        self._thread.start()
+
+    def tell(self, event: Event) -> None:
+        """Hand over an event. Returns at once."""
+        with self._lock:
+            self._waiting.append(event)
+            if len(self._waiting) > WAITING_LIMIT:
+                self._waiting.popleft()
+                self._dropped += 1
+        self._wake.put(True)
+
+    def close(self, timeout_s: float) -> None:
+        """Hand over what waits, for at most ``timeout_s`` seconds."""
+        self._wake.put(False)
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        more = True
+        while more or self._waiting:
+            if more:
+                more = self._wake.get()
+            with self._lock:
+                event = self._waiting.popleft() if self._waiting else None
+                dropped, self._dropped = self._dropped, 0
+            if event is not None:
+                self._hand_over(as_json(event, self._host, dropped))
+
+    def _hand_over(self, event: dict[str, Any]) -> None:
+        failed = self._try((json_text(event) + "\n").encode())
+        if failed and not self._failing:
+            self._complain(f"on_event: {self._command[0]} {failed}")
+        self._failing = failed is not None
+
+    def _try(self, line: bytes) -> str | None:
+        """Run the program; returns how it failed, ``None`` if it did not."""
+        try:
+            child = subprocess.Popen(  # noqa: S603
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd="/",
+                start_new_session=True, **self._as_user(),
+            )  # fmt: skip
+        except (OSError, subprocess.SubprocessError) as error:
+            return f"could not be started ({error})"
+        try:
+            child.communicate(line, self._limit_s)
+        except subprocess.TimeoutExpired:
+            # Not waited for yet, so that its process group cannot be another's.
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(child.pid, signal.SIGKILL)
+            child.wait()
+            return f"did not end within {self._limit_s:.0f} s"
+        return f"ended with exit status {child.returncode}" if child.returncode else None
+
+    def _as_user(self) -> dict[str, Any]:
+        user = self._user
+        if user is None:
+            return {}
+        environment = {
+            "PATH": ROOT_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
+            "LC_ALL": "C.UTF-8",
+        }  # fmt: skip
+        return {
+            "user": user.uid, "group": user.gid, "extra_groups": user.groups, "env": environment,
+            "umask": 0o077,
+        }  # fmt: skip

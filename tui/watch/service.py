@@ -1,0 +1,282 @@
+"""The watch's loop: readings in, decisions, swaps and events out.
+
+One thread decides. Readings, and the outcomes of swaps that other threads have asked for, come to
+it through one queue, so nothing that hangs can hold it up.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, Protocol
+
+from msgspec.structs import replace
+
+from tui.host import Host, HostError
+from tui.host.proc.process import this_process
+from tui.host.watch.record import EVENT_LIMIT, Record, RecordedEvent, RecordError, RecordFile
+from tui.model import Direction, Event, Sample
+from tui.model.clock import since_boot
+from tui.model.watch import WatchMemory, WatchPolicy
+from tui.session import Session
+from tui.watch import boot as booting
+from tui.watch import policies
+from tui.watch.boot import Boot, BootDecision
+from tui.watch.carry_out import move
+from tui.watch.policies import Decision, News, Outcome
+
+TICK_S, IDLE_TICK_S = 1.0, 5.0
+"""Seconds between two looks at what no reading tells: a request to keep the card, a deadline, a
+source that does not answer. The longer ones while nothing is to come."""
+
+
+class Outlet(Protocol):
+    """Where events go."""
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on. Returns at once."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps the host from going to sleep."""
+
+    def hold(self, why: str) -> bool: ...
+    def release(self) -> None: ...
+
+
+class _Moved(NamedTuple):
+    """What became of a swap that was asked for."""
+
+    direction: Direction
+    outcome: Outcome
+
+
+class WatchDisplay:
+    """Nobody looks: no card is read."""
+
+    shows_cards = False
+    output_delay_s = 0.0
+
+
+class Service:
+    """Watches one host until it is stopped.
+
+    ``record`` is ``None`` if nobody can see what it does. ``acts``: it may move cards; else it only
+    tells. ``booting``: whether the host is booting. ``alarm`` gets a sentence when the bind at boot
+    fails. ``alive`` gets what it is about to do, and whether the bind at boot is done, at each
+    look.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        session: Session,
+        record: RecordFile | None,
+        outlets: Sequence[Outlet],
+        keeper: Keeper,
+        *,
+        acts: bool = True,
+        booting: Callable[[], bool] = lambda: False,
+        alarm: Callable[[str], object] = lambda _: None,
+        alive: Callable[[str, bool], object] = lambda _status, _ready: None,
+        now_s: Callable[[], float] = since_boot,
+    ) -> None:
+        self._host = host
+        self._session = session
+        self._policy = session.config.watch_policy if acts else WatchPolicy()
+        self._acts = acts
+        self._file = record
+        self._outlets = outlets
+        self._keeper = keeper
+        self._alarm = alarm
+        self._alive = alive
+        self._now_s = now_s
+        self._began_s = now_s()
+        self._arrived: queue.SimpleQueue[Sample | _Moved | None] = queue.SimpleQueue()
+        self._stopping = False
+        self._told: Event | None = None
+        self._own: tuple[RecordedEvent, ...] = ()
+        self._written: Record | None = None
+        self._unwritable: str | None = None
+        self._memory = self._restore()
+        at_boot = self._policy.at_boot == "bind" and not self._memory.booted and booting()
+        self._boot = Boot("reading" if at_boot else "done")
+        self._stays_awake = False
+
+    def stop(self) -> None:
+        """End ``run`` soon. From any thread or signal handler."""
+        self._arrived.put(None)
+
+    def run(self) -> None:
+        """Watch until ``stop``."""
+        self._session.start(self._arrived.put, WatchDisplay())
+        try:
+            while not self._stopping:
+                self._take()
+                self._decide()
+        finally:
+            self._session.stop()
+            self._keeper.release()
+
+    # --- in ---
+
+    def _take(self) -> None:
+        """Take what has arrived, after waiting for it for a tick at most."""
+        awaited = self._memory.pending is not None or self._boot.phase != "done"
+        deadline = time.monotonic() + (TICK_S if awaited else IDLE_TICK_S)
+        waits = True
+        while True:
+            try:
+                left = max(0.0, deadline - time.monotonic())
+                item = self._arrived.get(timeout=left) if waits else self._arrived.get_nowait()
+            except queue.Empty:
+                break
+            waits = False  # what has arrived with it is taken as well
+            if item is None:
+                self._stopping = True
+            elif isinstance(item, Sample):
+                self._session.take(item)
+            else:
+                self._settle(item)
+        for sample in self._session.stalled():
+            self._session.take(sample, finished=False)
+
+    def _settle(self, moved: _Moved) -> None:
+        if moved.direction == "bind":
+            self._follow_boot(booting.settle(self._boot, moved.outcome))
+        else:
+            self._follow(policies.settle(self._memory, moved.outcome, self._now_s()))
+
+    # --- decisions ---
+
+    def _decide(self) -> None:
+        view, now_s = self._session.live.view, self._now_s()
+        if self._boot.phase != "done":
+            self._follow_boot(booting.observe(self._boot, view, now_s - self._began_s))
+        else:
+            if self._file is not None and self._memory.pending is not None:
+                kept = self._file.take_keep()
+                if kept is not None:
+                    self._follow(policies.keep(self._memory, kept))
+            self._follow(policies.observe(self._memory, view, now_s, self._policy))
+        self._stay_awake(policies.stays_awake(view, before=self._stays_awake))
+        self._tell()
+        self._write()
+        self._alive(self._status(), self._boot.phase == "done")
+
+    def _follow(self, decision: Decision) -> None:
+        self._memory = decision.memory
+        self._note(decision.news)
+        if decision.due is not None:
+            self._write()  # before it begins: a watch that is started again must know
+            self._move("unbind", decision.due.address)
+
+    def _follow_boot(self, decision: BootDecision) -> None:
+        self._boot = decision.boot
+        self._note(decision.news)
+        for news in decision.news:
+            if news.kind == "failed":
+                self._alarm(f"vfiotop: {news.subject}: {news.text}")
+        if decision.boot.phase != "reading" and not self._memory.booted:
+            self._memory = replace(self._memory, booted=True)
+            self._write()
+        if decision.bind is not None:
+            self._move("bind", decision.bind)
+
+    def _move(self, direction: Direction, address: str) -> None:
+        def carry_out() -> None:
+            try:
+                outcome = move(self._host, direction, address)
+            except Exception as error:  # a defect of ours must not leave the watch waiting
+                text = f"vfiotop failed here ({error!r}); please report it"
+                outcome = Outcome(True, text)
+            self._arrived.put(_Moved(direction, outcome))
+
+        try:
+            threading.Thread(target=carry_out, name=direction, daemon=True).start()
+        except RuntimeError as error:
+            self._arrived.put(_Moved(direction, Outcome(False, str(error))))
+
+    def _stay_awake(self, wanted: bool) -> None:
+        held = wanted and self._acts and self._keeper.hold("a guest has a GPU of this host")
+        if not wanted:
+            self._keeper.release()
+        self._stays_awake = bool(held)
+
+    # --- out ---
+
+    def _note(self, news: Iterable[News]) -> None:
+        at_s = self._now_s()
+        for each in news:
+            event = Event(self._host.now(), each.subject, each.text, each.kind, "watch", each.fix)
+            self._session.live.note(event)
+            own = RecordedEvent(at_s, each.subject, each.text, each.kind, fix=each.fix)
+            self._own = (own, *self._own)[:EVENT_LIMIT]
+
+    def _tell(self) -> None:
+        """Pass the new events on, oldest first."""
+        events = self._session.live.events
+        fresh = []
+        for event in events:
+            if event is self._told:
+                break
+            fresh.append(event)
+        for event in reversed(fresh):
+            for outlet in self._outlets:
+                outlet.tell(event)
+        self._told = events[0] if events else None
+
+    def _status(self) -> str:
+        """What it is about to do, in a line for ``systemctl status``."""
+        pending = self._memory.pending
+        if self._boot.phase != "done":
+            return "binding the guest's card at boot"
+        if pending is not None:
+            left = max(0.0, pending.due_s - self._now_s())
+            return f"returns {pending.address} to the host in {left:.0f} s"
+        if self._memory.user is not None:
+            return f"“{self._memory.guest}” has the card"
+        return "waiting for a guest with the card"
+
+    # --- the record ---
+
+    def _restore(self) -> WatchMemory:
+        """What an earlier watch of this boot has seen and told."""
+        try:
+            found = self._file.read() if self._file is not None else None
+        except RecordError:
+            return WatchMemory()
+        if found is None:
+            return WatchMemory()
+        self._own = found.events
+        return policies.restarted(found.memory)
+
+    def _write(self) -> None:
+        """Write the record if it says something new. A full /run is told once, and is no reason
+        to stop."""
+        if self._file is None:
+            return
+        try:
+            file = self._session.config.file
+            record = Record(
+                boot_id=self._file.files.boot_id,
+                process=this_process(),
+                acts=self._acts,
+                policy=self._policy,
+                file=None if file is None else str(file),
+                stays_awake=self._stays_awake,
+                memory=self._memory,
+                events=self._own,
+            )
+            if record == self._written:
+                return
+            self._file.write(record)
+        except (RecordError, HostError, OSError, ValueError) as error:
+            if str(error) != self._unwritable:
+                self._unwritable = str(error)
+                self._note([News("watch", f"screens do not see it: {error}", "warn")])
+        else:
+            self._written, self._unwritable = record, None

@@ -1,0 +1,145 @@
+"""What systemd offers a service: readiness, watchdog, sleep inhibition, and whether it boots.
+
+Without systemd each of these does nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from tui.process.output import printable
+from tui.process.privileges import ROOT_PATH
+
+ASK_S = 5.0
+"""Seconds that systemctl gets to answer."""
+
+CONSOLE = Path("/dev/console")
+
+
+def notify(*lines: str) -> None:
+    """Tell the service manager (sd_notify(3)), if it asked for that."""
+    place = os.environ.get("NOTIFY_SOCKET", "")
+    if not place:
+        return
+    address = "\0" + place[1:] if place.startswith("@") else place
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.setblocking(False)
+        channel.sendto("\n".join(lines).encode(), address)
+
+
+class Manager:
+    """The service manager, told how the watch does: when it is ready, what it is about to do, and
+    that it is alive, as often as the watchdog wants."""
+
+    def __init__(self, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._now_s = now_s
+        wanted = watchdog_s()
+        self._every_s = None if wanted is None else wanted / 3
+        self._alive_s = now_s()
+        self._status = ""
+        self._ready = False
+
+    def tell(self, status: str, ready: bool) -> None:
+        """Tell what has changed since the last call, and that the watch is alive if that is due."""
+        lines = []
+        if ready and not self._ready:
+            self._ready = True
+            lines.append("READY=1")
+        if status != self._status:
+            self._status = status
+            lines.append(f"STATUS={printable(status)}")
+        if self._every_s is not None and self._now_s() - self._alive_s >= self._every_s:
+            self._alive_s = self._now_s()
+            lines.append("WATCHDOG=1")
+        if lines:
+            notify(*lines)
+
+
+def watchdog_s() -> float | None:
+    """Seconds within which the service manager wants to hear from this process
+    (sd_watchdog_enabled(3)); ``None`` if it does not."""
+    try:
+        wanted = int(os.environ["WATCHDOG_USEC"]) / 1e6
+        mine = int(os.environ.get("WATCHDOG_PID", os.getpid())) == os.getpid()
+    except (KeyError, ValueError):
+        return None
+    return wanted if mine and wanted > 0 else None
+
+
+def in_journal() -> bool:
+    """Whether standard output goes to systemd's journal (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        status = os.fstat(1)
+    except OSError:
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{status.st_dev}:{status.st_ino}"
+
+
+def booting() -> bool:
+    """Whether the host is still starting (systemctl(1), is-system-running)."""
+    tool = shutil.which("systemctl", path=ROOT_PATH)
+    if tool is None or not Path("/run/systemd/system").exists():  # sd_booted(3)
+        return False
+    try:
+        done = subprocess.run(  # noqa: S603
+            [tool, "is-system-running"], stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=ASK_S, check=False,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return done.stdout.strip() in (b"initializing", b"starting")
+
+
+def tell_console(text: str, place: Path = CONSOLE) -> None:
+    """Write a line to the console, for whoever watches the host boot. Never blocks."""
+    with suppress(OSError):
+        console = os.open(place, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.write(console, f"\r\n{text}\r\n".encode())
+        finally:
+            os.close(console)
+
+
+class Inhibitor:
+    """Keeps logind from letting the host sleep, while held.
+
+    systemd-inhibit(1) takes the lock and runs cat, which ends when this process closes its pipe or
+    dies. So the lock never outlives this process.
+    """
+
+    def __init__(self, tool: str | None = None) -> None:
+        self._tool = tool or shutil.which("systemd-inhibit", path=ROOT_PATH)
+        self._holder: subprocess.Popen[bytes] | None = None
+
+    def hold(self, why: str) -> bool:
+        """Keep the host awake. Returns whether something holds the lock now, as far as can be
+        told at once."""
+        if self._holder is not None and self._holder.poll() is None:
+            return True
+        self.release()
+        if self._tool is None:
+            return False
+        command = [
+            self._tool, "--what=sleep", "--mode=block", "--who=vfiotop", f"--why={why}", "cat",
+        ]  # fmt: skip
+        with suppress(OSError):
+            self._holder = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        return self._holder is not None
+
+    def release(self) -> None:
+        """Let the host sleep again."""
+        holder, self._holder = self._holder, None
+        if holder is not None and holder.stdin is not None:
+            holder.stdin.close()
+            with suppress(subprocess.TimeoutExpired):
+                holder.wait(ASK_S)
