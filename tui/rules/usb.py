@@ -18,6 +18,7 @@ from tui.model import (
     UsbState,
     listed,
 )
+from tui.rules.libvirt_uri import why_not_this_host
 
 DEVICE, KEYBOARD, DISK, NETWORK = "usb.device", "usb.keyboard", "usb.disk", "usb.network"
 
@@ -27,8 +28,20 @@ ASKED = (KEYBOARD, DISK, NETWORK)
 
 def usb_devices(reading: UsbReading, guests: Guests | Unavailable) -> tuple[Usb, ...]:
     """Every device that is no hub, with who has it and what the host does with it."""
-    domains = () if isinstance(guests, Unavailable) else guests.domains
+    domains = domains_here(guests)
     return tuple(_usb(each, reading, domains) for each in reading.devices if not each.hub)
+
+
+def domains_here(guests: Guests | Unavailable) -> tuple[Domain, ...]:
+    """The domains that may have devices of this machine; none if their libvirt is on another one,
+    where the same ids, bus and number are another device."""
+    return () if isinstance(guests, Unavailable) or why_not_here(guests) else guests.domains
+
+
+def why_not_here(guests: Guests) -> str | None:
+    """Why the domains have no device of this machine, as a sentence; ``None`` if they may."""
+    away = None if guests.captured else why_not_this_host(guests.uri)
+    return f"{guests.uri} {away}" if away else None
 
 
 def _usb(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> Usb:

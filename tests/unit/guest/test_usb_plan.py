@@ -141,6 +141,12 @@ def test_a_guest_must_run_and_libvirt_must_answer() -> None:
     assert [check.id for check in lost.doubts] == ["guest.state"]
     shy: Guests = replace(GUESTS, readonly=True)
     assert "is read-only for you" in whys(make_plan("lend", PAD, WIN11, reading, shy))[0]
+    away: Guests = replace(GUESTS, uri="qemu+ssh://other/system")
+    for action in ("lend", "return"):
+        refused = whys(make_plan(action, PAD, WIN11, reading, away))  # type: ignore[arg-type]
+        assert refused[0] == (
+            "qemu+ssh://other/system is libvirt on other over ssh, not on this machine"
+        )
 
 
 def test_what_a_guest_has_is_lent_to_no_other_and_only_it_returns_it() -> None:
