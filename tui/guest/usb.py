@@ -18,6 +18,7 @@ from tui.model import (
     UsbAction,
     UsbDevice,
     UsbHostDev,
+    UsbMark,
     UsbPlan,
     UsbReading,
     UsbRule,
@@ -28,9 +29,9 @@ from tui.model.requests import Consent
 from tui.once import TIMEOUT_S, read_once
 from tui.rules import usb
 from tui.rules.roles import Choice
-from tui.rules.usb_lendings import stale
+from tui.rules.usb_lendings import Replugged, mark_of, place, stale
 from tui.rules.view import assess
-from tui.swap.consent import require_consent
+from tui.swap.consent import consent_key, require_consent
 
 _NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
 """The sources of a plan. The cards tell which guest is meant if none is named."""
@@ -106,10 +107,13 @@ def _holders(host: Host, device: UsbDevice) -> Holders | None:
         return None
 
 
-def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None:
+def execute(
+    host: Host, choice: Choice, plan: UsbPlan, consent: Consent, mark: UsbMark | None = None
+) -> None:
     """Execute ``plan`` after making it again on fresh readings.
 
-    Blocks as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``.
+    A device is lent with the ``mark`` of its earlier lending, else with a new one. Blocks as long
+    as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``.
     """
     if host.control.unavailable_reason is not None:
         raise Refused(host.control.unavailable_reason)
@@ -124,9 +128,9 @@ def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None
     try:
         if plan.action == "lend":
             gone = stale(now, domain, seen.usb.devices)
-            host.control.lend_usb(
-                plan.uuid, UsbHostDev.of(now), gone, _still_there(host, now), plan.raw_name
-            )
+            asked = [doubt.id for doubt in fresh.doubts]
+            lent = UsbHostDev.of(now, mark or mark_of(now, seen.usb.devices, asked))
+            host.control.lend_usb(plan.uuid, lent, gone, _still_there(host, now), plan.raw_name)
         else:
             known = usb.hostdev_of(now, domain) or UsbHostDev.of(now)
             host.control.return_usb(plan.uuid, known, plan.raw_name)
@@ -134,6 +138,43 @@ def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None
         raise
     except HostError as error:
         raise Refused(str(error)) from error
+
+
+def attach_again(host: Host, choice: Choice, again: Replugged) -> None:
+    """Attach a device that was plugged in again, unless its guest has it by now: another vfiotop
+    may have been faster.
+
+    What the plan would have to ask, and was not asked when the device was lent, keeps it with the
+    host. Raises as ``execute`` does.
+    """
+    if again.changed:
+        raise Refused("it has functions that it was not lent with: look at it, and lend it again")
+    try:
+        _attach_again(host, choice, again)
+    except (Refused, HostError):
+        if not _has(host, choice, again):
+            raise
+
+
+def _attach_again(host: Host, choice: Choice, again: Replugged) -> None:
+    lending, device = again.lending, again.device
+    rule = UsbRule(device.vendor, device.product, device.serial, device.port)
+    plan = usb_plan_once(host, choice, "lend", rule, uuid=lending.uuid)
+    if place(plan.device) != place(device):
+        raise Refused("it was replugged meanwhile")
+    if plan.raw_name != lending.raw_name:
+        raise Refused("the guest has another name now")
+    accepted = (doubt for doubt in plan.doubts if doubt.id in lending.mark.accepted)
+    consent = Consent(None, frozenset(map(consent_key, accepted)))
+    execute(host, choice, plan, consent, lending.mark)
+
+
+def _has(host: Host, choice: Choice, again: Replugged) -> bool:
+    try:
+        domain = find_domain(read(host, choice).view, choice, None, again.lending.uuid)
+    except HostError:
+        return False
+    return usb.holder(again.device, [domain]) is not None
 
 
 def _still_there(host: Host, device: UsbDevice) -> Callable[[], str | None]:

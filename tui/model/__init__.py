@@ -103,7 +103,16 @@ from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, Mo
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
-from tui.model.usb import Usb, UsbAction, UsbDevice, UsbHostDev, UsbReading, UsbRule, UsbState
+from tui.model.usb import (
+    Usb,
+    UsbAction,
+    UsbDevice,
+    UsbHostDev,
+    UsbMark,
+    UsbReading,
+    UsbRule,
+    UsbState,
+)
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
@@ -269,6 +278,7 @@ __all__ = [
     "UsbAction",
     "UsbDevice",
     "UsbHostDev",
+    "UsbMark",
     "UsbPlan",
     "UsbReading",
     "UsbRule",

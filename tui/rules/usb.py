@@ -21,6 +21,7 @@ from tui.model import (
 from tui.rules.libvirt_uri import why_not_this_host
 
 DEVICE, KEYBOARD, DISK, NETWORK = "usb.device", "usb.keyboard", "usb.disk", "usb.network"
+USES = "usb.uses"
 
 ASKED = (KEYBOARD, DISK, NETWORK)
 """The checks that say what the host would miss. Unless they pass, the user is asked about each."""
@@ -102,7 +103,7 @@ def uses(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> I
         yield _in_use(NETWORK, device, "network", "the host does not use its network interface")
     if device.unreadable:
         why = f"cannot tell {listed(device.unreadable)}"
-        yield Check("usb.uses", device.port, "unknown", why)
+        yield Check(USES, device.port, "unknown", why)
 
 
 def _keyboard(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> Check:

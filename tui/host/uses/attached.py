@@ -43,7 +43,7 @@ _NVME_DISK = re.compile(r"nvme[0-9]{1,9}(?:c[0-9]{1,9})?n[0-9]{1,9}")
 _INPUT = re.compile(r"input[0-9]{1,9}")
 _FIRST_KEYS = 0xFFFFFFFE  # input-event-codes.h: KEY_ESC is 1, KEY_S is 31
 _KBD = re.compile(rb"^H: Handlers=(?:.* )?kbd(?: |$)", re.MULTILINE)
-_HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
+HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
 
 
 def attached_in(
@@ -123,7 +123,7 @@ def is_keyboard(home: Tree, folder: str, folders: Sequence[str]) -> bool | None:
     device tell, as for udev (systemd: src/udev/udev-builtin-input_id.c: test_key).
     """
     at = Attributes(home / folder)
-    if at.read("bInterfaceClass", str) != _HID:
+    if at.read("bInterfaceClass", str) != HID:
         return None
     protocol = at.read("bInterfaceProtocol", str)
     if protocol in (_KEYBOARD, _MOUSE):

@@ -21,6 +21,7 @@ from tui.host.sysfs import Attributes, count, driver_name
 from tui.host.tree import MACHINE, Tree, text_of
 from tui.host.untrusted import clean, visible
 from tui.host.uses.attached import (
+    HID,
     USB_INTERFACE,
     attached_in,
     beneath,
@@ -128,6 +129,7 @@ class UsbSource:
             keyboard=next((each for each in inputs if each is not None), False),
             taken="usbfs" in drivers,
             unreadable=tuple(dict.fromkeys(unknown)),
+            functions=tuple(sorted({_function(home / each) for each in own} - {""})),
         )
 
     def _controller(self, port: str) -> str | None:
@@ -175,6 +177,12 @@ def _is_hub(home: Tree, interfaces: list[str]) -> bool:
         return Attributes(home).read("bDeviceClass", _code) == _HUB
     kinds = (Attributes(home / each).read("bInterfaceClass", _code) for each in interfaces)
     return _HUB in kinds
+
+
+def _function(interface: Tree) -> str:
+    at = Attributes(interface)
+    kind = at.read("bInterfaceClass", _code) or ""
+    return kind + (at.read("bInterfaceProtocol", _code) or "") if kind == HID else kind
 
 
 def is_usable(subsystem: str, action: str) -> bool:
