@@ -50,6 +50,7 @@ FILES = (
     "proc/cmdline", "proc/cpuinfo", "proc/modules", "proc/driver/nvidia/version",
     "proc/sys/kernel/modules_disabled", "sys/module/nvidia/version",
     "sys/module/nvidia_drm/parameters/modeset", "etc/os-release", "etc/default/grub",
+    "usr/bin/mkinitcpio", "etc/mkinitcpio.conf", "etc/mkinitcpio.conf.d/a.conf",
     "etc/default/grub.d/a.cfg", "etc/modprobe.d/a.conf", "usr/lib/modprobe.d/b.conf",
     "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
     "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",

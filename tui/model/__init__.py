@@ -99,7 +99,14 @@ from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind, UsbPlan
 from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
-from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
+from tui.model.settings import (
+    Initramfs,
+    InitramfsMaker,
+    KernelOption,
+    KernelSettings,
+    ModuleDirective,
+    ModuleRule,
+)
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
@@ -231,6 +238,8 @@ __all__ = [
     "HostMemory",
     "HostSetup",
     "HostView",
+    "Initramfs",
+    "InitramfsMaker",
     "Inventory",
     "IommuKind",
     "KernelLog",
