@@ -108,6 +108,29 @@ def test_whatever_a_device_calls_itself_is_harmless_and_told_apart(root: Path) -
     shown(root, ("usb", "lend", "1-3", "--dry-run"))
 
 
+def test_what_its_drivers_made_may_have_any_name(root: Path) -> None:
+    at = add_usb(root, XHCI, "1-1", 2, interfaces={("08", "50"): "usb-storage", ("ff", "00"): "x"})
+    (root / "proc/1").mkdir(parents=True, exist_ok=True)
+    (root / "proc/swaps").write_text("Filename\n")
+    evil = (b"\x1b[2J", b"a\nb", b"\xff\xfe", "\u202e".encode(), b"x" * 250, b"[red]", b"'\"<>&")
+    lines = []
+    for number, name in enumerate(evil):
+        text = os.fsdecode(name)
+        disk = at / f"1-1:1.0/host6/target6:0:0/6:0:0:0/block/{text}"
+        (disk / "holders").mkdir(parents=True)
+        (disk / "dev").write_text(f"8:{number}\n")
+        lines.append(
+            b"1 1 8:%d / /media/%s rw - ext4 /dev/%s rw\n" % (number, name[:99], name[:99])
+        )
+        (at / f"1-1:1.1/net/{text}").mkdir(parents=True)
+        (at / f"1-1:1.1/net/{text}/operstate").write_bytes(name + b"\n")
+    (root / "proc/1/mountinfo").write_bytes(b"".join(lines))
+    (only,) = listed(root)
+    assert only["state"] == "in use"
+    shown(root, ("usb", "list"))
+    shown(root, ("usb", "lend", "1-1", "--dry-run"))
+
+
 def test_more_devices_than_any_host_has_and_names_that_are_none(root: Path) -> None:
     plugged(root)
     devices = root / "sys/bus/usb/devices"

@@ -60,6 +60,11 @@ def is_meant(mark: UsbMark, device: UsbDevice) -> bool:
     return mark.who in (_who(UsbRule(*ids)), _who(UsbRule(*ids, device.port)))
 
 
+def _is_meant(lending: Lending, device: UsbDevice) -> bool:
+    named = lending.element.vendor, lending.element.product
+    return named == (device.vendor, device.product) and is_meant(lending.mark, device)
+
+
 def _who(rule: UsbRule) -> str:
     """A digest of a rule. A device without a serial number has a rule with its port."""
     parts = (rule.vendor, rule.product, rule.serial, rule.port)
@@ -90,7 +95,7 @@ def step(
     now = {each for each in settled if each.place in there and (each.uuid, each.who) in whose}
     again: list[Replugged] = []
     for lending in held:
-        meant = [each for each in devices if is_meant(lending.mark, each)]
+        meant = [each for each in devices if _is_meant(lending, each)]
         if any(lending.element.means(each) for each in devices):
             now |= {_settled(lending, each) for each in meant}
             continue
