@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from tui.live import Live
 from tui.model import Event, Guests, Unavailable, UsbDevice
 from tui.rules.usb import domains_here
-from tui.rules.usb_lendings import Replugged, Settled, step
+from tui.rules.usb_lendings import Lending, Replugged, Settled, step, still_lost
 
 OURS_S = 10.0
 """Seconds within which a change of the guest's devices counts as what we asked for."""
@@ -28,6 +28,7 @@ class Lendings:
     def __init__(self, live: Live, now: Callable[[], datetime]) -> None:
         self._live, self._now = live, now
         self._settled: frozenset[Settled] = frozenset()
+        self._lost: tuple[Lending, ...] = ()
         self.turn = asyncio.Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
@@ -36,8 +37,15 @@ class Lendings:
         usb, guests = self._live.snapshot.usb, self._live.snapshot.guests
         if isinstance(usb, Unavailable) or not isinstance(guests, Guests) or guests.readonly:
             return ()
-        self._settled, again = step(self._settled, usb.devices, domains_here(guests))
+        domains = domains_here(guests)
+        self._lost = still_lost(self._lost, domains)
+        self._settled, again = step(self._settled, usb.devices, domains, self._lost)
         return again
+
+    def keep(self, lending: Lending) -> None:
+        """Keep a lending for the next replug although its element is gone, as with a plug that has
+        a loose contact."""
+        self._lost = (*(each for each in self._lost if each != lending), lending)
 
     # --- events -----------------------------------------------------------------
 

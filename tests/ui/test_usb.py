@@ -12,9 +12,12 @@ from textual.pilot import Pilot
 
 from tests.ui.rig import GUESTS, NORMAL, PHONE, SIZES, WIDE, WIN11, FakeControl, Rig, until
 from tests.unit.rules.usb_made import keyboard, lent_as, stick, usb
+from tui.app import VfiotopApp
+from tui.config import Config
 from tui.host import HostError
 from tui.model import Attachment, UsbDevice, UsbHostDev, UsbReading
 from tui.screens.usb import UsbScreen
+from tui.session import Session
 
 MOUSE = usb("1-2", 3, "046d:c08b", name="Mouse", serial="M1",
             attached=(Attachment("input", "1-2", "is a mouse"),))  # fmt: skip
@@ -270,3 +273,28 @@ async def test_of_two_keyboards_that_come_back_at_once_one_stays_with_the_host()
         put(rig, replace(one, number=8), replace(two, number=9), has=[one, two])
         await until(pilot, lambda: "the host has no other keyboard" in str(events(rig)))
     assert rig.control.asked == [("return 3", WIN11.uuid), ("lend 8", WIN11.uuid)]
+
+
+async def test_a_plug_with_a_loose_contact_is_attached_in_the_end() -> None:
+    """The first attempt removes the old element and fails; the session remembers the lending."""
+    rig = Rig()
+
+    class Loose(Attaching):
+        def lend_usb(self, *arguments: Any, **named: Any) -> None:
+            super().lend_usb(*arguments, **named)
+            if len(self.asked) == 2:
+                rig.guests.reading = GUESTS
+                raise HostError("no such device")
+
+    rig.control = Loose(rig)
+    rig.reopen = lambda: replace(Rig.reopen(rig), guests=rig.guests)  # type: ignore[method-assign]
+    rig.host = replace(rig.host, reopen=rig.reopen)
+    rig.app = VfiotopApp(Session(rig.host, Config(theme="vfiotop-dark", interval=3600)))
+    async with rig.running() as pilot:
+        put(rig, has=[PAD])
+        await until(pilot, lambda: rig.session.live.view.usb == ())
+        put(rig, replace(PAD, number=8), has=[PAD])
+        await until(pilot, lambda: "not attached again: no such device" in str(events(rig)))
+        rig.usb.put(UsbReading((replace(PAD, number=9),)))
+        await until(pilot, lambda: len(rig.control.asked) == 3)
+    assert [what for what, _ in rig.control.asked] == ["return 7", "lend 8", "lend 9"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.unit.made import NOON, snapshot, two_cards
+from tests.unit.made import NOON, guests, snapshot, two_cards
 from tests.unit.rules.usb_made import lent_as, running, usb
 from tui.lendings import Lendings
 from tui.live import Live
@@ -34,6 +34,38 @@ def test_a_replugged_device_is_told_once_and_again_after_the_next_replug(live: L
     assert [each.device for each in lendings.replugged()] == [third]
 
 
+def test_a_lending_outlives_an_attempt_that_failed_half_way(live: Live) -> None:
+    """The old element is gone and the new one is not there, as with a loose contact."""
+    lendings = Lendings(live, lambda: NOON)
+    (again,) = lendings.replugged()
+    lendings.keep(again.lending)
+    assert lendings.replugged() == ()  # the reading is older than the attempt
+    third = replace(PAD, number=9)
+    bare = running("win11")
+    live.snapshot = replace(live.snapshot, usb=UsbReading((third,)), guests=guests(bare))
+    (next_one,) = lendings.replugged()
+    assert (next_one.device, next_one.lending.mark) == (third, again.lending.mark)
+    assert lendings.replugged() == ()
+    fourth = replace(PAD, number=10)
+    live.snapshot = replace(live.snapshot, usb=UsbReading((fourth,)), guests=guests())
+    assert lendings.replugged() == ()
+    live.snapshot = replace(live.snapshot, guests=guests(bare))
+    assert lendings.replugged() == ()  # the guest has ended, and with it the lending
+
+
+def test_what_the_guest_has_again_is_no_longer_lost(live: Live) -> None:
+    lendings = Lendings(live, lambda: NOON)
+    (again,) = lendings.replugged()
+    lendings.keep(again.lending)
+    mine = running("win11", usb=(lent_as(AGAIN),))
+    live.snapshot = replace(live.snapshot, guests=guests(mine))
+    assert lendings.replugged() == ()
+    live.snapshot = replace(
+        live.snapshot, usb=UsbReading((replace(PAD, number=9),)), guests=guests(running("win11"))
+    )
+    assert lendings.replugged() == ()  # somebody has taken it back
+
+
 @pytest.mark.parametrize("source", ["usb", "guests"])
 def test_while_a_source_does_not_answer_nothing_is_attached_or_forgotten(
     live: Live, source: SourceName
@@ -52,7 +84,7 @@ def test_while_a_source_does_not_answer_nothing_is_attached_or_forgotten(
 def test_guests_that_are_not_ours_to_change_or_on_another_machine_are_left_alone(
     live: Live, facts: dict[str, object]
 ) -> None:
-    guests = live.snapshot.guests
-    assert isinstance(guests, Guests)
-    live.snapshot = replace(live.snapshot, guests=replace(guests, **facts))
+    there = live.snapshot.guests
+    assert isinstance(there, Guests)
+    live.snapshot = replace(live.snapshot, guests=replace(there, **facts))
     assert Lendings(live, lambda: NOON).replugged() == ()

@@ -29,7 +29,7 @@ from tui.model.requests import Consent
 from tui.once import TIMEOUT_S, read_once
 from tui.rules import usb
 from tui.rules.roles import Choice
-from tui.rules.usb_lendings import Replugged, mark_of, place, stale
+from tui.rules.usb_lendings import Lending, Replugged, mark_of, place, stale
 from tui.rules.view import assess
 from tui.swap.consent import consent_key, require_consent
 
@@ -39,6 +39,11 @@ _NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
 
 class NoSuchDevice(HostError):
     """No USB device is meant, or several; the sentence says what to name instead."""
+
+
+class LendingLost(Refused):
+    """A device was not attached again, and its old element, which is the record of the lending, is
+    gone."""
 
 
 class UsbReadings(NamedTuple):
@@ -145,15 +150,19 @@ def attach_again(host: Host, choice: Choice, again: Replugged) -> None:
     may have been faster.
 
     What the plan would have to ask, and was not asked when the device was lent, keeps it with the
-    host. Raises as ``execute`` does.
+    host. Raises as ``execute`` does, and ``LendingLost``.
     """
     if again.changed:
         raise Refused("it has functions that it was not lent with: look at it, and lend it again")
     try:
         _attach_again(host, choice, again)
-    except (Refused, HostError):
-        if not _has(host, choice, again):
-            raise
+    except (Refused, HostError) as error:
+        domain = _domain_now(host, choice, again.lending)
+        if domain is not None and usb.holder(again.device, [domain]) is not None:
+            return
+        if domain is not None and again.lending.mark not in [each.mark for each in domain.usb]:
+            raise LendingLost(str(error)) from error
+        raise
 
 
 def _attach_again(host: Host, choice: Choice, again: Replugged) -> None:
@@ -169,12 +178,11 @@ def _attach_again(host: Host, choice: Choice, again: Replugged) -> None:
     execute(host, choice, plan, consent, lending.mark)
 
 
-def _has(host: Host, choice: Choice, again: Replugged) -> bool:
+def _domain_now(host: Host, choice: Choice, lending: Lending) -> Domain | None:
     try:
-        domain = find_domain(read(host, choice).view, choice, None, again.lending.uuid)
+        return find_domain(read(host, choice).view, choice, None, lending.uuid)
     except HostError:
-        return False
-    return usb.holder(again.device, [domain]) is not None
+        return None
 
 
 def _still_there(host: Host, device: UsbDevice) -> Callable[[], str | None]:

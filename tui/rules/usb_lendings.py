@@ -85,11 +85,29 @@ def lendings(domains: Iterable[Domain]) -> Iterator[Lending]:
                 yield Lending(domain.uuid, domain.raw_name, each, each.mark)
 
 
+def still_lost(lost: Iterable[Lending], domains: Iterable[Domain]) -> tuple[Lending, ...]:
+    """The lendings whose elements are gone because attaching the device again failed half way, of
+    guests that run and do not have it again. An older reading has the old element."""
+    running = {domain.uuid: domain for domain in domains if domain.active}
+    has = [(each.uuid, each.mark.who, each.element) for each in lendings(running.values())]
+    return tuple(
+        each for each in lost
+        if each.uuid in running and not any(
+            (uuid, who) == (each.uuid, each.mark.who) and element != each.element
+            for uuid, who, element in has
+        )
+    )  # fmt: skip
+
+
 def step(
-    settled: frozenset[Settled], devices: Sequence[UsbDevice], domains: Sequence[Domain]
+    settled: frozenset[Settled],
+    devices: Sequence[UsbDevice],
+    domains: Sequence[Domain],
+    lost: Iterable[Lending] = (),
 ) -> tuple[frozenset[Settled], tuple[Replugged, ...]]:
-    """The devices that must be attached again, each once, and what is ``settled`` after that."""
-    held = list(lendings(domains))
+    """The devices that must be attached again, each once, and what is ``settled`` after that.
+    ``lost`` are lendings that no element records any more."""
+    held = [*lendings(domains), *lost]
     whose = {(lending.uuid, lending.mark.who) for lending in held}
     there = {place(device) for device in devices}
     now = {each for each in settled if each.place in there and (each.uuid, each.who) in whose}

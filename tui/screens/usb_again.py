@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tui.background import BackgroundAction, background
+from tui.guest.usb import LendingLost
 from tui.guest.usb import attach_again as attach
 from tui.host import HostError
 from tui.model.errors import Refused
@@ -22,5 +23,7 @@ async def attach_again(session: Session, again: Replugged) -> None:
         try:
             await background(lambda: attach(reopen(), choice, again), action)
         except (Refused, HostError) as error:
+            if isinstance(error, LendingLost):
+                session.lendings.keep(lending)
             session.lendings.note_failure(device, f"not attached again: {error}")
     session.poke("usb", "guests")

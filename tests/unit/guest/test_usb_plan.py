@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, WIN11, FakeControl, Held, Rig
 from tests.unit.rules.usb_made import keyboard, lent_as, running, stick, usb
-from tui.guest.usb import NoSuchDevice, attach_again, execute, usb_plan_once
+from tui.guest.usb import LendingLost, NoSuchDevice, attach_again, execute, usb_plan_once
 from tui.guest.usb_plan import make_plan
 from tui.host import Host, HostError, Unsettled
 from tui.model import (
@@ -335,5 +335,23 @@ def test_what_another_vfiotop_attached_first_is_no_failure(rival: bool) -> None:
     if rival:
         attach_again(host, Choice(), replugged(domain, AGAIN))
         return
-    with pytest.raises(Refused, match="in use by driver QEMU"):
+    with pytest.raises(Refused, match="in use by driver QEMU") as error:
+        attach_again(host, Choice(), replugged(domain, AGAIN))
+    assert not isinstance(error.value, LendingLost)
+
+
+def test_a_lending_whose_element_went_without_another_one_is_lost() -> None:
+    domain = lent(PAD)
+    bench = Bench(AGAIN, domains=(domain,))
+    guests = Held(replace(GUESTS, domains=(domain,)))
+
+    class Loose(FakeControl):
+        """The device is unplugged once its old element is gone."""
+
+        def lend_usb(self, *arguments: Any, **named: Any) -> None:
+            guests.reading = replace(GUESTS, domains=(WIN11,))
+            raise HostError("no such device")
+
+    host = replace(bench.host(), guests=guests, control=Loose())
+    with pytest.raises(LendingLost, match="no such device"):
         attach_again(host, Choice(), replugged(domain, AGAIN))
