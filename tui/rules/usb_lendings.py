@@ -122,7 +122,9 @@ def step(
         if found is not None:
             now.add(_settled(lending, found.device))
             again.append(found)
-    return frozenset(now), tuple(again)
+    wanted = [each.device for each in again]
+    # What was lent to two guests, one after the other, is left alone: nobody knows whose it is now.
+    return frozenset(now), tuple(each for each in again if wanted.count(each.device) == 1)
 
 
 def _settled(lending: Lending, device: UsbDevice) -> Settled:

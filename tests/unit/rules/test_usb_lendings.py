@@ -78,6 +78,13 @@ def test_a_twin_with_the_same_serial_does_not_take_the_place_of_the_lent_one() -
     assert again([AGAIN, twin], settled=settled) == [AGAIN]
 
 
+def test_what_two_guests_were_lent_is_left_alone() -> None:
+    other = running("other", usb=(lent_as(replace(PAD, number=3)),))
+    settled, replugged = step(NOTHING, [AGAIN], [guest(PAD), other])
+    assert (len(settled), replugged) == (2, ())
+    assert again([AGAIN], guest(PAD), replace(other, state="shut off")) == [AGAIN]
+
+
 def test_a_device_that_comes_back_as_something_else_is_told_and_not_attached() -> None:
     stick = usb("1-3", 7, "0781:5581", serial="S", functions=("08",))
     for functions in (("0301",), ("0301", "08"), ("0302",)):
