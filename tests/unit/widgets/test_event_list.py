@@ -7,11 +7,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Size
-from textual.screen import Screen
 
 from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upper
 from tui.model import Event, EventCause, EventKind
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.event_list import (
     TEXT,
     ZOOMED_KEYS,
@@ -163,11 +161,6 @@ def test_every_size(space: Size, glyphs: Glyphs) -> None:
     check(whole, Size(space.width, len(whole)), plain=glyphs is PLAIN)
 
 
-class _Shown(Screen[None]):
-    COMPONENT_CLASSES = TONE_CLASSES
-    DEFAULT_CSS = f"_Shown {{ {TONE_RULES} }}"
-
-
 class _App(App[None]):
     CSS = "EventList { width: 60; height: 8; }"
 
@@ -175,9 +168,6 @@ class _App(App[None]):
         from tui.theme import DEFAULTS
 
         return dict(DEFAULTS)
-
-    def get_default_screen(self) -> Screen[None]:
-        return _Shown(id="_default")
 
     def compose(self) -> ComposeResult:
         yield EventList()
