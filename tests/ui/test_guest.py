@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.thorough import thorough
-from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
-from tests.ui.test_swap import CARD, SOUND, STEPS, at_home, dim, hints, said, see_all
+from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, at_home, until
+from tests.ui.test_swap import CARD, SOUND, STEPS, dim, hints, said, see_all
 from tui.host import HostError, NothingToRead
 from tui.model import (
     Domain,
