@@ -1,18 +1,13 @@
-"""Settings for all tests: in CI, Hypothesis draws the same examples in every run; thorough tests
-need their flag."""
+"""Settings for all tests; thorough ones need their flag."""
 
 import gc
-import os
 import signal
+from collections.abc import Generator
 
 import pytest
-from hypothesis import settings
 
 from tests import thorough
-
-settings.register_profile("here", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+from tests.examples import load_profile
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,18 +16,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     thorough.add_marker(config)
+    load_profile(thorough=config.getoption("--thorough"))
     # A shell without job control starts background jobs with the first two ignored, nohup the last.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_finish() -> None:
-    """Leave the thousands of collected tests out of every garbage collection, and collect less
-    often: it took a fifth of the time."""
-    gc.collect()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, leave the thousands of tests out of it from then on, and
+    collect it less often: it took a fifth of the time."""
+    gc.disable()
+    result = yield
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
