@@ -8,16 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import libvirt
+
+from tests.libvirt import reaper as reaping
 
 NEEDED = {"libvirtd": "libvirt-daemon", "qemu-system-x86_64": "qemu-system-x86"}
 """Programs, and the packages that contain them."""
@@ -59,7 +63,8 @@ class Daemon:
         self.folder = folder
         self.socket = folder / "run" / "libvirt" / "libvirt-sock"
         self.uri = f"qemu:///session?socket={self.socket}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._reapers: list[subprocess.Popen[bytes]] = []
+        self._pid: int | None = None
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         for name in ("run", "config/libvirt", "sasl"):
             (folder / name).mkdir(parents=True)
@@ -90,40 +95,50 @@ class Daemon:
             ready.bind(str(notify))
             notify.chmod(0o777)
             ready.settimeout(START_SECONDS)
-            self._process = subprocess.Popen(
-                ["libvirtd", *self._arguments()],
+            user = self._user
+            ids = (str(user.pw_uid), str(user.pw_gid)) if user is not None else ("", "")
+            reaper = subprocess.Popen(
+                [sys.executable, "-IS", reaping.__file__, *ids, "libvirtd", *self._arguments()],
                 env={**self._environment(), "NOTIFY_SOCKET": str(notify)},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                user=self._user.pw_uid if self._user else None,
-                group=self._user.pw_gid if self._user else None,
-                extra_groups=[] if self._user else None,
             )
+            self._reapers.append(reaper)
             try:
                 assert b"READY=1" in ready.recv(4096)
             finally:
                 notify.unlink()
+            self._pid = int((self.folder / "pid").read_text())
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(STOP_SECONDS)
-            self._process = None
+        """Return when it has ended."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGTERM)
+            ended = self._reapers[-1].stdout
+            assert ended is not None and select.select([ended], [], [], STOP_SECONDS)[0]
+            self._pid = None
+
+    def close(self) -> None:
+        """End it with everything that it started."""
+        self.end_domains()
+        self.stop()
+        for reaper in self._reapers:
+            reaper.communicate(timeout=STOP_SECONDS)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop the daemon for a while; the limit keeps the tests from waiting for ever."""
-        assert self._process is not None
-        thaw = threading.Timer(FREEZE_SECONDS, self._process.send_signal, (signal.SIGCONT,))
-        self._process.send_signal(signal.SIGSTOP)
+        assert self._pid is not None
+        thaw = threading.Timer(FREEZE_SECONDS, os.kill, (self._pid, signal.SIGCONT))
+        os.kill(self._pid, signal.SIGSTOP)
         thaw.start()
         try:
             yield
         finally:
             thaw.cancel()
-            self._process.send_signal(signal.SIGCONT)
+            os.kill(self._pid, signal.SIGCONT)
 
     def end_domains(self) -> None:
         """End the QEMU processes of this daemon, by their pid files."""
@@ -149,8 +164,7 @@ def daemon(qemu_conf: str = "") -> Iterator[Daemon]:
         made.start()
         yield made
     finally:
-        made.end_domains()
-        made.stop()
+        made.close()
         shutil.rmtree(folder)
 
 
