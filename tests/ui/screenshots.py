@@ -10,8 +10,9 @@ import os
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,8 +25,10 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
+from tui.live import Live
 from tui.model import Reading, Sample, Unavailable
 from tui.rules.guest_readings import demand
+from tui.rules.roles import Choice
 from tui.session import Session
 from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 
@@ -125,14 +128,28 @@ FILM = (
 
 def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     """The application at the end of the picture's simulated past."""
+    past = _past(picture.scenario, picture.past_s, clock.now())
     host = demo_host(picture.scenario, clock=clock)
     app = VfiotopApp(Session(host, Config(theme=picture.theme, interval=3600)))
-    for _ in range(picture.past_s // STEP_S):
-        for name, source in host.sources():
-            app.session.live.take(Sample(name, _read(source), host.now()))
-        host.set_demand(demand(app.session.live.view))
-        clock.advance(STEP_S)
+    vars(app.session.live).update(deepcopy(vars(past)))
+    host.set_demand(demand(past.view))
+    clock.advance(picture.past_s)
     return app
+
+
+@cache
+def _past(scenario: str, past_s: int, began: datetime) -> Live:
+    """What is known after reading the simulated host for some seconds: the same for pictures that
+    differ in size, theme or keys only."""
+    clock = HeldClock(began)
+    host = demo_host(scenario, clock=clock)
+    live = Live(Choice())
+    for _ in range(past_s // STEP_S):
+        for name, source in host.sources():
+            live.take(Sample(name, _read(source), host.now()))
+        host.set_demand(demand(live.view))
+        clock.advance(STEP_S)
+    return live
 
 
 def _read(source: Source[Reading]) -> Reading:
