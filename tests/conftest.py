@@ -1,13 +1,19 @@
 """Settings for all tests; thorough ones need their flag."""
 
 import gc
+import os
 import signal
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 
 from tests import thorough
 from tests.examples import load_profile
+
+WAITING = ("libvirt", "bench", "attack", "ui")
+"""The folders whose tests wait most: for libvirtd, for a slow link, for programs and for Textual's
+pauses."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,5 +43,21 @@ def pytest_collection() -> Generator[None, object, object]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     thorough.leave_out(config, items)
-    # These wait for libvirtd most of the time: begun first, they leave the processors to others.
-    items.sort(key=lambda item: item.path.parent.name != "libvirt" or "unit" in item.path.parts)
+    items[:] = _spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Put the tests that wait most at the beginning of different workers' parts, so that at any
+    time some wait and some compute. xdist first gives each worker a run of equal length."""
+    waiting: dict[str, list[pytest.Item]] = {name: [] for name in WAITING}
+    others: list[pytest.Item] = []
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        waiting.get(folder, others).append(item)
+    found: list[pytest.Item] = []
+    for worker, run in enumerate(waiting.values(), 1):
+        found += run
+        missing = max(0, len(items) * worker // workers - len(found))
+        found += others[:missing]
+        del others[:missing]
+    return found + others
