@@ -77,25 +77,25 @@ PICTURES = {
     "settings": Picture(size=NORMAL, keys=("o",)),
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
-    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y bind now"),
+    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="✓ ready"),
     "doctor": Picture("bad-acs", keys=("d",), see="✗ 2 fail"),
     "swap-refused": Picture("bad-acs", keys=("b",), see="✗ refused"),
     "swap-running": Picture(
-        "desk", size=NORMAL, keys=("b",), see="y bind now", then=("space", "y"), later_s=2.6
+        "desk", size=NORMAL, keys=("b",), see="✓ ready", then=("space", "y"), later_s=2.6
     ),
     "swap-overview": Picture(
-        "desk", keys=("b",), see="y bind now", then=("y", "escape"), then_see="Events", later_s=2.6
+        "desk", keys=("b",), see="✓ ready", then=("y", "escape"), then_see="Events", later_s=2.6
     ),
-    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="y start now"),
+    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="✓ ready"),
     "start-running": Picture(
-        "desk", size=NORMAL, keys=("s",), see="y start now", then=("y",),
+        "desk", size=NORMAL, keys=("s",), see="✓ ready", then=("y",),
         then_see="bound first; then", later_s=2.6,
     ),
     "stop-countdown": Picture(
-        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=1,
+        size=NORMAL, keys=("x",), see="✓ ready", then=("y",), then_see="was asked", later_s=1,
     ),
     "stop-off": Picture(
-        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=4,
+        size=NORMAL, keys=("x",), see="✓ ready", then=("y",), then_see="was asked", later_s=4,
     ),
     "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
@@ -119,7 +119,7 @@ class Shot(Struct, frozen=True):
 
 
 FILM = (
-    Shot(2.5), Shot(3, ("b",), see="y bind now"), Shot(0.7, ("y",), see="step 1 of 8", later_s=0.2),
+    Shot(2.5), Shot(3, ("b",), see="✓ ready"), Shot(0.7, ("y",), see="step 1 of 8", later_s=0.2),
     *(Shot(0.7, see="step", later_s=0.6) for _ in range(5)), Shot(2.5, see="done", later_s=2),
     Shot(3, ("escape",)),
 )  # fmt: skip
