@@ -9,15 +9,16 @@ import pytest
 from tests.unit.host.libvirt.test_errors import Error
 from tests.unit.made import card, domain, function, inventory, snapshot, two_cards
 from tui.host.libvirt.errors import why_not_open
-from tui.model import Guests, Holders, Readiness, Unavailable
+from tui.model import Code, Guests, Holders, Readiness, Unavailable
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
 
 READY = Readiness(root=True, vfio_pci=True)
+ADA = Readiness(root=False, vfio_pci=True, code=Code("root", user="ada"))
 
 RUN_IT = "start it with `systemctl start libvirtd` (or virtqemud)"
-JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
+JOIN_IT = "join its group with `usermod -aG libvirt ada` and log in again"
 
 
 @pytest.mark.parametrize(
@@ -35,8 +36,34 @@ def test_why_libvirt_does_not_answer_and_what_to_do_are_distinguished(
 ) -> None:
     lost = Unavailable(why_not_open(error, "qemu:///system"))
     view = assess(snapshot(two_cards(), guests=lost))
-    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), READY))
+    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), ADA))
     assert (check.verdict, check.why, check.fix) == ("fail", why, fix)
+
+
+@pytest.mark.parametrize(
+    ("user", "named"),
+    [("ada", "ada"), ("root", "USER"), ("user 1000", "USER"), ("a`b", "USER"), (None, "USER")],
+)
+def test_the_fix_names_the_user_and_never_the_one_of_roots_shell(
+    user: str | None, named: str
+) -> None:
+    code = Code("root", user=user) if user is not None else None
+    readiness = Readiness(root=False, vfio_pci=True, code=code)
+    guests = Guests("qemu:///system", "11.3.0", (), readonly=True)
+    view = assess(snapshot(two_cards(), guests=guests))
+    check = host_checks.libvirt(CheckInput(view, guests, Holders(()), readiness))
+    assert check.verdict == "warn"
+    assert check.fix == (
+        f"`usermod -aG libvirt {named}` and log in again, or a polkit rule for "
+        "org.libvirt.unix.manage"
+    )
+
+
+def test_root_has_a_read_only_connection_only_by_choice() -> None:
+    guests = Guests("qemu:///system", "11.3.0", (), readonly=True)
+    view = assess(snapshot(two_cards(), guests=guests))
+    check = host_checks.libvirt(CheckInput(view, guests, Holders(()), READY))
+    assert (check.verdict, check.fix) == ("warn", "run it without --readonly")
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 domains"), (1, "1 domain"), (2, "2 domains")])
