@@ -17,7 +17,15 @@ from tui.rules.kernel_settings import (
     iommu_off,
     with_places,
 )
-from tui.rules.libvirt_uri import JOIN, START, SYSTEM, why_not_this_host
+from tui.rules.libvirt_uri import (
+    INSTALL,
+    JOIN,
+    START,
+    START_LIBVIRTD,
+    START_VIRTQEMUD,
+    SYSTEM,
+    why_not_this_host,
+)
 from tui.rules.privilege import join_group
 from tui.rules.viability import describe_blockers
 
@@ -64,8 +72,11 @@ def _how_to_write(readiness: Readiness) -> str:
 
 def _why_unreachable(problem: str, readiness: Readiness) -> tuple[str, str]:
     """Reason and fix of a libvirt error, whose sentence may end with the fix."""
-    if START in problem:
-        return problem.replace(f": {START}", ""), START
+    for start in (START_LIBVIRTD, START_VIRTQEMUD, START):
+        if problem.endswith(f": {start}"):
+            return problem.removesuffix(f": {start}"), start
+    if problem.endswith(f": {INSTALL}"):
+        return problem.removesuffix(f": {INSTALL}"), fixes.install_libvirt(readiness.boot)
     join = f"join its group with {join_group(readiness.code)}"
     if JOIN in problem:
         return problem.replace(f": {JOIN}", ""), join

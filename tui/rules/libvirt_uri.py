@@ -21,9 +21,12 @@ LOCAL = frozenset({
 })  # fmt: skip
 """This machine's daemons at the sockets that libvirt was built with, and libvirt's test driver."""
 
-START = "start it with `systemctl start libvirtd` (or virtqemud)"
+START_LIBVIRTD = "start it with `systemctl start libvirtd`"
+START_VIRTQEMUD = "start it with `systemctl start virtqemud.socket`"
+START = f"{START_LIBVIRTD} (or virtqemud)"
+INSTALL = "install libvirt and QEMU"
 JOIN = "join the group libvirt and log in again"
-"""The fixes if the daemon does not run, or refuses us."""
+"""The fixes if the daemon does not run, is not there, or refuses us."""
 
 _REMOTE = frozenset({"ssh", "libssh", "libssh2", "tcp", "tls", "ext"})
 
