@@ -24,7 +24,7 @@ from tui.rules.libvirt_uri import (
     START_LIBVIRTD,
     START_VIRTQEMUD,
     SYSTEM,
-    why_not_this_host,
+    why_not_the_systems,
 )
 from tui.rules.privilege import join_group
 from tui.rules.viability import describe_blockers
@@ -51,7 +51,7 @@ def libvirt(readings: CheckInput) -> Check:
     unread = readings.guests if isinstance(readings.guests, Unavailable) else None
     if unread is not None and (unread.expected or readings.readiness.captured):
         return Check(check, None, "unknown", unread.reason)
-    strange = why_not_this_host(view.libvirt_uri) if view.libvirt_uri else None
+    strange = why_not_the_systems(view.libvirt_uri) if view.libvirt_uri else None
     if strange is not None:
         return Check(check, None, "warn", f"{view.libvirt_uri} {strange}", ASK_HERE)
     if problem is not None:
