@@ -82,7 +82,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "◐       echo 0000:01:00.0" in rig.text()
-        assert "·       virsh start --paused win11" in rig.text()
+        assert "·       virsh -c qemu:///system start --paused win11" in rig.text()
         assert "✓ 20 passed" in rig.text()
         assert rig.control.asked == []
         fresh = Rig()

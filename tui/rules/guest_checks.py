@@ -78,7 +78,7 @@ def hostdevs_complete(domain: Domain, gpu: Gpu) -> Check:
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"the definition of “{name}” does not list {' '.join(missing)}",
-        f"press w, or `virsh edit {domain.shell_word}`: add <hostdev mode='subsystem' type='pci' "
+        f"press w, or {domain.edit}: add <hostdev mode='subsystem' type='pci' "
         f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
         f"{' and the others' if len(missing) > 1 else ''}",
     )  # fmt: skip
@@ -109,7 +109,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
         return Check(
             check, name, "warn",
             f"libvirt moves {' '.join(by_libvirt)} at the start without checking who uses it",
-            f"`virsh edit {domain.shell_word}`: set managed='no' in its <hostdev>",
+            f"{domain.edit}: set managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
         return Check(check, name, "unknown", f"“{name}” lists no function of the card")
@@ -134,7 +134,7 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     return Check(
         check, name, "fail",
         f"driver {version} in the guest is older than 465: it fails with code 43 if it detects KVM",
-        f"update the driver in the guest; until then `virsh edit {domain.shell_word}`: "
+        f"update the driver in the guest; until then {domain.edit}: "
         "<kvm><hidden state='on'/></kvm> in <features>",
     )  # fmt: skip
 

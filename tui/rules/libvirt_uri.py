@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-SYSTEM = "qemu:///system"
-"""The libvirt that knows which guests have the devices of this machine; the default."""
+from tui.model.naming import SYSTEM_URI
+
+SYSTEM = SYSTEM_URI
+"""The default."""
 
 SYSTEM_BY_SOCKET = "qemu+unix:///system"
 """The same, with an explicit transport."""

@@ -12,7 +12,9 @@ from tui.model import Direction, GuestPlan, Plan, Swap
 from tui.screens import guest_words, swap_words
 
 READ_ONLY = "the group of Win11 is not ACS-isolated: `sudo GRUB_X`"
-GUEST_PLAN = GuestPlan("start", "Win11", "Win11", "u", "Win11", ("virsh start Win11",))
+GUEST_PLAN = GuestPlan(
+    "start", "Win11", "Win11", "u", "Win11", ("virsh -c qemu:///system start Win11",)
+)
 PLAN = Plan("bind", "0000:01:00.0", ("0000:01:00.0",), ())
 
 
