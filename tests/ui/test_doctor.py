@@ -99,7 +99,7 @@ async def test_a_key_without_a_fix_says_so() -> None:
         panel = rig.app.screen.query_one(DoctorPanel)
         panel.show([("Host", [])])
         await pilot.press("y")
-        assert "y copy fix: there is no fix under the cursor" in rig.text()
+        assert "y copy fix: the selected check has no fix" in rig.text()
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class DoctorScreen(PanelScreen):
 
     def why_not(self, action: str) -> str | None:
         if action == "copy" and self._fix is None:
-            return "there is no fix under the cursor"
+            return "the selected check has no fix"
         return super().why_not(action)
 
     def on_doctor_panel_moved(self) -> None:
