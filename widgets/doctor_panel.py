@@ -59,20 +59,23 @@ class DoctorPanel(BlockList):
         self._groups: Groups = ()
         self._ahead: Ahead | None = None
         self._busy, self._problem = False, ""
+        self._live = 0
 
     def show(
         self,
         groups: Groups,
         ahead: Ahead | None = None,
         *,
+        live: int = 0,
         busy: bool = False,
         problem: str = "",
     ) -> None:
-        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``busy``: they
-        are being made again. ``problem``: why they could not be made."""
-        shown = (groups, ahead, busy, problem)
-        if shown != (self._groups, self._ahead, self._busy, self._problem):
-            self._groups, self._ahead, self._busy, self._problem = shown
+        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``live`` are made
+        all the time, and are all that the line at the top counts. ``busy``: they are being made
+        again. ``problem``: why they could not be made."""
+        shown = (groups, ahead, live, busy, problem)
+        if shown != (self._groups, self._ahead, self._live, self._busy, self._problem):
+            self._groups, self._ahead, self._live, self._busy, self._problem = shown
             self._draw()
 
     def select(self, id: str) -> None:
@@ -94,7 +97,8 @@ class DoctorPanel(BlockList):
             state = line(Span(f"{self.glyphs.moving} checking the host", "warn"))
         self.paint_blocks(self._contents())
         note = line(Span(self.finding.check.id, "label")) if self.finding else ()
-        self.set_edges(Edges(line(Span("Checks", "strong")), state, note=note))
+        title = doctor_title(len(checks), self._live, self.space.width)
+        self.set_edges(Edges(title, state, note=note))
 
     def _contents(self) -> list[Block]:
         width = self.space.width
@@ -105,6 +109,13 @@ class DoctorPanel(BlockList):
             blocks = doctor_blocks(self._groups, width, self.glyphs)
             return [*([Block([*ahead, ()])] if ahead else []), *blocks]
         return [Block(wrap("Checking the host and its guests …", width, "dim"))]
+
+
+def doctor_title(count: int, live: int, width: int) -> Line:
+    """``Checks · 36, of which 6 are live``."""
+    few = f", of which {live} {'is' if live == 1 else 'are'} live" if live else ""
+    told = f" · {count}{few}" if count and width >= NARROW else ""
+    return line(Span("Checks", "strong"), Span(told, "label"))
 
 
 def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:

@@ -19,6 +19,7 @@ from tui.once import examine_once
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine
 from tui.rules.first_steps import ahead, first_steps
+from tui.rules.live_checks import with_group
 from tui.screens.base import CHECK_S
 from tui.screens.panel_screen import PanelScreen
 from tui.screens.swap_words import defect
@@ -80,8 +81,9 @@ class DoctorScreen(PanelScreen):
     def draw(self, live: Live) -> None:
         groups = [(group.title, group.checks) for group in self._groups]
         self.query_one(DoctorPanel).show(
-            groups, self._ahead, busy=self._busy, problem=self._problem
-        )
+            groups, self._ahead, live=len(with_group(live.view)), busy=self._busy,
+            problem=self._problem,
+        )  # fmt: skip
 
     # --- keys ---
 

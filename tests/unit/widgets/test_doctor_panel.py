@@ -9,7 +9,7 @@ import pytest
 
 from tui.model import Check, Verdict
 from widgets.check_names import NAMES, check_name
-from widgets.doctor_panel import WORST_FIRST, counts, doctor_blocks, findings
+from widgets.doctor_panel import WORST_FIRST, counts, doctor_blocks, doctor_title, findings
 from widgets.glyphs import PLAIN, RICH, Glyphs
 from widgets.lines import width_of
 
@@ -103,6 +103,16 @@ def test_the_state_counts_the_verdicts() -> None:
     assert shown(43) == "✗ 1 fail  ✓ 1"
     assert shown(34) == "✗ 1  ✓ 1"
     assert counts([]) == ()
+
+
+def test_the_title_tells_all_checks_from_those_of_the_line_at_the_top() -> None:
+    def title(*of: int) -> str:
+        return "".join(span.text for span in doctor_title(*of))
+
+    assert title(36, 6, 76) == "Checks · 36, of which 6 are live"
+    assert title(36, 1, 76) == "Checks · 36, of which 1 is live"
+    assert title(36, 0, 76) == "Checks · 36"
+    assert title(36, 6, 43) == title(0, 6, 76) == "Checks"
 
 
 def test_the_cursor_stops_at_each_finding() -> None:
