@@ -17,8 +17,7 @@ from msgspec import Struct
 from tui.host import GuestControl, HostError, Unsettled
 from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import DefinitionError
-from tui.model import Domain, Gpu, HostView
-from tui.model.naming import virsh
+from tui.model import Domain, Gpu, HostView, virsh
 from tui.process.files import write_atomically
 from tui.rules.stale_hostdevs import stale_devices
 

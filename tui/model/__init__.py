@@ -74,7 +74,7 @@ from tui.model.metrics import (
     MetricsSource,
     NvmlReading,
 )
-from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
+from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
 from tui.model.pci import (
     AMD,
@@ -162,6 +162,7 @@ __all__ = [
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",
+    "SYSTEM_URI",
     "USB_CLASS",
     "VCPU_LIMIT",
     "VERDICT_ORDER",
@@ -310,7 +311,7 @@ __all__ = [
     "is_vfio_driver",
     "listed",
     "looks_like_uuid",
-    "shell_word",
     "slot_of",
     "value_of",
+    "virsh",
 ]

@@ -24,8 +24,8 @@ from tui.model import (
     PciFunction,
     bus_of,
     domain_of,
+    virsh,
 )
-from tui.model.naming import virsh
 from tui.rules.boards import sibling_slots
 from tui.rules.brand import is_system
 from tui.rules.family import nvidia_model

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-from tui.model.naming import SYSTEM_URI
+from tui.model import SYSTEM_URI
 
 SYSTEM = SYSTEM_URI
 """The default."""

@@ -21,8 +21,8 @@ from tui.model import (
     domains_named,
     domains_with_uuid,
     looks_like_uuid,
-    shell_word,
 )
+from tui.model.naming import shell_word
 from tui.rules import guest_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
