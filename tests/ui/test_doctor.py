@@ -7,7 +7,7 @@ import pytest
 from tests.ui.rig import INVENTORY, SIZES, Rig, at_home, until
 from tests.values import replace
 from tui.host import HostError
-from tui.model import Holder, Holders
+from tui.model import Check, Holder, Holders
 from tui.screens.doctor import command_of
 from tui.terminal.app import COPY_LIMIT, to_copy
 from widgets.doctor_panel import DoctorPanel
@@ -61,6 +61,31 @@ async def test_a_host_without_a_gpu_says_so_once() -> None:
         await pilot.press("d")
         await until(pilot, lambda: "this host has no GPU, so 16 checks" in panel_text(rig))
         assert panel_text(rig).count("this host has no GPU") == 1
+
+
+async def test_unknown_checks_that_share_a_line_are_listed_one_by_one() -> None:
+    rig = Rig()
+    at_home(rig)
+    checks = [Check(id, None, "unknown", f"why {id}") for id in ("privilege", "kernel.log")]
+    async with rig.running() as pilot:
+        await pilot.press("d")
+        await until(pilot, lambda: "✗ 0" in rig.text())
+        panel = rig.app.screen.query_one(DoctorPanel)
+        panel.show([("Host", checks)], captured=True)
+        panel.post_message(DoctorPanel.Moved())
+        await pilot.pause()
+        assert "enter list them" in rig.text()
+        await pilot.press("enter")
+        assert "2 not known" not in panel_text(rig)
+        assert "why privilege" in panel_text(rig)
+        assert "why kernel.log" in panel_text(rig)
+        assert "enter fold them" in rig.text()
+        await pilot.press("down", "enter")
+        assert "2 not known" in panel_text(rig)
+        panel.show([("Host", checks[:1])], captured=True)
+        panel.post_message(DoctorPanel.Moved())
+        await pilot.pause()
+        assert "enter" not in rig.text()
 
 
 # --- copying a fix ---------------------------------------------------------------

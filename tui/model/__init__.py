@@ -11,7 +11,7 @@ without ``0x``.
 from __future__ import annotations
 
 from tui.model.address import bus_of, domain_of, slot_of
-from tui.model.checks import VERDICT_ORDER, Check, Verdict
+from tui.model.checks import NOT_CAPTURED, VERDICT_ORDER, Check, Verdict, told_together
 from tui.model.clock import CLOCK, Clock
 from tui.model.cpus import (
     CPU_LIMIT,
@@ -153,6 +153,7 @@ __all__ = [
     "INTEL",
     "MULTIMEDIA_CLASS",
     "NETWORK_CLASS",
+    "NOT_CAPTURED",
     "NOT_READ_YET",
     "NOT_SEEN",
     "NO_RESPONSE",
@@ -312,6 +313,7 @@ __all__ = [
     "listed",
     "looks_like_uuid",
     "slot_of",
+    "told_together",
     "value_of",
     "virsh",
 ]
