@@ -7,7 +7,7 @@ import pytest
 from tests.ui.rig import INVENTORY, SIZES, Rig, at_home, until
 from tests.values import replace
 from tui.host import HostError
-from tui.model import Check, Holder, Holders
+from tui.model import Check, Guests, Holder, Holders
 from tui.screens.doctor import command_of
 from tui.terminal.app import COPY_LIMIT, to_copy
 from widgets.doctor_panel import DoctorPanel
@@ -96,6 +96,8 @@ async def test_the_fix_under_the_cursor_is_copied_and_told(
 ) -> None:
     rig = Rig()
     in_use(rig)
+    assert isinstance(rig.guests.reading, Guests)
+    rig.guests.reading = replace(rig.guests.reading, readonly=True)
     async with rig.running() as pilot:
         copied: list[str] = []
         monkeypatch.setattr(rig.app, "copy_to_clipboard", copied.append)
@@ -109,8 +111,9 @@ async def test_the_fix_under_the_cursor_is_copied_and_told(
         await pilot.press("down")
         assert "Copied:" not in rig.text()
         panel = rig.app.screen.query_one(DoctorPanel)
-        while panel.finding is not None and panel.finding.check.fix is None:
-            await pilot.press("down")
+        await pilot.press("end")
+        assert panel.finding is not None
+        assert panel.finding.check.id == "libvirt.reachable"
         await pilot.press("y")
         assert copied[1] != copied[0]
 

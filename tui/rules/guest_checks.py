@@ -118,14 +118,18 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
 
 def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
     """r465.guest-driver: the guest's driver is 465 or newer, if its agent reports the ``version``.
-    Only older drivers need KVM to be hidden."""
+    Only older drivers need KVM to be hidden. What the agent said in an earlier run is no answer:
+    the driver may be another one by now."""
     check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
-    if found is None:
-        why = (
-            why_unknown if domain.active else "the guest is not running: its driver cannot be read"
+    if found is None and not domain.active:
+        return Check(
+            check, name, "unknown", "known once the guest runs: its agent tells the driver"
         )
-        return Check(check, name, "unknown", why or "the guest does not report its driver",
-                     "check in the guest that it is 465 or newer")  # fmt: skip
+    if found is None:
+        return Check(
+            check, name, "unknown", why_unknown or "the guest does not report its driver",
+            "check in the guest that it is 465 or newer",
+        )  # fmt: skip
     if found >= GUEST_DRIVER:
         return Check(check, name, "pass", f"driver {version} in the guest")
     if domain.kvm_hidden:

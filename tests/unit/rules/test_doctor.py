@@ -202,6 +202,19 @@ def test_libvirt_that_moves_the_card_by_itself() -> None:
     assert SOUND not in check.why
 
 
+def test_the_driver_in_the_guest_matters_for_an_nvidia_card_only() -> None:
+    def check(**ids: str) -> Check:
+        host = two_cards()
+        functions = tuple(
+            replace(each, **ids) if each.address == CARD else each for each in host.functions
+        )
+        return examined(snapshot(replace(host, functions=functions), (WIN11,)))["r465.guest-driver"]
+
+    assert check().verdict == check(vendor="ffff", device="ffff").verdict == "unknown"
+    amd = check(vendor="1002", device="73bf")
+    assert (amd.verdict, amd.why) == ("pass", "not an NVIDIA card: not restricted")
+
+
 def test_two_guests_with_geforce_cards() -> None:
     running = (
         domain("win11", "02:00.0", state="running"), domain("other", "01:00.0", state="running"),
