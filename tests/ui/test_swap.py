@@ -99,7 +99,7 @@ async def test_one_key_carries_out_the_plan_and_the_journal_shows_progress() -> 
         await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
         assert "✓       modprobe vfio-pci" in rig.text()
         assert "◐       echo 0000:01:00.0" in rig.text()
-        assert "goes on if you leave or the connection drops" in rig.text()
+        assert "continues if you leave or lose the connection" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: "a swap is under way" in said(rig))
         rig.swap.put(replace(SWAP, state="done"))

@@ -52,13 +52,13 @@ def _steps(action: UsbAction, device: UsbDevice, domain: Domain) -> tuple[str, .
     element = f"hostdev {device.id} bus {device.bus} device {device.number}"
     if action == "return":
         return (
-            f"virsh detach-device --live {domain.shell_word} ({element})",
+            f"{domain.virsh('detach-device', '--live')} ({element})",
             "the kernel gives the device to its drivers again",
         )
     return (
         f"read the device at port {device.port} again: it must be {device.id} number "
         f"{device.number}",
-        f"virsh attach-device --live {domain.shell_word} ({element})",
+        f"{domain.virsh('attach-device', '--live')} ({element})",
     )
 
 

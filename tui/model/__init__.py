@@ -11,7 +11,7 @@ without ``0x``.
 from __future__ import annotations
 
 from tui.model.address import bus_of, domain_of, slot_of
-from tui.model.checks import VERDICT_ORDER, Check, Verdict
+from tui.model.checks import NOT_CAPTURED, VERDICT_ORDER, Check, Verdict, told_together
 from tui.model.clock import CLOCK, Clock
 from tui.model.cpus import (
     CPU_LIMIT,
@@ -74,7 +74,7 @@ from tui.model.metrics import (
     MetricsSource,
     NvmlReading,
 )
-from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
+from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
 from tui.model.pci import (
     AMD,
@@ -153,6 +153,7 @@ __all__ = [
     "INTEL",
     "MULTIMEDIA_CLASS",
     "NETWORK_CLASS",
+    "NOT_CAPTURED",
     "NOT_READ_YET",
     "NOT_SEEN",
     "NO_RESPONSE",
@@ -162,6 +163,7 @@ __all__ = [
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",
+    "SYSTEM_URI",
     "USB_CLASS",
     "VCPU_LIMIT",
     "VERDICT_ORDER",
@@ -310,7 +312,8 @@ __all__ = [
     "is_vfio_driver",
     "listed",
     "looks_like_uuid",
-    "shell_word",
     "slot_of",
+    "told_together",
     "value_of",
+    "virsh",
 ]

@@ -23,6 +23,17 @@ _IMAGES = {
 all kernels; it looks below /usr/lib/modules, where Debian has none."""
 
 
+_LIBVIRT = {
+    "debian": "apt install libvirt-daemon-system qemu-system-x86",
+    "pop": "apt install libvirt-daemon-system qemu-system-x86",
+    "fedora": "dnf install libvirt-daemon-kvm qemu-kvm",
+    "ostree": "rpm-ostree install libvirt-daemon-kvm qemu-kvm",
+    "arch": "pacman -S libvirt qemu-desktop", "endeavouros": "pacman -S libvirt qemu-desktop",
+    "suse": "zypper install -t pattern kvm_server",
+}  # fmt: skip
+"""The command that installs libvirt with its driver for QEMU, by distribution."""
+
+
 def kernel_option(option: str, boot: Boot) -> str:
     """How to boot the kernel with an ``option``."""
     return change_options(boot, add=(option,))
@@ -182,6 +193,15 @@ def rebuild_initramfs(readiness: Readiness) -> str:
     if made is None or readiness.boot.distribution == "ostree":
         return "rebuild the initramfs"
     return f"rebuild the initramfs: `{_REBUILD[made.maker]}`"
+
+
+def install_libvirt(boot: Boot) -> str:
+    """How to install libvirt and QEMU."""
+    if boot.distribution == "nixos":
+        return "set virtualisation.libvirtd.enable = true and run `nixos-rebuild switch`"
+    command = _LIBVIRT.get(boot.distribution or "")
+    packages = "install the packages with libvirtd (or virtqemud) and QEMU"
+    return f"install it: `{command}`" if command else packages
 
 
 def module_at_boot(name: str, boot: Boot) -> str:

@@ -68,7 +68,7 @@ def _rom(
     domain: Domain, dev: HostDev, view: HostView, files: Mapping[str, FileFacts]
 ) -> Iterator[Check]:
     name, function = domain.name, view.functions.get(dev.address)
-    edit = f"`virsh edit {domain.shell_word}`: "
+    edit = f"{domain.edit}: "
     if function is not None and function.class_code[:4] not in GPU_CLASSES:
         yield Check(
             ROM, name, "warn", f"{dev.address} is not a GPU, yet it has a ROM file",
@@ -149,7 +149,7 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
     wanted = 1 << (2 * needed - 1).bit_length() >> 20
     argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
     fix = (
-        f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
+        f"{domain.edit}: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
         f"{argument}; it needs xmlns:qemu='{QEMU_XMLNS}' in <domain>"
     )
     if given is None:
@@ -213,7 +213,7 @@ def _wrong_size(domain: Domain, shared: SharedMemory) -> Check | None:
     mib, name = shared.mib, domain.name
     if mib is None:
         return None
-    fix = f"`virsh edit {domain.shell_word}`: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
+    fix = f"{domain.edit}: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
     if mib < frame_mib(*_RESOLUTIONS[0]):
         why = f"{mib:.0f} MiB of shared memory is too little for Looking Glass at 1920x1080"
         return Check(GLASS, name, "warn", why, fix)

@@ -148,7 +148,7 @@ class UsbScreen(PlanScreen):
         if action not in ("carry_out", "despite"):
             return super().why_not(action)
         if isinstance(self._stage, Running):
-            return "it is being done"
+            return "it is under way"
         if action == "carry_out" and isinstance(self._stage, Asking):
             return f"it needs {self.keys['despite']}, because the host uses the device"
         plan = self._plan

@@ -291,7 +291,7 @@ def test_on_the_whole_screen_all_is_told() -> None:
         "            01:00.1  Audio AD102       managed='no': libvirt does not move it",
     ]
     assert found[-6].endswith("✗ 02:00.0  NVMe PM9A1")
-    assert found[-4].endswith("→ `virsh edit win11`: remove it")
+    assert found[-4].endswith("→ `virsh -c qemu:///system edit win11`: remove it")
     assert found[-3:] == [
         "",
         "○ debian-build  shut off     12 vCPU  8.0 GiB",

@@ -18,7 +18,7 @@ from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.host.demo.usb import IN, OUT, desktop
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
-from tui.rules.libvirt_uri import START, SYSTEM
+from tui.rules.libvirt_uri import START_LIBVIRTD
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
 IRIS_XE = GpuModel(
@@ -184,7 +184,7 @@ def lost(seed: int) -> Machine:
 def fresh(seed: int) -> Machine:
     """Like ``desk``, but nothing is set up for passthrough: no IOMMU, no libvirt, no guest."""
     board = tuple(replace(function, iommu_group=None) for function in _ryzen())
-    why = f"libvirtd is not running, or does not serve {SYSTEM}: {START}"
+    why = f"libvirtd is not running: {START_LIBVIRTD}"
     cards = (_idle_card(seed), _desktop_card(seed))
     return Machine(board, cards, no_libvirt=why, usb=DESK_USB)
 

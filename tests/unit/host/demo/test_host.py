@@ -135,6 +135,16 @@ def test_nvml_reads_the_cards_on_nvidia_that_are_awake(scenario: str) -> None:
     assert [c.address for c in host.nvml.read().cards] == expected != []
 
 
+@scenarios
+def test_only_the_first_function_of_a_bus_is_reset_with_it(scenario: str) -> None:
+    """The kernel offers that to a function that is alone on its bus when it is found."""
+    functions = at(scenario, 0).pci.read().functions
+    alone = [f.address for f in functions if "bus" in (f.reset_methods or ())]
+    assert alone
+    assert {address[-1] for address in alone} == {"0"}
+    assert not [address for address in alone if address.startswith("0000:00:")]
+
+
 def test_a_fresh_host_has_neither_iommu_nor_libvirt() -> None:
     host = at("fresh", 0)
     assert host.pci.read().isolating == ()
