@@ -20,7 +20,9 @@ def move(host: Host, direction: Direction, address: str) -> Outcome:
     whether it began counts as begun, so that it is not asked for twice.
     """
     try:
-        plan = plan_once(host, Choice(address), direction, address)
+        # The readings for a plan close the sources that they come from.
+        again = host.reopen() if host.reopen is not None else host
+        plan = plan_once(again, Choice(address), direction, address)
         require_consent(plan, Consent())
         host.mover.begin(SwapRequest(direction, address, consent=Consent(), by="watch"))
     except Unsettled as error:
