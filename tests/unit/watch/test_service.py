@@ -116,6 +116,19 @@ def test_a_plan_that_is_refused_begins_nothing(rig: Rig) -> None:
         assert rig.mover.requests.empty()
 
 
+def test_a_reason_of_any_length_fits_into_the_record(rig: Rig) -> None:
+    with rig.watching():
+        rig.guest_runs_and_ends()
+        rig.later(30.0)
+        rig.begins()
+        rig.mover.answers.put(Refused("QEMU has it open; " * 1000))
+        rig.outlet.next("not returned yet")
+        rig.look()
+        pending = rig.written().memory.pending
+        assert pending is not None
+        assert (pending.reason or "").startswith("QEMU has it open; QEMU")
+
+
 def test_one_that_may_have_begun_is_not_tried_again(rig: Rig) -> None:
     with rig.watching():
         rig.guest_runs_and_ends()
