@@ -95,7 +95,8 @@ def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -
 def _program(
     host: Host, settings: config.Config, arguments: argparse.Namespace
 ) -> EventProgram | None:
-    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root."""
+    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root, or
+    cannot run as that user."""
     if not settings.on_event:
         return None
     from tui.watch.program import EventProgram, identity  # noqa: PLC0415
@@ -104,6 +105,10 @@ def _program(
     if os.geteuid() == 0 and user is None:
         raise VfiotopError(
             "on_event does not run as root", fix="name an ordinary user with --event-user"
+        )
+    if os.geteuid() != 0 and user is not None:
+        raise VfiotopError(
+            "only root can run on_event as another user", fix="leave out --event-user"
         )
     return EventProgram(settings.on_event, user, platform.node(), output.report_error)
 
