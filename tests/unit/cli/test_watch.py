@@ -55,14 +55,64 @@ def host() -> Host:
 # --- keeping the card -----------------------------------------------------------------
 
 
+class Answering(RecordFile):
+    """The record of a watch that has ``answer`` in memory once it is asked to keep a card."""
+
+    answer = WatchMemory(address=CARD)
+
+    def request_keep(self, pending: str) -> None:
+        super().request_keep(pending)
+        self.write(replace(RECORD, memory=self.answer))
+
+
+@pytest.fixture
+def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
+    made = Answering(tmp_path / "vfiotop", owner=os.geteuid())
+    made.write(RECORD)
+    monkeypatch.setattr(records, "RecordFile", lambda: made)
+    return made
+
+
 def test_root_keeps_the_card(
-    file: RecordFile, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
+    answering: Answering, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    file.write(RECORD)
     become(0)
     assert watch.run(host, Config(), KEEPS) == 0
     assert capfd.readouterr().out == f"{CARD} stays on vfio-pci\n"
-    assert file.take_keep() == PENDING.id
+    assert answering.take_keep() == PENDING.id
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_return_that_has_begun_is_not_cancelled(
+    answering: Answering,
+    host: Host,
+    become: Become,
+    capfd: pytest.CaptureFixture[str],
+    before: bool,
+) -> None:
+    acting = WatchMemory(address=CARD, pending=PENDING, acting=True)
+    answering.answer = acting
+    if before:
+        answering.write(replace(RECORD, memory=acting))
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    printed = capfd.readouterr()
+    assert (printed.out, "the return has begun" in printed.err) == ("", True)
+
+
+def test_a_watch_that_does_not_answer(
+    file: RecordFile,
+    host: Host,
+    become: Become,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    file.write(RECORD)
+    monkeypatch.setattr(watch, "KEEP_S", 0.2)
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    printed = capfd.readouterr()
+    assert (printed.out, "the watch does not answer" in printed.err) == ("", True)
 
 
 def test_an_ordinary_user_is_told_how(
