@@ -21,7 +21,7 @@ from tui.watch.program import WAITING_LIMIT, EventProgram, Identity
 PATIENCE = 60.0
 CARD = "0000:02:00.0"
 ENDED = Event(NOON, CARD, "“win11” has ended\x1b[31m\u202e", "note", "watch", "`vfiotop unbind`")
-PLAYER = Identity(1234, 1235, (1235, 1236), "player", "/home/player")
+PLAYER = Identity(1234, 1235, (1235, 1236), "player", "/srv/player")
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
@@ -151,7 +151,7 @@ def test_it_runs_as_the_user_with_nothing_of_root(
     found = {name: value for name, value in found.items() if name not in ("PWD", "_", "OLDPWD")}
     assert found.pop("PATH").startswith("/usr/")
     assert found == {
-        "HOME": "/home/player", "USER": "player", "LOGNAME": "player", "LC_ALL": "C.UTF-8"
+        "HOME": "/srv/player", "USER": "player", "LOGNAME": "player", "LC_ALL": "C.UTF-8"
     }  # fmt: skip
 
 
