@@ -55,7 +55,7 @@ class Daemon:
     processes outlive it, as on a real host.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, qemu_conf: str = "") -> None:
         self.folder = folder
         self.socket = folder / "run" / "libvirt" / "libvirt-sock"
         self.uri = f"qemu:///session?socket={self.socket}"
@@ -64,7 +64,7 @@ class Daemon:
         for name in ("run", "config/libvirt", "sasl"):
             (folder / name).mkdir(parents=True)
         (folder / "sasl" / "libvirt.conf").write_text(SASL_CONF)
-        (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF)
+        (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF + qemu_conf)
         if self._user is not None:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
@@ -134,15 +134,17 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon() -> Iterator[Daemon]:
+def daemon(qemu_conf: str = "") -> Iterator[Daemon]:
     """A running daemon, which is ended with everything that it started.
+
+    ``qemu_conf`` are further lines of its qemu.conf.
 
     Its folder is not pytest's: the path of a Unix socket has at most 107 bytes, and the other user
     must be able to reach it.
     """
     folder = Path(tempfile.mkdtemp(prefix="vfiotop-"))
     folder.chmod(0o755)
-    made = Daemon(folder)
+    made = Daemon(folder, qemu_conf)
     try:
         made.start()
         yield made

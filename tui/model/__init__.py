@@ -100,11 +100,27 @@ from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind, UsbPlan
 from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
-from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
+from tui.model.settings import (
+    Initramfs,
+    InitramfsMaker,
+    KernelOption,
+    KernelSettings,
+    ModuleDirective,
+    ModuleRule,
+)
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
-from tui.model.usb import Usb, UsbAction, UsbDevice, UsbHostDev, UsbReading, UsbRule, UsbState
+from tui.model.usb import (
+    Usb,
+    UsbAction,
+    UsbDevice,
+    UsbHostDev,
+    UsbMark,
+    UsbReading,
+    UsbRule,
+    UsbState,
+)
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
@@ -221,6 +237,8 @@ __all__ = [
     "HostMemory",
     "HostSetup",
     "HostView",
+    "Initramfs",
+    "InitramfsMaker",
     "Inventory",
     "IommuKind",
     "KernelLog",
@@ -268,6 +286,7 @@ __all__ = [
     "UsbAction",
     "UsbDevice",
     "UsbHostDev",
+    "UsbMark",
     "UsbPlan",
     "UsbReading",
     "UsbRule",

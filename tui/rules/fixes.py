@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from tui.model import Boot, KernelOption, ModuleRule, Readiness
+from tui.model import Boot, InitramfsMaker, KernelOption, ModuleRule, Readiness
 from tui.rules.kernel_settings import VFIO, Setting, without
 
 _GRUB = {
@@ -167,6 +167,21 @@ def _limine(boot: Boot) -> tuple[str, str | None]:
 
 def _refind(boot: Boot) -> tuple[str, str | None]:
     return f"the options in quotes in {boot.file or '/boot/refind_linux.conf'}", None
+
+
+_REBUILD: dict[InitramfsMaker, str] = {
+    "mkinitcpio": "mkinitcpio -P", "dracut": "dracut --force --regenerate-all",
+    "initramfs-tools": "update-initramfs -u -k all",
+}  # fmt: skip
+
+
+def rebuild_initramfs(readiness: Readiness) -> str:
+    """How to give the initramfs the settings that have changed. Image-based variants have theirs
+    made with the image."""
+    made = readiness.settings.initramfs
+    if made is None or readiness.boot.distribution == "ostree":
+        return "rebuild the initramfs"
+    return f"rebuild the initramfs: `{_REBUILD[made.maker]}`"
 
 
 def module_at_boot(name: str, boot: Boot) -> str:

@@ -92,15 +92,22 @@ def gaming(seed: int) -> Machine:
 
 
 def stutter(seed: int) -> Machine:
-    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, a program
-    of the host upsets its own card once, and the game controller is replugged."""
+    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, huge pages
+    are short, a program of the host upsets its own card once, and the game controller is
+    replugged. A quarter of the guest's memory is in ordinary pages, and a guest that wants only
+    huge ones cannot start beside it."""
     machine = gaming(seed)
     intruded = PINNED.vcpus[STUTTERS]
     crowded = replace(PINNED, intruded=intruded, intruder=Scenes(_INTRUDER, seed + 3, 0.15))
-    win11, *others = machine.domains
+    win11, build, *others = machine.domains
+    short = (MemoryPart(12288, 0), MemoryPart(4096))
+    domains = (
+        replace(win11, placement=crowded, setup=_setup(*short)),
+        replace(build, setup=_setup(MemoryPart(build.memory_mib, 0))), *others,
+    )  # fmt: skip
     xid = f"NVRM: Xid (PCI:{slot_of(SECOND)}): 31, pid=2201, name=obs, Ch 00000018, intr 00000000."
     return replace(
-        machine, domains=(replace(win11, placement=crowded), *others),
+        machine, domains=domains, pages=12288 // 2,
         kernel_lines=(KernelLine(200, xid),),
         usb=desktop("0000:0b:00.3", Cycle((260, IN), (4, OUT))),
     )  # fmt: skip
@@ -265,8 +272,12 @@ def _win11(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
         placement=PINNED,
-        setup=DomainSetup((MemoryPart(memory_mib, 0),), firmware="uefi", mmio64_mib=65536),
+        setup=_setup(MemoryPart(memory_mib, 0)),
     )  # fmt: skip
+
+
+def _setup(*memory: MemoryPart) -> DomainSetup:
+    return DomainSetup(memory, firmware="uefi", mmio64_mib=65536)
 
 
 def _debian_build() -> DemoDomain:
