@@ -309,6 +309,7 @@ def test_the_host_stays_awake_while_a_guest_has_a_card(rig: Rig) -> None:
         assert not rig.keeper.held
         rig.guest_is(win())
         rig.until(lambda: rig.keeper.held)
+        rig.look()
         assert rig.written().stays_awake
         rig.guest_is(win("shut off"))
         rig.until(lambda: not rig.keeper.held)
