@@ -14,7 +14,17 @@ from tests.unit.made import NOON, domain, guests, idle, two_cards
 from tui.config import Config
 from tui.host import Host, HostError, NothingToRead, Wake
 from tui.host.watch.record import Record, RecordFile
-from tui.model import Domain, Event, Guests, HostFacts, Inventory, NvmlReading, Swap, Vitals
+from tui.model import (
+    Domain,
+    DomainState,
+    Event,
+    Guests,
+    HostFacts,
+    Inventory,
+    NvmlReading,
+    Swap,
+    Vitals,
+)
 from tui.model.requests import SwapRequest
 from tui.session import Session
 from tui.watch.service import Service
@@ -230,10 +240,7 @@ class Rig:
         return self.mover.requests.get(timeout=PATIENCE)
 
 
-def win(state: str = "running", name: str = "win11") -> Domain:
-    """A guest with the card; its definition lists it."""
-    made = domain(name, "02:00.0", "02:00.1", state=state)  # type: ignore[arg-type]
-    number = f"{sum(name.encode()):012x}"
-    return Domain(**{
-        key: getattr(made, key) for key in made.__struct_fields__ if key != "uuid"
-    }, uuid=f"00000000-0000-0000-0000-{number}")  # fmt: skip
+def win(state: DomainState = "running", name: str = "win11") -> Domain:
+    """A guest whose definition lists the card, with a UUID that the record takes."""
+    uuid = f"00000000-0000-0000-0000-{sum(name.encode()):012x}"
+    return domain(name, "02:00.0", "02:00.1", state=state, uuid=uuid)
