@@ -32,15 +32,16 @@ class Lendings:
         self.turn = asyncio.Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
-        """The devices that must be attached again; each one once. None while a source fails, or
-        if we may not change the guests."""
+        """The devices that must be attached again; each one once. None while a source fails, if we
+        may not change the guests, or if the watch does it."""
         usb, guests = self._live.snapshot.usb, self._live.snapshot.guests
         if isinstance(usb, Unavailable) or not isinstance(guests, Guests) or guests.readonly:
             return ()
         domains = domains_here(guests)
         self._lost = still_lost(self._lost, domains)
         self._settled, again = step(self._settled, usb.devices, domains, self._lost)
-        return again
+        watch = self._live.view.watch
+        return () if watch is not None and watch.running and watch.acts else again
 
     def keep(self, lending: Lending) -> None:
         """Keep a lending for the next replug although its element is gone, as with a plug that has

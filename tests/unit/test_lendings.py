@@ -9,7 +9,8 @@ from tests.unit.made import NOON, guests, snapshot, two_cards
 from tests.unit.rules.usb_made import lent_as, running, usb
 from tui.lendings import Lendings
 from tui.live import Live
-from tui.model import Guests, Sample, SourceName, Unavailable, UsbReading
+from tui.model import Guests, Sample, SourceName, Unavailable, UsbReading, Watch
+from tui.model.watch import WatchPolicy
 from tui.rules.roles import Choice
 
 PAD = usb("1-3", 7, "045e:02ea", serial="30")
@@ -88,3 +89,12 @@ def test_guests_that_are_not_ours_to_change_or_on_another_machine_are_left_alone
     assert isinstance(there, Guests)
     live.snapshot = replace(live.snapshot, guests=replace(there, **facts))
     assert Lendings(live, lambda: NOON).replugged() == ()
+
+
+@pytest.mark.parametrize(("running_", "acts"), [(True, True), (True, False), (False, True)])
+def test_a_watch_that_acts_attaches_instead(live: Live, running_: bool, acts: bool) -> None:
+    lendings = Lendings(live, lambda: NOON)
+    live.view = replace(live.view, watch=Watch(running_, acts, WatchPolicy()))
+    assert (lendings.replugged() == ()) is (running_ and acts)
+    live.view = replace(live.view, watch=None)
+    assert lendings.replugged() == ()  # the watch had it

@@ -90,5 +90,5 @@ def _half_bound(host: Host, choice: Choice, arguments: argparse.Namespace) -> in
             STUCK,
         )
     direction: Direction = "bind" if arguments.finish else "unbind"
-    reopened = host.reopen() if host.reopen is not None else host
+    reopened = host.opened_again()
     return swap(host, plan_once(reopened, choice, direction, gpu.address), arguments)

@@ -116,7 +116,7 @@ def _carry_out(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> N
     from tui.guest.usb import execute  # noqa: PLC0415
     from tui.process.crash import may_have_begun  # noqa: PLC0415
 
-    again = host.reopen() if host.reopen is not None else host
+    again = host.opened_again()
     with may_have_begun(VfiotopError):
         run_to_end(plan, lambda: execute(again, choice, plan, consent))
     done = f"lent to {plan.name}" if plan.action == "lend" else f"returned by {plan.name}"

@@ -195,6 +195,11 @@ class Host(Struct, frozen=True):
     root: Tree | None = None
     now: Callable[[], datetime] = CLOCK.now
 
+    def opened_again(self) -> Host:
+        """The same host for readings next to this one's, or this one if it cannot be opened once
+        more."""
+        return self.reopen() if self.reopen is not None else self
+
     def as_readonly(self) -> Host:
         """Return the same host, on which no action is possible."""
         reopen = self.reopen

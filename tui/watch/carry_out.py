@@ -23,7 +23,7 @@ def move(host: Host, direction: Direction, address: str) -> Outcome:
     """
     try:
         # The readings for a plan close the sources that they come from.
-        again = host.reopen() if host.reopen is not None else host
+        again = host.opened_again()
         plan = plan_once(again, Choice(address), direction, address)
         require_consent(plan, Consent())
         host.mover.begin(SwapRequest(direction, address, consent=Consent(), by="watch"))

@@ -26,6 +26,7 @@ from tui.watch import policies
 from tui.watch.boot import Boot, BootDecision
 from tui.watch.carry_out import move
 from tui.watch.policies import Decision, News, Outcome
+from tui.watch.usb import Attached, Attacher
 
 TICK_S, IDLE_TICK_S = 1.0, 5.0
 """Seconds between two looks at what no reading tells: a request to keep the card, a deadline, a
@@ -95,15 +96,16 @@ class Service:
         self._alive = alive
         self._now_s = now_s
         self._began_s = now_s()
-        self._arrived: queue.SimpleQueue[Sample | _Moved | None] = queue.SimpleQueue()
+        self._arrived: queue.SimpleQueue[Sample | _Moved | Attached | None] = queue.SimpleQueue()
         self._stopping = False
         self._told: Event | None = None
         self._own: tuple[RecordedEvent, ...] = ()
         self._written: Record | None = None
         self._unwritable: str | None = None
         self._memory = self._restore()
-        at_boot = self._policy.at_boot == "bind" and not self._memory.booted and booting()
-        self._boot = Boot("reading" if at_boot else "done")
+        binds = self._policy.at_boot == "bind" and not self._memory.booted
+        self._boot = Boot("reading" if binds and booting() else "done")
+        self._attacher = Attacher(host, session.live.choice, self._arrived.put)
         self._stays_awake = False
 
     def stop(self) -> None:
@@ -139,6 +141,9 @@ class Service:
                 self._stopping = True
             elif isinstance(item, Sample):
                 self._session.take(item)
+                self._attach_again()
+            elif isinstance(item, Attached):
+                self._settle_usb(item)
             else:
                 self._settle(item)
         for sample in self._session.stalled():
@@ -149,6 +154,24 @@ class Service:
             self._follow_boot(booting.settle(self._boot, moved.outcome))
         else:
             self._follow(policies.settle(self._memory, moved.outcome, self._now_s()))
+
+    def _attach_again(self) -> None:
+        """Have lent USB devices that were replugged attached again."""
+        for again in self._session.lendings.replugged():
+            if self._acts:
+                self._session.lendings.expect_change(again.lending.uuid)
+                self._attacher.attach(again)
+
+    def _settle_usb(self, attached: Attached) -> None:
+        again, device = attached.again, attached.again.device
+        if attached.lost:
+            self._session.lendings.keep(again.lending)
+        if attached.problem is None:
+            self._note([News(device.port, f"{device.name} attached again", "done")])
+        else:
+            text = f"{device.name} not attached again: {attached.problem}"
+            self._note([News(device.port, text, "failed")])
+        self._session.poke("usb", "guests")
 
     # --- decisions ---
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from tests.ui.rig import FakeInspector
 from tests.unit.made import NOON, domain, guests, idle, two_cards
 from tui.config import Config
-from tui.host import Host, HostError, NothingToRead, Wake
+from tui.host import Host, HostError, NothingToRead, Objection, ReadOnlyControl, Wake
 from tui.host.watch.record import Record, RecordFile
 from tui.model import (
     Domain,
@@ -23,6 +23,8 @@ from tui.model import (
     Inventory,
     NvmlReading,
     Swap,
+    UsbHostDev,
+    UsbReading,
     Vitals,
 )
 from tui.model.requests import SwapRequest
@@ -75,6 +77,13 @@ class Source(Generic[T]):
         self._free.set()
 
 
+class PlanSource(Source[T]):
+    """Can be read after it was closed, like the real ones: it has no events to lose."""
+
+    def close(self) -> None:
+        self.release()
+
+
 class Mover:
     """Hands each request to the test, and gives the answer that waits for it."""
 
@@ -91,6 +100,28 @@ class Mover:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+
+class Control(ReadOnlyControl):
+    """Hands each device that is lent to the test. ``problem`` is why the next one is not."""
+
+    unavailable_reason: str | None = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        self.lent: queue.SimpleQueue[UsbHostDev] = queue.SimpleQueue()
+        self.problem: str | None = None
+
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        if self.problem is not None:
+            raise HostError(self.problem)
+        self.lent.put(device)
 
 
 class Keeper:
@@ -140,6 +171,8 @@ class Rig:
         self.vitals: Source[Vitals] = Source(Vitals(idle(two_cards("vfio-pci"))))
         self.guests: Source[Guests] = Source(guests(win("shut off")))
         self.swap: Source[Swap] = Source(NothingToRead("no card was moved"))
+        self.usb: Source[UsbReading] = Source(UsbReading(()))
+        self.control = Control()
         self.mover, self.keeper, self.outlet = Mover(), Keeper(), Outlet()
         self.inspector = FakeInspector()
         self.record = RecordFile(folder, owner=folder.parent.stat().st_uid)
@@ -154,10 +187,11 @@ class Rig:
     def _open(self) -> Host:
         self.facts, self.pci = Source(self.facts.reading), Source(self.pci.reading)
         self.vitals, self.guests = Source(self.vitals.reading), Source(self.guests.reading)
-        self.swap = Source(self.swap.reading)
+        self.swap, self.usb = Source(self.swap.reading), Source(self.usb.reading)
         return Host(
             self.facts, self.pci, self.vitals, Source(NvmlReading("580.95", ())), self.guests,
             swap=self.swap, mover=self.mover, inspector=self.inspector, reopen=self.reopened,
+            usb=self.usb, control=self.control,
             now=lambda: NOON,
         )  # fmt: skip
 
@@ -165,9 +199,11 @@ class Rig:
         """The same host once more: its sources are read and closed apart from the watch's."""
         self.plans += 1
         return Host(
-            Source(self.facts.reading), Source(self.pci.reading), Source(self.vitals.reading),
-            Source(NvmlReading("580.95", ())), Source(self.guests.reading),
-            swap=Source(self.swap.reading), inspector=self.inspector, now=lambda: NOON,
+            PlanSource(self.facts.reading), PlanSource(self.pci.reading),
+            PlanSource(self.vitals.reading),
+            PlanSource(NvmlReading("580.95", ())), PlanSource(self.guests.reading),
+            swap=PlanSource(self.swap.reading), inspector=self.inspector, now=lambda: NOON,
+            usb=PlanSource(self.usb.reading), control=self.control,
         )  # fmt: skip
 
     @contextmanager

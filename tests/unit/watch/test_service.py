@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from tests.ui.rig import all_read
 from tests.unit.made import NOON, idle, two_cards
+from tests.unit.rules.usb_made import lent_as, usb
 from tests.unit.watch.rig import CARD, PATIENCE, POLICY, Rig, win
 from tui.host import HostError, Unsettled
 from tui.host.watch.record import NAME, RecordFile
-from tui.model import Swap, Vitals
+from tui.model import Swap, UsbReading, Vitals
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
 from tui.watch.boot import LIMIT_S, READ_S
@@ -324,6 +325,43 @@ def test_without_an_inhibitor_it_does_not_claim_one(rig: Rig) -> None:
         rig.guest_is(win())
         rig.until(lambda: "has the card" in rig.status)
         assert not rig.written().stays_awake
+
+
+# --- USB ------------------------------------------------------------------------------
+
+PAD = usb("1-3", 7, "045e:02ea", serial="30", name="Pad")
+
+
+def replug(rig: Rig) -> None:
+    """A pad that was lent to a running guest is plugged in again."""
+    rig.usb.reading = UsbReading((PAD,))
+    rig.guest_is(replace(win(), usb=(lent_as(PAD),)))
+    rig.until(lambda: "has the card" in rig.status)
+    rig.usb.put(UsbReading((replace(PAD, number=8),)))
+
+
+def test_a_lent_device_that_was_replugged_is_attached_again(rig: Rig) -> None:
+    with rig.watching():
+        replug(rig)
+        assert rig.control.lent.get(timeout=PATIENCE).number == 8
+        event = rig.outlet.next("Pad attached again")
+        assert (event.subject, event.by, event.kind) == ("1-3", "watch", "done")
+
+
+def test_what_keeps_a_device_from_being_attached_is_told(rig: Rig) -> None:
+    rig.control.problem = "libvirt refuses it"
+    with rig.watching():
+        replug(rig)
+        event = rig.outlet.next("Pad not attached again: libvirt refuses it")
+        assert event.kind == "failed"
+
+
+def test_without_the_right_to_act_it_attaches_nothing(rig: Rig) -> None:
+    with rig.watching(acts=False):
+        replug(rig)
+        rig.look()
+        rig.look()
+        assert rig.control.lent.empty()
 
 
 # --- boot -----------------------------------------------------------------------------

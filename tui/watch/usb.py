@@ -1,0 +1,63 @@
+"""Attaches lent USB devices again after a replug, one at a time, on a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tui.guest.usb import LendingLost, attach_again
+from tui.host import Host, HostError
+from tui.model.errors import Refused
+from tui.rules.roles import Choice
+from tui.rules.usb_lendings import Replugged
+
+
+class Attached(NamedTuple):
+    """What became of a device that was plugged in again: ``problem`` says why it was not attached.
+    ``lost``: its element is gone, so the domain does not record its lending any more."""
+
+    again: Replugged
+    problem: str | None = None
+    lost: bool = False
+
+
+class Attacher:
+    """Attaches devices in their order; ``done`` gets what became of each, on its thread.
+
+    One at a time, because the checks of the next one must see what the host has left then.
+    """
+
+    def __init__(self, host: Host, choice: Choice, done: Callable[[Attached], object]) -> None:
+        self._host, self._choice, self._done = host, choice, done
+        self._waiting: queue.SimpleQueue[Replugged] = queue.SimpleQueue()
+        self._started = False
+
+    def attach(self, again: Replugged) -> None:
+        """Attach a device soon. Returns at once."""
+        self._waiting.put(again)
+        if self._started:
+            return
+        try:
+            threading.Thread(target=self._run, name="usb", daemon=True).start()
+        except RuntimeError as error:
+            self._done(Attached(self._waiting.get(), str(error)))
+        else:
+            self._started = True
+
+    def _run(self) -> None:
+        while True:
+            again = self._waiting.get()
+            self._done(self._attached(again))
+
+    def _attached(self, again: Replugged) -> Attached:
+        try:
+            attach_again(self._host.opened_again(), self._choice, again)
+        except LendingLost as error:
+            return Attached(again, str(error), lost=True)
+        except (Refused, HostError) as error:
+            return Attached(again, str(error))
+        except Exception as error:  # a defect of ours must not end the thread
+            return Attached(again, f"vfiotop failed here ({error!r}); please report it")
+        return Attached(again)
