@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from tui.model import Domain, Gpu, Guest, HostView, Link, Metrics, NvidiaModel, Role, Swap, slot_of
+from tui.model import (
+    CLOCK,
+    Domain,
+    Gpu,
+    Guest,
+    HostView,
+    Link,
+    Metrics,
+    NvidiaModel,
+    Role,
+    Swap,
+    Watch,
+    slot_of,
+)
 
 DASH = "–"
 LABEL = 11
@@ -39,6 +52,8 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
     if view.swap is not None and not view.swap.ended:
         yield _row("Swap", *_swap(view.swap))
+    if view.watch is not None:
+        yield _row("Watch", *_watch(view.watch))
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
              "guests": "libvirt", "threads": "Threads", "agent": "Agent", "swap": "Journal",
              "usb": "USB", "kernel": "Kernel log", "memory": "Memory",
@@ -58,6 +73,19 @@ def _swap(swap: Swap) -> Iterator[str]:
         yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.current_step}"
     if swap.message:
         yield swap.message
+
+
+def _watch(watch: Watch) -> Iterator[str]:
+    if not watch.running:
+        yield "ended: nothing returns the card by itself now"
+        return
+    yield ", ".join(watch.deeds)
+    pending = watch.pending
+    if pending is not None:
+        at = CLOCK.time_of_day(pending.due_at)
+        yield f"{pending.address} returns to the host at {at}: {pending.guest} has ended"
+        if pending.reason is not None:
+            yield f"refused before: {pending.reason}"
 
 
 def _iommu(view: HostView) -> str:
