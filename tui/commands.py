@@ -44,7 +44,8 @@ class Command(Struct, frozen=True):
     ``screens`` names the screens on which it works; empty means all. An action with ``{key}`` is
     bound once for each key. ``rank`` is its place among those that the footer drops when it is
     too short, the highest first; 0 is never dropped, ``None`` never shown. ``edge``: a panel's
-    frame shows it too, so the footer may drop it before the others.
+    frame shows it too, so the footer may drop it before the others. ``first``: while it works it
+    takes its keys from lists, which they move through otherwise.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Command(Struct, frozen=True):
     rank: int | None = None
     edge: bool = False
     shown_keys: str = ""
+    first: bool = False
 
     @property
     def each_key(self) -> tuple[str, ...]:
@@ -89,6 +91,10 @@ COMMANDS = (
     Command("unbind", "u", "app.unbind", "Unbind",
             "Take the guest GPU back; asks first",
             CARD, HOST_SCREENS, rank=7, edge=True),
+    Command("keep", "k", "app.keep", "Keep",
+            "Keep the card on vfio-pci while the watch counts down to its return; at other times "
+            "it moves up in lists",
+            CARD, (*HOST_SCREENS, *PLAN_SCREENS, "doctor", "help", "settings"), first=True),
     Command("start", "s", "app.start", "Start",
             "Start the guest; binds its card first if needed",
             GUEST, HOST_SCREENS, rank=2),
@@ -227,6 +233,7 @@ def _bindings(command: Command) -> list[Binding]:
             tooltip=command.help,
             show=command.rank is not None,
             id=command.id if len(each) == 1 else None,
+            priority=command.first,
             key_display=command.key_label,
         )
         for keys in each

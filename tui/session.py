@@ -30,6 +30,7 @@ from tui.model import (
     SourceState,
     Vitals,
 )
+from tui.model.watch import PendingReturn
 from tui.rules import events, guest_readings
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.sampler import Deliver, Readers, Sampler
@@ -249,7 +250,15 @@ class Session:
             return why_not("bind" if action == "bind" else "unbind", self.live.view)
         if action in GUEST_KEYS:
             return why_not_guest(self.guest_action(action), self.live.view)
+        if action == "keep":
+            return self.host.keeper.unavailable_reason
         return None
+
+    @property
+    def pending_return(self) -> PendingReturn | None:
+        """The return of a card that the watch has announced."""
+        watch = self.live.view.watch
+        return watch.pending if watch is not None else None
 
     def guest_action(self, key: str) -> GuestAction:
         """What one of ``GUEST_KEYS`` does to the guest in its present state."""

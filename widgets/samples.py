@@ -38,6 +38,7 @@ from tui.model import (
     Viability,
     Wait,
 )
+from tui.model.watch import PendingReturn
 from widgets.card import Card
 from widgets.footer import Hint
 from widgets.guest import GuestState
@@ -46,6 +47,8 @@ from widgets.plan_page import Mover, PlanPage, PlanStep, State, Stayer
 from widgets.settings_panel import Setting
 
 AT = datetime(2026, 1, 1, 20, 15, tzinfo=UTC)
+
+RETURN = PendingReturn("a" * 32, "0000:01:00.0", "win11", AT + timedelta(seconds=27))
 
 LOAD = tuple(50 + 40 * sin(step / 9) for step in range(240))
 """A history in percent, newest last."""

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from tui import config
 from tui.cli.arguments import AddParser
 from tui.cli.exits import DONE, FAILED, fail
-from tui.host import EmptySource, Host, HostError
+from tui.host import EmptySource, Host, HostError, NothingToRead
 from tui.model import CLOCK, Event
 from tui.model.errors import VfiotopError
 from tui.process import output
@@ -45,23 +45,19 @@ def add_commands(add: AddParser) -> None:
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Watch until a signal ends it, or have the running watch keep the card."""
-    return _keep() if arguments.keep else _watch(host, settings, arguments)
+    return _keep(host) if arguments.keep else _watch(host, settings, arguments)
 
 
-def _keep() -> int:
-    from tui.host.watch.record import RecordError, RecordFile  # noqa: PLC0415
-    from tui.host.watch.source import reading  # noqa: PLC0415
-
+def _keep(host: Host) -> int:
     try:
-        record = RecordFile().read()
-        pending = reading(record).pending if record is not None else None
-        if pending is None:
-            return fail("no watch is about to return a card", FAILED)
-        if os.geteuid() != 0:
-            return fail("only root may do that: `sudo vfiotop watch --keep`", FAILED)
-        RecordFile().request_keep(pending.id)
-    except RecordError as error:
-        return fail(str(error), FAILED)
+        pending = host.watch.read().pending
+    except NothingToRead:
+        pending = None
+    if pending is None:
+        return fail("no watch is about to return a card", FAILED)
+    if host.keeper.unavailable_reason is not None:
+        return fail(host.keeper.unavailable_reason, FAILED)
+    host.keeper.keep(pending.id)
     output.say(f"{pending.address} stays on vfio-pci")
     return DONE
 

@@ -47,6 +47,11 @@ class TerminalScreen(Screen[None]):
         """Draw the present state."""
         raise NotImplementedError
 
+    def draw_soon(self) -> None:
+        """Draw the screen that is shown in a moment, once the terminal has drawn the last frame."""
+        if isinstance(self.app, TerminalApp):
+            self.app.draw_soon()
+
     def on_mount(self) -> None:
         self.call_after_refresh(self._write_first_frame)
 
