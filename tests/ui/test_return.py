@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
+from tests.thorough import thorough
+from tests.ui.rig import GUESTS, NOON, NORMAL, PHONE, WIDE, WIN11, Rig, until
 from tests.values import replace
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -25,9 +27,9 @@ RETURN = PendingReturn("a" * 32, GUEST_GPU, "win11", NOON + timedelta(seconds=27
 WATCH = Watch(True, True, WatchPolicy(after_stop="unbind"), pending=RETURN)
 
 SCREENS = {
-    "": "overview", "e": "overview", "3 3": "overview", "g down enter": "device", "d": "doctor",
-    "u": "swap", "s": "guest", "w": "roles", "v": "usb", "o": "settings",
-    "question_mark": "help", "c": "calls",
+    "": "overview", "question_mark": "help", "u": "swap", "e": "overview", "3 3": "overview",
+    "g down enter": "device", "d": "doctor", "s": "guest", "w": "roles", "v": "usb",
+    "o": "settings", "c": "calls",
 }  # fmt: skip
 """The keys that open each screen, and its name."""
 
@@ -53,12 +55,16 @@ def cursor(rig: Rig) -> str | None:
     return rig.app.screen.query_one(GroupPanel).selected
 
 
-@pytest.mark.parametrize("size", SIZES)
-async def test_every_screen_shows_it_below_the_header(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(
+    ("size", "count"), [(PHONE, 3), *thorough((PHONE, None), (NORMAL, None), (WIDE, None))]
+)
+async def test_every_screen_shows_it_below_the_header(
+    size: tuple[int, int], count: int | None
+) -> None:
     rig = returning()
     async with rig.running(size) as pilot:
         await shown(rig, pilot)
-        for keys, name in SCREENS.items():
+        for keys, name in islice(SCREENS.items(), count):
             await pilot.press(*keys.split())
             await until(pilot, lambda name=name: rig.app.screen.name == name)  # type: ignore[misc]
             await shown(rig, pilot)

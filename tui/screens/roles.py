@@ -22,6 +22,7 @@ from tui.screens import roles_stages as stages
 from tui.screens.plan import PlanScreen
 from tui.screens.roles_stages import Changed, Changing, Choosing, Failed, Restored, Saved, Stage
 from tui.screens.swap_words import defect
+from tui.screens.watch_words import watch_words
 from tui.session import Session
 from widgets.card_names import card_name
 from widgets.choice_list import Candidate, ChoiceList
@@ -219,7 +220,9 @@ class RolesScreen(PlanScreen):
         message, tone = self._say()
         saved = not isinstance(self._stage, Choosing)
         state = State(MARKS.get(tone, "noted"), "saved" if saved else "not saved")
-        return PlanPage(("Roles", ""), state, message, tone)
+        watch = watch_words(self.session)
+        aside = f"Watch: {watch.does}. {watch.sentence}" if watch is not None else ""
+        return PlanPage(("Roles", ""), state, message, tone, aside=aside)
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain

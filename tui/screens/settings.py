@@ -17,6 +17,7 @@ from tui.live import Live
 from tui.process.output import printable, short
 from tui.screens.arrangement import LAYOUTS, Layout, size_class
 from tui.screens.panel_screen import PanelScreen
+from tui.screens.watch_words import watch_words
 from tui.theme import NAMES
 from widgets.settings_panel import Setting, SettingsPanel
 
@@ -102,6 +103,9 @@ class SettingsScreen(PanelScreen):
             "keys", "Keys", ", ".join(described(config.keys)) or "as in the help",
             _origin(config, "keys"),
         )  # fmt: skip
+        watch = watch_words(self.session)
+        if watch is not None:
+            yield Setting("watch", "Watch", watch.does, watch.sentence)
 
 
 def _choice(
