@@ -6,6 +6,7 @@ A screen is imported when it is first opened: the first frame needs only the ove
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
@@ -236,6 +237,16 @@ class Navigation(TerminalApp):
         state.in_background(lambda: state.save(theme=chosen))
         if isinstance(self.screen, HostScreen):
             self.screen.show()
+
+    def action_alert(self, alert: state.Alert) -> None:
+        """Tell events in another way as well, or no longer. One that is switched on is tried."""
+        session = self.session
+        on = alert not in session.alerts
+        session.choose_alerts(
+            *(each for each in get_args(state.Alert) if (each in session.alerts) != (each == alert))
+        )
+        if on:
+            self.alert("events are told here", bell=alert == "bell", desktop=alert == "desktop")
 
     def action_settings(self) -> None:
         from tui.screens.settings import SettingsScreen
