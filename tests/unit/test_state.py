@@ -51,8 +51,8 @@ def test_a_layout_is_saved_for_its_size_class() -> None:
 def test_how_events_are_told_is_saved_and_what_is_unknown_ignored(place: Path) -> None:
     state.save(alerts=("desktop", "bell"))
     assert state.load() == state.State(alerts=("bell", "desktop"))
-    for wrong in (["siren", "bell", 1, None], ["bell", "bell"]):
-        (place / "state.json").write_text(json.dumps({"alerts": wrong}))
+    for half in (["siren", "bell", 1, None], ["bell", "bell"]):
+        (place / "state.json").write_text(json.dumps({"alerts": half}))
         assert state.load().alerts == ("bell",)
     for wrong in ("bell", {"bell": True}, 1, None):
         (place / "state.json").write_text(json.dumps({"alerts": wrong}))
