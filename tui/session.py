@@ -26,12 +26,12 @@ from tui.model import (
     Event,
     GuestAction,
     Inventory,
+    PendingReturn,
     Sample,
     SourceName,
     SourceState,
     Vitals,
 )
-from tui.model.watch import PendingReturn
 from tui.rules import events, guest_readings
 from tui.rules.alerts import alerts
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest

@@ -7,7 +7,7 @@ from datetime import datetime
 from math import ceil
 from typing import NamedTuple
 
-from tui.model.watch import PendingReturn
+from tui.model import PendingReturn
 from widgets.canvas import Canvas
 from widgets.figures import short
 from widgets.glyphs import RICH, Glyphs

@@ -30,6 +30,7 @@ from tui.model import (
     NvidiaModel,
     Owner,
     PciFunction,
+    PendingReturn,
     Plan,
     QemuLoad,
     SourceState,
@@ -38,7 +39,6 @@ from tui.model import (
     Viability,
     Wait,
 )
-from tui.model.watch import PendingReturn
 from widgets.card import Card
 from widgets.footer import Hint
 from widgets.guest import GuestState

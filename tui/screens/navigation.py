@@ -16,8 +16,7 @@ from textual.widgets import Input
 from tui import state
 from tui.background import background
 from tui.host import HostError
-from tui.model import Direction
-from tui.model.watch import PendingReturn
+from tui.model import Direction, PendingReturn
 from tui.screens.arrangement import PanelId
 from tui.screens.base import HostScreen, open_screen
 from tui.screens.overview import OverviewScreen
