@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.thorough import thorough
 from tests.ui.rig import NOON, Rig, until
 from tests.values import replace
 from tui import app, state
@@ -43,24 +44,20 @@ def hearing(*alerts: state.Alert) -> tuple[Rig, Heard]:
     return rig, heard
 
 
-@pytest.mark.parametrize("alerts", [("bell",), ("desktop",), ("bell", "desktop")], ids="+".join)
+@pytest.mark.parametrize("alerts", [("bell",), *thorough((("desktop",),), (("bell", "desktop"),))])
 async def test_the_end_of_a_swap_is_told_once(alerts: tuple[state.Alert, ...]) -> None:
     rig, heard = hearing(*alerts)
     async with rig.running() as pilot:
-        ended = replace(SWAP, state="done", step_began_at=NOON + timedelta(seconds=3.8))
-        rig.swap.put(ended)
+        rig.swap.put(replace(SWAP, state="done", step_began_at=NOON + timedelta(seconds=3.8)))
         await until(pilot, lambda: "unbind done in 3.8 s" in rig.text())
-        rig.session.poke()
         wanted = ("01:00.0 unbind done in 3.8 s", "bell" in alerts, "desktop" in alerts)
         await until(pilot, lambda: heard.told == [wanted])
-
-
-async def test_nothing_is_told_unless_it_is_chosen() -> None:
-    rig, heard = hearing()
-    async with rig.running() as pilot:
-        rig.swap.put(replace(SWAP, state="undone", message="busy"))
+        rig.session.alerts = ()
+        rig.swap.put(replace(SWAP, id="2"))
+        await until(pilot, lambda: "unbind began" in rig.text())
+        rig.swap.put(replace(SWAP, id="2", state="undone", message="busy"))
         await until(pilot, lambda: "unbind undone: busy" in rig.text())
-        assert heard.told == []
+        assert heard.told == [wanted]
 
 
 async def test_what_the_watch_did_before_the_start_is_past() -> None:
@@ -72,6 +69,8 @@ async def test_what_the_watch_did_before_the_start_is_past() -> None:
         assert heard.told == []
         rig.watch.put(replace(WATCH, events=(FAILURE, old)))
         await until(pilot, lambda: heard.told == [("01:00.0 stays on vfio-pci: busy", True, False)])
+        line = next(line for line in rig.text().splitlines() if "stays on vfio-pci" in line)
+        assert line.split()[-2:] == ["watch", "│"]
 
 
 async def test_events_that_come_together_are_told_together() -> None:
