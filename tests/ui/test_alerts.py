@@ -39,7 +39,6 @@ class Heard(VfiotopApp):
 
 def hearing(*alerts: state.Alert) -> tuple[Rig, Heard]:
     rig = Rig()
-    rig.swap.reading = SWAP
     rig.app = heard = Heard(rig, *alerts)
     return rig, heard
 
@@ -47,6 +46,7 @@ def hearing(*alerts: state.Alert) -> tuple[Rig, Heard]:
 @pytest.mark.parametrize("alerts", [("bell",), *thorough((("desktop",),), (("bell", "desktop"),))])
 async def test_the_end_of_a_swap_is_told_once(alerts: tuple[state.Alert, ...]) -> None:
     rig, heard = hearing(*alerts)
+    rig.swap.reading = SWAP
     async with rig.running() as pilot:
         rig.swap.put(replace(SWAP, state="done", step_began_at=NOON + timedelta(seconds=3.8)))
         await until(pilot, lambda: "unbind done in 3.8 s" in rig.text())

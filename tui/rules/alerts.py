@@ -29,8 +29,20 @@ def alerts(
         if id(event) not in seen
         and event.at >= since
         and (event.kind in WORTH or (event.kind == "done" and event.subject == moved))
+        and not _passes(event, after.swap)
     )
     return tuple(sorted(found, key=lambda event: (*WORTH, "done").index(event.kind)))
+
+
+def _passes(event: Event, swap: Swap | None) -> bool:
+    """Whether it is a step of a swap: a function is without a driver until the next one."""
+    return (
+        swap is not None
+        and swap.under_way
+        and event.kind == "warn"
+        and event.by in ("vfiotop", "watch")
+        and event.subject in swap.moves
+    )
 
 
 def _moved(was: Swap | None, now: Swap | None) -> str | None:

@@ -42,6 +42,14 @@ def test_the_end_of_a_swap_and_nothing_else_that_is_done() -> None:
     assert told(end, before=RUNS, after=RUNS) == []
 
 
+def test_a_function_without_a_driver_during_a_swap_is_a_step() -> None:
+    step = event("warn", by="watch")
+    assert told(step, before=RUNS, after=RUNS) == []
+    for other in (event("warn", by="kernel"), event("warn", "0000:01:00.0"), event("failed")):
+        assert told(other, before=RUNS, after=RUNS) == [other]
+    assert told(step, before=RUNS, after=DONE) == [step], "it is over"
+
+
 def test_the_worst_comes_first() -> None:
     end, warning, failure = event("done"), event("warn"), event("failed")
     assert told(end, warning, failure, before=RUNS, after=DONE) == [failure, warning, end]

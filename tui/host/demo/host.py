@@ -102,7 +102,7 @@ def demo_host(
     guests = guests or DemoGuests(machine, time_, began)
     policy = _SCENARIOS[scenario].policy
     if watch is None and policy is not None:
-        watch = DemoWatch(machine, policy, time_, began, swaps=swaps, guests=guests)
+        watch = DemoWatch(machine, policy, time_, swaps=swaps, guests=guests)
     machine_at = swaps.machine
     demand = Demand()
     demand_wakes: set[Wake] = set()

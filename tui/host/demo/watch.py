@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.demo.clock import Clock
@@ -32,14 +32,12 @@ class DemoWatch:
         machine: Machine,
         policy: WatchPolicy,
         clock: Clock,
-        began: datetime,
         *,
         swaps: DemoSwaps,
         guests: DemoGuests,
     ) -> None:
-        """``began`` is when the simulation began."""
         self._machine, self._policy = machine, policy
-        self._clock, self._began = clock, began
+        self._clock, self._began = clock, clock.now() - timedelta(seconds=clock.seconds())
         self._swaps, self._guests = swaps, guests
         self._lock = threading.Lock()
         self._memory = WatchMemory(booted=True)
