@@ -36,7 +36,7 @@ class ReturnLine(Canvas):
         self._glyphs = glyphs
         self._shown: tuple[PendingReturn, int, Offer] | None = None
 
-    def show(self, pending: PendingReturn | None, at: datetime, offer: Offer = Offer()) -> None:  # noqa: B008
+    def show(self, pending: PendingReturn | None, at: datetime, offer: Offer) -> None:
         """Draw the return as of ``at``, or nothing."""
         left = ceil(pending.left_s(at)) if pending is not None else 0
         shown = (pending, left, offer) if pending is not None else None
@@ -65,7 +65,7 @@ def _starts(pending: PendingReturn, left: int) -> Iterator[Line]:
     address, when = short(pending.address), in_words(left)
     returns = Span(f"{address} returns to the host {when}", "warn")
     if pending.reason is not None:
-        yield line(returns, f": tries again, {pending.reason}")
+        yield line(returns, f"; refused before: {pending.reason}")
     yield line(returns, f": {pending.guest} has ended")
     yield line(returns)
     yield line(Span(f"{address} returns {when}", "warn"))

@@ -40,7 +40,7 @@ def test_without_root_it_says_what_root_may_do() -> None:
 
 def test_a_return_that_was_refused_says_why_it_waits() -> None:
     refused = replace(RETURN, reason="Xorg uses it")
-    told = "02:00.0 returns to the host in 9 s: tries again, Xorg uses it · k keeps it here"
+    told = "02:00.0 returns to the host in 9 s; refused before: Xorg uses it · k keeps it here"
     assert shown(120, 9, pending=refused) == told
 
 

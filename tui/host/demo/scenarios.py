@@ -205,11 +205,6 @@ def fresh(seed: int) -> Machine:
 
 SCENARIOS = {
     "gaming": Scenario("a game is running in the guest, which has the guest GPU", gaming),
-    "evening": Scenario(
-        "the guest ends, and the watch returns its card",
-        evening,
-        WatchPolicy(after_stop="unbind"),
-    ),
     "desk": Scenario("both cards are on host drivers; the guest is shut off", desk),
     "idle": Scenario("the guest GPU is on vfio-pci; no guest is running", idle_on_vfio),
     "bad-acs": Scenario("the guest GPU shares its IOMMU group with devices of the host", bad_acs),
@@ -217,6 +212,11 @@ SCENARIOS = {
     "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),
     "lost": Scenario("a card falls off the bus and comes back", lost),
     "stutter": Scenario("a game stutters: the host uses the core of one vCPU", stutter),
+    "evening": Scenario(
+        "the guest ends, and the watch returns its card",
+        evening,
+        WatchPolicy(after_stop="unbind"),
+    ),
     "fresh": Scenario("two cards, and nothing set up: the IOMMU is off, libvirt missing", fresh),
     "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
 }
