@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from tui.model import Watch, capital
+from tui.model.watch import WatchPolicy
 from tui.process.output import short
 from tui.session import Session
 
@@ -47,6 +48,9 @@ def _does(watch: Watch) -> str:
 
 
 def _origin(watch: Watch) -> str:
-    if watch.file is not None:
-        return f"Set by [watch] in {short(watch.file, PATH_LIMIT)}."
-    return "The default: no configuration file. [watch] in root's config.toml changes it."
+    if watch.file is None:
+        return "The default: no configuration file. [watch] in root's config.toml changes it."
+    place = f"[watch] in {short(watch.file, PATH_LIMIT)}"
+    if watch.policy == WatchPolicy():
+        return f"The default; {place} changes it."
+    return f"Set by {place}."

@@ -27,6 +27,8 @@ NONE = Unavailable("no watch has run since boot", expected=True)
          "Set by [watch] in /etc/vfiotop.toml."),
         (Watch(True, True, WatchPolicy()), "only tells what happens",
          "The default: no configuration file. [watch] in root's config.toml changes it."),
+        (Watch(True, True, WatchPolicy(), "/etc/vfiotop.toml"), "only tells what happens",
+         "The default; [watch] in /etc/vfiotop.toml changes it."),
         (Watch(True, False, BOTH, "/etc/vfiotop.toml"), "only tells what happens",
          "Set by [watch] in /etc/vfiotop.toml."),
     ],

@@ -68,9 +68,9 @@ class DemoWatch:
             self._clock.call_at(at, self._look_at_each_event)
 
     def _look(self) -> None:
-        at = self._clock.seconds()
-        view = self._view(at)
         with self._lock:
+            at = self._clock.seconds()
+            view = self._view(at)
             self._stays_awake = policies.stays_awake(view, before=self._stays_awake)
             decision = policies.observe(self._memory, view, at, self._policy)
             self._follow(decision)
