@@ -1,18 +1,19 @@
-"""Settings for all tests: in CI, Hypothesis draws the same examples in every run; thorough tests
-need their flag."""
+"""Settings for all tests; thorough ones need their flag."""
 
 import gc
 import os
 import signal
+from collections.abc import Generator
+from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests import thorough
+from tests.examples import load_profile
 
-settings.register_profile("here", deadline=None)
-settings.register_profile("ci", deadline=None, derandomize=True)
-settings.load_profile("ci" if os.environ.get("CI") else "here")
+WAITING = ("libvirt", "bench", "attack", "ui")
+"""The folders whose tests wait most: for libvirtd, for a slow link, for programs and for Textual's
+pauses."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,21 +22,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     thorough.add_marker(config)
+    load_profile(thorough=config.getoption("--thorough"))
     # A shell without job control starts background jobs with the first two ignored, nohup the last.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
-def pytest_collection_finish() -> None:
-    """Leave the thousands of collected tests out of every garbage collection, and collect less
-    often: it took a fifth of the time."""
-    gc.collect()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Collect no garbage meanwhile, leave the thousands of tests out of it from then on, and
+    collect it less often: it took a fifth of the time."""
+    gc.disable()
+    result = yield
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
+    return result
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     thorough.leave_out(config, items)
-    # These wait for libvirtd most of the time: begun first, they leave the processors to others.
-    items.sort(key=lambda item: item.path.parent.name != "libvirt" or "unit" in item.path.parts)
+    items[:] = _spread(items, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _spread(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Put the tests that wait most at the beginning of different workers' parts, so that at any
+    time some wait and some compute. xdist first gives each worker a run of equal length."""
+    waiting: dict[str, list[pytest.Item]] = {name: [] for name in WAITING}
+    others: list[pytest.Item] = []
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        waiting.get(folder, others).append(item)
+    found: list[pytest.Item] = []
+    for worker, run in enumerate(waiting.values(), 1):
+        found += run
+        missing = max(0, len(items) * worker // workers - len(found))
+        found += others[:missing]
+        del others[:missing]
+    return found + others

@@ -30,7 +30,9 @@ def _case(case: Any, *marks: pytest.MarkDecorator) -> Any:
 
 def add_option(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--thorough", action="store_true", help="run every case of a kind, and every kill of a swap"
+        "--thorough",
+        action="store_true",
+        help="run every case of a kind, every kill of a swap, and all examples of a property",
     )
 
 

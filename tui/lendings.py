@@ -1,55 +1,51 @@
-"""The USB devices that were lent while the program runs, to attach them again after a replug.
+"""The USB devices that must be attached again while the program runs.
 
 Not thread-safe: it belongs to the event loop's thread.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from msgspec.structs import replace
-
 from tui.live import Live
-from tui.model import Event, Unavailable, UsbDevice
-from tui.rules.usb_lendings import Lending, Replugged, step
+from tui.model import Event, Guests, Unavailable, UsbDevice
+from tui.rules.usb import domains_here
+from tui.rules.usb_lendings import Lending, Replugged, Settled, step, still_lost
 
 OURS_S = 10.0
 """Seconds within which a change of the guest's devices counts as what we asked for."""
 
 
 class Lendings:
-    """The lendings of one session, by the readings in ``live``."""
+    """The lendings of all running guests, by the readings in ``live``.
+
+    ``turn`` is held while a device is lent or returned: the next one's checks must see what the
+    host has left then.
+    """
 
     def __init__(self, live: Live, now: Callable[[], datetime]) -> None:
         self._live, self._now = live, now
-        self.held: tuple[Lending, ...] = ()
-
-    def add(self, lending: Lending) -> None:
-        """Keep a lending, in place of an earlier one of the same device."""
-        self.drop(lending.uuid, lending.at)
-        mine = lending.uuid, lending.rule
-        self.held = (*(e for e in self.held if (e.uuid, e.rule) != mine), lending)
-
-    def attached_again(self, lending: Lending, at: tuple[str, int]) -> None:
-        """Note where a lending's device is now."""
-        moved = replace(lending, at=at, seen=False, tried=None)
-        self.held = tuple(
-            moved if (each.uuid, each.rule) == (lending.uuid, lending.rule) else each
-            for each in self.held
-        )
-
-    def drop(self, uuid: str, at: tuple[str, int]) -> None:
-        """Forget the lending of a device that is taken back."""
-        self.held = tuple(each for each in self.held if (each.uuid, each.at) != (uuid, at))
+        self._settled: frozenset[Settled] = frozenset()
+        self._lost: tuple[Lending, ...] = ()
+        self.turn = asyncio.Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
-        """The devices that must be attached again; each one once. None while a source fails."""
+        """The devices that must be attached again; each one once. None while a source fails, or
+        if we may not change the guests."""
         usb, guests = self._live.snapshot.usb, self._live.snapshot.guests
-        if not self.held or isinstance(usb, Unavailable) or isinstance(guests, Unavailable):
+        if isinstance(usb, Unavailable) or not isinstance(guests, Guests) or guests.readonly:
             return ()
-        self.held, again = step(self.held, usb.devices, guests.domains)
+        domains = domains_here(guests)
+        self._lost = still_lost(self._lost, domains)
+        self._settled, again = step(self._settled, usb.devices, domains, self._lost)
         return again
+
+    def keep(self, lending: Lending) -> None:
+        """Keep a lending for the next replug although its element is gone, as with a plug that has
+        a loose contact."""
+        self._lost = (*(each for each in self._lost if each != lending), lending)
 
     # --- events -----------------------------------------------------------------
 

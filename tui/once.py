@@ -13,6 +13,7 @@ from tui.model import (
     DeviceUses,
     Domain,
     Gpu,
+    Guests,
     Holders,
     HostView,
     Sample,
@@ -30,6 +31,9 @@ from tui.sampler import samplers
 
 TIMEOUT_S = 5.0
 """Seconds after which a source that has not answered is unavailable."""
+
+RATES_S = 1.0
+"""Seconds between two readings for rates. The kernel counts CPU time in ticks of 10 ms."""
 
 _CARD_HOLDERS: tuple[SourceName, ...] = ("nvml",)
 """The sources that hold the cards they read."""
@@ -60,9 +64,26 @@ def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
     return snapshot
 
 
-def view_once(host: Host, choice: Choice, timeout_s: float = TIMEOUT_S) -> HostView:
-    """The view of one reading of everything, without the further inspection that checks need."""
-    return assess(_with_users(host, read_once(host, choice, timeout_s)), choice)
+def view_once(
+    host: Host,
+    choice: Choice,
+    timeout_s: float = TIMEOUT_S,
+    pause: Callable[[float], None] = time.sleep,
+) -> HostView:
+    """The view of one reading of everything, without the further inspection that checks need.
+
+    While the guest runs, it and its threads are read again after a ``pause``: their loads and waits
+    need two readings.
+    """
+    snapshot = read_once(host, choice, timeout_s)
+    guest = assess(snapshot, choice).guest
+    captured = isinstance(snapshot.guests, Guests) and snapshot.guests.captured
+    domain = guest.domain if guest is not None and not captured else None
+    if domain is not None and domain.active and domain.cpu_pct is None:
+        pause(RATES_S)
+        for name in ("guests", "threads"):
+            snapshot = _read(host, snapshot, [name], timeout_s)
+    return assess(_with_users(host, snapshot), choice)
 
 
 Scope = tuple[Sequence[Gpu], Sequence[Domain]]

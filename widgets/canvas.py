@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
 
 from rich.segment import Segment
 from rich.style import Style
@@ -15,46 +14,8 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.lines import Line, Tone, fit, merge_spans
-
-TONE_CLASSES: set[str] = {f"ink--{tone}" for tone in (*get_args(Tone), "cursor")}
-"""The component classes of the tones. The screen declares them for all its canvases, because
-Textual restyles every component class of every widget."""
-
-_VARIABLES = {
-    "text": "foreground", "strong": "foreground", "label": "text-muted", "dim": "text-muted",
-    "disabled": "text-disabled", "good": "text-success", "warn": "text-warning",
-    "bad": "text-error",
-}  # fmt: skip
-"""The theme's variable for each tone that is not named like its variable."""
-
-BOLD = ("strong", "key", "guest-gpu", "host-gpu", "guest", "bad")
-
-TONE_RULES = (
-    "".join(
-        f"& .ink--{tone} {{ color: ${_VARIABLES.get(tone, tone)}; }}"
-        for tone in get_args(Tone)
-        if tone != "flash"
-    )
-    + f"""
-    {", ".join(f"& .ink--{tone}" for tone in BOLD)} {{ text-style: bold; }}
-    &:ansi .ink--label, &:ansi .ink--dim, &:ansi .ink--disabled {{ text-style: dim; }}
-    &:ansi .ink--key {{ text-style: bold underline; }}
-    & .ink--cursor {{ background: $panel; }}
-    &:ansi .ink--cursor {{ text-style: reverse; }}
-    & .ink--flash {{ text-style: reverse; }}
-"""
-)
-"""Their styles, to nest in the CSS of the screen. A terminal's own colours have no shades: there
-muted text is dim, and the cursor's row is in reverse video."""
-
-
-def tone_style(tone: Tone) -> str:
-    """The tone as a style of Textual's content, for what is not drawn by a canvas."""
-    if tone == "flash":
-        return "reverse"
-    colour = f"${_VARIABLES.get(tone, tone)}"
-    return f"bold {colour}" if tone in BOLD else colour
+from widgets.lines import Line, fit, merge_spans
+from widgets.tones import Ink, ink
 
 
 class Canvas(ScrollView):
@@ -79,6 +40,12 @@ class Canvas(ScrollView):
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
+        self._inks: dict[Ink, Style] = {}
+
+    def notify_style_update(self) -> None:
+        """Forget the colours: the theme may be another one."""
+        super().notify_style_update()
+        self._inks.clear()
 
     def on_resize(self, _: Resize) -> None:
         self._draw()
@@ -144,5 +111,7 @@ class Canvas(ScrollView):
             for span in spans
         ]  # fmt: skip
 
-    def _ink(self, tone: Tone | Literal["cursor"]) -> Style:
-        return self.screen.get_component_rich_style(f"ink--{tone}", partial=True)
+    def _ink(self, name: Ink) -> Style:
+        if name not in self._inks:
+            self._inks[name] = ink(self.app, name)
+        return self._inks[name]

@@ -10,16 +10,12 @@ from textual.message import Message
 
 from tui.model import Check, Verdict
 from widgets.block_list import Block, BlockList
+from widgets.check_findings import WORST_FIRST, Finding, Groups, findings
 from widgets.check_names import check_name
 from widgets.figures import short
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Span, Tone, join, line, wrap
 from widgets.panel import Edges
-
-Groups = Sequence[tuple[str, Sequence[Check]]]
-"""A heading and its checks."""
-
-WORST_FIRST: tuple[Verdict, ...] = ("fail", "unknown", "warn")
 
 NAME = 22
 """Cells of a finding's name, or of a group's."""
@@ -29,15 +25,6 @@ NARROW = 60
 
 TINY = 40
 """Cells below which the frame has signs only."""
-
-
-class Finding(NamedTuple):
-    """A check that did not pass, or several of a group that say the same. ``id`` tells it from the
-    others."""
-
-    id: str
-    name: str
-    check: Check
 
 
 class Ahead(NamedTuple):
@@ -59,20 +46,27 @@ class DoctorPanel(BlockList):
         self._groups: Groups = ()
         self._ahead: Ahead | None = None
         self._busy, self._problem = False, ""
+        self._live, self._captured = 0, False
+        self._unfolded: frozenset[str] = frozenset()
 
     def show(
         self,
         groups: Groups,
         ahead: Ahead | None = None,
         *,
+        live: int = 0,
+        captured: bool = False,
         busy: bool = False,
         problem: str = "",
     ) -> None:
-        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``busy``: they
-        are being made again. ``problem``: why they could not be made."""
-        shown = (groups, ahead, busy, problem)
-        if shown != (self._groups, self._ahead, self._busy, self._problem):
-            self._groups, self._ahead, self._busy, self._problem = shown
+        """Draw the checks, below what is ``ahead`` if anything is left to set up. ``live`` are made
+        all the time, and are all that the line at the top counts. ``captured``: they are of a
+        captured host. ``busy``: they are being made again. ``problem``: why they could not be
+        made."""
+        shown = (groups, ahead, live, captured, busy, problem)
+        before = (self._groups, self._ahead, self._live, self._captured, self._busy, self._problem)
+        if shown != before:
+            self._groups, self._ahead, self._live, self._captured, self._busy, self._problem = shown
             self._draw()
 
     def select(self, id: str) -> None:
@@ -80,10 +74,30 @@ class DoctorPanel(BlockList):
         self.post_message(self.Moved())
 
     @property
+    def findings(self) -> list[Finding]:
+        """What did not pass, as it is listed now."""
+        if self._problem:
+            return []
+        return findings(self._groups, self._unfolded, captured=self._captured)
+
+    @property
     def finding(self) -> Finding | None:
         """The finding under the cursor."""
-        found = findings(self._groups) if not self._problem else []
-        return next((each for each in found if each.id == self.selected), None)
+        return next((each for each in self.findings if each.id == self.selected), None)
+
+    @property
+    def is_unfolded(self) -> bool:
+        """Whether the cursor is on a check that is listed one by one, and can be folded."""
+        return self.finding is not None and self.finding.group in self._unfolded
+
+    def fold(self) -> None:
+        """List the checks of the finding under the cursor one by one, or fold them again."""
+        group = self.finding.group if self.finding is not None else ""
+        if group:
+            self._unfolded ^= {group}
+            mine = next(each.id for each in self.findings if each.group == group)
+            self._draw()
+            self.select(mine)
 
     def _draw(self) -> None:
         if self.space.width <= 0:
@@ -94,7 +108,8 @@ class DoctorPanel(BlockList):
             state = line(Span(f"{self.glyphs.moving} checking the host", "warn"))
         self.paint_blocks(self._contents())
         note = line(Span(self.finding.check.id, "label")) if self.finding else ()
-        self.set_edges(Edges(line(Span("Checks", "strong")), state, note=note))
+        title = doctor_title(len(checks), self._live, self.space.width)
+        self.set_edges(Edges(title, state, note=note))
 
     def _contents(self) -> list[Block]:
         width = self.space.width
@@ -102,9 +117,16 @@ class DoctorPanel(BlockList):
             return [Block(wrap(self._problem, width, "bad"))]
         if self._groups:
             ahead = ahead_lines(self._ahead, width, self.glyphs) if self._ahead else []
-            blocks = doctor_blocks(self._groups, width, self.glyphs)
+            blocks = doctor_blocks(self._groups, self.findings, width, self.glyphs)
             return [*([Block([*ahead, ()])] if ahead else []), *blocks]
         return [Block(wrap("Checking the host and its guests …", width, "dim"))]
+
+
+def doctor_title(count: int, live: int, width: int) -> Line:
+    """``Checks · 36, of which 6 are live``."""
+    few = f", of which {live} {'is' if live == 1 else 'are'} live" if live else ""
+    told = f" · {count}{few}" if count and width >= NARROW else ""
+    return line(Span("Checks", "strong"), Span(told, "label"))
 
 
 def ahead_lines(ahead: Ahead, width: int, glyphs: Glyphs = RICH) -> list[Line]:
@@ -142,41 +164,10 @@ def mark(verdict: Verdict, glyphs: Glyphs = RICH) -> tuple[str, Tone]:
     return signs[verdict]
 
 
-def findings(groups: Groups) -> list[Finding]:
-    """The checks that did not pass, the worst first. Those of a group that say the same are
-    one finding."""
-    found: dict[tuple[str, Verdict, str, str | None], list[Check]] = {}
-    for title, checks in groups:
-        for check in checks:
-            if check.verdict != "pass":
-                found.setdefault((title, check.verdict, check.why, check.fix), []).append(check)
-    rows = [_finding(title, same) for (title, *_), same in found.items()]
-    return sorted(rows, key=lambda row: WORST_FIRST.index(row.check.verdict))
-
-
-def _finding(title: str, same: Sequence[Check]) -> Finding:
-    first = same[0]
-    if len(same) == 1:
-        return Finding(f"{title}/{first.id}", _name(title, check_name(first.id)), first)
-    ids = [check.id for check in same]
-    why = f"{first.why}, so {len(same)} checks could not be made"
-    one = Check(_shared(ids), first.subject, first.verdict, why, first.fix)
-    return Finding(f"{title}/{first.id}", title, one)
-
-
-def _name(title: str, name: str) -> str:
-    """A check's name; for one of several cards, with its address."""
-    address = title.partition(" ")[0]
-    return f"{short(address)} {name}" if ":" in address else name
-
-
-def _shared(ids: Sequence[str]) -> str:
-    return f"{ids[0]} and {len(ids) - 1} more"
-
-
-def doctor_blocks(groups: Groups, width: int, glyphs: Glyphs = RICH) -> Iterator[Block]:
-    """A block for each finding, then the names of what passed."""
-    found = findings(groups)
+def doctor_blocks(
+    groups: Groups, found: Sequence[Finding], width: int, glyphs: Glyphs = RICH
+) -> Iterator[Block]:
+    """A block for each finding in ``found``, then the names of what passed."""
     for finding in found:
         yield Block([*_finding_lines(finding, width, glyphs), ()], finding.id)
     if not found:

@@ -20,7 +20,7 @@ from widgets.panel import Edges, Panel
 NUMBER = "5"
 
 TEXT = 72
-"""The most cells of an event's text: its cause stands right after them."""
+"""Cells for the texts. The causes stand right after them, that of a longer text after its own."""
 
 FULL_EDGE = 40
 """Cells of a panel's space from which its frame spells everything out."""
@@ -108,7 +108,7 @@ def event_lines(
     """A line for each event: time, sign, text and cause; those that are alike share one.
 
     The text has a column of its own; on the whole screen it wraps in it, and what to do about the
-    event follows below it.
+    event follows below it, as wide as the panel.
     """
     width, height = space
     if not events:
@@ -141,17 +141,17 @@ def _rows(event: Event, count: int, width: int, glyphs: Glyphs, *, zoomed: bool)
     time = time if zoomed and width >= SECONDS else time[:5]
     head = line(Span(f"{time} ", "label"), Span(getattr(glyphs, name), tone), " ")
     cause = line(Span(event.by, "label"))
-    total = min(width, width_of(head) + TEXT + 1 + len("external"))
-    room = total - width_of(head) - width_of(cause) - 1
     times = f" {glyphs.times}{count}" if count > 1 else ""
     full = f"{event_text(event, glyphs)}{times}"
+    total = min(width, width_of(head) + max(TEXT, len(full)) + 1 + len("external"))
+    room = total - width_of(head) - width_of(cause) - 1
     if not zoomed:
         bare = len(full) > room and width < ADDRESS
         shown = f"{event_text(event, glyphs, bare=bare)}{times}"
         return [spread((*head, *_cut(shown, times, room)), cause, total)]
     first, *rest = wrap(full, max(room, 8)) or [()]
     if event.fix:
-        rest += arrow_lines(event.fix, max(room, 8), glyphs)
+        rest += arrow_lines(event.fix, max(width - width_of(head), 8), glyphs)
     indent = Span(" " * width_of(head))
     return [spread((*head, *first), cause, total), *(line(indent, *row) for row in rest)]
 

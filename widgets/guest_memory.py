@@ -9,15 +9,16 @@ from widgets.lines import Line, Span, joined_to_fit, line
 
 
 def pages_line(domain: Domain, width: int, glyphs: Glyphs) -> Line:
-    """``Huge pages 16.0 GiB ✓   Balloon off`` of a guest that runs; empty where there is nothing
-    to say."""
+    """``Huge pages 16.0 GiB ✓   Balloon off`` of a guest that runs, or ``Huge pages 12.0 of 16.0
+    GiB``; empty where there is nothing to say."""
     setup = domain.setup
     if setup is None or not setup.huge_mib:
         return ()
-    pages = line(
-        Span("Huge pages ", "label"), Span(f"{gib(setup.huge_mib)} GiB ", "text"),
-        Span(glyphs.passed, "good"),
-    )  # fmt: skip
+    huge, whole = setup.huge_mib, setup.memory_mib
+    amount = [Span(f"{gib(huge)} GiB ", "text"), Span(glyphs.passed, "good")]
+    if whole is not None and huge < whole:
+        amount = [Span(f"{gib(huge)} of {gib(whole)} GiB", "warn")]
+    pages = line(Span("Huge pages ", "label"), *amount)
     taken = setup.ballooned_mib
     balloon = Span(f"takes {gib(taken)} GiB", "warn") if taken else Span("off", "text")
     return joined_to_fit([pages, line(Span("Balloon ", "label"), balloon)], width, "   ")

@@ -183,8 +183,9 @@ def _owner(view: HostView, width: int, glyphs: Glyphs, *, flash: bool) -> Line:
 
 
 def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Line]:
-    """``d ✓ 16 checks`` in forms that get shorter. Of checks that did not pass, the first of the
-    worst ones is named."""
+    """``d ✓ 6 live checks`` in forms that get shorter: those that are made all the time, and not
+    only when the key is pressed. Of checks that did not pass, the first of the worst ones is
+    named."""
     key = Span("d", "key", "app.doctor")
     if not checks:
         yield line(key, Span(" checks", "label", "app.doctor"))
@@ -195,7 +196,8 @@ def checks_forms(checks: Sequence[Check], glyphs: Glyphs = RICH) -> Iterator[Lin
     sign, tone = SIGNS[worst]
     head = (key, " ", Span(getattr(glyphs, sign), tone, "app.doctor"))
     if worst == "pass":
-        yield line(*head, Span(f" {len(found)} check{'s' if len(found) > 1 else ''}", "label"))
+        few = f" {len(found)} live check{'s' if len(found) > 1 else ''}"
+        yield line(*head, Span(few, "label"))
     else:
         yield line(*head, Span(f" {found[0].id}", tone, "app.doctor"))
     yield line(*head, Span(f" {len(found)}", "label"))

@@ -11,9 +11,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from widgets.canvas import Canvas, tone_style
+from widgets.canvas import Canvas
 from widgets.glyphs import PLAIN, RICH, Glyphs
 from widgets.lines import Line, Span, fit, join, line, merge_spans, width_of
+from widgets.tones import tone_style
 
 Accent = Literal["guest-gpu", "host-gpu", "guest", "groups", "events", "key"]
 

@@ -11,10 +11,8 @@ from typing import ClassVar, TypeVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 from textual.widget import Widget
 
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.lines import RAMP_STEPS
 
 WidgetT = TypeVar("WidgetT", bound=Widget)
@@ -26,11 +24,6 @@ COLOURS = {
     "heat": "#f0b350",
 }  # fmt: skip
 """One colour for each hue: a preview does not know vfiotop's themes."""
-
-
-class _PreviewScreen(Screen[None]):
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
-    DEFAULT_CSS = f"_PreviewScreen {{ {TONE_RULES} }}"
 
 
 class Preview(App[None]):
@@ -50,9 +43,6 @@ class Preview(App[None]):
         ramps = {f"{ramp}-{step}": COLOURS[ramp] for ramp in ("load", "heat")
                  for step in range(1, RAMP_STEPS + 1)}  # fmt: skip
         return COLOURS | {f"{name}-edge": colour for name, colour in COLOURS.items()} | ramps
-
-    def get_default_screen(self) -> Screen[None]:
-        return _PreviewScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self._widget

@@ -283,7 +283,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     Chapter("The program", (
         Entry("z", "Quiet", "Read less often and leave the guest alone while a game runs"),
         Entry("q ^q", "Quit", "Quit vfiotop; guests and swaps keep running"),
-        Entry("y", "Copy fix", "Copy the fix under the cursor", "In the checks"),
+        Entry("y", "Copy fix", "Copy the fix of the selected check", "In the checks"),
     )),
     Chapter("Good to know", (
         Entry("", "", "Every change to the host shows its plan and asks first."),

@@ -72,7 +72,7 @@ class SettingsPanel(BlockList):
             return
         self.set_edges(Edges(
             line(Span("Settings", "strong")),
-            keys=line(Span("enter", "key"), " changes the one under the cursor"),
+            keys=line(Span("enter", "key"), " changes the selected setting"),
         ))  # fmt: skip
         self.paint_blocks(list(setting_blocks(self._settings, self.space.width, self.glyphs)))
 

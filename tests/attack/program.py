@@ -12,26 +12,10 @@ from functools import wraps
 from importlib import import_module
 from typing import Any
 
-from msgspec.structs import replace
-
-from tests.ui.rig import FakeMover, Rig
-from tests.ui.test_swap import at_home
 from tui import __main__ as entry
-from tui.cli.screen import open_screen
-from tui.config import Config
-from tui.model.requests import SwapRequest
-from tui.swap import launch
 from tui.terminal.input import InputParser
 
 FOR_EVER = 600.0
-
-PROMPT = "Password of nobody: "
-TOOL = f"""
-trap 'stty echo; exit 1' INT TERM
-stty -echo; printf '{PROMPT}' >&2; read -r word; stty echo; printf 'thanks, pid %s\\n' $$ >&2
-echo '{{"id": "first"}}'
-"""
-"""Asks for a password on the terminal, as sudo does."""
 
 
 def changed(where: str, change: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -64,23 +48,6 @@ def instead(call: Callable[..., Any]) -> Callable[[Callable[..., Any]], Callable
     return lambda _: call
 
 
-class AskingMover(FakeMover):
-    """A mover that asks on the terminal before it begins, like the real one."""
-
-    def begin(self, request: SwapRequest) -> str:
-        launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
-        return launch.launch_elevated(request, "sudo")
-
-
-def asking() -> int:
-    """Open a host on which a swap asks for a password."""
-    rig = Rig()
-    at_home(rig)
-    rig.mover = AskingMover()
-    rig.mover.needs_terminal = True
-    return open_screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))
-
-
 def hang(*_: object) -> None:
     time.sleep(FOR_EVER)
 
@@ -99,6 +66,8 @@ def feed_that_fails(feed: Callable[[InputParser, str], Any]) -> Callable[[InputP
 def main(what: str, *arguments: str) -> int:
     """Run it."""
     if what == "asking":
+        from tests.attack.asking import asking  # slow to import, and for this alone
+
         return asking()
     if what == "killed-at":
         changed(arguments[0], killed(signal.Signals[arguments[1]]))

@@ -50,11 +50,15 @@ FILES = (
     "proc/cmdline", "proc/cpuinfo", "proc/modules", "proc/driver/nvidia/version",
     "proc/sys/kernel/modules_disabled", "sys/module/nvidia/version",
     "sys/module/nvidia_drm/parameters/modeset", "etc/os-release", "etc/default/grub",
+    "etc/mkinitcpio.conf", "etc/mkinitcpio.conf.d/a.conf",
     "etc/default/grub.d/a.cfg", "etc/modprobe.d/a.conf", "usr/lib/modprobe.d/b.conf",
     "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
     "sys/firmware/efi/efivars/LoaderInfo-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
 )  # fmt: skip
 """All else that is read."""
+
+MAKER = "usr/bin/mkinitcpio"
+"""A program that only has to be there for its configuration to be read."""
 
 FOLDERS = (
     "sys/kernel/iommu_groups/7/devices", "sys/kernel/iommu_groups", "sys/class/iommu", "domains",
@@ -86,8 +90,9 @@ def root(tmp_path: Path) -> Path:
                 place.write_text("0\n")
     for folder in FOLDERS:
         (found / folder).mkdir(parents=True, exist_ok=True)
-    for file in FILES:
+    for file in (*FILES, MAKER):
         (found / file).parent.mkdir(parents=True, exist_ok=True)
+    (found / MAKER).touch()
     return found
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.program import PROMPT
+from tests.attack.asking import PROMPT
 from tests.attack.terminals import (
     CHANGED,
     PROGRAM,

@@ -181,3 +181,20 @@ def test_of_two_alike_the_right_one_is_lent_and_lent_again_after_a_replug(tmp_pa
         replug(mouse)
         until(lambda: driver(mouse) == "usbhid")
         assert guest_has() == []
+
+
+def test_what_the_command_line_lent_is_attached_again_by_an_open_screen(tmp_path: Path) -> None:
+    """The guest's own XML says what was lent, to whoever reads it."""
+    mouse = port_of(MOUSE)
+    assert "lent to vm" in vfiotop("usb", "lend", mouse, NAME, "--yes")
+    assert (guest_has(), "ua-vfiotop-usb-" in virsh("dumpxml", NAME)) == (["QEMU USB Mouse"], True)
+    settings = tmp_path / "config.toml"
+    settings.write_text(f'guest = "{NAME}"\n')
+    with terminal("vfiotop", "--config", str(settings), size=(100, 40)) as screen:
+        screen.until(lambda text: "running" in text)
+        for _ in range(2):  # the mark stays with it
+            replug(mouse)
+            until(lambda: number_of_element() == number(mouse))
+            assert (guest_has(), elements()) == (["QEMU USB Mouse"], 1)
+    assert "returned by vm" in vfiotop("usb", "return", mouse, NAME, "--yes")
+    assert (guest_has(), elements()) == ([], 0)

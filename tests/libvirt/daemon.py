@@ -8,16 +8,20 @@ from __future__ import annotations
 import contextlib
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import libvirt
+
+from tests.libvirt import reaper as reaping
 
 NEEDED = {"libvirtd": "libvirt-daemon", "qemu-system-x86_64": "qemu-system-x86"}
 """Programs, and the packages that contain them."""
@@ -55,16 +59,17 @@ class Daemon:
     processes outlive it, as on a real host.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, qemu_conf: str = "") -> None:
         self.folder = folder
         self.socket = folder / "run" / "libvirt" / "libvirt-sock"
         self.uri = f"qemu:///session?socket={self.socket}"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._reapers: list[subprocess.Popen[bytes]] = []
+        self._pid: int | None = None
         self._user = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         for name in ("run", "config/libvirt", "sasl"):
             (folder / name).mkdir(parents=True)
         (folder / "sasl" / "libvirt.conf").write_text(SASL_CONF)
-        (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF)
+        (folder / "config" / "libvirt" / "qemu.conf").write_text(QEMU_CONF + qemu_conf)
         if self._user is not None:
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, self._user.pw_uid, self._user.pw_gid)
@@ -90,40 +95,50 @@ class Daemon:
             ready.bind(str(notify))
             notify.chmod(0o777)
             ready.settimeout(START_SECONDS)
-            self._process = subprocess.Popen(
-                ["libvirtd", *self._arguments()],
+            user = self._user
+            ids = (str(user.pw_uid), str(user.pw_gid)) if user is not None else ("", "")
+            reaper = subprocess.Popen(
+                [sys.executable, "-IS", reaping.__file__, *ids, "libvirtd", *self._arguments()],
                 env={**self._environment(), "NOTIFY_SOCKET": str(notify)},
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                user=self._user.pw_uid if self._user else None,
-                group=self._user.pw_gid if self._user else None,
-                extra_groups=[] if self._user else None,
             )
+            self._reapers.append(reaper)
             try:
                 assert b"READY=1" in ready.recv(4096)
             finally:
                 notify.unlink()
+            self._pid = int((self.folder / "pid").read_text())
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(STOP_SECONDS)
-            self._process = None
+        """Return when it has ended."""
+        if self._pid is not None:
+            os.kill(self._pid, signal.SIGTERM)
+            ended = self._reapers[-1].stdout
+            assert ended is not None and select.select([ended], [], [], STOP_SECONDS)[0]
+            self._pid = None
+
+    def close(self) -> None:
+        """End it with everything that it started."""
+        self.end_domains()
+        self.stop()
+        for reaper in self._reapers:
+            reaper.communicate(timeout=STOP_SECONDS)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Stop the daemon for a while; the limit keeps the tests from waiting for ever."""
-        assert self._process is not None
-        thaw = threading.Timer(FREEZE_SECONDS, self._process.send_signal, (signal.SIGCONT,))
-        self._process.send_signal(signal.SIGSTOP)
+        assert self._pid is not None
+        thaw = threading.Timer(FREEZE_SECONDS, os.kill, (self._pid, signal.SIGCONT))
+        os.kill(self._pid, signal.SIGSTOP)
         thaw.start()
         try:
             yield
         finally:
             thaw.cancel()
-            self._process.send_signal(signal.SIGCONT)
+            os.kill(self._pid, signal.SIGCONT)
 
     def end_domains(self) -> None:
         """End the QEMU processes of this daemon, by their pid files."""
@@ -134,21 +149,22 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def daemon() -> Iterator[Daemon]:
+def daemon(qemu_conf: str = "") -> Iterator[Daemon]:
     """A running daemon, which is ended with everything that it started.
+
+    ``qemu_conf`` are further lines of its qemu.conf.
 
     Its folder is not pytest's: the path of a Unix socket has at most 107 bytes, and the other user
     must be able to reach it.
     """
     folder = Path(tempfile.mkdtemp(prefix="vfiotop-"))
     folder.chmod(0o755)
-    made = Daemon(folder)
+    made = Daemon(folder, qemu_conf)
     try:
         made.start()
         yield made
     finally:
-        made.end_domains()
-        made.stop()
+        made.close()
         shutil.rmtree(folder)
 
 

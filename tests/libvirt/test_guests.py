@@ -247,3 +247,26 @@ def test_a_socket_where_nobody_listens(libvirtd: Daemon) -> None:
     with pytest.raises(HostError, match=r"not running.*systemctl start libvirtd"):
         source.read()
     source.close()
+
+
+def test_libvirt_takes_the_room_for_bars_as_an_argument_only(
+    source: GuestsSource, virsh: libvirt.virConnect
+) -> None:
+    """OVMF's option is not to be had through <sysinfo type='fwcfg'>: its prefix is reserved."""
+    entry = "<entry name='opt/ovmf/X-PciMmio64Mb'>65536</entry>"
+    before = "<vcpu>1</vcpu>"
+    with pytest.raises(libvirt.libvirtError, match="reserved"):
+        virsh.defineXML(
+            tiny("a").replace(before, f"{before}<sysinfo type='fwcfg'>{entry}</sysinfo>")
+        )
+    root = "<controller type='pci' index='0' model='pcie-root'>"
+    hole = f"{root}<pcihole64 unit='GiB'>64</pcihole64></controller>"
+    words = ("-fw_cfg", "name=opt/ovmf/X-PciMmio64Mb,string=65536")
+    args = "".join(f"<q:arg value='{word}'/>" for word in words)
+    line = f"<q:commandline xmlns:q='{QEMU}'>{args}</q:commandline>"
+    q35 = tiny("vm", hole).replace("machine='pc'", "machine='q35'")
+    virsh.defineXML(q35.replace("</domain>", f"{line}</domain>"))
+    vm = domain(source.read(), "vm")
+    assert vm is not None
+    assert vm.setup is not None
+    assert (vm.setup.hole64_mib, vm.setup.mmio64_mib) == (65536, 65536)

@@ -30,7 +30,7 @@ from tui.model import GuestAction, Guests
 SHORT = Timeouts(open=10, read_all=3, reply=3, start=4, settle=30, steady=1, poll=0.05)
 """For a libvirt that responds again: the outcome is found out long before these limits."""
 
-BRIEF = Timeouts(open=1, read_all=2, reply=20, start=20, settle=2, steady=1, poll=0.05)
+BRIEF = Timeouts(open=1, read_all=2, reply=20, start=20, settle=1, steady=1, poll=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")

@@ -6,6 +6,7 @@ The machine may have no USB bus: lending a real device is tested in the lab.
 from __future__ import annotations
 
 import libvirt
+import msgspec
 import pytest
 
 from tests.libvirt.daemon import Daemon, tiny
@@ -13,9 +14,15 @@ from tests.libvirt.proxy import proxied
 from tests.libvirt.test_lost_answers import SHORT
 from tui.host import HostError
 from tui.host.libvirt.control import LibvirtControl
-from tui.model import UsbHostDev
+from tui.host.libvirt.source import GuestsSource
+from tui.host.libvirt.usb import hostdev_xml
+from tui.model import UsbHostDev, UsbMark
+from tui.rules.usb import ASKED
 
 ABSENT = UsbHostDev("dead", "beef", 250, 120)
+MARK = UsbMark("0123456789abcdef", tuple(f"{n:04x}" for n in range(32)), frozenset(ASKED))
+"""A mark as long as any: a configuration has at most 32 interfaces (USB 2.0, 9.6.5)."""
+
 ATTACH, DETACH = 160, 161
 """REMOTE_PROC_DOMAIN_ATTACH_DEVICE_FLAGS and _DETACH_DEVICE_FLAGS."""
 
@@ -59,3 +66,20 @@ def test_a_lost_reply_is_looked_up(libvirtd: Daemon, vm: libvirt.virDomain) -> N
             control.lend_usb(vm.UUIDString(), ABSENT, (), lambda: None, "vm")
         proxy.lose(DETACH, "close")
         control.return_usb(vm.UUIDString(), ABSENT, "vm")
+
+
+def test_libvirt_keeps_our_mark_and_refuses_a_device_for_no_other_reason(
+    libvirtd: Daemon, virsh: libvirt.virConnect
+) -> None:
+    """A stopped guest shows what libvirt stores: it attaches only what exists to a running one."""
+    marked = msgspec.structs.replace(ABSENT, mark=MARK)
+    xml = tiny("marked", hostdev_xml(marked)).replace("model='none'", "model='qemu-xhci'")
+    virsh.defineXML(xml)
+    source = GuestsSource(libvirtd.uri)
+    (domain,) = source.read().domains
+    source.close()
+    assert domain.usb == (marked,)
+    vm = virsh.createXML(tiny("vm").replace("model='none'", "model='qemu-xhci'"))
+    control = LibvirtControl(libvirtd.uri)
+    with pytest.raises(HostError, match=r"[Dd]id not find|'/sys/bus/usb/devices'"):
+        control.lend_usb(vm.UUIDString(), marked, (), lambda: None, "vm")

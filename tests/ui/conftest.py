@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rich.console import RenderableType
+from textual._compositor import Compositor
+from textual._context import active_app, visible_screen_stack
+from textual.screen import Screen
 
 
 @pytest.fixture(autouse=True)
@@ -20,3 +24,27 @@ def surroundings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[No
     yield
     monkeypatch.undo()
     time.tzset()
+
+
+@pytest.fixture(autouse=True)
+def only_frames_that_are_read(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Draw no frames of applications without a terminal: Textual drops them, after a third of the
+    CPU that an application takes. Tests draw what they read, and ``--thorough`` draws all."""
+    draw = Compositor.render_update
+
+    def drop(
+        self: Compositor,
+        full: bool = False,
+        screen_stack: list[Screen[object]] | None = None,
+        simplify: bool = False,
+    ) -> RenderableType | None:
+        if full or not active_app.get().is_headless:
+            return draw(self, full, screen_stack, simplify)
+        visible_screen_stack.set(screen_stack or [])
+        self._dirty_regions.clear()
+        return None
+
+    if not request.config.getoption("--thorough"):
+        monkeypatch.setattr(Compositor, "render_update", drop)

@@ -10,8 +10,9 @@ import os
 import sys
 import tempfile
 import time
+from copy import deepcopy
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -24,8 +25,10 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
+from tui.live import Live
 from tui.model import Reading, Sample, Unavailable
 from tui.rules.guest_readings import demand
+from tui.rules.roles import Choice
 from tui.session import Session
 from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 
@@ -74,25 +77,25 @@ PICTURES = {
     "settings": Picture(size=NORMAL, keys=("o",)),
     "events": Picture("lost", size=NORMAL, keys=("e",)),
     "help": Picture(size=NORMAL, keys=("question_mark",)),
-    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="y bind now"),
+    "swap-plan": Picture("desk", size=NORMAL, keys=("b",), see="✓ ready"),
     "doctor": Picture("bad-acs", keys=("d",), see="✗ 2 fail"),
     "swap-refused": Picture("bad-acs", keys=("b",), see="✗ refused"),
     "swap-running": Picture(
-        "desk", size=NORMAL, keys=("b",), see="y bind now", then=("space", "y"), later_s=2.6
+        "desk", size=NORMAL, keys=("b",), see="✓ ready", then=("space", "y"), later_s=2.6
     ),
     "swap-overview": Picture(
-        "desk", keys=("b",), see="y bind now", then=("y", "escape"), then_see="Events", later_s=2.6
+        "desk", keys=("b",), see="✓ ready", then=("y", "escape"), then_see="Events", later_s=2.6
     ),
-    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="y start now"),
+    "start-plan": Picture("desk", size=NORMAL, keys=("s",), see="✓ ready"),
     "start-running": Picture(
-        "desk", size=NORMAL, keys=("s",), see="y start now", then=("y",),
+        "desk", size=NORMAL, keys=("s",), see="✓ ready", then=("y",),
         then_see="bound first; then", later_s=2.6,
     ),
     "stop-countdown": Picture(
-        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=1,
+        size=NORMAL, keys=("x",), see="✓ ready", then=("y",), then_see="was asked", later_s=1,
     ),
     "stop-off": Picture(
-        size=NORMAL, keys=("x",), see="y stop now", then=("y",), then_see="was asked", later_s=4,
+        size=NORMAL, keys=("x",), see="✓ ready", then=("y",), then_see="was asked", later_s=4,
     ),
     "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
@@ -117,7 +120,7 @@ class Shot(Struct, frozen=True):
 
 
 FILM = (
-    Shot(2.5), Shot(3, ("b",), see="y bind now"), Shot(0.7, ("y",), see="step 1 of 8", later_s=0.2),
+    Shot(2.5), Shot(3, ("b",), see="✓ ready"), Shot(0.7, ("y",), see="step 1 of 8", later_s=0.2),
     *(Shot(0.7, see="step", later_s=0.6) for _ in range(5)), Shot(2.5, see="done", later_s=2),
     Shot(3, ("escape",)),
 )  # fmt: skip
@@ -126,14 +129,28 @@ FILM = (
 
 def prepared(picture: Picture, clock: HeldClock) -> VfiotopApp:
     """The application at the end of the picture's simulated past."""
+    past = _past(picture.scenario, picture.past_s, clock.now())
     host = demo_host(picture.scenario, clock=clock)
     app = VfiotopApp(Session(host, Config(theme=picture.theme, interval=3600)))
-    for _ in range(picture.past_s // STEP_S):
-        for name, source in host.sources():
-            app.session.live.take(Sample(name, _read(source), host.now()))
-        host.set_demand(demand(app.session.live.view))
-        clock.advance(STEP_S)
+    vars(app.session.live).update(deepcopy(vars(past)))
+    host.set_demand(demand(past.view))
+    clock.advance(picture.past_s)
     return app
+
+
+@cache
+def _past(scenario: str, past_s: int, began: datetime) -> Live:
+    """What is known after reading the simulated host for some seconds: the same for pictures that
+    differ in size, theme or keys only."""
+    clock = HeldClock(began)
+    host = demo_host(scenario, clock=clock)
+    live = Live(Choice())
+    for _ in range(past_s // STEP_S):
+        for name, source in host.sources():
+            live.take(Sample(name, _read(source), host.now()))
+        host.set_demand(demand(live.view))
+        clock.advance(STEP_S)
+    return live
 
 
 def _read(source: Source[Reading]) -> Reading:

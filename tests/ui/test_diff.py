@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pyte
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -18,6 +18,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.geometry import Region, Size
 from textual.strip import Strip
 
+from tests.examples import examples
 from tui.terminal.diff import CellBuffer
 from tui.terminal.runs import runs
 from tui.terminal.sgr import DEFAULT, TURNS_OFF, Run, SgrState, SgrWriter, parse_sgr, sgr_change
@@ -394,13 +395,13 @@ def check(first: list[Strip], then: list[Any]) -> None:
         assert drawn(ours) == drawn(theirs)
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(FIRST, st.lists(st.one_of(FIRST, CHANGES), max_size=6))
 def test_the_terminal_shows_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
     check(first, then)
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(GRAPHS, st.lists(st.one_of(SCROLLED, SCROLLED, CHANGES), min_size=1, max_size=6))
 def test_graphs_that_move_show_what_textual_draws(first: list[Strip], then: list[Any]) -> None:
     check(first, then)
@@ -409,7 +410,7 @@ def test_graphs_that_move_show_what_textual_draws(first: list[Strip], then: list
 BUDGETS = st.one_of(st.none(), st.integers(0, 200))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     st.one_of(FIRST, GRAPHS),
     st.lists(st.tuples(BUDGETS, st.one_of(FIRST, CHANGES, SCROLLED)), max_size=6),
@@ -429,7 +430,7 @@ def test_frames_that_are_cut_end_up_whole(
     assert drawn(texts) == drawn([by_textual(laid_out(rows))])
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(FIRST, st.sampled_from(["", "\x1b[1;4;7;35;46m", "\x1b[2J\x1b[9;9H\x1b[42m$ "]))
 def test_after_others_have_written_the_screen_is_whole_again(
     rows: list[Strip], others: str

@@ -7,7 +7,7 @@ import pytest
 from tests.ui.rig import INVENTORY, SIZES, Rig, at_home, until
 from tests.values import replace
 from tui.host import HostError
-from tui.model import Holder, Holders
+from tui.model import Check, Guests, Holder, Holders
 from tui.screens.doctor import command_of
 from tui.terminal.app import COPY_LIMIT, to_copy
 from widgets.doctor_panel import DoctorPanel
@@ -63,6 +63,31 @@ async def test_a_host_without_a_gpu_says_so_once() -> None:
         assert panel_text(rig).count("this host has no GPU") == 1
 
 
+async def test_unknown_checks_that_share_a_line_are_listed_one_by_one() -> None:
+    rig = Rig()
+    at_home(rig)
+    checks = [Check(id, None, "unknown", f"why {id}") for id in ("privilege", "kernel.log")]
+    async with rig.running() as pilot:
+        await pilot.press("d")
+        await until(pilot, lambda: "✗ 0" in rig.text())
+        panel = rig.app.screen.query_one(DoctorPanel)
+        panel.show([("Host", checks)], captured=True)
+        panel.post_message(DoctorPanel.Moved())
+        await pilot.pause()
+        assert "enter list them" in rig.text()
+        await pilot.press("enter")
+        assert "2 not known" not in panel_text(rig)
+        assert "why privilege" in panel_text(rig)
+        assert "why kernel.log" in panel_text(rig)
+        assert "enter fold them" in rig.text()
+        await pilot.press("down", "enter")
+        assert "2 not known" in panel_text(rig)
+        panel.show([("Host", checks[:1])], captured=True)
+        panel.post_message(DoctorPanel.Moved())
+        await pilot.pause()
+        assert "enter" not in rig.text()
+
+
 # --- copying a fix ---------------------------------------------------------------
 
 
@@ -71,6 +96,8 @@ async def test_the_fix_under_the_cursor_is_copied_and_told(
 ) -> None:
     rig = Rig()
     in_use(rig)
+    assert isinstance(rig.guests.reading, Guests)
+    rig.guests.reading = replace(rig.guests.reading, readonly=True)
     async with rig.running() as pilot:
         copied: list[str] = []
         monkeypatch.setattr(rig.app, "copy_to_clipboard", copied.append)
@@ -84,8 +111,9 @@ async def test_the_fix_under_the_cursor_is_copied_and_told(
         await pilot.press("down")
         assert "Copied:" not in rig.text()
         panel = rig.app.screen.query_one(DoctorPanel)
-        while panel.finding is not None and panel.finding.check.fix is None:
-            await pilot.press("down")
+        await pilot.press("end")
+        assert panel.finding is not None
+        assert panel.finding.check.id == "libvirt.reachable"
         await pilot.press("y")
         assert copied[1] != copied[0]
 
@@ -99,7 +127,7 @@ async def test_a_key_without_a_fix_says_so() -> None:
         panel = rig.app.screen.query_one(DoctorPanel)
         panel.show([("Host", [])])
         await pilot.press("y")
-        assert "y copy fix: there is no fix under the cursor" in rig.text()
+        assert "y copy fix: the selected check has no fix" in rig.text()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from textual.pilot import Pilot
 
 from tests.thorough import thorough
-from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, until
-from tests.ui.test_swap import CARD, SOUND, STEPS, at_home, dim, hints, said, see_all
+from tests.ui.rig import GUESTS, NOON, SIZES, WIN11, Rig, at_home, until
+from tests.ui.test_swap import CARD, SOUND, STEPS, dim, hints, said, see_all
 from tui.host import HostError, NothingToRead
 from tui.model import (
     Domain,
@@ -82,7 +82,7 @@ async def test_a_card_that_is_with_the_host_is_bound_first() -> None:
         rig.swap.put(SWAP)
         await until(pilot, lambda: "then win11 is started" in rig.text())
         assert "◐       echo 0000:01:00.0" in rig.text()
-        assert "·       virsh start --paused win11" in rig.text()
+        assert "·       virsh -c qemu:///system start --paused win11" in rig.text()
         assert "✓ 20 passed" in rig.text()
         assert rig.control.asked == []
         fresh = Rig()
@@ -476,7 +476,7 @@ async def test_the_card_of_the_hosts_display_cannot_be_chosen() -> None:
 async def test_a_broken_rule_is_on_the_screen() -> None:
     rig = Rig()
     async with rig.running() as pilot:
-        assert "d ✓ 5 checks" in rig.text()
+        assert "d ✓ 5 live checks" in rig.text()
         rig.session.live.choose(Choice(CARD, "win11"))
         rival = replace(OTHER, state="running", hostdevs=(HostDev("0000:0a:00.0", managed=False),))
         rig.guests.put(replace(GUESTS, domains=(rival, WIN11)))

@@ -186,7 +186,10 @@ async def test_a_doubtful_device_is_reported_and_stays() -> None:
         await pilot.press("w")
         await until(pilot, lambda: rig.app.screen.name == "roles")
         await pilot.press("y")
-        await until(pilot, lambda: "It stays; `virsh edit win11` removes it." in _flat(rig))
+        await until(
+            pilot,
+            lambda: "It stays; `virsh -c qemu:///system edit win11` removes it." in _flat(rig),
+        )
         assert "press y to add 01:00.0 01:00.1 to its definition" in _flat(rig)
 
 

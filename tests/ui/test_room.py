@@ -222,7 +222,7 @@ async def test_nothing_is_cut_off_at_any_size(name: str, count: int | None) -> N
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: all_read(app))
         await pilot.press(*shown.keys.split())
-        await until(pilot, lambda: not shown.plan or "esc leave it" in text_of(app))
+        await until(pilot, lambda: not shown.plan or "esc cancel" in text_of(app))
         await settled(pilot)
         assert list(wrong(app)) == []
         words = set(WORD.findall(text_of(app)))

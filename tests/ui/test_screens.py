@@ -138,7 +138,7 @@ async def test_palette_offers_the_commands_of_the_screen() -> None:
         }
         await pilot.press("ctrl+p")
         await pilot.press(*"groups")
-        await until(pilot, lambda: "whole screen" in rig.text())
+        await until(pilot, lambda: "full screen" in rig.text())
         await pilot.press("enter")
         await until(pilot, lambda: "15   02:00.0" in rig.text())
 

@@ -17,6 +17,7 @@ BEGINS_S = 18
 
 HOST = r"25 +host \d+ %"
 WAITS, WORST, ROW = r"Wait +\d+ ms ■+·* vCPU 3 !", r"vCPU 3 waited \d+ ms at ", "3  .+ 25h +[0-9]+!"
+SHORT = "Huge pages 12.0 of 16.0 GiB"
 
 
 def stutter(size: tuple[int, int], *keys: str) -> Picture:
@@ -26,7 +27,7 @@ def stutter(size: tuple[int, int], *keys: str) -> Picture:
 @pytest.mark.parametrize(
     ("picture", "shown"),
     [
-        (stutter(WIDE), (WAITS, WORST, ROW, "h host work")),
+        (stutter(WIDE), (WAITS, WORST, ROW, "h host work", SHORT)),
         (stutter(WIDE, "l"), (WAITS, WORST, ROW, "wait, ms per second")),
         *thorough((stutter(HUGE, "l"), (WAITS, WORST, ROW, "also on the core", HOST))),
         (stutter(WIDE, "3", "3"), (WAITS, WORST, ROW, "Longest wait of a vCPU", HOST)),

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from textual.color import Color
 from textual.pilot import Pilot
 
-from tests.ui.rig import GUESTS, INVENTORY, NOON, SIZES, VITALS, Rig, until
+from tests.ui.rig import GUESTS, NOON, SIZES, Rig, at_home, until
 from tui.host import HostError, NothingToRead
 from tui.model import Holder, Holders, Swap
 from tui.model.errors import Doubtful, Refused
@@ -25,18 +25,6 @@ CARD, SOUND = "0000:01:00.0", "0000:01:00.1"
 STEPS = ("modprobe vfio-pci", f"echo {CARD} > /sys/bus/pci/drivers/nvidia/unbind")
 SWAP = Swap("first", "bind", CARD, (CARD, SOUND), "running", STEPS, 1, NOON, NOON)
 XORG = Holder(CARD, 911, "Xorg", "/dev/nvidia0", "root", "/usr/bin/Xorg :0", "gdm.service")
-
-
-def at_home(rig: Rig) -> None:
-    """Both cards with the host, and the guest shut off."""
-    home = {CARD: "nvidia", SOUND: "snd_hda_intel"}
-    functions = tuple(replace(f, driver=home.get(f.address, f.driver)) for f in INVENTORY.functions)
-    cards = tuple(replace(card, driver="nvidia") for card in VITALS.cards)
-    rig.pci.reading = replace(INVENTORY, functions=functions)
-    rig.vitals.reading = replace(VITALS, cards=cards)
-    rig.guests.reading = replace(
-        GUESTS, domains=tuple(replace(d, state="shut off") for d in GUESTS.domains)
-    )
 
 
 @asynccontextmanager
@@ -111,7 +99,7 @@ async def test_one_key_carries_out_the_plan_and_the_journal_shows_progress() -> 
         await until(pilot, lambda: "◐ step 2 of 2" in rig.text())
         assert "✓       modprobe vfio-pci" in rig.text()
         assert "◐       echo 0000:01:00.0" in rig.text()
-        assert "goes on if you leave or the connection drops" in rig.text()
+        assert "continues if you leave or lose the connection" in rig.text()
         await pilot.press("y")
         await until(pilot, lambda: "a swap is under way" in said(rig))
         rig.swap.put(replace(SWAP, state="done"))

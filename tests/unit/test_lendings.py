@@ -1,59 +1,90 @@
-"""What a session keeps of the devices that were lent."""
+"""Which devices a session attaches again, by its readings."""
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
-from tests.unit.made import NOON, snapshot, two_cards
-from tests.unit.rules.usb_made import running, usb
+from tests.unit.made import NOON, guests, snapshot, two_cards
+from tests.unit.rules.usb_made import lent_as, running, usb
 from tui.lendings import Lendings
 from tui.live import Live
-from tui.model import Sample, SourceName, Unavailable, UsbDevice, UsbReading
+from tui.model import Guests, Sample, SourceName, Unavailable, UsbReading
 from tui.rules.roles import Choice
-from tui.rules.usb import rule_for
-from tui.rules.usb_lendings import Lending, place
 
 PAD = usb("1-3", 7, "045e:02ea", serial="30")
 AGAIN = replace(PAD, number=8)
 
 
-def lending(device: UsbDevice = PAD) -> Lending:
-    return Lending("uuid-win11", "win11", rule_for(device, ()), place(device), seen=True)
+@pytest.fixture
+def live() -> Live:
+    """The pad was lent to a guest, and is plugged in again."""
+    made = Live(Choice())
+    domains = (running("win11", usb=(lent_as(PAD),)),)
+    made.snapshot = snapshot(two_cards(), domains, usb=UsbReading((AGAIN,)))
+    return made
 
 
-def kept(*lendings: Lending) -> tuple[Lendings, Live]:
-    live = Live(Choice())
-    live.snapshot = snapshot(two_cards(), (running("win11", PAD),), usb=UsbReading((AGAIN,)))
-    made = Lendings(live, lambda: NOON)
-    for each in lendings:
-        made.add(each)
-    return made, live
-
-
-def test_a_replugged_device_is_told_once_and_again_after_the_next_replug() -> None:
-    held, live = kept(lending())
-    assert [each.device for each in held.replugged()] == [AGAIN]
-    assert held.replugged() == ()
-    held.attached_again(held.held[0], place(AGAIN))
-    assert held.replugged() == ()
+def test_a_replugged_device_is_told_once_and_again_after_the_next_replug(live: Live) -> None:
+    lendings = Lendings(live, lambda: NOON)
+    assert [each.device for each in lendings.replugged()] == [AGAIN]
+    assert lendings.replugged() == ()
     third = replace(PAD, number=9)
     live.snapshot = replace(live.snapshot, usb=UsbReading((third,)))
-    assert [each.device for each in held.replugged()] == [third]
+    assert [each.device for each in lendings.replugged()] == [third]
 
 
-def test_a_device_has_one_lending() -> None:
-    held, _ = kept(lending(), lending(AGAIN))
-    assert held.held == (lending(AGAIN),)
-    held.drop("uuid-win11", place(PAD))
-    assert held.held == (lending(AGAIN),)
-    held.drop("uuid-win11", place(AGAIN))
-    assert not held.held
+def test_a_lending_outlives_an_attempt_that_failed_half_way(live: Live) -> None:
+    """The old element is gone and the new one is not there, as with a loose contact."""
+    lendings = Lendings(live, lambda: NOON)
+    (again,) = lendings.replugged()
+    lendings.keep(again.lending)
+    assert lendings.replugged() == ()  # the reading is older than the attempt
+    third = replace(PAD, number=9)
+    bare = running("win11")
+    live.snapshot = replace(live.snapshot, usb=UsbReading((third,)), guests=guests(bare))
+    (next_one,) = lendings.replugged()
+    assert (next_one.device, next_one.lending.mark) == (third, again.lending.mark)
+    assert lendings.replugged() == ()
+    fourth = replace(PAD, number=10)
+    live.snapshot = replace(live.snapshot, usb=UsbReading((fourth,)), guests=guests())
+    assert lendings.replugged() == ()
+    live.snapshot = replace(live.snapshot, guests=guests(bare))
+    assert lendings.replugged() == ()  # the guest has ended, and with it the lending
 
 
-def test_while_a_source_does_not_answer_nothing_is_attached_or_forgotten() -> None:
-    sources: tuple[SourceName, ...] = ("usb", "guests")
-    for source in sources:
-        held, live = kept(lending())
-        live.take(Sample(source, Unavailable("no answer"), NOON))
-        assert held.replugged() == ()
-        assert held.held == (lending(),)
+def test_what_the_guest_has_again_is_no_longer_lost(live: Live) -> None:
+    lendings = Lendings(live, lambda: NOON)
+    (again,) = lendings.replugged()
+    lendings.keep(again.lending)
+    mine = running("win11", usb=(lent_as(AGAIN),))
+    live.snapshot = replace(live.snapshot, guests=guests(mine))
+    assert lendings.replugged() == ()
+    live.snapshot = replace(
+        live.snapshot, usb=UsbReading((replace(PAD, number=9),)), guests=guests(running("win11"))
+    )
+    assert lendings.replugged() == ()  # somebody has taken it back
+
+
+@pytest.mark.parametrize("source", ["usb", "guests"])
+def test_while_a_source_does_not_answer_nothing_is_attached_or_forgotten(
+    live: Live, source: SourceName
+) -> None:
+    lendings, before = Lendings(live, lambda: NOON), live.snapshot
+    assert lendings.replugged() != ()
+    live.take(Sample(source, Unavailable("no answer"), NOON))
+    assert lendings.replugged() == ()
+    live.snapshot = before
+    assert lendings.replugged() == ()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"readonly": True}, {"uri": "qemu+ssh://other/system"}], ids=lambda f: next(iter(f))
+)
+def test_guests_that_are_not_ours_to_change_or_on_another_machine_are_left_alone(
+    live: Live, facts: dict[str, object]
+) -> None:
+    there = live.snapshot.guests
+    assert isinstance(there, Guests)
+    live.snapshot = replace(live.snapshot, guests=replace(there, **facts))
+    assert Lendings(live, lambda: NOON).replugged() == ()

@@ -21,8 +21,8 @@ from tui.theme import (
     default_theme,
     next_theme,
 )
-from widgets.canvas import TONE_RULES
 from widgets.lines import Tone
+from widgets.tones import variable
 
 MIXED = [theme for theme in THEMES if not theme.ansi]
 TERMINAL = [theme for theme in THEMES if theme.ansi]
@@ -133,7 +133,7 @@ def test_every_variable_has_a_value_in_every_theme_and_a_default() -> None:
 
 def test_every_tone_has_a_colour() -> None:
     for tone in set(get_args(Tone)) - {"flash"}:
-        assert f".ink--{tone} {{ color: $" in TONE_RULES
+        assert variable(tone) in DEFAULTS
 
 
 def test_the_cycle_goes_through_all_themes_and_starts_again() -> None:

@@ -6,7 +6,7 @@ import argparse
 
 from msgspec.structs import replace
 
-from tui.cli.confirm import confirmed, refusal
+from tui.cli.confirm import refusal, why_not_confirmed
 from tui.cli.exits import FAILED, STUCK, fail
 from tui.cli.follow import follow
 from tui.host import Host
@@ -15,7 +15,6 @@ from tui.host.journal.file import Journal
 from tui.model import Plan
 from tui.model.errors import Refused
 from tui.model.requests import Consent, SwapRequest
-from tui.process.output import say
 from tui.report.plan import as_text
 from tui.rules.roles import Choice
 from tui.swap.consent import consent_to, require_consent
@@ -38,9 +37,10 @@ def swap(host: Host, plan: Plan, arguments: argparse.Namespace) -> int:
     except (Refused, JournalError) as error:
         return fail(refusal(error), FAILED)
     if not arguments.yes:
-        say(as_text(plan))
-        if not confirmed(f"{plan.direction.capitalize()} {plan.address}", plan.doubts):
-            return fail("nothing was touched", FAILED)
+        action = f"{plan.direction.capitalize()} {plan.address}"
+        declined = why_not_confirmed(as_text(plan), action, plan.doubts)
+        if declined is not None:
+            return fail(declined, FAILED)
     return carry_out(host, plan, arguments)
 
 

@@ -15,6 +15,9 @@ def add_commands(add: AddParser) -> None:
     """Add ``doctor``."""
     parser = add("doctor", "print every check with its verdict and fix")
     add_json(parser)
+    parser.add_argument(
+        "--verbose", action="store_true", help="list each check that could not be made, and why"
+    )
     parser.set_defaults(run=run)
 
 
@@ -32,5 +35,6 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
     if arguments.json:
         output.say_json(as_json(groups, steps, host.now()))
     else:
-        output.say(as_text(groups, steps))
+        captured = seen.readiness.captured
+        output.say(as_text(groups, steps, captured=captured, verbose=arguments.verbose))
     return FAILED if any(check.verdict == "fail" for check in all_checks(groups)) else DONE

@@ -14,7 +14,7 @@ from tui.model import SwapState
 from tui.model.errors import Doubtful, Refused, VfiotopError
 from tui.model.requests import SwapRequest
 from tui.process.crash import may_have_begun
-from tui.process.output import say, say_line
+from tui.process.output import say_line
 from tui.report.journal import progress
 from tui.swap import launch
 from tui.swap.consent import HANGS
@@ -64,8 +64,7 @@ def _begin(host: Host, request: SwapRequest, arguments: argparse.Namespace) -> s
         except Doubtful as error:
             if arguments.yes or set(error.checks) <= request.consent.accepted:
                 raise
-            say(f"\nRisk: {error}: {HANGS}.")
-            if not yes("Continue anyway? [y/N] "):
+            if not yes("Continue anyway? [y/N] ", f"\nRisk: {error}: {HANGS}."):
                 raise
             request = request.accepting(error.checks)
 

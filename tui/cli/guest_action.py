@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from tui.cli import bind
-from tui.cli.confirm import confirmed
+from tui.cli.confirm import why_not_confirmed
 from tui.cli.exits import DONE, FAILED, STUCK, fail, report
 from tui.cli.guest_stop import wait_until_off
 from tui.cli.host import require_this_machine
@@ -71,9 +71,9 @@ def act(asked: GuestCommand) -> int:
             require_this_machine(host)
         require_consent(plan, replace(consent, everything=consent.everything or not arguments.yes))
         if not arguments.yes:
-            say(as_text(plan))
-            if not confirmed(head(plan), plan.doubts, ""):
-                return fail("nothing was touched", FAILED)
+            declined = why_not_confirmed(as_text(plan), head(plan), plan.doubts, "")
+            if declined is not None:
+                return fail(declined, FAILED)
             consent = replace(consent_to(plan, doubts=True), everything=consent.everything)
         return _carry_out(asked, plan, view, consent)
     except Doubtful as error:

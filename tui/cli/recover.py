@@ -7,7 +7,7 @@ import argparse
 from msgspec.structs import replace
 
 from tui.cli.bind import require_mover, swap
-from tui.cli.confirm import confirmed
+from tui.cli.confirm import why_not_confirmed
 from tui.cli.exits import DONE, FAILED, STUCK, fail
 from tui.cli.follow import follow
 from tui.host import Host
@@ -61,13 +61,14 @@ def _journaled(host: Host, choice: Choice, left: Entry, arguments: argparse.Name
             except NoSuchCard as error:
                 return fail(f"{error}; `vfiotop recover --undo` returns what is left", STUCK)
             plan = for_recovery(plan, finish=True)
-            say(as_text(plan))
-            doubts = plan.doubts
+            about, doubts = as_text(plan), plan.doubts
             consent = replace(consent_to(plan, doubts=True), everything=consent.everything)
         else:
-            say(origins(left))
-        if not confirmed(f"{way.capitalize()} the {left.direction} of {left.address}", doubts):
-            return fail("nothing was touched", STUCK)
+            about = origins(left)
+        action = f"{way.capitalize()} the {left.direction} of {left.address}"
+        declined = why_not_confirmed(about, action, doubts)
+        if declined is not None:
+            return fail(declined, STUCK)
     request = SwapRequest(way, swap=left.id, consent=consent)
     wanted: SwapState = "done" if arguments.finish else "undone"
     return follow(host, request, arguments, wanted=wanted, refused=STUCK)

@@ -77,7 +77,7 @@ def _list(host: Host, choice: Choice, *, as_json: bool) -> int:
 
 
 def _act(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
-    from tui.cli.confirm import confirmed  # noqa: PLC0415
+    from tui.cli.confirm import why_not_confirmed  # noqa: PLC0415
     from tui.cli.host import require_this_machine  # noqa: PLC0415
     from tui.guest import usb  # noqa: PLC0415
     from tui.model.requests import Consent  # noqa: PLC0415
@@ -97,9 +97,9 @@ def _act(host: Host, choice: Choice, arguments: argparse.Namespace) -> int:
             raise Refused(host.control.unavailable_reason)
         require_consent(plan, consent if arguments.yes else Consent(everything=True))
         if not arguments.yes:
-            say(as_text(plan))
-            if not confirmed(head(plan), plan.doubts, ""):
-                return fail("nothing was touched", FAILED)
+            declined = why_not_confirmed(as_text(plan), head(plan), plan.doubts, "")
+            if declined is not None:
+                return fail(declined, FAILED)
             consent = consent_to(plan, doubts=True)
         _carry_out(host, choice, plan, consent)
     except Doubtful as error:

@@ -17,7 +17,7 @@ from msgspec import Struct
 from tui.host import GuestControl, HostError, Unsettled
 from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import DefinitionError
-from tui.model import Domain, Gpu, HostView
+from tui.model import Domain, Gpu, HostView, virsh
 from tui.process.files import write_atomically
 from tui.rules.stale_hostdevs import stale_devices
 
@@ -96,21 +96,20 @@ def assign(
     try:
         control.define(domain.uuid, before, edited.xml)
     except Unsettled as error:
-        raise Unsettled(f"{error}. {_restore_hint(backup)}") from error
+        raise Unsettled(f"{error}. {_restore_hint(domain, backup)}") from error
     try:
         after = control.definition(domain.uuid)
     except HostError as error:
         raise Unsettled(
             f"{domain.name} now names the card, but its definition cannot be read back: {error}. "
-            f"{_restore_hint(backup)}"
+            f"{_restore_hint(domain, backup)}"
         ) from error
     return Change(domain.uuid, before, after, backup, edited.rom)
 
 
-def _restore_hint(backup: Path) -> str:
-    return (
-        f"The previous definition is saved: `virsh define {shlex.quote(str(backup))}` restores it"
-    )
+def _restore_hint(domain: Domain, backup: Path) -> str:
+    command = virsh("define", shlex.quote(str(backup)), uri=domain.uri)
+    return f"The previous definition is saved: `{command}` restores it"
 
 
 def undo(control: GuestControl, change: Change) -> None:

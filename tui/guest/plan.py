@@ -75,19 +75,18 @@ def _merged(found: tuple[Check, ...], swap: Plan | None) -> tuple[Check, ...]:
 
 def _steps(action: GuestAction, domain: Domain) -> tuple[str, ...]:
     """Return the steps as virsh commands, which an operator can repeat."""
-    name = domain.shell_word
     if action == "start":
         return (
-            f"virsh start --paused {name}",
+            domain.virsh("start", "--paused"),
             "check all guests again before the guest runs its first instruction",
-            f"virsh resume {name}",
+            domain.virsh("resume"),
         )
     if action == "stop":
-        return (f"virsh shutdown {name}", f"wait up to {STOP_S:.0f} s for it to shut down")
+        return (domain.virsh("shutdown"), f"wait up to {STOP_S:.0f} s for it to shut down")
     verbs: dict[GuestAction, str] = {
         "reboot": "reboot", "pause": "suspend", "resume": "resume", "force-off": "destroy"
     }  # fmt: skip
-    return (f"virsh {verbs[action]} {name}",)
+    return (domain.virsh(verbs[action]),)
 
 
 # --- checks ---------------------------------------------------------------------

@@ -18,6 +18,7 @@ from tui.model import (
     UsbAction,
     UsbDevice,
     UsbHostDev,
+    UsbMark,
     UsbPlan,
     UsbReading,
     UsbRule,
@@ -28,9 +29,9 @@ from tui.model.requests import Consent
 from tui.once import TIMEOUT_S, read_once
 from tui.rules import usb
 from tui.rules.roles import Choice
-from tui.rules.usb_lendings import stale
+from tui.rules.usb_lendings import Lending, Replugged, mark_of, place, stale
 from tui.rules.view import assess
-from tui.swap.consent import require_consent
+from tui.swap.consent import consent_key, require_consent
 
 _NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
 """The sources of a plan. The cards tell which guest is meant if none is named."""
@@ -38,6 +39,11 @@ _NEEDED: tuple[SourceName, ...] = ("pci", "guests", "usb")
 
 class NoSuchDevice(HostError):
     """No USB device is meant, or several; the sentence says what to name instead."""
+
+
+class LendingLost(Refused):
+    """A device was not attached again, and its old element, which is the record of the lending, is
+    gone."""
 
 
 class UsbReadings(NamedTuple):
@@ -106,10 +112,13 @@ def _holders(host: Host, device: UsbDevice) -> Holders | None:
         return None
 
 
-def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None:
+def execute(
+    host: Host, choice: Choice, plan: UsbPlan, consent: Consent, mark: UsbMark | None = None
+) -> None:
     """Execute ``plan`` after making it again on fresh readings.
 
-    Blocks as long as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``.
+    A device is lent with the ``mark`` of its earlier lending, else with a new one. Blocks as long
+    as libvirt does. Raises ``Refused``, ``Unsettled`` and ``HostError``.
     """
     if host.control.unavailable_reason is not None:
         raise Refused(host.control.unavailable_reason)
@@ -124,9 +133,9 @@ def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None
     try:
         if plan.action == "lend":
             gone = stale(now, domain, seen.usb.devices)
-            host.control.lend_usb(
-                plan.uuid, UsbHostDev.of(now), gone, _still_there(host, now), plan.raw_name
-            )
+            asked = [doubt.id for doubt in fresh.doubts]
+            lent = UsbHostDev.of(now, mark or mark_of(now, seen.usb.devices, asked))
+            host.control.lend_usb(plan.uuid, lent, gone, _still_there(host, now), plan.raw_name)
         else:
             known = usb.hostdev_of(now, domain) or UsbHostDev.of(now)
             host.control.return_usb(plan.uuid, known, plan.raw_name)
@@ -134,6 +143,46 @@ def execute(host: Host, choice: Choice, plan: UsbPlan, consent: Consent) -> None
         raise
     except HostError as error:
         raise Refused(str(error)) from error
+
+
+def attach_again(host: Host, choice: Choice, again: Replugged) -> None:
+    """Attach a device that was plugged in again, unless its guest has it by now: another vfiotop
+    may have been faster.
+
+    What the plan would have to ask, and was not asked when the device was lent, keeps it with the
+    host. Raises as ``execute`` does, and ``LendingLost``.
+    """
+    if again.changed:
+        raise Refused("it has functions that it was not lent with: look at it, and lend it again")
+    try:
+        _attach_again(host, choice, again)
+    except (Refused, HostError) as error:
+        domain = _domain_now(host, choice, again.lending)
+        if domain is not None and usb.holder(again.device, [domain]) is not None:
+            return
+        if domain is not None and again.lending.mark not in [each.mark for each in domain.usb]:
+            raise LendingLost(str(error)) from error
+        raise
+
+
+def _attach_again(host: Host, choice: Choice, again: Replugged) -> None:
+    lending, device = again.lending, again.device
+    rule = UsbRule(device.vendor, device.product, device.serial, device.port)
+    plan = usb_plan_once(host, choice, "lend", rule, uuid=lending.uuid)
+    if place(plan.device) != place(device):
+        raise Refused("it was replugged meanwhile")
+    if plan.raw_name != lending.raw_name:
+        raise Refused("the guest has another name now")
+    accepted = (doubt for doubt in plan.doubts if doubt.id in lending.mark.accepted)
+    consent = Consent(None, frozenset(map(consent_key, accepted)))
+    execute(host, choice, plan, consent, lending.mark)
+
+
+def _domain_now(host: Host, choice: Choice, lending: Lending) -> Domain | None:
+    try:
+        return find_domain(read(host, choice).view, choice, None, lending.uuid)
+    except HostError:
+        return None
 
 
 def _still_there(host: Host, device: UsbDevice) -> Callable[[], str | None]:

@@ -32,9 +32,9 @@ def make_plan(
 
     ``holders`` are the processes that have the device open, if that is known.
     """
-    domains = () if isinstance(guests, Unavailable) else guests.domains
+    domains = usb.domains_here(guests)
     checks = (
-        _writable(guests),
+        _usable(guests),
         *(
             _lend_checks(device, domain, reading, domains, holders)
             if action == "lend"
@@ -52,23 +52,27 @@ def _steps(action: UsbAction, device: UsbDevice, domain: Domain) -> tuple[str, .
     element = f"hostdev {device.id} bus {device.bus} device {device.number}"
     if action == "return":
         return (
-            f"virsh detach-device --live {domain.shell_word} ({element})",
+            f"{domain.virsh('detach-device', '--live')} ({element})",
             "the kernel gives the device to its drivers again",
         )
     return (
         f"read the device at port {device.port} again: it must be {device.id} number "
         f"{device.number}",
-        f"virsh attach-device --live {domain.shell_word} ({element})",
+        f"{domain.virsh('attach-device', '--live')} ({element})",
     )
 
 
 # --- checks -----------------------------------------------------------------------
 
 
-def _writable(guests: Guests | Unavailable) -> Check:
+def _usable(guests: Guests | Unavailable) -> Check:
     id = "libvirt.reachable"
     if isinstance(guests, Unavailable):
         return Check(id, None, "fail", guests.reason)
+    if (away := usb.why_not_here(guests)) is not None:
+        return Check(
+            id, None, "fail", away, "lend devices of this machine to guests of this machine"
+        )
     if guests.readonly:
         return Check(id, None, "fail", f"{guests.uri} is read-only for you",
                      "join the group libvirt, or run this as root")  # fmt: skip

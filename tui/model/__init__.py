@@ -11,7 +11,7 @@ without ``0x``.
 from __future__ import annotations
 
 from tui.model.address import bus_of, domain_of, slot_of
-from tui.model.checks import VERDICT_ORDER, Check, Verdict
+from tui.model.checks import NOT_CAPTURED, VERDICT_ORDER, Check, Verdict, told_together
 from tui.model.clock import CLOCK, Clock
 from tui.model.cpus import (
     CPU_LIMIT,
@@ -74,7 +74,7 @@ from tui.model.metrics import (
     MetricsSource,
     NvmlReading,
 )
-from tui.model.naming import domains_named, domains_with_uuid, looks_like_uuid, shell_word
+from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
 from tui.model.pci import (
     AMD,
@@ -100,11 +100,27 @@ from tui.model.plans import Checked, GuestPlan, Plan, Step, StepKind, UsbPlan
 from tui.model.readiness import Boot, BootLoader, Code, NvidiaModule, PowerControl, Readiness
 from tui.model.sentences import capital, listed
 from tui.model.series import CARD_SERIES, CardSeries, value_of
-from tui.model.settings import KernelOption, KernelSettings, ModuleDirective, ModuleRule
+from tui.model.settings import (
+    Initramfs,
+    InitramfsMaker,
+    KernelOption,
+    KernelSettings,
+    ModuleDirective,
+    ModuleRule,
+)
 from tui.model.snapshot import SOURCES, Reading, Sample, Snapshot, SourceName, card_read_at
 from tui.model.swaps import SWAP_ENDS, Direction, Swap, SwapState
 from tui.model.unavailable import NOT_READ_YET, Unavailable
-from tui.model.usb import Usb, UsbAction, UsbDevice, UsbHostDev, UsbReading, UsbRule, UsbState
+from tui.model.usb import (
+    Usb,
+    UsbAction,
+    UsbDevice,
+    UsbHostDev,
+    UsbMark,
+    UsbReading,
+    UsbRule,
+    UsbState,
+)
 from tui.model.users import CardUse, CardUser, CardUsers
 from tui.model.view import (
     Blocker,
@@ -137,6 +153,7 @@ __all__ = [
     "INTEL",
     "MULTIMEDIA_CLASS",
     "NETWORK_CLASS",
+    "NOT_CAPTURED",
     "NOT_READ_YET",
     "NOT_SEEN",
     "NO_RESPONSE",
@@ -146,6 +163,7 @@ __all__ = [
     "STORAGE_CLASS",
     "STUB_DRIVERS",
     "SWAP_ENDS",
+    "SYSTEM_URI",
     "USB_CLASS",
     "VCPU_LIMIT",
     "VERDICT_ORDER",
@@ -221,6 +239,8 @@ __all__ = [
     "HostMemory",
     "HostSetup",
     "HostView",
+    "Initramfs",
+    "InitramfsMaker",
     "Inventory",
     "IommuKind",
     "KernelLog",
@@ -269,6 +289,7 @@ __all__ = [
     "UsbAction",
     "UsbDevice",
     "UsbHostDev",
+    "UsbMark",
     "UsbPlan",
     "UsbReading",
     "UsbRule",
@@ -292,7 +313,8 @@ __all__ = [
     "is_vfio_driver",
     "listed",
     "looks_like_uuid",
-    "shell_word",
     "slot_of",
+    "told_together",
     "value_of",
+    "virsh",
 ]

@@ -39,7 +39,8 @@ class DomainSetup(Struct, frozen=True):
     ``memory`` are the parts of its memory, ``current_mib`` is what the balloon leaves it at the
     start. ``balloon``: it has a balloon device. ``locked``: <locked/>; ``hard_limit_mib`` is that
     of <memtune>. ``immediate``: QEMU allocates all of it before the guest runs. ``mmio64_mib`` is
-    the room for large BARs that the definition asks OVMF for. ``shared`` is memory that programs
+    the room for large BARs that the definition asks OVMF for; ``hole64_mib`` is the size of QEMU's
+    64-bit PCI hole, 0 if it is turned off. ``shared`` is memory that programs
     of the host share.
     """
 
@@ -52,6 +53,7 @@ class DomainSetup(Struct, frozen=True):
     backing: Backing = "anonymous"
     firmware: Firmware = "bios"
     mmio64_mib: int | None = None
+    hole64_mib: float | None = None
     shared: tuple[SharedMemory, ...] = ()
 
     @property

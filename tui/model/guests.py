@@ -10,7 +10,7 @@ from msgspec import Struct
 from tui.model.cpus import Pinning, VcpuTime
 from tui.model.domain_setup import DomainSetup
 from tui.model.metrics import Metrics
-from tui.model.naming import shell_word
+from tui.model.naming import SYSTEM_URI, shell_word, virsh
 from tui.model.usb import UsbHostDev
 
 DomainState = Literal[
@@ -54,7 +54,7 @@ class Domain(Struct, frozen=True):
     why its definition, or a part of it, could not be read; it may then have more hostdevs than
     these. ``vcpu_times`` are the vCPUs one by one, ``pinning`` what its definition pins. ``setup``
     is what the definition says besides, ``None`` if it could not be read. ``usb`` are
-    the host's USB devices that it names.
+    the host's USB devices that it names. ``uri`` is that of its libvirt, as in ``Guests``.
     """
 
     name: str
@@ -79,6 +79,7 @@ class Domain(Struct, frozen=True):
     vcpu_times: tuple[VcpuTime, ...] = ()
     pinning: Pinning | None = None
     setup: DomainSetup | None = None
+    uri: str = SYSTEM_URI
 
     @property
     def raw_name(self) -> str:
@@ -89,6 +90,15 @@ class Domain(Struct, frozen=True):
     def shell_word(self) -> str:
         """The word that names it in a command for the user to copy."""
         return shell_word(self.raw_name, self.uuid)
+
+    def virsh(self, command: str, *options: str) -> str:
+        """A command of virsh for this domain, for the user to copy."""
+        return virsh(command, *options, self.shell_word, uri=self.uri)
+
+    @property
+    def edit(self) -> str:
+        """The command that edits its definition, as it stands in a sentence."""
+        return f"`{self.virsh('edit')}`"
 
     @property
     def active(self) -> bool:

@@ -11,6 +11,9 @@ import shlex
 from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
+SYSTEM_URI = "qemu:///system"
+"""The libvirt that knows which guests have the devices of this machine."""
+
 WORD_LIMIT = 64
 """The longest name to use in a command. A longer one is cut when it is drawn."""
 
@@ -46,6 +49,12 @@ def shell_word(name: str, uuid: str) -> str:
     ``name``, quoted if necessary, or its UUID if a reader, a shell or virsh could mistake the
     name."""
     return shlex.quote(name if _is_unambiguous(name) else uuid)
+
+
+def virsh(*words: str, uri: str = SYSTEM_URI) -> str:
+    """A command of virsh for the user to copy. It names the connection: without one, an ordinary
+    user's virsh asks that user's own libvirt (virsh(1))."""
+    return " ".join(("virsh", "-c", shlex.quote(uri), *words))
 
 
 def _is_unambiguous(name: str) -> bool:

@@ -6,7 +6,9 @@ from typing import Literal
 
 from msgspec import Struct
 
-ModuleDirective = Literal["blacklist", "install", "options"]
+ModuleDirective = Literal["blacklist", "install", "options", "softdep", "load"]
+
+InitramfsMaker = Literal["mkinitcpio", "dracut", "initramfs-tools"]
 
 
 class KernelOption(Struct, frozen=True):
@@ -27,7 +29,8 @@ class KernelOption(Struct, frozen=True):
 
 class ModuleRule(Struct, frozen=True):
     """A line of modprobe.d(5): a ``directive`` for ``module``, written with underscores.
-    ``arguments`` is what follows the module's name."""
+    ``arguments`` is what follows the module's name. ``load`` is for a module that the initramfs
+    loads."""
 
     directive: ModuleDirective
     module: str
@@ -41,13 +44,26 @@ class ModuleRule(Struct, frozen=True):
         return f"{self.file}, line {self.line}"
 
 
+class Initramfs(Struct, frozen=True):
+    """What the program ``maker`` has the next initramfs do.
+
+    ``modules`` are loaded first, in this order. ``modprobe``: it has the host's modprobe.d.
+    ``file`` is where more modules are written.
+    """
+
+    maker: InitramfsMaker
+    modules: tuple[ModuleRule, ...] = ()
+    modprobe: bool = True
+    file: str = ""
+
+
 class KernelSettings(Struct, frozen=True):
     """The settings that bear on passthrough.
 
     ``running`` is /proc/cmdline, None if it is not known. ``written`` are the options in the boot
     loader's own ``files``, of every boot entry. ``modules`` is modprobe.d in the order in which
     modprobe reads it. ``modules_disabled``: no module can be loaded until the next boot
-    (/proc/sys/kernel/modules_disabled).
+    (/proc/sys/kernel/modules_disabled). ``initramfs`` is ``None`` if it is not known.
     """
 
     running: tuple[KernelOption, ...] | None = None
@@ -55,6 +71,7 @@ class KernelSettings(Struct, frozen=True):
     files: tuple[str, ...] = ()
     modules: tuple[ModuleRule, ...] = ()
     modules_disabled: bool = False
+    initramfs: Initramfs | None = None
 
     @property
     def in_force(self) -> tuple[KernelOption, ...]:

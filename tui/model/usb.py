@@ -18,7 +18,8 @@ class UsbDevice(Struct, frozen=True):
     ``ready``: its configuration is chosen, so its interfaces exist. ``controller`` is the PCI
     function that it is behind. ``keyboard``: it is a keyboard first of all, and not a mouse that
     also sends keys. ``taken``: a program has one of its interfaces, through usbfs. ``unreadable``
-    names what could not be read of its uses.
+    names what could not be read of its uses. ``functions`` are the classes of its interfaces, each
+    once and in order, of input devices with the protocol: ``0301`` is a keyboard, ``08`` a disk.
     """
 
     port: str
@@ -34,6 +35,7 @@ class UsbDevice(Struct, frozen=True):
     keyboard: bool = False
     taken: bool = False
     unreadable: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
 
     @property
     def bus(self) -> int:
@@ -62,18 +64,33 @@ class UsbReading(Struct, frozen=True):
     builtin_keyboard: bool = False
 
 
+class UsbMark(Struct, frozen=True):
+    """What a running domain's element says of a device that was lent with vfiotop, so that whoever
+    reads it can attach the device again after a replug.
+
+    ``who`` is a digest of what tells the device from others, and ``functions`` are those that it
+    was lent with. ``accepted`` are the ids of the checks whose question the user answered.
+    """
+
+    who: str
+    functions: tuple[str, ...] = ()
+    accepted: frozenset[str] = frozenset()
+
+
 class UsbHostDev(Struct, frozen=True):
-    """A USB device as a domain names it: by its ids, by bus and number, or by both."""
+    """A USB device as a domain names it: by its ids, by bus and number, or by both. ``mark`` is
+    ours, if it was lent with vfiotop."""
 
     vendor: str | None = None
     product: str | None = None
     bus: int | None = None
     number: int | None = None
+    mark: UsbMark | None = None
 
     @classmethod
-    def of(cls, device: UsbDevice) -> UsbHostDev:
+    def of(cls, device: UsbDevice, mark: UsbMark | None = None) -> UsbHostDev:
         """The device by its ids and its present number."""
-        return cls(device.vendor, device.product, device.bus, device.number)
+        return cls(device.vendor, device.product, device.bus, device.number, mark)
 
     def means(self, device: UsbDevice) -> bool:
         """Whether all that it names is the device's; false if it names nothing."""

@@ -88,9 +88,9 @@ def short(text: str, limit: int = QUOTE_LIMIT) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def say(text: str = "") -> None:
-    """Print one or more lines."""
-    STDOUT.write(printable(text, lines=True) + "\n")
+def say(text: str = "", channel: Channel | None = None) -> None:
+    """Print one or more lines, on stdout by default."""
+    (channel or STDOUT).write(printable(text, lines=True) + "\n")
 
 
 def say_line(text: str) -> None:
@@ -98,11 +98,17 @@ def say_line(text: str) -> None:
     STDOUT.write(printable(text) + "\n")
 
 
-def ask(question: str) -> bool:
+def conversation() -> Channel | None:
+    """Where a person at the terminal reads a question and what it is about: standard output, or
+    standard error if that one goes to a file or a pipe; ``None`` if both do."""
+    return next((each for each in (STDOUT, STDERR) if os.isatty(each.descriptor)), None)
+
+
+def ask(question: str, channel: Channel) -> bool:
     """Print a question without a trailing newline. Returns whether all output so far was
     written."""
-    STDOUT.write(printable(question, lines=True))
-    return STDOUT.lost is None
+    channel.write(printable(question, lines=True))
+    return channel.lost is None
 
 
 def say_json(value: Any, indent: int | None = 1) -> None:

@@ -21,10 +21,9 @@ from tui.model import (
     SourceName,
     Swap,
     Viability,
-    Watch,
     card_read_at,
 )
-from tui.report import usb
+from tui.report import usb, watch
 
 SCHEMA = 1
 """Version of the JSON. Keys may be added; none is renamed or dropped."""
@@ -57,7 +56,7 @@ def as_json(
             for c in view.checks
         ],
         "swap": _swap(view.swap) if view.swap else None,
-        "watch": _watch(view.watch, taken_at) if view.watch else None,
+        "watch": watch.as_json(view.watch, taken_at) if view.watch else None,
         "usb": usb.as_json(view.usb),
         "problems": [{"source": source, "why": why} for source, why in view.problems],
     }
@@ -191,26 +190,6 @@ def _swap(swap: Swap) -> dict[str, Any]:
         "step_began_at": swap.step_began_at.isoformat(),
         "interrupted": swap.interrupted,
     }
-
-
-def _watch(watch: Watch, taken_at: datetime) -> dict[str, Any]:
-    """``pending`` is the return that it has announced, ``due_in_s`` is 0 once it is due."""
-    pending = watch.pending
-    return {
-        "running": watch.running,
-        "acts": watch.acts,
-        "policy": asdict(watch.policy),
-        "file": watch.file,
-        "pending": None if pending is None else {
-            "id": pending.id,
-            "address": pending.address,
-            "guest": pending.guest,
-            "due_in_s": round(pending.left_s(taken_at), 3),
-            "reason": pending.reason,
-        },
-        "stays_awake": watch.stays_awake,
-        "events": [asdict(event) | {"at": event.at.isoformat()} for event in watch.events],
-    }  # fmt: skip
 
 
 def _groups(view: HostView) -> list[dict[str, Any]]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from tui.model import (
-    CLOCK,
     Domain,
     Gpu,
     Guest,
+    HostMemory,
     HostView,
     Link,
     Metrics,
     NvidiaModel,
     Role,
     Swap,
-    Watch,
     slot_of,
 )
+from tui.report import watch
+from tui.rules.memory_checks import gib, page_size
 
 DASH = "–"
 LABEL = 11
@@ -31,7 +32,8 @@ TITLES: dict[Role, str] = {"guest": "Guest GPU", "host": "Host GPU", "other": "G
 
 def as_text(view: HostView) -> str:
     """The view as text. ``–`` stands for an unknown value. Lines have no trailing blanks."""
-    blocks = [list(_host(view)), *(list(_gpu(gpu)) for gpu in view.gpus), list(_guests(view))]
+    gpus = (list(_gpu(gpu)) for gpu in view.gpus)
+    blocks = [list(_host(view)), *gpus, list(_running(view.guest)), list(_guests(view))]
     if not view.gpus and view.problem("pci") is None:
         blocks.insert(1, ["No GPU was found."])
     return "\n\n".join("\n".join(line.rstrip() for line in block) for block in blocks if block)
@@ -48,12 +50,14 @@ def _host(view: HostView) -> Iterator[str]:
     if view.libvirt_uri is not None:
         problem = view.problem("guests")
         yield _row("libvirt", view.libvirt_uri, problem or view.libvirt_version or DASH)
+    if view.memory is not None:
+        yield from _memory(view.memory)
     if view.nvidia_driver is not None:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
     if view.swap is not None and not view.swap.ended:
         yield _row("Swap", *_swap(view.swap))
     if view.watch is not None:
-        yield _row("Watch", *_watch(view.watch))
+        yield _row("Watch", *watch.words(view.watch))
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
              "guests": "libvirt", "threads": "Threads", "agent": "Agent", "swap": "Journal",
              "usb": "USB", "kernel": "Kernel log", "memory": "Memory",
@@ -62,6 +66,16 @@ def _host(view: HostView) -> Iterator[str]:
         if source == "guests" and view.libvirt_uri is not None:
             continue
         yield _row(names[source], why)
+
+
+def _memory(memory: HostMemory) -> Iterator[str]:
+    """What a guest could get: memory, and huge pages where the host has any."""
+    pools = [p for p in memory.pools or () if p.node is None and (p.total or p.on_demand)]
+    pages = [f"{p.free} of {p.total} huge pages of {page_size(p.size_kib)} free" for p in pools]
+    if memory.available_mib is not None:
+        pages.insert(0, f"{gib(memory.available_mib)} available")
+    if pages:
+        yield _row("Memory", *pages)
 
 
 def _swap(swap: Swap) -> Iterator[str]:
@@ -73,19 +87,6 @@ def _swap(swap: Swap) -> Iterator[str]:
         yield f"step {swap.step + 1} of {len(swap.steps)}: {swap.current_step}"
     if swap.message:
         yield swap.message
-
-
-def _watch(watch: Watch) -> Iterator[str]:
-    if not watch.running:
-        yield "ended: nothing returns the card by itself now"
-        return
-    yield ", ".join(watch.deeds)
-    pending = watch.pending
-    if pending is not None:
-        at = CLOCK.time_of_day(pending.due_at)
-        yield f"{pending.address} returns to the host at {at}: {pending.guest} has ended"
-        if pending.reason is not None:
-            yield f"refused before: {pending.reason}"
 
 
 def _iommu(view: HostView) -> str:
@@ -212,6 +213,38 @@ def _addresses(addresses: tuple[str, ...]) -> str:
 
 
 # --- guests -------------------------------------------------------------------
+
+
+def _running(guest: Guest | None) -> Iterator[str]:
+    """What makes the guest stutter, and where its memory is; nothing of one that is off."""
+    if guest is None or not guest.domain.active:
+        return
+    rows = [*_waits(guest), *_guest_memory(guest.domain)]
+    if rows:
+        yield _row("Guest", guest.domain.name)
+        yield from rows
+
+
+def _waits(guest: Guest) -> Iterator[str]:
+    cpus = guest.cpus
+    worst = cpus.worst if cpus is not None else None
+    if cpus is None or worst is None:
+        return
+    core = "" if worst.cpu is None else f", core {worst.cpu}"
+    parts = [f"{_number(worst.wait_ms, ' ms/s')} at most (vCPU {worst.number}{core})"]
+    if cpus.host_pct is not None:
+        parts.append(f"host's work on its cores {_number(cpus.host_pct, ' %')}")
+    yield _row("  wait", *parts)
+
+
+def _guest_memory(domain: Domain) -> Iterator[str]:
+    huge = domain.setup.huge_mib if domain.setup is not None else 0
+    parts = [f"{gib(huge)} of huge pages"] if huge else []
+    if domain.memory_used_mib is not None:
+        used = _used(_gib(domain.memory_used_mib), _gib(domain.memory_mib), "GiB")
+        parts.insert(0, f"{used} used")
+    if parts:
+        yield _row("  memory", *parts)
 
 
 def _guests(view: HostView) -> Iterator[str]:

@@ -150,9 +150,9 @@ def reset(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     if function.vendor == AMD_GRAPHICS and function.device in NEED_VENDOR_RESET:
         return _vendor_reset(gpu, readiness)
     without = [f for f in gpu.functions if not f.reset_methods]
+    alone = [f"{f.address} by {f.reset_methods[0]}" for f in gpu.functions if f.reset_methods]
     if not without:
-        how = listed([f"{f.address} by {(f.reset_methods or ('',))[0]}" for f in gpu.functions])
-        return Check(RESET, address, "pass", how)
+        return Check(RESET, address, "pass", listed(alone))
     strange = [f for f in without if "reset_method" in f.unreadable]
     if strange:
         return Check(
@@ -161,7 +161,8 @@ def reset(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
     rest = _others_on_bus(gpu, view)
     names = listed([f.address for f in without])
     if bus_of(address) != ON_BOARD and not rest:
-        return Check(RESET, address, "pass", f"{names} with the whole bus")
+        together = f"{names} with the whole bus"
+        return Check(RESET, address, "pass", ", ".join((*alone, together)))
     kernel = kernel_version(view)
     if kernel is None or kernel < SHOWS_RESETS_SINCE or readiness.captured:
         return Check(RESET, address, "unknown", f"how {names} is reset cannot be read")

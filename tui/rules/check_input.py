@@ -19,7 +19,12 @@ from tui.model import (
     SourceName,
     Unavailable,
 )
-from tui.rules.libvirt_uri import SYSTEM, SYSTEM_BY_SOCKET, why_not_this_host
+from tui.rules.libvirt_uri import (
+    NOT_THE_SYSTEMS,
+    SYSTEM,
+    SYSTEM_BY_SOCKET,
+    why_not_this_host,
+)
 
 
 class CheckInput(Struct, frozen=True):
@@ -57,7 +62,5 @@ def local_guests(guests: Guests | Unavailable) -> Guests | Unavailable:
     if isinstance(guests, Unavailable) or guests.captured:
         return guests
     if guests.uri not in (SYSTEM, SYSTEM_BY_SOCKET):
-        return Unavailable(
-            f"{guests.uri} does not know which guest has the devices of this machine"
-        )
+        return Unavailable(f"{guests.uri} {NOT_THE_SYSTEMS}")
     return guests

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
-from tui.model import Boot, KernelOption, ModuleRule, Readiness
+from tui.model import Boot, InitramfsMaker, KernelOption, ModuleRule, Readiness
 from tui.rules.kernel_settings import VFIO, Setting, without
 
 _GRUB = {
@@ -21,6 +21,17 @@ _IMAGES = {
 }  # fmt: skip
 """The command that applies /etc/kernel/cmdline, by distribution. Others use kernel-install(8) for
 all kernels; it looks below /usr/lib/modules, where Debian has none."""
+
+
+_LIBVIRT = {
+    "debian": "apt install libvirt-daemon-system qemu-system-x86",
+    "pop": "apt install libvirt-daemon-system qemu-system-x86",
+    "fedora": "dnf install libvirt-daemon-kvm qemu-kvm",
+    "ostree": "rpm-ostree install libvirt-daemon-kvm qemu-kvm",
+    "arch": "pacman -S libvirt qemu-desktop", "endeavouros": "pacman -S libvirt qemu-desktop",
+    "suse": "zypper install -t pattern kvm_server",
+}  # fmt: skip
+"""The command that installs libvirt with its driver for QEMU, by distribution."""
 
 
 def kernel_option(option: str, boot: Boot) -> str:
@@ -167,6 +178,30 @@ def _limine(boot: Boot) -> tuple[str, str | None]:
 
 def _refind(boot: Boot) -> tuple[str, str | None]:
     return f"the options in quotes in {boot.file or '/boot/refind_linux.conf'}", None
+
+
+_REBUILD: dict[InitramfsMaker, str] = {
+    "mkinitcpio": "mkinitcpio -P", "dracut": "dracut --force --regenerate-all",
+    "initramfs-tools": "update-initramfs -u -k all",
+}  # fmt: skip
+
+
+def rebuild_initramfs(readiness: Readiness) -> str:
+    """How to give the initramfs the settings that have changed. Image-based variants have theirs
+    made with the image."""
+    made = readiness.settings.initramfs
+    if made is None or readiness.boot.distribution == "ostree":
+        return "rebuild the initramfs"
+    return f"rebuild the initramfs: `{_REBUILD[made.maker]}`"
+
+
+def install_libvirt(boot: Boot) -> str:
+    """How to install libvirt and QEMU."""
+    if boot.distribution == "nixos":
+        return "set virtualisation.libvirtd.enable = true and run `nixos-rebuild switch`"
+    command = _LIBVIRT.get(boot.distribution or "")
+    packages = "install the packages with libvirtd (or virtqemud) and QEMU"
+    return f"install it: `{command}`" if command else packages
 
 
 def module_at_boot(name: str, boot: Boot) -> str:

@@ -78,7 +78,7 @@ def hostdevs_complete(domain: Domain, gpu: Gpu) -> Check:
     return Check(
         check, name, "fail" if gpu.address in missing else "warn",
         f"the definition of “{name}” does not list {' '.join(missing)}",
-        f"press w, or `virsh edit {domain.shell_word}`: add <hostdev mode='subsystem' type='pci' "
+        f"press w, or {domain.edit}: add <hostdev mode='subsystem' type='pci' "
         f"managed='no'><source>{address_xml(missing[0])}</source></hostdev>"
         f"{' and the others' if len(missing) > 1 else ''}",
     )  # fmt: skip
@@ -109,7 +109,7 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
         return Check(
             check, name, "warn",
             f"libvirt moves {' '.join(by_libvirt)} at the start without checking who uses it",
-            f"`virsh edit {domain.shell_word}`: set managed='no' in its <hostdev>",
+            f"{domain.edit}: set managed='no' in its <hostdev>",
         )  # fmt: skip
     if not mine:
         return Check(check, name, "unknown", f"“{name}” lists no function of the card")
@@ -118,14 +118,18 @@ def managed(domain: Domain, gpu: Gpu) -> Check:
 
 def driver(domain: Domain, version: str | None, why_unknown: str | None = None) -> Check:
     """r465.guest-driver: the guest's driver is 465 or newer, if its agent reports the ``version``.
-    Only older drivers need KVM to be hidden."""
+    Only older drivers need KVM to be hidden. What the agent said in an earlier run is no answer:
+    the driver may be another one by now."""
     check, name, found = "r465.guest-driver", domain.name, driver_gates.version_number(version)
-    if found is None:
-        why = (
-            why_unknown if domain.active else "the guest is not running: its driver cannot be read"
+    if found is None and not domain.active:
+        return Check(
+            check, name, "unknown", "known once the guest runs: its agent tells the driver"
         )
-        return Check(check, name, "unknown", why or "the guest does not report its driver",
-                     "check in the guest that it is 465 or newer")  # fmt: skip
+    if found is None:
+        return Check(
+            check, name, "unknown", why_unknown or "the guest does not report its driver",
+            "check in the guest that it is 465 or newer",
+        )  # fmt: skip
     if found >= GUEST_DRIVER:
         return Check(check, name, "pass", f"driver {version} in the guest")
     if domain.kvm_hidden:
@@ -134,7 +138,7 @@ def driver(domain: Domain, version: str | None, why_unknown: str | None = None) 
     return Check(
         check, name, "fail",
         f"driver {version} in the guest is older than 465: it fails with code 43 if it detects KVM",
-        f"update the driver in the guest; until then `virsh edit {domain.shell_word}`: "
+        f"update the driver in the guest; until then {domain.edit}: "
         "<kvm><hidden state='on'/></kvm> in <features>",
     )  # fmt: skip
 

@@ -37,6 +37,9 @@ OVMF_MIB = 32 << 10
 """The room for 64-bit BARs in OVMF, in MiB, before edk2-stable202211 made it a share of the
 processor's addresses."""
 
+BELOW_4G = 2 << 30
+"""Bytes of addresses below 4 GiB that a guest with little memory has for all of its BARs."""
+
 
 def files_to_inspect(domain: Domain) -> tuple[str, ...]:
     """The files that the definition names."""
@@ -65,7 +68,7 @@ def _rom(
     domain: Domain, dev: HostDev, view: HostView, files: Mapping[str, FileFacts]
 ) -> Iterator[Check]:
     name, function = domain.name, view.functions.get(dev.address)
-    edit = f"`virsh edit {domain.shell_word}`: "
+    edit = f"{domain.edit}: "
     if function is not None and function.class_code[:4] not in GPU_CLASSES:
         yield Check(
             ROM, name, "warn", f"{dev.address} is not a GPU, yet it has a ROM file",
@@ -134,18 +137,27 @@ def mmio_space(domain: Domain, view: HostView) -> Check:
         f"the BARs of its devices take {over}{amount(needed)}" if needed
         else "no device has large BARs"
     )  # fmt: skip
+    if needed > BELOW_4G and setup.hole64_mib == 0:
+        return Check(
+            MMIO, name, "warn", f"{why}, and a 64-bit PCI hole of 0 leaves no room above 4 GiB",
+            f"`virsh edit {domain.shell_word}`: remove <pcihole64>, or the argument that sets "
+            "pci-hole64-size",
+        )  # fmt: skip
     if needed <= OVMF_MIB << 20 or setup.firmware == "bios":
         return Check(MMIO, name, "pass", why)
     given = setup.mmio64_mib
     wanted = 1 << (2 * needed - 1).bit_length() >> 20
     argument = f"<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string={wanted}'/>"
     fix = (
-        f"`virsh edit {domain.shell_word}`: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
+        f"{domain.edit}: in <qemu:commandline>, <qemu:arg value='-fw_cfg'/>"
         f"{argument}; it needs xmlns:qemu='{QEMU_XMLNS}' in <domain>"
     )
     if given is None:
         fix = f"if the guest's driver does not start the card: {fix}"
         why = f"{why}; OVMF before 2022-11 has room for {OVMF_MIB >> 10} GiB, a newer one for more"
+        if setup.hole64_mib:
+            hole = amount(int(setup.hole64_mib * (1 << 20)))
+            why = f"{why}; <pcihole64>, here {hole}, does not change that"
         return Check(MMIO, name, "unknown", why, fix)
     if given << 20 < needed:
         return Check(MMIO, name, "warn", f"{why}, X-PciMmio64Mb gives {given >> 10} GiB", fix)
@@ -201,7 +213,7 @@ def _wrong_size(domain: Domain, shared: SharedMemory) -> Check | None:
     mib, name = shared.mib, domain.name
     if mib is None:
         return None
-    fix = f"`virsh edit {domain.shell_word}`: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
+    fix = f"{domain.edit}: 32 MiB for 1920x1080, 64 for 3440x1440, 128 for 4K"
     if mib < frame_mib(*_RESOLUTIONS[0]):
         why = f"{mib:.0f} MiB of shared memory is too little for Looking Glass at 1920x1080"
         return Check(GLASS, name, "warn", why, fix)

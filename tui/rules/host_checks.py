@@ -17,7 +17,16 @@ from tui.rules.kernel_settings import (
     iommu_off,
     with_places,
 )
-from tui.rules.libvirt_uri import JOIN, START, SYSTEM, why_not_this_host
+from tui.rules.libvirt_uri import (
+    INSTALL,
+    JOIN,
+    START,
+    START_LIBVIRTD,
+    START_VIRTQEMUD,
+    SYSTEM,
+    why_not_the_systems,
+)
+from tui.rules.privilege import join_group
 from tui.rules.viability import describe_blockers
 
 ASK_HERE = f"use {SYSTEM}, which knows which guest has the devices of this machine"
@@ -42,24 +51,33 @@ def libvirt(readings: CheckInput) -> Check:
     unread = readings.guests if isinstance(readings.guests, Unavailable) else None
     if unread is not None and (unread.expected or readings.readiness.captured):
         return Check(check, None, "unknown", unread.reason)
-    strange = why_not_this_host(view.libvirt_uri) if view.libvirt_uri else None
+    strange = why_not_the_systems(view.libvirt_uri) if view.libvirt_uri else None
     if strange is not None:
         return Check(check, None, "warn", f"{view.libvirt_uri} {strange}", ASK_HERE)
     if problem is not None:
-        return Check(check, None, "fail", *_why_unreachable(problem))
+        return Check(check, None, "fail", *_why_unreachable(problem, readings.readiness))
     where = f"{view.libvirt_uri}, {view.libvirt_version or 'of unknown version'}"
     if readings.readonly:
         return Check(check, None, "warn", f"{where}, read-only: no guest can be started",
-                     "`usermod -aG libvirt $USER` and log in again, or a polkit rule for "
-                     "org.libvirt.unix.manage")  # fmt: skip
+                     _how_to_write(readings.readiness))  # fmt: skip
     return Check(check, None, "pass", where)
 
 
-def _why_unreachable(problem: str) -> tuple[str, str]:
+def _how_to_write(readiness: Readiness) -> str:
+    """How to get a connection that can start a guest. Root has a read-only one only by choice."""
+    if readiness.root:
+        return "run it without --readonly"
+    return f"{join_group(readiness.code)}, or a polkit rule for org.libvirt.unix.manage"
+
+
+def _why_unreachable(problem: str, readiness: Readiness) -> tuple[str, str]:
     """Reason and fix of a libvirt error, whose sentence may end with the fix."""
-    if START in problem:
-        return problem.replace(f": {START}", ""), START
-    join = "join its group with `usermod -aG libvirt $USER` and log in again"
+    for start in (START_LIBVIRTD, START_VIRTQEMUD, START):
+        if problem.endswith(f": {start}"):
+            return problem.removesuffix(f": {start}"), start
+    if problem.endswith(f": {INSTALL}"):
+        return problem.removesuffix(f": {INSTALL}"), fixes.install_libvirt(readiness.boot)
+    join = f"join its group with {join_group(readiness.code)}"
     if JOIN in problem:
         return problem.replace(f": {JOIN}", ""), join
     return problem, f"{START}, or {join}"

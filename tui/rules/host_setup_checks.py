@@ -14,9 +14,11 @@ from tui.model import (
     Check,
     Gpu,
     HostView,
+    Initramfs,
     KernelSettings,
     ModuleRule,
     Readiness,
+    is_vfio_driver,
     listed,
 )
 from tui.rules import fixes
@@ -60,24 +62,85 @@ def early_binding(gpu: Gpu, view: HostView, readiness: Readiness) -> Check:
             f"vfio-pci takes {ids} at boot, "
             + ("the id of both cards" if same else f"the host's card {both[0].address}")
             + f": {with_places(named[:NAMED])}",
-            "remove it, and let `vfiotop bind` move the card by its address",
+            _removed(named, readiness),
         )  # fmt: skip
     barred = _no_way_home(gpu, view, readiness)
     if barred:
         return Check(
             EARLY, address, "warn",
             f"no driver takes the card back from vfio-pci: {with_places(barred[:NAMED])}",
-            f"allow one driver again: {_allow(barred[0], gpu)}, and rebuild the initramfs",
+            f"allow one driver again: {_allow(barred[0], gpu)}, and "
+            f"{fixes.rebuild_initramfs(readiness)}",
         )  # fmt: skip
+    return _too_late(gpu, binders, readiness) or Check(
+        EARLY, address, "pass", _binds(address, binders, readiness)
+    )
+
+
+def _binds(address: str, binders: list[Setting], readiness: Readiness) -> str:
+    """What binds the card to vfio-pci at boot."""
     if binders:
-        return Check(
-            EARLY, address, "pass",
-            f"vfio-pci takes it at boot: {with_places(binders[:NAMED])}",
-        )  # fmt: skip
+        return f"vfio-pci takes it at boot: {with_places(binders[:NAMED])}"
     by = next((m for m in readiness.setup.managers if m.address == address), None)
     if by is not None:
-        return Check(EARLY, address, "pass", f"{by.name} {by.why} ({by.file})")
-    return Check(EARLY, address, "pass", "nothing binds it to vfio-pci at boot")
+        return f"{by.name} {by.why} ({by.file})"
+    return "nothing binds it to vfio-pci at boot"
+
+
+def _removed(named: list[Setting], readiness: Readiness) -> str:
+    """How to remove settings; the initramfs has copies of files."""
+    in_files = any(isinstance(setting, ModuleRule) for setting in named)
+    again = f"{fixes.rebuild_initramfs(readiness)}, " if in_files else ""
+    return f"remove it, {again}and let `vfiotop bind` move the card by its address"
+
+
+def _too_late(gpu: Gpu, binders: list[Setting], readiness: Readiness) -> Check | None:
+    """The verdict if the initramfs keeps vfio-pci from taking the card that its ids name. A card on
+    vfio-pci shows that it was not too late."""
+    settings = readiness.settings
+    made = settings.initramfs
+    if not binders or made is None or is_vfio_driver(gpu.function.driver):
+        return None
+    loads = [rule.module for rule in made.modules]
+    at = loads.index("vfio_pci") if "vfio_pci" in loads else len(loads)
+    first = next((rule for rule in made.modules[:at] if _loads_driver_of(gpu, rule.module)), None)
+    rebuild = fixes.rebuild_initramfs(readiness)
+    if first is not None and not _vfio_goes_first(settings, made, first.module):
+        return Check(
+            EARLY, gpu.address, "warn",
+            f"the initramfs loads {first.module} before vfio-pci, so that one takes the card: "
+            f"{with_places([first])}",
+            f"put vfio_pci before {first.module} in {first.file}, and {rebuild}; or remove the "
+            "ids, and let `vfiotop bind` move the card",
+        )  # fmt: skip
+    in_modprobe = all(s in settings.modules for s in binders)
+    if at < len(loads) and in_modprobe and not made.modprobe:
+        return Check(
+            EARLY, gpu.address, "warn",
+            f"the initramfs loads vfio-pci without its ids: it has no modprobe.d for "
+            f"{with_places(binders[:1])}",
+            f"add modconf to HOOKS in {made.file}, and {rebuild}",
+        )  # fmt: skip
+    return None
+
+
+def _loads_driver_of(gpu: Gpu, module: str) -> bool:
+    """Whether loading a module loads a driver of the card. NVIDIA's other modules need nvidia."""
+    vendor = gpu.function.vendor
+    needs = vendor == NVIDIA and module in ("nvidia_modeset", "nvidia_drm", "nvidia_uvm")
+    return needs or module in HOME_DRIVERS.get(vendor, ())
+
+
+def _vfio_goes_first(settings: KernelSettings, made: Initramfs, module: str) -> bool:
+    """Whether something else has vfio-pci loaded before a module of the initramfs."""
+    modules = (module, "nvidia") if module.startswith("nvidia_") else (module,)
+    before = (
+        rule.arguments.replace("-", "_").partition("pre:")[2].partition("post:")[0].split()
+        for rule in settings.modules if rule.directive == "softdep" and rule.module in modules
+    )  # fmt: skip
+    pre = [part for _, part in option_values(settings.in_force, "rd.driver.pre")]
+    by_dracut = made.maker == "dracut" and any(p.replace("-", "_") == "vfio_pci" for p in pre)
+    return by_dracut or (made.modprobe and any("vfio_pci" in each for each in before))
 
 
 def _id_settings(settings: KernelSettings) -> list[Setting]:
@@ -87,7 +150,8 @@ def _id_settings(settings: KernelSettings) -> list[Setting]:
         rule for rule in settings.modules
         if rule.directive == "options" and rule.module == "vfio_pci" and value_in(rule, "ids")
     ]  # fmt: skip
-    return found
+    made = settings.initramfs.modules if settings.initramfs is not None else ()
+    return found + [rule for rule in made if rule.module == "vfio_pci" and value_in(rule, "ids")]
 
 
 def _matches(setting: Setting, gpu: Gpu) -> bool:

@@ -34,7 +34,7 @@ def remove(dev: HostDev, facts: DeviceFacts) -> str:
     ours = dev.by == "hostdev" and stale is not None and stale.certain and not facts.readonly
     which = dev.address if dev.by == "command line" else address_xml(dev.address)
     element = f"the {_ELEMENTS[dev.by]} with {which}"
-    edit = f"`virsh edit {facts.domain.shell_word}`: {_REMOVE}{element}"
+    edit = f"{facts.domain.edit}: {_REMOVE}{element}"
     return f"press w, or {edit}" if ours else edit
 
 
@@ -44,9 +44,7 @@ def bind_by_hand(dev: HostDev, facts: DeviceFacts) -> str:
     if dev.by == "command line":
         return command
     which = f"the {_ELEMENTS[dev.by]} with {address_xml(dev.address)}"
-    return (
-        f"`virsh edit {facts.domain.shell_word}`: set managed='yes' in {which}{_INSTEAD}{command}"
-    )
+    return f"{facts.domain.edit}: set managed='yes' in {which}{_INSTEAD}{command}"
 
 
 def grouped(found: Sequence[GuestDevice]) -> list[list[GuestDevice]]:

@@ -24,6 +24,7 @@ from tui.model import (
     PciFunction,
     bus_of,
     domain_of,
+    virsh,
 )
 from tui.rules.boards import sibling_slots
 from tui.rules.brand import is_system
@@ -124,12 +125,12 @@ def _by_its_guest(taken: Sequence[HostDev]) -> str:
 
 def detach(address: str) -> str:
     """The command that binds a function to vfio-pci through libvirt."""
-    return f"`virsh nodedev-detach {_node(address)}`"
+    return f"`{virsh('nodedev-detach', _node(address))}`"
 
 
 def reattach(address: str) -> str:
     """The command that returns a function to its driver through libvirt."""
-    return f"`virsh nodedev-reattach {_node(address)}`"
+    return f"`{virsh('nodedev-reattach', _node(address))}`"
 
 
 def _node(address: str) -> str:

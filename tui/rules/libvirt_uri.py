@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from urllib.parse import parse_qs, urlsplit
 
-SYSTEM = "qemu:///system"
-"""The libvirt that knows which guests have the devices of this machine; the default."""
+from tui.model import SYSTEM_URI
+
+SYSTEM = SYSTEM_URI
+"""The default."""
 
 SYSTEM_BY_SOCKET = "qemu+unix:///system"
 """The same, with an explicit transport."""
@@ -21,9 +23,20 @@ LOCAL = frozenset({
 })  # fmt: skip
 """This machine's daemons at the sockets that libvirt was built with, and libvirt's test driver."""
 
-START = "start it with `systemctl start libvirtd` (or virtqemud)"
+START_LIBVIRTD = "start it with `systemctl start libvirtd`"
+START_VIRTQEMUD = "start it with `systemctl start virtqemud.socket`"
+START = f"{START_LIBVIRTD} (or virtqemud)"
+INSTALL = "install libvirt and QEMU"
 JOIN = "join the group libvirt and log in again"
-"""The fixes if the daemon does not run, or refuses us."""
+"""The fixes if the daemon does not run, is not there, or refuses us."""
+
+NOT_THE_SYSTEMS = "does not know which guest has the devices of this machine"
+
+SESSION = (
+    "runs guests without root: as a rule they may not open a card in /dev/vfio or lock their "
+    f"memory, and it {NOT_THE_SYSTEMS}"
+)
+"""What other libvirts lack, as predicates (https://libvirt.org/drvqemu.html)."""
 
 _REMOTE = frozenset({"ssh", "libssh", "libssh2", "tcp", "tls", "ext"})
 
@@ -58,6 +71,17 @@ def why_not_this_host(uri: str) -> str | None:
         ("socket" in given, f"uses the socket {given.get('socket', [''])[0]}"),
     )  # fmt: skip
     return next((_printable(words) for there, words in found if there), None)
+
+
+def why_not_the_systems(uri: str) -> str | None:
+    """Why ``uri`` is no libvirt to start guests with a card of this machine from, as a predicate;
+    ``None`` if it is the system's."""
+    if uri in (SYSTEM, SYSTEM_BY_SOCKET):
+        return None
+    elsewhere = why_not_this_host(uri)
+    if elsewhere is not None:
+        return elsewhere
+    return SESSION if uri.partition("?")[0].endswith(":///session") else NOT_THE_SYSTEMS
 
 
 def _printable(words: str) -> str:

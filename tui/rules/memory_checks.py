@@ -90,7 +90,7 @@ def balloon(domain: Domain) -> Check:
             BALLOON, name, "warn",
             f"“{name}” sees {gib(whole - setup.ballooned_mib)} of its {gib(whole)}, and the host "
             "gets nothing back: VFIO pins all of it",
-            f"`virsh edit {domain.shell_word}`: give <currentMemory> the value of <memory>",
+            f"{domain.edit}: give <currentMemory> the value of <memory>",
         )  # fmt: skip
     return Check(BALLOON, name, "pass", f"“{name}” has all of its {gib(whole)}")
 
@@ -105,7 +105,7 @@ def locked(domain: Domain) -> Check:
     if not domain.functions:
         return Check(LOCKED, name, "pass", f"“{name}” uses no host devices")
     wanted = f"<memtune><hard_limit unit='MiB'>{math.ceil(whole) + MARGIN_MIB}</hard_limit>"
-    edit = f"`virsh edit {domain.shell_word}`: "
+    edit = f"{domain.edit}: "
     limit = setup.hard_limit_mib
     if limit is not None and limit < whole + MARGIN_MIB:
         short = limit < whole
@@ -157,7 +157,7 @@ def _pages(domain: Domain, size: int, parts: Sequence[MemoryPart], host: HostMem
     if whole is None:
         return Check(
             MEMORY, name, "fail", f"the kernel has no huge pages of {page_size(size)}",
-            f"`virsh edit {domain.shell_word}`: in <hugepages>, another size in <page>; the kernel "
+            f"{domain.edit}: in <hugepages>, another size in <page>; the kernel "
             f"has {_sizes(host) or 'none'}",
         )  # fmt: skip
     short = _worst(size, parts, whole, host)
@@ -285,7 +285,7 @@ def _at_once(
 def _too_little(domain: Domain, setup: DomainSetup, why: str, missing: float, swap: float) -> Check:
     """The verdict where memory is ``missing``, given what can be swapped out, in MiB."""
     name = domain.name
-    fix = (f"close programs on the host, or give the guest less: `virsh edit {domain.shell_word}`, "
+    fix = (f"close programs on the host, or give the guest less: {domain.edit}, "
            "<memory> and <currentMemory>")  # fmt: skip
     if missing <= swap:
         return Check(MEMORY, name, "warn", f"{why}; something has to be swapped out", fix)

@@ -108,7 +108,7 @@ def _vcpus(numbers: Sequence[int]) -> str:
 
 def _fix(domain: Domain, count: int, topology: CpuTopology) -> str:
     """The pinning in the XML's own words, for instance; fewer vCPUs if they are too many."""
-    edit = f"`virsh edit {domain.shell_word}`"
+    edit = f"{domain.edit}"
     chosen = _suggested(count, topology)
     if chosen is None:
         rest = max(1, len(topology.cpus) - _spared(topology))

@@ -13,7 +13,10 @@ INSTALL = "a package or `sudo make install` in a checkout puts it where only roo
 FRESH = INSTALL.replace("a checkout", "a fresh checkout")
 
 _PLAIN_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,31}")
-"""A user's name that means itself in sudoers(5) and in a rule of polkit(8)."""
+"""A user's name that means itself in a shell, in sudoers(5) and in a rule of polkit(8)."""
+
+SOMEBODY = "USER"
+"""Stands for a user's name that is not known. ``$USER`` would be root's in a root shell."""
 
 
 def check(readiness: Readiness, *, grants: bool = False) -> Check:
@@ -54,12 +57,23 @@ def _as_root(code: Code | None) -> str:
 
 def _grants(program: str, user: str) -> str:
     """How to allow a user the swap without a password, and nothing else of root's."""
-    name = user if _PLAIN_NAME.fullmatch(user) else "USER"
+    name = plain_name(user)
     return (
         f"to let {name} move cards without a password: `{sudoers_line(program, name)}` in "
         "/etc/sudoers.d/vfiotop (`visudo -f` checks it), or for pkexec "
         f"`{polkit_rule(program, name)}` in /etc/polkit-1/rules.d/50-vfiotop.rules"
     )
+
+
+def join_group(code: Code | None) -> str:
+    """How the user who runs this joins libvirt's group."""
+    name = plain_name(code.user) if code is not None else SOMEBODY
+    return f"`usermod -aG libvirt {SOMEBODY if name == 'root' else name}` and log in again"
+
+
+def plain_name(user: str) -> str:
+    """The name of a user as a command can have it."""
+    return user if _PLAIN_NAME.fullmatch(user) else SOMEBODY
 
 
 def sudoers_line(program: str, user: str) -> str:

@@ -27,6 +27,8 @@ ONE_VM = "r465.one-vm"
 
 SILENT = f"the device does not respond: its ids read {NO_RESPONSE}"
 
+OTHER_VENDOR = "not an NVIDIA card: not restricted"
+
 CONSUMER: tuple[Brand, ...] = ("geforce", "titan")
 """Brands that the rules apply to. Professional cards are exempt."""
 
@@ -62,13 +64,18 @@ def _unidentified(gpu: Gpu) -> tuple[str, str | None] | None:
     return SILENT, "see gpu.answers"
 
 
+def is_not_nvidia(gpu: Gpu) -> bool:
+    """Whether the card is certainly another vendor's."""
+    return gpu.nvidia is None and _unidentified(gpu) is None
+
+
 def family(gpu: Gpu) -> Check:
     """r465.family: whether NVIDIA supports the card in a guest."""
     unidentified = _unidentified(gpu)
     if unidentified is not None:
         return Check("r465.family", gpu.address, "unknown", *unidentified)
     if gpu.nvidia is None:
-        return Check("r465.family", gpu.address, "pass", "not an NVIDIA card: not restricted")
+        return Check("r465.family", gpu.address, "pass", OTHER_VENDOR)
     if "device" in gpu.function.unreadable:
         return Check("r465.family", gpu.address, "unknown", "the card's device id cannot be read")
     verdict, why = r465_family(gpu.nvidia)

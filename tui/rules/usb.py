@@ -18,8 +18,10 @@ from tui.model import (
     UsbState,
     listed,
 )
+from tui.rules.libvirt_uri import why_not_this_host
 
 DEVICE, KEYBOARD, DISK, NETWORK = "usb.device", "usb.keyboard", "usb.disk", "usb.network"
+USES = "usb.uses"
 
 ASKED = (KEYBOARD, DISK, NETWORK)
 """The checks that say what the host would miss. Unless they pass, the user is asked about each."""
@@ -27,8 +29,20 @@ ASKED = (KEYBOARD, DISK, NETWORK)
 
 def usb_devices(reading: UsbReading, guests: Guests | Unavailable) -> tuple[Usb, ...]:
     """Every device that is no hub, with who has it and what the host does with it."""
-    domains = () if isinstance(guests, Unavailable) else guests.domains
+    domains = domains_here(guests)
     return tuple(_usb(each, reading, domains) for each in reading.devices if not each.hub)
+
+
+def domains_here(guests: Guests | Unavailable) -> tuple[Domain, ...]:
+    """The domains that may have devices of this machine; none if their libvirt is on another one,
+    where the same ids, bus and number are another device."""
+    return () if isinstance(guests, Unavailable) or why_not_here(guests) else guests.domains
+
+
+def why_not_here(guests: Guests) -> str | None:
+    """Why the domains have no device of this machine, as a sentence; ``None`` if they may."""
+    away = None if guests.captured else why_not_this_host(guests.uri)
+    return f"{guests.uri} {away}" if away else None
 
 
 def _usb(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> Usb:
@@ -89,7 +103,7 @@ def uses(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> I
         yield _in_use(NETWORK, device, "network", "the host does not use its network interface")
     if device.unreadable:
         why = f"cannot tell {listed(device.unreadable)}"
-        yield Check("usb.uses", device.port, "unknown", why)
+        yield Check(USES, device.port, "unknown", why)
 
 
 def _keyboard(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> Check:

@@ -1,43 +1,75 @@
 """What was lent, and what of it must be attached again after a replug.
 
-Whoever keeps lendings steps them with each reading. The device of a lending gets a new number when
-it is plugged in again: then, and only then, it is attached again. A device that the guest no longer
-has although it was not unplugged was taken back by somebody else, and stays so.
+A running domain's XML is the record: libvirt keeps the element of an unplugged device until the
+domain ends or somebody detaches it, and our mark in it says which device it was. So it does not
+matter who lent a device, and whoever watches can attach it again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from tui.model import Domain, UsbDevice, UsbHostDev, UsbRule
-from tui.rules.usb import found, holder, why_kept
+from tui.model import Domain, UsbDevice, UsbHostDev, UsbMark, UsbRule
+from tui.rules.usb import holder, rule_for, why_kept
+
+_DIGEST = 16
+"""Hexadecimal digits that tell one device from another."""
 
 
 class Lending(Struct, frozen=True):
-    """A device that was lent to the domain ``uuid``, whose raw name is ``raw_name``.
-
-    ``at`` is the port and the number that it was last attached with. ``accepted`` are the points
-    of consent that the user gave. ``seen``: a reading has shown that the domain has it. ``tried``
-    is the port and number of an attempt that must not be repeated.
-    """
+    """An ``element`` with our mark in the running domain ``uuid``, whose raw name is
+    ``raw_name``."""
 
     uuid: str
     raw_name: str
-    rule: UsbRule
-    at: tuple[str, int]
-    accepted: frozenset[str] = frozenset()
-    seen: bool = False
-    tried: tuple[str, int] | None = None
+    element: UsbHostDev
+    mark: UsbMark
 
 
 class Replugged(Struct, frozen=True):
-    """A device of a ``lending`` that was plugged in again."""
+    """A device of a ``lending`` that was plugged in again. ``changed``: it has functions that it
+    was not lent with, so it may be another device with that name."""
 
     lending: Lending
     device: UsbDevice
+    changed: bool = False
+
+
+class Settled(Struct, frozen=True):
+    """A device, by port and number, that is not attached for a lending: it was tried, or it was
+    there beside the lent one."""
+
+    uuid: str
+    who: str
+    place: tuple[str, int]
+
+
+def mark_of(device: UsbDevice, devices: Iterable[UsbDevice], accepted: Collection[str]) -> UsbMark:
+    """The mark for lending one of ``devices``. ``accepted`` are the checks that the user was asked
+    about."""
+    who = _who(rule_for(device, devices))
+    return UsbMark(who, device.functions, frozenset(accepted))
+
+
+def is_meant(mark: UsbMark, device: UsbDevice) -> bool:
+    """Whether a device is, by what it says and where it is, the one that was marked."""
+    ids = device.vendor, device.product, device.serial
+    return mark.who in (_who(UsbRule(*ids)), _who(UsbRule(*ids, device.port)))
+
+
+def _is_meant(lending: Lending, device: UsbDevice) -> bool:
+    named = lending.element.vendor, lending.element.product
+    return named == (device.vendor, device.product) and is_meant(lending.mark, device)
+
+
+def _who(rule: UsbRule) -> str:
+    """A digest of a rule. A device without a serial number has a rule with its port."""
+    parts = (rule.vendor, rule.product, rule.serial, rule.port)
+    text = "\n".join("" if part is None else f"={part}" for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 
 def place(device: UsbDevice) -> tuple[str, int]:
@@ -45,54 +77,77 @@ def place(device: UsbDevice) -> tuple[str, int]:
     return device.port, device.number
 
 
+def lendings(domains: Iterable[Domain]) -> Iterator[Lending]:
+    """What was lent to the domains that run."""
+    for domain in domains:
+        for each in domain.usb if domain.active else ():
+            if each.mark is not None:
+                yield Lending(domain.uuid, domain.raw_name, each, each.mark)
+
+
+def still_lost(lost: Iterable[Lending], domains: Iterable[Domain]) -> tuple[Lending, ...]:
+    """The lendings whose elements are gone because attaching the device again failed half way, of
+    guests that run and do not have it again. An older reading has the old element."""
+    running = {domain.uuid: domain for domain in domains if domain.active}
+    has = [(each.uuid, each.mark.who, each.element) for each in lendings(running.values())]
+    return tuple(
+        each for each in lost
+        if each.uuid in running and not any(
+            (uuid, who) == (each.uuid, each.mark.who) and element != each.element
+            for uuid, who, element in has
+        )
+    )  # fmt: skip
+
+
 def step(
-    lendings: Iterable[Lending], devices: Sequence[UsbDevice], domains: Sequence[Domain]
-) -> tuple[tuple[Lending, ...], tuple[Replugged, ...]]:
-    """The lendings that still hold, and the devices that must be attached again."""
-    held: list[Lending] = []
+    settled: frozenset[Settled],
+    devices: Sequence[UsbDevice],
+    domains: Sequence[Domain],
+    lost: Iterable[Lending] = (),
+) -> tuple[frozenset[Settled], tuple[Replugged, ...]]:
+    """The devices that must be attached again, each once, and what is ``settled`` after that.
+    ``lost`` are lendings that no element records any more."""
+    held = [*lendings(domains), *lost]
+    whose = {(lending.uuid, lending.mark.who) for lending in held}
+    there = {place(device) for device in devices}
+    now = {each for each in settled if each.place in there and (each.uuid, each.who) in whose}
     again: list[Replugged] = []
-    for lending in lendings:
-        now = _seen(lending, devices, domains)
-        if now is None:
+    for lending in held:
+        meant = [each for each in devices if _is_meant(lending, each)]
+        if any(lending.element.means(each) for each in devices):
+            now |= {_settled(lending, each) for each in meant}
             continue
-        device = _replugged(now, devices, domains)
-        if device is not None:
-            now = replace(now, tried=place(device))
-            again.append(Replugged(now, device))
-        held.append(now)
-    return tuple(held), tuple(again)
+        new = [each for each in meant if _settled(lending, each) not in now]
+        found = _replugged(lending, new, domains)
+        if found is not None:
+            now.add(_settled(lending, found.device))
+            again.append(found)
+    wanted = [each.device for each in again]
+    # What was lent to two guests, one after the other, is left alone: nobody knows whose it is now.
+    return frozenset(now), tuple(each for each in again if wanted.count(each.device) == 1)
 
 
-def _seen(
-    lending: Lending, devices: Sequence[UsbDevice], domains: Sequence[Domain]
-) -> Lending | None:
-    """The lending after a reading; ``None`` if the guest is off, or the device was taken back."""
-    domain = _domain(lending, domains)
-    if domain is None:
-        return None
-    device = next((each for each in devices if place(each) == lending.at), None)
-    if device is None:
-        return lending
-    if holder(device, [domain]) is not None:
-        return replace(lending, seen=True)
-    return None if lending.seen else lending
+def _settled(lending: Lending, device: UsbDevice) -> Settled:
+    return Settled(lending.uuid, lending.mark.who, place(device))
 
 
 def _replugged(
     lending: Lending, devices: Sequence[UsbDevice], domains: Sequence[Domain]
-) -> UsbDevice | None:
-    """The device that must be attached again: the only one that the rule means, free and ready."""
-    meant = found(lending.rule, devices)
-    if len(meant) != 1:
+) -> Replugged | None:
+    """The only device that is meant, once it is free and complete. The kernel adds its interfaces
+    one by one."""
+    if len(devices) != 1:
         return None
-    (device,) = meant
-    known = place(device) in (lending.at, lending.tried)
-    free = holder(device, domains) is None and why_kept(device, domains) is None
-    return device if free and not known else None
+    (device,) = devices
+    if holder(device, domains) is not None or why_kept(device, domains) is not None:
+        return None
+    has, had = set(device.functions), set(lending.mark.functions)
+    return None if has < had else Replugged(lending, device, changed=has != had)
 
 
 def stale(device: UsbDevice, domain: Domain, devices: Iterable[UsbDevice]) -> list[UsbHostDev]:
-    """The elements of a domain for an unplugged device with these ids. libvirt keeps them."""
+    """The elements of a domain for this device when it was plugged in before. Without a mark, those
+    with its ids."""
     present = tuple(devices)
     return [
         each
@@ -100,8 +155,5 @@ def stale(device: UsbDevice, domain: Domain, devices: Iterable[UsbDevice]) -> li
         if (each.vendor, each.product) == (device.vendor, device.product)
         and each.number is not None
         and not any(each.means(other) for other in present)
+        and (each.mark is None or is_meant(each.mark, device))
     ]
-
-
-def _domain(lending: Lending, domains: Iterable[Domain]) -> Domain | None:
-    return next((d for d in domains if d.uuid == lending.uuid and d.active), None)

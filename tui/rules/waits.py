@@ -32,15 +32,30 @@ KEEP_OFF = "keep the host off with AllowedCPUs= on system.slice, user.slice and 
 in machine.slice."""
 
 
+UNREAD = "cannot tell what else runs on its core"
+UNSEEN = "nothing else was seen on its core in the last minute"
+LOOK = "compare guest.pinning in `vfiotop doctor`"
+"""What to say of a vCPU if it was not seen what keeps it waiting, and where to look."""
+
+
+class Users(Struct, frozen=True):
+    """Who else took time from a vCPU's core, and when that was seen."""
+
+    users: tuple[CpuUser, ...]
+    at: datetime
+
+
 class Waits(Struct, frozen=True):
     """The waits of one guest. ``recent`` has the worst vCPU of each reading, newest last;
     ``over`` are the vCPUs with an event, each with when it last waited ``WAIT_LOW_MS`` or more.
-    ``told`` are the times of the last events."""
+    ``told`` are the times of the last events. ``users`` are those last seen on the vCPUs' cores:
+    threads are read at other moments than waits."""
 
     uuid: str | None = None
     recent: tuple[Wait, ...] = ()
     over: Mapping[int, datetime] = field(default_factory=dict)
     told: tuple[datetime, ...] = ()
+    users: Mapping[int, Users] = field(default_factory=dict)
 
     def worst(self, at: datetime) -> Wait | None:
         """The longest wait of the minute before ``at``; the latest of equal ones."""
@@ -70,12 +85,14 @@ def seen(before: Waits, guest: Guest | None, at: datetime) -> tuple[Waits, tuple
     }
     new = [c for c in guest.cpus.cpus if (c.wait_ms or 0.0) > WAIT_HIGH_MS and c.number not in over]
     over |= {cpu.number: at for cpu in new}
+    users = {vcpu: each for vcpu, each in before.users.items() if at - each.at <= KEPT}
+    users |= {c.number: Users(c.shared_with, at) for c in guest.cpus.cpus if c.shared_with}
     told = tuple(then for then in before.told if at - then < PERIOD)
     events: tuple[Event, ...] = ()
     if new and len(told) < BURST:
-        events = (Event(at, guest.domain.name, _text(new), "warn", "host", _fix(new)),)
+        events = (Event(at, guest.domain.name, _text(new), "warn", "host", _fix(new, users, at)),)
         told = (*told, at)
-    return Waits(guest.domain.uuid, recent, over, told), events
+    return Waits(guest.domain.uuid, recent, over, told, users), events
 
 
 def _text(cpus: list[GuestCpu]) -> str:
@@ -87,12 +104,16 @@ def _text(cpus: list[GuestCpu]) -> str:
     return f"vCPU {cpu.number} {limit}" + ("" if cpu.cpu is None else f" for core {cpu.cpu}")
 
 
-def _fix(cpus: list[GuestCpu]) -> str | None:
-    """Who else is on their cores, and what keeps it off; ``None`` if nobody is known to be."""
-    causes = dict.fromkeys(CAUSES[cpu.shared_with[0]] for cpu in cpus if cpu.shared_with)
+def _fix(cpus: list[GuestCpu], users: Mapping[int, Users], at: datetime) -> str:
+    """Who else is or was on their cores, and what keeps it off; or where to look for that."""
+    found = [users[cpu.number] for cpu in cpus if cpu.number in users]
+    causes = dict.fromkeys(CAUSES[each.users[0]] for each in found)
     if not causes:
-        return None
-    also = f"on its core is also {listed(list(causes))}"
+        unread = all(cpu.shared_with is None for cpu in cpus)
+        return f"{UNREAD if unread else UNSEEN}: {LOOK}"
+    now = any(each.at == at for each in found)
+    who = listed(list(causes))
+    also = f"on its core {'is also' if now else 'in the last minute was'} {who}"
     if list(causes) == [CAUSES["steal"]]:
         return also
     pins = f"{also}: pin as guest.pinning in `vfiotop doctor` says"

@@ -20,7 +20,6 @@ from tui.rules.live_checks import with_group
 from tui.session import Session
 from tui.terminal.app import TerminalScreen
 from tui.theme import glyphs
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.footer import Hint, KeyFooter
 from widgets.glyphs import PLAIN
 from widgets.header import HostHeader
@@ -42,9 +41,6 @@ class HostScreen(TerminalScreen):
 
     ``show`` is called after each sample; drawing what has not changed costs nothing.
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = TONE_CLASSES
-    DEFAULT_CSS = f"HostScreen {{ {TONE_RULES} }}"
 
     NAME: ClassVar[str]
     """The screen's name in the table of commands."""

@@ -19,6 +19,7 @@ from tui.once import examine_once
 from tui.rules.check_input import CheckInput
 from tui.rules.doctor import CheckGroup, all_checks, examine
 from tui.rules.first_steps import ahead, first_steps
+from tui.rules.live_checks import with_group
 from tui.screens.base import CHECK_S
 from tui.screens.panel_screen import PanelScreen
 from tui.screens.swap_words import defect
@@ -41,7 +42,7 @@ class DoctorScreen(PanelScreen):
         super().__init__(session)
         self._groups: tuple[CheckGroup, ...] = ()
         self._ahead: Ahead | None = None
-        self._busy, self._problem = True, ""
+        self._busy, self._problem, self._captured = True, "", False
 
     def body(self) -> Iterable[Widget]:
         with Container(id="body"):
@@ -73,6 +74,7 @@ class DoctorScreen(PanelScreen):
             problem = defect(error)
         else:
             self._groups = examine(seen)
+            self._captured = seen.readiness.captured
             self._ahead = steps_ahead(seen, self._groups)
         self._busy, self._problem = False, problem
         self.show()
@@ -80,17 +82,36 @@ class DoctorScreen(PanelScreen):
     def draw(self, live: Live) -> None:
         groups = [(group.title, group.checks) for group in self._groups]
         self.query_one(DoctorPanel).show(
-            groups, self._ahead, busy=self._busy, problem=self._problem
-        )
+            groups, self._ahead, live=len(with_group(live.view)), captured=self._captured,
+            busy=self._busy, problem=self._problem,
+        )  # fmt: skip
 
     # --- keys ---
 
     def word(self, command: Command) -> str:
+        if command.id == "fold" and self.query_one(DoctorPanel).is_unfolded:
+            return "fold them"
         return "check again" if command.id == "doctor" else super().word(command)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Hide the key that lists checks one by one where there is nothing to list."""
+        if action == "fold" and not (self.is_mounted and self._folds):
+            return False
+        return super().check_action(action, parameters)
+
+    @property
+    def _folds(self) -> bool:
+        finding = self.query_one(DoctorPanel).finding
+        return finding is not None and bool(finding.group)
+
+    def action_fold(self) -> None:
+        """List the checks of a line one by one, each with its reason, or fold them again."""
+        self.query_one(DoctorPanel).fold()
+        self.draw_footer()
 
     def why_not(self, action: str) -> str | None:
         if action == "copy" and self._fix is None:
-            return "there is no fix under the cursor"
+            return "the selected check has no fix"
         return super().why_not(action)
 
     def on_doctor_panel_moved(self) -> None:

@@ -257,7 +257,9 @@ def word(command: str, stage: Stage, seen: Situation, *, asks: bool) -> str | No
     if command == "carry-out":
         risky = is_risky(stage, asks=asks)
         return "show the risk" if risky else f"{words.NAMES[seen.action].lower()} now"
-    return "leave it" if command == "back" and not has_ended(stage, seen) else None
+    offers = isinstance(stage, Planning | Shown | Asking)
+    refused = stage.plan is not None and stage.plan.refusals
+    return "cancel" if command == "back" and offers and not refused else None
 
 
 # --- the steps after the swap -----------------------------------------------------------------

@@ -43,7 +43,7 @@ END_STATES: dict[GuestAction, tuple[str, ...]] = {
 MAY_PAUSE: tuple[GuestAction, ...] = ("start", "pause", "resume")
 """The actions that may leave a guest paused."""
 
-GOES_ON = "goes on if you leave"
+GOES_ON = "continues if you leave"
 
 
 def title(action: GuestAction, name: str) -> tuple[str, str]:

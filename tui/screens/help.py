@@ -35,7 +35,7 @@ MOVES = (
 REMARKS = (
     "Every change to the host shows its plan and asks first.",
     "A sleeping card is never woken; a card is read only while it is on the screen.",
-    "Amber and red are close to a limit; load has none, and stays blue.",
+    "Amber and red mean close to a limit; load has no limit and stays blue.",
 )
 
 
@@ -121,7 +121,7 @@ def _signs(glyphs: Glyphs) -> list[Entry]:
         (glyphs.free, "free"), (glyphs.moving, "moving"),
     )  # fmt: skip
     verdict = (
-        (glyphs.passed, "fine"), (glyphs.warned, "look"), (glyphs.failed, "wrong"),
+        (glyphs.passed, "ok"), (glyphs.warned, "warning"), (glyphs.failed, "failed"),
         (glyphs.unknown, "unknown"), (DASH, "not measured"),
     )  # fmt: skip
     signs = (tuple(f"{sign} {text}" for sign, text in row) for row in (owner, verdict))

@@ -261,7 +261,7 @@ class RolesScreen(PlanScreen):
             change = f"lists the card and other devices: {press} to remove {gone} from"
         whys = [f"{short(address)} {why}." for address, why in out.items()]
         whys += [
-            f"{short(address)} {why}. It stays; `virsh edit {domain.shell_word}` removes it."
+            f"{short(address)} {why}. It stays; {domain.edit} removes it."
             for address, why in hostdevs.doubtful(domain, gpu, view).items()
         ]
         when = " The change takes effect at its next start." if domain.active else ""

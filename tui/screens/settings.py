@@ -109,7 +109,7 @@ class SettingsScreen(PanelScreen):
         )  # fmt: skip
         yield Setting(
             "interval", "Interval", f"{config.interval:g} s",
-            f"From one reading to the next. {_origin(config, 'interval', option='--interval')}",
+            f"The time between two readings. {_origin(config, 'interval', option='--interval')}",
         )  # fmt: skip
         yield Setting(
             "keys", "Keys", ", ".join(described(config.keys)) or "as in the help",

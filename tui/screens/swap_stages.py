@@ -206,6 +206,10 @@ def word(command: str, stage: Stage, seen: Situation) -> str | None:
     if command == "carry-out":
         action = stage.recovery or seen.direction
         return "show the risk" if _doubts(stage, seen.mover) else action and f"{action} now"
-    if command == "back" and (swap is None or not swap.ended):
-        return "leave it running" if swap is not None and swap.under_way else "leave it"
-    return None
+    if command != "back":
+        return None
+    if swap is not None and swap.under_way:
+        return "leave it running"
+    offers = isinstance(stage, Planning | Shown | Asking) and _is_asked(stage, swap)
+    refused = stage.plan is not None and stage.plan.refusals
+    return "cancel" if offers and not refused else None

@@ -20,7 +20,7 @@ Said = tuple[str, Tone]
 CHECKING = "Checking the host …"
 
 UNTOUCHED = "nothing has been touched yet"
-GOES_ON = "goes on if you leave or the connection drops"
+GOES_ON = "continues if you leave or lose the connection"
 
 USUALLY = " About {:.0f} s."
 
@@ -72,7 +72,7 @@ def plan_state(checks: Iterable[Check], unavailable: str | None, *, risky: bool 
     if "fail" in verdicts:
         return State("failed", "refused")
     if unavailable is not None:
-        return State("noted", "only shown")
+        return State("noted", "preview only")
     if "unknown" in verdicts:
         return State("unknown", "cannot tell" if risky else "root checks more")
     return State("warned" if "warn" in verdicts else "passed", "ready")
@@ -83,7 +83,7 @@ def undo(swap: Swap, unavailable: str | None) -> Said:
     if unavailable is not None:
         return f"This is what would be undone; {unavailable}.", "text"
     functions = " and ".join(map(short, swap.moves))
-    return f"Restores {functions} to what they had before this {swap.direction}.", "text"
+    return f"Restores {functions} to their state before this {swap.direction}.", "text"
 
 
 def risk(doubt: str, keys: Mapping[str, str] = KEYS) -> Said:

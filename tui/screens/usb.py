@@ -22,8 +22,6 @@ from tui.live import Live
 from tui.model import Domain, Unavailable, Usb, UsbAction, UsbPlan
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
-from tui.rules import usb as rules
-from tui.rules.usb_lendings import Lending, place
 from tui.screens import guest_words, usb_words
 from tui.screens.plan import PlanScreen
 from tui.screens.swap_words import defect
@@ -150,7 +148,7 @@ class UsbScreen(PlanScreen):
         if action not in ("carry_out", "despite"):
             return super().why_not(action)
         if isinstance(self._stage, Running):
-            return "it is being done"
+            return "it is under way"
         if action == "carry_out" and isinstance(self._stage, Asking):
             return f"it needs {self.keys['despite']}, because the host uses the device"
         plan = self._plan
@@ -213,22 +211,17 @@ class UsbScreen(PlanScreen):
         reopen, choice = session.host.reopen, session.live.choice
         if reopen is None:
             return
-        session.lendings.expect_change(plan.uuid)
+        action = BackgroundAction(f"{plan.action} {plan.device.name}")
         try:
-            name = f"{plan.action} {plan.device.name}"
-            await background(
-                lambda: execute(reopen(), choice, plan, consent), BackgroundAction(name)
-            )
+            async with session.lendings.turn:
+                session.lendings.expect_change(plan.uuid)
+                await background(lambda: execute(reopen(), choice, plan, consent), action)
         except (Refused, HostError) as error:
             said: Said = f"{error}.", "bad"
         except Exception as error:  # a defect of ours, reported where the outcome would be
             said = defect(error), "bad"
         else:
             said = usb_words.done(plan), "good"
-            if plan.action == "lend":
-                self._remember(plan, consent)
-            else:
-                session.lendings.drop(plan.uuid, place(plan.device))
         session.poke("usb", "guests")
         self._stage = Ended(said)
         with suppress(ScreenStackError):  # the application may have ended meanwhile
@@ -236,15 +229,6 @@ class UsbScreen(PlanScreen):
                 self.show()
             elif said[1] == "bad":
                 session.lendings.note_failure(plan.device, said[0])
-
-    def _remember(self, plan: UsbPlan, consent: Consent) -> None:
-        """Have the device attached again if it is replugged."""
-        usb = self.session.live.snapshot.usb
-        devices = () if isinstance(usb, Unavailable) else usb.devices
-        rule = rules.rule_for(plan.device, devices)
-        self.session.lendings.add(
-            Lending(plan.uuid, plan.raw_name, rule, place(plan.device), consent.accepted)
-        )
 
     # --- drawing ---
 

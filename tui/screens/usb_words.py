@@ -55,7 +55,7 @@ def question(plan: UsbPlan, unavailable: str | None, keys: Mapping[str, str]) ->
     if not plan.refusals and unavailable is not None:
         return f"This is what would be done; {unavailable}.", "text"
     if not plan.refusals and plan.doubts:
-        return f"{what} The host uses it: {keys['carry-out']} asks about that.", "warn"
+        return f"{what} The host uses it: {keys['carry-out']} asks again.", "warn"
     return what, "text"
 
 

@@ -57,6 +57,13 @@ class TerminalScreen(Screen[None]):
     def on_mount(self) -> None:
         self.call_after_refresh(self._write_first_frame)
 
+    def _compositor_refresh(self) -> None:
+        # The first frame has all cells: what is drawn before it is drawn for nobody.
+        if self.first_frame_pending:
+            self._dirty_widgets.clear()
+        else:
+            super()._compositor_refresh()
+
     def _write_first_frame(self) -> None:
         self.first_frame_pending = False
         self.refresh()
@@ -156,8 +163,7 @@ class TerminalApp(App[None]):
         if terminal is None or not isinstance(renderable, CompositorUpdate):
             super()._display(screen, renderable)
             return
-        pending = isinstance(screen, TerminalScreen) and screen.first_frame_pending
-        if self._running and not self._closed and not self._batch_count and not pending:
+        if self._running and not self._closed and not self._batch_count:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
             # Input methods open their window at the terminal's cursor.
             cursor = self.cursor_position if isinstance(self.focused, Input) else None

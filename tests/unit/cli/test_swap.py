@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import termios
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
 
 import pytest
 from msgspec.structs import replace
@@ -94,15 +98,61 @@ def test_a_swap_is_followed_to_its_end_even_if_output_is_lost(
     assert deaf.lost is not None
 
 
-def test_a_question_that_was_not_printed_has_no_answer(
-    host: Host, deaf: Channel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, TextIO]]:
+    """A terminal at which somebody has typed y ahead: the person's end, and standard input."""
     ours, theirs = os.openpty()
+    modes = termios.tcgetattr(theirs)
+    modes[3] &= ~termios.ECHO  # the echo would come between what is written
+    termios.tcsetattr(theirs, termios.TCSANOW, modes)
     os.write(ours, b"y\n")
     with os.fdopen(theirs) as terminal:
         monkeypatch.setattr("sys.stdin", terminal)
-        assert not confirm.yes("Bind it now? [y/N] ")
+        yield ours, terminal
     os.close(ours)
+
+
+def shown_at(ours: int) -> bytes:
+    """All that was written to a terminal whose other end is closed."""
+    shown = b""
+    with suppress(OSError):  # EIO at its end
+        while more := os.read(ours, 4096):
+            shown += more
+    return shown.replace(b"\r", b"")
+
+
+def test_a_question_that_was_not_printed_has_no_answer(
+    at_terminal: tuple[int, TextIO], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, terminal = at_terminal
+    gone = Channel(terminal.fileno())
+    monkeypatch.setattr(output, "STDOUT", gone)
+    assert confirm.yes("Bind it now? [y/N] ")
+    os.write(ours, b"y\n")
+    gone.lost = OSError()
+    assert not confirm.yes("Bind it now? [y/N] ")
+
+
+def test_a_question_is_not_asked_in_a_file(
+    at_terminal: tuple[int, TextIO], deaf: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes to the terminal with the plan, or is not asked."""
+    assert confirm.why_not_confirmed("the plan", "Bind it", ()) == confirm.UNASKED
+    ours, terminal = at_terminal
+    monkeypatch.setattr(output, "STDERR", Channel(terminal.fileno()))
+    assert confirm.why_not_confirmed("the plan", "Bind it", ()) is None
+    terminal.close()
+    assert shown_at(ours).endswith(b"the plan\n\nBind it now? [y/N] ")
+
+
+def test_a_script_is_told_how_to_agree(
+    host: Host, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asking = argparse.Namespace(yes=False, despite_doubts=False)
+    with Path(os.devnull).open() as nobody:
+        monkeypatch.setattr("sys.stdin", nobody)
+        assert bind.swap(host, PLAN, asking) == 1
+    assert "--yes" in capfd.readouterr().err
 
 
 def test_a_message_stays_on_its_line(

@@ -7,8 +7,7 @@ from collections.abc import Collection
 import pytest
 from msgspec.structs import replace
 
-from tests.ui.rig import GUESTS, WIN11, FakeControl, Rig
-from tests.ui.test_swap import at_home
+from tests.ui.rig import GUESTS, WIN11, FakeControl, Rig, at_home
 from tui.guest.execute import execute, start_rule
 from tui.guest.planning import guest_plan_once
 from tui.host import HostError, Unsettled

@@ -101,7 +101,7 @@ def test_what_is_not_known_names_the_way_back(
     with pytest.raises(Unsettled, match=words) as raised:
         given(Libvirt(fails={call: error}), tmp_path)
     (kept,) = tmp_path.iterdir()
-    assert f"`virsh define {kept}` restores it" in str(raised.value)
+    assert f"`virsh -c qemu:///system define {kept}` restores it" in str(raised.value)
 
 
 def test_a_refusal_of_libvirt_is_one(tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ def test_a_start_where_all_is_well() -> None:
     assert set(verdicts(made).values()) == {"pass"}
     assert made.swap is None
     assert made.texts == (
-        "virsh start --paused win11",
+        "virsh -c qemu:///system start --paused win11",
         "check all guests again before the guest runs its first instruction",
-        "virsh resume win11",
+        "virsh -c qemu:///system resume win11",
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from tests.ui.rig import GUESTS, WIN11, FakeControl, Held, Rig
-from tests.unit.rules.usb_made import keyboard, running, stick, usb
-from tui.guest.usb import NoSuchDevice, execute, usb_plan_once
+from tests.unit.rules.usb_made import keyboard, lent_as, running, stick, usb
+from tui.guest.usb import LendingLost, NoSuchDevice, attach_again, execute, usb_plan_once
 from tui.guest.usb_plan import make_plan
 from tui.host import Host, HostError, Unsettled
 from tui.model import (
@@ -28,6 +28,8 @@ from tui.model import (
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
 from tui.rules.roles import Choice
+from tui.rules.usb import DISK, KEYBOARD, USES
+from tui.rules.usb_lendings import Replugged, lendings
 from tui.swap.consent import consent_to
 
 PAD = usb("1-3", 7, "045e:02ea", serial="30")
@@ -141,6 +143,12 @@ def test_a_guest_must_run_and_libvirt_must_answer() -> None:
     assert [check.id for check in lost.doubts] == ["guest.state"]
     shy: Guests = replace(GUESTS, readonly=True)
     assert "is read-only for you" in whys(make_plan("lend", PAD, WIN11, reading, shy))[0]
+    away: Guests = replace(GUESTS, uri="qemu+ssh://other/system")
+    for action in ("lend", "return"):
+        refused = whys(make_plan(action, PAD, WIN11, reading, away))
+        assert refused[0] == (
+            "qemu+ssh://other/system is libvirt on other over ssh, not on this machine"
+        )
 
 
 def test_what_a_guest_has_is_lent_to_no_other_and_only_it_returns_it() -> None:
@@ -220,3 +228,130 @@ def test_what_libvirt_says_is_passed_on() -> None:
     bench.control.unavailable_reason = "this host is read-only"
     with pytest.raises(Refused, match="read-only"):
         bench.carry_out(plan)
+
+
+# --- attached again -------------------------------------------------------------------
+
+
+AGAIN = replace(PAD, number=8)
+
+
+def lent(device: UsbDevice, *accepted: str, **facts: Any) -> Domain:
+    """The guest with a device that was lent with vfiotop."""
+    return replace(WIN11, usb=(lent_as(device, *accepted),), **facts)
+
+
+def replugged(domain: Domain, device: UsbDevice, *, changed: bool = False) -> Replugged:
+    (lending,) = lendings([domain])
+    return Replugged(lending, device, changed)
+
+
+class Noting(FakeControl):
+    """Notes the elements that are attached."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.elements: list[UsbHostDev] = []
+
+    def lend_usb(self, uuid: str, device: UsbHostDev, *rest: Any) -> None:
+        self.elements.append(device)
+        super().lend_usb(uuid, device, *rest)
+
+
+def test_a_lent_device_carries_its_mark_and_keeps_it_over_replugs() -> None:
+    bench, control = Bench(keyboard("1-1", serial="7")), Noting()
+    host = replace(bench.host(), control=control)
+    plan = bench.plan(UsbRule(port="1-1"))
+    execute(host, Choice(), plan, consent_to(plan, doubts=True))
+    (element,) = control.elements
+    assert element == lent_as(keyboard("1-1", serial="7"), KEYBOARD)
+    domain, other = replace(WIN11, usb=(element,)), keyboard("1-2", 3)
+    bench.put(keyboard("1-1", 9, serial="7"), other, domains=(domain,))
+    host = replace(bench.host(), control=control)
+    attach_again(host, Choice(), replugged(domain, keyboard("1-1", 9, serial="7")))
+    assert control.elements[1] == replace(element, number=9)
+
+
+@pytest.mark.parametrize(
+    ("device", "id"),
+    [
+        (keyboard("1-1", 8), KEYBOARD), (stick("1-1", 8), DISK),
+        (usb("1-1", 8, unreadable=("what is mounted",)), USES),
+    ],
+)  # fmt: skip
+def test_what_was_asked_is_not_asked_again_and_nothing_else_is_taken(
+    device: UsbDevice, id: str
+) -> None:
+    before = replace(device, number=2)
+    for accepted in ((), (id,), ("usb.network",)):
+        domain = lent(before, *accepted)
+        bench = Bench(device, domains=(domain,))
+        if accepted == (id,):
+            attach_again(bench.host(), Choice(), replugged(domain, device))
+            assert bench.control.asked == [("return 2", WIN11.uuid), ("lend 8", WIN11.uuid)]
+            continue
+        with pytest.raises(Doubtful, match=id):
+            attach_again(bench.host(), Choice(), replugged(domain, device))
+        assert bench.control.asked == []
+
+
+def test_what_came_back_as_something_else_stays() -> None:
+    domain = lent(PAD)
+    bench = Bench(AGAIN, domains=(domain,))
+    with pytest.raises(Refused, match="not lent with"):
+        attach_again(bench.host(), Choice(), replugged(domain, AGAIN, changed=True))
+    assert bench.control.asked == []
+
+
+def test_another_device_or_guest_than_was_seen_gets_nothing() -> None:
+    domain = lent(PAD)
+    again = replugged(domain, AGAIN)
+    for device, guest in (
+        (replace(PAD, number=9), domain), (replace(AGAIN, serial="31"), domain),
+        (AGAIN, replace(domain, name="other")), (AGAIN, replace(domain, uuid=WIN11.uuid[::-1])),
+        (AGAIN, replace(domain, state="shut off")),
+    ):  # fmt: skip
+        bench = Bench(device, domains=(guest,))
+        with pytest.raises((Refused, HostError)):
+            attach_again(bench.host(), Choice(), again)
+        assert bench.control.asked == []
+
+
+@pytest.mark.parametrize("rival", [True, False])
+def test_what_another_vfiotop_attached_first_is_no_failure(rival: bool) -> None:
+    domain = lent(PAD)
+    bench = Bench(AGAIN, domains=(domain,))
+    guests = Held(replace(GUESTS, domains=(domain,)))
+
+    class Late(FakeControl):
+        """libvirt refuses, because another program was faster."""
+
+        def lend_usb(self, *arguments: Any, **named: Any) -> None:
+            if rival:
+                guests.reading = replace(GUESTS, domains=(lent(AGAIN),))
+            raise HostError("the device is in use by driver QEMU")
+
+    host = replace(bench.host(), guests=guests, control=Late())
+    if rival:
+        attach_again(host, Choice(), replugged(domain, AGAIN))
+        return
+    with pytest.raises(Refused, match="in use by driver QEMU") as error:
+        attach_again(host, Choice(), replugged(domain, AGAIN))
+    assert not isinstance(error.value, LendingLost)
+
+
+def test_a_lending_whose_element_went_without_another_one_is_lost() -> None:
+    domain = lent(PAD)
+    bench = Bench(AGAIN, domains=(domain,))
+    guests = Held(replace(GUESTS, domains=(domain,)))
+
+    class Loose(FakeControl):
+        """The device is unplugged once its old element is gone."""
+
+        def lend_usb(self, *arguments: Any, **named: Any) -> None:
+            guests.reading = replace(GUESTS, domains=(WIN11,))
+            raise HostError("no such device")
+
+    host = replace(bench.host(), guests=guests, control=Loose())
+    with pytest.raises(LendingLost, match="no such device"):
+        attach_again(host, Choice(), replugged(domain, AGAIN))

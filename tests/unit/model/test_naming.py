@@ -21,8 +21,8 @@ from tui.model import (
     domains_named,
     domains_with_uuid,
     looks_like_uuid,
-    shell_word,
 )
+from tui.model.naming import shell_word
 from tui.rules import guest_checks
 from tui.rules.check_input import CheckInput
 from tui.rules.view import assess
@@ -60,7 +60,11 @@ def test_any_other_is_called_by_its_uuid(name: str) -> None:
 @given(st.one_of(st.text(), st.text(alphabet=" ab'\"\\$`;&|!-0123\n"), st.sampled_from(HOSTILE)))
 def test_a_word_is_one_word_and_means_the_domain(name: str) -> None:
     word = shell_word(name, UUID)
-    for command in ("virsh start --paused", "vfiotop force-off", "virsh edit"):
+    for command in (
+        "virsh -c qemu:///system start --paused",
+        "vfiotop force-off",
+        "virsh -c qemu:///system edit",
+    ):
         words = shlex.split(f"{command} {word}", comments=True)
         assert words[:-1] == command.split()
         assert words[-1] in (name, UUID)
@@ -92,9 +96,22 @@ def test_every_command_that_names_a_domain(name: str) -> None:
     assert len(commands) == 10
     for command in commands:
         words = shlex.split(command)
-        assert words[0] == "virsh"
+        assert words[:3] == ["virsh", "-c", "qemu:///system"]
         assert words[-1] in (name, UUID)
-        assert len(words) <= 4
+        assert len(words) <= 6
+
+
+@pytest.mark.parametrize(
+    ("uri", "word"),
+    [
+        ("qemu:///session", "qemu:///session"), ("test:///default", "test:///default"),
+        ("qemu+ssh://pc/system?a=1&b=2", "'qemu+ssh://pc/system?a=1&b=2'"),
+    ],
+)  # fmt: skip
+def test_a_command_asks_the_libvirt_that_the_domain_is_from(uri: str, word: str) -> None:
+    guest = domain("win11", uri=uri)
+    assert guest.edit == f"`virsh -c {word} edit win11`"
+    assert guest.virsh("start", "--paused") == f"virsh -c {word} start --paused win11"
 
 
 def _commands(check: Check) -> list[str]:

@@ -42,7 +42,9 @@ def test_outcome(verdicts: tuple[Verdict, ...], allowed: bool | None, words: str
 def test_headline() -> None:
     assert head(PLAN) == f"Bind {CARD} {SOUND} to vfio-pci"
     assert head(replace(PLAN, direction="unbind")) == f"Unbind {CARD} {SOUND} back to the host"
-    guest = GuestPlan("force-off", "win11", "win11", "u", "win11", ("virsh destroy win11",))
+    guest = GuestPlan(
+        "force-off", "win11", "win11", "u", "win11", ("virsh -c qemu:///system destroy win11",)
+    )
     assert head(guest) == "Force off win11"
 
 

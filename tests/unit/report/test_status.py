@@ -27,6 +27,7 @@ from tui.model import (
     CardVitals,
     Check,
     CpuTopology,
+    DomainSetup,
     Event,
     GpuProcess,
     GuestCard,
@@ -36,11 +37,14 @@ from tui.model import (
     Holders,
     HostCpu,
     HostFacts,
+    HostMemory,
     HostView,
     Inventory,
     Link,
+    MemoryPart,
     Metrics,
     NvmlReading,
+    PagePool,
     Pinning,
     QemuThread,
     Snapshot,
@@ -334,6 +338,7 @@ GAMING = """\
 Host       atlas   Linux 6.12.1
 IOMMU      on (intel), 3 groups
 libvirt    qemu:///system   11.3.0
+Memory     32.0 GiB available
 NVIDIA     driver 580.95
 
 Guest GPU  0000:02:00.0   AD102 [GeForce RTX 4090] (Ada, desktop)
@@ -358,6 +363,26 @@ Guests     state     vCPUs  CPU   memory    agent      PCI devices
 
 def test_the_text(gaming: HostView) -> None:
     assert as_text(gaming) == GAMING
+
+
+def test_the_text_says_what_makes_the_guest_stutter() -> None:
+    times = (VcpuTime(0, 50.0, 3.2), VcpuTime(5, 97.0, 31.0))
+    setup = DomainSetup((MemoryPart(16384.0, page_kib=2048),))
+    pinning = Pinning(((8,), *(None,) * 4, (26,)))
+    guest = domain("win11", "02:00.0", state="running", vcpu_times=times, setup=setup,
+                   pinning=pinning, memory_used_mib=7270.0)  # fmt: skip
+    pools = (PagePool(2048, 8192, 0), PagePool(2048, 8192, 0, node=0), PagePool(1 << 20, 0, 0))
+    memory = HostMemory(available_mib=24576, pools=pools)
+    view = assess(snapshot(two_cards("vfio-pci"), (guest, domain("nas")), memory=memory))
+    text = as_text(view)
+    assert "Memory     24.0 GiB available   0 of 8192 huge pages of 2 MiB free\n" in text
+    assert (
+        "\n\nGuest      win11\n"
+        "  wait     31 ms/s at most (vCPU 5, core 26)\n"
+        "  memory   7.1 of 16.0 GiB used   16.0 GiB of huge pages\n\n"
+    ) in text
+    off = replace(guest, state="shut off")
+    assert "Guest      win11" not in as_text(assess(snapshot(two_cards("vfio-pci"), (off,))))
 
 
 def test_the_text_names_blockers_and_problems() -> None:

@@ -250,9 +250,14 @@ def test_sound_in_another_group(gpu: str | None, sound: str | None, verdict: str
 
 NODE = "pci_0000_02_00_1"
 BROUGHT = [
-    (VFIO, "host", f"`virsh nodedev-detach {NODE}` once nothing plays through it; a <hostdev>"),
-    (VARIANT, STUB, f"`virsh nodedev-detach {NODE}`"),
-    ("host", VFIO, f"`virsh nodedev-reattach {NODE}` returns it to the host"),
+    (
+        VFIO,
+        "host",
+        f"`virsh -c qemu:///system nodedev-detach {NODE}` once nothing plays through it; "
+        "a <hostdev>",
+    ),
+    (VARIANT, STUB, f"`virsh -c qemu:///system nodedev-detach {NODE}`"),
+    ("host", VFIO, f"`virsh -c qemu:///system nodedev-reattach {NODE}` returns it to the host"),
     ("host", UIO, "`echo 0000:02:00.1 > /sys/bus/pci/drivers/uio_pci_generic/unbind`, then"),
     (STUB, "host", f"`vfiotop unbind {CARD}` returns the card"),
     (UIO, VFIO, f"`vfiotop bind {CARD}` moves the card"),

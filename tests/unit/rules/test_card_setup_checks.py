@@ -189,7 +189,7 @@ def test_functions_with_a_reset_of_their_own() -> None:
 def test_a_bus_that_is_all_the_guests_is_reset_whole() -> None:
     assert reset(seen(*pair())).why == f"{CARD}, {SOUND} with the whole bus"
     one = [replace(f, reset_methods=("flr",)) if f.address == CARD else f for f in pair()]
-    assert reset(seen(*one)).why == f"{SOUND} with the whole bus"
+    assert reset(seen(*one)).why == f"{CARD} by flr, {SOUND} with the whole bus"
 
 
 @pytest.mark.parametrize(

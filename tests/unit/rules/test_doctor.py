@@ -202,6 +202,19 @@ def test_libvirt_that_moves_the_card_by_itself() -> None:
     assert SOUND not in check.why
 
 
+def test_the_driver_in_the_guest_matters_for_an_nvidia_card_only() -> None:
+    def check(**ids: str) -> Check:
+        host = two_cards()
+        functions = tuple(
+            replace(each, **ids) if each.address == CARD else each for each in host.functions
+        )
+        return examined(snapshot(replace(host, functions=functions), (WIN11,)))["r465.guest-driver"]
+
+    assert check().verdict == check(vendor="ffff", device="ffff").verdict == "unknown"
+    amd = check(vendor="1002", device="73bf")
+    assert (amd.verdict, amd.why) == ("pass", "not an NVIDIA card: not restricted")
+
+
 def test_two_guests_with_geforce_cards() -> None:
     running = (
         domain("win11", "02:00.0", state="running"), domain("other", "01:00.0", state="running"),
@@ -216,7 +229,18 @@ def test_two_guests_with_geforce_cards() -> None:
 @pytest.mark.parametrize("uri", ["test:///default", "qemu:///session"])
 def test_a_libvirt_that_does_not_know_this_machines_guests_says_nothing_of_them(uri: str) -> None:
     seen = replace(snapshot(two_cards()), guests=Guests(uri, "9.0.0", ()))
-    assert examined(seen)["r465.one-vm"].verdict == "unknown"
+    found = examined(seen)
+    assert found["r465.one-vm"].verdict == "unknown"
+    reachable = found["libvirt.reachable"]
+    assert reachable.verdict == "warn"
+    assert reachable.why.startswith(f"{uri} ")
+    assert reachable.fix is not None
+    assert "qemu:///system" in reachable.fix
+
+
+def test_a_session_cannot_give_a_guest_a_card() -> None:
+    seen = replace(snapshot(two_cards()), guests=Guests("qemu:///session", "9.0.0", ()))
+    assert "without root" in examined(seen)["libvirt.reachable"].why
 
 
 def test_the_guest_that_runs_holds_its_card_rightly() -> None:

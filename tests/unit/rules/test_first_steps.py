@@ -87,7 +87,7 @@ def test_a_guest_that_was_chosen_needs_the_card_in_its_definition() -> None:
     seen = snapshot(two_cards(), [domain("debian"), WIN11])
     step = next_step(steps_of(seen, guest="debian"))
     assert step is not None and (step.id, step.lack) == ("guest", "card-not-listed")
-    assert "virsh edit debian" in (step.fix or "")
+    assert "virsh -c qemu:///system edit debian" in (step.fix or "")
 
 
 def test_a_card_that_is_gone_is_chosen_anew() -> None:

@@ -37,6 +37,13 @@ def test_to_hide_kvm_is_advice_for_old_drivers_only(
     assert ("hidden" in (check.fix or "")) == (verdict == "fail" and not hidden)
 
 
+def test_the_driver_of_a_guest_that_is_off_is_unknown_and_asks_for_nothing() -> None:
+    off = replace(WIN11, state="shut off")
+    check = guest_checks.driver(off, None, "no guest is there to be asked")
+    assert (check.verdict, check.fix) == ("unknown", None)
+    assert check.why == "known once the guest runs: its agent tells the driver"
+
+
 def test_an_address_as_libvirt_writes_it() -> None:
     assert guest_checks.address_xml("0001:0a:1f.7") == (
         "<address domain='0x0001' bus='0x0a' slot='0x1f' function='0x7'/>"

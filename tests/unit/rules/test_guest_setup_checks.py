@@ -119,6 +119,26 @@ def test_room_for_large_bars(
     )
 
 
+@pytest.mark.parametrize(
+    ("size", "firmware", "hole", "verdict", "words"),
+    [
+        (64 * GIB, "uefi", 0, "warn", "a 64-bit PCI hole of 0 leaves no room"),
+        (64 * GIB, "bios", 0, "warn", "a 64-bit PCI hole of 0 leaves no room"),
+        (8 * GIB, "uefi", 0, "warn", "a 64-bit PCI hole of 0"), (256 * MIB, "uefi", 0, "pass", ""),
+        (64 * GIB, "uefi", 131072, "unknown", "<pcihole64>, here 128 GiB, does not change that"),
+        (64 * GIB, "bios", 131072, "pass", ""),
+    ],
+)  # fmt: skip
+def test_a_64_bit_pci_hole_is_no_room_of_ovmfs_but_without_one_there_is_none(
+    size: int, firmware: Any, hole: int, verdict: Verdict, words: str
+) -> None:
+    setup = DomainSetup((MemoryPart(8192.0),), firmware=firmware, hole64_mib=hole)
+    check = checks.mmio_space(replace(with_rom(), setup=setup), seen(size))
+    assert check.verdict == verdict
+    assert words in check.why
+    assert ("remove <pcihole64>" in (check.fix or "")) == (verdict == "warn")
+
+
 def test_bars_that_just_do_not_fit_are_not_said_to_fit() -> None:
     setup = DomainSetup((MemoryPart(8192.0),), firmware="uefi")
     check = checks.mmio_space(replace(with_rom(), setup=setup), seen(32 * GIB + 32 * MIB))

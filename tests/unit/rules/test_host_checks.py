@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 
 import pytest
 
 from tests.unit.host.libvirt.test_errors import Error
 from tests.unit.made import card, domain, function, inventory, snapshot, two_cards
 from tui.host.libvirt.errors import why_not_open
-from tui.model import Guests, Holders, Readiness, Unavailable
+from tui.host.tree import PlainTree
+from tui.model import Boot, Code, Guests, Holders, Readiness, Unavailable
 from tui.rules import host_checks
 from tui.rules.check_input import CheckInput
+from tui.rules.libvirt_uri import INSTALL, START_LIBVIRTD, START_VIRTQEMUD
 from tui.rules.view import assess
 
 READY = Readiness(root=True, vfio_pci=True)
+ADA = Readiness(root=False, vfio_pci=True, code=Code("root", user="ada"))
 
 RUN_IT = "start it with `systemctl start libvirtd` (or virtqemud)"
-JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
+JOIN_IT = "join its group with `usermod -aG libvirt ada` and log in again"
 
 
 @pytest.mark.parametrize(
@@ -31,12 +35,55 @@ JOIN_IT = "join its group with `usermod -aG libvirt $USER` and log in again"
     ],
 )  # fmt: skip
 def test_why_libvirt_does_not_answer_and_what_to_do_are_distinguished(
-    error: Error, why: str, fix: str
+    tmp_path: Path, error: Error, why: str, fix: str
 ) -> None:
-    lost = Unavailable(why_not_open(error, "qemu:///system"))
+    lost = Unavailable(why_not_open(error, "qemu:///system", PlainTree(tmp_path)))
     view = assess(snapshot(two_cards(), guests=lost))
-    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), READY))
+    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), ADA))
     assert (check.verdict, check.why, check.fix) == ("fail", why, fix)
+
+
+@pytest.mark.parametrize(
+    ("start", "fix"),
+    [
+        (START_LIBVIRTD, START_LIBVIRTD), (START_VIRTQEMUD, START_VIRTQEMUD),
+        (INSTALL, "install it: `apt install libvirt-daemon-system qemu-system-x86`"),
+    ],
+)  # fmt: skip
+def test_the_daemon_that_is_there_is_started_and_a_missing_one_is_installed(
+    start: str, fix: str
+) -> None:
+    lost = Unavailable(f"why it is so: {start}")
+    view = assess(snapshot(two_cards(), guests=lost))
+    readiness = Readiness(root=True, vfio_pci=True, boot=Boot("grub", "debian"))
+    check = host_checks.libvirt(CheckInput(view, lost, Holders(()), readiness))
+    assert (check.verdict, check.why, check.fix) == ("fail", "why it is so", fix)
+
+
+@pytest.mark.parametrize(
+    ("user", "named"),
+    [("ada", "ada"), ("root", "USER"), ("user 1000", "USER"), ("a`b", "USER"), (None, "USER")],
+)
+def test_the_fix_names_the_user_and_never_the_one_of_roots_shell(
+    user: str | None, named: str
+) -> None:
+    code = Code("root", user=user) if user is not None else None
+    readiness = Readiness(root=False, vfio_pci=True, code=code)
+    guests = Guests("qemu:///system", "11.3.0", (), readonly=True)
+    view = assess(snapshot(two_cards(), guests=guests))
+    check = host_checks.libvirt(CheckInput(view, guests, Holders(()), readiness))
+    assert check.verdict == "warn"
+    assert check.fix == (
+        f"`usermod -aG libvirt {named}` and log in again, or a polkit rule for "
+        "org.libvirt.unix.manage"
+    )
+
+
+def test_root_has_a_read_only_connection_only_by_choice() -> None:
+    guests = Guests("qemu:///system", "11.3.0", (), readonly=True)
+    view = assess(snapshot(two_cards(), guests=guests))
+    check = host_checks.libvirt(CheckInput(view, guests, Holders(()), READY))
+    assert (check.verdict, check.fix) == ("warn", "run it without --readonly")
 
 
 @pytest.mark.parametrize(("count", "words"), [(0, "0 domains"), (1, "1 domain"), (2, "2 domains")])

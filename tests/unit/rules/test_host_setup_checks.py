@@ -5,18 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import card, inventory, snapshot
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import rules
 from tui.model import (
+    Boot,
     Check,
     HookLine,
     Hooks,
     HostSetup,
     HostView,
+    Initramfs,
+    InitramfsMaker,
     KernelSettings,
     Manager,
+    ModuleRule,
     NvidiaModule,
     Readiness,
     Verdict,
@@ -79,6 +84,90 @@ def test_one_id_for_both_cards() -> None:
     check = early(twins, ready("vfio-pci.ids=10de:2684:1043:88e2"))
     assert (check.verdict, "10de:2684 at boot, the id of both cards" in check.why) == ("warn", True)
     assert "vfiotop bind" in (check.fix or "")
+
+
+def initramfs(
+    *lines: str, maker: InitramfsMaker = "mkinitcpio", modprobe: bool = True
+) -> Initramfs:
+    """One that loads modules, each with its parameters."""
+    parts = [line.partition(" ") for line in lines]
+    loaded = tuple(
+        ModuleRule("load", module, arguments, line, "/etc/made", number)
+        for number, (line, (module, _, arguments)) in enumerate(zip(lines, parts, strict=True), 1)
+    )
+    return Initramfs(maker, loaded, modprobe, "/etc/made")
+
+
+def with_initramfs(readiness: Readiness, made: Initramfs) -> Readiness:
+    return replace(readiness, settings=replace(readiness.settings, initramfs=made))
+
+
+IDS = "options vfio-pci ids=10de:2684\n"
+
+
+@pytest.mark.parametrize(
+    ("modprobe", "line", "made", "words"),
+    [
+        (IDS, "", initramfs("nvidia", "vfio_pci"), "loads nvidia before vfio-pci"),
+        (IDS, "", initramfs("nvidia_drm"), "loads nvidia_drm before vfio-pci"),
+        ("", "vfio-pci.ids=10de:2684", initramfs("nouveau"), "loads nouveau before vfio-pci"),
+        (IDS, "", initramfs("vfio_pci", modprobe=False), "loads vfio-pci without its ids"),
+        (IDS + "softdep nvidia pre: vfio-pci\n", "", initramfs("nvidia", modprobe=False),
+         "loads nvidia before"),
+        (IDS + "softdep nvidia post: vfio-pci\n", "", initramfs("nvidia"), "loads nvidia before"),
+        (IDS, "rd.driver.pre=vfio-pci", initramfs("nvidia"), "loads nvidia before"),
+    ],
+)  # fmt: skip
+def test_an_initramfs_that_lets_another_driver_take_the_card(
+    modprobe: str, line: str, made: Initramfs, words: str
+) -> None:
+    readiness = with_initramfs(ready(line, modprobe), made)
+    check = early(view(guest_driver="nvidia"), readiness)
+    assert check.verdict == "warn"
+    assert words in check.why
+    assert "`mkinitcpio -P`" in (check.fix or "")
+    assert early(view(guest_driver="vfio-pci"), readiness).verdict == "pass"
+
+
+@pytest.mark.parametrize(
+    ("modprobe", "line", "made"),
+    [
+        (IDS, "", initramfs("vfio_pci", "nvidia")), (IDS, "", initramfs("amdgpu", "vfio_pci")),
+        (IDS, "", initramfs()), (IDS, "", initramfs("vfio")),
+        (IDS + "softdep nvidia pre: vfio-pci\n", "", initramfs("nvidia")),
+        (IDS + "softdep nvidia pre: vfio vfio_pci post: x\n", "", initramfs("nvidia_drm")),
+        (IDS, "rd.driver.pre=vfio-pci", initramfs("nvidia", maker="dracut")),
+        ("", "vfio-pci.ids=10de:2684", initramfs("vfio_pci", modprobe=False)),
+        ("", "", initramfs("vfio_pci ids=10de:2684", "nvidia", maker="initramfs-tools")),
+        ("", "", initramfs("nvidia")),
+    ],
+)  # fmt: skip
+def test_an_initramfs_that_lets_vfio_pci_take_the_card(
+    modprobe: str, line: str, made: Initramfs
+) -> None:
+    readiness = with_initramfs(ready(line, modprobe), made)
+    assert early(view(guest_driver="nvidia"), readiness).verdict == "pass"
+
+
+def test_ids_in_the_initramfs_bind_as_those_of_modprobe_do() -> None:
+    made = initramfs("vfio_pci ids=10de:2684,10de:2504", maker="initramfs-tools")
+    check = early(view(), with_initramfs(ready(), made))
+    assert (check.verdict, f"the host's card {HOST_CARD}" in check.why) == ("warn", True)
+    assert check.fix == (
+        "remove it, rebuild the initramfs: `update-initramfs -u -k all`, and let `vfiotop bind` "
+        "move the card by its address"
+    )
+    alone = initramfs("vfio_pci ids=10de:2684", maker="initramfs-tools")
+    check = early(view(), with_initramfs(ready(), alone))
+    assert check.why == ("vfio-pci takes it at boot: vfio_pci ids=10de:2684 (/etc/made, line 1)")
+
+
+def test_an_image_has_its_initramfs_made_elsewhere() -> None:
+    seen = view(host_driver="i915", vendor="8086")
+    readiness = with_initramfs(ready("", BOTH), initramfs(maker="dracut"))
+    assert "`dracut --force --regenerate-all`" in (early(seen, readiness).fix or "")
+    image = replace(readiness, boot=Boot("grub", "ostree"))
+    assert (early(seen, image).fix or "").endswith("and rebuild the initramfs")
 
 
 BOTH = "blacklist nvidia\nblacklist nouveau\n"

@@ -104,7 +104,7 @@ def test_one_that_is_not_there() -> None:
     found = check((), takes("03:00.0"))
     assert (found.verdict, found.why) == ("fail", "0000:03:00.0 does not exist")
     assert found.fix == (
-        "press w, or `virsh edit win11`: remove the <hostdev> with "
+        "press w, or `virsh -c qemu:///system edit win11`: remove the <hostdev> with "
         "<address domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>"
     )
 
@@ -182,7 +182,7 @@ def test_one_without_a_driver_of_the_host(driver: str | None) -> None:
     assert check(there, takes("03:00.0")).verdict == "pass"
     found = check(there, takes("03:00.0", managed=False))
     assert (found.verdict, "managed='no'" in found.why) == ("fail", True)
-    assert "`virsh nodedev-detach pci_0000_03_00_0`" in (found.fix or "")
+    assert "`virsh -c qemu:///system nodedev-detach pci_0000_03_00_0`" in (found.fix or "")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,9 @@ def test_what_qemu_gets_by_its_command_line_moves_nobody() -> None:
     guest = takes("03:00.0", managed=False, by="command line")
     found = check((at("03:00.0", NVME, "nvme"),), guest)
     assert (found.verdict, "QEMU cannot take it" in found.why) == ("fail", True)
-    assert found.fix == "`virsh nodedev-detach pci_0000_03_00_0` before each start"
+    assert (
+        found.fix == "`virsh -c qemu:///system nodedev-detach pci_0000_03_00_0` before each start"
+    )
 
 
 USED = (
@@ -394,7 +396,7 @@ def test_the_worst_comes_first_and_the_rest_is_counted() -> None:
         "0000:04:00.0 does not exist; 0000:05:00.0 does not exist; 0000:06:00.0 does not exist "
         "and 3 more"
     )
-    assert (found.fix or "").count("virsh edit") == 1
+    assert (found.fix or "").count("virsh -c qemu:///system edit") == 1
     assert (found.fix or "").count("<address") == 3
 
 
@@ -416,21 +418,23 @@ def test_each_fix_names_its_own_device() -> None:
     found = check(functions, guest, uses=(DeviceUse(AT, (disk,)),))
     address = "<address domain='0x0000' bus='0x0{}' slot='0x00' function='0x0'/>".format
     assert found.fix == (
-        f"`virsh edit win11`: remove the <hostdev> with {address(3)} and set managed='yes' in "
-        f"the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> with {address(5)}"
-        "; instead of managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start, "
-        "`virsh nodedev-detach pci_0000_05_00_0` before each start"
+        f"`virsh -c qemu:///system edit win11`: remove the <hostdev> with {address(3)} and set "
+        f"managed='yes' in the <hostdev> with {address(4)} and set managed='yes' in the <hostdev> "
+        f"with {address(5)}; instead of managed='yes', `virsh -c qemu:///system nodedev-detach "
+        "pci_0000_04_00_0` before each start, `virsh -c qemu:///system nodedev-detach "
+        "pci_0000_05_00_0` before each start"
     )
     turned = takes("05:00.0", "04:00.0", "03:00.0", managed=False)
     first, _, rest = (check(functions, turned, uses=(DeviceUse(AT, (disk,)),)).fix or "").partition(
         " and "
     )
-    assert first == f"`virsh edit win11`: remove the <hostdev> with {address(3)}"
+    assert first == f"`virsh -c qemu:///system edit win11`: remove the <hostdev> with {address(3)}"
     assert rest.startswith(f"set managed='yes' in the <hostdev> with {address(5)} and set")
     alone = check(functions[1:2], takes("04:00.0", managed=False))
     assert alone.fix == (
-        f"`virsh edit win11`: set managed='yes' in the <hostdev> with {address(4)}; instead of "
-        "managed='yes', `virsh nodedev-detach pci_0000_04_00_0` before each start"
+        f"`virsh -c qemu:///system edit win11`: set managed='yes' in the <hostdev> with "
+        f"{address(4)}; instead of managed='yes', `virsh -c qemu:///system nodedev-detach "
+        "pci_0000_04_00_0` before each start"
     )
 
 
@@ -592,7 +596,7 @@ def test_a_neighbour_that_the_guest_takes_too(by: Any, managed: bool, driver: st
         for each in found:
             assert f"0000:03:00.0 is used by the host ({driver})" in each.why
             fix = each.fix or ""
-            assert "`virsh nodedev-detach pci_0000_03_00_0` first" in fix
+            assert "`virsh -c qemu:///system nodedev-detach pci_0000_03_00_0` first" in fix
             assert ("set managed='yes' for it" in fix) is (by != "command line")
             assert "give 0000:03:00.0" not in fix
     elif driver in ("nvme", "uio_pci_generic"):

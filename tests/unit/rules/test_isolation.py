@@ -142,7 +142,7 @@ def test_what_the_guest_names_already_is_not_to_be_given_to_it(managed: bool) ->
     alone = assess(snapshot(host(usb), [guest])).gpu(CARD)
     assert alone is not None
     fix = host_checks.viable(alone).fix or ""
-    command = "`virsh nodedev-detach pci_0000_04_00_0`"
+    command = "`virsh -c qemu:///system nodedev-detach pci_0000_04_00_0`"
     # What libvirt moves must not be moved by anybody else.
     assert fix == (
         "start the guest: libvirt then moves it, unless the host needs it"

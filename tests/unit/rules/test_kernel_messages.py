@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tui.rules.kernel_messages import BY_ID, TOPICS, recognised
 from tui.rules.xids import XIDS
 
@@ -54,7 +55,7 @@ def test_each_pattern_matches_a_line() -> None:
 
 
 @given(before=st.text(min_size=1, max_size=12))
-@settings(max_examples=30)
+@examples(30)
 def test_a_line_that_only_quotes_one_is_none(before: str) -> None:
     """A USB device or a process may be named like one; only what the kernel begins with counts."""
     for topic, _, _, text in reported():
@@ -79,7 +80,7 @@ def test_a_line_that_is_almost_one(text: str) -> None:
 
 
 @given(st.text(max_size=300))
-@settings(max_examples=200)
+@examples(200)
 def test_any_text_is_taken(text: str) -> None:
     found = recognised(text)
     assert found is None or found.topic in TOPICS

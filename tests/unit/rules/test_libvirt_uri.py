@@ -7,7 +7,15 @@ import os
 import pytest
 
 from tui import config
-from tui.rules.libvirt_uri import LOCAL, why_not_as_root, why_not_this_host
+from tui.rules.libvirt_uri import (
+    LOCAL,
+    NOT_THE_SYSTEMS,
+    SESSION,
+    SYSTEM,
+    why_not_as_root,
+    why_not_the_systems,
+    why_not_this_host,
+)
 
 FOREIGN = [
     ("qemu+ext:///system?command=/srv/evil.sh", "runs the program /srv/evil.sh"),
@@ -65,3 +73,16 @@ def test_an_ordinary_user_reads_what_it_is(
 def test_no_control_character_of_a_uri_is_said(uri: str) -> None:
     said = why_not_this_host(uri)
     assert said is not None and said.isprintable() and "[31mx" in said
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        (SYSTEM, None), ("qemu+unix:///system", None), ("qemu:///session", SESSION),
+        ("qemu+unix:///session?mode=direct", SESSION), ("test:///default", NOT_THE_SYSTEMS),
+        ("http://[", NOT_THE_SYSTEMS), FOREIGN[2],
+    ],
+)  # fmt: skip
+def test_only_the_systems_libvirt_starts_guests_with_a_card(uri: str, why: str | None) -> None:
+    found = why_not_the_systems(uri)
+    assert found == why if why is None else str(found).startswith(why)

@@ -93,7 +93,7 @@ def test_vcpus_with_cpus_of_their_own(found: Pinning, topology: CpuTopology) -> 
 def test_what_takes_time_from_a_vcpu(found: Pinning, topology: CpuTopology, why: str) -> None:
     check = judged(found, topology)
     assert (check.verdict, check.why) == ("warn", why)
-    assert check.fix is not None and check.fix.startswith("`virsh edit win11`")
+    assert check.fix is not None and check.fix.startswith("`virsh -c qemu:///system edit win11`")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,10 @@ def test_the_fix_of_a_large_guest_is_shortened() -> None:
 
 def test_a_guest_with_too_many_vcpus_is_told_how_many_fit() -> None:
     fix = judged(Pinning((None,) * 16), SMT).fix
-    assert fix == "`virsh edit win11`: at most <vcpu>14</vcpu>, so that the host keeps a core"
+    assert fix == (
+        "`virsh -c qemu:///system edit win11`: at most <vcpu>14</vcpu>, so that the host keeps a "
+        "core"
+    )
 
 
 def test_unplugged_vcpus_are_not_judged() -> None:

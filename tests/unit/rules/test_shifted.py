@@ -72,7 +72,9 @@ def test_a_card_that_was_moved(tmp_path: Path, capfd: pytest.CaptureFixture[str]
     assert (code, check["verdict"], check["subject"]) == (1, "fail", "win10")
     assert f"{OLD} is on nvme, and libvirt takes it from the host" in check["why"]
     assert f"{OLD_SOUND} does not exist" in check["why"]
-    assert check["fix"].startswith("`virsh edit win10`: remove the <hostdev> with <address ")
+    assert check["fix"].startswith(
+        "`virsh -c qemu:///system edit win10`: remove the <hostdev> with <address "
+    )
     assert main(["start", "win10", "--dry-run", "--root", str(root)]) == 1
     plan = capfd.readouterr().out
     assert check["why"] in plan

@@ -91,6 +91,22 @@ def test_without_libvirt_a_device_is_still_listed() -> None:
     assert [each.state for each in rows] == ["taken"]
 
 
+@pytest.mark.parametrize(
+    ("uri", "captured", "here"),
+    [
+        ("qemu:///system", False, True), ("qemu:///session", False, True),
+        ("qemu+ssh://other/system", False, False), ("qemu+ssh://other/system", True, True),
+    ],
+)  # fmt: skip
+def test_a_guest_of_another_machine_has_no_device_of_this_one(
+    uri: str, captured: bool, here: bool
+) -> None:
+    device = usb()
+    elsewhere = replace(guests(running("win11", device)), uri=uri, captured=captured)
+    (row,) = usb_devices(UsbReading((device,)), elsewhere)
+    assert (row.state == "lent") is here
+
+
 def test_two_alike_devices_are_told_apart_by_their_numbers() -> None:
     one, two = usb("1-1", 2), usb("1-2", 3)
     domain = running("win11", two)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tui.model import Attachment, Domain, UsbDevice, UsbHostDev
+from tui.rules.usb_lendings import mark_of
 
 CONTROLLER = "0000:00:14.0"
 
@@ -24,6 +25,11 @@ def stick(port: str, number: int = 2, *, mounted: bool = True, **facts: Any) -> 
     used = Attachment("disk", "sda1", "is mounted at /media/x", in_use=True)
     free = Attachment("disk", "sda", "is not in use")
     return usb(port, number, "0781:5581", attached=(used if mounted else free,), **facts)
+
+
+def lent_as(device: UsbDevice, *accepted: str) -> UsbHostDev:
+    """The element of a device that was lent with vfiotop while it was alone."""
+    return UsbHostDev.of(device, mark_of(device, (device,), accepted))
 
 
 def running(name: str, *devices: UsbDevice, **facts: Any) -> Domain:

@@ -33,7 +33,7 @@ def test_a_key_that_a_chapter_has_twice_says_where_each_works() -> None:
 
 def test_a_key_that_does_not_work_on_the_overview_says_where_it_does() -> None:
     copy = next(e for e in entries("Find out why", chapters(COMMANDS, RICH)) if e.keys == "y")
-    assert (copy.place, copy.text) == ("In the checks", "Copy the fix under the cursor")
+    assert (copy.place, copy.text) == ("In the checks", "Copy the fix of the selected check")
 
 
 def test_the_keys_are_those_of_the_configuration() -> None:

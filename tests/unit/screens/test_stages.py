@@ -127,10 +127,12 @@ def test_a_runner_with_a_terminal_asks_about_its_doubts_itself() -> None:
 @pytest.mark.parametrize(
     ("stage", "swap", "words"),
     [
-        (swap_stages.Planning(), None, ("bind now", "leave it")),
-        (swap_stages.Shown(recovery="undo"), INTERRUPTED, ("undo now", "leave it")),
+        (swap_stages.Planning(), None, ("bind now", "cancel")),
+        (swap_stages.Shown(recovery="undo"), INTERRUPTED, ("undo now", "cancel")),
         (swap_stages.Shown(), RUNNING, ("bind now", "leave it running")),
         (swap_stages.Shown(), DONE, ("bind now", None)),
+        (swap_stages.Shown(), INTERRUPTED, ("bind now", None)),
+        (swap_stages.Shown(plan=plan("fail")), None, ("bind now", None)),
     ],
 )
 def test_keys_say_what_they_do_now(
@@ -153,7 +155,7 @@ def test_what_has_been_touched() -> None:
     shown = swap_stages.Shown(plan=plan())
     assert swap_stages.note(shown, None) == "nothing has been touched yet"
     assert swap_stages.note(swap_stages.Beginning(consent=Consent()), None) == ""
-    assert swap_stages.note(shown, RUNNING) == "goes on if you leave or the connection drops"
+    assert swap_stages.note(shown, RUNNING) == "continues if you leave or lose the connection"
     for ended in (DONE, INTERRUPTED, replace(RUNNING, state="stuck")):
         assert swap_stages.note(shown, ended) == ""
 
@@ -286,10 +288,22 @@ def test_what_has_been_touched_of_a_guest() -> None:
     assert (
         guest_stages.note(guest_stages.Shown(plan=WHOLE), START) == "nothing has been touched yet"
     )
-    assert guest_stages.note(running, START) == "goes on if you leave"
+    assert guest_stages.note(running, START) == "continues if you leave"
     assert guest_stages.note(REQUESTED, OFF) == ""
     asking = guest_stages.Asking(plan=BOUND, swap_id="first", consent=Consent(), doubt=DOUBT)
     assert guest_stages.note(asking, START) == ""
+
+
+def test_only_what_is_offered_is_cancelled() -> None:
+    fail = replace(WHOLE, checks=plan("fail").checks)
+    words = [
+        guest_stages.word("back", stage, START, asks=False)
+        for stage in (
+            guest_stages.Planning(), guest_stages.Shown(plan=WHOLE),
+            guest_stages.Shown(plan=fail), guest_stages.Running(consent=Consent()), REQUESTED,
+        )
+    ]  # fmt: skip
+    assert words == ["cancel", "cancel", None, None, None]
 
 
 def test_a_refused_action_asks_nothing() -> None:

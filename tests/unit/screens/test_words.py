@@ -12,7 +12,9 @@ from tui.model import Direction, GuestPlan, Plan, Swap
 from tui.screens import guest_words, swap_words
 
 READ_ONLY = "the group of Win11 is not ACS-isolated: `sudo GRUB_X`"
-GUEST_PLAN = GuestPlan("start", "Win11", "Win11", "u", "Win11", ("virsh start Win11",))
+GUEST_PLAN = GuestPlan(
+    "start", "Win11", "Win11", "u", "Win11", ("virsh -c qemu:///system start Win11",)
+)
 PLAN = Plan("bind", "0000:01:00.0", ("0000:01:00.0",), ())
 
 
@@ -61,6 +63,6 @@ def test_an_undo_names_what_it_restores() -> None:
     swap = Swap("a", "bind", "0000:01:00.0", ("0000:01:00.0", "0000:01:00.1"), "running", (), 0,
                 NOON, NOON)  # fmt: skip
     said, _ = swap_words.undo(swap, None)
-    assert said == "Restores 01:00.0 and 01:00.1 to what they had before this bind."
+    assert said == "Restores 01:00.0 and 01:00.1 to their state before this bind."
     done = swap_words.progress(replace(swap, state="undone"), "", None)
     assert done == ("Undone as requested; the card is as it was.", "warn")

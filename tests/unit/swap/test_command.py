@@ -15,7 +15,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.ui.rig import Rig as Sources
-from tests.ui.test_swap import at_home
+from tests.ui.rig import at_home
 from tests.unit.swap.test_runner import FakeRunningStep, Full, Machine
 from tui.host import HostError
 from tui.host.journal.entry import Entry, JournalError

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual import events
 from textual.message import Message
 
+from tests.examples import examples
 from tui.terminal.input import (
     ESCAPE_TIMEOUT_S,
     MAX_PARAMETERS,
@@ -197,7 +198,7 @@ def is_sane(event: Message) -> bool:
     )
 
 
-@settings(max_examples=400, deadline=None)
+@examples(400)
 @given(STREAMS)
 @example([("\x1b[0;1;0:0u", 0.0), ("\x1b[;;u\x1b[u\x1b[~\x1b[;~", 0.0)])
 def test_any_input_gives_valid_events(stream: list[tuple[str, float]]) -> None:
@@ -215,7 +216,7 @@ def test_any_input_gives_valid_events(stream: list[tuple[str, float]]) -> None:
     assert words(typed.feed("q")) == ["q"]
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.binary(max_size=200), st.integers(1, 7))
 def test_splitting_the_input_changes_nothing(data: bytes, size: int) -> None:
     text = data.decode("utf-8", "replace")

@@ -51,7 +51,7 @@ CHECKS = tuple(
 ON_NVME = GuestDevice(
     DISK.address, "fail",
     "0000:02:00.0 is on nvme, and libvirt takes it from the host at the start: it is mounted at /",
-    "on nvme", "`virsh edit win11`: remove it",
+    "on nvme", "`virsh -c qemu:///system edit win11`: remove it",
 )  # fmt: skip
 
 

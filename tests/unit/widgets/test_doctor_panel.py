@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from tui.model import Check, Verdict
+from widgets.check_findings import WORST_FIRST, findings
 from widgets.check_names import NAMES, check_name
-from widgets.doctor_panel import WORST_FIRST, counts, doctor_blocks, findings
+from widgets.doctor_panel import counts, doctor_blocks, doctor_title
 from widgets.glyphs import PLAIN, RICH, Glyphs
 from widgets.lines import width_of
 
@@ -39,8 +40,12 @@ GROUPS = [
 ]  # fmt: skip
 
 
-def text(groups: object, width: int, glyphs: Glyphs = RICH) -> list[str]:
-    blocks = doctor_blocks(groups, width, glyphs)  # type: ignore[arg-type]
+def text(
+    groups: object, width: int, glyphs: Glyphs = RICH, unfolded: tuple[str, ...] = (),
+    *, captured: bool = False,
+) -> list[str]:  # fmt: skip
+    found = findings(groups, unfolded, captured=captured)  # type: ignore[arg-type]
+    blocks = doctor_blocks(groups, found, width, glyphs)  # type: ignore[arg-type]
     return ["".join(s.text for s in row).rstrip() for block in blocks for row in block.lines]
 
 
@@ -86,10 +91,40 @@ def test_a_host_without_a_gpu_says_so_once() -> None:
     assert found.check.id == "gpu.answers and 3 more"
 
 
+UNREAD = [("Host", [
+    Check("privilege", None, "unknown", "a capture has no user"),
+    Check("host.linux", None, "unknown", "the release cannot be read", "read it"),
+    Check("kernel.log", None, "unknown", "a capture does not contain the kernel's log"),
+])]  # fmt: skip
+
+
+def test_unknown_checks_that_nobody_can_fix_share_a_line() -> None:
+    assert text(UNREAD, 76, captured=True) == [
+        "? Host                  2 not known, as a capture does not contain what they",
+        "                        need: root, kernel log",
+        "",
+        "? Linux                 the release cannot be read",
+        "                        → read it",
+        "",
+    ]
+    one_by_one = [
+        "? root                  a capture has no user",
+        "? kernel log            a capture does not contain the kernel's log",
+        "? Linux                 the release cannot be read",
+        "                        → read it",
+    ]
+    opened = text(UNREAD, 76, unfolded=("Host",), captured=True)
+    assert [row for row in opened if row] == one_by_one
+    assert [row for row in text(UNREAD, 76) if row] == [
+        one_by_one[0], *one_by_one[2:], one_by_one[1]
+    ]  # fmt: skip
+    assert [found.group for found in findings(UNREAD, captured=True)] == ["Host", ""]
+
+
 def test_when_all_pass_one_line_says_so() -> None:
     fine = [(title, [c for c in checks if c.verdict == "pass"]) for title, checks in GROUPS[:3]]
     assert text(fine, 76)[0] == "Every check passed."
-    assert [block.id for block in doctor_blocks(fine, 76) if block.id] == []
+    assert [block.id for block in doctor_blocks(fine, [], 76) if block.id] == []
 
 
 def test_the_state_counts_the_verdicts() -> None:
@@ -105,8 +140,18 @@ def test_the_state_counts_the_verdicts() -> None:
     assert counts([]) == ()
 
 
+def test_the_title_tells_all_checks_from_those_of_the_line_at_the_top() -> None:
+    def title(*of: int) -> str:
+        return "".join(span.text for span in doctor_title(*of))
+
+    assert title(36, 6, 76) == "Checks · 36, of which 6 are live"
+    assert title(36, 1, 76) == "Checks · 36, of which 1 is live"
+    assert title(36, 0, 76) == "Checks · 36"
+    assert title(36, 6, 43) == title(0, 6, 76) == "Checks"
+
+
 def test_the_cursor_stops_at_each_finding() -> None:
-    ids = [block.id for block in doctor_blocks(GROUPS, 76) if block.id]
+    ids = [block.id for block in doctor_blocks(GROUPS, findings(GROUPS), 76) if block.id]
     assert ids == [finding.id for finding in findings(GROUPS)]
     assert len(set(ids)) == 4
 
@@ -116,7 +161,7 @@ def test_no_line_is_too_long_and_no_name_is_broken(width: int) -> None:
     names = [check_name(check.id) for _, group in GROUPS for check in group]
     rows = text(GROUPS, width)
     assert all(len(row) <= width for row in rows)
-    for block in doctor_blocks(GROUPS, width):
+    for block in doctor_blocks(GROUPS, findings(GROUPS), width):
         assert all(width_of(row) <= width for row in block.lines)
     assert [name for name in names if not any(name in row for row in rows)] == []
 

@@ -7,13 +7,11 @@ from datetime import UTC, datetime
 import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Size
-from textual.screen import Screen
 
 from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upper
 from tests.unit.widgets.hosts import BLOCKED, BLOCKED_GROUPS, GAMING, INTERESTING
 from tests.values import replace
 from tui.model import HostView, Notable, Owner, Swap, Viability
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.glyphs import PLAIN, RICH
 from widgets.group_lines import group_rows
 from widgets.group_panel import GroupPanel, empty_lines, group_edges, groups_word
@@ -181,11 +179,6 @@ def test_every_size(space: Size, glyphs: object) -> None:
 # --- the widget ---
 
 
-class _Shown(Screen[None]):
-    COMPONENT_CLASSES = TONE_CLASSES
-    DEFAULT_CSS = f"_Shown {{ {TONE_RULES} }}"
-
-
 class _App(App[None]):
     CSS = "GroupPanel { width: 58; height: 11; }"
 
@@ -197,9 +190,6 @@ class _App(App[None]):
         from tui.theme import DEFAULTS
 
         return dict(DEFAULTS)
-
-    def get_default_screen(self) -> Screen[None]:
-        return _Shown(id="_default")
 
     def compose(self) -> ComposeResult:
         yield GroupPanel()

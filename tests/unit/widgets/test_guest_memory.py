@@ -22,10 +22,13 @@ HUGE = DomainSetup((MemoryPart(16384.0, 2048),))
         (HUGE, 60, "Huge pages 16.0 GiB ✓   Balloon off"),
         (HUGE, 24, "Huge pages 16.0 GiB ✓"),
         (replace(HUGE, current_mib=12288.0), 60, "Huge pages 16.0 GiB ✓   Balloon takes 4.0 GiB"),
+        (DomainSetup((MemoryPart(12288.0, 0), MemoryPart(4096.0))), 60,
+         "Huge pages 12.0 of 16.0 GiB   Balloon off"),
+        (DomainSetup((MemoryPart(12288.0, 0), MemoryPart(None))), 30, "Huge pages 12.0 GiB ✓"),
         (DomainSetup((MemoryPart(16384.0),)), 60, ""),
         (None, 60, ""),
     ],
-)
+)  # fmt: skip
 def test_the_line_of_a_guest_that_runs(setup: DomainSetup | None, width: int, words: str) -> None:
     assert (
         "".join(span.text for span in pages_line(replace(WIN11, setup=setup), width, RICH)) == words

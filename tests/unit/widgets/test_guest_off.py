@@ -55,7 +55,7 @@ def test_what_keeps_it_from_starting_comes_first_with_the_way_out() -> None:
         "",
         "Ready        ✗ 02:00.0 is on nvme, and libvirt takes it from the",
         "               host at the start: it is mounted at /",
-        "               → `virsh edit win11`: remove it",
+        "               → `virsh -c qemu:///system edit win11`: remove it",
         "             ✓ card is free   ✓ group 14   ✓ 4 checks",
     ]
     assert rows(shown, 43, 1) == ["Ready  ✗ 02:00.0 on nvme"]

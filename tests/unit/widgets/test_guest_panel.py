@@ -10,13 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.geometry import Size
-from textual.screen import Screen
 
 from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upper
 from tests.unit.widgets.guests import AT, ON_NVME, OTHERS, WIN11, state, with_disk
 from tests.values import replace
 from tui.model import Domain, DomainState, Event, Guest
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.footer import Hint
 from widgets.glyphs import PLAIN, RICH
 from widgets.graph import Mark
@@ -293,7 +291,7 @@ def test_on_the_whole_screen_all_is_told() -> None:
         "            01:00.1  Audio AD102       managed='no': libvirt does not move it",
     ]
     assert found[-6].endswith("✗ 02:00.0  NVMe PM9A1")
-    assert found[-4].endswith("→ `virsh edit win11`: remove it")
+    assert found[-4].endswith("→ `virsh -c qemu:///system edit win11`: remove it")
     assert found[-3:] == [
         "",
         "○ debian-build  shut off     12 vCPU  8.0 GiB",
@@ -320,11 +318,6 @@ def test_a_small_whole_screen_scrolls() -> None:
     assert off[-1] == "○ fedora-ci     shut off"
 
 
-class _Shown(Screen[None]):
-    COMPONENT_CLASSES = TONE_CLASSES
-    DEFAULT_CSS = f"_Shown {{ {TONE_RULES} }}"
-
-
 class _App(App[None]):
     CSS = "GuestPanel { width: 60; height: 12; }"
 
@@ -332,9 +325,6 @@ class _App(App[None]):
         from tui.theme import DEFAULTS
 
         return dict(DEFAULTS)
-
-    def get_default_screen(self) -> Screen[None]:
-        return _Shown(id="_default")
 
     def compose(self) -> ComposeResult:
         yield GuestPanel()

@@ -32,8 +32,8 @@ def header(width: int, view: HostView = HOST, **facts: Any) -> str:
 
 
 def test_120_cells() -> None:
-    assert header(120) == (
-        "vfiotop  tower  RTX 4090 ◆ in win11  2 h 00 min   d ✓ 16 checks      "
+    assert header(120, replace(HOST, checks=CHECKS[:6])) == (
+        "vfiotop  tower  RTX 4090 ◆ in win11  2 h 00 min   d ✓ 6 live checks  "
         "IOMMU amd  libvirt 11.3.0  Simulated host: gaming"
     )
 
@@ -118,7 +118,7 @@ def test_the_worst_check_is_named_where_it_fits() -> None:
         checks = [Check(f"r465.{n}", None, v, "why") for n, v in enumerate(verdicts)]
         return [text(form) for form in checks_forms(checks)]
 
-    assert forms("pass") == ["d ✓ 1 check", "d ✓ 1", "d ✓"]
+    assert forms("pass") == ["d ✓ 1 live check", "d ✓ 1", "d ✓"]
     assert forms("pass", "fail", "fail", "warn") == ["d ✗ r465.1", "d ✗ 2", "d ✗"]
     assert forms("unknown", "warn") == ["d ! r465.1", "d ! 1", "d !"]
     assert forms("pass", "unknown") == ["d ? r465.1", "d ? 1", "d ?"]

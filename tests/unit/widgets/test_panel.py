@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from textual.app import App, ComposeResult
 from textual.geometry import Size
-from textual.screen import Screen
 
 from tests.unit.widgets.drawn import text, texts
-from widgets.canvas import TONE_CLASSES, TONE_RULES
 from widgets.lines import Span, line
 from widgets.panel import Edges, Panel, edge
-
-
-class _Shown(Screen[None]):
-    COMPONENT_CLASSES = TONE_CLASSES
-    DEFAULT_CSS = f"_Shown {{ {TONE_RULES} }}"
 
 
 class _App(App[None]):
@@ -24,9 +17,6 @@ class _App(App[None]):
         from tui.theme import DEFAULTS
 
         return dict(DEFAULTS)
-
-    def get_default_screen(self) -> Screen[None]:
-        return _Shown(id="_default")
 
     def compose(self) -> ComposeResult:
         yield Panel("guest")

@@ -79,7 +79,9 @@ PAGES = {
     "held": held(BLENDER),
     "unknown": with_check(UNKNOWN),
     "a sentence": PlanPage(("Roles", ""), State("noted", "not saved"), "Choose the card."),
-    "one step": replace(PLAN_PAGE, movers=(), stayers=(), steps=(PlanStep("virsh destroy win11"),)),
+    "one step": replace(
+        PLAN_PAGE, movers=(), stayers=(), steps=(PlanStep("virsh -c qemu:///system destroy win11"),)
+    ),
 }
 
 

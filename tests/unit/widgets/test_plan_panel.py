@@ -15,7 +15,7 @@ from widgets.plan_panel import PlanPanel
 from widgets.preview import Preview
 from widgets.samples import PLAN_PAGE
 
-KEYS = (Hint("y", "bind now", "screen.carry_out"), Hint("esc", "leave it", "app.back"))
+KEYS = (Hint("y", "bind now", "screen.carry_out"), Hint("esc", "cancel", "app.back"))
 
 
 @asynccontextmanager
@@ -107,12 +107,12 @@ async def test_the_edges_drop_the_note_before_a_key() -> None:
     async with shown((80, 22)) as (panel, pilot):
         assert edges(pilot) == (
             "╭─ Bind RTX 4090 · 01:00.0 → vfio-pci ─────────────────────────────── ✓ ready ─╮",
-            "╰─ nothing has been touched yet ──────────────────── y bind now  esc leave it ─╯",
+            "╰─ nothing has been touched yet ────────────────────── y bind now  esc cancel ─╯",
         )
         panel.show_keys((*KEYS, Hint("f", "a long word for what it does now")))
         await pilot.pause()
         assert edges(pilot)[1].endswith(
-            "─ y bind now  esc leave it  f a long word for what it does now ─╯"
+            "─ y bind now  esc cancel  f a long word for what it does now ─╯"
         )
         assert "touched" not in edges(pilot)[1]
 

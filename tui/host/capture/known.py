@@ -99,7 +99,7 @@ TEXTS: dict[str, _Patterns] = {
     **dict.fromkeys(
         _listed(
             """vcpu memory currentMemory maxMemory iothreads hard_limit size requested pagesize
-            node"""
+            node pcihole64"""
         ),
         (NUMBER,),
     ),

@@ -24,8 +24,11 @@ _SAFE_BEFORE = re.compile(r"(?:host|hostaddr|sysfsdev|device|nvme://)[\"']?\s*[=
 _HOLDS_ANYTHING = re.compile(r"--?(?:object|fw_cfg|smbios|append)\b")
 """Options whose arguments may hold a secret without saying so."""
 
-_ROOM = re.compile(r"(?:name=)?opt/ovmf/X-PciMmio64Mb,string=[0-9]{1,9}")
-"""The one value of OVMF's that tells nothing but the room for BARs."""
+_ROOM = re.compile(
+    r"(?:name=)?opt/ovmf/X-PciMmio64Mb,string=[0-9]{1,9}"
+    r"|(?:q35|i440FX)-pcihost\.pci-hole64-size=[0-9]{1,15}[kKmMgGtT]?"
+)
+"""Values that tell nothing but the room for BARs."""
 
 _UNREADABLE, _UNREADABLE_PATH = "names a host device by a path that cannot be read", ".."
 

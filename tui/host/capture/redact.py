@@ -16,7 +16,14 @@ from tui.host.capture.collect import Recording
 from tui.host.capture.memory import Link, Node
 from tui.host.capture.recorder import UNREADABLE
 from tui.host.capture.standins import StandIns
-from tui.host.capture.words import boot_text, modprobe_text, shell_text, without_secrets
+from tui.host.capture.words import (
+    boot_text,
+    initramfs_text,
+    modprobe_text,
+    module_list,
+    shell_text,
+    without_secrets,
+)
 
 Rule = Callable[[bytes, StandIns], bytes]
 
@@ -95,6 +102,10 @@ _RULES: tuple[tuple[re.Pattern[str], Rule], ...] = tuple(
         (rf"{_KERNELS}/modules\.(?:dep|builtin)", _in_text(tables.dep)),
         (r"usr/share/hwdata/pci\.ids", _in_text(lambda text, stand_ins: stand_ins.name(text))),
         (r".*modprobe\.d/[^/]+", _in_text(modprobe_text)),
+        (r"etc/mkinitcpio\.conf(?:\.d/[^/]+)?", _in_text(initramfs_text)),
+        (r"(?:etc|usr/lib/dracut)/dracut\.conf(?:\.d/[^/]+)?", _in_text(initramfs_text)),
+        (r"etc/initramfs-tools/modules", _in_text(module_list)),
+        (r"usr/share/initramfs-tools/modules\.d/[^/]+", _in_text(module_list)),
         (r"etc/default/(?:grub|limine)|etc/default/grub\.d/[^/]+", _in_text(shell_text)),
         (r"etc/sdboot-manage\.conf", _in_text(shell_text)),
         (r"etc/(?:kernel/cmdline|cmdline\.d/[^/]+)", _in_text(boot_text)),

@@ -17,8 +17,8 @@ _FOLDERS = frozenset({
 _ENDINGS = (".sh", ".py")
 
 _WORDS = re.compile(
-    r"virsh nodedev-(?:detach|reattach)|driver_override|new_id|drivers_probe|modprobe -r|rmmod"
-    r"|driverctl set-override|driverctl unset-override|nr_hugepages|hugeadm"
+    r"virsh (?:-c qemu:///system )?nodedev-(?:detach|reattach)|driver_override|new_id"
+    r"|drivers_probe|modprobe -r|rmmod|driverctl (?:un)?set-override|nr_hugepages|hugeadm"
 )
 """Words of hooks that stay."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from tui.host.capture.known import (
     BOOT_VARIABLES,
@@ -18,7 +19,9 @@ from tui.host.capture.known import (
 )
 from tui.host.capture.standins import StandIns
 from tui.host.readiness.boot_files import left_open
+from tui.host.readiness.initramfs import ASSIGNED, MENTIONED, span_of_words, without_comments
 
+_WORD_OF_LIST = re.compile(r"\S+")
 _VALUE = re.compile(r"[A-Za-z0-9_.,:;+*@%!=-]{0,200}")
 _WORD = re.compile(r"""[^\s"'\\$#;(){}`|&<>]+""")
 _PARAMETER = re.compile(r"[a-z0-9_]{0,60}")
@@ -28,7 +31,8 @@ _EXPORT = re.compile(r"\s*export\s+")
 _REFERENCE = re.compile(r"(\$\{?)([A-Za-z_][A-Za-z0-9_]*)")
 _GENERATION = re.compile(r"nixos-generation-[0-9]{1,9}(?:\.conf)?")
 _MODULE = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_RULES = ("blacklist", "install", "options")
+_ORDER = ("pre:", "post:")
+_RULES = ("blacklist", "install", "options", "softdep")
 
 
 def boot_text(text: str, stand_ins: StandIns) -> str:
@@ -155,6 +159,8 @@ def _rule(line: str, stand_ins: StandIns) -> Callable[[re.Match[str]], str] | No
         return None
     directive, module = words[0], words[1]
     plain = module.replace("-", "_").lower()
+    if directive == "softdep" and not _is_module(plain):
+        return None
     left = [directive, module]
 
     def rewrite(found: re.Match[str]) -> str:
@@ -164,6 +170,8 @@ def _rule(line: str, stand_ins: StandIns) -> Callable[[re.Match[str]], str] | No
             if word == directive:
                 return word
             return stand_ins.name(word) if _MODULE.fullmatch(word) else _replaced(word, stand_ins)
+        if directive == "softdep" and (word in _ORDER or _is_module(word.replace("-", "_"))):
+            return word
         if directive == "install" and _NUMBER.fullmatch(word):
             return word
         if directive == "options" and MODULES.fullmatch(plain):
@@ -182,6 +190,49 @@ def _replaced(word: str, stand_ins: StandIns) -> str:
         return stand_ins.of("words of boot files", word)
     stand_ins.of("boot option values", value)
     return f"{stand_ins.of('boot option names', name)}=redacted"
+
+
+# --- what makes an initramfs --------------------------------------------------
+
+
+def initramfs_text(text: str, stand_ins: StandIns) -> str:
+    """Redact a shell file of mkinitcpio or dracut: of the variables that are read, the lines and
+    their words stay as far as they count. One that is not plain stays one that is not."""
+    text = without_comments(text)
+    pieces, at = [], 0
+    for found in ASSIGNED.finditer(text):
+        pieces.append(_unclear(text[at : found.start()]))
+        start, end = span_of_words(found)
+        told = partial(_word_of, found[1], stand_ins)
+        words = _WORD_OF_LIST.sub(told, text[start:end])
+        pieces.append(text[found.start() : start] + words + text[end : found.end()])
+        at = found.end()
+    return "".join(pieces) + _unclear(text[at:])
+
+
+def _unclear(text: str) -> str:
+    """Return the empty lines of other text, with an assignment that is not plain if it has one."""
+    mentioned = MENTIONED.search(text)
+    return (f"{mentioned[1]}=$x" if mentioned else "") + "\n" * text.count("\n")
+
+
+def _word_of(variable: str, stand_ins: StandIns, found: re.Match[str]) -> str:
+    word = found[0]
+    if variable == "HOOKS":
+        return word if word == "modconf" else "hook"
+    if variable == "FILES":
+        return "/etc/modprobe.d/x.conf" if "/modprobe.d/" in word else "/file"
+    return stand_ins.name(word) if _MODULE.fullmatch(word.removesuffix("?")) else "$x"
+
+
+def module_list(text: str, stand_ins: StandIns) -> str:
+    """Redact initramfs-tools' list of modules: a line is one, with parameters as in modprobe.d."""
+    return "\n".join(_module_line(line, stand_ins) for line in text.split("\n"))
+
+
+def _module_line(line: str, stand_ins: StandIns) -> str:
+    plain = line.partition("#")[0].strip()
+    return modprobe_text(f"options {plain}", stand_ins).removeprefix("options ") if plain else ""
 
 
 # --- secrets only -------------------------------------------------------------

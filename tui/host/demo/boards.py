@@ -292,7 +292,7 @@ def functions(
                 driver=(drivers or {}).get(address, None if driver == "-" else driver),
                 iommu_group=None if group == "-" else int(group),
                 boot_vga=address == boot_vga if code.startswith("0300") else None,
-                reset_methods=facts.resets,
+                reset_methods=_resets(facts.resets, alone=not on_root_bus and address[-1] == "0"),
                 link_max=None if on_root_bus else _SLOWER_LINKS.get(ids, facts.link),
                 bars=facts.bars,
                 sriov_total_vfs=_VIRTUAL_FUNCTIONS.get(ids),
@@ -311,6 +311,12 @@ def _resizable(ids: str) -> tuple[BarSizes, ...] | None:
 
 def _rows(table: str, columns: int) -> list[list[str]]:
     return [row.split(maxsplit=columns - 1) for row in table.strip().splitlines()]
+
+
+def _resets(methods: tuple[str, ...] | None, *, alone: bool) -> tuple[str, ...] | None:
+    """The methods of a function. Only one that is ``alone`` on its bus when the kernel finds it is
+    reset with the bus, and nothing is on the root bus (drivers/pci/pci.c, pci_parent_bus_reset)."""
+    return tuple(m for m in methods or () if alone or m != "bus") or None
 
 
 def _class_facts(ids: str, code: str) -> _ClassFacts:

@@ -20,7 +20,7 @@ from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.host.demo.usb import IN, OUT, desktop
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
 from tui.model.watch import WatchPolicy
-from tui.rules.libvirt_uri import START, SYSTEM
+from tui.rules.libvirt_uri import START_LIBVIRTD
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
 IRIS_XE = GpuModel(
@@ -113,15 +113,22 @@ def evening(seed: int) -> Machine:
 
 
 def stutter(seed: int) -> Machine:
-    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, a program
-    of the host upsets its own card once, and the game controller is replugged."""
+    """Like ``gaming``, but work of the host runs on the CPU of one vCPU again and again, huge pages
+    are short, a program of the host upsets its own card once, and the game controller is
+    replugged. A quarter of the guest's memory is in ordinary pages, and a guest that wants only
+    huge ones cannot start beside it."""
     machine = gaming(seed)
     intruded = PINNED.vcpus[STUTTERS]
     crowded = replace(PINNED, intruded=intruded, intruder=Scenes(_INTRUDER, seed + 3, 0.15))
-    win11, *others = machine.domains
+    win11, build, *others = machine.domains
+    short = (MemoryPart(12288, 0), MemoryPart(4096))
+    domains = (
+        replace(win11, placement=crowded, setup=_setup(*short)),
+        replace(build, setup=_setup(MemoryPart(build.memory_mib, 0))), *others,
+    )  # fmt: skip
     xid = f"NVRM: Xid (PCI:{slot_of(SECOND)}): 31, pid=2201, name=obs, Ch 00000018, intr 00000000."
     return replace(
-        machine, domains=(replace(win11, placement=crowded), *others),
+        machine, domains=domains, pages=12288 // 2,
         kernel_lines=(KernelLine(200, xid),),
         usb=desktop("0000:0b:00.3", Cycle((260, IN), (4, OUT))),
     )  # fmt: skip
@@ -198,7 +205,7 @@ def lost(seed: int) -> Machine:
 def fresh(seed: int) -> Machine:
     """Like ``desk``, but nothing is set up for passthrough: no IOMMU, no libvirt, no guest."""
     board = tuple(replace(function, iommu_group=None) for function in _ryzen())
-    why = f"libvirtd is not running, or does not serve {SYSTEM}: {START}"
+    why = f"libvirtd is not running: {START_LIBVIRTD}"
     cards = (_idle_card(seed), _desktop_card(seed))
     return Machine(board, cards, no_libvirt=why, usb=DESK_USB)
 
@@ -263,8 +270,12 @@ def _win11(
         "win11", RUNNING if playing else SHUT_OFF, 8, memory_mib, hostdevs,
         load=_game(2, seed), disk=_game(3, seed), seed=seed,
         placement=PINNED,
-        setup=DomainSetup((MemoryPart(memory_mib, 0),), firmware="uefi", mmio64_mib=65536),
+        setup=_setup(MemoryPart(memory_mib, 0)),
     )  # fmt: skip
+
+
+def _setup(*memory: MemoryPart) -> DomainSetup:
+    return DomainSetup(memory, firmware="uefi", mmio64_mib=65536)
 
 
 def _debian_build() -> DemoDomain:

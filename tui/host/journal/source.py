@@ -51,13 +51,13 @@ class SwapSource:
         return swap
 
     def watch(self, wake: Wake) -> None:
-        threading.Thread(target=self._watch, args=(wake,), name="journal", daemon=True).start()
+        seen = self._version()  # now: the thread may start after the next entry
+        threading.Thread(target=self._watch, args=(wake, seen), name="journal", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
 
-    def _watch(self, wake: Wake) -> None:
-        seen = self._version()
+    def _watch(self, wake: Wake, seen: object) -> None:
         while not self._closed.wait(POLL_S):
             now = self._version()
             if now != seen:

@@ -26,11 +26,12 @@ SHM = "/dev/shm"  # noqa: S108  # nosec B108  # a name in a definition; nothing 
 
 _QEMU = f"{{{QEMU_XMLNS}}}"
 _MMIO64 = re.compile(r"opt/ovmf/X-PciMmio64Mb,string=([0-9]{1,9})")
+_HOLE64 = re.compile(r"(?:q35|i440FX)-pcihost\.pci-hole64-size=([0-9]{1,15}[kKmMgGtT]?)")
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}")
 _OWN_BACKING = re.compile(r"--?mem-path|.*\bmemory-backend=.*|node,.*\bmemdev=.*", re.DOTALL)
 """Arguments of QEMU that say where the memory comes from."""
 
-_SIZE = re.compile(r"([0-9]{1,15})([kKmMgG]?)")
+_SIZE = re.compile(r"([0-9]{1,15})([kKmMgGtT]?)")
 
 HARD_MODES = ("strict", "restrictive")
 """Modes of <numatune> that leave no other node."""
@@ -50,6 +51,7 @@ def domain_setup(domain: ElementTree.Element) -> DomainSetup:
         backing=_backing(domain, arguments),
         firmware=_firmware(domain),
         mmio64_mib=_mmio64(arguments),
+        hole64_mib=_hole64(domain, arguments),
         shared=tuple(_shared(domain, arguments))[:SHARED_LIMIT],
     )
 
@@ -82,6 +84,15 @@ def _mmio64(arguments: list[str]) -> int | None:
     return next((int(each[1]) for each in found if each is not None), None)
 
 
+def _hole64(domain: ElementTree.Element, arguments: list[str]) -> float | None:
+    """<pcihole64> of the root bus, or the property of QEMU that it sets, in MiB. An argument counts
+    more: QEMU applies -global last."""
+    given = [found[1] for each in arguments if (found := _HOLE64.fullmatch(each)) is not None]
+    if given:
+        return _size_mib(given[-1])
+    return mib(domain.find("devices/controller[@type='pci'][@index='0']/pcihole64"))
+
+
 def _shared(domain: ElementTree.Element, arguments: list[str]) -> Iterator[SharedMemory]:
     """Yield the memory of <shmem>, which is in /dev/shm, and of ivshmem on QEMU's command line."""
     for each in domain.iterfind("devices/shmem"):
@@ -108,7 +119,7 @@ def _size_mib(text: str | None) -> float | None:
         return None
     return (
         int(found[1])
-        * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}[found[2].upper()]
+        * {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}[found[2].upper()]
         / (1 << 20)
     )
 

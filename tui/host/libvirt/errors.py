@@ -9,8 +9,10 @@ import errno
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from tui.host.libvirt.daemon import why_not_running
+from tui.host.tree import MACHINE, Tree
 from tui.host.untrusted import clean, visible
-from tui.rules.libvirt_uri import JOIN, START, why_not_this_host
+from tui.rules.libvirt_uri import JOIN, START, SYSTEM, SYSTEM_BY_SOCKET, why_not_this_host
 
 SYSTEM_ERROR = 38
 NO_SUPPORT = 3
@@ -69,8 +71,8 @@ def is_lost(error: LibvirtError) -> bool:
     return error.get_error_code() == _RPC_FAILED or error.get_error_domain() == _FROM_RPC
 
 
-def why_not_open(error: LibvirtError, uri: str) -> str:
-    """A connection could not be opened."""
+def why_not_open(error: LibvirtError, uri: str, root: Tree = MACHINE) -> str:
+    """A connection could not be opened from the machine with the files in ``root``."""
     at, said = clean(uri), _message(error)
     if is_refusal(error):
         if is_local(uri):
@@ -82,6 +84,8 @@ def why_not_open(error: LibvirtError, uri: str) -> str:
         return f"{why_not_a_uri(uri)} ({said})"
     unreachable = error.get_int1() in (errno.ENOENT, errno.ECONNREFUSED)
     if error.get_error_code() == SYSTEM_ERROR and unreachable and is_local(uri):
+        if uri in (SYSTEM, SYSTEM_BY_SOCKET):
+            return why_not_running(root, at)
         return f"libvirtd is not running, or does not serve {at}: {START}"
     strange = why_not_this_host(uri)
     what = f", which {strange}" if strange else ""

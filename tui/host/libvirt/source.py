@@ -80,7 +80,7 @@ class GuestsSource:
         proc: Path = Path("/proc"),
         calls: CallLog | None = None,
     ) -> None:
-        self._uri = uri
+        self._uri, self._shown_uri = uri, visible(uri)
         self._readonly = readonly
         self._proc = proc if is_local_qemu(uri) else None
         self._root = PlainTree(proc.parent) if is_local_qemu(uri) else None
@@ -106,7 +106,7 @@ class GuestsSource:
             self._disconnect()
             raise HostError(why_lost(error, self._uri)) from error
         ordered = tuple(sorted(domains, key=lambda domain: (domain.name, domain.uuid)))
-        return Guests(visible(self._uri), connection.version, ordered, connection.readonly)
+        return Guests(self._shown_uri, connection.version, ordered, connection.readonly)
 
     def close(self) -> None:
         """Close the connection, unless a reading is waiting for libvirt.
@@ -176,7 +176,7 @@ class GuestsSource:
                     raise
                 continue  # undefined since it was listed
             known[uuid] = cached
-            domains.append(_to_domain(uuid, cached, stats, at))
+            domains.append(_to_domain(uuid, cached, stats, at, self._shown_uri))
         self._cache = known
         return domains
 
@@ -247,7 +247,9 @@ def _read_definition(
         cached.problem = why_unread(error)
 
 
-def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at: float) -> Domain:
+def _to_domain(
+    uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at: float, uri: str
+) -> Domain:
     defined = cached.definition or Definition(name="", uuid=uuid)
     name, unshown_name = cached.display_name
     reading = Domain(
@@ -264,6 +266,7 @@ def _to_domain(uuid: str, cached: _CachedDomain, stats: Mapping[str, object], at
         usb=defined.usb,
         pinning=defined.pinning,
         setup=defined.setup,
+        uri=uri,
     )
     if not reading.active:
         return reading

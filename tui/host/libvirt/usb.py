@@ -3,6 +3,9 @@
 A device is attached by its ids together with its bus and number: libvirt refuses if the device at
 that number has other ids, and two alike devices are told apart.
 
+What was lent carries a mark as its alias, which libvirt keeps with the element: users choose those
+that begin with ``ua-``, of letters, digits, - and _ (formatdomain.html, Device addresses).
+
 Source: https://libvirt.org/formatdomain.html; libvirt, src/hypervisor/virhostdev.c:
 virHostdevFindUSBDevice
 """
@@ -12,16 +15,26 @@ from __future__ import annotations
 import re
 from xml.etree import ElementTree  # nosec B405  # only searches elements that are parsed already
 
-from tui.model import UsbHostDev
+from msgspec.structs import replace
+
+from tui.model import UsbHostDev, UsbMark
+from tui.rules.usb import DISK, KEYBOARD, NETWORK, USES
 
 _ID = re.compile(r"0x([0-9a-fA-F]{4})")
+_MARK = re.compile(
+    r"ua-vfiotop-usb-([0-9a-f]{16})-((?:[0-9a-f]{2,4}(?:_[0-9a-f]{2,4}){0,63})?)(?:-([a-z]{1,8}))?"
+)
+_ACCEPTED = {"k": KEYBOARD, "d": DISK, "n": NETWORK, "u": USES}
+"""A letter of the mark for each question that the user may have answered."""
+
 _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def usb_devices(domain: ElementTree.Element) -> tuple[UsbHostDev, ...]:
     """Return the USB devices of the host that a <domain> names. What is no id is left out."""
-    found = (_hostdev(each) for each in domain.iterfind("devices/hostdev[@type='usb']"))
-    return tuple(device for device in found if device != UsbHostDev())
+    elements = domain.iterfind("devices/hostdev[@type='usb']")
+    found = ((_hostdev(each), _mark(each)) for each in elements)
+    return tuple(replace(each, mark=mark) for each, mark in found if each != UsbHostDev())
 
 
 def _hostdev(element: ElementTree.Element) -> UsbHostDev:
@@ -30,6 +43,24 @@ def _hostdev(element: ElementTree.Element) -> UsbHostDev:
         _matched(_ID, element, "product", "id"),
         _number(element, "bus"),
         _number(element, "device"),
+    )
+
+
+def _mark(element: ElementTree.Element) -> UsbMark | None:
+    """Return our mark. A letter that is not known is a question that was not answered."""
+    alias = element.find("alias")
+    found = _MARK.fullmatch("" if alias is None else alias.get("name", ""))
+    if found is None:
+        return None
+    functions = tuple(found[2].split("_")) if found[2] else ()
+    accepted = (_ACCEPTED[letter] for letter in found[3] or "" if letter in _ACCEPTED)
+    return UsbMark(found[1], functions, frozenset(accepted))
+
+
+def _alias(mark: UsbMark) -> str:
+    letters = "".join(letter for letter, id in _ACCEPTED.items() if id in mark.accepted)
+    return "-".join(
+        ("ua-vfiotop-usb", mark.who, "_".join(mark.functions), *filter(None, [letters]))
     )
 
 
@@ -53,4 +84,5 @@ def hostdev_xml(device: UsbHostDev) -> str:
         ids = f"<vendor id='0x{device.vendor}'/><product id='0x{device.product}'/>"
     if device.bus and device.number:
         address = f"<address bus='{device.bus}' device='{device.number}'/>"
-    return f"<hostdev mode='subsystem' type='usb'><source>{ids}{address}</source></hostdev>"
+    alias = f"<alias name='{_alias(device.mark)}'/>" if device.mark is not None else ""
+    return f"<hostdev mode='subsystem' type='usb'><source>{ids}{address}</source>{alias}</hostdev>"

@@ -26,18 +26,26 @@ def lend(
     stale: Sequence[UsbHostDev],
     objection: Objection,
 ) -> None:
-    """Attach ``device`` unless ``objection`` objects, in place of the ``stale`` ones."""
+    """Attach ``device`` unless ``objection`` objects, in place of the ``stale`` ones.
+
+    A stale one is the record of a lending, so it stays while there is an objection.
+    """
+    _require_none(objection)
     for each in stale:
         take_back(guest, each)
-    reason = objection()
-    if reason is not None:
-        raise HostError(reason)
+    _require_none(objection)
     try:
         guest.request(lambda domain: domain.attachDeviceFlags(hostdev_xml(device), _LIVE))
     except ReplyLost:
         _resolve_lost_answer(guest, device, has=True)
     except libvirt.libvirtError as error:
         raise guest.refusal(error) from error
+
+
+def _require_none(objection: Objection) -> None:
+    reason = objection()
+    if reason is not None:
+        raise HostError(reason)
 
 
 def take_back(guest: DomainOperation, device: UsbHostDev) -> None:

@@ -27,12 +27,13 @@ TEXT_LIMIT = 96
 
 _DIRECTIVES: dict[str, ModuleDirective] = {
     "blacklist": "blacklist", "install": "install", "options": "options",
+    "softdep": "softdep",
 }  # fmt: skip
 _BLANKS = re.compile(r"[ \t]+")
 
 
 def module_rules(root: Tree) -> tuple[ModuleRule, ...]:
-    """Return the rules for modules in the host's files, without aliases and soft dependencies."""
+    """Return the rules for modules in the host's files, without aliases."""
     files: dict[str, str] = {}
     for folder in FOLDERS:
         try:

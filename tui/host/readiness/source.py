@@ -14,6 +14,7 @@ from typing import Literal
 from tui.host import sysfs
 from tui.host.readiness.boot import boot
 from tui.host.readiness.boot_files import written_options
+from tui.host.readiness.initramfs import initramfs
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import module_rules
 from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
@@ -112,6 +113,7 @@ def _settings(root: Tree, booted: Boot) -> KernelSettings:
         files=files,
         modules=module_rules(root),
         modules_disabled=text_of(root, "proc/sys/kernel/modules_disabled").strip() == "1",
+        initramfs=initramfs(root),
     )
 
 

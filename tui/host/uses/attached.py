@@ -40,8 +40,10 @@ _NO_DEVICES = frozenset({
 
 USB_INTERFACE = re.compile(r"([0-9]{1,9}-[0-9.]{1,32}):[0-9]{1,9}\.[0-9]{1,9}")
 _NVME_DISK = re.compile(r"nvme[0-9]{1,9}(?:c[0-9]{1,9})?n[0-9]{1,9}")
+_INPUT = re.compile(r"input[0-9]{1,9}")
+_FIRST_KEYS = 0xFFFFFFFE  # input-event-codes.h: KEY_ESC is 1, KEY_S is 31
 _KBD = re.compile(rb"^H: Handlers=(?:.* )?kbd(?: |$)", re.MULTILINE)
-_HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
+HID, _KEYBOARD, _MOUSE = "03", "01", "02"  # USB HID 1.11, 4.1 to 4.3
 
 
 def attached_in(
@@ -59,7 +61,7 @@ def attached_in(
         elif parent == "net":
             attached.append(interfaces.use_of(home / folder, name, unknown))
         elif found := USB_INTERFACE.fullmatch(name):
-            attached += _input(home / folder, clean(found[1]))
+            attached += _input(home, folder, folders, clean(found[1]))
     return attached
 
 
@@ -113,21 +115,42 @@ def has_own_keyboard(root: Tree) -> bool:
     return any(b"Phys=isa0060/serio" in block and _KBD.search(block) for block in blocks)
 
 
-def is_keyboard(folder: Tree) -> bool | None:
-    """Whether a USB interface is a keyboard, by its descriptor; ``None`` if it is no input
-    device."""
-    at = Attributes(folder)
-    if at.read("bInterfaceClass", str) != _HID:
+def is_keyboard(home: Tree, folder: str, folders: Sequence[str]) -> bool | None:
+    """Whether the USB interface in ``folder`` beneath ``home`` is a keyboard; ``None`` if it is no
+    input device.
+
+    It may say so in its descriptor, which few but boot keyboards do. Else the keys of its input
+    device tell, as for udev (systemd: src/udev/udev-builtin-input_id.c: test_key).
+    """
+    at = Attributes(home / folder)
+    if at.read("bInterfaceClass", str) != HID:
         return None
-    return at.read("bInterfaceProtocol", str) == _KEYBOARD
+    protocol = at.read("bInterfaceProtocol", str)
+    if protocol in (_KEYBOARD, _MOUSE):
+        return protocol == _KEYBOARD
+    inputs = (each for each in folders if each.startswith(f"{folder}/"))
+    return any(
+        Attributes(home / each).read("capabilities/key", _types_text) is True
+        for each in inputs
+        if _INPUT.fullmatch(each.rpartition("/")[2])
+    )
 
 
-def _input(folder: Tree, name: str) -> list[Attachment]:
+def _types_text(keys: str) -> bool:
+    """Whether a bitmap has all of the first 31 keys: Escape, the digits, and Q to S.
+
+    It is words of hexadecimal digits, the lowest keys last (kernel: drivers/input/input.c:
+    input_print_bitmap).
+    """
+    return int(keys.rpartition(" ")[2], 16) & _FIRST_KEYS == _FIRST_KEYS
+
+
+def _input(home: Tree, folder: str, folders: Sequence[str], name: str) -> list[Attachment]:
     """Return a keyboard or another input device."""
-    keyboard = is_keyboard(folder)
+    keyboard = is_keyboard(home, folder, folders)
     if keyboard is None:
         return []
     if keyboard:
         return [Attachment("keyboard", name, "is a keyboard")]
-    mouse = Attributes(folder).read("bInterfaceProtocol", str) == _MOUSE
+    mouse = Attributes(home / folder).read("bInterfaceProtocol", str) == _MOUSE
     return [Attachment("input", name, f"is {'a mouse' if mouse else 'an input device'}")]

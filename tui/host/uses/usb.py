@@ -21,6 +21,7 @@ from tui.host.sysfs import Attributes, count, driver_name
 from tui.host.tree import MACHINE, Tree, text_of
 from tui.host.untrusted import clean, visible
 from tui.host.uses.attached import (
+    HID,
     USB_INTERFACE,
     attached_in,
     beneath,
@@ -53,7 +54,8 @@ _PORT = re.compile(r"[0-9]{1,9}-[0-9]{1,3}(?:\.[0-9]{1,3}){0,8}")
 _ID = re.compile(r"[0-9a-f]{4}")
 _CODE = re.compile(r"[0-9a-f]{2}")
 _HUB = "09"
-"""bDeviceClass of a hub (USB 2.0, 11.23.1)."""
+"""Class of a hub and of its interface (USB 2.0, 11.23.1). What a device says of itself does not
+make it one: with other interfaces alone it has their drivers, so it is listed."""
 
 _Strings = tuple[str, str | None]
 """The name of a device, and its serial number."""
@@ -112,21 +114,22 @@ class UsbSource:
         device = UsbDevice(
             port, number, vendor, product, name, serial, controller=self._controller(port)
         )
-        if at.read("bDeviceClass", _code) == _HUB:
+        own = _interfaces(home)
+        if _is_hub(home, own):
             return replace(device, hub=True)
         folders, whole = beneath(home)
         unknown = [] if whole else ["everything attached to it"]
         attached = attached_in(home, folders, disks, interfaces, unknown)
-        own = sorted(f for f in folders if "/" not in f and USB_INTERFACE.fullmatch(f))
         drivers = [Attributes(home / each).link("driver", driver_name) for each in own]
-        inputs = [each for each in own if is_keyboard(home / each) is not None]
+        inputs = [is_keyboard(home, each, folders) for each in own]
         return replace(
             device,
             ready=bool(own) and at.link("driver", driver_name) == "usb",
             attached=tuple(dict.fromkeys(attached)),
-            keyboard=bool(inputs) and is_keyboard(home / inputs[0]) is True,
+            keyboard=next((each for each in inputs if each is not None), False),
             taken="usbfs" in drivers,
             unreadable=tuple(dict.fromkeys(unknown)),
+            functions=tuple(sorted({_function(home / each) for each in own} - {""})),
         )
 
     def _controller(self, port: str) -> str | None:
@@ -159,6 +162,27 @@ class UsbSource:
         minor = (int(port.partition("-")[0]) - 1) * 128 + number - 1
         product, maker = database_names(f"c189:{minor}")
         return _joined(maker, product)
+
+
+def _interfaces(home: Tree) -> list[str]:
+    try:
+        return sorted(n for n in home.names("", ENTRIES_LIMIT) if USB_INTERFACE.fullmatch(n))
+    except OSError:
+        return []
+
+
+def _is_hub(home: Tree, interfaces: list[str]) -> bool:
+    """Whether other devices are, or may be, plugged into the device: they would go with it."""
+    if not interfaces:
+        return Attributes(home).read("bDeviceClass", _code) == _HUB
+    kinds = (Attributes(home / each).read("bInterfaceClass", _code) for each in interfaces)
+    return _HUB in kinds
+
+
+def _function(interface: Tree) -> str:
+    at = Attributes(interface)
+    kind = at.read("bInterfaceClass", _code) or ""
+    return kind + (at.read("bInterfaceProtocol", _code) or "") if kind == HID else kind
 
 
 def is_usable(subsystem: str, action: str) -> bool:

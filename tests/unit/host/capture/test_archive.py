@@ -11,9 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.touched import Fifo
 from tests.unit.captured import CARD, tower
 from tui.host import HostError
@@ -56,7 +57,7 @@ TREES = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(TREES)
 def test_what_is_packed_comes_back(nodes: dict[str, Node]) -> None:
     below = {p for path in nodes for p in nodes if p.startswith(f"{path}/") and nodes[path]}
@@ -67,7 +68,7 @@ def test_what_is_packed_comes_back(nodes: dict[str, Node]) -> None:
         assert unpack(pack(nodes)) == {f"{FOLDER}/{path}": node for path, node in nodes.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(TREES)
 def test_the_size_of_an_archive_is_known_before(nodes: dict[str, Node]) -> None:
     nodes |= {"l" * 300: Link("../é/" * 40), "é" * 90: b"x" * 700}
@@ -171,7 +172,7 @@ def test_a_size_that_leads_backwards_ends() -> None:
         unpack(bytes(plain))
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.data())
 def test_any_damage_is_an_error_or_harmless(data: st.DataObject) -> None:
     plain = bytearray(packed(file("sys/a"), link("sys/b", "a"), zipped=False))

@@ -63,6 +63,10 @@ PARTS = (
     "</shmem></devices>",
     f"<qemu:commandline {QEMU}><qemu:arg value='-fw_cfg'/>"
     "<qemu:arg value='name=opt/ovmf/X-PciMmio64Mb,string=65536'/></qemu:commandline>",
+    "<devices><controller type='pci' index='0' model='pcie-root'><pcihole64 unit='KiB'>0"
+    "</pcihole64></controller></devices>",
+    f"<qemu:commandline {QEMU}><qemu:arg value='-global'/>"
+    "<qemu:arg value='q35-pcihost.pci-hole64-size=2048G'/></qemu:commandline>",
     "<memoryBacking><source type='memfd'/><allocation mode='immediate'/></memoryBacking>",
     "<cpu><numa><cell id='0' memory='4' unit='GiB'/></numa></cpu><devices><memory model='dimm'>"
     "<source><pagesize unit='MiB'>2</pagesize><nodemask>0-1</nodemask></source>"

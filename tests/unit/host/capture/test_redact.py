@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.examples import examples
 from tests.hosts_layout import hosts, lay_out
 from tests.thorough import every_third
 from tests.unit.captured import domain, tower
@@ -260,7 +261,7 @@ def test_no_text_of_a_domain_is_told(inner: str, secret: str) -> None:
     assert secret.lower().encode() not in everything
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(
     user=st.from_regex(r"[a-z]{3}[0-9][a-z]{2,6}q", fullmatch=True),
     host=st.from_regex(r"[a-z]{3}[0-9][a-z]{2,6}x", fullmatch=True),

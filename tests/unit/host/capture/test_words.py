@@ -140,6 +140,8 @@ def test_comments_go_and_lines_stay() -> None:
     assert modprobe_text("# anna\nsoftdep anna pre: b\nblacklist b", StandIns()) == (
         "#\n#\nblacklist b"
     )
+    softdep = "softdep nvidia pre: vfio-pci anna post: snd-hda-intel"
+    assert modprobe_text(softdep, StandIns()) == softdep.replace("anna", "word-1")
 
 
 PIECES = st.sampled_from(

@@ -53,6 +53,9 @@ FILES: Mapping[str, str | bytes] = {
     "etc/default/grub.d/10-x.cfg": 'GRUB_CMDLINE_LINUX+=" pcie_acs_override=downstream"\n',
     "etc/modprobe.d/vfio.conf": f"# {USER}\noptions vfio-pci ids=10de:2482 \\\n disable_vga=1\n"
     f"blacklist nouveau\ninstall nvidia /bin/true\noptions wifi psk={PASSWORD}\n",
+    "usr/bin/mkinitcpio": "#!/bin/sh\n",
+    "etc/mkinitcpio.conf": f"# {USER}\nMODULES=(nvidia vfio_pci)\nFILES=({HOME}/{USER}/x)\n"
+    f"HOOKS=(base {USER})\nMY_PASSWORD={PASSWORD}\nMY_TOKEN='{TOKEN}'\n",
     "sys/module/nvidia/version": "580.95.05\n",
     "sys/module/nvidia_drm/parameters/modeset": "Y\n",
     "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts": "N\n",

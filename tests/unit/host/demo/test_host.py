@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.demo import HeldClock
 from tests.values import replace
+from tui.guest.planning import guest_plan_once
 from tui.host import Host, HostError, NothingToRead
 from tui.host.demo.clock import RealClock
 from tui.host.demo.host import SCENARIOS, UnknownScenario, demo_host
@@ -32,6 +33,7 @@ from tui.model import (
 from tui.model.requests import SwapRequest
 from tui.rules import memory_checks
 from tui.rules.guest_readings import demand
+from tui.rules.roles import Choice
 from tui.rules.view import assess
 
 PATIENCE = 60.0
@@ -131,6 +133,16 @@ def test_nvml_reads_the_cards_on_nvidia_that_are_awake(scenario: str) -> None:
     vitals = host.vitals.read().cards
     expected = [c.address for c in vitals if c.driver == "nvidia" and c.runtime_status == "active"]
     assert [c.address for c in host.nvml.read().cards] == expected != []
+
+
+@scenarios
+def test_only_the_first_function_of_a_bus_is_reset_with_it(scenario: str) -> None:
+    """The kernel offers that to a function that is alone on its bus when it is found."""
+    functions = at(scenario, 0).pci.read().functions
+    alone = [f.address for f in functions if "bus" in (f.reset_methods or ())]
+    assert alone
+    assert {address[-1] for address in alone} == {"0"}
+    assert not [address for address in alone if address.startswith("0000:00:")]
 
 
 def test_a_fresh_host_has_neither_iommu_nor_libvirt() -> None:
@@ -544,6 +556,14 @@ def test_one_vcpu_stutters_while_the_host_uses_its_core() -> None:
         waits[second] = worst.wait_ms
     assert max(waits.values()) > WAIT_HIGH_MS
     assert min(waits.values()) < WAIT_LOW_MS
+
+
+def test_the_pages_are_short_where_it_stutters() -> None:
+    """The guest that runs has taken them all, so another one that wants some does not start."""
+    for scenario, refused in (("stutter", True), ("gaming", False)):
+        plan, _ = guest_plan_once(at(scenario, 0), Choice(), "start", "debian-build")
+        found = [check.why for check in plan.refusals if check.id == "guest.memory"]
+        assert found == ["“debian-build” needs 4096 huge pages of 2 MiB, 0 are free"] * refused
 
 
 @pytest.mark.parametrize("second", [0, 20, 40, 60])

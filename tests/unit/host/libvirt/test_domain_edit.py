@@ -6,9 +6,10 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tui.host.libvirt.domain_edit import replace_hostdevs
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, DefinitionError, definition
 from tui.model import HostDev
@@ -299,7 +300,7 @@ CARDS = st.lists(ADDRESSES, unique=True, max_size=4)
 
 
 @given(PARTS, CARDS, CARDS)
-@settings(max_examples=200)
+@examples(200)
 def test_the_rest_is_the_same_to_the_letter(
     parts: list[str], card: list[str], instead_of: list[str]
 ) -> None:
@@ -315,7 +316,7 @@ def test_the_rest_is_the_same_to_the_letter(
 
 
 @given(PARTS, st.lists(st.integers(0, 7), unique=True), st.sampled_from("'\""), st.data())
-@settings(max_examples=200)
+@examples(200)
 def test_another_card_and_back_is_the_same_text(
     parts: list[str], numbers: list[int], quote: str, data: st.DataObject
 ) -> None:
@@ -372,7 +373,7 @@ SNIPPETS = st.sampled_from([
 
 
 @given(st.lists(SNIPPETS, max_size=12).map("".join))
-@settings(max_examples=300)
+@examples(300)
 def test_pieces_in_any_order_are_a_definition_or_an_error(text: str) -> None:
     for xml in (domain(text), domain(f"<devices>{text}</devices>")):
         try:

@@ -195,3 +195,30 @@ def test_memory_that_programs_of_the_host_share(
     inner: str, found: tuple[SharedMemory, ...]
 ) -> None:
     assert setup(inner).shared == found
+
+
+ROOT = "<devices><controller type='pci' index='{}' model='pcie-root'>{}</controller></devices>"
+HOLE = "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{}"
+HOLE += "</qemu:commandline>"
+
+
+@pytest.mark.parametrize(
+    ("inner", "mib"),
+    [
+        ("", None), (ROOT.format(0, ""), None),
+        (ROOT.format(0, "<pcihole64 unit='KiB'>67108864</pcihole64>"), 65536),
+        (ROOT.format(0, "<pcihole64 unit='GiB'>64</pcihole64>"), 65536),
+        (ROOT.format(0, "<pcihole64>1048576</pcihole64>"), 1024),
+        (ROOT.format(0, "<pcihole64 unit='KiB'>0</pcihole64>"), 0),
+        (ROOT.format(1, "<pcihole64>0</pcihole64>"), None),
+        (ROOT.format(0, "<pcihole64>much</pcihole64>"), None),
+        (HOLE.format("<qemu:arg value='-global'/>"
+                     "<qemu:arg value='q35-pcihost.pci-hole64-size=2T'/>"), 2 << 20),
+        (ROOT.format(0, "<pcihole64>0</pcihole64>") + HOLE.format(
+            "<qemu:arg value='i440FX-pcihost.pci-hole64-size=8G'/>"
+            "<qemu:arg value='i440FX-pcihost.pci-hole64-size=1048576'/>"), 1),
+        (HOLE.format("<qemu:arg value='q35-pcihost.pci-hole64-size=2T,x'/>"), None),
+    ],
+)  # fmt: skip
+def test_the_64_bit_pci_hole(inner: str, mib: float | None) -> None:
+    assert setup(inner).hole64_mib == mib

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tui.host.libvirt.domain_xml import TEXT_LIMIT, Definition, DefinitionError, definition
 from tui.model import DomainSetup, HostDev, MemoryPart, Pinning, UsbHostDev
 
@@ -230,14 +231,14 @@ snippets = st.sampled_from(
 
 @given(st.one_of(st.text(), st.lists(st.one_of(snippets, st.text(max_size=9))).map("".join)))
 @example("\ud800")
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_arbitrary_text_is_refused_with_a_reason(text: str) -> None:
     with pytest.raises(DefinitionError, match="its definition"):
         definition(text)
 
 
 @given(numbers, numbers, numbers, numbers)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_arbitrary_numbers_are_read_or_refused(a: str, b: str, c: str, d: str) -> None:
     try:
         (found,) = definition(hostdev(domain=a, bus=b, slot=c, function=d)).hostdevs
@@ -257,7 +258,7 @@ def test_arbitrary_numbers_are_read_or_refused(a: str, b: str, c: str, d: str) -
     st.sampled_from(("{:d}", "{:#x}", "{:#06x}", "0{:o}")),
     st.booleans(),
 )
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_an_address_comes_back_as_it_was_written(
     domain_: int, bus: int, slot: int, function: int, form: str, managed: bool
 ) -> None:

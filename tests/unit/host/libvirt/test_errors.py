@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from tui.host.libvirt.errors import (
     why_not_open,
     why_unread,
 )
+from tui.host.tree import PlainTree
 
 SYSTEM = "qemu:///system"
 
@@ -58,8 +60,10 @@ class Error:
         (Error(1, message=None), SYSTEM, ("could not be reached", "no reason given")),
     ],
 )
-def test_why_a_connection_does_not_open(error: Error, uri: str, words: tuple[str, ...]) -> None:
-    sentence = why_not_open(error, uri)
+def test_why_a_connection_does_not_open(
+    tmp_path: Path, error: Error, uri: str, words: tuple[str, ...]
+) -> None:
+    sentence = why_not_open(error, uri, PlainTree(tmp_path))
     assert all(word in sentence for word in words), sentence
 
 

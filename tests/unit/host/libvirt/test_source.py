@@ -97,6 +97,7 @@ def test_a_domain_that_is_off_is_as_it_is_defined(
         memory_mib=2048,
         setup=DomainSetup((MemoryPart(2048.0),), current_mib=2048.0),
         pinning=Pinning((None,) * 3),
+        uri=source.read().uri,
     )
 
 

@@ -13,12 +13,14 @@ from tui.host import HostError, Unsettled
 from tui.host.libvirt.operation import ReplyLost
 from tui.host.libvirt.usb import hostdev_xml, usb_devices
 from tui.host.libvirt.usb_lending import lend, take_back
-from tui.model import UsbHostDev
+from tui.model import UsbHostDev, UsbMark
+from tui.rules.usb import DISK, KEYBOARD
 
 T = TypeVar("T")
 
 PAD = UsbHostDev("045e", "02ea", 1, 7)
 OLD = UsbHostDev("045e", "02ea", 1, 6)
+MARK = UsbMark("0123456789abcdef", ("0301", "08"), frozenset({KEYBOARD, DISK}))
 
 
 class Domain:
@@ -95,7 +97,16 @@ def detach(operation: Operation) -> None:
     take_back(operation, PAD)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("device", [PAD, UsbHostDev("046d", "c52b"), UsbHostDev(None, None, 2, 9)])
+@pytest.mark.parametrize(
+    "device",
+    [
+        PAD, UsbHostDev("046d", "c52b"), UsbHostDev(None, None, 2, 9),
+        UsbHostDev("045e", "02ea", 1, 7, MARK),
+        UsbHostDev("045e", "02ea", 1, 7, UsbMark("0" * 16)),
+        UsbHostDev("045e", "02ea", 1, 7, UsbMark("0" * 16, (), frozenset({DISK}))),
+        UsbHostDev("045e", "02ea", 1, 7, UsbMark("f" * 16, ("03",))),
+    ],
+)  # fmt: skip
 def test_an_element_is_read_as_it_was_written(device: UsbHostDev) -> None:
     assert parsed(hostdev_xml(device)) == (device,)
 
@@ -103,6 +114,37 @@ def test_an_element_is_read_as_it_was_written(device: UsbHostDev) -> None:
 def test_what_is_no_id_is_left_out() -> None:
     broken = "<hostdev type='usb'><source><vendor id='046d'/><address bus='x' device='0'/></source>"
     assert parsed(f"{broken}</hostdev><hostdev type='usb'/><hostdev type='scsi'/>") == ()
+
+
+def test_a_mark_is_an_alias_that_libvirt_keeps() -> None:
+    xml = hostdev_xml(UsbHostDev("045e", "02ea", 1, 7, MARK))
+    assert "<alias name='ua-vfiotop-usb-0123456789abcdef-0301_08-kd'/>" in xml
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        "", "hostdev0", "ua-vfiotop", "ua-vfiotop-usb-0123-03", "ua-other-usb-0123456789abcdef-03",
+        "ua-vfiotop-usb-0123456789abcdeg-03", "ua-vfiotop-usb-0123456789abcdef-03-k\n",
+        "ua-vfiotop-usb-0123456789abcdef-" + "03_" * 100 + "03", "ua-vfiotop-usb-0123456789abcdef",
+    ],
+)  # fmt: skip
+def test_another_alias_is_no_mark(alias: str) -> None:
+    made = hostdev_xml(PAD).replace("</hostdev>", f"<alias name='{alias}'/></hostdev>")
+    assert parsed(made.replace("\n", "&#10;")) == (PAD,)
+
+
+def test_an_answer_that_is_not_known_was_not_given() -> None:
+    made = hostdev_xml(UsbHostDev("045e", "02ea", 1, 7, MARK)).replace("-kd'", "-kxz'")
+    (found,) = parsed(made)
+    assert found.mark == UsbMark(MARK.who, MARK.functions, frozenset({KEYBOARD}))
+
+
+def test_an_objection_keeps_the_record_of_the_lending() -> None:
+    domain = Domain(OLD)
+    with pytest.raises(HostError, match="unplugged"):
+        lend(Operation(domain), PAD, [OLD], lambda: "it was unplugged")  # type: ignore[arg-type]
+    assert domain.asked == []
 
 
 def test_the_stale_element_goes_before_the_device_is_attached() -> None:

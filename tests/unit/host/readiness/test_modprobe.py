@@ -30,7 +30,7 @@ def put(root: Path, name: str, text: str) -> None:
          [("options", "nvidia_drm", " modeset=1  fbdev=1", 1), ("blacklist", "c", "", 4)]),
         ("blacklist d\\", [("blacklist", "d", "", 1)]),
         ("#a \\\nblacklist e\nblacklist f", [("blacklist", "f", "", 3)]),
-        ("alias a b\nsoftdep a pre: b\nblacklist\nBLACKLIST g\n", []),
+        ("alias a b\nsoftdep a pre: b\nblacklist\nBLACKLIST g\n", [("softdep", "a", "pre: b", 2)]),
     ],
 )  # fmt: skip
 def test_what_files_say(text: str, found: list[tuple[str, str, str, int]]) -> None:

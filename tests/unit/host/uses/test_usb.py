@@ -11,6 +11,8 @@ from tests.unit.host.uses.usb_tree import KEYBOARD, MOUSE, STORAGE, add_usb, dri
 from tui.host import NothingToRead
 from tui.host.capture.collect import record
 from tui.host.capture.memory import MemoryTree
+from tui.host.capture.redact import redacted
+from tui.host.capture.standins import StandIns
 from tui.host.confined import Confined
 from tui.host.tree import FILE_LIMIT, PlainTree
 from tui.host.uses.usb import UsbSource
@@ -61,6 +63,39 @@ def test_a_keyboard_a_mouse_with_keys_and_a_hub(tmp_path: Path) -> None:
     assert (found["1-10"].bus, found["1-10"].number, found["1-10"].node) == (
         1, 5, "/dev/bus/usb/001/005",
     )  # fmt: skip
+
+
+def test_a_hub_is_what_has_a_hubs_interface_whatever_the_device_says(tmp_path: Path) -> None:
+    """Lent, it would take the host's keyboard along that is plugged into it."""
+    hub = {("ff", "00"): None, ("09", "00"): "hub"}
+    add_usb(tmp_path, XHCI, "1-3", 4, "1d6b:0104", hub, device_class="ef")
+    add_usb(tmp_path, XHCI, "1-3.1", 6, interfaces={KEYBOARD: "usbhid"})
+    add_usb(tmp_path, XHCI, "1-4", 7, interfaces={KEYBOARD: "usbhid"}, device_class="09")
+    add_usb(tmp_path, XHCI, "1-5", 8, device_class="09")
+    found = devices(tmp_path)
+    assert [port for port, each in found.items() if each.hub] == ["1-3", "1-5"]
+    assert found["1-4"].keyboard
+
+
+@pytest.mark.parametrize("protocol", ["00", "01", "02"])
+@pytest.mark.parametrize(
+    ("keys", "types"),
+    [
+        ("1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe", True),
+        ("febeffdf fffffffe", True), ("10000 0 0 0", False), ("fffffffffffffffc", False),
+        ("", False), ("x", False),
+    ],
+)  # fmt: skip
+def test_a_keyboard_without_a_boot_protocol_is_one_by_its_keys(
+    tmp_path: Path, keys: str, types: bool, protocol: str
+) -> None:
+    at = add_usb(tmp_path, XHCI, "1-1", 2, interfaces={("03", protocol): "usbhid"})
+    made = at / "1-1:1.0/0003:046D:C31C.0001/input/input5/capabilities"
+    made.mkdir(parents=True)
+    (made / "key").write_text(f"{keys}\n")
+    expected = {"00": types, "01": True, "02": False}[protocol]
+    assert devices(tmp_path)["1-1"].keyboard is expected
+    assert [each.kind == "keyboard" for each in devices(tmp_path)["1-1"].attached] == [expected]
 
 
 def test_names_and_serials_are_untrusted(tmp_path: Path) -> None:
@@ -135,6 +170,13 @@ def test_what_the_kernel_never_writes_is_no_device(tmp_path: Path) -> None:
 def test_a_capture_has_the_same_devices(tmp_path: Path) -> None:
     add_usb(tmp_path, XHCI, "1-1", 2, interfaces={KEYBOARD: "usbhid"}, strings={"serial": "7"})
     add_usb(tmp_path, XHCI, "1-3", 4, "1d6b:0002", {("09", "00"): "hub"}, device_class="09")
+    plain = add_usb(tmp_path, XHCI, "1-4", 5, interfaces={("03", "00"): "usbhid"})
+    keys = plain / "1-4:1.0/0003:046D:C31C.0001/input/input5/capabilities/key"
+    keys.parent.mkdir(parents=True)
+    keys.write_text("fffffffffffffffe\n")
     (tmp_path / "sys/bus/pci/devices").mkdir(parents=True)
-    again = UsbSource(MemoryTree(record(Confined(str(tmp_path))).nodes, "capture"))
-    assert again.read() == UsbSource(Confined(str(tmp_path))).read()
+    there = UsbSource(Confined(str(tmp_path))).read()
+    recorded = record(Confined(str(tmp_path)))
+    assert UsbSource(MemoryTree(recorded.nodes, "capture")).read() == there
+    told = UsbSource(MemoryTree(redacted(recorded, StandIns()).nodes, "capture")).read()
+    assert [each.keyboard for each in told.devices] == [True, False, True]

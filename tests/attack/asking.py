@@ -1,0 +1,36 @@
+"""A swap whose tool asks for a password on the terminal."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from tests.ui.rig import FakeMover, Rig, at_home
+from tui.cli.screen import open_screen
+from tui.config import Config
+from tui.model.requests import SwapRequest
+from tui.swap import launch
+
+PROMPT = "Password of nobody: "
+TOOL = f"""
+trap 'stty echo; exit 1' INT TERM
+stty -echo; printf '{PROMPT}' >&2; read -r word; stty echo; printf 'thanks, pid %s\\n' $$ >&2
+echo '{{"id": "first"}}'
+"""
+"""Asks for a password on the terminal, as sudo does."""
+
+
+class AskingMover(FakeMover):
+    """A mover that asks on the terminal before it begins, like the real one."""
+
+    def begin(self, request: SwapRequest) -> str:
+        launch.ELEVATIONS["sudo"] = ("sh", "-c", TOOL)
+        return launch.launch_elevated(request, "sudo")
+
+
+def asking() -> int:
+    """Open a host on which a swap asks for a password."""
+    rig = Rig()
+    at_home(rig)
+    rig.mover = AskingMover()
+    rig.mover.needs_terminal = True
+    return open_screen(replace(rig.host, mover=rig.mover), Config(theme="vfiotop-dark"))

@@ -1,0 +1,39 @@
+"""One reading for ``vfiotop status``: a second one where only two tell something."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from tests.ui.rig import FakeInspector, Held
+from tests.unit.made import domain, guests, two_cards
+from tui.host import Host
+from tui.model import DomainState, HostFacts, NvmlReading, Vitals
+from tui.once import RATES_S, view_once
+from tui.rules.roles import Choice
+
+
+@pytest.mark.parametrize(
+    ("state", "captured", "pauses"),
+    [("running", False, [RATES_S]), ("shut off", False, []), ("running", True, [])],
+)
+def test_the_rates_of_a_guest_that_runs_need_two_readings(
+    state: DomainState, captured: bool, pauses: list[float]
+) -> None:
+    win11 = domain("win11", "02:00.0", state=state)
+    first = replace(guests(win11), captured=captured)
+    source = Held(first)
+    host = Host(
+        Held(HostFacts("atlas", "6.12")), Held(two_cards("vfio-pci")), Held(Vitals(())),
+        Held(NvmlReading("580.95", ())), source, inspector=FakeInspector(),
+    )  # fmt: skip
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        source.reading = guests(replace(win11, cpu_pct=34.0))
+
+    guest = view_once(host, Choice(), pause=pause).guest
+    assert guest is not None
+    assert paused == pauses
+    assert guest.domain.cpu_pct == (34.0 if pauses else None)
