@@ -63,11 +63,11 @@ def with_watch(at_boot: AtBoot = "keep", **facts: Any) -> HostView:
 
 
 def test_what_the_watch_does_in_as_many_words_as_fit() -> None:
-    assert "d ✓ 16 checks  watch: unbinds after the guest  " in header(121, with_watch())
-    assert "d ✓ 16 checks  watch: unbinds  " in header(120, with_watch())
+    assert "d ✓ 16 live checks  watch: unbinds after the guest  " in header(126, with_watch())
+    assert "d ✓ 16 live checks  watch: unbinds  " in header(120, with_watch())
     both = header(200, with_watch("bind"))
-    assert "d ✓ 16 checks  watch: unbinds after the guest, binds at boot  " in both
-    assert header(80, with_watch(), banner=None).endswith("  d ✓ 16 checks  watch: unbinds")
+    assert "d ✓ 16 live checks  watch: unbinds after the guest, binds at boot  " in both
+    assert header(80, with_watch(), banner=None).endswith("  d ✓ 16 live checks  watch: unbinds")
     assert header(80, with_watch()) == header(80), "the banner leaves it no room"
     assert header(45, with_watch()) == header(45)
 
