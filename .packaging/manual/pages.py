@@ -43,7 +43,8 @@ def text(name: str) -> str:
         "common_options": commands.common_options(parser),
         "own_options": commands.own_options(parser),
         "keys": keys(),
-        "settings": settings(),
+        "settings": settings(None),
+        "watch_settings": settings("watch"),
         "keys_mean": KEYS_MEAN,
         "key_settings": key_settings(),
     }
@@ -63,13 +64,21 @@ def keys() -> str:
     return "\n\n".join(parts)
 
 
-def settings() -> str:
-    """A definition for each key of the configuration."""
+def settings(table: str | None) -> str:
+    """A definition for each key of a table of the configuration."""
     return "\n\n".join(
-        f"`{s.name}` = {'*number*' if isinstance(s.example, float | int) else '*string*'}\n"
+        f"`{s.name}` = *{_kind(s.example)}*\n"
         f":   {plain(s.means)} Default: {plain(default_text(s))}."
         for s in SETTINGS
+        if s.table == table
     )
+
+
+def _kind(example: object) -> str:
+    """What a value of a setting is called."""
+    if isinstance(example, tuple):
+        return "list of strings"
+    return "number" if isinstance(example, float | int) else "string"
 
 
 def key_settings() -> str:

@@ -30,10 +30,10 @@ NOISE = (
 
 
 class System:
-    """``packages`` is a folder that the system sees as /srv."""
+    """A system in ``folder``. ``packages`` is a folder that it sees as /srv."""
 
     def __init__(self, folder: Path, packages: Path, archives: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self._enter = [
             str(ROOT / ".packaging" / "chroot"), "--bind", str(packages), "/srv",
             "--bind", str(archives), "/var/cache/apt/archives", str(folder),
@@ -69,7 +69,7 @@ class System:
 
     def paths(self) -> set[str]:
         """Every file, folder and link of the system."""
-        found = (str(path.relative_to(self._folder)) for path in self._folder.rglob("*"))
+        found = (str(path.relative_to(self.folder)) for path in self.folder.rglob("*"))
         return {path for path in found if not f"{path}/".startswith(NOISE)}
 
 

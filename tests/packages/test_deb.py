@@ -158,6 +158,27 @@ def test_its_manual_and_completions_are_found(installed: System) -> None:
     assert "vfiotop" in installed.do("bash", "-c", COMPLETE)
 
 
+UNIT = "vfiotop-watch.service"
+
+
+def test_the_unit_is_there_and_the_user_enables_it(installed: System, tmp_path: Path) -> None:
+    (unit,) = (
+        line for line in installed.do("dpkg", "-L", "vfiotop").splitlines() if line.endswith(UNIT)
+    )
+    assert unit in (f"/lib/systemd/system/{UNIT}", f"/usr/lib/systemd/system/{UNIT}")
+    text = installed.do("cat", unit)
+    assert "\nExecStart=/usr/bin/vfiotop watch " in text
+    assert installed.run("find", "/etc/systemd", "-name", UNIT).stdout == ""
+    # The system has no systemd, so this machine's looks for the program in the system's folder.
+    there = text.replace("=/usr/bin/vfiotop ", f"={installed.folder}/usr/bin/vfiotop ")
+    (tmp_path / UNIT).write_text(there)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", tmp_path / UNIT],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
 def test_root_s_use_leaves_nothing_behind(installed: System) -> None:
     installed.do("vfiotop", "status", "--demo", "gaming")
     installed.run("/usr/lib/vfiotop/swap", "bind")
@@ -213,6 +234,9 @@ def test_a_purge_leaves_nothing(installed: System, minimal: tuple[System, set[st
     during = installed.paths()
     assert "usr/lib/vfiotop/swap" in during
     installed.do(*APT, "remove", "vfiotop")
-    assert [path for path in installed.paths() if "vfiotop" in path] == []
+    # Debian remembers until a purge whether the unit was enabled.
+    kept = "var/lib/systemd/deb-systemd-helper-enabled/"
+    left = [path for path in installed.paths() if "vfiotop" in path]
+    assert [path for path in left if not path.startswith(kept)] == []
     installed.do(*APT, *ONLY_NEEDED, "purge", "--auto-remove", "vfiotop")
     assert installed.paths() == before

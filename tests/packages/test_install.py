@@ -84,6 +84,19 @@ def test_it_is_compiled_and_holds_what_it_needs_alone(installed: Path) -> None:
     assert str(ROOT).encode() not in text
 
 
+def test_systemd_understands_the_unit_and_finds_the_program(
+    sandbox: Sandbox, installed: Path, opened: str
+) -> None:
+    unit = PREFIX / "lib/systemd/system/vfiotop-watch.service"
+    text = (installed / str(unit)[1:]).read_text()
+    assert f"\nExecStart={PROGRAM} watch " in text
+    assert "@BIN@" not in text
+    done = sandbox.run(
+        "systemd-analyze", "verify", "--man=no", str(unit), user="root", before=opened
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
@@ -185,7 +198,7 @@ def test_a_second_installation_takes_the_place_of_the_first(installed: Path) -> 
     old.touch()
     assert make("install", installed).returncode == 0
     assert not old.exists()
-    assert {path.name for path in (installed / "opt/lib").iterdir()} == {"vfiotop"}
+    assert {path.name for path in (installed / "opt/lib").iterdir()} == {"systemd", "vfiotop"}
     assert {path.name for path in (installed / "opt/bin").iterdir()} == {"vfiotop"}
 
 
@@ -194,7 +207,7 @@ def test_an_installation_that_fails_leaves_the_one_before_whole(installed: Path)
     done = make("install", installed, TMPDIR="/nowhere")
     assert done.returncode != 0
     assert everything(installed / "opt/lib/vfiotop") == before
-    assert {path.name for path in (installed / "opt/lib").iterdir()} == {"vfiotop"}
+    assert {path.name for path in (installed / "opt/lib").iterdir()} == {"systemd", "vfiotop"}
 
 
 def test_a_program_of_somebody_else_is_left_alone(tmp_path: Path) -> None:

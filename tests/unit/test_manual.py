@@ -6,8 +6,11 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -15,13 +18,17 @@ import pytest
 from manual import completions, pages
 from manual.commands import options, subcommands, term, walk
 from manual.roff import inline, page, plain
+from tui import config
 from tui.cli import exits
 from tui.cli.arguments import make_parser
 from tui.cli.main import FAMILIES
 from tui.commands import AIMS, COMMANDS, REMAPPED
-from tui.config import SETTINGS
+from tui.config import SETTINGS, Config
 from tui.host.demo.host import SCENARIOS
 from tui.keymap import written
+from tui.model import Event
+from tui.process.output import json_text
+from tui.report.event import as_json
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -84,11 +91,58 @@ def test_every_key_is_described() -> None:
 
 
 def test_every_key_of_the_configuration_is_described() -> None:
-    found = [line.split("`")[1] for line in terms(section(FILE, "KEYS"))]
-    assert found == [setting.name for setting in SETTINGS]
+    for table, heading in ((None, "KEYS"), ("watch", "THE TABLE [watch]")):
+        found = [line.split("`")[1] for line in terms(section(FILE, heading))]
+        assert found == [setting.name for setting in SETTINGS if setting.table == table]
     names = terms(section(FILE, "THE TABLE [keys]"))
     known = [f'`{c.id}` = `"{written(c.keys)}"`' for c in COMMANDS if c.id in REMAPPED]
     assert names == known
+
+
+def configurations() -> list[Config]:
+    """Each example in the page of the configuration, as it is loaded."""
+    parts = re.split(r"\n(?=\S)", section(FILE, "EXAMPLES"))
+    examples = ["\n".join(line[4:] for line in p.splitlines()[1:]) for p in parts]
+    return [config.parse(tomllib.loads(text)) for text in examples if text.strip()]
+
+
+def test_every_example_is_a_configuration() -> None:
+    assert len(configurations()) == 5
+    assert [c.after_stop for c in configurations()].count("unbind") == 1
+
+
+STAND_IN = """#!/bin/sh
+printf '%s\n' "${{0##*/}}" "$@" >>{log}
+printf 'bus %s\n' "${{DBUS_SESSION_BUS_ADDRESS-none}}" >>{log}
+[ "${{0##*/}}" = curl ] || exit 0
+cat >>{log}; echo >>{log}
+"""
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="there is no jq")
+def test_every_program_in_an_example_gets_the_event(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for name in ("curl", "notify-send"):
+        (tmp_path / name).write_text(STAND_IN.format(log=log))
+        (tmp_path / name).chmod(0o755)
+    event = Event(datetime(2026, 1, 2, tzinfo=UTC), "0000:01:00.0", "--“a” `b` $(c) 'd'", "warn")
+    line = json_text(as_json(event, "tower")) + "\n"
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    programs = [c.on_event for c in configurations() if c.on_event]
+    for words in programs:
+        log.write_text("")
+        program = str(words[0]).replace("/usr/bin/curl", str(tmp_path / "curl"))
+        subprocess.run(
+            [program, *words[1:]], input=line, text=True, check=True, env={"PATH": path}, timeout=60
+        )
+        told = log.read_text()
+        assert event.text in told
+        if "notify-send" in told:
+            assert f"\n--\n{event.subject}\n{event.text}\n" in told
+            assert f"bus unix:path=/run/user/{os.getuid()}/bus\n" in told
+        else:
+            assert "\nhttps://" in told
+    assert len(programs) == 3
 
 
 def test_every_exit_code_is_described() -> None:
@@ -108,6 +162,7 @@ def test_every_variable_means_something_to_the_program() -> None:
 @pytest.mark.parametrize("text", [PROGRAM, FILE, README], ids=["vfiotop", "file", "README"])
 def test_no_option_is_unknown(text: str) -> None:
     known = {n for parser in walk(PARSER) for o in options(parser) for n in o.option_strings}
+    known.add("--now")  # systemctl's
     assert set(re.findall(r"(?<![\w-])--[a-z][\w-]*", text)) <= known
 
 

@@ -6,6 +6,7 @@ import argparse
 import os
 import platform
 import signal
+import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from msgspec.structs import replace
 from tui import config
 from tui.cli.arguments import AddParser
 from tui.cli.exits import DONE, FAILED, fail
-from tui.host import EmptySource, Host, HostError, NothingToRead
+from tui.host import EmptySource, Host, HostError
 from tui.model import CLOCK, Event
 from tui.model.errors import VfiotopError
 from tui.process import output
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
 
 INTERVAL_S = 5.0
 """Seconds between two readings of a source that is read on a timer. Events come at once."""
+
+KEEP_S = 5.0
+"""Seconds that the watch gets to cancel a return. It looks once a second."""
+
+POLL_S = 0.1
+"""Seconds between two readings of its record meanwhile."""
 
 LAST_EVENTS_S = 5.0
 """Seconds that the program in on_event gets for what waits when the watch ends."""
@@ -45,21 +52,37 @@ def add_commands(add: AddParser) -> None:
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
     """Watch until a signal ends it, or have the running watch keep the card."""
-    return _keep(host) if arguments.keep else _watch(host, settings, arguments)
+    return _keep() if arguments.keep else _watch(host, settings, arguments)
 
 
-def _keep(host: Host) -> int:
+def _keep() -> int:
+    from tui.host.watch.keeper import ONLY_ROOT  # noqa: PLC0415
+    from tui.host.watch.record import RecordError, RecordFile  # noqa: PLC0415
+    from tui.host.watch.source import reading  # noqa: PLC0415
+
+    file = RecordFile()
     try:
-        pending = host.watch.read().pending
-    except NothingToRead:
-        pending = None
-    if pending is None:
-        return fail("no watch is about to return a card", FAILED)
-    if host.keeper.unavailable_reason is not None:
-        return fail(host.keeper.unavailable_reason, FAILED)
-    host.keeper.keep(pending.id)
-    output.say(f"{pending.address} stays on vfio-pci")
-    return DONE
+        record = file.read()
+        pending = reading(record).pending if record is not None else None
+        if pending is None:
+            return fail("no watch is about to return a card", FAILED)
+        if os.geteuid() != 0:
+            return fail(ONLY_ROOT, FAILED)
+        file.request_keep(pending.id)
+        deadline = time.monotonic() + KEEP_S
+        while time.monotonic() < deadline:
+            record = file.read()
+            if record is None or record.memory.acting:
+                return fail(
+                    f"the return has begun; afterwards: `vfiotop bind {pending.address}`", FAILED
+                )
+            if record.memory.pending is None or record.memory.pending.id != pending.id:
+                output.say(f"{pending.address} stays on vfio-pci")
+                return DONE
+            time.sleep(POLL_S)
+    except RecordError as error:
+        return fail(str(error), FAILED)
+    return fail("the watch does not answer: `systemctl status vfiotop-watch`", FAILED)
 
 
 def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
@@ -91,7 +114,8 @@ def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -
 def _program(
     host: Host, settings: config.Config, arguments: argparse.Namespace
 ) -> EventProgram | None:
-    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root."""
+    """What runs the program in ``on_event``. Raises ``VfiotopError`` if it would run as root, or
+    cannot run as that user."""
     if not settings.on_event:
         return None
     from tui.watch.program import EventProgram, identity  # noqa: PLC0415
@@ -100,6 +124,10 @@ def _program(
     if os.geteuid() == 0 and user is None:
         raise VfiotopError(
             "on_event does not run as root", fix="name an ordinary user with --event-user"
+        )
+    if os.geteuid() != 0 and user is not None:
+        raise VfiotopError(
+            "only root can run on_event as another user", fix="leave out --event-user"
         )
     return EventProgram(settings.on_event, user, platform.node(), output.report_error)
 

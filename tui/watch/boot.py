@@ -55,13 +55,12 @@ def observe(boot: Boot, view: HostView, waited_s: float) -> BootDecision:
 
 
 def settle(boot: Boot, outcome: Outcome) -> BootDecision:
-    """The bind has begun, or was refused."""
-    if boot.phase != "asking":
-        return BootDecision(boot)
-    if outcome.began:
-        doubt = (News(boot.card or "watch", outcome.reason, "failed"),) if outcome.reason else ()
-        return BootDecision(Boot("moving", boot.card), doubt)
-    return BootDecision(Boot("done", boot.card), (_failed(boot.card or "watch", outcome.reason),))
+    """The bind has begun, or was refused; the boot may have gone on meanwhile."""
+    card = boot.card or "watch"
+    if not outcome.began:
+        return BootDecision(Boot("done", boot.card), (_failed(card, outcome.reason),))
+    doubt = (News(card, outcome.reason, "failed"),) if outcome.reason else ()
+    return BootDecision(Boot("moving", boot.card) if boot.phase == "asking" else boot, doubt)
 
 
 def _read(view: HostView, waited_s: float) -> BootDecision:

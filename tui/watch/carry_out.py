@@ -7,8 +7,10 @@ from tui.host.journal.entry import JournalError
 from tui.model import Direction
 from tui.model.errors import Refused
 from tui.model.requests import Consent, SwapRequest
+from tui.process.output import short
 from tui.rules.roles import Choice
 from tui.swap.consent import require_consent
+from tui.swap.launch import REASON_LIMIT
 from tui.swap.planning import plan_once
 from tui.watch.policies import Outcome
 
@@ -20,11 +22,16 @@ def move(host: Host, direction: Direction, address: str) -> Outcome:
     whether it began counts as begun, so that it is not asked for twice.
     """
     try:
-        plan = plan_once(host, Choice(address), direction, address)
+        # The readings for a plan close the sources that they come from.
+        again = host.reopen() if host.reopen is not None else host
+        plan = plan_once(again, Choice(address), direction, address)
         require_consent(plan, Consent())
         host.mover.begin(SwapRequest(direction, address, consent=Consent(), by="watch"))
     except Unsettled as error:
-        return Outcome(True, str(error))
+        return Outcome(True, short(str(error), REASON_LIMIT))
     except (Refused, HostError, JournalError) as error:
-        return Outcome(False, str(error))
+        return Outcome(False, short(str(error), REASON_LIMIT))
+    except Exception as error:  # a defect of ours must not leave the watch waiting
+        text = short(repr(error), REASON_LIMIT)
+        return Outcome(True, f"vfiotop failed here ({text}); please report it")
     return Outcome(True)

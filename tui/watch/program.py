@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 import pwd
 import queue
 import signal
 import subprocess
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -75,6 +77,7 @@ class EventProgram:
         self._lock = threading.Lock()
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._failing = False
+        self._ends_s = math.inf
         self._thread = threading.Thread(target=self._run, name="on_event", daemon=True)
         self._thread.start()
 
@@ -88,9 +91,11 @@ class EventProgram:
         self._wake.put(True)
 
     def close(self, timeout_s: float) -> None:
-        """Hand over what waits, for at most ``timeout_s`` seconds."""
+        """Hand over what waits, for at most ``timeout_s`` seconds, and wait for the last program
+        to end: nothing limits its time after that."""
+        self._ends_s = time.monotonic() + timeout_s
         self._wake.put(False)
-        self._thread.join(timeout_s)
+        self._thread.join(timeout_s + self._limit_s)
 
     def _run(self) -> None:
         more = True
@@ -100,7 +105,7 @@ class EventProgram:
             with self._lock:
                 event = self._waiting.popleft() if self._waiting else None
                 dropped, self._dropped = self._dropped, 0
-            if event is not None:
+            if event is not None and time.monotonic() < self._ends_s:
                 self._hand_over(as_json(event, self._host, dropped))
 
     def _hand_over(self, event: dict[str, Any]) -> None:

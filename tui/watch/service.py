@@ -188,12 +188,7 @@ class Service:
 
     def _move(self, direction: Direction, address: str) -> None:
         def carry_out() -> None:
-            try:
-                outcome = move(self._host, direction, address)
-            except Exception as error:  # a defect of ours must not leave the watch waiting
-                text = f"vfiotop failed here ({error!r}); please report it"
-                outcome = Outcome(True, text)
-            self._arrived.put(_Moved(direction, outcome))
+            self._arrived.put(_Moved(direction, move(self._host, direction, address)))
 
         try:
             threading.Thread(target=carry_out, name=direction, daemon=True).start()

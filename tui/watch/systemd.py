@@ -20,6 +20,9 @@ from tui.process.privileges import ROOT_PATH
 ASK_S = 5.0
 """Seconds that systemctl gets to answer."""
 
+RETRY_S = 60.0
+"""Seconds to the next try after systemd-inhibit has ended by itself, as it does without logind."""
+
 CONSOLE = Path("/dev/console")
 
 
@@ -102,7 +105,7 @@ def tell_console(text: str, place: Path = CONSOLE) -> None:
     with suppress(OSError):
         console = os.open(place, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            os.write(console, f"\r\n{text}\r\n".encode())
+            os.write(console, f"\r\n{printable(text)}\r\n".encode())
         finally:
             os.close(console)
 
@@ -114,17 +117,23 @@ class Inhibitor:
     dies. So the lock never outlives this process.
     """
 
-    def __init__(self, tool: str | None = None) -> None:
+    def __init__(
+        self, tool: str | None = None, now_s: Callable[[], float] = time.monotonic
+    ) -> None:
         self._tool = tool or shutil.which("systemd-inhibit", path=ROOT_PATH)
+        self._now_s = now_s
         self._holder: subprocess.Popen[bytes] | None = None
+        self._next_try_s = 0.0
 
     def hold(self, why: str) -> bool:
         """Keep the host awake. Returns whether something holds the lock now, as far as can be
         told at once."""
-        if self._holder is not None and self._holder.poll() is None:
-            return True
-        self.release()
-        if self._tool is None:
+        if self._holder is not None:
+            if self._holder.poll() is None:
+                return True
+            self.release()
+            self._next_try_s = self._now_s() + RETRY_S
+        if self._tool is None or self._now_s() < self._next_try_s:
             return False
         command = [
             self._tool, "--what=sleep", "--mode=block", "--who=vfiotop", f"--why={why}", "cat",
@@ -139,7 +148,11 @@ class Inhibitor:
     def release(self) -> None:
         """Let the host sleep again."""
         holder, self._holder = self._holder, None
-        if holder is not None and holder.stdin is not None:
-            holder.stdin.close()
-            with suppress(subprocess.TimeoutExpired):
-                holder.wait(ASK_S)
+        if holder is None or holder.stdin is None:
+            return
+        holder.stdin.close()
+        try:
+            holder.wait(ASK_S)
+        except subprocess.TimeoutExpired:
+            holder.kill()
+            holder.wait()

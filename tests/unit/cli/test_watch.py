@@ -1,60 +1,237 @@
-"""``vfiotop watch --keep``."""
+"""``vfiotop watch``: who may run it, how it ends, and how a return is cancelled."""
 
 from __future__ import annotations
 
-from argparse import Namespace
-from datetime import timedelta
+import argparse
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from tests.ui.rig import NOON, Rig
-from tui.cli.exits import DONE, FAILED
-from tui.cli.watch import run
+from tests.thorough import thorough
+from tests.unit.host.watch.test_record import CARD, PENDING, RECORD
+from tests.unit.made import NOON
+from tui.cli import watch
 from tui.config import Config
-from tui.host import HostError
-from tui.model import PendingReturn, Watch
-from tui.model.watch import WatchPolicy
+from tui.host import Host
+from tui.host.demo.host import demo_host
+from tui.host.proc.process import Process
+from tui.host.watch import record as records
+from tui.host.watch.record import KEEP, LOCK, RecordFile
+from tui.model import CLOCK, Event
+from tui.model.errors import VfiotopError
+from tui.model.watch import WatchMemory
 
-RETURN = PendingReturn("a" * 32, "0000:01:00.0", "win11", NOON + timedelta(seconds=27))
+WATCH = argparse.Namespace(keep=False, event_user=None)
+KEEPS = argparse.Namespace(keep=True, event_user=None)
 
-
-def returning() -> Rig:
-    rig = Rig()
-    rig.watch.reading = Watch(True, True, WatchPolicy(after_stop="unbind"), pending=RETURN)
-    return rig
-
-
-def keep(rig: Rig) -> int:
-    return run(rig.host, Config(), Namespace(keep=True))
+Become = Callable[[int], None]
 
 
-def test_it_cancels_the_return(capfd: pytest.CaptureFixture[str]) -> None:
-    rig = returning()
-    assert keep(rig) == DONE
-    assert rig.keeper.kept == [RETURN.id]
-    assert capfd.readouterr().out == "0000:01:00.0 stays on vfio-pci\n"
+@pytest.fixture
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RecordFile:
+    """The record, in a folder that stands for the one in /run."""
+    made = RecordFile(tmp_path / "vfiotop", owner=os.geteuid())
+    monkeypatch.setattr(records, "RecordFile", lambda: made)
+    return made
 
 
-def test_without_a_return_there_is_nothing_to_cancel(capfd: pytest.CaptureFixture[str]) -> None:
-    rig = Rig()
-    assert keep(rig) == FAILED
-    rig.watch.reading = Watch(True, True, WatchPolicy())
-    assert keep(rig) == FAILED
-    told = "vfiotop: no watch is about to return a card\n"
-    assert capfd.readouterr().err == told * 2
-    assert rig.keeper.kept == []
+@pytest.fixture
+def become(monkeypatch: pytest.MonkeyPatch) -> Become:
+    return lambda user: monkeypatch.setattr(os, "geteuid", lambda: user)
 
 
-def test_who_may_not_is_told_so(capfd: pytest.CaptureFixture[str]) -> None:
-    rig = returning()
-    rig.keeper.unavailable_reason = "only root can: `sudo vfiotop watch --keep`"
-    assert keep(rig) == FAILED
-    assert "only root can: `sudo vfiotop watch --keep`" in capfd.readouterr().err
-    assert rig.keeper.kept == []
+@pytest.fixture
+def host() -> Host:
+    """A host that passes for this machine."""
+    return replace(demo_host("desk"), kind="real", banner=None)
 
 
-def test_a_request_that_fails_is_an_error() -> None:
-    rig = returning()
-    rig.keeper.answer = HostError("the folder is full")
-    with pytest.raises(HostError, match="the folder is full"):
-        keep(rig)
+# --- keeping the card -----------------------------------------------------------------
+
+
+class Answering(RecordFile):
+    """The record of a watch that has ``answer`` in memory once it is asked to keep a card."""
+
+    answer = WatchMemory(address=CARD)
+
+    def request_keep(self, pending: str) -> None:
+        super().request_keep(pending)
+        self.write(replace(RECORD, memory=self.answer))
+
+
+@pytest.fixture
+def answering(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Answering:
+    made = Answering(tmp_path / "vfiotop", owner=os.geteuid())
+    made.write(RECORD)
+    monkeypatch.setattr(records, "RecordFile", lambda: made)
+    return made
+
+
+def test_root_keeps_the_card(
+    answering: Answering, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
+) -> None:
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 0
+    assert capfd.readouterr().out == f"{CARD} stays on vfio-pci\n"
+    assert answering.take_keep() == PENDING.id
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_a_return_that_has_begun_is_not_cancelled(
+    answering: Answering,
+    host: Host,
+    become: Become,
+    capfd: pytest.CaptureFixture[str],
+    before: bool,
+) -> None:
+    acting = WatchMemory(address=CARD, pending=PENDING, acting=True)
+    answering.answer = acting
+    if before:
+        answering.write(replace(RECORD, memory=acting))
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    printed = capfd.readouterr()
+    assert (printed.out, "the return has begun" in printed.err) == ("", True)
+
+
+def test_a_watch_that_does_not_answer(
+    file: RecordFile,
+    host: Host,
+    become: Become,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    file.write(RECORD)
+    monkeypatch.setattr(watch, "KEEP_S", 0.2)
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    printed = capfd.readouterr()
+    assert (printed.out, "the watch does not answer" in printed.err) == ("", True)
+
+
+def test_an_ordinary_user_is_told_how(
+    file: RecordFile, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file.write(RECORD)
+    become(1000)
+    assert watch.run(host, Config(), KEEPS) == 1
+    assert "`sudo vfiotop watch --keep`" in capfd.readouterr().err
+    assert not (file.files.path / KEEP).exists()
+
+
+@pytest.mark.parametrize(
+    "left",
+    [None, replace(RECORD, memory=WatchMemory()), replace(RECORD, process=Process(1, 2))],
+    ids=["no watch", "nothing to come", "the watch has ended"],
+)
+def test_there_is_nothing_to_keep(
+    file: RecordFile,
+    host: Host,
+    become: Become,
+    capfd: pytest.CaptureFixture[str],
+    left: records.Record | None,
+) -> None:
+    if left is not None:
+        file.write(left)
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    assert "no watch is about to return a card" in capfd.readouterr().err
+    assert not (file.files.path / KEEP).exists()
+
+
+def test_a_record_that_is_not_ours_is_an_error(
+    file: RecordFile, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file.files.make()
+    file.files.write(records.NAME, "{}")
+    become(0)
+    assert watch.run(host, Config(), KEEPS) == 1
+    assert "is damaged" in capfd.readouterr().err
+
+
+# --- who may watch --------------------------------------------------------------------
+
+
+def test_there_is_one_watch(
+    file: RecordFile, host: Host, become: Become, capfd: pytest.CaptureFixture[str]
+) -> None:
+    become(0)
+    with file.files.locked(LOCK):
+        assert watch.run(host, Config(), WATCH) == 1
+    assert "a watch runs on this host already" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("user", "event_user", "words"),
+    [
+        (0, None, "does not run as root"),
+        (0, "root", "does not run as root"),
+        (0, "nobody-at-all", "no user “nobody-at-all”"),
+        (1000, "nobody", "only root can run on_event as another user"),
+    ],
+)
+def test_who_on_event_never_runs_as(
+    file: RecordFile,
+    host: Host,
+    become: Become,
+    user: int,
+    event_user: str | None,
+    words: str,
+) -> None:
+    become(user)
+    arguments = argparse.Namespace(keep=False, event_user=event_user)
+    with pytest.raises(VfiotopError, match=words):
+        watch.run(host, Config(on_event=("/bin/true",)), arguments)
+    with file.files.locked(LOCK):
+        pass  # it is free again
+
+
+# --- how it ends ----------------------------------------------------------------------
+
+RUNS = """
+import sys
+from tui.watch import systemd
+def tell(manager, status, ready):
+    print("looked", file=sys.stderr, flush=True)
+systemd.Manager.tell = tell
+from tui.cli.main import main
+sys.exit(main(["watch", "--demo", "desk"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, *thorough(signal.SIGINT, signal.SIGHUP)])
+def test_a_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
+    folders = {"XDG_CONFIG_HOME": str(tmp_path), "XDG_STATE_HOME": str(tmp_path)}
+    with subprocess.Popen(
+        [sys.executable, "-c", RUNS], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+        env={**os.environ, **folders}, text=True,
+    ) as running:  # fmt: skip
+        assert running.stderr is not None
+        assert running.stderr.readline() == "looked\n"
+        running.send_signal(number)
+        rest = running.stderr.read()
+    assert (running.returncode, rest.replace("looked\n", "")) == (0, "")
+
+
+# --- what it prints -------------------------------------------------------------------
+
+ENDED = Event(NOON, CARD, "“a\x1b[2J\n” has ended", "warn", "watch", "`vfiotop unbind`")
+
+
+@pytest.mark.parametrize(
+    ("journal", "line"),
+    [
+        (True, "<4>"),
+        (False, f"{CLOCK.time_of_day(NOON)}  "),
+    ],
+)
+def test_an_event_is_one_line(capfd: pytest.CaptureFixture[str], journal: bool, line: str) -> None:
+    watch.Printer(journal=journal).tell(ENDED)
+    text = r"“a\x1b[2J\n” has ended (by watch) → `vfiotop unbind`"
+    assert capfd.readouterr().out.rstrip("\n") == f"{line}{CARD}: {text}"

@@ -90,11 +90,14 @@ class RecordFile:
             raise RecordError(f"{path} is damaged: remove it as root") from error
 
     def write(self, record: Record) -> None:
-        """Replace the record. Raises ``RecordError``."""
+        """Replace the record, without the oldest events if they do not fit. Raises
+        ``RecordError``."""
         kept = replace(record, events=record.events[:EVENT_LIMIT])
+        while len(text := _ENCODER.encode(kept)) > SIZE_LIMIT and kept.events:
+            kept = replace(kept, events=kept.events[:-1])
         try:
             self.files.make()
-            self.files.write(NAME, _ENCODER.encode(kept).decode())
+            self.files.write(NAME, text.decode())
         except Untrusted as error:
             raise RecordError(str(error)) from error
         except OSError as error:

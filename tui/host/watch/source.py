@@ -9,6 +9,7 @@ from tui.host.proc.process import is_alive
 from tui.host.untrusted import clean
 from tui.host.watch.record import Record, RecordedEvent, RecordError, RecordFile
 from tui.model import CLOCK, Event, Watch
+from tui.model.bounded import TEXT_LIMIT
 from tui.model.watch import PendingReturn, WatchMemory
 
 POLL_S = 0.2
@@ -40,13 +41,15 @@ class WatchSource:
         return found
 
     def watch(self, wake: Wake) -> None:
-        threading.Thread(target=self._watch, args=(wake,), name="watch", daemon=True).start()
+        # Its version now, before the first reading: one replaced after that must wake.
+        arguments = (wake, self._file.version())
+        threading.Thread(target=self._watch, args=arguments, name="watch", daemon=True).start()
 
     def close(self) -> None:
         self._closed.set()
 
-    def _watch(self, wake: Wake) -> None:
-        seen, polls = self._file.version(), 0
+    def _watch(self, wake: Wake, seen: tuple[int, int] | None) -> None:
+        polls = 0
         while not self._closed.wait(POLL_S):
             polls += 1
             now = self._file.version()
@@ -64,7 +67,7 @@ def reading(record: Record) -> Watch:
         running=running,
         acts=record.acts,
         policy=record.policy,
-        file=None if record.file is None else clean(record.file),
+        file=None if record.file is None else clean(record.file, TEXT_LIMIT),
         pending=_pending(record.memory) if running else None,
         stays_awake=record.stays_awake and running,
         events=tuple(map(_event, record.events)),
@@ -75,11 +78,12 @@ def _pending(memory: WatchMemory) -> PendingReturn | None:
     found = memory.pending
     if found is None:
         return None
-    reason = None if found.reason is None else clean(found.reason)
+    reason = None if found.reason is None else clean(found.reason, TEXT_LIMIT)
     return PendingReturn(found.id, found.address, clean(found.guest), CLOCK.at(found.due_s), reason)
 
 
 def _event(event: RecordedEvent) -> Event:
-    fix = None if event.fix is None else clean(event.fix)
+    fix = None if event.fix is None else clean(event.fix, TEXT_LIMIT)
     at = CLOCK.at(event.at_s)
-    return Event(at, clean(event.subject), clean(event.text), event.kind, event.by, fix)
+    text = clean(event.text, TEXT_LIMIT)
+    return Event(at, clean(event.subject), text, event.kind, event.by, fix)

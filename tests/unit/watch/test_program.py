@@ -1,0 +1,193 @@
+"""The program in on_event, run for real."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import select
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.unit.made import NOON
+from tui.model import Event
+from tui.model.errors import VfiotopError
+from tui.report.event import as_json
+from tui.watch import program
+from tui.watch.program import WAITING_LIMIT, EventProgram, Identity
+
+PATIENCE = 60.0
+CARD = "0000:02:00.0"
+ENDED = Event(NOON, CARD, "“win11” has ended\x1b[31m\u202e", "note", "watch", "`vfiotop unbind`")
+PLAYER = Identity(1234, 1235, (1235, 1236), "player", "/srv/player")
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
+def event(text: str) -> Event:
+    return Event(NOON, CARD, text, "note", "watch")
+
+
+def run(
+    script: str, *events: Event, user: Identity | None = None, words: Sequence[str] = ()
+) -> list[str]:
+    """Hand events over to a shell script; returns what was complained about."""
+    complaints: list[str] = []
+    made = EventProgram(["/bin/sh", "-c", script, "sh", *words], user, "tower", complaints.append)
+    for each in events:
+        made.tell(each)
+    made.close(PATIENCE)
+    return complaints
+
+
+def test_each_event_is_one_line_of_json(tmp_path: Path) -> None:
+    log = tmp_path / "a b"
+    assert run('cat >>"$1"', ENDED, event("again"), words=[str(log)]) == []
+    lines = log.read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [
+        as_json(ENDED, "tower"), as_json(event("again"), "tower")
+    ]  # fmt: skip
+    assert "".join(lines).isprintable()
+
+
+def test_one_runs_at_a_time(tmp_path: Path) -> None:
+    script = 'cd "$1"; mkdir busy || exit 1; cat >>log; rmdir busy'
+    assert run(script, *map(event, "abcd"), words=[str(tmp_path)]) == []
+    told = (tmp_path / "log").read_text().splitlines()
+    assert [json.loads(line)["text"] for line in told] == [*"abcd"]
+
+
+def test_the_time_limit_ends_all_that_it_has_started(tmp_path: Path) -> None:
+    """A process that is left holds the FIFO open."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    complaints: list[str] = []
+    script = 'exec 3>"$1"; (trap "" TERM; echo began >&3; sleep 600) & wait'
+    made = EventProgram(
+        ["/bin/sh", "-c", script, "sh", str(fifo)], None, "tower", complaints.append, limit_s=2.0
+    )
+    made.tell(ENDED)
+    made.close(PATIENCE)
+    assert complaints == ["on_event: /bin/sh did not end within 2 s"]
+    assert os.read(reader, 100) == b"began\n"
+    hung_up = select.poll()
+    hung_up.register(reader, 0)
+    assert hung_up.poll(PATIENCE * 1000) == [(reader, select.POLLHUP)]
+    os.close(reader)
+
+
+def test_one_that_falls_behind_loses_the_oldest_and_is_told_how_many(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    script = 'cd "$1"; cat >>log; [ -e go ] || read -r _ <fifo; exit 0'
+    made = EventProgram(["/bin/sh", "-c", script, "sh", str(tmp_path)], None, "tower", pytest.fail)
+    made.tell(event("first"))
+    with (tmp_path / "fifo").open("w"):  # once the program reads from it
+        for number in range(WAITING_LIMIT + 5):
+            made.tell(event(str(number)))
+        (tmp_path / "go").touch()
+    made.close(PATIENCE)
+    told = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
+    texts = ["first", *map(str, range(5, WAITING_LIMIT + 5))]
+    assert [each["text"] for each in told] == texts
+    assert [each["dropped"] for each in told] == [0, 5, *[0] * (WAITING_LIMIT - 1)]
+
+
+def test_a_failing_program_is_complained_about_once_until_it_succeeds() -> None:
+    events = map(event, ("bad", "bad", "good", "bad"))
+    assert run("grep -q good", *events) == ["on_event: /bin/sh ended with exit status 1"] * 2
+
+
+def test_a_program_that_cannot_be_started() -> None:
+    complaints: list[str] = []
+    made = EventProgram(["/nowhere/tell-me"], None, "tower", complaints.append)
+    made.tell(ENDED)
+    made.tell(ENDED)
+    made.close(PATIENCE)
+    (complaint,) = complaints
+    assert complaint.startswith("on_event: /nowhere/tell-me could not be started (")
+
+
+def test_a_program_need_not_read_its_input() -> None:
+    assert run("exec <&-", *[ENDED] * 3) == []
+
+
+def test_the_end_leaves_no_program_behind_and_begins_no_other(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    script = 'cd "$1"; read -r _ <fifo; cat >>log; sleep 0.2; echo ended >>log'
+    made = EventProgram(["/bin/sh", "-c", script, "sh", str(tmp_path)], None, "tower", pytest.fail)
+    for text in ("first", "second"):
+        made.tell(event(text))
+    with (tmp_path / "fifo").open("w"):
+        pass  # the first one runs now
+    made.close(0.0)
+    first, ended = (tmp_path / "log").read_text().splitlines()
+    assert (json.loads(first)["text"], ended) == ("first", "ended")
+
+
+def test_nothing_to_tell_ends_at_once() -> None:
+    assert run("exit 1") == []
+
+
+@as_root
+def test_it_runs_as_the_user_with_nothing_of_root(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("SECRET", "Gurkensalat")
+    before = os.umask(0o022)
+    held = os.open("/", os.O_RDONLY)
+    os.set_inheritable(held, True)
+    script = "exec >&2; id -u; id -g; id -G; pwd; umask; ls /proc/self/fd | tr '\\n' ' '; echo; env"
+    assert run(script, ENDED, user=PLAYER) == []
+    os.close(held)
+    os.umask(before)
+    who, group, groups, folder, umask, files, *variables = capfd.readouterr().err.splitlines()
+    assert (who, group, groups) == ("1234", "1235", "1235 1236")
+    assert (folder, umask) == ("/", "0077")
+    assert files.split() == ["0", "1", "2", "3"]  # the last one is the folder that ls reads
+    found = dict(line.split("=", 1) for line in variables)
+    found = {name: value for name, value in found.items() if name not in ("PWD", "_", "OLDPWD")}
+    assert found.pop("PATH").startswith("/usr/")
+    assert found == {
+        "HOME": "/srv/player", "USER": "player", "LOGNAME": "player", "LC_ALL": "C.UTF-8"
+    }  # fmt: skip
+
+
+@as_root
+def test_it_cannot_become_root_again(capfd: pytest.CaptureFixture[str]) -> None:
+    script = "exec >&2; grep -E '^(Uid|Gid|Cap(Prm|Eff|Amb)):' /proc/self/status"
+    assert run(script, ENDED, user=PLAYER) == []
+    found = dict(line.split(":", 1) for line in capfd.readouterr().err.splitlines())
+    assert found["Uid"].split() == ["1234"] * 4
+    assert found["Gid"].split() == ["1235"] * 4
+    for which in ("CapPrm", "CapEff", "CapAmb"):
+        assert int(found[which], 16) == 0
+
+
+# --- who it runs as -------------------------------------------------------------------
+
+
+def test_a_user_is_looked_up_with_all_groups() -> None:
+    found = program.identity("nobody")
+    entry = pwd.getpwnam("nobody")
+    assert (found.uid, found.gid, found.home) == (entry.pw_uid, entry.pw_gid, entry.pw_dir)
+    assert found.groups == tuple(os.getgrouplist("nobody", entry.pw_gid))
+
+
+def test_never_as_root() -> None:
+    with pytest.raises(VfiotopError, match="does not run as root"):
+        program.identity("root")
+
+
+def test_never_as_root_by_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    toor = pwd.struct_passwd(("toor", "x", 0, 1000, "", "/", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwnam", lambda _name: toor)
+    with pytest.raises(VfiotopError, match="does not run as root"):
+        program.identity("toor")
+
+
+def test_a_user_that_does_not_exist() -> None:
+    with pytest.raises(VfiotopError, match="no user “nobody-at-all”"):
+        program.identity("nobody-at-all")
