@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
@@ -15,13 +15,14 @@ from tui import state
 from tui.commands import REMAPPED, keys_of, of_screen
 from tui.keymap import keymap
 from tui.messages import Sampled
-from tui.model import Sample
+from tui.model import Event, Sample
 from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
 from tui.session import Session
 from tui.terminal.ending import Ending
 from tui.theme import DEFAULTS, THEMES, default_theme
+from widgets.event_list import event_text
 
 STALL_CHECK_S = 0.5
 """Seconds between two checks for a source that does not answer."""
@@ -91,7 +92,7 @@ class VfiotopApp(Navigation):
             self._take(sample, finished=False)
 
     def _take(self, sample: Sample, *, finished: bool = True) -> None:
-        self.session.take(sample, finished=finished)
+        self._tell(self.session.take(sample, finished=finished))
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()
@@ -100,6 +101,14 @@ class VfiotopApp(Navigation):
 
             self.run_worker(attach_again(self.session, again))
         self.draw_soon()
+
+    def _tell(self, events: Sequence[Event]) -> None:
+        """Tell new events beside the screen, as the user chose."""
+        chosen = self.session.alerts
+        if events and chosen:
+            more = f" (and {len(events) - 1} more)" if len(events) > 1 else ""
+            text = f"{event_text(events[0])}{more}"
+            self.alert(text, bell="bell" in chosen, desktop="desktop" in chosen)
 
     # --- what the session asks of its display ---
 

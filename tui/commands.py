@@ -44,7 +44,8 @@ class Command(Struct, frozen=True):
     ``screens`` names the screens on which it works; empty means all. An action with ``{key}`` is
     bound once for each key. ``rank`` is its place among those that the footer drops when it is
     too short, the highest first; 0 is never dropped, ``None`` never shown. ``edge``: a panel's
-    frame shows it too, so the footer may drop it before the others.
+    frame shows it too, so the footer may drop it before the others. ``first``: while it works it
+    takes its keys from lists, which they move through otherwise.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Command(Struct, frozen=True):
     rank: int | None = None
     edge: bool = False
     shown_keys: str = ""
+    first: bool = False
 
     @property
     def each_key(self) -> tuple[str, ...]:
@@ -89,6 +91,10 @@ COMMANDS = (
     Command("unbind", "u", "app.unbind", "Unbind",
             "Take the guest GPU back; asks first",
             CARD, HOST_SCREENS, rank=7, edge=True),
+    Command("keep", "k", "app.keep", "Keep",
+            "Keep the card on vfio-pci while the watch counts down to its return; at other times "
+            "it moves up in lists",
+            CARD, (*HOST_SCREENS, *PLAN_SCREENS, "doctor", "help", "settings"), first=True),
     Command("start", "s", "app.start", "Start",
             "Start the guest; binds its card first if needed",
             GUEST, HOST_SCREENS, rank=2),
@@ -153,7 +159,7 @@ COMMANDS = (
             "All IOMMU groups, full screen",
             WHY, HOST_SCREENS),
     Command("events", "e", "app.events", "Events",
-            "What changed since vfiotop started, newest first",
+            "What changed and by whom, newest first",
             WHY, HOST_SCREENS),
     Command("layout", "l", "screen.layout", "Layout",
             "Switch the layout: full, gaming, groups, phone",
@@ -186,7 +192,7 @@ COMMANDS = (
             "Read less often and leave the guest alone while a game runs",
             PROGRAM, HOST_SCREENS),
     Command("settings", "o", "app.settings", "Settings",
-            "Theme, layout and quiet mode",
+            "Theme, layout, quiet mode, and how events are told",
             PROGRAM, HOST_SCREENS, rank=6),
     Command("theme", "t", "app.theme", "Theme",
             "Dark, light, high contrast, the terminal's colours",
@@ -230,6 +236,7 @@ def _bindings(command: Command) -> list[Binding]:
             tooltip=command.help,
             show=command.rank is not None,
             id=command.id if len(each) == 1 else None,
+            priority=command.first,
             key_display=command.key_label,
         )
         for keys in each

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from tui.commands import REMAPPED, SIGNS, clashes, key_name, mapped
+from tui.commands import COMMANDS, REMAPPED, SIGNS, clashes, key_name, keys_of, mapped
 from tui.process.output import short
 
 Keys = tuple[tuple[str, str], ...]
@@ -75,7 +75,7 @@ def _key(command: str, written: str) -> str:
         raise ValueError(
             f"keys.{command}: “{short(written)}” is not a key; write b, ctrl+b, f2, enter or comma"
         )
-    if key in LISTS:
+    if key in LISTS and key not in keys_of(COMMANDS, command):
         raise ValueError(f"keys.{command}: {key} moves through lists on every screen")
     if key in FIXED or OWN.get(key, command) != command:
         does = FIXED.get(key) or f"means “{OWN[key]}”"

@@ -161,7 +161,9 @@ class Live:
         self._record(sample)
 
     def _hear(self, told: tuple[Event, ...]) -> None:
-        """Add what the watch tells, each at its time: it may have happened before this run."""
+        """Add what the watch tells, each at its time: it may have happened before this run. After
+        an outage of its record all of it is told again."""
+        told = tuple(event for event in told if event not in self.events)
         if told:
             every = sorted((*told, *self.events), key=lambda event: event.at, reverse=True)
             self.events = tuple(every[:EVENT_LIMIT])

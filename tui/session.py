@@ -23,14 +23,17 @@ from tui.live import Live
 from tui.model import (
     Cost,
     Demand,
+    Event,
     GuestAction,
     Inventory,
+    PendingReturn,
     Sample,
     SourceName,
     SourceState,
     Vitals,
 )
 from tui.rules import events, guest_readings
+from tui.rules.alerts import alerts
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.sampler import Deliver, Readers, Sampler
 
@@ -92,8 +95,11 @@ class Session:
         self.began_at = host.now()
         """When this run began to watch."""
         self.quiet = False
-        self.layouts = state.load().layouts
+        saved = state.load()
+        self.layouts = saved.layouts
         """The layout that the user chose for terminals of a size class."""
+        self.alerts = saved.alerts
+        """How events are told beside the screen."""
         self.finished: Counter[SourceName] = Counter()
         """How many readings each source has finished."""
         self.pending_stops: dict[str, datetime] = {}
@@ -119,10 +125,10 @@ class Session:
         for sampler in self.samplers.values():
             sampler.stop()
 
-    def take(self, sample: Sample, *, finished: bool = True) -> None:
+    def take(self, sample: Sample, *, finished: bool = True) -> tuple[Event, ...]:
         """Merge one sample. One that is not ``finished`` stands for a source that does not
-        answer."""
-        before = self.live.view
+        answer. Returns the new events that are worth an alert, the worst first."""
+        before, known = self.live.view, self.live.events
         self.live.take(sample, finished=finished)
         if self.live.view is not before:
             self._wake_stale_sources(sample)
@@ -132,6 +138,7 @@ class Session:
             self.finished[sample.source] += 1
             self._changed.set()
             self._changed = asyncio.Event()
+        return alerts(before, self.live.view, known, self.live.events, self.began_at)
 
     async def next_change(self) -> None:
         """Wait until any source finishes a reading, even one equal to its last."""
@@ -181,6 +188,11 @@ class Session:
         """Use a layout for terminals of a size class, now and after the next start."""
         self.layouts = {**self.layouts, size: layout}
         state.in_background(lambda: state.save_layout(size, layout))
+
+    def choose_alerts(self, *alerts: state.Alert) -> None:
+        """Tell events in these ways, now and after the next start."""
+        self.alerts = alerts
+        state.in_background(lambda: state.save(alerts=alerts))
 
     @property
     def interval_s(self) -> float:
@@ -249,7 +261,15 @@ class Session:
             return why_not("bind" if action == "bind" else "unbind", self.live.view)
         if action in GUEST_KEYS:
             return why_not_guest(self.guest_action(action), self.live.view)
+        if action == "keep":
+            return self.host.keeper.unavailable_reason
         return None
+
+    @property
+    def pending_return(self) -> PendingReturn | None:
+        """The return of a card that the watch has announced."""
+        watch = self.live.view.watch
+        return watch.pending if watch is not None else None
 
     def guest_action(self, key: str) -> GuestAction:
         """What one of ``GUEST_KEYS`` does to the guest in its present state."""

@@ -1,5 +1,5 @@
 """What vfiotop remembers between runs (JSON, separate from the configuration): the theme, the
-layouts, and the card and guest that the user chose."""
+layouts, how events are told, and the card and guest that the user chose."""
 
 from __future__ import annotations
 
@@ -28,6 +28,9 @@ SizeClass = Literal["wide", "desk", "normal", "sideways", "phone"]
 
 Layouts = dict[SizeClass, Layout]
 
+Alert = Literal["bell", "desktop"]
+"""How events are told beside the screen."""
+
 _lock = threading.Lock()
 """Held while the file is changed: fields are saved from several threads."""
 
@@ -39,6 +42,7 @@ class State(Struct, frozen=True):
     guest_gpu: str | None = None
     guest: str | None = None
     layouts: Layouts = {}
+    alerts: tuple[Alert, ...] = ()
 
 
 def folder() -> Path:
@@ -63,6 +67,7 @@ def load() -> State:
         guest_gpu=_valid(saved.get("guest_gpu"), address),
         guest=_valid(saved.get("guest"), name),
         layouts=_layouts(saved.get("layouts")),
+        alerts=_alerts(saved.get("alerts")),
     )
 
 
@@ -80,7 +85,12 @@ def _layouts(value: object) -> Layouts:
     return {size: layout for size, layout in found if size in known[0] and layout in known[1]}
 
 
-def save(**changes: str | None) -> None:
+def _alerts(value: object) -> tuple[Alert, ...]:
+    found = value if isinstance(value, list) else []
+    return tuple(alert for alert in get_args(Alert) if alert in found)
+
+
+def save(**changes: str | tuple[Alert, ...] | None) -> None:
     """Change some fields of the saved state. Raises ``OSError``."""
     with _lock:
         _write(asdict(load()) | changes)

@@ -66,7 +66,6 @@ class Card:
     marks: tuple[Mark, ...] = ()
     checks: tuple[Check, ...] = ()
     swap: Swap | None = None
-    swap_by: str = "vfiotop"
     usual_s: float | None = None
     age_s: float | None = field(default=None, compare=False)
     late_s: float = LATE_S

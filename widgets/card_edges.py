@@ -135,7 +135,8 @@ def _notes(card: Card, width: int, glyphs: Glyphs, *, names: bool) -> Iterable[L
     if swap is not None:
         tone: Tone = "warn" if swap.stuck or overdue(card, swap) else "label"
         seconds = seconds_text(card.swap_s)
-        yield line(Span(f"by {card.swap_by}, ", "label"), Span(seconds, tone))
+        by = "watch" if swap.by == "watch" else "vfiotop"
+        yield line(Span(f"by {by}, ", "label"), Span(seconds, tone))
         yield line(Span(seconds, tone))
     elif card.faded:
         yield line(Span(f"quiet, read {age_text(card.last_age_s)} ago", "warn"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import product
 
-from tui.model import Check, HostView, Verdict
+from tui.model import Check, HostView, Verdict, Watch
 from widgets.canvas import Canvas
 from widgets.card_names import card_name, short_card_name
 from widgets.figures import short, uptime
@@ -22,6 +23,9 @@ NAME = 18
 
 SHORT_BANNERS = {"simulated": "demo", "captured": "captured"}
 """A word for a banner that contains this one, where it has no room."""
+
+WATCH_ENDED = "watch ended"
+"""The notice about a watch that has run since boot, and does not any more."""
 
 WORST: tuple[Verdict, ...] = ("fail", "warn", "unknown", "pass")
 
@@ -88,17 +92,33 @@ def header_line(
     notices: Sequence[str] = (),
     flash: bool = False,
 ) -> Line:
-    """The longest form that fits. Notices and the banner are never dropped."""
+    """The longest form that fits. Notices and the banner are never dropped; what the watch does is
+    dropped first."""
     brief = short_banner(banner)
-    for left, right in _forms(view, at, checks, width, glyphs, flash=flash):
-        for told in (banner, brief) if width < NORMAL else (banner,):
+    if view.watch is not None and not view.watch.running:
+        notices = (WATCH_ENDED, *notices)
+    for (left, right), told in product(
+        _forms(view, at, checks, width, glyphs, flash=flash),
+        (banner, brief) if width < NORMAL else (banner,),
+    ):
+        for watch in (*watch_forms(view.watch), ()):
+            start = join([left, watch])
             end = join([right, _warnings(notices, told)])
             if width >= FULL:
-                end = join([_facts(view, width - width_of(left) - width_of(end) - 4), end])
-            if width_of(left) + width_of(end) + (2 if end else 0) <= width:
-                return (*pad(left, width - width_of(end)), *end) if end else left
+                end = join([_facts(view, width - width_of(start) - width_of(end) - 4), end])
+            if width_of(start) + width_of(end) + (2 if end else 0) <= width:
+                return (*pad(start, width - width_of(end)), *end) if end else start
     end = fit(_warnings(notices, brief), width)
     return (*pad((), width - width_of(end)), *end)
+
+
+def watch_forms(watch: Watch | None) -> Iterator[Line]:
+    """What the watch does, in forms that get shorter; none unless it runs."""
+    if watch is None or not watch.running:
+        return
+    first = watch.deeds[0]
+    for words in (", ".join(watch.deeds), first, first.split()[0]):
+        yield line(Span(f"watch: {words}", "label", "app.settings"))
 
 
 def _warnings(notices: Sequence[str], banner: str | None) -> Line:

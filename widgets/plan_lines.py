@@ -88,7 +88,7 @@ def _arrangements(
     problems = [] if page.unfolded else problem_lines(page, width, glyphs)
     for names, gap in ((4, True), (3, True), (2, True), (2, False), (1, False), (0, False)):
         checks = checks_lines(page, width, names, glyphs)
-        yield _joined((message, facts, checks, problems, steps), gap=gap)
+        yield _joined((message, aside_lines(page, width), facts, checks, problems, steps), gap=gap)
 
 
 def _tight(page: PlanPage, message: list[Line], width: int, glyphs: Glyphs) -> list[Line]:
@@ -101,8 +101,14 @@ def _tight(page: PlanPage, message: list[Line], width: int, glyphs: Glyphs) -> l
         mover_lines(page, width, glyphs),
         checks_lines(page, width, 0, glyphs),
         step_lines(page, width, glyphs),
+        aside_lines(page, width),
     )
     return _joined(blocks, gap=False)
+
+
+def aside_lines(page: PlanPage, width: int) -> list[Line]:
+    """What is worth knowing besides, less emphasised."""
+    return wrap(page.aside, width, "label")
 
 
 def _joined(blocks: Sequence[Sequence[Line]], *, gap: bool) -> list[Line]:

@@ -67,10 +67,11 @@ class PlanStep(Struct, frozen=True):
 class PlanPage(Struct, frozen=True):
     """A plan, or what has become of it.
 
-    ``title`` is an emphasised part and the rest. ``note`` says what has been touched. ``key``
-    identifies what the user is asked about; ``asks`` is the part of the page that must have been
-    on the screen before he may agree. ``group`` is the card's IOMMU group, and ``blockers`` are
-    the functions that keep it from being viable. ``label`` stands before the steps.
+    ``title`` is an emphasised part and the rest. ``note`` says what has been touched. ``aside`` is
+    worth knowing besides ``message``. ``key`` identifies what the user is asked about; ``asks`` is
+    the part of the page that must have been on the screen before he may agree. ``group`` is the
+    card's IOMMU group, and ``blockers`` are the functions that keep it from being viable.
+    ``label`` stands before the steps.
     ``checks_key`` lists the checks that passed, too, or folds them again. ``full_paths``: the paths
     of steps are not shortened.
     """
@@ -80,6 +81,7 @@ class PlanPage(Struct, frozen=True):
     message: str
     tone: Tone = "text"
     note: str = ""
+    aside: str = ""
     key: Hashable = None
     asks: Literal["plan", "message"] | None = None
     movers: tuple[Mover, ...] = ()

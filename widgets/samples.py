@@ -30,6 +30,7 @@ from tui.model import (
     NvidiaModel,
     Owner,
     PciFunction,
+    PendingReturn,
     Plan,
     QemuLoad,
     SourceState,
@@ -46,6 +47,8 @@ from widgets.plan_page import Mover, PlanPage, PlanStep, State, Stayer
 from widgets.settings_panel import Setting
 
 AT = datetime(2026, 1, 1, 20, 15, tzinfo=UTC)
+
+RETURN = PendingReturn("a" * 32, "0000:01:00.0", "win11", AT + timedelta(seconds=27))
 
 LOAD = tuple(50 + 40 * sin(step / 9) for step in range(240))
 """A history in percent, newest last."""

@@ -44,6 +44,7 @@ from tui.model import (
     UsbHostDev,
     UsbReading,
     Vitals,
+    Watch,
 )
 from tui.model.requests import SwapRequest
 from tui.session import Session
@@ -189,6 +190,20 @@ class FakeControl:
             raise self.answer
 
 
+class FakeKeeper:
+    """Records which returns are cancelled."""
+
+    def __init__(self) -> None:
+        self.unavailable_reason: str | None = None
+        self.kept: list[str] = []
+        self.answer: HostError | None = None
+
+    def keep(self, pending: str) -> None:
+        if self.answer is not None:
+            raise self.answer
+        self.kept.append(pending)
+
+
 class FakeInspector:
     """A host that is ready for a swap, with no users of a card unless a test adds some."""
 
@@ -214,6 +229,7 @@ class Rig:
     def __init__(self) -> None:
         self.mover, self.inspector = FakeMover(), FakeInspector()
         self.control, self.at = FakeControl(), NOON
+        self.keeper = FakeKeeper()
         self.facts = Held(HostFacts("tower", "6.12.30"))
         self.pci = Held(INVENTORY)
         self.vitals = Held(VITALS)
@@ -224,11 +240,12 @@ class Rig:
         self.agent: Held[AgentReading] = Held(NothingToRead("none"))
         self.usb: Held[UsbReading] = Held(NothingToRead("none"))
         self.kernel = Held(KernelLog())
+        self.watch: Held[Watch] = Held(NothingToRead("none"))
         self.demands: list[Demand] = []
         self.host = Host(
             self.facts, self.pci, self.vitals, self.nvml, self.guests, swap=self.swap,
             drm=self.drm, agent=self.agent, kernel=self.kernel, set_demand=self.demands.append,
-            usb=self.usb,
+            usb=self.usb, watch=self.watch, keeper=self.keeper,
             inspector=self.inspector, mover=self.mover, control=self.control, now=lambda: self.at,
             reopen=self.reopen,
         )  # fmt: skip

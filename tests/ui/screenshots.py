@@ -100,10 +100,11 @@ PICTURES = {
     "roles": Picture("desk", size=NORMAL, keys=("w",)),
     "scenario-lost": Picture("lost", past_s=26),
     "scenario-stutter": Picture("stutter", past_s=368),
+    "scenario-evening": Picture("evening", past_s=34),
     **{
         f"scenario-{name}": Picture(name)
         for name in SCENARIOS
-        if name not in ("gaming", "lost", "stutter")
+        if name not in ("gaming", "lost", "stutter", "evening")
     },
 }  # fmt: skip
 

@@ -76,3 +76,16 @@ def test_a_fix_that_is_copied_reaches_the_terminal() -> None:
         while not (copied := re.search(rb"\x1b\]52;c;([^\x07]+)\x07", terminal.output())):
             at = terminal.next_piece(at)
     assert "another slot" in b64decode(copied[1], validate=True).decode()
+
+
+def test_events_are_told_with_the_bell_and_on_the_desktop() -> None:
+    """Each is tried as it is switched on."""
+    with opened(env=environment(TERM="xterm-256color")) as terminal:
+        ready(terminal)
+        terminal.press("o")
+        at = terminal.press("\x1b[B" * 3 + " ")
+        while b"\x07" not in terminal.output():
+            at = terminal.next_piece(at)
+        at = terminal.press("\x1b[B ")
+        while b"\x1b]777;notify;vfiotop;events are told here\x1b\\" not in terminal.output():
+            at = terminal.next_piece(at)

@@ -31,6 +31,7 @@ from tests.ui.screenshots import EVENING, PICTURES, prepared, reach
         "start-plan",
         "stop-countdown",
         "roles",
+        "scenario-evening",
     ],
 )
 def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bool]) -> None:

@@ -23,6 +23,7 @@ from tui import state
 from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host.demo.host import demo_host
+from tui.host.demo.scenarios import EVENING_S
 from tui.model import NOT_READ_YET
 from tui.session import Session
 from widgets.canvas import Canvas
@@ -41,8 +42,10 @@ SCREENS = {
 }  # fmt: skip
 
 
-def app_on(scenario: str) -> VfiotopApp:
-    host = demo_host(scenario, clock=HeldClock())
+def app_on(scenario: str, past_s: float = 0) -> VfiotopApp:
+    clock = HeldClock()
+    host = demo_host(scenario, clock=clock)
+    clock.advance(past_s)
     return VfiotopApp(Session(host, Config(theme="vfiotop-dark", interval=3600)))
 
 
@@ -148,12 +151,14 @@ async def test_all_text_can_be_read(scenario: str, keys: str) -> None:
 
 
 class Shown(NamedTuple):
-    """A screen: the scenario, the keys that open it, and the layout of the overview."""
+    """A screen: the scenario and the seconds since its beginning, the keys that open it, and the
+    layout of the overview."""
 
     scenario: str
     keys: str = ""
     layout: state.Layout = "full"
     plan: bool = False
+    past_s: float = 0
 
 
 SWEPT = {
@@ -180,6 +185,7 @@ SWEPT = {
     "roles": Shown("desk", "w"),
     "settings": Shown("gaming", "o"),
     "help": Shown("gaming", "question_mark"),
+    "a return": Shown("evening", past_s=EVENING_S + 4),
 }
 
 WIDE = (240, 70)
@@ -211,7 +217,7 @@ def sizes_for(name: str, count: int | None) -> Iterator[tuple[int, int]]:
 )
 async def test_nothing_is_cut_off_at_any_size(name: str, count: int | None) -> None:
     shown = SWEPT[name]
-    app = app_on(shown.scenario)
+    app = app_on(shown.scenario, shown.past_s)
     app.session.layouts = dict.fromkeys(get_args(state.SizeClass), shown.layout)
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: all_read(app))

@@ -11,6 +11,8 @@ from tests.values import replace
 from tui import state
 from tui.app import VfiotopApp
 from tui.config import Config
+from tui.model import Watch
+from tui.model.watch import WatchPolicy
 from tui.session import Session
 from tui.theme import CYCLE, NAMES
 from widgets.settings_panel import SettingsPanel
@@ -39,6 +41,19 @@ async def test_each_setting_has_its_value_and_a_sentence(size: tuple[int, int]) 
             "Interval 1 s", "Keys as in the help",
         ):  # fmt: skip
             assert words in told(rig), words
+
+
+async def test_what_the_watch_does_is_told_with_the_settings_and_the_roles() -> None:
+    rig = rig_with(Config())
+    async with rig.running() as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: "Watch off It returns the card" in told(rig))
+        policy = WatchPolicy(after_stop="unbind", pause_s=90)
+        rig.watch.put(Watch(True, True, policy, "/etc/vfiotop.toml"))
+        does = "unbinds 90 s after the guest has ended"
+        await until(pilot, lambda: f"Watch {does} Set by [watch] in /etc" in told(rig))
+        await pilot.press("escape", "w")
+        await until(pilot, lambda: f"Watch: {does}. Set by [watch] in /etc" in rig.text())
 
 
 async def test_the_theme_changes_at_once_and_is_kept() -> None:

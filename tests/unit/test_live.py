@@ -229,3 +229,14 @@ def test_the_graphs_of_a_guest_begin_with_it(live: Live) -> None:
     live.choose(Choice(guest="uuid-other"))
     assert live.history.series(GUEST_WAIT) == live.history.series(vcpu_key(1)) == ()
     assert live.waits.recent == ()
+
+
+def test_what_the_watch_tells_is_told_once_and_at_its_time(live: Live) -> None:
+    """Also if its record cannot be read for a while."""
+    kept = Event(NOON, GUEST, "kept")
+    assert live.events == (kept,)
+    watch = Watch(True, True, WatchPolicy(), events=(Event(LATER, GUEST, "unbound"), kept))
+    for reading in (Unavailable("torn"), watch, Unavailable("torn"), watch):
+        live.take(Sample("watch", reading, LATER))
+    told = [event for event in live.events if event.subject == GUEST]
+    assert told == [*watch.events]

@@ -48,6 +48,17 @@ def test_a_layout_is_saved_for_its_size_class() -> None:
     assert state.load().layouts == {"phone": "gaming", "wide": "full"}
 
 
+def test_how_events_are_told_is_saved_and_what_is_unknown_ignored(place: Path) -> None:
+    state.save(alerts=("desktop", "bell"))
+    assert state.load() == state.State(alerts=("bell", "desktop"))
+    for half in (["siren", "bell", 1, None], ["bell", "bell"]):
+        (place / "state.json").write_text(json.dumps({"alerts": half}))
+        assert state.load().alerts == ("bell",)
+    for wrong in ("bell", {"bell": True}, 1, None):
+        (place / "state.json").write_text(json.dumps({"alerts": wrong}))
+        assert state.load().alerts == ()
+
+
 def test_layouts_that_do_not_exist_are_ignored(place: Path) -> None:
     place.mkdir()
     wrong = {"phone": "full", "watch": "full", "wide": "huge", "desk": ["full"], "normal": None}

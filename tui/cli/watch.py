@@ -56,6 +56,7 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
 
 
 def _keep() -> int:
+    from tui.host.watch.keeper import ONLY_ROOT  # noqa: PLC0415
     from tui.host.watch.record import RecordError, RecordFile  # noqa: PLC0415
     from tui.host.watch.source import reading  # noqa: PLC0415
 
@@ -66,7 +67,7 @@ def _keep() -> int:
         if pending is None:
             return fail("no watch is about to return a card", FAILED)
         if os.geteuid() != 0:
-            return fail("only root may do that: `sudo vfiotop watch --keep`", FAILED)
+            return fail(ONLY_ROOT, FAILED)
         file.request_keep(pending.id)
         deadline = time.monotonic() + KEEP_S
         while time.monotonic() < deadline:

@@ -47,9 +47,9 @@ from tui.model import (
 from tui.model.requests import SwapRequest
 
 __all__ = [
-    "EmptySource", "Forbids", "GuestControl", "Host", "HostError", "HostKind", "Inspector", "Mover",
-    "NoInspector", "NoMover", "NothingToRead", "Objection", "ReadOnlyControl", "Source",
-    "Unsettled", "Wake",
+    "CardKeeper", "EmptySource", "Forbids", "GuestControl", "Host", "HostError", "HostKind",
+    "Inspector", "Mover", "NoInspector", "NoKeeper", "NoMover", "NothingToRead", "Objection",
+    "ReadOnlyControl", "Source", "Unsettled", "Wake",
 ]  # fmt: skip
 
 Wake = Callable[[], None]
@@ -128,6 +128,29 @@ class NoMover:
         raise HostError(self.unavailable_reason)
 
 
+class CardKeeper(Protocol):
+    """Cancels a return that the watch has announced."""
+
+    @property
+    def unavailable_reason(self) -> str | None:
+        """Why nothing can be cancelled, in a sentence; else ``None``."""
+        ...
+
+    def keep(self, pending: str) -> None:
+        """Ask the watch to keep the card of the return with that id. May block. Raises
+        ``HostError``."""
+        ...
+
+
+class NoKeeper:
+    """Cancels nothing, for hosts that are read-only."""
+
+    unavailable_reason = "this host is read-only"
+
+    def keep(self, pending: str) -> None:
+        raise HostError(self.unavailable_reason)
+
+
 class EmptySource:
     """The source of something that a host has none of; ``sentence`` says so."""
 
@@ -187,6 +210,7 @@ class Host(Struct, frozen=True):
     inspector: Inspector = field(default_factory=NoInspector)
     mover: Mover = field(default_factory=NoMover)
     control: GuestControl = field(default_factory=ReadOnlyControl)
+    keeper: CardKeeper = field(default_factory=NoKeeper)
     reopen: Callable[[], Host] | None = None
     uses: Callable[[Collection[str]], DeviceUses] = lambda _: DeviceUses()
     set_demand: Callable[[Demand], None] = lambda _: None
@@ -204,7 +228,7 @@ class Host(Struct, frozen=True):
         """Return the same host, on which no action is possible."""
         reopen = self.reopen
         return replace(
-            self, readonly=True, mover=NoMover(), control=ReadOnlyControl(),
+            self, readonly=True, mover=NoMover(), control=ReadOnlyControl(), keeper=NoKeeper(),
             reopen=None if reopen is None else lambda: reopen().as_readonly(),
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tui.host import EmptySource, Host, Mover, NoMover, ReadOnlyControl, Source
+from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
 from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
 from tui.host.drm.source import DrmSource
@@ -31,6 +31,7 @@ from tui.host.tree import MACHINE
 from tui.host.untrusted import clean
 from tui.host.uses.device import device_uses
 from tui.host.uses.usb import UsbSource
+from tui.host.watch.keeper import RecordKeeper
 from tui.host.watch.source import WatchSource
 from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
 from tui.rules.libvirt_uri import why_not_this_host
@@ -99,6 +100,7 @@ def real_host(
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
+        keeper=NoKeeper() if readonly else RecordKeeper(),
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=device_uses,
         files=(lambda _: {}) if not_here else file_facts,

@@ -138,7 +138,7 @@ from tui.model.view import (
     Viability,
 )
 from tui.model.vitals import CardVitals, Removal, Vitals, is_awake
-from tui.model.watch import Watch
+from tui.model.watch import PendingReturn, Watch
 
 __all__ = [
     "AMD",
@@ -262,6 +262,7 @@ __all__ = [
     "OwnerKind",
     "PagePool",
     "PciFunction",
+    "PendingReturn",
     "Pinning",
     "Plan",
     "PowerControl",

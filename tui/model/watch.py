@@ -28,6 +28,15 @@ class WatchPolicy(Struct, frozen=True):
     at_boot: AtBoot = "keep"
     pause_s: Annotated[float, Meta(ge=PAUSE_RANGE[0], le=PAUSE_RANGE[1])] = 30.0
 
+    @property
+    def deeds(self) -> tuple[str, ...]:
+        """What it has the watch do, in a few words each."""
+        found = (
+            ("unbinds after the guest", self.after_stop == "unbind"),
+            ("binds at boot", self.at_boot == "bind"),
+        )
+        return tuple(words for words, wanted in found if wanted)
+
 
 class Pending(Struct, frozen=True, omit_defaults=True):
     """A return that is to come. ``due_s``: seconds since boot. ``guest`` is the name for display
@@ -70,6 +79,10 @@ class PendingReturn(Struct, frozen=True):
     due_at: datetime
     reason: str | None = None
 
+    def left_s(self, at: datetime) -> float:
+        """Seconds from ``at`` to the return; 0 once it is due."""
+        return max(0.0, (self.due_at - at).total_seconds())
+
 
 class Watch(Struct, frozen=True):
     """The watch of this host, as it describes itself.
@@ -86,3 +99,8 @@ class Watch(Struct, frozen=True):
     pending: PendingReturn | None = None
     stays_awake: bool = False
     events: tuple[Event, ...] = ()
+
+    @property
+    def deeds(self) -> tuple[str, ...]:
+        """What it does by itself, in a few words each; ``tells only`` if that is nothing."""
+        return (self.policy.deeds if self.acts else ()) or ("tells only",)

@@ -23,7 +23,7 @@ from tui.model import (
     Viability,
     card_read_at,
 )
-from tui.report import usb
+from tui.report import usb, watch
 
 SCHEMA = 1
 """Version of the JSON. Keys may be added; none is renamed or dropped."""
@@ -56,6 +56,7 @@ def as_json(
             for c in view.checks
         ],
         "swap": _swap(view.swap) if view.swap else None,
+        "watch": watch.as_json(view.watch, taken_at) if view.watch else None,
         "usb": usb.as_json(view.usb),
         "problems": [{"source": source, "why": why} for source, why in view.problems],
     }

@@ -17,6 +17,7 @@ from tui.model import (
     Swap,
     slot_of,
 )
+from tui.report import watch
 from tui.rules.memory_checks import gib, page_size
 
 DASH = "–"
@@ -55,6 +56,8 @@ def _host(view: HostView) -> Iterator[str]:
         yield _row("NVIDIA", f"driver {view.nvidia_driver}")
     if view.swap is not None and not view.swap.ended:
         yield _row("Swap", *_swap(view.swap))
+    if view.watch is not None:
+        yield _row("Watch", *watch.words(view.watch))
     names = {"facts": "Host", "pci": "PCI", "vitals": "sysfs", "nvml": "NVML", "drm": "DRM",
              "guests": "libvirt", "threads": "Threads", "agent": "Agent", "swap": "Journal",
              "usb": "USB", "kernel": "Kernel log", "memory": "Memory",

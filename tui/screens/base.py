@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from math import ceil
 from typing import Any, ClassVar
 
 from msgspec.structs import replace
@@ -22,9 +23,13 @@ from tui.theme import glyphs
 from widgets.footer import Hint, KeyFooter
 from widgets.glyphs import PLAIN
 from widgets.header import HostHeader
+from widgets.return_line import Offer, ReturnLine
 
 NOTICE_S = 4.0
 """Seconds for which a notice takes the footer's place."""
+
+SHORTEST_S = 0.05
+"""Seconds that a countdown waits at least, since a timer may be a little early."""
 
 CHECK_S = 30.0
 """Seconds for the readings of a plan or of the doctor; more than any source takes that answers at
@@ -47,6 +52,7 @@ class HostScreen(TerminalScreen):
         self._drawn_for: Size | None = None
         self._notice, self._notice_warns = "", False
         self._notice_timer: Timer | None = None
+        self._countdown: Timer | None = None
         self.set_class(self.glyphs is PLAIN, "-plain")
 
     def why_not(self, action: str) -> str | None:
@@ -69,6 +75,7 @@ class HostScreen(TerminalScreen):
 
     def compose(self) -> ComposeResult:
         yield HostHeader(self.session.host.banner, glyphs=self.glyphs)
+        yield ReturnLine(glyphs=self.glyphs)
         yield from self.body()
         yield Static(
             f"vfiotop needs 36x10 cells or more. {self.key_of('quit')} quits.", id="too-small"
@@ -88,6 +95,7 @@ class HostScreen(TerminalScreen):
         if self.is_mounted and self.query(HostHeader):
             self._drawn_for = self.app.size
             with self.app.batch_update():
+                self._show_return()
                 self.draw(self.session.live)  # first: it finds what flashes
                 self.query_one(HostHeader).show(
                     self.session.live.view,
@@ -97,6 +105,24 @@ class HostScreen(TerminalScreen):
                     flash=self.flashes,
                 )
                 self.draw_footer()
+
+    def _show_return(self) -> None:
+        """Show the return that the watch has announced, and again after each second."""
+        if self._countdown is not None:
+            self._countdown.stop()
+            self._countdown = None
+        pending, at = self.session.pending_return, self.session.host.now()
+        why_not = self.session.host.keeper.unavailable_reason
+        self.query_one(ReturnLine).show(pending, at, Offer(self.key_of("keep"), why_not))
+        left_s = pending.left_s(at) if pending is not None else 0.0
+        if left_s > 0:
+            to_next = left_s - (ceil(left_s) - 1)
+            self._countdown = self.set_timer(max(to_next, SHORTEST_S), self.draw_soon)
+
+    @property
+    def rows_above(self) -> int:
+        """The rows above the body."""
+        return 1 + (1 if self.query_one(ReturnLine).display else 0)
 
     def draw_footer(self) -> None:
         """Draw the keys that work here, or the notice in their place; once there is a footer."""

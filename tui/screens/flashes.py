@@ -40,7 +40,9 @@ class Flashes:
             known, self._owner = self._owner, owner
             if known is not None and owner is not None and not self._still:
                 self._flash_owner()
-        count, seen = len(live.events), self._events_seen
+        # What the watch told before this run is new here, but not now.
+        began_at = self._screen.session.began_at
+        count, seen = sum(e.at >= began_at for e in live.events), self._events_seen
         if seen is not None and count > seen and not self._still:
             self.events += count - seen
             self._screen.set_timer(EVENT_S, self._end_events)

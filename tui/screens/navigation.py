@@ -6,13 +6,17 @@ A screen is imported when it is first opened: the first frame needs only the ove
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from typing import get_args
 
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
 from textual.events import Event, Key
+from textual.widgets import Input
 
 from tui import state
-from tui.model import Direction
+from tui.background import background
+from tui.host import HostError
+from tui.model import Direction, PendingReturn
 from tui.screens.arrangement import PanelId
 from tui.screens.base import HostScreen, open_screen
 from tui.screens.overview import OverviewScreen
@@ -20,6 +24,7 @@ from tui.session import Session
 from tui.terminal.app import TerminalApp
 from tui.terminal.ending import Ending
 from tui.theme import NAMES, next_theme
+from widgets.figures import short
 
 
 class Navigation(TerminalApp):
@@ -39,7 +44,12 @@ class Navigation(TerminalApp):
     # --- keys that do nothing now ---
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Answer Textual whether a key works: ``None`` dims it."""
+        """Answer Textual whether a key works: ``None`` dims it, with ``False`` it means something
+        else."""
+        if action == "keep" and (
+            self.session.pending_return is None or isinstance(self.focused, Input)
+        ):
+            return False
         return None if self.session.why_not(action) else super().check_action(action, parameters)
 
     async def run_action(
@@ -52,7 +62,8 @@ class Navigation(TerminalApp):
         name = action if isinstance(action, str) else action[1]
         if isinstance(self.screen, HostScreen):
             bare = name.rpartition(".")[2]
-            reason = self.screen.why_not(bare)
+            hidden = self.check_action(bare, ()) is False
+            reason = None if hidden else self.screen.why_not(bare)
             if reason is not None:
                 self.screen.say(self.screen.refusal(bare, reason), warns=True)
                 return True
@@ -64,10 +75,10 @@ class Navigation(TerminalApp):
             self.screen.clear_notice()
         await super().on_event(event)
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, warns: bool = False) -> None:
         """Say something in the footer of the screen that is shown."""
         if isinstance(self.screen, HostScreen):
-            self.screen.say(text)
+            self.screen.say(text, warns=warns)
 
     async def action_back(self) -> None:
         """Go back by one step: on the screen, or to the screen before it."""
@@ -98,6 +109,21 @@ class Navigation(TerminalApp):
 
         if not isinstance(self.screen, SwapScreen):
             open_screen(self, SwapScreen(self.session))
+
+    def action_keep(self) -> None:
+        """Have the watch keep the card whose return it has announced."""
+        pending = self.session.pending_return
+        if pending is not None:
+            self.run_worker(self._keep(pending))
+
+    async def _keep(self, pending: PendingReturn) -> None:
+        keeper = self.session.host.keeper
+        try:
+            await background(lambda: keeper.keep(pending.id))
+        except HostError as error:
+            self.say(str(error), warns=True)
+        else:
+            self.say(f"The watch is asked to keep {short(pending.address)} on vfio-pci.")
 
     # --- the guest ---
 
@@ -210,6 +236,16 @@ class Navigation(TerminalApp):
         state.in_background(lambda: state.save(theme=chosen))
         if isinstance(self.screen, HostScreen):
             self.screen.show()
+
+    def action_alert(self, alert: state.Alert) -> None:
+        """Tell events in another way as well, or no longer. One that is switched on is tried."""
+        session = self.session
+        on = alert not in session.alerts
+        session.choose_alerts(
+            *(each for each in get_args(state.Alert) if (each in session.alerts) != (each == alert))
+        )
+        if on:
+            self.alert("events are told here", bell=alert == "bell", desktop=alert == "desktop")
 
     def action_settings(self) -> None:
         from tui.screens.settings import SettingsScreen

@@ -49,7 +49,7 @@ class PanelBoard(HostScreen):
     def body_size(self) -> Size:
         """The cells for panels."""
         width, height = self.app.size
-        return Size(width, max(0, height - 1 - self.rows_below))
+        return Size(width, max(0, height - self.rows_above - self.rows_below))
 
     @property
     def rows_below(self) -> int:

@@ -19,9 +19,11 @@ from tui.model import Domain, Gpu, HostView, domains_named
 from tui.rules.r465 import not_shared
 from tui.rules.roles import Choice
 from tui.screens import roles_stages as stages
+from tui.screens.arrangement import has_frames
 from tui.screens.plan import PlanScreen
 from tui.screens.roles_stages import Changed, Changing, Choosing, Failed, Restored, Saved, Stage
 from tui.screens.swap_words import defect
+from tui.screens.watch_words import watch_words
 from tui.session import Session
 from widgets.card_names import card_name
 from widgets.choice_list import Candidate, ChoiceList
@@ -219,7 +221,15 @@ class RolesScreen(PlanScreen):
         message, tone = self._say()
         saved = not isinstance(self._stage, Choosing)
         state = State(MARKS.get(tone, "noted"), "saved" if saved else "not saved")
-        return PlanPage(("Roles", ""), state, message, tone)
+        return PlanPage(("Roles", ""), state, message, tone, aside=self._about_the_watch())
+
+    def _about_the_watch(self) -> str:
+        """What the watch does. On a phone the lists need the rows of what the settings say, too."""
+        watch = watch_words(self.session)
+        if watch is None:
+            return ""
+        does = f"Watch: {watch.does}."
+        return f"{does} {watch.sentence}" if has_frames(self.app.size) else does
 
     def _say(self) -> tuple[str, Tone]:
         gpu, domain = self._gpu, self._domain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import ClassVar, get_args
 
 from textual.binding import BindingType
 from textual.containers import Container
@@ -17,6 +17,8 @@ from tui.live import Live
 from tui.process.output import printable, short
 from tui.screens.arrangement import LAYOUTS, Layout, size_class
 from tui.screens.panel_screen import PanelScreen
+from tui.screens.watch_words import watch_words
+from tui.state import Alert
 from tui.theme import NAMES
 from widgets.settings_panel import Setting, SettingsPanel
 
@@ -33,13 +35,19 @@ GUEST_READINGS_WORDS = {
     "off": "A card in a guest is not read.",
 }
 
+ALERTS: dict[Alert, tuple[str, str]] = {
+    "bell": ("Bell", "Ring the terminal's bell for warnings, failures and the end of a swap."),
+    "desktop": ("Notification", "Show the same on the desktop, if the terminal can: one comes as "
+                "you switch it on."),
+}  # fmt: skip
+
 PATH_LIMIT = 60
 """Characters of the configuration's path."""
 
 
 class SettingsScreen(PanelScreen):
-    """Each change holds at once. The theme and the layouts are kept in the state file; the
-    configuration is the user's and never written."""
+    """Each change holds at once. The theme, the layouts and how events are told are kept in the
+    state file; the configuration is the user's and never written."""
 
     NAME = "settings"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(NAME)]
@@ -57,6 +65,8 @@ class SettingsScreen(PanelScreen):
         if event.setting == "layout":
             at = LAYOUTS.index(self._layout) + event.steps
             self.session.choose_layout(size_class(self.app.size), LAYOUTS[at % len(LAYOUTS)])
+        elif event.setting in get_args(Alert):
+            await self.app.run_action(f"app.alert('{event.setting}')")
         else:
             theme = event.setting == "theme"
             await self.app.run_action(f"app.theme({event.steps})" if theme else "app.quiet")
@@ -84,6 +94,9 @@ class SettingsScreen(PanelScreen):
             "quiet", "Quiet mode", "on" if self.session.quiet else "off",
             "Read less often and leave the guest alone; this run only.", ("off", "on"),
         )  # fmt: skip
+        for alert, (name, sentence) in ALERTS.items():
+            told = "on" if alert in self.session.alerts else "off"
+            yield _choice(alert, name, told, sentence, ("off", "on"))
 
     def _configured(self) -> Iterator[Setting]:
         """The settings that only the configuration changes."""
@@ -102,6 +115,9 @@ class SettingsScreen(PanelScreen):
             "keys", "Keys", ", ".join(described(config.keys)) or "as in the help",
             _origin(config, "keys"),
         )  # fmt: skip
+        watch = watch_words(self.session)
+        if watch is not None:
+            yield Setting("watch", "Watch", watch.does, watch.sentence)
 
 
 def _choice(

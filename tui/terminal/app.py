@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -16,6 +17,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Input
 
+from tui.terminal.alert import alert
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
@@ -46,6 +48,11 @@ class TerminalScreen(Screen[None]):
     def show(self) -> None:
         """Draw the present state."""
         raise NotImplementedError
+
+    def draw_soon(self) -> None:
+        """Draw the screen that is shown in a moment, once the terminal has drawn the last frame."""
+        if isinstance(self.app, TerminalApp):
+            self.app.draw_soon()
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._write_first_frame)
@@ -174,6 +181,11 @@ class TerminalApp(App[None]):
     def copy_to_clipboard(self, text: str) -> None:
         """Copy a text to the terminal's clipboard (xterm: OSC 52), if the terminal allows it."""
         super().copy_to_clipboard(to_copy(text))
+
+    def alert(self, text: str, *, bell: bool, desktop: bool) -> None:
+        """Ring the terminal's bell, and show ``text`` on the desktop if the terminal can."""
+        if self._terminal is not None:
+            self._terminal.write(alert(text, os.environ, bell=bell, desktop=desktop))
 
     def clear_selection(self) -> None:
         """Clear the selected text, if there is a screen.

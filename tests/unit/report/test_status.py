@@ -21,12 +21,14 @@ from tests.unit.made import (
     two_cards,
 )
 from tui.model import (
+    CLOCK,
     AgentReading,
     CardReading,
     CardVitals,
     Check,
     CpuTopology,
     DomainSetup,
+    Event,
     GpuProcess,
     GuestCard,
     GuestReport,
@@ -51,7 +53,9 @@ from tui.model import (
     Unavailable,
     VcpuTime,
     Vitals,
+    Watch,
 )
+from tui.model.watch import PendingReturn, WatchPolicy
 from tui.report.status_json import as_json
 from tui.report.status_text import as_text
 from tui.rules.view import assess
@@ -466,6 +470,70 @@ def test_a_swap() -> None:
     assert as_json(gone, NOON)["swap"]["interrupted"] is True
     assert "interrupted: `vfiotop recover`" in as_text(gone)
     assert as_json(assess(snapshot(two_cards())), NOON)["swap"] is None
+
+
+UNBINDS = WatchPolicy(after_stop="unbind", at_boot="bind", pause_s=60.0)
+RETURN = PendingReturn("a" * 32, GUEST, "win11", NOON + timedelta(seconds=27.5))
+
+
+def watched(watch: Watch | Unavailable) -> HostView:
+    return assess(snapshot(two_cards("vfio-pci"), watch=watch))
+
+
+def row(view: HostView, label: str) -> str | None:
+    """The text of the row with that label."""
+    rows = (line for line in as_text(view).splitlines() if line.startswith(f"{label} "))
+    return next((line.removeprefix(label).strip() for line in rows), None)
+
+
+def test_json_of_the_watch() -> None:
+    event = Event(NOON, GUEST, "stays on vfio-pci: busy", "failed", "watch", "`vfiotop unbind`")
+    watch = Watch(True, True, UNBINDS, "/etc/vfiotop.toml", RETURN, True, (event,))
+    assert as_json(watched(watch), NOON)["watch"] == {
+        "running": True, "acts": True, "file": "/etc/vfiotop.toml", "stays_awake": True,
+        "policy": {"after_stop": "unbind", "at_boot": "bind", "pause_s": 60.0},
+        "pending": {
+            "id": "a" * 32, "address": GUEST, "guest": "win11", "due_in_s": 27.5, "reason": None,
+        },
+        "events": [{
+            "at": NOON.isoformat(), "subject": GUEST, "text": "stays on vfio-pci: busy",
+            "kind": "failed", "by": "watch", "fix": "`vfiotop unbind`",
+        }],
+    }  # fmt: skip
+    late = as_json(watched(watch), NOON + timedelta(seconds=40))["watch"]
+    assert late["pending"]["due_in_s"] == 0
+    assert as_json(watched(Watch(True, True, UNBINDS)), NOON)["watch"]["pending"] is None
+
+
+def test_a_host_without_a_watch_has_none_in_json_and_no_row() -> None:
+    for reason in (Unavailable("no watch has run since boot", expected=True), Unavailable("torn")):
+        assert as_json(watched(reason), NOON)["watch"] is None
+    assert row(watched(Unavailable("no watch has run since boot", expected=True)), "Watch") is None
+    assert row(watched(Unavailable("torn")), "Watch") == "torn"
+
+
+@pytest.mark.parametrize(
+    ("watch", "told"),
+    [
+        (Watch(True, True, UNBINDS), "unbinds after the guest, binds at boot"),
+        (Watch(True, True, WatchPolicy(at_boot="bind")), "binds at boot"),
+        (Watch(True, True, WatchPolicy()), "tells only"),
+        (Watch(True, False, UNBINDS), "tells only"),
+        (Watch(False, True, UNBINDS), "ended: nothing returns the card by itself now"),
+    ],
+)
+def test_the_text_says_what_the_watch_does(watch: Watch, told: str) -> None:
+    assert row(watched(watch), "Watch") == told
+
+
+def test_the_text_says_when_the_card_returns() -> None:
+    at = CLOCK.time_of_day(RETURN.due_at)
+    returns = f"{GUEST} returns to the host at {at}: win11 has ended"
+    watch = Watch(True, True, WatchPolicy(after_stop="unbind"), pending=RETURN)
+    assert row(watched(watch), "Watch") == f"unbinds after the guest   {returns}"
+    again = replace(watch, pending=replace(RETURN, reason="Xorg uses it"))
+    told = f"unbinds after the guest   {returns}   refused before: Xorg uses it"
+    assert row(watched(again), "Watch") == told
 
 
 def test_a_card_that_is_half_bound() -> None:

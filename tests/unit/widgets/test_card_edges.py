@@ -121,7 +121,9 @@ def test_the_series_key_is_there_where_a_series_can_be_chosen() -> None:
 def test_during_a_swap_one_key_is_left_and_the_note_says_by_whom() -> None:
     edges = card_edges(moving(), 56)
     assert (text(edges.keys), text(edges.note)) == ("b bind", "by vfiotop, 2.1 s")
-    watched = replace(moving(), swap_by="watch")
+    swap = moving().swap
+    assert swap is not None
+    watched = replace(moving(), swap=replace(swap, by="watch"))
     assert text(card_edges(watched, 56).note) == "by watch, 2.1 s"
 
 

@@ -13,7 +13,8 @@ from tests.unit.widgets.drawn import ONLY_RICH, text
 from tests.unit.widgets.guests import AT
 from tests.unit.widgets.hosts import GAMING
 from tests.values import replace
-from tui.model import Check, HostView, Owner, OwnerKind, Swap
+from tui.model import Check, HostView, Owner, OwnerKind, Swap, Watch
+from tui.model.watch import AtBoot, WatchPolicy
 from widgets.glyphs import PLAIN, RICH
 from widgets.header import checks_forms, header_line, short_banner
 from widgets.lines import width_of
@@ -53,6 +54,34 @@ def test_phones() -> None:
     assert header(45) == "tower 4090 ◆ in win11 2 h 00   d ✓ 16  demo"
     assert header(40) == "4090 ◆ in win11 2 h 00       d ✓  demo"
     assert header(36) == "4090 ◆ in win11 2 h 00   d ✓  demo"
+
+
+def with_watch(at_boot: AtBoot = "keep", **facts: Any) -> HostView:
+    """The host with a watch that unbinds, changed by ``facts``."""
+    watch = Watch(True, True, WatchPolicy(after_stop="unbind", at_boot=at_boot))
+    return replace(HOST, watch=replace(watch, **facts))
+
+
+def test_what_the_watch_does_in_as_many_words_as_fit() -> None:
+    assert "d ✓ 16 live checks  watch: unbinds after the guest  " in header(126, with_watch())
+    assert "d ✓ 16 live checks  watch: unbinds  " in header(120, with_watch())
+    both = header(200, with_watch("bind"))
+    assert "d ✓ 16 live checks  watch: unbinds after the guest, binds at boot  " in both
+    assert header(80, with_watch(), banner=None).endswith("  d ✓ 16 live checks  watch: unbinds")
+    assert header(80, with_watch()) == header(80), "the banner leaves it no room"
+    assert header(45, with_watch()) == header(45)
+
+
+def test_a_watch_that_moves_nothing_only_tells() -> None:
+    for watch in (with_watch(acts=False), with_watch(policy=WatchPolicy())):
+        assert "watch: tells only" in header(120, watch)
+
+
+@pytest.mark.parametrize("width", [36, 45, 80, 120, 200])
+def test_a_watch_that_ended_is_a_warning_at_every_width(width: int) -> None:
+    drawn = header_line(with_watch(running=False), AT, width - 2, banner=DEMO, checks=CHECKS)
+    assert [span.tone for span in drawn if span.text == "watch ended"] == ["warn"]
+    assert width_of(drawn) <= width - 2
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ SHOWN = {
     "help_page": "Take the guest GPU back",
     "notice": "No GPU found",
     "plan_panel": "modprobe vfio-pci",
+    "return_line": "returns to the host in 27 s",
     "settings_panel": "Quiet mode",
 }
 """Text that each preview shows, by module."""

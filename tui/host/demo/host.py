@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tui.host import Host, HostError, NothingToRead, Wake
 from tui.host.demo.clock import Cancel, Clock, RealClock
@@ -15,6 +15,7 @@ from tui.host.demo.guests import DemoGuests
 from tui.host.demo.machine import next_agent_query
 from tui.host.demo.scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo.swaps import DemoJournal, DemoSwaps
+from tui.host.demo.watch import DemoWatch
 from tui.host.untrusted import clean
 from tui.model import AgentReading, Demand, Guests, HostMemory
 
@@ -85,10 +86,11 @@ def demo_host(
     clock: Clock | None = None,
     swaps: DemoSwaps | None = None,
     guests: DemoGuests | None = None,
+    watch: DemoWatch | None = None,
 ) -> Host:
     """The simulated host of a scenario.
 
-    Pass the ``swaps`` and ``guests`` of another host to get a second view of the same
+    Pass the ``swaps``, ``guests`` and ``watch`` of another host to get a second view of the same
     machine. Raises ``UnknownScenario``.
     """
     if scenario not in _SCENARIOS:
@@ -98,6 +100,9 @@ def demo_host(
     began = _whole_seconds(time_.now() - timedelta(seconds=time_.seconds()))
     swaps = swaps or DemoSwaps(machine, time_)
     guests = guests or DemoGuests(machine, time_, began)
+    policy = _SCENARIOS[scenario].policy
+    if watch is None and policy is not None:
+        watch = DemoWatch(machine, policy, time_, swaps=swaps, guests=guests)
     machine_at = swaps.machine
     demand = Demand()
     demand_wakes: set[Wake] = set()
@@ -141,8 +146,20 @@ def demo_host(
         control=guests,
         now=time_.now,
         set_demand=set_demand,
-        reopen=lambda: demo_host(scenario, seed=seed, clock=time_, swaps=swaps, guests=guests),
+        reopen=lambda: demo_host(
+            scenario, seed=seed, clock=time_, swaps=swaps, guests=guests, watch=watch
+        ),
+        **_watched(time_, watch),
     )
+
+
+def _watched(clock: Clock, watch: DemoWatch | None) -> dict[str, Any]:
+    """The fields of a host that has a watch."""
+    if watch is None:
+        return {}
+    return {
+        "watch": DemoSource(clock, lambda _: watch.read(), wakes=watch.wakes), "keeper": watch,
+    }  # fmt: skip
 
 
 def _whole_seconds(moment: datetime) -> datetime:

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions, server
+from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
+from tui.host.demo.crowd import crowd
 from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
 from tui.host.demo.traces import Cycle, Load, Scenes
 from tui.host.demo.usb import IN, OUT, desktop
 from tui.model import DomainSetup, HostFacts, MemoryPart, PciFunction, slot_of
+from tui.model.watch import WatchPolicy
 from tui.rules.libvirt_uri import START_LIBVIRTD
 
 RTX_3060 = GpuModel("GeForce RTX 3060", 12288, 14, 170, 1942, 7501, 42, 79, 93)
@@ -30,7 +32,6 @@ RTX_3060_MOBILE = GpuModel(
 )
 RTX_3070 = GpuModel("GeForce RTX 3070", 8192, 17, 220, 1905, 7001, 40, 78, 93)
 RTX_4090 = GpuModel("GeForce RTX 4090", 24564, 21, 450, 2745, 10501, 33, 74, 83)
-RTX_A6000 = GpuModel("RTX A6000", 49140, 24, 300, 1935, 8001, 38, 84, 92)
 
 FIRST, FIRST_AUDIO = "0000:01:00.0", "0000:01:00.1"
 SECOND, SECOND_AUDIO = "0000:0a:00.0", "0000:0a:00.1"
@@ -43,6 +44,9 @@ ON_VFIO: dict[str, str | None] = {FIRST: "vfio-pci", FIRST_AUDIO: "vfio-pci"}
 
 PINNED = Placement(vcpus=(8, 24, 9, 25, 10, 26, 11, 27), emulator=(0, 1, 2, 3))
 """Four whole cores for eight vCPUs, and others for QEMU's own threads."""
+
+EVENING_S, FOREVER_S = 30.0, 1e8
+"""Seconds for which the guest of an evening runs, and for which nothing starts it again."""
 
 STUTTERS = 3
 """The vCPU whose CPU the host uses, too."""
@@ -74,10 +78,12 @@ OBS = Program(7718, "obs", "graphics", 402, _STREAMING)
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A scenario: a one-line summary, and the machine for a seed."""
+    """A scenario: a one-line summary, the machine for a seed, and what its watch does, if it has
+    one."""
 
     summary: str
     machine: Callable[[int], Machine]
+    policy: WatchPolicy | None = None
 
 
 def gaming(seed: int) -> Machine:
@@ -89,6 +95,21 @@ def gaming(seed: int) -> Machine:
     guest = DemoCard(FIRST, RTX_4090, _game(1, seed), programs=(GAME,))
     domains = (_win11(True, seed), _debian_build(), _fedora_ci(seed))
     return Machine(_ryzen(ON_VFIO), (guest, host), domains, usb=DESK_USB)
+
+
+def evening(seed: int) -> Machine:
+    """Like ``gaming``, but the game and its guest end after ``EVENING_S``."""
+    machine = gaming(seed)
+    win11, *others = machine.domains
+    game, runs = _game(1, seed), Cycle((EVENING_S, "up"), (FOREVER_S, "down"))
+    guest = DemoCard(
+        FIRST, RTX_4090, lambda at: game(at) if at < EVENING_S else 0.0,
+        programs=(Program(4711, "game.exe", "graphics", 6850, runs),),
+    )  # fmt: skip
+    states = Cycle((EVENING_S, "running"), (FOREVER_S, "shut off"))
+    return replace(
+        machine, cards=(guest, machine.cards[1]), domains=(replace(win11, states=states), *others)
+    )
 
 
 def stutter(seed: int) -> Machine:
@@ -189,34 +210,6 @@ def fresh(seed: int) -> Machine:
     return Machine(board, cards, no_libvirt=why, usb=DESK_USB)
 
 
-def crowd(seed: int) -> Machine:
-    """8 GPUs, 256 functions in 96 groups, 100 domains: for measuring."""
-    gpus = [f"0000:{bus:02x}:00.0" for bus in range(1, 9)]
-    audio = [f"0000:{bus:02x}:00.1" for bus in range(1, 9)]
-    on_vfio: dict[str, str | None] = dict.fromkeys((*gpus[4:], *audio[4:]), "vfio-pci")
-    board = functions(server(), boot_vga=gpus[0], drivers=on_vfio)
-    computing = ((60, 0.93), (12, 0.2), (70, 0.97), (8, 0.05), (30, 0.93))
-    cards = [
-        DemoCard(
-            gpu, RTX_A6000, Scenes(computing, seed + n, 0.04),
-            programs=(Program(9000 + n, "python3", "compute", 21000 + 900 * n),), seed=seed + n,
-            states=UP if n < 5 else ASLEEP,
-        )
-        for n, gpu in enumerate(gpus)
-    ]  # fmt: skip
-    domains = [
-        DemoDomain(
-            f"node-{n:02}", RUNNING if n < 60 else SHUT_OFF, 4, 8192, seed=seed + n,
-            hostdevs=(gpus[4], audio[4]) if n == 0 else (),
-            load=Scenes(((50, 0.2), (30, 0.7)), seed + n, 0.3),
-            disk=Scenes(((65, 0.05), (15, 0.4)), seed + n, 0.3),
-        )
-        for n in range(100)
-    ]  # fmt: skip
-    facts = HostFacts("rack", "6.12.48-amd64", cpus=smt(64))
-    return Machine(board, tuple(cards), tuple(domains), facts=facts)
-
-
 SCENARIOS = {
     "gaming": Scenario("a game is running in the guest, which has the guest GPU", gaming),
     "desk": Scenario("both cards are on host drivers; the guest is shut off", desk),
@@ -226,6 +219,11 @@ SCENARIOS = {
     "laptop": Scenario("Intel graphics and a notebook GeForce that sometimes sleeps", laptop),
     "lost": Scenario("a card falls off the bus and comes back", lost),
     "stutter": Scenario("a game stutters: the host uses the core of one vCPU", stutter),
+    "evening": Scenario(
+        "the guest ends, and the watch returns its card",
+        evening,
+        WatchPolicy(after_stop="unbind"),
+    ),
     "fresh": Scenario("two cards, and nothing set up: the IOMMU is off, libvirt missing", fresh),
     "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
 }

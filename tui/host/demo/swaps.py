@@ -39,7 +39,7 @@ from tui.model import (
     StepKind,
     Swap,
 )
-from tui.model.requests import SwapRequest
+from tui.model.requests import Requester, SwapRequest
 from tui.rules.view import assess
 from tui.swap.plan import steps
 
@@ -69,6 +69,7 @@ class _Move:
     steps: tuple[Step, ...]
     began_s: float
     ends: tuple[float, ...]
+    by: Requester
 
     def done(self, at: float) -> int:
         """The number of steps done."""
@@ -130,6 +131,7 @@ class DemoSwaps:
             began_at=began,
             step_began_at=began + timedelta(seconds=elapsed),
             drivers=tuple(f.driver for f in move.functions),
+            by=move.by,
         )
 
     def _wake(self) -> None:
@@ -155,7 +157,7 @@ class DemoSwaps:
         with self._lock:
             move = _Move(
                 len(self._moves) + 1, "bind" if direction == "bind" else "unbind", address,
-                gpu.functions, planned, at, tuple(ends),
+                gpu.functions, planned, at, tuple(ends), request.by,
             )  # fmt: skip
             self._moves.append(move)
         for end in ends:
