@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -140,13 +140,17 @@ def virsh(*words: str) -> str:
     return run("virsh", "--connect", URI, *words)
 
 
+def hostdevs(addresses: Sequence[str], managed: str) -> str:
+    """PCI functions as devices of a domain."""
+    parts = (re.split("[:.]", address) for address in addresses)
+    return "".join(_HOSTDEV.format(managed, *part[1:]) for part in parts)
+
+
 @contextmanager
 def defined(folder: Path, *addresses: str, name: str = "vm", managed: str = "no") -> Iterator[str]:
     """Define a domain with PCI functions passed through, for the duration of the test."""
-    parts = (re.split("[:.]", address) for address in addresses)
-    devices = "".join(_HOSTDEV.format(managed, *part[1:]) for part in parts)
     definition = folder / f"{name}.xml"
-    definition.write_text(tiny(name, devices))
+    definition.write_text(tiny(name, hostdevs(addresses, managed)))
     virsh("define", str(definition))
     try:
         yield name

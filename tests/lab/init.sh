@@ -1,6 +1,7 @@
 #!/bin/bash
-# The first program in the lab: turns the booted machine into a host, runs `command` from the
-# directory of results, and ends the machine at once. It never runs outside the lab.
+# The first program in the lab, or with systemd its lab.service (systemd.sh): turns the booted
+# machine into a host, runs `command` from the directory of results, and ends the machine at once.
+# It never runs outside the lab.
 set -u
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
 
@@ -76,9 +77,13 @@ cat >/etc/libvirt/libvirtd.conf <<'SETTINGS'
 auth_unix_rw = "none"
 log_outputs = "2:file:/var/log/libvirt/libvirtd.log"
 SETTINGS
-dbus-daemon --system --fork
-virtlogd --daemon
-libvirtd --daemon
+if [ -d /run/systemd/system ]; then
+  systemctl start libvirtd.service
+else
+  dbus-daemon --system --fork
+  virtlogd --daemon
+  libvirtd --daemon
+fi
 # The first request makes it probe QEMU for ten seconds; the command starts meanwhile.
 virsh --connect qemu:///system version >/dev/null &
 

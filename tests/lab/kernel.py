@@ -26,6 +26,8 @@ from tests.nvml.build import build as build_nvml
 CACHE = user_cache_path("vfiotop") / "lab"
 MODULES = Path(__file__).with_name("modules")
 META_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
+LIBVIRT = "libvirt-daemon-system"
+UNITS = Path("/lib/systemd/system")
 
 
 class LabError(Exception):
@@ -143,6 +145,23 @@ def _download(packages: Sequence[str], folder: Path) -> None:
 def _update() -> None:
     update = ["apt-get", "update"]
     _run(update if os.geteuid() == 0 else ["sudo", "-n", *update])
+
+
+def libvirt_units() -> Path | None:
+    """The directory of libvirt's units, or ``None`` if they are installed. The package that has
+    them would also set up libvirt for this machine, so it is only unpacked, like the kernel."""
+    if (UNITS / "libvirtd.service").exists():
+        return None
+    package = Package(LIBVIRT, _shown(LIBVIRT, "Version"))
+    with _alone():
+        root = CACHE / f"{package.name}_{package.version.replace(':', '_')}"
+        if not root.exists():
+            with tempfile.TemporaryDirectory(dir=CACHE) as made:
+                _download([f"{package.name}={package.version}"], Path(made))
+                (archive,) = Path(made).glob("*.deb")
+                _run(["dpkg-deb", "--extract", str(archive), str(Path(made, "root"))])
+                Path(made, "root").rename(root)
+    return root / UNITS.relative_to("/")
 
 
 # --- modules ------------------------------------------------------------------

@@ -23,6 +23,8 @@ class Topology:
     devices: tuple[str, ...]
     models: tuple[str, ...]
     iommu: bool = True
+    systemd: bool = False
+    """Whether systemd is PID 1, with libvirtd and logind as its units."""
 
     @property
     def qemu(self) -> tuple[str, ...]:
@@ -107,6 +109,8 @@ TOPOLOGIES = {
                  ("rtx3060", "rtx4090")),
         Topology("two-slots-2", "two-slots once more, so that its tests take half the time",
                  slots(card, card), ("rtx3060", "rtx4090")),
+        Topology("systemd", "two GeForce cards, and systemd as PID 1", slots(card, card),
+                 ("rtx3060", "rtx4090"), systemd=True),
         Topology("bad-acs", "both cards and a network card in one group", _without_acs(),
                  ("rtx3060", "rtx4090")),
         Topology("usb-c", "the second card has four functions; the host has USB devices",

@@ -17,11 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.lab.kernel import Kernel, LabError
+from tests.lab.kernel import Kernel, LabError, libvirt_units
 from tests.lab.topologies import Topology
 
 PROJECT = Path(__file__).parents[2]
 INIT = Path(__file__).with_name("init.sh")
+SYSTEMD = Path(__file__).with_name("systemd.sh")
+"""What bash, as PID 1, sources in place of virtme-init."""
 OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml")
 """The parts of the project in the image."""
 
@@ -133,6 +135,9 @@ class Machine:
             "project": PROJECT, "stdlib": _stdlib(), "nvml": self.kernel.nvml,
             "models": ",".join(self.models), "watch": "infinity" if watch is None else watch,
         }  # fmt: skip
+        if self.topology.systemd:
+            told["units"] = libvirt_units() or ""
+            how = ("--no-virtme-ng-init", f"--kopt=BASH_ENV={SYSTEMD}", *how)
         devices = (
             f"-drive if=none,id=lab,format=raw,readonly=on,file={self.image}",
             "-device virtio-blk-pci,drive=lab,serial=lab",

@@ -168,8 +168,9 @@ def daemon(qemu_conf: str = "") -> Iterator[Daemon]:
         shutil.rmtree(folder)
 
 
-def tiny(name: str, devices: str = "") -> str:
-    """Return a domain with 64 MiB and no disk, whose firmware waits for something to boot."""
+def tiny(name: str, devices: str = "", more: str = "") -> str:
+    """Return a domain with 64 MiB and no disk, whose firmware waits for something to boot;
+    ``more`` goes beside its devices."""
     return f"""\
 <domain type='qemu'>
   <name>{name}</name>
@@ -177,6 +178,7 @@ def tiny(name: str, devices: str = "") -> str:
   <vcpu>1</vcpu>
   <os><type arch='x86_64' machine='pc'>hvm</type></os>
   <cpu mode='custom' match='exact'><model>qemu64</model></cpu>
+  {more}
   <devices>
     <emulator>{shutil.which("qemu-system-x86_64", path=SEARCHED)}</emulator>
     <controller type='usb' model='none'/>
