@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import lzma
 import os
 import re
 import shutil
@@ -26,6 +27,8 @@ from tests.nvml.build import build as build_nvml
 CACHE = user_cache_path("vfiotop") / "lab"
 MODULES = Path(__file__).with_name("modules")
 META_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
+XZ = b"\xfd7zXZ\0"
+"""How a stream of xz begins."""
 
 
 class LabError(Exception):
@@ -44,6 +47,11 @@ class Kernel:
     def image(self) -> Path:
         return self.root / "boot" / f"vmlinuz-{self.release}"
 
+    @property
+    def unpacked(self) -> Path:
+        """``image``, decompressed: a guest in the lab would need a minute for that."""
+        return self.root / "boot" / "vmlinux"
+
 
 def kernel() -> Kernel:
     """The newest kernel that apt knows, ready to boot. Raises ``LabError``."""
@@ -60,7 +68,10 @@ def kernel() -> Kernel:
         if not root.exists():
             _unpack(packages, root, release)
         _add_modules(root, release)
-        return Kernel(release, root, _nvml())
+        made = Kernel(release, root, _nvml())
+        if not made.unpacked.exists():
+            _decompress(made.image, made.unpacked)
+        return made
 
 
 @contextmanager
@@ -128,6 +139,15 @@ def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
         for old in CACHE.glob("linux-image-*"):
             shutil.rmtree(old)
         unpacked.rename(root)
+
+
+def _decompress(image: Path, target: Path) -> None:
+    """Write the ELF file that is in a kernel image, if it is compressed with xz; else the image."""
+    whole = image.read_bytes()
+    _, magic, packed = whole.partition(XZ)
+    part = target.with_suffix(".part")
+    part.write_bytes(lzma.LZMADecompressor().decompress(magic + packed) if magic else whole)
+    part.rename(target)
 
 
 def _download(packages: Sequence[str], folder: Path) -> None:
