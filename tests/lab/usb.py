@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.lab.host import until, write
+from tests.lab.host import PATIENCE, until, write
 from tests.lab.terminal import Terminal
 
 DEVICES = Path("/sys/bus/usb/devices")
@@ -60,9 +60,10 @@ def replug(port: str) -> None:
     until(lambda: number(port) not in (None, before))
 
 
-def go_to(screen: Terminal, offered: str) -> None:
-    """Go down the list of USB devices to the one for which this is offered."""
+def go_to(screen: Terminal, offered: str, patience: float = PATIENCE) -> None:
+    """Go down the list of USB devices to the one for which this is offered, plan by plan."""
     while offered not in screen.text():
+        screen.until(lambda text: "Steps" in text, patience)
         before = screen.text()
         screen.press("\x1b[B")
-        screen.until(lambda text, before=before: text != before)  # type: ignore[misc]
+        screen.until(lambda text, before=before: text != before, patience)  # type: ignore[misc]
