@@ -78,7 +78,7 @@ screenshots: setup ## draw screenshots/ again
 lab-screenshots: ## make the lab's pictures and recordings again
 	@.ci/setup --lab
 	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots \
-		-k "unbind_that_hangs or one_key or goes_away_in_the_middle"
+		-k "unbind_that_hangs or one_key or goes_away_in_the_middle or shares_its_core"
 
 lock: ## pin the newest versions in requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --quiet --upgrade --extra dev --universal \

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from tests.lab.kernel import Kernel
@@ -77,35 +78,47 @@ echo "$line"
 def make(kernel: Kernel, folder: Path) -> tuple[Path, Path]:
     """Write the kernel image and an initramfs to ``folder``, and return them."""
     root = folder / "root"
-    for name in ("bin", "dev", "lib", "lib64", "modules", "proc", "sys", "tmp"):
-        (root / name).mkdir(parents=True)
-    busybox = _program("busybox")
-    shutil.copy(busybox, root / "bin")
-    for applet in ("sh", "mount", "insmod", "sleep", "cat", "echo", "tr", "yes", "head", "kill"):
-        (root / "bin" / applet).symlink_to("busybox")
+    files = {"init": INIT, "bin/nvidia-smi": NVIDIA_SMI}
+    modules = [file for name in MODULES for file in kernel.root.rglob(f"{name}.ko")]
+    tree(root, files, ("tr", "yes", "head", "kill"), modules)
     agent = _program("qemu-ga")
     for file in (agent, *_libraries(agent)):
         target = root / str(file).lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, target)
     (root / "bin/qemu-ga").symlink_to(agent)
-    for name, text in (("init", INIT), ("bin/nvidia-smi", NVIDIA_SMI)):
-        (root / name).write_text(text)
-        (root / name).chmod(0o755)
-    for module in MODULES:
-        for file in kernel.root.rglob(f"{module}.ko"):
-            shutil.copy(file, root / "modules")
     image, initramfs = folder / "vmlinuz", folder / "initramfs"
     shutil.copy(kernel.image, image)
-    with initramfs.open("wb") as archive:
-        names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
-        subprocess.run(
-            [busybox, "cpio", "-o", "-H", "newc"], input=names.encode(), cwd=root, check=True,
-            stdout=archive, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+    pack(root, initramfs)
     for file in (image, initramfs):
         file.chmod(0o644)
     return image, initramfs
+
+
+def tree(
+    root: Path, programs: Mapping[str, str], applets: Iterable[str], modules: Iterable[Path]
+) -> None:
+    """Make a root file system of the installed busybox, some programs and kernel modules."""
+    for name in ("bin", "dev", "lib", "lib64", "modules", "proc", "sys", "tmp"):
+        (root / name).mkdir(parents=True)
+    shutil.copy(_program("busybox"), root / "bin")
+    for applet in ("sh", "mount", "insmod", "sleep", "cat", "echo", *applets):
+        (root / "bin" / applet).symlink_to("busybox")
+    for name, text in programs.items():
+        (root / name).write_text(text)
+        (root / name).chmod(0o755)
+    for module in modules:
+        shutil.copy(module, root / "modules")
+
+
+def pack(root: Path, initramfs: Path) -> None:
+    """Pack a root file system as an initramfs."""
+    names = "\n".join(str(path.relative_to(root)) for path in sorted(root.rglob("*")))
+    with initramfs.open("wb") as archive:
+        subprocess.run(
+            [_program("busybox"), "cpio", "-o", "-H", "newc"], input=names.encode(), cwd=root,
+            check=True, stdout=archive, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
 
 
 def definition(name: str, image: Path, initramfs: Path) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import lzma
 import os
 import re
 import shutil
@@ -28,6 +29,8 @@ MODULES = Path(__file__).with_name("modules")
 META_PACKAGES = ("linux-image-amd64", "linux-headers-amd64")
 LIBVIRT = "libvirt-daemon-system"
 UNITS = Path("/lib/systemd/system")
+XZ = b"\xfd7zXZ\0"
+"""How a stream of xz begins."""
 
 
 class LabError(Exception):
@@ -46,6 +49,11 @@ class Kernel:
     def image(self) -> Path:
         return self.root / "boot" / f"vmlinuz-{self.release}"
 
+    @property
+    def unpacked(self) -> Path:
+        """``image``, decompressed: a guest in the lab would need a minute for that."""
+        return self.root / "boot" / "vmlinux"
+
 
 def kernel() -> Kernel:
     """The newest kernel that apt knows, ready to boot. Raises ``LabError``."""
@@ -62,7 +70,10 @@ def kernel() -> Kernel:
         if not root.exists():
             _unpack(packages, root, release)
         _add_modules(root, release)
-        return Kernel(release, root, _nvml())
+        made = Kernel(release, root, _nvml())
+        if not made.unpacked.exists():
+            _decompress(made.image, made.unpacked)
+        return made
 
 
 @contextmanager
@@ -130,6 +141,15 @@ def _unpack(packages: Sequence[Package], root: Path, release: str) -> None:
         for old in CACHE.glob("linux-image-*"):
             shutil.rmtree(old)
         unpacked.rename(root)
+
+
+def _decompress(image: Path, target: Path) -> None:
+    """Write the ELF file that is in a kernel image, if it is compressed with xz; else the image."""
+    whole = image.read_bytes()
+    _, magic, packed = whole.partition(XZ)
+    part = target.with_suffix(".part")
+    part.write_bytes(lzma.LZMADecompressor().decompress(magic + packed) if magic else whole)
+    part.rename(target)
 
 
 def _download(packages: Sequence[str], folder: Path) -> None:

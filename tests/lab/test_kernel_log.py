@@ -5,11 +5,27 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.lab.host import DEVICES, PATIENCE, held, node, slot, unbinding, until
+from tests.lab.host import (
+    DEVICES,
+    PATIENCE,
+    Writer,
+    attribute,
+    family,
+    held,
+    kernel_log,
+    modprobe,
+    node,
+    slot,
+    thread_states,
+    unbinding,
+    until,
+    write,
+)
 from tests.lab.screens import nvml_reads_both, shows
 from tests.lab.terminal import Terminal, terminal
 from tui.host.pci.source import PciSource
@@ -48,6 +64,37 @@ def test_a_removal_that_waits_is_the_kernels_word(events: Terminal) -> None:
         assert "kernel" in next(row for row in events.text().splitlines() if "release" in row)
         assert "Xid" not in events.text()
     assert writer.wait() == 0
+
+
+@contextmanager
+def does_not_come_back(address: str) -> Iterator[None]:
+    """A card that is reset by its function (FLR), and does not answer after that."""
+    method, before = DEVICES / address / "reset_method", attribute(address, "reset_method")
+    modprobe("lab_flr", f"card={address}")
+    try:
+        write(method, "flr")
+        yield
+    finally:
+        modprobe("-r", "lab_flr")
+    assert attribute(address, "reset_method") == before != "flr"
+
+
+@pytest.mark.only("no-iommu")  # one of the short ones: the kernel waits a minute for the card
+def test_a_reset_that_fails_is_the_kernels_word(events: Terminal) -> None:
+    said = len(kernel_log())
+    with does_not_come_back(CARD):
+        reset = Writer(DEVICES / CARD / "reset", "1")
+        until(lambda: any("after FLR; waiting" in line for line in kernel_log()[said:]))
+        assert "after FLR" not in events.text()
+        until(lambda: "D" not in thread_states(family(events.process.pid)).values())
+        assert not any("giving up" in line for line in kernel_log()[said:])  # locks the card still
+        events.until(shows(f"{CARD[5:]} does not answer after FLR"))
+        assert reset.wait() != 0
+    (line,) = [line for line in kernel_log()[said:] if "giving up" in line]
+    assert line.startswith(f"nvidia {CARD}: not ready ")
+    events.until(shows("→ shut the guest down and power the host off and on: a reboot may not"))
+    (event,) = [row for row in events.text().splitlines() if "after FLR" in row]
+    assert "kernel" in event
 
 
 def test_the_ports_are_those_of_the_kernel() -> None:

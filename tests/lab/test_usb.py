@@ -1,8 +1,4 @@
-"""USB devices of a real bus, lent to a running guest: what its QEMU then has, and what the host.
-
-A replug is a port of the root hub switched off and on: the device has gone and come back, with
-another number (kernel: Documentation/ABI/testing/sysfs-bus-usb, portX/disable).
-"""
+"""USB devices of a real bus, lent to a running guest: what its QEMU then has, and what the host."""
 
 from __future__ import annotations
 
@@ -16,46 +12,13 @@ import pytest
 from tests.lab.host import run, until, virsh, write
 from tests.lab.swaps import vfiotop
 from tests.lab.terminal import terminal
+from tests.lab.usb import DEVICES, KEYBOARD, MOUSE, STICK, driver, go_to, number, port_of, replug
 from tests.libvirt.daemon import tiny
 
 pytestmark = pytest.mark.only("usb-c")
 
-DEVICES = Path("/sys/bus/usb/devices")
-STICK, KEYBOARD, MOUSE = ("46f4:0001", "50"), ("0627:0001", "01"), ("0627:0001", "02")
-"""Ids and protocol: QEMU's keyboard and its mouse have the same ids."""
-
 NAME = "vm"
 PLACE = Path("/run/stick")
-
-
-def port_of(device: tuple[str, str]) -> str:
-    """The port of a device, once it is there with its driver."""
-    until(lambda: _port(device) is not None)
-    found = _port(device)
-    assert found is not None
-    return found
-
-
-def _port(device: tuple[str, str]) -> str | None:
-    for interface in DEVICES.glob("*:1.0"):
-        port = DEVICES / interface.name.partition(":")[0]
-        if (port / "idVendor").exists() and (interface / "driver").exists():
-            ids = ":".join((port / name).read_text().strip() for name in ("idVendor", "idProduct"))
-            if (ids, (interface / "bInterfaceProtocol").read_text().strip()) == device:
-                return port.name
-    return None
-
-
-def number(port: str) -> int | None:
-    file = DEVICES / port / "devnum"
-    return int(file.read_text()) if file.exists() else None
-
-
-def driver(port: str) -> str | None:
-    """The driver of a device's first interface. A lent one has none, or usbfs once the guest has
-    configured it."""
-    link = DEVICES / f"{port}:1.0/driver"
-    return link.readlink().name if link.is_symlink() else None
 
 
 def guest_has() -> list[str]:
@@ -73,16 +36,6 @@ def number_of_element() -> int | None:
     """The number of the only USB device that the running guest names."""
     found = re.findall(r"<address bus='[0-9]+' device='([0-9]+)'/>", virsh("dumpxml", NAME))
     return int(found[0]) if len(found) == 1 else None
-
-
-def replug(port: str) -> None:
-    """Switch a port of the root hub off and on."""
-    bus, _, at = port.partition("-")
-    switch, before = DEVICES / f"{bus}-0:1.0/usb{bus}-port{at}/disable", number(port)
-    write(switch, "1")
-    until(lambda: number(port) is None)
-    write(switch, "0")
-    until(lambda: number(port) not in (None, before))
 
 
 @contextmanager
@@ -162,10 +115,7 @@ def test_of_two_alike_the_right_one_is_lent_and_lent_again_after_a_replug(tmp_pa
         screen.until(lambda text: "running" in text)
         screen.press("v")
         screen.until(lambda text: f"{mouse} QEMU USB Mouse" in text)
-        while "Lend QEMU USB Mouse" not in screen.text():
-            before = screen.text()
-            screen.press("\x1b[B")
-            screen.until(lambda text, before=before: text != before)  # type: ignore[misc]
+        go_to(screen, "Lend QEMU USB Mouse")
         screen.press("y")
         screen.until(lambda text: "vm has QEMU USB Mouse" in text)
         assert guest_has() == ["QEMU USB Mouse"]

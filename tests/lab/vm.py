@@ -133,6 +133,7 @@ class Machine:
     def _virtme(self, results: Path, loglevel: str, watch: int | None, *how: str) -> list[str]:
         told = {
             "project": PROJECT, "stdlib": _stdlib(), "nvml": self.kernel.nvml,
+            "kernel": self.kernel.unpacked,
             "models": ",".join(self.models), "watch": "infinity" if watch is None else watch,
         }  # fmt: skip
         if self.topology.systemd:

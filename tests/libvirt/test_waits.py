@@ -4,14 +4,13 @@ whom."""
 from __future__ import annotations
 
 import os
-import subprocess
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import libvirt
 import pytest
 
+from tests.libvirt.busy import ONLY_THE_FIRST, ONLY_THE_SECOND, busy_guest, host_work
 from tests.libvirt.daemon import Daemon, tiny
 from tests.libvirt.watching import PATIENCE, domain, watched
 from tests.thorough import thorough
@@ -23,56 +22,6 @@ from tui.rules.guest_cpus import guest_cpus
 
 MEASURED_S = 0.5
 """Seconds between two readings. The kernel counts waits in ns, so that a short time is enough."""
-
-LOOPS = 3
-"""Busy loops of the host beside the vCPU that runs."""
-
-ONLY_THE_FIRST = b"\xfa\xeb\xfe"  # cli, jmp $
-
-ONLY_THE_SECOND = b"".join(
-    (
-        b"\xfa",  # cli
-        b"\x31\xc0\x8e\xd8",  # ds = 0
-        b"\xc7\x06\x00\x80\xeb\xfe",  # at 0x8000: jmp $
-        # The interrupt command register of the local APIC (Intel SDM, volume 3, 11.6.1). TCG
-        # checks no segment limit, so real mode reaches it.
-        b"\x67\x66\xc7\x05\x00\x03\xe0\xfe\x00\x45\x0c\x00",  # INIT to all other CPUs
-        b"\xb9\xff\xff\xe2\xfe",  # a pause: cx = 0xffff, loop $
-        b"\x67\x66\xc7\x05\x00\x03\xe0\xfe\x08\x46\x0c\x00",  # SIPI: they start at 0x8000
-        b"\xf4\xeb\xfd",  # hlt, again and again
-    )
-)
-"""Firmware. One vCPU runs for ever, the other sleeps, and a sleeping one waits for nothing however
-busy the machine is that runs the test."""
-
-RESET = b"\xe9\x0d\x00"
-"""At the reset vector, 16 bytes before the end: jmp to the beginning of the 64 KiB."""
-
-
-def busy_guest(folder: Daemon, firmware: bytes, cpus: tuple[int, int]) -> str:
-    """A domain with two vCPUs, each pinned to one of the ``cpus``."""
-    rom = folder.folder / "firmware"
-    rom.write_bytes(firmware.ljust(0xFFF0, b"\0") + RESET.ljust(16, b"\0"))
-    pins = "".join(f"<vcpupin vcpu='{n}' cpuset='{cpu}'/>" for n, cpu in enumerate(cpus))
-    return (
-        tiny("busy")
-        .replace("<vcpu>1</vcpu>", f"<vcpu>2</vcpu><cputune>{pins}</cputune>")
-        .replace("</type></os>", f"</type><loader readonly='yes' type='rom'>{rom}</loader></os>")
-    )
-
-
-@contextmanager
-def host_work(cpu: int) -> Iterator[None]:
-    """Busy loops on a CPU, each in a session of its own: the kernel may share time by session."""
-    loop = ["taskset", "-c", str(cpu), "sh", "-c", "while :; do :; done"]
-    loops = [subprocess.Popen(loop, start_new_session=True) for _ in range(LOOPS)]
-    try:
-        yield
-    finally:
-        for each in loops:
-            each.kill()
-        for each in loops:
-            each.wait()
 
 
 class Readings:
@@ -141,7 +90,7 @@ def test_the_vcpu_that_shares_its_cpu_with_the_host_waits(
     if len(available) < 2:
         pytest.skip("needs two CPUs")
     cpus = available[0], available[1]
-    vm = virsh.createXML(busy_guest(libvirtd, firmware, cpus))
+    vm = virsh.createXML(busy_guest(libvirtd.folder, firmware, cpus))
     readings = Readings(libvirtd.uri, vm.UUIDString())
     try:
         with host_work(cpus[busy]):

@@ -1,0 +1,69 @@
+"""The USB devices of the lab's host, through the kernel's files, and their list on a screen.
+
+A replug is a port of the root hub switched off and on: the device has gone and come back, with
+another number (kernel: Documentation/ABI/testing/sysfs-bus-usb, portX/disable).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.lab.host import PATIENCE, until, write
+from tests.lab.terminal import Terminal
+
+DEVICES = Path("/sys/bus/usb/devices")
+STICK, KEYBOARD, MOUSE = ("46f4:0001", "50"), ("0627:0001", "01"), ("0627:0001", "02")
+"""Ids and protocol: QEMU's keyboard and its mouse have the same ids."""
+
+
+def port_of(device: tuple[str, str]) -> str:
+    """The port of a device, once it is there with its driver."""
+    until(lambda: _port(device) is not None)
+    found = _port(device)
+    assert found is not None
+    return found
+
+
+def _port(device: tuple[str, str]) -> str | None:
+    for interface in DEVICES.glob("*:1.0"):
+        port = DEVICES / interface.name.partition(":")[0]
+        if (port / "idVendor").exists() and (interface / "driver").exists():
+            ids = ":".join((port / name).read_text().strip() for name in ("idVendor", "idProduct"))
+            if (ids, (interface / "bInterfaceProtocol").read_text().strip()) == device:
+                return port.name
+    return None
+
+
+def attribute(port: str, name: str) -> str:
+    return (DEVICES / port / name).read_text().strip()
+
+
+def number(port: str) -> int | None:
+    file = DEVICES / port / "devnum"
+    return int(file.read_text()) if file.exists() else None
+
+
+def driver(port: str) -> str | None:
+    """The driver of a device's first interface. A lent one has none, or usbfs once the guest has
+    configured it."""
+    link = DEVICES / f"{port}:1.0/driver"
+    return link.readlink().name if link.is_symlink() else None
+
+
+def replug(port: str) -> None:
+    """Switch a port of the root hub off and on."""
+    bus, _, at = port.partition("-")
+    switch, before = DEVICES / f"{bus}-0:1.0/usb{bus}-port{at}/disable", number(port)
+    write(switch, "1")
+    until(lambda: number(port) is None)
+    write(switch, "0")
+    until(lambda: number(port) not in (None, before))
+
+
+def go_to(screen: Terminal, offered: str, patience: float = PATIENCE) -> None:
+    """Go down the list of USB devices to the one for which this is offered, plan by plan."""
+    while offered not in screen.text():
+        screen.until(lambda text: "Steps" in text, patience)
+        before = screen.text()
+        screen.press("\x1b[B")
+        screen.until(lambda text, before=before: text != before, patience)  # type: ignore[misc]
