@@ -27,7 +27,7 @@ from tui.model import (
     value_of,
 )
 from tui.rules import waits, watch_events
-from tui.rules.events import changes
+from tui.rules.events import changes, claimed
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap_times import SwapTimes
@@ -152,6 +152,8 @@ class Live:
             self._hear(watch_events.told(before, self.view))
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
+                if before.swap is None or before.swap.id != sample.reading.id:
+                    self.events = claimed(self.events, sample.reading)
         if sample.source == "guests":
             self._begin_history()
             self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)

@@ -123,9 +123,9 @@ def test_what_is_shown_to_be_copied_names_it(
     assert cli.main(["start", f"{{{uuid}}}", "--dry-run", "--connect", libvirtd.uri]) == DONE
     (step,) = (line for line in capfd.readouterr().out.splitlines() if "--paused" in line)
     words = shlex.split(step)
-    assert words[1:4] == ["virsh", "start", "--paused"]
-    assert words[4:] in ([name], [uuid])
-    assert cli.main(["start", words[4], "--yes", "--connect", libvirtd.uri]) == DONE
+    assert words[1:6] == ["virsh", "-c", libvirtd.uri, "start", "--paused"]
+    assert words[6:] in ([name], [uuid])
+    assert cli.main(["start", words[6], "--yes", "--connect", libvirtd.uri]) == DONE
     assert state_of(vm) == RUNNING
 
 

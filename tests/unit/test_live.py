@@ -240,3 +240,17 @@ def test_what_the_watch_tells_is_told_once_and_at_its_time(live: Live) -> None:
         live.take(Sample("watch", reading, LATER))
     told = [event for event in live.events if event.subject == GUEST]
     assert told == [*watch.events]
+
+
+def test_a_change_that_is_seen_before_its_swap_is_the_swaps() -> None:
+    live = Live(Choice(GUEST))
+    live.take(Sample("pci", two_cards("vfio-pci"), NOON))
+    live.take(Sample("swap", Unavailable("no card was moved", expected=True), NOON))
+    live.take(Sample("pci", two_cards(), LATER))
+    assert {event.by for event in live.events} == {"external"}
+    swap = Swap("1", "unbind", GUEST, (GUEST,), "running", ("echo",), 0, LATER, LATER, by="watch")
+    live.take(Sample("swap", replace(swap, began_at=LATER + timedelta(seconds=1)), LATER))
+    assert "external" in {event.by for event in live.events}, "it had not begun"
+    live.take(Sample("swap", replace(swap, id="2"), LATER))
+    changed = [event.by for event in live.events if " → nvidia" in event.text]
+    assert changed == ["watch"]

@@ -6,8 +6,10 @@ the first after an outage, reports no change but the source's own.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+
+from msgspec.structs import replace
 
 from tui.model import NOT_READ_YET, Event, EventCause, HostView, SourceName, Swap
 from tui.rules import (
@@ -62,6 +64,18 @@ def _cause(change: Change, ours: Mapping[str, EventCause]) -> EventCause:
     if change.by == "kernel":
         return change.by
     return ours.get(change.key or change.subject, change.by)
+
+
+def claimed(events: Sequence[Event], swap: Swap) -> tuple[Event, ...]:
+    """The events with the first changes of a swap attributed to it. A function may change before
+    the journal that says why is read."""
+    ours = _moving(swap)
+    return tuple(
+        replace(event, by=ours[event.subject])
+        if event.by == "external" and event.subject in ours and event.at >= swap.began_at
+        else event
+        for event in events
+    )
 
 
 def _rules(before: HostView, after: HostView) -> Iterator[Change]:

@@ -14,18 +14,18 @@ from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
-from tui.host import Host, HostError
-from tui.host.proc.process import this_process
-from tui.host.watch.record import EVENT_LIMIT, Record, RecordedEvent, RecordError, RecordFile
+from tui.host import Host
+from tui.host.watch.record import RecordFile
 from tui.model import Direction, Event, Sample
 from tui.model.clock import since_boot
-from tui.model.watch import WatchMemory, WatchPolicy
+from tui.model.watch import WatchPolicy
 from tui.session import Session
 from tui.watch import boot as booting
 from tui.watch import policies
 from tui.watch.boot import Boot, BootDecision
 from tui.watch.carry_out import move
 from tui.watch.policies import Decision, News, Outcome
+from tui.watch.recorder import Recorder
 from tui.watch.usb import Attached, Attacher
 
 TICK_S, IDLE_TICK_S = 1.0, 5.0
@@ -89,7 +89,6 @@ class Service:
         self._session = session
         self._policy = session.config.watch_policy if acts else WatchPolicy()
         self._acts = acts
-        self._file = record
         self._outlets = outlets
         self._keeper = keeper
         self._alarm = alarm
@@ -99,10 +98,10 @@ class Service:
         self._arrived: queue.SimpleQueue[Sample | _Moved | Attached | None] = queue.SimpleQueue()
         self._stopping = False
         self._told: Event | None = None
-        self._own: tuple[RecordedEvent, ...] = ()
-        self._written: Record | None = None
-        self._unwritable: str | None = None
-        self._memory = self._restore()
+        file = session.config.file
+        configuration = None if file is None else str(file)
+        self._recorder = Recorder(record, self._policy, configuration, acts=acts)
+        self._memory = self._recorder.memory
         binds = self._policy.at_boot == "bind" and not self._memory.booted
         self._boot = Boot("reading" if binds and booting() else "done")
         self._attacher = Attacher(host, session.live.choice, self._arrived.put)
@@ -180,8 +179,9 @@ class Service:
         if self._boot.phase != "done":
             self._follow_boot(booting.observe(self._boot, view, now_s - self._began_s))
         else:
-            if self._file is not None and self._memory.pending is not None:
-                kept = self._file.take_keep()
+            file = self._recorder.file
+            if file is not None and self._memory.pending is not None:
+                kept = file.take_keep()
                 if kept is not None:
                     self._follow(policies.keep(self._memory, kept))
             self._follow(policies.observe(self._memory, view, now_s, self._policy))
@@ -227,19 +227,17 @@ class Service:
     # --- out ---
 
     def _note(self, news: Iterable[News]) -> None:
-        at_s = self._now_s()
         for each in news:
             event = Event(self._host.now(), each.subject, each.text, each.kind, "watch", each.fix)
             self._session.live.note(event)
-            own = RecordedEvent(at_s, each.subject, each.text, each.kind, fix=each.fix)
-            self._own = (own, *self._own)[:EVENT_LIMIT]
+            self._recorder.add(event, self._now_s())
 
     def _tell(self) -> None:
         """Pass the new events on, oldest first."""
         events = self._session.live.events
         fresh = []
         for event in events:
-            if event is self._told:
+            if _same(event, self._told):
                 break
             fresh.append(event)
         for event in reversed(fresh):
@@ -259,42 +257,13 @@ class Service:
             return f"“{self._memory.guest}” has the card"
         return "waiting for a guest with the card"
 
-    # --- the record ---
-
-    def _restore(self) -> WatchMemory:
-        """What an earlier watch of this boot has seen and told."""
-        try:
-            found = self._file.read() if self._file is not None else None
-        except RecordError:
-            return WatchMemory()
-        if found is None:
-            return WatchMemory()
-        self._own = found.events
-        return policies.restarted(found.memory)
-
     def _write(self) -> None:
-        """Write the record if it says something new. A full /run is told once, and is no reason
-        to stop."""
-        if self._file is None:
-            return
-        try:
-            file = self._session.config.file
-            record = Record(
-                boot_id=self._file.files.boot_id,
-                process=this_process(),
-                acts=self._acts,
-                policy=self._policy,
-                file=None if file is None else str(file),
-                stays_awake=self._stays_awake,
-                memory=self._memory,
-                events=self._own,
-            )
-            if record == self._written:
-                return
-            self._file.write(record)
-        except (RecordError, HostError, OSError, ValueError) as error:
-            if str(error) != self._unwritable:
-                self._unwritable = str(error)
-                self._note([News("watch", f"screens do not see it: {error}", "warn")])
-        else:
-            self._written, self._unwritable = record, None
+        """Write the record. A full /run is told once, and is no reason to stop."""
+        problem = self._recorder.write(self._memory, stays_awake=self._stays_awake)
+        if problem is not None:
+            self._note([News("watch", f"screens do not see it: {problem}", "warn")])
+
+
+def _same(event: Event, told: Event | None) -> bool:
+    """Whether it is the event that was told, which may have another cause by now."""
+    return told is not None and replace(event, by=told.by) == told

@@ -57,7 +57,8 @@ class Manager:
             lines.append("READY=1")
         if status != self._status:
             self._status = status
-            lines.append(f"STATUS={printable(status)}")
+            # systemd 252 drops the whole message if its text ends with a backslash.
+            lines.append(f"STATUS={printable(status).rstrip(chr(92))}")
         if self._every_s is not None and self._now_s() - self._alive_s >= self._every_s:
             self._alive_s = self._now_s()
             lines.append("WATCHDOG=1")

@@ -61,6 +61,12 @@ def test_a_name_in_the_status_adds_no_line(manager: socket.socket) -> None:
     assert told(manager) == [r"STATUS=“a\nMAINPID=1” has the card"]
 
 
+def test_a_status_does_not_end_with_a_backslash(manager: socket.socket) -> None:
+    """systemd 252 drops the whole message, the readiness in it too."""
+    Manager().tell("waiting for C:\\", ready=True)
+    assert told(manager) == ["READY=1", "STATUS=waiting for C:"]
+
+
 def test_it_is_alive_three_times_in_the_watchdog_s_period(
     manager: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,62 @@
+"""Keeps the record of the watch up to date."""
+
+from __future__ import annotations
+
+from tui.host.proc.process import this_process
+from tui.host.watch.record import EVENT_LIMIT, Record, RecordedEvent, RecordError, RecordFile
+from tui.model import Event
+from tui.model.watch import WatchMemory, WatchPolicy
+from tui.watch.policies import restarted
+
+
+class Recorder:
+    """Writes what the watch knows to ``file``; without a file nobody sees it.
+
+    ``memory`` is what an earlier watch of this boot has seen, and ``events`` what it has told.
+    """
+
+    def __init__(
+        self, file: RecordFile | None, policy: WatchPolicy, configuration: str | None, *, acts: bool
+    ) -> None:
+        self.file = file
+        self._policy, self._configuration, self._acts = policy, configuration, acts
+        self._written: Record | None = None
+        self._problem: str | None = None
+        found = self._read()
+        self.memory = restarted(found.memory) if found is not None else WatchMemory()
+        self.events = found.events if found is not None else ()
+
+    def _read(self) -> Record | None:
+        try:
+            return self.file.read() if self.file is not None else None
+        except RecordError:
+            return None
+
+    def add(self, event: Event, at_s: float) -> None:
+        """Keep an event, ``at_s`` seconds after boot, for the next ``write``."""
+        kept = RecordedEvent(at_s, event.subject, event.text, event.kind, fix=event.fix)
+        self.events = (kept, *self.events)[:EVENT_LIMIT]
+
+    def write(self, memory: WatchMemory, *, stays_awake: bool) -> str | None:
+        """Write the record if it says something new. Returns why that failed, once for each
+        reason."""
+        if self.file is None:
+            return None
+        try:
+            record = Record(
+                boot_id=self.file.files.boot_id,
+                process=this_process(),
+                acts=self._acts,
+                policy=self._policy,
+                file=self._configuration,
+                stays_awake=stays_awake,
+                memory=memory,
+                events=self.events,
+            )
+            if record != self._written:
+                self.file.write(record)
+        except (RecordError, OSError, ValueError) as error:
+            problem, self._problem = self._problem, str(error)
+            return None if problem == self._problem else self._problem
+        self._written, self._problem = record, None
+        return None
