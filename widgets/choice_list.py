@@ -85,6 +85,13 @@ class ChoiceList(OptionList):
             self.highlighted = min(at if at is not None else first, len(candidates) - 1)
             self.call_after_refresh(self.scroll_to_highlight)
 
+    @property
+    def under_cursor(self) -> str | None:
+        """The id of the candidate under the cursor."""
+        candidates = self._shown[0] if self._shown else ()
+        at = self.highlighted
+        return candidates[at].id if at is not None and at < len(candidates) else None
+
     def _option(self, each: Candidate, chosen: bool) -> Option:
         mark = self._glyphs.passed if chosen else " "
         text = Content.assemble(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -16,7 +16,7 @@ from tui.app import VfiotopApp
 from tui.config import Config
 from tui.host import HostError
 from tui.model import Attachment, UsbDevice, UsbHostDev, UsbReading
-from tui.screens.usb import UsbScreen
+from tui.screens.usb import DeviceList, UsbScreen
 from tui.session import Session
 
 MOUSE = usb("1-2", 3, "046d:c08b", name="Mouse", serial="M1",
@@ -107,6 +107,16 @@ async def test_another_device_under_the_cursor_is_another_plan() -> None:
         await pilot.press("y")
         await until(pilot, lambda: "win11 has Mouse." in rig.text())
     assert rig.control.asked == [("lend 3", WIN11.uuid)]
+
+
+async def test_a_reading_right_after_a_key_leaves_the_cursor_where_the_key_put_it() -> None:
+    rig = Rig()
+    async with opened(rig, KEYS, MOUSE) as pilot:
+        devices = rig.app.screen.query_one(DeviceList)
+        devices.action_cursor_down()
+        cast("UsbScreen", rig.app.screen).show()
+        assert devices.highlighted == 1
+        await until(pilot, lambda: "Lend Mouse" in rig.text())
 
 
 async def test_the_cursor_waits_for_an_unplugged_device_and_no_key_acts_on_another() -> None:

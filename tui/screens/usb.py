@@ -128,15 +128,18 @@ class UsbScreen(PlanScreen):
         return make_plan(action, usb.device, domain, snapshot.usb, snapshot.guests)
 
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        devices = self._devices
-        if event.option_index != self.query_one(DeviceList).highlighted:
-            return  # the cursor is elsewhere by now
-        if event.option_index < len(devices):
-            port = devices[event.option_index].device.port
-            if port != self._port and not isinstance(self._stage, Running):
-                self._stage = Stage()
-            self._port = port
+        if event.option_index == self.query_one(DeviceList).highlighted:  # not elsewhere by now
             self.show()
+
+    def _follow_cursor(self) -> None:
+        """Take the device under the cursor, which may have moved since the last drawing. An
+        unplugged one stays meant until the cursor moves."""
+        port = self.query_one(DeviceList).under_cursor
+        if port is None or port == self._port:
+            return
+        if not isinstance(self._stage, Running):
+            self._stage = Stage()
+        self._port = port
 
     async def on_choice_list_chosen(self) -> None:
         """Enter does what the key of the plan does, or says why not."""
@@ -235,6 +238,7 @@ class UsbScreen(PlanScreen):
     def draw(self, live: Live) -> None:
         if self._port is None and self._devices:
             self._port = self._devices[0].device.port
+        self._follow_cursor()
         rows = [usb_words.candidate(each) for each in self._devices]
         self.query_one(DeviceList).show_at(rows, self._port)
         super().draw(live)
