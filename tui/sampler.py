@@ -161,9 +161,9 @@ class Sampler:
 def samplers(host: Host, deliver: Deliver, interval: float | None) -> tuple[Sampler, ...]:
     """Make a sampler for each source of ``host``.
 
-    The host's facts, PCI inventory, USB devices, kernel log and watch are read at start and on events
-    only, and the guests' agents when they are due; the other sources every ``interval`` seconds
-    as well, or less often.
+    The host's facts, PCI inventory, USB devices, kernel log and watch are read at start and on
+    events only, and the guests' agents when they are due; the other sources every ``interval``
+    seconds as well, or less often.
     """
     on_events: Iterable[SourceName] = ("facts", "pci", "agent", "usb", "kernel", "watch")
 
