@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from tui.host import Host, HostError, Unsettled
 from tui.host.journal.entry import JournalError
+from tui.host.untrusted import clean
 from tui.model import Direction
 from tui.model.errors import Refused
 from tui.model.requests import Consent, SwapRequest
-from tui.process.output import short
 from tui.rules.roles import Choice
 from tui.swap.consent import require_consent
 from tui.swap.launch import REASON_LIMIT
@@ -28,10 +28,10 @@ def move(host: Host, direction: Direction, address: str) -> Outcome:
         require_consent(plan, Consent())
         host.mover.begin(SwapRequest(direction, address, consent=Consent(), by="watch"))
     except Unsettled as error:
-        return Outcome(True, short(str(error), REASON_LIMIT))
+        return Outcome(True, clean(str(error), REASON_LIMIT))
     except (Refused, HostError, JournalError) as error:
-        return Outcome(False, short(str(error), REASON_LIMIT))
+        return Outcome(False, clean(str(error), REASON_LIMIT))
     except Exception as error:  # a defect of ours must not leave the watch waiting
-        text = short(repr(error), REASON_LIMIT)
+        text = clean(repr(error), REASON_LIMIT)
         return Outcome(True, f"vfiotop failed here ({text}); please report it")
     return Outcome(True)

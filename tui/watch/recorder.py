@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from tui.host.proc.process import this_process
+from tui.host.untrusted import clean
 from tui.host.watch.record import EVENT_LIMIT, Record, RecordedEvent, RecordError, RecordFile
 from tui.model import Event
+from tui.model.bounded import TEXT_LIMIT
 from tui.model.watch import WatchMemory, WatchPolicy
 from tui.watch.policies import restarted
 
@@ -19,7 +21,8 @@ class Recorder:
         self, file: RecordFile | None, policy: WatchPolicy, configuration: str | None, *, acts: bool
     ) -> None:
         self.file = file
-        self._policy, self._configuration, self._acts = policy, configuration, acts
+        self._policy, self._acts = policy, acts
+        self._configuration = None if configuration is None else _text(configuration)
         self._written: Record | None = None
         self._problem: str | None = None
         found = self._read()
@@ -34,7 +37,8 @@ class Recorder:
 
     def add(self, event: Event, at_s: float) -> None:
         """Keep an event, ``at_s`` seconds after boot, for the next ``write``."""
-        kept = RecordedEvent(at_s, event.subject, event.text, event.kind, fix=event.fix)
+        fix = None if event.fix is None else _text(event.fix)
+        kept = RecordedEvent(at_s, _text(event.subject), _text(event.text), event.kind, fix=fix)
         self.events = (kept, *self.events)[:EVENT_LIMIT]
 
     def write(self, memory: WatchMemory, *, stays_awake: bool) -> str | None:
@@ -60,3 +64,9 @@ class Recorder:
             return None if problem == self._problem else self._problem
         self._written, self._problem = record, None
         return None
+
+
+def _text(text: str) -> str:
+    """A text that the record can hold. One that cannot be encoded, or that breaks a limit, makes
+    the whole record useless."""
+    return clean(text, TEXT_LIMIT)

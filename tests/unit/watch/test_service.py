@@ -130,6 +130,17 @@ def test_a_reason_of_any_length_fits_into_the_record(rig: Rig) -> None:
         assert (pending.reason or "").startswith("QEMU has it open; QEMU")
 
 
+@pytest.mark.parametrize("text", ["x" * 9999, "\udcff\ud800"])
+def test_no_event_makes_the_record_unusable(rig: Rig, text: str) -> None:
+    """What is read back decides whether a bind at boot has been tried already."""
+    with rig.watching():
+        rig.control.problem = text
+        replug(rig)
+        rig.outlet.next("not attached again")
+        rig.look()
+        assert rig.written().events[0].text.startswith("Pad not attached again")
+
+
 def test_one_that_may_have_begun_is_not_tried_again(rig: Rig) -> None:
     with rig.watching():
         rig.guest_runs_and_ends()
