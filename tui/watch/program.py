@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 import pwd
@@ -17,6 +18,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tui.host.untrusted import clean
 from tui.model import Event
 from tui.model.errors import VfiotopError
 from tui.process.output import json_text
@@ -28,6 +30,10 @@ LIMIT_S = 10.0
 
 WAITING_LIMIT = 64
 """Events that wait for the program. When there are more, the oldest is dropped and counted."""
+
+
+SAID_LIMIT = 300
+"""Characters of what a failing program says that are passed on."""
 
 
 class Identity(Struct, frozen=True):
@@ -117,21 +123,45 @@ class EventProgram:
     def _try(self, line: bytes) -> str | None:
         """Run the program; returns how it failed, ``None`` if it did not."""
         try:
-            child = subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, cwd="/",
-                start_new_session=True, **self._as_user(),
-            )  # fmt: skip
+            child, errors = self._start()
         except (OSError, subprocess.SubprocessError) as error:
             return f"could not be started ({error})"
+        with errors:
+            try:
+                child.communicate(line, self._limit_s)
+            except subprocess.TimeoutExpired:
+                # Not waited for yet, so that its process group cannot be another's.
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                child.wait()
+                return f"did not end within {self._limit_s:.0f} s"
+            if child.returncode == 0:
+                return None
+            said = clean((errors.read(SAID_LIMIT) or b"").decode(errors="replace"), SAID_LIMIT)
+        return f"ended with exit status {child.returncode}" + (f": {said}" if said else "")
+
+    def _start(self) -> tuple[subprocess.Popen[bytes], io.FileIO]:
+        """Start the program; returns it, and what it writes to standard error.
+
+        That is a pipe of its own: from root's terminal it could read what root types, and it could
+        shut down the socket of the journal. Neither end blocks: the program may write more than
+        fits, and leave a process behind that keeps the pipe open.
+        """
+        reader, writer = os.pipe()
+        errors = io.FileIO(reader)
         try:
-            child.communicate(line, self._limit_s)
-        except subprocess.TimeoutExpired:
-            # Not waited for yet, so that its process group cannot be another's.
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            return f"did not end within {self._limit_s:.0f} s"
-        return f"ended with exit status {child.returncode}" if child.returncode else None
+            os.set_blocking(reader, False)
+            os.set_blocking(writer, False)
+            child = subprocess.Popen(  # noqa: S603
+                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=writer,
+                cwd="/", start_new_session=True, **self._as_user(),
+            )  # fmt: skip
+        except BaseException:
+            errors.close()
+            raise
+        finally:
+            os.close(writer)
+        return child, errors
 
     def _as_user(self) -> dict[str, Any]:
         user = self._user

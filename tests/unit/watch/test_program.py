@@ -6,7 +6,8 @@ import json
 import os
 import pwd
 import select
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tui.model import Event
 from tui.model.errors import VfiotopError
 from tui.report.event import as_json
 from tui.watch import program
-from tui.watch.program import WAITING_LIMIT, EventProgram, Identity
+from tui.watch.program import SAID_LIMIT, WAITING_LIMIT, EventProgram, Identity
 
 PATIENCE = 60.0
 CARD = "0000:02:00.0"
@@ -100,6 +101,42 @@ def test_a_failing_program_is_complained_about_once_until_it_succeeds() -> None:
     assert run("grep -q good", *events) == ["on_event: /bin/sh ended with exit status 1"] * 2
 
 
+def test_what_a_failing_program_says_is_passed_on_in_one_line() -> None:
+    script = "printf 'no\\033[31m route\\nto host\\n' >&2; exit 7"
+    (complaint,) = run(script, ENDED)
+    assert complaint == "on_event: /bin/sh ended with exit status 7: no[31m route to host"
+
+
+def test_a_program_that_says_too_much_neither_hangs_nor_fills_the_memory() -> None:
+    (complaint,) = run("head -c 9000000 /dev/zero | tr '\\0' x >&2 2>/dev/null; exit 7", ENDED)
+    assert complaint.startswith("on_event: /bin/sh ended with exit status 7: xxx")
+    assert len(complaint) < 2 * SAID_LIMIT
+
+
+def test_what_a_program_leaves_running_holds_up_nothing(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
+    assert run('(read -r _ <"$1"/fifo) & exit 0', ENDED, words=[str(tmp_path)]) == []
+    with (tmp_path / "fifo").open("w"):
+        pass  # it ends now
+    os.close(reader)
+
+
+@pytest.mark.parametrize("user", [None, pytest.param(PLAYER, marks=as_root)])
+def test_it_gets_no_terminal(user: Identity | None) -> None:
+    """A process of another session could read from root's terminal what root types."""
+    terminal, ours = os.openpty()
+    kept = os.dup(2)
+    os.dup2(ours, 2)
+    try:
+        complaints = run("for each in 0 1 2; do [ ! -t $each ] || exit 7; done", ENDED, user=user)
+    finally:
+        os.dup2(kept, 2)
+        for each in (terminal, ours, kept):
+            os.close(each)
+    assert complaints == []
+
+
 def test_a_program_that_cannot_be_started() -> None:
     complaints: list[str] = []
     made = EventProgram(["/nowhere/tell-me"], None, "tower", complaints.append)
@@ -131,19 +168,32 @@ def test_nothing_to_tell_ends_at_once() -> None:
     assert run("exit 1") == []
 
 
+@pytest.fixture
+def log() -> Iterator[Path]:
+    """A file that every user can reach and write to."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "log")
+        made.touch()
+        made.chmod(0o666)
+        made.parent.chmod(0o755)
+        yield made
+
+
 @as_root
 def test_it_runs_as_the_user_with_nothing_of_root(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch, log: Path
 ) -> None:
     monkeypatch.setenv("SECRET", "Gurkensalat")
     before = os.umask(0o022)
     held = os.open("/", os.O_RDONLY)
     os.set_inheritable(held, True)
-    script = "exec >&2; id -u; id -g; id -G; pwd; umask; ls /proc/self/fd | tr '\\n' ' '; echo; env"
-    assert run(script, ENDED, user=PLAYER) == []
+    script = (
+        'exec >"$1"; id -u; id -g; id -G; pwd; umask; ls /proc/self/fd | tr "\\n" " "; echo; env'
+    )
+    assert run(script, ENDED, user=PLAYER, words=[str(log)]) == []
     os.close(held)
     os.umask(before)
-    who, group, groups, folder, umask, files, *variables = capfd.readouterr().err.splitlines()
+    who, group, groups, folder, umask, files, *variables = log.read_text().splitlines()
     assert (who, group, groups) == ("1234", "1235", "1235 1236")
     assert (folder, umask) == ("/", "0077")
     assert files.split() == ["0", "1", "2", "3"]  # the last one is the folder that ls reads
@@ -156,10 +206,10 @@ def test_it_runs_as_the_user_with_nothing_of_root(
 
 
 @as_root
-def test_it_cannot_become_root_again(capfd: pytest.CaptureFixture[str]) -> None:
-    script = "exec >&2; grep -E '^(Uid|Gid|Cap(Prm|Eff|Amb)):' /proc/self/status"
-    assert run(script, ENDED, user=PLAYER) == []
-    found = dict(line.split(":", 1) for line in capfd.readouterr().err.splitlines())
+def test_it_cannot_become_root_again(log: Path) -> None:
+    script = "grep -E '^(Uid|Gid|Cap(Prm|Eff|Amb)):' /proc/self/status >\"$1\""
+    assert run(script, ENDED, user=PLAYER, words=[str(log)]) == []
+    found = dict(line.split(":", 1) for line in log.read_text().splitlines())
     assert found["Uid"].split() == ["1234"] * 4
     assert found["Gid"].split() == ["1235"] * 4
     for which in ("CapPrm", "CapEff", "CapAmb"):
