@@ -13,7 +13,7 @@ from tui.model.errors import Refused
 from tui.model.requests import SwapRequest
 from tui.process import output
 from tui.swap import command, launch
-from tui.swap.request import parse
+from tui.swap.request import BadRequest, parse
 
 DONE, FAILED = 0, 1
 
@@ -22,6 +22,8 @@ def launch_main(words: Sequence[str]) -> int:
     """Start a runner for an ordinary user, and pass its reply on as JSON."""
     try:
         request = _request(words)
+        if request.by != "user":  # root's watch starts its runners itself
+            raise BadRequest("only the watch asks in its name")
         reply = launch.RunnerReply(id=launch.launch(request))
     except (Refused, HostError) as error:
         reply = launch.refusal_reply(error)
