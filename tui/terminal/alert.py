@@ -16,6 +16,8 @@ TITLE = "vfiotop"
 LIMIT = 200
 """Characters of a notification; desktops cut longer ones."""
 
+_REPLACED = str.maketrans(";<>", ",‹›")
+
 
 def alert(text: str, environ: Mapping[str, str], *, bell: bool, desktop: bool) -> str:
     """What to write to the terminal. ``environ`` tells which one it is."""
@@ -33,8 +35,9 @@ def _notification(text: str, environ: Mapping[str, str]) -> str:
 
 
 def _clean(text: str) -> str:
-    """The text without control characters, which end a command, and without its separator."""
-    shown = "".join(c if c.isprintable() else " " for c in text.replace(";", ","))
+    """The text without control characters, which end a command, without its separator, and without
+    the tags that desktops take in a notification: names in it are not ours."""
+    shown = "".join(c if c.isprintable() else " " for c in text.translate(_REPLACED))
     return shown if len(shown) <= LIMIT else f"{shown[: LIMIT - 1]}…"
 
 

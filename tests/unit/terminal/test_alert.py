@@ -55,3 +55,10 @@ def test_no_text_ends_the_command_or_adds_to_it(text: str, environ: dict[str, st
 
 def test_a_long_text_is_cut_with_a_sign_of_it() -> None:
     assert notification("x" * 999, FOOT).endswith("xx…\x1b\\")
+
+
+def test_no_text_is_markup() -> None:
+    """Desktops take <a> and <img> in a notification, and a USB device chooses its name."""
+    sequence = notification('“<img src="/etc/x"/>” attached & again', FOOT)
+    assert "<" not in sequence
+    assert "‹img src" in sequence
