@@ -58,7 +58,7 @@ def observe(memory: WatchMemory, view: HostView, now_s: float, policy: WatchPoli
     if memory.pending is not None:
         return _wait(memory, memory.pending, view, gpu, now_s)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None:
-        return Decision(_used(memory, gpu))
+        return Decision(_used(memory, view, gpu))
     if memory.user is None:
         return Decision(memory)
     if _may_still_run(memory.user, view) or gpu.owner.kind == "unknown":
@@ -70,11 +70,16 @@ def _known(view: HostView) -> bool:
     return all(view.problem(source) is None for source in NEEDED)
 
 
-def _used(memory: WatchMemory, gpu: Gpu) -> WatchMemory:
+def _used(memory: WatchMemory, view: HostView, gpu: Gpu) -> WatchMemory:
     """A guest has the card."""
     return replace(
-        memory, address=gpu.address, user=gpu.guest_uuid, guest=gpu.owner.guest or "", pending=None
-    )
+        memory, address=gpu.address, user=gpu.guest_uuid, guest=gpu.owner.guest or "",
+        swap=_last_swap(view), pending=None,
+    )  # fmt: skip
+
+
+def _last_swap(view: HostView) -> str | None:
+    return view.swap.id if view.swap is not None else None
 
 
 def _may_still_run(user: str, view: HostView) -> bool:
@@ -88,17 +93,18 @@ def _may_still_run(user: str, view: HostView) -> bool:
 def _ended(
     memory: WatchMemory, view: HostView, gpu: Gpu, now_s: float, policy: WatchPolicy
 ) -> Decision:
-    """The guest that had the card has ended."""
+    """The guest that had the card has ended. If a swap began since it was last seen, as while no
+    watch ran, somebody has put the card where it is."""
     forgotten = replace(memory, user=None)
     waits = gpu.owner.kind == "vfio" and gpu.address == memory.address and not _moving(view)
-    if policy.after_stop != "unbind" or not waits:
+    if policy.after_stop != "unbind" or not waits or _last_swap(view) != memory.swap:
         return Decision(forgotten)
     pending = Pending(
         id=_identity(gpu.address, memory.user or "", now_s),
         address=gpu.address,
         guest=memory.guest,
         due_s=now_s + policy.pause_s,
-        swap=view.swap.id if view.swap is not None else None,
+        swap=memory.swap,
     )
     text = f"“{memory.guest}” has ended: the card returns to the host in {policy.pause_s:.0f} s"
     return Decision(replace(forgotten, pending=pending), (News(gpu.address, text),))
@@ -115,7 +121,7 @@ def _wait(
     nothing = replace(memory, pending=None)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None and gpu.address == pending.address:
         started = News(gpu.address, f"{STAYS}: “{gpu.owner.guest}” was started")
-        return Decision(_used(nothing, gpu), (started,))
+        return Decision(_used(nothing, view, gpu), (started,))
     for reason, kind, fix in _obstacles(pending, view, gpu):
         news = News(pending.address, f"{STAYS}: {reason}", kind, fix)
         return Decision(nothing, (news,) if reason else ())

@@ -265,6 +265,17 @@ def test_a_guest_that_ended_meanwhile_has_ended() -> None:
     assert watch.look(OFF).news
 
 
+def test_a_card_that_somebody_has_moved_meanwhile_stays() -> None:
+    """Whoever bound it by hand after the guest had ended wants it there."""
+    watch = Watching()
+    watch.look(seen(win(), swap=replace(SWAP, state="done")))
+    watch.memory = policies.restarted(watch.memory)
+    bound = seen(win("shut off"), swap=replace(SWAP, id="3", direction="bind", state="done"))
+    assert watch.look(bound) == Decision(watch.memory)
+    assert watch.look(bound, 300.0) == Decision(watch.memory)
+    assert watch.memory.pending is None
+
+
 @pytest.mark.parametrize("began", [False, True])
 def test_the_journal_says_whether_it_began(began: bool) -> None:
     watch = Watching()

@@ -62,7 +62,7 @@ RECORDS = st.builds(
     stays_awake=st.booleans(),
     memory=st.builds(
         WatchMemory, st.booleans(), st.none() | ADDRESSES, st.none() | UUIDS, TEXTS,
-        st.none() | RETURNS, st.booleans(),
+        st.none() | TEXTS, st.none() | RETURNS, st.booleans(),
     ),
     events=st.lists(EVENTS, max_size=4).map(tuple),
 )  # fmt: skip
