@@ -26,30 +26,43 @@ class Attached(NamedTuple):
 class Attacher:
     """Attaches devices in their order; ``done`` gets what became of each, on its thread.
 
-    One at a time, because the checks of the next one must see what the host has left then.
+    One at a time, because the checks of the next one must see what the host has left then. Of a
+    lending only the last device waits: a plug with a loose contact, or a guest that has its device
+    begin anew, can be faster than libvirt.
     """
 
     def __init__(self, host: Host, choice: Choice, done: Callable[[Attached], object]) -> None:
         self._host, self._choice, self._done = host, choice, done
-        self._waiting: queue.SimpleQueue[Replugged] = queue.SimpleQueue()
+        self._waiting: dict[tuple[str, str], Replugged] = {}
+        self._lock = threading.Lock()
+        self._turns: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
         self._started = False
 
     def attach(self, again: Replugged) -> None:
         """Attach a device soon. Returns at once."""
-        self._waiting.put(again)
+        turn = again.lending.uuid, again.lending.mark.who
+        with self._lock:
+            waits = turn in self._waiting
+            self._waiting[turn] = again
+        if not waits:
+            self._turns.put(turn)
         if self._started:
             return
         try:
             threading.Thread(target=self._run, name="usb", daemon=True).start()
         except RuntimeError as error:
-            self._done(Attached(self._waiting.get(), str(error)))
+            self._done(Attached(self._next(), str(error)))
         else:
             self._started = True
 
     def _run(self) -> None:
         while True:
-            again = self._waiting.get()
-            self._done(self._attached(again))
+            self._done(self._attached(self._next()))
+
+    def _next(self) -> Replugged:
+        turn = self._turns.get()
+        with self._lock:
+            return self._waiting.pop(turn)
 
     def _attached(self, again: Replugged) -> Attached:
         try:
