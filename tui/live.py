@@ -177,6 +177,9 @@ class Live:
                 self.ended_at.pop(domain.uuid, None)
             elif domain.uuid in ran:
                 self.ended_at[domain.uuid] = at
+        if self.view.problem("guests") is None:
+            known = {guest.domain.uuid for guest in self.view.guests}
+            self.ended_at = {uuid: end for uuid, end in self.ended_at.items() if uuid in known}
 
     def _record(self, sample: Sample) -> None:
         at = sample.taken_at.timestamp()

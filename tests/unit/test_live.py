@@ -183,6 +183,16 @@ def test_the_end_of_a_guest_is_not_known_if_nobody_saw_it(live: Live) -> None:
     assert ended_at(live, "shut off", LATER + timedelta(hours=1)) is None
 
 
+def test_guests_that_are_gone_are_forgotten(live: Live) -> None:
+    """A host of short-lived guests defines a thousand a day."""
+    assert ended_at(live, "running") is None
+    assert ended_at(live, "shut off") == LATER
+    live.take(Sample("guests", Unavailable("libvirtd is not running"), LATER))
+    assert live.ended_at
+    live.take(Sample("guests", guests(domain("other", "02:00.0", state="shut off")), LATER))
+    assert not live.ended_at
+
+
 def test_a_source_that_does_not_answer_keeps_the_time_of_its_last_answer(live: Live) -> None:
     live.take(Sample("nvml", Unavailable("no answer since 12:00:00"), LATER), finished=False)
     assert live.snapshot.read_at["nvml"] == NOON
