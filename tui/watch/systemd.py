@@ -26,15 +26,20 @@ RETRY_S = 60.0
 CONSOLE = Path("/dev/console")
 
 
-def notify(*lines: str) -> None:
-    """Tell the service manager (sd_notify(3)), if it asked for that."""
+def notify(*lines: str) -> bool:
+    """Tell the service manager (sd_notify(3)), if it asked for that. Never blocks; returns whether
+    it was told. Every user may write to its socket, and so keep it full for a while."""
     place = os.environ.get("NOTIFY_SOCKET", "")
     if not place:
-        return
+        return False
     address = "\0" + place[1:] if place.startswith("@") else place
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
-        channel.setblocking(False)
-        channel.sendto("\n".join(lines).encode(), address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+            channel.setblocking(False)
+            channel.sendto("\n".join(lines).encode(), address)
+    except OSError:
+        return False
+    return True
 
 
 class Manager:
@@ -50,20 +55,20 @@ class Manager:
         self._ready = False
 
     def tell(self, status: str, ready: bool) -> None:
-        """Tell what has changed since the last call, and that the watch is alive if that is due."""
-        lines = []
+        """Tell what has changed since it was told last, and that the watch is alive if that is
+        due."""
+        now_s, lines = self._now_s(), []
         if ready and not self._ready:
-            self._ready = True
             lines.append("READY=1")
         if status != self._status:
-            self._status = status
             # systemd 252 drops the whole message if its text ends with a backslash.
             lines.append(f"STATUS={printable(status).rstrip(chr(92))}")
-        if self._every_s is not None and self._now_s() - self._alive_s >= self._every_s:
-            self._alive_s = self._now_s()
+        due = self._every_s is not None and now_s - self._alive_s >= self._every_s
+        if due:
             lines.append("WATCHDOG=1")
-        if lines:
-            notify(*lines)
+        if lines and notify(*lines):
+            self._ready, self._status = self._ready or ready, status
+            self._alive_s = now_s if due else self._alive_s
 
 
 def watchdog_s() -> float | None:

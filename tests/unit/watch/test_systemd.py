@@ -116,6 +116,26 @@ def test_a_manager_that_reads_nothing_holds_up_nothing(manager: socket.socket) -
     assert told(manager)[0] == "STATUS=0"
 
 
+def test_what_did_not_arrive_is_told_again(
+    manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every user may write to the manager's socket, and fill it."""
+    monkeypatch.setenv("WATCHDOG_USEC", "60000000")
+    monkeypatch.delenv("WATCHDOG_PID", raising=False)
+    now = [100.0]
+    watch = Manager(lambda: now[0])
+    while systemd.notify("STATUS=flood"):
+        pass
+    now[0] += 20.0
+    watch.tell("waiting", ready=True)
+    assert set(told(manager)) == {"STATUS=flood"}
+    now[0] += 1.0
+    watch.tell("waiting", ready=True)
+    assert told(manager) == ["READY=1", "STATUS=waiting", "WATCHDOG=1"]
+    watch.tell("waiting", ready=True)
+    assert told(manager) == []
+
+
 def test_output_to_the_journal_is_recognised(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
