@@ -167,10 +167,10 @@ def test_the_unit_is_there_and_the_user_enables_it(installed: System, tmp_path: 
     )
     assert unit in (f"/lib/systemd/system/{UNIT}", f"/usr/lib/systemd/system/{UNIT}")
     text = installed.do("cat", unit)
-    assert "\nExecStart=/usr/bin/vfiotop watch " in text
+    assert "\nExecStart=/usr/lib/vfiotop/vfiotop watch " in text
     assert installed.run("find", "/etc/systemd", "-name", UNIT).stdout == ""
     # The system has no systemd, so this machine's looks for the program in the system's folder.
-    there = text.replace("=/usr/bin/vfiotop ", f"={installed.folder}/usr/bin/vfiotop ")
+    there = text.replace("=/usr/lib/vfiotop/", f"={installed.folder}/usr/lib/vfiotop/")
     (tmp_path / UNIT).write_text(there)
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", tmp_path / UNIT],

@@ -87,10 +87,12 @@ def test_it_is_compiled_and_holds_what_it_needs_alone(installed: Path) -> None:
 def test_systemd_understands_the_unit_and_finds_the_program(
     sandbox: Sandbox, installed: Path, opened: str
 ) -> None:
+    """Root runs it by itself, so it is in the folder that was judged, and not in PREFIX/bin, which
+    users give to themselves for other programs."""
     unit = PREFIX / "lib/systemd/system/vfiotop-watch.service"
     text = (installed / str(unit)[1:]).read_text()
-    assert f"\nExecStart={PROGRAM} watch " in text
-    assert "@BIN@" not in text
+    assert f"\nExecStart={PREFIX}/lib/vfiotop/vfiotop watch " in text
+    assert "@LIB@" not in text
     done = sandbox.run(
         "systemd-analyze", "verify", "--man=no", str(unit), user="root", before=opened
     )

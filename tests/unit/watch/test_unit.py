@@ -47,7 +47,7 @@ def test_the_watchdog_is_fed_in_time() -> None:
 
 def test_it_starts_a_watch_that_is_understood() -> None:
     program, *words = shlex.split(value("ExecStart"))
-    assert program == "@BIN@/vfiotop"
+    assert program == "@LIB@/vfiotop"
     found = make_parser(FAMILIES).parse_args(words)
     assert (found.command, found.event_user) == ("watch", "${EVENT_USER}")
     assert "\nEnvironment=EVENT_USER=nobody\n" in TEXT
@@ -64,7 +64,7 @@ def test_systemd_understands_it(tmp_path: Path) -> None:
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
     unit = tmp_path / UNIT.name
-    unit.write_text(TEXT.replace("@BIN@", str(tmp_path)))
+    unit.write_text(TEXT.replace("@LIB@", str(tmp_path)))
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", unit], capture_output=True, text=True, check=False
     )
