@@ -57,8 +57,8 @@ class WatchMemory(Struct, frozen=True, omit_defaults=True):
     """What the watch has seen of the guest GPU, from one reading to the next.
 
     ``user`` is the UUID of the running domain that has the card at ``address``, and ``guest`` its
-    name for display. ``swap`` is the id of the last swap when it was seen with the card. ``acting``: the return is being carried out. ``booted``: what was to be done
-    at boot is done.
+    name for display; ``swap`` is the id of the last swap when it was seen with the card.
+    ``acting``: the return is being carried out. ``booted``: what was to be done at boot is done.
     """
 
     booted: bool = False
