@@ -25,7 +25,7 @@ SHORT_BANNERS = {"simulated": "demo", "captured": "captured"}
 """A word for a banner that contains this one, where it has no room."""
 
 WATCH_ENDED = "watch ended"
-"""The notice about a watch that has run since boot, and does not any more."""
+"""The notice about a watch that has ended, and was not asked to."""
 
 WORST: tuple[Verdict, ...] = ("fail", "warn", "unknown", "pass")
 
@@ -95,7 +95,7 @@ def header_line(
     """The longest form that fits. Notices and the banner are never dropped; what the watch does is
     dropped first."""
     brief = short_banner(banner)
-    if view.watch is not None and not view.watch.running:
+    if view.watch is not None and view.watch.failed:
         notices = (WATCH_ENDED, *notices)
     for (left, right), told in product(
         _forms(view, at, checks, width, glyphs, flash=flash),

@@ -33,6 +33,9 @@ KEEP_S = 5.0
 POLL_S = 0.1
 """Seconds between two readings of its record meanwhile."""
 
+SWAP_POLL_S = 1.0
+"""Seconds between two looks for a new journal. Nobody watches the steps of a swap here."""
+
 LAST_EVENTS_S = 5.0
 """Seconds that the program in on_event gets for what waits when the watch ends."""
 
@@ -138,12 +141,15 @@ def _serve(
     record: RecordFile | None,
     program: EventProgram | None,
 ) -> None:
+    from tui.host.journal.source import SwapSource  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
     from tui.session import Session  # noqa: PLC0415
     from tui.watch import systemd  # noqa: PLC0415
     from tui.watch.service import Service  # noqa: PLC0415
 
     host = replace(host, watch=EmptySource("this is the watch"))
+    if host.kind == "real":
+        host = replace(host, swap=SwapSource(poll_s=SWAP_POLL_S))
     readers = Readers(host, max(settings.interval, INTERVAL_S))
     manager = systemd.Manager()
     service = Service(

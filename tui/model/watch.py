@@ -88,9 +88,9 @@ class PendingReturn(Struct, frozen=True):
 class Watch(Struct, frozen=True):
     """The watch of this host, as it describes itself.
 
-    ``running``: its process exists. ``acts``: it may move cards. ``file`` is its configuration,
-    ``None`` without one. ``stays_awake``: the host may not sleep, because a guest has a card.
-    ``events`` are what it did, or did not do, and why, newest first.
+    ``running``: its process exists. ``stopped``: it was asked to end. ``acts``: it may move cards.
+    ``file`` is its configuration, ``None`` without one. ``stays_awake``: the host may not sleep,
+    because a guest has a card. ``events`` are what it did, or did not do, and why, newest first.
     """
 
     running: bool
@@ -100,6 +100,12 @@ class Watch(Struct, frozen=True):
     pending: PendingReturn | None = None
     stays_awake: bool = False
     events: tuple[Event, ...] = ()
+    stopped: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has ended, and nobody asked for that."""
+        return not self.running and not self.stopped
 
     @property
     def deeds(self) -> tuple[str, ...]:

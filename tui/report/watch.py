@@ -14,7 +14,7 @@ from tui.model import CLOCK, Watch
 def words(watch: Watch) -> Iterator[str]:
     """What it does, and the return that it has announced."""
     if not watch.running:
-        yield "ended: nothing returns the card by itself now"
+        yield f"{'ended' if watch.failed else 'stopped'}: nothing returns the card by itself now"
         return
     yield ", ".join(watch.deeds)
     pending = watch.pending
@@ -30,6 +30,7 @@ def as_json(watch: Watch, taken_at: datetime) -> dict[str, Any]:
     pending = watch.pending
     return {
         "running": watch.running,
+        "stopped": watch.stopped,
         "acts": watch.acts,
         "policy": asdict(watch.policy),
         "file": watch.file,

@@ -25,5 +25,7 @@ def changes(before: HostView, after: HostView) -> Iterator[Change]:
     runs = after.watch is not None and after.watch.running
     if runs and not ran:
         yield Change("watch", "began", "note", by="host")
-    elif ran and not runs:
-        yield Change("watch", "ended: nothing returns the card by itself now", "warn", by="host")
+    elif ran and not runs and after.watch is not None:
+        failed = after.watch.failed
+        text = f"{'ended' if failed else 'stopped'}: nothing returns the card by itself now"
+        yield Change("watch", text, "warn" if failed else "note", by="host")

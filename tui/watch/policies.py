@@ -183,10 +183,14 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
     return Decision(replace(memory, pending=again, acting=False), said)
 
 
-def restarted(memory: WatchMemory) -> WatchMemory:
+def restarted(memory: WatchMemory, now_s: float, policy: WatchPolicy) -> WatchMemory:
     """What a watch that was started again knows. What it was carrying out it observes anew: the
-    journal says whether it began."""
-    return replace(memory, acting=False)
+    journal says whether it began. A return is not due before another pause: nobody saw the
+    countdown meanwhile."""
+    pending = memory.pending
+    if pending is not None:
+        pending = replace(pending, due_s=max(pending.due_s, now_s + policy.pause_s))
+    return replace(memory, acting=False, pending=pending)
 
 
 def stays_awake(view: HostView, before: bool) -> bool:

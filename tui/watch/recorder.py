@@ -14,11 +14,18 @@ from tui.watch.policies import restarted
 class Recorder:
     """Writes what the watch knows to ``file``; without a file nobody sees it.
 
-    ``memory`` is what an earlier watch of this boot has seen, and ``events`` what it has told.
+    It begins ``now_s`` seconds after boot. ``memory`` is what an earlier watch of this boot has
+    seen, and ``events`` what it has told.
     """
 
     def __init__(
-        self, file: RecordFile | None, policy: WatchPolicy, configuration: str | None, *, acts: bool
+        self,
+        file: RecordFile | None,
+        policy: WatchPolicy,
+        configuration: str | None,
+        now_s: float,
+        *,
+        acts: bool,
     ) -> None:
         self.file = file
         self._policy, self._acts = policy, acts
@@ -26,7 +33,7 @@ class Recorder:
         self._written: Record | None = None
         self._problem: str | None = None
         found = self._read()
-        self.memory = restarted(found.memory) if found is not None else WatchMemory()
+        self.memory = restarted(found.memory, now_s, policy) if found is not None else WatchMemory()
         self.events = found.events if found is not None else ()
 
     def _read(self) -> Record | None:
@@ -41,7 +48,7 @@ class Recorder:
         kept = RecordedEvent(at_s, _text(event.subject), _text(event.text), event.kind, fix=fix)
         self.events = (kept, *self.events)[:EVENT_LIMIT]
 
-    def write(self, memory: WatchMemory, *, stays_awake: bool) -> str | None:
+    def write(self, memory: WatchMemory, *, stays_awake: bool, stopped: bool = False) -> str | None:
         """Write the record if it says something new. Returns why that failed, once for each
         reason."""
         if self.file is None:
@@ -54,6 +61,7 @@ class Recorder:
                 policy=self._policy,
                 file=self._configuration,
                 stays_awake=stays_awake,
+                stopped=stopped,
                 memory=memory,
                 events=self.events,
             )

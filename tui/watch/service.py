@@ -100,7 +100,7 @@ class Service:
         self._told: Event | None = None
         file = session.config.file
         configuration = None if file is None else str(file)
-        self._recorder = Recorder(record, self._policy, configuration, acts=acts)
+        self._recorder = Recorder(record, self._policy, configuration, self._began_s, acts=acts)
         self._memory = self._recorder.memory
         binds = self._policy.at_boot == "bind" and not self._memory.booted
         self._boot = Boot("reading" if binds and booting() else "done")
@@ -121,6 +121,7 @@ class Service:
         finally:
             self._session.stop()
             self._keeper.release()
+            self._recorder.write(self._memory, stays_awake=False, stopped=self._stopping)
 
     # --- in ---
 

@@ -490,7 +490,8 @@ def test_json_of_the_watch() -> None:
     event = Event(NOON, GUEST, "stays on vfio-pci: busy", "failed", "watch", "`vfiotop unbind`")
     watch = Watch(True, True, UNBINDS, "/etc/vfiotop.toml", RETURN, True, (event,))
     assert as_json(watched(watch), NOON)["watch"] == {
-        "running": True, "acts": True, "file": "/etc/vfiotop.toml", "stays_awake": True,
+        "running": True, "stopped": False, "acts": True, "file": "/etc/vfiotop.toml",
+        "stays_awake": True,
         "policy": {"after_stop": "unbind", "at_boot": "bind", "pause_s": 60.0},
         "pending": {
             "id": "a" * 32, "address": GUEST, "guest": "win11", "due_in_s": 27.5, "reason": None,

@@ -57,6 +57,9 @@ class Watching:
         self.memory = decision.memory
         return decision
 
+    def restart(self) -> None:
+        self.memory = policies.restarted(self.memory, self.now_s, self.policy)
+
     def after_an_end(self) -> Pending:
         self.look(RUNNING)
         self.look(OFF)
@@ -261,7 +264,7 @@ def test_a_start_before_the_next_try_cancels_it() -> None:
 def test_a_guest_that_ended_meanwhile_has_ended() -> None:
     watch = Watching()
     watch.look(RUNNING)
-    watch.memory = policies.restarted(watch.memory)
+    watch.restart()
     assert watch.look(OFF).news
 
 
@@ -281,9 +284,18 @@ def test_the_journal_says_whether_it_began(began: bool) -> None:
     watch = Watching()
     watch.after_an_end()
     watch.look(OFF, 30.0)
-    watch.memory = policies.restarted(watch.memory)
+    watch.restart()
     after = seen(win("shut off"), swap=replace(SWAP, state="done")) if began else OFF
-    assert (watch.look(after).due is not None) is not began
+    assert (watch.look(after, 30.0).due is not None) is not began
+
+
+def test_a_return_is_not_due_before_another_pause() -> None:
+    watch = Watching()
+    watch.after_an_end()
+    watch.now_s += 3600.0
+    watch.restart()
+    assert watch.look(OFF, 29.0).due is None
+    assert watch.look(OFF, 1.0).due
 
 
 # --- sleep, boot ----------------------------------------------------------------------
@@ -393,7 +405,7 @@ class Host(RuleBasedStateMachine):
             self.returns += 1
             self.swaps += 1
             self.swap = replace(SWAP, id=str(self.swaps))
-        self.watch.memory = policies.restarted(self.watch.memory)
+        self.watch.restart()
         self.look(1.0)
 
     @precondition(lambda self: self.watch.memory.pending is not None)

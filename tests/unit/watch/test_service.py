@@ -303,6 +303,13 @@ def test_a_source_that_hangs_decides_nothing_and_holds_up_nothing(rig: Rig) -> N
         rig.mover.answers.put("first")
 
 
+def test_the_record_says_that_it_was_stopped(rig: Rig) -> None:
+    with rig.watching():
+        rig.look()
+        assert not rig.written().stopped
+    assert rig.written().stopped
+
+
 def test_stop_ends_it_while_a_swap_is_asked_for(rig: Rig) -> None:
     with rig.watching():
         rig.guest_runs_and_ends()

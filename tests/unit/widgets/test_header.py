@@ -84,6 +84,13 @@ def test_a_watch_that_ended_is_a_warning_at_every_width(width: int) -> None:
     assert width_of(drawn) <= width - 2
 
 
+def test_a_watch_that_was_stopped_is_no_news() -> None:
+    drawn = header_line(
+        with_watch(running=False, stopped=True), AT, 118, banner=DEMO, checks=CHECKS
+    )
+    assert "watch" not in "".join(span.text for span in drawn)
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [("host", "● on host"), ("vfio", "○ free"), ("none", "– no driver"), ("stuck", "✗ stuck"),

@@ -24,8 +24,9 @@ MESSAGE_LIMIT = 500
 class SwapSource:
     """Reads the journal, and wakes its thread when somebody replaces it."""
 
-    def __init__(self, journal: Journal | None = None) -> None:
+    def __init__(self, journal: Journal | None = None, poll_s: float = POLL_S) -> None:
         self._journal = journal or Journal()
+        self._poll_s = poll_s
         self._closed = threading.Event()
         self._under_way: Entry | None = None
 
@@ -58,7 +59,7 @@ class SwapSource:
         self._closed.set()
 
     def _watch(self, wake: Wake, seen: object) -> None:
-        while not self._closed.wait(POLL_S):
+        while not self._closed.wait(self._poll_s):
             now = self._version()
             if now != seen:
                 seen = now

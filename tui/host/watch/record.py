@@ -48,7 +48,7 @@ class RecordedEvent(Struct, frozen=True, omit_defaults=True):
 
 class Record(Struct, frozen=True, omit_defaults=True):
     """The whole content of the file. ``process`` is that of the watch. The rest is as in
-    ``tui.model.Watch``."""
+    ``tui.model.Watch``. ``stopped``: it was asked to end."""
 
     boot_id: Uuid
     process: Process
@@ -57,6 +57,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
     policy: WatchPolicy = WatchPolicy()
     file: Text | None = None
     stays_awake: bool = False
+    stopped: bool = False
     memory: WatchMemory = WatchMemory()
     events: Annotated[tuple[RecordedEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()
 

@@ -65,6 +65,7 @@ def reading(record: Record) -> Watch:
     running = is_alive(record.process)
     return Watch(
         running=running,
+        stopped=record.stopped,
         acts=record.acts,
         policy=record.policy,
         file=None if record.file is None else clean(record.file, TEXT_LIMIT),
