@@ -272,7 +272,7 @@ def test_a_card_that_somebody_has_moved_meanwhile_stays() -> None:
     """Whoever bound it by hand after the guest had ended wants it there."""
     watch = Watching()
     watch.look(seen(win(), swap=replace(SWAP, state="done")))
-    watch.memory = policies.restarted(watch.memory)
+    watch.memory = policies.restarted(watch.memory, watch.now_s, watch.policy)
     bound = seen(win("shut off"), swap=replace(SWAP, id="3", direction="bind", state="done"))
     assert watch.look(bound) == Decision(watch.memory)
     assert watch.look(bound, 300.0) == Decision(watch.memory)
