@@ -185,9 +185,9 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
 
 def restarted(memory: WatchMemory, now_s: float, policy: WatchPolicy) -> WatchMemory:
     """What a watch that was started again knows. What it was carrying out it observes anew: the
-    journal says whether it began. A return is not due before another pause: nobody saw the
-    countdown meanwhile."""
-    pending = memory.pending
+    journal says whether it began. A return is not due before another pause, since nobody saw the
+    countdown meanwhile, and not at all if the policy has changed."""
+    pending = memory.pending if policy.after_stop == "unbind" else None
     if pending is not None:
         pending = replace(pending, due_s=max(pending.due_s, now_s + policy.pause_s))
     return replace(memory, acting=False, pending=pending)

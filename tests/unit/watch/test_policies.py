@@ -268,6 +268,16 @@ def test_a_guest_that_ended_meanwhile_has_ended() -> None:
     assert watch.look(OFF).news
 
 
+def test_a_return_ends_with_the_policy_for_it() -> None:
+    """Whoever changes the configuration to keep the card, and starts the watch again, keeps it."""
+    watch = Watching()
+    watch.after_an_end()
+    watch.policy = WatchPolicy("keep")
+    watch.memory = policies.restarted(watch.memory, watch.now_s, watch.policy)
+    assert watch.memory.pending is None
+    assert watch.look(OFF, 300.0) == Decision(watch.memory)
+
+
 def test_a_card_that_somebody_has_moved_meanwhile_stays() -> None:
     """Whoever bound it by hand after the guest had ended wants it there."""
     watch = Watching()
