@@ -17,6 +17,7 @@ LIMIT = 200
 """Characters of a notification; desktops cut longer ones."""
 
 _REPLACED = str.maketrans(";<>", ",‹›")
+"""The separator of a command, and the ends of a tag."""
 
 
 def alert(text: str, environ: Mapping[str, str], *, bell: bool, desktop: bool) -> str:

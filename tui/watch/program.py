@@ -31,7 +31,6 @@ LIMIT_S = 10.0
 WAITING_LIMIT = 64
 """Events that wait for the program. When there are more, the oldest is dropped and counted."""
 
-
 SAID_LIMIT = 300
 """Characters of what a failing program says that are passed on."""
 
@@ -143,9 +142,9 @@ class EventProgram:
     def _start(self) -> tuple[subprocess.Popen[bytes], io.FileIO]:
         """Start the program; returns it, and what it writes to standard error.
 
-        That is a pipe of its own: from root's terminal it could read what root types, and it could
-        shut down the socket of the journal. Neither end blocks: the program may write more than
-        fits, and leave a process behind that keeps the pipe open.
+        That is a pipe of its own: a program that has root's terminal can read what root types, and
+        one that has the journal's socket can shut it down. Neither end blocks: the program may
+        write more than fits, and leave a process behind that keeps the pipe open.
         """
         reader, writer = os.pipe()
         errors = io.FileIO(reader)

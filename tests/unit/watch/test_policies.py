@@ -273,7 +273,7 @@ def test_a_return_ends_with_the_policy_for_it() -> None:
     watch = Watching()
     watch.after_an_end()
     watch.policy = WatchPolicy("keep")
-    watch.memory = policies.restarted(watch.memory, watch.now_s, watch.policy)
+    watch.restart()
     assert watch.memory.pending is None
     assert watch.look(OFF, 300.0) == Decision(watch.memory)
 
@@ -282,7 +282,7 @@ def test_a_card_that_somebody_has_moved_meanwhile_stays() -> None:
     """Whoever bound it by hand after the guest had ended wants it there."""
     watch = Watching()
     watch.look(seen(win(), swap=replace(SWAP, state="done")))
-    watch.memory = policies.restarted(watch.memory, watch.now_s, watch.policy)
+    watch.restart()
     bound = seen(win("shut off"), swap=replace(SWAP, id="3", direction="bind", state="done"))
     assert watch.look(bound) == Decision(watch.memory)
     assert watch.look(bound, 300.0) == Decision(watch.memory)
