@@ -77,7 +77,7 @@ screenshots: setup ## draw screenshots/ again
 
 lab-screenshots: ## make the lab's pictures and recordings again
 	@.ci/setup --lab
-	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots \
+	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots --thorough \
 		-k "unbind_that_hangs or one_key or goes_away_in_the_middle or shares_its_core"
 
 lock: ## pin the newest versions in requirements.lock (needs uv)

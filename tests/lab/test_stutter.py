@@ -15,7 +15,7 @@ from tests.lab.terminal import Terminal, terminal
 from tests.lab.vm import RESULTS
 from tests.libvirt.busy import ONLY_THE_FIRST, busy_guest, host_work
 
-pytestmark = pytest.mark.only("two-slots")
+pytestmark = [pytest.mark.only("two-slots"), pytest.mark.thorough]
 
 NAME = "busy"
 CPU = 0

@@ -95,6 +95,7 @@ WORDS = '50% of "$HOME" \\'
 """Text that a unit file must quote."""
 
 
+@pytest.mark.thorough
 def test_a_service_that_notifies_is_watched() -> None:
     program = Path("/run/lab/service.py")
     program.write_text(SERVICE)
@@ -128,6 +129,7 @@ ExecStart=/nonexistent
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("whole")
 def test_a_swap_as_a_unit() -> None:
     with installed("lab-bind.service", ONCE, drop_in(VFIOTOP, "bind", "--yes")) as unit:
@@ -142,6 +144,7 @@ def test_a_swap_as_a_unit() -> None:
 # --- logind ----------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_an_inhibitor_lasts_as_long_as_its_process() -> None:
     assert inhibitors() == []
     lock = ("--what=sleep", "--mode=block", "--who=lab", "--why=a guest has the card")
@@ -190,6 +193,7 @@ def test_libvirtd_is_a_unit_and_its_guests_outlive_it(tmp_path: Path) -> None:
         assert (guest.state(), qemu_pid(guest.name)) == ("running (booted)", qemu)
 
 
+@pytest.mark.thorough
 def test_a_guests_ends_as_libvirt_reports_them(tmp_path: Path) -> None:
     with sector_guest(tmp_path) as guest, domain_events() as events:
         for end, reason, event in (
@@ -210,6 +214,7 @@ TICKS = 5
 """Looks at its power button after which a guest has seen it pressed."""
 
 
+@pytest.mark.thorough
 def test_a_guest_that_reboots_itself_goes_on(tmp_path: Path) -> None:
     with sector_guest(tmp_path) as guest, domain_events() as events:
         guest.start()
@@ -226,6 +231,7 @@ def test_a_guest_that_reboots_itself_goes_on(tmp_path: Path) -> None:
         assert [line for line in events.lines if "stopped" in line] == ["vm: stopped, shutdown"]
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("whole")
 def test_a_guest_with_the_card_shuts_itself_down(tmp_path: Path) -> None:
     run(VFIOTOP, "bind", "--yes")
