@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tests.lab.follow import Followed, followed
-from tests.lab.host import DEVICES, bind, until, virsh
+from tests.lab.host import DEVICES, LOOK, PATIENCE, bind, until, virsh
 from tests.lab.swaps import CARD, HOST, SOUND, drivers, journal
 from tests.lab.units import VFIOTOP, installed, state, systemctl
 from tests.lab.vm import PROJECT, WATCH_UNIT
@@ -123,9 +124,9 @@ def await_pending() -> dict[str, Any]:
 
 
 def await_told(words: str) -> str:
-    """Wait for an event of its own, and return its text."""
-    until(lambda: any(words in text for text in told()))
-    return next(text for text in told() if words in text)
+    """Wait until its newest event has these words, and return its text."""
+    until(lambda: any(words in text for text in told()[:1]))
+    return told()[0]
 
 
 # --- what it does -------------------------------------------------------------------
@@ -140,7 +141,10 @@ def lend() -> None:
 def await_return() -> dict[str, Any]:
     """Wait until the card is back on its host drivers and the swap has ended, and return the
     swap's journal."""
-    until(lambda: drivers() == HOST and journal()["state"] != "running")
+    deadline = time.monotonic() + PATIENCE
+    while drivers() != HOST or journal()["state"] == "running":
+        assert time.monotonic() < deadline, record()
+        time.sleep(LOOK)
     return journal()
 
 
