@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tui.model import EventKind, Gpu, HostView, SourceName
+from tui.model import EventKind, Gpu, HostView, OwnerKind, SourceName
 from tui.model.watch import Pending, WatchMemory, WatchPolicy
 
 RETRY_S = (10.0, 30.0, 60.0, 300.0)
@@ -23,6 +23,10 @@ NEEDED: tuple[SourceName, ...] = ("pci", "guests", "swap")
 """The sources without which nothing is decided."""
 
 STAYS = "stays on vfio-pci"
+
+UNSETTLED: tuple[OwnerKind, ...] = ("unknown", "guest")
+"""Owners of a card that no domain has: nobody knows, or a process has it open. After libvirt has
+said that a guest has ended, that is its QEMU for a moment."""
 
 
 class News(NamedTuple):
@@ -61,7 +65,7 @@ def observe(memory: WatchMemory, view: HostView, now_s: float, policy: WatchPoli
         return Decision(_used(memory, view, gpu))
     if memory.user is None:
         return Decision(memory)
-    if _may_still_run(memory.user, view) or gpu.owner.kind == "unknown":
+    if _may_still_run(memory.user, view) or gpu.owner.kind in UNSETTLED:
         return Decision(memory)
     return _ended(memory, view, gpu, now_s, policy)
 
@@ -125,7 +129,7 @@ def _wait(
     for reason, kind, fix in _obstacles(pending, view, gpu):
         news = News(pending.address, f"{STAYS}: {reason}", kind, fix)
         return Decision(nothing, (news,) if reason else ())
-    if now_s < pending.due_s or gpu.owner.kind == "unknown":
+    if now_s < pending.due_s or gpu.owner.kind in UNSETTLED:
         return Decision(memory)
     return Decision(replace(memory, acting=True), due=pending)
 
@@ -144,9 +148,9 @@ def _obstacles(
     if swap is not None and (swap.under_way or swap.id != pending.swap):
         # Whoever moves it has the card in hand, and a screen shows what becomes of it.
         yield "", "note", None
-    if gpu.taken_by is not None:
+    if gpu.taken_by is not None and gpu.taken_by.guest != pending.guest:
         yield f"process {gpu.taken_by.pid} uses it", "note", None
-    if gpu.owner.kind not in ("vfio", "unknown"):
+    if gpu.owner.kind not in ("vfio", *UNSETTLED):
         yield "", "note", None
 
 

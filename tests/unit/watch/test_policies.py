@@ -12,7 +12,18 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, snapshot, two_cards
-from tui.model import Domain, DomainState, HostView, Snapshot, Swap, Unavailable
+from tui.model import (
+    CardVitals,
+    Domain,
+    DomainState,
+    Holder,
+    Holders,
+    HostView,
+    Snapshot,
+    Swap,
+    Unavailable,
+    Vitals,
+)
 from tui.model.watch import Pending, WatchMemory, WatchPolicy
 from tui.rules.roles import Choice
 from tui.rules.view import assess
@@ -140,6 +151,38 @@ def test_what_cannot_be_read_decides_nothing(source: str) -> None:
     watch.look(OFF)
     assert watch.look(blind, 300.0).due is None
     assert watch.look(OFF).due
+
+
+# --- a QEMU that is still ending -------------------------------------------------------
+
+
+def taken(guest: str) -> HostView:
+    """No domain runs, and a process has the card."""
+    qemu = Holder(CARD, 4711, "qemu-system-x86", "/dev/vfio/2", guest=guest)
+    card = CardVitals(CARD, driver="vfio-pci", enabled=1, users=Holders((qemu,)))
+    return seen(win("shut off"), vitals=Vitals((card,)))
+
+
+@pytest.mark.parametrize("guest", ["win11", "linux"])
+def test_a_card_that_is_still_open_when_libvirt_says_the_guest_ended(guest: str) -> None:
+    watch = Watching()
+    watch.look(RUNNING)
+    assert watch.look(taken(guest)) == Decision(watch.memory)
+    assert texts(watch.look(OFF)) == ["“win11” has ended: the card returns to the host in 30 s"]
+
+
+def test_its_qemu_is_found_only_after_the_return_is_announced() -> None:
+    watch = Watching()
+    announced = watch.after_an_end()
+    assert watch.look(taken("win11"), 300.0) == Decision(watch.memory)
+    assert watch.look(OFF).due == announced
+
+
+def test_another_process_that_takes_the_card_cancels_it() -> None:
+    watch = Watching()
+    watch.after_an_end()
+    assert texts(watch.look(taken("linux"))) == ["stays on vfio-pci: process 4711 uses it"]
+    assert watch.memory.pending is None
 
 
 # --- what cancels it ------------------------------------------------------------------
