@@ -24,7 +24,8 @@ PROJECT = Path(__file__).parents[2]
 INIT = Path(__file__).with_name("init.sh")
 SYSTEMD = Path(__file__).with_name("systemd.sh")
 """What bash, as PID 1, sources in place of virtme-init."""
-OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml")
+WATCH_UNIT = ".packaging/vfiotop-watch.service"
+OF_PROJECT = (".venv", "tui", "widgets", "tests", "pyproject.toml", WATCH_UNIT)
 """The parts of the project in the image."""
 
 WRITABLE = ("/etc", "/home", "/lib", "/opt", "/root", "/srv", "/tmp", "/usr", "/var")
