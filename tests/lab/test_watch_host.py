@@ -97,7 +97,7 @@ def true_clock() -> Iterator[None]:
 
 
 def test_a_clock_that_jumps_in_the_pause(guest: SectorGuest) -> None:
-    with watching(AFTER_STOP, "pause = 12"), true_clock():
+    with watching(AFTER_STOP, "pause = 30"), true_clock():
         borrow(guest)
         with followed_moves() as moves:
             ended(guest)
