@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests import thorough
-from tests.lab.host import bind, modprobe, run, slot
+from tests.lab.host import PATIENCE, bind, modprobe, run, slot
+from tests.lab.sector import SectorGuest, sector_guest
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, drivers
 from tests.lab.topologies import TOPOLOGIES, Topology
 from tests.lab.vm import RESULTS
 
 INSIDE = Path(RESULTS).exists()
+
+BOOTED = Path("/run/lab/booted")
+"""Ends the boot of a machine with systemd (systemd.sh)."""
 
 collect_ignore_glob = [] if INSIDE else ["test_*.py"]
 
@@ -22,11 +27,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     if INSIDE:  # here this is the only conftest
         thorough.add_option(parser)
     parser.addoption("--topology", choices=TOPOLOGIES, help="the machine that this is")
+    parser.addoption("--rounds", type=int, default=20, help="how often the soak lends the card")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     thorough.add_marker(config)
     config.addinivalue_line("markers", "only(*topologies): where a test of the lab is run")
+    config.addinivalue_line("markers", "boots: needs a machine that is still booting; first")
     config.addinivalue_line("markers", "wreck: leaves a card that cannot be used any more; last")
 
 
@@ -37,7 +44,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     others = [item for item in items if not _belongs(item, here)]
     config.hook.pytest_deselected(items=others)
     rest = [item for item in items if item not in others]
-    items[:] = sorted(rest, key=lambda item: item.get_closest_marker("wreck") is not None)
+    items[:] = sorted(rest, key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    """Tests of the boot come first, those that leave a wreck last."""
+    if item.get_closest_marker("boots"):
+        return 0
+    return 2 if item.get_closest_marker("wreck") else 1
 
 
 def _belongs(item: pytest.Item, topology: str) -> bool:
@@ -54,6 +68,15 @@ def topology(pytestconfig: pytest.Config) -> Topology:
 def libvirtd() -> None:
     """A libvirtd that answers; on a slow machine its first answer takes a while."""
     run("virsh", "--connect", "qemu:///system", "version")
+
+
+@pytest.fixture(autouse=INSIDE)
+def booted(request: pytest.FixtureRequest, topology: Topology) -> None:
+    """With systemd, a machine that has booted, unless the test is one of the boot."""
+    if topology.systemd and not BOOTED.exists() and not request.node.get_closest_marker("boots"):
+        BOOTED.touch()
+        wait = ["systemctl", "is-system-running", "--wait"]
+        subprocess.run(wait, check=False, stdout=subprocess.DEVNULL, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -87,3 +110,10 @@ def whole() -> Iterator[None]:
     for address in (SOUND, CARD):
         bind(address, None)
     JOURNAL.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def guest(tmp_path: Path) -> Iterator[SectorGuest]:
+    """A guest with the card."""
+    with sector_guest(tmp_path, CARD, SOUND) as defined:
+        yield defined

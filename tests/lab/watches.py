@@ -29,8 +29,14 @@ AT_BOOT = 'at_boot = "bind"'
 
 
 def unit_text() -> str:
-    """The unit, with this project's program."""
-    return (PROJECT / WATCH_UNIT).read_text().replace("@BIN@/vfiotop", VFIOTOP)
+    """The unit, with this project's program.
+
+    When a unit ends, systemd removes its private /tmp. A swap that goes on would lose a project
+    that is mounted there.
+    """
+    text = (PROJECT / WATCH_UNIT).read_text().replace("@LIB@/vfiotop", VFIOTOP)
+    temporary = PROJECT.is_relative_to("/tmp")
+    return text.replace("PrivateTmp=yes", "PrivateTmp=no") if temporary else text
 
 
 def configure(*watch: str) -> None:

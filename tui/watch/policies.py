@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tui.model import EventKind, Gpu, HostView, OwnerKind, SourceName
+from tui.model import EventKind, Gpu, HostView, OwnerKind, SourceName, Swap
 from tui.model.watch import Pending, WatchMemory, WatchPolicy
 
 RETRY_S = (10.0, 30.0, 60.0, 300.0)
@@ -145,13 +145,19 @@ def _obstacles(
     if swap is not None and swap.interrupted:
         fix = "`vfiotop recover --finish` or `vfiotop recover --undo`"
         yield f"the {swap.direction} of {swap.address} was interrupted", "warn", fix
-    if swap is not None and (swap.under_way or swap.id != pending.swap):
+    if swap is not None and (swap.under_way or swap.id != pending.swap) and not _given_up(swap):
         # Whoever moves it has the card in hand, and a screen shows what becomes of it.
         yield "", "note", None
     if gpu.taken_by is not None and gpu.taken_by.guest != pending.guest:
         yield f"process {gpu.taken_by.pid} uses it", "note", None
     if gpu.owner.kind not in ("vfio", *UNSETTLED):
         yield "", "note", None
+
+
+def _given_up(swap: Swap) -> bool:
+    """Whether it is a return that came to nothing: a watch that was killed had asked for it, and a
+    runner that cannot tell its caller does not begin."""
+    return swap.by == "watch" and swap.state == "undone"
 
 
 def _moving(view: HostView) -> bool:

@@ -236,6 +236,16 @@ def test_a_swap_before_it_does_not() -> None:
     assert watch.look(off, 30.0).due
 
 
+def test_a_swap_of_ours_that_came_to_nothing_does_not() -> None:
+    """The runner gives up what it has prepared if the watch that started it is gone."""
+    watch = Watching()
+    watch.after_an_end()
+    given_up = replace(SWAP, state="undone", by="watch", message="the caller was gone")
+    off = seen(win("shut off"), swap=given_up)
+    watch.look(off)
+    assert watch.look(off, 30.0).due
+
+
 def test_an_interrupted_swap_is_for_the_user() -> None:
     watch = Watching()
     watch.after_an_end()

@@ -1,0 +1,77 @@
+"""Many guests with the card, one after the other: nothing of the watch grows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.lab.host import until
+from tests.lab.returns import borrow, ended, runners
+from tests.lab.sector import SectorGuest
+from tests.lab.swaps import JOURNAL
+from tests.lab.units import main_pid, show
+from tests.lab.watches import AFTER_STOP, RECORD, UNIT, await_return, pending, watching
+
+pytestmark = [pytest.mark.only("systemd"), pytest.mark.usefixtures("whole")]
+
+
+@pytest.mark.thorough
+def test_many_returns(
+    guest: SectorGuest, pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """``--rounds`` guests with the card, one after the other, under one watch."""
+    rounds: int = pytestconfig.getoption("--rounds")
+    shown = {1, rounds // 4, rounds // 2, rounds}
+    with watching(AFTER_STOP, "pause = 0"):
+        pid = main_pid(UNIT)
+        rows: list[Size] = []
+        with capsys.disabled():
+            print(f"\nround {'  '.join(Size._fields)}")
+            for number in range(1, rounds + 1):
+                borrow(guest)
+                ended(guest)
+                await_return()
+                until(lambda: not runners() and not pending())
+                if number in shown:
+                    if rows:  # threads and files of the last swap end soon after it
+                        until(lambda: (now := size(pid)).fds <= rows[0].fds
+                              and now.threads <= rows[0].threads)  # fmt: skip
+                    rows.append(size(pid))
+                    cells = zip(Size._fields, rows[-1], strict=True)
+                    print(f"{number:>5}", *(f"{n:>{len(name)}}" for name, n in cells), sep="  ")
+        assert (main_pid(UNIT), show(UNIT, "NRestarts")) == (pid, "0")
+
+
+class Size(NamedTuple):
+    """What a watch uses, and its files in /run: KiB of memory, bytes of the files."""
+
+    fds: int
+    threads: int
+    rss_kib: int
+    pss_kib: int
+    record: int
+    swap_json: int
+
+
+def size(pid: int) -> Size:
+    process = Path(f"/proc/{pid}")
+    status = (process / "status").read_text()
+    memory_map = (process / "smaps_rollup").read_text()
+    return Size(
+        len(list((process / "fd").iterdir())),
+        _number("Threads", status),
+        _number("VmRSS", status),
+        _number("Pss", memory_map),
+        RECORD.stat().st_size,
+        JOURNAL.stat().st_size,
+    )
+
+
+def _number(name: str, text: str) -> int:
+    """A value of a file like /proc/<pid>/status."""
+    found = re.search(rf"^{name}:\s*(\d+)", text, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
