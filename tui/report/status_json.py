@@ -176,12 +176,14 @@ def _processes(reading: CardReading | None) -> list[dict[str, Any]] | None:
 
 
 def _swap(swap: Swap) -> dict[str, Any]:
-    """``step`` is an index into ``steps``; an ``interrupted`` swap waits for ``recover``."""
+    """``step`` is an index into ``steps``; an ``interrupted`` swap waits for ``recover``. ``by`` is
+    who asked for it."""
     return {
         "id": swap.id,
         "address": swap.address,
         "moves": list(swap.moves),
         "direction": swap.direction,
+        "by": swap.by,
         "state": swap.state,
         "step": swap.step,
         "steps": list(swap.steps),
