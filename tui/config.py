@@ -245,8 +245,8 @@ SETTINGS = (
     Setting("metrics", "Where the watch serves metrics for Prometheus: a loopback address with a "
             "port, or unix: and the path of a socket. Empty: nowhere.", "127.0.0.1:9835", metrics,
             table="watch"),
-    Setting("metrics_token_file", "A file with the token that a client has to show for them. Only "
-            "root may be able to read it.", "/etc/vfiotop/metrics-token", full_path,
+    Setting("metrics_token_file", "A file that only root can read, with the token that a "
+            "client has to show.", "/etc/vfiotop/metrics-token", full_path,
             unset="no token is asked for", table="watch"),
 )  # fmt: skip
 """Every key of the configuration but the table ``[keys]``."""

@@ -69,10 +69,12 @@ def follow(host: Host, settings: config.Config) -> None:
         output.say_json(as_json(view, host.now(), uri, None, read_at), indent=None)
 
     with suppress(KeyboardInterrupt), _interrupted():
-        watch(Session(host, settings), show, _unread)
+        show_changes(Session(host, settings), show, _unread)
 
 
-def watch(session: Session, show: Callable[[Session], None], ended: Callable[[], bool]) -> None:
+def show_changes(
+    session: Session, show: Callable[[Session], None], ended: Callable[[], bool]
+) -> None:
     """Call ``show`` when the view of a session differs from the one shown, until ``ended``."""
     latest, shown = Latest(), HostView()
     deadline = time.monotonic() + FIRST_S

@@ -280,8 +280,8 @@ class Service:
         """Pass what was read on, and have cards read as long as somebody asks for it."""
         if self._exports is not None:
             watch = Watch(
-                True, self._acts, self._policy, self._file, pending_return(self._memory),
-                self._stays_awake,
+                running=True, acts=self._acts, policy=self._policy, file=self._file,
+                pending=pending_return(self._memory), stays_awake=self._stays_awake,
             )  # fmt: skip
             self._exports.publish(replace(self._session.live.view, watch=watch), self._session)
             self._session.update_demand()

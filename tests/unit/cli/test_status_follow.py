@@ -20,7 +20,7 @@ from tests.thorough import thorough
 from tests.ui.rig import GUESTS, NOON, NVML, READING, WIN11, Rig
 from tui.cli import status_follow
 from tui.cli.main import main
-from tui.cli.status_follow import Latest, watch
+from tui.cli.status_follow import Latest, show_changes
 from tui.config import Config
 from tui.host.demo.host import demo_host
 from tui.model import HostFacts, HostView, Metrics, Sample
@@ -58,7 +58,7 @@ class Lines:
 def following(rig: Rig) -> Iterator[Lines]:
     lines = Lines()
     session = Session(rig.host, Config(interval=3600))
-    thread = threading.Thread(target=watch, args=(session, lines.show, lines.enough.is_set))
+    thread = threading.Thread(target=show_changes, args=(session, lines.show, lines.enough.is_set))
     thread.start()
     try:
         yield lines
