@@ -227,6 +227,8 @@ def _add_swap(found: Families, swap: Swap) -> None:
 
 def _add_watch(found: Families, watch: Watch, at: datetime) -> None:
     found.gauge("watch_running", "Whether the watch runs.", {}, watch.running)
+    found.gauge("watch_failed", "Whether the watch has ended and nobody asked for that.", {},
+                watch.failed)  # fmt: skip
     if not watch.running:
         return
     found.gauge("watch_acts", "Whether the watch may move cards.", {}, watch.acts)

@@ -159,6 +159,9 @@ def test_an_interrupted_swap_and_a_return_to_come() -> None:
     assert one(view, "vfiotop_watch_return_in_seconds", address=CARD) == 12
     gone = replace(view, watch=replace(watch, running=False))
     assert one(gone, "vfiotop_watch_running") == 0
+    assert one(gone, "vfiotop_watch_failed") == 1
+    stopped = replace(gone, watch=replace(watch, running=False, stopped=True))
+    assert one(stopped, "vfiotop_watch_failed") == 0
     assert one(gone, "vfiotop_watch_return_in_seconds", address=CARD) is None
 
 
