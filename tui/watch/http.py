@@ -30,6 +30,9 @@ TIME_S = 5.0
 RETRY_S = 0.2
 """Seconds to the next try after a connection could not be accepted."""
 
+ONCE = ("host", "authorization")
+"""The headers that decide who may have what: two of them are a mistake, or an attack."""
+
 CHUNK = 4096
 BACKLOG = 16
 
@@ -95,7 +98,7 @@ def _headers(fields: list[str]) -> dict[str, str]:
             raise BadRequest(400)
         if any(c != "\t" and not c.isprintable() for c in value):
             raise BadRequest(400)
-        if name in found and name != "accept":
+        if name in found and name in ONCE:
             raise BadRequest(400)
         found[name] = f"{found[name]},{value}" if name in found else value
     return found

@@ -103,6 +103,12 @@ def test_a_request_in_single_bytes_is_answered(served: Served) -> None:
         assert status(answer(client)) == b"200"
 
 
+def test_a_header_may_come_twice() -> None:
+    request = parsed(b"GET / HTTP/1.1\r\nAccept: a\r\nVia: x\r\nVIA: y\r\naccept: b\r\n\r\n")
+    assert request is not None
+    assert request.headers == {"accept": "a,b", "via": "x,y"}
+
+
 def test_what_follows_the_request_does_not_take_the_response_away(served: Served) -> None:
     assert served.ask(GET + bytes(DRAIN_LIMIT // 2)).endswith(BODY)
     assert len(served.requests) == 1
@@ -121,6 +127,7 @@ def test_what_follows_the_request_does_not_take_the_response_away(served: Served
         (b"GET /metrics HTTP/1.1\r\n folded: x\r\n\r\n", b"400"),
         (b"GET /metrics HTTP/1.1\r\nHost : x\r\n\r\n", b"400"),
         (b"GET /metrics HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"400"),
+        (b"GET / HTTP/1.1\r\nAuthorization: Bearer a\r\nauthorization: Bearer b\r\n\r\n", b"400"),
         (b"GET /metrics HTTP/1.1\r\nX: a\x00b\r\n\r\n", b"400"),
         (b"GET /" + b"x" * REQUEST_LIMIT + b" HTTP/1.1\r\n\r\n", b"431"),
         (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * REQUEST_LIMIT, b"431"),
