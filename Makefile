@@ -8,7 +8,7 @@ BIN := .venv/bin
 # Bytecode is compiled once, not by each of the many programs that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup run test lab bench soak real mutants check manual screenshots lab-screenshots lock clean
+.PHONY: help setup run test lab prometheus bench soak real mutants check manual screenshots lab-screenshots lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -45,6 +45,10 @@ test: ## run the tests: make test ARGS="tests/unit -k pci"
 lab: ## run the tests in the lab, or open a shell there: make lab TOPOLOGY=two-slots RUN=vfiotop
 	@.ci/setup --lab
 	@$(BIN)/python -m tests.lab $(if $(TOPOLOGY),--topology $(TOPOLOGY) --open '$(RUN)') $(ARGS)
+
+prometheus: ## check the metrics with Debian's prometheus, promtool and node_exporter
+	@.ci/setup --prometheus
+	@VFIOTOP_PROMETHEUS=.prometheus $(BIN)/pytest tests/prometheus $(ARGS)
 
 bench: ## measure next to nvitop and nvtop: make bench ARGS="--runs 1 --only keys"
 	@.ci/setup --bench
@@ -86,6 +90,6 @@ lock: ## pin the newest versions in requirements.lock (needs uv)
 		--no-annotate --output-file requirements.lock
 
 clean: ## remove .venv and everything the tools left behind
-	@rm -rf .venv .lab .bench build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	@rm -rf .venv .lab .bench .prometheus build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
 		.import_linter_cache snapshot_report.html
 	@find tui widgets tests -name __pycache__ -exec rm -rf {} +

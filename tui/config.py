@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from tui.keymap import Keys
 from tui.keymap import checked as checked_keys
 from tui.model.address import is_address
+from tui.model.endpoint import endpoint
 from tui.model.errors import VfiotopError
 from tui.model.watch import PAUSE_RANGE, AfterStop, AtBoot, WatchPolicy
 from tui.process.files import read_file
@@ -61,7 +62,7 @@ class ConfigError(VfiotopError):
 
 class Config(Struct, frozen=True):
     """The settings in ``file``. ``None``: not set, vfiotop decides. ``keys`` are those of its
-    table ``[keys]``; from ``after_stop`` to ``on_event`` are those of its table ``[watch]``."""
+    table ``[keys]``; those after it are those of its table ``[watch]``."""
 
     connect: str = SYSTEM
     interval: float = DEFAULT_INTERVAL
@@ -77,6 +78,8 @@ class Config(Struct, frozen=True):
     at_boot: AtBoot = "keep"
     pause: float = DEFAULT_PAUSE
     on_event: tuple[str, ...] = ()
+    metrics: str = ""
+    metrics_token_file: str | None = None
 
     @property
     def watch_policy(self) -> WatchPolicy:
@@ -120,6 +123,22 @@ def program(value: object) -> tuple[str, ...]:
     if words and not words[0].startswith("/"):
         raise ValueError(f"on_event needs the full path of its program, not “{short(words[0])}”")
     return tuple(words)
+
+
+def metrics(text: str) -> str:
+    """Check that metrics can be served there and return it unchanged. Raises ``ValueError``."""
+    try:
+        endpoint(text)
+    except ValueError as error:
+        raise ValueError(f"metrics: {error}") from error
+    return text
+
+
+def full_path(text: str) -> str:
+    """Check the full path of a file and return it unchanged. Raises ``ValueError``."""
+    if not text.startswith("/") or not text.isprintable() or len(text) > MAX_TEXT:
+        raise ValueError(f"“{short(text)}” is not the full path of a file")
+    return text
 
 
 def name(text: str) -> str:
@@ -223,6 +242,12 @@ SETTINGS = (
     Setting("on_event", "A program that gets each event as JSON on its standard input, one at a "
             "time, with its arguments.", ("/usr/local/bin/tell-me", "--quiet"), program,
             table="watch"),
+    Setting("metrics", "Where the watch serves metrics for Prometheus: a loopback address with a "
+            "port, or unix: and the path of a socket. Empty: nowhere.", "127.0.0.1:9835", metrics,
+            table="watch"),
+    Setting("metrics_token_file", "A file that only root can read, with the token that a "
+            "client has to show.", "/etc/vfiotop/metrics-token", full_path,
+            unset="no token is asked for", table="watch"),
 )  # fmt: skip
 """Every key of the configuration but the table ``[keys]``."""
 
@@ -257,7 +282,10 @@ def _values(table: dict[str, object], name: str | None, also: tuple[str, ...] = 
 
 
 def _value(setting: Setting, value: object) -> Any:
-    if isinstance(setting.example, str) and (not isinstance(value, str) or not value):
+    may_be_empty = setting.default == ""
+    if isinstance(setting.example, str) and not (
+        isinstance(value, str) and (value or may_be_empty)
+    ):
         raise ValueError(f"{setting.name} must be a string in quotes")
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{setting.name} must be one of {', '.join(setting.choices)}")

@@ -43,16 +43,24 @@ _NEEDS_DEMAND: tuple[SourceName, ...] = ("nvml", "threads", "agent")
 
 
 def examine_once(
-    host: Host, choice: Choice, timeout_s: float = TIMEOUT_S, *, with_readings: bool = False
+    host: Host,
+    choice: Choice,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    with_readings: bool = False,
+    pause: Callable[[float], None] | None = None,
 ) -> CheckInput:
     """Read everything that the doctor checks; with ``with_readings`` the cards' own readings
-    as well, for a caller that prints them. Raises ``HostError``."""
+    as well, for a caller that prints them, and with ``pause`` the guest's rates, as ``view_once``.
+    Raises ``HostError``."""
 
     def everything(view: HostView) -> Scope:
         return view.gpus, hostdev_checks.domains_to_check(view)
 
     skip_as_root = () if with_readings else _CARD_HOLDERS
-    return read_for_checks(host, choice, timeout_s, everything, skip=(), skip_as_root=skip_as_root)
+    return read_for_checks(
+        host, choice, timeout_s, everything, skip=(), skip_as_root=skip_as_root, pause=pause
+    )
 
 
 def _with_users(host: Host, snapshot: Snapshot) -> Snapshot:
@@ -75,7 +83,18 @@ def view_once(
     While the guest runs, it and its threads are read again after a ``pause``: their loads and waits
     need two readings.
     """
-    snapshot = read_once(host, choice, timeout_s)
+    snapshot = _with_rates(host, read_once(host, choice, timeout_s), choice, timeout_s, pause)
+    return assess(_with_users(host, snapshot), choice)
+
+
+def _with_rates(
+    host: Host,
+    snapshot: Snapshot,
+    choice: Choice,
+    timeout_s: float,
+    pause: Callable[[float], None],
+) -> Snapshot:
+    """Read the guest and its threads again after a pause, if it runs."""
     guest = assess(snapshot, choice).guest
     captured = isinstance(snapshot.guests, Guests) and snapshot.guests.captured
     domain = guest.domain if guest is not None and not captured else None
@@ -83,7 +102,7 @@ def view_once(
         pause(RATES_S)
         for name in ("guests", "threads"):
             snapshot = _read(host, snapshot, [name], timeout_s)
-    return assess(_with_users(host, snapshot), choice)
+    return snapshot
 
 
 Scope = tuple[Sequence[Gpu], Sequence[Domain]]
@@ -98,6 +117,7 @@ def read_for_checks(
     *,
     skip: Sequence[SourceName] = ("threads", "agent", "usb"),
     skip_as_root: Sequence[SourceName] = _CARD_HOLDERS,
+    pause: Callable[[float], None] | None = None,
 ) -> CheckInput:
     """Read what checks need, for every caller that makes some. Raises ``HostError``.
 
@@ -108,7 +128,10 @@ def read_for_checks(
     """
     root = host.inspector.readiness([]).root
     skipped = (*skip, *(skip_as_root if root else ()))
-    snapshot = _with_users(host, read_once(host, choice, timeout_s, skipped))
+    snapshot = read_once(host, choice, timeout_s, skipped)
+    if pause is not None:
+        snapshot = _with_rates(host, snapshot, choice, timeout_s, pause)
+    snapshot = _with_users(host, snapshot)
     view = assess(snapshot, choice)
     gpus, domains = scope(view)
     readiness = host.inspector.readiness([gpu.address for gpu in view.gpus])

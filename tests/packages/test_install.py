@@ -99,6 +99,13 @@ def test_systemd_understands_the_unit_and_finds_the_program(
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def test_the_dashboard_and_the_alerts_are_there(installed: Path) -> None:
+    shared = installed / str(PREFIX)[1:] / "share/vfiotop"
+    assert {path.name for path in shared.iterdir()} == {
+        "grafana-dashboard.json", "vfiotop-alerts.yml"
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [

@@ -33,6 +33,8 @@ def test_every_key(tmp_path: Path) -> None:
         pause = 5
         at_boot = "bind"
         on_event = ["/usr/bin/tell", "me"]
+        metrics = "[::1]:9835"
+        metrics_token_file = "/etc/vfiotop/token"
         [keys]
         bind = "f2"
         help = "?, f1"
@@ -41,9 +43,13 @@ def test_every_key(tmp_path: Path) -> None:
     assert found == Config(
         "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light", "doas",
         tmp_path / "config.toml", "on", 10.0, (("bind", "f2"), ("help", "question_mark,f1")),
-        "unbind", "bind", 5.0, ("/usr/bin/tell", "me"),
+        "unbind", "bind", 5.0, ("/usr/bin/tell", "me"), "[::1]:9835", "/etc/vfiotop/token",
     )  # fmt: skip
     hash(found)
+
+
+def test_metrics_can_be_switched_off(tmp_path: Path) -> None:
+    assert load(tmp_path, "[watch]\nmetrics = ''").metrics == ""
 
 
 def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -68,6 +74,10 @@ def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_
         ("[watch]\non_event = ['tell', 'me']", "on_event needs the full path"),
         ("[watch]\non_event = ['/bin/x', 7]", "on_event must be a list of strings"),
         ('[watch]\non_event = ["/bin/x", "a\\u0000b"]', "on_event must be a list of strings"),
+        ("[watch]\nmetrics = '0.0.0.0:9835'", "metrics: 0.0.0.0 can be reached from other"),
+        ("[watch]\nmetrics = 9835", "metrics must be a string"),
+        ("[watch]\nmetrics_token_file = 'token'", "“token” is not the full path of a file"),
+        ("[watch]\nmetrics_token_file = ''", "metrics_token_file must be a string"),
         ("[watch]\non_event = [" + "'/x', " * 40 + "]", "longer than a command needs"),
         ("interval = 0", "interval must be a number of seconds"),
         ("interval = nan", "interval must be a number of seconds"),

@@ -136,7 +136,10 @@ def test_the_lock_pins_every_package_with_hashes() -> None:
 
 
 def test_the_lock_has_what_the_program_and_its_build_need() -> None:
-    needed = {"textual", "msgspec", "pyudev", "libvirt-python", "nvidia-ml-py", "platformdirs"}
+    needed = {
+        "textual", "msgspec", "pyudev", "libvirt-python", "nvidia-ml-py", "platformdirs",
+        "prometheus-client",
+    }  # fmt: skip
     assert needed | {"setuptools"} <= set(requirements())
 
 

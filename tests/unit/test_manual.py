@@ -107,7 +107,7 @@ def configurations() -> list[Config]:
 
 
 def test_every_example_is_a_configuration() -> None:
-    assert len(configurations()) == 5
+    assert len(configurations()) == 6
     assert [c.after_stop for c in configurations()].count("unbind") == 1
 
 

@@ -12,19 +12,31 @@ import sys
 from collections.abc import Sequence
 
 from tui import config
-from tui.cli import capture, configuration, doctor, guest, plan, screen, status, swap, usb, watch
+from tui.cli import (
+    capture,
+    configuration,
+    doctor,
+    guest,
+    metrics,
+    plan,
+    screen,
+    status,
+    swap,
+    usb,
+    watch,
+)
 from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
 from tui.model.errors import VfiotopError
 from tui.process import output
 
-READING_COMMANDS = ("status", "doctor", "plan", "config")
+READING_COMMANDS = ("status", "doctor", "plan", "metrics", "config")
 
 FAMILIES = (
     status.add_commands, doctor.add_commands, plan.add_commands, swap.add_commands,
-    guest.add_commands, usb.add_commands, watch.add_commands, capture.add_commands,
-    configuration.add_commands,
+    guest.add_commands, usb.add_commands, watch.add_commands, metrics.add_commands,
+    capture.add_commands, configuration.add_commands,
 )  # fmt: skip
 """In the order of ``--help``."""
 

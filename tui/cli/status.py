@@ -1,4 +1,4 @@
-"""``vfiotop status``: one reading of everything."""
+"""``vfiotop status``: one reading of everything, or each that differs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from tui import config
 from tui.cli.arguments import AddParser, add_json
-from tui.cli.exits import DONE
+from tui.cli.exits import DONE, UsageError
 from tui.host import Host
 from tui.model import HostView, Unavailable
 from tui.process import output
@@ -18,12 +18,22 @@ def add_commands(add: AddParser) -> None:
     """Add ``status``."""
     parser = add("status", "print one reading of everything, as text or JSON")
     add_json(parser)
+    parser.add_argument(
+        "--follow", action="store_true",
+        help="with --json: print a line for each reading that differs, until a signal comes",
+    )  # fmt: skip
     parser.set_defaults(run=run)
 
 
 def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> int:
-    """Print one reading of the host."""
-    if arguments.json:
+    """Print one reading of the host, or follow it."""
+    if arguments.follow and not arguments.json:
+        raise UsageError("--follow prints JSON: add --json, or run `vfiotop` for the screen")
+    if arguments.follow:
+        from tui.cli.status_follow import follow  # noqa: PLC0415
+
+        follow(host, settings)
+    elif arguments.json:
         _print_json(host, settings)
     else:
         _print_text(host, settings)

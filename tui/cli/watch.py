@@ -7,7 +7,8 @@ import os
 import platform
 import signal
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -17,11 +18,13 @@ from tui.cli.arguments import AddParser
 from tui.cli.exits import DONE, FAILED, fail
 from tui.host import EmptySource, Host, HostError
 from tui.model import CLOCK, Event
+from tui.model.endpoint import endpoint
 from tui.model.errors import VfiotopError
 from tui.process import output
 
 if TYPE_CHECKING:
     from tui.host.watch.record import RecordFile
+    from tui.watch.exporter import Exporter
     from tui.watch.program import EventProgram
 
 INTERVAL_S = 5.0
@@ -106,8 +109,9 @@ def _watch(host: Host, settings: config.Config, arguments: argparse.Namespace) -
         elif settings.watch_policy != config.Config().watch_policy:
             output.note("vfiotop: moves no card: only root may, and not with --readonly")
         program = _program(host, settings, arguments)
+        exports = held.enter_context(_exports(host, settings))
         try:
-            _serve(host, settings, record, program)
+            _serve(host, settings, record, program, exports)
         finally:
             if program is not None:
                 program.close(LAST_EVENTS_S)
@@ -135,11 +139,39 @@ def _program(
     return EventProgram(settings.on_event, user, platform.node(), output.report_error)
 
 
+@contextmanager
+def _exports(host: Host, settings: config.Config) -> Iterator[Exporter | None]:
+    """What serves metrics within this context, if the configuration says where. Raises
+    ``ConfigError`` for a token that cannot be used; a place that is taken is no reason not to
+    watch."""
+    at = endpoint(settings.metrics)
+    if at is None:
+        yield None
+        return
+    from tui.watch.exporter import Exporter  # noqa: PLC0415
+    from tui.watch.http import Server  # noqa: PLC0415
+    from tui.watch.listen import listening, token  # noqa: PLC0415
+
+    exporter = Exporter(host.now, token(settings.metrics_token_file), local=at.path is None)
+    with ExitStack() as held:
+        try:
+            server = Server(held.enter_context(listening(at)), exporter.respond)
+            server.start()
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            output.report_error(f"no metrics at {settings.metrics}: {why}")
+            yield None
+        else:
+            held.callback(server.close)
+            yield exporter
+
+
 def _serve(
     host: Host,
     settings: config.Config,
     record: RecordFile | None,
     program: EventProgram | None,
+    exports: Exporter | None,
 ) -> None:
     from tui.host.journal.source import SwapSource  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
@@ -162,6 +194,7 @@ def _serve(
         booting=systemd.booting,
         alarm=systemd.tell_console,
         alive=manager.tell,
+        exports=exports,
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: service.stop())

@@ -16,7 +16,8 @@ from msgspec.structs import replace
 
 from tui.host import Host
 from tui.host.watch.record import RecordFile
-from tui.model import Direction, Event, Sample
+from tui.host.watch.source import pending_return
+from tui.model import Direction, Event, HostView, Sample, Watch
 from tui.model.clock import since_boot
 from tui.model.watch import WatchPolicy
 from tui.session import Session
@@ -55,11 +56,25 @@ class _Moved(NamedTuple):
     outcome: Outcome
 
 
-class WatchDisplay:
-    """Nobody looks: no card is read."""
+class Exports(Protocol):
+    """Serves what was read to others. ``attended``: somebody has asked for it lately."""
 
-    shows_cards = False
+    @property
+    def attended(self) -> bool: ...
+    def publish(self, view: HostView, session: Session) -> None: ...
+
+
+class WatchDisplay:
+    """Cards are read only while somebody asks for their readings."""
+
     output_delay_s = 0.0
+
+    def __init__(self, exports: Exports | None) -> None:
+        self._exports = exports
+
+    @property
+    def shows_cards(self) -> bool:
+        return self._exports is not None and self._exports.attended
 
 
 class Service:
@@ -68,7 +83,7 @@ class Service:
     ``record`` is ``None`` if nobody can see what it does. ``acts``: it may move cards; else it only
     tells. ``booting``: whether the host is booting. ``alarm`` gets a sentence when the bind at boot
     fails. ``alive`` gets what it is about to do, and whether the bind at boot is done, at each
-    look.
+    look. ``exports`` serves the readings to others.
     """
 
     def __init__(
@@ -84,6 +99,7 @@ class Service:
         alarm: Callable[[str], object] = lambda _: None,
         alive: Callable[[str, bool], object] = lambda _status, _ready: None,
         now_s: Callable[[], float] = since_boot,
+        exports: Exports | None = None,
     ) -> None:
         self._host = host
         self._session = session
@@ -94,13 +110,14 @@ class Service:
         self._alarm = alarm
         self._alive = alive
         self._now_s = now_s
+        self._exports = exports
         self._began_s = now_s()
         self._arrived: queue.SimpleQueue[Sample | _Moved | Attached | None] = queue.SimpleQueue()
         self._stopping = False
         self._told: Event | None = None
         file = session.config.file
-        configuration = None if file is None else str(file)
-        self._recorder = Recorder(record, self._policy, configuration, self._began_s, acts=acts)
+        self._file = None if file is None else str(file)
+        self._recorder = Recorder(record, self._policy, self._file, self._began_s, acts=acts)
         self._memory = self._recorder.memory
         binds = self._policy.at_boot == "bind" and not self._memory.booted
         self._boot = Boot("reading" if binds and booting() else "done")
@@ -113,7 +130,7 @@ class Service:
 
     def run(self) -> None:
         """Watch until ``stop``."""
-        self._session.start(self._arrived.put, WatchDisplay())
+        self._session.start(self._arrived.put, WatchDisplay(self._exports))
         try:
             while not self._stopping:
                 self._take()
@@ -190,6 +207,7 @@ class Service:
         self._tell()
         self._write()
         self._alive(self._status(), self._boot.phase == "done")
+        self._publish()
 
     def _follow(self, decision: Decision) -> None:
         self._memory = decision.memory
@@ -257,6 +275,16 @@ class Service:
         if self._memory.user is not None:
             return f"“{self._memory.guest}” has the card"
         return "waiting for a guest with the card"
+
+    def _publish(self) -> None:
+        """Pass what was read on, and have cards read as long as somebody asks for it."""
+        if self._exports is not None:
+            watch = Watch(
+                running=True, acts=self._acts, policy=self._policy, file=self._file,
+                pending=pending_return(self._memory), stays_awake=self._stays_awake,
+            )  # fmt: skip
+            self._exports.publish(replace(self._session.live.view, watch=watch), self._session)
+            self._session.update_demand()
 
     def _write(self) -> None:
         """Write the record. A full /run is told once, and is no reason to stop."""

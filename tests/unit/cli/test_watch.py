@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from tests.thorough import thorough
 from tests.unit.host.watch.test_record import CARD, PENDING, RECORD
 from tests.unit.made import NOON
 from tui.cli import watch
-from tui.config import Config
+from tui.config import Config, ConfigError
 from tui.host import Host
 from tui.host.demo.host import demo_host
 from tui.host.proc.process import Process
@@ -26,6 +27,7 @@ from tui.host.watch.record import KEEP, LOCK, RecordFile
 from tui.model import CLOCK, Event
 from tui.model.errors import VfiotopError
 from tui.model.watch import WatchMemory
+from tui.watch import listen
 
 WATCH = argparse.Namespace(keep=False, event_user=None)
 KEEPS = argparse.Namespace(keep=True, event_user=None)
@@ -217,6 +219,47 @@ def test_a_signal_ends_it(number: signal.Signals, tmp_path: Path) -> None:
         running.send_signal(number)
         rest = running.stderr.read()
     assert (running.returncode, rest.replace("looked\n", "")) == (0, "")
+
+
+# --- its metrics ----------------------------------------------------------------------
+
+
+def test_metrics_are_served_where_the_configuration_says(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listen, "only_root_can_change", lambda _path: True)
+    place = tmp_path / "metrics.sock"
+    with watch._exports(host, Config(metrics=f"unix:{place}")) as exports:
+        assert exports is not None and not exports.attended
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(place))
+            client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert client.recv(100).startswith(b"HTTP/1.1 200 OK")
+        assert exports.attended
+    assert not place.exists()
+
+
+def test_by_default_none_are_served(host: Host) -> None:
+    with watch._exports(host, Config()) as exports:
+        assert exports is None
+
+
+def test_a_place_that_is_taken_does_not_keep_the_watch_from_its_work(
+    host: Host, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        place = f"127.0.0.1:{other.getsockname()[1]}"
+        with watch._exports(host, Config(metrics=place)) as exports:
+            assert exports is None
+    assert f"no metrics at {place}: Address already in use" in capfd.readouterr().err
+
+
+def test_without_its_token_nothing_is_served(host: Host, tmp_path: Path) -> None:
+    settings = Config(metrics="127.0.0.1:1", metrics_token_file=str(tmp_path / "none"))
+    with pytest.raises(ConfigError, match="metrics_token_file"), watch._exports(host, settings):
+        pass
 
 
 # --- what it prints -------------------------------------------------------------------

@@ -29,7 +29,7 @@ from tui.model import (
 )
 from tui.model.requests import SwapRequest
 from tui.session import Session
-from tui.watch.service import Service
+from tui.watch.service import Exports, Service
 
 T = TypeVar("T")
 
@@ -208,7 +208,11 @@ class Rig:
 
     @contextmanager
     def watching(
-        self, *, acts: bool = True, booting: Callable[[], bool] = lambda: False
+        self,
+        *,
+        acts: bool = True,
+        booting: Callable[[], bool] = lambda: False,
+        exports: Exports | None = None,
     ) -> Iterator[Service]:
         """Run a watch until the end of the context. It closes its sources then, so each watch gets
         new ones with the same readings."""
@@ -217,7 +221,7 @@ class Rig:
         service = Service(
             host, self.session, self.record if acts else None, [self.outlet],
             self.keeper, acts=acts, booting=booting, alarm=self.alarms.append,
-            alive=self._looked, now_s=lambda: self.now_s,
+            alive=self._looked, now_s=lambda: self.now_s, exports=exports,
         )  # fmt: skip
         thread = threading.Thread(target=service.run, daemon=True)
         thread.start()

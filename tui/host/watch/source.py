@@ -69,13 +69,14 @@ def reading(record: Record) -> Watch:
         acts=record.acts,
         policy=record.policy,
         file=None if record.file is None else clean(record.file, TEXT_LIMIT),
-        pending=_pending(record.memory) if running else None,
+        pending=pending_return(record.memory) if running else None,
         stays_awake=record.stays_awake and running,
         events=tuple(map(_event, record.events)),
     )
 
 
-def _pending(memory: WatchMemory) -> PendingReturn | None:
+def pending_return(memory: WatchMemory) -> PendingReturn | None:
+    """The return that is to come, for display."""
     found = memory.pending
     if found is None:
         return None
