@@ -461,7 +461,8 @@ def test_a_swap() -> None:
     told = as_json(view, NOON)
     assert told["swap"] == {
         "id": "7", "address": GUEST, "moves": [GUEST], "direction": "bind", "state": "running",
-        "by": "user", "step": 1, "steps": ["modprobe", "echo"], "message": None, "interrupted": False,
+        "by": "user", "step": 1, "steps": ["modprobe", "echo"], "message": None,
+        "interrupted": False,
         "began_at": NOON.isoformat(), "step_began_at": NOON.isoformat(),
     }  # fmt: skip
     assert told["gpus"][0]["owner"] == "moving"
