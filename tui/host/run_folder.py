@@ -37,7 +37,7 @@ class RunFolder:
     def __init__(self, path: Path = FOLDER, owner: int = 0, proc: Path = Path("/proc")) -> None:
         self.path = path
         self.boot_id_file = proc / "sys/kernel/random/boot_id"
-        self._owner = owner
+        self.owner = owner
 
     @property
     def boot_id(self) -> str:
@@ -111,13 +111,13 @@ class RunFolder:
         status = self.path.lstat()
         if not stat.S_ISDIR(status.st_mode):
             raise untrusted(self.path, "it is not a folder")
-        if status.st_uid != self._owner or status.st_mode & 0o022:
+        if status.st_uid != self.owner or status.st_mode & 0o022:
             raise untrusted(self.path, "other users may write to it")
 
     def _check(self, status: os.stat_result, path: Path) -> None:
         if not stat.S_ISREG(status.st_mode):
             raise untrusted(path, "it is not a regular file")
-        if status.st_uid != self._owner or status.st_mode & 0o022 or status.st_nlink > 1:
+        if status.st_uid != self.owner or status.st_mode & 0o022 or status.st_nlink > 1:
             raise untrusted(path, "it belongs to somebody else, or other users may write to it")
 
 

@@ -1,0 +1,159 @@
+"""What the frames of the history hold. The decoder refuses what breaks a limit."""
+
+from __future__ import annotations
+
+import sys
+from array import array
+from collections.abc import Iterator
+from typing import Annotated
+
+from msgspec import Meta, Struct, ValidationError
+from msgspec.msgpack import Decoder, Encoder
+
+from tui.model import EventCause, EventKind
+from tui.model.address import ADDRESS
+from tui.model.bounded import Address, Seconds, Text, Uuid
+from tui.model.past import Bucket, Buckets, SeriesKey
+from tui.model.swaps import Direction, SwapState
+
+RUN_LIMIT = 4096
+"""Steps of one run."""
+
+EVENT_LIMIT, SWAP_LIMIT = 512, 64
+"""Events and swaps in one frame."""
+
+BRIDGED = 8
+"""Empty steps within a run: a new run takes about as many bytes."""
+
+_COLUMNS = 3
+_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+Owner = Annotated[str, Meta(pattern=rf"^(?:{ADDRESS.pattern}|{_UUID})\Z")]
+"""A card's address, or a domain's UUID."""
+
+Name = Annotated[str, Meta(pattern=r"^[a-z]{1,16}(?:\.[0-9]{1,4})?\Z")]
+"""The name of a series of that owner."""
+
+Step = Annotated[int, Meta(ge=0, lt=10**10)]
+
+
+class Run(Struct, frozen=True, array_like=True):
+    """Buckets of one series in a row, from the step ``first`` on. ``columns`` are the counts, then
+    the means, then the maxima, as 32-bit floats with the lowest byte first."""
+
+    first: Step
+    columns: Annotated[bytes, Meta(max_length=4 * _COLUMNS * RUN_LIMIT)]
+
+    def buckets(self) -> Iterator[tuple[int, Bucket]]:
+        """Each step in which something was measured, and its bucket."""
+        values = array("f")
+        values.frombytes(self.columns[: len(self.columns) // (4 * _COLUMNS) * 4 * _COLUMNS])
+        if sys.byteorder == "big":
+            values.byteswap()
+        length = len(values) // _COLUMNS
+        columns = zip(
+            values[:length], values[length : 2 * length], values[2 * length :], strict=True
+        )
+        for at, (count, mean, maximum) in enumerate(columns):
+            # Not a NaN, and no number that a sum could not take.
+            if 1 <= count < 1e9 and -1e12 < mean < 1e12 and -1e12 < maximum < 1e12:
+                yield self.first + at, Bucket(int(count), mean, maximum)
+
+
+Runs = Annotated[tuple[Run, ...], Meta(max_length=RUN_LIMIT)]
+Series = Annotated[dict[Name, Runs], Meta(max_length=512)]
+
+
+class Block(Struct, frozen=True, array_like=True):
+    """Buckets of one tier."""
+
+    step_s: Annotated[int, Meta(ge=1, le=60)]
+    owners: Annotated[dict[Owner, Series], Meta(max_length=512)]
+
+
+class StoredEvent(Struct, frozen=True, array_like=True):
+    """An event. ``at_s``: seconds since boot."""
+
+    at_s: Seconds
+    subject: Text
+    text: Text
+    kind: EventKind = "note"
+    by: EventCause = "external"
+    fix: Text | None = None
+
+
+class StoredSwap(Struct, frozen=True, array_like=True):
+    """A swap that has ended or was interrupted. Times are in seconds since boot."""
+
+    id: Text
+    direction: Direction
+    address: Address
+    state: SwapState
+    began_s: Seconds
+    ended_s: Seconds
+
+
+class Entry(Struct, frozen=True, array_like=True):
+    """The content of one frame. ``booted_at`` is when that boot began, in seconds since 1970 by
+    the wall clock as it was set ``at_s`` seconds after it."""
+
+    boot_id: Uuid
+    booted_at: float
+    at_s: Seconds
+    blocks: Annotated[tuple[Block, ...], Meta(max_length=64)] = ()
+    events: Annotated[tuple[StoredEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()
+    swaps: Annotated[tuple[StoredSwap, ...], Meta(max_length=SWAP_LIMIT)] = ()
+
+
+_DECODER = Decoder(Entry)
+_ENCODER = Encoder()
+
+
+def encoded(entry: Entry) -> bytes:
+    """The content of the frame with this entry."""
+    return _ENCODER.encode(entry)
+
+
+def decoded(content: bytes | memoryview) -> Entry | None:
+    """The entry in a frame; ``None`` if it is not one of ours."""
+    try:
+        return _DECODER.decode(content)
+    except (ValidationError, ValueError, RecursionError):
+        return None
+
+
+def block(step_s: int, buckets: Buckets) -> Block:
+    """The block with these buckets."""
+    owners: dict[str, dict[str, tuple[Run, ...]]] = {}
+    for key, of_steps in buckets.items():
+        owners.setdefault(key.owner, {})[key.name] = tuple(_runs(of_steps))
+    return Block(step_s, owners)
+
+
+def buckets_of(found: Block) -> Iterator[tuple[SeriesKey, int, Bucket]]:
+    """Each bucket of a block, with its series and the number of its step since boot."""
+    for owner, series in found.owners.items():
+        for name, runs in series.items():
+            key = SeriesKey(owner, name)
+            for run in runs:
+                for step, bucket in run.buckets():
+                    yield key, step, bucket
+
+
+def _runs(buckets: dict[int, Bucket]) -> Iterator[Run]:
+    steps = sorted(buckets)
+    begin = 0
+    for at in range(1, len(steps) + 1):
+        ends = at == len(steps) or steps[at] - steps[at - 1] > BRIDGED
+        if ends or steps[at] - steps[begin] >= RUN_LIMIT:
+            yield _run(steps[begin], steps[at - 1], buckets)
+            begin = at
+
+
+def _run(first: int, last: int, buckets: dict[int, Bucket]) -> Run:
+    found = [buckets.get(step) for step in range(first, last + 1)]
+    values = array("f", [bucket.readings if bucket else 0 for bucket in found])
+    values.extend(bucket.mean if bucket else 0 for bucket in found)
+    values.extend(bucket.maximum if bucket else 0 for bucket in found)
+    if sys.byteorder == "big":
+        values.byteswap()
+    return Run(first, values.tobytes())

@@ -1,0 +1,67 @@
+"""Where the history is: a folder on disk, and one in memory for its newest part."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from tui.host.run_folder import FOLDER, RunFolder
+from tui.model.past import MINUTES, SECONDS, TENS, Tier
+
+DISK = Path("/var/lib/vfiotop/history")
+MEMORY = FOLDER / "history"
+
+_SEGMENT = re.compile(r"([0-9]{8,12})\.history")
+_ASIDE = re.compile(r"([0-9]{8,12})\.aside")
+
+
+class Shape(NamedTuple):
+    """How a store keeps its files: a new one every ``segment_s`` seconds, and the newest ones as
+    far as they cover ``keep_s`` seconds. From ``pack_s`` seconds on a file is written once more
+    with ``kept_tiers`` only, each series in one piece.
+
+    A file gets no larger than ``segment_limit`` bytes, and all together no larger than
+    ``total_limit`` and one file more.
+    """
+
+    segment_s: int
+    keep_s: int
+    pack_s: int
+    kept_tiers: tuple[Tier, ...]
+    segment_limit: int
+    total_limit: int
+
+
+ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20)
+IN_MEMORY = Shape(60, SECONDS.keep_s, 0, (SECONDS,), 1 << 20, 2 << 20)
+FILES_LIMIT = 100
+"""Files of one store: a watch that is started again begins a new one."""
+
+ASIDE_LIMIT = 4
+"""Files of another version that are kept."""
+
+
+def segment_name(number: int) -> str:
+    """The name of the file with that number."""
+    return f"{number:08}.history"
+
+
+def aside_name(number: int) -> str:
+    """The name of a file with that number that another version has written."""
+    return f"{number:08}.aside"
+
+
+def segments(files: RunFolder) -> list[int]:
+    """The numbers of the files of a store, the oldest first. Raises ``OSError``."""
+    return _numbers(files.path, _SEGMENT)
+
+
+def set_aside(files: RunFolder) -> list[int]:
+    """The numbers of the files of other versions, the oldest first. Raises ``OSError``."""
+    return _numbers(files.path, _ASIDE)
+
+
+def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
+    found = (pattern.fullmatch(path.name) for path in folder.iterdir())
+    return sorted(int(match[1]) for match in found if match)

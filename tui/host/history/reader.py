@@ -1,0 +1,146 @@
+"""Reads the history: what the files hold, placed in time.
+
+Within a boot, times are seconds since boot. The wall clock only places the boots: each where it
+was last known to have begun, but none later than the next one allows. So a clock that was wrong
+at first, or was set back, makes no two boots overlap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+
+from tui.host.history.entry import Block, Entry, Runs, StoredEvent, StoredSwap, decoded
+from tui.host.history.folder import (
+    FILES_LIMIT,
+    IN_MEMORY,
+    ON_DISK,
+    Shape,
+    segment_name,
+    segments,
+)
+from tui.host.history.frames import OtherVersion, contents
+from tui.host.run_folder import RunFolder, Untrusted
+from tui.host.untrusted import clean
+from tui.model import CLOCK, Clock, Event
+from tui.model.bounded import TEXT_LIMIT
+from tui.model.past import MINUTES, TIERS, Bucket, PastSwap, SeriesKey, Tier, merged
+
+
+class Past:
+    """The readings, swaps and events of the last 24 hours. ``events`` and ``swaps`` are newest
+    first. Times are those of ``clock``; buckets are made when they are asked for."""
+
+    def __init__(self, entries: list[Entry], boot_id: str, clock: Clock = CLOCK) -> None:
+        self._clock, self._boot_id = clock, boot_id
+        self._zero = clock.at(0.0)
+        self._began = self._placed(entries)
+        self._runs: dict[tuple[int, SeriesKey], list[tuple[float, Runs]]] = {}
+        for entry in entries:
+            for block in entry.blocks:
+                self._index(self._began[entry.boot_id], block)
+        oldest = clock.now() - timedelta(seconds=MINUTES.keep_s)
+        events = {self._event(entry, event) for entry in entries for event in entry.events}
+        self.events = tuple(
+            sorted((e for e in events if e.at >= oldest), key=lambda e: e.at, reverse=True)
+        )
+        swaps = {swap.id: self._swap(entry, swap) for entry in entries for swap in entry.swaps}
+        self.swaps = tuple(
+            sorted(
+                (s for s in swaps.values() if s.ended_at >= oldest),
+                key=lambda s: s.ended_at,
+                reverse=True,
+            )
+        )
+
+    @property
+    def keys(self) -> frozenset[SeriesKey]:
+        """The series that it has."""
+        return frozenset(key for _, key in self._runs)
+
+    def buckets(self, key: SeriesKey, tier: Tier) -> dict[int, Bucket]:
+        """The buckets of a series by the number of their step since 1970, as ``clock`` counts.
+
+        A step that the tier does not have yet is made of the buckets of the finer ones.
+        """
+        found: dict[int, Bucket] = {}
+        for finer in reversed([each for each in TIERS if each.step_s <= tier.step_s]):
+            for step, bucket in self._of(key, finer, tier).items():
+                found.setdefault(step, bucket)
+        return found
+
+    def _of(self, key: SeriesKey, stored: Tier, shown: Tier) -> dict[int, Bucket]:
+        """The buckets that are stored in one tier, in the steps of another."""
+        now = self._clock.now().timestamp()
+        oldest = (now - shown.keep_s) // shown.step_s
+        half = stored.step_s / 2
+        buckets = merged(
+            (key, step, bucket)
+            for began, runs in self._runs.get((stored.step_s, key), ())
+            for run in runs
+            for number, bucket in run.buckets()
+            if (step := int((began + number * stored.step_s + half) // shown.step_s)) >= oldest
+        )
+        return buckets.get(key, {})
+
+    def _index(self, began: float, block: Block) -> None:
+        for owner, series in block.owners.items():
+            for name, runs in series.items():
+                key = SeriesKey(owner, name)
+                self._runs.setdefault((block.step_s, key), []).append((began, runs))
+
+    def _placed(self, entries: list[Entry]) -> dict[str, float]:
+        """When each boot began, in seconds since 1970."""
+        last = {entry.boot_id: entry for entry in entries}
+        next_began = self._zero.timestamp()
+        began = {self._boot_id: next_began}
+        for boot_id in reversed([*dict.fromkeys(entry.boot_id for entry in entries)]):
+            if boot_id != self._boot_id:
+                entry = last[boot_id]
+                began[boot_id] = next_began = min(entry.booted_at, next_began - entry.at_s)
+        return began
+
+    def _at(self, entry: Entry, at_s: float) -> timedelta:
+        return timedelta(seconds=self._began[entry.boot_id] - self._zero.timestamp() + at_s)
+
+    def _event(self, entry: Entry, event: StoredEvent) -> Event:
+        fix = None if event.fix is None else clean(event.fix, TEXT_LIMIT)
+        at, text = self._zero + self._at(entry, event.at_s), clean(event.text, TEXT_LIMIT)
+        return Event(at, clean(event.subject), text, event.kind, event.by, fix)
+
+    def _swap(self, entry: Entry, swap: StoredSwap) -> PastSwap:
+        began_at = self._zero + self._at(entry, swap.began_s)
+        ended_at = self._zero + self._at(entry, swap.ended_s)
+        return PastSwap(swap.id, swap.direction, swap.address, swap.state, began_at, ended_at)
+
+
+def read(disk: RunFolder, memory: RunFolder, clock: Clock = CLOCK) -> Past:
+    """Read what two folders hold; what cannot be read or is not believed is left out."""
+    entries = [*_entries(disk, ON_DISK), *_entries(memory, IN_MEMORY)]
+    try:
+        boot_id = disk.boot_id
+    except (OSError, ValueError):
+        boot_id = ""
+    return Past(entries, boot_id, clock)
+
+
+def _entries(files: RunFolder, shape: Shape) -> Iterator[Entry]:
+    """The entries of a store, the oldest first. Of one that is too large, the newest."""
+    try:
+        numbers = segments(files)[-FILES_LIMIT:]
+    except OSError:
+        return
+    found: list[bytes] = []
+    left = shape.total_limit + shape.segment_limit
+    for number in reversed(numbers):
+        with suppress(OSError, Untrusted):
+            data = files.read(segment_name(number), shape.segment_limit) or b""
+            left -= len(data)
+            if left < 0:
+                break
+            if len(data) <= shape.segment_limit:
+                found.append(data)
+    for data in reversed(found):
+        with suppress(OtherVersion):
+            yield from filter(None, map(decoded, contents(data)))
