@@ -32,9 +32,9 @@ FILES = {
 PACKAGES = {
     "tui/cli", "tui/guest", "tui/host", "tui/model", "tui/process", "tui/report", "tui/rules",
     "tui/screens", "tui/swap", "tui/terminal", "tui/watch",
-    "tui/host/agent", "tui/host/capture", "tui/host/demo", "tui/host/drm", "tui/host/journal",
-    "tui/host/libvirt", "tui/host/nvml", "tui/host/pci", "tui/host/proc", "tui/host/readiness",
-    "tui/host/uses", "tui/host/watch",
+    "tui/host/agent", "tui/host/capture", "tui/host/demo", "tui/host/drm", "tui/host/history",
+    "tui/host/journal", "tui/host/libvirt", "tui/host/nvml", "tui/host/pci", "tui/host/proc",
+    "tui/host/readiness", "tui/host/uses", "tui/host/watch",
 }  # fmt: skip
 """The folders of the program; CONTRIBUTING.md says what each one holds."""
 

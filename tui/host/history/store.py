@@ -98,6 +98,9 @@ class Store:
 
     def _tidy(self) -> None:
         """Remove what is too old or too much, and pack what is kept."""
+        for half_written in self._files.path.glob(".*.history.*"):
+            with suppress(OSError):
+                half_written.unlink()
         shape, covered, size = self._shape, 0.0, 0
         numbers = segments(self._files)
         self._covers = {
@@ -107,7 +110,11 @@ class Store:
         for at, number in enumerate(reversed(numbers)):
             path = self._files.path / segment_name(number)
             with suppress(OSError, Untrusted):
-                size += path.lstat().st_size
+                own = path.lstat().st_size
+                if own > shape.segment_limit:  # no store has written it
+                    path.unlink()
+                    continue
+                size += own
                 if covered >= shape.keep_s or at >= FILES_LIMIT or size > shape.total_limit:
                     path.unlink()
                     continue
