@@ -80,6 +80,7 @@ class Config(Struct, frozen=True):
     on_event: tuple[str, ...] = ()
     metrics: str = ""
     metrics_token_file: str | None = None
+    history: bool = False
 
     @property
     def watch_policy(self) -> WatchPolicy:
@@ -196,7 +197,7 @@ class Setting(Struct, frozen=True):
 
     name: str
     means: str
-    example: str | float | tuple[str, ...]
+    example: str | float | bool | tuple[str, ...]
     check: Callable[[Any], Any]
     unset: str = ""
     choices: tuple[str, ...] = ()
@@ -248,6 +249,9 @@ SETTINGS = (
     Setting("metrics_token_file", "A file that only root can read, with the token that a "
             "client has to show.", "/etc/vfiotop/metrics-token", full_path,
             unset="no token is asked for", table="watch"),
+    Setting("history", "Whether the watch keeps readings of the last 24 hours in "
+            "/var/lib/vfiotop. It then reads the cards once a second, as a screen does.", True,
+            bool, table="watch"),
 )  # fmt: skip
 """Every key of the configuration but the table ``[keys]``."""
 
@@ -287,6 +291,8 @@ def _value(setting: Setting, value: object) -> Any:
         isinstance(value, str) and (value or may_be_empty)
     ):
         raise ValueError(f"{setting.name} must be a string in quotes")
+    if isinstance(setting.example, bool) and not isinstance(value, bool):
+        raise ValueError(f"{setting.name} must be true or false")
     if setting.choices and value not in setting.choices:
         raise ValueError(f"{setting.name} must be one of {', '.join(setting.choices)}")
     return setting.check(value)

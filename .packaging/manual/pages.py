@@ -78,6 +78,8 @@ def _kind(example: object) -> str:
     """What a value of a setting is called."""
     if isinstance(example, tuple):
         return "list of strings"
+    if isinstance(example, bool):
+        return "true or false"
     return "number" if isinstance(example, float | int) else "string"
 
 

@@ -35,6 +35,7 @@ def test_every_key(tmp_path: Path) -> None:
         on_event = ["/usr/bin/tell", "me"]
         metrics = "[::1]:9835"
         metrics_token_file = "/etc/vfiotop/token"
+        history = true
         [keys]
         bind = "f2"
         help = "?, f1"
@@ -43,7 +44,7 @@ def test_every_key(tmp_path: Path) -> None:
     assert found == Config(
         "qemu:///session", 2.0, "0000:01:00.0", "win11", "vfiotop-light", "doas",
         tmp_path / "config.toml", "on", 10.0, (("bind", "f2"), ("help", "question_mark,f1")),
-        "unbind", "bind", 5.0, ("/usr/bin/tell", "me"), "[::1]:9835", "/etc/vfiotop/token",
+        "unbind", "bind", 5.0, ("/usr/bin/tell", "me"), "[::1]:9835", "/etc/vfiotop/token", True,
     )  # fmt: skip
     hash(found)
 
@@ -70,6 +71,8 @@ def test_without_a_file_the_defaults_apply(monkeypatch: pytest.MonkeyPatch, tmp_
         ("[watch]\npause = -1", "pause must be a number of seconds from 0 to 3600"),
         ("[watch]\npause = true", "pause must be a number of seconds"),
         ("[watch]\npause = nan", "pause must be a number of seconds"),
+        ("[watch]\nhistory = 'yes'", "history must be true or false"),
+        ("[watch]\nhistory = 1", "history must be true or false"),
         ("[watch]\non_event = 'tell me'", "on_event must be a list of strings"),
         ("[watch]\non_event = ['tell', 'me']", "on_event needs the full path"),
         ("[watch]\non_event = ['/bin/x', 7]", "on_event must be a list of strings"),

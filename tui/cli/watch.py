@@ -24,11 +24,14 @@ from tui.process import output
 
 if TYPE_CHECKING:
     from tui.host.watch.record import RecordFile
+    from tui.session import Session
     from tui.watch.exporter import Exporter
     from tui.watch.program import EventProgram
+    from tui.watch.remember import Remember
 
-INTERVAL_S = 5.0
-"""Seconds between two readings of a source that is read on a timer. Events come at once."""
+INTERVAL_S, HISTORY_INTERVAL_S = 5.0, 1.0
+"""The least seconds between two readings of a source that is read on a timer, without and with a
+history. Events come at once."""
 
 KEEP_S = 5.0
 """Seconds that the watch gets to cancel a return. It looks once a second."""
@@ -179,27 +182,51 @@ def _serve(
     from tui.watch import systemd  # noqa: PLC0415
     from tui.watch.service import Service  # noqa: PLC0415
 
+    remembers = settings.history and record is not None
     host = replace(host, watch=EmptySource("this is the watch"))
     if host.kind == "real":
         host = replace(host, swap=SwapSource(poll_s=SWAP_POLL_S))
-    readers = Readers(host, max(settings.interval, INTERVAL_S))
+    readers = Readers(host, max(settings.interval, HISTORY_INTERVAL_S if remembers else INTERVAL_S))
     manager = systemd.Manager()
+    session = Session(host, settings, readers)
+    history = _history(session) if remembers else None
+    outlets = (Printer(journal=systemd.in_journal()), program, history)
     service = Service(
         host,
-        Session(host, settings, readers),
+        session,
         record,
-        [Printer(journal=systemd.in_journal()), *([program] if program is not None else [])],
+        [outlet for outlet in outlets if outlet is not None],
         systemd.Inhibitor(),
         acts=record is not None,
         booting=systemd.booting,
         alarm=systemd.tell_console,
         alive=manager.tell,
         exports=exports,
+        remember=history.look if history is not None else None,
     )
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, lambda *_: service.stop())
-    service.run()
-    systemd.notify("STOPPING=1")
+    try:
+        service.run()
+    finally:
+        systemd.notify("STOPPING=1")
+        if history is not None:
+            history.close()
+
+
+def _history(session: Session) -> Remember:
+    """What keeps the history. Raises ``HostError``."""
+    from tui.host.history.folder import DISK, IN_MEMORY, MEMORY, ON_DISK  # noqa: PLC0415
+    from tui.host.history.store import Store  # noqa: PLC0415
+    from tui.host.run_folder import RunFolder  # noqa: PLC0415
+    from tui.watch.remember import Remember  # noqa: PLC0415
+
+    disk, memory = RunFolder(DISK), RunFolder(MEMORY)
+    try:
+        boot_id = disk.boot_id
+    except (OSError, ValueError) as error:
+        raise HostError(f"cannot tell which boot this is: {error}") from error
+    return Remember(session.live, Store(disk, ON_DISK), Store(memory, IN_MEMORY), boot_id)
 
 
 class Printer:

@@ -42,6 +42,14 @@ class Clock:
         """The time ``seconds`` after boot."""
         return self._booted + timedelta(seconds=seconds)
 
+    def seconds(self, moment: datetime) -> float:
+        """The seconds since boot of a time of this clock: the opposite of ``at``."""
+        return (moment - self._booted).total_seconds()
+
+    def booted_by_wall(self) -> float:
+        """When this boot began by the wall clock as it is set now, in seconds since 1970."""
+        return self._wall().timestamp() - self._since_boot()
+
     def time_of_day(self, moment: datetime) -> str:
         """A time of this clock as local HH:MM:SS. It follows the wall clock if that was set
         by a second or more since start."""

@@ -94,10 +94,12 @@ def _comment(text: str) -> Iterator[str]:
         yield f"# {line}"
 
 
-def _toml(value: str | float | tuple[str, ...], *, ascii_only: bool = False) -> str:
+def _toml(value: str | float | bool | tuple[str, ...], *, ascii_only: bool = False) -> str:
     """A value as TOML in which every character prints, so that nothing escapes it once more."""
     if isinstance(value, tuple):
         return f"[{', '.join(_toml(each, ascii_only=ascii_only) for each in value)}]"
+    if isinstance(value, bool):
+        return str(value).lower()
     if not isinstance(value, str):
         return repr(value).removesuffix(".0")
     return "".join(

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from tui.host import Host
 from tui.host.watch.record import RecordFile
 from tui.host.watch.source import pending_return
-from tui.model import Direction, Event, HostView, Sample, Watch
+from tui.model import Direction, Event, Sample, Watch
 from tui.model.clock import since_boot
 from tui.model.watch import WatchPolicy
 from tui.session import Session
@@ -25,6 +25,7 @@ from tui.watch import boot as booting
 from tui.watch import policies
 from tui.watch.boot import Boot, BootDecision
 from tui.watch.carry_out import move
+from tui.watch.display import Exports, WatchDisplay
 from tui.watch.policies import Decision, News, Outcome
 from tui.watch.recorder import Recorder
 from tui.watch.usb import Attached, Attacher
@@ -56,34 +57,14 @@ class _Moved(NamedTuple):
     outcome: Outcome
 
 
-class Exports(Protocol):
-    """Serves what was read to others. ``attended``: somebody has asked for it lately."""
-
-    @property
-    def attended(self) -> bool: ...
-    def publish(self, view: HostView, session: Session) -> None: ...
-
-
-class WatchDisplay:
-    """Cards are read only while somebody asks for their readings."""
-
-    output_delay_s = 0.0
-
-    def __init__(self, exports: Exports | None) -> None:
-        self._exports = exports
-
-    @property
-    def shows_cards(self) -> bool:
-        return self._exports is not None and self._exports.attended
-
-
 class Service:
     """Watches one host until it is stopped.
 
     ``record`` is ``None`` if nobody can see what it does. ``acts``: it may move cards; else it only
     tells. ``booting``: whether the host is booting. ``alarm`` gets a sentence when the bind at boot
     fails. ``alive`` gets what it is about to do, and whether the bind at boot is done, at each
-    look. ``exports`` serves the readings to others.
+    look. ``remember``, if there is one, is called at each look; it returns what to tell about it.
+    ``exports`` serves the readings to others.
     """
 
     def __init__(
@@ -98,6 +79,7 @@ class Service:
         booting: Callable[[], bool] = lambda: False,
         alarm: Callable[[str], object] = lambda _: None,
         alive: Callable[[str, bool], object] = lambda _status, _ready: None,
+        remember: Callable[[], str | None] | None = None,
         now_s: Callable[[], float] = since_boot,
         exports: Exports | None = None,
     ) -> None:
@@ -109,6 +91,7 @@ class Service:
         self._keeper = keeper
         self._alarm = alarm
         self._alive = alive
+        self._remember = remember
         self._now_s = now_s
         self._exports = exports
         self._began_s = now_s()
@@ -130,7 +113,8 @@ class Service:
 
     def run(self) -> None:
         """Watch until ``stop``."""
-        self._session.start(self._arrived.put, WatchDisplay(self._exports))
+        display = WatchDisplay(self._exports, remembers=self._remember is not None)
+        self._session.start(self._arrived.put, display)
         try:
             while not self._stopping:
                 self._take()
@@ -206,6 +190,9 @@ class Service:
         self._stay_awake(policies.stays_awake(view, before=self._stays_awake))
         self._tell()
         self._write()
+        problem = self._remember() if self._remember is not None else None
+        if problem is not None:
+            self._note([News("watch", problem, "warn")])
         self._alive(self._status(), self._boot.phase == "done")
         self._publish()
 

@@ -55,6 +55,15 @@ def test_what_lies_between_two_times_is_what_has_passed(watch: Watch, step: time
 
 
 @pytest.mark.parametrize("step", STEPS)
+def test_seconds_since_boot_are_the_same_whatever_the_wall_clock_shows(
+    watch: Watch, step: timedelta
+) -> None:
+    watch.set_by = step
+    assert watch.clock.seconds(watch.clock.at(1234.5)) == 1234.5
+    assert watch.clock.booted_by_wall() == (NOON + step).timestamp() - 1000.0
+
+
+@pytest.mark.parametrize("step", STEPS)
 def test_a_time_of_day_is_what_the_wall_clock_shows_now(watch: Watch, step: timedelta) -> None:
     event = watch.clock.now()
     assert watch.clock.time_of_day(event) == "12:00:00"

@@ -15,6 +15,7 @@ from tui.config import Config
 from tui.host import Host, HostError, NothingToRead, Objection, ReadOnlyControl, Wake
 from tui.host.watch.record import Record, RecordFile
 from tui.model import (
+    Demand,
     Domain,
     DomainState,
     Event,
@@ -29,7 +30,8 @@ from tui.model import (
 )
 from tui.model.requests import SwapRequest
 from tui.session import Session
-from tui.watch.service import Exports, Service
+from tui.watch.display import Exports
+from tui.watch.service import Service
 
 T = TypeVar("T")
 
@@ -179,6 +181,7 @@ class Rig:
         self.alarms: list[str] = []
         self.told: list[tuple[str, bool]] = []
         """What the service manager was told: a status, and whether it is ready."""
+        self.demands: list[Demand] = []
         self.plans = 0
         self._looks = threading.Condition()
         self._looked_at = 0
@@ -192,7 +195,7 @@ class Rig:
             self.facts, self.pci, self.vitals, Source(NvmlReading("580.95", ())), self.guests,
             swap=self.swap, mover=self.mover, inspector=self.inspector, reopen=self.reopened,
             usb=self.usb, control=self.control,
-            now=lambda: NOON,
+            now=lambda: NOON, set_demand=self.demands.append,
         )  # fmt: skip
 
     def reopened(self) -> Host:
@@ -213,6 +216,7 @@ class Rig:
         acts: bool = True,
         booting: Callable[[], bool] = lambda: False,
         exports: Exports | None = None,
+        remember: Callable[[], str | None] | None = None,
     ) -> Iterator[Service]:
         """Run a watch until the end of the context. It closes its sources then, so each watch gets
         new ones with the same readings."""
@@ -221,7 +225,7 @@ class Rig:
         service = Service(
             host, self.session, self.record if acts else None, [self.outlet],
             self.keeper, acts=acts, booting=booting, alarm=self.alarms.append,
-            alive=self._looked, now_s=lambda: self.now_s, exports=exports,
+            alive=self._looked, remember=remember, now_s=lambda: self.now_s, exports=exports,
         )  # fmt: skip
         thread = threading.Thread(target=service.run, daemon=True)
         thread.start()

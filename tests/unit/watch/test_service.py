@@ -454,3 +454,23 @@ def test_the_memory_is_kept_for_this_boot_only(rig: Rig, tmp_path: Path) -> None
     with rig.watching():
         rig.look()
         assert rig.written().memory.pending is None
+
+
+# --- the history ------------------------------------------------------------------------
+
+
+def test_cards_are_read_for_a_history_alone(rig: Rig) -> None:
+    with rig.watching():
+        rig.look()
+    assert [demand.shown for demand in rig.demands] == [False] * len(rig.demands) != []
+    rig.demands.clear()
+    with rig.watching(remember=lambda: None):
+        rig.look()
+    assert [demand.shown for demand in rig.demands] == [True] * len(rig.demands) != []
+
+
+def test_what_is_wrong_with_the_history_is_an_event(rig: Rig) -> None:
+    problems = ["history: the disk is full"]
+    with rig.watching(remember=lambda: problems.pop() if problems else None):
+        event = rig.outlet.next("the disk is full")
+        assert (event.subject, event.kind, event.by) == ("watch", "warn", "watch")

@@ -13,6 +13,7 @@ import pytest
 from tui.cli.arguments import make_parser
 from tui.cli.main import FAMILIES
 from tui.cli.watch import LAST_EVENTS_S
+from tui.host.history.folder import DISK
 from tui.host.run_folder import FOLDER
 from tui.watch.boot import LIMIT_S
 from tui.watch.program import LIMIT_S as PROGRAM_LIMIT_S
@@ -56,6 +57,12 @@ def test_it_starts_a_watch_that_is_understood() -> None:
 def test_what_it_leaves_in_run_stays() -> None:
     assert f"/run/{value('RuntimeDirectory')}" == str(FOLDER)
     assert value("RuntimeDirectoryPreserve") == "yes"
+
+
+def test_it_may_write_the_history() -> None:
+    """All but this folder is read-only for it (systemd.exec(5), ProtectSystem=strict)."""
+    assert value("ProtectSystem") == "strict"
+    assert DISK.is_relative_to(f"/var/lib/{value('StateDirectory')}")
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="there is no systemd-analyze")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from array import array
 from collections.abc import Iterator
@@ -27,7 +28,8 @@ BRIDGED = 8
 
 _COLUMNS = 3
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-Owner = Annotated[str, Meta(pattern=rf"^(?:{ADDRESS.pattern}|{_UUID})\Z")]
+_OWNER = rf"(?:{ADDRESS.pattern}|{_UUID})"
+Owner = Annotated[str, Meta(pattern=rf"^{_OWNER}\Z")]
 """A card's address, or a domain's UUID."""
 
 Name = Annotated[str, Meta(pattern=r"^[a-z]{1,16}(?:\.[0-9]{1,4})?\Z")]
@@ -106,6 +108,11 @@ class Entry(Struct, frozen=True, array_like=True):
 
 _DECODER = Decoder(Entry)
 _ENCODER = Encoder()
+
+
+def is_owner(text: str) -> bool:
+    """Whether series of it can be stored."""
+    return re.fullmatch(_OWNER, text) is not None
 
 
 def encoded(entry: Entry) -> bytes:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 
-from tui.host.history.entry import Block, Entry, Runs, StoredEvent, StoredSwap, decoded
+from tui.host.history.entry import Block, Entry, Run, StoredEvent, StoredSwap, decoded
 from tui.host.history.folder import (
     FILES_LIMIT,
     IN_MEMORY,
@@ -36,7 +36,7 @@ class Past:
         self._clock, self._boot_id = clock, boot_id
         self._zero = clock.at(0.0)
         self._began = self._placed(entries)
-        self._runs: dict[tuple[int, SeriesKey], list[tuple[float, Runs]]] = {}
+        self._runs: dict[tuple[int, SeriesKey], list[tuple[float, Run]]] = {}
         for entry in entries:
             for block in entry.blocks:
                 self._index(self._began[entry.boot_id], block)
@@ -64,31 +64,30 @@ class Past:
 
         A step that the tier does not have yet is made of the buckets of the finer ones.
         """
-        found: dict[int, Bucket] = {}
-        for finer in reversed([each for each in TIERS if each.step_s <= tier.step_s]):
-            for step, bucket in self._of(key, finer, tier).items():
-                found.setdefault(step, bucket)
-        return found
+        return merged(self._parts(key, tier)).get(key, {})
 
-    def _of(self, key: SeriesKey, stored: Tier, shown: Tier) -> dict[int, Bucket]:
-        """The buckets that are stored in one tier, in the steps of another."""
-        now = self._clock.now().timestamp()
-        oldest = (now - shown.keep_s) // shown.step_s
-        half = stored.step_s / 2
-        buckets = merged(
-            (key, step, bucket)
-            for began, runs in self._runs.get((stored.step_s, key), ())
-            for run in runs
-            for number, bucket in run.buckets()
-            if (step := int((began + number * stored.step_s + half) // shown.step_s)) >= oldest
-        )
-        return buckets.get(key, {})
+    def _parts(self, key: SeriesKey, tier: Tier) -> Iterator[tuple[SeriesKey, int, Bucket]]:
+        """The buckets to put together, with the number of their step since 1970."""
+        oldest = (self._clock.now().timestamp() - tier.keep_s) // tier.step_s
+        known: set[tuple[float, int]] = set()
+        for stored in reversed([each for each in TIERS if each.step_s <= tier.step_s]):
+            new: set[tuple[float, int]] = set()
+            for began, run in self._runs.get((stored.step_s, key), ()):
+                for number, bucket in run.buckets():
+                    at_s = number * stored.step_s
+                    # By the steps of that boot, which are not those since 1970.
+                    within = (began, at_s // tier.step_s)
+                    step = int((began + at_s + stored.step_s / 2) // tier.step_s)
+                    if within not in known and step >= oldest:
+                        new.add(within)
+                        yield key, step, bucket
+            known |= new
 
     def _index(self, began: float, block: Block) -> None:
         for owner, series in block.owners.items():
             for name, runs in series.items():
                 key = SeriesKey(owner, name)
-                self._runs.setdefault((block.step_s, key), []).append((began, runs))
+                self._runs.setdefault((block.step_s, key), []).extend((began, run) for run in runs)
 
     def _placed(self, entries: list[Entry]) -> dict[str, float]:
         """When each boot began, in seconds since 1970."""

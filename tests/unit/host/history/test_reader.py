@@ -1,0 +1,146 @@
+"""The reader of the history: where boots are placed, and what the tiers have."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.host.history.made import (
+    BOOT_ID,
+    BOOTED,
+    CARD,
+    GUEST,
+    LOAD,
+    clock,
+    folder,
+    minute,
+    store,
+)
+from tui.host.history.entry import Entry, StoredEvent, StoredSwap, block
+from tui.host.history.folder import IN_MEMORY
+from tui.host.history.reader import Past, read
+from tui.model.past import MINUTES, SECONDS, TENS, Bucket, SeriesKey
+
+BEFORE = "11111111-0000-0000-0000-000000000000"
+LONG_BEFORE = "22222222-0000-0000-0000-000000000000"
+
+
+def minutes(past: Past) -> dict[int, float]:
+    """The mean of each minute, by minutes since this boot."""
+    zero = BOOTED.timestamp() // 60
+    found = past.buckets(LOAD, MINUTES)
+    return {step - int(zero): found[step].mean for step in sorted(found)}
+
+
+def test_an_earlier_boot_is_placed_by_the_wall_clock() -> None:
+    entries = [minute(5, boot_id=BEFORE, booted=BOOTED - timedelta(hours=1)), minute(0)]
+    assert minutes(Past(entries, BOOT_ID, clock(1))) == {-55: 5.0, 0: 0.0}
+
+
+def test_a_clock_that_was_set_places_the_whole_boot_anew() -> None:
+    """Without a battery, the clock is wrong until NTP has set it."""
+    wrong = BOOTED - timedelta(days=9000)
+    entries = [
+        minute(5, boot_id=BEFORE, booted=wrong),
+        minute(6, boot_id=BEFORE, booted=BOOTED - timedelta(hours=1)),
+        minute(0, booted=wrong),
+    ]
+    assert minutes(Past(entries, BOOT_ID, clock(1))) == {-55: 5.0, -54: 6.0, 0: 0.0}
+
+
+@given(st.lists(st.timedeltas(timedelta(days=-400), timedelta(days=400)), min_size=2, max_size=2))
+def test_boots_never_overlap_whatever_the_clock_said(shifts: list[timedelta]) -> None:
+    """Two boots of ten minutes before this one, each with a clock that was wrong by so much."""
+    entries = [
+        minute(number, boot_id=boot_id, booted=BOOTED - ago + shift)
+        for boot_id, ago, shift in (
+            (LONG_BEFORE, timedelta(hours=2), shifts[0]),
+            (BEFORE, timedelta(hours=1), shifts[1]),
+        )
+        for number in range(10)
+    ]
+    past = Past([*entries, minute(0)], BOOT_ID, clock(1))
+    found = past.buckets(LOAD, MINUTES._replace(keep_s=10**9))
+    assert sum(bucket.readings for bucket in found.values()) == 21 * 60
+    last = max(found)
+    assert found[last] == Bucket(60, 0.0, 5.0)
+    # A boot ends before the next one: only the minute that both are in has readings of two.
+    assert len(found) >= 19
+
+
+def test_what_is_older_than_a_day_is_not_shown() -> None:
+    old = BOOTED - timedelta(hours=30)
+    events = (StoredEvent(60.0, CARD, "long ago"),)
+    past = Past([minute(5, boot_id=BEFORE, booted=old, events=events)], BOOT_ID, clock(1))
+    assert (minutes(past), past.events) == ({}, ())
+
+
+def test_nothing_is_filled_in_where_nothing_was_measured() -> None:
+    past = Past([minute(0), minute(1), minute(5)], BOOT_ID, clock(6))
+    assert list(minutes(past)) == [0, 1, 5]
+
+
+def test_a_step_in_two_parts_is_put_together() -> None:
+    """A watch that was started again within a minute writes the rest of it."""
+    parts = [Bucket(20, 10.0, 12.0), Bucket(40, 40.0, 90.0)]
+    entries = [
+        Entry(BOOT_ID, BOOTED.timestamp(), 60.0, (block(60, {LOAD: {0: part}}),)) for part in parts
+    ]
+    (bucket,) = Past(entries, BOOT_ID, clock(1)).buckets(LOAD, MINUTES).values()
+    assert bucket == Bucket(60, 30.0, 90.0)
+
+
+def test_the_newest_steps_come_from_the_finer_tier() -> None:
+    """What is not on disk yet is in memory, second by second."""
+    seconds = {LOAD: {second: Bucket(1, 50.0, 50.0 + second) for second in range(30, 80)}}
+    newest = Entry(BOOT_ID, BOOTED.timestamp(), 80.0, (block(SECONDS.step_s, seconds),))
+    past = Past([minute(0), newest], BOOT_ID, clock(1.4))
+    zero = int(BOOTED.timestamp())
+    assert past.buckets(LOAD, MINUTES) == {
+        zero // 60: Bucket(60, 0.0, 5.0),
+        zero // 60 + 1: Bucket(20, 50.0, 129.0),
+    }
+    assert past.buckets(LOAD, TENS)[zero // 10 + 7] == Bucket(10, 50.0, 129.0)
+    assert len(past.buckets(LOAD, SECONDS)) == 50
+
+
+def test_events_and_swaps_are_there_once_and_clean() -> None:
+    event = StoredEvent(
+        60.0, "two\x1b[31m lines\nof a name", "text\x07", "warn", "watch", "fix\x00"
+    )
+    swap = StoredSwap("7", "bind", CARD, "running", 30.0, 40.0)
+    ended = StoredSwap("7", "bind", CARD, "done", 30.0, 50.0)
+    entries = [
+        minute(0, events=(event,), swaps=(swap,)),
+        minute(1, events=(event,), swaps=(ended,)),
+    ]
+    past = Past(entries, BOOT_ID, clock(2))
+    (told,) = past.events
+    assert (told.subject, told.text, told.fix) == ("two[31m lines of a name", "text", "fix")
+    assert told.at == BOOTED + timedelta(seconds=60)
+    (found,) = past.swaps
+    assert (found.state, found.ended_at) == ("done", BOOTED + timedelta(seconds=50))
+
+
+def test_disk_and_memory_are_one(tmp_path: Path) -> None:
+    disk, memory = tmp_path / "disk/history", tmp_path / "run/history"
+    store(disk).write(minute(0))
+    seconds = {SeriesKey(GUEST, "cpu"): {61: Bucket(1, 7.0, 7.0)}}
+    newest = Entry(BOOT_ID, BOOTED.timestamp(), 62.0, (block(SECONDS.step_s, seconds),))
+    store(memory, IN_MEMORY).write(newest)
+    past = read(folder(disk), folder(memory), clock(1.1))
+    assert past.keys == {LOAD, SeriesKey(GUEST, "wait.3"), SeriesKey(GUEST, "cpu")}
+
+
+@pytest.mark.parametrize("missing", ["disk", "memory"])
+def test_a_part_that_is_missing_is_no_error(tmp_path: Path, missing: str) -> None:
+    present = tmp_path / "there/history"
+    store(present).write(minute(0))
+    there, nowhere = folder(present), folder(tmp_path / "nowhere")
+    disk, memory = (nowhere, there) if missing == "disk" else (there, nowhere)
+    past = read(disk, memory, clock(1))
+    assert list(minutes(past)) == [0]
