@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Mapping
 
 STEP_S = 2.0
 """Seconds covered by one value of a series: a graph moves once a step, not on every reading."""
 
 SPAN_S = 900.0
 """Seconds of history: more than the widest graph shows."""
+
+
+Earlier = Callable[[str], Mapping[int, float]]
+"""The values of a key that were measured before this run, by their step."""
 
 
 class Ring:
@@ -36,6 +41,19 @@ class Ring:
         first = self._step - len(steps) + 1
         return steps[first % 2 :]
 
+    def recall(self, earlier: Mapping[int, float]) -> None:
+        """Fill in the values of steps in which this ring has none."""
+        if self._step is None or not earlier:
+            return
+        began = self._step - len(self._done)
+        first = max(min(began, *earlier), self._step - (self._done.maxlen or 0))
+        known = dict(enumerate(self._done, began))
+        for step in range(first, self._step):
+            if known.get(step) is None:
+                known[step] = earlier.get(step)
+        self._done.clear()
+        self._done.extend(known[step] for step in range(first, self._step))
+
     def _close(self, step: int) -> None:
         if self._step is not None:
             self._done.append(self._mean())
@@ -54,6 +72,13 @@ class History:
         self._step_s = step_s
         self._steps = max(1, round(span_s / step_s))
         self._rings: dict[str, Ring] = {}
+        self._earlier: Earlier = lambda _: {}
+        self._recalled: set[str] = set()
+
+    def recall(self, earlier: Earlier) -> None:
+        """Fill in what was measured before this run, key by key as they are asked for."""
+        self._earlier = earlier
+        self._recalled = set()
 
     def record(self, key: str, at: float, value: float | None) -> None:
         """Add a value measured at ``at`` seconds, by any clock that never goes back."""
@@ -65,6 +90,7 @@ class History:
     def forget(self, prefix: str) -> None:
         """Drop the values of every key that begins with ``prefix``."""
         self._rings = {key: ring for key, ring in self._rings.items() if not key.startswith(prefix)}
+        self._recalled = {key for key in self._recalled if not key.startswith(prefix)}
 
     def series(self, key: str) -> tuple[float | None, ...]:
         """The steps of ``key``, newest last; empty if nothing was recorded.
@@ -73,4 +99,7 @@ class History:
         always the same two.
         """
         ring = self._rings.get(key)
+        if ring is not None and key not in self._recalled:
+            self._recalled.add(key)
+            ring.recall(self._earlier(key))
         return ring.series() if ring else ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from tui.history import History
 from tui.model import (
@@ -26,11 +28,16 @@ from tui.model import (
     card_read_at,
     value_of,
 )
+from tui.model.past import SeriesKey
 from tui.rules import waits, watch_events
 from tui.rules.events import changes, claimed
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap_times import SwapTimes
+
+SAME_EVENT = timedelta(seconds=1)
+"""Less than this is between two times of one event: the record and the history of the watch have
+the same one up to a fraction of a second."""
 
 EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
@@ -45,6 +52,14 @@ GUEST_CPU, GUEST_WAIT = f"{GUEST}cpu", f"{GUEST}wait"
 def vcpu_key(number: int) -> str:
     """The history's key for the wait of one vCPU of the allowed guest."""
     return f"{GUEST_WAIT}.{number}"
+
+
+def series_key(key: str, guest: str | None) -> SeriesKey:
+    """The series that a key of the history stands for; ``guest`` is the UUID of the allowed one."""
+    if key.startswith(GUEST):
+        return SeriesKey(guest or "", key.removeprefix(GUEST))
+    address, _, name = key.rpartition(".")
+    return SeriesKey(address, name)
 
 
 def card_key(address: str, series: CardSeries) -> str:
@@ -149,7 +164,7 @@ class Live:
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             happened = changes(before, self.view, at, ours)
             self.events = (*happened, *self.events)[:EVENT_LIMIT]
-            self._hear(watch_events.told(before, self.view))
+            self.hear(watch_events.told(before, self.view))
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
                 if before.swap is None or before.swap.id != sample.reading.id:
@@ -162,10 +177,17 @@ class Live:
         self._keep_guests()
         self._record(sample)
 
-    def _hear(self, told: tuple[Event, ...]) -> None:
-        """Add what the watch tells, each at its time: it may have happened before this run. After
-        an outage of its record all of it is told again."""
-        told = tuple(event for event in told if event not in self.events)
+    def hear(self, told: tuple[Event, ...]) -> None:
+        """Add what the watch tells, each at its time: it may have happened before this run. What
+        is known already is told again after an outage of its record, and by its history."""
+        known: dict[Event, list[datetime]] = {}
+        for event in self.events:
+            known.setdefault(_timeless(event), []).append(event.at)
+        told = tuple(
+            event
+            for event in told
+            if all(abs(at - event.at) >= SAME_EVENT for at in known.get(_timeless(event), ()))
+        )
         if told:
             every = sorted((*told, *self.events), key=lambda event: event.at, reverse=True)
             self.events = tuple(every[:EVENT_LIMIT])
@@ -207,6 +229,10 @@ class Live:
         self._vcpus |= found.keys()
         for number in self._vcpus:  # one that is gone has a gap
             self.history.record(vcpu_key(number), at, found.get(number))
+
+
+def _timeless(event: Event) -> Event:
+    return replace(event, at=datetime.min)
 
 
 def _tick(reading: CardReading | None) -> SourceName:

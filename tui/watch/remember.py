@@ -21,10 +21,10 @@ from tui.host.history.entry import (
 )
 from tui.host.run_folder import Untrusted
 from tui.host.untrusted import clean
-from tui.live import GUEST, Live
+from tui.live import Live, series_key
 from tui.model import CLOCK, Clock, Event
 from tui.model.bounded import TEXT_LIMIT
-from tui.model.past import MINUTES, SECONDS, TENS, SeriesKey
+from tui.model.past import MINUTES, SECONDS, TENS
 from tui.model.swaps import SwapState
 from tui.watch.thinning import Thinner
 
@@ -66,12 +66,9 @@ class Fed(History):
         """Pass on a value measured at ``at``, the time stamp of a time of the clock."""
         if value is None:
             return
-        owner, _, name = key.rpartition(".")
-        guest = self._guest() if key.startswith(GUEST) else None
-        if guest is not None:
-            owner, name = guest, key.removeprefix(GUEST)
-        if is_owner(owner):
-            self._thinner.add(SeriesKey(owner, name), at - self._booted, value)
+        series = series_key(key, self._guest())
+        if is_owner(series.owner):
+            self._thinner.add(series, at - self._booted, value)
 
 
 class Remember:

@@ -27,6 +27,7 @@ BRIDGED = 8
 """Empty steps within a run: a new run takes about as many bytes."""
 
 _COLUMNS = 3
+_LARGEST = 1e12
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _OWNER = rf"(?:{ADDRESS.pattern}|{_UUID})"
 Owner = Annotated[str, Meta(pattern=rf"^{_OWNER}\Z")]
@@ -47,18 +48,31 @@ class Run(Struct, frozen=True, array_like=True):
 
     def buckets(self) -> Iterator[tuple[int, Bucket]]:
         """Each step in which something was measured, and its bucket."""
+        counts, means, maxima = self._columns()
+        for at, (count, mean, maximum) in enumerate(zip(counts, means, maxima, strict=True)):
+            if _plausible(count, mean) and -_LARGEST < maximum < _LARGEST:
+                yield self.first + at, Bucket(int(count), mean, maximum)
+
+    def means(self) -> Iterator[tuple[int, float]]:
+        """Each step in which something was measured, and its mean."""
+        counts, means, _ = self._columns()
+        for at, (count, mean) in enumerate(zip(counts, means, strict=True)):
+            if _plausible(count, mean):
+                yield self.first + at, mean
+
+    def _columns(self) -> tuple[array[float], array[float], array[float]]:
         values = array("f")
-        values.frombytes(self.columns[: len(self.columns) // (4 * _COLUMNS) * 4 * _COLUMNS])
+        width = 4 * _COLUMNS
+        values.frombytes(self.columns[: len(self.columns) // width * width])
         if sys.byteorder == "big":
             values.byteswap()
         length = len(values) // _COLUMNS
-        columns = zip(
-            values[:length], values[length : 2 * length], values[2 * length :], strict=True
-        )
-        for at, (count, mean, maximum) in enumerate(columns):
-            # Not a NaN, and no number that a sum could not take.
-            if 1 <= count < 1e9 and -1e12 < mean < 1e12 and -1e12 < maximum < 1e12:
-                yield self.first + at, Bucket(int(count), mean, maximum)
+        return values[:length], values[length : 2 * length], values[2 * length :]
+
+
+def _plausible(count: float, mean: float) -> bool:
+    """Whether something was measured, and no NaN or number that a sum could not take."""
+    return 1 <= count < 1e9 and -_LARGEST < mean < _LARGEST
 
 
 Runs = Annotated[tuple[Run, ...], Meta(max_length=RUN_LIMIT)]

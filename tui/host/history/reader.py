@@ -59,6 +59,13 @@ class Past:
         """The series that it has."""
         return frozenset(key for _, key in self._runs)
 
+    def means(self, key: SeriesKey, tier: Tier) -> Iterator[tuple[float, float]]:
+        """The middle of each step of a tier, in seconds since 1970 as ``clock`` counts, and its
+        mean. Quicker than ``buckets``; in no order, and a step may be there in two parts."""
+        for began, run in self._runs.get((tier.step_s, key), ()):
+            for number, mean in run.means():
+                yield began + (number + 0.5) * tier.step_s, mean
+
     def buckets(self, key: SeriesKey, tier: Tier) -> dict[int, Bucket]:
         """The buckets of a series by the number of their step since 1970, as ``clock`` counts.
 
@@ -114,11 +121,13 @@ class Past:
         return PastSwap(swap.id, swap.direction, swap.address, swap.state, began_at, ended_at)
 
 
-def read(disk: RunFolder, memory: RunFolder, clock: Clock = CLOCK) -> Past:
-    """Read what two folders hold; what cannot be read or is not believed is left out."""
-    entries = [*_entries(disk, ON_DISK), *_entries(memory, IN_MEMORY)]
+def read(disk: RunFolder | None, memory: RunFolder, clock: Clock = CLOCK) -> Past:
+    """Read what two folders hold, or only the last minutes without ``disk``. What cannot be read
+    or is not believed is left out."""
+    entries = [] if disk is None else [*_entries(disk, ON_DISK)]
+    entries += _entries(memory, IN_MEMORY)
     try:
-        boot_id = disk.boot_id
+        boot_id = memory.boot_id
     except (OSError, ValueError):
         boot_id = ""
     return Past(entries, boot_id, clock)

@@ -1,0 +1,104 @@
+"""What a screen that opens gets from the history of the watch."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from tests.unit.made import card, domain, guests, inventory
+from tui.host.history.entry import Entry, StoredEvent, block
+from tui.host.history.reader import Past
+from tui.live import GUEST_CPU, Live, card_key
+from tui.model import CardReading, Event, Metrics, NvmlReading, Sample
+from tui.model.clock import Clock
+from tui.model.past import Bucket, SeriesKey
+from tui.recall import Recall
+from tui.rules.roles import Choice
+
+CARD, UUID = "0000:01:00.0", "00000000-0000-0000-0000-000000000001"
+BOOT_ID = "11111111-0000-0000-0000-000000000000"
+BOOTED = datetime(2026, 3, 1, 12, tzinfo=UTC)
+NOW_S = 1000.0
+CLOCK = Clock(lambda: BOOTED + timedelta(seconds=NOW_S), lambda: NOW_S)
+LOAD, CPU = SeriesKey(CARD, "load"), SeriesKey(UUID, "cpu")
+PATIENCE = 60.0
+
+
+def past(step_s: int, *seconds: int, events: tuple[StoredEvent, ...] = ()) -> Past:
+    """A history in which the load and the guest's CPU were 40 and 60 % in these steps."""
+    steps = [second // step_s for second in seconds]
+    buckets = {
+        key: {step: Bucket(1, mean, mean) for step in steps}
+        for key, mean in ((LOAD, 40.0), (CPU, 60.0))
+    }
+    blocks = (block(step_s, buckets),)
+    return Past([Entry(BOOT_ID, BOOTED.timestamp(), NOW_S, blocks, events)], BOOT_ID, CLOCK)
+
+
+def screen() -> Live:
+    """A screen that has just opened, with its first readings."""
+    live, now = Live(Choice()), CLOCK.now()
+    live.take(Sample("pci", inventory(*card("01:00", 1, boot_vga=True)), now))
+    running = domain("win11", "01:00.0", state="running", uuid=UUID, cpu_pct=5.0)
+    live.take(Sample("guests", guests(running), now))
+    live.take(Sample("nvml", NvmlReading("580", (CardReading(CARD, "nvml", Metrics(7.0)),)), now))
+    return live
+
+
+def recalled(live: Live, newest: Past, everything: Past, then: Callable[[], object]) -> None:
+    """Have ``live`` recall the last minutes, call ``then``, and have it recall everything."""
+
+    def read_everything() -> Past:
+        recall.settle()
+        then()
+        return everything
+
+    recall = Recall(live, CLOCK.now(), lambda: newest, read_everything, wait_s=0.0)
+    recall.settle()
+    recall.run()
+    recall.settle()
+
+
+def load(live: Live) -> tuple[float | None, ...]:
+    return live.card_series(CARD)["load"]
+
+
+def test_the_last_minutes_are_there_at_once_and_what_is_older_soon() -> None:
+    live = screen()
+    first: list[tuple[float | None, ...]] = []
+
+    def then() -> None:
+        first.extend((load(live), live.history.series(GUEST_CPU)))
+
+    assert load(live) == (7.0,)
+    recalled(live, past(1, 996, 997, 998, 999), past(10, 970, 990), then)
+    assert first == [(40.0, 40.0, 7.0), (60.0, 60.0, 5.0)]
+    # 970 is in the steps from 485 on; a graph begins at an even one.
+    assert load(live) == (*[40.0] * 4, *[None] * 5, *[40.0] * 5, 7.0)
+    assert live.history.series(card_key(CARD, "power")) == (None,)
+
+
+def test_events_of_the_time_before_are_there_once() -> None:
+    live = screen()
+    live.note(Event(CLOCK.at(999.4), CARD, "is bound", "done", "watch"))
+    events = (
+        StoredEvent(900.0, "win11", "started"),
+        StoredEvent(999.0, CARD, "is bound", "done", "watch"),
+        StoredEvent(1001.0, "win11", "of this run"),
+    )
+    recalled(live, past(1, events=events), past(1, events=events), lambda: None)
+    words = {"started", "is bound", "of this run"}
+    assert [e.text for e in live.events if e.text in words] == ["is bound", "started"]
+    assert list(live.events) == sorted(live.events, key=lambda event: event.at, reverse=True)
+
+
+def test_it_reads_on_a_thread() -> None:
+    began = threading.Event()
+
+    def memory() -> Past:
+        began.set()
+        return past(1)
+
+    Recall(screen(), CLOCK.now(), memory, lambda: past(1), wait_s=0.0).start()
+    assert began.wait(PATIENCE)
