@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 
-from tui.history import STEP_S
+from tui.history import SPAN_S, STEP_S
 from tui.host.history.reader import Past
 from tui.live import EVENT_LIMIT, Live, series_key
 from tui.model import Event
@@ -71,10 +71,10 @@ class Recall:
         found: dict[int, list[float]] = {}
         if self._past is None:
             return {}
-        for at, mean in self._past.means(series, SECONDS):
+        for at, mean in self._past.means(series, SECONDS, SPAN_S):
             found.setdefault(int(at // STEP_S), []).append(mean)
         values = {step: sum(means) / len(means) for step, means in found.items()}
-        for at, mean in self._past.means(series, TENS):
+        for at, mean in self._past.means(series, TENS, SPAN_S):
             half = TENS.step_s / 2
             for step in range(int((at - half) // STEP_S), int((at + half) // STEP_S)):
                 values.setdefault(step, mean)

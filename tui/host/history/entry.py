@@ -46,6 +46,11 @@ class Run(Struct, frozen=True, array_like=True):
     first: Step
     columns: Annotated[bytes, Meta(max_length=4 * _COLUMNS * RUN_LIMIT)]
 
+    @property
+    def end(self) -> int:
+        """The step after the last one."""
+        return self.first + len(self.columns) // (4 * _COLUMNS)
+
     def buckets(self) -> Iterator[tuple[int, Bucket]]:
         """Each step in which something was measured, and its bucket."""
         counts, means, maxima = self._columns()

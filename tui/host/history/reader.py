@@ -59,12 +59,15 @@ class Past:
         """The series that it has."""
         return frozenset(key for _, key in self._runs)
 
-    def means(self, key: SeriesKey, tier: Tier) -> Iterator[tuple[float, float]]:
+    def means(self, key: SeriesKey, tier: Tier, last_s: float) -> Iterator[tuple[float, float]]:
         """The middle of each step of a tier, in seconds since 1970 as ``clock`` counts, and its
-        mean. Quicker than ``buckets``; in no order, and a step may be there in two parts."""
+        mean. It has the last ``last_s`` seconds and may have more. Quicker than ``buckets``; in no
+        order, and a step may be there in two parts."""
+        since = self._clock.now().timestamp() - last_s
         for began, run in self._runs.get((tier.step_s, key), ()):
-            for number, mean in run.means():
-                yield began + (number + 0.5) * tier.step_s, mean
+            if began + run.end * tier.step_s >= since:
+                for number, mean in run.means():
+                    yield began + (number + 0.5) * tier.step_s, mean
 
     def buckets(self, key: SeriesKey, tier: Tier) -> dict[int, Bucket]:
         """The buckets of a series by the number of their step since 1970, as ``clock`` counts.
