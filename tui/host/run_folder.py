@@ -1,4 +1,5 @@
-"""vfiotop's folder in /run: files of root's that everybody can read, and locks.
+"""vfiotop's folder in /run: files of root's that everybody can read, and locks. The folders of the
+history follow the same rules.
 
 The folder is on a tmpfs, so a reboot empties it. A file is replaced as a whole: a reader sees the
 old one or the new one. A file or folder that belongs to somebody else is never followed and never

@@ -60,7 +60,8 @@ def merged(parts: Iterable[tuple[SeriesKey, int, Bucket]]) -> Buckets:
 
 
 class PastSwap(Struct, frozen=True):
-    """A swap of the last 24 hours that has ended, or that was interrupted."""
+    """A swap of the last 24 hours that has ended, or that was interrupted. ``ended_at`` is when its
+    last step began: its journal has no later time."""
 
     id: str
     direction: Direction

@@ -10,7 +10,6 @@ from typing import Protocol
 
 from tui.history import History
 from tui.host.history.entry import (
-    EVENT_LIMIT,
     SWAP_LIMIT,
     Block,
     Entry,
@@ -23,7 +22,6 @@ from tui.host.run_folder import Untrusted
 from tui.host.untrusted import clean
 from tui.live import Live, series_key
 from tui.model import CLOCK, Clock, Event
-from tui.model.bounded import TEXT_LIMIT
 from tui.model.past import MINUTES, SECONDS, TENS
 from tui.model.swaps import SwapState
 from tui.watch.thinning import Thinner
@@ -33,6 +31,9 @@ WRITE_S = 60
 
 LATE_S = 1.0
 """Seconds that a reading may take to arrive. One that takes longer is still counted."""
+
+EVENTS_AT_ONCE, EVENT_TEXT = 100, 500
+"""Events in one entry, of which the oldest are dropped, and characters of one text."""
 
 WAITING_LIMIT = 5
 """Entries that wait for a disk which does not answer; the next ones are lost."""
@@ -96,13 +97,13 @@ class Remember:
         stored = StoredEvent(
             max(0.0, self._clock.seconds(event.at)),
             clean(event.subject),
-            clean(event.text, TEXT_LIMIT),
+            clean(event.text, EVENT_TEXT),
             event.kind,
             event.by,
-            event.fix and clean(event.fix, TEXT_LIMIT),
+            event.fix and clean(event.fix, EVENT_TEXT),
         )
-        self._new = [*self._new, stored][-EVENT_LIMIT:]
-        self._events = [*self._events, stored][-EVENT_LIMIT:]
+        self._new = [*self._new, stored][-EVENTS_AT_ONCE:]
+        self._events = [*self._events, stored][-EVENTS_AT_ONCE:]
 
     def look(self) -> str | None:
         """Write what is due. Returns why that fails, once for each reason."""

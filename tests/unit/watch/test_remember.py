@@ -26,11 +26,17 @@ from tui.model import (
     Swap,
     Unavailable,
 )
-from tui.model.bounded import TEXT_LIMIT
 from tui.model.clock import Clock
 from tui.model.past import Bucket, SeriesKey
 from tui.rules.roles import Choice
-from tui.watch.remember import WAITING_LIMIT, DiskThread, Problem, Remember
+from tui.watch.remember import (
+    EVENT_TEXT,
+    EVENTS_AT_ONCE,
+    WAITING_LIMIT,
+    DiskThread,
+    Problem,
+    Remember,
+)
 
 CARD = "0000:01:00.0"
 WALL = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -175,16 +181,27 @@ def test_a_clock_that_is_set_moves_no_reading(stage: Stage) -> None:
 
 
 def test_events_are_in_memory_at_once_and_on_disk_within_a_minute(stage: Stage) -> None:
-    stage.event("lost\x07 " + "x" * 3 * TEXT_LIMIT)
+    stage.event("lost\x07 " + "x" * 3 * EVENT_TEXT)
     stage.remember.look()
     (entry,) = stage.memory.entries
     (event,) = entry.events
-    assert (event.at_s, event.text[:8], len(event.text)) == (600.0, "lost xxx", TEXT_LIMIT)
+    assert (event.at_s, event.text[:8], len(event.text)) == (600.0, "lost xxx", EVENT_TEXT)
     stage.remember.look()
     assert len(stage.memory.entries) == 1
     stage.load(None, 661.5)
     stage.remember.close()
     assert [entry.events for entry in stage.disk.entries] == [(event,)]
+
+
+def test_a_storm_of_events_stays_small(stage: Stage) -> None:
+    for number in range(EVENTS_AT_ONCE + 50):
+        stage.event(f"{number} " + "€" * EVENT_TEXT)
+    stage.remember.look()
+    stage.remember.close()
+    for (entry,), limit in ((stage.memory.entries, 1 << 20), (stage.disk.entries, 2 << 20)):
+        assert len(entry.events) == EVENTS_AT_ONCE
+        assert entry.events[-1].text.startswith("149 ")
+        assert len(encoded(entry)) < limit
 
 
 def test_a_swap_is_remembered_once_it_has_ended(stage: Stage) -> None:

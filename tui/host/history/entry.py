@@ -13,7 +13,7 @@ from msgspec.msgpack import Decoder, Encoder
 
 from tui.model import EventCause, EventKind
 from tui.model.address import ADDRESS
-from tui.model.bounded import Address, Seconds, Text, Uuid
+from tui.model.bounded import SECONDS_LIMIT, Address, Seconds, Text, Uuid
 from tui.model.past import Bucket, Buckets, SeriesKey
 from tui.model.swaps import Direction, SwapState
 
@@ -118,7 +118,7 @@ class Entry(Struct, frozen=True, array_like=True):
     the wall clock as it was set ``at_s`` seconds after it."""
 
     boot_id: Uuid
-    booted_at: float
+    booted_at: Annotated[float, Meta(ge=0, lt=SECONDS_LIMIT)]
     at_s: Seconds
     blocks: Annotated[tuple[Block, ...], Meta(max_length=64)] = ()
     events: Annotated[tuple[StoredEvent, ...], Meta(max_length=EVENT_LIMIT)] = ()

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime
 
-from tui.host.history.entry import Block, Entry, Run, StoredEvent, StoredSwap, decoded
+from tui.host.history.entry import Block, Entry, Run, StoredEvent, decoded
 from tui.host.history.folder import (
     FILES_LIMIT,
     IN_MEMORY,
@@ -40,19 +40,21 @@ class Past:
         for entry in entries:
             for block in entry.blocks:
                 self._index(self._began[entry.boot_id], block)
-        oldest = clock.now() - timedelta(seconds=MINUTES.keep_s)
-        events = {self._event(entry, event) for entry in entries for event in entry.events}
-        self.events = tuple(
-            sorted((e for e in events if e.at >= oldest), key=lambda e: e.at, reverse=True)
-        )
-        swaps = {swap.id: self._swap(entry, swap) for entry in entries for swap in entry.swaps}
-        self.swaps = tuple(
-            sorted(
-                (s for s in swaps.values() if s.ended_at >= oldest),
-                key=lambda s: s.ended_at,
-                reverse=True,
-            )
-        )
+        events = {
+            _event(event, at)
+            for entry in entries
+            for event in entry.events
+            if (at := self._at(entry, event.at_s)) is not None
+        }
+        self.events = tuple(sorted(events, key=lambda event: event.at, reverse=True))
+        swaps = {
+            swap.id: PastSwap(swap.id, swap.direction, swap.address, swap.state, began_at, ended_at)
+            for entry in entries
+            for swap in entry.swaps
+            if (began_at := self._at(entry, swap.began_s)) is not None
+            and (ended_at := self._at(entry, swap.ended_s)) is not None
+        }
+        self.swaps = tuple(sorted(swaps.values(), key=lambda swap: swap.ended_at, reverse=True))
 
     @property
     def keys(self) -> frozenset[SeriesKey]:
@@ -110,18 +112,18 @@ class Past:
                 began[boot_id] = next_began = min(entry.booted_at, next_began - entry.at_s)
         return began
 
-    def _at(self, entry: Entry, at_s: float) -> timedelta:
-        return timedelta(seconds=self._began[entry.boot_id] - self._zero.timestamp() + at_s)
+    def _at(self, entry: Entry, at_s: float) -> datetime | None:
+        """The time ``at_s`` seconds after the boot of an entry; ``None`` if that is not within the
+        last 24 hours."""
+        since_this_boot = self._began[entry.boot_id] - self._zero.timestamp() + at_s
+        age_s = self._clock.seconds(self._clock.now()) - since_this_boot
+        return self._clock.at(since_this_boot) if 0 <= age_s <= MINUTES.keep_s else None
 
-    def _event(self, entry: Entry, event: StoredEvent) -> Event:
-        fix = None if event.fix is None else clean(event.fix, TEXT_LIMIT)
-        at, text = self._zero + self._at(entry, event.at_s), clean(event.text, TEXT_LIMIT)
-        return Event(at, clean(event.subject), text, event.kind, event.by, fix)
 
-    def _swap(self, entry: Entry, swap: StoredSwap) -> PastSwap:
-        began_at = self._zero + self._at(entry, swap.began_s)
-        ended_at = self._zero + self._at(entry, swap.ended_s)
-        return PastSwap(swap.id, swap.direction, swap.address, swap.state, began_at, ended_at)
+def _event(event: StoredEvent, at: datetime) -> Event:
+    fix = None if event.fix is None else clean(event.fix, TEXT_LIMIT)
+    text = clean(event.text, TEXT_LIMIT)
+    return Event(at, clean(event.subject), text, event.kind, event.by, fix)
 
 
 def read(disk: RunFolder | None, memory: RunFolder, clock: Clock = CLOCK) -> Past:

@@ -140,8 +140,9 @@ class Store:
         entries = self._entries(number)
         if len(entries) > _PACKED:
             packed = map(framed, map(encoded, _packed(entries, self._shape.kept_tiers)))
-            path = self._files.path / segment_name(number)
-            write_atomically(path, MAGIC + b"".join(packed), mode=0o644)
+            data = MAGIC + b"".join(packed)
+            if len(data) <= self._shape.segment_limit:
+                write_atomically(self._files.path / segment_name(number), data, mode=0o644)
         self._packed.add(number)
 
     def _entries(self, number: int) -> list[Entry]:

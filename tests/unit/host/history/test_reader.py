@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,10 +21,20 @@ from tests.unit.host.history.made import (
     minute,
     store,
 )
-from tui.host.history.entry import Entry, StoredEvent, StoredSwap, block
+from tui.host.history.entry import (
+    Block,
+    Entry,
+    Run,
+    StoredEvent,
+    StoredSwap,
+    block,
+    decoded,
+    encoded,
+)
 from tui.host.history.folder import IN_MEMORY
 from tui.host.history.reader import Past, read
-from tui.model.past import MINUTES, SECONDS, TENS, Bucket, SeriesKey
+from tui.model.bounded import SECONDS_LIMIT
+from tui.model.past import MINUTES, SECONDS, TENS, TIERS, Bucket, SeriesKey
 
 BEFORE = "11111111-0000-0000-0000-000000000000"
 LONG_BEFORE = "22222222-0000-0000-0000-000000000000"
@@ -144,3 +155,45 @@ def test_a_part_that_is_missing_is_no_error(tmp_path: Path, missing: str) -> Non
     disk, memory = (nowhere, there) if missing == "disk" else (there, nowhere)
     past = read(disk, memory, clock(1))
     assert list(minutes(past)) == [0]
+
+
+# --- files that say anything ----------------------------------------------------------
+
+ANY_S = st.floats(0, SECONDS_LIMIT, exclude_max=True)
+COLUMNS = st.lists(st.floats(width=32), max_size=12).map(lambda found: array("f", found).tobytes())
+RUNS = st.builds(Run, st.integers(0, 10**10 - 1), COLUMNS | st.binary(max_size=40))
+BLOCKS = st.builds(
+    Block,
+    st.sampled_from([1, 10, 60]),
+    st.fixed_dictionaries({CARD: st.fixed_dictionaries({"load": st.tuples(RUNS, RUNS)})}),
+)
+ENTRIES = st.builds(
+    Entry,
+    st.sampled_from([BOOT_ID, BEFORE, LONG_BEFORE]),
+    ANY_S,
+    ANY_S,
+    st.tuples(BLOCKS),
+    st.tuples(st.builds(StoredEvent, ANY_S, st.text(max_size=9), st.text(max_size=9))),
+    st.tuples(st.builds(StoredSwap, st.text(max_size=9), st.just("bind"), st.just(CARD),
+                        st.just("done"), ANY_S, ANY_S)),
+)  # fmt: skip
+
+
+@given(st.lists(ENTRIES, max_size=6))
+def test_whatever_the_files_say_what_is_shown_is_of_the_last_day(entries: list[Entry]) -> None:
+    believed = [*filter(None, map(decoded, map(encoded, entries)))]
+    assert len(believed) == len(entries)
+    past = Past(believed, BOOT_ID, clock(1))
+    now = clock(1).now()
+    day = timedelta(days=1)
+    assert all(now - day <= event.at <= now for event in past.events)
+    assert all(now - day <= swap.ended_at <= now for swap in past.swaps)
+    for tier in TIERS:
+        for bucket in past.buckets(LOAD, tier).values():
+            assert bucket.readings >= 1
+            assert bucket.mean == bucket.mean
+
+
+@pytest.mark.parametrize("booted_at", [float("nan"), float("inf"), -1.0])
+def test_a_boot_at_no_time_is_refused(booted_at: float) -> None:
+    assert decoded(encoded(Entry(BOOT_ID, booted_at, 1.0))) is None
