@@ -8,6 +8,7 @@ Both happen on a thread; what it has read is merged where the screen takes its r
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -55,9 +56,10 @@ class Recall:
 
     def run(self) -> None:
         """Read all of it. For the thread."""
-        self._read = self._memory()
-        threading.Event().wait(self._wait_s)
-        self._read = self._everything()
+        with suppress(Exception):  # a defect of ours costs the history, not the screen
+            self._read = self._memory()
+            time.sleep(self._wait_s)
+            self._read = self._everything()
 
     def _events(self) -> tuple[Event, ...]:
         """The events of the time before this run, which has seen the later ones itself."""

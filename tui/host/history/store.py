@@ -120,16 +120,23 @@ class Store:
                     continue
                 if covered >= shape.pack_s:
                     self._pack(number)
-                covered += self._covered(number)
+                covers = self._covered(number)
+                if covers is None:
+                    path.unlink()
+                    continue
+                covered += covers
         for number in set_aside(self._files)[:-ASIDE_LIMIT]:
             with suppress(OSError):
                 self._files.remove(aside_name(number))
 
-    def _covered(self, number: int) -> float:
-        """Seconds that a file covers, which does not change any more."""
+    def _covered(self, number: int) -> float | None:
+        """Seconds that a file covers, which does not change any more; ``None`` if nothing is in
+        it, as when the disk was full."""
         if number not in self._covers:
             entries = self._entries(number)
-            self._covers[number] = entries[-1].at_s - entries[0].at_s if entries else 0.0
+            if not entries:
+                return None
+            self._covers[number] = entries[-1].at_s - entries[0].at_s
         return self._covers[number]
 
     def _pack(self, number: int) -> None:
