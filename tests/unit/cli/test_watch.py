@@ -15,18 +15,22 @@ import pytest
 from msgspec.structs import replace
 
 from tests.thorough import thorough
+from tests.unit.host.history.made import folder
 from tests.unit.host.watch.test_record import CARD, PENDING, RECORD
 from tests.unit.made import NOON
 from tui.cli import watch
 from tui.config import Config, ConfigError
-from tui.host import Host
+from tui.host import Host, run_folder
 from tui.host.demo.host import demo_host
+from tui.host.history import folder as places
+from tui.host.history.reader import read
 from tui.host.proc.process import Process
 from tui.host.watch import record as records
 from tui.host.watch.record import KEEP, LOCK, RecordFile
 from tui.model import CLOCK, Event
 from tui.model.errors import VfiotopError
 from tui.model.watch import WatchMemory
+from tui.session import Session
 from tui.watch import listen
 
 WATCH = argparse.Namespace(keep=False, event_user=None)
@@ -278,3 +282,22 @@ def test_an_event_is_one_line(capfd: pytest.CaptureFixture[str], journal: bool, 
     watch.Printer(journal=journal).tell(ENDED)
     text = r"“a\x1b[2J\n” has ended (by watch) → `vfiotop unbind`"
     assert capfd.readouterr().out.rstrip("\n") == f"{line}{CARD}: {text}"
+
+
+# --- the history ----------------------------------------------------------------------
+
+
+def test_the_history_is_kept_on_disk_and_in_memory(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, memory = tmp_path / "state/history", tmp_path / "run/history"
+    monkeypatch.setattr(places, "DISK", disk)
+    monkeypatch.setattr(places, "MEMORY", memory)
+    monkeypatch.setattr(run_folder, "RunFolder", folder)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    history = watch._history(Session(host, Config()))
+    history.tell(Event(CLOCK.now(), CARD, "has returned", "done", "watch"))
+    assert history.look() is None
+    history.close()
+    for past in (read(None, folder(memory)), read(folder(disk), folder(tmp_path / "none"))):
+        assert [event.text for event in past.events] == ["has returned"]
