@@ -176,6 +176,7 @@ def kept_awake_by() -> str:
 # --- libvirt ---------------------------------------------------------------------------
 
 
+@pytest.mark.thorough
 def test_libvirtd_is_a_unit_and_its_guests_outlive_it(tmp_path: Path) -> None:
     with sector_guest(tmp_path) as guest:
         guest.start()

@@ -52,6 +52,7 @@ RETURN = ["nvidia"]
 
 
 # First: the module's own watch is installed for the tests after it.
+@pytest.mark.thorough
 @pytest.mark.usefixtures("whole")
 def test_the_bind_at_boot_runs_in_the_units_sandbox(tmp_path: Path) -> None:
     with watching(AT_BOOT, drop_ins=[booting(tmp_path)]):
@@ -196,6 +197,7 @@ def test_libvirtd_restarts_while_the_guest_runs(guest: SectorGuest, moves: Moves
     returned_once(moves)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("soon")
 def test_a_guest_ends_while_libvirtd_is_down(guest: SectorGuest, moves: Moves) -> None:
     with without_libvirtd():
@@ -204,6 +206,7 @@ def test_a_guest_ends_while_libvirtd_is_down(guest: SectorGuest, moves: Moves) -
     returned_once(moves)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("later")
 def test_libvirtd_restarts_during_the_pause(guest: SectorGuest, moves: Moves) -> None:
     guest.shut_down()
@@ -214,6 +217,7 @@ def test_libvirtd_restarts_during_the_pause(guest: SectorGuest, moves: Moves) ->
     returned_once(moves)
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("soon")
 def test_libvirtd_restarts_during_the_return(guest: SectorGuest, moves: Moves) -> None:
     guest.shut_down()

@@ -57,6 +57,7 @@ def fill(file: Path) -> None:
             filled.write(b"x" * 4096)
 
 
+@pytest.mark.thorough
 def test_a_full_run(guest: SectorGuest) -> None:
     """It says so once and goes on; the card returns when there is room again."""
     with installed_watch(AFTER_STOP, "pause = 0"), small_run() as folder:
@@ -96,6 +97,7 @@ def true_clock() -> Iterator[None]:
         time.clock_settime(time.CLOCK_REALTIME, time.monotonic() + off)
 
 
+@pytest.mark.thorough
 def test_a_clock_that_jumps_in_the_pause(guest: SectorGuest) -> None:
     with watching(AFTER_STOP, "pause = 30"), true_clock():
         borrow(guest)
