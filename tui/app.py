@@ -103,7 +103,7 @@ class VfiotopApp(Navigation):
         self.draw_soon()
 
     def _tell(self, events: Sequence[Event]) -> None:
-        """Tell new events beside the screen, as the user chose."""
+        """Announce new events with the bell or on the desktop, as the user chose."""
         chosen = self.session.alerts
         if events and chosen:
             more = f" (and {len(events) - 1} more)" if len(events) > 1 else ""

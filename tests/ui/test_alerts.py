@@ -24,7 +24,7 @@ FAILURE = Event(NOON, GUEST_GPU, "stays on vfio-pci: busy", "failed", "watch")
 
 
 class Heard(VfiotopApp):
-    """Keeps what is told beside the screen."""
+    """Records each alert: its text, and whether it rings or shows on the desktop."""
 
     CSS_PATH = str(Path(app.__file__).with_name("app.tcss"))
 

@@ -7,12 +7,12 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TypeVar
 
-from tests.ui.rig import FakeInspector
+from tests.ui.rig import FakeInspector, Held
 from tests.unit.made import NOON, domain, guests, idle, two_cards
 from tui.config import Config
-from tui.host import Host, HostError, NothingToRead, Objection, ReadOnlyControl, Wake
+from tui.host import Host, HostError, NothingToRead, Objection, ReadOnlyControl
 from tui.host.watch.record import Record, RecordFile
 from tui.model import (
     Demand,
@@ -40,43 +40,32 @@ CARD = "0000:02:00.0"
 POLICY = Config(guest_gpu=CARD, after_stop="unbind", pause=30.0, interval=3600)
 
 
-class Source(Generic[T]):
-    """Returns what the test put in. ``hold`` makes the next readings hang until ``release``."""
+class Source(Held[T]):
+    """A source that cannot be read after it was closed. ``hold`` makes the next readings hang until
+    ``release``."""
 
     def __init__(self, reading: T | HostError) -> None:
-        self.reading = reading
+        super().__init__(reading)
         self.closed = False
         self.entered = threading.Semaphore(0)
-        self._wake: Wake = lambda: None
-        self._free = threading.Event()
-        self._free.set()
-
-    def put(self, reading: T | HostError) -> None:
-        self.reading = reading
-        self._wake()
 
     def hold(self) -> None:
-        self._free.clear()
+        self.free.clear()
         self._wake()
 
     def release(self) -> None:
-        self._free.set()
+        self.free.set()
 
     def read(self) -> T:
         self.entered.release()
-        self._free.wait()
+        reading = super().read()
         if self.closed:
             raise HostError("the source is closed")
-        if isinstance(self.reading, HostError):
-            raise self.reading
-        return self.reading
-
-    def watch(self, wake: Wake) -> None:
-        self._wake = wake
+        return reading
 
     def close(self) -> None:
         self.closed = True
-        self._free.set()
+        super().close()
 
 
 class PlanSource(Source[T]):

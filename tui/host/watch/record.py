@@ -124,7 +124,7 @@ class RecordFile:
             raise RecordError(f"{path} cannot be written: {error.strerror}") from error
 
     def take_keep(self) -> str | None:
-        """Return the id of the return that somebody cancels, once."""
+        """Remove a request to keep the card, and return the id of the return that it cancels."""
         try:
             data = self.files.read(KEEP, KEEP_LIMIT)
             if data is None:
