@@ -1,8 +1,8 @@
 """A file that only grows, in frames that are complete or not there.
 
 It begins with a line that names its version. A frame is the length of its content and its CRC-32,
-four bytes each with the lowest first, and the content. A reader stops at a frame that was cut short,
-and at one that a power loss has left as zeros.
+four bytes each with the lowest first, and the content. A reader stops at a frame that was cut
+short, and at one that a power loss has left as zeros.
 """
 
 from __future__ import annotations
