@@ -158,10 +158,11 @@ def until(terminal: Terminal, seen: object) -> None:
     ends."""
     assert callable(seen)
     end = time.monotonic() + FOREVER_S
-    while (since := time.monotonic()) < end:
+    while time.monotonic() < end:
+        written = terminal.written
         if seen():
             return
-        terminal.next_piece(since)
+        terminal.more_than(written)
     raise TimeoutError("it writes and writes, and never what is waited for")
 
 

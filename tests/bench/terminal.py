@@ -116,6 +116,14 @@ class Terminal:
         return self._wait(lambda: next((p.at for p in self._pieces if p.at > since), None),
                           patience, "more output")  # fmt: skip
 
+    def more_than(self, written: int, patience: float = PATIENCE) -> None:
+        """Wait until more than ``written`` bytes have been written.
+
+        For a wait between two checks: a piece is recorded a moment after the time it came at, so
+        the time of a check does not tell which pieces the check saw.
+        """
+        self._wait(lambda: self.began if self._written > written else None, patience, "more output")
+
     def quiet(self, seconds: float, since: float = 0.0, patience: float = PATIENCE) -> float:
         """Wait until nothing has come for ``seconds``; returns when the last piece came, or
         ``since`` if none did."""
