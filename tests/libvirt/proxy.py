@@ -13,7 +13,7 @@ import socket
 import struct
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -53,7 +53,8 @@ class Proxy:
         self.shut = self.deaf = self.shut_after = self.deaf_after = False
         self.lost: list[int] = []
         self.swallow: set[int] = set()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._threads: list[threading.Thread] = []
+        self._begin(self._accept)
 
     def lose(self, procedure: int, way: Way, nth: int = 1) -> None:
         """Lose the ``nth`` reply from now on."""
@@ -61,12 +62,25 @@ class Proxy:
             self._lose[procedure] = (way, nth)
 
     def close(self) -> None:
-        self._listener.close()
+        """End all connections and wait for the threads.
+
+        A thread that was left in a system call could go on in it with the number of a closed
+        descriptor, which is then that of another proxy.
+        """
+        _end(self._listener)
+        self._threads[0].join()
         for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
+            _end(each)
+        for thread in self._threads:
+            thread.join()
+        for each in (self._listener, *self._sockets):
             each.close()
         shutil.rmtree(self._folder)
+
+    def _begin(self, run: Callable[..., None], *arguments: socket.socket) -> None:
+        thread = threading.Thread(target=run, args=arguments, daemon=True)
+        self._threads.append(thread)
+        thread.start()
 
     def _accept(self) -> None:
         while True:
@@ -84,7 +98,7 @@ class Proxy:
             server.connect(str(self._target))
             self._sockets.append(server)
             for run in (self._there, self._back):
-                threading.Thread(target=run, args=(client, server), daemon=True).start()
+                self._begin(run, client, server)
 
     def _there(self, client: socket.socket, server: socket.socket) -> None:
         with contextlib.suppress(OSError):
