@@ -16,6 +16,7 @@ from tui.commands import REMAPPED, keys_of, of_screen
 from tui.keymap import keymap
 from tui.messages import Sampled
 from tui.model import Event, Sample
+from tui.rules.alerts import alerts
 from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
@@ -92,7 +93,11 @@ class VfiotopApp(Navigation):
             self._take(sample, finished=False)
 
     def _take(self, sample: Sample, *, finished: bool = True) -> None:
-        self._tell(self.session.take(sample, finished=finished))
+        changed = self.session.take(sample, finished=finished)
+        self._tell(alerts(changed, self.session.began_at))
+        for screen in self.screen_stack:
+            if isinstance(screen, HostScreen):
+                screen.hear(changed)
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()

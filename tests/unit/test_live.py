@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, guests, two_cards
-from tui.live import GUEST_WAIT, Live, vcpu_key
+from tui.live import EVENT_LIMIT, GUEST_WAIT, Live, vcpu_key
 from tui.model import (
     AgentReading,
     CardReading,
@@ -118,6 +118,57 @@ def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -
 )  # fmt: skip
 def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
     assert changes(live, source, reading)
+
+
+def test_what_is_new_is_returned_once(live: Live) -> None:
+    log = KernelLog((KernelMessage(7, "aer", GUEST), KernelMessage(9, "off-bus", "0000:02:00")))
+    changed = live.take(Sample("kernel", log, LATER))
+    assert changed.events == live.events[:1]
+    assert live.take(Sample("kernel", log, LATER)).events == ()
+    assert live.view is changed.after is not changed.before
+
+
+def test_what_was_noted_or_heard_meanwhile_is_new_too(live: Live) -> None:
+    noted, past = Event(LATER, "win11", "refused", "failed"), Event(NOON, GUEST, "unbound")
+    live.note(noted)
+    live.hear((past,))
+    assert live.new_events() == (past, noted)
+    live.note(noted)
+    away = Sample("guests", Unavailable("libvirtd is not running"), LATER)
+    assert [event.subject for event in live.take(away).events] == ["libvirt", "win11"]
+    assert live.new_events() == ()
+
+
+def test_what_is_new_does_not_depend_on_the_events_that_are_kept(live: Live) -> None:
+    for number in range(EVENT_LIMIT):
+        live.note(Event(NOON, GUEST, f"{number}"))
+    live.new_events()
+    live.note(Event(LATER, GUEST, "one more"))
+    live.note(Event(LATER, GUEST, "one more"))
+    assert len(live.new_events()) == 2
+
+
+def test_a_new_owner_is_returned_once(live: Live) -> None:
+    """What cannot be read for a while is no owner."""
+    assert live.take(Sample("guests", READINGS["guests"](), LATER)).owners == frozenset()
+    off = guests(domain("win11", "02:00.0", state="shut off"))
+    assert live.take(Sample("guests", off, LATER)).owners == {GUEST}
+    no_driver = replace(two_cards("vfio-pci"), functions=tuple(
+        replace(each, driver=None) for each in two_cards("vfio-pci").functions
+    ))  # fmt: skip
+    assert GUEST in live.take(Sample("pci", no_driver, LATER)).owners
+    assert live.take(Sample("vitals", Unavailable("no answer"), LATER)).owners == frozenset()
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.owner.kind == "unknown"
+    assert live.take(Sample("vitals", READINGS["vitals"](), LATER)).owners == frozenset()
+
+
+def test_the_first_owner_is_not_new() -> None:
+    """A guest may be known later than its card."""
+    live = Live(Choice(GUEST))
+    for source in ("pci", "vitals", "swap", "guests"):
+        sample = Sample(source, READINGS[source](), NOON)
+        assert live.take(sample).owners == frozenset()
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.owner.kind == "guest"
 
 
 def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -27,6 +28,16 @@ SOURCE_NAMES: dict[SourceName, str] = {
     "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
     "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory", "watch": "watch",
 }  # fmt: skip
+
+
+class Changed(NamedTuple):
+    """What one sample has changed: the view, the ``events`` that are new, newest first, and the
+    addresses of the cards that have another owner."""
+
+    before: HostView
+    after: HostView
+    events: tuple[Event, ...] = ()
+    owners: frozenset[str] = frozenset()
 
 
 def changes(
