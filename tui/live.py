@@ -33,6 +33,7 @@ from tui.model.past import SeriesKey
 from tui.rules import waits, watch_events
 from tui.rules.change import never_read
 from tui.rules.events import Changed, changes, claimed
+from tui.rules.leaving import Leaving, leaving, without_leaving
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap_times import SwapTimes
@@ -115,6 +116,8 @@ class Live:
         self.last_guests: LastGuests | None = None
         self.ended_at: dict[str, datetime] = {}
         self._new: tuple[Event, ...] = ()
+        self._leaving: Leaving = {}
+        self._told = HostView()
         self._owners: dict[str, Owner] = {}
         self._expected: dict[str, datetime] = {}
         self._recorded: str | None = None
@@ -144,9 +147,15 @@ class Live:
     def choose(self, choice: Choice) -> None:
         """Use the card and the guest that the user chose from now on."""
         self.choice = choice
-        self.view = assess(self.snapshot, choice)
+        self._assess()
         self._keep_guests()
         self._begin_history()
+
+    def _assess(self) -> None:
+        """Judge the readings. ``_told`` is the view of which changes are events."""
+        before, self.view = self.view, assess(self.snapshot, self.choice)
+        self._leaving = leaving(self._leaving, before, self.view)
+        self._told = without_leaving(self.view, self._leaving)
 
     def _begin_history(self) -> None:
         """Drop the past values of another guest than the allowed one."""
@@ -179,11 +188,12 @@ class Live:
         known = getattr(self.snapshot, sample.source)
         self.snapshot = self.snapshot.updated(sample, finished=finished)
         if known != sample.reading:
-            self.view = assess(self.snapshot, self.choice)
+            told = self._told
+            self._assess()
             at = sample.taken_at
             self._note_ends(before, at)
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
-            self._add(changes(before, self.view, at, ours))
+            self._add(changes(told, self._told, at, ours))
             self.hear(watch_events.told(before, self.view))
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
@@ -201,7 +211,7 @@ class Live:
         """The cards that have another owner than when it was known last."""
         if any(never_read(source, self.view) for source in OWNERSHIP):
             return frozenset()
-        now = {g.address: g.owner for g in self.view.gpus if g.owner.kind != "unknown"}
+        now = {g.address: g.owner for g in self._told.gpus if g.owner.kind != "unknown"}
         was, self._owners = self._owners, {**self._owners, **now}
         return frozenset(
             address for address, owner in now.items() if was.get(address, owner) != owner

@@ -21,7 +21,10 @@ from tui.model import (
     GpuProcess,
     GuestCard,
     GuestReport,
+    Guests,
     GuestThreads,
+    Holder,
+    Holders,
     HostDev,
     HostFacts,
     HostMemory,
@@ -169,6 +172,58 @@ def test_the_first_owner_is_not_new() -> None:
         sample = Sample(source, READINGS[source](), NOON)
         assert live.take(sample).owners == frozenset()
     assert live.view.guest_gpu is not None and live.view.guest_gpu.owner.kind == "guest"
+
+
+QEMU = Holder(GUEST, 4711, "qemu-system-x86", "/dev/vfio/2", guest="win11")
+
+
+def had(enabled: int, *users: Holder) -> Vitals:
+    """The guest's card on vfio-pci, had by these processes; without any, nobody has looked."""
+    return Vitals((CardVitals(
+        GUEST, "active", "D0", driver="vfio-pci", enabled=enabled,
+        users=Holders(users) if users else None,
+    ),))  # fmt: skip
+
+
+def told(live: Live, source: SourceName, reading: Reading) -> list[str]:
+    """The events about the guest's card; its flash is one as well."""
+    changed = live.take(Sample(source, reading, LATER))
+    flash = ["flash"] if GUEST in changed.owners else []
+    return [event.text for event in changed.events if event.subject == GUEST] + flash
+
+
+@pytest.mark.parametrize("off", [guests(), guests(domain("win11", "02:00.0"))])
+@pytest.mark.parametrize("while_it_ran", [had(1), had(1, QEMU)])
+def test_a_process_that_is_on_its_way_out_is_no_news(
+    live: Live, while_it_ran: Vitals, off: Guests
+) -> None:
+    """libvirt reports a domain's end before its QEMU has released the card."""
+    live.choose(Choice(GUEST))
+    assert told(live, "vitals", while_it_ran) == []
+    assert told(live, "guests", off) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(1, QEMU)) == []
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.taken_by == QEMU
+    assert told(live, "vitals", had(1, QEMU, replace(QEMU, pid=4712))) == []
+    assert told(live, "vitals", had(0)) == []
+    assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"], "another one"
+
+
+def test_another_process_is_news(live: Live) -> None:
+    live.choose(Choice(GUEST))
+    other = replace(QEMU, guest="other")
+    assert told(live, "vitals", had(1)) == []
+    assert told(live, "guests", guests()) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(1, other)) == ["in use by other", "flash"]
+    assert told(live, "vitals", had(0)) == ["released by other", "flash"]
+
+
+def test_a_process_that_is_on_its_way_in_is_news_once(live: Live) -> None:
+    """QEMU opens the card before libvirt reports that the domain runs."""
+    off = guests(domain("win11", "02:00.0"))
+    assert told(live, "guests", off) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(0)) == []
+    assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"]
+    assert told(live, "guests", READINGS["guests"]()) == []
 
 
 def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:
