@@ -17,6 +17,7 @@ from tui.keymap import keymap
 from tui.messages import Sampled
 from tui.model import Event, Sample
 from tui.rules.alerts import alerts
+from tui.rules.usb_attempts import FLAPS, FLAPS_FIX
 from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
@@ -105,6 +106,8 @@ class VfiotopApp(Navigation):
             from tui.screens.usb_again import attach_again  # noqa: PLC0415
 
             self.run_worker(attach_again(self.session, again))
+        for device in self.session.lendings.flapping():
+            self.session.lendings.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
         self.draw_soon()
 
     def _tell(self, events: Sequence[Event]) -> None:

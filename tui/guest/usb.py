@@ -24,7 +24,7 @@ from tui.model import (
     UsbRule,
     listed,
 )
-from tui.model.errors import Refused
+from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
 from tui.once import TIMEOUT_S, read_once
 from tui.rules import usb
@@ -143,6 +143,11 @@ def execute(
         raise
     except HostError as error:
         raise Refused(str(error)) from error
+
+
+def is_final(error: Exception, again: Replugged) -> bool:
+    """Whether it is for the user that ``attach_again`` has failed: another try would as well."""
+    return again.changed or isinstance(error, Doubtful)
 
 
 def attach_again(host: Host, choice: Choice, again: Replugged) -> None:

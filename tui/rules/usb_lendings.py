@@ -115,19 +115,20 @@ def step(
     for lending in held:
         meant = [each for each in devices if _is_meant(lending, each)]
         if any(lending.element.means(each) for each in devices):
-            now |= {_settled(lending, each) for each in meant}
+            now |= {settled_as(lending, each) for each in meant}
             continue
-        new = [each for each in meant if _settled(lending, each) not in now]
+        new = [each for each in meant if settled_as(lending, each) not in now]
         found = _replugged(lending, new, domains)
         if found is not None:
-            now.add(_settled(lending, found.device))
+            now.add(settled_as(lending, found.device))
             again.append(found)
     wanted = [each.device for each in again]
     # What was lent to two guests, one after the other, is left alone: nobody knows whose it is now.
     return frozenset(now), tuple(each for each in again if wanted.count(each.device) == 1)
 
 
-def _settled(lending: Lending, device: UsbDevice) -> Settled:
+def settled_as(lending: Lending, device: UsbDevice) -> Settled:
+    """What is settled when a device is attached for a lending, or is not to be."""
     return Settled(lending.uuid, lending.mark.who, place(device))
 
 

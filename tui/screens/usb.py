@@ -231,7 +231,7 @@ class UsbScreen(PlanScreen):
             if self in self.app.screen_stack:
                 self.show()
             elif said[1] == "bad":
-                session.lendings.note_failure(plan.device, said[0])
+                session.lendings.note(plan.device, said[0])
 
     # --- drawing ---
 

@@ -20,6 +20,7 @@ from tui.host.watch.source import pending_return
 from tui.model import Direction, Event, Sample, Watch
 from tui.model.clock import since_boot
 from tui.model.watch import WatchPolicy
+from tui.rules.usb_attempts import FLAPS, FLAPS_FIX, failure
 from tui.session import Session
 from tui.watch import boot as booting
 from tui.watch import policies
@@ -165,6 +166,9 @@ class Service:
             if self._acts:
                 self._session.lendings.expect_change(again.lending.uuid)
                 self._attacher.attach(again)
+        for device in self._session.lendings.flapping():
+            if self._acts:
+                self._note([News(device.port, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)])
 
     def _settle_usb(self, attached: Attached) -> None:
         again, device = attached.again, attached.again.device
@@ -173,8 +177,11 @@ class Service:
         if attached.problem is None:
             self._note([News(device.port, f"{device.name} attached again", "done")])
         else:
-            text = f"{device.name} not attached again: {attached.problem}"
-            self._note([News(device.port, text, "failed")])
+            wait_s = self._session.lendings.failed(again, final=attached.final)
+            told = failure(attached.problem, wait_s)
+            if told is not None:
+                text, kind = told
+                self._note([News(device.port, f"{device.name} {text}", kind)])
         self._session.poke("usb", "guests")
 
     # --- decisions ---
