@@ -64,6 +64,12 @@ def test_a_mounted_disk_and_a_network_in_use_are_asked_about() -> None:
     assert rows["1-3"].why == "enx0 has 10.0.0.2"
 
 
+def test_a_bluetooth_adapter_with_a_keyboard_or_a_mouse_is_asked_about() -> None:
+    used = Attachment("bluetooth", "hci0", "connects a mouse", in_use=True)
+    row = seen(usb(attached=(used,)), keyboard("1-2"), keyboard("1-3"))["1-1"]
+    assert (row.state, row.why) == ("in use", "hci0 connects a mouse")
+
+
 def test_what_cannot_be_told_is_not_free() -> None:
     found = seen(usb(unreadable=("what is mounted",)))["1-1"]
     assert (found.state, found.why) == ("in use", "cannot tell what is mounted")
