@@ -12,8 +12,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from tui.model import Domain, UsbDevice, UsbHostDev, UsbMark, UsbRule
-from tui.rules.usb import holder, rule_for, why_kept
+from tui.model import (
+    Domain,
+    Guests,
+    Unavailable,
+    Usb,
+    UsbDevice,
+    UsbHostDev,
+    UsbMark,
+    UsbReading,
+    UsbRule,
+)
+from tui.rules.usb import domains_here, holder, rule_for, why_kept
 
 _DIGEST = 16
 """Hexadecimal digits that tell one device from another."""
@@ -83,6 +93,27 @@ def lendings(domains: Iterable[Domain]) -> Iterator[Lending]:
         for each in domain.usb if domain.active else ():
             if each.mark is not None:
                 yield Lending(domain.uuid, domain.raw_name, each, each.mark)
+
+
+def away_devices(reading: UsbReading, guests: Guests | Unavailable) -> Iterator[Usb]:
+    """The devices that were lent to running domains and are unplugged now."""
+    domains = domains_here(guests)
+    for lending in lendings(domains):
+        device = _unplugged(lending.element)
+        if device is None or any(_is_meant(lending, each) for each in reading.devices):
+            continue
+        name = next(domain.name for domain in domains if domain.uuid == lending.uuid)
+        why = f"“{name}” gets it again at the next plug"
+        yield Usb(device, "away", why, name, lending.uuid)
+
+
+def _unplugged(element: UsbHostDev) -> UsbDevice | None:
+    """What is known of an unplugged device; ``None`` if that is not enough to name it."""
+    vendor, product, bus, number = element.vendor, element.product, element.bus, element.number
+    if vendor is None or product is None or bus is None or number is None:
+        return None
+    name = f"{vendor}:{product}"
+    return UsbDevice(f"{bus}-0.{number}", number, vendor, product, name, away=True)
 
 
 def still_lost(lost: Iterable[Lending], domains: Iterable[Domain]) -> tuple[Lending, ...]:

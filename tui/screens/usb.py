@@ -105,7 +105,8 @@ class UsbScreen(PlanScreen):
 
     @property
     def _devices(self) -> tuple[Usb, ...]:
-        return self.session.live.view.usb or ()
+        view = self.session.live.view
+        return (*(view.usb or ()), *view.usb_away)
 
     @property
     def _usb(self) -> Usb | None:
