@@ -26,7 +26,10 @@ def leaving(known: Leaving, before: HostView, after: HostView) -> Leaving:
 
 
 def without_leaving(view: HostView, gone: Leaving) -> HostView:
-    """The view as if those that are on their way out had released their cards."""
+    """The view as if those that are on their way out had released their cards. While libvirt does
+    not answer, nobody is known to be."""
+    if not gone or view.problem("guests") is not None:
+        return view
     gpus = tuple(
         replace(gpu, owner=Owner("vfio"), taken_by=None)
         if gpu.owner.kind == "guest"
