@@ -16,6 +16,8 @@ from tui.commands import REMAPPED, keys_of, of_screen
 from tui.keymap import keymap
 from tui.messages import Sampled
 from tui.model import Event, Sample
+from tui.rules.alerts import alerts
+from tui.rules.usb_attempts import FLAPS, FLAPS_FIX
 from tui.screens.base import HostScreen
 from tui.screens.navigation import Navigation
 from tui.screens.overview import OverviewScreen
@@ -92,7 +94,11 @@ class VfiotopApp(Navigation):
             self._take(sample, finished=False)
 
     def _take(self, sample: Sample, *, finished: bool = True) -> None:
-        self._tell(self.session.take(sample, finished=finished))
+        changed = self.session.take(sample, finished=finished)
+        self._tell(alerts(changed, self.session.began_at))
+        for screen in self.screen_stack:
+            if isinstance(screen, HostScreen):
+                screen.hear(changed)
         # A sample that comes while the application ends finds no screen.
         if self.screen_stack and self.session.recovery_to_offer():
             self.offer_recovery()
@@ -100,6 +106,8 @@ class VfiotopApp(Navigation):
             from tui.screens.usb_again import attach_again  # noqa: PLC0415
 
             self.run_worker(attach_again(self.session, again))
+        for device in self.session.lendings.flapping():
+            self.session.lendings.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
         self.draw_soon()
 
     def _tell(self, events: Sequence[Event]) -> None:

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from tui.live import Live
-from tui.model import Event, Guests, Unavailable, UsbDevice
+from tui.model import Event, EventKind, Guests, Unavailable, UsbDevice
 from tui.rules.usb import domains_here
-from tui.rules.usb_lendings import Lending, Replugged, Settled, step, still_lost
+from tui.rules.usb_attempts import Attempts
+from tui.rules.usb_lendings import Lending, Replugged, Settled, settled_as, step, still_lost
 
 OURS_S = 10.0
 """Seconds within which a change of the guest's devices counts as what we asked for."""
@@ -29,19 +30,38 @@ class Lendings:
         self._live, self._now = live, now
         self._settled: frozenset[Settled] = frozenset()
         self._lost: tuple[Lending, ...] = ()
+        self._attempts = Attempts()
+        self._flapping: list[UsbDevice] = []
         self.turn = asyncio.Lock()
 
     def replugged(self) -> tuple[Replugged, ...]:
-        """The devices that must be attached again; each one once. None while a source fails, if we
-        may not change the guests, or if the watch does it."""
+        """The devices that must be attached again now; each one once, and once more when it is time
+        for the next try. None while a source fails, if we may not change the guests, or if the
+        watch does it."""
         usb, guests = self._live.snapshot.usb, self._live.snapshot.guests
         if isinstance(usb, Unavailable) or not isinstance(guests, Guests) or guests.readonly:
             return ()
         domains = domains_here(guests)
         self._lost = still_lost(self._lost, domains)
-        self._settled, again = step(self._settled, usb.devices, domains, self._lost)
+        at = self._now()
+        self._settled -= {settled_as(due.lending, due.device) for due in self._attempts.due(at)}
+        self._settled, found = step(self._settled, usb.devices, domains, self._lost)
         watch = self._live.view.watch
-        return () if watch is not None and watch.running and watch.acts else again
+        if watch is not None and watch.running and watch.acts:
+            return ()
+        turns = [(again, self._attempts.turn(again, at)) for again in found]
+        self._flapping += [again.device for again, turn in turns if turn == "flaps"]
+        return tuple(again for again, turn in turns if turn == "now")
+
+    def flapping(self) -> tuple[UsbDevice, ...]:
+        """The devices that were plugged in too often and are attached once they stay; each once."""
+        found, self._flapping = tuple(self._flapping), []
+        return found
+
+    def failed(self, again: Replugged, *, final: bool = False) -> float | None:
+        """A device was not attached. Returns the seconds to the next try; ``None`` if there is
+        none, as after a ``final`` failure: one that another try does not change."""
+        return None if final else self._attempts.failed(again, self._now())
 
     def keep(self, lending: Lending) -> None:
         """Keep a lending for the next replug although its element is gone, as with a plug that has
@@ -54,6 +74,8 @@ class Lendings:
         """Attribute to us what happens to the guest's devices now."""
         self._live.expect_change(uuid, self._now() + timedelta(seconds=OURS_S))
 
-    def note_failure(self, device: UsbDevice, why: str) -> None:
-        """Add an event for what failed after its screen was left."""
-        self._live.note(Event(self._now(), device.port, why, "failed", "vfiotop"))
+    def note(
+        self, device: UsbDevice, text: str, kind: EventKind = "failed", fix: str | None = None
+    ) -> None:
+        """Add an event about what no screen shows, or no screen any more."""
+        self._live.note(Event(self._now(), device.port, text, kind, "vfiotop", fix))

@@ -21,6 +21,7 @@ from tui.model import (
     Guests,
     HostView,
     Metrics,
+    Owner,
     Sample,
     Snapshot,
     SourceName,
@@ -30,7 +31,9 @@ from tui.model import (
 )
 from tui.model.past import SeriesKey
 from tui.rules import waits, watch_events
-from tui.rules.events import changes, claimed
+from tui.rules.change import never_read
+from tui.rules.events import Changed, changes, claimed
+from tui.rules.leaving import Leaving, leaving, without_leaving
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap_times import SwapTimes
@@ -41,6 +44,9 @@ the same one up to a fraction of a second."""
 
 EVENT_LIMIT = 500
 """Events to keep. The history of a host that changes more often is in its log."""
+
+OWNERSHIP: tuple[SourceName, ...] = ("vitals", "guests", "swap")
+"""The sources that together tell who has a card, beside its driver."""
 
 GUEST = "guest."
 """How the history's keys for the allowed guest begin."""
@@ -109,13 +115,29 @@ class Live:
         self.last_readings: dict[str, LastReading] = {}
         self.last_guests: LastGuests | None = None
         self.ended_at: dict[str, datetime] = {}
+        self._new: tuple[Event, ...] = ()
+        self._leaving: Leaving = {}
+        self._told = HostView()
+        self._owners: dict[str, Owner] = {}
         self._expected: dict[str, datetime] = {}
         self._recorded: str | None = None
         self._vcpus: set[int] = set()
 
     def note(self, event: Event) -> None:
         """Add an event that no reading shows."""
-        self.events = (event, *self.events)[:EVENT_LIMIT]
+        self._add((event,))
+
+    def new_events(self) -> tuple[Event, ...]:
+        """The events since the last call, those that were added last first. ``take`` returns them
+        as well: each is new once."""
+        new, self._new = self._new, ()
+        return new
+
+    def _add(self, events: tuple[Event, ...]) -> None:
+        """Add what has happened after all that is known."""
+        if events:
+            self._new = (*events, *self._new)
+            self.events = (*events, *self.events)[:EVENT_LIMIT]
 
     def expect_change(self, uuid: str, until: datetime) -> None:
         """Attribute to us what the domain with that UUID does until then, or until a later time
@@ -125,9 +147,15 @@ class Live:
     def choose(self, choice: Choice) -> None:
         """Use the card and the guest that the user chose from now on."""
         self.choice = choice
-        self.view = assess(self.snapshot, choice)
+        self._assess()
         self._keep_guests()
         self._begin_history()
+
+    def _assess(self) -> None:
+        """Judge the readings. ``_told`` is the view of which changes are events."""
+        before, self.view = self.view, assess(self.snapshot, self.choice)
+        self._leaving = leaving(self._leaving, before, self.view)
+        self._told = without_leaving(self.view, self._leaving)
 
     def _begin_history(self) -> None:
         """Drop the past values of another guest than the allowed one."""
@@ -151,19 +179,21 @@ class Live:
         """The past values of a card, as ``History.series``."""
         return {name: self.history.series(card_key(address, name)) for name in CARD_SERIES}
 
-    def take(self, sample: Sample, *, finished: bool = True) -> None:
+    def take(self, sample: Sample, *, finished: bool = True) -> Changed:
         """Merge one sample; an equal reading changes nothing but its time and the history. One
-        that is not ``finished`` stands for a source that does not answer."""
+        that is not ``finished`` stands for a source that does not answer. Returns what changed,
+        with the events that are new since the last call."""
+        before = self.view
         (self.silent.discard if finished else self.silent.add)(sample.source)
         known = getattr(self.snapshot, sample.source)
         self.snapshot = self.snapshot.updated(sample, finished=finished)
         if known != sample.reading:
-            before, self.view = self.view, assess(self.snapshot, self.choice)
+            told = self._told
+            self._assess()
             at = sample.taken_at
             self._note_ends(before, at)
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
-            happened = changes(before, self.view, at, ours)
-            self.events = (*happened, *self.events)[:EVENT_LIMIT]
+            self._add(changes(told, self._told, at, ours))
             self.hear(watch_events.told(before, self.view))
             if isinstance(sample.reading, Swap):
                 self.swap_times.see(sample.reading)
@@ -172,10 +202,20 @@ class Live:
         if sample.source == "guests":
             self._begin_history()
             self.waits, found = waits.seen(self.waits, self.view.guest, sample.taken_at)
-            if found:
-                self.events = (*found, *self.events)[:EVENT_LIMIT]
+            self._add(found)
         self._keep_guests()
         self._record(sample)
+        return Changed(before, self.view, self.new_events(), self._new_owners())
+
+    def _new_owners(self) -> frozenset[str]:
+        """The cards that have another owner than when it was known last."""
+        if any(never_read(source, self.view) for source in OWNERSHIP):
+            return frozenset()
+        now = {g.address: g.owner for g in self._told.gpus if g.owner.kind != "unknown"}
+        was, self._owners = self._owners, {**self._owners, **now}
+        return frozenset(
+            address for address, owner in now.items() if was.get(address, owner) != owner
+        )
 
     def hear(self, told: tuple[Event, ...]) -> None:
         """Add what the watch tells, each at its time: it may have happened before this run. What
@@ -189,6 +229,7 @@ class Live:
             if all(abs(at - event.at) >= SAME_EVENT for at in known.get(_timeless(event), ()))
         )
         if told:
+            self._new = (*told, *self._new)
             every = sorted((*told, *self.events), key=lambda event: event.at, reverse=True)
             self.events = tuple(every[:EVENT_LIMIT])
 

@@ -23,7 +23,6 @@ from tui.live import Live
 from tui.model import (
     Cost,
     Demand,
-    Event,
     GuestAction,
     Inventory,
     PendingReturn,
@@ -32,9 +31,9 @@ from tui.model import (
     SourceState,
     Vitals,
 )
-from tui.rules import events, guest_readings
-from tui.rules.alerts import alerts
+from tui.rules import guest_readings
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
+from tui.rules.events import SOURCE_NAMES, Changed
 from tui.sampler import Deliver, Readers, Sampler
 
 STALL_AFTER_S = 3.0
@@ -127,13 +126,12 @@ class Session:
         for sampler in self.samplers.values():
             sampler.stop()
 
-    def take(self, sample: Sample, *, finished: bool = True) -> tuple[Event, ...]:
+    def take(self, sample: Sample, *, finished: bool = True) -> Changed:
         """Merge one sample. One that is not ``finished`` stands for a source that does not
-        answer. Returns the new events that are worth an alert, the worst first."""
+        answer. Returns what changed."""
         self.recall()
-        before, known = self.live.view, self.live.events
-        self.live.take(sample, finished=finished)
-        if self.live.view is not before:
+        changed = self.live.take(sample, finished=finished)
+        if changed.after is not changed.before:
             self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
@@ -141,7 +139,7 @@ class Session:
             self.finished[sample.source] += 1
             self._changed.set()
             self._changed = asyncio.Event()
-        return alerts(before, self.live.view, known, self.live.events, self.began_at)
+        return changed
 
     async def next_change(self) -> None:
         """Wait until any source finishes a reading, even one equal to its last."""
@@ -251,7 +249,7 @@ class Session:
         problems, read_at = dict(self.live.view.problems), self.live.snapshot.read_at
         states = (
             SourceState(
-                events.SOURCE_NAMES[name], _schedule(sampler), read_at.get(name),
+                SOURCE_NAMES[name], _schedule(sampler), read_at.get(name),
                 sampler.took_s, sampler.reading_s, problems.get(name),
             )
             for name, sampler in self.samplers.items()

@@ -50,6 +50,7 @@ NAMES = {
     "usb.keyboard": "another keyboard",
     "usb.disk": "disk not used",
     "usb.network": "network not used",
+    "usb.bluetooth": "no Bluetooth input",
     "usb.uses": "uses known",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
 
@@ -75,11 +75,12 @@ class EventList(Panel):
         """
         keys = (ZOOMED_KEYS if zoomed else KEYS) if keys is None else keys
         state = aside or recent_line(events, at, self.glyphs)
-        shown = (events, since, zoomed, fresh, state, tuple(keys))
+        today = CLOCK.day(at)
+        shown = (events, since, zoomed, fresh, state, tuple(keys), today)
         if shown != self._shown:
             self._shown = shown
             self._events, self._since, self._keys = events, since, keys
-            self._look, self._state = Look(zoomed, fresh), state
+            self._look, self._state = Look(zoomed, fresh, today), state
             self._draw()
 
     def _draw(self) -> None:
@@ -92,10 +93,12 @@ class EventList(Panel):
 
 
 class Look(NamedTuple):
-    """``zoomed``: all events, with their texts in full. ``fresh``: how many have just come."""
+    """``zoomed``: all events, with their texts in full. ``fresh``: how many have just come.
+    ``today``: the day that needs no line of its own."""
 
     zoomed: bool = False
     fresh: int = 0
+    today: date | None = None
 
 
 def event_lines(
@@ -108,7 +111,8 @@ def event_lines(
     """A line for each event: time, sign, text and cause; those that are alike share one.
 
     The text has a column of its own; on the whole screen it wraps in it, and what to do about the
-    event follows below it, as wide as the panel.
+    event follows below it, as wide as the panel. There, a line with the day stands above the
+    events of each day before today.
     """
     width, height = space
     if not events:
@@ -116,8 +120,11 @@ def event_lines(
         told = f"Nothing since {started}. Swaps, guests, drivers and limits appear here."
         return wrap(told, width, "label")[:height]
     lines: list[Line] = []
-    left = look.fresh
+    left, last_day = look.fresh, look.today
     for event, count in folded(events):
+        if look.zoomed and last_day is not None and (day := CLOCK.day(event.at)) != last_day:
+            lines.append(line(Span(f"{day:%a} {day.day} {day:%b}", "label")))
+            last_day = day
         rows = _rows(event, count, width, glyphs, zoomed=look.zoomed)
         if left > 0:
             rows = [tuple(span._replace(tone="flash") for span in pad(row, width)) for row in rows]

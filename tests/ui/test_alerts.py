@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.thorough import thorough
-from tests.ui.rig import NOON, Rig, until
+from tests.ui.rig import GUESTS, NOON, Rig, until
 from tests.values import replace
 from tui import app, state
 from tui.app import VfiotopApp
@@ -81,6 +81,15 @@ async def test_events_that_come_together_are_told_together() -> None:
         warning = replace(FAILURE, kind="warn", text="waits")
         rig.watch.put(replace(WATCH, events=(warning, FAILURE)))
         wanted = ("01:00.0 stays on vfio-pci: busy (and 1 more)", False, True)
+        await until(pilot, lambda: heard.told == [wanted])
+
+
+async def test_what_failed_after_its_screen_was_left_is_told() -> None:
+    rig, heard = hearing("bell")
+    async with rig.running() as pilot:
+        rig.session.live.note(replace(FAILURE, by="vfiotop"))
+        rig.guests.put(replace(GUESTS, version="10.0.1"))
+        wanted = ("01:00.0 stays on vfio-pci: busy", True, False)
         await until(pilot, lambda: heard.told == [wanted])
 
 

@@ -9,7 +9,10 @@ from msgspec.structs import replace
 from textual import constants
 from textual.widget import Widget
 
-from tests.ui.rig import GUEST_CARD, GUESTS, INVENTORY, SIZES, WIN11, Rig, until
+from tests.ui.rig import GUEST_CARD, GUESTS, INVENTORY, NOON, SIZES, WIN11, Rig, until
+from tui.host import HostError
+from tui.live import EVENT_LIMIT
+from tui.model import Event
 from tui.screens.flashes import EVENT_S, OWNER_S
 from tui.screens.overview import OverviewScreen
 
@@ -96,6 +99,21 @@ async def test_the_host_s_card_does_not_flash(timers: HeldTimers) -> None:
         give_back(rig)
         await until(pilot, lambda: is_back(rig) and flashing(rig).count(ON_HOST) == 2)
         assert rig.text().splitlines()[1].count(ON_HOST) == 2, "one of them is the host's"
+
+
+async def test_the_lines_of_new_events_flash(timers: HeldTimers) -> None:
+    """Also if as many events are known as are kept."""
+    rig = Rig()
+    async with rig.running() as pilot:
+        for number in range(EVENT_LIMIT):
+            rig.session.live.note(Event(NOON, "win11", f"event {number}"))
+        rig.session.live.new_events()
+        rig.guests.put(HostError("libvirtd is not running"))
+        await until(pilot, lambda: any("libvirtd is not running" in t for t in flashing(rig)))
+        assert not [text for text in flashing(rig) if "event 499" in text]
+        timers.end(EVENT_S)
+        await pilot.pause()
+        assert not [text for text in flashing(rig) if "libvirtd" in text]
 
 
 @pytest.mark.parametrize("still", ["quiet", "animation"])

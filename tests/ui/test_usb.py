@@ -188,6 +188,22 @@ async def test_not_all_of_a_plan_that_does_not_fit_was_seen() -> None:
     assert rig.control.asked == []
 
 
+async def test_a_lent_device_that_is_unplugged_stays_in_the_list_and_is_taken_back() -> None:
+    rig = Rig()
+    async with opened(rig, MOUSE) as pilot:
+        put(rig, MOUSE, has=[PAD])
+        await until(pilot, lambda: "1-0.7 045e:02ea" in rig.text())
+        assert "lent, unplugged: “win11” gets it again at the next plug" in " ".join(
+            rig.text().split()
+        )
+        await pilot.press("down")
+        await until(pilot, lambda: "Take back 045e:02ea · from win11" in rig.text())
+        await pilot.press("y")
+        await until(pilot, lambda: "045e:02ea is back with the host." in rig.text())
+    assert rig.control.asked == [("return 7", WIN11.uuid)]
+    assert not [event for event in events(rig) if "045e" in str(event)]
+
+
 # --- attached again ---------------------------------------------------------------------------
 
 

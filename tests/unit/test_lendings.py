@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,9 +11,11 @@ from tests.unit.made import NOON, guests, snapshot, two_cards
 from tests.unit.rules.usb_made import lent_as, running, usb
 from tui.lendings import Lendings
 from tui.live import Live
-from tui.model import Guests, Sample, SourceName, Unavailable, UsbReading, Watch
+from tui.model import Guests, Sample, SourceName, Unavailable, UsbDevice, UsbReading, Watch
 from tui.model.watch import WatchPolicy
 from tui.rules.roles import Choice
+from tui.rules.usb_attempts import LIMIT, RETRY_S, WINDOW
+from tui.rules.usb_lendings import Replugged
 
 PAD = usb("1-3", 7, "045e:02ea", serial="30")
 AGAIN = replace(PAD, number=8)
@@ -33,6 +37,59 @@ def test_a_replugged_device_is_told_once_and_again_after_the_next_replug(live: L
     third = replace(PAD, number=9)
     live.snapshot = replace(live.snapshot, usb=UsbReading((third,)))
     assert [each.device for each in lendings.replugged()] == [third]
+
+
+class Clock:
+    """Seconds after noon."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.seconds)
+
+
+def test_an_attempt_that_failed_is_made_again(live: Live) -> None:
+    clock = Clock()
+    lendings = Lendings(live, clock.now)
+    (again,) = lendings.replugged()
+    assert lendings.failed(again) == RETRY_S[0]
+    clock.seconds += RETRY_S[0] - 1
+    assert lendings.replugged() == ()
+    clock.seconds += 1
+    assert lendings.replugged() == (again,)
+    assert lendings.failed(again) == RETRY_S[1]
+    live.snapshot = replace(live.snapshot, usb=UsbReading(()))
+    clock.seconds += 3600
+    assert lendings.replugged() == (), "it is gone"
+
+
+def test_what_waits_for_the_next_attempt_and_is_the_guests_by_then_needs_none(live: Live) -> None:
+    clock = Clock()
+    lendings = Lendings(live, clock.now)
+    (again,) = lendings.replugged()
+    lendings.failed(again)
+    mine = running("win11", usb=(lent_as(AGAIN),))
+    live.snapshot = replace(live.snapshot, guests=guests(mine))
+    clock.seconds += 3600
+    assert lendings.replugged() == ()
+
+
+def test_one_that_flaps_is_attached_once_it_stays(live: Live) -> None:
+    clock = Clock()
+    lendings = Lendings(live, clock.now)
+    tried: list[Replugged] = []
+    told: list[UsbDevice] = []
+    for number in range(10, 10 + 2 * LIMIT):
+        clock.seconds += 1
+        live.snapshot = replace(live.snapshot, usb=UsbReading((replace(PAD, number=number),)))
+        tried += lendings.replugged()
+        told += lendings.flapping()
+    assert [each.device.number for each in tried] == [10, 11, 12, 13, 14]
+    assert [device.number for device in told] == [15]
+    clock.seconds += WINDOW.total_seconds()
+    assert [each.device.number for each in lendings.replugged()] == [19]
+    assert lendings.flapping() == ()
 
 
 def test_a_lending_outlives_an_attempt_that_failed_half_way(live: Live) -> None:

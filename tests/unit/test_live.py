@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from tests.unit.made import NOON, domain, guests, two_cards
-from tui.live import GUEST_WAIT, Live, vcpu_key
+from tui.live import EVENT_LIMIT, GUEST_WAIT, Live, vcpu_key
 from tui.model import (
     AgentReading,
     CardReading,
@@ -21,7 +21,10 @@ from tui.model import (
     GpuProcess,
     GuestCard,
     GuestReport,
+    Guests,
     GuestThreads,
+    Holder,
+    Holders,
     HostDev,
     HostFacts,
     HostMemory,
@@ -118,6 +121,118 @@ def test_an_equal_reason_changes_its_time_only(live: Live, source: SourceName) -
 )  # fmt: skip
 def test_a_field_that_differs_is_shown(live: Live, source: SourceName, reading: Reading) -> None:
     assert changes(live, source, reading)
+
+
+def test_what_is_new_is_returned_once(live: Live) -> None:
+    log = KernelLog((KernelMessage(7, "aer", GUEST), KernelMessage(9, "off-bus", "0000:02:00")))
+    changed = live.take(Sample("kernel", log, LATER))
+    assert changed.events == live.events[:1]
+    assert live.take(Sample("kernel", log, LATER)).events == ()
+    assert live.view is changed.after is not changed.before
+
+
+def test_what_was_noted_or_heard_meanwhile_is_new_too(live: Live) -> None:
+    noted, past = Event(LATER, "win11", "refused", "failed"), Event(NOON, GUEST, "unbound")
+    live.note(noted)
+    live.hear((past,))
+    assert live.new_events() == (past, noted)
+    live.note(noted)
+    away = Sample("guests", Unavailable("libvirtd is not running"), LATER)
+    assert [event.subject for event in live.take(away).events] == ["libvirt", "win11"]
+    assert live.new_events() == ()
+
+
+def test_what_is_new_does_not_depend_on_the_events_that_are_kept(live: Live) -> None:
+    for number in range(EVENT_LIMIT):
+        live.note(Event(NOON, GUEST, f"{number}"))
+    live.new_events()
+    live.note(Event(LATER, GUEST, "one more"))
+    live.note(Event(LATER, GUEST, "one more"))
+    assert len(live.new_events()) == 2
+
+
+def test_a_new_owner_is_returned_once(live: Live) -> None:
+    """What cannot be read for a while is no owner."""
+    assert live.take(Sample("guests", READINGS["guests"](), LATER)).owners == frozenset()
+    off = guests(domain("win11", "02:00.0", state="shut off"))
+    assert live.take(Sample("guests", off, LATER)).owners == {GUEST}
+    no_driver = replace(two_cards("vfio-pci"), functions=tuple(
+        replace(each, driver=None) for each in two_cards("vfio-pci").functions
+    ))  # fmt: skip
+    assert GUEST in live.take(Sample("pci", no_driver, LATER)).owners
+    assert live.take(Sample("vitals", Unavailable("no answer"), LATER)).owners == frozenset()
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.owner.kind == "unknown"
+    assert live.take(Sample("vitals", READINGS["vitals"](), LATER)).owners == frozenset()
+
+
+def test_the_first_owner_is_not_new() -> None:
+    """A guest may be known later than its card."""
+    live = Live(Choice(GUEST))
+    for source in ("pci", "vitals", "swap", "guests"):
+        sample = Sample(source, READINGS[source](), NOON)
+        assert live.take(sample).owners == frozenset()
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.owner.kind == "guest"
+
+
+QEMU = Holder(GUEST, 4711, "qemu-system-x86", "/dev/vfio/2", guest="win11")
+
+
+def had(enabled: int, *users: Holder) -> Vitals:
+    """The guest's card on vfio-pci, had by these processes; without any, nobody has looked."""
+    return Vitals((CardVitals(
+        GUEST, "active", "D0", driver="vfio-pci", enabled=enabled,
+        users=Holders(users) if users else None,
+    ),))  # fmt: skip
+
+
+def told(live: Live, source: SourceName, reading: Reading) -> list[str]:
+    """The events about the guest's card; its flash is one as well."""
+    changed = live.take(Sample(source, reading, LATER))
+    flash = ["flash"] if GUEST in changed.owners else []
+    return [event.text for event in changed.events if event.subject == GUEST] + flash
+
+
+@pytest.mark.parametrize("off", [guests(), guests(domain("win11", "02:00.0"))])
+@pytest.mark.parametrize("while_it_ran", [had(1), had(1, QEMU)])
+def test_a_process_that_is_on_its_way_out_is_no_news(
+    live: Live, while_it_ran: Vitals, off: Guests
+) -> None:
+    """libvirt reports a domain's end before its QEMU has released the card."""
+    live.choose(Choice(GUEST))
+    assert told(live, "vitals", while_it_ran) == []
+    assert told(live, "guests", off) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(1, QEMU)) == []
+    assert live.view.guest_gpu is not None and live.view.guest_gpu.taken_by == QEMU
+    assert told(live, "vitals", had(1, QEMU, replace(QEMU, pid=4712))) == []
+    assert told(live, "vitals", had(0)) == []
+    assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"], "another one"
+
+
+def test_while_libvirt_does_not_answer_nobody_is_on_its_way_out(live: Live) -> None:
+    live.choose(Choice(GUEST))
+    running, away = READINGS["guests"](), Unavailable("libvirtd is not running")
+    assert told(live, "vitals", had(1, QEMU)) == []
+    for reading in (away, running, away):
+        assert told(live, "guests", reading) == []
+    assert told(live, "guests", guests()) == ["flash"]
+
+
+def test_another_process_is_news(live: Live) -> None:
+    live.choose(Choice(GUEST))
+    other = replace(QEMU, guest="other")
+    assert told(live, "vitals", had(1)) == []
+    assert told(live, "guests", guests()) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(1, other)) == ["in use by other", "flash"]
+    assert told(live, "vitals", had(0)) == ["released by other", "flash"]
+
+
+def test_a_process_that_is_on_its_way_in_is_news_once(live: Live) -> None:
+    """QEMU opens the card before libvirt reports that the domain runs."""
+    off = guests(domain("win11", "02:00.0"))
+    assert told(live, "guests", off) == ["released by win11", "flash"]
+    assert told(live, "vitals", had(0)) == []
+    assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"]
+    assert told(live, "guests", READINGS["guests"]()) == []
 
 
 def test_a_message_of_the_kernel_is_an_event_once(live: Live) -> None:

@@ -68,7 +68,8 @@ def _list(host: Host, choice: Choice, *, as_json: bool) -> int:
     from tui.guest import usb  # noqa: PLC0415
     from tui.report import usb as text  # noqa: PLC0415
 
-    devices = usb.read(host, choice).view.usb or ()
+    view = usb.read(host, choice).view
+    devices = (*(view.usb or ()), *view.usb_away)
     if as_json:
         say_json({"schema": 1, "usb": text.as_json(devices)})
     else:

@@ -24,7 +24,7 @@ from tui.model import (
     UsbRule,
     listed,
 )
-from tui.model.errors import Refused
+from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
 from tui.once import TIMEOUT_S, read_once
 from tui.rules import usb
@@ -78,8 +78,16 @@ def usb_plan_once(
     guest. Raises ``NoSuchDevice``, ``NoSuchGuest`` and ``HostError``.
     """
     seen = read(host, choice)
-    device = find_device(rule, seen.usb.devices)
+    device = _find(rule, action, seen)
     return _plan(host, action, device, find_domain(seen.view, choice, typed, uuid), seen)
+
+
+def _find(rule: UsbRule, action: UsbAction, seen: UsbReadings) -> UsbDevice:
+    """Return the device to lend or to return, which may be unplugged."""
+    away = tuple(each.device for each in seen.view.usb_away)
+    if action == "return" and not usb.found(rule, seen.usb.devices) and usb.found(rule, away):
+        return find_device(rule, away)
+    return find_device(rule, seen.usb.devices)
 
 
 def find_device(rule: UsbRule, devices: tuple[UsbDevice, ...]) -> UsbDevice:
@@ -124,7 +132,7 @@ def execute(
         raise Refused(host.control.unavailable_reason)
     seen, device = read(host, choice), plan.device
     rule = UsbRule(device.vendor, device.product, device.serial, device.port)
-    now = find_device(rule, seen.usb.devices)
+    now = _find(rule, plan.action, seen)
     domain = find_domain(seen.view, choice, None, plan.uuid)
     fresh = _plan(host, plan.action, now, domain, seen)
     if fresh.identity != plan.identity:
@@ -143,6 +151,11 @@ def execute(
         raise
     except HostError as error:
         raise Refused(str(error)) from error
+
+
+def is_final(error: Exception, again: Replugged) -> bool:
+    """Whether it is for the user that ``attach_again`` has failed: another try would as well."""
+    return again.changed or isinstance(error, Doubtful)
 
 
 def attach_again(host: Host, choice: Choice, again: Replugged) -> None:

@@ -51,9 +51,10 @@ def _steps(action: UsbAction, device: UsbDevice, domain: Domain) -> tuple[str, .
     """Return the steps. virsh takes the element from a file, so its content stands in words."""
     element = f"hostdev {device.id} bus {device.bus} device {device.number}"
     if action == "return":
+        then = "the kernel gives the device to its drivers"
         return (
             f"{domain.virsh('detach-device', '--live')} ({element})",
-            "the kernel gives the device to its drivers again",
+            f"{then} when it is plugged in" if device.away else f"{then} again",
         )
     return (
         f"read the device at port {device.port} again: it must be {device.id} number "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 
 def since_boot() -> float:
@@ -53,8 +53,15 @@ class Clock:
     def time_of_day(self, moment: datetime) -> str:
         """A time of this clock as local HH:MM:SS. It follows the wall clock if that was set
         by a second or more since start."""
+        return f"{self._local(moment):%H:%M:%S}"
+
+    def day(self, moment: datetime) -> date:
+        """The local day of a time of this clock, which follows the wall clock as well."""
+        return self._local(moment).date()
+
+    def _local(self, moment: datetime) -> datetime:
         step = round((self._wall() - self.now()).total_seconds())
-        return f"{(moment + timedelta(seconds=step)).astimezone():%H:%M:%S}"
+        return (moment + timedelta(seconds=step)).astimezone()
 
 
 CLOCK = Clock()

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from tui.model.checks import Verdict
 
-AttachmentKind = Literal["disk", "network", "keyboard", "input"]
+AttachmentKind = Literal["disk", "network", "keyboard", "input", "bluetooth"]
 
 
 class Attachment(Struct, frozen=True):

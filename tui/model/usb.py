@@ -20,6 +20,8 @@ class UsbDevice(Struct, frozen=True):
     also sends keys. ``taken``: a program has one of its interfaces, through usbfs. ``unreadable``
     names what could not be read of its uses. ``functions`` are the classes of its interfaces, each
     once and in order, of input devices with the protocol: ``0301`` is a keyboard, ``08`` a disk.
+    ``away``: it is unplugged, and known from its lending alone. Its ``port`` is made of its bus, of
+    0, which is no port, and of its last number.
     """
 
     port: str
@@ -36,6 +38,7 @@ class UsbDevice(Struct, frozen=True):
     taken: bool = False
     unreadable: tuple[str, ...] = ()
     functions: tuple[str, ...] = ()
+    away: bool = False
 
     @property
     def bus(self) -> int:
@@ -53,7 +56,8 @@ class UsbDevice(Struct, frozen=True):
     @property
     def text(self) -> str:
         """The device in a sentence."""
-        return f"{self.name} ({self.id}) at port {self.port}"
+        where = "unplugged" if self.away else f"at port {self.port}"
+        return f"{self.name} ({self.id}) {where}"
 
 
 class UsbReading(Struct, frozen=True):
@@ -119,9 +123,10 @@ class UsbRule(Struct, frozen=True):
         return all(mine is None or mine == other for mine, other in pairs)
 
 
-UsbState = Literal["free", "in use", "kept", "lent", "taken"]
+UsbState = Literal["free", "in use", "kept", "lent", "taken", "away"]
 """``in use``: the host would miss it, so lending it takes a question of its own. ``kept``: it is
-never lent. ``taken``: a program that is no domain of this libvirt has it."""
+never lent. ``taken``: a program that is no domain of this libvirt has it. ``away``: it is lent, and
+unplugged."""
 
 
 class Usb(Struct, frozen=True):

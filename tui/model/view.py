@@ -175,7 +175,8 @@ class HostView(Struct, frozen=True):
     (source, sentence) of the sources that cannot be read; ``expected`` are those of them that
     are no fault. ``kernel_log`` is ``None`` if it is not read. ``absent_card`` is the address of
     the chosen guest GPU if no GPU is there any more. ``usb`` are the USB devices, ``None`` if they
-    are not known. ``watch`` is the service, ``None`` if it has not run since boot.
+    are not known; ``usb_away`` are lent and unplugged. ``watch`` is the service, ``None`` if it has
+    not run since boot.
     """
 
     facts: HostFacts | None = None
@@ -195,6 +196,7 @@ class HostView(Struct, frozen=True):
     expected: tuple[SourceName, ...] = ()
     absent_card: str | None = None
     usb: tuple[Usb, ...] | None = None
+    usb_away: tuple[Usb, ...] = ()
     memory: HostMemory | None = None
     watch: Watch | None = None
 

@@ -59,6 +59,8 @@ class WatchMemory(Struct, frozen=True, omit_defaults=True):
     ``user`` is the UUID of the running domain that has the card at ``address``, and ``guest`` its
     name for display; ``swap`` is the id of the last swap when it was seen with the card.
     ``acting``: the return is being carried out. ``booted``: what was to be done at boot is done.
+    The last return began ``returned_s`` seconds after boot, if no guest has had the card since;
+    ``in_vain`` is how many in a row were soon followed by a start.
     """
 
     booted: bool = False
@@ -68,6 +70,8 @@ class WatchMemory(Struct, frozen=True, omit_defaults=True):
     swap: Text | None = None
     pending: Pending | None = None
     acting: bool = False
+    returned_s: Seconds | None = None
+    in_vain: int = 0
 
 
 class PendingReturn(Struct, frozen=True):

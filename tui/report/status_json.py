@@ -57,7 +57,7 @@ def as_json(
         ],
         "swap": _swap(view.swap) if view.swap else None,
         "watch": watch.as_json(view.watch, taken_at) if view.watch else None,
-        "usb": usb.as_json(view.usb),
+        "usb": usb.as_json(None if view.usb is None else (*view.usb, *view.usb_away)),
         "problems": [{"source": source, "why": why} for source, why in view.problems],
     }
 

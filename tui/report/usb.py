@@ -11,7 +11,7 @@ from tui.model import Usb
 
 WORDS = {
     "free": "can be lent", "in use": "in use", "kept": "stays", "lent": "lent",
-    "taken": "in use by a program",
+    "taken": "in use by a program", "away": "lent, unplugged",
 }  # fmt: skip
 """A state in words."""
 

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
-from tui.model import Event, EventKind, HostView, Swap
+from tui.model import Event, EventKind, Swap
+from tui.rules.events import Changed
 
 WORTH: tuple[EventKind, ...] = ("failed", "warn")
 
 
-def alerts(
-    before: HostView,
-    after: HostView,
-    known: Sequence[Event],
-    events: Sequence[Event],
-    since: datetime,
-) -> tuple[Event, ...]:
-    """Those of ``events`` that are not ``known`` yet: failures, warnings, and the end of a swap,
-    the worst first. What happened before ``since`` is past: nobody is called for it."""
-    if events is known:
-        return ()
-    seen = set(map(id, known))
-    moved = _moved(before.swap, after.swap)
+def alerts(changed: Changed, since: datetime) -> tuple[Event, ...]:
+    """Those of the new events that are failures, warnings, or the end of a swap, the worst first.
+    What happened before ``since`` is past: nobody is called for it."""
+    swap = changed.after.swap
+    moved = _moved(changed.before.swap, swap)
     found = (
         event
-        for event in events
-        if id(event) not in seen
-        and event.at >= since
+        for event in changed.events
+        if event.at >= since
         and (event.kind in WORTH or (event.kind == "done" and event.subject == moved))
-        and not _passes(event, after.swap)
+        and not _passes(event, swap)
     )
     return tuple(sorted(found, key=lambda event: (*WORTH, "done").index(event.kind)))
 

@@ -37,8 +37,8 @@ def _stuck(was: Gpu, now: Gpu) -> Iterator[Change]:
 
 def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
     """The user of the card changed: a domain, or a process that libvirt does not know. Other
-    owners follow from the driver's change."""
-    if _user(was) == _user(now):
+    owners follow from the driver's change. A domain's process may be seen before the domain."""
+    if _user(was) == _user(now) or _begins(was, now):
         return
     if _user(was):
         yield Change(now.address, f"released by {_user_name(was)}", "change")
@@ -49,6 +49,12 @@ def _owner(was: Gpu, now: Gpu) -> Iterator[Change]:
 def _user(gpu: Gpu) -> str | int | None:
     """The UUID of the domain, or the pid of the process, that has a card or a share of it."""
     return gpu.guest_uuid or (gpu.taken_by.pid if gpu.taken_by is not None else None)
+
+
+def _begins(was: Gpu, now: Gpu) -> bool:
+    """Whether the process that had the card is that of the domain which has it now."""
+    process = was.taken_by
+    return process is not None and now.guest_uuid is not None and process.guest == now.owner.guest
 
 
 def _user_name(gpu: Gpu) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -27,6 +28,16 @@ SOURCE_NAMES: dict[SourceName, str] = {
     "guests": "libvirt", "threads": "QEMU threads", "agent": "guest agent", "swap": "journal",
     "usb": "USB", "kernel": kernel_events.LOG, "memory": "memory", "watch": "watch",
 }  # fmt: skip
+
+
+class Changed(NamedTuple):
+    """What one sample has changed: the view, and the addresses of the cards that have another
+    owner; with the ``events`` that are new since the sample before it, newest first."""
+
+    before: HostView
+    after: HostView
+    events: tuple[Event, ...] = ()
+    owners: frozenset[str] = frozenset()
 
 
 def changes(

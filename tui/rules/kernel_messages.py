@@ -3,8 +3,8 @@ what to do.
 
 A pattern matches from the beginning of a line: further on there may be text from elsewhere, such
 as the name of a process or of a USB device. What is not in the table is ignored. That includes
-lines that look bad and are harmless: ``hiding ecap``, ``not ready …; waiting``, invalid ROM
-signatures.
+lines that look bad and are harmless: ``hiding ecap``, ``not ready …; waiting``, a link that is
+retrained, invalid ROM signatures.
 """
 
 from __future__ import annotations
@@ -95,6 +95,12 @@ TOPICS = (
         "no-answer",
         (rf"{_DEVICE}not ready \d+ms after (?P<detail>[\w >-]{{1,40}}); giving up",),
         "failed", "does not answer after {detail}", _POWER_OFF, _VENDOR_RESET,
+    ),
+    Topic(
+        "no-link", (
+            rf"{_DEVICE}Data Link Layer Link Active not set in \d+ msec",
+            rf"{_DEVICE}retraining failed",
+        ), "failed", "the PCIe link does not come up", f"{_POWER_OFF}; if it comes back, {_RESEAT}",
     ),
     Topic(
         "asleep", (

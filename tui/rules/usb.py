@@ -21,9 +21,9 @@ from tui.model import (
 from tui.rules.libvirt_uri import why_not_this_host
 
 DEVICE, KEYBOARD, DISK, NETWORK = "usb.device", "usb.keyboard", "usb.disk", "usb.network"
-USES = "usb.uses"
+BLUETOOTH, USES = "usb.bluetooth", "usb.uses"
 
-ASKED = (KEYBOARD, DISK, NETWORK)
+ASKED = (KEYBOARD, DISK, NETWORK, BLUETOOTH)
 """The checks that say what the host would miss. Unless they pass, the user is asked about each."""
 
 
@@ -101,6 +101,8 @@ def uses(device: UsbDevice, reading: UsbReading, domains: Sequence[Domain]) -> I
         yield _in_use(DISK, device, "disk", "the host does not use its disk")
     if "network" in kinds:
         yield _in_use(NETWORK, device, "network", "the host does not use its network interface")
+    if "bluetooth" in kinds:
+        yield _in_use(BLUETOOTH, device, "bluetooth", "the host has nothing through it")
     if device.unreadable:
         why = f"cannot tell {listed(device.unreadable)}"
         yield Check(USES, device.port, "unknown", why)

@@ -12,8 +12,18 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
-from tui.model import Domain, UsbDevice, UsbHostDev, UsbMark, UsbRule
-from tui.rules.usb import holder, rule_for, why_kept
+from tui.model import (
+    Domain,
+    Guests,
+    Unavailable,
+    Usb,
+    UsbDevice,
+    UsbHostDev,
+    UsbMark,
+    UsbReading,
+    UsbRule,
+)
+from tui.rules.usb import domains_here, holder, rule_for, why_kept
 
 _DIGEST = 16
 """Hexadecimal digits that tell one device from another."""
@@ -85,6 +95,27 @@ def lendings(domains: Iterable[Domain]) -> Iterator[Lending]:
                 yield Lending(domain.uuid, domain.raw_name, each, each.mark)
 
 
+def away_devices(reading: UsbReading, guests: Guests | Unavailable) -> Iterator[Usb]:
+    """The devices that were lent to running domains and are unplugged now."""
+    domains = domains_here(guests)
+    for lending in lendings(domains):
+        device = _unplugged(lending.element)
+        if device is None or any(_is_meant(lending, each) for each in reading.devices):
+            continue
+        name = next(domain.name for domain in domains if domain.uuid == lending.uuid)
+        why = f"“{name}” gets it again at the next plug"
+        yield Usb(device, "away", why, name, lending.uuid)
+
+
+def _unplugged(element: UsbHostDev) -> UsbDevice | None:
+    """What is known of an unplugged device; ``None`` if that is not enough to name it."""
+    vendor, product, bus, number = element.vendor, element.product, element.bus, element.number
+    if vendor is None or product is None or bus is None or number is None:
+        return None
+    name = f"{vendor}:{product}"
+    return UsbDevice(f"{bus}-0.{number}", number, vendor, product, name, away=True)
+
+
 def still_lost(lost: Iterable[Lending], domains: Iterable[Domain]) -> tuple[Lending, ...]:
     """The lendings whose elements are gone because attaching the device again failed half way, of
     guests that run and do not have it again. An older reading has the old element."""
@@ -115,19 +146,20 @@ def step(
     for lending in held:
         meant = [each for each in devices if _is_meant(lending, each)]
         if any(lending.element.means(each) for each in devices):
-            now |= {_settled(lending, each) for each in meant}
+            now |= {settled_as(lending, each) for each in meant}
             continue
-        new = [each for each in meant if _settled(lending, each) not in now]
+        new = [each for each in meant if settled_as(lending, each) not in now]
         found = _replugged(lending, new, domains)
         if found is not None:
-            now.add(_settled(lending, found.device))
+            now.add(settled_as(lending, found.device))
             again.append(found)
     wanted = [each.device for each in again]
     # What was lent to two guests, one after the other, is left alone: nobody knows whose it is now.
     return frozenset(now), tuple(each for each in again if wanted.count(each.device) == 1)
 
 
-def _settled(lending: Lending, device: UsbDevice) -> Settled:
+def settled_as(lending: Lending, device: UsbDevice) -> Settled:
+    """What is settled when a device is attached for a lending, or is not to be."""
     return Settled(lending.uuid, lending.mark.who, place(device))
 
 

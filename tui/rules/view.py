@@ -27,6 +27,7 @@ from tui.rules.live_checks import live_checks
 from tui.rules.readings import is_captured, read
 from tui.rules.roles import Choice, allowed_guest
 from tui.rules.usb import usb_devices
+from tui.rules.usb_lendings import away_devices
 
 MAY_BE_EXPECTED: tuple[SourceName, ...] = ("nvml",)
 """Sources that may have nothing to read without a fault."""
@@ -70,6 +71,7 @@ def assess(snapshot: Snapshot, choice: Choice | None = None) -> HostView:
         expected=tuple(name for name in MAY_BE_EXPECTED if _expected(getattr(snapshot, name))),
         absent_card=_absent_card(inventory, choice),
         usb=usb_devices(usb, snapshot.guests) if usb is not None else None,
+        usb_away=tuple(away_devices(usb, snapshot.guests)) if usb is not None else (),
         memory=read(snapshot.memory),
         watch=read(snapshot.watch),
     )

@@ -16,6 +16,7 @@ from textual.widgets import Static
 
 from tui.commands import Command, of_screen
 from tui.live import Live
+from tui.rules.events import Changed
 from tui.rules.live_checks import with_group
 from tui.session import Session
 from tui.terminal.app import TerminalScreen
@@ -89,6 +90,9 @@ class HostScreen(TerminalScreen):
     def draw(self, live: Live) -> None:
         """Draw what ``live`` holds."""
         raise NotImplementedError
+
+    def hear(self, changed: Changed) -> None:
+        """Take note of what a sample has changed, also while another screen is over this one."""
 
     def show(self) -> None:
         """Draw the screen, unless it is not mounted yet or is being taken down."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-
 from textual import constants
 from textual.timer import Timer
 
 from tui.live import Live
+from tui.rules.events import Changed
 from tui.screens.base import HostScreen
 
 OWNER_S, EVENT_S = 2.0, 1.0
@@ -15,13 +14,14 @@ OWNER_S, EVENT_S = 2.0, 1.0
 
 
 class Flashes:
-    """Sees changes when ``screen`` is drawn, and has it drawn again when a flash ends."""
+    """What has changed flashes when ``screen`` is drawn next. Has it drawn again when a flash
+    ends."""
 
     def __init__(self, screen: HostScreen) -> None:
         self._screen = screen
-        self._owner: Hashable = None
         self._owner_timer: Timer | None = None
-        self._events_seen: int | None = None
+        self._new_owners: frozenset[str] = frozenset()
+        self._new_events = 0
         self.owner = False
         """Whether the owner of the guest's card has just changed."""
         self.events = 0
@@ -33,20 +33,24 @@ class Flashes:
         return self._screen.session.quiet or constants.TEXTUAL_ANIMATIONS == "none"
 
     def see(self, live: Live) -> None:
-        """Compare with what was drawn last. Nothing flashes in quiet mode or without animation."""
+        """Begin to flash what is new. Nothing flashes in quiet mode or without animation."""
+        owners, self._new_owners = self._new_owners, frozenset()
+        count, self._new_events = self._new_events, 0
         gpu = live.view.guest_gpu
-        owner = (gpu.address, gpu.owner) if gpu is not None else None
-        if owner != self._owner:
-            known, self._owner = self._owner, owner
-            if known is not None and owner is not None and not self._still:
-                self._flash_owner()
+        if self._still:
+            return
+        if gpu is not None and gpu.address in owners:
+            self._flash_owner()
+        if count:
+            self.events += count
+            self._screen.set_timer(EVENT_S, self._end_events)
+
+    def hear(self, changed: Changed) -> None:
+        """Remember what is new until the next ``see``."""
+        self._new_owners |= changed.owners
         # What the watch told before this run is new here, but not now.
         began_at = self._screen.session.began_at
-        count, seen = sum(e.at >= began_at for e in live.events), self._events_seen
-        if seen is not None and count > seen and not self._still:
-            self.events += count - seen
-            self._screen.set_timer(EVENT_S, self._end_events)
-        self._events_seen = count
+        self._new_events += sum(event.at >= began_at for event in changed.events)
 
     def _flash_owner(self) -> None:
         """Flash for the whole time, also if the owner before it still flashes."""

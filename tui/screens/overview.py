@@ -18,6 +18,7 @@ from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
 from tui.model import CardSeries, DeviceUses, GuestDevice
+from tui.rules.events import Changed
 from tui.rules.group_interest import notable
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.card_users_scan import CardUsersScan
@@ -207,6 +208,9 @@ class OverviewScreen(PanelBoard):
         self.query_one(GroupPanel).focus()
 
     # --- drawing ---
+
+    def hear(self, changed: Changed) -> None:
+        self._flashes.hear(changed)
 
     def draw(self, live: Live) -> None:
         self._flashes.see(live)

@@ -105,7 +105,8 @@ class UsbScreen(PlanScreen):
 
     @property
     def _devices(self) -> tuple[Usb, ...]:
-        return self.session.live.view.usb or ()
+        view = self.session.live.view
+        return (*(view.usb or ()), *view.usb_away)
 
     @property
     def _usb(self) -> Usb | None:
@@ -231,7 +232,7 @@ class UsbScreen(PlanScreen):
             if self in self.app.screen_stack:
                 self.show()
             elif said[1] == "bad":
-                session.lendings.note_failure(plan.device, said[0])
+                session.lendings.note(plan.device, said[0])
 
     # --- drawing ---
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tui.background import BackgroundAction, background
-from tui.guest.usb import LendingLost
+from tui.guest.usb import LendingLost, is_final
 from tui.guest.usb import attach_again as attach
 from tui.host import HostError
 from tui.model.errors import Refused
+from tui.rules.usb_attempts import failure
 from tui.rules.usb_lendings import Replugged
 from tui.session import Session
 
@@ -25,5 +26,8 @@ async def attach_again(session: Session, again: Replugged) -> None:
         except (Refused, HostError) as error:
             if isinstance(error, LendingLost):
                 session.lendings.keep(lending)
-            session.lendings.note_failure(device, f"not attached again: {error}")
+            wait_s = session.lendings.failed(again, final=is_final(error, again))
+            told = failure(str(error), wait_s)
+            if told is not None:
+                session.lendings.note(device, *told)
     session.poke("usb", "guests")

@@ -15,7 +15,7 @@ NOTHING = State("noted", "nothing to do")
 
 STATES: dict[UsbState, str] = {
     "free": "can be lent", "in use": "in use, asks first", "kept": "stays with the host",
-    "lent": "lent", "taken": "stays with the host",
+    "lent": "lent", "taken": "stays with the host", "away": "lent, unplugged",
 }  # fmt: skip
 
 RUNNING: dict[UsbAction, str] = {"lend": "Attaching it to {} …", "return": "Detaching it from {} …"}

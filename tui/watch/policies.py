@@ -19,6 +19,11 @@ from tui.model.watch import Pending, WatchMemory, WatchPolicy
 RETRY_S = (10.0, 30.0, 60.0, 300.0)
 """Seconds to the next try after each refusal. After the last one the card stays."""
 
+VAIN_LIMIT, SOON_S, LONG_PAUSE_S = 3, 120.0, 900.0
+"""After this many returns in a row, each followed by a start within ``SOON_S`` seconds, the card
+waits for at least ``LONG_PAUSE_S``: something starts the guest again, and the card would go back
+and forth for ever."""
+
 NEEDED: tuple[SourceName, ...] = ("pci", "guests", "swap")
 """The sources without which nothing is decided."""
 
@@ -62,7 +67,7 @@ def observe(memory: WatchMemory, view: HostView, now_s: float, policy: WatchPoli
     if memory.pending is not None:
         return _wait(memory, memory.pending, view, gpu, now_s)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None:
-        return Decision(_used(memory, view, gpu))
+        return _counted(memory, _used(memory, view, gpu), now_s, policy)
     if memory.user is None:
         return Decision(memory)
     if _may_still_run(memory.user, view) or gpu.owner.kind in UNSETTLED:
@@ -80,6 +85,27 @@ def _used(memory: WatchMemory, view: HostView, gpu: Gpu) -> WatchMemory:
         memory, address=gpu.address, user=gpu.guest_uuid, guest=gpu.owner.guest or "",
         swap=_last_swap(view), pending=None,
     )  # fmt: skip
+
+
+def _counted(memory: WatchMemory, used: WatchMemory, now_s: float, policy: WatchPolicy) -> Decision:
+    """A guest has the card: the last return, if there was one, may have been in vain."""
+    if memory.returned_s is None:
+        return Decision(used)
+    soon = now_s - memory.returned_s <= SOON_S
+    used = replace(used, returned_s=None, in_vain=memory.in_vain + 1 if soon else 0)
+    if _pause_s(used, policy) <= _pause_s(memory, policy):
+        return Decision(used)
+    text = (
+        f"{used.in_vain} returns in a row were followed by a start within {SOON_S:.0f} s: "
+        f"from now on the card waits {LONG_PAUSE_S / 60:.0f} min"
+    )
+    fix = "set `pause` in [watch] longer than it takes to start the guest again"
+    return Decision(used, (News(used.address or "watch", text, "warn", fix),))
+
+
+def _pause_s(memory: WatchMemory, policy: WatchPolicy) -> float:
+    """Seconds from the end of the guest to the return of its card."""
+    return max(policy.pause_s, LONG_PAUSE_S) if memory.in_vain >= VAIN_LIMIT else policy.pause_s
 
 
 def _last_swap(view: HostView) -> str | None:
@@ -103,14 +129,15 @@ def _ended(
     waits = gpu.owner.kind == "vfio" and gpu.address == memory.address and not _moving(view)
     if policy.after_stop != "unbind" or not waits or _last_swap(view) != memory.swap:
         return Decision(forgotten)
+    pause_s = _pause_s(memory, policy)
     pending = Pending(
         id=_identity(gpu.address, memory.user or "", now_s),
         address=gpu.address,
         guest=memory.guest,
-        due_s=now_s + policy.pause_s,
+        due_s=now_s + pause_s,
         swap=memory.swap,
     )
-    text = f"“{memory.guest}” has ended: the card returns to the host in {policy.pause_s:.0f} s"
+    text = f"“{memory.guest}” has ended: the card returns to the host in {pause_s:.0f} s"
     return Decision(replace(forgotten, pending=pending), (News(gpu.address, text),))
 
 
@@ -181,7 +208,7 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
         return Decision(replace(memory, acting=False))
     if outcome.began:
         doubt = (News(pending.address, outcome.reason, "failed"),) if outcome.reason else ()
-        return Decision(replace(memory, pending=None, acting=False), doubt)
+        return Decision(replace(memory, pending=None, acting=False, returned_s=now_s), doubt)
     if pending.tries >= len(RETRY_S):
         fix = "`vfiotop unbind` when that has ended"
         news = News(pending.address, f"{STAYS}: {outcome.reason}", "failed", fix)
@@ -196,11 +223,12 @@ def settle(memory: WatchMemory, outcome: Outcome, now_s: float) -> Decision:
 def restarted(memory: WatchMemory, now_s: float, policy: WatchPolicy) -> WatchMemory:
     """What a watch that was started again knows. What it was carrying out it observes anew: the
     journal says whether it began. A return is not due before another pause, since nobody saw the
-    countdown meanwhile, and not at all if the policy has changed."""
+    countdown meanwhile, and not at all if the policy has changed. Returns in vain are counted
+    anew, as the user may have set a longer pause."""
     pending = memory.pending if policy.after_stop == "unbind" else None
     if pending is not None:
         pending = replace(pending, due_s=max(pending.due_s, now_s + policy.pause_s))
-    return replace(memory, acting=False, pending=pending)
+    return replace(memory, acting=False, pending=pending, returned_s=None, in_vain=0)
 
 
 def stays_awake(view: HostView, before: bool) -> bool:

@@ -9,11 +9,13 @@ import pwd
 import queue
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -24,6 +26,8 @@ from tui.model.errors import VfiotopError
 from tui.process.output import json_text
 from tui.process.privileges import ROOT_PATH
 from tui.report.event import as_json
+
+_AS_USER = Path(__file__).with_name("as_user.py")
 
 LIMIT_S = 10.0
 """Seconds that the program gets for one event."""
@@ -152,8 +156,8 @@ class EventProgram:
             os.set_blocking(reader, False)
             os.set_blocking(writer, False)
             child = subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=writer,
-                cwd="/", start_new_session=True, **self._as_user(),
+                self._full_command(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                stderr=writer, cwd="/", start_new_session=True, **self._of_user(),
             )  # fmt: skip
         except BaseException:
             errors.close()
@@ -162,7 +166,16 @@ class EventProgram:
             os.close(writer)
         return child, errors
 
-    def _as_user(self) -> dict[str, Any]:
+    def _full_command(self) -> Sequence[str]:
+        """The command, run by way of a process that becomes the user."""
+        user = self._user
+        if user is None:
+            return self._command
+        groups = ",".join(map(str, user.groups or (user.gid,)))
+        become = [sys.executable, "-I", "-S", "-B", str(_AS_USER)]
+        return [*become, str(user.uid), str(user.gid), groups, *self._command]
+
+    def _of_user(self) -> dict[str, Any]:
         user = self._user
         if user is None:
             return {}
@@ -170,7 +183,4 @@ class EventProgram:
             "PATH": ROOT_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name,
             "LC_ALL": "C.UTF-8",
         }  # fmt: skip
-        return {
-            "user": user.uid, "group": user.gid, "extra_groups": user.groups, "env": environment,
-            "umask": 0o077,
-        }  # fmt: skip
+        return {"env": environment, "umask": 0o077}

@@ -20,6 +20,7 @@ from tui.host.watch.source import pending_return
 from tui.model import Direction, Event, Sample, Watch
 from tui.model.clock import since_boot
 from tui.model.watch import WatchPolicy
+from tui.rules.usb_attempts import FLAPS, FLAPS_FIX, failure
 from tui.session import Session
 from tui.watch import boot as booting
 from tui.watch import policies
@@ -97,7 +98,7 @@ class Service:
         self._began_s = now_s()
         self._arrived: queue.SimpleQueue[Sample | _Moved | Attached | None] = queue.SimpleQueue()
         self._stopping = False
-        self._told: Event | None = None
+        self._untold: list[Event] = []
         file = session.config.file
         self._file = None if file is None else str(file)
         self._recorder = Recorder(record, self._policy, self._file, self._began_s, acts=acts)
@@ -141,14 +142,17 @@ class Service:
             if item is None:
                 self._stopping = True
             elif isinstance(item, Sample):
-                self._session.take(item)
+                self._take_sample(item)
                 self._attach_again()
             elif isinstance(item, Attached):
                 self._settle_usb(item)
             else:
                 self._settle(item)
         for sample in self._session.stalled():
-            self._session.take(sample, finished=False)
+            self._take_sample(sample, finished=False)
+
+    def _take_sample(self, sample: Sample, *, finished: bool = True) -> None:
+        self._untold += reversed(self._session.take(sample, finished=finished).events)
 
     def _settle(self, moved: _Moved) -> None:
         if moved.direction == "bind":
@@ -162,6 +166,9 @@ class Service:
             if self._acts:
                 self._session.lendings.expect_change(again.lending.uuid)
                 self._attacher.attach(again)
+        for device in self._session.lendings.flapping():
+            if self._acts:
+                self._note([News(device.port, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)])
 
     def _settle_usb(self, attached: Attached) -> None:
         again, device = attached.again, attached.again.device
@@ -170,8 +177,11 @@ class Service:
         if attached.problem is None:
             self._note([News(device.port, f"{device.name} attached again", "done")])
         else:
-            text = f"{device.name} not attached again: {attached.problem}"
-            self._note([News(device.port, text, "failed")])
+            wait_s = self._session.lendings.failed(again, final=attached.final)
+            told = failure(attached.problem, wait_s)
+            if told is not None:
+                text, kind = told
+                self._note([News(device.port, f"{device.name} {text}", kind)])
         self._session.poke("usb", "guests")
 
     # --- decisions ---
@@ -240,16 +250,11 @@ class Service:
 
     def _tell(self) -> None:
         """Pass the new events on, oldest first."""
-        events = self._session.live.events
-        fresh = []
-        for event in events:
-            if _same(event, self._told):
-                break
-            fresh.append(event)
-        for event in reversed(fresh):
+        self._untold += reversed(self._session.live.new_events())
+        for event in self._untold:
             for outlet in self._outlets:
                 outlet.tell(event)
-        self._told = events[0] if events else None
+        self._untold.clear()
 
     def _status(self) -> str:
         """What it is about to do, in a line for ``systemctl status``."""
@@ -278,8 +283,3 @@ class Service:
         problem = self._recorder.write(self._memory, stays_awake=self._stays_awake)
         if problem is not None:
             self._note([News("watch", f"screens do not see it: {problem}", "warn")])
-
-
-def _same(event: Event, told: Event | None) -> bool:
-    """Whether it is the event that was told, which may have another cause by now."""
-    return told is not None and replace(event, by=told.by) == told

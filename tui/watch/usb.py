@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tui.guest.usb import LendingLost, attach_again
+from tui.guest.usb import LendingLost, attach_again, is_final
 from tui.host import Host, HostError
 from tui.model.errors import Refused
 from tui.rules.roles import Choice
@@ -16,11 +16,13 @@ from tui.rules.usb_lendings import Replugged
 
 class Attached(NamedTuple):
     """What became of a device that was plugged in again: ``problem`` says why it was not attached.
-    ``lost``: its element is gone, so the domain does not record its lending any more."""
+    ``lost``: its element is gone, so the domain does not record its lending any more. ``final``:
+    it is for the user."""
 
     again: Replugged
     problem: str | None = None
     lost: bool = False
+    final: bool = False
 
 
 class Attacher:
@@ -70,7 +72,8 @@ class Attacher:
         except LendingLost as error:
             return Attached(again, str(error), lost=True)
         except (Refused, HostError) as error:
-            return Attached(again, str(error))
+            return Attached(again, str(error), final=is_final(error, again))
         except Exception as error:  # a defect of ours must not end the thread
-            return Attached(again, f"vfiotop failed here ({error!r}); please report it")
+            text = f"vfiotop failed here ({error!r}); please report it"
+            return Attached(again, text, final=True)
         return Attached(again)

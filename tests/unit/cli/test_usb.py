@@ -7,9 +7,11 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from tests.ui.rig import WIN11
 from tests.unit.guest.test_usb_plan import PAD, Bench, having
-from tests.unit.rules.usb_made import keyboard
+from tests.unit.rules.usb_made import keyboard, lent_as
 from tui.cli import usb as command
 from tui.cli.exits import DONE, FAILED, STUCK, USAGE, UsageError
 from tui.cli.main import main
@@ -52,6 +54,17 @@ def test_status_has_the_same_list(capfd: pytest.CaptureFixture[str]) -> None:
     listed = json.loads(capfd.readouterr().out)["usb"]
     assert main(["--demo", "gaming", "status", "--json"]) == DONE
     assert json.loads(capfd.readouterr().out)["usb"] == listed
+
+
+def test_a_lent_device_that_is_unplugged_is_listed(capfd: pytest.CaptureFixture[str]) -> None:
+    bench = Bench(domains=(replace(WIN11, usb=(lent_as(PAD),)),))
+    words = argparse.Namespace(action="list", json=False)
+    assert command.run(bench.host(), Config(), words) == DONE
+    (line,) = capfd.readouterr().out.splitlines()
+    assert line == (
+        "1-0.7  045e:02ea  045e:02ea  lent, unplugged  “win11” gets it again at the next plug"
+    )
+    assert run(bench, "return", "1-0.7") == DONE
 
 
 @pytest.mark.parametrize(

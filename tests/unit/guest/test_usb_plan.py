@@ -230,6 +230,35 @@ def test_what_libvirt_says_is_passed_on() -> None:
         bench.carry_out(plan)
 
 
+# --- unplugged ------------------------------------------------------------------------
+
+
+def test_a_lent_device_that_is_unplugged_can_be_returned() -> None:
+    bench = Bench(domains=(lent(PAD),))
+    for rule in (RULE, UsbRule(port="1-0.7")):
+        plan = bench.plan(rule, "return")
+        assert (plan.refusals, plan.device.away) == ((), True)
+    bench.carry_out(plan)
+    assert bench.control.asked == [("return 7", WIN11.uuid)]
+    with pytest.raises(NoSuchDevice):
+        bench.plan(action="lend")
+
+
+def test_one_that_came_back_meanwhile_is_looked_at_again() -> None:
+    bench = Bench(domains=(lent(PAD),))
+    plan = bench.plan(action="return")
+    bench.put(replace(PAD, number=8), domains=(lent(PAD),))
+    with pytest.raises(NoSuchDevice):
+        bench.carry_out(plan)
+    assert bench.control.asked == []
+
+
+def test_one_that_is_there_is_meant_before_one_that_is_unplugged() -> None:
+    other = replace(PAD, port="1-4", number=9, serial="31")
+    guest = replace(WIN11, usb=(lent_as(PAD), lent_as(other)))
+    assert Bench(other, domains=(guest,)).plan(action="return").device == other
+
+
 # --- attached again -------------------------------------------------------------------
 
 

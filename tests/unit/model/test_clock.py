@@ -71,6 +71,18 @@ def test_a_time_of_day_is_what_the_wall_clock_shows_now(watch: Watch, step: time
     assert watch.clock.time_of_day(event) == f"{NOON + step:%H:%M:%S}"
 
 
+def test_a_day_is_the_local_one_that_the_wall_clock_shows_now(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert watch.clock.day(NOON) == NOON.date()
+    watch.set_by = timedelta(days=-4000)
+    assert watch.clock.day(NOON) == (NOON - timedelta(days=4000)).date()
+    watch.set_by = timedelta()
+    monkeypatch.setenv("TZ", "UTC-13")
+    time.tzset()
+    assert watch.clock.day(NOON) == (NOON + timedelta(days=1)).date()
+
+
 def test_a_clock_that_is_only_slewed_changes_no_second(watch: Watch) -> None:
     watch.set_by = timedelta(milliseconds=-300)
     assert watch.clock.time_of_day(NOON) == "12:00:00"

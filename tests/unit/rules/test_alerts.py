@@ -10,6 +10,7 @@ from tests.unit.made import NOON
 from tests.values import replace
 from tui.model import Event, EventKind, HostView, Swap
 from tui.rules.alerts import alerts
+from tui.rules.events import Changed
 
 CARD = "0000:02:00.0"
 LATER = NOON + timedelta(seconds=5)
@@ -23,7 +24,7 @@ def event(kind: EventKind, subject: str = CARD, **facts: object) -> Event:
 
 
 def told(*events: Event, before: HostView = NOTHING, after: HostView = NOTHING) -> list[Event]:
-    return list(alerts(before, after, (), events, NOON))
+    return list(alerts(Changed(before, after, events), NOON))
 
 
 @pytest.mark.parametrize(
@@ -55,9 +56,6 @@ def test_the_worst_comes_first() -> None:
     assert told(end, warning, failure, before=RUNS, after=DONE) == [failure, warning, end]
 
 
-def test_what_is_known_or_past_is_not_told_again() -> None:
-    old, new = event("warn"), event("warn", "win11")
-    past = event("failed", at=NOON - timedelta(seconds=1))
-    assert alerts(NOTHING, NOTHING, (old,), (new, old, past), NOON) == (new,)
-    events = (old,)
-    assert alerts(NOTHING, NOTHING, events, events, NOON) == ()
+def test_what_is_past_is_not_told() -> None:
+    new, past = event("warn"), event("failed", at=NOON - timedelta(seconds=1))
+    assert told(new, past) == [new]

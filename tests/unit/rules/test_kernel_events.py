@@ -53,6 +53,7 @@ def told(after: Snapshot, before: Snapshot | None = None) -> list[tuple[str, str
         (said("off-bus", "0000:02:00"),
          (GUEST, "the card has fallen off the bus (Xid 79)", "failed")),
         (said("dma", "02:00.0"), (GUEST, "the IOMMU blocked an access to memory", "warn")),
+        (said("no-link", PORT), (GUEST, "the PCIe link does not come up (port 00:01.1)", "failed")),
         (said("link-down", PORT), (GUEST, "the PCIe link went down (port 00:01.1)", "failed")),
         (said("no-answer", LENT, "FLR"), (LENT, "does not answer after FLR", "failed")),
         (said("iommu-waits", None),

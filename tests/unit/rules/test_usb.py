@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from tests.unit.made import guests
-from tests.unit.rules.usb_made import CONTROLLER, keyboard, running, stick, usb
+from tests.unit.rules.usb_made import CONTROLLER, keyboard, lent_as, running, stick, usb
 from tui.model import (
     Attachment,
     HostDev,
@@ -20,6 +20,7 @@ from tui.model import (
     UsbRule,
 )
 from tui.rules.usb import found, holder, hostdev_of, rule_for, usb_devices
+from tui.rules.usb_lendings import away_devices
 
 WIN11 = running("win11")
 
@@ -64,6 +65,12 @@ def test_a_mounted_disk_and_a_network_in_use_are_asked_about() -> None:
     assert rows["1-3"].why == "enx0 has 10.0.0.2"
 
 
+def test_a_bluetooth_adapter_with_a_keyboard_or_a_mouse_is_asked_about() -> None:
+    used = Attachment("bluetooth", "hci0", "connects a mouse", in_use=True)
+    row = seen(usb(attached=(used,)), keyboard("1-2"), keyboard("1-3"))["1-1"]
+    assert (row.state, row.why) == ("in use", "hci0 connects a mouse")
+
+
 def test_what_cannot_be_told_is_not_free() -> None:
     found = seen(usb(unreadable=("what is mounted",)))["1-1"]
     assert (found.state, found.why) == ("in use", "cannot tell what is mounted")
@@ -84,6 +91,31 @@ def test_a_lent_device_is_the_guests_while_it_runs() -> None:
     assert (lent.state, lent.guest, lent.guest_uuid) == ("lent", "win11", "uuid-win11")
     off = seen(device, usb=(UsbHostDev.of(device),), state="shut off")["1-1"]
     assert (off.state, off.guest) == ("taken", None)
+
+
+def test_a_lent_device_that_is_unplugged_is_away() -> None:
+    pad = usb("1-3", 7, "045e:02ea", serial="30")
+    domain = running("win11", usb=(lent_as(pad), UsbHostDev.of(usb("1-4", 8))))
+
+    def away(*devices: UsbDevice, **domain_facts: object) -> list[Usb]:
+        there = guests(replace(domain, **domain_facts))
+        return list(away_devices(UsbReading(devices), there))
+
+    (row,) = away()
+    assert (row.state, row.guest, row.guest_uuid) == ("away", "win11", "uuid-win11")
+    assert (row.device.id, row.device.name, row.device.away) == ("045e:02ea", "045e:02ea", True)
+    assert hostdev_of(row.device, domain) == lent_as(pad)
+    assert away(pad) == [], "it is there"
+    assert away(replace(pad, number=9)) == [], "it is about to be attached again"
+    assert away(replace(pad, number=9, serial="31")) == [row], "another one"
+    assert away(state="shut off") == []
+
+
+def test_of_two_that_are_away_each_has_a_name_of_its_own() -> None:
+    pads = [usb("1-3", 7, "045e:02ea", serial="30"), usb("1-4", 8, "045e:02ea", serial="31")]
+    there = guests(running("win11", usb=tuple(map(lent_as, pads))))
+    ports = [row.device.port for row in away_devices(UsbReading(()), there)]
+    assert ports == ["1-0.7", "1-0.8"]
 
 
 def test_without_libvirt_a_device_is_still_listed() -> None:

@@ -6,6 +6,7 @@ import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -101,6 +102,8 @@ class Control(ReadOnlyControl):
     def __init__(self) -> None:
         self.lent: queue.SimpleQueue[UsbHostDev] = queue.SimpleQueue()
         self.problem: str | None = None
+        self.attempts: queue.SimpleQueue[int | None] = queue.SimpleQueue()
+        """The number of each device that it was asked to lend."""
 
     def lend_usb(
         self,
@@ -110,6 +113,7 @@ class Control(ReadOnlyControl):
         objection: Objection,
         name: str | None = None,
     ) -> None:
+        self.attempts.put(device.number)
         if self.problem is not None:
             raise HostError(self.problem)
         self.lent.put(device)
@@ -184,8 +188,11 @@ class Rig:
             self.facts, self.pci, self.vitals, Source(NvmlReading("580.95", ())), self.guests,
             swap=self.swap, mover=self.mover, inspector=self.inspector, reopen=self.reopened,
             usb=self.usb, control=self.control,
-            now=lambda: NOON, set_demand=self.demands.append,
+            now=self.now, set_demand=self.demands.append,
         )  # fmt: skip
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.now_s - 1000.0)
 
     def reopened(self) -> Host:
         """The same host once more: its sources are read and closed apart from the watch's."""

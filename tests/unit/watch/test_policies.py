@@ -28,7 +28,7 @@ from tui.model.watch import Pending, WatchMemory, WatchPolicy
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.watch import policies
-from tui.watch.policies import RETRY_S, Decision, Outcome
+from tui.watch.policies import LONG_PAUSE_S, RETRY_S, SOON_S, VAIN_LIMIT, Decision, Outcome
 
 CARD = "0000:02:00.0"
 SWAP = Swap("1", "unbind", CARD, (CARD,), "running", ("echo",), 0, NOON, NOON)
@@ -361,6 +361,74 @@ def test_a_return_is_not_due_before_another_pause() -> None:
     assert watch.look(OFF, 1.0).due
 
 
+# --- a manager that starts the guest again --------------------------------------------
+
+
+def returned_and_started_again(watch: Watching, after_s: float = 5.0) -> Decision:
+    """The guest ends, its card returns, and a start takes it again."""
+    watch.look(OFF)
+    assert watch.look(OFF, watch.policy.pause_s).due
+    assert not watch.outcome(Outcome(True)).news
+    return watch.look(RUNNING, after_s)
+
+
+def test_a_card_does_not_go_back_and_forth_for_ever() -> None:
+    watch = Watching(WatchPolicy("unbind", pause_s=0.0))
+    watch.look(RUNNING)
+    for _ in range(VAIN_LIMIT - 1):
+        assert returned_and_started_again(watch) == Decision(watch.memory)
+    (news,) = returned_and_started_again(watch).news
+    assert (news.subject, news.kind) == (CARD, "warn")
+    assert news.text == (
+        "3 returns in a row were followed by a start within 120 s: from now on the card waits "
+        "15 min"
+    )
+    assert "`pause`" in (news.fix or "")
+    for _ in range(5):
+        assert texts(watch.look(OFF)) == [
+            "“win11” has ended: the card returns to the host in 900 s"
+        ]
+        assert watch.look(OFF, LONG_PAUSE_S - 1).due is None
+        assert texts(watch.look(RUNNING)) == ["stays on vfio-pci: “win11” was started"]
+
+
+def test_the_pause_is_short_again_after_a_return_that_lasts() -> None:
+    watch = Watching()
+    watch.look(RUNNING)
+    for _ in range(VAIN_LIMIT):
+        returned_and_started_again(watch)
+    watch.look(OFF)
+    assert watch.look(OFF, LONG_PAUSE_S).due
+    watch.outcome(Outcome(True))
+    assert watch.look(RUNNING, SOON_S + 1) == Decision(watch.memory)
+    assert texts(watch.look(OFF)) == ["“win11” has ended: the card returns to the host in 30 s"]
+
+
+def test_returns_in_vain_are_counted_in_a_row() -> None:
+    watch = Watching()
+    watch.look(RUNNING)
+    for after_s in [5.0] * (VAIN_LIMIT - 1) + [SOON_S + 1] + [5.0] * (VAIN_LIMIT - 1):
+        assert returned_and_started_again(watch, after_s) == Decision(watch.memory)
+
+
+def test_a_longer_pause_of_the_user_stays() -> None:
+    watch = Watching(WatchPolicy("unbind", pause_s=3600.0))
+    watch.look(RUNNING)
+    for _ in range(VAIN_LIMIT):
+        assert returned_and_started_again(watch) == Decision(watch.memory)
+    assert texts(watch.look(OFF)) == ["“win11” has ended: the card returns to the host in 3600 s"]
+
+
+def test_a_watch_that_is_started_again_counts_anew() -> None:
+    """As whoever has changed the configuration does."""
+    watch = Watching()
+    watch.look(RUNNING)
+    for _ in range(VAIN_LIMIT):
+        returned_and_started_again(watch)
+    watch.restart()
+    assert texts(watch.look(OFF)) == ["“win11” has ended: the card returns to the host in 30 s"]
+
+
 # --- sleep, boot ----------------------------------------------------------------------
 
 
@@ -405,7 +473,8 @@ class Host(RuleBasedStateMachine):
     """A host to which anything may happen, and a watch that looks after each event.
 
     Whatever it sees, it returns a card only if no guest that it can see runs with the card, no
-    swap is under way or waits for its user, and once for each guest that ended.
+    swap is under way or waits for its user, and once for each guest that ended. It waits longer
+    while its returns are in vain.
     """
 
     def __init__(self) -> None:
@@ -419,6 +488,8 @@ class Host(RuleBasedStateMachine):
         self.ends = 0
         self.returns = 0
         self.ran = False
+        self.returned_s: float | None = None
+        self.in_vain = 0
         self.look(0.0)
 
     @rule(name=st.sampled_from(["win11", "linux"]), state=st.sampled_from(STATES), after_s=LATER)
@@ -456,10 +527,22 @@ class Host(RuleBasedStateMachine):
         self.look(1.0)
         self.look(after_s)
 
+    @rule(after_s=st.sampled_from([1.0, SOON_S, SOON_S + 1.0]))
+    def guest_ends_and_a_manager_starts_it_again(self, after_s: float) -> None:
+        self.states = {"win11": "shut off", "linux": "shut off"}
+        self.look(1.0)
+        self.look(UNBIND.pause_s)
+        if self.watch.memory.acting:
+            self.runner_answers(True)
+        self.states["win11"] = "running"
+        self.look(after_s)
+
     @precondition(lambda self: self.watch.memory.acting)
     @rule(began=st.booleans())
     def runner_answers(self, began: bool) -> None:
         self.returns += began
+        if began:
+            self.returned_s = self.watch.now_s
         self.watch.outcome(Outcome(began, "" if began else "QEMU has it open"))
 
     @rule(began=st.booleans())
@@ -469,6 +552,7 @@ class Host(RuleBasedStateMachine):
             self.swaps += 1
             self.swap = replace(SWAP, id=str(self.swaps))
         self.watch.restart()
+        self.returned_s, self.in_vain = None, 0
         self.look(1.0)
 
     @precondition(lambda self: self.watch.memory.pending is not None)
@@ -488,7 +572,15 @@ class Host(RuleBasedStateMachine):
         self.ran |= not self.blind and gpu is not None and gpu.owner.kind == "guest"
         before = self.watch.memory
         decision = self.watch.look(view, after_s)
-        if decision.memory.pending is not None and before.pending is None:
+        has_it = not self.blind and gpu is not None and gpu.guest_uuid is not None
+        if has_it and not before.acting and self.returned_s is not None:
+            soon = self.watch.now_s - self.returned_s <= SOON_S
+            self.in_vain = self.in_vain + 1 if soon else 0
+            self.returned_s = None
+        pending = decision.memory.pending
+        if pending is not None and before.pending is None:
+            pause_s = LONG_PAUSE_S if self.in_vain >= VAIN_LIMIT else UNBIND.pause_s
+            assert pending.due_s == self.watch.now_s + pause_s
             assert self.ran, "a guest that never ran has not ended"
             self.ran = False
             self.ends += 1

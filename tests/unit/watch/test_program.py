@@ -6,6 +6,8 @@ import json
 import os
 import pwd
 import select
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -39,6 +41,16 @@ def run(
     made = EventProgram(["/bin/sh", "-c", script, "sh", *words], user, "tower", complaints.append)
     for each in events:
         made.tell(each)
+    made.close(PATIENCE)
+    return complaints
+
+
+def run_as_is(command: Sequence[str], user: Identity | None = None) -> list[str]:
+    """Hand an event over twice; returns what was complained about."""
+    complaints: list[str] = []
+    made = EventProgram(command, user, "tower", complaints.append)
+    made.tell(ENDED)
+    made.tell(ENDED)
     made.close(PATIENCE)
     return complaints
 
@@ -138,12 +150,7 @@ def test_it_gets_no_terminal(user: Identity | None) -> None:
 
 
 def test_a_program_that_cannot_be_started() -> None:
-    complaints: list[str] = []
-    made = EventProgram(["/nowhere/tell-me"], None, "tower", complaints.append)
-    made.tell(ENDED)
-    made.tell(ENDED)
-    made.close(PATIENCE)
-    (complaint,) = complaints
+    (complaint,) = run_as_is(["/nowhere/tell-me"])
     assert complaint.startswith("on_event: /nowhere/tell-me could not be started (")
 
 
@@ -214,6 +221,90 @@ def test_it_cannot_become_root_again(log: Path) -> None:
     assert found["Gid"].split() == ["1235"] * 4
     for which in ("CapPrm", "CapEff", "CapAmb"):
         assert int(found[which], 16) == 0
+
+
+HUNTED = Identity(1264, 1264, (1264,), "hunted", "/srv/hunted")
+
+HUNTER = f"""
+import os, signal
+os.setuid({HUNTED.uid})
+print(flush=True)
+while True:
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                os.kill(int(name), signal.SIGSTOP)
+            except OSError:
+                pass
+"""
+"""Stops every process of its user as soon as it is there."""
+
+
+@as_root
+def test_a_user_who_stops_the_program_stops_nothing_else() -> None:
+    """The user may signal the process before it runs the program, from setuid(2) on."""
+    complaints: list[str] = []
+    with subprocess.Popen([sys.executable, "-I", "-c", HUNTER], stdout=subprocess.PIPE) as hunter:
+        try:
+            assert hunter.stdout is not None
+            hunter.stdout.readline()
+            made = EventProgram(
+                ["/bin/sleep", "600"], HUNTED, "tower", complaints.append, limit_s=0.2
+            )
+            for _ in range(3):
+                made.tell(ENDED)
+            made.close(PATIENCE)
+        finally:
+            hunter.kill()
+    assert not made._thread.is_alive()
+    assert complaints == ["on_event: /bin/sleep did not end within 0 s"]
+
+
+STOPPED = """
+import os, signal, sys
+os.setuid(int(sys.argv[1]))
+os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@as_root
+def test_one_that_is_stopped_before_it_runs_is_killed_after_the_limit(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: Path
+) -> None:
+    stopped, become = tmp_path / "stopped.py", program._AS_USER
+    stopped.write_text(STOPPED)
+    complaints: list[str] = []
+
+    def complain(text: str) -> None:
+        monkeypatch.setattr(program, "_AS_USER", become)
+        complaints.append(text)
+
+    monkeypatch.setattr(program, "_AS_USER", stopped)
+    made = EventProgram(
+        ["/bin/sh", "-c", 'cat >>"$1"', "sh", str(log)], PLAYER, "tower", complain, limit_s=0.5
+    )
+    made.tell(event("first"))
+    made.tell(event("second"))
+    made.close(PATIENCE)
+    assert complaints == ["on_event: /bin/sh did not end within 0 s"]
+    assert [json.loads(line)["text"] for line in log.read_text().splitlines()] == ["second"]
+
+
+@as_root
+def test_a_program_that_the_user_cannot_run() -> None:
+    (complaint,) = run_as_is(["/nowhere/tell-me"], PLAYER)
+    assert complaint == (
+        "on_event: /nowhere/tell-me ended with exit status 127: it cannot be run: "
+        "No such file or directory"
+    )
+
+
+@as_root
+def test_no_signal_is_ignored(log: Path) -> None:
+    """Python ignores SIGPIPE; a program that inherits that may write for ever."""
+    script = 'grep ^SigIgn: /proc/self/status >"$1"'
+    assert run(script, ENDED, user=PLAYER, words=[str(log)]) == []
+    assert int(log.read_text().split()[1], 16) == 0
 
 
 # --- who it runs as -------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tui.host.watch.record import NAME, RecordFile
 from tui.model import Swap, UsbReading, Vitals
 from tui.model.errors import Doubtful, Refused
 from tui.model.requests import Consent
+from tui.rules.usb_attempts import LIMIT, WINDOW
+from tui.rules.usb_attempts import RETRY_S as TRY_AGAIN_S
 from tui.watch.boot import LIMIT_S, READ_S
 from tui.watch.policies import RETRY_S
 
@@ -366,12 +369,40 @@ def test_a_lent_device_that_was_replugged_is_attached_again(rig: Rig) -> None:
         assert (event.subject, event.by, event.kind) == ("1-3", "watch", "done")
 
 
-def test_what_keeps_a_device_from_being_attached_is_told(rig: Rig) -> None:
+def test_what_keeps_a_device_from_being_attached_is_told_and_tried_again(rig: Rig) -> None:
     rig.control.problem = "libvirt refuses it"
     with rig.watching():
         replug(rig)
-        event = rig.outlet.next("Pad not attached again: libvirt refuses it")
-        assert event.kind == "failed"
+        event = rig.outlet.next("Pad not attached again: libvirt refuses it; tries again in 5 s")
+        assert event.kind == "warn"
+        rig.control.problem = None
+        rig.later(TRY_AGAIN_S[0] - 1)
+        assert rig.control.attempts.qsize() == 1
+        rig.later(1)
+        rig.outlet.next("Pad attached again")
+
+
+def taken(rig: Rig, reading: UsbReading) -> bool:
+    return rig.session.live.snapshot.usb == reading
+
+
+def test_a_device_that_flaps_is_told_once(rig: Rig) -> None:
+    with rig.watching():
+        replug(rig)
+        for number in range(9, 19):
+            plugged = UsbReading((replace(PAD, number=number),))
+            rig.usb.put(plugged)
+            rig.until(partial(taken, rig, plugged))
+        event = rig.outlet.next("comes and goes")
+        assert (event.subject, event.kind) == ("1-3", "warn")
+        assert event.text == "Pad comes and goes: not attached before it stays for 60 s"
+        rig.look()
+        assert not [event for event in rig.outlet.waiting() if "comes and goes" in event.text]
+        waiting = [rig.control.lent.get().number for _ in range(rig.control.lent.qsize())]
+        assert len(waiting) <= LIMIT and 18 not in waiting
+        rig.later(WINDOW.total_seconds())
+        while rig.control.lent.get(timeout=PATIENCE).number != 18:
+            pass
 
 
 def test_without_the_right_to_act_it_attaches_nothing(rig: Rig) -> None:

@@ -153,6 +153,22 @@ def test_on_the_whole_screen_texts_wrap_and_times_have_seconds() -> None:
     assert lower(event_edges((), 60, ZOOMED_KEYS), 60) == "0 back"
 
 
+def test_the_whole_screen_has_the_days_of_older_events() -> None:
+    """The history has events of the last 24 hours. Nothing else moves."""
+    hours = (1, 20, 22, 30, 60)
+    events = tuple(event(60 * each, "win11", f"event {each}", "note") for each in hours)
+    today = event_lines(events, SINCE, Size(60, 9), RICH, Look(zoomed=True))
+    lines = event_lines(events, SINCE, Size(60, 9), RICH, Look(zoomed=True, today=AT.date()))
+    added = [text for text in texts(lines) if text not in texts(today)]
+    assert added == ["Thu 1 Jan", "Wed 31 Dec"]
+    assert [text[:8] for text in texts(lines)] == [
+        "20:02:30", "01:02:30", "Thu 1 Ja", "23:02:30", "15:02:30", "Wed 31 D", "09:02:30",
+    ]  # fmt: skip
+    assert texts(event_lines(events, SINCE, Size(60, 9), look=Look(today=AT.date()))) == (
+        rows(60, 9, events)
+    )
+
+
 def test_new_events_are_in_reverse() -> None:
     lines = event_lines(EVENTS, SINCE, Size(44, 8), RICH, Look(fresh=2))
     assert [{span.tone for span in row} == {"flash"} for row in lines] == [True] * 2 + [False] * 6
@@ -197,3 +213,14 @@ async def test_what_looks_alike_is_not_drawn_again() -> None:
         assert panel.lines is drawn
         panel.show(EVENTS, AT, SINCE, aside=line("4 groups"))
         assert panel.lines is not drawn
+
+
+async def test_the_day_of_an_event_is_drawn_when_the_day_ends() -> None:
+    app = _App()
+    async with app.run_test(size=(62, 8)) as pilot:
+        panel = app.query_one(EventList)
+        panel.show(EVENTS, AT, SINCE, zoomed=True)
+        await pilot.pause()
+        assert "Fri 2 Jan" not in texts(panel.lines)
+        panel.show(EVENTS, AT + timedelta(hours=3), SINCE, zoomed=True)
+        assert texts(panel.lines)[0] == "Fri 2 Jan"

@@ -130,13 +130,13 @@ def is_keyboard(home: Tree, folder: str, folders: Sequence[str]) -> bool | None:
         return protocol == _KEYBOARD
     inputs = (each for each in folders if each.startswith(f"{folder}/"))
     return any(
-        Attributes(home / each).read("capabilities/key", _types_text) is True
+        Attributes(home / each).read("capabilities/key", types_text) is True
         for each in inputs
         if _INPUT.fullmatch(each.rpartition("/")[2])
     )
 
 
-def _types_text(keys: str) -> bool:
+def types_text(keys: str) -> bool:
     """Whether a bitmap has all of the first 31 keys: Escape, the digits, and Q to S.
 
     It is words of hexadecimal digits, the lowest keys last (kernel: drivers/input/input.c:

@@ -28,6 +28,7 @@ from tui.host.uses.attached import (
     has_own_keyboard,
     is_keyboard,
 )
+from tui.host.uses.bluetooth import connected
 from tui.host.uses.disks import Disks
 from tui.host.uses.network import Interfaces
 from tui.model import UsbDevice, UsbReading
@@ -120,6 +121,7 @@ class UsbSource:
         folders, whole = beneath(home)
         unknown = [] if whole else ["everything attached to it"]
         attached = attached_in(home, folders, disks, interfaces, unknown)
+        attached += connected(self._root, home, folders, unknown)
         drivers = [Attributes(home / each).link("driver", driver_name) for each in own]
         inputs = [is_keyboard(home, each, folders) for each in own]
         return replace(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.hosts_layout import link
 from tests.unit.host.uses.usb_tree import KEYBOARD, MOUSE, STORAGE, add_usb, drive, unplug
 from tui.host import NothingToRead
 from tui.host.capture.collect import record
@@ -158,6 +159,86 @@ def test_a_mounted_stick_and_a_network_adapter(tmp_path: Path) -> None:
     assert [each.kind for each in found["2-2"].attached] == ["network"]
 
 
+KEYS = "1000000000007 ff9f207ac14057ff febeffdfffefffff fffffffffffffffe"
+NO_KEYS, MOUSE_KEYS = "0", "ff0000 0 0 0 0"
+UHID = "sys/devices/virtual/misc/uhid"
+
+
+def add_adapter(root: Path, port: str, number: int, name: str = "hci0") -> Path:
+    """A Bluetooth adapter; returns its directory."""
+    at = add_usb(root, XHCI, port, number, interfaces={("e0", "01"): "btusb"})
+    adapter = at / f"{port}:1.0/bluetooth/{name}"
+    adapter.mkdir(parents=True)
+    (root / "sys/class/bluetooth").mkdir(parents=True, exist_ok=True)
+    link(root / "sys/class/bluetooth" / name, adapter)
+    return adapter
+
+
+def connect(
+    below: Path,
+    keys: str = KEYS,
+    rel: str = "0",
+    properties: str = "0",
+    hid: str = "0005:046D:B342",
+) -> None:
+    made = below / f"{hid}.0003/input/input20"
+    (made / "capabilities").mkdir(parents=True)
+    (made / "capabilities/key").write_text(f"{keys}\n")
+    (made / "capabilities/rel").write_text(f"{rel}\n")
+    (made / "properties").write_text(f"{properties}\n")
+
+
+def uses(root: Path) -> list[str]:
+    return [each.text for device in devices(root).values() for each in device.attached]
+
+
+@pytest.mark.parametrize("place", ["hci0:256", UHID])
+def test_a_keyboard_or_a_mouse_through_a_bluetooth_adapter_is_a_use(
+    tmp_path: Path, place: str
+) -> None:
+    """The kernel's HIDP and BlueZ's uhid have different places for it."""
+    adapter = add_adapter(tmp_path, "1-7", 3)
+    assert uses(tmp_path) == []
+    below = tmp_path / place if place == UHID else adapter / place
+    connect(below, MOUSE_KEYS, rel="1943", hid="0005:004C:0269")
+    assert uses(tmp_path) == ["hci0 connects a mouse"]
+    connect(below)
+    assert uses(tmp_path) == ["hci0 connects a keyboard"]
+    assert all(each.in_use for each in devices(tmp_path)["1-7"].attached)
+
+
+@pytest.mark.parametrize(
+    ("input", "use"),
+    [
+        ({"keys": NO_KEYS, "properties": "5"}, ["hci0 connects a mouse"]),
+        ({"keys": NO_KEYS, "rel": "100"}, []),
+        ({"keys": "fffffffffffffffc"}, []),
+        ({"keys": "x", "rel": "", "properties": "-"}, []),
+        ({"hid": "0003:046D:B342"}, []),
+    ],
+    ids=["touchpad", "wheel alone", "gamepad", "nonsense", "no Bluetooth"],
+)
+def test_what_is_connected_is_told_by_its_keys_and_axes(
+    tmp_path: Path, input: dict[str, str], use: list[str]
+) -> None:
+    add_adapter(tmp_path, "1-7", 3)
+    connect(tmp_path / UHID, **input)
+    assert uses(tmp_path) == use
+
+
+def test_of_two_adapters_either_may_connect_what_bluez_has(tmp_path: Path) -> None:
+    add_adapter(tmp_path, "1-7", 3)
+    connect(add_adapter(tmp_path, "1-8", 4, "hci1") / "hci1:256")
+    connect(tmp_path / UHID)
+    assert uses(tmp_path) == ["hci0 may connect a keyboard", "hci1 connects a keyboard"]
+
+
+def test_other_devices_have_nothing_over_bluetooth(tmp_path: Path) -> None:
+    add_usb(tmp_path, XHCI, "1-1", 2, interfaces={MOUSE: "usbhid"})
+    connect(tmp_path / UHID)
+    assert uses(tmp_path) == ["1-1 is a mouse"]
+
+
 def test_what_the_kernel_never_writes_is_no_device(tmp_path: Path) -> None:
     for port, vendor in (("1-1", "046D"), ("1-2", "46d"), ("1-3", "")):
         at = add_usb(tmp_path, XHCI, port, 2)
@@ -174,9 +255,12 @@ def test_a_capture_has_the_same_devices(tmp_path: Path) -> None:
     keys = plain / "1-4:1.0/0003:046D:C31C.0001/input/input5/capabilities/key"
     keys.parent.mkdir(parents=True)
     keys.write_text("fffffffffffffffe\n")
+    add_adapter(tmp_path, "1-7", 6)
+    connect(tmp_path / UHID)
     (tmp_path / "sys/bus/pci/devices").mkdir(parents=True)
     there = UsbSource(Confined(str(tmp_path))).read()
     recorded = record(Confined(str(tmp_path)))
     assert UsbSource(MemoryTree(recorded.nodes, "capture")).read() == there
     told = UsbSource(MemoryTree(redacted(recorded, StandIns()).nodes, "capture")).read()
-    assert [each.keyboard for each in told.devices] == [True, False, True]
+    assert [each.keyboard for each in told.devices] == [True, False, True, False]
+    assert [each.text for each in told.devices[3].attached] == ["hci0 connects a keyboard"]

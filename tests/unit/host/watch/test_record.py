@@ -62,7 +62,8 @@ RECORDS = st.builds(
     stays_awake=st.booleans(),
     memory=st.builds(
         WatchMemory, st.booleans(), st.none() | ADDRESSES, st.none() | UUIDS, TEXTS,
-        st.none() | TEXTS, st.none() | RETURNS, st.booleans(),
+        st.none() | TEXTS, st.none() | RETURNS, st.booleans(), st.none() | SECONDS,
+        st.integers(0, 9),
     ),
     events=st.lists(EVENTS, max_size=4).map(tuple),
 )  # fmt: skip

@@ -1,0 +1,33 @@
+"""Becomes an ordinary user and runs a program, in a process of its own.
+
+    python -I -S as_user.py UID GID GROUP,… PROGRAM [ARGUMENT…]
+
+From setuid(2) on, that user may stop the process. subprocess, told to change the user, would have
+the watch wait until the program runs, and so for ever; and its child is a copy of the watch.
+"""
+
+import os
+import signal
+import sys
+
+CANNOT_RUN = 127
+"""The exit status if the program cannot be run, as a shell's."""
+
+
+def main() -> int:
+    """Replace this process with the program. Returns only if that fails."""
+    uid, gid, groups, *command = sys.argv[1:]
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, when it starts
+        signal.signal(ignored, signal.SIG_DFL)
+    os.setgroups([int(group) for group in groups.split(",")])
+    os.setgid(int(gid))
+    os.setuid(int(uid))
+    try:
+        os.execvp(command[0], command)  # noqa: S606
+    except OSError as error:
+        os.write(2, f"it cannot be run: {error.strerror}".encode())
+    return CANNOT_RUN
+
+
+if __name__ == "__main__":
+    sys.exit(main())
