@@ -147,6 +147,11 @@ class Live:
         read_at = card_read_at(gpu.reading, self.snapshot.read_at) if gpu.reading else None
         return None if read_at is None else (at - read_at).total_seconds()
 
+    def series_of(self, key: str) -> SeriesKey:
+        """The series that a key of the history stands for now."""
+        guest = self.view.guest
+        return series_key(key, guest.domain.uuid if guest else None)
+
     def card_series(self, address: str) -> dict[CardSeries, tuple[float | None, ...]]:
         """The past values of a card, as ``History.series``."""
         return {name: self.history.series(card_key(address, name)) for name in CARD_SERIES}

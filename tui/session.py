@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from math import ceil
@@ -32,6 +32,7 @@ from tui.model import (
     SourceState,
     Vitals,
 )
+from tui.recall import Recall
 from tui.rules import events, guest_readings
 from tui.rules.alerts import alerts
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
@@ -105,8 +106,8 @@ class Session:
         self.pending_stops: dict[str, datetime] = {}
         """When each guest, by UUID, was asked to shut down. It leaves when it is off."""
         self.stall_after_s = max(STALL_AFTER_S, 3 * config.interval)
-        self.recall: Callable[[], None] = lambda: None
-        """Merges what was read of the history of the watch."""
+        self.recall = Recall(self.live, self.began_at, host.history) if host.history else None
+        """Reads the history of the watch."""
         self._readers = readers or Readers(host, config.interval)
         self.samplers = self._readers.by_name
         self._display: Display = NoDisplay()
@@ -130,7 +131,6 @@ class Session:
     def take(self, sample: Sample, *, finished: bool = True) -> tuple[Event, ...]:
         """Merge one sample. One that is not ``finished`` stands for a source that does not
         answer. Returns the new events that are worth an alert, the worst first."""
-        self.recall()
         before, known = self.live.view, self.live.events
         self.live.take(sample, finished=finished)
         if self.live.view is not before:

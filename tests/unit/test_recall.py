@@ -46,17 +46,30 @@ def screen() -> Live:
     return live
 
 
+class Kept:
+    """A history of which the newest part is read first; ``then`` is called in between."""
+
+    def __init__(self, newest: Past, everything: Past, then: Callable[[], object]) -> None:
+        self._newest, self._everything, self._then = newest, everything, then
+
+    def newest(self) -> Past:
+        return self._newest
+
+    def everything(self) -> Past:
+        self._then()
+        return self._everything
+
+
 def recalled(live: Live, newest: Past, everything: Past, then: Callable[[], object]) -> None:
     """Have ``live`` recall the last minutes, call ``then``, and have it recall everything."""
 
-    def read_everything() -> Past:
+    def between() -> None:
         recall.settle()
         then()
-        return everything
 
-    recall = Recall(live, CLOCK.now(), lambda: newest, read_everything, wait_s=0.0)
+    recall = Recall(live, CLOCK.now(), Kept(newest, everything, between), wait_s=0.0)
     recall.settle()
-    recall.run()
+    recall.open()
     recall.settle()
 
 
@@ -94,11 +107,6 @@ def test_events_of_the_time_before_are_there_once() -> None:
 
 
 def test_it_reads_on_a_thread() -> None:
-    began = threading.Event()
-
-    def memory() -> Past:
-        began.set()
-        return past(1)
-
-    Recall(screen(), CLOCK.now(), memory, lambda: past(1), wait_s=0.0).start()
-    assert began.wait(PATIENCE)
+    told = threading.Event()
+    Recall(screen(), CLOCK.now(), Kept(past(1), past(1), lambda: None), wait_s=0.0).start(told.set)
+    assert told.wait(PATIENCE)

@@ -76,6 +76,7 @@ from tui.model.metrics import (
 )
 from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
+from tui.model.past import PastSwap
 from tui.model.pci import (
     AMD,
     AMD_GRAPHICS,
@@ -261,6 +262,7 @@ __all__ = [
     "Owner",
     "OwnerKind",
     "PagePool",
+    "PastSwap",
     "PciFunction",
     "PendingReturn",
     "Pinning",

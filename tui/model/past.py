@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from tui.model.events import Event
 from tui.model.swaps import Direction, SwapState
 
 
@@ -69,3 +70,28 @@ class PastSwap(Struct, frozen=True):
     state: SwapState
     began_at: datetime
     ended_at: datetime
+
+
+class PastReadings(Protocol):
+    """The readings, events and swaps of the last 24 hours. ``events`` and ``swaps`` are newest
+    first. Steps are counted, and times are given, in seconds since 1970 by the host's clock."""
+
+    @property
+    def keys(self) -> frozenset[SeriesKey]:
+        """The series that it has."""
+        ...
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
+
+    @property
+    def swaps(self) -> tuple[PastSwap, ...]: ...
+
+    def means(self, key: SeriesKey, tier: Tier, last_s: float) -> Iterator[tuple[float, float]]:
+        """The middle of each step of a tier and its mean, for the last ``last_s`` seconds and
+        maybe more. In no order, and a step may be there in two parts."""
+        ...
+
+    def buckets(self, key: SeriesKey, tier: Tier) -> Mapping[int, Bucket]:
+        """The buckets of a series by the number of their step."""
+        ...
