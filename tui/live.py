@@ -233,7 +233,7 @@ class Live:
         found = {cpu.number: cpu.wait_ms for cpu in cpus.cpus} if cpus else {}
         self._vcpus |= found.keys()
         for number in self._vcpus:  # one that is gone has a gap
-            self.history.record(vcpu_key(number), at, found.get(number))
+            self.history.record(vcpu_key(number), at, found.get(number), brief=True)
 
 
 def _timeless(event: Event) -> Event:

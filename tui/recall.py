@@ -26,7 +26,9 @@ DRAWN_S = 1.5
 
 FAILED = "The history of the watch could not be read."
 READING = "Reading the history of the watch…"
-NOT_KEPT = "No watch keeps a history."
+NOT_KEPT = "No watch keeps a history ([watch] history): these graphs begin when this screen did."
+
+NOTHING: Mapping[int, Bucket] = {}
 
 Series = tuple[SeriesKey, Tier]
 """A series in the steps of one tier."""
@@ -94,7 +96,7 @@ class Recall:
                 self._wanted.add((series, tier))
                 self._again |= again
             self._asked.set()
-        return self._settled.buckets.get((series, tier), {})
+        return self._settled.buckets.get((series, tier), NOTHING)
 
     @property
     def problem(self) -> str | None:

@@ -37,6 +37,7 @@ from tui.rules import events, guest_readings
 from tui.rules.alerts import alerts
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.sampler import Deliver, Readers, Sampler
+from tui.spans import Spans
 
 STALL_AFTER_S = 3.0
 """Seconds after which a reading under way counts as not answering."""
@@ -108,6 +109,7 @@ class Session:
         self.stall_after_s = max(STALL_AFTER_S, 3 * config.interval)
         self.recall = Recall(self.live, self.began_at, host.history) if host.history else None
         """Reads the history of the watch."""
+        self.spans = Spans(self.live, self.began_at, self.recall)
         self._readers = readers or Readers(host, config.interval)
         self.samplers = self._readers.by_name
         self._display: Display = NoDisplay()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
@@ -28,7 +27,7 @@ _RIGHT = (0x80, 0x20, 0x10, 0x08)
 
 NOW = "now"
 
-TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)
+TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 """Seconds between two ticks of the axis: the first that leaves room for their names."""
 
 TICK_CELLS = 12
@@ -100,20 +99,6 @@ def short_graph_lines(
         )
         for index, (name, row) in enumerate(zip(names, drawn, strict=True))
     ]
-
-
-def resampled(series: Series, factor: int) -> tuple[float | None, ...]:
-    """The means of ``factor`` steps each, aligned at the newest; ``None`` where none of them was
-    measured."""
-    if factor <= 1:
-        return tuple(series)
-    rest = len(series) % factor
-    bounds = [*([0] if rest else []), *range(rest, len(series) + 1, factor)]
-    found = []
-    for start, end in pairwise(bounds):
-        known = [value for value in series[start:end] if value is not None]
-        found.append(sum(known) / len(known) if known else None)
-    return tuple(found)
 
 
 def _row(row: str, ramp: Ramp, share: float) -> Line:

@@ -76,7 +76,7 @@ from tui.model.metrics import (
 )
 from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
-from tui.model.past import PastSwap
+from tui.model.past import Extremes, PastSwap, Stretch, Window
 from tui.model.pci import (
     AMD,
     AMD_GRAPHICS,
@@ -208,6 +208,7 @@ __all__ = [
     "Event",
     "EventCause",
     "EventKind",
+    "Extremes",
     "Family",
     "FileFacts",
     "FileKind",
@@ -282,6 +283,7 @@ __all__ = [
     "SourceState",
     "Step",
     "StepKind",
+    "Stretch",
     "Swap",
     "SwapState",
     "ThreadKind",
@@ -302,6 +304,7 @@ __all__ = [
     "Vitals",
     "Wait",
     "Watch",
+    "Window",
     "bus_of",
     "capital",
     "card_read_at",

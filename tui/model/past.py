@@ -60,6 +60,35 @@ def merged(parts: Iterable[tuple[SeriesKey, int, Bucket]]) -> Buckets:
     return found
 
 
+class Window(NamedTuple):
+    """What a graph shows: the newest ``cells`` of two steps of ``step_s`` seconds. The values are
+    known in steps of ``fine_s``, and whole ones of these make a step."""
+
+    fine_s: float
+    step_s: float
+    cells: int
+
+    @property
+    def cell_s(self) -> float:
+        return 2 * self.step_s
+
+
+class Extremes(NamedTuple):
+    """The least, the mean and the most of what a graph shows."""
+
+    least: float
+    mean: float
+    most: float
+
+
+class Stretch(NamedTuple):
+    """A series as a graph shows it: the mean of each step, newest last, ``None`` where nothing was
+    measured. The first step is an even one since 1970, so that the same two share a cell."""
+
+    means: tuple[float | None, ...] = ()
+    extremes: Extremes | None = None
+
+
 class PastSwap(Struct, frozen=True):
     """A swap of the last 24 hours that has ended, or that was interrupted. ``ended_at`` is when its
     last step began: its journal has no later time."""
