@@ -12,17 +12,20 @@ from widgets.graph import CELL_S, Mark
 REACH_S = 900.0
 """Seconds back from now that a graph of the last minutes can show."""
 
-WARNING, MOVE, OTHER = range(3)
-"""What an event is on the axis: ``!``, ``▲``, or without a mark."""
+WARNING, SWAP, MOVE, OTHER = range(4)
+"""What an event is on the axis: ``!``, twice ``▲``, or without a mark."""
 
-_MOVES = ("bind ", "unbind ", "started", "stopped", "in use by ", "released by ")
-"""How the text of an event begins that explains a step in a graph: a swap, a start, a stop."""
+_SWAPS = ("bind ", "unbind ")
+_MOVES = ("started", "stopped", "in use by ", "released by ")
+"""How the text of an event begins that explains a step in a graph."""
 
 
 def rank(event: Event) -> int:
     """What an event is on the axis. Where several share a cell, the lowest is the one to tell."""
     if event.kind in ("warn", "failed") and not _by_a_swap(event):
         return WARNING
+    if event.text.startswith(_SWAPS):
+        return SWAP
     return MOVE if event.text.startswith(_MOVES) or _changes_driver(event) else OTHER
 
 

@@ -126,10 +126,10 @@ def test_a_swap_is_told_before_others_of_its_cell() -> None:
     """A cell of a day has many events."""
     cursor = TimeCursor()
     cursor.span(4)
-    events = (event(7500, "note", "plugged in"), event(7600, "done", "bind done in 3.8 s"))
+    events = (event(7500, "done", "bind done in 3.8 s"), event(7600, "done", "started"))
     for each in events, events[::-1]:
         cursor.point(5, NOW, GRID, each)
-        assert cursor.times(NOW, GRID, each).event == events[1]
+        assert cursor.times(NOW, GRID, each).event == events[0]
 
 
 def test_without_room_for_a_graph_there_is_no_cursor() -> None:
