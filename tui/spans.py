@@ -11,7 +11,7 @@ from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
-from tui.history import LONG, STEP_S
+from tui.history import LONG, SPAN_S, STEP_S
 from tui.live import Live
 from tui.model import Extremes, Stretch, Window
 from tui.model.past import MINUTES, Bucket, SeriesKey, Tier
@@ -75,9 +75,9 @@ class Spans:
         tier = _tier(window)
         return self._recent(key, window) if tier is None else self._long(key, window, tier, now)
 
-    def problem(self, window: Window, span_s: float, now: datetime) -> str | None:
-        """Why ``window`` does not reach back for ``span_s`` seconds, in a sentence."""
-        if _tier(window) is None or (now - self._began_at).total_seconds() >= span_s:
+    def problem(self, span_s: float, now: datetime) -> str | None:
+        """Why graphs do not reach back for ``span_s`` seconds, in a sentence."""
+        if span_s <= SPAN_S or (now - self._began_at).total_seconds() >= span_s:
             return None
         return self._recall.problem if self._recall is not None else NOT_KEPT
 

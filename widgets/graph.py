@@ -153,10 +153,11 @@ def axis_line(
     *,
     label: int = 5,
     cell_s: float = CELL_S,
+    name: str = "",
 ) -> Line:
     """The time axis below a graph of ``width`` cells of ``cell_s`` seconds: a tick for each
     minute, or as few as leave room for their names, ``now`` at the right edge, and ``marks``. A
-    name that a mark would cut is left out."""
+    name that a mark would cut is left out. The axis' own ``name`` is in the label column."""
     room = max(0, width - label - 1)
     cells = [glyphs.axis] * room
     tones: list[Tone] = ["label"] * room
@@ -174,7 +175,8 @@ def axis_line(
             _write(cells, at + 1, span_text(number * apart), marked)
     for at, mark in marked.items():
         cells[at], tones[at] = mark.sign, mark.tone
-    spans: list[Span] = [Span(" " * (label + 1))]
+    head = f"{name:>{label}} "[: label + 1]
+    spans: list[Span] = [Span(head, "label") if name else Span(head)]
     for cell, tone in zip(cells, tones, strict=True):
         if spans[-1].tone == tone:
             spans[-1] = Span(spans[-1].text + cell, tone)

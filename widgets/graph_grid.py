@@ -14,7 +14,7 @@ from textual.geometry import Size
 
 from tui.model import Event, Extremes, Window
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph import STEP_S, STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines
+from widgets.graph import STEP_S, STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, span_text
 from widgets.lines import Line, Span, line, pad, spread
 
 FINE_S = {180.0: STEP_S, 900.0: STEP_S, 3600.0: 10.0, 21600.0: 60.0, 86400.0: 60.0}
@@ -118,7 +118,8 @@ def grid_lines(
         cells = [_sheet(each, width, drawn, times, glyphs) for each in row]
         lines += [_side_by_side(parts, width) for parts in zip(*cells, strict=True)]
     cell_s = grid.window(times.span_s).cell_s
-    axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s)
+    name = "" if times.span_s == SPANS_S[0] else span_text(times.span_s)
+    axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s, name=name)
     return [*lines, _side_by_side([axis] * len(rows[0]), width)]
 
 

@@ -220,7 +220,7 @@ class Screen:
         return found.means
 
     def problem(self) -> str | None:
-        return self.spans.problem(DAY, 86400.0, self.now)
+        return self.spans.problem(86400.0, self.now)
 
 
 def minute(before: float) -> int:
@@ -289,7 +289,7 @@ def test_without_a_history_the_screen_says_why(kept: Callable[[], Kept], problem
     screen.measure(5.0)
     assert screen.load() == (5.0,)
     assert screen.problem() == problem
-    assert screen.spans.problem(Window(2.0, 10.0, 50), 900.0, screen.now) is None
+    assert screen.spans.problem(900.0, screen.now) is None
     screen.now += timedelta(days=1)
     assert screen.problem() is None, "this screen has measured all of it"
 
@@ -297,7 +297,7 @@ def test_without_a_history_the_screen_says_why(kept: Callable[[], Kept], problem
 def test_a_host_that_can_have_no_history_says_so_at_once() -> None:
     live = Live(Choice())
     spans = Spans(live, BEGAN, None)
-    assert spans.problem(HOUR, 3600.0, BEGAN) == NOT_KEPT
+    assert spans.problem(3600.0, BEGAN) == NOT_KEPT
     assert spans.stretch(card_key(CARD, "load"), HOUR, BEGAN) == Stretch()
 
 

@@ -31,6 +31,7 @@ from widgets.card_list import CardList
 from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
 from widgets.footer import Hint
+from widgets.graph import span_text
 from widgets.graph_grid import Times
 from widgets.graph_panel import GraphPanel
 from widgets.group_panel import GroupPanel, groups_word
@@ -170,6 +171,7 @@ class OverviewScreen(PanelBoard):
         if self._graph_panel is not None:
             self._cursor.span(steps)
             self.show()
+            self.say(f"Span: {span_text(self._cursor.span_s)}")
 
     @property
     def _graph_panel(self) -> GraphPanel | None:
@@ -185,11 +187,9 @@ class OverviewScreen(PanelBoard):
 
     def _times(self, at: datetime) -> Times | None:
         """The time that its graphs cover."""
-        panel, window = self._graph_panel, self._window
-        if panel is None or window is None:
-            return None
-        times = self._cursor.times(at, panel.grid, self.session.live.events)
-        return replace(times, problem=self.session.spans.problem(window, times.span_s, at))
+        panel, live = self._graph_panel, self.session.live
+        times = self._cursor.times(at, panel.grid, live.events) if panel else None
+        return times and replace(times, problem=self.session.spans.problem(times.span_s, at))
 
     # --- the filter of the groups ---
 
