@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
@@ -35,9 +34,10 @@ Series = tuple[SeriesKey, Tier]
 
 
 class _Read(NamedTuple):
-    """What the thread has read: the history, and the buckets that were asked for. ``problem`` is
-    why there is none, in a sentence."""
+    """What the thread has read: the history, as the screen opened and last, and the buckets that
+    were asked for. ``problem`` is why there is none, in a sentence."""
 
+    opened: PastReadings | None = None
     past: PastReadings | None = None
     buckets: Mapping[Series, Mapping[int, Bucket]] = {}
     problem: str | None = READING
@@ -75,12 +75,13 @@ class Recall:
     # --- for the thread that ``live`` belongs to ---
 
     def settle(self) -> None:
-        """Merge what was read since the last call."""
+        """Merge what was read since the last call. What is read again is not merged: this run has
+        seen the rest."""
         before, self._settled = self._settled, self._read
-        past = self._settled.past
-        if past is not None and past is not before.past:
+        opened = self._settled.opened
+        if opened is not None and opened is not before.opened:
             self._live.history.recall(self._values)
-            self._live.hear(self._events(past))
+            self._live.hear(self._events(opened))
 
     def buckets(
         self, series: SeriesKey, tier: Tier, now: datetime, fresh_s: float
@@ -118,9 +119,9 @@ class Recall:
 
     def open(self) -> None:
         """Read the newest part, and all of it once the first frames are drawn."""
-        self._take(self._history.newest, READING)
+        self._attempt(lambda: self._opened(self._history.newest(), READING))
         self._asked.wait(self._wait_s)
-        self._take(self._history.everything)
+        self._attempt(lambda: self._opened(self._history.everything()))
 
     def answer(self) -> None:
         """Read the buckets that were asked for."""
@@ -128,18 +129,23 @@ class Recall:
         with self._lock:
             wanted, self._wanted = self._wanted, set()
             again, self._again = self._again, False
-        if again:
-            self._take(self._history.everything)
-        past, buckets = self._read.past, dict(self._read.buckets)
-        if past is not None:
-            with suppress(Exception):  # as in _take
-                buckets |= {(series, tier): past.buckets(series, tier) for series, tier in wanted}
-            self._read = self._read._replace(buckets=buckets)
-        self._told()
+        self._attempt(lambda: self._answered(wanted, again=again))
 
-    def _take(self, read: Callable[[], PastReadings | None], problem: str | None = None) -> None:
+    def _opened(self, past: PastReadings | None, problem: str | None = None) -> _Read:
+        return self._read._replace(opened=past, past=past, problem=problem)
+
+    def _answered(self, wanted: set[Series], *, again: bool) -> _Read:
+        read = self._read
+        if again:
+            read = read._replace(past=self._history.everything(), problem=None)
+        if read.past is None:
+            return read
+        found = {(series, tier): read.past.buckets(series, tier) for series, tier in wanted}
+        return read._replace(buckets={**read.buckets, **found})
+
+    def _attempt(self, read: Callable[[], _Read]) -> None:
         try:
-            self._read = self._read._replace(past=read(), problem=problem)
+            self._read = read()
         except Exception:  # a defect of ours costs the history, not the screen
             self._read = self._read._replace(problem=FAILED)
         self._told()
@@ -154,7 +160,7 @@ class Recall:
 
     def _values(self, key: str) -> Mapping[int, float]:
         """The earlier values of a key of ``live.history``, by its steps."""
-        past, series = self._settled.past, self._live.series_of(key)
+        past, series = self._settled.opened, self._live.series_of(key)
         found: dict[int, list[float]] = {}
         if past is None:
             return {}

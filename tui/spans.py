@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from itertools import islice
+from math import inf
 from typing import NamedTuple
 
 from tui.history import LONG, SPAN_S, STEP_S
@@ -34,22 +35,23 @@ def stretched(buckets: Iterable[tuple[int, Bucket]], window: Window, newest: int
     steps."""
     factor = round(window.step_s / window.fine_s)
     first = 2 * (newest // 2 + 1 - window.cells)
-    found: dict[int, Bucket] = {}
-    least = float("inf")
-    for fine, bucket in buckets:
+    readings: dict[int, int] = {}
+    sums: dict[int, float] = {}
+    least, most = inf, -inf
+    for fine, (count, mean, maximum) in buckets:
         step = fine // factor
         if first <= step <= newest:
-            before = found.get(step)
-            found[step] = bucket if before is None else before.and_also(bucket)
-            least = min(least, bucket.mean)
-    if not found:
+            readings[step] = readings.get(step, 0) + count
+            sums[step] = sums.get(step, 0.0) + count * mean
+            least, most = min(least, mean), max(most, maximum)
+    if not readings:
         return Stretch()
-    oldest = min(found) // 2 * 2
-    means = (found[step].mean if step in found else None for step in range(oldest, newest + 1))
-    whole, *others = found.values()
-    for bucket in others:
-        whole = whole.and_also(bucket)
-    return Stretch(tuple(means), Extremes(least, whole.mean, whole.maximum))
+    means = tuple(
+        sums[step] / readings[step] if step in readings else None
+        for step in range(min(readings) // 2 * 2, newest + 1)
+    )
+    whole = sum(sums.values()) / sum(readings.values())
+    return Stretch(means, Extremes(least, whole, most))
 
 
 class _Drawn(NamedTuple):
