@@ -9,12 +9,13 @@ from contextlib import AbstractContextManager
 from functools import partial
 
 from textual.app import SystemCommand
+from textual.message import Message
 from textual.screen import Screen
 
 from tui import state
 from tui.commands import REMAPPED, keys_of, of_screen
 from tui.keymap import keymap
-from tui.messages import Sampled
+from tui.messages import Recalled, Sampled
 from tui.model import Event, Sample
 from tui.rules.alerts import alerts
 from tui.rules.usb_attempts import FLAPS, FLAPS_FIX
@@ -72,7 +73,9 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        self.session.start(self._deliver, self)
+        self.session.start(lambda sample: self._deliver(Sampled(sample)), self)
+        if self.session.recall is not None:
+            self.session.recall.start(lambda: self._deliver(Recalled()))
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
@@ -80,13 +83,18 @@ class VfiotopApp(Navigation):
     def on_unmount(self) -> None:
         self.session.stop()
 
-    def _deliver(self, sample: Sample) -> None:
-        # A sampler may finish its last reading after the event loop has ended.
+    def _deliver(self, message: Message) -> None:
+        # A thread may finish its last reading after the event loop has ended.
         with contextlib.suppress(RuntimeError):
-            self.post_message(Sampled(sample))
+            self.post_message(message)
 
     def on_sampled(self, message: Sampled) -> None:
         self._take(message.sample)
+
+    def on_recalled(self) -> None:
+        if self.session.recall is not None:
+            self.session.recall.settle()
+            self.draw_soon()
 
     def _check_for_stalls(self) -> None:
         self.resume_lost_frame()

@@ -171,7 +171,7 @@ COMMANDS = (
             "Move the time cursor in a full-screen panel",
             LOOK, ("overview",), shown_keys="←→"),
     Command("span", "plus,equals_sign,minus", "screen.span('{key}')", "Span",
-            "Show more or less time in a full-screen panel",
+            "Show 3 min to 24 h in a full-screen panel",
             LOOK, ("overview",), shown_keys="+-"),
     Command("filter", "slash", "app.filter", "Filter",
             "Show only lines that contain what you type",

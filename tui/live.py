@@ -175,6 +175,11 @@ class Live:
         read_at = card_read_at(gpu.reading, self.snapshot.read_at) if gpu.reading else None
         return None if read_at is None else (at - read_at).total_seconds()
 
+    def series_of(self, key: str) -> SeriesKey:
+        """The series that a key of the history stands for now."""
+        guest = self.view.guest
+        return series_key(key, guest.domain.uuid if guest else None)
+
     def card_series(self, address: str) -> dict[CardSeries, tuple[float | None, ...]]:
         """The past values of a card, as ``History.series``."""
         return {name: self.history.series(card_key(address, name)) for name in CARD_SERIES}
@@ -269,7 +274,7 @@ class Live:
         found = {cpu.number: cpu.wait_ms for cpu in cpus.cpus} if cpus else {}
         self._vcpus |= found.keys()
         for number in self._vcpus:  # one that is gone has a gap
-            self.history.record(vcpu_key(number), at, found.get(number))
+            self.history.record(vcpu_key(number), at, found.get(number), brief=True)
 
 
 def _timeless(event: Event) -> Event:

@@ -17,3 +17,7 @@ class Sampled(Message):
     def __init__(self, sample: Sample) -> None:
         super().__init__()
         self.sample = sample
+
+
+class Recalled(Message):
+    """A part of the watch's history was read. Posted from the thread that reads it."""

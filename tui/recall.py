@@ -1,82 +1,173 @@
-"""What the watch has kept, for a screen that opens: graphs that are full, and the events of the
-time in which it was closed.
+"""What the watch has kept, for a screen that opens: graphs that are full, and the events and swaps
+of the time in which it was closed; and later for graphs that reach back for hours.
 
-The newest readings are in memory and are read at once. The disk is read once the screen is drawn.
-Both happen on a thread; what it has read is merged where the screen takes its readings.
+The newest readings are in memory and are read at once. The disk is read once the screen is drawn,
+and again for graphs that reach further back than this run. All that happens on a thread; what it
+has read is merged where the screen takes its readings.
 """
 
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
+from typing import NamedTuple
 
 from tui.history import SPAN_S, STEP_S
-from tui.host.history.reader import Past
-from tui.live import EVENT_LIMIT, Live, series_key
+from tui.host import WatchHistory
+from tui.live import EVENT_LIMIT, Live
 from tui.model import Event
-from tui.model.past import SECONDS, TENS
+from tui.model.past import SECONDS, TENS, Bucket, PastReadings, SeriesKey, Tier
+from tui.rules.past_swaps import of_past_swaps
 
 DRAWN_S = 1.5
 """Seconds after which the first frames are drawn."""
 
-Read = Callable[[], Past]
+FAILED = "The history of the watch could not be read."
+READING = "Reading the history of the watch…"
+NOT_KEPT = "No watch keeps a history ([watch] history): these graphs begin when this screen did."
+
+NOTHING: Mapping[int, Bucket] = {}
+
+Series = tuple[SeriesKey, Tier]
+"""A series in the steps of one tier."""
+
+
+class _Read(NamedTuple):
+    """What the thread has read: the history, as the screen opened and last, and the buckets that
+    were asked for. ``problem`` is why there is none, in a sentence."""
+
+    opened: PastReadings | None = None
+    past: PastReadings | None = None
+    buckets: Mapping[Series, Mapping[int, Bucket]] = {}
+    problem: str | None = READING
 
 
 class Recall:
     """Reads the history of the watch for ``live``, which began at ``began_at``."""
 
     def __init__(
-        self,
-        live: Live,
-        began_at: datetime,
-        memory: Read,
-        everything: Read,
-        wait_s: float = DRAWN_S,
+        self, live: Live, began_at: datetime, history: WatchHistory, wait_s: float = DRAWN_S
     ) -> None:
         self._live, self._began_at = live, began_at
-        self._memory, self._everything, self._wait_s = memory, everything, wait_s
-        self._read: Past | None = None
-        self._past: Past | None = None
-        self._thread = threading.Thread(target=self.run, name="history", daemon=True)
+        self._history, self._wait_s = history, wait_s
+        self._told: Callable[[], None] = lambda: None
+        self._thread = threading.Thread(target=self._run, name="history", daemon=True)
+        self._read = _Read()
+        self._settled = self._read
+        self._read_at = began_at
+        self._known: set[Series] = set()
+        # Between the two threads:
+        self._asked = threading.Event()
+        self._lock = threading.Lock()
+        self._wanted: set[Series] = set()
+        self._again = False
 
-    def start(self) -> None:
-        """Begin to read. Without a thread there is no history, and nothing else is wrong."""
-        with suppress(RuntimeError):
+    def start(self, told: Callable[[], None]) -> None:
+        """Begin to read; ``told`` is called on the thread when there is something to settle.
+        Without a thread there is no history, and nothing else is wrong."""
+        self._told = told
+        try:
             self._thread.start()
+        except RuntimeError:
+            self._read = _Read(problem=FAILED)
+
+    # --- for the thread that ``live`` belongs to ---
 
     def settle(self) -> None:
-        """Merge what was read since the last call. For the thread that ``live`` belongs to."""
-        if self._read is not self._past:
-            self._past = self._read
+        """Merge what was read since the last call. What is read again is not merged: this run has
+        seen the rest."""
+        before, self._settled = self._settled, self._read
+        opened = self._settled.opened
+        if opened is not None and opened is not before.opened:
             self._live.history.recall(self._values)
-            self._live.hear(self._events())
+            self._live.hear(self._events(opened))
 
-    def run(self) -> None:
-        """Read all of it. For the thread."""
-        with suppress(Exception):  # a defect of ours costs the history, not the screen
-            self._read = self._memory()
-            time.sleep(self._wait_s)
-            self._read = self._everything()
+    def buckets(
+        self, series: SeriesKey, tier: Tier, now: datetime, fresh_s: float
+    ) -> Mapping[int, Bucket]:
+        """The buckets of a series as they were read last. Those that are missing are read soon,
+        and all of them again if they were read ``fresh_s`` seconds ago or earlier."""
+        again = (now - self._read_at).total_seconds() >= fresh_s
+        if again:
+            self._read_at, self._known = now, set()
+        if (series, tier) not in self._known:
+            self._known.add((series, tier))
+            with self._lock:
+                self._wanted.add((series, tier))
+                self._again |= again
+            self._asked.set()
+        return self._settled.buckets.get((series, tier), NOTHING)
 
-    def _events(self) -> tuple[Event, ...]:
+    @property
+    def problem(self) -> str | None:
+        """Why buckets that were asked for are missing, in a sentence."""
+        if self._settled.problem is not None:
+            return self._settled.problem
+        past = self._settled.past
+        if past is None or not past.keys:
+            return NOT_KEPT
+        return None if self._known <= self._settled.buckets.keys() else READING
+
+    # --- for the thread that reads ---
+
+    def _run(self) -> None:
+        self.open()
+        while True:
+            self._asked.wait()
+            self.answer()
+
+    def open(self) -> None:
+        """Read the newest part, and all of it once the first frames are drawn."""
+        self._attempt(lambda: self._opened(self._history.newest(), READING))
+        self._asked.wait(self._wait_s)
+        self._attempt(lambda: self._opened(self._history.everything()))
+
+    def answer(self) -> None:
+        """Read the buckets that were asked for."""
+        self._asked.clear()
+        with self._lock:
+            wanted, self._wanted = self._wanted, set()
+            again, self._again = self._again, False
+        self._attempt(lambda: self._answered(wanted, again=again))
+
+    def _opened(self, past: PastReadings | None, problem: str | None = None) -> _Read:
+        return self._read._replace(opened=past, past=past, problem=problem)
+
+    def _answered(self, wanted: set[Series], *, again: bool) -> _Read:
+        read = self._read
+        if again:
+            read = read._replace(past=self._history.everything(), problem=None)
+        if read.past is None:
+            return read
+        found = {(series, tier): read.past.buckets(series, tier) for series, tier in wanted}
+        return read._replace(buckets={**read.buckets, **found})
+
+    def _attempt(self, read: Callable[[], _Read]) -> None:
+        try:
+            self._read = read()
+        except Exception:  # a defect of ours costs the history, not the screen
+            self._read = self._read._replace(problem=FAILED)
+        self._told()
+
+    # --- what is merged ---
+
+    def _events(self, past: PastReadings) -> tuple[Event, ...]:
         """The events of the time before this run, which has seen the later ones itself."""
-        events = self._past.events if self._past is not None else ()
-        return tuple(event for event in events if event.at < self._began_at)[:EVENT_LIMIT]
+        events = (*past.events, *of_past_swaps(past.swaps, past.events))
+        before = (event for event in events if event.at < self._began_at)
+        return tuple(sorted(before, key=lambda event: event.at, reverse=True))[:EVENT_LIMIT]
 
     def _values(self, key: str) -> Mapping[int, float]:
         """The earlier values of a key of ``live.history``, by its steps."""
-        guest = self._live.view.guest
-        series = series_key(key, guest.domain.uuid if guest else None)
+        past, series = self._settled.opened, self._live.series_of(key)
         found: dict[int, list[float]] = {}
-        if self._past is None:
+        if past is None:
             return {}
-        for at, mean in self._past.means(series, SECONDS, SPAN_S):
+        for at, mean in past.means(series, SECONDS, SPAN_S):
             found.setdefault(int(at // STEP_S), []).append(mean)
         values = {step: sum(means) / len(means) for step, means in found.items()}
-        for at, mean in self._past.means(series, TENS, SPAN_S):
+        for at, mean in past.means(series, TENS, SPAN_S):
             half = TENS.step_s / 2
             for step in range(int((at - half) // STEP_S), int((at + half) // STEP_S)):
                 values.setdefault(step, mean)

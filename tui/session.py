@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from math import ceil
@@ -31,10 +31,12 @@ from tui.model import (
     SourceState,
     Vitals,
 )
+from tui.recall import Recall
 from tui.rules import guest_readings
 from tui.rules.availability import pause_action, stop_action, why_not, why_not_guest
 from tui.rules.events import SOURCE_NAMES, Changed
 from tui.sampler import Deliver, Readers, Sampler
+from tui.spans import Spans
 
 STALL_AFTER_S = 3.0
 """Seconds after which a reading under way counts as not answering."""
@@ -104,8 +106,9 @@ class Session:
         self.pending_stops: dict[str, datetime] = {}
         """When each guest, by UUID, was asked to shut down. It leaves when it is off."""
         self.stall_after_s = max(STALL_AFTER_S, 3 * config.interval)
-        self.recall: Callable[[], None] = lambda: None
-        """Merges what was read of the history of the watch."""
+        self.recall = Recall(self.live, self.began_at, host.history) if host.history else None
+        """Reads the history of the watch."""
+        self.spans = Spans(self.live, self.began_at, self.recall)
         self._readers = readers or Readers(host, config.interval)
         self.samplers = self._readers.by_name
         self._display: Display = NoDisplay()
@@ -129,7 +132,6 @@ class Session:
     def take(self, sample: Sample, *, finished: bool = True) -> Changed:
         """Merge one sample. One that is not ``finished`` stands for a source that does not
         answer. Returns what changed."""
-        self.recall()
         changed = self.live.take(sample, finished=finished)
         if changed.after is not changed.before:
             self._wake_stale_sources(sample)

@@ -7,7 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from tui.model import CardReading, CardSeries, Check, Gpu, Metrics, MetricsSource, Swap, value_of
+from tui.model import (
+    CardReading,
+    CardSeries,
+    Check,
+    Extremes,
+    Gpu,
+    Metrics,
+    MetricsSource,
+    Swap,
+    value_of,
+)
 from widgets.card_names import card_name
 from widgets.figures import ago, short
 from widgets.footer import Hint
@@ -47,7 +57,8 @@ DRIVER_SOURCES: dict[str, MetricsSource] = {
 class Card:
     """A card as of ``at``, and what else its panel needs.
 
-    ``series`` are its past values; ``lower`` is the one that the user chose, ``None`` if none.
+    ``series`` are its past values, and ``extremes`` those of the series on the whole screen;
+    ``lower`` is the one that the user chose, ``None`` if none.
     ``usual_s`` is how long the last such swap took. ``age_s`` is the age of its reading, shown
     from ``late_s``. ``last`` is its last reading and ``last_age_s`` the age of that: shown if
     there is no other. ``guest`` is the name of the allowed guest. ``keys`` are those that
@@ -81,6 +92,7 @@ class Card:
     first_step: tuple[str, str] | None = None
     twin: bool = False
     flash: bool = False
+    extremes: Mapping[CardSeries, Extremes] = field(default_factory=dict)
     steps: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:

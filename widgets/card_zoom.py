@@ -40,7 +40,8 @@ def zoomed_lines(
     width, height = space
     columns = zoomed_grid(width).columns
     told = cursor_lines(times, card.at, width, glyphs)
-    head = [*told, *_head(card, width, height, glyphs)]
+    missing = wrap(times.problem, width, "label") if times.problem else []
+    head = [*told, *missing, *_head(card, width, height, glyphs)]
     below = card_detail_lines(
         card.gpu, width, checks=card.checks, users=users, guest_driver=card.guest_driver,
         host_driver=card.host_driver, glyphs=glyphs,
@@ -77,26 +78,28 @@ def _sheet(name: CardSeries, card: Card) -> Sheet:
     figure = value(name, card.metrics, card.limits).figure if name != "clock" else None
     if name == "clock" and card.metrics.clock_mhz is not None:
         figure = f"{card.metrics.clock_mhz:.0f} MHz"
-    return Sheet(graph_of(name, card), TITLES[name], figure or DASH, SAYS[name], _note(name, card))
+    return Sheet(
+        graph_of(name, card), TITLES[name], figure or DASH, SAYS[name], _note(name, card),
+        card.extremes.get(name),
+    )  # fmt: skip
 
 
 def _note(name: CardSeries, card: Card) -> str:
     """The extremes of a series and its limit; the load's are those that every graph has."""
-    known = [v for v in card.series.get(name, ()) if v is not None]
-    limits = card.limits
+    found, limits = card.extremes.get(name), card.limits
     if name == "clock":
         memory = card.metrics.mem_clock_mhz
         return f"memory {memory:.0f} MHz" if memory is not None else ""
-    if not known or name == "load":
+    if found is None or name == "load":
         return ""
-    low, high = min(known), max(known)
+    low, mean, high = found
     if name == "vram":
         total = limits.mem_total_mib
         of = f" of {total / 1024:.1f}" if total else ""
         return f"min {low / 1024:.1f}  max {high / 1024:.1f}{of}"
     if name == "power":
         limit = f" of {limits.power_limit_w:.0f}" if limits.power_limit_w else ""
-        return f"mean {sum(known) / len(known):.0f}  max {high:.0f}{limit}"
+        return f"mean {mean:.0f}  max {high:.0f}{limit}"
     slows = f", slows at {limits.temp_limit_c:.0f}" if limits.temp_limit_c else ""
     return f"max {high:.0f}{slows}"
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from tui.model import CLOCK, Event
 from widgets.card import WIDE
 from widgets.event_list import SIGNS, event_text
-from widgets.figures import ago
+from widgets.figures import ago, uptime
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph_grid import Times
 from widgets.lines import Line, Span, fit, line, spread, width_of
@@ -31,7 +31,9 @@ def cursor_lines(times: Times, now: datetime, width: int, glyphs: Glyphs = RICH)
 def _forms(at: datetime, now: datetime, event: Event | None, glyphs: Glyphs) -> Iterator[Line]:
     """The line in its forms, the longest first."""
     whole = max(0, round((now - at).total_seconds()))
-    before = f"{whole // 60} min {whole % 60} s" if 60 <= whole < 3600 else ago(whole)
+    before = uptime(at, now) if whole >= 3600 else ago(whole)
+    if 60 <= whole < 3600:
+        before = f"{whole // 60} min {whole % 60} s"
     time, since = Span(CLOCK.time_of_day(at), "strong"), Span(f"  {before} ago", "label")
     if event is None:
         yield line(time, since)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
@@ -28,7 +27,7 @@ _RIGHT = (0x80, 0x20, 0x10, 0x08)
 
 NOW = "now"
 
-TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600)
+TICKS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200)
 """Seconds between two ticks of the axis: the first that leaves room for their names."""
 
 TICK_CELLS = 12
@@ -102,20 +101,6 @@ def short_graph_lines(
     ]
 
 
-def resampled(series: Series, factor: int) -> tuple[float | None, ...]:
-    """The means of ``factor`` steps each, aligned at the newest; ``None`` where none of them was
-    measured."""
-    if factor <= 1:
-        return tuple(series)
-    rest = len(series) % factor
-    bounds = [*([0] if rest else []), *range(rest, len(series) + 1, factor)]
-    found = []
-    for start, end in pairwise(bounds):
-        known = [value for value in series[start:end] if value is not None]
-        found.append(sum(known) / len(known) if known else None)
-    return tuple(found)
-
-
 def _row(row: str, ramp: Ramp, share: float) -> Line:
     drawn = row.lstrip()
     return line(Span(" " * (len(row) - len(drawn))), Span(drawn, ramp_tone(ramp, share)))
@@ -168,10 +153,11 @@ def axis_line(
     *,
     label: int = 5,
     cell_s: float = CELL_S,
+    name: str = "",
 ) -> Line:
     """The time axis below a graph of ``width`` cells of ``cell_s`` seconds: a tick for each
     minute, or as few as leave room for their names, ``now`` at the right edge, and ``marks``. A
-    name that a mark would cut is left out."""
+    name that a mark would cut is left out. The axis' own ``name`` is in the label column."""
     room = max(0, width - label - 1)
     cells = [glyphs.axis] * room
     tones: list[Tone] = ["label"] * room
@@ -189,7 +175,8 @@ def axis_line(
             _write(cells, at + 1, span_text(number * apart), marked)
     for at, mark in marked.items():
         cells[at], tones[at] = mark.sign, mark.tone
-    spans: list[Span] = [Span(" " * (label + 1))]
+    head = f"{name:>{label}} "[: label + 1]
+    spans: list[Span] = [Span(head, "label") if name else Span(head)]
     for cell, tone in zip(cells, tones, strict=True):
         if spans[-1].tone == tone:
             spans[-1] = Span(spans[-1].text + cell, tone)

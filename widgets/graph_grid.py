@@ -12,13 +12,16 @@ from typing import NamedTuple
 from msgspec import Struct
 from textual.geometry import Size
 
-from tui.model import Event
+from tui.model import Event, Extremes, Window
 from widgets.glyphs import RICH, Glyphs
-from widgets.graph import CELL_S, Graph, Mark, axis_line, graph_lines, resampled
+from widgets.graph import STEP_S, STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, span_text
 from widgets.lines import Line, Span, line, pad, spread
 
-SPANS_S = (180.0, 900.0, 3600.0, 21600.0, 86400.0)
-"""The spans that a user can choose, in seconds."""
+FINE_S = {180.0: STEP_S, 900.0: STEP_S, 3600.0: 10.0, 21600.0: 60.0, 86400.0: 60.0}
+"""The spans that a user can choose, each with the steps in which its values are known; in seconds.
+Those of the hours are two tiers of the history (``tui.model.past``)."""
+
+SPANS_S = tuple(FINE_S)
 
 LABEL = 6
 """Cells of the label column, with its blank."""
@@ -29,23 +32,26 @@ LEAST_ROWS = 2
 @dataclass(frozen=True)
 class Sheet:
     """One graph of the grid. ``title`` names it, ``figure`` is the present value, ``say`` writes a
-    value of the series with its unit, ``note`` stands at the right."""
+    value of the series with its unit, ``note`` stands at the right, or the ``extremes``."""
 
     graph: Graph
     title: str
     figure: str
     say: Callable[[float], str]
     note: str = ""
+    extremes: Extremes | None = None
 
 
 class Times(Struct, frozen=True):
     """The time that a grid covers, and the cursor: cells before now, ``None`` without one. ``at``
-    is the moment at the cursor, ``event`` what happened then."""
+    is the moment at the cursor, ``event`` what happened then. ``problem`` is why the graphs do not
+    reach back that far, in a sentence."""
 
     span_s: float = SPANS_S[0]
     cursor: int | None = None
     at: datetime | None = None
     event: Event | None = None
+    problem: str | None = None
 
 
 class GraphLines(NamedTuple):
@@ -53,12 +59,6 @@ class GraphLines(NamedTuple):
 
     lines: list[Line]
     graphs: range = range(0)
-
-
-def factor_of(span_s: float, width: int) -> int:
-    """The steps that one value of a graph ``width`` cells wide stands for."""
-    room = max(1, width - LABEL)
-    return 1 if span_s <= SPANS_S[0] else max(1, ceil(span_s / (room * CELL_S)))
 
 
 class Grid(NamedTuple):
@@ -77,9 +77,12 @@ class Grid(NamedTuple):
         """The cells of each graph."""
         return max(0, self.column - LABEL)
 
-    def cell_s(self, span_s: float) -> float:
-        """The seconds of a cell."""
-        return CELL_S * factor_of(span_s, self.column)
+    def window(self, span_s: float) -> Window:
+        """What each graph shows of a span: all of it, in steps as short as there is room for. The
+        shortest span is as long as the graph."""
+        fine_s, steps = FINE_S[span_s], max(1, self.cells) * STEPS_PER_CELL
+        factor = 1 if span_s == SPANS_S[0] else ceil(span_s / (steps * fine_s))
+        return Window(fine_s, fine_s * factor, self.cells)
 
     def cell_at(self, x: int) -> int | None:
         """The cell of a graph at a column of the screen, the newest one 0; ``None`` beside the
@@ -99,8 +102,9 @@ def grid_lines(
     columns: int = 2,
 ) -> list[Line]:
     """The sheets in ``columns``, as high as ``space`` allows, with one axis below the last row.
-    Rows of the grid that do not fit are left out whole."""
-    width = Grid(space.width, columns).column
+    Rows of the grid that do not fit are left out whole. The series are those of ``Grid.window``."""
+    grid = Grid(space.width, columns)
+    width = grid.column
     rows = [sheets[i : i + columns] for i in range(0, len(sheets), columns)]
     while rows and (space.height - 1) // len(rows) < LEAST_ROWS + 1:
         rows.pop()
@@ -113,8 +117,9 @@ def grid_lines(
         drawn = height + (1 if number < spare else 0)
         cells = [_sheet(each, width, drawn, times, glyphs) for each in row]
         lines += [_side_by_side(parts, width) for parts in zip(*cells, strict=True)]
-    cell_s = CELL_S * factor_of(times.span_s, width)
-    axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s)
+    cell_s = grid.window(times.span_s).cell_s
+    name = "" if times.span_s == SPANS_S[0] else span_text(times.span_s)
+    axis = axis_line(width, marks, glyphs, label=LABEL - 1, cell_s=cell_s, name=name)
     return [*lines, _side_by_side([axis] * len(rows[0]), width)]
 
 
@@ -128,13 +133,10 @@ def _side_by_side(parts: Sequence[Line], width: int) -> Line:
 
 def _sheet(sheet: Sheet, width: int, height: int, times: Times, glyphs: Glyphs) -> list[Line]:
     """The sheet's heading, then its graph, ``height`` lines in all."""
-    factor = factor_of(times.span_s, width)
-    series = resampled(sheet.graph.series, factor)
-    graph = Graph(sheet.graph.name, series, sheet.graph.top, sheet.graph.scale, sheet.graph.ramp)
-    drawn = graph_lines(graph, height - 1, width, glyphs, label=LABEL - 1)
+    drawn = graph_lines(sheet.graph, height - 1, width, glyphs, label=LABEL - 1)
     at = ""
     if times.cursor is not None:
-        there = _at_cursor(series, times.cursor)
+        there = _at_cursor(sheet.graph.series, times.cursor)
         at = f" ({sheet.say(there) if there is not None else '–'})"
         drawn = [_with_cursor(row, width - 1 - times.cursor, glyphs) for row in drawn]
     head = spread(
@@ -172,11 +174,9 @@ def _with_cursor(row: Line, at: int, glyphs: Glyphs) -> Line:
 
 
 def _extremes(sheet: Sheet, width: int) -> str:
-    known = [value for value in sheet.graph.series if value is not None]
-    if not known:
+    found, say = sheet.extremes, sheet.say
+    if found is None:
         return ""
-    say = sheet.say
-    mean = sum(known) / len(known)
     if width < 50:
-        return f"max {say(max(known))}"
-    return f"min {say(min(known))}  mean {say(mean)}  max {say(max(known))}"
+        return f"max {say(found.most)}"
+    return f"min {say(found.least)}  mean {say(found.mean)}  max {say(found.most)}"

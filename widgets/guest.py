@@ -12,6 +12,7 @@ from tui.model import (
     Check,
     Domain,
     DomainState,
+    Extremes,
     Gpu,
     Guest,
     GuestCpus,
@@ -51,8 +52,8 @@ class GuestState:
     ones known, ``silent_s`` seconds old. ``hung``: it does not even refuse. ``ended_at`` is when
     the guest ran last, if that was seen. ``wait`` has the past waits of the vCPU that waited most,
     in milliseconds per second, ``vcpu_waits`` those of each vCPU, and ``worst_wait`` is the worst
-    of the last minute. ``keys`` are those that act on it; ``roles_key`` chooses
-    it.
+    of the last minute. ``extremes`` and ``wait_extremes`` are those of the two series on the whole
+    screen. ``keys`` are those that act on it; ``roles_key`` chooses it.
 
     Two values are equal if they look alike: ages count in the steps in which they are shown.
     """
@@ -72,6 +73,8 @@ class GuestState:
     keys: tuple[Hint, ...] = ()
     roles_key: str = "w"
     wait: Series = ()
+    extremes: Extremes | None = None
+    wait_extremes: Extremes | None = None
     vcpu_waits: tuple[Series, ...] = ()
     worst_wait: Wait | None = None
     steps: tuple[object, ...] = field(init=False, repr=False)

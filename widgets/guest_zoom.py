@@ -15,7 +15,7 @@ from widgets.guest_details import guest_detail_lines
 from widgets.guest_lines import alert_lines, domain_lines, reason_lines
 from widgets.guest_memory import pages_line
 from widgets.guest_off import off_lines
-from widgets.lines import DASH, Line, Span, faded, fit
+from widgets.lines import DASH, Line, Span, faded, fit, wrap
 from widgets.vcpu_lines import foot_lines, row_lines
 from widgets.wait_lines import WAIT_TOP_MS, WITH_WORST, wait_line, worst_line
 
@@ -49,6 +49,7 @@ def zoomed_lines(
     bars = bar_rows(domain, width, height, glyphs)
     told = [*cursor_lines(times, state.at, width, glyphs), *alert_lines(state, domain, width)]
     told += reason_lines(state, width)
+    told += wrap(times.problem, width, "label") if times.problem else []
     readings = [*bars, *_waits(state, width, glyphs), rates_line(domain, width, glyphs)]
     head = [*told, *map(seen, readings)]
     sheets = [_cpu_sheet(state, domain), *([_wait_sheet(state)] if state.cpus else [])]
@@ -61,14 +62,14 @@ def zoomed_lines(
 def _cpu_sheet(state: GuestState, domain: Domain) -> Sheet:
     graph = Graph("cpu", state.series, 100.0, "100 %", "load")
     load = DASH if domain.cpu_pct is None else _percent(domain.cpu_pct)
-    return Sheet(graph, "CPU", load, _percent)
+    return Sheet(graph, "CPU", load, _percent, extremes=state.extremes)
 
 
 def _wait_sheet(state: GuestState) -> Sheet:
     graph = Graph("wait", state.wait, WAIT_TOP_MS, f"{WAIT_TOP_MS:.0f} ms", "heat")
     worst = state.cpus.worst if state.cpus else None
     wait = DASH if worst is None or worst.wait_ms is None else _ms(worst.wait_ms)
-    return Sheet(graph, "Longest wait of a vCPU", wait, _ms)
+    return Sheet(graph, "Longest wait of a vCPU", wait, _ms, extremes=state.wait_extremes)
 
 
 def _waits(state: GuestState, width: int, glyphs: Glyphs) -> list[Line]:

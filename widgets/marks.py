@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from tui.model import Event
@@ -10,38 +10,58 @@ from widgets.glyphs import RICH, Glyphs
 from widgets.graph import CELL_S, Mark
 
 REACH_S = 900.0
-"""Seconds back from now that a graph can show."""
+"""Seconds back from now that a graph of the last minutes can show."""
 
-_MOVES = ("bind ", "unbind ", "started", "stopped", "in use by ", "released by ")
-"""How the text of an event begins that explains a step in a graph: a swap, a start, a stop."""
+WARNING, SWAP, MOVE, OTHER = range(4)
+"""What an event is on the axis: ``!``, twice ``▲``, or without a mark."""
+
+_SWAPS = ("bind ", "unbind ")
+_MOVES = ("started", "stopped", "in use by ", "released by ")
+"""How the text of an event begins that explains a step in a graph."""
+
+
+def rank(event: Event) -> int:
+    """What an event is on the axis. Where several share a cell, the lowest is the one to tell."""
+    if event.kind in ("warn", "failed") and not _by_a_swap(event):
+        return WARNING
+    if event.text.startswith(_SWAPS):
+        return SWAP
+    return MOVE if event.text.startswith(_MOVES) or _changes_driver(event) else OTHER
 
 
 def marks_for(
-    events: Sequence[Event], subjects: Collection[str], at: datetime, glyphs: Glyphs = RICH
+    events: Sequence[Event],
+    subjects: Collection[str],
+    at: datetime,
+    glyphs: Glyphs = RICH,
+    *,
+    cell_s: float = CELL_S,
+    reach_s: float = REACH_S,
 ) -> tuple[Mark, ...]:
-    """The marks of the events about ``subjects``, which are newest first, as of ``at``.
+    """The marks of the events about ``subjects``, which are newest first, as of ``at``, for graphs
+    whose cells cover ``cell_s`` seconds and that reach back for ``reach_s``.
 
     Their ages are in whole cells of a graph, so they move with it and not in between. A warning
     comes last: it is drawn over other marks of its cell.
     """
-    found = tuple(_marks(events, subjects, at, glyphs))
+    now = at.timestamp() // cell_s
+    found: dict[Mark, None] = {}
+    for event in events:
+        ago_s = (now - event.at.timestamp() // cell_s) * cell_s
+        if ago_s > reach_s:
+            break
+        if event.subject in subjects and ago_s >= 0 and (mark := _mark(event, ago_s, glyphs)):
+            found[mark] = None
     return tuple(sorted(found, key=lambda mark: mark.tone == "warn"))
 
 
-def _marks(
-    events: Sequence[Event], subjects: Collection[str], at: datetime, glyphs: Glyphs
-) -> Iterator[Mark]:
-    now = at.timestamp() // CELL_S
-    for event in events:
-        ago_s = (now - event.at.timestamp() // CELL_S) * CELL_S
-        if ago_s > REACH_S:
-            return
-        if event.subject not in subjects or ago_s < 0:
-            continue
-        if event.kind in ("warn", "failed") and not _by_a_swap(event):
-            yield Mark(ago_s, glyphs.warned, "warn")
-        elif event.text.startswith(_MOVES) or _changes_driver(event):
-            yield Mark(ago_s, glyphs.swapped, "events")
+def _mark(event: Event, ago_s: float, glyphs: Glyphs) -> Mark | None:
+    kind = rank(event)
+    if kind == OTHER:
+        return None
+    if kind == WARNING:
+        return Mark(ago_s, glyphs.warned, "warn")
+    return Mark(ago_s, glyphs.swapped, "events")
 
 
 def _changes_driver(event: Event) -> bool:

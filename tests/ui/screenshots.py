@@ -27,8 +27,10 @@ from tui.host import HostError, NothingToRead, Source
 from tui.host.demo.host import SCENARIOS, demo_host
 from tui.live import Live
 from tui.model import Reading, Sample, Unavailable
+from tui.recall import READING
 from tui.rules.guest_readings import demand
 from tui.rules.roles import Choice
+from tui.screens.base import HostScreen
 from tui.session import Session
 from tui.theme import ANSI_DARK, ANSI_LIGHT, CONTRAST, DARK, LIGHT
 
@@ -71,6 +73,7 @@ PICTURES = {
     "zoom-card": Picture(keys=("1", *["left"] * 10)),
     "zoom-host-card": Picture("desk", keys=("2", "2"), see="pipewire"),
     "zoom-guest": Picture(keys=("3", "3")),
+    "zoom-day": Picture("evening", keys=("1", *["plus"] * 4, *["left"] * 3), past_s=20),
     "groups": Picture("bad-acs", keys=("g",)),
     "filter": Picture(size=NORMAL, keys=("slash", *"usb")),
     "device": Picture(size=NORMAL, keys=("4", "down", "down", "down", "enter"), see="Kind"),
@@ -162,8 +165,11 @@ def _read(source: Source[Reading]) -> Reading:
 
 async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: HeldClock) -> None:
     """Bring the application to where the picture is taken."""
-    await until(pilot, lambda: all_read(app.session.live.snapshot))
+    await until(pilot, lambda: all_read(app.session.live.snapshot) and _recalled(app))
+    if app.session.host.history is not None and isinstance(app.screen, HostScreen):
+        app.screen.show()
     await pilot.press(*picture.keys)
+    await until(pilot, lambda: READING not in text_of(app))
     if picture.see:
         await until(pilot, lambda: picture.see in text_of(app))
     if picture.then:
@@ -172,6 +178,13 @@ async def reach(pilot: Pilot[None], app: VfiotopApp, picture: Picture, clock: He
     if picture.later_s:
         await _later(pilot, app, clock, picture.later_s)
     await pilot.pause()
+
+
+def _recalled(app: VfiotopApp) -> bool:
+    """Whether what the watch has kept is merged."""
+    history = app.session.host.history
+    past = history.newest() if history is not None else None
+    return past is None or {*past.events} <= {*app.session.live.events}
 
 
 async def _later(pilot: Pilot[None], app: VfiotopApp, clock: HeldClock, seconds: float) -> None:

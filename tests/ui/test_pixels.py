@@ -43,3 +43,13 @@ def test_pixels(name: str, size: tuple[int, int], snap_compare: Callable[..., bo
         await reach(pilot, app, picture, clock)
 
     assert snap_compare(app, terminal_size=size, run_before=ready)
+
+
+def test_a_day_of_a_card(snap_compare: Callable[..., bool]) -> None:
+    picture, clock = PICTURES["zoom-day"], HeldClock(EVENING)
+    app = prepared(picture, clock)
+
+    async def ready(pilot: Pilot[None]) -> None:
+        await reach(pilot, app, picture, clock)
+
+    assert snap_compare(app, terminal_size=picture.size, run_before=ready)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from queue import SimpleQueue
 
 from tests.unit.made import card, domain, guests, inventory
-from tui.host.history.entry import Entry, StoredEvent, block
+from tui.host.history.entry import Entry, StoredEvent, StoredSwap, block
 from tui.host.history.reader import Past
 from tui.live import GUEST_CPU, Live, card_key
 from tui.model import CardReading, Event, Metrics, NvmlReading, Sample
 from tui.model.clock import Clock
-from tui.model.past import Bucket, SeriesKey
-from tui.recall import Recall
+from tui.model.past import MINUTES, Bucket, SeriesKey
+from tui.recall import READING, Recall
 from tui.rules.roles import Choice
 
 CARD, UUID = "0000:01:00.0", "00000000-0000-0000-0000-000000000001"
@@ -46,17 +46,30 @@ def screen() -> Live:
     return live
 
 
+class Kept:
+    """A history of which the newest part is read first; ``then`` is called in between."""
+
+    def __init__(self, newest: Past, everything: Past, then: Callable[[], object]) -> None:
+        self._newest, self._everything, self._then = newest, everything, then
+
+    def newest(self) -> Past:
+        return self._newest
+
+    def everything(self) -> Past:
+        self._then()
+        return self._everything
+
+
 def recalled(live: Live, newest: Past, everything: Past, then: Callable[[], object]) -> None:
     """Have ``live`` recall the last minutes, call ``then``, and have it recall everything."""
 
-    def read_everything() -> Past:
+    def between() -> None:
         recall.settle()
         then()
-        return everything
 
-    recall = Recall(live, CLOCK.now(), lambda: newest, read_everything, wait_s=0.0)
+    recall = Recall(live, CLOCK.now(), Kept(newest, everything, between), wait_s=0.0)
     recall.settle()
-    recall.run()
+    recall.open()
     recall.settle()
 
 
@@ -93,12 +106,25 @@ def test_events_of_the_time_before_are_there_once() -> None:
     assert list(live.events) == sorted(live.events, key=lambda event: event.at, reverse=True)
 
 
-def test_it_reads_on_a_thread() -> None:
-    began = threading.Event()
+def test_a_swap_that_nobody_watched_is_an_event_too() -> None:
+    live = screen()
+    swap = StoredSwap("1", "bind", CARD, "done", 500.0, 503.8)
+    entry = Entry(BOOT_ID, BOOTED.timestamp(), NOW_S, swaps=(swap,))
+    kept = Past([entry], BOOT_ID, CLOCK)
+    recalled(live, kept, kept, lambda: None)
+    told = [(event.at, event.text) for event in live.events if "bind" in event.text]
+    assert told == [(CLOCK.at(503.8), "bind done in 3.8 s")]
 
-    def memory() -> Past:
-        began.set()
-        return past(1)
 
-    Recall(screen(), CLOCK.now(), memory, lambda: past(1), wait_s=0.0).start()
-    assert began.wait(PATIENCE)
+def test_buckets_are_read_on_the_thread_when_a_graph_asks_for_them() -> None:
+    told: SimpleQueue[None] = SimpleQueue()
+    hour = past(60, 60, 600)
+    recall = Recall(screen(), CLOCK.now(), Kept(hour, hour, lambda: None), wait_s=0.0)
+    assert recall.problem == READING
+    recall.start(lambda: told.put(None))
+    minute = int(BOOTED.timestamp() // 60)
+    while not (found := recall.buckets(LOAD, MINUTES, CLOCK.now(), 60.0)):
+        told.get(timeout=PATIENCE)
+        recall.settle()
+    assert found == {minute + 1: Bucket(1, 40.0, 40.0), minute + 10: Bucket(1, 40.0, 40.0)}
+    assert recall.problem is None

@@ -10,14 +10,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from tui import config
 from tui.cli.exits import DONE, FAILED, STUCK, USAGE, fail
 from tui.host import Host, Unsettled
-
-if TYPE_CHECKING:
-    from tui.session import Session
 
 SETTLED_S = 2.0
 """Seconds after which the screen has started."""
@@ -71,31 +67,11 @@ def open_screen(host: Host, settings: config.Config) -> int:
             from tui.session import Session  # noqa: PLC0415
 
         session = Session(host, settings, readers)
-        if host.kind == "real":
-            _recall(session)
         app = VfiotopApp(session, ending)
         app.run()
     if app.failure is not None:
         raise app.failure
     return _finish(DONE if app.return_code in (0, None) else FAILED)
-
-
-def _recall(session: Session) -> None:
-    """Begin to read the history of the watch, if it keeps one."""
-    from tui.host.history.folder import DISK, MEMORY  # noqa: PLC0415
-
-    if not MEMORY.is_dir() and not DISK.is_dir():
-        return
-    from tui.host.history.reader import read  # noqa: PLC0415
-    from tui.host.run_folder import RunFolder  # noqa: PLC0415
-    from tui.recall import Recall  # noqa: PLC0415
-
-    disk, memory = RunFolder(DISK), RunFolder(MEMORY)
-    recall = Recall(
-        session.live, session.began_at, lambda: read(None, memory), lambda: read(disk, memory)
-    )
-    session.recall = recall.settle
-    recall.start()
 
 
 @contextmanager

@@ -44,12 +44,13 @@ from tui.model import (
     Vitals,
     Watch,
 )
+from tui.model.past import PastReadings
 from tui.model.requests import SwapRequest
 
 __all__ = [
     "CardKeeper", "EmptySource", "Forbids", "GuestControl", "Host", "HostError", "HostKind",
     "Inspector", "Mover", "NoInspector", "NoKeeper", "NoMover", "NothingToRead", "Objection",
-    "ReadOnlyControl", "Source", "Unsettled", "Wake",
+    "ReadOnlyControl", "Source", "Unsettled", "Wake", "WatchHistory",
 ]  # fmt: skip
 
 Wake = Callable[[], None]
@@ -151,6 +152,19 @@ class NoKeeper:
         raise HostError(self.unavailable_reason)
 
 
+class WatchHistory(Protocol):
+    """What a watch keeps of the readings. Each method may block, and is called on one thread.
+    ``None``: no watch keeps them."""
+
+    def newest(self) -> PastReadings | None:
+        """The last minutes, quickly."""
+        ...
+
+    def everything(self) -> PastReadings | None:
+        """The last 24 hours as of now."""
+        ...
+
+
 class EmptySource:
     """The source of something that a host has none of; ``sentence`` says so."""
 
@@ -188,7 +202,8 @@ class Host(Struct, frozen=True):
     once. ``calls`` counts the calls to NVML, libvirt and the guest agent. ``uses`` finds what the
     host uses of some functions, for a plan and never while sampling; it may block, and never
     raises. ``files`` is what is known of files that definitions name, also for checks only.
-    ``root`` has the host's files, if they exist.
+    ``root`` has the host's files, if they exist. ``history`` is that of the watch, ``None`` if
+    this host can have none.
     """
 
     facts: Source[HostFacts]
@@ -217,6 +232,7 @@ class Host(Struct, frozen=True):
     files: Callable[[Collection[str]], Mapping[str, FileFacts]] = lambda _: {}
     calls: CallLog = field(default_factory=CallLog)
     root: Tree | None = None
+    history: WatchHistory | None = None
     now: Callable[[], datetime] = CLOCK.now
 
     def opened_again(self) -> Host:

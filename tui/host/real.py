@@ -13,6 +13,7 @@ from tui.host.calls import CallLog
 from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.files import file_facts
+from tui.host.history.source import StoredHistory
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.kernel_log import KernelLogSource
@@ -107,6 +108,7 @@ def real_host(
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,
+        history=StoredHistory(),
     )
 
 

@@ -76,6 +76,7 @@ from tui.model.metrics import (
 )
 from tui.model.naming import SYSTEM_URI, domains_named, domains_with_uuid, looks_like_uuid, virsh
 from tui.model.owner import Owner, OwnerKind
+from tui.model.past import Extremes, PastSwap, Stretch, Window
 from tui.model.pci import (
     AMD,
     AMD_GRAPHICS,
@@ -207,6 +208,7 @@ __all__ = [
     "Event",
     "EventCause",
     "EventKind",
+    "Extremes",
     "Family",
     "FileFacts",
     "FileKind",
@@ -261,6 +263,7 @@ __all__ = [
     "Owner",
     "OwnerKind",
     "PagePool",
+    "PastSwap",
     "PciFunction",
     "PendingReturn",
     "Pinning",
@@ -280,6 +283,7 @@ __all__ = [
     "SourceState",
     "Step",
     "StepKind",
+    "Stretch",
     "Swap",
     "SwapState",
     "ThreadKind",
@@ -300,6 +304,7 @@ __all__ = [
     "Vitals",
     "Wait",
     "Watch",
+    "Window",
     "bus_of",
     "capital",
     "card_read_at",

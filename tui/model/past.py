@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from tui.model.events import Event
 from tui.model.swaps import Direction, SwapState
 
 
@@ -59,6 +60,35 @@ def merged(parts: Iterable[tuple[SeriesKey, int, Bucket]]) -> Buckets:
     return found
 
 
+class Window(NamedTuple):
+    """What a graph shows: the newest ``cells`` of two steps of ``step_s`` seconds. The values are
+    known in steps of ``fine_s``, and whole ones of these make a step."""
+
+    fine_s: float
+    step_s: float
+    cells: int
+
+    @property
+    def cell_s(self) -> float:
+        return 2 * self.step_s
+
+
+class Extremes(NamedTuple):
+    """The least, the mean and the most of what a graph shows."""
+
+    least: float
+    mean: float
+    most: float
+
+
+class Stretch(NamedTuple):
+    """A series as a graph shows it: the mean of each step, newest last, ``None`` where nothing was
+    measured. The first step is an even one since 1970, so that the same two share a cell."""
+
+    means: tuple[float | None, ...] = ()
+    extremes: Extremes | None = None
+
+
 class PastSwap(Struct, frozen=True):
     """A swap of the last 24 hours that has ended, or that was interrupted. ``ended_at`` is when its
     last step began: its journal has no later time."""
@@ -69,3 +99,28 @@ class PastSwap(Struct, frozen=True):
     state: SwapState
     began_at: datetime
     ended_at: datetime
+
+
+class PastReadings(Protocol):
+    """The readings, events and swaps of the last 24 hours. ``events`` and ``swaps`` are newest
+    first. Steps are counted, and times are given, in seconds since 1970 by the host's clock."""
+
+    @property
+    def keys(self) -> frozenset[SeriesKey]:
+        """The series that it has."""
+        ...
+
+    @property
+    def events(self) -> tuple[Event, ...]: ...
+
+    @property
+    def swaps(self) -> tuple[PastSwap, ...]: ...
+
+    def means(self, key: SeriesKey, tier: Tier, last_s: float) -> Iterator[tuple[float, float]]:
+        """The middle of each step of a tier and its mean, for the last ``last_s`` seconds and
+        maybe more. In no order, and a step may be there in two parts."""
+        ...
+
+    def buckets(self, key: SeriesKey, tier: Tier) -> Mapping[int, Bucket]:
+        """The buckets of a series by the number of their step."""
+        ...

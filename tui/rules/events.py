@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from tui.model import NOT_READ_YET, Event, EventCause, HostView, SourceName, Swap
+from tui.model import NOT_READ_YET, Event, EventCause, HostView, PastSwap, SourceName, Swap
 from tui.rules import (
     card_events,
     device_events,
@@ -135,12 +135,17 @@ def _swap(was: Swap | None, now: Swap | None) -> Iterator[Change]:
     elif was is None or not same or (was.state, was.under_way) == (now.state, now.under_way):
         return
     elif now.state == "done":
-        seconds = (now.step_began_at - now.began_at).total_seconds()
-        took = f"{seconds:.{0 if seconds >= 10 else 1}f} s"
-        yield Change(now.address, f"{now.direction} done in {took}", "done")
+        yield Change(now.address, swap_done(now), "done")
     elif now.state == "undone":
         why = now.message or "the previous state is restored"
         yield Change(now.address, f"{now.direction} undone: {why}", "warn")
     elif now.interrupted:
         why = f": {now.message}" if now.message else ""
         yield Change(now.address, f"{now.direction} interrupted{why}", "failed")
+
+
+def swap_done(swap: Swap | PastSwap) -> str:
+    """How long a swap took that is done."""
+    end = swap.step_began_at if isinstance(swap, Swap) else swap.ended_at
+    seconds = (end - swap.began_at).total_seconds()
+    return f"{swap.direction} done in {seconds:.{0 if seconds >= 10 else 1}f} s"

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec.structs import replace
 from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
@@ -17,7 +18,7 @@ from tui.background import background
 from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
-from tui.model import CardSeries, DeviceUses, GuestDevice
+from tui.model import CardSeries, DeviceUses, GuestDevice, Window
 from tui.rules.events import Changed
 from tui.rules.group_interest import notable
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
@@ -31,6 +32,7 @@ from widgets.card_list import CardList
 from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
 from widgets.footer import Hint
+from widgets.graph import span_text
 from widgets.graph_grid import Times
 from widgets.graph_panel import GraphPanel
 from widgets.group_panel import GroupPanel, groups_word
@@ -170,6 +172,7 @@ class OverviewScreen(PanelBoard):
         if self._graph_panel is not None:
             self._cursor.span(steps)
             self.show()
+            self.say(f"Span: {span_text(self._cursor.span_s)}")
 
     @property
     def _graph_panel(self) -> GraphPanel | None:
@@ -177,10 +180,17 @@ class OverviewScreen(PanelBoard):
         found = self.zoomed in (*CARD_PANELS, "guest")
         return self.query_one(f"#{self.zoomed}", GraphPanel) if found else None
 
+    @property
+    def _window(self) -> Window | None:
+        """What its graphs show."""
+        panel = self._graph_panel
+        return self._cursor.window(panel.grid) if panel else None
+
     def _times(self, at: datetime) -> Times | None:
         """The time that its graphs cover."""
-        panel = self._graph_panel
-        return self._cursor.times(at, panel.grid, self.session.live.events) if panel else None
+        panel, live = self._graph_panel, self.session.live
+        times = self._cursor.times(at, panel.grid, live.events) if panel else None
+        return times and replace(times, problem=self.session.spans.problem(times.span_s, at))
 
     # --- the filter of the groups ---
 
@@ -221,7 +231,11 @@ class OverviewScreen(PanelBoard):
         self._draw_cards(live, values, at)
         guest_keys = ("start", "stop", "pause", "reboot")
         self.query_one(GuestPanel).show(
-            values.guest(self._devices(live), values.keys(*guest_keys)),
+            values.guest(
+                self._devices(live),
+                values.keys(*guest_keys),
+                self._window if zoomed == "guest" else None,
+            ),
             self._times(at) if zoomed == "guest" else None,
         )
         text = self.query_one("#filter", Input).value
@@ -243,11 +257,15 @@ class OverviewScreen(PanelBoard):
         for index, gpu in enumerate(gpus):
             panel = CARD_PANELS[index] if index < len(CARD_PANELS) else None
             ids = ("bind", "unbind", "series") if gpu.role == "guest" else ("series",)
-            if panel is not None and self.zoomed == panel:
+            zoomed = panel is not None and self.zoomed == panel
+            if zoomed:
                 ids = (*ids[:-1], "cursor", "span", "zoom")
             cards.append(
-                values.card(gpu, index + 1, self._lower.get(panel or ""), values.keys(*ids))
-            )
+                values.card(
+                    gpu, index + 1, self._lower.get(panel or ""), values.keys(*ids),
+                    self._window if zoomed else None,
+                )
+            )  # fmt: skip
         for panel, card in zip(CARD_PANELS, cards, strict=False):
             zoomed = self.zoomed == panel
             self.query_one(f"#{panel}", CardPanel).show(

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
-from tui.live import GUEST_CPU, GUEST_WAIT, vcpu_key
-from tui.model import CardSeries, Gpu, GuestDevice
+from tui.live import GUEST_CPU, GUEST_WAIT, card_key, vcpu_key
+from tui.model import CARD_SERIES, CardSeries, Gpu, GuestDevice, Stretch, Window
 from tui.rules.memory_checks import against_start
 from tui.screens.base import HostScreen
 from tui.screens.first_step_words import first_step_words
 from widgets.card import Card, twins
 from widgets.footer import Hint
+from widgets.graph import Mark
 from widgets.guest import GuestState
 from widgets.marks import marks_for
 
 
 class PanelValues:
-    """Values for one drawing of ``screen``, as of ``at``."""
+    """Values for one drawing of ``screen``, as of ``at``. A panel on the whole screen has a
+    ``window`` of its graphs; the others show the last minutes."""
 
     def __init__(self, screen: HostScreen, at: datetime) -> None:
         self._screen, self._session = screen, screen.session
@@ -28,19 +31,41 @@ class PanelValues:
         found = (self._screen.hint_of(name) for name in ids)
         return tuple(hint for hint in found if hint is not None)
 
-    def card(self, gpu: Gpu, number: int, lower: CardSeries | None, keys: tuple[Hint, ...]) -> Card:
+    def _stretch(self, key: str, window: Window | None) -> Stretch:
+        """A series of the history."""
+        if window is None:
+            return Stretch(self._live.history.series(key))
+        return self._session.spans.stretch(key, window, self._at)
+
+    def _marks(self, subjects: Collection[str], window: Window | None) -> tuple[Mark, ...]:
+        """What happened to ``subjects``."""
+        events, glyphs = self._live.events, self._screen.glyphs
+        if window is None:
+            return marks_for(events, subjects, self._at, glyphs)
+        reach_s = window.cells * window.cell_s
+        return marks_for(events, subjects, self._at, glyphs, cell_s=window.cell_s, reach_s=reach_s)
+
+    def card(
+        self,
+        gpu: Gpu,
+        number: int,
+        lower: CardSeries | None,
+        keys: tuple[Hint, ...],
+        window: Window | None = None,
+    ) -> Card:
         """The value of a card's panel; ``lower`` is the series that the user chose."""
         live, view, session = self._live, self._view, self._session
         age_s, last = live.age(gpu, self._at), live.last_readings.get(gpu.address)
         guest, swap = view.guest, view.swap
         subjects = {function.address for function in gpu.functions}
+        series = {name: self._stretch(card_key(gpu.address, name), window) for name in CARD_SERIES}
         return Card(
             gpu,
             self._at,
             number,
-            live.card_series(gpu.address),
+            {name: stretch.means for name, stretch in series.items()},
             lower,
-            marks_for(live.events, subjects, self._at, self._screen.glyphs),
+            self._marks(subjects, window),
             view.checks if gpu.role == "guest" else (),
             swap,
             usual_s=live.swap_times.usual_s(swap.direction, swap.address) if swap else None,
@@ -58,9 +83,15 @@ class PanelValues:
             first_step=first_step_words(live, self._screen.key_of) if number == 1 else None,
             twin=gpu.address in self._twins,
             flash=gpu.role == "guest" and self._screen.flashes,
+            extremes={n: each.extremes for n, each in series.items() if each.extremes},
         )
 
-    def guest(self, devices: tuple[GuestDevice, ...], keys: tuple[Hint, ...]) -> GuestState:
+    def guest(
+        self,
+        devices: tuple[GuestDevice, ...],
+        keys: tuple[Hint, ...],
+        window: Window | None = None,
+    ) -> GuestState:
         """The value of the guest's panel; ``devices`` are the verdicts on what it takes."""
         live, view = self._live, self._view
         problem, hung, last = view.problem("guests"), "guests" in live.silent, live.last_guests
@@ -70,6 +101,8 @@ class PanelValues:
         allowed = next((guest for guest in guests if guest.allowed), None)
         domain, cpus = (allowed.domain, allowed.cpus) if allowed else (None, None)
         series = live.history.series
+        cpu = self._stretch(GUEST_CPU, window)
+        wait = self._stretch(GUEST_WAIT, window) if cpus else Stretch()
         return GuestState(
             guests,
             self._at,
@@ -77,16 +110,17 @@ class PanelValues:
             devices,
             view.functions,
             (*view.checks, *against_start(domain, live.snapshot.memory)),
-            series(GUEST_CPU),
-            marks_for(live.events, {domain.name} if domain else (), self._at,
-                      self._screen.glyphs),
+            cpu.means,
+            self._marks({domain.name} if domain else (), window),
             problem,
             (self._at - since).total_seconds() if since else None,
             hung,
             live.ended_at.get(domain.uuid) if domain else None,
             keys=keys,
             roles_key=self._screen.key_of("roles"),
-            wait=series(GUEST_WAIT) if cpus else (),
+            wait=wait.means,
+            extremes=cpu.extremes,
+            wait_extremes=wait.extremes,
             vcpu_waits=tuple(series(vcpu_key(cpu.number)) for cpu in cpus.cpus) if cpus else (),
             worst_wait=live.waits.worst(self._at),
         )  # fmt: skip

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from tui.history import SPAN_S
-from tui.model import Event
-from widgets.graph import CELL_S
+from tui.model import Event, Window
 from widgets.graph_grid import SPANS_S, Grid, Times
-
-OFFERED_S = tuple(span for span in SPANS_S if span <= SPAN_S)
-"""The spans within the history."""
+from widgets.marks import rank
 
 REACH = 3
 """Cells within which a key takes the cursor to an event."""
@@ -28,19 +24,18 @@ class Axis(NamedTuple):
 
     def cell_of(self, moment: datetime) -> int:
         """The cell in which the graphs show a moment, and the axis its mark."""
-        steps = self.now.timestamp() // CELL_S - moment.timestamp() // CELL_S
-        return int(steps * CELL_S // self.cell_s)
+        return int(self.now.timestamp() // self.cell_s - moment.timestamp() // self.cell_s)
 
     def moment_of(self, cell: int) -> datetime:
-        since_step = self.now.timestamp() % CELL_S
-        return self.now - timedelta(seconds=since_step + cell * self.cell_s)
+        """The beginning of a cell."""
+        since_cell = self.now.timestamp() % self.cell_s
+        return self.now - timedelta(seconds=since_cell + cell * self.cell_s)
 
     def event_in(self, cell: int, moment: datetime, events: Sequence[Event]) -> Event | None:
-        """The event in a cell that is nearest to ``moment``; warnings come first, as on the
-        axis."""
+        """The event in a cell that is nearest to ``moment``; those with a mark come first, as on
+        the axis."""
         found = [event for event in events if self.cell_of(event.at) == cell]
-        calm = ("done", "change", "note")
-        return min(found, key=lambda e: (e.kind in calm, abs(e.at - moment)), default=None)
+        return min(found, key=lambda e: (rank(e), abs(e.at - moment)), default=None)
 
 
 class TimeCursor:
@@ -48,7 +43,7 @@ class TimeCursor:
     the same while the graphs move on."""
 
     def __init__(self) -> None:
-        self.span_s = OFFERED_S[0]
+        self.span_s = SPANS_S[0]
         self.at: datetime | None = None
 
     def times(self, now: datetime, grid: Grid, events: Sequence[Event]) -> Times:
@@ -82,11 +77,15 @@ class TimeCursor:
 
     def span(self, steps: int) -> None:
         """Show more or less time."""
-        at = OFFERED_S.index(self.span_s) + steps
-        self.span_s = OFFERED_S[max(0, min(at, len(OFFERED_S) - 1))]
+        at = SPANS_S.index(self.span_s) + steps
+        self.span_s = SPANS_S[max(0, min(at, len(SPANS_S) - 1))]
+
+    def window(self, grid: Grid) -> Window:
+        """What the graphs of ``grid`` show."""
+        return grid.window(self.span_s)
 
     def _axis(self, now: datetime, grid: Grid) -> Axis:
-        return Axis(now, grid.cells, grid.cell_s(self.span_s))
+        return Axis(now, grid.cells, self.window(grid).cell_s)
 
     def _set(self, cell: int, axis: Axis, events: Sequence[Event]) -> None:
         """Set the cursor at the event of a cell, or else at its beginning."""

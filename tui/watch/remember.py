@@ -63,7 +63,7 @@ class Fed(History):
         self._thinner, self._guest = thinner, guest
         self._booted = clock.at(0.0).timestamp()
 
-    def record(self, key: str, at: float, value: float | None) -> None:
+    def record(self, key: str, at: float, value: float | None, *, brief: bool = False) -> None:
         """Pass on a value measured at ``at``, the time stamp of a time of the clock."""
         if value is None:
             return

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
-
-import pytest
-
-from tests.unit.host.history.made import folder, store
-from tests.unit.host.history.made import minute as entry
-from tui.cli import screen as opening
-from tui.config import Config
-from tui.host import run_folder
-from tui.host.demo.host import demo_host
-from tui.host.history import folder as places
-from tui.session import Session
 
 START = """
 import sys
@@ -43,21 +31,3 @@ def test_what_the_first_frame_does_not_need_is_imported_after_it() -> None:
         assert f"tui.screens.{screen}" in later
     for package in ("tui.guest.plan", "tui.swap.planning", "tui.host.libvirt.domain_edit"):
         assert package in later
-
-
-@pytest.mark.parametrize("kept", [True, False])
-def test_a_history_is_read_where_one_is_kept(
-    kept: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = tmp_path / "state/history"
-    monkeypatch.setattr(places, "DISK", disk)
-    monkeypatch.setattr(places, "MEMORY", tmp_path / "run/history")
-    monkeypatch.setattr(run_folder, "RunFolder", folder)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    if kept:
-        store(disk).write(entry(0))
-    session = Session(demo_host("desk"), Config())
-    before = session.recall
-    opening._recall(session)
-    assert (session.recall is not before) is kept
-    session.recall()

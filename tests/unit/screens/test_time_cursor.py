@@ -8,8 +8,9 @@ import pytest
 
 from tui.model import Event, EventKind
 from tui.screens.time_cursor import REACH, TimeCursor
-from widgets.graph import Mark, axis_line
-from widgets.graph_grid import LABEL, Grid
+from widgets.graph import axis_line
+from widgets.graph_grid import LABEL, SPANS_S, Grid
+from widgets.marks import marks_for
 
 NOW = datetime(2026, 1, 2, 21, 3, 46, tzinfo=UTC)
 GRID = Grid(56)
@@ -90,21 +91,21 @@ def test_it_leaves_the_oldest_cell_for_nothing_older() -> None:
     assert 196 <= (later - times.at).total_seconds() <= 200
 
 
-def test_it_stands_where_the_axis_has_the_mark() -> None:
+@pytest.mark.parametrize("steps", range(len(SPANS_S)))
+@pytest.mark.parametrize("share", [0.0, 0.03, 0.11, 0.5, 0.9])
+def test_it_stands_where_the_axis_has_the_mark(steps: int, share: float) -> None:
     """In each span, and for an event at any time of a step."""
-    for ago_s in (0.0, 5.0, 23.4, 99.0, 180.0):
-        warned = event(ago_s)
-        for steps in (0, 1):
-            cursor = TimeCursor()
-            cursor.span(steps)
-            whole = (NOW.timestamp() // 4 - warned.at.timestamp() // 4) * 4
-            cell_s = GRID.cell_s(cursor.span_s)
-            axis = axis_line(56, [Mark(whole, "!", "warn")], label=LABEL - 1, cell_s=cell_s)
-            column = "".join(span.text for span in axis).index("!")
-            cell = GRID.cell_at(column)
-            assert cell is not None
-            cursor.point(cell, NOW, GRID, (warned,))
-            assert cursor.times(NOW, GRID, (warned,)).event == warned
+    cursor = TimeCursor()
+    cursor.span(steps)
+    moved_on = event(share * SPANS_S[steps])
+    cell_s = cursor.window(GRID).cell_s
+    marks = marks_for([moved_on], {"vCPU 5"}, NOW, cell_s=cell_s, reach_s=cell_s * GRID.cells)
+    axis = axis_line(56, marks, label=LABEL - 1, cell_s=cell_s)
+    column = "".join(span.text for span in axis).index("!")
+    cell = GRID.cell_at(column)
+    assert cell is not None
+    cursor.point(cell, NOW, GRID, (moved_on,))
+    assert cursor.times(NOW, GRID, (moved_on,)).event == moved_on
 
 
 def test_another_span_keeps_the_moment() -> None:
@@ -114,10 +115,21 @@ def test_another_span_keeps_the_moment() -> None:
     cursor.span(1)
     after = cursor.times(NOW, GRID, ())
     assert (after.span_s, after.cursor, after.at) == (900.0, 6, before.at)
-    cursor.span(1)
-    assert cursor.times(NOW, GRID, ()).span_s == 900.0, "the history is no longer"
+    cursor.span(9)
+    assert cursor.times(NOW, GRID, ()).span_s == 86400.0, "there is no longer one"
+    assert cursor.times(NOW, GRID, ()).at == before.at
     cursor.span(-9)
     assert cursor.times(NOW, GRID, ()) == before
+
+
+def test_a_swap_is_told_before_others_of_its_cell() -> None:
+    """A cell of a day has many events."""
+    cursor = TimeCursor()
+    cursor.span(4)
+    events = (event(7500, "done", "bind done in 3.8 s"), event(7600, "done", "started"))
+    for each in events, events[::-1]:
+        cursor.point(5, NOW, GRID, each)
+        assert cursor.times(NOW, GRID, each).event == events[0]
 
 
 def test_without_room_for_a_graph_there_is_no_cursor() -> None:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tests.values import replace
-from tui.model import Bar, CardReading, Gpu, Link, Metrics, Owner, PciFunction, Swap, Viability
+from tui.model import (
+    Bar,
+    CardReading,
+    Extremes,
+    Gpu,
+    Link,
+    Metrics,
+    Owner,
+    PciFunction,
+    Swap,
+    Viability,
+)
 from widgets.card import Card
 from widgets.card_edges import card_edges
 from widgets.card_lines import card_lines, plan
@@ -22,6 +33,10 @@ GUEST = Card(
     {"load": (84.0,) * 200, "vram": (6963.0,) * 200, "power": (381.0,) * 200,
      "temp": (64.0,) * 200, "clock": (2655.0,) * 200},
     age_s=3.0, guest="win11", guest_driver="581.57", keys=CARD_KEYS,
+    extremes={
+        "load": Extremes(3.0, 70.0, 98.0), "vram": Extremes(512.0, 4096.0, 6963.0),
+        "power": Extremes(21.0, 310.0, 441.0), "temp": Extremes(40.0, 60.0, 72.0),
+    },
 )  # fmt: skip
 """The guest's card while ``win11`` has it."""
 

@@ -26,12 +26,19 @@ def shown(card: Card, width: int = 116, height: int = 35, times: Times | None = 
 def test_each_graph_has_its_figure_and_its_extremes() -> None:
     heads = [row for row in shown(GUEST) if " max " in row or "memory" in row]
     assert [row.split() for row in heads] == [
-        ["Load", "84", "%", "min", "84", "%", "mean", "84", "%", "max", "84", "%",
-         "Power", "381", "W", "mean", "381", "max", "381", "of", "450"],
-        ["VRAM", "6.8", "GiB", "min", "6.8", "max", "6.8", "of", "24.0",
-         "Temp", "64", "°C", "max", "64,", "slows", "at", "83"],
+        ["Load", "84", "%", "min", "3", "%", "mean", "70", "%", "max", "98", "%",
+         "Power", "381", "W", "mean", "310", "max", "441", "of", "450"],
+        ["VRAM", "6.8", "GiB", "min", "0.5", "max", "6.8", "of", "24.0",
+         "Temp", "64", "°C", "max", "72,", "slows", "at", "83"],
         ["Clock", "2655", "MHz", "memory", "10501", "MHz"],
     ]  # fmt: skip
+
+
+def test_above_the_graphs_stands_why_they_do_not_reach_back() -> None:
+    sentence = "No watch keeps a history: these graphs begin when this screen did."
+    times = Times(86400.0, problem=sentence)
+    assert shown(GUEST, times=times)[0] == sentence
+    assert " ".join(shown(GUEST, 43, times=times)[:2]) == sentence
 
 
 def test_the_details_end_with_the_screen() -> None:

@@ -40,6 +40,10 @@ def test_as_in_the_mock_up() -> None:
     assert width_of(cursor_lines(Times(cursor=23, at=AT, event=WAITED), NOW, 116)[0]) == 116
 
 
+def test_hours_are_told_with_their_minutes() -> None:
+    assert shown(60, None, NOW - timedelta(hours=2, minutes=5)).endswith("  2 h 05 min ago")
+
+
 def test_without_a_cursor_there_is_no_line() -> None:
     assert cursor_lines(Times(), NOW, 116) == []
 

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.geometry import Size
 
-from widgets.graph import Graph, axis_line, resampled
-from widgets.graph_grid import SPANS_S, Grid, Sheet, Times, grid_lines
+from tui.model import Extremes
+from tui.model.past import TIERS
+from widgets.graph import Graph, axis_line
+from widgets.graph_grid import FINE_S, SPANS_S, Grid, Sheet, Times, grid_lines
 from widgets.lines import Line, width_of
 
 
@@ -16,17 +18,17 @@ def text(line: Line) -> str:
     return "".join(span.text for span in line)
 
 
-def sheet(*series: float | None, title: str = "Load") -> Sheet:
-    return Sheet(
-        Graph("0", series, 100, "100 %", "load"), title, "84 %", lambda value: f"{value:.0f} %"
-    )
+def sheet(*series: float | None, title: str = "Load", extremes: Extremes | None = None) -> Sheet:
+    graph = Graph("0", series, 100, "100 %", "load")
+    return Sheet(graph, title, "84 %", lambda value: f"{value:.0f} %", extremes=extremes)
 
 
 def test_two_columns_with_one_axis() -> None:
-    drawn = grid_lines([sheet(84), sheet(20, title="Power")], Size(101, 5), Times())
+    load = sheet(84, extremes=Extremes(3, 40, 97))
+    drawn = grid_lines([load, sheet(20, title="Power")], Size(101, 5), Times())
     assert text(drawn[0]).startswith("      Load 84 %")
     assert "Power 84 %" in text(drawn[0])
-    assert text(drawn[0]).count("min 84 %  mean 84 %  max 84 %") == 1
+    assert text(drawn[0]).count("min 3 %  mean 40 %  max 97 %") == 1
     assert text(drawn[-1]).count("now") == 2
     assert len(drawn) == 5
 
@@ -43,11 +45,35 @@ def test_before_anything_was_measured_the_cursor_finds_nothing() -> None:
     assert "(–)" in text(drawn[0])
 
 
-def test_a_longer_span_draws_means() -> None:
-    assert resampled([1.0, 3.0, None, None, 5.0, 7.0], 2) == (2.0, None, 6.0)
-    assert resampled([9.0, 1.0, 3.0], 2) == (9.0, 2.0)
-    assert Grid(106, 2).cell_s(180.0) == 4
-    assert Grid(106, 2).cell_s(900.0) == 4 * 5
+def test_a_longer_span_has_longer_steps() -> None:
+    grid = Grid(111, 2)
+    assert [grid.window(span).step_s for span in SPANS_S] == [2, 10, 40, 240, 900]
+    assert grid.window(SPANS_S[0]).cells == 49
+
+
+@given(st.integers(7, 300), st.integers(1, 3), st.sampled_from(SPANS_S[1:]))
+def test_each_graph_covers_its_span_in_whole_fine_steps(
+    width: int, columns: int, span_s: float
+) -> None:
+    window = Grid(width, columns).window(span_s)
+    cells = max(1, window.cells)
+    assert cells * window.cell_s >= span_s
+    assert window.step_s % window.fine_s == 0
+    shorter = window._replace(step_s=window.step_s - window.fine_s)
+    assert cells * shorter.cell_s < span_s, "no longer than needed"
+
+
+def test_the_hours_are_drawn_from_tiers_that_keep_them() -> None:
+    keep_s = {float(tier.step_s): tier.keep_s for tier in TIERS}
+    for span_s, fine_s in FINE_S.items():
+        if span_s > 900:
+            assert keep_s[fine_s] >= span_s
+
+
+def test_a_narrow_heading_has_the_maximum() -> None:
+    drawn = grid_lines([sheet(40, extremes=Extremes(3, 40, 97))], Size(49, 6), Times(), columns=1)
+    assert text(drawn[0]).endswith("  max 97 %")
+    assert "mean" not in text(drawn[0])
 
 
 @pytest.mark.parametrize(("width", "columns"), [(116, 2), (117, 2), (43, 1), (90, 3)])

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from tui.host import Host, HostError, NothingToRead, Wake
 from tui.host.demo.clock import Cancel, Clock, RealClock
 from tui.host.demo.guests import DemoGuests
+from tui.host.demo.history import DemoHistory
 from tui.host.demo.machine import next_agent_query
 from tui.host.demo.scenarios import SCENARIOS as _SCENARIOS
 from tui.host.demo.swaps import DemoJournal, DemoSwaps
@@ -100,7 +101,7 @@ def demo_host(
     began = _whole_seconds(time_.now() - timedelta(seconds=time_.seconds()))
     swaps = swaps or DemoSwaps(machine, time_)
     guests = guests or DemoGuests(machine, time_, began)
-    policy = _SCENARIOS[scenario].policy
+    policy, day = _SCENARIOS[scenario].policy, _SCENARIOS[scenario].day
     if watch is None and policy is not None:
         watch = DemoWatch(machine, policy, time_, swaps=swaps, guests=guests)
     machine_at = swaps.machine
@@ -149,6 +150,7 @@ def demo_host(
         reopen=lambda: demo_host(
             scenario, seed=seed, clock=time_, swaps=swaps, guests=guests, watch=watch
         ),
+        history=DemoHistory(day(machine), began) if day is not None else None,
         **_watched(time_, watch),
     )
 

@@ -13,6 +13,8 @@ from msgspec.structs import replace
 from tui.host.demo.boards import NOTEBOOK, PLX, RYZEN, functions
 from tui.host.demo.cards import ASLEEP, UP, DemoCard, GpuModel, Program
 from tui.host.demo.crowd import crowd
+from tui.host.demo.day import day_before
+from tui.host.demo.history import Day
 from tui.host.demo.kernel import KernelLine
 from tui.host.demo.machine import RUNNING, SHUT_OFF, DemoDomain, Machine
 from tui.host.demo.placement import Placement, smt
@@ -79,11 +81,12 @@ OBS = Program(7718, "obs", "graphics", 402, _STREAMING)
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """A scenario: a one-line summary, the machine for a seed, and what its watch does, if it has
-    one."""
+    one, and has kept of the ``day`` before."""
 
     summary: str
     machine: Callable[[int], Machine]
     policy: WatchPolicy | None = None
+    day: Callable[[Machine], Day] | None = None
 
 
 def gaming(seed: int) -> Machine:
@@ -220,9 +223,10 @@ SCENARIOS = {
     "lost": Scenario("a card falls off the bus and comes back", lost),
     "stutter": Scenario("a game stutters: the host uses the core of one vCPU", stutter),
     "evening": Scenario(
-        "the guest ends, and the watch returns its card",
+        "the guest ends, and the watch returns its card; graphs of a whole day",
         evening,
         WatchPolicy(after_stop="unbind"),
+        day_before,
     ),
     "fresh": Scenario("two cards, and nothing set up: the IOMMU is off, libvirt missing", fresh),
     "crowd": Scenario("8 GPUs, 256 PCI functions, 96 groups, 100 domains", crowd),
