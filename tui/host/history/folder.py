@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,14 +55,19 @@ def aside_name(number: int) -> str:
 
 def segments(files: RunFolder) -> list[int]:
     """The numbers of the files of a store, the oldest first. Raises ``OSError``."""
-    return _numbers(files.path, _SEGMENT)
+    return segments_among(path.name for path in files.path.iterdir())
+
+
+def segments_among(names: Iterable[str]) -> list[int]:
+    """The numbers of the files of a store among the names in a folder, the oldest first."""
+    return _numbers(names, _SEGMENT)
 
 
 def set_aside(files: RunFolder) -> list[int]:
     """The numbers of the files of other versions, the oldest first. Raises ``OSError``."""
-    return _numbers(files.path, _ASIDE)
+    return _numbers((path.name for path in files.path.iterdir()), _ASIDE)
 
 
-def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
-    found = (pattern.fullmatch(path.name) for path in folder.iterdir())
+def _numbers(names: Iterable[str], pattern: re.Pattern[str]) -> list[int]:
+    found = map(pattern.fullmatch, names)
     return sorted(int(match[1]) for match in found if match)
