@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tests.unit.captured import CARD, HOST_CARD, SOUND, domain, tower
 from tests.unit.host.history.made import store
 from tui.host.capture.bundle import capture
 from tui.host.confined import Confined
-from tui.host.history.entry import Entry, StoredEvent, StoredSwap, block
+from tui.host.history.entry import Block, Entry, StoredEvent, StoredSwap, block
 from tui.model.past import MINUTES, SECONDS, TENS, Bucket, Buckets, SeriesKey, Tier
 
 BOOT_ID = "5a0d3f6e-1111-4222-8333-444455556666"
@@ -59,6 +61,15 @@ def entries(events: Sequence[StoredEvent] = EVENTS) -> list[Entry]:
         found.append(Entry(BOOT_ID, booted, until + 1.0, blocks, told, swaps))
     seconds = block(SECONDS.step_s, _buckets(SECONDS, int(END_S) - 600, int(END_S)))
     return [*found, Entry(BOOT_ID, booted, END_S + 1, (seconds,))]
+
+
+def without(entry: Entry, *owners: str) -> Entry:
+    """The entry without the series of these owners."""
+    blocks = tuple(
+        Block(each.step_s, {o: series for o, series in each.owners.items() if o not in owners})
+        for each in entry.blocks
+    )
+    return replace(entry, blocks=blocks)
 
 
 def host(place: Path, *, driver: str = "vfio-pci") -> Path:
