@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 
 from tests import recordings
 from tests.recordings import EVENTS
+from tests.thorough import thorough
 from tests.ui.rig import PHONE, WIDE, all_read, text_of, until
 from tui.app import VfiotopApp
 from tui.config import Config
@@ -53,7 +54,7 @@ async def test_values_and_events_of_the_end_are_on_the_screen(report: Path) -> N
         assert text.count("⣿" * 20) > 4, "the graphs are full"
 
 
-@pytest.mark.parametrize("size", [WIDE, PHONE])
+@pytest.mark.parametrize("size", [PHONE, *thorough((WIDE,))])
 async def test_every_screen_says_that_it_is_a_recording(
     report: Path, size: tuple[int, int]
 ) -> None:
@@ -90,7 +91,7 @@ async def test_time_stands_still(report: Path) -> None:
         assert text_of(app) == before
 
 
-@pytest.mark.parametrize("key", ["b", "u", "s", "x", "p", "r"])
+@pytest.mark.parametrize("key", ["b", "s", *thorough("u", "x", "p", "r")])
 async def test_no_key_changes_the_host(report: Path, key: str) -> None:
     async with shown(report) as (pilot, app):
         host, before = app.session.host, app.session.live.snapshot
