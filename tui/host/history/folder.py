@@ -23,7 +23,7 @@ class Shape(NamedTuple):
     with ``kept_tiers`` only, each series in one piece.
 
     A file gets no larger than ``segment_limit`` bytes, and all together no larger than
-    ``total_limit`` and one file more.
+    ``total_limit`` and one file more. ``synced``: each entry is on the disk when it is written.
     """
 
     segment_s: int
@@ -32,9 +32,10 @@ class Shape(NamedTuple):
     kept_tiers: tuple[Tier, ...]
     segment_limit: int
     total_limit: int
+    synced: bool = False
 
 
-ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20)
+ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20, synced=True)
 IN_MEMORY = Shape(60, SECONDS.keep_s, 0, (SECONDS,), 1 << 20, 2 << 20)
 FILES_LIMIT = 100
 """Files of one store: a watch that is started again begins a new one."""
