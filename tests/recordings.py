@@ -38,15 +38,17 @@ EVENTS = (
 SWAP = StoredSwap("0123456789abcdef0123456789abcdef", "bind", CARD, "done", 300.0, 312.0)
 
 
+def _value(end: float, at_s: int) -> float:
+    return max(0.0, end - (int(END_S) - 1 - at_s) // 60)
+
+
 def _buckets(tier: Tier, since_s: int, until_s: int) -> Buckets:
-    return {
-        key: {
-            step: Bucket(tier.step_s, value, value)
-            for step in range(since_s // tier.step_s, until_s // tier.step_s)
-            if (value := max(0.0, end - (END_S - 1 - step * tier.step_s) // 60)) is not None
-        }
-        for key, end in SERIES.items()
-    }
+    steps = range(since_s // tier.step_s, until_s // tier.step_s)
+    found: Buckets = {}
+    for key, end in SERIES.items():
+        values = {step: _value(end, step * tier.step_s) for step in steps}
+        found[key] = {step: Bucket(tier.step_s, each, each) for step, each in values.items()}
+    return found
 
 
 def entries(events: Sequence[StoredEvent] = EVENTS) -> list[Entry]:

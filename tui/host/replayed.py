@@ -52,6 +52,9 @@ FOLDER = "history"
 
 EXPECTS = "replay expects a capture that has a history, or the folder of a history"
 
+BARE_LIMIT = 64
+"""Cards, and guests, that are shown of a history without its host."""
+
 UNREAD = "not read at the end of the recording"
 
 _DRM: dict[str, MetricsSource] = {"amdgpu": "amdgpu", "i915": "i915", "xe": "xe"}
@@ -224,19 +227,12 @@ def _reports(
 
 def _domain(domain: Domain, found: Recording) -> Domain:
     """A domain with its load, and the waits of its vCPUs, at the end."""
-    numbers = sorted(
-        int(name.removeprefix(_WAIT))
-        for owner, name in found.past.keys
-        if owner == domain.uuid and name.startswith(_WAIT)
-    )
-    waits = ((number, found.last(SeriesKey(domain.uuid, f"{_WAIT}{number}"))) for number in numbers)
+    waits = (found.last(SeriesKey(domain.uuid, f"{_WAIT}{n}")) for n in range(VCPU_LIMIT))
     return replace(
         domain,
         cpu_pct=found.last(SeriesKey(domain.uuid, _CPU)),
         vcpu_times=tuple(
-            VcpuTime(number, wait_ms=wait)
-            for number, wait in waits
-            if wait is not None and number < VCPU_LIMIT
+            VcpuTime(number, wait_ms=wait) for number, wait in enumerate(waits) if wait is not None
         ),
     )
 
@@ -248,14 +244,14 @@ def _bare(found: Recording) -> Replayed:
     """A host with the cards and guests that the history names, of which nothing else is known."""
     past = found.past
     owners = sorted({key.owner for key in past.keys} | {swap.address for swap in past.swaps})
-    cards = [each for each in owners if is_address(each)]
+    cards = [each for each in owners if is_address(each)][:BARE_LIMIT]
     functions = tuple(
         PciFunction(
             each, NO_RESPONSE, NO_RESPONSE, _GPU_CLASS, "unknown card", unreadable=_NOT_CAPTURED
         )
         for each in cards
     )
-    uuids = [each for each in owners if not is_address(each)]
+    uuids = [each for each in owners if not is_address(each)][:BARE_LIMIT]
     domains = tuple(_bare_domain(uuid, found, alone=len(uuids) == 1) for uuid in uuids)
     reading = _cards(functions, found)
     host = Host(

@@ -12,10 +12,10 @@ from tests import recordings
 from tests.recordings import BOOTED, END_S, EVENTS, GUEST, GUEST_NAME, SWAP
 from tests.unit.captured import CARD, HOST_CARD
 from tui.host import HostError, NothingToRead
-from tui.host.history.entry import StoredEvent
-from tui.host.replayed import UNREAD, replayed
+from tui.host.history.entry import Entry, StoredEvent, block
+from tui.host.replayed import BARE_LIMIT, UNREAD, replayed
 from tui.model import HostView, Metrics
-from tui.model.past import MINUTES, SeriesKey
+from tui.model.past import MINUTES, Bucket, SeriesKey
 from tui.once import view_once
 from tui.rules.roles import Choice
 
@@ -110,6 +110,14 @@ def test_a_guest_whose_name_is_not_certain_has_its_uuid(tmp_path: Path) -> None:
     folder = recordings.keep(tmp_path / "history", recordings.entries(events))
     (domain,) = replayed(str(folder)).host.guests.read().domains
     assert domain.name == GUEST
+
+
+def test_no_more_cards_than_any_host_has_are_shown(tmp_path: Path) -> None:
+    cards = {SeriesKey(f"0000:{bus:02x}:00.0", "load"): 1.0 for bus in range(256)}
+    blocks = (block(60, {key: {0: Bucket(1, value, value)} for key, value in cards.items()}),)
+    entry = Entry(recordings.BOOT_ID, BOOTED.timestamp(), 60.0, blocks)
+    host = replayed(str(recordings.keep(tmp_path / "history", [entry]))).host
+    assert len(host.pci.read().gpus) == BARE_LIMIT
 
 
 # --- what is refused --------------------------------------------------------------------

@@ -155,7 +155,11 @@ def _history(
     if not kept:
         return None, {}
     change = past.redacted if redact else past.without_secrets_in
-    return past.told(kept), past.files(change(kept, stand_ins))
+    try:
+        return past.told(kept), past.files(change(kept, stand_ins))
+    except Exception as error:  # a fault of ours must neither tell nor end anything
+        lacking[past.FOLDER] = f"it cannot be redacted: {type(error).__name__}"
+        return None, {}
 
 
 def _versions(recording: Recording, libvirt: str | None) -> str:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from tui.host.errors import HostError
 from tui.host.history.entry import Entry
 from tui.host.history.folder import ON_DISK, segments_among
@@ -22,6 +24,12 @@ PARTS_LIMIT = 400_000
 """Runs, series, events and swaps of a recording. The fullest store that a watch can write has
 fewer; a file made for it packs millions into its bytes."""
 
+EVENTS_LIMIT, SWAPS_LIMIT = 5_000, 500
+"""Events and swaps that are shown of a recording, of which the newest stay."""
+
+RECENT_S = 10
+"""Seconds before the end within which a reading is the last one, or two steps of its tier."""
+
 
 class Recording(NamedTuple):
     """A history, and the clock that stands at its end."""
@@ -33,8 +41,9 @@ class Recording(NamedTuple):
         """What a series was at the end; ``None`` if it was not measured then."""
         now = self.clock.now().timestamp()
         for tier in TIERS:
-            found = self.past.means(key, tier, 2 * tier.step_s)
-            recent = [each for each in found if now - 2 * tier.step_s <= each[0] <= now]
+            reach_s = max(RECENT_S, 2 * tier.step_s)
+            found = self.past.means(key, tier, reach_s)
+            recent = [each for each in found if now - reach_s <= each[0] <= now]
             if recent:
                 return max(recent)[1]
         return None
@@ -49,7 +58,20 @@ def recording(found: Sequence[Entry]) -> Recording | None:
     last = max((e for e in found if e.boot_id == boot_id), key=lambda entry: entry.at_s)
     end = datetime.fromtimestamp(last.booted_at + last.at_s, UTC)
     clock = Clock(lambda: end, lambda: last.at_s)
-    return Recording(Past([*found], boot_id, clock), clock)
+    return Recording(Past(_newest(found), boot_id, clock), clock)
+
+
+def _newest(found: Sequence[Entry]) -> list[Entry]:
+    """The entries without the events and swaps beyond the limits."""
+    kept, events, swaps = list[Entry](), EVENTS_LIMIT, SWAPS_LIMIT
+    for entry in reversed(found):
+        shown = replace(
+            entry, events=entry.events[max(0, len(entry.events) - events) :],
+            swaps=entry.swaps[max(0, len(entry.swaps) - swaps) :],
+        )  # fmt: skip
+        events, swaps = events - len(shown.events), swaps - len(shown.swaps)
+        kept.append(shown)
+    return kept[::-1]
 
 
 def entries_in(folder: Tree) -> list[Entry]:

@@ -222,3 +222,15 @@ def test_a_short_name_is_not_told_as_a_word_or_in_a_guest_s_name(user: str, text
               event(CARD, text.replace("{}", f"x{user}x")))  # fmt: skip
     (entry,) = past.redacted([minute(0, events=events)], stand_ins)
     assert [e for e in entry.events if user in f"{e.subject} {e.text}"] == []
+
+
+def test_a_history_that_cannot_be_redacted_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(entries: Sequence[Entry], stand_ins: StandIns) -> list[Entry]:
+        raise IndexError
+
+    monkeypatch.setattr(past, "redacted", fails)
+    files = past.files([minute(0, events=(event("annes box", "started"),))])
+    made = capture(MemoryTree({**host_with({})._nodes, **files}, "host"), "")
+    assert made.history is None
+    assert made.unread["history"] == "it cannot be redacted: IndexError"
+    assert b"annes box" not in plain(made.archive)

@@ -14,7 +14,16 @@ from tests.unit.host.history.test_reader import ENTRIES
 from tui.host import HostError
 from tui.host.confined import Confined
 from tui.host.history import recording as recordings
-from tui.host.history.entry import Block, Entry, Run, StoredEvent, block, decoded, encoded
+from tui.host.history.entry import (
+    Block,
+    Entry,
+    Run,
+    StoredEvent,
+    StoredSwap,
+    block,
+    decoded,
+    encoded,
+)
 from tui.host.history.recording import entries_in, recording
 from tui.model.past import MINUTES, SECONDS, Bucket
 
@@ -74,6 +83,30 @@ def test_whatever_the_files_say_it_ends_at_some_time(entries: list[Entry]) -> No
     value = found.last(LOAD)
     assert value is None or value == value
     assert now.astimezone().isoformat()
+
+
+def test_readings_of_the_last_seconds_go_before_those_of_the_minute() -> None:
+    """The watch writes the seconds that have passed with their readings, not the present one."""
+    seconds = {LOAD: {116: Bucket(1, 80.0, 80.0)}}
+    newest = Entry(BOOT_ID, BOOTED.timestamp(), 120.0, (block(SECONDS.step_s, seconds),))
+    found = recording([minute(0), minute(1), newest])
+    assert found is not None
+    assert found.last(LOAD) == 80.0
+
+
+def test_of_too_many_events_and_swaps_the_newest_are_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recordings, "EVENTS_LIMIT", 3)
+    monkeypatch.setattr(recordings, "SWAPS_LIMIT", 1)
+    swaps = [StoredSwap(str(n), "bind", CARD, "done", n * 60.0, n * 60.0) for n in range(3)]
+    entries = [
+        minute(n, swaps=(swaps[n],),
+               events=tuple(StoredEvent(n * 60.0 + at, CARD, f"{n}.{at}") for at in range(2)))
+        for n in range(3)
+    ]  # fmt: skip
+    found = recording(entries)
+    assert found is not None
+    assert [event.text for event in found.past.events] == ["2.1", "2.0", "1.1"]
+    assert [swap.id for swap in found.past.swaps] == ["2"]
 
 
 # --- files of anybody's ----------------------------------------------------------------
