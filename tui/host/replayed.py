@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from shlex import quote
 from typing import Generic, NamedTuple, TypeVar
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from tui.host import EmptySource, Host, HostError, Source, Wake
 from tui.host.captured import NO_READINGS, OPEN_TIMEOUT, captured_host
 from tui.host.confined import Confined
 from tui.host.history.folder import segments_among
-from tui.host.history.recording import Recording, entries_in, recording
+from tui.host.history.recording import FOLDER, Recording, TooMuch, entries_in, recording
 from tui.host.timeout import within
 from tui.host.tree import Tree
 from tui.host.untrusted import clean
@@ -47,10 +48,10 @@ from tui.model import (
 from tui.model.address import is_address
 from tui.model.past import PastReadings, SeriesKey
 
-FOLDER = "history"
-"""The folder of a capture that has its history."""
-
 EXPECTS = "replay expects a capture that has a history, or the folder of a history"
+
+READ_TIMEOUT = 10.0
+"""Seconds for the history to be read."""
 
 BARE_LIMIT = 64
 """Cards, and guests, that are shown of a history without its host."""
@@ -88,19 +89,21 @@ def replayed(path: str) -> Replayed:
     shown = clean(path)
     try:
         bare = within(OPEN_TIMEOUT, lambda: _bare_folder(path))
-        host = None if bare is not None else captured_host(path, EXPECTS)
-        tree = bare or (host.root / FOLDER if host is not None and host.root is not None else None)
-        found = within(2 * OPEN_TIMEOUT, lambda: _recording(tree))
+        if bare is not None:
+            return _bare(within(READ_TIMEOUT, lambda: _recording(bare)))
+        host = captured_host(path, EXPECTS)
+        assert host.root is not None
+        folder = host.root / FOLDER
+        return Replayed(_at_end(host, within(READ_TIMEOUT, lambda: _recording(folder))))
+    except _Unusable as error:
+        fix = f"`vfiotop --root {quote(shown)}` shows the host as it was captured"
+        raise HostError(f"{shown} {error}", fix if bare is None else EXPECTS) from error
     except TimeoutError as error:
         raise HostError(f"{shown} does not answer ({error})") from error
-    if found is None and host is not None:
-        raise HostError(
-            f"{shown} has no history: the watch of that host had none to capture",
-            f"show the host as it was captured with `vfiotop --root {shown}`",
-        )
-    if found is None:
-        raise HostError(f"{shown} has no reading and no event of a watch; {EXPECTS}")
-    return _bare(found) if host is None else Replayed(_at_end(host, found))
+
+
+class _Unusable(Exception):
+    """There is no recording, for a reason that follows the name of the place."""
 
 
 def _bare_folder(path: str) -> Confined | None:
@@ -112,11 +115,18 @@ def _bare_folder(path: str) -> Confined | None:
         return None
 
 
-def _recording(folder: Tree | None) -> Recording | None:
+def _recording(folder: Tree) -> Recording:
     try:
-        return recording(entries_in(folder)) if folder is not None else None
-    except OSError:
-        return None
+        found = recording(entries_in(folder))
+    except FileNotFoundError as error:
+        raise _Unusable("has no history: the watch of that host kept none") from error
+    except OSError as error:
+        raise _Unusable(f"has a history that cannot be read: {error.strerror}") from error
+    except TooMuch as error:
+        raise _Unusable("has a history with more in it than a watch writes") from error
+    if found is None:
+        raise _Unusable("has no history that this version of vfiotop can read")
+    return found
 
 
 def banner(found: Recording) -> str:
@@ -272,7 +282,8 @@ def _bare(found: Recording) -> Replayed:
 
 
 def _bare_domain(uuid: str, found: Recording, *, alone: bool) -> Domain:
-    """A domain that has series. Its name is in events, which do not tell whose they are."""
+    """A domain that has series. Its name is in events (tui.rules.domain_events), which do not tell
+    whose they are."""
     names = {event.subject for event in found.past.events if event.text in ("started", "stopped")}
     name = names.pop() if alone and len(names) == 1 else uuid
     runs = found.last(SeriesKey(uuid, _CPU)) is not None

@@ -129,18 +129,35 @@ def why_not(path: Path | str) -> str:
     return str(refused.value)
 
 
-@pytest.mark.parametrize("what", ["none", "an empty folder", "noise", "another version"])
-def test_a_capture_without_a_history_is_refused(tmp_path: Path, what: str) -> None:
-    root = recordings.host(tmp_path / "host")
-    if what != "none":
-        (root / "history").mkdir()
-    if what == "noise":
-        (root / "history/00000001.history").write_bytes(b"vfiotop history 1\n" + bytes(99))
-    if what == "another version":
-        (root / "history/00000001.history").write_bytes(b"vfiotop history 7\n")
+def test_a_capture_without_a_history_is_refused(tmp_path: Path) -> None:
+    root = recordings.host(tmp_path / "a host")
     told = why_not(root)
-    assert f"{root} has no history" in told
-    assert f"`vfiotop --root {root}`" in told
+    assert f"{root} has no history: the watch of that host kept none" in told
+    assert f"`vfiotop --root '{root}'` shows the host" in told
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (None, "has no history that this version"),
+        (b"vfiotop history 1\n" + bytes(99), "has no history that this version"),
+        (b"vfiotop history 7\n", "has no history that this version"),
+        (b"", "has a history that cannot be read: Not a directory"),
+    ],
+    ids=["an empty folder", "noise", "another version", "a file"],
+)
+def test_a_history_that_cannot_be_read_is_refused(
+    tmp_path: Path, data: bytes | None, why: str
+) -> None:
+    root = recordings.host(tmp_path / "host")
+    if data == b"":
+        (root / "history").touch()
+    else:
+        (root / "history").mkdir()
+        if data is not None:
+            (root / "history/00000001.history").write_bytes(data)
+    told = why_not(root)
+    assert why in told and "`vfiotop --root " in told
 
 
 def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
@@ -148,7 +165,7 @@ def test_other_files_are_refused_in_a_sentence(tmp_path: Path) -> None:
     (tmp_path / "00000001.history").write_bytes(b"noise")
     for place, why in (
         (tmp_path / "missing", "there is no "), (tmp_path / "text", "no usable archive"),
-        (tmp_path, "has no reading and no event"), ("a\0b", "cannot be read"),
+        (tmp_path, "has no history that this version"), ("a\0b", "cannot be read"),
         ("/dev/null", "is not a directory"),
     ):  # fmt: skip
         told = why_not(place)

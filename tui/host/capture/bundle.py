@@ -20,6 +20,7 @@ from tui.host.capture.persons import persons
 from tui.host.capture.redact import redacted, unredacted
 from tui.host.capture.standins import StandIns
 from tui.host.confined import Confined
+from tui.host.history.recording import FOLDER
 from tui.host.journal.entry import JournalError
 from tui.host.journal.file import Journal
 from tui.host.journal.format import dump
@@ -149,7 +150,7 @@ def _history(
         entries = within(HISTORY_S, lambda: past.history(source))
     except (HostError, OSError) as error:  # TimeoutError is an OSError
         why = str(error) if isinstance(error, HostError) else error.strerror or str(error)
-        lacking[past.FOLDER] = why
+        lacking[FOLDER] = why
         return None, {}
     kept = past.newest(entries)
     if not kept:
@@ -158,7 +159,7 @@ def _history(
     try:
         return past.told(kept), past.files(change(kept, stand_ins))
     except Exception as error:  # a fault of ours must neither tell nor end anything
-        lacking[past.FOLDER] = f"it cannot be redacted: {type(error).__name__}"
+        lacking[FOLDER] = f"it cannot be redacted: {type(error).__name__}"
         return None, {}
 
 

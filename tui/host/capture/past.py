@@ -17,27 +17,27 @@ from tui.host.history.entry import Block, Entry, StoredEvent, StoredSwap, encode
 from tui.host.history.folder import DISK, MEMORY, ON_DISK, segment_name
 from tui.host.history.frames import MAGIC, framed
 from tui.host.history.reader import stored
-from tui.host.history.recording import entries_in
+from tui.host.history.recording import FOLDER, entries_in
 from tui.host.run_folder import RunFolder
 from tui.host.tree import Tree
 from tui.model import SYSTEM_URI, listed
 from tui.model.address import is_address
 from tui.model.bounded import TEXT_LIMIT
 
-FOLDER = "history"
-"""The folder of a capture that has it."""
-
 LIMIT = 4 << 20
 """Bytes of all entries together: four times what a day takes. Of more, the newest stay."""
 
 _PORT = re.compile(r"[0-9]+-[0-9]+(?:\.[0-9]+)*")
-_NAMED = re.compile(r"\b(?:in use by|released by|renamed from) (.+)")
-"""Texts that end with the name of a guest, which may be gone by now."""
+_NAMED = re.compile(r"\b(?:in use by|released by|renamed from) (.+)|“([^”]+)”")
+"""Where texts have the name of a guest, which may be gone by now."""
 
-_QUOTES = "“”\"'"
-_PATH = re.compile(r"(?<![\w./])/(?!(?:sys|proc|dev|etc|usr|run)/)[^\s,;:'\"“”)]+")
-_QUOTED_PATH = re.compile(r"(?<=['\"“])/(?!(?:sys|proc|dev|etc|usr|run)/)[^'\"”]+")
-_URI = re.compile(r"[A-Za-z+]+://[^\s'\"“”)]*")
+_OTHER = r"/(?!(?:sys|proc|dev|etc|usr|run)/)"
+_PLACE = re.compile(
+    r"[A-Za-z+]+://[^\s'\"“”`)]*(?<![.,:;])"
+    rf"|(?<=['\"“]){_OTHER}[^'\"”]+|(?<![\w./]){_OTHER}[^\s,;:'\"“”`)]+"
+)
+"""URIs, and paths that do not belong to every system."""
+
 _CUT = "…"
 
 
@@ -113,7 +113,7 @@ def redacted(entries: Sequence[Entry], stand_ins: StandIns) -> list[Entry]:
         _subject(subject, stand_ins)
     for text in dict.fromkeys(event.text for event in events):
         for found in _NAMED.finditer(text):
-            stand_ins.guest(found[1].strip(_QUOTES))
+            stand_ins.guest((found[1] or found[2]).strip("“”"))
     words = _Words(stand_ins)
     return [
         Entry(
@@ -173,9 +173,7 @@ class _Words:
         text = without_secrets(_whole(text), self._stand_ins)
         if self._pattern is not None:
             text = self._pattern.sub(lambda found: self._known[found[0]], text)
-        for pattern in (_QUOTED_PATH, _PATH, _URI):
-            text = pattern.sub(self._place, text)
-        return self._stand_ins.text(text)
+        return self._stand_ins.text(_PLACE.sub(self._place, text))
 
     def _place(self, found: re.Match[str]) -> str:
         kept = found[0] == SYSTEM_URI
@@ -189,7 +187,8 @@ class _Words:
         for joint in (", lent to ", " lent to ", " returned by "):
             device, found, guest = rest.rpartition(joint)
             if found:
-                return f"{head}{self._device(device)}{joint}{self._text(guest)}"
+                whose = self._text(self._stand_ins.guest(_whole(guest)))
+                return f"{head}{self._device(device)}{joint}{whose}"
         return head + self._device(rest)
 
     def _device(self, name: str) -> str:

@@ -20,6 +20,9 @@ from tui.host.tree import Tree
 from tui.model import Clock
 from tui.model.past import TIERS, SeriesKey
 
+FOLDER = "history"
+"""The folder of a capture that has the history of its host."""
+
 PARTS_LIMIT = 400_000
 """Runs, series, events and swaps of a recording. The fullest store that a watch can write has
 fewer; a file made for it packs millions into its bytes."""
@@ -29,6 +32,13 @@ EVENTS_LIMIT, SWAPS_LIMIT = 5_000, 500
 
 RECENT_S = 10
 """Seconds before the end within which a reading is the last one, or two steps of its tier."""
+
+
+class TooMuch(HostError):
+    """A history holds more than a watch writes."""
+
+    def __init__(self) -> None:
+        super().__init__("it has more in it than a watch writes")
 
 
 class Recording(NamedTuple):
@@ -75,13 +85,12 @@ def _newest(found: Sequence[Entry]) -> list[Entry]:
 
 
 def entries_in(folder: Tree) -> list[Entry]:
-    """The entries in a folder, the oldest first. Raises ``OSError``, and ``HostError`` if they are
-    more than a watch writes."""
+    """The entries in a folder, the oldest first. Raises ``OSError`` and ``TooMuch``."""
     numbers, found, left = segments_among(folder.names()), list[Entry](), PARTS_LIMIT
     for entry in entries(numbers, folder.read, ON_DISK):
         left -= _parts(entry)
         if left < 0:
-            raise HostError("the history has more in it than a watch writes")
+            raise TooMuch
         found.append(entry)
     return found
 

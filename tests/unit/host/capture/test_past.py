@@ -159,6 +159,26 @@ def past_files(root: MemoryTree) -> list[bytes]:
     return [files.read(name, ON_DISK.segment_limit) or b"" for name in files.names()]
 
 
+def test_words_of_ours_stay_and_so_do_places_of_every_system() -> None:
+    texts = (
+        "no answer from qemu:///system: it is /run/libvirt/libvirt-sock",
+        "read/write of /dev/vfio/17, /etc/modprobe.d/vfio.conf and /sys/bus/pci: 5/8, a / b",
+        "violates r465.one-vm: “win11” runs",
+    )
+    (entry,) = past.redacted([minute(0, events=tuple(event("x", t) for t in texts))], StandIns())
+    assert [each.text for each in entry.events] == [*texts]
+
+
+def test_places_of_a_user_s_go() -> None:
+    texts = {
+        "cannot open /srv/my.iso: gone": "cannot open path-1: gone",
+        "cannot open “/srv/my secret.iso”": "cannot open “path-2”",
+        "(qemu+ssh://anne@box/system).": "(path-3).",
+    }
+    (entry,) = past.redacted([minute(0, events=tuple(event("x", t) for t in texts))], StandIns())
+    assert [each.text for each in entry.events] == [*texts.values()]
+
+
 def test_an_unredacted_one_has_all_but_secrets(tmp_path: Path) -> None:
     root = tower(tmp_path / "host")
     kept_in(root, [minute(0, events=(event("annes box", "token=ghp_1 of anne"),))])
@@ -219,7 +239,8 @@ SHORT = st.from_regex(r"[a-z]{2}q", fullmatch=True)
 def test_a_short_name_is_not_told_as_a_word_or_in_a_guest_s_name(user: str, text: str) -> None:
     stand_ins = StandIns(Personal(users=[user]))
     events = (event(f"x{user}x", "started"), event(CARD, text.replace("{}", user)),
-              event(CARD, text.replace("{}", f"x{user}x")))  # fmt: skip
+              event(CARD, text.replace("{}", f"x{user}x")), event(CARD, f"“y{user}y” runs"),
+              event("1-3", f"a mouse lent to z{user}z"))  # fmt: skip
     (entry,) = past.redacted([minute(0, events=events)], stand_ins)
     assert [e for e in entry.events if user in f"{e.subject} {e.text}"] == []
 
