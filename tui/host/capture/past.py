@@ -31,7 +31,7 @@ _PORT = re.compile(r"[0-9]+-[0-9]+(?:\.[0-9]+)*")
 _NAMED = re.compile(r"\b(?:in use by|released by|renamed from) (.+)|“([^”]+)”")
 """Where texts have the name of a guest, which may be gone by now."""
 
-_OTHER = r"/(?!(?:sys|proc|dev|etc|usr|run)/)"
+_OTHER = r"/(?!(?:sys|proc|etc|usr)/|run/(?!media/|user/)|dev/(?:vfio|nvidia|dri|kvm))"
 _PLACE = re.compile(
     r"[A-Za-z+]+://[^\s'\"“”`)]*(?<![.,:;])"
     rf"|(?<=['\"“]){_OTHER}[^'\"”]+|(?<![\w./]){_OTHER}[^\s,;:'\"“”`)]+"

@@ -174,6 +174,7 @@ def test_places_of_a_user_s_go() -> None:
         "cannot open /srv/my.iso: gone": "cannot open path-1: gone",
         "cannot open “/srv/my secret.iso”": "cannot open “path-2”",
         "(qemu+ssh://anne@box/system).": "(path-3).",
+        "uses /dev/mapper/vg-games and /run/media/x/STICK": "uses path-4 and path-5",
     }
     (entry,) = past.redacted([minute(0, events=tuple(event("x", t) for t in texts))], StandIns())
     assert [each.text for each in entry.events] == [*texts.values()]
