@@ -27,8 +27,8 @@ DESTDIR ?=
 install: manual ## install for everybody, in files of root's: sudo make install PREFIX=/usr/local
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install
 
-uninstall: ## remove what make install installed
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall
+uninstall: ## remove what make install installed; with PURGE=1 also the history and the journal
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall $(if $(PURGE),--purge)
 
 deb: manual ## build packages for Debian 12 and 13 in build/, each in a chroot: sudo make deb
 	@.ci/setup --deb

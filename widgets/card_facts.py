@@ -150,15 +150,17 @@ def _last(card: Card) -> str:
 
 
 def _group(card: Card) -> str:
-    group = card.gpu.function.iommu_group
-    return "No IOMMU group" if group is None else f"Group {group}"
+    function = card.gpu.function
+    if "iommu_group" in function.unreadable:
+        return "IOMMU group unknown"
+    return "No IOMMU group" if function.iommu_group is None else f"Group {function.iommu_group}"
 
 
 def group_parts(card: Card, glyphs: Glyphs = RICH, *, wide: bool = False) -> list[Line]:
     """``Group 14 ✓``, what moves with the card or what it is to the host, and its BAR."""
     gpu, swap = card.gpu, card.moving_swap
     group = gpu.function.iommu_group
-    label = line(Span("No IOMMU group", "label"))
+    label = line(Span(_group(card), "label"))
     if group is not None:
         label = line(Span("Group ", "label"), str(group))
     if swap is not None:

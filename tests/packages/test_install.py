@@ -242,6 +242,42 @@ def test_nothing_is_left_of_it(tmp_path: Path, installed: Path) -> None:
     assert [*tmp_path.iterdir()] == []
 
 
+def test_what_it_has_kept_goes_only_with_a_purge(tmp_path: Path) -> None:
+    """The scripts need no more of an installation than its list."""
+    listed = tmp_path / "opt/lib/vfiotop/installed"
+    kept = [
+        tmp_path / "var/lib/vfiotop/history/00000001.history",
+        tmp_path / "run/vfiotop/swap.json",
+    ]
+    own = [tmp_path / "etc/vfiotop/config.toml", tmp_path / "var/lib/vfiotop/notes"]
+    for file in (*kept, *own, listed):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    done = make("uninstall", tmp_path)
+    assert done.returncode == 0, done
+    assert f"stays in {kept[0].parent}" in done.stdout
+    assert all(file.exists() for file in (*kept, *own))
+    assert not listed.exists()
+    listed.parent.mkdir(parents=True)
+    listed.touch()
+    assert make("uninstall", tmp_path, PURGE="1").returncode == 0
+    assert not any(file.parent.exists() for file in kept)
+    assert all(file.exists() for file in own)
+
+
+def test_an_unknown_argument_removes_nothing(tmp_path: Path) -> None:
+    listed = tmp_path / "opt/lib/vfiotop/installed"
+    listed.parent.mkdir(parents=True)
+    listed.touch()
+    done = subprocess.run(
+        [ROOT / ".packaging" / "install", "--uninstall", "--all"], env={**os.environ,
+        "PREFIX": str(PREFIX), "DESTDIR": str(tmp_path)}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, listed.exists()) == (1, True)
+    assert "unknown argument --all" in done.stderr
+
+
 @pytest.mark.parametrize("prefix", ["relative", "/a b", "/a/../b", "/", "/a;b", "/a\nb"])
 def test_a_prefix_that_no_program_could_name(prefix: str, tmp_path: Path) -> None:
     done = subprocess.run(

@@ -54,6 +54,8 @@ def run(host: Host, settings: config.Config, arguments: argparse.Namespace) -> i
             return fail(f"{file} cannot be written: {error.strerror or error}", FAILED)
     tell = output.say_line if file is not None else output.note
     tell(f"{len(made.archive) / 1024:.0f} KiB with {made.files} files, links and folders")
+    if made.history is not None:
+        tell(f"The history is in it: {made.history}. `vfiotop replay` shows it.")
     if arguments.unredacted:
         tell("Nothing was replaced; passwords and secrets that were found are not in it.")
     elif made.replaced:

@@ -19,6 +19,7 @@ from tui.cli import (
     guest,
     metrics,
     plan,
+    replay,
     screen,
     status,
     swap,
@@ -36,7 +37,7 @@ READING_COMMANDS = ("status", "doctor", "plan", "metrics", "config")
 FAMILIES = (
     status.add_commands, doctor.add_commands, plan.add_commands, swap.add_commands,
     guest.add_commands, usb.add_commands, watch.add_commands, metrics.add_commands,
-    capture.add_commands, configuration.add_commands,
+    capture.add_commands, replay.add_commands, configuration.add_commands,
 )  # fmt: skip
 """In the order of ``--help``."""
 

@@ -48,16 +48,19 @@ OPEN_TIMEOUT = 5.0
 """Seconds for the directory to answer: it may be on a network."""
 
 
+EXPECTS = f"--root expects a captured host: a directory that contains {DEVICES}, or its archive"
+
+
 CapturedRoot = Confined | MemoryTree
 """A directory, or what an archive holds."""
 
 
-def captured_host(path: str) -> Host:
+def captured_host(path: str, expects: str = EXPECTS) -> Host:
     """Return the host captured in the directory or archive ``path``.
 
-    Raises ``HostError`` if there is none.
+    Raises ``HostError`` if there is none, which says what the command ``expects``.
     """
-    root = _open_in_time(path)
+    root = _open_in_time(path, expects)
     return host_in(root, root.label)
 
 
@@ -173,7 +176,7 @@ def _domain(directory: Tree, file: str, root: Tree | None) -> FileDomain:
     return FileDomain(file, domain, snapshot=written.snapshot)
 
 
-def _open_in_time(path: str) -> CapturedRoot:
+def _open_in_time(path: str, expects: str) -> CapturedRoot:
     """Open the captured host in ``path``.
 
     Raises ``HostError``, also after ``OPEN_TIMEOUT``: a file server that is gone must not keep the
@@ -183,7 +186,7 @@ def _open_in_time(path: str) -> CapturedRoot:
 
     def open_it() -> None:
         try:
-            answer.put(_open(path))
+            answer.put(_open(path, expects))
         except Exception as error:  # raised again by the caller below
             answer.put(error)
 
@@ -197,9 +200,8 @@ def _open_in_time(path: str) -> CapturedRoot:
     return found
 
 
-def _open(path: str) -> CapturedRoot:
+def _open(path: str, expects: str) -> CapturedRoot:
     """Open the directory or archive ``path``. Raises ``HostError`` if no captured host is in it."""
-    expects = f"--root expects a captured host: a directory that contains {DEVICES}, or its archive"
     shown = clean(path)
     try:
         root = _directory_or_archive(path)

@@ -55,15 +55,15 @@ def write_atomically(path: Path, content: str | bytes, *, mode: int = 0o600) -> 
             os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
         Path(name).replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             Path(name).unlink()
         raise
 
 
-def _sync(folder: Path) -> None:
-    """Make a rename in ``folder`` durable (fsync(2))."""
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable (fsync(2)). Raises ``OSError``."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -49,10 +49,11 @@ def reading(
 ) -> tuple[CardReading | None, str | None]:
     """The card's reading, or why there is none. ``user`` is who has the card on VFIO."""
     if is_vfio_driver(function.driver):
-        if isinstance(user, Domain) and is_captured(snapshot):
-            return None, snapshot.agent.reason if isinstance(snapshot.agent, Unavailable) else None
+        agent = snapshot.agent
+        if isinstance(user, Domain) and is_captured(snapshot) and isinstance(agent, Unavailable):
+            return None, agent.reason
         if isinstance(user, Domain):
-            return guest_readings.reading(function, user, inventory.gpus, snapshot.agent)
+            return guest_readings.reading(function, user, inventory.gpus, agent)
         if user is not None:
             return None, f"in use by {vfio_users.describe(user)}, which libvirt does not know"
         return None, f"on {function.driver}: the host cannot read it"

@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tui import __version__
 from tui.host import HostError
+from tui.host.capture import past
 from tui.host.capture.archive import pack
 from tui.host.capture.collect import Recording, record
 from tui.host.capture.kernel_events import kernel_events
@@ -19,6 +20,7 @@ from tui.host.capture.persons import persons
 from tui.host.capture.redact import redacted, unredacted
 from tui.host.capture.standins import StandIns
 from tui.host.confined import Confined
+from tui.host.history.recording import FOLDER
 from tui.host.journal.entry import JournalError
 from tui.host.journal.file import Journal
 from tui.host.journal.format import dump
@@ -29,6 +31,9 @@ from tui.rules import libvirt_uri
 
 LIBVIRT_S = 8.0
 """Seconds for libvirt to answer."""
+
+HISTORY_S = 20.0
+"""Seconds for the history to be read."""
 
 _SILENT = "libvirt, at another place than usual, does not answer"
 
@@ -43,17 +48,20 @@ Kept are: PCI addresses and ids, drivers, IOMMU groups, kernel and driver versio
 distribution, known kernel options, device and partition names such as nvme0n1p2, and domain
 names, unless the host's or a user's name is in them. A name that is an ordinary word of
 vfiotop's, such as debian or nvidia, is replaced only where it stands for the host. What is
-encoded, as in base64, is only replaced with the value that it is in.
+encoded, as in base64, is only replaced with the value that it is in. Of a history, readings and
+times are kept, and the words of events without what is replaced elsewhere.
 """
 
 
 class Capture(Struct, frozen=True):
-    """An archive, what was replaced in it by kind, and why something is not in it."""
+    """An archive, what was replaced in it by kind, and why something is not in it. ``history`` says
+    what it has of the history, ``None`` if that is nothing."""
 
     archive: bytes
     files: int
     replaced: Mapping[str, int]
     unread: Mapping[str, str]
+    history: str | None = None
 
 
 def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
@@ -74,14 +82,16 @@ def capture(source: Tree, uri: str, *, redact: bool = True) -> Capture:
     nodes = dict(told.nodes)
     nodes |= _journal(source, stand_ins if redact else None, lacking)
     nodes |= _kernel_events(source, lacking)
+    history, of_history = _history(source, stand_ins, lacking, redact=redact)
+    nodes |= of_history
     unread = {**told.unread, **{k: stand_ins.text(v) if redact else v for k, v in lacking.items()}}
     pages = {
         "VERSIONS": _versions(recording, version),
         "NOT-READ": "".join(f"{path}: {why}\n" for path, why in sorted(unread.items())),
-        "REDACTED": _redacted_page(stand_ins, redact=redact),
+        "REDACTED": _redacted_page(stand_ins, history, redact=redact),
     }
     nodes |= {name: text.encode("utf-8", "replace") for name, text in pages.items()}
-    return Capture(pack(nodes), len(nodes), stand_ins.counts(), unread)
+    return Capture(pack(nodes), len(nodes), stand_ins.counts(), unread, history)
 
 
 def _may_be_told(sentence: str, redact: bool) -> bool:
@@ -132,6 +142,27 @@ def _kernel_events(source: Tree, lacking: dict[str, str]) -> dict[str, Node]:
         return {}
 
 
+def _history(
+    source: Tree, stand_ins: StandIns, lacking: dict[str, str], *, redact: bool
+) -> tuple[str | None, dict[str, bytes]]:
+    """Return what of the history is in the capture, and its files."""
+    try:
+        entries = within(HISTORY_S, lambda: past.history(source))
+    except (HostError, OSError) as error:  # TimeoutError is an OSError
+        why = str(error) if isinstance(error, HostError) else error.strerror or str(error)
+        lacking[FOLDER] = why
+        return None, {}
+    kept = past.newest(entries)
+    if not kept:
+        return None, {}
+    change = past.redacted if redact else past.without_secrets_in
+    try:
+        return past.told(kept), past.files(change(kept, stand_ins))
+    except Exception as error:  # a fault of ours must neither tell nor end anything
+        lacking[FOLDER] = f"it cannot be redacted: {type(error).__name__}"
+        return None, {}
+
+
 def _versions(recording: Recording, libvirt: str | None) -> str:
     """Return the versions of what takes part, one a line."""
     driver = _first(recording, r"proc/driver/nvidia/version|sys/module/nvidia/version",
@@ -167,11 +198,13 @@ def _installed(name: str) -> str | None:
         return None
 
 
-def _redacted_page(stand_ins: StandIns, *, redact: bool) -> str:
+def _redacted_page(stand_ins: StandIns, history: str | None, *, redact: bool) -> str:
     lines = "".join(f"{count:>6}  {kind}\n" for kind, count in stand_ins.counts().items())
+    has = f"\nThe history has {history}.\n" if history is not None else ""
     if not redact:
-        return f"Nothing was replaced. Passwords and secrets were removed:\n{lines or '     0'}\n"
+        removed = lines or "     0"
+        return f"Nothing was replaced. Passwords and secrets were removed:\n{removed}\n{has}"
     return (
         "Replaced or left out, by kind. The same thing has the same stand-in everywhere.\n\n"
-        f"{lines or '     nothing'}\n\n{KEPT}"
+        f"{lines or '     nothing'}\n\n{KEPT}{has}"
     )

@@ -107,6 +107,10 @@ class StandIns:
             self._given[key] = make(number) if make else f"{_WORDS[kind]}{joint}{number}"
         return self._given[key]
 
+    def given(self, *kinds: str) -> dict[str, str]:
+        """Return the stand-ins of these kinds by what they stand for."""
+        return {thing: shown for (kind, thing), shown in self._given.items() if kind in kinds}
+
     def remove(self, kind: str, times: int = 1) -> None:
         """Count something that is left out, with nothing in its place."""
         self._removed[kind] += times

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ class Shape(NamedTuple):
     with ``kept_tiers`` only, each series in one piece.
 
     A file gets no larger than ``segment_limit`` bytes, and all together no larger than
-    ``total_limit`` and one file more.
+    ``total_limit`` and one file more. ``synced``: each entry is on the disk when it is written.
     """
 
     segment_s: int
@@ -31,9 +32,10 @@ class Shape(NamedTuple):
     kept_tiers: tuple[Tier, ...]
     segment_limit: int
     total_limit: int
+    synced: bool = False
 
 
-ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20)
+ON_DISK = Shape(3600, MINUTES.keep_s, TENS.keep_s, (MINUTES,), 2 << 20, 8 << 20, synced=True)
 IN_MEMORY = Shape(60, SECONDS.keep_s, 0, (SECONDS,), 1 << 20, 2 << 20)
 FILES_LIMIT = 100
 """Files of one store: a watch that is started again begins a new one."""
@@ -54,14 +56,19 @@ def aside_name(number: int) -> str:
 
 def segments(files: RunFolder) -> list[int]:
     """The numbers of the files of a store, the oldest first. Raises ``OSError``."""
-    return _numbers(files.path, _SEGMENT)
+    return segments_among(path.name for path in files.path.iterdir())
+
+
+def segments_among(names: Iterable[str]) -> list[int]:
+    """The numbers of the files of a store among the names in a folder, the oldest first."""
+    return _numbers(names, _SEGMENT)
 
 
 def set_aside(files: RunFolder) -> list[int]:
     """The numbers of the files of other versions, the oldest first. Raises ``OSError``."""
-    return _numbers(files.path, _ASIDE)
+    return _numbers((path.name for path in files.path.iterdir()), _ASIDE)
 
 
-def _numbers(folder: Path, pattern: re.Pattern[str]) -> list[int]:
-    found = (pattern.fullmatch(path.name) for path in folder.iterdir())
+def _numbers(names: Iterable[str], pattern: re.Pattern[str]) -> list[int]:
+    found = map(pattern.fullmatch, names)
     return sorted(int(match[1]) for match in found if match)

@@ -7,7 +7,7 @@ at first, or was set back, makes no two boots overlap.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 
@@ -129,26 +129,37 @@ def _event(event: StoredEvent, at: datetime) -> Event:
 def read(disk: RunFolder | None, memory: RunFolder, clock: Clock = CLOCK) -> Past:
     """Read what two folders hold, or only the last minutes without ``disk``. What cannot be read
     or is not believed is left out."""
-    entries = [] if disk is None else [*_entries(disk, ON_DISK)]
-    entries += _entries(memory, IN_MEMORY)
     try:
         boot_id = memory.boot_id
     except (OSError, ValueError):
         boot_id = ""
-    return Past(entries, boot_id, clock)
+    return Past(stored(disk, memory), boot_id, clock)
 
 
-def _entries(files: RunFolder, shape: Shape) -> Iterator[Entry]:
-    """The entries of a store, the oldest first. Of one that is too large, the newest."""
+def stored(disk: RunFolder | None, memory: RunFolder) -> list[Entry]:
+    """The entries of these folders, the oldest first."""
+    found = [] if disk is None else [*_believed(disk, ON_DISK)]
+    return [*found, *_believed(memory, IN_MEMORY)]
+
+
+def _believed(files: RunFolder, shape: Shape) -> Iterator[Entry]:
     try:
-        numbers = segments(files)[-FILES_LIMIT:]
+        numbers = segments(files)
     except OSError:
         return
+    yield from entries(numbers, files.read, shape)
+
+
+def entries(
+    numbers: Sequence[int], read_file: Callable[[str, int], bytes | None], shape: Shape
+) -> Iterator[Entry]:
+    """The entries of the files with these numbers, the oldest first. Of a store that is too large,
+    the newest. ``read_file`` takes a name and the bytes that the file may have."""
     found: list[bytes] = []
     left = shape.total_limit + shape.segment_limit
-    for number in reversed(numbers):
+    for number in reversed(numbers[-FILES_LIMIT:]):
         with suppress(OSError, Untrusted):
-            data = files.read(segment_name(number), shape.segment_limit) or b""
+            data = read_file(segment_name(number), shape.segment_limit) or b""
             left -= len(data)
             if left < 0:
                 break

@@ -1,9 +1,9 @@
 """Writes the history: files that only grow, a new one every hour, the oldest removed.
 
-A file is never continued by another process, so what a crash has cut short stays at its end. A
-write is not forced to the disk: the kernel does that within half a minute, and a power loss costs
-that much more. Nothing is locked, so no reader can hold up the writer. What is kept goes by how
-much the files cover, never by the wall clock.
+A file is never continued by another process, so what a crash has cut short stays at its end. On
+disk, each entry is forced there (fdatasync(2)), so that a power loss costs what is not written yet
+and no more. Nothing is locked, so no reader can hold up the writer. What is kept goes by how much
+the files cover, never by the wall clock.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tui.host.history.folder import (
 from tui.host.history.frames import MAGIC, OtherVersion, contents, framed
 from tui.host.run_folder import RunFolder, Untrusted
 from tui.model.past import Buckets, Tier, merged
-from tui.process.files import write_atomically
+from tui.process.files import sync_folder, write_atomically
 
 _PACKED = 2
 """Entries of a file that was packed."""
@@ -59,6 +59,7 @@ class Store:
         if self._open is None or part != self._part or full or not os.fstat(self._open).st_nlink:
             self._begin(part)
         self._append(frame)
+        self._sync()
 
     def close(self) -> None:
         """End the file."""
@@ -77,6 +78,17 @@ class Store:
         os.fchmod(self._open, 0o644)  # open(2) obeys root's umask, but everybody may read it
         self._part, self._size = part, 0
         self._append(MAGIC)
+        if self._shape.synced:
+            sync_folder(self._files.path)
+
+    def _sync(self) -> None:
+        """Force the file to the disk. If that fails, the next entry goes into another file."""
+        if self._shape.synced and self._open is not None:
+            try:
+                os.fdatasync(self._open)
+            except OSError:
+                self.close()
+                raise
 
     def _append(self, data: bytes) -> None:
         assert self._open is not None

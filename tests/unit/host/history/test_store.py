@@ -253,3 +253,53 @@ def test_a_killed_writer_leaves_all_that_it_had_written(place: Path, rounds: int
         [sys.executable, *words], capture_output=True, text=True, check=False, timeout=300
     )
     assert (done.returncode, done.stdout.splitlines()[-1:]) == (0, ["done"]), done.stderr
+
+
+# --- what a power loss costs ----------------------------------------------------------
+
+
+class Disk:
+    """Records what is forced to the disk: the numbers of files, with their bytes then."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.forced: list[tuple[int, int]] = []
+        self.folders: list[int] = []
+        self.fails = False
+        monkeypatch.setattr(os, "fdatasync", self._file)
+        monkeypatch.setattr(os, "fsync", lambda file: self.folders.append(os.fstat(file).st_ino))
+
+    def _file(self, file: int) -> None:
+        if self.fails:
+            raise OSError(5, "Input/output error")
+        status = os.fstat(file)
+        self.forced.append((status.st_ino, status.st_size))
+
+
+def test_each_entry_on_disk_is_forced_there(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk, writer = Disk(monkeypatch), store(place)
+    for number in range(3):
+        writer.write(minute(number))
+        status = (place / segment_name(1)).stat()
+        assert disk.forced[-1] == (status.st_ino, status.st_size)
+    assert len(disk.forced) == 3
+    assert disk.folders == [place.stat().st_ino], "the name of the file, once"
+
+
+def test_nothing_is_forced_in_memory(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(monkeypatch)
+    store(place, IN_MEMORY).write(minute(0))
+    assert (disk.forced, disk.folders) == ([], [])
+
+
+def test_after_a_disk_failed_the_next_entry_is_in_another_file(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk, writer = Disk(monkeypatch), store(place)
+    writer.write(minute(0))
+    disk.fails = True
+    with pytest.raises(OSError, match="Input/output"):
+        writer.write(minute(1))
+    disk.fails = False
+    writer.write(minute(2))
+    assert segments(folder(place)) == [1, 2]
+    assert disk.forced[-1][0] == (place / segment_name(2)).stat().st_ino

@@ -1,0 +1,105 @@
+"""A history that somebody looks at later and elsewhere: all of it is past.
+
+Its files may come from anybody, as in a bug report. They are read through a ``Tree``, by the same
+decoder as this machine's own, and refused if they hold more than a watch writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from tui.host.errors import HostError
+from tui.host.history.entry import Entry
+from tui.host.history.folder import ON_DISK, segments_among
+from tui.host.history.reader import Past, entries
+from tui.host.tree import Tree
+from tui.model import Clock
+from tui.model.past import TIERS, SeriesKey
+
+FOLDER = "history"
+"""The folder of a capture that has the history of its host."""
+
+PARTS_LIMIT = 400_000
+"""Runs, series, events and swaps of a recording. The fullest store that a watch can write has
+fewer; a file made for it packs millions into its bytes."""
+
+EVENTS_LIMIT, SWAPS_LIMIT = 5_000, 500
+"""Events and swaps that are shown of a recording, of which the newest stay."""
+
+RECENT_S = 10
+"""Seconds before the end within which a reading is the last one, or two steps of its tier."""
+
+
+class TooMuch(HostError):
+    """A history holds more than a watch writes."""
+
+    def __init__(self) -> None:
+        super().__init__("it has more in it than a watch writes")
+
+
+class Recording(NamedTuple):
+    """A history, and the clock that stands at its end."""
+
+    past: Past
+    clock: Clock
+
+    def last(self, key: SeriesKey) -> float | None:
+        """What a series was at the end; ``None`` if it was not measured then."""
+        now = self.clock.now().timestamp()
+        for tier in TIERS:
+            reach_s = max(RECENT_S, 2 * tier.step_s)
+            found = self.past.means(key, tier, reach_s)
+            recent = [each for each in found if now - reach_s <= each[0] <= now]
+            if recent:
+                return max(recent)[1]
+        return None
+
+
+def recording(found: Sequence[Entry]) -> Recording | None:
+    """The recording with these entries, the oldest first; ``None`` if there are none. It ends when
+    the last of them was written."""
+    if not found:
+        return None
+    boot_id = found[-1].boot_id
+    last = max((e for e in found if e.boot_id == boot_id), key=lambda entry: entry.at_s)
+    end = datetime.fromtimestamp(last.booted_at + last.at_s, UTC)
+    clock = Clock(lambda: end, lambda: last.at_s)
+    return Recording(Past(_newest(found), boot_id, clock), clock)
+
+
+def _newest(found: Sequence[Entry]) -> list[Entry]:
+    """The entries without the events and swaps beyond the limits."""
+    kept, events, swaps = list[Entry](), EVENTS_LIMIT, SWAPS_LIMIT
+    for entry in reversed(found):
+        shown = replace(
+            entry, events=entry.events[max(0, len(entry.events) - events) :],
+            swaps=entry.swaps[max(0, len(entry.swaps) - swaps) :],
+        )  # fmt: skip
+        events, swaps = events - len(shown.events), swaps - len(shown.swaps)
+        kept.append(shown)
+    return kept[::-1]
+
+
+def entries_in(folder: Tree) -> list[Entry]:
+    """The entries in a folder, the oldest first. Raises ``OSError`` and ``TooMuch``."""
+    numbers, found, left = segments_among(folder.names()), list[Entry](), PARTS_LIMIT
+    for entry in entries(numbers, folder.read, ON_DISK):
+        left -= _parts(entry)
+        if left < 0:
+            raise TooMuch
+        found.append(entry)
+    return found
+
+
+def _parts(entry: Entry) -> int:
+    runs = sum(
+        1 + len(of_series)
+        for block in entry.blocks
+        for series in block.owners.values()
+        for of_series in series.values()
+    )
+    return 1 + runs + len(entry.events) + len(entry.swaps)
