@@ -67,7 +67,7 @@ def observe(memory: WatchMemory, view: HostView, now_s: float, policy: WatchPoli
     if memory.pending is not None:
         return _wait(memory, memory.pending, view, gpu, now_s)
     if gpu.owner.kind == "guest" and gpu.guest_uuid is not None:
-        return _counted(memory, _used(memory, view, gpu), now_s, policy)
+        return _counted(memory, _used(memory, view, gpu), view, now_s, policy)
     if memory.user is None:
         return Decision(memory)
     if _may_still_run(memory.user, view) or gpu.owner.kind in UNSETTLED:
@@ -87,12 +87,16 @@ def _used(memory: WatchMemory, view: HostView, gpu: Gpu) -> WatchMemory:
     )  # fmt: skip
 
 
-def _counted(memory: WatchMemory, used: WatchMemory, now_s: float, policy: WatchPolicy) -> Decision:
-    """A guest has the card: the last return, if there was one, may have been in vain."""
+def _counted(
+    memory: WatchMemory, used: WatchMemory, view: HostView, now_s: float, policy: WatchPolicy
+) -> Decision:
+    """A guest has the card: the last return, if there was one, may have been in vain. Not so if
+    somebody has bound the card for the guest with vfiotop."""
     if memory.returned_s is None:
         return Decision(used)
-    soon = now_s - memory.returned_s <= SOON_S
-    used = replace(used, returned_s=None, in_vain=memory.in_vain + 1 if soon else 0)
+    bound = view.swap is not None and view.swap.direction == "bind"
+    in_vain = not bound and now_s - memory.returned_s <= SOON_S
+    used = replace(used, returned_s=None, in_vain=memory.in_vain + 1 if in_vain else 0)
     if _pause_s(used, policy) <= _pause_s(memory, policy):
         return Decision(used)
     text = (

@@ -411,6 +411,18 @@ def test_returns_in_vain_are_counted_in_a_row() -> None:
         assert returned_and_started_again(watch, after_s) == Decision(watch.memory)
 
 
+def test_a_return_is_not_in_vain_if_somebody_binds_the_card_again() -> None:
+    watch = Watching()
+    bound = replace(SWAP, direction="bind", state="done")
+    watch.look(seen(win(), swap=bound))
+    for _ in range(VAIN_LIMIT + 1):
+        watch.look(seen(win("shut off"), swap=bound))
+        assert watch.look(seen(win("shut off"), swap=bound), watch.policy.pause_s).due
+        watch.outcome(Outcome(True))
+        bound = replace(bound, id=f"{bound.id}, and the next")
+        assert watch.look(seen(win(), swap=bound), 5.0) == Decision(watch.memory)
+
+
 def test_a_longer_pause_of_the_user_stays() -> None:
     watch = Watching(WatchPolicy("unbind", pause_s=3600.0))
     watch.look(RUNNING)
@@ -504,11 +516,19 @@ class Host(RuleBasedStateMachine):
         self.blind ^= {source}
         self.look(after_s)
 
-    @rule(state=st.sampled_from(["running", "stuck", "undoing", "done", "undone", "failed"]),
-          alive=st.booleans(), after_s=LATER)  # fmt: skip
-    def somebody_moves_the_card(self, state: Any, alive: bool, after_s: float) -> None:
+    @rule(
+        direction=st.sampled_from(["bind", "unbind"]),
+        state=st.sampled_from(["running", "stuck", "undoing", "done", "undone", "failed"]),
+        alive=st.booleans(),
+        after_s=LATER,
+    )
+    def somebody_moves_the_card(
+        self, direction: Any, state: Any, alive: bool, after_s: float
+    ) -> None:
         self.swaps += 1
-        self.swap = replace(SWAP, id=str(self.swaps), state=state, runner_alive=alive)
+        self.swap = replace(
+            SWAP, id=str(self.swaps), direction=direction, state=state, runner_alive=alive
+        )
         self.look(after_s)
 
     @rule(driver=st.sampled_from(["vfio-pci", "nvidia"]), after_s=LATER)
@@ -574,8 +594,9 @@ class Host(RuleBasedStateMachine):
         decision = self.watch.look(view, after_s)
         has_it = not self.blind and gpu is not None and gpu.guest_uuid is not None
         if has_it and not before.acting and self.returned_s is not None:
-            soon = self.watch.now_s - self.returned_s <= SOON_S
-            self.in_vain = self.in_vain + 1 if soon else 0
+            bound = self.swap is not None and self.swap.direction == "bind"
+            in_vain = not bound and self.watch.now_s - self.returned_s <= SOON_S
+            self.in_vain = self.in_vain + 1 if in_vain else 0
             self.returned_s = None
         pending = decision.memory.pending
         if pending is not None and before.pending is None:
