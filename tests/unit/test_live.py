@@ -208,6 +208,15 @@ def test_a_process_that_is_on_its_way_out_is_no_news(
     assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"], "another one"
 
 
+def test_while_libvirt_does_not_answer_nobody_is_on_its_way_out(live: Live) -> None:
+    live.choose(Choice(GUEST))
+    running, away = READINGS["guests"](), Unavailable("libvirtd is not running")
+    assert told(live, "vitals", had(1, QEMU)) == []
+    for reading in (away, running, away):
+        assert told(live, "guests", reading) == []
+    assert told(live, "guests", guests()) == ["flash"]
+
+
 def test_another_process_is_news(live: Live) -> None:
     live.choose(Choice(GUEST))
     other = replace(QEMU, guest="other")

@@ -31,8 +31,8 @@ SOURCE_NAMES: dict[SourceName, str] = {
 
 
 class Changed(NamedTuple):
-    """What one sample has changed: the view, the ``events`` that are new, newest first, and the
-    addresses of the cards that have another owner."""
+    """What one sample has changed: the view, and the addresses of the cards that have another
+    owner; with the ``events`` that are new since the sample before it, newest first."""
 
     before: HostView
     after: HostView

@@ -1,5 +1,8 @@
 """Guests on their way out. libvirt reports the end of a domain before its QEMU has released the
 card, and that process is no new user. Pure.
+
+The process is known by the name that it shows, which anybody may use: enough for what is told, and
+nothing else may rest on it.
 """
 
 from __future__ import annotations
@@ -26,7 +29,10 @@ def leaving(known: Leaving, before: HostView, after: HostView) -> Leaving:
 
 
 def without_leaving(view: HostView, gone: Leaving) -> HostView:
-    """The view as if those that are on their way out had released their cards."""
+    """The view as if those that are on their way out had released their cards. While libvirt does
+    not answer, nobody is known to be."""
+    if not gone or view.problem("guests") is not None:
+        return view
     gpus = tuple(
         replace(gpu, owner=Owner("vfio"), taken_by=None)
         if gpu.owner.kind == "guest"

@@ -2,9 +2,8 @@
 
     python -I -S as_user.py UID GID GROUP,… PROGRAM [ARGUMENT…]
 
-From setuid(2) on, that user may stop this process. subprocess, told to change the user, would wait
-in the watch until the program runs, and so for ever. It would also be a copy of the watch that
-belongs to the user for a moment.
+From setuid(2) on, that user may stop the process. subprocess, told to change the user, would have
+the watch wait until the program runs, and so for ever; and its child is a copy of the watch.
 """
 
 import os
