@@ -127,11 +127,10 @@ def test_a_program_that_says_too_much_neither_hangs_nor_fills_the_memory() -> No
 
 def test_what_a_program_leaves_running_holds_up_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    reader = os.open(tmp_path / "fifo", os.O_RDONLY | os.O_NONBLOCK)
-    assert run('(read -r _ <"$1"/fifo) & exit 0', ENDED, words=[str(tmp_path)]) == []
-    with (tmp_path / "fifo").open("w"):
-        pass  # it ends now
-    os.close(reader)
+    writer = os.open(tmp_path / "fifo", os.O_RDWR)
+    script = 'exec 3<"$1"/fifo; (read -r _ <&3) & exit 0'
+    assert run(script, ENDED, words=[str(tmp_path)]) == []
+    os.close(writer)  # it ends now
 
 
 @pytest.mark.parametrize("user", [None, pytest.param(PLAYER, marks=as_root)])
