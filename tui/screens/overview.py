@@ -7,7 +7,6 @@ from collections.abc import Hashable, Iterable
 from datetime import datetime
 from typing import ClassVar
 
-from msgspec.structs import replace
 from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
@@ -18,23 +17,20 @@ from tui.background import background
 from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
-from tui.model import CardSeries, DeviceUses, GuestDevice, Window
+from tui.model import CardSeries, DeviceUses, GuestDevice
 from tui.rules.events import Changed
 from tui.rules.group_interest import notable
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.card_users_scan import CardUsersScan
 from tui.screens.flashes import Flashes
-from tui.screens.panel_board import CARD_PANELS, PanelBoard
+from tui.screens.graph_board import GraphBoard
+from tui.screens.panel_board import CARD_PANELS
 from tui.screens.panel_values import PanelValues
-from tui.screens.time_cursor import TimeCursor
 from tui.session import Session
 from widgets.card_list import CardList
 from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
 from widgets.footer import Hint
-from widgets.graph import span_text
-from widgets.graph_grid import Times
-from widgets.graph_panel import GraphPanel
 from widgets.group_panel import GroupPanel, groups_word
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
@@ -45,7 +41,7 @@ NO_GPU = (
 )
 
 
-class OverviewScreen(PanelBoard):
+class OverviewScreen(GraphBoard):
     """The first screen, and the one that stays open."""
 
     NAME = "overview"
@@ -58,7 +54,6 @@ class OverviewScreen(PanelBoard):
         self._uses = DeviceUses()
         self._uses_of: Hashable = ()
         self._lower: dict[str, CardSeries] = {}
-        self._cursor = TimeCursor()
         self._scan = CardUsersScan(self)
         self._flashes = Flashes(self)
 
@@ -92,12 +87,6 @@ class OverviewScreen(PanelBoard):
     def flashes(self) -> bool:
         return self._flashes.owner
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that have no meaning now."""
-        if action in ("move_cursor", "span") and self._graph_panel is None:
-            return False
-        return super().check_action(action, parameters)
-
     def word(self, command: Command) -> str:
         if command.id == "zoom" and self.zoomed is not None:
             return "back"
@@ -122,7 +111,7 @@ class OverviewScreen(PanelBoard):
         self.app.call_later(self.app.run_action, f"app.device('{event.address}')")
 
     def zoom_changed(self) -> None:
-        self._cursor = TimeCursor()
+        super().zoom_changed()
         if self.zoomed not in CARD_PANELS:
             self._scan.stop()
         if self.zoomed != "groups":
@@ -137,60 +126,12 @@ class OverviewScreen(PanelBoard):
         self.show()
         return True
 
-    # --- series and time ---
-
     def action_series(self) -> None:
         """Draw another series in the lower graph of the focused card, or of the first one."""
         focused = self.focused_panel
         panel = focused if focused in CARD_PANELS else "card-0"
         self._lower[panel] = self.query_one(f"#{panel}", CardPanel).next_series()
         self.show()
-
-    def action_move_cursor(self, key: str) -> None:
-        """Move the time cursor of a panel on the whole screen."""
-        panel, live = self._graph_panel, self.session.live
-        if panel is not None:
-            step = -1 if key == "right" else 1
-            self._cursor.move(step, self.session.host.now(), panel.grid, live.events)
-            self.show()
-
-    def on_graph_panel_pointed(self, event: GraphPanel.Pointed) -> None:
-        """Set the time cursor at the cell that was clicked."""
-        panel, live = self._graph_panel, self.session.live
-        if panel is not None:
-            self._cursor.point(event.cell, self.session.host.now(), panel.grid, live.events)
-            self.show()
-
-    def on_graph_panel_turned(self, event: GraphPanel.Turned) -> None:
-        self._change_span(event.steps)
-
-    def action_span(self, key: str) -> None:
-        """Show more or less time in a panel on the whole screen."""
-        self._change_span(-1 if key == "minus" else 1)
-
-    def _change_span(self, steps: int) -> None:
-        if self._graph_panel is not None:
-            self._cursor.span(steps)
-            self.show()
-            self.say(f"Span: {span_text(self._cursor.span_s)}")
-
-    @property
-    def _graph_panel(self) -> GraphPanel | None:
-        """The panel with graphs that has the whole screen."""
-        found = self.zoomed in (*CARD_PANELS, "guest")
-        return self.query_one(f"#{self.zoomed}", GraphPanel) if found else None
-
-    @property
-    def _window(self) -> Window | None:
-        """What its graphs show."""
-        panel = self._graph_panel
-        return self._cursor.window(panel.grid) if panel else None
-
-    def _times(self, at: datetime) -> Times | None:
-        """The time that its graphs cover."""
-        panel, live = self._graph_panel, self.session.live
-        times = self._cursor.times(at, panel.grid, live.events) if panel else None
-        return times and replace(times, problem=self.session.spans.problem(times.span_s, at))
 
     # --- the filter of the groups ---
 
@@ -234,9 +175,9 @@ class OverviewScreen(PanelBoard):
             values.guest(
                 self._devices(live),
                 values.keys(*guest_keys),
-                self._window if zoomed == "guest" else None,
+                self.window if zoomed == "guest" else None,
             ),
-            self._times(at) if zoomed == "guest" else None,
+            self.times(at) if zoomed == "guest" else None,
         )
         text = self.query_one("#filter", Input).value
         self.query_one(GroupPanel).show(
@@ -263,14 +204,14 @@ class OverviewScreen(PanelBoard):
             cards.append(
                 values.card(
                     gpu, index + 1, self._lower.get(panel or ""), values.keys(*ids),
-                    self._window if zoomed else None,
+                    self.window if zoomed else None,
                 )
             )  # fmt: skip
         for panel, card in zip(CARD_PANELS, cards, strict=False):
             zoomed = self.zoomed == panel
             self.query_one(f"#{panel}", CardPanel).show(
                 card,
-                self._times(at) if zoomed else None,
+                self.times(at) if zoomed else None,
                 self._scan.of(card.gpu) if zoomed else None,
             )
         if self.shows("cards"):
