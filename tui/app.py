@@ -70,10 +70,12 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
+        self.session.take_early()  # the first frame shows them
         self.session.start(self._deliver, self)
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
+        self._offer_recovery()
 
     def on_unmount(self) -> None:
         self.session.stop()
@@ -93,14 +95,17 @@ class VfiotopApp(Navigation):
 
     def _take(self, sample: Sample, *, finished: bool = True) -> None:
         self._tell(self.session.take(sample, finished=finished))
-        # A sample that comes while the application ends finds no screen.
-        if self.screen_stack and self.session.recovery_to_offer():
-            self.offer_recovery()
+        self._offer_recovery()
         for again in self.session.lendings.replugged():
             from tui.screens.usb_again import attach_again  # noqa: PLC0415
 
             self.run_worker(attach_again(self.session, again))
         self.draw_soon()
+
+    def _offer_recovery(self) -> None:
+        # A sample that comes while the application ends finds no screen.
+        if self.screen_stack and self.session.recovery_to_offer():
+            self.offer_recovery()
 
     def _tell(self, events: Sequence[Event]) -> None:
         """Announce new events with the bell or on the desktop, as the user chose."""

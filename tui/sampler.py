@@ -199,6 +199,12 @@ class Readers:
             for sampler in self.by_name.values():
                 sampler.start()
 
+    def early(self) -> list[Sample]:
+        """Return the samples taken so far, which ``connect`` then does not deliver."""
+        with self._lock:
+            early, self._early = self._early, []
+            return early
+
     def connect(self, receiver: Deliver) -> None:
         """Deliver the samples taken so far to ``receiver``, and from now on each new one."""
         with self._lock:

@@ -116,6 +116,11 @@ class Session:
 
     # --- readings in ---
 
+    def take_early(self) -> None:
+        """Merge the readings that are there before ``start``."""
+        for sample in self._readers.early():
+            self.take(sample)
+
     def start(self, deliver: Deliver, display: Display) -> None:
         """Begin to read. ``deliver`` is called on the samplers' threads."""
         self._display = display

@@ -179,21 +179,39 @@ def test_a_slower_pace_is_kept_and_its_end_reads_at_once() -> None:
     rig.sampler.stop()
 
 
-def test_samples_taken_before_a_receiver_connects_are_delivered_first() -> None:
-    source = FakeSource()
+def all_read(source: FakeSource) -> Readers:
+    """Readers without a receiver that have read every source of a host once."""
     silent = EmptySource("none")
-    host = Host(source, silent, silent, silent, silent)
-    readers = Readers(host, 3600)
+    readers = Readers(Host(source, silent, silent, silent, silent), 3600)
     readers.start()
     readers.start()
     assert source.entered.acquire(timeout=PATIENCE)
-    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     deadline = time.monotonic() + PATIENCE
     while len(readers._early) < len(readers.by_name):
         assert time.monotonic() < deadline
+    return readers
+
+
+def test_samples_taken_before_a_receiver_connects_are_delivered_first() -> None:
+    source = FakeSource()
+    readers = all_read(source)
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     readers.connect(samples.put)
     early = {samples.get(timeout=PATIENCE).source for _ in readers.by_name}
     assert early == set(readers.by_name)
+    readers.by_name["facts"].poke()
+    later = samples.get(timeout=PATIENCE)
+    assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
+    for sampler in readers.by_name.values():
+        sampler.stop()
+
+
+def test_samples_that_were_asked_for_early_are_not_delivered_again() -> None:
+    readers = all_read(FakeSource())
+    assert {sample.source for sample in readers.early()} == set(readers.by_name)
+    assert readers.early() == []
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    readers.connect(samples.put)
     readers.by_name["facts"].poke()
     later = samples.get(timeout=PATIENCE)
     assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
