@@ -26,6 +26,10 @@ the agent runs a program in each guest to its end, and NVML may have to initiali
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
 """The least seconds between two readings of sources that change slowly or cost more."""
 
+FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "guests", "swap", "facts")
+"""What the first frame is about: whose the cards are and how they are. NVML's process starts up
+while the others are read."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -189,15 +193,15 @@ class Readers:
         self._lock = threading.Lock()
         self._early: list[Sample] = []
         self._receiver: Deliver | None = None
-        self._started = False
+        self._started: set[SourceName] = set()
         self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
 
-    def start(self) -> None:
-        """Begin to read; once."""
-        if not self._started:
-            self._started = True
-            for sampler in self.by_name.values():
-                sampler.start()
+    def start(self, *names: SourceName) -> None:
+        """Begin to read these sources, or all; each once."""
+        for name in names or self.by_name:
+            if name not in self._started:
+                self._started.add(name)
+                self.by_name[name].start()
 
     def early(self) -> list[Sample]:
         """Return the samples taken so far, which ``connect`` then does not deliver."""

@@ -21,6 +21,7 @@ from tui.host import Host
 from tui.lendings import Lendings
 from tui.live import Live
 from tui.model import (
+    NOT_READ_YET,
     Cost,
     Demand,
     Event,
@@ -117,14 +118,23 @@ class Session:
     # --- readings in ---
 
     def take_early(self) -> None:
-        """Merge the readings that are there before ``start``."""
+        """Merge the readings that are there before ``connect``."""
         for sample in self._readers.early():
             self.take(sample)
 
-    def start(self, deliver: Deliver, display: Display) -> None:
-        """Begin to read. ``deliver`` is called on the samplers' threads."""
+    def connect(self, deliver: Deliver, display: Display) -> None:
+        """Take the readings of the sources that read already. ``deliver`` is called on the
+        samplers' threads."""
         self._display = display
         self._readers.connect(deliver)
+
+    def start(self, deliver: Deliver, display: Display) -> None:
+        """Take readings, and begin to read all sources."""
+        self.connect(deliver, display)
+        self.read_all()
+
+    def read_all(self) -> None:
+        """Begin to read the sources that do not read yet."""
         self._readers.start()
 
     def stop(self) -> None:
@@ -137,9 +147,11 @@ class Session:
         answer. Returns the new events that are worth an alert, the worst first."""
         self.recall()
         before, known = self.live.view, self.live.events
+        first = getattr(self.live.snapshot, sample.source) == NOT_READ_YET
         self.live.take(sample, finished=finished)
         if self.live.view is not before:
-            self._wake_stale_sources(sample)
+            if not first:
+                self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
         if finished:
@@ -165,7 +177,8 @@ class Session:
                 yield sample
 
     def _wake_stale_sources(self, sample: Sample) -> None:
-        """Wake the sources whose readings this change makes stale."""
+        """Wake the sources whose readings this change makes stale. The first reading of a source
+        changes nothing: the others are read at the same time."""
         reading, inventory = sample.reading, self.live.snapshot.pci
         if isinstance(reading, Inventory):
             self.poke("vitals", "nvml")

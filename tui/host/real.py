@@ -1,4 +1,7 @@
-"""The host that vfiotop runs on: each source reads the machine itself."""
+"""The host that vfiotop runs on: each source reads the machine itself.
+
+What the first frame does not need is imported when it is first used.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,35 @@ from msgspec.structs import replace
 from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
 from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
-from tui.host.drm.source import DrmSource
 from tui.host.facts import FactsSource
 from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
-from tui.host.kernel_log import KernelLogSource
+from tui.host.later import Later
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.errors import is_local_qemu
 from tui.host.libvirt.source import GuestsSource
 from tui.host.libvirt.threads_source import ThreadsSource
-from tui.host.memory import MemorySource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
 from tui.host.pci.vitals import VitalsSource
-from tui.host.proc.holders import holders
-from tui.host.readiness.source import readiness
 from tui.host.tree import MACHINE
 from tui.host.untrusted import clean
-from tui.host.uses.device import device_uses
-from tui.host.uses.usb import UsbSource
 from tui.host.watch.keeper import RecordKeeper
-from tui.host.watch.source import WatchSource
-from tui.model import AgentReading, Demand, GuestThreads, Holders, Readiness
+from tui.model import (
+    AgentReading,
+    Demand,
+    DeviceUses,
+    DrmReading,
+    GuestThreads,
+    Holders,
+    HostMemory,
+    KernelLog,
+    Readiness,
+    UsbReading,
+    Watch,
+)
 from tui.rules.libvirt_uri import why_not_this_host
 
 
@@ -41,9 +49,11 @@ class RealInspector:
     """Inspects this machine."""
 
     def holders(self, addresses: Collection[str]) -> Holders:
-        return holders(addresses)
+        return _holders(addresses)
 
     def readiness(self, gpus: Collection[str]) -> Readiness:
+        from tui.host.readiness.source import readiness
+
         return replace(readiness(gpus), home_power=home_power())
 
 
@@ -85,29 +95,71 @@ def real_host(
     return Host(
         facts=FactsSource(),
         pci=pci,
-        vitals=VitalsSource(pci, users=VfioUsers(holders)),
+        vitals=VitalsSource(pci, users=VfioUsers(_holders)),
         nvml=nvml,
-        drm=DrmSource(pci),
+        drm=Later(lambda: _drm(pci)),
         guests=GuestsSource(uri, readonly=readonly, calls=calls),
         threads=threads,
         agent=agent,
         swap=SwapSource(),
-        usb=UsbSource(),
-        kernel=KernelLogSource(),
-        memory=EmptySource(not_here) if not_here else MemorySource(),
-        watch=WatchSource(),
+        usb=Later(_usb),
+        kernel=Later(_kernel_log),
+        memory=EmptySource(not_here) if not_here else Later(_memory),
+        watch=Later(_watch),
         readonly=readonly,
         inspector=RealInspector(),
         control=ReadOnlyControl() if readonly else LibvirtControl(uri),
         mover=NoMover() if readonly or mover is None else mover,
         keeper=NoKeeper() if readonly else RecordKeeper(),
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
-        uses=device_uses,
+        uses=_uses,
         files=(lambda _: {}) if not_here else file_facts,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,
     )
+
+
+def _holders(addresses: Collection[str]) -> Holders:
+    from tui.host.proc.holders import holders
+
+    return holders(addresses)
+
+
+def _uses(addresses: Collection[str]) -> DeviceUses:
+    from tui.host.uses.device import device_uses
+
+    return device_uses(addresses)
+
+
+def _drm(pci: PciSource) -> Source[DrmReading]:
+    from tui.host.drm.source import DrmSource
+
+    return DrmSource(pci)
+
+
+def _usb() -> Source[UsbReading]:
+    from tui.host.uses.usb import UsbSource
+
+    return UsbSource()
+
+
+def _kernel_log() -> Source[KernelLog]:
+    from tui.host.kernel_log import KernelLogSource
+
+    return KernelLogSource()
+
+
+def _memory() -> Source[HostMemory]:
+    from tui.host.memory import MemorySource
+
+    return MemorySource()
+
+
+def _watch() -> Source[Watch]:
+    from tui.host.watch.source import WatchSource
+
+    return WatchSource()
 
 
 def _threads(uri: str) -> Source[GuestThreads]:

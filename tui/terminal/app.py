@@ -58,10 +58,11 @@ class TerminalScreen(Screen[None]):
         self.call_after_refresh(self._write_first_frame)
 
     def _compositor_refresh(self) -> None:
-        # The first frame has all cells: what is drawn before it is drawn for nobody.
+        # The first frame has all cells: what is drawn before it is drawn for nobody. Textual drops
+        # what it draws in a batch.
         if self.first_frame_pending:
             self._dirty_widgets.clear()
-        else:
+        elif not self.app._batch_count:
             super()._compositor_refresh()
 
     def _write_first_frame(self) -> None:
