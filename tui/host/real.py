@@ -6,8 +6,8 @@ What the first frame does not need is imported when it is first used.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
@@ -57,8 +57,7 @@ class RealInspector:
         return replace(readiness(gpus), home_power=home_power())
 
 
-@dataclass(frozen=True)
-class AgentSettings:
+class AgentSettings(Struct, frozen=True):
     """Whether running guests are asked about their cards, and whether in quiet mode too.
 
     ``every`` is the minimum number of seconds between two questions.

@@ -11,12 +11,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import libvirt
+from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from tui.host import HostError, Wake
@@ -53,8 +53,7 @@ STATES: Mapping[int | None, DomainState] = {
 """virDomainState."""
 
 
-@dataclass(slots=True)
-class _CachedDomain:
+class _CachedDomain(Struct):
     """A domain as cached between readings.
 
     ``domain_id`` is libvirt's id of the current run, -1 while it is off. ``read_at`` is when its
