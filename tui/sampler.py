@@ -57,19 +57,27 @@ class Sampler:
         self._now = now
         self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._watching = False
+        self._watch_wanted, self._watching = True, False
         self._reading_began: tuple[float, datetime] | None = None
         self.took_s: float | None = None
         """Seconds that the last reading took."""
         self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
 
-    def start(self) -> None:
-        """Begin to read. If no thread can start, the source is unavailable for that reason."""
+    def start(self, *, watch: bool = True) -> None:
+        """Begin to read, and unless told otherwise to watch. If no thread can start, the source is
+        unavailable for that reason."""
+        self._watch_wanted = watch
         try:
             self._thread.start()
         except RuntimeError as error:
             why = system_limit(error) or str(error)
             self._deliver(Sample(self.name, Unavailable(why), self._now()))
+
+    def watch(self) -> None:
+        """Watch from now on, and read again: an event before would be lost. From any thread."""
+        if not self._watch_wanted:
+            self._watch_wanted = True
+            self._wake.set()
 
     def poke(self) -> None:
         """Ask for a reading now. From any thread."""
@@ -139,8 +147,8 @@ class Sampler:
         return left if left > min(SHORTEST_GAP, every / 2) else left + every
 
     def _read(self) -> Reading:
-        # Watch before the first reading: an event in between would be lost.
-        if not self._watching:
+        # Watch before reading: an event in between would be lost.
+        if self._watch_wanted and not self._watching:
             self._source.watch(self.poke)
             self._watching = True
         return self._source.read()
@@ -196,12 +204,20 @@ class Readers:
         self._started: set[SourceName] = set()
         self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
 
-    def start(self, *names: SourceName) -> None:
-        """Begin to read these sources, or all; each once."""
-        for name in names or self.by_name:
-            if name not in self._started:
+    def start_first(self) -> None:
+        """Begin to read what the first frame is about, without watching: that can wait."""
+        for name in FIRST:
+            self._started.add(name)
+            self.by_name[name].start(watch=False)
+
+    def start(self) -> None:
+        """Begin to read all sources and to watch them; once."""
+        for name, sampler in self.by_name.items():
+            if name in self._started:
+                sampler.watch()
+            else:
                 self._started.add(name)
-                self.by_name[name].start()
+                sampler.start()
 
     def early(self) -> list[Sample]:
         """Return the samples taken so far, which ``connect`` then does not deliver."""

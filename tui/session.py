@@ -134,7 +134,7 @@ class Session:
         self.read_all()
 
     def read_all(self) -> None:
-        """Begin to read the sources that do not read yet."""
+        """Begin to read the sources that do not read yet, and to watch all."""
         self._readers.start()
 
     def stop(self) -> None:

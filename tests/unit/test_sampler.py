@@ -11,7 +11,7 @@ import pytest
 
 from tui.host import EmptySource, Host, HostError, Wake
 from tui.model import HostFacts, Sample, Unavailable
-from tui.sampler import SHORTEST_GAP, Readers, Sampler
+from tui.sampler import FIRST, SHORTEST_GAP, Readers, Sampler
 
 PATIENCE = 60.0
 
@@ -215,5 +215,36 @@ def test_samples_that_were_asked_for_early_are_not_delivered_again() -> None:
     readers.by_name["facts"].poke()
     later = samples.get(timeout=PATIENCE)
     assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
+    for sampler in readers.by_name.values():
+        sampler.stop()
+
+
+def test_it_reads_before_it_watches_if_told_so_and_then_once_more(rig: Rig) -> None:
+    rig.sampler.start(watch=False)
+    assert rig.next().reading == HostFacts("host", "1")
+    assert rig.source.wake is None
+    rig.sampler.watch()
+    assert rig.next().reading == HostFacts("host", "2")
+    assert rig.source.wake is not None
+    rig.sampler.watch()
+    rig.source.wake()
+    assert rig.next().reading == HostFacts("host", "3")
+    assert rig.samples.empty()
+
+
+def test_what_the_first_frame_is_about_is_read_first() -> None:
+    sources = {name: FakeSource() for name in (*FIRST, "usb")}
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    readers = Readers(Host(**sources), 3600)  # type: ignore[arg-type]
+    readers.connect(samples.put)
+    readers.start_first()
+    first = [samples.get(timeout=PATIENCE) for _ in FIRST]
+    assert {sample.source for sample in first} == set(FIRST)
+    assert samples.empty()
+    assert sources["pci"].wake is None
+    readers.start()
+    later = {samples.get(timeout=PATIENCE).source for _ in readers.by_name}
+    assert later == set(readers.by_name)
+    assert None not in [source.wake for source in sources.values()]
     for sampler in readers.by_name.values():
         sampler.stop()

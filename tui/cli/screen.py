@@ -51,7 +51,7 @@ def open_screen(host: Host, settings: config.Config) -> int:
             "terminal shows that, or use `vfiotop status`",
             USAGE,
         )
-    from tui.sampler import FIRST, Readers  # noqa: PLC0415
+    from tui.sampler import Readers  # noqa: PLC0415
     from tui.terminal.ending import Ending  # noqa: PLC0415
 
     with Ending(host.close, tty, settle=lambda: _finish(DONE)) as ending:
@@ -62,7 +62,7 @@ def open_screen(host: Host, settings: config.Config) -> int:
         settled.daemon = True
         settled.start()
         readers = Readers(host, settings.interval)
-        readers.start(*FIRST)
+        readers.start_first()
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
         # Slow to import; the readers work meanwhile.
