@@ -8,6 +8,7 @@ are added. With ``--still`` nothing changes, not even the clock.
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -15,6 +16,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+# ruff: noqa: E402
+gc.disable()  # before the imports, as tui.__main__ does
 
 from msgspec.structs import replace
 

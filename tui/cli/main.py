@@ -8,6 +8,7 @@ what only another command needs.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
@@ -25,7 +26,7 @@ from tui.cli import (
     usb,
     watch,
 )
-from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser
+from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser, without_command
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
 from tui.model.errors import VfiotopError
@@ -59,9 +60,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     for argument in argv:
         if len(argument) > ARGUMENT_LIMIT:
             raise UsageError(f"“{output.short(argument)}” is too long for an argument")
-    parser = make_parser(FAMILIES)
-    parser.set_defaults(run=screen.run, show=None)
-    arguments = parser.parse_args(argv)
+    arguments = without_command(argv) or make_parser(FAMILIES).parse_args(argv)
+    for name, value in (("run", screen.run), ("show", None)):
+        vars(arguments).setdefault(name, value)
     if getattr(arguments, "domain", None) is not None:
         checked("DOMAIN", config.name, arguments.domain)
     return arguments
@@ -82,6 +83,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return show(settings, arguments)
     run: Run = arguments.run
     host = open_host(arguments, settings)
+    gc.freeze()
+    gc.enable()
     try:
         return run(host, settings, arguments)
     finally:
