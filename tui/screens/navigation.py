@@ -80,6 +80,11 @@ class Navigation(TerminalApp):
         if isinstance(self.screen, HostScreen):
             self.screen.say(text, warns=warns)
 
+    def action_help_quit(self) -> None:
+        """Say how to quit."""
+        if isinstance(self.screen, HostScreen):
+            self.say(f"{self.screen.key_of('quit')} quits.")
+
     async def action_back(self) -> None:
         """Go back by one step: on the screen, or to the screen before it."""
         if not (isinstance(self.screen, HostScreen) and self.screen.step_back()):

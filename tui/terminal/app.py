@@ -54,6 +54,15 @@ class TerminalScreen(Screen[None]):
         if isinstance(self.app, TerminalApp):
             self.app.draw_soon()
 
+    async def _compose(self) -> None:
+        # The styles of a class that is there from the start are applied once.
+        for classes, size in (
+            (self.app.HORIZONTAL_BREAKPOINTS, self.app.size.width),
+            (self.app.VERTICAL_BREAKPOINTS, self.app.size.height),
+        ):
+            self.set_class(True, *self._get_breakpoint_classes(size, classes), update=False)
+        await super()._compose()
+
     def on_mount(self) -> None:
         self.call_after_refresh(self._write_first_frame)
 
@@ -87,6 +96,8 @@ class TerminalApp(App[None]):
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
         self.stylesheet = ParsedOnce(variables=self.get_css_variables())
+        # Notices and what a key does are in the footer: no screen needs the widgets for them.
+        self._disable_notifications = self._disable_tooltips = True
         self.ending = ending or Ending()
         self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
         self._field_keys = frozenset(field_keys)
