@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -56,11 +57,12 @@ class TerminalScreen(Screen[None]):
 
     async def _compose(self) -> None:
         # The styles of a class that is there from the start are applied once.
-        for classes, size in (
+        for breakpoints, size in (
             (self.app.HORIZONTAL_BREAKPOINTS, self.app.size.width),
             (self.app.VERTICAL_BREAKPOINTS, self.app.size.height),
         ):
-            self.set_class(True, *self._get_breakpoint_classes(size, classes), update=False)
+            classes = self._get_breakpoint_classes(size, breakpoints or [])
+            self.set_class(True, *classes, update=False)
         await super()._compose()
 
     def on_mount(self) -> None:
@@ -207,6 +209,14 @@ class TerminalApp(App[None]):
         """
         if self.screen_stack:
             super().clear_selection()
+
+    def action_command_palette(self) -> None:
+        """Open the command palette, which is imported only now (``tui.terminal.lean``)."""
+        from textual.command import CommandPalette  # noqa: PLC0415
+
+        app: App[Any] = self
+        if self.use_command_palette and not CommandPalette.is_open(app):
+            self.push_screen(CommandPalette(id="--command-palette"))
 
     # --- stopped by the shell ---
 

@@ -19,8 +19,9 @@ from tui.session import Session
 
 START = """
 import sys
-from tui.cli import main, screen
-with screen.without_ssl():
+from tui.cli import main
+from tui.terminal.lean import lean_imports
+with lean_imports():
     import tui.app, tui.session
 first = set(sys.modules)
 from tui.screens import preload
@@ -37,8 +38,9 @@ def test_what_the_first_frame_does_not_need_is_imported_after_it() -> None:
     first, later = (set(line.split()) for line in output.splitlines())
     assert "tui.screens.overview" in first
     assert "asyncio" in first
-    assert "ssl" not in first
+    assert not {"ssl", "textual.command"} & first
     assert "tui.rules.kernel_messages" not in first
+    assert "textual.command" in later
     for screen in ("swap", "guest", "roles", "doctor", "help", "device", "settings", "calls"):
         assert f"tui.screens.{screen}" in later
     for package in ("tui.guest.plan", "tui.swap.planning", "tui.host.libvirt.domain_edit"):
