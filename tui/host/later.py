@@ -1,20 +1,23 @@
-"""A source that is imported and made when it is first read."""
+"""Sources that are imported and made when they are first read.
+
+For those that the first frame does not need: importing some takes milliseconds.
+"""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from tui.host import Source, Wake
+from tui.model import Demand
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Later(Generic[T]):
-    """The source that ``make`` returns, made by the thread that reads it.
-
-    For sources that the first frame does not need: importing some takes milliseconds.
-    """
+    """The source that ``make`` returns, made by the thread that reads it."""
 
     def __init__(self, make: Callable[[], Source[T]]) -> None:
         self._make = make
@@ -35,3 +38,35 @@ class Later(Generic[T]):
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
+
+
+class Selective(Source[T_co], Protocol[T_co]):
+    """A source that reads only what is in demand."""
+
+    def set_demand(self, demand: Demand) -> None: ...
+
+
+class SelectiveLater(Later[T]):
+    """The same for a source that is told what is in demand, from any thread."""
+
+    def __init__(self, make: Callable[[], Selective[T]]) -> None:
+        super().__init__(self._make_selective)
+        self._make_it = make
+        self._lock = threading.Lock()
+        self._demand: Demand | None = None
+        self._selective: Selective[T] | None = None
+
+    def set_demand(self, demand: Demand) -> None:
+        with self._lock:
+            self._demand = demand
+            source = self._selective
+        if source is not None:
+            source.set_demand(demand)
+
+    def _make_selective(self) -> Selective[T]:
+        made = self._make_it()
+        with self._lock:
+            self._selective = made
+            if self._demand is not None:
+                made.set_demand(self._demand)
+        return made

@@ -11,17 +11,15 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
-from tui.host.agent.source import AgentSource
 from tui.host.calls import CallLog
 from tui.host.facts import FactsSource
 from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
-from tui.host.later import Later
+from tui.host.later import Later, Selective, SelectiveLater
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.errors import is_local_qemu
 from tui.host.libvirt.source import GuestsSource
-from tui.host.libvirt.threads_source import ThreadsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
@@ -86,10 +84,9 @@ def real_host(
 
     def set_demand(demand: Demand) -> None:
         nvml.set_demand(demand)
-        if isinstance(threads, ThreadsSource):
-            threads.set_demand(demand)
-        if isinstance(agent, AgentSource):
-            agent.set_demand(demand)
+        for source in (threads, agent):
+            if isinstance(source, SelectiveLater):
+                source.set_demand(demand)
 
     return Host(
         facts=FactsSource(),
@@ -165,6 +162,12 @@ def _threads(uri: str) -> Source[GuestThreads]:
     """The guests of another machine, and of other hypervisors, have no QEMU process here."""
     if not is_local_qemu(uri):
         return EmptySource("only guests of QEMU on this machine have threads here")
+    return SelectiveLater(_threads_here)
+
+
+def _threads_here() -> Selective[GuestThreads]:
+    from tui.host.libvirt.threads_source import ThreadsSource
+
     return ThreadsSource()
 
 
@@ -176,6 +179,12 @@ def _agent(
         return EmptySource("--readonly starts nothing in a guest, so guests are not asked")
     if not agent_settings.guests:
         return EmptySource("guest_readings is off in the configuration, so guests are not asked")
-    return AgentSource(
-        uri, every=agent_settings.every, even_quiet=agent_settings.even_quiet, calls=calls
-    )
+
+    def make() -> Selective[AgentReading]:
+        from tui.host.agent.source import AgentSource
+
+        return AgentSource(
+            uri, every=agent_settings.every, even_quiet=agent_settings.even_quiet, calls=calls
+        )
+
+    return SelectiveLater(make)
