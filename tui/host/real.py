@@ -5,7 +5,7 @@ What the first frame does not need is imported when it is first used.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
 from tui.host.calls import CallLog
 from tui.host.facts import FactsSource
-from tui.host.files import file_facts
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
 from tui.host.later import Later, Selective, SelectiveLater
@@ -32,6 +31,7 @@ from tui.model import (
     Demand,
     DeviceUses,
     DrmReading,
+    FileFacts,
     GuestThreads,
     Holders,
     HostMemory,
@@ -109,7 +109,7 @@ def real_host(
         keeper=NoKeeper() if readonly else RecordKeeper(),
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
         uses=_uses,
-        files=(lambda _: {}) if not_here else file_facts,
+        files=(lambda _: {}) if not_here else _files,
         set_demand=set_demand,
         calls=calls,
         root=MACHINE,
@@ -126,6 +126,12 @@ def _uses(addresses: Collection[str]) -> DeviceUses:
     from tui.host.uses.device import device_uses
 
     return device_uses(addresses)
+
+
+def _files(paths: Collection[str]) -> Mapping[str, FileFacts]:
+    from tui.host.files import file_facts
+
+    return file_facts(paths)
 
 
 def _drm(pci: PciSource) -> Source[DrmReading]:
