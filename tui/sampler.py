@@ -26,9 +26,9 @@ the agent runs a program in each guest to its end, and NVML may have to initiali
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
 """The least seconds between two readings of sources that change slowly or cost more."""
 
-FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "guests", "swap", "facts")
-"""What the first frame is about: whose the cards are and how they are. NVML's process starts up
-while the others are read."""
+FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
+"""What the first frame is about: the cards. NVML's process starts up while the others are read.
+libvirt, which takes 20 ms to load, is read right after that frame."""
 
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""

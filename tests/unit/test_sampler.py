@@ -233,7 +233,7 @@ def test_it_reads_before_it_watches_if_told_so_and_then_once_more(rig: Rig) -> N
 
 
 def test_what_the_first_frame_is_about_is_read_first() -> None:
-    sources = {name: FakeSource() for name in (*FIRST, "usb")}
+    sources = {name: FakeSource() for name in (*FIRST, "guests", "usb")}
     samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     readers = Readers(Host(**sources), 3600)  # type: ignore[arg-type]
     readers.connect(samples.put)

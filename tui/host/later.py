@@ -6,11 +6,12 @@ For those that the first frame does not need: importing some takes milliseconds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Generic, Protocol, TypeVar
 
-from tui.host import Source, Wake
-from tui.model import Demand
+from tui.host import Forbids, GuestControl, Objection, Source, Wake
+from tui.model import Demand, GuestAction, UsbHostDev
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -70,3 +71,41 @@ class SelectiveLater(Later[T]):
             if self._demand is not None:
                 made.set_demand(self._demand)
         return made
+
+
+class LaterControl:
+    """The control that ``make`` returns, made for the first action."""
+
+    unavailable_reason: str | None = None
+
+    def __init__(self, make: Callable[[], GuestControl]) -> None:
+        self._make = make
+
+    @cached_property
+    def _control(self) -> GuestControl:
+        return self._make()
+
+    def act(self, action: GuestAction, uuid: str, name: str | None = None) -> None:
+        self._control.act(action, uuid, name)
+
+    def start(self, uuid: str, forbids: Forbids, name: str | None = None) -> None:
+        self._control.start(uuid, forbids, name)
+
+    def lend_usb(
+        self,
+        uuid: str,
+        device: UsbHostDev,
+        stale: Sequence[UsbHostDev],
+        objection: Objection,
+        name: str | None = None,
+    ) -> None:
+        self._control.lend_usb(uuid, device, stale, objection, name)
+
+    def return_usb(self, uuid: str, device: UsbHostDev, name: str | None = None) -> None:
+        self._control.return_usb(uuid, device, name)
+
+    def definition(self, uuid: str) -> str:
+        return self._control.definition(uuid)
+
+    def define(self, uuid: str, before: str, after: str) -> None:
+        self._control.define(uuid, before, after)

@@ -10,15 +10,22 @@ from collections.abc import Collection, Mapping
 from msgspec import Struct
 from msgspec.structs import replace
 
-from tui.host import EmptySource, Host, Mover, NoKeeper, NoMover, ReadOnlyControl, Source
+from tui.host import (
+    EmptySource,
+    GuestControl,
+    Host,
+    Mover,
+    NoKeeper,
+    NoMover,
+    ReadOnlyControl,
+    Source,
+)
 from tui.host.calls import CallLog
 from tui.host.facts import FactsSource
 from tui.host.journal.source import SwapSource, home_power
 from tui.host.journal.state import under_way
-from tui.host.later import Later, Selective, SelectiveLater
-from tui.host.libvirt.control import LibvirtControl
+from tui.host.later import Later, LaterControl, Selective, SelectiveLater
 from tui.host.libvirt.errors import is_local_qemu
-from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.pci.vfio_users import VfioUsers
@@ -32,6 +39,7 @@ from tui.model import (
     DeviceUses,
     DrmReading,
     FileFacts,
+    Guests,
     GuestThreads,
     Holders,
     HostMemory,
@@ -94,7 +102,7 @@ def real_host(
         vitals=VitalsSource(pci, users=VfioUsers(_holders)),
         nvml=nvml,
         drm=Later(lambda: _drm(pci)),
-        guests=GuestsSource(uri, readonly=readonly, calls=calls),
+        guests=Later(lambda: _guests(uri, calls, readonly=readonly)),
         threads=threads,
         agent=agent,
         swap=SwapSource(),
@@ -104,7 +112,7 @@ def real_host(
         watch=Later(_watch),
         readonly=readonly,
         inspector=RealInspector(),
-        control=ReadOnlyControl() if readonly else LibvirtControl(uri),
+        control=ReadOnlyControl() if readonly else LaterControl(lambda: _control(uri)),
         mover=NoMover() if readonly or mover is None else mover,
         keeper=NoKeeper() if readonly else RecordKeeper(),
         reopen=lambda: real_host(uri, readonly=readonly, agent_settings=agent_settings),
@@ -126,6 +134,18 @@ def _uses(addresses: Collection[str]) -> DeviceUses:
     from tui.host.uses.device import device_uses
 
     return device_uses(addresses)
+
+
+def _guests(uri: str, calls: CallLog, *, readonly: bool) -> Source[Guests]:
+    from tui.host.libvirt.source import GuestsSource
+
+    return GuestsSource(uri, readonly=readonly, calls=calls)
+
+
+def _control(uri: str) -> GuestControl:
+    from tui.host.libvirt.control import LibvirtControl
+
+    return LibvirtControl(uri)
 
 
 def _files(paths: Collection[str]) -> Mapping[str, FileFacts]:

@@ -36,7 +36,8 @@ class Flashes:
         """Compare with what was drawn last. Nothing flashes in quiet mode or without animation."""
         gpu = live.view.guest_gpu
         owner = (gpu.address, gpu.owner) if gpu is not None else None
-        if owner != self._owner:
+        unknown = gpu is not None and gpu.owner.kind == "unknown"
+        if owner != self._owner and not unknown:
             known, self._owner = self._owner, owner
             if known is not None and owner is not None and not self._still:
                 self._flash_owner()
