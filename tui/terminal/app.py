@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -16,7 +17,6 @@ from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input
 
 from tui.terminal.alert import alert
 from tui.terminal.driver import TerminalDriver
@@ -38,6 +38,12 @@ def to_copy(text: str) -> str:
     is pasted."""
     clean = "".join(c if c.isprintable() else " " for c in text)
     return clean.encode("utf-8", "replace")[:COPY_LIMIT].decode("utf-8", "ignore")
+
+
+def is_field(widget: object) -> bool:
+    """Whether a widget is a field for text. Textual's ``Input`` is imported with the first one."""
+    module = sys.modules.get("textual.widgets._input")
+    return module is not None and isinstance(widget, module.Input)
 
 
 class TerminalScreen(Screen[None]):
@@ -180,7 +186,7 @@ class TerminalApp(App[None]):
         if self._running and not self._closed and not self._batch_count:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
             # Input methods open their window at the terminal's cursor.
-            cursor = self.cursor_position if isinstance(self.focused, Input) else None
+            cursor = self.cursor_position if is_field(self.focused) else None
             terminal.draw(renderable, self.size, colors, cursor, sync=self._sync_available)
 
     def on_resize(self) -> None:
@@ -246,15 +252,15 @@ class TerminalApp(App[None]):
 
     def is_typing(self) -> bool:
         """Whether keys are text now, or may be after the next key."""
-        return bool(self.screen_stack) and any(each.display for each in self.screen.query(Input))
+        return bool(self.screen_stack) and any(each.display for each in self.screen.query("Input"))
 
     def is_in_field(self) -> bool:
         """Whether a field for text has the focus. True without a screen: none will open."""
-        return not self.screen_stack or isinstance(self.focused, Input)
+        return not self.screen_stack or is_field(self.focused)
 
     def opens_field(self, event: Message) -> bool:
         """Whether an event is a key that opens a field for text here and now."""
         if not isinstance(event, events.Key) or event.key not in self._field_keys:
             return False
         binding = self.screen.active_bindings.get(event.key) if self.screen_stack else None
-        return binding is not None and binding.enabled and not isinstance(self.focused, Input)
+        return binding is not None and binding.enabled and not is_field(self.focused)
