@@ -103,7 +103,7 @@ class TerminalApp(App[None]):
     ) -> None:
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
-        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
+        self.stylesheet = ParsedOnce(variables=self.stylesheet._variables)
         # Notices and what a key does are in the footer: no screen needs the widgets for them.
         self._disable_notifications = self._disable_tooltips = True
         self.ending = ending or Ending()
