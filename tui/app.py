@@ -70,13 +70,13 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        self.session.take_early()  # the first frame shows them
         self.session.connect(self._deliver, self)
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
         self._offer_recovery()
-        self.call_after_refresh(self.session.read_all)
+        # After the first frame.
+        self.call_after_refresh(self.session.start, self._deliver, self)
 
     def on_unmount(self) -> None:
         self.session.stop()

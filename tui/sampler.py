@@ -219,18 +219,14 @@ class Readers:
                 self._started.add(name)
                 sampler.start()
 
-    def early(self) -> list[Sample]:
-        """Return the samples taken so far, which ``connect`` then does not deliver."""
-        with self._lock:
-            early, self._early = self._early, []
-            return early
-
-    def connect(self, receiver: Deliver) -> None:
-        """Deliver the samples taken so far to ``receiver``, and from now on each new one."""
+    def connect(
+        self, receiver: Deliver, *, early: Callable[[Sample], object] | None = None
+    ) -> None:
+        """Deliver new samples to ``receiver``, and those taken so far to ``early``, if given."""
         with self._lock:
             self._receiver = receiver
             for sample in self._early:
-                receiver(sample)
+                (early or receiver)(sample)
             self._early = []
 
     def _deliver(self, sample: Sample) -> None:

@@ -21,7 +21,6 @@ from tui.host import Host
 from tui.lendings import Lendings
 from tui.live import Live
 from tui.model import (
-    NOT_READ_YET,
     Cost,
     Demand,
     Event,
@@ -117,24 +116,15 @@ class Session:
 
     # --- readings in ---
 
-    def take_early(self) -> None:
-        """Merge the readings that are there before ``connect``."""
-        for sample in self._readers.early():
-            self.take(sample)
-
     def connect(self, deliver: Deliver, display: Display) -> None:
-        """Take the readings of the sources that read already. ``deliver`` is called on the
-        samplers' threads."""
+        """Merge what was read so far, and deliver what is read from now on."""
         self._display = display
-        self._readers.connect(deliver)
+        self._readers.connect(deliver, early=self.take)
 
     def start(self, deliver: Deliver, display: Display) -> None:
-        """Take readings, and begin to read all sources."""
-        self.connect(deliver, display)
-        self.read_all()
-
-    def read_all(self) -> None:
-        """Begin to read the sources that do not read yet, and to watch all."""
+        """Begin to read all sources. ``deliver`` is called on the samplers' threads."""
+        self._display = display
+        self._readers.connect(deliver)
         self._readers.start()
 
     def stop(self) -> None:
@@ -147,10 +137,9 @@ class Session:
         answer. Returns the new events that are worth an alert, the worst first."""
         self.recall()
         before, known = self.live.view, self.live.events
-        first = getattr(self.live.snapshot, sample.source) == NOT_READ_YET
         self.live.take(sample, finished=finished)
         if self.live.view is not before:
-            if not first:
+            if self.finished[sample.source]:  # at first all are read
                 self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
@@ -172,13 +161,11 @@ class Session:
     def stalled(self) -> Iterator[Sample]:
         """A sample in place of each source that does not answer."""
         for sampler in self.samplers.values():
-            sample = sampler.stalled(self.stall_after_s)
-            if sample is not None:
+            if (sample := sampler.stalled(self.stall_after_s)) is not None:
                 yield sample
 
     def _wake_stale_sources(self, sample: Sample) -> None:
-        """Wake the sources whose readings this change makes stale. The first reading of a source
-        changes nothing: the others are read at the same time."""
+        """Wake the sources whose readings this change makes stale."""
         reading, inventory = sample.reading, self.live.snapshot.pci
         if isinstance(reading, Inventory):
             self.poke("vitals", "nvml")

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import libvirt
 from msgspec import Struct, field
@@ -23,6 +22,7 @@ from tui.host import HostError, Wake
 from tui.host.calls import CallLog
 from tui.host.libvirt import qemu_process
 from tui.host.libvirt.connection import Connection
+from tui.host.libvirt.domain_files import StoredDomain
 from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, with_mdev_parents
 from tui.host.libvirt.errors import (
     NO_DOMAIN,
@@ -37,9 +37,6 @@ from tui.host.tree import PlainTree, Tree
 from tui.host.untrusted import shown_name, visible
 from tui.model import Domain, DomainState, Guests
 from tui.rules.libvirt_uri import SYSTEM
-
-if TYPE_CHECKING:
-    from tui.host.libvirt.domain_files import StoredDomain
 
 STATES: Mapping[int | None, DomainState] = {
     libvirt.VIR_DOMAIN_RUNNING: "running",
@@ -203,8 +200,6 @@ def stored_domains(uri: str) -> tuple[str, list[StoredDomain]]:
 
     Through a read-only connection, to which libvirt tells no passwords.
     """
-    from tui.host.libvirt.domain_files import StoredDomain  # noqa: PLC0415 - for captures only
-
     try:
         connection = Connection(uri, True, lambda _: None)
     except libvirt.libvirtError as error:
