@@ -8,7 +8,8 @@ measured is a gap; a measured zero is one row of dots, so that "idle" and "unkno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
@@ -36,8 +37,7 @@ Series = Sequence[float | None]
 """Values of past steps, newest last; ``None`` where nothing was measured."""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Something that happened: a sign on the time axis, ``ago_s`` seconds before now."""
 
     ago_s: float
@@ -45,8 +45,7 @@ class Mark:
     tone: Tone
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """One series to draw. ``top`` is the end of its scale and ``scale`` names it: ``100 %``."""
 
     name: str

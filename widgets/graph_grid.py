@@ -4,7 +4,6 @@ over the same time, with one time cursor through all of them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import NamedTuple
@@ -29,8 +28,7 @@ LABEL = 6
 LEAST_ROWS = 2
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """One graph of the grid. ``title`` names it, ``figure`` is the present value, ``say`` writes a
     value of the series with its unit, ``note`` stands at the right, or the ``extremes``."""
 

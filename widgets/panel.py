@@ -77,9 +77,10 @@ class Panel(Canvas):
         self.ruled = False
 
     def set_accent(self, accent: Accent) -> None:
-        self.set_class(False, f"-{self.accent}")
-        self.set_class(True, f"-{accent}")
-        self.accent = accent
+        if accent != self.accent:
+            self.set_class(False, f"-{self.accent}", update=False)
+            self.set_class(True, f"-{accent}")
+            self.accent = accent
 
     def set_ruled(self, ruled: bool) -> None:
         """Draw one rule in place of the frame."""

@@ -11,7 +11,6 @@ from typing import get_args
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
 from textual.events import Event, Key
-from textual.widgets import Input
 
 from tui import state
 from tui.background import background
@@ -21,7 +20,7 @@ from tui.screens.arrangement import PanelId
 from tui.screens.base import HostScreen, open_screen
 from tui.screens.overview import OverviewScreen
 from tui.session import Session
-from tui.terminal.app import TerminalApp
+from tui.terminal.app import TerminalApp, is_field
 from tui.terminal.ending import Ending
 from tui.theme import NAMES, next_theme
 from widgets.figures import short
@@ -46,9 +45,7 @@ class Navigation(TerminalApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Answer Textual whether a key works: ``None`` dims it, with ``False`` it means something
         else."""
-        if action == "keep" and (
-            self.session.pending_return is None or isinstance(self.focused, Input)
-        ):
+        if action == "keep" and (self.session.pending_return is None or is_field(self.focused)):
             return False
         return None if self.session.why_not(action) else super().check_action(action, parameters)
 
@@ -79,6 +76,11 @@ class Navigation(TerminalApp):
         """Say something in the footer of the screen that is shown."""
         if isinstance(self.screen, HostScreen):
             self.screen.say(text, warns=warns)
+
+    def action_help_quit(self) -> None:
+        """Say how to quit."""
+        if isinstance(self.screen, HostScreen):
+            self.say(f"{self.screen.key_of('quit')} quits.")
 
     async def action_back(self) -> None:
         """Go back by one step: on the screen, or to the screen before it."""

@@ -5,13 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.background import background
 from tui.commands import Command, bindings
@@ -34,6 +32,9 @@ from widgets.footer import Hint
 from widgets.group_panel import GroupPanel, groups_word
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
 
 NO_GPU = (
     "No GPU found: this host has no PCI display controller (class 0300, 0302 or 0380). "
@@ -67,16 +68,10 @@ class OverviewScreen(GraphBoard):
             yield GuestPanel(id="guest", glyphs=glyphs)
             yield GroupPanel(id="groups", glyphs=glyphs)
             yield EventList(id="events", glyphs=glyphs)
-        yield Input(placeholder="address, name, driver, group or id", id="filter",
-                    max_length=80, compact=True)  # fmt: skip
-
-    def on_mount(self) -> None:
-        self.query_one("#filter").display = False
-        super().on_mount()
 
     @property
     def rows_below(self) -> int:
-        return super().rows_below + (1 if self.query_one("#filter").display else 0)
+        return super().rows_below + (1 if self._filters else 0)
 
     @property
     def shows_cards(self) -> bool:
@@ -119,7 +114,7 @@ class OverviewScreen(GraphBoard):
 
     def step_back(self) -> bool:
         """Close the filter first."""
-        if not self.query_one("#filter").display:
+        if not self._filters:
             return super().step_back()
         self._close_filter()
         self.query_one(GroupPanel).focus()
@@ -135,9 +130,27 @@ class OverviewScreen(GraphBoard):
 
     # --- the filter of the groups ---
 
+    @property
+    def _field(self) -> Input | None:
+        """The field of the filter; ``None`` before its first use."""
+        found = self.query("#filter")
+        return cast("Input", found.first()) if found else None
+
+    @property
+    def _filters(self) -> bool:
+        """Whether the filter is open."""
+        field = self._field
+        return field is not None and field.display
+
     def start_filter(self) -> None:
         """Show all groups, and put the cursor into the filter."""
-        field = self.query_one("#filter", Input)
+        field = self._field
+        if field is None:
+            from textual.widgets import Input  # noqa: PLC0415 - the first frame has no field
+
+            field = Input(placeholder="address, name, driver, group or id", id="filter",
+                          max_length=80, compact=True)  # fmt: skip
+            self.mount(field, before="#too-small")
         field.display = True
         if self.zoomed == "groups":
             self.show()
@@ -146,16 +159,15 @@ class OverviewScreen(GraphBoard):
         field.focus()
 
     def _close_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.display = False
+        field = self._field
+        if field is not None:
+            field.value = ""
+            field.display = False
 
-    @on(Input.Changed)
-    def _apply_filter(self) -> None:
+    def on_input_changed(self) -> None:
         self.show()
 
-    @on(Input.Submitted)
-    def _leave_filter(self) -> None:
+    def on_input_submitted(self) -> None:
         self.query_one(GroupPanel).focus()
 
     # --- drawing ---
@@ -179,9 +191,10 @@ class OverviewScreen(GraphBoard):
             ),
             self.times(at) if zoomed == "guest" else None,
         )
-        text = self.query_one("#filter", Input).value
+        field = self._field
         self.query_one(GroupPanel).show(
-            live.view, notable(live.view), zoomed=zoomed == "groups", text=text,
+            live.view, notable(live.view), zoomed=zoomed == "groups",
+            text=field.value if field is not None else "",
             flash=self._flashes.owner,
         )  # fmt: skip
         self.query_one(EventList).show(

@@ -17,6 +17,9 @@ touches the tty:
     - ``_exception``: the error that ended it, which has no public reader.
     - ``MessagePump._message_queue``: whether a node has messages left, which tells whether the
       last key has been dealt with.
+    - ``_disable_notifications``, ``_disable_tooltips``: whether each screen gets a widget for them.
+    - ``Screen._compose``, ``_compositor_refresh`` (both overridden), ``_dirty_widgets`` and
+      ``_get_breakpoint_classes``: the first frame is styled and drawn once.
     - ``rich.console.Console._color_system``: the depth of colour that Textual found.
 
 ``driver.TerminalDriver`` (a subclass of ``textual.driver.Driver``, which is public)
@@ -32,6 +35,10 @@ touches the tty:
 ``stylesheet.ParsedOnce`` (a subclass of ``textual.css.stylesheet.Stylesheet``)
     - ``_parse_rules``, ``_variables``: what is parsed, and with which values. Rules are not changed
       once they are parsed; Textual's own ``_parse_cache`` relies on that, too.
+
+``lean.lean_imports``
+    - ``textual.app`` and ``textual.theme`` import seven names from ``textual.command`` and use none
+      of them before the palette opens.
 
 ``input`` and ``sequences``
     - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,

@@ -11,11 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import libvirt
+from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from tui.host import HostError, Wake
@@ -50,8 +50,7 @@ STATES: Mapping[int | None, DomainState] = {
 """virDomainState."""
 
 
-@dataclass(slots=True)
-class _CachedDomain:
+class _CachedDomain(Struct):
     """A domain as cached between readings.
 
     ``domain_id`` is libvirt's id of the current run, -1 while it is off. ``read_at`` is when its
