@@ -27,6 +27,11 @@ from tui.terminal.stylesheet import ParsedOnce
 COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
 
+SETTLE_POLL_S = 0.001
+"""Seconds between two checks whether the widgets have drawn what a frame shows."""
+
+SETTLE_S = 0.2
+"""Seconds that a frame waits for them at most."""
 
 COPY_LIMIT = 4096
 """Bytes that are copied at most; some terminals ignore longer sequences."""
@@ -40,10 +45,15 @@ def to_copy(text: str) -> str:
 
 
 class TerminalScreen(Screen[None]):
-    """A screen that can be drawn again at any time, and is written once it has been laid out."""
+    """A screen that can be drawn again at any time, and is written in whole frames.
 
-    first_frame_pending = True
-    """Whether it has not been laid out yet: an empty frame is not worth writing."""
+    Textual writes a frame after each layout. The widgets draw for their new sizes after that, so
+    it writes another one, up to ``1 / TEXTUAL_FPS`` later. Here a frame waits until no widget has
+    a message left.
+    """
+
+    _held_since: float | None = None
+    """When the frame that waits was asked for, in seconds of the event loop's clock."""
 
     def show(self) -> None:
         """Draw the present state."""
@@ -55,18 +65,48 @@ class TerminalScreen(Screen[None]):
             self.app.draw_soon()
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._write_first_frame)
+        self._hold_frame()
 
     def _compositor_refresh(self) -> None:
-        # The first frame has all cells: what is drawn before it is drawn for nobody.
-        if self.first_frame_pending:
-            self._dirty_widgets.clear()
-        else:
-            super()._compositor_refresh()
+        self._hold_frame()
 
-    def _write_first_frame(self) -> None:
-        self.first_frame_pending = False
-        self.refresh()
+    def _hold_frame(self) -> None:
+        """Write a frame once the widgets are done."""
+        self._compositor.update_widgets(self._dirty_widgets)
+        self._dirty_widgets.clear()
+        if self._held_since is None:
+            loop = asyncio.get_running_loop()
+            self._held_since = loop.time()
+            loop.call_soon(self._check_frame)
+
+    def _check_frame(self) -> None:
+        """Write the frame that waits if it has waited for all widgets, or for long enough."""
+        waits = self._is_drawing and not self._is_late
+        if waits or self.app._batch_count or not self.is_mounted:
+            asyncio.get_running_loop().call_later(SETTLE_POLL_S, self._check_frame)
+        else:
+            self.call_next(self._write_frame)
+
+    @property
+    def _is_late(self) -> bool:
+        """Whether the frame has waited for long enough."""
+        since = self._held_since
+        return since is not None and asyncio.get_running_loop().time() - since > SETTLE_S
+
+    @property
+    def _is_drawing(self) -> bool:
+        """Whether a widget has a message left, which may change what it draws."""
+        nodes = (self.app, *self.walk_children(with_self=True))
+        return not all(node._message_queue.empty() for node in nodes)
+
+    def _write_frame(self) -> None:
+        if self._layout_required and self.is_current and not self._is_late:
+            self._on_timer_update()
+            asyncio.get_running_loop().call_soon(self._check_frame)
+            return
+        self._held_since = None
+        self._compositor.update_widgets(self._dirty_widgets)
+        super()._compositor_refresh()
 
 
 class TerminalApp(App[None]):
