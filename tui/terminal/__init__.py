@@ -23,7 +23,7 @@ touches the tty:
     - ``_compositor_refresh``: overridden. Textual calls it to write a frame, after each layout and
       for dirty widgets; ours waits until every ``_message_queue`` is empty.
     - ``_dirty_widgets``, ``_compositor.update_widgets``: what the frame has to draw.
-    - ``_layout_required``, ``_on_timer_update``: a layout that the frame needs first.
+    - ``_layout_required``, ``_repaint_required``, ``_on_timer_update``: what the frame needs first.
     - ``App._batch_count``: during a batch nothing is written.
 
 ``driver.TerminalDriver`` (a subclass of ``textual.driver.Driver``, which is public)

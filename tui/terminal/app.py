@@ -30,8 +30,9 @@ COALESCE_S = 0.015
 SETTLE_POLL_S = 0.001
 """Seconds between two checks whether the widgets have drawn what a frame shows."""
 
-SETTLE_S = 0.2
-"""Seconds that a frame waits for them at most."""
+SETTLE_CHECKS = 100
+"""The most checks for one frame. They are not counted in seconds: on a busy machine the widgets
+need longer, too."""
 
 COPY_LIMIT = 4096
 """Bytes that are copied at most; some terminals ignore longer sequences."""
@@ -52,8 +53,8 @@ class TerminalScreen(Screen[None]):
     a message left.
     """
 
-    _held_since: float | None = None
-    """When the frame that waits was asked for, in seconds of the event loop's clock."""
+    _checks: int | None = None
+    """How many checks the frame that waits has had; ``None`` if none waits."""
 
     def show(self) -> None:
         """Draw the present state."""
@@ -74,13 +75,13 @@ class TerminalScreen(Screen[None]):
         """Write a frame once the widgets are done."""
         self._compositor.update_widgets(self._dirty_widgets)
         self._dirty_widgets.clear()
-        if self._held_since is None:
-            loop = asyncio.get_running_loop()
-            self._held_since = loop.time()
-            loop.call_soon(self._check_frame)
+        if self._checks is None:
+            self._checks = 0
+            asyncio.get_running_loop().call_soon(self._check_frame)
 
     def _check_frame(self) -> None:
         """Write the frame that waits if it has waited for all widgets, or for long enough."""
+        self._checks = (self._checks or 0) + 1
         waits = self._is_drawing and not self._is_late
         if waits or self.app._batch_count or not self.is_mounted:
             asyncio.get_running_loop().call_later(SETTLE_POLL_S, self._check_frame)
@@ -90,8 +91,7 @@ class TerminalScreen(Screen[None]):
     @property
     def _is_late(self) -> bool:
         """Whether the frame has waited for long enough."""
-        since = self._held_since
-        return since is not None and asyncio.get_running_loop().time() - since > SETTLE_S
+        return (self._checks or 0) > SETTLE_CHECKS
 
     @property
     def _is_drawing(self) -> bool:
@@ -100,11 +100,12 @@ class TerminalScreen(Screen[None]):
         return not all(node._message_queue.empty() for node in nodes)
 
     def _write_frame(self) -> None:
-        if self._layout_required and self.is_current and not self._is_late:
+        wants = self._layout_required or self._repaint_required
+        if wants and self.is_current and not self._is_late:
             self._on_timer_update()
             asyncio.get_running_loop().call_soon(self._check_frame)
             return
-        self._held_since = None
+        self._checks = None
         self._compositor.update_widgets(self._dirty_widgets)
         super()._compositor_refresh()
 

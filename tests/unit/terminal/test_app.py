@@ -93,7 +93,7 @@ async def test_each_frame_is_whole_and_a_change_takes_one() -> None:
 
 
 async def test_a_frame_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.terminal.app.SETTLE_S", 0.01)
+    monkeypatch.setattr("tui.terminal.app.SETTLE_CHECKS", 3)
     app = Recording()
     async with app.run_test(size=(40, 9)):
         app.drawn.clear()
