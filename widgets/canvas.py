@@ -40,6 +40,7 @@ class Canvas(ScrollView):
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
+        self._drawn_for: Size | None = None
         self._inks: dict[Ink, Style] = {}
 
     def notify_style_update(self) -> None:
@@ -48,7 +49,8 @@ class Canvas(ScrollView):
         self._inks.clear()
 
     def on_resize(self, _: Resize) -> None:
-        self._draw()
+        if self._drawn_for != self.room:
+            self._draw()
 
     def _draw(self) -> None:
         """Paint the current content into ``room``; for subclasses to override."""
@@ -69,6 +71,7 @@ class Canvas(ScrollView):
             [merge_spans(fit(line, self.room.width)) for line in lines],
         )
         cursor_before, self._cursor = self._cursor, cursor
+        self._drawn_for = self.room
         if len(before) != len(self._lines):
             self.virtual_size = Size(self.room.width, len(self._lines))
             # Otherwise the next layout may keep a scrollbar that is no longer needed.
