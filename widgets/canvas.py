@@ -34,13 +34,15 @@ class Canvas(ScrollView):
 
     ALLOW_SELECT = False
 
+    _drawn_for: Size | None = None
+    """The room that it is drawn for, if it need not be drawn again for the same one."""
+
     def __init__(
         self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
     ) -> None:
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
         self._cursor: int | None = None
-        self._drawn_for: Size | None = None
         self._inks: dict[Ink, Style] = {}
 
     def notify_style_update(self) -> None:
@@ -71,7 +73,6 @@ class Canvas(ScrollView):
             [merge_spans(fit(line, self.room.width)) for line in lines],
         )
         cursor_before, self._cursor = self._cursor, cursor
-        self._drawn_for = self.room
         if len(before) != len(self._lines):
             self.virtual_size = Size(self.room.width, len(self._lines))
             # Otherwise the next layout may keep a scrollbar that is no longer needed.

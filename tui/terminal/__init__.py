@@ -19,7 +19,7 @@ touches the tty:
       last key has been dealt with.
     - ``rich.console.Console._color_system``: the depth of colour that Textual found.
 
-``app.TerminalScreen`` (a subclass of ``textual.screen.Screen``)
+``frames.FramedScreen`` (a subclass of ``textual.screen.Screen``)
     - ``_compositor_refresh``: overridden. Textual calls it to write a frame, after each layout and
       for dirty widgets; ours waits until every ``_message_queue`` is empty.
     - ``_dirty_widgets``, ``_compositor.update_widgets``: what the frame has to draw.
@@ -49,7 +49,7 @@ Textual is pinned to one version for that. After a change of the pin:
 
 1. ``make check``: mypy names what is gone, or has another type.
 2. ``tests/ui/test_diff.py``: the cells written are those that Textual would draw.
-3. ``tests/unit/terminal/test_app.py``: a change of sizes takes one frame, in which every widget
+3. ``tests/unit/terminal/test_frames.py``: a change of sizes takes one frame, in which every widget
    has drawn for its size.
 4. ``tests/ui/test_on_the_terminal.py``: the whole program, on a pty, shows what Textual's
    compositor holds. It fails if frames no longer pass through ``_display``.
