@@ -34,6 +34,9 @@ class Canvas(ScrollView):
 
     ALLOW_SELECT = False
 
+    _drawn_for: Size | None = None
+    """The room that it is drawn for, if it need not be drawn again for the same one."""
+
     def __init__(
         self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
     ) -> None:
@@ -48,7 +51,8 @@ class Canvas(ScrollView):
         self._inks.clear()
 
     def on_resize(self, _: Resize) -> None:
-        self._draw()
+        if self._drawn_for != self.room:
+            self._draw()
 
     def _draw(self) -> None:
         """Paint the current content into ``room``; for subclasses to override."""

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from widgets.canvas import Canvas
@@ -74,7 +74,34 @@ class Panel(Canvas):
         self.accent: Accent = accent
         self._edges = Edges()
         self._shown_edges: tuple[Edges, Line, int] | None = None
+        self._placed: Size | None = None
         self.ruled = False
+
+    def place(self, region: Region | None, *, framed: bool) -> None:
+        """Stand at a region of the parent, or with ``None`` nowhere; for a screen that places its
+        panels itself. What is drawn from now on is drawn for that size."""
+        self.display = region is not None
+        if region is None:
+            self._drawn_for = None
+            return
+        self._placed = region.size
+        self.set_ruled(not framed)
+        self.styles.offset = region.offset
+        self.styles.width, self.styles.height = region.size
+
+    @property
+    def room(self) -> Size:
+        """The cells for lines once the panel is laid out; none while it is hidden."""
+        if not self.display:
+            return Size(0, 0)
+        if self._placed in (None, self.outer_size):
+            return super().room
+        return self._frame_size - self.styles.gutter.totals
+
+    @property
+    def _frame_size(self) -> Size:
+        """The cells of the panel with its frame, once it is laid out."""
+        return self.outer_size if self._placed is None else self._placed
 
     def set_accent(self, accent: Accent) -> None:
         if accent != self.accent:
@@ -98,8 +125,8 @@ class Panel(Canvas):
     def _show_edges(self) -> None:
         """Textual repaints the whole widget for a new edge, so equal ones are not set again."""
         edges, hidden = self._edges, hidden_lines(*self.hidden, self.glyphs)
-        shown = (edges, hidden, self.outer_size.width)
-        if self.ruled or shown == self._shown_edges or not self.outer_size.width:
+        shown = (edges, hidden, self._frame_size.width)
+        if self.ruled or shown == self._shown_edges or not self._frame_size.width:
             return
         self._shown_edges = shown
         note = join([hidden, edges.note])
@@ -109,7 +136,7 @@ class Panel(Canvas):
 
     def _edge(self, left: Line, right: Line) -> Content:
         """An edge's text. With one part only, the border itself fills the rest."""
-        room = self.outer_size.width - FRAME_CELLS
+        room = self._frame_size.width - FRAME_CELLS
         return content(edge(left, right, room, self.glyphs.frame) if left else fit(right, room))
 
     @property
@@ -138,6 +165,7 @@ class Panel(Canvas):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         super().paint(lines, cursor)
+        self._drawn_for = self.room
         self._after_scroll()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

@@ -204,6 +204,10 @@ class HostScreen(TerminalScreen):
         key goes back to the screen before."""
         return False
 
+    def renew(self) -> None:
+        """Forget what the screen showed before; for one that is shown again."""
+        self.clear_notice()
+
     def clear_notice(self) -> None:
         if self._notice:
             self._notice = ""

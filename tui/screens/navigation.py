@@ -6,7 +6,7 @@ A screen is imported when it is first opened: the first frame needs only the ove
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import get_args
+from typing import TypeVar, get_args
 
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
@@ -24,6 +24,8 @@ from tui.terminal.app import TerminalApp, is_field
 from tui.terminal.ending import Ending
 from tui.theme import NAMES, next_theme
 from widgets.figures import short
+
+Kept = TypeVar("Kept", bound=HostScreen)
 
 
 class Navigation(TerminalApp):
@@ -171,7 +173,7 @@ class Navigation(TerminalApp):
         if isinstance(self.screen, DoctorScreen):
             self.screen.examine()
         else:
-            open_screen(self, DoctorScreen(self.session))
+            open_screen(self, self._kept(DoctorScreen))
 
     def action_groups(self) -> None:
         self._zoom_overview("groups")
@@ -203,7 +205,7 @@ class Navigation(TerminalApp):
     def action_calls(self) -> None:
         from tui.screens.calls import CallsScreen
 
-        open_screen(self, CallsScreen(self.session))
+        open_screen(self, self._kept(CallsScreen))
 
     def action_device(self, address: str) -> None:
         """Show one PCI function."""
@@ -215,7 +217,18 @@ class Navigation(TerminalApp):
         from tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.session))
+            self.push_screen(self._kept(HelpScreen))
+
+    def _kept(self, kind: type[Kept]) -> Kept:
+        """The screen of a kind, made when it is first shown: making it takes as long as drawing
+        it."""
+        if self.is_screen_installed(kind.NAME):
+            screen = self.get_screen(kind.NAME, kind)
+            screen.renew()
+        else:
+            screen = kind(self.session)
+            self.install_screen(screen, kind.NAME)
+        return screen
 
     # --- how it is shown ---
 
@@ -253,4 +266,4 @@ class Navigation(TerminalApp):
         from tui.screens.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
-            open_screen(self, SettingsScreen(self.session))
+            open_screen(self, self._kept(SettingsScreen))

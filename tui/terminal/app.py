@@ -22,6 +22,7 @@ from tui.terminal.alert import alert
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
+from tui.terminal.frames import FramedScreen
 from tui.terminal.queue import KeyQueue
 from tui.terminal.stylesheet import ParsedOnce
 
@@ -46,11 +47,8 @@ def is_field(widget: object) -> bool:
     return module is not None and isinstance(widget, module.Input)
 
 
-class TerminalScreen(Screen[None]):
-    """A screen that can be drawn again at any time, and is written once it has been laid out."""
-
-    first_frame_pending = True
-    """Whether it has not been laid out yet: an empty frame is not worth writing."""
+class TerminalScreen(FramedScreen):
+    """A screen that can be drawn again at any time."""
 
     def show(self) -> None:
         """Draw the present state."""
@@ -70,21 +68,6 @@ class TerminalScreen(Screen[None]):
             classes = self._get_breakpoint_classes(size, breakpoints or [])
             self.set_class(True, *classes, update=False)
         await super()._compose()
-
-    def on_mount(self) -> None:
-        self.call_after_refresh(self._write_first_frame)
-
-    def _compositor_refresh(self) -> None:
-        # The first frame has all cells: what is drawn before it is drawn for nobody. Textual drops
-        # what it draws in a batch.
-        if self.first_frame_pending:
-            self._dirty_widgets.clear()
-        elif not self.app._batch_count:
-            super()._compositor_refresh()
-
-    def _write_first_frame(self) -> None:
-        self.first_frame_pending = False
-        self.refresh()
 
 
 class TerminalApp(App[None]):
