@@ -77,6 +77,9 @@ class Panel(Canvas):
         self.ruled = False
 
     def set_accent(self, accent: Accent) -> None:
+        """Textual lays everything out for a new class, so an equal accent is not set again."""
+        if accent == self.accent:
+            return
         self.set_class(False, f"-{self.accent}")
         self.set_class(True, f"-{accent}")
         self.accent = accent
