@@ -153,8 +153,8 @@ class Panel(Canvas):
         elif self.lines and self.lines[0] != (rule := merge_spans(self.rule(self.room.width))):
             super().paint([rule, *self.lines[1:]], self._cursor)
 
-    def _refresh_row(self, y: int) -> None:
-        super()._refresh_row(self.scroll_offset.y if self.ruled and y == 0 else y)
+    def _row_of(self, y: int) -> int:
+        return 0 if self.ruled and y == 0 else super()._row_of(y)
 
     def render_line(self, y: int) -> Strip:
         """The rule stays where it is when the lines below it scroll."""
