@@ -18,14 +18,15 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tui.terminal.alert import alert
+from tui.terminal.compositor import RowCompositor
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
 from tui.terminal.queue import KeyQueue
 from tui.terminal.stylesheet import ParsedOnce
 
-COALESCE_S = 0.015
-"""Seconds for which a change waits for others to be drawn with."""
+COALESCE_S = 0.04
+"""Seconds for which a change waits for others to be drawn with: NVML and libvirt take a while."""
 
 
 COPY_LIMIT = 4096
@@ -44,6 +45,10 @@ class TerminalScreen(Screen[None]):
 
     first_frame_pending = True
     """Whether it has not been laid out yet: an empty frame is not worth writing."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._compositor = RowCompositor()
 
     def show(self) -> None:
         """Draw the present state."""
