@@ -26,6 +26,9 @@ the agent runs a program in each guest to its end, and NVML may have to initiali
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
 """The least seconds between two readings of sources that change slowly or cost more."""
 
+SOON_S = 0.1
+"""Seconds within which a reading under way may soon be there."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -90,6 +93,12 @@ class Sampler:
         """Seconds since the reading under way began; ``None`` if there is none."""
         under_way = self._reading_began
         return None if under_way is None else time.monotonic() - under_way[0]
+
+    @property
+    def soon_read(self) -> bool:
+        """Whether the reading under way may soon be there: most take a few milliseconds."""
+        seconds = self.reading_s
+        return seconds is not None and seconds < SOON_S
 
     @property
     def paused(self) -> bool:

@@ -41,6 +41,8 @@ class Canvas(ScrollView):
     ) -> None:
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
+        self._given: tuple[Line, ...] = ()
+        self._width = 0
         self._cursor: int | None = None
         self._styles: dict[Tone | Literal["base"], Style] = {}
 
@@ -67,7 +69,7 @@ class Canvas(ScrollView):
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show ``lines``, redrawing only the rows that changed."""
         width = self.room.width
-        before, self._lines = self._lines, [merge_spans(fit(line, width)) for line in lines]
+        before, self._lines = self._lines, self._fitted(lines, width)
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
             self.virtual_size = Size(width, len(self._lines))
@@ -80,21 +82,28 @@ class Canvas(ScrollView):
         if changed:
             self.refresh(*(Region(0, self._row_of(y), width, 1) for y in sorted(changed)))
 
+    def _fitted(self, lines: Sequence[Line], width: int) -> list[Line]:
+        """The lines cut to ``width``, in few spans. Most of them are those of the last time."""
+        last = dict(zip(self._given, self._lines, strict=True)) if width == self._width else {}
+        self._given, self._width = tuple(lines), width
+        return [last.get(each) or merge_spans(fit(each, width)) for each in lines]
+
     def _row_of(self, y: int) -> int:
         """The row of the content area that line ``y`` is drawn in."""
         return y - self.scroll_offset.y
 
     def render_line(self, y: int) -> Strip:
-        index, width = y + self.scroll_offset.y, self.room.width
-        base = self._style("base")
+        """The spans of a line. Textual adds what is missing at its end, in our background."""
+        index = y + self.scroll_offset.y
         if index >= len(self._lines):
-            return Strip.blank(width, base)
-        strip = Strip(self._segments(self._lines[index])).adjust_cell_length(width, base)
+            return Strip([])
+        strip = Strip(self._segments(self._lines[index]))
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
-            cursor = ink(self.app, "cursor")
-            row = [Segment(text, (style or base) + cursor) for text, style, _ in strip]
-            strip = Strip(row, strip.cell_length)
+            base, cursor = self._style("base"), ink(self.app, "cursor")
+            whole = strip.adjust_cell_length(self.room.width, base)
+            row = [Segment(text, (style or base) + cursor) for text, style, _ in whole]
+            strip = Strip(row, whole.cell_length)
         return strip
 
     def _segments(self, spans: Line) -> list[Segment]:
