@@ -135,6 +135,10 @@ class VfiotopApp(Navigation):
             text = f"{event_text(events[0])}{more}"
             self.alert(text, bell="bell" in chosen, desktop="desktop" in chosen)
 
+    @property
+    def more_to_come(self) -> bool:
+        return any(sampler.soon_read for sampler in self.session.samplers.values())
+
     # --- what the session asks of its display ---
 
     @property

@@ -30,6 +30,9 @@ FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
 """What the first frame is about: the cards. NVML's process starts up while the others are read.
 libvirt, which takes 20 ms to load, is read right after that frame."""
 
+SOON_S = 0.1
+"""Seconds within which a reading under way may soon be there."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -102,6 +105,12 @@ class Sampler:
         """Seconds since the reading under way began; ``None`` if there is none."""
         under_way = self._reading_began
         return None if under_way is None else time.monotonic() - under_way[0]
+
+    @property
+    def soon_read(self) -> bool:
+        """Whether the reading under way may soon be there: most take a few milliseconds."""
+        seconds = self.reading_s
+        return seconds is not None and seconds < SOON_S
 
     @property
     def paused(self) -> bool:

@@ -104,10 +104,12 @@ class Panel(Canvas):
         return self.outer_size if self._placed is None else self._placed
 
     def set_accent(self, accent: Accent) -> None:
-        if accent != self.accent:
-            self.set_class(False, f"-{self.accent}", update=False)
-            self.set_class(True, f"-{accent}")
-            self.accent = accent
+        """Textual lays everything out for a new class, so an equal accent is not set again."""
+        if accent == self.accent:
+            return
+        self.set_class(False, f"-{self.accent}", update=False)
+        self.set_class(True, f"-{accent}")
+        self.accent = accent
 
     def set_ruled(self, ruled: bool) -> None:
         """Draw one rule in place of the frame."""
@@ -179,8 +181,8 @@ class Panel(Canvas):
         elif self.lines and self.lines[0] != (rule := merge_spans(self.rule(self.room.width))):
             super().paint([rule, *self.lines[1:]], self._cursor)
 
-    def _refresh_row(self, y: int) -> None:
-        super()._refresh_row(self.scroll_offset.y if self.ruled and y == 0 else y)
+    def _row_of(self, y: int) -> int:
+        return 0 if self.ruled and y == 0 else super()._row_of(y)
 
     def render_line(self, y: int) -> Strip:
         """The rule stays where it is when the lines below it scroll."""

@@ -67,6 +67,21 @@ def rig():  # type: ignore[no-untyped-def]
     assert rig.source.closed.wait(PATIENCE)
 
 
+@pytest.mark.parametrize("soon_s", [0.0, PATIENCE])
+def test_a_reading_that_has_just_begun_may_soon_be_there(
+    rig: Rig, soon_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.sampler.SOON_S", soon_s)
+    rig.source.gate.clear()
+    assert not rig.sampler.soon_read
+    rig.sampler.start()
+    rig.source.entered.acquire(timeout=PATIENCE)
+    assert rig.sampler.soon_read == (soon_s > 0)
+    rig.source.gate.set()
+    rig.next()
+    assert not rig.sampler.soon_read
+
+
 def test_reads_at_start_and_then_only_when_woken(rig: Rig) -> None:
     rig.sampler.start()
     assert rig.next().reading == HostFacts("host", "1")

@@ -19,6 +19,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from tui.terminal.alert import alert
+from tui.terminal.compositor import RowCompositor
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
@@ -28,6 +29,9 @@ from tui.terminal.stylesheet import ParsedOnce
 
 COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
+
+MOST_WAITS = 4
+"""How many times it waits that long while there is more to come."""
 
 
 COPY_LIMIT = 4096
@@ -49,6 +53,10 @@ def is_field(widget: object) -> bool:
 
 class TerminalScreen(FramedScreen):
     """A screen that can be drawn again at any time."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._compositor = RowCompositor()
 
     def show(self) -> None:
         """Draw the present state."""
@@ -131,8 +139,21 @@ class TerminalApp(App[None]):
         are drawn as one frame."""
         if not self._draw_scheduled:
             self._draw_scheduled = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(COALESCE_S, lambda: self.call_next(self._draw))
+            self._wait_to_draw(MOST_WAITS)
+
+    def _wait_to_draw(self, waits: int) -> None:
+        def draw() -> None:
+            if waits > 1 and self.more_to_come:
+                self._wait_to_draw(waits - 1)
+            else:
+                self.call_next(self._draw)
+
+        asyncio.get_running_loop().call_later(COALESCE_S, draw)
+
+    @property
+    def more_to_come(self) -> bool:
+        """Whether there will be more to draw in a moment; for subclasses."""
+        return False
 
     def _draw(self) -> None:
         """Draw the screen, unless the terminal is still drawing the frame before."""

@@ -86,6 +86,17 @@ def test_before_libvirt_was_read_a_card_that_somebody_may_have_is_not_free(
     assert str(assess(read).gpus[0].owner) == owner
 
 
+def test_groups_are_kept_while_only_the_readings_of_cards_differ() -> None:
+    before = snapshot(two_cards("vfio-pci"))
+    seen = assess(before)
+    load = CardReading(HOST, "nvml", Metrics(util_pct=91))
+    busy = replace(before, nvml=NvmlReading("580.95.05", (load,)))
+    assert assess(busy).gpus != seen.gpus
+    assert assess(busy).groups is seen.groups
+    moved = replace(before, pci=two_cards("nvidia"))
+    assert assess(moved).groups != seen.groups
+
+
 def test_the_choice_decides() -> None:
     view = assess(snapshot(two_cards(), (domain("a"),)), Choice(guest_gpu=HOST, guest="a"))
     assert [(g.address, g.role) for g in view.gpus] == [(HOST, "guest"), (GUEST, "host")]
