@@ -132,6 +132,9 @@ class Panel(Canvas):
             return
         self._shown_edges = shown
         note = join([hidden, edges.note])
+        if width_of(edges.keys) + 3 + width_of(note) > self._frame_size.width - FRAME_CELLS:
+            # The keys are worth more than the word.
+            note = join([hidden_lines(*self.hidden, self.glyphs, word=""), edges.note])
         self.border_title = self._edge(edges.title, edges.state)
         self.border_subtitle = self._edge(edges.keys, note)
         self.styles.border_subtitle_align = "left" if edges.keys else "right"
