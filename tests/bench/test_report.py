@@ -113,6 +113,9 @@ def test_a_process_and_its_descendants() -> None:
 
 def test_what_this_process_uses() -> None:
     assert usage.cpu_seconds(os.getpid()) > 0
+    before = usage.main_thread_ms(os.getpid())
+    sum(range(100_000))
+    assert usage.main_thread_ms(os.getpid()) > before > 0
     held = usage.memory(os.getpid())
     assert held.rss >= held.pss > 0
 
