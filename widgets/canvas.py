@@ -55,6 +55,10 @@ class Canvas(ScrollView):
         self._styles.clear()
 
     def on_resize(self, _: Resize) -> None:
+        self._draw_for_room()
+
+    def _draw_for_room(self) -> None:
+        """Draw for the present room, unless that has been done."""
         if self._drawn_for != self.room:
             self._draw()
 

@@ -117,7 +117,8 @@ class Panel(Canvas):
             self.ruled = ruled
             self.set_class(ruled, "-rule")
             # The room for lines changes with the style, and the widget's size does not.
-            self.call_after_refresh(self._draw)
+            self._drawn_for = None
+            self.call_after_refresh(self._draw_for_room)
 
     def set_edges(self, edges: Edges) -> None:
         """Show ``edges``, in the frame or in the rule."""

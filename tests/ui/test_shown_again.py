@@ -39,6 +39,19 @@ async def test_the_second_time_nothing_is_mounted(key: str) -> None:
         assert list(screen.walk_children()) == before
 
 
+@pytest.mark.parametrize("action", ["help", "doctor", "settings", "calls"])
+async def test_it_may_be_closed_before_it_is_mounted(action: str) -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        getattr(rig.app, f"action_{action}")()
+        assert not rig.app.screen.is_mounted
+        rig.app.pop_screen()
+        getattr(rig.app, f"action_{action}")()
+        await until(pilot, lambda: rig.app.screen.is_mounted)
+        await pilot.press("escape")
+        assert rig.app.screen.name == "overview"
+
+
 @pytest.mark.parametrize("key", ["question_mark", "o"])
 async def test_it_has_the_theme_and_the_size_of_now(key: str) -> None:
     shown = []

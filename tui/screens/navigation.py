@@ -222,12 +222,11 @@ class Navigation(TerminalApp):
     def _kept(self, kind: type[Kept]) -> Kept:
         """The screen of a kind, made when it is first shown: making it takes as long as drawing
         it."""
-        if self.is_screen_installed(kind.NAME):
-            screen = self.get_screen(kind.NAME, kind)
+        if not self.is_screen_installed(kind.NAME):
+            self.install_screen(kind(self.session), kind.NAME)
+        screen = self.get_screen(kind.NAME, kind)
+        if screen.is_mounted:  # keys may close it, and open it again, before it is
             screen.renew()
-        else:
-            screen = kind(self.session)
-            self.install_screen(screen, kind.NAME)
         return screen
 
     # --- how it is shown ---

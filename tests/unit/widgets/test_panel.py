@@ -103,7 +103,7 @@ async def test_a_panel_that_is_placed_is_drawn_once_for_its_size() -> None:
             await pilot.pause()
             assert panel.outer_size == region.size
             assert panel.space == space
-            assert panel.spaces == [space] or not framed
+            assert panel.spaces == [space]
             assert f"1 in {space.width}" in "".join(screen(app))
 
 
