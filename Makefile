@@ -28,7 +28,7 @@ install: manual ## install for everybody, in files of root's: sudo make install 
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install
 
 uninstall: ## remove what make install installed; with PURGE=1 also the history and the journal
-	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall $(if $(PURGE),--purge)
+	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' .packaging/install --uninstall $(if $(filter 1,$(PURGE)),--purge)
 
 deb: manual ## build packages for Debian 12 and 13 in build/, each in a chroot: sudo make deb
 	@.ci/setup --deb

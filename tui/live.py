@@ -33,7 +33,7 @@ from tui.model.past import SeriesKey
 from tui.rules import waits, watch_events
 from tui.rules.change import never_read
 from tui.rules.events import Changed, changes, claimed
-from tui.rules.leaving import Leaving, leaving, without_leaving
+from tui.rules.leaving import Leaving, is_any_stuck, leaving, without_leaving
 from tui.rules.roles import Choice
 from tui.rules.view import assess
 from tui.swap_times import SwapTimes
@@ -147,14 +147,16 @@ class Live:
     def choose(self, choice: Choice) -> None:
         """Use the card and the guest that the user chose from now on."""
         self.choice = choice
-        self._assess()
+        self._assess(None)
         self._keep_guests()
         self._begin_history()
 
-    def _assess(self) -> None:
-        """Judge the readings. ``_told`` is the view of which changes are events."""
+    def _assess(self, at: datetime | None) -> None:
+        """Judge the readings, the newest of which was taken ``at`` this time; ``None`` if none is
+        new. ``_told`` is the view of which changes are events."""
         before, self.view = self.view, assess(self.snapshot, self.choice)
-        self._leaving = leaving(self._leaving, before, self.view)
+        if at is not None:
+            self._leaving = leaving(self._leaving, before, self.view, at)
         self._told = without_leaving(self.view, self._leaving)
 
     def _begin_history(self) -> None:
@@ -192,10 +194,10 @@ class Live:
         (self.silent.discard if finished else self.silent.add)(sample.source)
         known = getattr(self.snapshot, sample.source)
         self.snapshot = self.snapshot.updated(sample, finished=finished)
-        if known != sample.reading:
-            told = self._told
-            self._assess()
-            at = sample.taken_at
+        stuck = is_any_stuck(self._leaving, sample.taken_at)
+        if known != sample.reading or stuck:
+            told, at = self._told, sample.taken_at
+            self._assess(at)
             self._note_ends(before, at)
             ours = {uuid for uuid, until in self._expected.items() if at <= until}
             self._add(changes(told, self._told, at, ours))

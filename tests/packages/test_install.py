@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import re
@@ -263,6 +264,44 @@ def test_what_it_has_kept_goes_only_with_a_purge(tmp_path: Path) -> None:
     assert make("uninstall", tmp_path, PURGE="1").returncode == 0
     assert not any(file.parent.exists() for file in kept)
     assert all(file.exists() for file in own)
+
+
+@pytest.mark.parametrize("no", ["0", "no", ""])
+def test_a_purge_that_is_not_wanted_is_none(tmp_path: Path, no: str) -> None:
+    listed, kept = tmp_path / "opt/lib/vfiotop/installed", tmp_path / "run/vfiotop/swap.json"
+    for file in (listed, kept):
+        file.parent.mkdir(parents=True)
+        file.touch()
+    assert make("uninstall", tmp_path, PURGE=no).returncode == 0
+    assert kept.exists()
+
+
+def test_a_purge_removes_no_file_that_the_program_has_not_written(tmp_path: Path) -> None:
+    """The folder of the history may be a mount."""
+    listed = tmp_path / "opt/lib/vfiotop/installed"
+    history = tmp_path / "var/lib/vfiotop/history"
+    own = [history / "films/1.history", history / "notes"]
+    kept = [history / name for name in ("00000001.history", "2.aside", ".1.history.x")]
+    for file in (*own, *kept, listed):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    done = make("uninstall", tmp_path, PURGE="1")
+    assert done.returncode == 0, done
+    assert [file.exists() for file in (*own, *kept)] == [True] * 2 + [False] * 3
+    assert f"{history} stays: it is not vfiotop's alone" in done.stdout
+
+
+def test_a_purge_leaves_the_journal_of_a_swap_that_has_begun_since(tmp_path: Path) -> None:
+    listed, run = tmp_path / "opt/lib/vfiotop/installed", tmp_path / "run/vfiotop"
+    for file in (listed, run / "swap.json", run / "lock"):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    with (run / "lock").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = make("uninstall", tmp_path, PURGE="1")
+    assert (run / "swap.json").exists()
+    assert (done.returncode, listed.exists()) == (0, False)
+    assert f"a swap is under way: {run} stays until the next boot" in done.stdout
 
 
 def test_an_unknown_argument_removes_nothing(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ from tui.model import (
     Watch,
 )
 from tui.model.watch import WatchPolicy
+from tui.rules.leaving import WAY_OUT
 from tui.rules.roles import Choice
 
 HOST, GUEST = "0000:01:00.0", "0000:02:00.0"
@@ -206,6 +207,18 @@ def test_a_process_that_is_on_its_way_out_is_no_news(
     assert told(live, "vitals", had(1, QEMU, replace(QEMU, pid=4712))) == []
     assert told(live, "vitals", had(0)) == []
     assert told(live, "vitals", had(1, QEMU)) == ["in use by win11", "flash"], "another one"
+
+
+def test_one_that_does_not_get_out_is_news(live: Live) -> None:
+    """Its QEMU is stuck with the card, so nobody else can have that."""
+    live.choose(Choice(GUEST))
+    assert told(live, "vitals", had(1, QEMU)) == []
+    assert told(live, "guests", guests()) == ["released by win11", "flash"]
+    for after, news in ((WAY_OUT / 2, []), (WAY_OUT, ["in use by win11"]), (2 * WAY_OUT, [])):
+        changed = live.take(Sample("vitals", had(1, QEMU), LATER + after))
+        assert [event.text for event in changed.events] == news
+        assert changed.owners == ({GUEST} if news else frozenset())
+    assert told(live, "vitals", had(0)) == ["released by win11", "flash"]
 
 
 def test_while_libvirt_does_not_answer_nobody_is_on_its_way_out(live: Live) -> None:

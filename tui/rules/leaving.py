@@ -1,5 +1,5 @@
 """Guests on their way out. libvirt reports the end of a domain before its QEMU has released the
-card, and that process is no new user. Pure.
+card, and that process is no new user, unless it is stuck with the card. Pure.
 
 The process is known by the name that it shows, which anybody may use: enough for what is told, and
 nothing else may rest on it.
@@ -8,24 +8,46 @@ nothing else may rest on it.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
 from tui.model import Gpu, HostView, Owner
 
-Leaving = Mapping[str, str]
-"""The names of guests that have ended and may still have a card, by the card's address."""
+WAY_OUT = timedelta(seconds=60)
+"""The time after the end of a domain from which its process counts as stuck with the card."""
 
 
-def leaving(known: Leaving, before: HostView, after: HostView) -> Leaving:
-    """Who is on its way out now; ``known`` are those that were before this change."""
-    names = {gpu.address: name for gpu in before.gpus if (name := _guest(gpu)) is not None}
-    names = {**known, **names}
+class Left(NamedTuple):
+    """A guest that has ended, by its name, and when that was seen."""
+
+    name: str
+    at: datetime
+
+
+Leaving = Mapping[str, Left]
+"""The guests that have ended and may still have a card, by the card's address."""
+
+
+def leaving(known: Leaving, before: HostView, after: HostView, at: datetime) -> Leaving:
+    """Who is on its way out after a change ``at`` that time; ``known`` are those before it."""
+    ended = {gpu.address: Left(name, at) for gpu in before.gpus if (name := _guest(gpu))}
+    ended = {**known, **ended}
     return {
-        gpu.address: names[gpu.address]
+        gpu.address: ended[gpu.address]
         for gpu in after.gpus
-        if gpu.address in names and _may_have_it(gpu)
+        if gpu.address in ended and _may_have_it(gpu) and not _is_stuck(ended[gpu.address], at)
     }
+
+
+def is_any_stuck(known: Leaving, at: datetime) -> bool:
+    """Whether one of them is not on its way out any more, although nothing has changed."""
+    return any(_is_stuck(each, at) for each in known.values())
+
+
+def _is_stuck(left: Left, at: datetime) -> bool:
+    return at - left.at >= WAY_OUT
 
 
 def without_leaving(view: HostView, gone: Leaving) -> HostView:
@@ -37,8 +59,8 @@ def without_leaving(view: HostView, gone: Leaving) -> HostView:
         replace(gpu, owner=Owner("vfio"), taken_by=None)
         if gpu.owner.kind == "guest"
         and gpu.taken_by is not None
-        and gpu.taken_by.guest is not None
-        and gpu.taken_by.guest == gone.get(gpu.address)
+        and gpu.address in gone
+        and gpu.taken_by.guest == gone[gpu.address].name
         else gpu
         for gpu in view.gpus
     )

@@ -32,6 +32,10 @@ _AS_USER = Path(__file__).with_name("as_user.py")
 LIMIT_S = 10.0
 """Seconds that the program gets for one event."""
 
+KILLED_S = 1.0
+"""Seconds that a killed program gets to be gone. One that another process traces (ptrace(2)) stays
+until that waits for it."""
+
 WAITING_LIMIT = 64
 """Events that wait for the program. When there are more, the oldest is dropped and counted."""
 
@@ -87,6 +91,7 @@ class EventProgram:
         self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._failing = False
         self._ends_s = math.inf
+        self._killed: subprocess.Popen[bytes] | None = None
         self._thread = threading.Thread(target=self._run, name="on_event", daemon=True)
         self._thread.start()
 
@@ -104,7 +109,7 @@ class EventProgram:
         to end: nothing limits its time after that."""
         self._ends_s = time.monotonic() + timeout_s
         self._wake.put(False)
-        self._thread.join(timeout_s + self._limit_s)
+        self._thread.join(timeout_s + self._limit_s + KILLED_S)
 
     def _run(self) -> None:
         more = True
@@ -125,6 +130,8 @@ class EventProgram:
 
     def _try(self, line: bytes) -> str | None:
         """Run the program; returns how it failed, ``None`` if it did not."""
+        if self._killed is not None and self._killed.poll() is None:
+            return "was killed and is not gone yet"
         try:
             child, errors = self._start()
         except (OSError, subprocess.SubprocessError) as error:
@@ -136,7 +143,9 @@ class EventProgram:
                 # Not waited for yet, so that its process group cannot be another's.
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
+                self._killed = child
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(KILLED_S)
                 return f"did not end within {self._limit_s:.0f} s"
             if child.returncode == 0:
                 return None

@@ -259,6 +259,51 @@ def test_a_user_who_stops_the_program_stops_nothing_else() -> None:
     assert complaints == ["on_event: /bin/sleep did not end within 0 s"]
 
 
+TRACER = f"""
+import ctypes, os, sys
+ptrace = ctypes.CDLL(None).ptrace
+print(flush=True)
+seized = False
+while not seized:
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if os.stat("/proc/" + name).st_uid == {HUNTED.uid}:
+                seized = ptrace(0x4206, int(name), None, None) == 0  # PTRACE_SEIZE
+        except OSError:
+            pass
+print(flush=True)
+sys.stdin.read()
+"""
+"""Traces a process of that user and does not wait for it. Until then its parent cannot either."""
+
+
+@as_root
+def test_a_killed_program_that_is_traced_holds_up_nothing_and_gets_no_company(log: Path) -> None:
+    """Each would leave a process behind, until the watch could start none."""
+    complaints: list[str] = []
+    command = [sys.executable, "-I", "-c", TRACER]
+    script = 'echo began >>"$1"; exec sleep 600'
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as tracer:
+        try:
+            assert tracer.stdout is not None
+            tracer.stdout.readline()
+            made = EventProgram(
+                ["/bin/sh", "-c", script, "sh", str(log)], HUNTED, "tower", complaints.append,
+                limit_s=2.0,
+            )  # fmt: skip
+            for _ in range(3):
+                made.tell(ENDED)
+            tracer.stdout.readline()
+            made.close(PATIENCE)
+            assert not made._thread.is_alive()
+        finally:
+            tracer.kill()
+    assert made._killed is not None
+    made._killed.wait(PATIENCE)
+    assert complaints == ["on_event: /bin/sh did not end within 2 s"]
+    assert log.read_text() == "began\n"
+
+
 STOPPED = """
 import os, signal, sys
 os.setuid(int(sys.argv[1]))

@@ -24,8 +24,8 @@ FOLDER = "history"
 """The folder of a capture that has the history of its host."""
 
 PARTS_LIMIT = 400_000
-"""Runs, series, events and swaps of a recording. The fullest store that a watch can write has
-fewer; a file made for it packs millions into its bytes."""
+"""Entries of a recording, with all that they consist of. The fullest store that a watch can write
+has fewer; a file made for it packs millions into its bytes."""
 
 EVENTS_LIMIT, SWAPS_LIMIT = 5_000, 500
 """Events and swaps that are shown of a recording, of which the newest stay."""
@@ -96,10 +96,7 @@ def entries_in(folder: Tree) -> list[Entry]:
 
 
 def _parts(entry: Entry) -> int:
-    runs = sum(
-        1 + len(of_series)
-        for block in entry.blocks
-        for series in block.owners.values()
-        for of_series in series.values()
-    )
-    return 1 + runs + len(entry.events) + len(entry.swaps)
+    owners = [series for block in entry.blocks for series in block.owners.values()]
+    runs = [of_series for series in owners for of_series in series.values()]
+    parts = (entry.blocks, owners, runs, *runs, entry.events, entry.swaps)
+    return 1 + sum(map(len, parts))

@@ -127,10 +127,11 @@ def test_more_than_a_watch_writes_is_refused(
 ) -> None:
     kept = store(tmp_path / "history")
     runs = tuple(Run(number, b"") for number in range(50))
-    kept.write(Entry(BOOT_ID, 0.0, 1.0, (Block(1, {CARD: {"load": runs}}),)))
+    blocks = (Block(1, {CARD: {"load": runs}}), Block(1, {}), Block(1, {CARD: {}}))
+    kept.write(Entry(BOOT_ID, 0.0, 1.0, blocks))
     kept.close()
-    monkeypatch.setattr(recordings, "PARTS_LIMIT", 52)
+    monkeypatch.setattr(recordings, "PARTS_LIMIT", 57)
     assert len(entries_in(Confined(str(tmp_path / "history")))) == 1
-    monkeypatch.setattr(recordings, "PARTS_LIMIT", 51)
+    monkeypatch.setattr(recordings, "PARTS_LIMIT", 56)
     with pytest.raises(TooMuch):
         entries_in(Confined(str(tmp_path / "history")))
