@@ -12,6 +12,7 @@ from typing import Literal
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Resize
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -46,6 +47,7 @@ class Canvas(ScrollView):
         self._lines: list[Line] = []
         self._given: tuple[Line, ...] = ()
         self._width = 0
+        """The cells of a line when it was painted."""
         self._cursor: int | None = None
         self._styles: dict[Tone | Literal["base"], Style] = {}
 
@@ -53,6 +55,12 @@ class Canvas(ScrollView):
         """Forget the styles: the theme may be another one."""
         super().notify_style_update()
         self._styles.clear()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without the one that turns a terminal's own colours into 24-bit ones: tones that are to
+        be are so already."""
+        found = super().get_line_filters()
+        return [each for each in found if not isinstance(each, ANSIToTruecolor)]
 
     def on_resize(self, _: Resize) -> None:
         self._draw_for_room()
@@ -101,17 +109,15 @@ class Canvas(ScrollView):
         return y - self.scroll_offset.y
 
     def render_line(self, y: int) -> Strip:
-        """The spans of a line. Textual adds what is missing at its end, in our background."""
-        index = y + self.scroll_offset.y
+        index, base = y + self.scroll_offset.y, self._style("base")
         if index >= len(self._lines):
-            return Strip([])
-        strip = Strip(self._segments(self._lines[index]))
+            return Strip.blank(self._width, base)
+        strip = Strip(self._segments(self._lines[index])).adjust_cell_length(self._width, base)
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
-            base, cursor = self._style("base"), ink(self.app, "cursor")
-            whole = strip.adjust_cell_length(self.room.width, base)
-            row = [Segment(text, (style or base) + cursor) for text, style, _ in whole]
-            strip = Strip(row, whole.cell_length)
+            cursor = ink(self.app, "cursor")
+            row = [Segment(text, (style or base) + cursor) for text, style, _ in strip]
+            strip = Strip(row, strip.cell_length)
         return strip
 
     def _segments(self, spans: Line) -> list[Segment]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.app import App, ComposeResult
 from textual.geometry import Region, Size
 
 from tests.unit.widgets.drawn import text, texts
-from widgets.lines import Span, line
+from widgets import canvas
+from widgets.lines import Line, Span, fit, line
 from widgets.panel import Edges, Panel, edge
 
 
@@ -42,6 +44,29 @@ async def test_a_frame_goes_on_after_keys_without_a_note() -> None:
         assert shown[0] == "╭─ 3 win11 ──────────────── ● running ─╮"
         assert shown[1] == "│ CPU                                  │"
         assert shown[-1] == "╰─ s start ────────────────────────────╯"
+
+
+async def test_lines_that_come_again_are_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[Line] = []
+
+    def spy(spans: Line, width: int) -> Line:
+        fitted.append(spans)
+        return fit(spans, width)
+
+    monkeypatch.setattr(canvas, "fit", spy)
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.paint_panel([line("CPU"), line("Memory")])
+        fitted.clear()
+        panel.paint_panel([line("CPU 1 %"), line("Memory")])
+        assert fitted == [line("CPU 1 %")]
+        await pilot.resize_terminal(30, 6)
+        panel.styles.width = 28
+        await pilot.pause()
+        fitted.clear()
+        panel.paint_panel([line("CPU 1 %"), line("Memory")])
+        assert fitted == [line("CPU 1 %"), line("Memory")]
 
 
 async def test_lines_below_a_rule_keep_a_blank_at_each_side() -> None:

@@ -23,7 +23,7 @@ from tui.host.calls import CallLog
 from tui.host.libvirt import qemu_process
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.domain_files import StoredDomain
-from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, with_mdev_parents
+from tui.host.libvirt.domain_xml import Definition, DefinitionError, Parser, with_mdev_parents
 from tui.host.libvirt.errors import (
     NO_DOMAIN,
     is_local_qemu,
@@ -62,6 +62,7 @@ class _CachedDomain(Struct):
     raw_name: str = ""
     display_name: tuple[str, str | None] = ("", None)
     persistent: bool = True
+    parser: Parser = field(default_factory=Parser)
     definition: Definition | None = None
     problem: str | None = None
     read_at: float = 0.0
@@ -236,7 +237,7 @@ def _read_definition(
     connection.calls.count("libvirt", 2)
     try:
         cached.persistent = bool(domain.isPersistent())
-        cached.definition = with_mdev_parents(definition(domain.XMLDesc(0)), root)
+        cached.definition = with_mdev_parents(cached.parser.definition(domain.XMLDesc(0)), root)
         cached.problem = cached.definition.unclear
     except DefinitionError as error:
         cached.problem = str(error)
