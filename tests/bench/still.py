@@ -19,6 +19,7 @@ from tui.config import Config
 from tui.messages import Sampled
 from tui.model import Metrics, NvmlReading
 from tui.session import Session
+from tui.terminal.frames import FramedScreen
 
 OTHER = NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=38)),))
 
@@ -46,6 +47,10 @@ class Rounds(VfiotopApp):
             self.call_after_refresh(self.call_after_refresh, self._drawn)
 
     def _drawn(self) -> None:
+        assert isinstance(self.screen, FramedScreen)
+        if self.screen.frame_waits:
+            self.call_after_refresh(self._drawn)
+            return
         # The first readings wake further ones, until nothing changes any more.
         if not self._begun and not all_read(self.session.live.snapshot):
             return

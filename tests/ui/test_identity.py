@@ -36,12 +36,18 @@ async def test_a_half_done_start_offers_to_resume_or_force_off(
         becomes(rig, "paused")
         await until(pilot, lambda: "p resumes it, x forces it off" in _flat(rig))
         assert PAUSED in _flat(rig)
+        await until(pilot, lambda: is_paused(rig))  # until then, the key says that it is not
         rig.control.answer = None
         await pilot.press(key)
         await until(pilot, lambda: see in _flat(rig))
         await see_all(pilot, rig)
         await pilot.press("y")
         await until(pilot, lambda: rig.control.asked[1:] == [(action, WIN11.uuid)])
+
+
+def is_paused(rig: Rig) -> bool:
+    guest = rig.app.session.live.view.guest
+    return guest is not None and guest.domain.state == "paused"
 
 
 def _flat(rig: Rig) -> str:

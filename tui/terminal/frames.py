@@ -25,6 +25,11 @@ class FramedScreen(Screen[None]):
     _checks: int | None = None
     """How many checks the frame that waits has had; ``None`` if none waits."""
 
+    @property
+    def frame_waits(self) -> bool:
+        """Whether there is a frame that is not written yet."""
+        return self._checks is not None or bool(self._dirty_widgets)
+
     def on_mount(self) -> None:
         self._hold_frame()
 
