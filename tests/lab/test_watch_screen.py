@@ -21,6 +21,7 @@ def test_a_return_on_the_screen(guest: SectorGuest) -> None:
         with followed_moves() as moves:
             recording = Recording(screen)
             screen.until(shows(f"◆ in {guest.name} ─╮"))
+            screen.until(shows("● running"))
             recording.frame("a guest runs with the card")
             guest.shut_down()
             screen.until(shows("returns to the host in"))

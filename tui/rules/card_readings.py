@@ -55,7 +55,8 @@ def reading(
         if isinstance(user, Domain):
             return guest_readings.reading(function, user, inventory.gpus, agent)
         if user is not None:
-            return None, f"in use by {vfio_users.describe(user)}, which libvirt does not know"
+            known = vfio_users.to_libvirt(snapshot.guests)
+            return None, f"in use by {vfio_users.describe(user)}, and {known}"
         return None, f"on {function.driver}: the host cannot read it"
     source = snapshot.nvml if function.vendor == NVIDIA else snapshot.drm
     found = None if isinstance(source, Unavailable) else source.of(function.address)

@@ -23,6 +23,7 @@ from tui.model import (
     Inventory,
     PciFunction,
     Snapshot,
+    Unavailable,
     Vitals,
     is_vfio_driver,
 )
@@ -38,6 +39,12 @@ def describe(process: Holder) -> str:
     """The process as a noun in a sentence."""
     known = f"{process.name}, pid {process.pid}" if process.guest else f"pid {process.pid}"
     return f"“{display_name(process)}” ({known})"
+
+
+def to_libvirt(guests: Guests | Unavailable) -> str:
+    """What libvirt says of a process that has a card and belongs to no domain."""
+    read = isinstance(guests, Guests)
+    return "libvirt does not know of it" if read else "libvirt has not answered"
 
 
 def users_by_card(

@@ -125,7 +125,7 @@ def no_guest(gpu: Gpu, view: HostView, guests: Guests | Unavailable) -> Check:
             return Check(
                 check, gpu.address, "fail",
                 f"{vfio_users.describe(process)} uses {_what(other.address, gpu)}, "
-                "and libvirt does not know of it",
+                f"and {vfio_users.to_libvirt(guests)}",
                 holder_checks.how_to_stop(process),
             )  # fmt: skip
     if isinstance(guests, Unavailable):

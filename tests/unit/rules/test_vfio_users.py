@@ -12,6 +12,7 @@ from tests.unit.made import card, domain, guests, inventory, snapshot
 from tui.host import Host, HostError, NoInspector
 from tui.host.demo.host import demo_host
 from tui.model import (
+    NOT_READ_YET,
     CardVitals,
     Check,
     Domain,
@@ -86,7 +87,17 @@ def test_a_card_that_a_process_has_open_is_its_guests() -> None:
     seen = view(at=vitals(users=SEEN)).gpu(SECOND)
     assert seen is not None
     assert (str(seen.owner), seen.guest_uuid, seen.taken_by) == ("guest:plain", None, QEMU)
-    assert "“plain” (qemu-system-x86, pid 4711), which libvirt does not" in (seen.no_reading or "")
+    assert seen.no_reading == (
+        "in use by “plain” (qemu-system-x86, pid 4711), and libvirt does not know of it"
+    )
+
+
+@pytest.mark.parametrize("silent", [NOT_READ_YET, Unavailable("libvirtd is not running")])
+def test_libvirt_may_know_it_as_long_as_it_has_not_answered(silent: Unavailable) -> None:
+    made = snapshot(cards(), (), vitals=vitals(users=SEEN), guests=silent)
+    seen = assess(made, Choice(FIRST)).gpu(SECOND)
+    assert seen is not None
+    assert (seen.no_reading or "").endswith("pid 4711), and libvirt has not answered")
 
 
 def test_one_without_a_name_is_called_like_its_process() -> None:
