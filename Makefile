@@ -81,8 +81,8 @@ screenshots: setup ## draw screenshots/ again
 
 lab-screenshots: ## make the lab's pictures and recordings again
 	@.ci/setup --lab
-	@$(BIN)/python -m tests.lab --topology two-slots --pictures screenshots --thorough \
-		-k "unbind_that_hangs or one_key or goes_away_in_the_middle or shares_its_core"
+	@$(BIN)/python -m tests.lab --topology two-slots --topology systemd --pictures screenshots --thorough \
+		-k "unbind_that_hangs or one_key or goes_away_in_the_middle or shares_its_core or return_on_the_screen"
 
 lock: ## pin the newest versions in requirements.lock (needs uv)
 	@uv pip compile pyproject.toml --quiet --upgrade --extra dev --universal \

@@ -6,6 +6,7 @@ unexpected errors. Imports nothing slow before Ctrl-C is handled.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,7 @@ def main() -> int:
     else:
         privileges.ensure_home()
     crash.silence_tracebacks()
+    gc.disable()  # what is imported stays: searching it for cycles takes a tenth of the start
     try:
         from tui.cli import main as cli  # noqa: PLC0415 - takes 0.1 s and may fail
 

@@ -73,15 +73,21 @@ class VfiotopApp(Navigation):
     # --- readings in ---
 
     def on_load(self) -> None:
-        self.session.start(lambda sample: self._deliver(Sampled(sample)), self)
+        self.session.connect(self._deliver_sample, self)
         if self.session.recall is not None:
             self.session.recall.start(lambda: self._deliver(Recalled()))
 
     def on_mount(self) -> None:
         self.set_interval(STALL_CHECK_S, self._check_for_stalls)
+        self._offer_recovery()
+        # After the first frame.
+        self.call_after_refresh(self.session.start, self._deliver_sample, self)
 
     def on_unmount(self) -> None:
         self.session.stop()
+
+    def _deliver_sample(self, sample: Sample) -> None:
+        self._deliver(Sampled(sample))
 
     def _deliver(self, message: Message) -> None:
         # A thread may finish its last reading after the event loop has ended.
@@ -107,9 +113,7 @@ class VfiotopApp(Navigation):
         for screen in self.screen_stack:
             if isinstance(screen, HostScreen):
                 screen.hear(changed)
-        # A sample that comes while the application ends finds no screen.
-        if self.screen_stack and self.session.recovery_to_offer():
-            self.offer_recovery()
+        self._offer_recovery()
         for again in self.session.lendings.replugged():
             from tui.screens.usb_again import attach_again  # noqa: PLC0415
 
@@ -118,6 +122,11 @@ class VfiotopApp(Navigation):
             self.session.lendings.note(device, f"{device.name} {FLAPS}", "warn", FLAPS_FIX)
         self.draw_soon()
 
+    def _offer_recovery(self) -> None:
+        # A sample that comes while the application ends finds no screen.
+        if self.screen_stack and self.session.recovery_to_offer():
+            self.offer_recovery()
+
     def _tell(self, events: Sequence[Event]) -> None:
         """Announce new events with the bell or on the desktop, as the user chose."""
         chosen = self.session.alerts
@@ -125,6 +134,10 @@ class VfiotopApp(Navigation):
             more = f" (and {len(events) - 1} more)" if len(events) > 1 else ""
             text = f"{event_text(events[0])}{more}"
             self.alert(text, bell="bell" in chosen, desktop="desktop" in chosen)
+
+    @property
+    def more_to_come(self) -> bool:
+        return any(sampler.soon_read for sampler in self.session.samplers.values())
 
     # --- what the session asks of its display ---
 

@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from tui.host import HostError
 
@@ -60,8 +61,7 @@ async def background(call: Callable[[], T], action: BackgroundAction | None = No
 # --- calls that must not be abandoned -----------------------------------------------
 
 
-@dataclass(eq=False)
-class BackgroundAction:
+class BackgroundAction(Struct, eq=False):
     """A call that must not be abandoned half way.
 
     ``name`` says what it does; ``error`` is how it failed, if it did; ``hint`` says, for such

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -174,6 +173,8 @@ def load(path: Path | None = None) -> Config:
         text = data.decode("utf-8-sig")
         if max(map(len, text.split("\n"))) > MAX_LINE:
             raise ValueError(f"a line is longer than {MAX_LINE} characters")
+        import tomllib  # noqa: PLC0415 - takes 3 ms, and many users have no file
+
         return replace(parse(tomllib.loads(text)), file=place)
     except (FileNotFoundError, NotADirectoryError):
         if path is None:

@@ -106,7 +106,7 @@ class Live:
     def __init__(self, choice: Choice) -> None:
         self.choice = choice
         self.snapshot = Snapshot()
-        self.view = HostView()
+        self.view = assess(self.snapshot, choice)
         self.history = History()
         self.swap_times = SwapTimes()
         self.events: tuple[Event, ...] = ()

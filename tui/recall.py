@@ -64,13 +64,14 @@ class Recall:
         self._again = False
 
     def start(self, told: Callable[[], None]) -> None:
-        """Begin to read; ``told`` is called on the thread when there is something to settle.
+        """Begin to read; ``told`` is called on any thread when there is something to settle.
         Without a thread there is no history, and nothing else is wrong."""
         self._told = told
         try:
             self._thread.start()
         except RuntimeError:
             self._read = _Read(problem=FAILED)
+            told()
 
     # --- for the thread that ``live`` belongs to ---
 

@@ -26,6 +26,13 @@ the agent runs a program in each guest to its end, and NVML may have to initiali
 LEAST_S: dict[SourceName, float] = {"memory": 10.0}
 """The least seconds between two readings of sources that change slowly or cost more."""
 
+FIRST: tuple[SourceName, ...] = ("nvml", "pci", "vitals", "swap", "facts")
+"""What the first frame is about: the cards. NVML's process starts up while the others are read.
+libvirt, which takes 20 ms to load, is read right after that frame."""
+
+SOON_S = 0.1
+"""Seconds within which a reading under way may soon be there."""
+
 Deliver = Callable[[Sample], None]
 """Called from a sampler's thread; must be safe there and return at once."""
 
@@ -53,19 +60,27 @@ class Sampler:
         self._now = now
         self._wake = threading.Event()
         self._stopped = threading.Event()
-        self._watching = False
+        self._watch_wanted, self._watching = True, False
         self._reading_began: tuple[float, datetime] | None = None
         self.took_s: float | None = None
         """Seconds that the last reading took."""
         self._thread = threading.Thread(target=self._run, name=f"sampler-{name}", daemon=True)
 
-    def start(self) -> None:
-        """Begin to read. If no thread can start, the source is unavailable for that reason."""
+    def start(self, *, watch: bool = True) -> None:
+        """Begin to read, and unless told otherwise to watch. If no thread can start, the source is
+        unavailable for that reason."""
+        self._watch_wanted = watch
         try:
             self._thread.start()
         except RuntimeError as error:
             why = system_limit(error) or str(error)
             self._deliver(Sample(self.name, Unavailable(why), self._now()))
+
+    def watch(self) -> None:
+        """Watch from now on, and read again: an event before would be lost. From any thread."""
+        if not self._watch_wanted:
+            self._watch_wanted = True
+            self._wake.set()
 
     def poke(self) -> None:
         """Ask for a reading now. From any thread."""
@@ -90,6 +105,12 @@ class Sampler:
         """Seconds since the reading under way began; ``None`` if there is none."""
         under_way = self._reading_began
         return None if under_way is None else time.monotonic() - under_way[0]
+
+    @property
+    def soon_read(self) -> bool:
+        """Whether the reading under way may soon be there: most take a few milliseconds."""
+        seconds = self.reading_s
+        return seconds is not None and seconds < SOON_S
 
     @property
     def paused(self) -> bool:
@@ -135,8 +156,8 @@ class Sampler:
         return left if left > min(SHORTEST_GAP, every / 2) else left + every
 
     def _read(self) -> Reading:
-        # Watch before the first reading: an event in between would be lost.
-        if not self._watching:
+        # Watch before reading: an event in between would be lost.
+        if self._watch_wanted and not self._watching:
             self._source.watch(self.poke)
             self._watching = True
         return self._source.read()
@@ -189,22 +210,32 @@ class Readers:
         self._lock = threading.Lock()
         self._early: list[Sample] = []
         self._receiver: Deliver | None = None
-        self._started = False
+        self._started: set[SourceName] = set()
         self.by_name = {s.name: s for s in samplers(host, self._deliver, interval)}
 
+    def start_first(self) -> None:
+        """Begin to read what the first frame is about, without watching: that can wait."""
+        for name in FIRST:
+            self._started.add(name)
+            self.by_name[name].start(watch=False)
+
     def start(self) -> None:
-        """Begin to read; once."""
-        if not self._started:
-            self._started = True
-            for sampler in self.by_name.values():
+        """Begin to read all sources and to watch them; once."""
+        for name, sampler in self.by_name.items():
+            if name in self._started:
+                sampler.watch()
+            else:
+                self._started.add(name)
                 sampler.start()
 
-    def connect(self, receiver: Deliver) -> None:
-        """Deliver the samples taken so far to ``receiver``, and from now on each new one."""
+    def connect(
+        self, receiver: Deliver, *, early: Callable[[Sample], object] | None = None
+    ) -> None:
+        """Deliver new samples to ``receiver``, and those taken so far to ``early``, if given."""
         with self._lock:
             self._receiver = receiver
             for sample in self._early:
-                receiver(sample)
+                (early or receiver)(sample)
             self._early = []
 
     def _deliver(self, sample: Sample) -> None:

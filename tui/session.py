@@ -118,8 +118,13 @@ class Session:
 
     # --- readings in ---
 
+    def connect(self, deliver: Deliver, display: Display) -> None:
+        """Merge what was read so far, and deliver what is read from now on."""
+        self._display = display
+        self._readers.connect(deliver, early=self.take)
+
     def start(self, deliver: Deliver, display: Display) -> None:
-        """Begin to read. ``deliver`` is called on the samplers' threads."""
+        """Begin to read all sources. ``deliver`` is called on the samplers' threads."""
         self._display = display
         self._readers.connect(deliver)
         self._readers.start()
@@ -134,7 +139,8 @@ class Session:
         answer. Returns what changed."""
         changed = self.live.take(sample, finished=finished)
         if changed.after is not changed.before:
-            self._wake_stale_sources(sample)
+            if self.finished[sample.source]:  # at first all are read
+                self._wake_stale_sources(sample)
             self.update_demand()
             self._forget_stops()
         if finished:
@@ -155,8 +161,7 @@ class Session:
     def stalled(self) -> Iterator[Sample]:
         """A sample in place of each source that does not answer."""
         for sampler in self.samplers.values():
-            sample = sampler.stalled(self.stall_after_s)
-            if sample is not None:
+            if (sample := sampler.stalled(self.stall_after_s)) is not None:
                 yield sample
 
     def _wake_stale_sources(self, sample: Sample) -> None:

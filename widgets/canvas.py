@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
+from typing import Literal
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.events import Resize
+from textual.filter import ANSIToTruecolor, LineFilter
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from widgets.lines import Line, fit, merge_spans
-from widgets.tones import Ink, ink
+from widgets.lines import Line, Tone, fit, merge_spans
+from widgets.tones import ink
 
 
 class Canvas(ScrollView):
@@ -34,21 +37,38 @@ class Canvas(ScrollView):
 
     ALLOW_SELECT = False
 
+    _drawn_for: Size | None = None
+    """The room that it is drawn for, if it need not be drawn again for the same one."""
+
     def __init__(
         self, *, id: str | None = None, classes: str | None = None, can_focus: bool = False
     ) -> None:
         super().__init__(id=id, classes=classes, can_focus=can_focus)
         self._lines: list[Line] = []
+        self._given: tuple[Line, ...] = ()
+        self._width = 0
+        """The cells of a line when it was painted."""
         self._cursor: int | None = None
-        self._inks: dict[Ink, Style] = {}
+        self._styles: dict[Tone | Literal["base"], Style] = {}
 
     def notify_style_update(self) -> None:
-        """Forget the colours: the theme may be another one."""
+        """Forget the styles: the theme may be another one."""
         super().notify_style_update()
-        self._inks.clear()
+        self._styles.clear()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Without the one that turns a terminal's own colours into 24-bit ones: tones that are to
+        be are so already."""
+        found = super().get_line_filters()
+        return [each for each in found if not isinstance(each, ANSIToTruecolor)]
 
     def on_resize(self, _: Resize) -> None:
-        self._draw()
+        self._draw_for_room()
+
+    def _draw_for_room(self) -> None:
+        """Draw for the present room, unless that has been done."""
+        if self._drawn_for != self.room:
+            self._draw()
 
     def _draw(self) -> None:
         """Paint the current content into ``room``; for subclasses to override."""
@@ -64,54 +84,55 @@ class Canvas(ScrollView):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         """Show ``lines``, redrawing only the rows that changed."""
-        before, self._lines = (
-            self._lines,
-            [merge_spans(fit(line, self.room.width)) for line in lines],
-        )
+        width = self.room.width
+        before, self._lines = self._lines, self._fitted(lines, width)
         cursor_before, self._cursor = self._cursor, cursor
         if len(before) != len(self._lines):
-            self.virtual_size = Size(self.room.width, len(self._lines))
+            self.virtual_size = Size(width, len(self._lines))
             # Otherwise the next layout may keep a scrollbar that is no longer needed.
             self._refresh_scrollbars()
-        for y in range(max(len(before), len(self._lines))):
-            old = before[y] if y < len(before) else ()
-            new = self._lines[y] if y < len(self._lines) else ()
-            if old != new:
-                self._refresh_row(y)
+        pairs = zip_longest(before, self._lines, fillvalue=())
+        changed = {y for y, (old, new) in enumerate(pairs) if old != new}
         if cursor_before != cursor:
-            for row in (cursor_before, cursor):
-                if row is not None:
-                    self._refresh_row(row)
+            changed |= {row for row in (cursor_before, cursor) if row is not None}
+        if changed:
+            self.refresh(*(Region(0, self._row_of(y), width, 1) for y in sorted(changed)))
 
-    def _refresh_row(self, y: int) -> None:
-        self.refresh(Region(0, y - self.scroll_offset.y, self.room.width, 1))
+    def _fitted(self, lines: Sequence[Line], width: int) -> list[Line]:
+        """The lines cut to ``width``, in few spans. Most of them are those of the last time."""
+        last = dict(zip(self._given, self._lines, strict=True)) if width == self._width else {}
+        self._given, self._width = tuple(lines), width
+        return [last.get(each) or merge_spans(fit(each, width)) for each in lines]
+
+    def _row_of(self, y: int) -> int:
+        """The row of the content area that line ``y`` is drawn in."""
+        return y - self.scroll_offset.y
 
     def render_line(self, y: int) -> Strip:
-        index = y + self.scroll_offset.y
-        base = self.rich_style
+        index, base = y + self.scroll_offset.y, self._style("base")
         if index >= len(self._lines):
-            return Strip.blank(self.room.width, base)
-        strip = Strip(self._segments(self._lines[index], base)).adjust_cell_length(
-            self.room.width, base
-        )
+            return Strip.blank(self._width, base)
+        strip = Strip(self._segments(self._lines[index])).adjust_cell_length(self._width, base)
         if index == self._cursor and self.has_focus:
             # The cursor's background must override that of the segments.
-            cursor = self._ink("cursor")
+            cursor = ink(self.app, "cursor")
             row = [Segment(text, (style or base) + cursor) for text, style, _ in strip]
             strip = Strip(row, strip.cell_length)
         return strip
 
-    def _segments(self, spans: Line, base: Style) -> list[Segment]:
+    def _segments(self, spans: Line) -> list[Segment]:
         return [
             Segment(
                 span.text,
-                base + self._ink(span.tone)
+                self._style(span.tone)
                 + (Style.from_meta({"@click": span.action}) if span.action else Style.null()),
             )
             for span in spans
-        ]  # fmt: skip
+        ]
 
-    def _ink(self, name: Ink) -> Style:
-        if name not in self._inks:
-            self._inks[name] = ink(self.app, name)
-        return self._inks[name]
+    def _style(self, tone: Tone | Literal["base"]) -> Style:
+        """The canvas's own style, with a tone in it."""
+        if tone not in self._styles:
+            base = self.rich_style
+            self._styles[tone] = base if tone == "base" else base + ink(self.app, tone)
+        return self._styles[tone]

@@ -7,7 +7,6 @@ from widgets.card import Card
 from widgets.card_edges import accent_of, card_edges
 from widgets.card_graphs import available, next_series
 from widgets.card_lines import plan, planned_lines
-from widgets.card_zoom import zoomed_grid, zoomed_lines
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph_grid import Grid, Times
 from widgets.graph_panel import GraphPanel
@@ -38,6 +37,8 @@ class CardPanel(GraphPanel):
 
     @property
     def grid(self) -> Grid:
+        from widgets.card_zoom import zoomed_grid  # noqa: PLC0415 - not for the first frame
+
         return zoomed_grid(self.space.width)
 
     def next_series(self) -> CardSeries:
@@ -63,6 +64,8 @@ class CardPanel(GraphPanel):
         self.paint_panel(planned_lines(self.card, shared, width, self.glyphs))
 
     def _draw_zoomed(self, card: Card, times: Times) -> None:
+        from widgets.card_zoom import zoomed_lines  # noqa: PLC0415 - not for the first frame
+
         edges = card_edges(card, self.space.width, self.glyphs, ruled=self.ruled, lower=False)
         self.set_edges(edges)
         self.paint_graphs(zoomed_lines(card, self.space, times, self._users, self.glyphs))

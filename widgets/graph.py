@@ -8,7 +8,9 @@ measured is a gap; a measured zero is one row of dots, so that "idle" and "unkno
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
+
+from msgspec import Struct
 
 from widgets.glyphs import RICH, Glyphs
 from widgets.lines import Line, Ramp, Span, Tone, line, ramp_tone
@@ -36,8 +38,7 @@ Series = Sequence[float | None]
 """Values of past steps, newest last; ``None`` where nothing was measured."""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Something that happened: a sign on the time axis, ``ago_s`` seconds before now."""
 
     ago_s: float
@@ -45,8 +46,7 @@ class Mark:
     tone: Tone
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(Struct, frozen=True):
     """One series to draw. ``top`` is the end of its scale and ``scale`` names it: ``100 %``."""
 
     name: str
@@ -119,15 +119,19 @@ def bars_of(series: Series, top: float, rows: int, width: int, glyphs: Glyphs = 
     shown = even[-steps:] if steps else ()
     padded = (*(None,) * (steps - len(shown)), *shown)
     filled = [0 if v is None else min(max(1, round(v / top * most)), most) for v in padded]
-    signs = _BRAILLE if glyphs.braille else _BLOCKS
-    pairs = list(zip(filled[::2], filled[1::2], strict=True))
-    return [
-        "".join(
-            signs[max(0, min(left - base, levels))][max(0, min(right - base, levels))]
-            for left, right in pairs
-        )
-        for base in range(most - levels, -1, -levels)
-    ]
+    pairs = zip(filled[::2], filled[1::2], strict=True)
+    columns = [_column(left, right, rows, braille=glyphs.braille) for left, right in pairs]
+    return ["".join(row) for row in zip(*columns, strict=True)] if columns else [""] * rows
+
+
+@lru_cache(maxsize=4096)
+def _column(left: int, right: int, rows: int, *, braille: bool) -> tuple[str, ...]:
+    """A cell of each row, top row first, by the heights of its two steps."""
+    signs, levels = (_BRAILLE, BRAILLE_LEVELS) if braille else (_BLOCKS, BLOCK_LEVELS)
+    return tuple(
+        signs[max(0, min(left - base, levels))][max(0, min(right - base, levels))]
+        for base in range((rows - 1) * levels, -1, -levels)
+    )
 
 
 def _braille(left: int, right: int) -> str:

@@ -4,7 +4,6 @@ over the same time, with one time cursor through all of them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import ceil
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from textual.geometry import Size
 from tui.model import Event, Extremes, Window
 from widgets.glyphs import RICH, Glyphs
 from widgets.graph import STEP_S, STEPS_PER_CELL, Graph, Mark, axis_line, graph_lines, span_text
-from widgets.lines import Line, Span, line, pad, spread
+from widgets.lines import Line, Span, line, pad, spread, width_of
 
 FINE_S = {180.0: STEP_S, 900.0: STEP_S, 3600.0: 10.0, 21600.0: 60.0, 86400.0: 60.0}
 """The spans that a user can choose, each with the steps in which its values are known; in seconds.
@@ -29,8 +28,7 @@ LABEL = 6
 LEAST_ROWS = 2
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True):
     """One graph of the grid. ``title`` names it, ``figure`` is the present value, ``say`` writes a
     value of the series with its unit, ``note`` stands at the right, or the ``extremes``."""
 
@@ -139,12 +137,17 @@ def _sheet(sheet: Sheet, width: int, height: int, times: Times, glyphs: Glyphs) 
         there = _at_cursor(sheet.graph.series, times.cursor)
         at = f" ({sheet.say(there) if there is not None else '–'})"
         drawn = [_with_cursor(row, width - 1 - times.cursor, glyphs) for row in drawn]
-    head = spread(
-        line(Span(f"{'':>{LABEL}}{sheet.title} ", "label"), Span(sheet.figure, "strong"), at),
-        line(Span(sheet.note or _extremes(sheet, width), "label")),
-        width,
-    )
-    return [head, *drawn]
+    left = line(Span(f"{'':>{LABEL}}{sheet.title} ", "label"), Span(sheet.figure, "strong"), at)
+    right = _last_that_fit(sheet.note or _extremes(sheet), width - 1 - width_of(left))
+    return [spread(left, line(Span(right, "label")), width), *drawn]
+
+
+def _last_that_fit(words: str, room: int) -> str:
+    """The last of the parts that two blanks divide: as many as there is room for."""
+    parts = words.split("  ")
+    while parts and len("  ".join(parts)) > room:
+        del parts[0]
+    return "  ".join(parts)
 
 
 def _at_cursor(series: Sequence[float | None], cursor: int) -> float | None:
@@ -173,10 +176,8 @@ def _with_cursor(row: Line, at: int, glyphs: Glyphs) -> Line:
     return tuple(span for span in found if span.text)
 
 
-def _extremes(sheet: Sheet, width: int) -> str:
+def _extremes(sheet: Sheet) -> str:
     found, say = sheet.extremes, sheet.say
     if found is None:
         return ""
-    if width < 50:
-        return f"max {say(found.most)}"
     return f"min {say(found.least)}  mean {say(found.mean)}  max {say(found.most)}"

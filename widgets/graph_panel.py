@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
+from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp, Resize
 from textual.message import Message
 
 from widgets.graph_grid import GraphLines, Grid, Times
@@ -32,6 +32,9 @@ class GraphPanel(Panel):
             super().__init__()
             self.steps = steps
 
+    class Reshaped(Message):
+        """The graphs on the whole screen have another size, and may show other steps."""
+
     @property
     def grid(self) -> Grid:
         """The columns of the graphs on the whole screen."""
@@ -49,6 +52,10 @@ class GraphPanel(Panel):
             return None
         y = offset.y + self.scroll_offset.y - self.ruled
         return offset.x - self.ruled if y in self._graphs else None
+
+    def on_resize(self, _: Resize) -> None:
+        if self.times is not None:
+            self.post_message(self.Reshaped())
 
     def on_click(self, event: Click) -> None:
         x = self._graph_x(event)

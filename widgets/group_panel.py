@@ -12,7 +12,7 @@ from textual.message import Message
 from tui.model import HostView, Notable
 from widgets.footer import Hint, hint_line
 from widgets.glyphs import RICH, Glyphs
-from widgets.group_lines import group_rows, sign_of
+from widgets.group_lines import Row, group_rows, sign_of
 from widgets.group_table import matching_groups, table_rows
 from widgets.lines import Line, Span, join, line, width_of, wrap
 from widgets.panel import Edges, Panel
@@ -56,6 +56,8 @@ class GroupPanel(Panel):
         self._filter = ""
         self._keys: tuple[Hint, ...] = KEYS
         self._rows: list[str | None] = []
+        self._table_of: tuple[tuple[object, ...], int] = ((), 0)
+        self._table_rows: list[Row] = []
         self._selected: str | None = None
 
     @property
@@ -117,13 +119,21 @@ class GroupPanel(Panel):
             if again and self._selected is not None:
                 self.post_message(self.Chosen(self._selected))
 
+    def _table(self, width: int) -> list[Row]:
+        """The rows of the whole screen, which a move of the cursor leaves as they are."""
+        of = (self._shown, width)
+        if of != self._table_of:
+            self._table_of = of
+            self._table_rows = table_rows(self._view, width, self._filter, self.glyphs)
+        return self._table_rows
+
     def _draw(self) -> None:
         width = self.space.width
         if width <= 0:
             return
         view, hidden = self._view, 0
         if self._zoomed:
-            rows = table_rows(view, width, self._filter, self.glyphs)
+            rows = self._table(width)
         else:
             rows, count, told = group_rows(
                 view, self._notable, self.space, self.glyphs, flash=self._flash

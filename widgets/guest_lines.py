@@ -6,7 +6,9 @@ does not fit is left out whole.
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
+from itertools import accumulate
 
 from rich.cells import cell_len
 from textual.geometry import Size
@@ -155,7 +157,8 @@ def devices_line(state: GuestState, domain: Domain, width: int) -> Line:
 
 def _with_rest(items: Sequence[Line], width: int, gap: str, rest: str) -> Line:
     """The items that fit into ``width``, and how many more there are."""
-    for kept in range(len(items), 0, -1):
+    ends = list(accumulate(width_of(item) + len(gap) for item in items))
+    for kept in range(bisect(ends, width + len(gap)), 0, -1):
         more = len(items) - kept
         tail = [line(Span(rest.format(more), "label"))] if more else []
         shown = join([*items[:kept], *tail], gap)

@@ -14,7 +14,7 @@ OWNERS: dict[OwnerKind, tuple[str, Tone, tuple[str, ...]]] = {
     "none": ("nobody", "bad", ("no driver",)),
     "moving": ("moving", "warn", ("moving",)),
     "stuck": ("stuck", "bad", ("stuck",)),
-    "unknown": ("unknown", "warn", ("driver unknown", "unknown")),
+    "unknown": ("unknown", "warn", ("owner unknown", "unknown")),
 }
 """The name of each owner's sign, its tone, and its words, the longest first."""
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal, NamedTuple
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 
 from widgets.canvas import Canvas
@@ -74,10 +74,40 @@ class Panel(Canvas):
         self.accent: Accent = accent
         self._edges = Edges()
         self._shown_edges: tuple[Edges, Line, int] | None = None
+        self._placed: Size | None = None
         self.ruled = False
 
+    def place(self, region: Region | None, *, framed: bool) -> None:
+        """Stand at a region of the parent, or with ``None`` nowhere; for a screen that places its
+        panels itself. What is drawn from now on is drawn for that size."""
+        self.display = region is not None
+        if region is None:
+            self._drawn_for = None
+            return
+        self._placed = region.size
+        self.set_ruled(not framed)
+        self.styles.offset = region.offset
+        self.styles.width, self.styles.height = region.size
+
+    @property
+    def room(self) -> Size:
+        """The cells for lines once the panel is laid out; none while it is hidden."""
+        if not self.display:
+            return Size(0, 0)
+        if self._placed in (None, self.outer_size):
+            return super().room
+        return self._frame_size - self.styles.gutter.totals
+
+    @property
+    def _frame_size(self) -> Size:
+        """The cells of the panel with its frame, once it is laid out."""
+        return self.outer_size if self._placed is None else self._placed
+
     def set_accent(self, accent: Accent) -> None:
-        self.set_class(False, f"-{self.accent}")
+        """Textual lays everything out for a new class, so an equal accent is not set again."""
+        if accent == self.accent:
+            return
+        self.set_class(False, f"-{self.accent}", update=False)
         self.set_class(True, f"-{accent}")
         self.accent = accent
 
@@ -87,7 +117,8 @@ class Panel(Canvas):
             self.ruled = ruled
             self.set_class(ruled, "-rule")
             # The room for lines changes with the style, and the widget's size does not.
-            self.call_after_refresh(self._draw)
+            self._drawn_for = None
+            self.call_after_refresh(self._draw_for_room)
 
     def set_edges(self, edges: Edges) -> None:
         """Show ``edges``, in the frame or in the rule."""
@@ -97,18 +128,21 @@ class Panel(Canvas):
     def _show_edges(self) -> None:
         """Textual repaints the whole widget for a new edge, so equal ones are not set again."""
         edges, hidden = self._edges, hidden_lines(*self.hidden, self.glyphs)
-        shown = (edges, hidden, self.outer_size.width)
-        if self.ruled or shown == self._shown_edges or not self.outer_size.width:
+        shown = (edges, hidden, self._frame_size.width)
+        if self.ruled or shown == self._shown_edges or not self._frame_size.width:
             return
         self._shown_edges = shown
         note = join([hidden, edges.note])
+        if width_of(edges.keys) + 3 + width_of(note) > self._frame_size.width - FRAME_CELLS:
+            # The keys are worth more than the word.
+            note = join([hidden_lines(*self.hidden, self.glyphs, word=""), edges.note])
         self.border_title = self._edge(edges.title, edges.state)
         self.border_subtitle = self._edge(edges.keys, note)
         self.styles.border_subtitle_align = "left" if edges.keys else "right"
 
     def _edge(self, left: Line, right: Line) -> Content:
         """An edge's text. With one part only, the border itself fills the rest."""
-        room = self.outer_size.width - FRAME_CELLS
+        room = self._frame_size.width - FRAME_CELLS
         return content(edge(left, right, room, self.glyphs.frame) if left else fit(right, room))
 
     @property
@@ -137,6 +171,7 @@ class Panel(Canvas):
 
     def paint(self, lines: Sequence[Line], cursor: int | None = None) -> None:
         super().paint(lines, cursor)
+        self._drawn_for = self.room
         self._after_scroll()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
@@ -150,8 +185,8 @@ class Panel(Canvas):
         elif self.lines and self.lines[0] != (rule := merge_spans(self.rule(self.room.width))):
             super().paint([rule, *self.lines[1:]], self._cursor)
 
-    def _refresh_row(self, y: int) -> None:
-        super()._refresh_row(self.scroll_offset.y if self.ruled and y == 0 else y)
+    def _row_of(self, y: int) -> int:
+        return 0 if self.ruled and y == 0 else super()._row_of(y)
 
     def render_line(self, y: int) -> Strip:
         """The rule stays where it is when the lines below it scroll."""

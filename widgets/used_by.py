@@ -4,9 +4,9 @@ screen."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import zip_longest
 
+from msgspec import Struct
 from rich.cells import cell_len
 
 from tui.model import CardUse, CardUser, CardUsers
@@ -30,8 +30,7 @@ TONES: dict[CardUse, Tone] = {"guest": "guest", "uses": "strong", "may use": "te
 Rows = list[Line]
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """A column's heading and width; numbers are aligned ``right``."""
 
     title: str

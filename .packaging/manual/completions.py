@@ -13,7 +13,7 @@ import shtab
 
 from manual.commands import walk
 from tui.cli.arguments import make_parser
-from tui.cli.main import FAMILIES
+from tui.cli.families import FAMILIES
 from tui.host.demo.host import SCENARIOS
 
 FILES = {"bash": "vfiotop", "zsh": "_vfiotop", "fish": "vfiotop.fish"}

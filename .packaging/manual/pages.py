@@ -9,7 +9,7 @@ from manual import commands
 from manual.roff import page, plain
 from tui import __version__
 from tui.cli.arguments import make_parser
-from tui.cli.main import FAMILIES
+from tui.cli.families import FAMILIES
 from tui.commands import AIMS, COMMANDS, REMAPPED, SIGNS, Command
 from tui.config import KEYS_MEAN, SETTINGS
 from tui.keymap import written

@@ -67,7 +67,7 @@ def test_a_signal_restores_the_terminal(name: str) -> None:
 
 
 MOMENTS = (
-    "tui.sampler:Readers.start",
+    "tui.sampler:Readers.start_first",
     "tui.terminal.tty:Tty.take",
     "tui.app:VfiotopApp.on_mount",
     "tui.app:VfiotopApp.on_unmount",

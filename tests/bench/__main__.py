@@ -111,7 +111,7 @@ class Bench:
         notes = [f"{each.name} is not measured: {each.why}." for each in self.subjects.values()
                 if isinstance(each, Absent)]  # fmt: skip
         if self.keys:
-            notes.append("Keys, medians until the first and the last frame is whole, and bytes:")
+            notes.append("Keys, medians until the first and the last frame is whole; bytes; CPU:")
             notes += [_key_line(key, pressed) for key, pressed in self.keys.items()]
         worst = max(self.others, default=0.0)
         if worst > BUSY_PCT:
@@ -131,10 +131,10 @@ def _key_line(key: str, pressed: Sequence[measure.Pressed]) -> str:
     mute = sum(each.first_ms is None for each in pressed)
     if mute == len(pressed):
         return f"  {key:<5} changed nothing"
-    frame, last, written = (
-        median(_known(pressed, name)) for name in ("frame_ms", "last_ms", "written")
+    frame, last, written, cpu = (
+        median(_known(pressed, name)) for name in ("frame_ms", "last_ms", "written", "cpu_ms")
     )
-    said = f"  {key:<5} {frame:>4.0f} ms {last:>4.0f} ms {written:>6.0f} B"
+    said = f"  {key:<5} {frame:>4.0f} ms {last:>4.0f} ms {written:>6.0f} B {cpu:>4.0f} ms"
     return f"{said}; {mute} of {len(pressed)} changed nothing" if mute else said
 
 

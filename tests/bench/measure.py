@@ -50,13 +50,15 @@ class Steady(NamedTuple):
 
 class Pressed(NamedTuple):
     """A key press: milliseconds to the first byte of its answer, to the first complete frame and
-    to the last one, ``None`` if it changed nothing; and the bytes of the answer."""
+    to the last one, ``None`` if it changed nothing; the bytes of the answer; and the CPU time
+    of the thread that draws, in milliseconds, with that of a reading that came meanwhile."""
 
     key: str
     first_ms: float | None
     frame_ms: float | None
     last_ms: float | None
     written: int
+    cpu_ms: float = 0.0
 
 
 def first_shown(terminal: Terminal, seen: Seen) -> float:
@@ -113,12 +115,12 @@ def keys(subject: Subject, folder: Path, count: int, seed: int = 1) -> Iterator[
         _let_pass(SETTLE)
         for number in range(count):
             key = ROUND[number % len(ROUND)]
+            cpu = usage.main_thread_ms(terminal.process.pid)
             at = terminal.press(KEYS[key])
             pieces = _answer(terminal, at)
-            if pieces:
-                yield pressed(key, at, pieces)
-            else:
-                yield Pressed(key, None, None, None, 0)
+            cpu = usage.main_thread_ms(terminal.process.pid) - cpu
+            found = pressed(key, at, pieces) if pieces else Pressed(key, None, None, None, 0)
+            yield found._replace(cpu_ms=cpu)
             _let_pass(moments.uniform(0.0, 0.1))
 
 

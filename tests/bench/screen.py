@@ -8,6 +8,7 @@ are added. With ``--still`` nothing changes, not even the clock.
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import time
 from collections.abc import Callable
@@ -16,12 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+# ruff: noqa: E402
+gc.disable()  # before the imports, as tui.__main__ does
+
 from msgspec.structs import replace
 
 from tests.bench.places import CONFIG, DOMAINS, root
 from tui.cli import main as cli
 from tui.host import Host, Source, Wake, real
-from tui.host.libvirt.source import GuestsSource
 from tui.host.nvml.source import NvmlSource
 from tui.host.pci.source import PciSource
 from tui.host.tree import PlainTree
@@ -81,17 +84,17 @@ def lay_under(folder: Path, still: bool) -> None:
     seconds: Seconds = (lambda: 0.0) if still else time.monotonic
 
     def guests(*given: Any, **named: Any) -> Busy:
-        return Busy(GuestsSource(*given, **named), seconds)
+        return Busy(read_guests(*given, **named), seconds)
 
     def host(*given: Any, **named: Any) -> Host:
         return replace(real_host(*given, **named), now=now)
 
     now = (lambda: STILL) if still else _now
-    real_host = real.real_host
+    real_host, read_guests = real.real_host, real._guests
     vars(real).update(
         PciSource=partial(EventfulPci, PlainTree(root(folder))),
         NvmlSource=partial(NvmlSource, root(folder)),
-        GuestsSource=guests,
+        _guests=guests,
         real_host=host,
     )
 

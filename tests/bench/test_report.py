@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 
 import pytest
 
@@ -113,6 +114,11 @@ def test_a_process_and_its_descendants() -> None:
 
 def test_what_this_process_uses() -> None:
     assert usage.cpu_seconds(os.getpid()) > 0
+    before, until = usage.main_thread_ms(os.getpid()), time.thread_time() + 0.05
+    while time.thread_time() < until:
+        pass
+    # The kernel adds it up at each tick of its scheduler.
+    assert usage.main_thread_ms(os.getpid()) - before == pytest.approx(50, abs=25)
     held = usage.memory(os.getpid())
     assert held.rss >= held.pss > 0
 

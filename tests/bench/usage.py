@@ -84,6 +84,12 @@ def cpu_seconds(root: int) -> float:
     return sum(stat.ticks for stat in processes(root)) / TICKS_PER_SECOND
 
 
+def main_thread_ms(pid: int) -> float:
+    """CPU time so far of a process's main thread, to the nanosecond
+    (kernel: Documentation/scheduler/sched-stats.rst)."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e6
+
+
 def busy_seconds() -> float:
     """CPU time so far of everything on this machine."""
     return parse_busy(Path("/proc/stat").read_text()) / TICKS_PER_SECOND

@@ -22,7 +22,7 @@ from tests.lab.pace import NATIVE, stride
 from tests.lab.topologies import TOPOLOGIES, Topology
 from tests.lab.vm import PROJECT, RESULTS, Machine, Tell, end_all, make_image, to_stdout
 
-LIMIT = 2700
+LIMIT = 3300
 """Time limit in seconds per topology; two-slots needs half of it, the others a minute."""
 
 AT_ONCE = 2

@@ -70,6 +70,7 @@ def test_from_key_to_guest_and_back(tmp_path: Path, capsys: pytest.CaptureFixtur
         screen.until(lambda text: planned(text) and f"Starts {name}." in text)
         began = time.monotonic()
         agree(screen)
+        screen.until(lambda text: "◐       virsh" in text or f"{name} is running." in text)
         screen.until(lambda text: f"{name} is running." in text)
         took = time.monotonic() - began
         assert (drivers(), state(name)) == (VFIO, "running")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.lab.host import PATIENCE, bind, driver, held, node, run, slot, until
+from tests.lab.recording import Recording
 from tests.lab.screens import (
     agree,
     both_with_the_host,
@@ -22,7 +22,6 @@ from tests.lab.screens import (
 )
 from tests.lab.swaps import CARD, HOST, JOURNAL, SOUND, VFIO, drivers, journal
 from tests.lab.terminal import Terminal, terminal
-from tests.lab.vm import RESULTS
 from tests.thorough import thorough
 
 pytestmark = [pytest.mark.only("two-slots"), pytest.mark.usefixtures("whole")]
@@ -54,22 +53,6 @@ def is_on_its_way(text: str) -> bool:
 
 def ended() -> bool:
     return JOURNAL.exists() and journal()["state"] in ("done", "undone", "failed")
-
-
-class Recording:
-    """A recording of a screen as text, one frame per request."""
-
-    def __init__(self, screen: Terminal) -> None:
-        self._screen, self._began = screen, time.monotonic()
-        self._frames: list[str] = []
-
-    def frame(self, title: str, screen: Terminal | None = None) -> None:
-        at = time.monotonic() - self._began
-        text = (screen or self._screen).text()
-        self._frames.append(f"--- {at:5.1f} s: {title}\n{text}\n")
-
-    def write(self, name: str) -> None:
-        Path(RESULTS, name).write_text("\n".join(self._frames), encoding="utf-8")
 
 
 def test_one_key_each_way(screen: Terminal) -> None:

@@ -86,36 +86,30 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
     return [(user, json.loads(text)) for user, text in pairs]
 
 
-class Unit:
-    """The running unit."""
-
-    pause_s: float | None = None
-
-    def pause(self, seconds: float) -> None:
-        """Have it wait for so long before a return."""
-        if seconds != self.pause_s:
-            configure(AFTER_STOP, f"pause = {seconds}", f'on_event = ["{TELLER}"]')
-            systemctl("restart", UNIT)
-            self.pause_s = seconds
-
-
 @pytest.fixture(scope="module")
-def unit(teller: None) -> Iterator[Unit]:
+def unit(teller: None) -> Iterator[None]:
     with installed_watch(drop_ins=[f"[Service]\nReadWritePaths={HEARD}\n"]):
-        yield Unit()
+        yield
         Path(RESULTS, "watch.log").write_text("\n".join(units.journal(UNIT)))
 
 
+def restarted(pause_s: float) -> None:
+    """Have a new watch wait for so long before a return. The tests that share one start a guest
+    soon after each return, which it would count."""
+    configure(AFTER_STOP, f"pause = {pause_s}", f'on_event = ["{TELLER}"]')
+    systemctl("restart", UNIT)
+
+
 @pytest.fixture
-def soon(unit: Unit) -> None:
+def soon(unit: None) -> None:
     """The card returns at once."""
-    unit.pause(1)
+    restarted(1)
 
 
 @pytest.fixture
-def later(unit: Unit) -> None:
+def later(unit: None) -> None:
     """The pause lasts until something has happened in it."""
-    unit.pause(20)
+    restarted(20)
 
 
 @pytest.fixture

@@ -22,7 +22,10 @@ def main(file: str) -> int:
     def dump(dumping: VfiotopApp) -> None:
         nonlocal count
         count += 1
-        update = dumping.screen._compositor.render_full_update()
+        compositor = dumping.screen._compositor
+        not_written = compositor._dirty_regions.copy()
+        update = compositor.render_full_update()
+        compositor._dirty_regions |= not_written
         width, height = dumping.size
         console = Console(color_system="truecolor", force_terminal=True, width=width, height=height)
         Path(file).write_text(update.render_segments(console), encoding="utf-8")

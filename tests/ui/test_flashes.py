@@ -130,3 +130,19 @@ async def test_nothing_flashes_in_quiet_or_without_animation(
         await until(pilot, lambda: is_back(rig) and ON_HOST in rig.text().splitlines()[0])
         assert not timers.callbacks
         assert ON_HOST not in flashing(rig)
+
+
+async def test_an_owner_that_becomes_known_does_not_flash(timers: HeldTimers) -> None:
+    """As at the start, when libvirt is read after the cards."""
+    rig = Rig()
+    rig.guests.free.clear()
+    async with rig.app.run_test(size=(120, 40)) as pilot:
+        try:
+            await until(pilot, lambda: rig.session.live.view.guest_gpu is not None)
+            gpu = rig.session.live.view.guest_gpu
+            assert gpu is not None
+            assert gpu.owner.kind == "unknown"
+        finally:
+            rig.free()
+        await until(pilot, lambda: "in win11" in rig.text())
+        assert flashing(rig) == []

@@ -155,3 +155,11 @@ async def test_a_stopped_program_holds_no_card() -> None:
         app._driver = before
         assert asked == [["release"]]
         assert card.asked == ["release", "resume"]
+
+
+async def test_ctrl_c_says_how_to_quit() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("ctrl+c")
+        await pilot.pause()
+        assert rig.text().splitlines()[-1].strip() == "q quits."

@@ -89,3 +89,11 @@ def test_events_are_told_with_the_bell_and_on_the_desktop() -> None:
         at = terminal.press("\x1b[B ")
         while b"\x1b]777;notify;vfiotop;events are told here\x1b\\" not in terminal.output():
             at = terminal.next_piece(at)
+
+
+def test_the_palette_opens_although_it_is_not_imported_at_the_start() -> None:
+    program = (sys.executable, "-m", "tui", "--demo", "gaming")
+    with opened(program, environment(TERM="xterm-256color")) as terminal:
+        ready(terminal)
+        terminal.press("\x10")  # ctrl+p
+        terminal.until(lambda text: "Search for commands" in text)

@@ -227,6 +227,25 @@ async def test_an_equal_reading_redraws_nothing() -> None:
         assert painted != []
 
 
+async def test_a_new_value_refreshes_its_rows_only() -> None:
+    rig = Rig()
+    async with rig.running() as pilot:
+        refreshed: list[tuple[Region, ...]] = []
+        panel = rig.app.screen.query_one("#card-1")
+        refresh = panel.refresh
+
+        def spy(*regions: Region, **how: bool) -> object:
+            refreshed.append(regions)
+            return refresh(*regions, **how)
+
+        panel.refresh = spy  # type: ignore[assignment]
+        rig.nvml.put(NvmlReading("580.95.05", (replace(READING, metrics=Metrics(util_pct=91)),)))
+        await until(pilot, lambda: "91 %" in rig.text())
+        assert refreshed
+        assert all(region.height == 1 for regions in refreshed for region in regions)
+        assert () not in refreshed  # the whole panel
+
+
 @pytest.mark.parametrize("size", [(1, 1), (35, 40), *thorough(((20, 5),), ((100, 8),))])
 async def test_a_tiny_terminal_says_so_and_recovers(size: tuple[int, int]) -> None:
     rig = Rig()

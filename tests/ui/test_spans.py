@@ -10,6 +10,7 @@ from tests.ui.rig import text_of, until
 from tests.ui.screenshots import EVENING, Picture, prepared, reach
 from tui.app import VfiotopApp
 from tui.recall import NOT_KEPT, READING
+from widgets.card_panel import CardPanel
 
 TICKS = ("┬1 min", "┬5 min", "┬30 min", "┬2 h", "┬6 h")
 """A tick of each span."""
@@ -79,3 +80,20 @@ async def test_without_a_watch_the_graphs_begin_with_the_screen_and_say_so(
         await pressed(pilot, app, "plus")
         assert NOT_KEPT in text_of(app)
         assert "30 min" in line_with(app, "─now")
+
+
+async def test_another_size_has_other_steps() -> None:
+    clock, picture = HeldClock(EVENING), Picture("evening", past_s=20)
+    app = prepared(picture, clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await reach(pilot, app, picture, clock)
+        await pressed(pilot, app, "1", *["plus"] * 4)
+        panel = app.screen.query_one("#card-0", CardPanel)
+
+        def shown_s() -> float:
+            assert panel.card is not None
+            return len(panel.card.series["load"]) * panel.grid.window(86400.0).step_s
+
+        for size in ((120, 40), (80, 24), (160, 50)):
+            await pilot.resize_terminal(*size)
+            await until(pilot, lambda: 23.5 * 3600 < shown_s() < 25 * 3600)

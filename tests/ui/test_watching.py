@@ -138,6 +138,8 @@ async def test_quiet_mode_is_slower_and_leaves_the_guest_alone() -> None:
     rig = playing(Rig())
     async with rig.running() as pilot:
         await until(pilot, lambda: "97 %" in rig.text())
+        rig.session.poke("vitals")  # its tick records the guest's reading as the last one
+        await until(pilot, lambda: len(rig.session.live.last_readings) == 2)
         usual = {name: sampler.interval_s for name, sampler in rig.session.samplers.items()}
         await pilot.press("z")
         assert rig.demands[-1].quiet is True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,13 +11,16 @@ from textual.events import MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.pilot import Pilot
 
 from tests.demo import HeldClock
-from tests.ui.rig import INVENTORY, Rig, text_of, until
+from tests.ui.rig import GUEST_AUDIO, INVENTORY, Rig, text_of, until
 from tests.ui.screenshots import EVENING, Picture, prepared, reach
 from tui import state
 from tui.app import VfiotopApp
-from tui.model import Event
+from tui.model import Event, HostView
 from tui.screens.overview import OverviewScreen
 from widgets.card_panel import CardPanel
+from widgets.group_lines import Row
+from widgets.group_panel import GroupPanel
+from widgets.group_table import table_rows
 
 
 def overview(app: VfiotopApp) -> OverviewScreen:
@@ -297,3 +301,19 @@ async def test_the_cursor_s_line_tells_the_event_at_its_time() -> None:
         assert "waited" not in text_of(app)
         await pilot.press("right")
         assert "! vCPU 5 waited 31" in text_of(app)
+
+
+async def test_the_rows_of_all_groups_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For the size of the whole screen, and not again for the focus and the cursor."""
+    widths = []
+
+    def counted(view: HostView, width: int, *others: Any) -> list[Row]:
+        widths.append(width)
+        return table_rows(view, width, *others)
+
+    monkeypatch.setattr("widgets.group_panel.table_rows", counted)
+    rig = Rig()
+    async with rig.running() as pilot:
+        await pilot.press("g", "down", "down")
+        assert rig.app.screen.query_one(GroupPanel).selected == GUEST_AUDIO.address
+        assert widths == [116]

@@ -21,7 +21,7 @@ from manual.roff import inline, page, plain
 from tui import config
 from tui.cli import exits
 from tui.cli.arguments import make_parser
-from tui.cli.main import FAMILIES
+from tui.cli.families import FAMILIES
 from tui.commands import AIMS, COMMANDS, REMAPPED
 from tui.config import SETTINGS, Config
 from tui.host.demo.host import SCENARIOS

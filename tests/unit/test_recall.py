@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
+from threading import Thread
+
+import pytest
 
 from tests.unit.made import card, domain, guests, inventory
 from tui.host.history.entry import Entry, StoredEvent, StoredSwap, block
@@ -13,7 +16,7 @@ from tui.live import GUEST_CPU, Live, card_key
 from tui.model import CardReading, Event, Metrics, NvmlReading, Sample
 from tui.model.clock import Clock
 from tui.model.past import MINUTES, Bucket, SeriesKey
-from tui.recall import READING, Recall
+from tui.recall import FAILED, READING, Recall
 from tui.rules.roles import Choice
 
 CARD, UUID = "0000:01:00.0", "00000000-0000-0000-0000-000000000001"
@@ -114,6 +117,16 @@ def test_a_swap_that_nobody_watched_is_an_event_too() -> None:
     recalled(live, kept, kept, lambda: None)
     told = [(event.at, event.text) for event in live.events if "bind" in event.text]
     assert told == [(CLOCK.at(503.8), "bind done in 3.8 s")]
+
+
+def test_without_a_thread_there_is_no_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(Thread, "start", refuse)
+    recall = Recall(screen(), CLOCK.now(), Kept(past(1), past(1), lambda: None), wait_s=0.0)
+    recall.start(recall.settle)
+    assert recall.problem == FAILED
 
 
 def test_buckets_are_read_on_the_thread_when_a_graph_asks_for_them() -> None:

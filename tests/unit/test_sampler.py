@@ -11,7 +11,7 @@ import pytest
 
 from tui.host import EmptySource, Host, HostError, Wake
 from tui.model import HostFacts, Sample, Unavailable
-from tui.sampler import SHORTEST_GAP, Readers, Sampler
+from tui.sampler import FIRST, SHORTEST_GAP, Readers, Sampler
 
 PATIENCE = 60.0
 
@@ -65,6 +65,21 @@ def rig():  # type: ignore[no-untyped-def]
     rig.source.gate.set()
     rig.sampler.stop()
     assert rig.source.closed.wait(PATIENCE)
+
+
+@pytest.mark.parametrize("soon_s", [0.0, PATIENCE])
+def test_a_reading_that_has_just_begun_may_soon_be_there(
+    rig: Rig, soon_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.sampler.SOON_S", soon_s)
+    rig.source.gate.clear()
+    assert not rig.sampler.soon_read
+    rig.sampler.start()
+    rig.source.entered.acquire(timeout=PATIENCE)
+    assert rig.sampler.soon_read == (soon_s > 0)
+    rig.source.gate.set()
+    rig.next()
+    assert not rig.sampler.soon_read
 
 
 def test_reads_at_start_and_then_only_when_woken(rig: Rig) -> None:
@@ -179,23 +194,72 @@ def test_a_slower_pace_is_kept_and_its_end_reads_at_once() -> None:
     rig.sampler.stop()
 
 
-def test_samples_taken_before_a_receiver_connects_are_delivered_first() -> None:
-    source = FakeSource()
+def all_read(source: FakeSource) -> Readers:
+    """Readers without a receiver that have read every source of a host once."""
     silent = EmptySource("none")
-    host = Host(source, silent, silent, silent, silent)
-    readers = Readers(host, 3600)
+    readers = Readers(Host(source, silent, silent, silent, silent), 3600)
     readers.start()
     readers.start()
     assert source.entered.acquire(timeout=PATIENCE)
-    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     deadline = time.monotonic() + PATIENCE
     while len(readers._early) < len(readers.by_name):
         assert time.monotonic() < deadline
+    return readers
+
+
+def test_samples_taken_before_a_receiver_connects_are_delivered_first() -> None:
+    source = FakeSource()
+    readers = all_read(source)
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
     readers.connect(samples.put)
     early = {samples.get(timeout=PATIENCE).source for _ in readers.by_name}
     assert early == set(readers.by_name)
     readers.by_name["facts"].poke()
     later = samples.get(timeout=PATIENCE)
     assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
+    for sampler in readers.by_name.values():
+        sampler.stop()
+
+
+def test_samples_taken_before_a_receiver_connects_may_go_elsewhere() -> None:
+    readers = all_read(FakeSource())
+    early: list[Sample] = []
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    readers.connect(samples.put, early=early.append)
+    assert {sample.source for sample in early} == set(readers.by_name)
+    readers.by_name["facts"].poke()
+    later = samples.get(timeout=PATIENCE)
+    assert (later.source, later.reading) == ("facts", HostFacts("host", "2"))
+    for sampler in readers.by_name.values():
+        sampler.stop()
+
+
+def test_it_reads_before_it_watches_if_told_so_and_then_once_more(rig: Rig) -> None:
+    rig.sampler.start(watch=False)
+    assert rig.next().reading == HostFacts("host", "1")
+    assert rig.source.wake is None
+    rig.sampler.watch()
+    assert rig.next().reading == HostFacts("host", "2")
+    assert rig.source.wake is not None
+    rig.sampler.watch()
+    rig.source.wake()
+    assert rig.next().reading == HostFacts("host", "3")
+    assert rig.samples.empty()
+
+
+def test_what_the_first_frame_is_about_is_read_first() -> None:
+    sources = {name: FakeSource() for name in (*FIRST, "guests", "usb")}
+    samples: queue.SimpleQueue[Sample] = queue.SimpleQueue()
+    readers = Readers(Host(**sources), 3600)  # type: ignore[arg-type]
+    readers.connect(samples.put)
+    readers.start_first()
+    first = [samples.get(timeout=PATIENCE) for _ in FIRST]
+    assert {sample.source for sample in first} == set(FIRST)
+    assert samples.empty()
+    assert sources["pci"].wake is None
+    readers.start()
+    later = {samples.get(timeout=PATIENCE).source for _ in readers.by_name}
+    assert later == set(readers.by_name)
+    assert None not in [source.wake for source in sources.values()]
     for sampler in readers.by_name.values():
         sampler.stop()

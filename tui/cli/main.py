@@ -1,45 +1,26 @@
 """``vfiotop``: parses the command line, opens the host, runs the command.
 
-Each family of commands is a module of this package that adds its own parsers and runs them. They
-import what they work with when they run, so that ``vfiotop`` starts reading before it has loaded
-what only another command needs.
+Each family of commands (``tui.cli.families``) is a module of this package that adds its own parsers
+and runs them. They import what they work with when they run, so that ``vfiotop`` starts reading
+before it has loaded what only another command needs.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from collections.abc import Sequence
 
 from tui import config
-from tui.cli import (
-    capture,
-    configuration,
-    doctor,
-    guest,
-    metrics,
-    plan,
-    replay,
-    screen,
-    status,
-    swap,
-    usb,
-    watch,
-)
-from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser
+from tui.cli import screen
+from tui.cli.arguments import ARGUMENT_LIMIT, Run, Show, checked, make_parser, without_command
 from tui.cli.exits import DONE, FAILED, USAGE, UsageError, report
 from tui.cli.host import list_scenarios, load_settings, open_host
 from tui.model.errors import VfiotopError
 from tui.process import output
 
 READING_COMMANDS = ("status", "doctor", "plan", "metrics", "config")
-
-FAMILIES = (
-    status.add_commands, doctor.add_commands, plan.add_commands, swap.add_commands,
-    guest.add_commands, usb.add_commands, watch.add_commands, metrics.add_commands,
-    capture.add_commands, replay.add_commands, configuration.add_commands,
-)  # fmt: skip
-"""In the order of ``--help``."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -60,12 +41,18 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     for argument in argv:
         if len(argument) > ARGUMENT_LIMIT:
             raise UsageError(f"“{output.short(argument)}” is too long for an argument")
-    parser = make_parser(FAMILIES)
-    parser.set_defaults(run=screen.run, show=None)
-    arguments = parser.parse_args(argv)
+    arguments = without_command(argv) or _with_command(argv)
+    for name, value in (("run", screen.run), ("show", None)):
+        vars(arguments).setdefault(name, value)
     if getattr(arguments, "domain", None) is not None:
         checked("DOMAIN", config.name, arguments.domain)
     return arguments
+
+
+def _with_command(argv: Sequence[str]) -> argparse.Namespace:
+    from tui.cli.families import FAMILIES  # noqa: PLC0415 - the screen needs none of them
+
+    return make_parser(FAMILIES).parse_args(argv)
 
 
 def _acts(arguments: argparse.Namespace) -> bool:
@@ -83,6 +70,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return show(settings, arguments)
     run: Run = arguments.run
     host = open_host(arguments, settings)
+    gc.freeze()
+    gc.enable()
     try:
         return run(host, settings, arguments)
     finally:

@@ -6,10 +6,7 @@ import argparse
 import gc
 import locale
 import os
-import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from tui import config
 from tui.cli.exits import DONE, FAILED, STUCK, USAGE, fail
@@ -58,11 +55,13 @@ def open_screen(host: Host, settings: config.Config) -> int:
         settled.daemon = True
         settled.start()
         readers = Readers(host, settings.interval)
-        readers.start()
+        readers.start_first()
         for name in ("COLUMNS", "LINES"):  # the terminal itself reports its size
             os.environ.pop(name, None)
         # Slow to import; the readers work meanwhile.
-        with without_ssl():
+        from tui.terminal.lean import lean_imports  # noqa: PLC0415
+
+        with lean_imports():
             from tui.app import VfiotopApp  # noqa: PLC0415
             from tui.session import Session  # noqa: PLC0415
 
@@ -72,20 +71,6 @@ def open_screen(host: Host, settings: config.Config) -> int:
     if app.failure is not None:
         raise app.failure
     return _finish(DONE if app.return_code in (0, None) else FAILED)
-
-
-@contextmanager
-def without_ssl() -> Iterator[None]:
-    """Keep asyncio from importing ssl, which it can do without and which takes 5 ms: the screen
-    opens no network connection."""
-    missing = "ssl" not in sys.modules
-    if missing:
-        sys.modules["ssl"] = None  # type: ignore[assignment]  # what "import ssl" takes as absent
-    try:
-        yield
-    finally:
-        if missing:
-            del sys.modules["ssl"]
 
 
 def _finish(code: int) -> int:

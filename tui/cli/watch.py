@@ -39,9 +39,6 @@ KEEP_S = 5.0
 POLL_S = 0.1
 """Seconds between two readings of its record meanwhile."""
 
-SWAP_POLL_S = 1.0
-"""Seconds between two looks for a new journal. Nobody watches the steps of a swap here."""
-
 LAST_EVENTS_S = 5.0
 """Seconds that the program in on_event gets for what waits when the watch ends."""
 
@@ -176,7 +173,6 @@ def _serve(
     program: EventProgram | None,
     exports: Exporter | None,
 ) -> None:
-    from tui.host.journal.source import SwapSource  # noqa: PLC0415
     from tui.sampler import Readers  # noqa: PLC0415
     from tui.session import Session  # noqa: PLC0415
     from tui.watch import systemd  # noqa: PLC0415
@@ -184,8 +180,6 @@ def _serve(
 
     remembers = settings.history and record is not None
     host = replace(host, watch=EmptySource("this is the watch"))
-    if host.kind == "real":
-        host = replace(host, swap=SwapSource(poll_s=SWAP_POLL_S))
     readers = Readers(host, max(settings.interval, HISTORY_INTERVAL_S if remembers else INTERVAL_S))
     manager = systemd.Manager()
     session = Session(host, settings, readers)

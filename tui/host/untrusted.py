@@ -17,8 +17,9 @@ def clean(text: str, limit: int = NAME_LIMIT) -> str:
     with an ellipsis where it was cut. Escape sequences lose their ESC and become plain text.
     """
     text = text[: 4 * limit]
-    kept = "".join(" " if c.isspace() else c for c in text if c.isspace() or _drawable(c))
-    kept = " ".join(kept.split())
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(" " if c.isspace() else c for c in text if c.isspace() or _drawable(c))
+    kept = " ".join(text.split())
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 

@@ -112,7 +112,7 @@ class PciFunction(Struct, frozen=True):
         return self.class_code[:4] == BRIDGE_CLASS
 
 
-class Inventory(Struct, frozen=True):
+class Inventory(Struct, frozen=True, cache_hash=True):
     """All PCI functions by address, and the IOMMU groups.
 
     ``groups`` are the ids under /sys/kernel/iommu_groups. ``noiommu_groups`` are those named

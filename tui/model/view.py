@@ -131,7 +131,7 @@ GroupMark = Literal["gpu", "moves", "blocks", "ok", "unknown"]
 it, is ``ok``, or is ``unknown``."""
 
 
-class Group(Struct, frozen=True):
+class Group(Struct, frozen=True, cache_hash=True):
     """An IOMMU group, or with ``id`` None the functions that are in none.
 
     ``marks`` has one entry per function, in order, seen from the GPU of the group that matters

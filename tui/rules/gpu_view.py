@@ -77,6 +77,9 @@ def _gpu(
     nvidia = function.vendor == NVIDIA
     others = companions(function, inventory)
     whose = _owner(function, domains, card, snapshot.vitals, moved_by)
+    hidden = user is None and vfio_users.may_be_in_use(function, card)
+    if whose.kind == "vfio" and hidden and snapshot.guests == NOT_READ_YET:
+        whose = Owner("unknown")  # a domain may have it
     if whose.kind == "vfio" and user is not None:
         name = user.name if isinstance(user, Domain) else vfio_users.display_name(user)
         whose = Owner("guest", name)
@@ -94,7 +97,7 @@ def _gpu(
         half_bound=moved_by is None and on_different_sides(function, others),
         guest_uuid=user.uuid if whose.kind == "guest" and isinstance(user, Domain) else None,
         taken_by=user if isinstance(user, Holder) else None,
-        may_be_taken=user is None and vfio_users.may_be_in_use(function, card),
+        may_be_taken=hidden,
     )
 
 

@@ -7,6 +7,7 @@ functions are not, unless a guest names one or it is on a VFIO driver.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from itertools import groupby
 
 from tui.model import Group, HostView, Notable, PciFunction, is_vfio_driver
@@ -38,8 +39,16 @@ def place(function: PciFunction, named: Collection[str] = ()) -> int | None:
 def notable(view: HostView) -> tuple[Notable, ...]:
     """The interesting groups, each with the function that makes it so: the guest GPU's, the host
     GPU's, those of further GPUs, then by kind and number. Without groups, card by card."""
-    named = {address for guest in view.guests for address in guest.domain.addresses}
-    role = {gpu.address: index for index, gpu in enumerate(view.gpus)}
+    named = frozenset(address for guest in view.guests for address in guest.domain.addresses)
+    return _notable(view.groups, named, tuple(gpu.address for gpu in view.gpus))
+
+
+@lru_cache(maxsize=4)
+def _notable(
+    groups: tuple[Group, ...], named: frozenset[str], gpus: tuple[str, ...]
+) -> tuple[Notable, ...]:
+    """Kept for groups that come again with each reading of the cards."""
+    role = {address: index for index, address in enumerate(gpus)}
 
     def key(function: PciFunction) -> tuple[int, int]:
         """The view has the groups by number, and sorting keeps that within a kind."""
@@ -48,7 +57,7 @@ def notable(view: HostView) -> tuple[Notable, ...]:
         return rank, role.get(function.address, len(role)) if rank == GPU else 0
 
     found: list[Notable] = []
-    for group in view.groups:
+    for group in groups:
         for members in _together(group):
             chosen = [f for f in members if place(f, named) is not None]
             if chosen:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from functools import cached_property
+
+from msgspec import Struct, field
 
 from tui.model import (
     MULTIMEDIA_CLASS,
@@ -39,8 +40,7 @@ def on_host_driver(function: PciFunction) -> bool:
     return function.driver not in (None, *STUB_DRIVERS) and not is_vfio_driver(function.driver)
 
 
-@dataclass(frozen=True)
-class DeviceFacts:
+class DeviceFacts(Struct, frozen=True, dict=True):
     """A domain and the host that it is on. ``guests`` and ``holders`` are ``None`` if they could
     not be read. ``readonly``: nothing can be changed through this connection."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui.model import (
@@ -120,8 +120,7 @@ def one_vm(
                  "a GeForce card")  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
+class _User(Struct, frozen=True):
     """A guest that runs with a card: its UUID or pid, its description, and how to end it.
     ``domain`` is its name if libvirt knows it."""
 

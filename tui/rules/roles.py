@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model import (
     Domain,
@@ -18,8 +19,7 @@ from tui.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What the user chose: the guest GPU's address; and the guest, as a typed name or UUID in
     ``guest``, or as the UUID of the picked one in ``guest_uuid``. ``None``: the rules decide, if
     there is only one possibility."""

@@ -23,7 +23,8 @@ a guest.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.model import (
     NETWORK_CLASS,
@@ -36,8 +37,7 @@ from tui.model import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class StaleDevice:
+class StaleDevice(Struct, frozen=True):
     """A device of a domain that is not what it was. ``why`` completes "it …". ``certain``: not
     just a guess."""
 

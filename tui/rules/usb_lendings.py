@@ -7,7 +7,6 @@ matter who lent a device, and whoever watches can attach it again.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from msgspec import Struct
@@ -79,6 +78,8 @@ def _who(rule: UsbRule) -> str:
     """A digest of a rule. A device without a serial number has a rule with its port."""
     parts = (rule.vendor, rule.product, rule.serial, rule.port)
     text = "\n".join("" if part is None else f"={part}" for part in parts)
+    import hashlib  # noqa: PLC0415 - loads OpenSSL
+
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]
 
 

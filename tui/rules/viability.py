@@ -82,15 +82,14 @@ def viability(
     if gpu.iommu_group is None and not inventory.groups_known:
         why = "the capture has no IOMMU groups"
         return Viability(None, moves, reason=why, fix="capture /sys/kernel/iommu_groups as well")
-    fix = IOMMU_FIRST
+    if gpu.iommu_group is not None and gpu.iommu_group not in inventory.noiommu_groups:
+        return _of_group(gpu, moves, inventory, named, facts)
+    why, fix = "a noiommu group isolates nothing", IOMMU_FIRST
+    if gpu.iommu_group is None:
+        why = _no_group(inventory)
     if inventory.isolating:
         fix = missing_group_fix(gpu, inventory.functions, facts)
-    if gpu.iommu_group is None:
-        return Viability(False, moves, reason=_no_group(inventory), fix=fix)
-    if gpu.iommu_group in inventory.noiommu_groups:
-        why = "a noiommu group isolates nothing"
-        return Viability(False, moves, reason=why, fix=fix)
-    return _of_group(gpu, moves, inventory, named, facts)
+    return Viability(False, moves, reason=why, fix=fix)
 
 
 def group_members(group: int, inventory: Inventory) -> tuple[PciFunction, ...]:

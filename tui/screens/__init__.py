@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
 
 
 def preload() -> None:
-    """Import every screen, so that the first key that opens one does not wait for that."""
+    """Import every screen and Textual's palette, so that the first key that opens one does not wait
+    for that."""
+    from pkgutil import iter_modules  # noqa: PLC0415 - later, like the screens
+
+    import_module("textual.system_commands")
     for module in iter_modules(__path__, f"{__name__}."):
         import_module(module.name)

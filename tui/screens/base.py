@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from math import ceil
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from msgspec.structs import replace
 from textual.app import App, ComposeResult
@@ -25,6 +25,8 @@ from widgets.footer import Hint, KeyFooter
 from widgets.glyphs import PLAIN
 from widgets.header import HostHeader
 from widgets.return_line import Offer, ReturnLine
+
+W = TypeVar("W", bound=Widget)
 
 NOTICE_S = 4.0
 """Seconds for which a notice takes the footer's place."""
@@ -96,12 +98,13 @@ class HostScreen(TerminalScreen):
 
     def show(self) -> None:
         """Draw the screen, unless it is not mounted yet or is being taken down."""
-        if self.is_mounted and self.query(HostHeader):
+        header = self._child(HostHeader)
+        if self.is_mounted and header is not None:
             self._drawn_for = self.app.size
             with self.app.batch_update():
                 self._show_return()
                 self.draw(self.session.live)  # first: it finds what flashes
-                self.query_one(HostHeader).show(
+                header.show(
                     self.session.live.view,
                     self.session.host.now(),
                     with_group(self.session.live.view),
@@ -130,8 +133,13 @@ class HostScreen(TerminalScreen):
 
     def draw_footer(self) -> None:
         """Draw the keys that work here, or the notice in their place; once there is a footer."""
-        for footer in self.query(KeyFooter):
+        footer = self._child(KeyFooter)
+        if footer is not None:
             footer.show(self.hints(), self._notice, warns=self._notice_warns)
+
+    def _child(self, kind: type[W]) -> W | None:
+        """The header or the footer, if it is there. A query would match every widget."""
+        return next((child for child in self.children if isinstance(child, kind)), None)
 
     def hints(self) -> list[Hint]:
         """The keys of the footer, in the order of the table of commands."""
@@ -203,6 +211,10 @@ class HostScreen(TerminalScreen):
         """Close what is open on the screen itself, such as a filter. False if nothing is: then the
         key goes back to the screen before."""
         return False
+
+    def renew(self) -> None:
+        """Forget what the screen showed before; for one that is shown again."""
+        self.clear_notice()
 
     def clear_notice(self) -> None:
         if self._notice:

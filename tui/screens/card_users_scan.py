@@ -12,7 +12,6 @@ from tui.host import HostError
 from tui.model import CLOCK, CardUsers, Gpu, Holders, Unavailable
 from tui.rules.card_users import addresses, listed, users
 from tui.screens.base import HostScreen
-from tui.screens.swap_words import defect
 
 EVERY_S = 5.0
 """Seconds between two scans for users of a card: each goes through all processes."""
@@ -76,6 +75,8 @@ class CardUsersScan:
         except HostError as error:
             found = Unavailable(str(error))
         except Exception as error:  # a defect of ours, reported where the users would be
+            from tui.screens.swap_words import defect  # noqa: PLC0415
+
             found = Unavailable(defect(error))
         self._began_at = None
         if self._gpu is not None and self._gpu.address == gpu.address:

@@ -51,6 +51,12 @@ class DoctorScreen(PanelScreen):
     def on_mount(self) -> None:
         self.run_worker(self._examine(), exclusive=True)
 
+    def renew(self) -> None:
+        """Check the host anew: old verdicts say nothing of now."""
+        super().renew()
+        self._groups, self._ahead = (), None
+        self.examine()
+
     def examine(self) -> None:
         """Take all readings, and show the checks made on them."""
         self._busy = True

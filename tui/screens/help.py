@@ -69,6 +69,12 @@ class HelpScreen(PanelScreen):
         find = [Hint(command.key_label, "find", command.action, 1)] if command.key_label else []
         return [*find, *super().hints()]
 
+    def renew(self) -> None:
+        """Begin at the top, without a filter."""
+        super().renew()
+        self.step_back()
+        self.query_one(HelpPage).scroll_home(animate=False)
+
     # --- the filter ---
 
     def start_filter(self) -> None:

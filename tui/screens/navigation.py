@@ -6,12 +6,11 @@ A screen is imported when it is first opened: the first frame needs only the ove
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import get_args
+from typing import TypeVar, get_args
 
 from textual.actions import ActionParseResult
 from textual.dom import DOMNode
 from textual.events import Event, Key
-from textual.widgets import Input
 
 from tui import state
 from tui.background import background
@@ -21,10 +20,12 @@ from tui.screens.arrangement import PanelId
 from tui.screens.base import HostScreen, open_screen
 from tui.screens.overview import OverviewScreen
 from tui.session import Session
-from tui.terminal.app import TerminalApp
+from tui.terminal.app import TerminalApp, is_field
 from tui.terminal.ending import Ending
 from tui.theme import NAMES, next_theme
 from widgets.figures import short
+
+Kept = TypeVar("Kept", bound=HostScreen)
 
 
 class Navigation(TerminalApp):
@@ -46,9 +47,7 @@ class Navigation(TerminalApp):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Answer Textual whether a key works: ``None`` dims it, with ``False`` it means something
         else."""
-        if action == "keep" and (
-            self.session.pending_return is None or isinstance(self.focused, Input)
-        ):
+        if action == "keep" and (self.session.pending_return is None or is_field(self.focused)):
             return False
         return None if self.session.why_not(action) else super().check_action(action, parameters)
 
@@ -79,6 +78,11 @@ class Navigation(TerminalApp):
         """Say something in the footer of the screen that is shown."""
         if isinstance(self.screen, HostScreen):
             self.screen.say(text, warns=warns)
+
+    def action_help_quit(self) -> None:
+        """Say how to quit."""
+        if isinstance(self.screen, HostScreen):
+            self.say(f"{self.screen.key_of('quit')} quits.")
 
     async def action_back(self) -> None:
         """Go back by one step: on the screen, or to the screen before it."""
@@ -169,7 +173,7 @@ class Navigation(TerminalApp):
         if isinstance(self.screen, DoctorScreen):
             self.screen.examine()
         else:
-            open_screen(self, DoctorScreen(self.session))
+            open_screen(self, self._kept(DoctorScreen))
 
     def action_groups(self) -> None:
         self._zoom_overview("groups")
@@ -201,7 +205,7 @@ class Navigation(TerminalApp):
     def action_calls(self) -> None:
         from tui.screens.calls import CallsScreen
 
-        open_screen(self, CallsScreen(self.session))
+        open_screen(self, self._kept(CallsScreen))
 
     def action_device(self, address: str) -> None:
         """Show one PCI function."""
@@ -213,7 +217,17 @@ class Navigation(TerminalApp):
         from tui.screens.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.session))
+            self.push_screen(self._kept(HelpScreen))
+
+    def _kept(self, kind: type[Kept]) -> Kept:
+        """The screen of a kind, made when it is first shown: making it takes as long as drawing
+        it."""
+        if not self.is_screen_installed(kind.NAME):
+            self.install_screen(kind(self.session), kind.NAME)
+        screen = self.get_screen(kind.NAME, kind)
+        if screen.is_mounted:  # keys may close it, and open it again, before it is
+            screen.renew()
+        return screen
 
     # --- how it is shown ---
 
@@ -251,4 +265,4 @@ class Navigation(TerminalApp):
         from tui.screens.settings import SettingsScreen
 
         if not isinstance(self.screen, SettingsScreen):
-            open_screen(self, SettingsScreen(self.session))
+            open_screen(self, self._kept(SettingsScreen))

@@ -5,39 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
-from msgspec.structs import replace
-from textual import on
 from textual.binding import BindingType
 from textual.containers import Container
 from textual.widget import Widget
-from textual.widgets import Input
 
 from tui.background import background
 from tui.commands import Command, bindings
 from tui.host import HostError
 from tui.live import Live
-from tui.model import CardSeries, DeviceUses, GuestDevice, Window
+from tui.model import CardSeries, DeviceUses, GuestDevice
 from tui.rules.events import Changed
 from tui.rules.group_interest import notable
 from tui.rules.hostdev_checks import functions_to_inspect, live_verdicts
 from tui.screens.card_users_scan import CardUsersScan
 from tui.screens.flashes import Flashes
-from tui.screens.panel_board import CARD_PANELS, PanelBoard
+from tui.screens.graph_board import GraphBoard
+from tui.screens.panel_board import CARD_PANELS
 from tui.screens.panel_values import PanelValues
-from tui.screens.time_cursor import TimeCursor
 from tui.session import Session
 from widgets.card_list import CardList
 from widgets.card_panel import CardPanel
 from widgets.event_list import EventList
 from widgets.footer import Hint
-from widgets.graph import span_text
-from widgets.graph_grid import Times
-from widgets.graph_panel import GraphPanel
 from widgets.group_panel import GroupPanel, groups_word
 from widgets.guest_panel import GuestPanel
 from widgets.notice import Notice
+
+if TYPE_CHECKING:
+    from textual.widgets import Input
 
 NO_GPU = (
     "No GPU found: this host has no PCI display controller (class 0300, 0302 or 0380). "
@@ -45,7 +42,7 @@ NO_GPU = (
 )
 
 
-class OverviewScreen(PanelBoard):
+class OverviewScreen(GraphBoard):
     """The first screen, and the one that stays open."""
 
     NAME = "overview"
@@ -58,7 +55,6 @@ class OverviewScreen(PanelBoard):
         self._uses = DeviceUses()
         self._uses_of: Hashable = ()
         self._lower: dict[str, CardSeries] = {}
-        self._cursor = TimeCursor()
         self._scan = CardUsersScan(self)
         self._flashes = Flashes(self)
 
@@ -72,16 +68,10 @@ class OverviewScreen(PanelBoard):
             yield GuestPanel(id="guest", glyphs=glyphs)
             yield GroupPanel(id="groups", glyphs=glyphs)
             yield EventList(id="events", glyphs=glyphs)
-        yield Input(placeholder="address, name, driver, group or id", id="filter",
-                    max_length=80, compact=True)  # fmt: skip
-
-    def on_mount(self) -> None:
-        self.query_one("#filter").display = False
-        super().on_mount()
 
     @property
     def rows_below(self) -> int:
-        return super().rows_below + (1 if self.query_one("#filter").display else 0)
+        return super().rows_below + (1 if self._filters else 0)
 
     @property
     def shows_cards(self) -> bool:
@@ -91,12 +81,6 @@ class OverviewScreen(PanelBoard):
     @property
     def flashes(self) -> bool:
         return self._flashes.owner
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Hide the keys that have no meaning now."""
-        if action in ("move_cursor", "span") and self._graph_panel is None:
-            return False
-        return super().check_action(action, parameters)
 
     def word(self, command: Command) -> str:
         if command.id == "zoom" and self.zoomed is not None:
@@ -122,7 +106,7 @@ class OverviewScreen(PanelBoard):
         self.app.call_later(self.app.run_action, f"app.device('{event.address}')")
 
     def zoom_changed(self) -> None:
-        self._cursor = TimeCursor()
+        super().zoom_changed()
         if self.zoomed not in CARD_PANELS:
             self._scan.stop()
         if self.zoomed != "groups":
@@ -130,14 +114,12 @@ class OverviewScreen(PanelBoard):
 
     def step_back(self) -> bool:
         """Close the filter first."""
-        if not self.query_one("#filter").display:
+        if not self._filters:
             return super().step_back()
         self._close_filter()
         self.query_one(GroupPanel).focus()
         self.show()
         return True
-
-    # --- series and time ---
 
     def action_series(self) -> None:
         """Draw another series in the lower graph of the focused card, or of the first one."""
@@ -146,57 +128,29 @@ class OverviewScreen(PanelBoard):
         self._lower[panel] = self.query_one(f"#{panel}", CardPanel).next_series()
         self.show()
 
-    def action_move_cursor(self, key: str) -> None:
-        """Move the time cursor of a panel on the whole screen."""
-        panel, live = self._graph_panel, self.session.live
-        if panel is not None:
-            step = -1 if key == "right" else 1
-            self._cursor.move(step, self.session.host.now(), panel.grid, live.events)
-            self.show()
-
-    def on_graph_panel_pointed(self, event: GraphPanel.Pointed) -> None:
-        """Set the time cursor at the cell that was clicked."""
-        panel, live = self._graph_panel, self.session.live
-        if panel is not None:
-            self._cursor.point(event.cell, self.session.host.now(), panel.grid, live.events)
-            self.show()
-
-    def on_graph_panel_turned(self, event: GraphPanel.Turned) -> None:
-        self._change_span(event.steps)
-
-    def action_span(self, key: str) -> None:
-        """Show more or less time in a panel on the whole screen."""
-        self._change_span(-1 if key == "minus" else 1)
-
-    def _change_span(self, steps: int) -> None:
-        if self._graph_panel is not None:
-            self._cursor.span(steps)
-            self.show()
-            self.say(f"Span: {span_text(self._cursor.span_s)}")
-
-    @property
-    def _graph_panel(self) -> GraphPanel | None:
-        """The panel with graphs that has the whole screen."""
-        found = self.zoomed in (*CARD_PANELS, "guest")
-        return self.query_one(f"#{self.zoomed}", GraphPanel) if found else None
-
-    @property
-    def _window(self) -> Window | None:
-        """What its graphs show."""
-        panel = self._graph_panel
-        return self._cursor.window(panel.grid) if panel else None
-
-    def _times(self, at: datetime) -> Times | None:
-        """The time that its graphs cover."""
-        panel, live = self._graph_panel, self.session.live
-        times = self._cursor.times(at, panel.grid, live.events) if panel else None
-        return times and replace(times, problem=self.session.spans.problem(times.span_s, at))
-
     # --- the filter of the groups ---
+
+    @property
+    def _field(self) -> Input | None:
+        """The field of the filter; ``None`` before its first use."""
+        found = self.query("#filter")
+        return cast("Input", found.first()) if found else None
+
+    @property
+    def _filters(self) -> bool:
+        """Whether the filter is open."""
+        field = self._field
+        return field is not None and field.display
 
     def start_filter(self) -> None:
         """Show all groups, and put the cursor into the filter."""
-        field = self.query_one("#filter", Input)
+        field = self._field
+        if field is None:
+            from textual.widgets import Input  # noqa: PLC0415 - the first frame has no field
+
+            field = Input(placeholder="address, name, driver, group or id", id="filter",
+                          max_length=80, compact=True)  # fmt: skip
+            self.mount(field, before="#too-small")
         field.display = True
         if self.zoomed == "groups":
             self.show()
@@ -205,16 +159,15 @@ class OverviewScreen(PanelBoard):
         field.focus()
 
     def _close_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.value = ""
-        field.display = False
+        field = self._field
+        if field is not None:
+            field.value = ""
+            field.display = False
 
-    @on(Input.Changed)
-    def _apply_filter(self) -> None:
+    def on_input_changed(self) -> None:
         self.show()
 
-    @on(Input.Submitted)
-    def _leave_filter(self) -> None:
+    def on_input_submitted(self) -> None:
         self.query_one(GroupPanel).focus()
 
     # --- drawing ---
@@ -234,13 +187,14 @@ class OverviewScreen(PanelBoard):
             values.guest(
                 self._devices(live),
                 values.keys(*guest_keys),
-                self._window if zoomed == "guest" else None,
+                self.window if zoomed == "guest" else None,
             ),
-            self._times(at) if zoomed == "guest" else None,
+            self.times(at) if zoomed == "guest" else None,
         )
-        text = self.query_one("#filter", Input).value
+        field = self._field
         self.query_one(GroupPanel).show(
-            live.view, notable(live.view), zoomed=zoomed == "groups", text=text,
+            live.view, notable(live.view), zoomed=zoomed == "groups",
+            text=field.value if field is not None else "",
             flash=self._flashes.owner,
         )  # fmt: skip
         self.query_one(EventList).show(
@@ -263,14 +217,14 @@ class OverviewScreen(PanelBoard):
             cards.append(
                 values.card(
                     gpu, index + 1, self._lower.get(panel or ""), values.keys(*ids),
-                    self._window if zoomed else None,
+                    self.window if zoomed else None,
                 )
             )  # fmt: skip
         for panel, card in zip(CARD_PANELS, cards, strict=False):
             zoomed = self.zoomed == panel
             self.query_one(f"#{panel}", CardPanel).show(
                 card,
-                self._times(at) if zoomed else None,
+                self.times(at) if zoomed else None,
                 self._scan.of(card.gpu) if zoomed else None,
             )
         if self.shows("cards"):

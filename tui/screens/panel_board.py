@@ -72,12 +72,7 @@ class PanelBoard(HostScreen):
         self._arrangement = found
         for panel in self.query(Panel):
             place = found.get(cast(PanelId, panel.id))
-            panel.display = place is not None
-            if place is not None:
-                x, y, width, height = place.region
-                panel.set_ruled(not place.framed)
-                panel.styles.offset = (x, y)
-                panel.styles.width, panel.styles.height = width, height
+            panel.place(place and place.region, framed=place is not None and place.framed)
         self.session.update_demand()
 
     @property

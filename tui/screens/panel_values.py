@@ -37,6 +37,12 @@ class PanelValues:
             return Stretch(self._live.history.series(key))
         return self._session.spans.stretch(key, window, self._at)
 
+    def _card_series(self, address: str, window: Window | None) -> dict[CardSeries, Stretch]:
+        """The series of a card."""
+        if window is None:
+            return {name: Stretch(each) for name, each in self._live.card_series(address).items()}
+        return {name: self._stretch(card_key(address, name), window) for name in CARD_SERIES}
+
     def _marks(self, subjects: Collection[str], window: Window | None) -> tuple[Mark, ...]:
         """What happened to ``subjects``."""
         events, glyphs = self._live.events, self._screen.glyphs
@@ -58,7 +64,7 @@ class PanelValues:
         age_s, last = live.age(gpu, self._at), live.last_readings.get(gpu.address)
         guest, swap = view.guest, view.swap
         subjects = {function.address for function in gpu.functions}
-        series = {name: self._stretch(card_key(gpu.address, name), window) for name in CARD_SERIES}
+        series = self._card_series(gpu.address, window)
         return Card(
             gpu,
             self._at,

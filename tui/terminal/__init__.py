@@ -17,7 +17,17 @@ touches the tty:
     - ``_exception``: the error that ended it, which has no public reader.
     - ``MessagePump._message_queue``: whether a node has messages left, which tells whether the
       last key has been dealt with.
+    - ``_disable_notifications``, ``_disable_tooltips``: whether each screen gets a widget for them.
+    - ``Screen._compose``, ``_compositor_refresh`` (both overridden), ``_dirty_widgets`` and
+      ``_get_breakpoint_classes``: the first frame is styled and drawn once.
     - ``rich.console.Console._color_system``: the depth of colour that Textual found.
+
+``frames.FramedScreen`` (a subclass of ``textual.screen.Screen``)
+    - ``_compositor_refresh``: overridden. Textual calls it to write a frame, after each layout and
+      for dirty widgets; ours waits until every ``_message_queue`` is empty.
+    - ``_dirty_widgets``, ``_compositor.update_widgets``: what the frame has to draw.
+    - ``_layout_required``, ``_repaint_required``, ``_on_timer_update``: what the frame needs first.
+    - ``App._batch_count``: during a batch nothing is written.
 
 ``driver.TerminalDriver`` (a subclass of ``textual.driver.Driver``, which is public)
     - ``_app``, ``_loop``, ``_mouse``, ``_size``: what its constructor keeps of its arguments.
@@ -33,6 +43,10 @@ touches the tty:
     - ``_parse_rules``, ``_variables``: what is parsed, and with which values. Rules are not changed
       once they are parsed; Textual's own ``_parse_cache`` relies on that, too.
 
+``lean.lean_imports``
+    - ``textual.app`` and ``textual.theme`` import seven names from ``textual.command`` and use none
+      of them before the palette opens.
+
 ``input`` and ``sequences``
     - ``textual._ansi_sequences.ANSI_SEQUENCES_KEYS``,
       ``textual._keyboard_protocol.FUNCTIONAL_KEYS`` and ``textual._xterm_parser.XTermParser``:
@@ -42,11 +56,13 @@ Textual is pinned to one version for that. After a change of the pin:
 
 1. ``make check``: mypy names what is gone, or has another type.
 2. ``tests/ui/test_diff.py``: the cells written are those that Textual would draw.
-3. ``tests/ui/test_on_the_terminal.py``: the whole program, on a pty, shows what Textual's
+3. ``tests/unit/terminal/test_frames.py``: a change of sizes takes one frame, in which every widget
+   has drawn for its size.
+4. ``tests/ui/test_on_the_terminal.py``: the whole program, on a pty, shows what Textual's
    compositor holds. It fails if frames no longer pass through ``_display``.
-4. ``tests/unit/terminal/test_input.py``: keys, mouse and paste arrive under Textual's names.
-5. ``tests/ui/test_keys.py``: keys are delivered one by one. It fails if ``_message_queue``
+5. ``tests/unit/terminal/test_input.py``: keys, mouse and paste arrive under Textual's names.
+6. ``tests/ui/test_keys.py``: keys are delivered one by one. It fails if ``_message_queue``
    no longer tells that an application is busy.
-6. ``tests/attack/test_terminal.py``: the terminal is restored after every signal, error and
+7. ``tests/attack/test_terminal.py``: the terminal is restored after every signal, error and
    hang, and an error is one line.
 """

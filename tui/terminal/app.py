@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
+from typing import Any
 
 from rich.color import ColorSystem
 from rich.console import RenderableType
@@ -15,17 +17,21 @@ from textual._compositor import CompositorUpdate
 from textual.app import App
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Input
 
 from tui.terminal.alert import alert
+from tui.terminal.compositor import RowCompositor
 from tui.terminal.driver import TerminalDriver
 from tui.terminal.ending import Ending
 from tui.terminal.flow import FlowControl
+from tui.terminal.frames import FramedScreen
 from tui.terminal.queue import KeyQueue
 from tui.terminal.stylesheet import ParsedOnce
 
 COALESCE_S = 0.015
 """Seconds for which a change waits for others to be drawn with."""
+
+MOST_WAITS = 4
+"""How many times it waits that long while there is more to come."""
 
 
 COPY_LIMIT = 4096
@@ -39,11 +45,18 @@ def to_copy(text: str) -> str:
     return clean.encode("utf-8", "replace")[:COPY_LIMIT].decode("utf-8", "ignore")
 
 
-class TerminalScreen(Screen[None]):
-    """A screen that can be drawn again at any time, and is written once it has been laid out."""
+def is_field(widget: object) -> bool:
+    """Whether a widget is a field for text. Textual's ``Input`` is imported with the first one."""
+    module = sys.modules.get("textual.widgets._input")
+    return module is not None and isinstance(widget, module.Input)
 
-    first_frame_pending = True
-    """Whether it has not been laid out yet: an empty frame is not worth writing."""
+
+class TerminalScreen(FramedScreen):
+    """A screen that can be drawn again at any time."""
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name=name)
+        self._compositor = RowCompositor()
 
     def show(self) -> None:
         """Draw the present state."""
@@ -54,19 +67,15 @@ class TerminalScreen(Screen[None]):
         if isinstance(self.app, TerminalApp):
             self.app.draw_soon()
 
-    def on_mount(self) -> None:
-        self.call_after_refresh(self._write_first_frame)
-
-    def _compositor_refresh(self) -> None:
-        # The first frame has all cells: what is drawn before it is drawn for nobody.
-        if self.first_frame_pending:
-            self._dirty_widgets.clear()
-        else:
-            super()._compositor_refresh()
-
-    def _write_first_frame(self) -> None:
-        self.first_frame_pending = False
-        self.refresh()
+    async def _compose(self) -> None:
+        # The styles of a class that is there from the start are applied once.
+        for breakpoints, size in (
+            (self.app.HORIZONTAL_BREAKPOINTS, self.app.size.width),
+            (self.app.VERTICAL_BREAKPOINTS, self.app.size.height),
+        ):
+            classes = self._get_breakpoint_classes(size, breakpoints or [])
+            self.set_class(True, *classes, update=False)
+        await super()._compose()
 
 
 class TerminalApp(App[None]):
@@ -85,7 +94,9 @@ class TerminalApp(App[None]):
     ) -> None:
         """``ending`` is how the program ends, if anything listens for that."""
         super().__init__(driver_class=TerminalDriver)
-        self.stylesheet = ParsedOnce(variables=self.get_css_variables())
+        self.stylesheet = ParsedOnce(variables=self.stylesheet._variables)
+        # Notices and what a key does are in the footer: no screen needs the widgets for them.
+        self._disable_notifications = self._disable_tooltips = True
         self.ending = ending or Ending()
         self.keys = KeyQueue(urgent=first_keys, opens_field=field_keys)
         self._field_keys = frozenset(field_keys)
@@ -128,8 +139,21 @@ class TerminalApp(App[None]):
         are drawn as one frame."""
         if not self._draw_scheduled:
             self._draw_scheduled = True
-            loop = asyncio.get_running_loop()
-            loop.call_later(COALESCE_S, lambda: self.call_next(self._draw))
+            self._wait_to_draw(MOST_WAITS)
+
+    def _wait_to_draw(self, waits: int) -> None:
+        def draw() -> None:
+            if waits > 1 and self.more_to_come:
+                self._wait_to_draw(waits - 1)
+            else:
+                self.call_next(self._draw)
+
+        asyncio.get_running_loop().call_later(COALESCE_S, draw)
+
+    @property
+    def more_to_come(self) -> bool:
+        """Whether there will be more to draw in a moment; for subclasses."""
+        return False
 
     def _draw(self) -> None:
         """Draw the screen, unless the terminal is still drawing the frame before."""
@@ -166,7 +190,7 @@ class TerminalApp(App[None]):
         if self._running and not self._closed and not self._batch_count:
             colors = self.console._color_system or ColorSystem.TRUECOLOR
             # Input methods open their window at the terminal's cursor.
-            cursor = self.cursor_position if isinstance(self.focused, Input) else None
+            cursor = self.cursor_position if is_field(self.focused) else None
             terminal.draw(renderable, self.size, colors, cursor, sync=self._sync_available)
 
     def on_resize(self) -> None:
@@ -196,6 +220,14 @@ class TerminalApp(App[None]):
         if self.screen_stack:
             super().clear_selection()
 
+    def action_command_palette(self) -> None:
+        """Open the command palette, which is imported only now (``tui.terminal.lean``)."""
+        from textual.command import CommandPalette  # noqa: PLC0415
+
+        app: App[Any] = self
+        if self.use_command_palette and not CommandPalette.is_open(app):
+            self.push_screen(CommandPalette(id="--command-palette"))
+
     # --- stopped by the shell ---
 
     def action_suspend_process(self) -> None:
@@ -224,15 +256,15 @@ class TerminalApp(App[None]):
 
     def is_typing(self) -> bool:
         """Whether keys are text now, or may be after the next key."""
-        return bool(self.screen_stack) and any(each.display for each in self.screen.query(Input))
+        return bool(self.screen_stack) and any(each.display for each in self.screen.query("Input"))
 
     def is_in_field(self) -> bool:
         """Whether a field for text has the focus. True without a screen: none will open."""
-        return not self.screen_stack or isinstance(self.focused, Input)
+        return not self.screen_stack or is_field(self.focused)
 
     def opens_field(self, event: Message) -> bool:
         """Whether an event is a key that opens a field for text here and now."""
         if not isinstance(event, events.Key) or event.key not in self._field_keys:
             return False
         binding = self.screen.active_bindings.get(event.key) if self.screen_stack else None
-        return binding is not None and binding.enabled and not isinstance(self.focused, Input)
+        return binding is not None and binding.enabled and not is_field(self.focused)

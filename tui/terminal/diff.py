@@ -122,18 +122,23 @@ def _row_updates(update: CompositorUpdate) -> Iterator[RowUpdate]:
 def _cells(segments: Iterable[Segment], colors: ColorSystem) -> list[Cell]:
     cells: list[Cell] = []
     for text, style, control in segments:
-        if control:
-            continue
-        codes = "" if style is None else _sgr_codes(style, colors)
-        if text.isascii():
-            blank = (" ", _visible_on_blank(codes))
-            cells += [blank if character == " " else (character, codes) for character in text]
-            continue
-        for start, end, width in split_graphemes(text)[0]:
-            if width:
-                cells.append((text[start:end], codes))
-                cells += [("", codes)] * (width - 1)
+        if not control:
+            cells += _cells_of(text, "" if style is None else _sgr_codes(style, colors))
     return cells
+
+
+@lru_cache(maxsize=512)
+def _cells_of(text: str, codes: str) -> tuple[Cell, ...]:
+    """The cells of a segment: most segments of a changed row have been drawn before."""
+    blank = (" ", _visible_on_blank(codes))
+    if text.isascii():
+        return tuple(blank if character == " " else (character, codes) for character in text)
+    cells: list[Cell] = []
+    for start, end, width in split_graphemes(text)[0]:
+        if width:
+            cells.append((text[start:end], codes))
+            cells += [("", codes)] * (width - 1)
+    return tuple(cells)
 
 
 @lru_cache(maxsize=4096)

@@ -79,6 +79,7 @@ class TerminalDriver(Driver):
         self._delivery = Delivery(driven, self._later, self.process_message)
         self._writer = Writer(self._tty)
         self._reader: Reader | None = None
+        self._taken_before = False
         self.flow = FlowControl()
         self.shown = CellBuffer(self.flow.room)
         self._ending.on_signal(signal.SIGWINCH, self._once(self._measure))
@@ -121,7 +122,10 @@ class TerminalDriver(Driver):
         self.flow.sent(len(CURSOR_QUERY))
         # The answer tells the link's delay before the first frame is written.
         self.flush()
-        self._measure()
+        # The first frame is for the size that was measured before.
+        if self._taken_before or self._tty.size != self._size:
+            self._measure()
+        self._taken_before = True
 
     def stop_application_mode(self) -> None:
         """Give the terminal back, if we have it."""

@@ -7,13 +7,15 @@ other is dropped whole, so that no part of it is taken for a key.
 
 An unfinished sequence times out, or the keyboard would be dead:
 
-- ESC alone is the escape key after ``ESCAPE_TIMEOUT_S``;
+- ESC alone is the escape key after ``ESCAPE_TIMEOUT_S``. With kitty's keyboard protocol, which we
+  ask for, that key is a sequence of its own and does not wait;
 - a sequence or a string is dropped after ``SEQUENCE_TIMEOUT_S``: slow links send it in pieces;
 - a paste ends after ``PASTE_TIMEOUT_S``, or by the escape key.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 
@@ -23,7 +25,17 @@ from textual.message import Message
 
 from tui.terminal.sequences import CSI, Sequences
 
-ESCAPE_TIMEOUT_S = constants.ESCAPE_DELAY
+ESCAPE_TIMEOUT_S = constants.ESCAPE_DELAY if "ESCDELAY" in os.environ else 0.02
+"""Terminals and SSH send a sequence in one piece; a serial line of 9600 baud, a character each
+millisecond. For slower lines the environment sets ESCDELAY in milliseconds, as for ncurses."""
+
+LATE_S = 0.1
+"""Seconds after ESC for which ``[`` or ``O`` is still the rest of a sequence, although ESC has
+been taken for the escape key. Nobody types one so fast after it."""
+
+LATE_INTRODUCERS = "[O"
+"""The characters after ESC that begin what a keyboard or a mouse sends: CSI and SS3."""
+
 SEQUENCE_TIMEOUT_S = 1.0
 PASTE_TIMEOUT_S = 10.0
 
@@ -65,7 +77,14 @@ class InputParser:
         self._enter(self._ground, None)
 
     def feed(self, text: str) -> list[Message]:
-        """Return the events that ``text`` completes."""
+        """Return the events that ``text`` completes. Text that is read late may have come in time:
+        after ESC it goes on with a sequence if it looks like the rest of one."""
+        if (
+            self._handler == self._escape
+            and self.timeout_s == 0.0
+            and text[:1] not in LATE_INTRODUCERS
+        ):
+            self._time_out()
         for character in text:
             self._handler(character)
         self._last = self._clock()
@@ -74,12 +93,7 @@ class InputParser:
     def tick(self) -> list[Message]:
         """Return the events that a timeout completes, if ``timeout_s`` is 0."""
         if self.timeout_s == 0.0:
-            escaped = self._handler == self._escape or self._tail == ESC
-            if self._handler == self._paste:
-                self._end_paste()
-            self._enter(self._ground, None)
-            if escaped:
-                self._found.append(events.Key("escape", ESC))
+            self._time_out()
         return self._take_events()
 
     @property
@@ -88,6 +102,15 @@ class InputParser:
         if self._timeout is None:
             return None
         return max(0.0, self._last + self._timeout - self._clock())
+
+    def _time_out(self) -> None:
+        escaped = self._handler == self._escape or self._tail == ESC
+        if self._handler == self._paste:
+            self._end_paste()
+        self._enter(self._ground, None)
+        if escaped:
+            self._found.append(events.Key("escape", ESC))
+            self._enter(self._escaped, LATE_S)
 
     def _take_events(self) -> list[Message]:
         found, self._found = self._found, []
@@ -124,6 +147,14 @@ class InputParser:
                 self._ground(character)
             elif character not in ("\\", UNDECODABLE):  # ESC \ ends a string
                 self._found += self._sequences.alt(character)
+
+    def _escaped(self, character: str) -> None:
+        """Take the character after an ESC that was the escape key, as far as could be seen."""
+        self._enter(self._ground, None)
+        if character in LATE_INTRODUCERS:
+            self._escape(character)
+        else:
+            self._ground(character)
 
     def _csi(self, character: str) -> None:
         """Take a character after CSI: parameters, then the final character."""

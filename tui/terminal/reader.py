@@ -77,9 +77,10 @@ class Reader:
         while not self._stopped:
             timeout_s = parser.timeout_s
             ready = poll.poll(None if timeout_s is None else timeout_s * 1000)
-            for event in parser.tick():
-                self._on_event(event)
             if self._stopped or not any(each == descriptor for each, _ in ready):
+                # If anything can be read, it may have come in time, and this thread be late.
+                for event in parser.tick():
+                    self._on_event(event)
                 continue
             try:
                 data = os.read(descriptor, READ_SIZE)

@@ -32,27 +32,27 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
         return Run(y, left + start, left + last + 1, text, state, moved)
 
     start = last = -1
-    moved = 0
+    moved, codes = 0, ""
     state = DEFAULT
     for x in (x for x, (was, now) in enumerate(zip(old, new, strict=True)) if was != now):
         while x > 0 and new[x][0] == "":
             x -= 1  # noqa: PLW2901 - to the first cell of the wide character
         if x <= last:
             continue
-        moves = _moved(old, new, x)
-        gap = new[last + 1 : x]
+        moves = _moved(old, new, x) if x + 1 < len(new) and old[x + 1] == new[x] else 0
         if (
             start >= 0
             and not moves
-            and _can_join(new[x], state)
-            and (not gap or _can_bridge(gap, state))
+            and (new[x][1] == codes or _can_join(new[x], state))
+            and (x == last + 1 or _can_bridge(new[last + 1 : x], state))
         ):
             last = x
         else:
             if start >= 0:
                 yield run()
             start = last = x + moves
-            state, moved = parse_sgr(new[start][1]), moves
+            codes = new[start][1]
+            state, moved = parse_sgr(codes), moves
         while last + 1 < len(new) and new[last + 1][0] == "":
             last += 1
     if start >= 0:
@@ -60,10 +60,9 @@ def runs(y: int, left: int, old: list[Cell], new: list[Cell]) -> Iterator[Run]:
 
 
 def _moved(old: list[Cell], new: list[Cell], x: int) -> int:
-    """How many cells from ``x`` on are those that were one column further right; 0 if moving them
-    saves nothing, or some are wide: terminals differ in what they make of half a character."""
-    if x + 1 == len(new) or old[x + 1] != new[x]:
-        return 0
+    """How many cells from ``x`` on, which is one, are those that were one column further right; 0
+    if moving them saves nothing, or some are wide: terminals differ in what they make of half a
+    character."""
     end = x + 1
     while end + 1 < len(new) and old[end + 1] == new[end]:
         end += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 
@@ -53,6 +54,10 @@ FAR = 8
 
 NEAR = 8
 """Runs to choose the nearest from; a whole screen has hundreds."""
+
+MANY = 200
+"""Runs from which they are written in the order of their states and places: looking for the next
+one would take longer than the rest of the frame, for 2 % of its bytes."""
 
 
 @lru_cache(maxsize=4096)
@@ -133,6 +138,10 @@ class SgrWriter:
         by_state: dict[SgrState, list[Run]] = {}
         for run in runs:
             by_state.setdefault(run.state, []).append(run)
+        if sum(map(len, by_state.values())) > MANY:
+            for run in chain.from_iterable(by_state.values()):
+                self.write(run)
+            return
         while by_state:
             same = by_state.pop(min(by_state, key=lambda state: self._cost(by_state[state][0])))
             while same:

@@ -7,7 +7,8 @@ from itertools import permutations
 import pytest
 
 from tui.cli.arguments import make_parser
-from tui.cli.main import FAMILIES, main
+from tui.cli.families import FAMILIES
+from tui.cli.main import main
 
 WITH_ADDRESS = ("plan", "bind", "unbind")
 FOR_GUESTS = ("start", "stop", "reboot", "pause", "resume", "force-off")

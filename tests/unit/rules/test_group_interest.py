@@ -16,9 +16,10 @@ from tests.unit.made import (
     function,
     inventory,
     snapshot,
+    two_cards,
 )
 from tests.values import replace
-from tui.model import Inventory, PciFunction
+from tui.model import CardReading, Inventory, Metrics, NvmlReading, PciFunction
 from tui.rules.group_interest import CHOSEN, GPU, notable, place
 from tui.rules.view import assess
 
@@ -105,6 +106,14 @@ def test_without_groups_each_card_has_its_own_line() -> None:
     assert shown(bare, "02:00.0") == [
         (None, "02:00.0", 1), (None, "01:00.0", 1), (None, "03:00.0", 0),
     ]  # fmt: skip
+
+
+def test_they_are_kept_while_only_the_readings_of_cards_differ() -> None:
+    before = snapshot(two_cards("vfio-pci"), (domain("win11", "02:00.0", state="running"),))
+    load = CardReading("0000:01:00.0", "nvml", Metrics(util_pct=91))
+    busy = replace(before, nvml=NvmlReading("580.95.05", (load,)))
+    assert notable(assess(busy)) is notable(assess(before))
+    assert notable(assess(replace(before, pci=inventory()))) == ()
 
 
 def test_before_the_first_reading_there_is_nothing() -> None:

@@ -21,6 +21,7 @@ from tests.unit.made import (
     two_cards,
 )
 from tui.model import (
+    NOT_READ_YET,
     CardReading,
     CardVitals,
     Inventory,
@@ -66,6 +67,34 @@ def test_a_whole_host() -> None:
     assert view.gpus[0].viability.viable is True
     assert [(g.domain.name, g.allowed) for g in view.guests] == [("win11", True), ("nas", False)]
     assert view.guest is not None
+
+
+@pytest.mark.parametrize(
+    ("enabled", "guests", "owner"),
+    [
+        (1, NOT_READ_YET, "unknown"),
+        (None, NOT_READ_YET, "unknown"),
+        (0, NOT_READ_YET, "vfio"),  # nobody has it open
+        (1, Unavailable("libvirtd is not running"), "vfio"),
+    ],
+)
+def test_before_libvirt_was_read_a_card_that_somebody_may_have_is_not_free(
+    enabled: int | None, guests: Unavailable, owner: str
+) -> None:
+    vitals = Vitals((CardVitals(GUEST, driver="vfio-pci", enabled=enabled),))
+    read = replace(snapshot(two_cards("vfio-pci")), vitals=vitals, guests=guests)
+    assert str(assess(read).gpus[0].owner) == owner
+
+
+def test_groups_are_kept_while_only_the_readings_of_cards_differ() -> None:
+    before = snapshot(two_cards("vfio-pci"))
+    seen = assess(before)
+    load = CardReading(HOST, "nvml", Metrics(util_pct=91))
+    busy = replace(before, nvml=NvmlReading("580.95.05", (load,)))
+    assert assess(busy).gpus != seen.gpus
+    assert assess(busy).groups is seen.groups
+    moved = replace(before, pci=two_cards("nvidia"))
+    assert assess(moved).groups != seen.groups
 
 
 def test_the_choice_decides() -> None:

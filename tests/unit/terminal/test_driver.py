@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -245,6 +246,31 @@ def test_invalid_utf8_gives_no_keys(line: Line) -> None:
     os.write(line.theirs, b"\x9ek")
     assert heard.keys(3) == ["j", "語", "k"]
     heard.reader.stop()
+
+
+def test_what_can_be_read_is_read_before_a_timeout(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.terminal.input.ESCAPE_TIMEOUT_S", 0.0)
+    found: list[Message] = []
+    ended = threading.Event()
+
+    def take(event: Message) -> None:
+        found.append(event)
+        if len(found) == 1:  # the thread has read "j\x1b" and is late for the rest
+            os.write(line.theirs, b"[A")
+            assert select.select([line.ours], [], [], PATIENCE)[0]
+        else:
+            ended.set()
+
+    line.tty.take()
+    reader = Reader(line.tty, take, lambda _: None)
+    reader.start()
+    os.write(line.theirs, b"j\x1b")
+    reader.begin()
+    assert ended.wait(PATIENCE)
+    reader.stop()
+    assert [event.key for event in found if isinstance(event, events.Key)] == ["j", "up"]
 
 
 def test_a_lost_terminal_is_reported(line: Line) -> None:

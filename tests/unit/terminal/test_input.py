@@ -11,6 +11,7 @@ from textual.message import Message
 from tests.examples import examples
 from tui.terminal.input import (
     ESCAPE_TIMEOUT_S,
+    LATE_S,
     MAX_PARAMETERS,
     PASTE_LIMIT,
     PASTE_TIMEOUT_S,
@@ -115,6 +116,10 @@ def test_unknown_sequences_are_dropped_whole(text: str) -> None:
     [
         (("\x1b", ESCAPE_TIMEOUT_S, "q"), ["escape", "q"]),
         (("\x1b\x1b", ESCAPE_TIMEOUT_S), ["escape", "escape"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, "[A"), ["escape", "up"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, "OAq"), ["escape", "up", "q"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, "q[A"), ["escape", "q", "left_square_bracket", "A"]),
+        (("\x1b", ESCAPE_TIMEOUT_S, LATE_S, "[A"), ["escape", "left_square_bracket", "A"]),
         (("\x1b[", ESCAPE_TIMEOUT_S, "A"), ["up"]),
         (("\x1b[1;", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
         ((f"\x1b[{NINES}", SEQUENCE_TIMEOUT_S, "q"), ["q"]),
@@ -142,7 +147,58 @@ def test_the_time_to_the_next_timeout() -> None:
     assert typed.timeout_s == pytest.approx(ESCAPE_TIMEOUT_S / 2)
     clock.now += ESCAPE_TIMEOUT_S
     assert words(typed.tick()) == ["escape"]
+    clock.now += LATE_S
+    assert typed.tick() == []
     assert typed.timeout_s is None
+
+
+def test_the_escape_key_of_kittys_protocol_does_not_wait() -> None:
+    typed = InputParser(Clock())
+    assert words(typed.feed("\x1b[27u")) == ["escape"]
+    assert typed.timeout_s is None
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [("[A", ["up"]), ("OA", ["up"]), ("q", ["escape", "q"]), ("\x1b[A", ["escape", "up"])],
+)
+def test_what_came_in_time_may_be_read_late(text: str, keys: list[str]) -> None:
+    clock = Clock()
+    typed = InputParser(clock)
+    typed.feed("\x1b")
+    clock.now += 2 * ESCAPE_TIMEOUT_S
+    assert words(typed.feed(text)) == keys
+
+
+KEYS = (
+    "\x1b[A", "\x1bOB", "\x1b[1;5C", "\x1b[15;5~", "\x1b[[A", "\x1b[3$", "\x1b[97;5u", "\x1b[27u",
+    "\x1b[<0;5;7M", "\x1b[200~two\x1b[201~", "\x1b[27;5;105~", "q", "é", "\r",
+)  # fmt: skip
+TYPED = st.lists(st.sampled_from(KEYS), min_size=1, max_size=6).map("".join)
+"""What keyboards send, without the escape key and Alt."""
+
+
+def typed_slowly(text: str, pauses: list[float]) -> list[str]:
+    """The events of ``text`` in pieces of a character, with these pauses between them."""
+    pieces: list[str | float] = []
+    for index, character in enumerate(text):
+        pieces += [character, pauses[index % len(pauses)]]
+    return parsed(*pieces)
+
+
+@examples(200)
+@given(TYPED, st.lists(st.floats(0.0, 0.99 * ESCAPE_TIMEOUT_S), min_size=1, max_size=9))
+def test_a_split_sequence_is_one_key(text: str, pauses: list[float]) -> None:
+    assert typed_slowly(text, pauses) == parsed(text)
+
+
+@examples(200)
+@given(TYPED, st.lists(st.floats(0.0, 0.99 * LATE_S), min_size=1, max_size=9))
+def test_a_sequence_that_is_split_for_longer_types_no_letters(
+    text: str, pauses: list[float]
+) -> None:
+    found = [key for key in typed_slowly(text, pauses) if key != "escape"]
+    assert found == [key for key in parsed(text) if key != "escape"]
 
 
 def held(typed: InputParser) -> int:

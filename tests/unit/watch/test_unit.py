@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tui.cli.arguments import make_parser
-from tui.cli.main import FAMILIES
+from tui.cli.families import FAMILIES
 from tui.cli.watch import LAST_EVENTS_S
 from tui.host.history.folder import DISK
 from tui.host.run_folder import FOLDER

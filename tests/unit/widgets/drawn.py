@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
+from msgspec.structs import fields
 from textual.geometry import Size
 
 from widgets.glyphs import PLAIN, RICH

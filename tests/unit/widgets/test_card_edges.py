@@ -24,7 +24,7 @@ def owned(kind: OwnerKind, guest: str | None = None, **facts: object) -> Card:
         (owned("host"), "● on host", "host-gpu"),
         (owned("vfio"), "○ free for a guest", "guest-gpu"),
         (owned("none"), "– no driver", "bad"),
-        (owned("unknown"), "? driver unknown", "warn"),
+        (owned("unknown"), "? owner unknown", "warn"),
         (owned("moving"), "◐ moving", "warn"),
         (owned("stuck"), "✗ stuck", "bad"),
         (moving(), "◐ bind 6/8", "warn"),

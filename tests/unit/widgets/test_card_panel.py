@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from tests.unit.widgets.cards import GUEST, HOST, text
@@ -20,17 +21,17 @@ from widgets.preview import Preview
 
 
 class Painted:
-    """Counts what a widget paints."""
+    """Counts the rows that panels paint."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.rows = 0
-        paint = Panel._refresh_row
+        paint = Panel.refresh
 
-        def refresh(panel: Panel, y: int) -> None:
-            self.rows += 1
-            paint(panel, y)
+        def refresh(panel: Panel, *regions: Region, **how: bool) -> Panel:
+            self.rows += sum(region.height for region in regions or [panel.size.region])
+            return paint(panel, *regions, **how)
 
-        monkeypatch.setattr(Panel, "_refresh_row", refresh)
+        monkeypatch.setattr(Panel, "refresh", refresh)
 
 
 def app_of(panel: Panel, *cards: Card) -> Preview:

@@ -10,6 +10,7 @@ from widgets.glyphs import PLAIN, RICH, Glyphs
 from widgets.graph import (
     Graph,
     Mark,
+    _column,
     axis_line,
     bars_of,
     graph_lines,
@@ -55,6 +56,14 @@ def test_the_newest_value_is_at_the_right_edge() -> None:
 def test_values_are_drawn_against_the_limit() -> None:
     assert bars_of([225, 225], 450, 2, 1) == [" ", "⣿"]
     assert bars_of([900, 900], 450, 2, 1) == ["⣿", "⣿"]
+
+
+def test_only_the_new_cell_of_a_graph_that_moves_is_worked_out() -> None:
+    series = [value * 7 % 100 for value in range(60)]
+    bars_of(series, 100, 9, 30)
+    before = _column.cache_info().misses
+    bars_of([*series[2:], 13.0, 87.0], 100, 9, 30)
+    assert _column.cache_info().misses == before + 1
 
 
 def test_scale_and_name_stand_in_the_label_column() -> None:

@@ -70,10 +70,15 @@ def test_the_hours_are_drawn_from_tiers_that_keep_them() -> None:
             assert keep_s[fine_s] >= span_s
 
 
-def test_a_narrow_heading_has_the_maximum() -> None:
-    drawn = grid_lines([sheet(40, extremes=Extremes(3, 40, 97))], Size(49, 6), Times(), columns=1)
-    assert text(drawn[0]).endswith("  max 97 %")
-    assert "mean" not in text(drawn[0])
+@pytest.mark.parametrize(
+    ("width", "right"),
+    [(44, "min 3 %  mean 40 %  max 97 %"), (43, "mean 40 %  max 97 %"), (34, "max 97 %"), (23, "")],
+)
+def test_a_heading_keeps_its_figure_and_drops_the_least_of_the_rest(width: int, right: str) -> None:
+    load = sheet(40, extremes=Extremes(3, 40, 97))
+    (head, *_) = grid_lines([load], Size(width, 6), Times(), columns=1)
+    assert text(head).split(None, 3)[:3] == ["Load", "84", "%"]
+    assert text(head).partition("84 %")[2].strip() == right
 
 
 @pytest.mark.parametrize(("width", "columns"), [(116, 2), (117, 2), (43, 1), (90, 3)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +16,16 @@ from tests.unit.widgets.drawn import PANEL_SIZES, check, lower, text, texts, upp
 from tests.unit.widgets.guests import AT, ON_NVME, OTHERS, WIN11, state, with_disk
 from tests.values import replace
 from tui.model import Domain, DomainState, Event, Guest
+from widgets import guest_lines as guest_lines_module
 from widgets.footer import Hint
 from widgets.glyphs import PLAIN, RICH
 from widgets.graph import Mark
 from widgets.graph_grid import Times
 from widgets.guest import GuestState, guest_keys
+from widgets.guest_lines import others_line
 from widgets.guest_panel import GuestPanel, guest_edges, guest_lines, guest_page
 from widgets.guest_zoom import zoomed_lines
-from widgets.lines import width_of
+from widgets.lines import Line, join, width_of
 
 
 def rows(shown: GuestState, width: int, height: int) -> list[str]:
@@ -139,6 +142,20 @@ def test_other_domains_that_do_not_fit_are_counted() -> None:
     guests = (Guest(WIN11, allowed=True), *(Guest(other, allowed=False) for other in many))
     assert rows(state(guests=guests), 68, 9)[-1] == "○ debian-build   ○ fedora-ci   ● nas 12 %"
     assert rows(state(guests=guests), 36, 9)[-1] == "○ debian-build   2 more"
+
+
+def test_many_other_domains_are_not_joined_in_vain(monkeypatch: pytest.MonkeyPatch) -> None:
+    joined: list[int] = []
+
+    def spy(parts: Iterable[Line], gap: str) -> Line:
+        parts = list(parts)
+        joined.append(len(parts))
+        return join(parts, gap)
+
+    monkeypatch.setattr(guest_lines_module, "join", spy)
+    many = tuple(Domain(f"guest-{number:02}", f"{number}", "shut off") for number in range(99))
+    assert text(others_line(many, 68, RICH)).endswith("○ guest-03   95 more")
+    assert joined == [6, 5]
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.app import App, ComposeResult
-from textual.geometry import Size
+from textual.geometry import Region, Size
 
 from tests.unit.widgets.drawn import text, texts
-from widgets.lines import Span, line
+from widgets import canvas
+from widgets.lines import Line, Span, fit, line
 from widgets.panel import Edges, Panel, edge
 
 
@@ -44,6 +46,29 @@ async def test_a_frame_goes_on_after_keys_without_a_note() -> None:
         assert shown[-1] == "╰─ s start ────────────────────────────╯"
 
 
+async def test_lines_that_come_again_are_not_fitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    fitted: list[Line] = []
+
+    def spy(spans: Line, width: int) -> Line:
+        fitted.append(spans)
+        return fit(spans, width)
+
+    monkeypatch.setattr(canvas, "fit", spy)
+    app = _App()
+    async with app.run_test(size=(44, 6)) as pilot:
+        panel = app.query_one(Panel)
+        panel.paint_panel([line("CPU"), line("Memory")])
+        fitted.clear()
+        panel.paint_panel([line("CPU 1 %"), line("Memory")])
+        assert fitted == [line("CPU 1 %")]
+        await pilot.resize_terminal(30, 6)
+        panel.styles.width = 28
+        await pilot.pause()
+        fitted.clear()
+        panel.paint_panel([line("CPU 1 %"), line("Memory")])
+        assert fitted == [line("CPU 1 %"), line("Memory")]
+
+
 async def test_lines_below_a_rule_keep_a_blank_at_each_side() -> None:
     app = _App()
     async with app.run_test(size=(44, 6)) as pilot:
@@ -60,3 +85,66 @@ async def test_lines_below_a_rule_keep_a_blank_at_each_side() -> None:
 def test_an_edge_without_a_right_part_ends_with_its_left_one() -> None:
     assert text(edge(line("e all"), (), 20, "─")) == "e all"
     assert text(edge(line("e all"), line("3 more"), 20, "─")) == "e all ─────── 3 more"
+
+
+class _Drawn(Panel):
+    """Records for which space it is drawn, and draws the number of the value."""
+
+    def __init__(self) -> None:
+        super().__init__("guest")
+        self.spaces: list[Size] = []
+        self.value = 0
+
+    def show(self, value: int) -> None:
+        self.value = value
+        self._draw()
+
+    def _draw(self) -> None:
+        if self.space.width > 0:
+            self.spaces.append(self.space)
+            self.paint_panel([line(f"{self.value} in {self.space.width}")])
+
+
+class _Board(_App):
+    CSS = "_Drawn { position: absolute; }"
+
+    def compose(self) -> ComposeResult:
+        yield _Drawn()
+
+
+async def test_a_panel_that_is_placed_is_drawn_once_for_its_size() -> None:
+    app = _Board()
+    async with app.run_test(size=(44, 12)) as pilot:
+        panel = app.query_one(_Drawn)
+        for region, framed, space in (
+            (Region(0, 0, 30, 6), True, Size(26, 4)),
+            (Region(2, 1, 20, 5), True, Size(16, 3)),
+            (Region(0, 0, 30, 6), False, Size(28, 5)),
+        ):
+            panel.spaces.clear()
+            panel.place(region, framed=framed)
+            panel.show(1)
+            assert panel.spaces == [space]
+            await pilot.pause()
+            assert panel.outer_size == region.size
+            assert panel.space == space
+            assert panel.spaces == [space]
+            assert f"1 in {space.width}" in "".join(screen(app))
+
+
+async def test_a_hidden_panel_is_drawn_when_it_is_shown() -> None:
+    app = _Board()
+    async with app.run_test(size=(44, 12)) as pilot:
+        panel = app.query_one(_Drawn)
+        panel.place(Region(0, 0, 30, 6), framed=True)
+        panel.show(1)
+        await pilot.pause()
+        panel.place(None, framed=True)
+        panel.spaces.clear()
+        panel.show(2)
+        await pilot.pause()
+        assert panel.spaces == []
+        panel.place(Region(0, 0, 30, 6), framed=True)
+        await pilot.pause()
+        assert panel.spaces == [Size(26, 4)]
+        assert "2 in 26" in screen(app)[1]

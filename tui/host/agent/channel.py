@@ -11,8 +11,9 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal, cast
+
+from msgspec import Struct
 
 from tui.host import HostError
 
@@ -38,8 +39,7 @@ class AgentError(HostError):
         self.refused = refused
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The exit status of a program in the guest (``None`` if it was killed), and its output."""
 
     status: int | None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.journal.entry import Entry, JournalError
@@ -14,8 +14,11 @@ from tui.host.proc.process import is_alive
 from tui.host.untrusted import clean
 from tui.model import CLOCK, PowerControl, Swap
 
-POLL_S = 0.1
-"""Seconds between two checks for a new journal; each costs one stat(2)."""
+if TYPE_CHECKING:
+    from tui.host.folder_watch import FolderWatch
+
+ALIVE_CHECK_S = 0.1
+"""Seconds between two checks whether the processes of a swap under way still run."""
 
 MESSAGE_LIMIT = 500
 """Characters of a message on the screen."""
@@ -24,10 +27,9 @@ MESSAGE_LIMIT = 500
 class SwapSource:
     """Reads the journal, and wakes its thread when somebody replaces it."""
 
-    def __init__(self, journal: Journal | None = None, poll_s: float = POLL_S) -> None:
+    def __init__(self, journal: Journal | None = None) -> None:
         self._journal = journal or Journal()
-        self._poll_s = poll_s
-        self._closed = threading.Event()
+        self._watch: FolderWatch | None = None
         self._under_way: Entry | None = None
 
     def read(self) -> Swap:
@@ -49,21 +51,23 @@ class SwapSource:
                 entry = self._journal.read() or entry
             swap = reading(entry)
         self._under_way = entry if swap.under_way else None
+        self._check_processes()
         return swap
 
     def watch(self, wake: Wake) -> None:
-        seen = self._version()  # now: the thread may start after the next entry
-        threading.Thread(target=self._watch, args=(wake, seen), name="journal", daemon=True).start()
+        from tui.host.folder_watch import FolderWatch  # noqa: PLC0415 - ctypes loads slowly
+
+        self._watch = FolderWatch("journal", self._journal.folder, self._version, wake)
+        self._check_processes()
 
     def close(self) -> None:
-        self._closed.set()
+        if self._watch is not None:
+            self._watch.close()
 
-    def _watch(self, wake: Wake, seen: object) -> None:
-        while not self._closed.wait(self._poll_s):
-            now = self._version()
-            if now != seen:
-                seen = now
-                wake()
+    def _check_processes(self) -> None:
+        """Look often while a swap is under way: the end of a process changes no file."""
+        if self._watch is not None:
+            self._watch.look_every(None if self._under_way is None else ALIVE_CHECK_S)
 
     def _version(self) -> object:
         """A value that changes when the journal is replaced or a process of its swap ends."""

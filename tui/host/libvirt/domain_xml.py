@@ -25,7 +25,9 @@ from tui.host.pci.mdevs import parent_address
 from tui.host.tree import Tree
 from tui.model import DomainSetup, HostDev, Pinning, UsbHostDev
 
-__all__ = ["Definition", "DefinitionError", "definition", "pci_address", "with_mdev_parents"]
+__all__ = [
+    "Definition", "DefinitionError", "Parser", "definition", "pci_address", "with_mdev_parents",
+]  # fmt: skip
 
 TEXT_LIMIT = 1 << 20
 """Characters of a definition; real ones have about ten thousand."""
@@ -87,6 +89,21 @@ def definition(xml: str, file: str | None = None) -> Definition:
         pinning=pinning(domain),
         setup=domain_setup(domain),
     )
+
+
+class Parser:
+    """Parses the XML of one domain, which is read again and again, only if it has changed. Keeps
+    no XML, which may be long."""
+
+    def __init__(self) -> None:
+        self._of: int | None = None
+        self._found: Definition | None = None
+
+    def definition(self, xml: str) -> Definition:
+        """As ``definition``. Raises ``DefinitionError``."""
+        if self._found is None or hash(xml) != self._of:
+            self._found, self._of = definition(xml), hash(xml)
+        return self._found
 
 
 def with_mdev_parents(found: Definition, root: Tree | None) -> Definition:

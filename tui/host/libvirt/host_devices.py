@@ -20,8 +20,9 @@ from __future__ import annotations
 
 import uuid as uuids
 from collections.abc import Iterator
-from dataclasses import dataclass
 from xml.etree import ElementTree  # nosec B405  # only searches elements that are parsed already
+
+from msgspec import Struct
 
 from tui.host.libvirt.domain_address import DefinitionError, pci_address
 from tui.host.libvirt.qemu_args import HostArguments, host_arguments, override_arguments
@@ -38,8 +39,7 @@ _LENT_INTERFACES = (
 _DISK_LEVELS = ("disk", "mirror", "backingStore", "dataStore")
 
 
-@dataclass(frozen=True, slots=True)
-class HostDevices:
+class HostDevices(Struct, frozen=True):
     """PCI functions, and mediated devices by UUID. ``unclear``: why there may be more."""
 
     hostdevs: tuple[HostDev, ...]

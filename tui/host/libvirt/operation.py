@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 import libvirt
+from msgspec import Struct
 
 from tui.host import HostError
 from tui.host.libvirt.abandonable import AbandonableConnection
@@ -28,8 +28,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Timeouts:
+class Timeouts(Struct, frozen=True):
     """Limits in seconds.
 
     ``open`` is for a connection, ``read_all`` for reading all domains, ``answer`` for a reply,
@@ -51,8 +50,7 @@ class ReplyLost(Exception):
     """libvirt's reply to a request never came."""
 
 
-@dataclass(frozen=True, slots=True)
-class DomainStatus:
+class DomainStatus(Struct, frozen=True):
     """A domain at one moment.
 
     ``state`` is ``None`` if the domain is gone. ``busy``: its QEMU is starting, or libvirt is

@@ -11,7 +11,8 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tui.host.libvirt.qemu_opts import Opts, nested, parse_argument
 from tui.model.address import is_address
@@ -45,8 +46,7 @@ _OPTION = re.compile(r"--?([A-Za-z][\w-]*)(?:(=|\s+)(.*))?", re.DOTALL)
 _MENTIONS_VFIO = re.compile(r"vfio-pci|nvme://|pci-assign|sysfsdev")
 
 
-@dataclass(slots=True)
-class HostArguments:
+class HostArguments(Struct):
     """The devices that a command line takes. ``doubt`` is why there may be more."""
 
     functions: list[str] = field(default_factory=list)

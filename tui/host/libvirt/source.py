@@ -11,11 +11,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import libvirt
+from msgspec import Struct, field
 from msgspec.structs import asdict, replace
 
 from tui.host import HostError, Wake
@@ -23,7 +23,7 @@ from tui.host.calls import CallLog
 from tui.host.libvirt import qemu_process
 from tui.host.libvirt.connection import Connection
 from tui.host.libvirt.domain_files import StoredDomain
-from tui.host.libvirt.domain_xml import Definition, DefinitionError, definition, with_mdev_parents
+from tui.host.libvirt.domain_xml import Definition, DefinitionError, Parser, with_mdev_parents
 from tui.host.libvirt.errors import (
     NO_DOMAIN,
     is_local_qemu,
@@ -50,8 +50,7 @@ STATES: Mapping[int | None, DomainState] = {
 """virDomainState."""
 
 
-@dataclass(slots=True)
-class _CachedDomain:
+class _CachedDomain(Struct):
     """A domain as cached between readings.
 
     ``domain_id`` is libvirt's id of the current run, -1 while it is off. ``read_at`` is when its
@@ -63,6 +62,7 @@ class _CachedDomain:
     raw_name: str = ""
     display_name: tuple[str, str | None] = ("", None)
     persistent: bool = True
+    parser: Parser = field(default_factory=Parser)
     definition: Definition | None = None
     problem: str | None = None
     read_at: float = 0.0
@@ -237,7 +237,7 @@ def _read_definition(
     connection.calls.count("libvirt", 2)
     try:
         cached.persistent = bool(domain.isPersistent())
-        cached.definition = with_mdev_parents(definition(domain.XMLDesc(0)), root)
+        cached.definition = with_mdev_parents(cached.parser.definition(domain.XMLDesc(0)), root)
         cached.problem = cached.definition.unclear
     except DefinitionError as error:
         cached.problem = str(error)

@@ -18,13 +18,13 @@ from xml.etree import ElementTree  # nosec B405  # only searches elements that a
 from msgspec.structs import replace
 
 from tui.model import UsbHostDev, UsbMark
-from tui.rules.usb import DISK, KEYBOARD, NETWORK, USES
+from tui.rules.usb import BLUETOOTH, DISK, KEYBOARD, NETWORK, USES
 
 _ID = re.compile(r"0x([0-9a-fA-F]{4})")
 _MARK = re.compile(
     r"ua-vfiotop-usb-([0-9a-f]{16})-((?:[0-9a-f]{2,4}(?:_[0-9a-f]{2,4}){0,63})?)(?:-([a-z]{1,8}))?"
 )
-_ACCEPTED = {"k": KEYBOARD, "d": DISK, "n": NETWORK, "u": USES}
+_ACCEPTED = {"k": KEYBOARD, "d": DISK, "n": NETWORK, "b": BLUETOOTH, "u": USES}
 """A letter of the mark for each question that the user may have answered."""
 
 _NUMBER = re.compile(r"[0-9]{1,3}")

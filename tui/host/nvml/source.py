@@ -26,7 +26,7 @@ from tui.host.nvml.command import JOURNAL, Mark, command
 from tui.host.nvml.process import NvmlProcess
 from tui.host.nvml.reply import NvmlFailed, parse_reply
 from tui.host.pci.power import read_power
-from tui.host.readiness.source import nvidia_module
+from tui.host.readiness.nvidia import nvidia_module
 from tui.host.tree import PlainTree
 from tui.model import Demand, NvmlReading
 from tui.model.address import is_address

@@ -65,6 +65,7 @@ class PciIds:
         self._places = tuple(itertools.product(trees, places))
         self._text: bytes | None = None
         self._found: dict[tuple[str, str], tuple[str | None, str | None]] = {}
+        self._vendors: dict[str, tuple[int, int]] = {}
 
     def names(self, vendor: str, device: str) -> tuple[str | None, str | None]:
         """Return the names of a device and of its vendor, ``None`` if the file has none."""
@@ -76,13 +77,20 @@ class PciIds:
     def _search(self, vendor: str, device: str) -> tuple[str | None, str | None]:
         if self._text is None:
             self._text = next((b"\n" + text for text in self._texts()), b"")
-        start = self._text.find(f"\n{vendor}  ".encode())
+        if vendor not in self._vendors:
+            self._vendors[vendor] = self._part_of(vendor, self._text)
+        start, end = self._vendors[vendor]
         if start < 0:
             return None, None
-        after = _NEXT_VENDOR.search(self._text, start + 1)
-        end = after.start() + 1 if after else len(self._text)
         at = self._text.find(f"\n\t{device}  ".encode(), start, end)
         return self._name_at(at), self._name_at(start)
+
+    @staticmethod
+    def _part_of(vendor: str, text: bytes) -> tuple[int, int]:
+        """Return where a vendor's lines start, -1 if there are none, and where they end."""
+        start = text.find(f"\n{vendor}  ".encode())
+        after = _NEXT_VENDOR.search(text, start + 1) if start >= 0 else None
+        return start, after.start() + 1 if after else len(text)
 
     def _name_at(self, start: int) -> str | None:
         """Return the rest of the line after the id that begins at ``start``."""

@@ -7,7 +7,8 @@ On a live host reading it takes the device lock.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui.host import sysfs
 from tui.host.sysfs import Attributes
@@ -17,8 +18,7 @@ _CLASS = re.compile(r"[0-9A-Fa-f]{1,6}")
 _IDS = re.compile(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})")
 
 
-@dataclass(frozen=True, slots=True)
-class Uevent:
+class Uevent(Struct, frozen=True):
     """Fields as in ``PciFunction``; ``None`` is not given."""
 
     vendor: str | None = None

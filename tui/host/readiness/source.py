@@ -18,10 +18,11 @@ from tui.host.readiness.initramfs import initramfs
 from tui.host.readiness.kernel_options import options
 from tui.host.readiness.modprobe import module_rules
 from tui.host.readiness.modules import is_built_in, is_installed, is_loaded
+from tui.host.readiness.nvidia import nvidia_module
 from tui.host.readiness.setup import host_setup
 from tui.host.sysfs import Attributes
 from tui.host.tree import MACHINE, Tree, exists, text_of
-from tui.model import Boot, KernelSettings, NvidiaModule, Readiness
+from tui.model import Boot, KernelSettings, Readiness
 from tui.process.code import code
 from tui.process.privileges import ROOT_PATH
 
@@ -31,13 +32,6 @@ CPUINFO_LIMIT = 1 << 22
 """Bytes of /proc/cpuinfo: about 1500 per processor."""
 
 _VENDOR = re.compile(r"^vendor_id\s*: (GenuineIntel|AuthenticAMD|HygonGenuine)$", re.MULTILINE)
-
-_VERSION = re.compile(r"Module\s+(?:for \S+\s+)?([0-9]{1,4}(?:\.[0-9]{1,4}){1,2})\s")
-"""In /proc/driver/nvidia/version. The open modules put the machine in between, as in "for
-x86_64"."""
-
-_PLAIN_VERSION = re.compile(r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,2}")
-"""In /sys/module/nvidia/version."""
 
 _CMDLINE = "proc/cmdline"
 _UNSAFE = "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts"
@@ -124,24 +118,6 @@ def _cpu(root: Tree) -> Literal["intel", "amd"] | None:
     if vendor is None:
         return None
     return "intel" if vendor[1] == "GenuineIntel" else "amd"
-
-
-def nvidia_module(root: Tree) -> NvidiaModule | None:
-    """Return the loaded nvidia module, from /proc and /sys; ``None`` if it is not loaded."""
-    found = _VERSION.search(text_of(root, "proc/driver/nvidia/version"))
-    if found is None and not exists(root, "sys/module/nvidia"):
-        return None
-    version = found[1] if found else text_of(root, "sys/module/nvidia/version").strip()
-    known = version if _PLAIN_VERSION.fullmatch(version) else None
-    return NvidiaModule(known, _modeset(root))
-
-
-def _modeset(root: Tree) -> bool | None:
-    """Return the parameter modeset of nvidia_drm, which only root may read."""
-    if is_loaded(root, "nvidia_drm") is False:
-        return False
-    value = text_of(root, "sys/module/nvidia_drm/parameters/modeset").strip()
-    return {"Y": True, "1": True, "N": False, "0": False}.get(value)
 
 
 def _vfs(root: Tree, gpus: Iterable[str]) -> dict[str, bool | None]:

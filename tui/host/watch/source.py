@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from typing import TYPE_CHECKING
 
 from tui.host import HostError, NothingToRead, Wake
 from tui.host.proc.process import is_alive
@@ -12,11 +12,11 @@ from tui.model import CLOCK, Event, Watch
 from tui.model.bounded import TEXT_LIMIT
 from tui.model.watch import PendingReturn, WatchMemory
 
-POLL_S = 0.2
-"""Seconds between two checks for a new record; each costs one stat(2)."""
+if TYPE_CHECKING:
+    from tui.host.folder_watch import FolderWatch
 
-ALIVE_POLLS = 10
-"""Polls between two checks whether the process still runs."""
+ALIVE_CHECK_S = 2.0
+"""Seconds between two checks whether the process still runs."""
 
 
 class WatchSource:
@@ -24,7 +24,7 @@ class WatchSource:
 
     def __init__(self, record: RecordFile | None = None) -> None:
         self._file = record or RecordFile()
-        self._closed = threading.Event()
+        self._watch: FolderWatch | None = None
         self._running: Record | None = None
 
     def read(self) -> Watch:
@@ -38,26 +38,28 @@ class WatchSource:
             raise NothingToRead("no watch has run since boot")
         found = reading(record)
         self._running = record if found.running else None
+        self._check_process()
         return found
 
     def watch(self, wake: Wake) -> None:
-        # Its version now, before the first reading: one replaced after that must wake.
-        arguments = (wake, self._file.version())
-        threading.Thread(target=self._watch, args=arguments, name="watch", daemon=True).start()
+        from tui.host.folder_watch import FolderWatch  # noqa: PLC0415 - ctypes loads slowly
+
+        self._watch = FolderWatch("watch", self._file.files.path, self._version, wake)
+        self._check_process()
 
     def close(self) -> None:
-        self._closed.set()
+        if self._watch is not None:
+            self._watch.close()
 
-    def _watch(self, wake: Wake, seen: tuple[int, int] | None) -> None:
-        polls = 0
-        while not self._closed.wait(POLL_S):
-            polls += 1
-            now = self._file.version()
-            record = self._running
-            ended = polls % ALIVE_POLLS == 0 and record and not is_alive(record.process)
-            if now != seen or ended:
-                seen = now
-                wake()
+    def _check_process(self) -> None:
+        """Look at a watch that runs now and then: its end changes no file."""
+        if self._watch is not None:
+            self._watch.look_every(None if self._running is None else ALIVE_CHECK_S)
+
+    def _version(self) -> object:
+        """A value that changes when the record is replaced or its process ends."""
+        record = self._running
+        return self._file.version(), record is not None and is_alive(record.process)
 
 
 def reading(record: Record) -> Watch:

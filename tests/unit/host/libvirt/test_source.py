@@ -13,10 +13,11 @@ import pytest
 from tests.libvirt.watching import domain, is_in, state, watched
 from tui.host import HostError
 from tui.host.journal.file import Journal
+from tui.host.libvirt import domain_xml
 from tui.host.libvirt.connection import Connection, without_prompts
 from tui.host.libvirt.control import LibvirtControl
 from tui.host.libvirt.domain_edit import replace_hostdevs
-from tui.host.libvirt.domain_xml import definition
+from tui.host.libvirt.domain_xml import Definition, definition
 from tui.host.libvirt.source import GuestsSource
 from tui.model import Domain, DomainSetup, Guests, HostDev, MemoryPart, Pinning
 
@@ -99,6 +100,21 @@ def test_a_domain_that_is_off_is_as_it_is_defined(
         pinning=Pinning((None,) * 3),
         uri=source.read().uri,
     )
+
+
+def test_a_definition_that_has_not_changed_is_not_parsed_again(
+    source: GuestsSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def spy(xml: str) -> Definition:
+        parsed.append(xml)
+        return definition(xml)
+
+    monkeypatch.setattr(domain_xml, "definition", spy)
+    for _ in range(3):  # each reads the XML of a domain again
+        source.read()
+    assert len(parsed) == 1
 
 
 def test_domains_are_ordered_by_name(source: GuestsSource, operator: libvirt.virConnect) -> None:

@@ -1,0 +1,116 @@
+"""A partial update renders the rows that changed, and shows what a whole one would."""
+
+from __future__ import annotations
+
+import pytest
+from rich.console import RenderableType
+from textual._compositor import CompositorUpdate
+from textual.app import App, ComposeResult
+from textual.containers import Container
+from textual.geometry import Region
+from textual.pilot import Pilot
+from textual.screen import Screen
+from textual.widget import Widget
+
+from tests.ui.rig import until
+from tui.terminal.app import TerminalScreen
+from tui.terminal.diff import _row_updates
+from widgets.canvas import Canvas
+from widgets.lines import line
+
+
+class Shown(TerminalScreen):
+    def show(self) -> None:
+        """Draw nothing: the test does."""
+
+
+class Overlapping(App[None]):
+    """Two canvases side by side, and a third over both."""
+
+    CSS = """
+    #body { layers: below above; }
+    #left, #right { position: absolute; width: 20; height: 6; }
+    #right { offset: 20 0; }
+    #above { layer: above; position: absolute; offset: 15 2; width: 10; height: 2; }
+    """
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        from tui.theme import DEFAULTS
+
+        return dict(DEFAULTS)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[tuple[int, int, str]] = []
+        """The row, the column and the text of each piece that was drawn."""
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        if isinstance(renderable, CompositorUpdate):
+            for y, x, segments in _row_updates(renderable):
+                self.pieces.append((y, x, "".join(segment.text for segment in segments)))
+        super()._display(screen, renderable)
+
+    @property
+    def rows(self) -> set[int]:
+        return {y for y, _, _ in self.pieces}
+
+    def compose(self) -> ComposeResult:
+        with Container(id="body"):
+            for name in ("left", "right", "above"):
+                yield Canvas(id=name)
+
+    def get_default_screen(self) -> Screen[None]:
+        return Shown()
+
+    def paint(self, name: str, sign: str, *changed: int) -> None:
+        """Fill a canvas with a sign, and the changed rows with another one."""
+        canvas = self.query_one(f"#{name}", Canvas)
+        width, height = canvas.size
+        canvas.paint([line(("*" if y in changed else sign) * width) for y in range(height)])
+
+    async def prepare(self, pilot: Pilot[None]) -> None:
+        """Fill the canvases, and wait until they are drawn."""
+        await until(pilot, lambda: bool(self.rows) and self.query_one("#above").size.height == 2)
+        self.pieces.clear()
+        for name in ("left", "right", "above"):
+            self.paint(name, name[0])
+        await until(pilot, lambda: self.rows == set(range(6)))
+        self.pieces.clear()
+
+
+@pytest.fixture
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str | None, Region]]:
+    """Which parts of which widgets were rendered."""
+    found: list[tuple[str | None, Region]] = []
+    render = Widget.render_lines
+
+    def spy(widget: Widget, crop: Region) -> object:
+        found.append((widget.id, crop))
+        return render(widget, crop)
+
+    monkeypatch.setattr(Widget, "render_lines", spy)
+    return found
+
+
+async def test_a_changed_row_is_rendered_alone(rendered: list[tuple[str | None, Region]]) -> None:
+    app = Overlapping()
+    async with app.run_test(size=(40, 6)) as pilot:
+        await app.prepare(pilot)
+        rendered.clear()
+        app.paint("right", "r", 5)
+        await until(pilot, lambda: bool(app.pieces))
+        assert app.pieces == [(5, 20, "*" * 20)]
+        assert rendered == [("right", Region(0, 5, 20, 1))]
+
+
+async def test_what_covers_a_changed_row_stays_in_front() -> None:
+    app = Overlapping()
+    async with app.run_test(size=(40, 6)) as pilot:
+        await app.prepare(pilot)
+        app.paint("left", "l", 1, 2)
+        app.paint("right", "r", 2)
+        await until(pilot, lambda: app.rows == {1, 2})
+        rows = [strip.text for strip in app.screen._compositor.render_strips()]
+        assert rows[2] == "*" * 15 + "a" * 10 + "*" * 15
+        for y, x, text in app.pieces:
+            assert rows[y][x : x + len(text)] == text
