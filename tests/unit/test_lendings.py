@@ -64,6 +64,15 @@ def test_an_attempt_that_failed_is_made_again(live: Live) -> None:
     assert lendings.replugged() == (), "it is gone"
 
 
+def test_one_that_is_for_the_user_is_not_made_again(live: Live) -> None:
+    clock = Clock()
+    lendings = Lendings(live, clock.now)
+    (again,) = lendings.replugged()
+    assert lendings.failed(again, final=True) is None
+    clock.seconds += 3600
+    assert lendings.replugged() == ()
+
+
 def test_what_waits_for_the_next_attempt_and_is_the_guests_by_then_needs_none(live: Live) -> None:
     clock = Clock()
     lendings = Lendings(live, clock.now)

@@ -101,7 +101,7 @@ def test_events_of_the_time_before_are_there_once() -> None:
     events = (
         StoredEvent(900.0, "win11", "started"),
         StoredEvent(999.0, CARD, "is bound", "done", "watch"),
-        StoredEvent(1001.0, "win11", "of this run"),
+        StoredEvent(1000.0, "win11", "of this run"),
     )
     recalled(live, past(1, events=events), past(1, events=events), lambda: None)
     words = {"started", "is bound", "of this run"}

@@ -13,6 +13,7 @@ from tui.guest.usb import LendingLost, NoSuchDevice, attach_again, execute, usb_
 from tui.guest.usb_plan import make_plan
 from tui.host import Host, HostError, Unsettled
 from tui.model import (
+    Attachment,
     Domain,
     Guests,
     Holder,
@@ -33,6 +34,7 @@ from tui.rules.usb_lendings import Replugged, lendings
 from tui.swap.consent import consent_to
 
 PAD = usb("1-3", 7, "045e:02ea", serial="30")
+ADAPTER = usb(attached=(Attachment("bluetooth", "hci0", "connects a keyboard", in_use=True),))
 RULE = UsbRule("045e", "02ea")
 YES = Consent()
 
@@ -159,7 +161,7 @@ def test_what_a_guest_has_is_lent_to_no_other_and_only_it_returns_it() -> None:
     assert lend.refusals[0].fix == "`vfiotop usb return 1-3 other`"
 
 
-@pytest.mark.parametrize("device", [keyboard("1-1"), stick("1-1")])
+@pytest.mark.parametrize("device", [keyboard("1-1"), stick("1-1"), ADAPTER])
 def test_what_the_host_would_miss_takes_a_question_of_its_own(device: UsbDevice) -> None:
     bench = Bench(device)
     plan = bench.plan(UsbRule(port="1-1"))

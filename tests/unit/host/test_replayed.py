@@ -103,6 +103,9 @@ def test_a_history_alone_has_the_cards_and_the_guest_that_it_names(tmp_path: Pat
     assert domain.problem == "its definition is not in the history"
     assert [check.id for check in view.checks if check.verdict in ("pass", "fail")] == []
     assert host.mover.unavailable_reason and host.control.unavailable_reason
+    assert (host.kind, host.readonly) == ("captured", True)
+    guests = host.guests.read()
+    assert (guests.readonly, guests.captured) == (True, True)
 
 
 def test_a_guest_whose_name_is_not_certain_has_its_uuid(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.unit.made import NOON
 from tui.model import Event
@@ -220,6 +221,23 @@ def test_it_cannot_become_root_again(log: Path) -> None:
     assert found["Gid"].split() == ["1235"] * 4
     for which in ("CapPrm", "CapEff", "CapAmb"):
         assert int(found[which], 16) == 0
+
+
+@as_root
+def test_no_code_of_the_users_runs_before_it_is_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Python outside of a virtual environment runs code from the home in $HOME when it starts."""
+    python = getattr(sys, "_base_executable", sys.executable)
+    own = tmp_path / f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    own.mkdir(parents=True)
+    (own / "usercustomize.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (tmp_path / ".local").symlink_to(tmp_path)
+    monkeypatch.setattr(sys, "executable", python)
+    assert run("exit 0", ENDED, user=replace(PLAYER, home=str(tmp_path))) == []
+    assert not (tmp_path / "ran").exists()
+    subprocess.run([python, "-c", ""], env={"HOME": str(tmp_path)}, check=True)
+    assert (tmp_path / "ran").exists(), "it does run where nothing keeps it out"
 
 
 HUNTED = Identity(1264, 1264, (1264,), "hunted", "/srv/hunted")

@@ -382,6 +382,15 @@ def test_what_keeps_a_device_from_being_attached_is_told_and_tried_again(rig: Ri
         rig.outlet.next("Pad attached again")
 
 
+def test_one_that_came_back_as_something_else_is_for_the_user(rig: Rig) -> None:
+    with rig.watching():
+        replug(rig)
+        rig.outlet.next("Pad attached again")
+        rig.usb.put(UsbReading((replace(PAD, number=9, functions=("0301",)),)))
+        event = rig.outlet.next("Pad not attached again: it has functions that it was not lent")
+        assert event.kind == "failed" and "tries again" not in event.text
+
+
 def taken(rig: Rig, reading: UsbReading) -> bool:
     return rig.session.live.snapshot.usb == reading
 

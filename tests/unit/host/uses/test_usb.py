@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -231,6 +232,25 @@ def test_of_two_adapters_either_may_connect_what_bluez_has(tmp_path: Path) -> No
     connect(add_adapter(tmp_path, "1-8", 4, "hci1") / "hci1:256")
     connect(tmp_path / UHID)
     assert uses(tmp_path) == ["hci0 may connect a keyboard", "hci1 connects a keyboard"]
+
+
+@pytest.mark.parametrize("depth", [0, 40])
+def test_what_cannot_be_read_of_bluetooth_is_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, depth: int
+) -> None:
+    """A folder that is deeper than any that is looked into, or one that cannot be opened."""
+    add_adapter(tmp_path, "1-7", 3)
+    (tmp_path / UHID / "/".join("x" * depth)).mkdir(parents=True)
+    if not depth:
+        kept = Confined.mode
+
+        def mode(tree: Confined, name: str = "") -> int:
+            if name == UHID:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return kept(tree, name)
+
+        monkeypatch.setattr(Confined, "mode", mode)
+    assert devices(tmp_path)["1-7"].unreadable == ("what is connected over Bluetooth",)
 
 
 def test_other_devices_have_nothing_over_bluetooth(tmp_path: Path) -> None:
