@@ -11,6 +11,7 @@ from typing import Any
 
 import libvirt
 import pytest
+from msgspec.structs import replace
 
 from tests.libvirt import proxy as wire
 from tests.libvirt.daemon import Daemon, operator, tiny
@@ -30,7 +31,7 @@ from tui.model import GuestAction, Guests
 SHORT = Timeouts(open=10, read_all=3, reply=3, start=4, settle=30, steady=1, poll=0.05)
 """For a libvirt that responds again: the outcome is found out long before these limits."""
 
-BRIEF = Timeouts(open=1, read_all=2, reply=20, start=20, settle=1, steady=1, poll=0.05)
+BRIEF = Timeouts(open=10, read_all=2, reply=20, start=20, settle=1, steady=1, poll=0.05)
 """For one that does not."""
 
 WAYS: tuple[Way, ...] = ("close", "silence", "drop")
@@ -346,7 +347,7 @@ def test_somebody_else_is_quicker(
 def test_a_daemon_that_is_silent_before_anything_was_asked(
     libvirtd: Daemon, proxy: Proxy, vm: libvirt.virDomain, tmp_path: Path
 ) -> None:
-    held = control(proxy, tmp_path, BRIEF)
+    held = control(proxy, tmp_path, replace(BRIEF, open=1))
     uuid = vm.UUIDString()
     with libvirtd.frozen(), pytest.raises(HostError, match="no request was sent") as raised:
         held.start(uuid, nothing)
