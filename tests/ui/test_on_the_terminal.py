@@ -97,3 +97,12 @@ def test_the_palette_opens_although_it_is_not_imported_at_the_start() -> None:
         ready(terminal)
         terminal.press("\x10")  # ctrl+p
         terminal.until(lambda text: "Search for commands" in text)
+
+
+def test_the_first_frame_is_written_once() -> None:
+    """In the footer nothing changes after it."""
+    program = (sys.executable, "-m", "tui", "--demo", "idle")
+    with opened(program, environment(TERM="xterm-256color")) as terminal:
+        ready(terminal)
+        terminal.quiet(0.5)
+        assert terminal.output().count(b"quit") == 1

@@ -70,7 +70,7 @@ def _run(arguments: argparse.Namespace) -> int:
         return show(settings, arguments)
     run: Run = arguments.run
     host = open_host(arguments, settings)
-    gc.freeze()
+    gc.freeze()  # what was imported stays
     gc.enable()
     try:
         return run(host, settings, arguments)
