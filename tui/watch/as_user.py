@@ -23,7 +23,7 @@ def main() -> int:
     os.setgid(int(gid))
     os.setuid(int(uid))
     try:
-        os.execvp(command[0], command)  # noqa: S606
+        os.execvp(command[0], command)  # noqa: S606  # nosec B606
     except OSError as error:
         os.write(2, f"it cannot be run: {error.strerror}".encode())
     return CANNOT_RUN
